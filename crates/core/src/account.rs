@@ -1,0 +1,46 @@
+//! One person's identity in a realm.
+
+use crate::{AccountId, Country, Email, ExternalId, Sealed, Timestamp, words};
+
+words! {
+    AccountState "account state" {
+        Active = "active",
+        Suspended = "suspended",
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    pub id: AccountId,
+    pub external_id: Option<ExternalId>,
+    pub contact: Option<Contact>,
+    pub country: Option<Country>,
+    pub state: AccountState,
+    /// The owner's switch: since when two-step is on.
+    pub two_step_since: Option<Timestamp>,
+    /// The key that seals the account's personal fields in events; dropping it erases them.
+    pub personal_key: Sealed,
+    pub created_at: Timestamp,
+}
+
+/// An address of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contact {
+    pub email: Email,
+    /// Since when it has been the account's.
+    pub since: Timestamp,
+    pub verified_at: Option<Timestamp>,
+}
+
+impl Account {
+    pub fn verified(&self) -> Option<&Contact> {
+        self.contact.as_ref().filter(|contact| contact.verified_at.is_some())
+    }
+}
+
+/// How a caller names an account.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum AccountRef {
+    Id(AccountId),
+    External(ExternalId),
+}

@@ -1,0 +1,145 @@
+//! Who is asking: a service or an operator, never an end user.
+
+use crate::{CredentialId, ProductKey, RealmId, words};
+
+words! {
+    /// One thing a caller may be allowed to do. The spelling is that of `options.proto`.
+    Permission "permission" {
+        AnyCaller = "ANY_CALLER",
+        RealmsManage = "REALMS_MANAGE",
+        RealmsRead = "REALMS_READ",
+        AccessManage = "ACCESS_MANAGE",
+        AccessRead = "ACCESS_READ",
+        AccountsCreate = "ACCOUNTS_CREATE",
+        AccountsImport = "ACCOUNTS_IMPORT",
+        AccountsRead = "ACCOUNTS_READ",
+        AccountsList = "ACCOUNTS_LIST",
+        AccountsOwn = "ACCOUNTS_OWN",
+        ProductsManage = "PRODUCTS_MANAGE",
+        ProductsRead = "PRODUCTS_READ",
+        SignIn = "SIGN_IN",
+        Enroll = "ENROLL",
+        TwoStepRead = "TWO_STEP_READ",
+        Challenges = "CHALLENGES",
+        SessionsIntrospect = "SESSIONS_INTROSPECT",
+        SessionsRevoke = "SESSIONS_REVOKE",
+        RolloutsManage = "ROLLOUTS_MANAGE",
+        RolloutsRead = "ROLLOUTS_READ",
+        Evaluate = "EVALUATE",
+        EvaluateBatch = "EVALUATE_BATCH",
+        AuditRead = "AUDIT_READ",
+        ActOnBehalf = "ACT_ON_BEHALF",
+    }
+}
+
+words! {
+    /// A named set of permissions; a credential has exactly one.
+    Role "role" {
+        Operator = "operator",
+        Admin = "admin",
+        Frontend = "frontend",
+        Evaluator = "evaluator",
+        RolloutManager = "rollout_manager",
+        RolloutApprover = "rollout_approver",
+        Support = "support",
+        Auditor = "auditor",
+        DeviceApp = "device_app",
+    }
+}
+
+impl Role {
+    /// What the role may do beside `AnyCaller`, which every role may.
+    const fn permissions(self) -> &'static [Permission] {
+        use Permission as P;
+        match self {
+            Self::Operator => P::ALL_OF_THEM,
+            // Everything of its realm but approvals, vaults, and acting for a person.
+            Self::Admin => &[
+                P::AccessManage,
+                P::AccessRead,
+                P::AccountsCreate,
+                P::AccountsImport,
+                P::AccountsRead,
+                P::AccountsList,
+                P::ProductsManage,
+                P::ProductsRead,
+                P::RolloutsManage,
+                P::RolloutsRead,
+                P::Evaluate,
+                P::EvaluateBatch,
+                P::AuditRead,
+            ],
+            Self::Frontend => &[
+                P::AccountsCreate,
+                P::AccountsRead,
+                P::AccountsOwn,
+                P::SignIn,
+                P::Enroll,
+                P::TwoStepRead,
+                P::Challenges,
+                P::SessionsIntrospect,
+                P::SessionsRevoke,
+                P::Evaluate,
+            ],
+            Self::Evaluator => &[P::Evaluate, P::EvaluateBatch],
+            Self::RolloutManager => &[
+                P::RolloutsManage,
+                P::RolloutsRead,
+                P::Evaluate,
+                P::EvaluateBatch,
+                P::ProductsRead,
+                P::AccountsRead,
+                P::AccountsList,
+            ],
+            Self::RolloutApprover => &[P::RolloutsRead],
+            Self::Support => &[P::AccountsRead, P::AccountsList, P::TwoStepRead, P::ActOnBehalf],
+            Self::Auditor => &[P::AuditRead],
+            Self::DeviceApp => &[],
+        }
+    }
+
+    pub fn may(self, permission: Permission) -> bool {
+        permission == Permission::AnyCaller || self.permissions().contains(&permission)
+    }
+
+    /// Whether a caller of this role may issue credentials of `other`: only an operator makes one.
+    pub fn may_issue(self, other: Self) -> bool {
+        self.may(Permission::AccessManage) && (self == Self::Operator || other != Self::Operator)
+    }
+}
+
+impl Permission {
+    const ALL_OF_THEM: &'static [Self] = <Self as crate::Word>::ALL;
+}
+
+/// The products a credential may name or act at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Products {
+    All,
+    Only(Vec<ProductKey>),
+}
+
+impl Products {
+    pub fn include(&self, product: &ProductKey) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(named) => named.contains(product),
+        }
+    }
+}
+
+/// A caller whose credential was checked.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub credential: CredentialId,
+    /// The realm the call is about: the credential's own, or the one an operator names.
+    pub realm: RealmId,
+    pub role: Role,
+    pub products: Products,
+}
+
+impl Caller {
+    pub fn may(&self, permission: Permission) -> bool {
+        self.role.may(permission)
+    }
+}

@@ -1,0 +1,58 @@
+//! One request for one proof.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{AccountId, ChallengeId, FactorId, SignInId, Timestamp, words};
+
+words! {
+    /// What a challenge is for.
+    Purpose "purpose" {
+        SignIn = "sign_in",
+    }
+}
+
+words! {
+    ChallengeState "challenge state" {
+        Open = "open",
+        Approved = "approved",
+        Superseded = "superseded",
+        UsedUp = "used_up",
+        Cancelled = "cancelled",
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Challenge {
+    pub id: ChallengeId,
+    pub account: AccountId,
+    pub sign_in: SignInId,
+    pub factor: FactorId,
+    pub purpose: Purpose,
+    pub state: ChallengeState,
+    pub tries: i64,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+/// What came of handing in a proof. Only `Approved` proves anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answered {
+    Approved,
+    WrongAnswer {
+        tries_left: i64,
+    },
+    /// The code, or the artifact, was accepted before; nothing was charged.
+    Replayed,
+    Expired,
+    /// The challenge took its last wrong answer, or was cancelled.
+    UsedUp,
+    /// A newer challenge of the same sign-in took its place.
+    Superseded,
+    /// Nothing is looked at until then, whatever the code was.
+    Slowed {
+        until: Timestamp,
+    },
+    /// The factor took too many wrong answers in a row; it must be bound again.
+    Closed,
+}

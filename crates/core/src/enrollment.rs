@@ -1,0 +1,57 @@
+//! The process that activates a factor, and the links that confirm things by mail.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AccountId, DeviceId, EnrollmentId, FactorId, Identifier, Method, ProductKey, Sealed, Timestamp, words,
+};
+
+words! {
+    EnrollmentState "enrollment state" {
+        AwaitingConfirmation = "awaiting_confirmation",
+        Confirmed = "confirmed",
+        AwaitingProof = "awaiting_proof",
+        Active = "active",
+        UsedUp = "used_up",
+        Cancelled = "cancelled",
+    }
+}
+
+/// A pending factor. It proves nothing and counts nowhere (INV-22).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Enrollment {
+    pub id: EnrollmentId,
+    /// It belongs to these three, not to a session.
+    pub account: AccountId,
+    pub product: ProductKey,
+    pub device: Option<DeviceId>,
+    pub method: Method,
+    pub state: EnrollmentState,
+    /// The factor it becomes.
+    pub factor: FactorId,
+    /// Made on the step into `AwaitingProof`.
+    pub seed: Option<Sealed>,
+    pub tries: i64,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+/// What a mailed link marks when it is redeemed, and nothing else (INV-3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkTarget {
+    /// The address it was sent to is the account's.
+    Email,
+    /// The owner started this enrollment.
+    Enrollment(EnrollmentId),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    pub account: AccountId,
+    pub target: LinkTarget,
+    /// The address it was sent to.
+    pub email: Identifier,
+    pub expires_at: Timestamp,
+    pub used_at: Option<Timestamp>,
+}

@@ -1,0 +1,120 @@
+//! One fact that happened, written in the transaction that made it true.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AccountId, Answered, ChallengeId, CredentialId, DeliveryId, EnrollmentId, EventId, FactorId, Malformed,
+    Method, Ordinal, ProductKey, Proof, Purpose, RealmKey, Requirement, Revision, Role, RolloutKey, Sealed,
+    SessionEnd, SessionId, SignInId, Template, Timestamp,
+};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event<F = Fact> {
+    pub id: EventId,
+    pub at: Timestamp,
+    pub actor: Actor,
+    pub product: Option<ProductKey>,
+    /// The account it is about.
+    pub account: Option<AccountId>,
+    pub fact: F,
+    /// Address, IP and user agent, sealed with the account's own key.
+    pub personal: Option<Sealed>,
+}
+
+/// Who made it happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    Credential(CredentialId),
+    /// A part of Tidegate itself.
+    Worker(String),
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Credential(id) => id.fmt(f),
+            Self::Worker(name) => write!(f, "worker/{name}"),
+        }
+    }
+}
+
+impl FromStr for Actor {
+    type Err = Malformed;
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        if let Some(name) = text.strip_prefix("worker/") {
+            return Ok(Self::Worker(name.to_owned()));
+        }
+        text.parse().map(Self::Credential).map_err(|_| Malformed("be an actor"))
+    }
+}
+
+/// What only the account's own key opens.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Personal {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip: Option<std::net::IpAddr>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+}
+
+/// What happened. In the log: `kind` is the variant's name, `data` its fields. Variants and fields
+/// are only ever added, each new field with a default, because yesterday's rows are read for years.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "data", rename_all = "snake_case")]
+pub enum Fact {
+    RealmCreated { realm: RealmKey },
+    CredentialCreated { credential: CredentialId, role: Role, products: Option<Vec<ProductKey>> },
+    CredentialRevoked { credential: CredentialId },
+    ProductCreated { product: ProductKey },
+    ProductUpdated { product: ProductKey, revision: Revision },
+    AccountCreated { imported: bool },
+    EmailVerificationRequested { delivery: DeliveryId },
+    EmailVerified {},
+    SignInBegun { sign_in: SignInId, requirement: Requirement, trusted: bool },
+    SignInDenied { why: Denial },
+    SignInCompleted { sign_in: SignInId, session: SessionId, proofs: Vec<Proof>, trusted: bool },
+    SignInHeldBack { sign_in: SignInId, requirement: Requirement },
+    SignInCancelled { sign_in: SignInId },
+    DeviceTrusted { until: Timestamp },
+    DeviceTrustEnded {},
+    ChallengeCreated { challenge: ChallengeId, factor: FactorId, purpose: Purpose },
+    ChallengeAnswered { challenge: ChallengeId, factor: FactorId, outcome: Answered },
+    ChallengeCancelled { challenge: ChallengeId },
+    EnrollmentBegun { enrollment: EnrollmentId, method: Method, confirmed: bool },
+    EnrollmentConfirmed { enrollment: EnrollmentId },
+    EnrollmentContinued { enrollment: EnrollmentId },
+    EnrollmentAnswered { enrollment: EnrollmentId, outcome: Answered },
+    EnrollmentCancelled { enrollment: EnrollmentId },
+    FactorActivated { factor: FactorId, method: Method },
+    TwoStepSwitchedOn {},
+    TwoStepShown { rollout: RolloutKey },
+    TwoStepActive { rollout: RolloutKey },
+    SessionEnded { session: SessionId, why: SessionEnd },
+    RolloutCreated { rollout: RolloutKey, revision: Revision },
+    WaveAdded { rollout: RolloutKey, revision: Revision, wave: Ordinal },
+    WaveStarted { rollout: RolloutKey, revision: Revision, wave: Ordinal },
+    MailSent { delivery: DeliveryId, template: Template },
+    MailFailed { delivery: DeliveryId, template: Template },
+}
+
+/// Why a sign-in got no further; never told to the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Denial {
+    UnknownIdentifier,
+    WrongPassword,
+    Slowed,
+    AccountNotUsable,
+}
+
+/// A fact as read back. During a rolling upgrade an older replica meets kinds it does not know;
+/// readers that only pass events on must not lose them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recorded {
+    Known(Fact),
+    Newer { data: String },
+}

@@ -1,0 +1,45 @@
+//! Two ordered scales and the one rule that compares them: what a session has proved, and what an
+//! account must prove at a product now.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Method, Timestamp, words};
+
+words! {
+    /// What a session has proved (its acr).
+    Level "level" {
+        Aal1 = "aal1",
+        Aal1Email = "aal1+email",
+        Aal2 = "aal2",
+        Aal2Phr = "aal2-phr",
+    }
+}
+
+words! {
+    /// What an account must prove at a product now.
+    Requirement "requirement" {
+        None = "none",
+        SecondStep = "second_step",
+        Aal2 = "aal2",
+        Aal2Phr = "aal2-phr",
+    }
+}
+
+/// One proof that was accepted, and when (an entry of amr).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    pub method: Method,
+    pub at: Timestamp,
+}
+
+impl Requirement {
+    /// Trust stands in for a second step and for nothing above it.
+    pub fn is_met_by(self, level: Level, trusted: bool) -> bool {
+        match self {
+            Self::None => true,
+            Self::SecondStep => trusted || level >= Level::Aal1Email,
+            Self::Aal2 => level >= Level::Aal2,
+            Self::Aal2Phr => level >= Level::Aal2Phr,
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The words everyone shares.
+//!
+//! No I/O, no async, no clock and no random source: time and entropy are parameters.
+
+mod access;
+mod account;
+mod caller;
+mod challenge;
+mod email;
+mod enrollment;
+mod entropy;
+mod event;
+mod factor;
+mod id;
+mod key;
+mod level;
+mod mail;
+mod product;
+mod refusal;
+mod rollout;
+mod sealed;
+mod secret;
+mod sign_in;
+mod subject;
+mod time;
+mod word;
+
+pub use access::{Credential, Realm};
+pub use account::{Account, AccountRef, AccountState, Contact};
+pub use caller::{Caller, Permission, Products, Role};
+pub use challenge::{Answered, Challenge, ChallengeState, Purpose};
+pub use email::{Email, Identifier};
+pub use enrollment::{Enrollment, EnrollmentState, Link, LinkTarget};
+pub use entropy::Entropy;
+pub use event::{Actor, Denial, Event, Fact, Personal, Recorded};
+pub use factor::{Budget, Factor, Material, Method, RecoveryCode, Step};
+pub use id::{
+    AccountId, ChallengeId, ClaimId, CredentialId, DeliveryId, EnrollmentId, EventId, FactorId, Id, IdError,
+    IncidentId, Kind, RealmId, RequestId, SessionId, SignInId, kind,
+};
+pub use key::{Country, DeviceId, ExternalId, LinkUrl, Malformed, ProductKey, RealmKey, RolloutKey, Title};
+pub use level::{Level, Proof, Requirement};
+pub use mail::{DeliveryState, Mail, Template};
+pub use product::{Product, ProductSettings};
+pub use refusal::{PasswordFlaw, Refusal};
+pub use rollout::{
+    Bucket, Decision, Edge, LedgerEntry, Missing, Ordinal, Reason, Revision, Rollout, RolloutState, Salt,
+    Standing, Wave, WaveState,
+};
+pub use sealed::{KeyId, KeyedDigest, Sealed, TokenDigest};
+pub use secret::Secret;
+pub use sign_in::{Advice, Introspected, KnownDevice, Offer, Session, SessionEnd, SignIn, SignInState};
+pub use subject::{ClientContext, Subject, Token, Who};
+pub use time::{Clock, Span, Timestamp};
+pub use word::{UnknownWord, Word};

@@ -1,0 +1,50 @@
+//! A mail that waits to be sent. Service seals it into a delivery; courier opens and sends it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{LinkUrl, Secret, Timestamp, Title, words};
+
+words! {
+    /// Which text a mail has.
+    Template "mail template" {
+        VerifyEmail = "verify_email",
+        ConfirmEnrollment = "confirm_enrollment",
+    }
+}
+
+/// Holds a link that is worth an account: no `Debug`, and serialised only in order to be sealed.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Mail {
+    pub template: Template,
+    pub to: String,
+    pub product: Title,
+    pub link_url: LinkUrl,
+    token: String,
+    pub expires_at: Timestamp,
+}
+
+impl Mail {
+    pub fn new(
+        template: Template,
+        to: String,
+        product: Title,
+        link_url: LinkUrl,
+        token: &Secret<String>,
+        expires_at: Timestamp,
+    ) -> Self {
+        Self { template, to, product, link_url, token: token.expose().clone(), expires_at }
+    }
+
+    /// The page of the product, and the token where no server log sees it.
+    pub fn link(&self) -> Secret<String> {
+        Secret::new(format!("{}#{}", self.link_url, self.token))
+    }
+}
+
+words! {
+    DeliveryState "delivery state" {
+        Queued = "queued",
+        Sent = "sent",
+        Failed = "failed",
+    }
+}

@@ -1,0 +1,97 @@
+//! Why the answer is no. One variant per reason in `error_reason.proto`; `grpc` renders them in
+//! one file. A malformed request is not here: only a door can see one.
+
+use crate::{Permission, Revision, Span};
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("the caller is not known")]
+    Unauthenticated,
+    #[error("the caller may not do this")]
+    PermissionDenied { permission: Permission },
+    #[error("the caller's credential does not name this product")]
+    ProductNotPermitted,
+    #[error("the caller may not issue credentials of this role")]
+    RoleNotPermitted,
+    #[error("this call cannot be made for such a subject")]
+    SubjectNotAccepted { accepted: &'static str },
+    #[error("the subject's token is not valid, or not any more")]
+    SubjectNotValid,
+
+    #[error("there is no such realm")]
+    RealmNotFound,
+    #[error("there is no such credential")]
+    CredentialNotFound,
+    #[error("there is no such account")]
+    AccountNotFound,
+    #[error("there is no such product")]
+    ProductNotFound,
+    #[error("there is no such rollout")]
+    RolloutNotFound,
+    #[error("there is no such challenge")]
+    ChallengeNotFound,
+    #[error("there is no such enrollment")]
+    EnrollmentNotFound,
+    #[error("there is no such factor")]
+    FactorNotFound,
+
+    #[error("the key is taken")]
+    KeyTaken,
+    #[error("the external id is taken")]
+    ExternalIdTaken,
+    #[error("the address is another account's")]
+    EmailTaken,
+    #[error("this request id was used with another body")]
+    RequestIdReused,
+    #[error("it was changed meanwhile; read it again")]
+    EtagMismatch { current: Revision },
+
+    #[error("the password is not acceptable")]
+    PasswordNotAcceptable { violations: Vec<PasswordFlaw> },
+    #[error("the password hash is not an acceptable argon2id hash")]
+    PasswordHashNotAcceptable,
+    #[error("the account is not usable")]
+    AccountNotUsable,
+    #[error("the account has no address to verify")]
+    NoEmail,
+    #[error("the address is verified already")]
+    EmailAlreadyVerified,
+    #[error("two-step has not reached this account here")]
+    TwoStepNotAvailable,
+    #[error("the account's address is not verified")]
+    EmailNotVerified,
+    #[error("the account has a factor of this method")]
+    AlreadyEnrolled,
+    #[error("the method is not allowed at this product")]
+    MethodNotAllowed,
+    #[error(
+        "a first factor needs a proof that the owner started this; the account has none: recover it first"
+    )]
+    NoProofOfOrigin,
+    #[error("the enrollment is not in a state for this")]
+    EnrollmentState { state: &'static str },
+    #[error("the sign-in is not in a state for this")]
+    SignInState { state: &'static str },
+    #[error("another product of the wave is not among the rollout's")]
+    WaveProductNotInRollout,
+    #[error("the rollout has no wave left to start")]
+    NoWaveLeft,
+    #[error("the rollout has started")]
+    RolloutStarted,
+    #[error("the rollout has not started")]
+    RolloutNotStarted,
+
+    #[error("the account has too many live challenges")]
+    TooManyChallenges { retry_after: Span },
+    #[error("too many at once; try again later")]
+    Busy { retry_after: Span },
+    #[error("too many passwords at once; try again later")]
+    TooManyPasswords { retry_after: Span },
+}
+
+/// What is wrong with a new password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PasswordFlaw {
+    TooShort { least: usize },
+    TooLong { most: usize },
+}

@@ -1,0 +1,103 @@
+//! One attempt to get a session, and the session it ends in.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AccountId, DeviceId, FactorId, Level, Method, ProductKey, Proof, Requirement, SessionId, SignInId, Span,
+    Timestamp, TokenDigest, words,
+};
+
+words! {
+    SignInState "sign-in state" {
+        PendingChallenge = "pending_challenge",
+        Ready = "ready",
+        Completed = "completed",
+        Cancelled = "cancelled",
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignIn {
+    pub id: SignInId,
+    pub account: AccountId,
+    pub product: ProductKey,
+    pub state: SignInState,
+    /// What was required when it was last decided; decided again at the end.
+    pub requirement: Requirement,
+    pub proofs: Vec<Proof>,
+    /// A trusted device stands in for the second step.
+    pub trusted: bool,
+    pub device: Option<DeviceId>,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+/// One way to take the second step of a sign-in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    pub factor: FactorId,
+    pub method: Method,
+}
+
+/// What the app is told to show after a sign-in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Advice {
+    Nothing,
+    /// Two-step has reached the account and is off.
+    TwoStepAvailable,
+}
+
+words! {
+    /// Why a session ended before its time.
+    SessionEnd "session end" {
+        Revoked = "revoked",
+        Replaced = "replaced",
+    }
+}
+
+/// The result of a complete sign-in at one product.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    pub id: SessionId,
+    pub account: AccountId,
+    pub product: ProductKey,
+    pub device: Option<DeviceId>,
+    /// The proofs of the sign-in that made it; its level follows from them and its age alone.
+    pub proofs: Vec<Proof>,
+    pub trusted: bool,
+    /// The requirement it met when made.
+    pub met: Requirement,
+    pub created_at: Timestamp,
+    pub last_used_at: Timestamp,
+    pub idle: Span,
+    pub expires_at: Timestamp,
+    pub end: Option<SessionEnd>,
+}
+
+impl Session {
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.end.is_none() && now < self.expires_at && now < self.last_used_at.plus(self.idle)
+    }
+}
+
+/// A live session as a product sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Introspected {
+    pub session: Session,
+    pub level: Level,
+    /// The requirement rose above what the session met: from then on it fails.
+    pub reauth_by: Option<Timestamp>,
+}
+
+/// A device from which the account completed a sign-in.
+#[derive(Debug, Clone)]
+pub struct KnownDevice {
+    pub device: DeviceId,
+    pub token: TokenDigest,
+    /// Valid until its successor is first used, at most a minute.
+    pub previous: Option<TokenDigest>,
+    pub rotated_at: Timestamp,
+    pub trusted_until: Option<Timestamp>,
+    pub created_at: Timestamp,
+}
