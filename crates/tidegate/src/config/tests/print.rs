@@ -1,0 +1,60 @@
+use super::{super::reference, loaded};
+
+#[test]
+fn the_reference_as_a_file_changes_nothing() {
+    let ours = loaded(&reference(), &[], &[]);
+    assert_eq!(ours.config, loaded("", &[], &[]).config);
+    assert!(ours.entries.iter().all(|entry| entry.origin == "tidegate.toml"));
+}
+
+#[test]
+fn the_reference_explains_each_setting() {
+    let reference = reference();
+    assert!(reference.starts_with(
+        r#"# The gRPC services.
+[grpc]
+# Where clients connect; port 0 picks a free port.
+# Must be an address and port such as 127.0.0.1:50051.
+listen = "127.0.0.1:50051"
+"#
+    ));
+    assert!(reference.ends_with(
+        r"# Passwords hashed at once; 0 is one per core.
+# Must be a whole number from 0 to 1024.
+password_hashes = 0
+"
+    ));
+}
+
+#[test]
+fn render_aligns_the_origins_and_redacts() {
+    let environment = [("TIDEGATE__DATABASE__URL", "postgres://ada:pw@db/tidegate?password=pw")];
+    let ours = loaded("[limits]\ncommands = 9", &environment, &["log.format=json"]);
+    assert_eq!(ours.config.database.url.reveal(), "postgres://ada:pw@db/tidegate?password=pw");
+    assert!(!format!("{ours:?}").contains("pw"));
+    assert_eq!(
+        ours.render(),
+        r#"grpc.listen = "127.0.0.1:50051"                               # default
+grpc.reflection = "auto"                                      # default
+admin.listen = "127.0.0.1:50052"                              # default
+database.url = "postgres://ada:***@db/tidegate?password=***"  # environment variable TIDEGATE__DATABASE__URL
+database.connections = 8                                      # default
+keys.master_file = "master.key"                               # default
+bootstrap.realm = "main"                                      # default
+bootstrap.credential_file = "operator.credential"             # default
+mail.folder = "mail"                                          # default
+mail.from = "Tidegate <no-reply@localhost>"                   # default
+mail.poll_ms = 500                                            # default
+log.format = "json"                                           # --set log.format
+log.level = "info"                                            # default
+limits.commands = 9                                           # tidegate.toml
+limits.password_hashes = 0                                    # default
+"#
+    );
+}
+
+#[test]
+fn what_is_rendered_is_read_again() {
+    let ours = loaded("", &[], &[r#"mail.from="Ada \ L." <a@b>"#, "log.level=a\tb\u{7f}\n"]);
+    assert_eq!(loaded(&ours.render(), &[], &[]).config, ours.config);
+}
