@@ -1,1 +1,38 @@
 //! What callers hold.
+//!
+//! A [`Client`] gives the generated client of every service over one connection, and sends with each
+//! call the credential, the realm and the deadline. What the server refuses is read as [`Refused`];
+//! [`Client::retrying`] repeats what may be repeated, [`pages`] walks a list to its end, and
+//! [`Client::import_accounts`] streams accounts in.
+//!
+//! It never invents a `request_id` (that takes a random source, which is the caller's) and never
+//! repeats a call unasked.
+//!
+//! ```no_run
+//! use tidegate_client::{Client, Settings};
+//! use tidegate_core::Secret;
+//! use tidegate_proto::GetAccountRequest;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::connect(&Settings::new(Secret::new("tgk_…".to_owned()))).await?;
+//! let request = GetAccountRequest { account: "u-1".to_owned() };
+//! let call = async move |client: &Client| client.accounts().get_account(request.clone()).await;
+//! println!("{:?}", client.retrying(call).await?.into_inner().account);
+//! # Ok(())
+//! # }
+//! ```
+
+mod client;
+mod import;
+mod page;
+mod refused;
+mod retry;
+mod settings;
+mod transport;
+
+pub use client::Client;
+pub use page::{ListRequest, Page, Pages, pages};
+pub use refused::{Refused, Violation};
+pub use retry::Retries;
+pub use settings::{ConnectError, Settings};
+pub use transport::Transport;

@@ -60,6 +60,10 @@ impl<K: Kind> Id<K> {
     pub const fn uuid(self) -> Uuid {
         self.uuid
     }
+
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        self.uuid.as_bytes()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,1 +1,70 @@
 //! What we remember.
+//!
+//! Lock order: requests, realms, credentials, products, rollouts, accounts, passwords, links,
+//! enrollments, `sign_ins`, sessions, devices, challenges, factors, `recovery_codes`, ledger, attempts,
+//! deliveries, events. A transaction that changes rows of several tables changes them in this order;
+//! the other way round two of them deadlock on PostgreSQL (seen: 64 answers on two replicas).
+//!
+//! One file per table; each statement is one text for both engines, or an explicit pair. No clock, no
+//! random source and no case folding in SQL. There is no storage trait: SQLite is the test double.
+
+pub mod accounts;
+pub mod attempts;
+pub mod challenges;
+mod column;
+pub mod credentials;
+pub mod deliveries;
+pub mod devices;
+pub mod enrollments;
+mod error;
+pub mod events;
+mod executor;
+pub mod factors;
+pub mod installation;
+pub mod ledger;
+mod lent;
+pub mod links;
+mod lock;
+mod migrations;
+mod open;
+pub mod passwords;
+pub mod products;
+pub mod realms;
+pub mod recovery_codes;
+pub mod requests;
+pub mod rollouts;
+pub mod sessions;
+pub mod sign_ins;
+mod statement;
+mod tx;
+
+pub use error::Error;
+pub use executor::{Across, View};
+pub use migrations::NEWEST;
+pub use open::{Engine, OpenError, Schema, Settings, Store};
+pub use statement::{Statement, statements};
+pub use tx::Tx;
+
+/// The statements of each table's file.
+const TABLES: &[&[Statement]] = &[
+    accounts::STATEMENTS,
+    attempts::STATEMENTS,
+    challenges::STATEMENTS,
+    credentials::STATEMENTS,
+    deliveries::STATEMENTS,
+    devices::STATEMENTS,
+    enrollments::STATEMENTS,
+    events::STATEMENTS,
+    factors::STATEMENTS,
+    installation::STATEMENTS,
+    ledger::STATEMENTS,
+    links::STATEMENTS,
+    passwords::STATEMENTS,
+    products::STATEMENTS,
+    realms::STATEMENTS,
+    recovery_codes::STATEMENTS,
+    requests::STATEMENTS,
+    rollouts::STATEMENTS,
+    sessions::STATEMENTS,
+    sign_ins::STATEMENTS,
+];

@@ -1,0 +1,121 @@
+//! Where the server is, who calls, and how long a call may take.
+
+use std::time::Duration;
+
+use http::HeaderValue;
+use tidegate_core::{RealmKey, Secret};
+use tonic::transport::Endpoint;
+
+use crate::{
+    Retries,
+    transport::{Deadline, Identity},
+};
+
+/// What a [`Client`](crate::Client) is made of.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `http://host:port`. The connection is not encrypted, and carries the credential: the same
+    /// machine, a trusted network, or a proxy that adds TLS.
+    pub address: String,
+    /// The whole token, `tgk_<id>_<secret>`.
+    pub credential: Secret<String>,
+    /// The realm an operator means; absent: the credential's own. Ignored for everybody but operators.
+    pub realm: Option<RealmKey>,
+    /// How long a call may take, connecting included; the server hears it too.
+    pub deadline: Duration,
+    /// How [`Client::retrying`](crate::Client::retrying) repeats.
+    pub retries: Retries,
+}
+
+impl Settings {
+    /// `http://127.0.0.1:50051`, the credential's own realm, 10 seconds, 4 attempts.
+    pub fn new(credential: Secret<String>) -> Self {
+        Self {
+            address: "http://127.0.0.1:50051".to_owned(),
+            credential,
+            realm: None,
+            deadline: Duration::from_secs(10),
+            retries: Retries::default(),
+        }
+    }
+
+    pub(crate) fn endpoint(&self) -> Result<Endpoint, ConnectError> {
+        let malformed = || ConnectError::Address { address: self.address.clone() };
+        let endpoint = Endpoint::from_shared(self.address.clone()).map_err(|_| malformed())?;
+        if endpoint.uri().scheme_str() != Some("http") {
+            return Err(malformed());
+        }
+        // Pings notice a peer that is gone while a call without a deadline waits for it.
+        Ok(endpoint
+            .connect_timeout(self.deadline)
+            .http2_keep_alive_interval(Duration::from_secs(30))
+            .keep_alive_timeout(Duration::from_secs(10)))
+    }
+
+    pub(crate) fn identity(&self) -> Result<Identity, ConnectError> {
+        let bearer = Secret::new(format!("Bearer {}", self.credential.expose()));
+        let authorization = HeaderValue::from_str(bearer.expose()).map_err(|_| ConnectError::Credential)?;
+        let realm = self.realm.as_ref().map(|realm| HeaderValue::from_str(realm.as_str())).transpose();
+        // Sending the call without it would send it to another realm.
+        let realm = realm.map_err(|_| ConnectError::Realm)?;
+        Ok(Identity::new(authorization, realm))
+    }
+
+    pub(crate) fn deadline(&self) -> Deadline {
+        Deadline::new(self.deadline)
+    }
+}
+
+/// Why there is no [`Client`](crate::Client).
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The address is not of the form `http://host:port`.
+    #[error("the address must be http://host:port, not {address:?}")]
+    Address {
+        /// As it was given.
+        address: String,
+    },
+    /// The credential holds characters that no token has.
+    #[error("the credential is not a token: it must be printable ASCII, tgk_<id>_<secret>")]
+    Credential,
+    /// The realm cannot be sent.
+    #[error("the realm is not a key")]
+    Realm,
+    /// Nobody answers there.
+    #[error("no connection to {address}: {reason}")]
+    Unreachable {
+        /// Where it was tried.
+        address: String,
+        /// What the system says.
+        reason: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(address: &str, credential: &str) -> Settings {
+        Settings { address: address.to_owned(), ..Settings::new(Secret::new(credential.to_owned())) }
+    }
+
+    #[test]
+    fn an_address_names_scheme_and_host() {
+        assert!(settings("http://tidegate.internal:50051", "x").endpoint().is_ok());
+        for address in ["127.0.0.1:50051", "https://tidegate.internal", "", "http://"] {
+            let refused = settings(address, "x").endpoint();
+            assert!(matches!(refused, Err(ConnectError::Address { .. })), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_credential_with_a_line_break_is_refused_without_being_printed() {
+        let Err(error) = settings("http://a", "tgk_1_hidden\n").identity() else { panic!("accepted") };
+        assert!(!format!("{error} {error:?}").contains("hidden"));
+    }
+
+    #[test]
+    fn settings_do_not_print_the_credential() {
+        assert!(!format!("{:?}", settings("http://a", "tgk_1_hidden")).contains("hidden"));
+    }
+}

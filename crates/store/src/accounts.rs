@@ -1,0 +1,145 @@
+//! Table `accounts`.
+
+use tidegate_core::{
+    Account, AccountId, AccountRef, Contact, Country, Email, ExternalId, Identifier, KeyedDigest, Timestamp,
+};
+
+use crate::{
+    Error, Tx, View,
+    column::{AnyOf, Row, Unreadable},
+    executor::Record,
+    statement::sql,
+};
+
+sql! {
+    Select GET = "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND account_id = $2";
+    Select BY_EXTERNAL_ID = "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND external_id = $2";
+    Select BY_EMAIL = "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND email_canonical = $2";
+    Select PAGE = "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND account_id > $2 AND (CAST($3 AS TEXT) IS NULL OR country = $3) \
+        ORDER BY account_id LIMIT $4";
+    Select MANY = {
+        sqlite: "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND account_id IN (SELECT unhex(value) FROM json_each($2))",
+        postgres: "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND account_id = ANY($2)"
+    };
+    Select MANY_EXTERNAL = {
+        sqlite: "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND external_id IN (SELECT value FROM json_each($2))",
+        postgres: "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND external_id = ANY($2)"
+    };
+    Select IMPORTED = "SELECT account_id, import_digest FROM accounts WHERE realm_id = $1 AND external_id = $2";
+    Change INSERT = "INSERT INTO accounts (realm_id, account_id, external_id, email, email_canonical, email_since, email_verified_at, \
+        country, state, two_step_since, personal_key, created_at, import_digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+        ON CONFLICT DO NOTHING";
+    Change VERIFY_EMAIL = "UPDATE accounts SET email_verified_at = $4 \
+        WHERE realm_id = $1 AND account_id = $2 AND email_canonical = $3 AND email_verified_at IS NULL";
+    Change SWITCH_ON = "UPDATE accounts SET two_step_since = $3 WHERE realm_id = $1 AND account_id = $2 AND two_step_since IS NULL";
+}
+
+impl Record for Account {
+    const TABLE: &'static str = "accounts";
+    const KEY: &'static str = "account_id";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        let email: Option<String> = row.get("email")?;
+        let canonical: Option<String> = row.get("email_canonical")?;
+        let since: Option<Timestamp> = row.get("email_since")?;
+        let verified_at = row.get("email_verified_at")?;
+        let contact = match (email, canonical, since) {
+            (Some(email), Some(canonical), Some(since)) => {
+                Some(Contact { email: Email::restored(email, canonical), since, verified_at })
+            }
+            _ => None,
+        };
+        Ok(Self {
+            id: row.get("account_id")?,
+            external_id: row.get("external_id")?,
+            contact,
+            country: row.get("country")?,
+            state: row.get("state")?,
+            two_step_since: row.get("two_step_since")?,
+            personal_key: row.get("personal_key")?,
+            created_at: row.get("created_at")?,
+        })
+    }
+}
+
+/// What an account was imported from; `None` when it was not.
+pub struct Imported(pub Option<KeyedDigest>);
+
+impl Record for Imported {
+    const TABLE: &'static str = "accounts";
+    const KEY: &'static str = "account_id";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        row.get("import_digest").map(Self)
+    }
+}
+
+pub async fn get(view: &mut View, id: AccountId) -> Result<Option<Account>, Error> {
+    view.select(GET).bind(id).optional().await
+}
+
+pub async fn find(view: &mut View, account: &AccountRef) -> Result<Option<Account>, Error> {
+    match account {
+        AccountRef::Id(id) => get(view, *id).await,
+        AccountRef::External(id) => view.select(BY_EXTERNAL_ID).bind(id.clone()).optional().await,
+    }
+}
+
+pub async fn by_email(view: &mut View, email: &Identifier) -> Result<Option<Account>, Error> {
+    view.select(BY_EMAIL).bind(email.clone()).optional().await
+}
+
+/// By id, behind `after`.
+pub async fn page(
+    view: &mut View,
+    after: AccountId,
+    country: Option<Country>,
+    limit: i64,
+) -> Result<Vec<Account>, Error> {
+    view.select(PAGE).bind(after).bind(country).bind(limit).all().await
+}
+
+/// Those of the named that exist, in no order.
+pub async fn many(
+    view: &mut View,
+    ids: Vec<AccountId>,
+    external: Vec<ExternalId>,
+) -> Result<Vec<Account>, Error> {
+    let mut found = Vec::new();
+    if !ids.is_empty() {
+        found.extend(view.select(MANY).bind(AnyOf(ids)).all().await?);
+    }
+    if !external.is_empty() {
+        found.extend(view.select(MANY_EXTERNAL).bind(AnyOf(external)).all().await?);
+    }
+    Ok(found)
+}
+
+pub async fn imported(view: &mut View, id: &ExternalId) -> Result<Option<Imported>, Error> {
+    view.select(IMPORTED).bind(id.clone()).optional().await
+}
+
+/// `false` when its external id or its address is taken; ask which.
+pub async fn insert(tx: &mut Tx, account: &Account, imported: Option<KeyedDigest>) -> Result<bool, Error> {
+    let contact = account.contact.as_ref();
+    let insert = tx.change(INSERT).bind(account.id).bind(account.external_id.clone());
+    let insert = insert.bind(contact.map(|contact| contact.email.as_typed().to_owned()));
+    let insert = insert.bind(contact.map(|contact| contact.email.canonical().clone()));
+    let insert = insert.bind(contact.map(|contact| contact.since));
+    let insert = insert.bind(contact.and_then(|contact| contact.verified_at));
+    let insert = insert.bind(account.country.clone()).bind(account.state).bind(account.two_step_since);
+    insert.bind(account.personal_key.clone()).bind(account.created_at).bind(imported).hit().await
+}
+
+/// `false` when the address is no longer the account's, or was verified before.
+pub async fn verify_email(
+    tx: &mut Tx,
+    id: AccountId,
+    email: &Identifier,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    tx.change(VERIFY_EMAIL).bind(id).bind(email.clone()).bind(now).hit().await
+}
+
+/// `false` when two-step was on.
+pub async fn switch_on(tx: &mut Tx, id: AccountId, now: Timestamp) -> Result<bool, Error> {
+    tx.change(SWITCH_ON).bind(id).bind(now).hit().await
+}

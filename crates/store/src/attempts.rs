@@ -1,0 +1,83 @@
+//! Table `attempts`: what was charged to each counter. `factors::budget` decides, this remembers.
+
+use tidegate_core::Budget;
+use uuid::Uuid;
+
+use crate::{
+    Error, Tx, View,
+    column::{Row, Unreadable},
+    executor::Record,
+    statement::sql,
+};
+
+sql! {
+    Select FIND = "SELECT counter_id, tag, revision, hour_began, in_hour, day_began, in_day, in_row, last_at FROM attempts \
+        WHERE realm_id = $1 AND counter_id = $2";
+    Change BEGIN = "INSERT INTO attempts (realm_id, counter_id, tag, revision, hour_began, in_hour, day_began, in_day, in_row, last_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (realm_id, counter_id) DO NOTHING";
+    Change REPLACE = "UPDATE attempts SET tag = $4, revision = $5, hour_began = $6, in_hour = $7, day_began = $8, in_day = $9, in_row = $10, \
+        last_at = $11 WHERE realm_id = $1 AND counter_id = $2 AND revision = $3";
+    Change FORGIVE = "UPDATE attempts SET revision = revision + 1, in_hour = 0, in_day = 0, in_row = 0 WHERE realm_id = $1 AND counter_id = $2";
+    Change GIVE_BACK = "UPDATE attempts SET revision = revision + 1, in_hour = in_hour - 1, in_day = in_day - 1, in_row = in_row - 1 \
+        WHERE realm_id = $1 AND counter_id = $2 AND in_hour > 0 AND in_day > 0 AND in_row > 0";
+}
+
+/// Which counter, and whose it must be now: the tag tells apart the identifiers that share a place.
+#[derive(Debug, Clone)]
+pub struct Counter {
+    pub id: Uuid,
+    pub tag: Vec<u8>,
+}
+
+/// A counter as it is kept.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    pub tag: Vec<u8>,
+    pub budget: Budget,
+}
+
+impl Record for Kept {
+    const TABLE: &'static str = "attempts";
+    const KEY: &'static str = "counter_id";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        let budget = Budget {
+            revision: row.get("revision")?,
+            hour_began: row.get("hour_began")?,
+            in_hour: row.get("in_hour")?,
+            day_began: row.get("day_began")?,
+            in_day: row.get("in_day")?,
+            in_row: row.get("in_row")?,
+            last_at: row.get("last_at")?,
+        };
+        Ok(Self { tag: row.get("tag")?, budget })
+    }
+}
+
+pub async fn find(view: &mut View, counter: &Counter) -> Result<Option<Kept>, Error> {
+    view.select(FIND).bind(counter.id).optional().await
+}
+
+/// Puts `next` in the place of the revision `seen` (zero: of nothing); `false` when somebody else did
+/// so first.
+pub async fn replace(tx: &mut Tx, counter: &Counter, seen: i64, next: Budget) -> Result<bool, Error> {
+    let change = if seen == 0 {
+        tx.change(BEGIN).bind(counter.id)
+    } else {
+        tx.change(REPLACE).bind(counter.id).bind(seen)
+    };
+    let change =
+        change.bind(counter.tag.clone()).bind(next.revision).bind(next.hour_began).bind(next.in_hour);
+    change.bind(next.day_began).bind(next.in_day).bind(next.in_row).bind(next.last_at).hit().await
+}
+
+/// Called on success of the very factor that is counted, and by nothing else (INV-9).
+pub async fn forgive(tx: &mut Tx, counter: &Counter) -> Result<(), Error> {
+    tx.change(FORGIVE).bind(counter.id).rows().await?;
+    Ok(())
+}
+
+/// The attempt was a replay (INV-6).
+pub async fn give_back(tx: &mut Tx, counter: &Counter) -> Result<(), Error> {
+    tx.change(GIVE_BACK).bind(counter.id).rows().await?;
+    Ok(())
+}

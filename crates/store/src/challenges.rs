@@ -1,0 +1,90 @@
+//! Table `challenges`.
+
+use tidegate_core::{AccountId, Challenge, ChallengeId, ChallengeState, Timestamp};
+
+use crate::{
+    Error, Tx, View,
+    column::{Row, Unreadable},
+    executor::Record,
+    statement::sql,
+};
+
+sql! {
+    Select FIND = "SELECT challenge_id, account_id, sign_in_id, factor_id, purpose, state, tries, created_at, expires_at FROM challenges WHERE realm_id = $1 AND challenge_id = $2";
+    Select LIVE = "SELECT challenge_id, account_id, sign_in_id, factor_id, purpose, state, tries, created_at, expires_at FROM challenges WHERE realm_id = $1 AND account_id = $2 AND state = 'open' AND expires_at > $3 ORDER BY expires_at";
+    Change INSERT = "INSERT INTO challenges (realm_id, challenge_id, account_id, sign_in_id, factor_id, purpose, state, tries, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    Change SUPERSEDE = "UPDATE challenges SET state = 'superseded' \
+        WHERE realm_id = $1 AND account_id = $2 AND sign_in_id = $3 AND factor_id = $4 AND purpose = $5 AND state = 'open'";
+    Change TAKE_TRY = "UPDATE challenges SET tries = tries + 1 \
+        WHERE realm_id = $1 AND challenge_id = $2 AND state = 'open' AND expires_at > $4 AND tries < $3 RETURNING challenge_id, account_id, sign_in_id, factor_id, purpose, state, tries, created_at, expires_at";
+    Change GIVE_BACK = "UPDATE challenges SET tries = tries - 1 WHERE realm_id = $1 AND challenge_id = $2 AND tries > 0";
+    Change MOVE = "UPDATE challenges SET state = $4 WHERE realm_id = $1 AND challenge_id = $2 AND state = $3 AND expires_at > $5";
+}
+
+impl Record for Challenge {
+    const TABLE: &'static str = "challenges";
+    const KEY: &'static str = "challenge_id";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        Ok(Self {
+            id: row.get("challenge_id")?,
+            account: row.get("account_id")?,
+            sign_in: row.get("sign_in_id")?,
+            factor: row.get("factor_id")?,
+            purpose: row.get("purpose")?,
+            state: row.get("state")?,
+            tries: row.get("tries")?,
+            created_at: row.get("created_at")?,
+            expires_at: row.get("expires_at")?,
+        })
+    }
+}
+
+pub async fn find(view: &mut View, id: ChallengeId) -> Result<Option<Challenge>, Error> {
+    view.select(FIND).bind(id).optional().await
+}
+
+/// The account's live ones, the first to expire first.
+pub async fn live(view: &mut View, account: AccountId, now: Timestamp) -> Result<Vec<Challenge>, Error> {
+    view.select(LIVE).bind(account).bind(now).all().await
+}
+
+/// Ends every older one of the same sign-in, factor and purpose (INV-5).
+pub async fn supersede(tx: &mut Tx, new: &Challenge) -> Result<(), Error> {
+    let supersede = tx.change(SUPERSEDE).bind(new.account).bind(new.sign_in).bind(new.factor);
+    supersede.bind(new.purpose).rows().await?;
+    Ok(())
+}
+
+pub async fn insert(tx: &mut Tx, new: &Challenge) -> Result<(), Error> {
+    let insert = tx.change(INSERT).bind(new.id).bind(new.account).bind(new.sign_in).bind(new.factor);
+    let insert = insert.bind(new.purpose).bind(new.state).bind(new.tries);
+    insert.bind(new.created_at).bind(new.expires_at).rows().await?;
+    Ok(())
+}
+
+/// Takes one of the challenge's tries; `None` when it is closed, too old, or has none left.
+pub async fn take_try(
+    tx: &mut Tx,
+    id: ChallengeId,
+    limit: i64,
+    now: Timestamp,
+) -> Result<Option<Challenge>, Error> {
+    tx.change(TAKE_TRY).bind(id).bind(limit).bind(now).optional().await
+}
+
+/// The try was spent on a replay.
+pub async fn give_back(tx: &mut Tx, id: ChallengeId) -> Result<(), Error> {
+    tx.change(GIVE_BACK).bind(id).rows().await?;
+    Ok(())
+}
+
+/// Moves the challenge from one state to another; `false` when it was not in the first, or is too old.
+pub async fn advance(
+    tx: &mut Tx,
+    id: ChallengeId,
+    from: ChallengeState,
+    to: ChallengeState,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    tx.change(MOVE).bind(id).bind(from).bind(to).bind(now).hit().await
+}

@@ -1,0 +1,138 @@
+//! The one place that knows there are two engines.
+//!
+//! A `View` reads, a `Tx` reads and writes; both belong to one realm, and bind it as `$1` of every
+//! statement themselves. A statement that forgets its realm does not get past PostgreSQL's
+//! "could not determine data type of parameter $1", which the test of all statements asks for.
+
+use sqlx::{PgPool, SqlitePool, postgres::PgArguments, sqlite::SqliteArguments};
+use tidegate_core::RealmId;
+
+use crate::{
+    Error,
+    column::{Args, Column, Row, Unreadable},
+    lent::Lent,
+    statement::{Select, Statement},
+};
+
+/// Where a statement runs.
+pub(crate) enum Via {
+    SqlitePool(SqlitePool),
+    PostgresPool(PgPool),
+    Lent(Lent),
+}
+
+/// Reads of one realm. Each statement borrows a connection for itself, so a view that is kept
+/// around holds nothing and cannot starve a transaction.
+pub struct View {
+    pub(crate) via: Via,
+    pub(crate) realm: RealmId,
+    pub(crate) name: &'static str,
+}
+
+/// Reads of no particular realm: finding the credential that names one, listing realms, and workers
+/// that serve all of them.
+pub struct Across {
+    pub(crate) via: Via,
+    pub(crate) name: &'static str,
+}
+
+/// A row that can be read as a value, and says what it is when it cannot.
+pub(crate) trait Record: Sized {
+    const TABLE: &'static str;
+    const KEY: &'static str;
+    fn read(row: &Row) -> Result<Self, Unreadable>;
+}
+
+impl View {
+    pub fn realm(&self) -> RealmId {
+        self.realm
+    }
+    pub(crate) fn select(&mut self, statement: Select) -> Query<'_> {
+        Query::new(&mut self.via, self.name, statement.0).bind(self.realm)
+    }
+}
+
+impl Across {
+    pub(crate) fn select(&mut self, statement: Select) -> Query<'_> {
+        Query::new(&mut self.via, self.name, statement.0)
+    }
+}
+
+pub(crate) struct Query<'v> {
+    via: &'v mut Via,
+    name: &'static str,
+    sql: Statement,
+    args: Result<Args, sqlx::Error>,
+}
+
+/// Runs one sqlx call on whichever connection there is, and wraps what it returns.
+macro_rules! on {
+    ($query:ident, $call:ident, $sqlite:expr, $postgres:expr) => {{
+        let args = $query.args.map_err(|source| Error::of($query.name, source))?;
+        let done = match ($query.via, args) {
+            (Via::SqlitePool(pool), Args::Sqlite(args)) => {
+                sqlx::query_with($query.sql.sqlite, args).$call(&*pool).await.map($sqlite)
+            }
+            (Via::Lent(Lent::Sqlite(turn)), Args::Sqlite(args)) => {
+                sqlx::query_with($query.sql.sqlite, args).$call(&mut turn.connection).await.map($sqlite)
+            }
+            (Via::PostgresPool(pool), Args::Postgres(args)) => {
+                sqlx::query_with($query.sql.postgres, args).$call(&*pool).await.map($postgres)
+            }
+            (Via::Lent(Lent::Postgres(Some(connection))), Args::Postgres(args)) => {
+                sqlx::query_with($query.sql.postgres, args).$call(&mut **connection).await.map($postgres)
+            }
+            _ => Err(sqlx::Error::Protocol("arguments of another engine".into())),
+        };
+        done.map_err(|source| Error::of($query.name, source))
+    }};
+}
+
+impl<'v> Query<'v> {
+    pub(crate) fn new(via: &'v mut Via, name: &'static str, sql: Statement) -> Self {
+        let args = match via {
+            Via::SqlitePool(_) | Via::Lent(Lent::Sqlite(_)) => Args::Sqlite(SqliteArguments::default()),
+            Via::PostgresPool(_) | Via::Lent(Lent::Postgres(_)) => Args::Postgres(PgArguments::default()),
+        };
+        Self { via, name, sql, args: Ok(args) }
+    }
+
+    pub(crate) fn bind(mut self, value: impl Column) -> Self {
+        self.args = self.args.and_then(|mut args| {
+            args.add(value).map_err(sqlx::Error::Encode)?;
+            Ok(args)
+        });
+        self
+    }
+
+    /// How many rows it changed.
+    pub(crate) async fn rows(self) -> Result<u64, Error> {
+        on!(self, execute, |done| done.rows_affected(), |done| done.rows_affected())
+    }
+
+    /// Whether it changed its row: the answer of a compare-and-set.
+    pub(crate) async fn hit(self) -> Result<bool, Error> {
+        Ok(self.rows().await? > 0)
+    }
+
+    pub(crate) async fn optional<R: Record>(self) -> Result<Option<R>, Error> {
+        let row = on!(self, fetch_optional, |row| row.map(Row::Sqlite), |row| row.map(Row::Postgres))?;
+        row.as_ref().map(read).transpose()
+    }
+
+    pub(crate) async fn all<R: Record>(self) -> Result<Vec<R>, Error> {
+        let rows: Vec<Row> =
+            on!(self, fetch_all, |rows| rows.into_iter().map(Row::Sqlite).collect(), |rows| rows
+                .into_iter()
+                .map(Row::Postgres)
+                .collect())?;
+        rows.iter().map(read).collect()
+    }
+}
+
+fn read<R: Record>(row: &Row) -> Result<R, Error> {
+    R::read(row).map_err(|Unreadable { column, source }| {
+        let key = row.key(R::KEY).unwrap_or_else(|| "a row without key".to_owned());
+        Error::Inconsistent { table: R::TABLE, column, key, source }
+    })
+}

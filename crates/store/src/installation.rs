@@ -1,0 +1,110 @@
+//! Table `installation`: one row for the whole database, and sqlx's own table of migrations.
+
+use tidegate_core::{Id, RealmId, Sealed, Timestamp};
+
+use crate::{
+    Engine, Error, Schema, Store, Tx,
+    column::{Row, Unreadable},
+    executor::{Across, Record},
+    migrations,
+    statement::sql,
+};
+
+sql! {
+    Select APPLIED = "SELECT CAST(COALESCE(MAX(version), 0) AS BIGINT) AS version FROM _sqlx_migrations";
+    Select HAS_TABLE = {
+        sqlite: "SELECT CAST(COUNT(*) AS INTEGER) AS version FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'",
+        postgres: "SELECT COUNT(*) AS version FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = '_sqlx_migrations'"
+    };
+    Select FIND = "SELECT installation_id, min_binary, key_check FROM installation";
+    Change INSERT = "INSERT INTO installation (installation_id, min_binary, key_check, created_at) VALUES ($1, $2, $3, $4) \
+        ON CONFLICT (installation_id) DO NOTHING";
+    Select CLOCK = {
+        sqlite: "SELECT CAST(0 AS INTEGER) AS at",
+        postgres: "SELECT clock_timestamp() AS at"
+    };
+}
+
+struct Version(i64);
+
+impl Record for Version {
+    const TABLE: &'static str = "_sqlx_migrations";
+    const KEY: &'static str = "version";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        row.get("version").map(Self)
+    }
+}
+
+struct At(Timestamp);
+
+impl Record for At {
+    const TABLE: &'static str = "clock";
+    const KEY: &'static str = "at";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        row.get("at").map(Self)
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Installation {
+    pub min_binary: i64,
+    /// A value that only the right master key opens.
+    pub key_check: Sealed,
+}
+
+impl Record for Installation {
+    const TABLE: &'static str = "installation";
+    const KEY: &'static str = "installation_id";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        Ok(Self { min_binary: row.get("min_binary")?, key_check: row.get("key_check")? })
+    }
+}
+
+/// The number of the newest migration in the database; zero when there is none.
+pub async fn applied(across: &mut Across) -> Result<i64, Error> {
+    if across.select(HAS_TABLE).optional::<Version>().await?.is_none_or(|tables| tables.0 == 0) {
+        return Ok(0);
+    }
+    Ok(across.select(APPLIED).optional::<Version>().await?.map_or(0, |version| version.0))
+}
+
+/// What the database's schema is to this program.
+pub async fn schema(across: &mut Across) -> Result<Schema, Error> {
+    let applied = applied(across).await?;
+    if applied == 0 {
+        return Ok(Schema::Absent);
+    }
+    if applied < migrations::NEWEST {
+        return Ok(Schema::Older { applied });
+    }
+    let min_binary = find(across).await?.map_or(0, |installation| installation.min_binary);
+    if min_binary > migrations::NEWEST {
+        return Ok(Schema::Newer { applied, min_binary });
+    }
+    Ok(Schema::Usable { applied })
+}
+
+pub async fn find(across: &mut Across) -> Result<Option<Installation>, Error> {
+    across.select(FIND).optional().await
+}
+
+/// Whether it was the first; the id is a constant, so that there can be only one. The transaction's
+/// realm is that id: the row is in no realm.
+pub async fn insert(tx: &mut Tx, key_check: Sealed, now: Timestamp) -> Result<bool, Error> {
+    tx.change(INSERT).bind(migrations::NEWEST).bind(key_check).bind(now).hit().await
+}
+
+/// What stands for a realm in the transaction that initialises a database.
+pub fn nowhere() -> RealmId {
+    Id::from_uuid(uuid::Uuid::nil())
+}
+
+impl Store {
+    /// The database server's clock; `None` on SQLite, where the host's is the only one.
+    pub async fn clock(&self) -> Result<Option<Timestamp>, Error> {
+        if self.engine() == Engine::Sqlite {
+            return Ok(None);
+        }
+        Ok(self.across("clock").select(CLOCK).optional::<At>().await?.map(|at| at.0))
+    }
+}

@@ -1,0 +1,32 @@
+//! The paired migrations, in order. Forward only; a published one is never edited.
+
+use sqlx::{
+    SqlSafeStr as _,
+    migrate::{Migration, MigrationType, Migrator},
+};
+
+/// The newest migration this program brings.
+pub const NEWEST: i64 = 1;
+
+macro_rules! migrations {
+    ($engine:literal, $($number:literal $name:literal,)+) => {{
+        let mut migrator = Migrator::with_migrations(vec![$(Migration::new(
+            $number,
+            $name.into(),
+            MigrationType::Simple,
+            include_str!(concat!("../../../migrations/", $engine, "/", $name, ".sql")).into_sql_str(),
+            false,
+        ),)+]);
+        // A newer schema is judged by its min_binary, not by migrations this program does not know.
+        migrator.set_ignore_missing(true);
+        migrator
+    }};
+}
+
+pub(crate) fn sqlite() -> Migrator {
+    migrations!("sqlite", 1 "0001_init",)
+}
+
+pub(crate) fn postgres() -> Migrator {
+    migrations!("postgres", 1 "0001_init",)
+}

@@ -1,0 +1,164 @@
+//! Opening a store, and what its schema must be.
+
+use std::{path::PathBuf, str::FromStr as _, sync::Arc, time::Duration};
+
+use sqlx::{
+    ConnectOptions as _, PgPool, SqlitePool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use tidegate_core::RealmId;
+use tokio::sync::Mutex;
+
+use crate::{Across, View, executor::Via, lent::Writer, lock::FileLock, migrations};
+
+#[derive(Clone)]
+pub struct Settings {
+    /// `sqlite:<path>` or `postgres://…`.
+    pub url: String,
+    /// Readers on SQLite, all connections on PostgreSQL.
+    pub connections: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+#[derive(Clone)]
+pub(crate) enum Db {
+    Sqlite { read: SqlitePool, write: Arc<Mutex<Writer>>, _lock: Arc<FileLock> },
+    Postgres(PgPool),
+}
+
+/// Cheap to clone; all clones share the connections.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) db: Db,
+}
+
+/// Why a store cannot be opened or served.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("the database URL must begin with sqlite:, postgres:// or postgresql://")]
+    Url,
+    #[error("another program is using {path}: one at a time may")]
+    InUse { path: String },
+    #[error("{path} cannot be opened")]
+    Unusable { path: String, source: std::io::Error },
+    #[error("the database cannot be reached")]
+    Unreachable(#[source] sqlx::Error),
+    #[error("the schema cannot be migrated")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+}
+
+/// What a schema is to this program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schema {
+    /// There is none.
+    Absent,
+    /// It lacks migrations this program brings.
+    Older { applied: i64 },
+    /// This program can serve it; a newer one that allows older programs included.
+    Usable { applied: i64 },
+    /// It is newer, and demands a newer program.
+    Newer { applied: i64, min_binary: i64 },
+}
+
+const ACQUIRE: Duration = Duration::from_secs(2);
+
+impl Store {
+    /// Connects; changes nothing. On SQLite the file is created when it is missing, and locked.
+    pub async fn open(settings: &Settings) -> Result<Self, OpenError> {
+        let db = if let Some(path) = settings.url.strip_prefix("sqlite:") {
+            sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path)), settings.connections).await?
+        } else if settings.url.starts_with("postgres://") || settings.url.starts_with("postgresql://") {
+            postgres(settings).await.map_err(OpenError::Unreachable)?
+        } else {
+            return Err(OpenError::Url);
+        };
+        Ok(Self { db })
+    }
+
+    /// Brings the schema up to this program's; does nothing when it is.
+    pub async fn migrate(&self) -> Result<(), OpenError> {
+        match &self.db {
+            Db::Sqlite { write, .. } => {
+                migrations::sqlite().run_direct(None, &mut write.lock().await.connection, false).await?;
+            }
+            Db::Postgres(pool) => migrations::postgres().run(pool).await?,
+        }
+        Ok(())
+    }
+
+    pub fn engine(&self) -> Engine {
+        match &self.db {
+            Db::Sqlite { .. } => Engine::Sqlite,
+            Db::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// Reads of one realm.
+    pub fn view(&self, name: &'static str, realm: RealmId) -> View {
+        View { via: self.read(), realm, name }
+    }
+
+    /// Reads of all realms.
+    pub fn across(&self, name: &'static str) -> Across {
+        Across { via: self.read(), name }
+    }
+
+    /// Waits for what is under way, and closes every connection.
+    pub async fn close(&self) {
+        match &self.db {
+            Db::Sqlite { read, .. } => read.close().await,
+            Db::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    fn read(&self) -> Via {
+        match &self.db {
+            Db::Sqlite { read, .. } => Via::SqlitePool(read.clone()),
+            Db::Postgres(pool) => Via::PostgresPool(pool.clone()),
+        }
+    }
+}
+
+async fn sqlite(path: PathBuf, connections: u32) -> Result<Db, OpenError> {
+    let lock = FileLock::take(&path)?;
+    make_private(&path).map_err(|source| OpenError::Unusable { path: path.display().to_string(), source })?;
+    let options = SqliteConnectOptions::new()
+        .filename(&path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(5));
+    let write = options.connect().await.map_err(OpenError::Unreachable)?;
+    let read = SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE)
+        .connect_with(options.pragma("query_only", "on"))
+        .await
+        .map_err(OpenError::Unreachable)?;
+    Ok(Db::Sqlite { read, write: Arc::new(Mutex::new(Writer::new(write))), _lock: Arc::new(lock) })
+}
+
+/// The file holds everybody's addresses: nobody but its owner may read it.
+fn make_private(path: &std::path::Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    if path.exists() {
+        return Ok(());
+    }
+    std::fs::File::options().create_new(true).write(true).mode(0o600).open(path).map(drop)
+}
+
+async fn postgres(settings: &Settings) -> Result<Db, sqlx::Error> {
+    let options = PgConnectOptions::from_str(&settings.url)?;
+    let pool = PgPoolOptions::new()
+        .max_connections(settings.connections)
+        .acquire_timeout(ACQUIRE)
+        .test_before_acquire(false);
+    Ok(Db::Postgres(pool.connect_with(options).await?))
+}

@@ -1,0 +1,39 @@
+//! Table `recovery_codes`.
+
+use tidegate_core::{AccountId, FactorId, RecoveryCode};
+
+use crate::{
+    Error, Tx, View,
+    column::{Row, Unreadable},
+    executor::Record,
+    statement::sql,
+};
+
+sql! {
+    Select LEFT = "SELECT factor_id, number, digest FROM recovery_codes \
+        WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3 AND used_at IS NULL ORDER BY number";
+    Change INSERT = "INSERT INTO recovery_codes (realm_id, account_id, factor_id, number, digest) VALUES ($1, $2, $3, $4, $5)";
+}
+
+impl Record for RecoveryCode {
+    const TABLE: &'static str = "recovery_codes";
+    const KEY: &'static str = "factor_id";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        Ok(Self { number: row.get("number")?, digest: row.get("digest")? })
+    }
+}
+
+/// Those not used yet.
+pub async fn left(view: &mut View, account: AccountId, factor: FactorId) -> Result<Vec<RecoveryCode>, Error> {
+    view.select(LEFT).bind(account).bind(factor).all().await
+}
+
+pub async fn insert(
+    tx: &mut Tx,
+    account: AccountId,
+    factor: FactorId,
+    code: RecoveryCode,
+) -> Result<(), Error> {
+    tx.change(INSERT).bind(account).bind(factor).bind(code.number).bind(code.digest).rows().await?;
+    Ok(())
+}

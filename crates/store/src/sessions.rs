@@ -1,0 +1,79 @@
+//! Table `sessions`.
+
+use tidegate_core::{
+    AccountId, DeviceId, ProductKey, Session, SessionEnd, SessionId, Timestamp, TokenDigest,
+};
+
+use crate::{
+    Error, Tx, View,
+    column::{Row, Unreadable},
+    executor::Record,
+    statement::sql,
+};
+
+sql! {
+    Select FIND = "SELECT session_id, account_id, product_key, device_id, proofs, trusted, met, created_at, last_used_at, idle, expires_at, end_reason FROM sessions WHERE realm_id = $1 AND token_digest = $2";
+    Select OF_DEVICE = "SELECT session_id, account_id, product_key, device_id, proofs, trusted, met, created_at, last_used_at, idle, expires_at, end_reason FROM sessions WHERE realm_id = $1 AND account_id = $2 AND product_key = $3 AND device_id = $4 AND end_reason IS NULL";
+    Change INSERT = "INSERT INTO sessions (realm_id, token_digest, session_id, account_id, product_key, device_id, proofs, trusted, met, created_at, last_used_at, idle, expires_at, end_reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    Change TOUCH = "UPDATE sessions SET last_used_at = $3 WHERE realm_id = $1 AND session_id = $2 AND last_used_at < $3 AND end_reason IS NULL";
+    Change END = "UPDATE sessions SET end_reason = $4, ended_at = $5 WHERE realm_id = $1 AND session_id = $2 AND account_id = $3 AND end_reason IS NULL";
+}
+
+impl Record for Session {
+    const TABLE: &'static str = "sessions";
+    const KEY: &'static str = "session_id";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        Ok(Self {
+            id: row.get("session_id")?,
+            account: row.get("account_id")?,
+            product: row.get("product_key")?,
+            device: row.get("device_id")?,
+            proofs: row.get("proofs")?,
+            trusted: row.get("trusted")?,
+            met: row.get("met")?,
+            created_at: row.get("created_at")?,
+            last_used_at: row.get("last_used_at")?,
+            idle: row.get("idle")?,
+            expires_at: row.get("expires_at")?,
+            end: row.get("end_reason")?,
+        })
+    }
+}
+
+pub async fn find(view: &mut View, token: TokenDigest) -> Result<Option<Session>, Error> {
+    view.select(FIND).bind(token).optional().await
+}
+
+/// Those of one account at one product on one device that were not ended.
+pub async fn of_device(
+    view: &mut View,
+    account: AccountId,
+    product: &ProductKey,
+    device: &DeviceId,
+) -> Result<Vec<Session>, Error> {
+    view.select(OF_DEVICE).bind(account).bind(product.clone()).bind(device.clone()).all().await
+}
+
+pub async fn insert(tx: &mut Tx, token: TokenDigest, new: &Session) -> Result<(), Error> {
+    let insert = tx.change(INSERT).bind(token).bind(new.id).bind(new.account).bind(new.product.clone());
+    let insert = insert.bind(new.device.clone()).bind(new.proofs.clone()).bind(new.trusted).bind(new.met);
+    let insert = insert.bind(new.created_at).bind(new.last_used_at).bind(new.idle);
+    insert.bind(new.expires_at).bind(new.end).rows().await?;
+    Ok(())
+}
+
+pub async fn touch(tx: &mut Tx, id: SessionId, now: Timestamp) -> Result<(), Error> {
+    tx.change(TOUCH).bind(id).bind(now).rows().await?;
+    Ok(())
+}
+
+/// `false` when it had ended before, or is not the account's.
+pub async fn end(
+    tx: &mut Tx,
+    id: SessionId,
+    account: AccountId,
+    why: SessionEnd,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    tx.change(END).bind(id).bind(account).bind(why).bind(now).hit().await
+}

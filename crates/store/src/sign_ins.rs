@@ -1,0 +1,81 @@
+//! Table `sign_ins`.
+
+use tidegate_core::{Proof, Requirement, SignIn, SignInId, SignInState, Timestamp, TokenDigest};
+
+use crate::{
+    Error, Tx, View,
+    column::{Row, Unreadable},
+    executor::Record,
+    statement::sql,
+};
+
+sql! {
+    Select FIND = "SELECT sign_in_id, account_id, product_key, state, requirement, proofs, trusted, device_id, created_at, expires_at FROM sign_ins WHERE realm_id = $1 AND token_digest = $2";
+    Select GET = "SELECT sign_in_id, account_id, product_key, state, requirement, proofs, trusted, device_id, created_at, expires_at FROM sign_ins WHERE realm_id = $1 AND sign_in_id = $2";
+    Change INSERT = "INSERT INTO sign_ins (realm_id, token_digest, sign_in_id, account_id, product_key, state, requirement, proofs, trusted, device_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    Change MOVE = "UPDATE sign_ins SET state = $4 WHERE realm_id = $1 AND sign_in_id = $2 AND state = $3 AND expires_at > $5";
+    Change PROVE = "UPDATE sign_ins SET state = 'ready', proofs = $3 \
+        WHERE realm_id = $1 AND sign_in_id = $2 AND state = 'pending_challenge' AND expires_at > $4";
+    Change HOLD_BACK = "UPDATE sign_ins SET state = 'pending_challenge', requirement = $3, trusted = FALSE \
+        WHERE realm_id = $1 AND sign_in_id = $2 AND state = 'ready' AND expires_at > $4";
+}
+
+impl Record for SignIn {
+    const TABLE: &'static str = "sign_ins";
+    const KEY: &'static str = "sign_in_id";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        Ok(Self {
+            id: row.get("sign_in_id")?,
+            account: row.get("account_id")?,
+            product: row.get("product_key")?,
+            state: row.get("state")?,
+            requirement: row.get("requirement")?,
+            proofs: row.get("proofs")?,
+            trusted: row.get("trusted")?,
+            device: row.get("device_id")?,
+            created_at: row.get("created_at")?,
+            expires_at: row.get("expires_at")?,
+        })
+    }
+}
+
+pub async fn find(view: &mut View, token: TokenDigest) -> Result<Option<SignIn>, Error> {
+    view.select(FIND).bind(token).optional().await
+}
+
+pub async fn get(view: &mut View, id: SignInId) -> Result<Option<SignIn>, Error> {
+    view.select(GET).bind(id).optional().await
+}
+
+pub async fn insert(tx: &mut Tx, token: TokenDigest, new: &SignIn) -> Result<(), Error> {
+    let insert = tx.change(INSERT).bind(token).bind(new.id).bind(new.account).bind(new.product.clone());
+    let insert = insert.bind(new.state).bind(new.requirement).bind(new.proofs.clone()).bind(new.trusted);
+    insert.bind(new.device.clone()).bind(new.created_at).bind(new.expires_at).rows().await?;
+    Ok(())
+}
+
+/// Moves it from one state to another; `false` when it was not in the first, or is too old.
+pub async fn advance(
+    tx: &mut Tx,
+    id: SignInId,
+    from: SignInState,
+    to: SignInState,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    tx.change(MOVE).bind(id).bind(from).bind(to).bind(now).hit().await
+}
+
+/// The second step was passed; `false` when it is not asked any more, or the sign-in is too old.
+pub async fn prove(tx: &mut Tx, id: SignInId, proofs: Vec<Proof>, now: Timestamp) -> Result<bool, Error> {
+    tx.change(PROVE).bind(id).bind(proofs).bind(now).hit().await
+}
+
+/// More is required now than was proved; `false` when it was not ready any more.
+pub async fn hold_back(
+    tx: &mut Tx,
+    id: SignInId,
+    requirement: Requirement,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    tx.change(HOLD_BACK).bind(id).bind(requirement).bind(now).hit().await
+}

@@ -1,0 +1,40 @@
+//! Statements: one text for both engines, or an explicit pair. A reader cannot run a change.
+
+/// The text each engine gets.
+#[derive(Debug, Clone, Copy)]
+pub struct Statement {
+    pub name: &'static str,
+    pub sqlite: &'static str,
+    pub postgres: &'static str,
+}
+
+/// Reads only; runs on a `View` and inside a `Tx`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Select(pub Statement);
+
+/// Writes; runs inside a `Tx` only.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Change(pub Statement);
+
+/// Declares a file's statements and the slice by which the tests find them:
+/// `Select FIND = "…";`, or `Select FIND = { sqlite: "…", postgres: "…" };` where dialects differ.
+macro_rules! sql {
+    (@text sqlite $text:literal) => { $text };
+    (@text postgres $text:literal) => { $text };
+    (@text sqlite { sqlite: $sqlite:literal, postgres: $postgres:literal }) => { $sqlite };
+    (@text postgres { sqlite: $sqlite:literal, postgres: $postgres:literal }) => { $postgres };
+    ($($kind:ident $name:ident = $text:tt;)+) => {
+        $(const $name: $crate::statement::$kind = $crate::statement::$kind($crate::statement::Statement {
+            name: concat!(module_path!(), "::", stringify!($name)),
+            sqlite: $crate::statement::sql!(@text sqlite $text),
+            postgres: $crate::statement::sql!(@text postgres $text),
+        });)+
+        pub(crate) const STATEMENTS: &[$crate::statement::Statement] = &[$($name.0,)+];
+    };
+}
+pub(crate) use sql;
+
+/// Every statement of the store, for the test that prepares them all on both engines.
+pub fn statements() -> impl Iterator<Item = Statement> {
+    crate::TABLES.iter().copied().flatten().copied()
+}
