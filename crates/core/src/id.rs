@@ -57,6 +57,10 @@ impl<K: Kind> Id<K> {
         Self { uuid, kind: PhantomData }
     }
 
+    pub const fn from_uuid_bytes(bytes: [u8; 16]) -> Self {
+        Self::from_uuid(Uuid::from_bytes(bytes))
+    }
+
     pub const fn uuid(self) -> Uuid {
         self.uuid
     }

@@ -1,0 +1,73 @@
+//! Trusted devices: a rotating token that stands in for a second step, and for nothing above it.
+
+use tidegate_core::{KnownDevice, Span, Timestamp, TokenDigest};
+
+/// How long the predecessor of a token that was never used stays valid.
+pub const OVERLAP: Span = Span::seconds(60);
+/// Devices of one account at one product.
+pub const MOST: i64 = 10;
+
+/// What a presented device token says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// It stands in for a second step until then.
+    Trusted { until: Timestamp },
+    /// The device was seen before; that skips nothing.
+    Known,
+    /// A token that was replaced came back: somebody else holds a copy, and the series ends.
+    Reused,
+    /// It is nobody's token here.
+    Unknown,
+}
+
+pub fn judge(known: &KnownDevice, presented: &TokenDigest, now: Timestamp) -> Trust {
+    let previous = known.previous.is_some_and(|previous| previous.matches(presented));
+    if !known.token.matches(presented) {
+        if !previous {
+            return Trust::Unknown;
+        }
+        if now.since(known.rotated_at) > OVERLAP {
+            return Trust::Reused;
+        }
+    }
+    match known.trusted_until {
+        Some(until) if now < until => Trust::Trusted { until },
+        _ => Trust::Known,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_unix_micros(1_700_000_000_000_000);
+    const OLD: TokenDigest = TokenDigest([1; 32]);
+    const NEW: TokenDigest = TokenDigest([2; 32]);
+
+    fn known(rotated: Timestamp) -> KnownDevice {
+        KnownDevice {
+            device: "phone-1".parse().unwrap(),
+            token: NEW,
+            previous: Some(OLD),
+            rotated_at: rotated,
+            trusted_until: Some(NOW.plus(Span::days(1))),
+            created_at: NOW,
+        }
+    }
+
+    #[test]
+    fn the_predecessor_lives_a_minute_and_then_ends_the_series() {
+        let until = NOW.plus(Span::days(1));
+        assert_eq!(judge(&known(NOW), &NEW, NOW), Trust::Trusted { until });
+        assert_eq!(judge(&known(NOW), &OLD, NOW.plus(OVERLAP)), Trust::Trusted { until });
+        assert_eq!(judge(&known(NOW), &OLD, NOW.plus(Span::seconds(61))), Trust::Reused);
+        assert_eq!(judge(&known(NOW), &TokenDigest([3; 32]), NOW), Trust::Unknown);
+    }
+
+    #[test]
+    fn trust_ends_at_its_instant() {
+        let until = NOW.plus(Span::days(1));
+        assert_eq!(judge(&known(NOW), &NEW, until), Trust::Known);
+        assert_eq!(judge(&known(NOW), &NEW, until.minus(Span::from_micros(1))), Trust::Trusted { until });
+    }
+}
