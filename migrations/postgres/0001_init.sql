@@ -2,7 +2,8 @@
 
 -- One row: what this database demands of a program, and a value that only the right master key opens.
 CREATE TABLE installation (
-  installation_id UUID NOT NULL PRIMARY KEY,
+  singleton BIGINT NOT NULL PRIMARY KEY,
+  first_realm_id UUID NOT NULL,
   min_binary BIGINT NOT NULL,
   key_check BYTEA NOT NULL,
   created_at TIMESTAMPTZ NOT NULL
@@ -10,6 +11,7 @@ CREATE TABLE installation (
 
 CREATE TABLE realms (
   realm_id UUID NOT NULL PRIMARY KEY,
+  created_in UUID NOT NULL,
   realm_key TEXT NOT NULL UNIQUE,
   title TEXT NOT NULL,
   created_at TIMESTAMPTZ NOT NULL

@@ -2,7 +2,8 @@
 
 -- One row: what this database demands of a program, and a value that only the right master key opens.
 CREATE TABLE installation (
-  installation_id BLOB NOT NULL PRIMARY KEY,
+  singleton INTEGER NOT NULL PRIMARY KEY,
+  first_realm_id BLOB NOT NULL,
   min_binary INTEGER NOT NULL,
   key_check BLOB NOT NULL,
   created_at INTEGER NOT NULL
@@ -10,6 +11,7 @@ CREATE TABLE installation (
 
 CREATE TABLE realms (
   realm_id BLOB NOT NULL PRIMARY KEY,
+  created_in BLOB NOT NULL,
   realm_key TEXT NOT NULL UNIQUE,
   title TEXT NOT NULL,
   created_at INTEGER NOT NULL

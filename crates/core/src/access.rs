@@ -1,9 +1,11 @@
 //! Realms, and the credentials by which services and operators call.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{CredentialId, Products, RealmId, RealmKey, Role, Timestamp, Title};
 
 /// One identity namespace.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Realm {
     pub id: RealmId,
     pub key: RealmKey,
@@ -12,7 +14,7 @@ pub struct Realm {
 }
 
 /// What is known of a credential; its secret is a digest beside it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credential {
     pub id: CredentialId,
     /// The home realm.

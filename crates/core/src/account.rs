@@ -1,5 +1,7 @@
 //! One person's identity in a realm.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{AccountId, Country, Email, ExternalId, Sealed, Timestamp, words};
 
 words! {
@@ -9,7 +11,7 @@ words! {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     pub id: AccountId,
     pub external_id: Option<ExternalId>,
@@ -19,12 +21,13 @@ pub struct Account {
     /// The owner's switch: since when two-step is on.
     pub two_step_since: Option<Timestamp>,
     /// The key that seals the account's personal fields in events; dropping it erases them.
+    #[serde(skip)]
     pub personal_key: Sealed,
     pub created_at: Timestamp,
 }
 
 /// An address of an account.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contact {
     pub email: Email,
     /// Since when it has been the account's.

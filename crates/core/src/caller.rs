@@ -1,5 +1,7 @@
 //! Who is asking: a service or an operator, never an end user.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{CredentialId, ProductKey, RealmId, words};
 
 words! {
@@ -113,7 +115,8 @@ impl Permission {
 }
 
 /// The products a credential may name or act at.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Products {
     All,
     Only(Vec<ProductKey>),

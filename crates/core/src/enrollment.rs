@@ -18,7 +18,7 @@ words! {
 }
 
 /// A pending factor. It proves nothing and counts nowhere (INV-22).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Enrollment {
     pub id: EnrollmentId,
     /// It belongs to these three, not to a session.
@@ -30,6 +30,7 @@ pub struct Enrollment {
     /// The factor it becomes.
     pub factor: FactorId,
     /// Made on the step into `AwaitingProof`.
+    #[serde(skip)]
     pub seed: Option<Sealed>,
     pub tries: i64,
     pub created_at: Timestamp,

@@ -53,6 +53,11 @@ impl<K: Kind> Id<K> {
         Self::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, &entropy.bytes()).into_uuid())
     }
 
+    /// Before every id, for lists that begin.
+    pub const LEAST: Self = Self { uuid: Uuid::nil(), kind: PhantomData };
+    /// Behind every id, for lists that begin at the newest.
+    pub const MOST: Self = Self { uuid: Uuid::max(), kind: PhantomData };
+
     pub const fn from_uuid(uuid: Uuid) -> Self {
         Self { uuid, kind: PhantomData }
     }

@@ -1,8 +1,10 @@
 //! Something people sign in to.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{LinkUrl, Method, ProductKey, Revision, Span, Timestamp, Title};
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Product {
     pub key: ProductKey,
     pub title: Title,
@@ -13,7 +15,7 @@ pub struct Product {
 }
 
 /// What the realm's admins decide about a product.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProductSettings {
     /// The page that mailed links open.
     pub link_url: LinkUrl,

@@ -48,8 +48,6 @@ pub enum Refusal {
 
     #[error("the password is not acceptable")]
     PasswordNotAcceptable { violations: Vec<PasswordFlaw> },
-    #[error("the password hash is not an acceptable argon2id hash")]
-    PasswordHashNotAcceptable,
     #[error("the account is not usable")]
     AccountNotUsable,
     #[error("the account has no address to verify")]
@@ -81,6 +79,8 @@ pub enum Refusal {
     #[error("the rollout has not started")]
     RolloutNotStarted,
 
+    #[error("the page token is not one of this list with this filter")]
+    PageTokenNotValid,
     #[error("the account has too many live challenges")]
     TooManyChallenges { retry_after: Span },
     #[error("too many at once; try again later")]

@@ -3,7 +3,7 @@
 use subtle::ConstantTimeEq as _;
 
 /// Authenticated ciphertext, bound to its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sealed(pub Vec<u8>);
 
 /// SHA-256 of a 256-bit token: nobody can guess one, so no key is needed, and a table can be

@@ -82,7 +82,7 @@ impl Session {
 }
 
 /// A live session as a product sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Introspected {
     pub session: Session,
     pub level: Level,

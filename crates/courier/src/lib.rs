@@ -1,1 +1,110 @@
 //! Everything that leaves the house.
+//!
+//! A worker that drains the table `deliveries`, in all realms. It sends outside of any transaction, so
+//! a mail whose end could not be written is sent again, with the same Message-ID: at least once, never
+//! not at all. No link, token or address enters a log line or a `Debug`.
+
+mod deliver;
+mod letter;
+#[cfg(test)]
+mod tests;
+mod text;
+mod transport;
+mod trouble;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use letter::Sender;
+use tidegate_core::{Clock, Entropy};
+use tidegate_keyring::Keyring;
+pub use tidegate_store::Error as StoreError;
+use tidegate_store::{Store, deliveries};
+use tokio_util::sync::CancellationToken;
+use transport::Transport;
+
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where mails are written to, one `.eml` file each.
+    pub folder: PathBuf,
+    /// A mailbox, for example `Tidegate <no-reply@example.com>`.
+    pub from: String,
+    /// How long to wait between looks for what is due.
+    pub poll: Duration,
+}
+
+/// Why there is no courier.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    #[error("{from:?} is no mailbox such as \"Tidegate <no-reply@example.com>\"")]
+    From { from: String },
+    #[error("the mail folder {folder} cannot be made")]
+    Folder { folder: String, source: std::io::Error },
+}
+
+/// Several may work on one database: each delivery is claimed by one of them at a time.
+pub struct Courier {
+    store: Store,
+    keyring: Arc<Keyring>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    sender: Sender,
+    transport: Transport,
+    poll: Duration,
+}
+
+/// Deliveries that are read at a time.
+const BATCH: i64 = 100;
+
+impl Courier {
+    /// Makes the folder, for its owner alone, when it is missing.
+    pub fn new(
+        store: Store,
+        keyring: Arc<Keyring>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        settings: Settings,
+    ) -> Result<Self, SetupError> {
+        let Settings { folder, from, poll } = settings;
+        let sender = Sender::parse(&from).ok_or(SetupError::From { from })?;
+        let transport = Transport::folder(&folder)
+            .map_err(|source| SetupError::Folder { folder: folder.display().to_string(), source })?;
+        Ok(Self { store, keyring, clock, entropy, sender, transport, poll })
+    }
+
+    /// Sends what is due until told to stop, and stops between two deliveries. Await its end: to drop
+    /// it instead may cut a delivery in two, which then is sent again.
+    pub async fn run(self, stop: CancellationToken) {
+        loop {
+            if let Err(error) = self.drain(&stop).await {
+                tracing::error!(?error, "deliveries wait, because of the database");
+            }
+            if stop.run_until_cancelled(tokio::time::sleep(self.poll)).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Tries everything that is due once; how many were sent.
+    pub async fn drain_once(&self) -> Result<usize, StoreError> {
+        self.drain(&CancellationToken::new()).await
+    }
+
+    /// Comes to an end because a delivery that was tried is no longer due.
+    async fn drain(&self, stop: &CancellationToken) -> Result<usize, StoreError> {
+        let mut sent = 0;
+        loop {
+            let now = self.clock.now();
+            let due = deliveries::due(&mut self.store.across("courier"), now, BATCH).await?;
+            let last = i64::try_from(due.len()).is_ok_and(|found| found < BATCH);
+            for due in due {
+                if stop.is_cancelled() {
+                    return Ok(sent);
+                }
+                sent += usize::from(self.deliver(due).await?);
+            }
+            if last {
+                return Ok(sent);
+            }
+        }
+    }
+}

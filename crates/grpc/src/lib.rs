@@ -1,1 +1,27 @@
 //! The machines' door.
+//!
+//! Parse, call, render. No decision is made here, and nothing internal leaves through here.
+
+mod access;
+mod accounts;
+mod audit;
+mod challenges;
+mod deadline;
+mod door;
+mod enrollments;
+mod evaluations;
+mod form;
+mod identity;
+mod products;
+mod realms;
+mod render;
+mod rollouts;
+mod rules;
+mod server;
+mod sessions;
+mod sign_ins;
+mod status;
+mod system;
+
+pub use rules::{Access, Rules, UnknownPermission};
+pub use server::{ServeError, Settings, serve};

@@ -73,21 +73,40 @@ impl Passwords {
         entropy: &dyn Entropy,
     ) -> Result<Result<String, HashFault>, TooMany> {
         let (password, salt) = (normal(password), entropy.bytes());
-        self.run(move || hash_now(password.expose(), salt).ok_or(HashFault::Unreadable)).await
+        let place = self.place().await?;
+        Ok(place.run(move |_| hash_now(password.expose(), salt).ok_or(HashFault::Unreadable)).await)
     }
 
+    /// Waits for a place among the hashes, so that nothing is charged for one that cannot be made.
+    pub async fn place(&self) -> Result<HashPlace, TooMany> {
+        let permit = match self.places.clone().try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => self.wait().await?,
+        };
+        Ok(HashPlace { permit, nobody: self.nobody.clone() })
+    }
+
+    async fn wait(&self) -> Result<tokio::sync::OwnedSemaphorePermit, TooMany> {
+        let _queued = Queued::enter(&self.waiting)?;
+        let place = tokio::time::timeout(WAIT, self.places.clone().acquire_owned()).await;
+        place.map_err(|_| TooMany)?.map_err(|_| TooMany)
+    }
+}
+
+/// The right to make one hash.
+pub struct HashPlace {
+    permit: tokio::sync::OwnedSemaphorePermit,
+    nobody: Arc<str>,
+}
+
+impl HashPlace {
     /// Whether it is the password; takes as long when there is none.
-    pub async fn verify(
-        &self,
-        password: &Secret<String>,
-        kept: Option<String>,
-    ) -> Result<Result<bool, HashFault>, TooMany> {
+    pub async fn verify(self, password: &Secret<String>, kept: Option<String>) -> Result<bool, HashFault> {
         let password = normal(password);
-        let nobody = self.nobody.clone();
-        self.run(move || {
+        self.run(move |nobody| {
             let exists = kept.is_some();
-            let phc = kept.as_deref().unwrap_or(&nobody);
-            let hash = PasswordHash::new(phc).map_err(|_| HashFault::Unreadable)?;
+            let hash =
+                PasswordHash::new(kept.as_deref().unwrap_or(nobody)).map_err(|_| HashFault::Unreadable)?;
             match Argon2::default().verify_password(password.expose(), &hash) {
                 Ok(()) => Ok(exists),
                 Err(password_hash::Error::PasswordInvalid) => Ok(false),
@@ -98,25 +117,15 @@ impl Passwords {
     }
 
     async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<T, HashFault> + Send + 'static,
-    ) -> Result<Result<T, HashFault>, TooMany> {
-        let place = match self.places.clone().try_acquire_owned() {
-            Ok(place) => place,
-            Err(_) => self.wait().await?,
-        };
+        self,
+        work: impl FnOnce(&str) -> Result<T, HashFault> + Send + 'static,
+    ) -> Result<T, HashFault> {
         let task = tokio::task::spawn_blocking(move || {
-            let done = work();
-            drop(place);
+            let done = work(&self.nobody);
+            drop(self.permit);
             done
         });
-        Ok(task.await.unwrap_or(Err(HashFault::Task)))
-    }
-
-    async fn wait(&self) -> Result<tokio::sync::OwnedSemaphorePermit, TooMany> {
-        let _queued = Queued::enter(&self.waiting)?;
-        let place = tokio::time::timeout(WAIT, self.places.clone().acquire_owned()).await;
-        place.map_err(|_| TooMany)?.map_err(|_| TooMany)
+        task.await.unwrap_or(Err(HashFault::Task))
     }
 }
 
@@ -198,7 +207,7 @@ mod tests {
         let passwords = Passwords::new(1, &Sevens);
         let kept = passwords.hash(&secret("schöne lange Passphrase"), &Sevens).await.unwrap().unwrap();
         let verify = async |text: &str, kept: Option<String>| {
-            passwords.verify(&secret(text), kept).await.unwrap().unwrap()
+            passwords.place().await.unwrap().verify(&secret(text), kept).await.unwrap()
         };
         assert!(verify("schöne lange Passphrase", Some(kept.clone())).await);
         assert!(verify("scho\u{308}ne lange Passphrase", Some(kept.clone())).await);
@@ -243,7 +252,7 @@ mod tests {
         let passwords = Passwords::new(1, &Sevens);
         let _busy = passwords.places.clone().acquire_owned().await.unwrap();
         passwords.waiting.store(WAITING, Ordering::Relaxed);
-        assert_eq!(passwords.verify(&secret("x"), None).await.err(), Some(TooMany));
+        assert_eq!(passwords.place().await.err(), Some(TooMany));
         assert_eq!(passwords.waiting.load(Ordering::Relaxed), WAITING);
     }
 }

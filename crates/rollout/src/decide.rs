@@ -16,28 +16,25 @@ use crate::{bucket, waves};
 
 /// What one rollout says of the account at the product.
 #[derive(Default)]
-struct Answer<'r> {
+struct Answer<'a> {
     reason: Option<Reason>,
-    rollout: Option<&'r RolloutKey>,
+    rollout: Option<&'a RolloutKey>,
     revision: Option<Revision>,
-    wave: Option<&'r Wave>,
-    active_since: Option<Timestamp>,
-    reached_since: Option<Timestamp>,
+    wave: Option<&'a Wave>,
+    /// Since when the account is reached here.
+    since: Option<Timestamp>,
 }
 
 pub fn decide(product: &Product, rollouts: &[Rollout], standing: &Standing, now: Timestamp) -> Decision {
     let covering = rollouts.iter().filter(|rollout| waves::covers(rollout, &product.key));
-    let mut best = Answer::default();
-    for rollout in covering {
-        let answer = ask(rollout, product, standing);
-        if strength(&answer) > strength(&best) {
-            best = answer;
-        }
-    }
+    let answers = covering.map(|rollout| ask(rollout, product, standing));
+    let best = active(product, rollouts, standing).unwrap_or_else(|| strongest(answers));
     let reason = best.reason.unwrap_or(Reason::NoRollout);
     let visible = matches!(reason, Reason::Wave | Reason::Shown | Reason::Active);
     let on = standing.two_step_since.is_some();
     let requirement = if on && visible { Requirement::SecondStep } else { Requirement::None };
+    // Two-step has acted here since both were true: it is on, and it has reached the account.
+    let both_since = best.since.max(standing.two_step_since);
     Decision {
         account: standing.account,
         product: product.key.clone(),
@@ -45,10 +42,7 @@ pub fn decide(product: &Product, rollouts: &[Rollout], standing: &Standing, now:
         on,
         may_toggle: visible,
         requirement,
-        required_since: match requirement {
-            Requirement::None => None,
-            _ => best.active_since.or(best.reached_since.max(standing.two_step_since)),
-        },
+        required_since: both_since.filter(|_| requirement != Requirement::None),
         methods: enrollable(product),
         missing: if on || standing.email_verified { Vec::new() } else { vec![Missing::VerifiedEmail] },
         reason,
@@ -60,33 +54,47 @@ pub fn decide(product: &Product, rollouts: &[Rollout], standing: &Standing, now:
     }
 }
 
-fn ask<'r>(rollout: &'r Rollout, product: &Product, standing: &Standing) -> Answer<'r> {
-    let here = |entry: &&LedgerEntry| entry.rollout == rollout.key && entry.product == product.key;
-    let entry = standing.ledger.iter().find(here);
-    let active_since = entry.and_then(|entry| entry.active_since);
-    let shown_at = entry.and_then(|entry| entry.first_shown_at);
-    let place = bucket::of_account(rollout.salt, standing.account);
-    let wave = waves::reaching(rollout, &product.key, place);
-    let reason = match (active_since, shown_at, wave) {
-        (Some(_), _, _) => Reason::Active,
-        (None, Some(_), _) => Reason::Shown,
-        (None, None, Some(_)) => Reason::Wave,
-        (None, None, None) => Reason::NotYet,
-    };
-    let reached_since = shown_at.or(wave.and_then(|wave| wave.started_at));
-    let (rollout, revision) = (Some(&rollout.key), Some(rollout.revision));
-    Answer { reason: Some(reason), rollout, revision, wave, active_since, reached_since }
+/// Where two-step acted once it acts for good, whatever became of the rollout (INV-42).
+fn active<'a>(product: &Product, rollouts: &'a [Rollout], standing: &'a Standing) -> Option<Answer<'a>> {
+    let here = standing.ledger.iter().filter(|entry| entry.product == product.key);
+    let entry = here.filter(|entry| entry.active_since.is_some()).min_by_key(|entry| entry.active_since)?;
+    let rollout = rollouts.iter().find(|rollout| rollout.key == entry.rollout);
+    let wave = rollout.and_then(|rollout| {
+        waves::reaching(rollout, &product.key, bucket::of_account(rollout.salt, standing.account))
+    });
+    Some(Answer {
+        reason: Some(Reason::Active),
+        rollout: Some(&entry.rollout),
+        revision: rollout.map(|rollout| rollout.revision),
+        wave,
+        since: entry.active_since,
+    })
 }
 
-/// Active before shown before wave before not yet before nothing.
-fn strength(answer: &Answer<'_>) -> u8 {
-    match answer.reason {
+fn ask<'a>(rollout: &'a Rollout, product: &Product, standing: &Standing) -> Answer<'a> {
+    let here = |entry: &&LedgerEntry| entry.rollout == rollout.key && entry.product == product.key;
+    let shown_at = standing.ledger.iter().find(here).and_then(|entry| entry.first_shown_at);
+    let place = bucket::of_account(rollout.salt, standing.account);
+    let wave = waves::reaching(rollout, &product.key, place);
+    let reason = match (shown_at, wave) {
+        (Some(_), _) => Reason::Shown,
+        (None, Some(_)) => Reason::Wave,
+        (None, None) => Reason::NotYet,
+    };
+    let since = shown_at.or(wave.and_then(|wave| wave.started_at));
+    let (rollout, revision) = (Some(&rollout.key), Some(rollout.revision));
+    Answer { reason: Some(reason), rollout, revision, wave, since }
+}
+
+/// Shown before wave before not yet; among equals the first.
+fn strongest<'a>(answers: impl Iterator<Item = Answer<'a>>) -> Answer<'a> {
+    let rank = |answer: &Answer<'_>| match answer.reason {
         None | Some(Reason::NoRollout) => 0,
         Some(Reason::NotYet) => 1,
         Some(Reason::Wave) => 2,
-        Some(Reason::Shown) => 3,
-        Some(Reason::Active) => 4,
-    }
+        Some(Reason::Shown | Reason::Active) => 3,
+    };
+    answers.fold(Answer::default(), |best, next| if rank(&next) > rank(&best) { next } else { best })
 }
 
 /// The one function of the method policy: what may be enrolled and used as a second step here.

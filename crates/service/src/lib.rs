@@ -1,1 +1,34 @@
 //! What may happen.
+//!
+//! One folder per noun, one file per verb: a `Command` or a `Query`, which `House` runs. No SQL, no
+//! protobuf, no transport.
+
+pub mod access;
+pub mod accounts;
+mod acting;
+pub mod audit;
+pub mod challenges;
+mod counters;
+mod decisions;
+mod desk;
+pub mod enrollments;
+mod error;
+pub mod evaluations;
+mod house;
+pub mod installation;
+mod links;
+mod once;
+mod pages;
+pub mod products;
+pub mod realms;
+pub mod rollouts;
+pub mod sessions;
+pub mod sign_ins;
+pub mod system;
+
+pub use desk::{Desk, Pen};
+pub use error::{Error, Fault};
+pub use house::{Command, House, Parts, Query, Settings};
+pub use once::{Outcome, Request, Shown};
+pub use pages::{Page, PageRequest, PageToken};
+pub use tidegate_store::Error as StoreError;

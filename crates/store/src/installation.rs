@@ -1,6 +1,6 @@
 //! Table `installation`: one row for the whole database, and sqlx's own table of migrations.
 
-use tidegate_core::{Id, RealmId, Sealed, Timestamp};
+use tidegate_core::{Sealed, Timestamp};
 
 use crate::{
     Engine, Error, Schema, Store, Tx,
@@ -16,9 +16,9 @@ sql! {
         sqlite: "SELECT CAST(COUNT(*) AS INTEGER) AS version FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'",
         postgres: "SELECT COUNT(*) AS version FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = '_sqlx_migrations'"
     };
-    Select FIND = "SELECT installation_id, min_binary, key_check FROM installation";
-    Change INSERT = "INSERT INTO installation (installation_id, min_binary, key_check, created_at) VALUES ($1, $2, $3, $4) \
-        ON CONFLICT (installation_id) DO NOTHING";
+    Select FIND = "SELECT singleton, min_binary, key_check FROM installation";
+    Change INSERT = "INSERT INTO installation (singleton, first_realm_id, min_binary, key_check, created_at) VALUES (1, $1, $2, $3, $4) \
+        ON CONFLICT (singleton) DO NOTHING";
     Select CLOCK = {
         sqlite: "SELECT CAST(0 AS INTEGER) AS at",
         postgres: "SELECT clock_timestamp() AS at"
@@ -54,7 +54,7 @@ pub struct Installation {
 
 impl Record for Installation {
     const TABLE: &'static str = "installation";
-    const KEY: &'static str = "installation_id";
+    const KEY: &'static str = "singleton";
     fn read(row: &Row) -> Result<Self, Unreadable> {
         Ok(Self { min_binary: row.get("min_binary")?, key_check: row.get("key_check")? })
     }
@@ -88,15 +88,9 @@ pub async fn find(across: &mut Across) -> Result<Option<Installation>, Error> {
     across.select(FIND).optional().await
 }
 
-/// Whether it was the first; the id is a constant, so that there can be only one. The transaction's
-/// realm is that id: the row is in no realm.
+/// Whether it was the first. The transaction's realm becomes the first realm.
 pub async fn insert(tx: &mut Tx, key_check: Sealed, now: Timestamp) -> Result<bool, Error> {
     tx.change(INSERT).bind(migrations::NEWEST).bind(key_check).bind(now).hit().await
-}
-
-/// What stands for a realm in the transaction that initialises a database.
-pub fn nowhere() -> RealmId {
-    Id::from_uuid(uuid::Uuid::nil())
 }
 
 impl Store {

@@ -13,7 +13,8 @@ sql! {
     Select FIND = "SELECT realm_id, realm_key, title, created_at FROM realms WHERE realm_key = $1";
     Select GET = "SELECT realm_id, realm_key, title, created_at FROM realms WHERE realm_id = $1";
     Select PAGE = "SELECT realm_id, realm_key, title, created_at FROM realms WHERE realm_key > $1 ORDER BY realm_key LIMIT $2";
-    Change INSERT = "INSERT INTO realms (realm_id, realm_key, title, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (realm_key) DO NOTHING";
+    Change INSERT = "INSERT INTO realms (created_in, realm_id, realm_key, title, created_at) VALUES ($1, $2, $3, $4, $5) \
+        ON CONFLICT (realm_key) DO NOTHING";
 }
 
 impl Record for Realm {
@@ -42,7 +43,13 @@ pub async fn page(across: &mut Across, after: &str, limit: i64) -> Result<Vec<Re
     across.select(PAGE).bind(after.to_owned()).bind(limit).all().await
 }
 
-/// Adds the realm of the transaction; `false` when its key is taken.
+/// Adds a realm, created in the transaction's; `false` when its key is taken.
 pub async fn insert(tx: &mut Tx, realm: &Realm) -> Result<bool, Error> {
-    tx.change(INSERT).bind(realm.key.clone()).bind(realm.title.clone()).bind(realm.created_at).hit().await
+    tx.change(INSERT)
+        .bind(realm.id)
+        .bind(realm.key.clone())
+        .bind(realm.title.clone())
+        .bind(realm.created_at)
+        .hit()
+        .await
 }

@@ -1,0 +1,128 @@
+//! One delivery, from the table to its end.
+//!
+//! ```text
+//! queued ── claimed ──┬── sent ─────────────────────────► sent     MailSent
+//!    ▲                ├── expired, or tried too often ──► failed   MailFailed
+//!    └── postponed ───┴── not sent, or does not open
+//! ```
+//!
+//! A payload that does not open is never tried too often; it waits for its key until it expires.
+
+use std::time::Duration;
+
+use tidegate_core::{Actor, DeliveryState, Event, Fact, Id, Mail, Span};
+use tidegate_keyring::Place;
+use tidegate_store::{
+    Error,
+    deliveries::{self, Delivery, Due},
+    events,
+};
+
+use crate::{Courier, trouble::Trouble};
+
+/// How long a delivery is this worker's. A worker that dies leaves it to the others after that.
+const LEASE: Span = Span::seconds(60);
+/// Ends well before the lease, so that two workers never send the same mail side by side.
+const PATIENCE: Duration = Duration::from_secs(30);
+const FIRST_WAIT: Span = Span::seconds(1);
+const LONGEST_WAIT: Span = Span::minutes(5);
+/// How often sending is tried.
+const TRIES: i64 = 10;
+
+impl Courier {
+    /// Whether it was sent.
+    pub(crate) async fn deliver(&self, due: Due) -> Result<bool, Error> {
+        let Some(delivery) = self.claim(due).await? else { return Ok(false) };
+        let (realm, id, tries) = (due.realm, due.id, delivery.tries);
+        if delivery.expires_at <= self.clock.now() {
+            tracing::warn!(%realm, %id, tries, "a mail expired before it was sent");
+            self.end(due, &delivery, DeliveryState::Failed).await?;
+            return Ok(false);
+        }
+        match self.attempt(due, &delivery).await {
+            Ok(()) => {
+                self.end(due, &delivery, DeliveryState::Sent).await?;
+                tracing::debug!(%realm, %id, tries, "a mail was sent");
+                return Ok(true);
+            }
+            Err(trouble @ Trouble::Sealed) => {
+                tracing::error!(%realm, %id, tries, ?trouble, "a mail waits for its key");
+                self.postpone(due, wait(tries)).await?;
+            }
+            Err(trouble) if tries < TRIES => {
+                tracing::warn!(%realm, %id, tries, ?trouble, "a mail was not sent and will be tried again");
+                self.postpone(due, wait(tries)).await?;
+            }
+            Err(trouble) => {
+                tracing::warn!(%realm, %id, tries, ?trouble, "a mail was not sent and is given up");
+                self.end(due, &delivery, DeliveryState::Failed).await?;
+            }
+        }
+        Ok(false)
+    }
+
+    async fn claim(&self, due: Due) -> Result<Option<Delivery>, Error> {
+        let claim = self.store.tx("claim_delivery", due.realm, async |tx| {
+            deliveries::claim(tx, due.id, self.clock.now(), LEASE).await
+        });
+        match claim.await {
+            // Perhaps a newer program's. It must not stand in the way of the others.
+            Err(error @ Error::Inconsistent { .. }) => {
+                tracing::error!(realm = %due.realm, id = %due.id, ?error, "a delivery is unreadable");
+                self.postpone(due, LEASE).await?;
+                Ok(None)
+            }
+            claimed => claimed,
+        }
+    }
+
+    async fn attempt(&self, due: Due, delivery: &Delivery) -> Result<(), Trouble> {
+        let mail = self.open(due, delivery).ok_or(Trouble::Sealed)?;
+        let letter = self.sender.letter(due.id, &mail, self.clock.now())?;
+        tokio::time::timeout(PATIENCE, self.transport.send(letter)).await.map_err(|_| Trouble::Slow)?
+    }
+
+    /// Why it does not open is not told: serde quotes what it reads.
+    fn open(&self, due: Due, delivery: &Delivery) -> Option<Mail> {
+        let place = Place::Delivery { realm: due.realm, delivery: due.id };
+        let plain = self.keyring.open(&place, delivery.payload.as_ref()?).ok()?;
+        serde_json::from_slice(plain.expose()).ok()
+    }
+
+    async fn postpone(&self, due: Due, wait: Span) -> Result<(), Error> {
+        let postpone = self.store.tx("postpone_delivery", due.realm, async |tx| {
+            deliveries::postpone(tx, due.id, self.clock.now().plus(wait)).await
+        });
+        postpone.await
+    }
+
+    /// The end and its event; nothing when another worker ended it.
+    async fn end(&self, due: Due, delivery: &Delivery, state: DeliveryState) -> Result<(), Error> {
+        let (id, template) = (due.id, delivery.template);
+        let fact = match state {
+            DeliveryState::Sent => Fact::MailSent { delivery: id, template },
+            DeliveryState::Failed | DeliveryState::Queued => Fact::MailFailed { delivery: id, template },
+        };
+        let end = self.store.tx("end_delivery", due.realm, async |tx| {
+            let now = self.clock.now();
+            if !deliveries::end(tx, id, state, now).await? {
+                return Ok(());
+            }
+            let event = Event {
+                id: Id::new(now, &*self.entropy),
+                at: now,
+                actor: Actor::Worker("courier".to_owned()),
+                product: None,
+                account: Some(delivery.account),
+                fact,
+                personal: None,
+            };
+            events::record(tx, event).await
+        });
+        end.await
+    }
+}
+
+fn wait(tries: i64) -> Span {
+    FIRST_WAIT.doubled(tries.saturating_sub(1), LONGEST_WAIT)
+}

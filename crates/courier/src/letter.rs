@@ -1,0 +1,67 @@
+//! A mail as it travels: addresses, headers, and both forms of its text.
+//!
+//! Whatever comes from outside passes through a type that knows its header: lettre encodes the subject,
+//! and an address is one that `Email` and lettre both accept.
+
+use std::time::{Duration, SystemTime};
+
+use lettre::{
+    Address, Message,
+    address::Envelope,
+    message::{
+        Mailbox, MultiPart,
+        header::{HeaderName, HeaderValue},
+    },
+};
+use tidegate_core::{DeliveryId, Email, Identifier, Mail, Timestamp};
+
+use crate::{text::Text, trouble::Trouble};
+
+/// Who all mails are from.
+pub(crate) struct Sender {
+    from: Mailbox,
+}
+
+/// The last second that the date of a mail can say: 9999-12-31T23:59:59Z.
+const LAST: u64 = 253_402_300_799;
+
+impl Sender {
+    /// `None` when it is no mailbox. The domain is kept in ASCII, for headers that allow nothing else.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let Mailbox { name, email } = text.parse().ok()?;
+        let canonical = Identifier::of(email.as_ref());
+        let (_, domain) = canonical.as_str().rsplit_once('@')?;
+        let from = Mailbox::new(name, Address::new(email.user(), domain).ok()?);
+        Some(Self { from })
+    }
+
+    /// The same delivery has the same Message-ID however often it is sent; the machine's name is not
+    /// in it.
+    pub(crate) fn letter(&self, id: DeliveryId, mail: &Mail, now: Timestamp) -> Result<Message, Trouble> {
+        let Text { subject, plain, html } = Text::of(mail)?;
+        let to = address(&mail.to).ok_or(Trouble::Address)?;
+        let from = self.from.email.clone();
+        let seconds = u64::try_from(now.unix_seconds()).unwrap_or(0).min(LAST);
+        let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
+        Message::builder()
+            .message_id(Some(format!("<{id}@{}>", from.domain())))
+            .date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+            .from(self.from.clone())
+            .to(to.clone().into())
+            .subject(subject)
+            // RFC 3834 §5: nobody's holiday notice shall answer.
+            .raw_header(HeaderValue::new(automatic, "auto-generated".to_owned()))
+            .envelope(Envelope::new(Some(from), vec![to]).map_err(Trouble::Letter)?)
+            .multipart(MultiPart::alternative_plain_html(plain, html))
+            .map_err(Trouble::Letter)
+    }
+}
+
+/// The local part as typed, the domain in ASCII.
+fn address(to: &str) -> Option<Address> {
+    let email = Email::parse(to).ok()?;
+    let (local, _) = email.as_typed().rsplit_once('@')?;
+    let (_, domain) = email.canonical().as_str().rsplit_once('@')?;
+    // Some have dots where RFC 5321 §4.1.2 wants quotes around them; `Email` admits no quote inside.
+    Address::new(local, domain).or_else(|_| Address::new(format!("\"{local}\""), domain)).ok()
+}

@@ -1,0 +1,22 @@
+//! Why a mail was not sent.
+
+/// Goes into the log as it is, so it holds nothing of the mail, nor what a mail server says, which may
+/// quote the address.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Trouble {
+    /// Unavailable, never absent: the key may come back.
+    #[error("the payload does not open, or is no mail")]
+    Sealed,
+    #[error("the address cannot be written into a mail")]
+    Address,
+    #[error("the template cannot be filled in")]
+    Template(minijinja::ErrorKind),
+    #[error("the mail cannot be put together")]
+    Letter(#[source] lettre::error::Error),
+    #[error("the folder cannot be written")]
+    Folder(#[from] lettre::transport::file::Error),
+    #[error("the file cannot be moved into the folder")]
+    File(#[from] std::io::Error),
+    #[error("sending took too long")]
+    Slow,
+}

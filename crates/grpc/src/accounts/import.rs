@@ -1,0 +1,109 @@
+//! ImportAccounts: a stream of messages, each a command of its own. What was imported stays when a later
+//! message is refused or the caller hangs up.
+
+use tidegate_core::Secret;
+use tidegate_proto as proto;
+use tidegate_service::{
+    Command as _,
+    accounts::{ImportAccounts, ImportProblem, ImportReport, ImportRow, Imported, MOST_ROWS},
+};
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::{
+    door::Door,
+    form::{Form, Violation},
+    status,
+};
+
+/// Reports in one response.
+const MOST_REPORTS: usize = 1_000;
+
+pub(super) async fn import(
+    door: &Door,
+    request: Request<Streaming<proto::ImportAccountsRequest>>,
+) -> Result<Response<proto::ImportAccountsResponse>, Status> {
+    let caller = door.enter(request.extensions(), ImportAccounts::PERMISSION)?;
+    let mut messages = request.into_inner();
+    let mut total = proto::ImportAccountsResponse::default();
+    while let Some(message) = messages.message().await? {
+        let command = parse(message).map_err(status::invalid)?;
+        let imported = door.house.act(caller.clone(), command, None).await;
+        add(&mut total, imported.map_err(|error| status::of(&door.house, error))?);
+    }
+    Ok(Response::new(total))
+}
+
+fn parse(message: proto::ImportAccountsRequest) -> Result<ImportAccounts, Vec<Violation>> {
+    if !(1..=MOST_ROWS).contains(&message.rows.len()) {
+        return Err(vec![Violation::new("rows", format!("must be 1 to {MOST_ROWS} rows"))]);
+    }
+    let mut command = ImportAccounts { rows: Vec::new(), malformed: Vec::new() };
+    for row in message.rows {
+        let (line, external_id) = (row.line, row.external_id.clone());
+        let mut form = Form::default();
+        let parsed = parse_row(row, &mut form);
+        match form.finish(parsed) {
+            Ok(row) => command.rows.push(row),
+            // One report a violation: whoever mends the file wants to see all of them.
+            Err(violations) => command.malformed.extend(violations.into_iter().map(|wrong| ImportReport {
+                line,
+                external_id: external_id.clone(),
+                problem: ImportProblem::Malformed,
+                field: wrong.field,
+                description: wrong.what,
+            })),
+        }
+    }
+    Ok(command)
+}
+
+fn parse_row(row: proto::ImportRow, form: &mut Form) -> Option<ImportRow> {
+    let external_id = form.text("external_id", &row.external_id);
+    let email = super::parse::email(form, &row.email);
+    let country = form.optional("country", &row.country);
+    let created_at = form.time("create_time", row.create_time);
+    let password_hash = match row.password_hash {
+        hash if hash.is_empty() => Some(None),
+        hash => match tidegate_service::accounts::adopt(&Secret::new(hash)) {
+            Some(adopted) => Some(Some(adopted)),
+            None => form.note("password_hash", "must be an argon2id PHC string within bounds"),
+        },
+    };
+    if row.email_verified && row.email.is_empty() {
+        form.note::<()>("email_verified", "must not be set without an email");
+    }
+    Some(ImportRow {
+        line: row.line,
+        external_id: external_id?,
+        email: email?,
+        email_verified: row.email_verified,
+        country: country?,
+        created_at: created_at?,
+        password_hash: password_hash?,
+    })
+}
+
+fn add(total: &mut proto::ImportAccountsResponse, imported: Imported) {
+    let mut lines: Vec<u64> = imported.reports.iter().map(|report| report.line).collect();
+    lines.dedup();
+    total.created_count += imported.created;
+    total.unchanged_count += imported.unchanged;
+    total.failed_count += i64::try_from(lines.len()).unwrap_or(i64::MAX);
+    let room = MOST_REPORTS.saturating_sub(total.reports.len());
+    total.reports.extend(imported.reports.into_iter().take(room).map(report));
+}
+
+fn report(report: ImportReport) -> proto::ImportReport {
+    let problem = match report.problem {
+        ImportProblem::Malformed => proto::ImportProblem::Malformed,
+        ImportProblem::Differs => proto::ImportProblem::Differs,
+        ImportProblem::EmailTaken => proto::ImportProblem::EmailTaken,
+    };
+    proto::ImportReport {
+        line: report.line,
+        external_id: report.external_id,
+        problem: problem.into(),
+        field: report.field,
+        description: report.description,
+    }
+}

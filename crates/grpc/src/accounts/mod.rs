@@ -1,0 +1,23 @@
+//! `AccountService`.
+
+mod import;
+mod parse;
+mod render;
+
+crate::door::handlers! { AccountService in account_service_server {
+    act create_account(CreateAccountRequest) -> CreateAccountResponse = parse::create, render::created;
+    ask get_account(GetAccountRequest) -> GetAccountResponse = parse::get, render::got;
+    ask lookup_account(LookupAccountRequest) -> LookupAccountResponse = parse::lookup, render::found;
+    ask list_accounts(ListAccountsRequest) -> ListAccountsResponse = parse::list, render::listed;
+    act request_email_verification(RequestEmailVerificationRequest) -> RequestEmailVerificationResponse
+        = parse::request_email_verification, render::sent;
+    act confirm_email(ConfirmEmailRequest) -> ConfirmEmailResponse = parse::confirm_email, render::confirmed;
+    + {
+        async fn import_accounts(
+            &self,
+            request: tonic::Request<tonic::Streaming<tidegate_proto::ImportAccountsRequest>>,
+        ) -> Result<tonic::Response<tidegate_proto::ImportAccountsResponse>, tonic::Status> {
+            import::import(self, request).await
+        }
+    }
+} }

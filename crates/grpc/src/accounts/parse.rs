@@ -1,0 +1,62 @@
+use tidegate_core::{Email, Identifier};
+use tidegate_proto as proto;
+use tidegate_service::accounts::{
+    ConfirmEmail, CreateAccount, GetAccount, ListAccounts, LookupAccount, MOST_PASSWORD_BYTES,
+    RequestEmailVerification,
+};
+
+use crate::form::Form;
+
+pub(super) fn create(message: proto::CreateAccountRequest, form: &mut Form) -> Option<CreateAccount> {
+    let external_id = form.optional("external_id", &message.external_id);
+    let email = email(form, &message.email);
+    let country = form.optional("country", &message.country);
+    let password = match message.password {
+        none if none.is_empty() => Some(None),
+        password => form.secret("password", password, 4 * MOST_PASSWORD_BYTES).map(Some),
+    };
+    if message.external_id.is_empty() && message.email.is_empty() {
+        form.note::<()>("external_id", "must be given when there is no email");
+    }
+    Some(CreateAccount { external_id: external_id?, email: email?, country: country?, password: password? })
+}
+
+/// Empty means none.
+pub(super) fn email(form: &mut Form, text: &str) -> Option<Option<Email>> {
+    if text.is_empty() {
+        return Some(None);
+    }
+    match Email::parse(text) {
+        Ok(email) => Some(Some(email)),
+        Err(error) => form.note("email", error),
+    }
+}
+
+pub(super) fn get(message: proto::GetAccountRequest, form: &mut Form) -> Option<GetAccount> {
+    Some(GetAccount { account: form.account("account", &message.account)? })
+}
+
+pub(super) fn lookup(message: proto::LookupAccountRequest, form: &mut Form) -> Option<LookupAccount> {
+    match message.email.trim() {
+        "" => form.note("email", "must not be empty"),
+        email => Some(LookupAccount { email: Identifier::of(email) }),
+    }
+}
+
+pub(super) fn list(message: proto::ListAccountsRequest, form: &mut Form) -> Option<ListAccounts> {
+    let filter = message.filter.unwrap_or_default();
+    let country = form.within("filter", |form| form.optional("country", &filter.country));
+    let page = form.page(message.page_size, &message.page_token);
+    Some(ListAccounts { country: country?, page: page? })
+}
+
+pub(super) fn request_email_verification(
+    message: proto::RequestEmailVerificationRequest,
+    form: &mut Form,
+) -> Option<RequestEmailVerification> {
+    Some(RequestEmailVerification { subject: form.subject(message.subject)? })
+}
+
+pub(super) fn confirm_email(message: proto::ConfirmEmailRequest, form: &mut Form) -> Option<ConfirmEmail> {
+    Some(ConfirmEmail { token: form.token("token", message.token, "tgl_")? })
+}

@@ -1,0 +1,50 @@
+use tidegate_core::{Account, AccountState, Answered};
+use tidegate_proto as proto;
+use tidegate_service::{Page, accounts::Sent};
+
+use crate::render::{answered, page_token, timestamp};
+
+pub(super) fn created(account: Account) -> proto::CreateAccountResponse {
+    proto::CreateAccountResponse { account: Some(self::account(account)) }
+}
+
+pub(super) fn got(account: Account) -> proto::GetAccountResponse {
+    proto::GetAccountResponse { account: Some(self::account(account)) }
+}
+
+pub(super) fn found(account: Account) -> proto::LookupAccountResponse {
+    proto::LookupAccountResponse { account: Some(self::account(account)) }
+}
+
+pub(super) fn listed(page: Page<Account>) -> proto::ListAccountsResponse {
+    let accounts = page.items.into_iter().map(account).collect();
+    proto::ListAccountsResponse { accounts, next_page_token: page_token(page.next) }
+}
+
+pub(super) fn sent(sent: Sent) -> proto::RequestEmailVerificationResponse {
+    let expire_time = Some(timestamp(sent.expires_at));
+    proto::RequestEmailVerificationResponse { sent_to: sent.to, expire_time }
+}
+
+pub(super) fn confirmed(outcome: Answered) -> proto::ConfirmEmailResponse {
+    proto::ConfirmEmailResponse { outcome: answered(outcome).0.into() }
+}
+
+fn account(account: Account) -> proto::Account {
+    let state = match account.state {
+        AccountState::Active => proto::AccountState::Active,
+        AccountState::Suspended => proto::AccountState::Suspended,
+    };
+    let verified_at = account.contact.as_ref().and_then(|contact| contact.verified_at);
+    let email = account.contact.map(|contact| contact.email.as_typed().to_owned());
+    proto::Account {
+        id: account.id.to_string(),
+        external_id: account.external_id.map(String::from).unwrap_or_default(),
+        email: email.unwrap_or_default(),
+        email_verify_time: verified_at.map(timestamp),
+        country: account.country.map(String::from).unwrap_or_default(),
+        state: state.into(),
+        two_step_time: account.two_step_since.map(timestamp),
+        create_time: Some(timestamp(account.created_at)),
+    }
+}

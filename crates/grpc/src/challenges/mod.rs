@@ -1,0 +1,11 @@
+//! `ChallengeService`.
+
+mod parse;
+mod render;
+
+crate::door::handlers! { ChallengeService in challenge_service_server {
+    act create_challenge(CreateChallengeRequest) -> CreateChallengeResponse = parse::create, render::created;
+    ask get_challenge(GetChallengeRequest) -> GetChallengeResponse = parse::get, render::got;
+    act answer_challenge(AnswerChallengeRequest) -> AnswerChallengeResponse = parse::answer, render::answered;
+    act cancel_challenge(CancelChallengeRequest) -> CancelChallengeResponse = parse::cancel, render::cancelled;
+} }

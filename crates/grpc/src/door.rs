@@ -1,0 +1,86 @@
+//! What every handler does: take the caller, parse, call, render.
+
+use prost::Message;
+use tidegate_core::{Caller, Permission, Refusal};
+use tidegate_proto as proto;
+use tidegate_service::{Command, House, Query};
+use tonic::{Extensions, Request, Response, Status};
+
+use crate::{form::Form, identity::Admitted, status};
+
+#[derive(Clone)]
+pub(crate) struct Door {
+    pub(crate) house: House,
+}
+
+impl Door {
+    pub(crate) async fn ask<M, Q, R>(
+        &self,
+        request: Request<M>,
+        parse: fn(M, &mut Form) -> Option<Q>,
+        render: fn(Q::Outcome) -> R,
+    ) -> Result<Response<R>, Status>
+    where
+        Q: Query,
+    {
+        let caller = self.enter(request.extensions(), Q::PERMISSION)?;
+        let mut form = Form::default();
+        let parsed = parse(request.into_inner(), &mut form);
+        let query = form.finish(parsed).map_err(status::invalid)?;
+        let outcome = self.house.ask(caller, query).await;
+        outcome.map(|outcome| Response::new(render(outcome))).map_err(|error| status::of(&self.house, error))
+    }
+
+    pub(crate) async fn act<M, C, R>(
+        &self,
+        request: Request<M>,
+        parse: fn(M, &mut Form) -> Option<C>,
+        render: fn(C::Outcome) -> R,
+    ) -> Result<Response<R>, Status>
+    where
+        M: Message + proto::Request,
+        C: Command,
+    {
+        let caller = self.enter(request.extensions(), C::PERMISSION)?;
+        let message = request.into_inner();
+        let mut form = Form::default();
+        let once = form.request(&message);
+        let parsed = parse(message, &mut form);
+        let (command, once) = form.finish(parsed.zip(once)).map_err(status::invalid)?;
+        let outcome = self.house.act(caller, command, once).await;
+        outcome.map(|outcome| Response::new(render(outcome))).map_err(|error| status::of(&self.house, error))
+    }
+
+    /// The caller that the identity layer let in. The contract's permission and the use case's must be
+    /// the same one.
+    pub(crate) fn enter(&self, extensions: &Extensions, needed: Permission) -> Result<Caller, Status> {
+        // Put there by the identity layer, without which no request comes this far.
+        let admitted = extensions.get::<Admitted>();
+        let admitted = admitted.ok_or_else(|| status::refused(&Refusal::Unauthenticated))?;
+        if admitted.permission == needed {
+            return Ok(admitted.caller.clone());
+        }
+        Err(status::contradiction(&self.house, admitted.permission, needed))
+    }
+}
+
+/// A service's handlers, one a line: `act` or `ask`, the method, its messages, and how they are read and
+/// written.
+macro_rules! handlers {
+    ($service:ident in $module:ident {
+        $($way:ident $method:ident($request:ident) -> $response:ident = $parse:path, $render:path;)+
+        $(+ { $($rest:tt)+ })?
+    }) => {
+        #[tonic::async_trait]
+        impl tidegate_proto::$module::$service for $crate::door::Door {
+            $(async fn $method(
+                &self,
+                request: tonic::Request<tidegate_proto::$request>,
+            ) -> Result<tonic::Response<tidegate_proto::$response>, tonic::Status> {
+                self.$way(request, $parse, $render).await
+            })+
+            $($($rest)+)?
+        }
+    };
+}
+pub(crate) use handlers;

@@ -1,0 +1,16 @@
+//! `EnrollmentService`.
+
+mod parse;
+mod render;
+
+crate::door::handlers! { EnrollmentService in enrollment_service_server {
+    act get_two_step_status(GetTwoStepStatusRequest) -> GetTwoStepStatusResponse = parse::status, render::status;
+    act begin_enrollment(BeginEnrollmentRequest) -> BeginEnrollmentResponse = parse::begin, render::begun;
+    ask get_enrollment(GetEnrollmentRequest) -> GetEnrollmentResponse = parse::get, render::got;
+    act continue_enrollment(ContinueEnrollmentRequest) -> ContinueEnrollmentResponse
+        = parse::continue_, render::continued;
+    act complete_enrollment(CompleteEnrollmentRequest) -> CompleteEnrollmentResponse
+        = parse::complete, render::completed;
+    act cancel_enrollment(CancelEnrollmentRequest) -> CancelEnrollmentResponse = parse::cancel, render::cancelled;
+    ask list_factors(ListFactorsRequest) -> ListFactorsResponse = parse::list_factors, render::listed;
+} }

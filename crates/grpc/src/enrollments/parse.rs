@@ -1,0 +1,55 @@
+use tidegate_proto as proto;
+use tidegate_service::enrollments::{
+    BeginEnrollment, CancelEnrollment, CompleteEnrollment, ContinueEnrollment, GetEnrollment,
+    GetTwoStepStatus, ListFactors,
+};
+
+use crate::{form::Form, render::read_method};
+
+/// Bytes of a code as it is typed.
+const CODE: usize = 64;
+
+pub(super) fn status(message: proto::GetTwoStepStatusRequest, form: &mut Form) -> Option<GetTwoStepStatus> {
+    Some(GetTwoStepStatus { subject: form.subject(message.subject)? })
+}
+
+pub(super) fn begin(message: proto::BeginEnrollmentRequest, form: &mut Form) -> Option<BeginEnrollment> {
+    let subject = form.subject(message.subject);
+    let method = form.word("method", message.method, read_method);
+    Some(BeginEnrollment { subject: subject?, method: method? })
+}
+
+pub(super) fn get(message: proto::GetEnrollmentRequest, form: &mut Form) -> Option<GetEnrollment> {
+    let subject = form.subject(message.subject);
+    let enrollment = form.text("enrollment_id", &message.enrollment_id);
+    Some(GetEnrollment { subject: subject?, enrollment: enrollment? })
+}
+
+pub(super) fn continue_(
+    message: proto::ContinueEnrollmentRequest,
+    form: &mut Form,
+) -> Option<ContinueEnrollment> {
+    let subject = form.subject(message.subject);
+    let enrollment = form.text("enrollment_id", &message.enrollment_id);
+    Some(ContinueEnrollment { subject: subject?, enrollment: enrollment? })
+}
+
+pub(super) fn complete(
+    message: proto::CompleteEnrollmentRequest,
+    form: &mut Form,
+) -> Option<CompleteEnrollment> {
+    let subject = form.subject(message.subject);
+    let enrollment = form.text("enrollment_id", &message.enrollment_id);
+    let code = form.secret("code", message.code, CODE);
+    Some(CompleteEnrollment { subject: subject?, enrollment: enrollment?, code: code? })
+}
+
+pub(super) fn cancel(message: proto::CancelEnrollmentRequest, form: &mut Form) -> Option<CancelEnrollment> {
+    let subject = form.subject(message.subject);
+    let enrollment = form.text("enrollment_id", &message.enrollment_id);
+    Some(CancelEnrollment { subject: subject?, enrollment: enrollment? })
+}
+
+pub(super) fn list_factors(message: proto::ListFactorsRequest, form: &mut Form) -> Option<ListFactors> {
+    Some(ListFactors { subject: form.subject(message.subject)? })
+}

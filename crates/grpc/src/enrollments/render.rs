@@ -1,0 +1,100 @@
+use tidegate_core::{Enrollment, EnrollmentState};
+use tidegate_proto as proto;
+use tidegate_service::enrollments::{Begun, Completed, Continued, Listed, Secrets, Status};
+
+use crate::render::{answered, decision, method, shown, timestamp};
+
+pub(super) fn status(status: Status) -> proto::GetTwoStepStatusResponse {
+    proto::GetTwoStepStatusResponse {
+        decision: Some(decision(status.decision)),
+        active_methods: status.active_methods.iter().map(|one| method(*one).into()).collect(),
+        recovery_codes_left: count(status.recovery_codes_left),
+    }
+}
+
+pub(super) fn begun(begun: Begun) -> proto::BeginEnrollmentResponse {
+    let (totp, secret_withheld) = begun.secrets.map(totp).unzip();
+    proto::BeginEnrollmentResponse {
+        enrollment: Some(enrollment(begun.enrollment)),
+        sent_to: begun.sent_to.unwrap_or_default(),
+        totp,
+        secret_withheld: secret_withheld.unwrap_or(false),
+    }
+}
+
+pub(super) fn got(got: Enrollment) -> proto::GetEnrollmentResponse {
+    proto::GetEnrollmentResponse { enrollment: Some(enrollment(got)) }
+}
+
+pub(super) fn continued(continued: Continued) -> proto::ContinueEnrollmentResponse {
+    let (totp, secret_withheld) = totp(continued.secrets);
+    let enrollment = Some(enrollment(continued.enrollment));
+    proto::ContinueEnrollmentResponse { enrollment, totp: Some(totp), secret_withheld }
+}
+
+pub(super) fn completed(completed: Completed) -> proto::CompleteEnrollmentResponse {
+    let (outcome, tries_left, retry_time) = answered(completed.outcome);
+    let factor = completed.factor.map(|new| proto::Factor {
+        id: new.id.to_string(),
+        method: method(new.method).into(),
+        create_time: Some(timestamp(new.created_at)),
+        last_use_time: Some(timestamp(new.created_at)),
+        codes_left: 0,
+    });
+    let codes: Vec<_> = completed.recovery_codes.into_iter().map(shown).collect();
+    let secret_withheld = codes.iter().any(|(_, withheld)| *withheld);
+    let recovery_codes = codes.into_iter().filter(|(_, withheld)| !withheld).map(|(code, _)| code).collect();
+    proto::CompleteEnrollmentResponse {
+        outcome: outcome.into(),
+        tries_left,
+        retry_time,
+        factor,
+        recovery_codes,
+        secret_withheld,
+    }
+}
+
+pub(super) fn cancelled(cancelled: Enrollment) -> proto::CancelEnrollmentResponse {
+    proto::CancelEnrollmentResponse { enrollment: Some(enrollment(cancelled)) }
+}
+
+pub(super) fn listed(listed: Vec<Listed>) -> proto::ListFactorsResponse {
+    let factor = |listed: Listed| proto::Factor {
+        id: listed.factor.id.to_string(),
+        method: method(listed.factor.method()).into(),
+        create_time: Some(timestamp(listed.factor.created_at)),
+        last_use_time: listed.factor.last_used_at.map(timestamp),
+        codes_left: count(listed.codes_left),
+    };
+    proto::ListFactorsResponse { factors: listed.into_iter().map(factor).collect() }
+}
+
+fn enrollment(enrollment: Enrollment) -> proto::Enrollment {
+    use proto::EnrollmentState as Wire;
+    let state = match enrollment.state {
+        EnrollmentState::AwaitingConfirmation => Wire::AwaitingConfirmation,
+        EnrollmentState::Confirmed => Wire::Confirmed,
+        EnrollmentState::AwaitingProof => Wire::AwaitingProof,
+        EnrollmentState::Active => Wire::Active,
+        EnrollmentState::UsedUp => Wire::UsedUp,
+        EnrollmentState::Cancelled => Wire::Cancelled,
+    };
+    proto::Enrollment {
+        id: enrollment.id.to_string(),
+        method: method(enrollment.method).into(),
+        state: state.into(),
+        product: enrollment.product.into(),
+        expire_time: Some(timestamp(enrollment.expires_at)),
+    }
+}
+
+fn totp(secrets: Secrets) -> (proto::TotpSecret, bool) {
+    let (otpauth_uri, withheld) = shown(secrets.otpauth_uri);
+    let (secret, _) = shown(secrets.base32);
+    let (qr_svg, _) = shown(secrets.qr_svg);
+    (proto::TotpSecret { otpauth_uri, secret, qr_svg }, withheld)
+}
+
+fn count(count: usize) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,9 @@
+//! `EvaluationService`.
+
+mod parse;
+mod render;
+
+crate::door::handlers! { EvaluationService in evaluation_service_server {
+    ask evaluate(EvaluateRequest) -> EvaluateResponse = parse::evaluate, render::evaluated;
+    ask batch_evaluate(BatchEvaluateRequest) -> BatchEvaluateResponse = parse::batch, render::batch;
+} }

@@ -1,0 +1,28 @@
+use tidegate_proto as proto;
+use tidegate_service::evaluations::{BatchEvaluate, Evaluate, Item};
+
+use crate::form::Form;
+
+const MOST_ITEMS: usize = 256;
+
+pub(super) fn evaluate(message: proto::EvaluateRequest, form: &mut Form) -> Option<Evaluate> {
+    let product = form.text("product", &message.product);
+    let account = form.account("account", &message.account);
+    Some(Evaluate { product: product?, account: account? })
+}
+
+pub(super) fn batch(message: proto::BatchEvaluateRequest, form: &mut Form) -> Option<BatchEvaluate> {
+    if !(1..=MOST_ITEMS).contains(&message.items.len()) {
+        return form.note("items", format!("must be 1 to {MOST_ITEMS}"));
+    }
+    let mut items = Vec::new();
+    for (place, item) in message.items.iter().enumerate() {
+        items.push(form.within(&format!("items[{place}]"), |form| {
+            let product = form.text("product", &item.product);
+            let account = form.account("account", &item.account);
+            Some(Item { product: product?, account: account? })
+        }));
+    }
+    let items: Option<Vec<_>> = items.into_iter().collect();
+    Some(BatchEvaluate { items: items? })
+}

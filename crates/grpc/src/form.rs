@@ -1,0 +1,260 @@
+//! Reading a message field by field, and remembering everything that is wrong with it.
+
+use std::{fmt::Display, str::FromStr};
+
+use prost::Message;
+use tidegate_core::{
+    AccountRef, ClientContext, DeviceId, RequestId, Revision, Secret, Span, Subject, Timestamp, Title, Token,
+    Who,
+};
+use tidegate_proto as proto;
+use tidegate_service::{PageRequest, PageToken, Request};
+
+/// One thing that is wrong with a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Violation {
+    pub(crate) field: String,
+    pub(crate) what: String,
+}
+
+impl Violation {
+    pub(crate) fn new(field: impl Into<String>, what: impl Into<String>) -> Self {
+        Self { field: field.into(), what: what.into() }
+    }
+}
+
+/// Each reader returns `None` after noting a violation, so that a parser reads every field before
+/// it asks for any with `?`.
+#[derive(Default)]
+pub(crate) struct Form {
+    prefix: String,
+    violations: Vec<Violation>,
+}
+
+const MOST_USER_AGENT: usize = 500;
+
+impl Form {
+    /// A value of a type that knows its own form.
+    pub(crate) fn text<T: FromStr<Err: Display>>(&mut self, field: &str, text: &str) -> Option<T> {
+        match text.parse() {
+            Ok(value) => Some(value),
+            Err(error) => self.note(field, error),
+        }
+    }
+
+    /// The same, where empty means none.
+    pub(crate) fn optional<T: FromStr<Err: Display>>(
+        &mut self,
+        field: &str,
+        text: &str,
+    ) -> Option<Option<T>> {
+        if text.is_empty() { Some(None) } else { self.text(field, text).map(Some) }
+    }
+
+    /// Each of a list; one that is wrong is named by its place.
+    pub(crate) fn texts<T: FromStr<Err: Display>>(
+        &mut self,
+        field: &str,
+        texts: &[String],
+    ) -> Option<Vec<T>> {
+        let mut values = Vec::new();
+        for (place, text) in texts.iter().enumerate() {
+            values.push(self.text(&format!("{field}[{place}]"), text));
+        }
+        values.into_iter().collect()
+    }
+
+    /// `acct_…` or the caller's own name for the account.
+    pub(crate) fn account(&mut self, field: &str, text: &str) -> Option<AccountRef> {
+        if text.starts_with("acct_") {
+            self.text(field, text).map(AccountRef::Id)
+        } else {
+            self.text(field, text).map(AccountRef::External)
+        }
+    }
+
+    pub(crate) fn etag(&mut self, text: &str) -> Option<Revision> {
+        self.text("etag", text)
+    }
+
+    pub(crate) fn secret(&mut self, field: &str, text: String, most: usize) -> Option<Secret<String>> {
+        let secret = Secret::new(text);
+        match secret.expose().len() {
+            0 => self.note(field, "must not be empty"),
+            length if length > most => self.note(field, format!("must have at most {most} bytes")),
+            _ => Some(secret),
+        }
+    }
+
+    /// A closed vocabulary; the first value of every enum means that none was given.
+    pub(crate) fn word<P: TryFrom<i32>, W>(
+        &mut self,
+        field: &str,
+        number: i32,
+        known: fn(P) -> Option<W>,
+    ) -> Option<W> {
+        match P::try_from(number).ok().and_then(known) {
+            Some(word) => Some(word),
+            None => self.note(field, "must be one of the declared values"),
+        }
+    }
+
+    /// Absent means none.
+    pub(crate) fn time(
+        &mut self,
+        field: &str,
+        at: Option<prost_types::Timestamp>,
+    ) -> Option<Option<Timestamp>> {
+        let Some(at) = at else { return Some(None) };
+        // Year 1 to 9999, as google.protobuf.Timestamp demands.
+        let sound = (-62_135_596_800..=253_402_300_799).contains(&at.seconds)
+            && (0..1_000_000_000).contains(&at.nanos);
+        if !sound {
+            return self.note(field, "must be a time between the years 1 and 9999");
+        }
+        let micros = at.seconds * 1_000_000 + i64::from(at.nanos) / 1_000;
+        Some(Some(Timestamp::from_unix_micros(micros)))
+    }
+
+    /// Absent means none; what is given must lie between the two.
+    pub(crate) fn span(
+        &mut self,
+        field: &str,
+        span: Option<prost_types::Duration>,
+        (least, most, words): (Span, Span, &str),
+    ) -> Option<Option<Span>> {
+        let Some(span) = span else { return Some(None) };
+        let micros = span.seconds.saturating_mul(1_000_000).saturating_add(i64::from(span.nanos) / 1_000);
+        let span = Span::from_micros(micros);
+        if least <= span && span <= most {
+            Some(Some(span))
+        } else {
+            self.note(field, format!("must be {words}"))
+        }
+    }
+
+    pub(crate) fn page(&mut self, size: i32, token: &str) -> Option<PageRequest> {
+        let size = match size {
+            0 => Some(50),
+            1..=1_000 => Some(i64::from(size)),
+            _ => self.note("page_size", "must be 1 to 1000, or 0 for 50"),
+        };
+        let after = if token.is_empty() {
+            Some(None)
+        } else {
+            let bytes = crate::render::read_page_token(token);
+            match bytes {
+                Some(bytes) => Some(Some(PageToken(bytes))),
+                None => self.note("page_token", "must be one as it was returned"),
+            }
+        };
+        Some(PageRequest { size: size?, after: after? })
+    }
+
+    pub(crate) fn client(&mut self, client: Option<proto::ClientContext>) -> Option<ClientContext> {
+        let Some(client) = client else { return Some(ClientContext::default()) };
+        self.within("client", |form| {
+            let ip = form.optional("ip", &client.ip);
+            let device = form.optional::<DeviceId>("device_id", &client.device_id);
+            let user_agent: String = client.user_agent.chars().take(MOST_USER_AGENT).collect();
+            let user_agent = Some(user_agent).filter(|text| !text.is_empty());
+            Some(ClientContext { ip: ip?, user_agent, device: device? })
+        })
+    }
+
+    pub(crate) fn subject(&mut self, subject: Option<proto::Subject>) -> Option<Subject> {
+        let Some(subject) = subject else { return self.note("subject", "must be given") };
+        self.within("subject", |form| {
+            let client = form.client(subject.client);
+            let who = match subject.who {
+                None => form.note("who", "must be session_token, sign_in_token or on_behalf"),
+                Some(proto::subject::Who::SessionToken(token)) => {
+                    form.token("session_token", token, "tgs_").map(Who::Session)
+                }
+                Some(proto::subject::Who::SignInToken(token)) => {
+                    form.token("sign_in_token", token, "tgi_").map(Who::SignIn)
+                }
+                Some(proto::subject::Who::OnBehalf(on)) => form.within("on_behalf", |form| {
+                    let account = form.account("account", &on.account);
+                    let product = form.text("product", &on.product);
+                    let reason = form.text::<Title>("reason", &on.reason);
+                    Some(Who::OnBehalf { account: account?, product: product?, reason: reason? })
+                }),
+            };
+            Some(Subject { who: who?, client: client? })
+        })
+    }
+
+    /// A bearer token of the kind that begins so.
+    pub(crate) fn token(&mut self, field: &str, token: String, prefix: &str) -> Option<Token> {
+        let token = Secret::new(token);
+        let random = token.expose().strip_prefix(prefix).unwrap_or_default();
+        if random.len() == 64 && random.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            return Some(token);
+        }
+        self.note(field, format!("must be {prefix} and 64 hexadecimal digits"))
+    }
+
+    /// A request need not have an id.
+    pub(crate) fn request<M: Message + proto::Request>(&mut self, message: &M) -> Option<Option<Request>> {
+        let Some(id) = message.request_id().filter(|id| !id.is_empty()) else { return Some(None) };
+        match uuid::Uuid::parse_str(id) {
+            Ok(id) => {
+                let body = Secret::new(message.encode_to_vec());
+                Some(Some(Request { id: RequestId(id), body }))
+            }
+            Err(_) => self.note("request_id", "must be a UUID"),
+        }
+    }
+
+    /// Reads fields of a message inside the message.
+    pub(crate) fn within<T>(&mut self, field: &str, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+        let outer = self.prefix.clone();
+        self.prefix = format!("{outer}{field}.");
+        let value = read(self);
+        self.prefix = outer;
+        value
+    }
+
+    /// Notes what is wrong, and is the `None` to return.
+    pub(crate) fn note<T>(&mut self, field: &str, what: impl ToString) -> Option<T> {
+        self.violations.push(Violation { field: format!("{}{field}", self.prefix), what: what.to_string() });
+        None
+    }
+
+    pub(crate) fn finish<T>(self, parsed: Option<T>) -> Result<T, Vec<Violation>> {
+        match parsed {
+            Some(parsed) if self.violations.is_empty() => Ok(parsed),
+            _ => Err(self.violations),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_violation_is_told_with_its_place() {
+        let mut form = Form::default();
+        let subject = proto::Subject {
+            who: Some(proto::subject::Who::SessionToken("tgs_short".into())),
+            client: Some(proto::ClientContext { ip: "no address".into(), ..Default::default() }),
+        };
+        let subject = form.subject(Some(subject));
+        let page = form.page(5_000, "");
+        let told = form.finish(subject.zip(page)).unwrap_err();
+        let fields: Vec<_> = told.iter().map(|wrong| wrong.field.as_str()).collect();
+        assert_eq!(fields, ["subject.client.ip", "subject.session_token", "page_size"]);
+    }
+
+    #[test]
+    fn times_beyond_the_calendar_are_refused() {
+        let mut form = Form::default();
+        let time = |seconds, nanos| Some(prost_types::Timestamp { seconds, nanos });
+        assert_eq!(form.time("at", time(0, 1_000)), Some(Some(Timestamp::from_unix_micros(1))));
+        assert_eq!(form.time("at", time(253_402_300_800, 0)), None);
+        assert_eq!(form.time("at", time(0, -1)), None);
+        assert_eq!(form.time("at", None), Some(None));
+    }
+}

@@ -1,0 +1,11 @@
+//! `ProductService`.
+
+mod parse;
+mod render;
+
+crate::door::handlers! { ProductService in product_service_server {
+    act create_product(CreateProductRequest) -> CreateProductResponse = parse::create, render::created;
+    ask get_product(GetProductRequest) -> GetProductResponse = parse::get, render::got;
+    ask list_products(ListProductsRequest) -> ListProductsResponse = parse::list, render::listed;
+    act update_product(UpdateProductRequest) -> UpdateProductResponse = parse::update, render::updated;
+} }

@@ -1,0 +1,100 @@
+use tidegate_core::{Method, ProductSettings, Span};
+use tidegate_proto as proto;
+use tidegate_service::products::{CreateProduct, GetProduct, ListProducts, ProductChange, UpdateProduct};
+
+use crate::{form::Form, render::read_method};
+
+const TRUST: (Span, Span, &str) = (Span::ZERO, Span::days(90), "0 s to 90 days");
+const SESSION: (Span, Span, &str) = (Span::minutes(5), Span::days(30), "5 minutes to 30 days");
+
+pub(super) fn create(message: proto::CreateProductRequest, form: &mut Form) -> Option<CreateProduct> {
+    let key = form.text("key", &message.key);
+    let title = form.text("title", &message.title);
+    let settings = message.settings.unwrap_or_default();
+    let settings = form.within("settings", |form| {
+        let link_url = form.text("link_url", &settings.link_url);
+        let methods = methods(&settings.allowed_methods, form);
+        let trust = form.span("trusted_device", settings.trusted_device, TRUST);
+        let idle = form.span("session_idle", settings.session_idle, SESSION);
+        let absolute = form.span("session_absolute", settings.session_absolute, SESSION);
+        let methods = methods?;
+        Some(ProductSettings {
+            link_url: link_url?,
+            allowed_methods: if methods.is_empty() { vec![Method::Totp] } else { methods },
+            trusted_device: trust?.unwrap_or(Span::days(30)),
+            session_idle: idle?.unwrap_or(Span::hours(1)),
+            session_absolute: absolute?.unwrap_or(Span::hours(24)),
+        })
+    });
+    Some(CreateProduct { key: key?, title: title?, settings: settings? })
+}
+
+pub(super) fn get(message: proto::GetProductRequest, form: &mut Form) -> Option<GetProduct> {
+    Some(GetProduct { product: form.text("product", &message.product)? })
+}
+
+pub(super) fn list(message: proto::ListProductsRequest, form: &mut Form) -> Option<ListProducts> {
+    Some(ListProducts { page: form.page(message.page_size, &message.page_token)? })
+}
+
+pub(super) fn update(message: proto::UpdateProductRequest, form: &mut Form) -> Option<UpdateProduct> {
+    let product = form.text("product", &message.product);
+    let etag = form.etag(&message.etag);
+    let paths = message.update_mask.unwrap_or_default().paths;
+    if paths.is_empty() {
+        form.note::<()>("update_mask", "must name what to change");
+    }
+    let settings = message.settings.unwrap_or_default();
+    let mut change = ProductChange::default();
+    for path in &paths {
+        match path.as_str() {
+            "title" => change.title = form.text("title", &message.title),
+            "settings.link_url" => change.link_url = form.text(path, &settings.link_url),
+            "settings.allowed_methods" => {
+                change.allowed_methods =
+                    form.within("settings", |form| methods(&settings.allowed_methods, form));
+                if settings.allowed_methods.is_empty() {
+                    form.note::<()>(path, "must name a method");
+                }
+            }
+            "settings.trusted_device" => {
+                change.trusted_device = given(form, path, settings.trusted_device, TRUST);
+            }
+            "settings.session_idle" => {
+                change.session_idle = given(form, path, settings.session_idle, SESSION);
+            }
+            "settings.session_absolute" => {
+                change.session_absolute = given(form, path, settings.session_absolute, SESSION);
+            }
+            unknown => {
+                form.note::<()>(
+                    "update_mask",
+                    format!("must name fields that can be changed, not {unknown:?}"),
+                );
+            }
+        }
+    }
+    Some(UpdateProduct { product: product?, etag: etag?, change })
+}
+
+/// What the mask names must be there.
+fn given(
+    form: &mut Form,
+    path: &str,
+    span: Option<prost_types::Duration>,
+    range: (Span, Span, &str),
+) -> Option<Span> {
+    let span = form.span(path, span, range)?;
+    if span.is_none() { form.note(path, "must be given when the mask names it") } else { span }
+}
+
+fn methods(numbers: &[i32], form: &mut Form) -> Option<Vec<Method>> {
+    let mut methods = Vec::new();
+    for (place, number) in numbers.iter().enumerate() {
+        let method = form.word(&format!("allowed_methods[{place}]"), *number, read_method)?;
+        if !methods.contains(&method) {
+            methods.push(method);
+        }
+    }
+    Some(methods)
+}

@@ -1,0 +1,40 @@
+use tidegate_core::Product;
+use tidegate_proto as proto;
+use tidegate_service::Page;
+
+use crate::render::{duration, method, page_token, timestamp};
+
+pub(super) fn created(product: Product) -> proto::CreateProductResponse {
+    proto::CreateProductResponse { product: Some(self::product(product)) }
+}
+
+pub(super) fn got(product: Product) -> proto::GetProductResponse {
+    proto::GetProductResponse { product: Some(self::product(product)) }
+}
+
+pub(super) fn updated(product: Product) -> proto::UpdateProductResponse {
+    proto::UpdateProductResponse { product: Some(self::product(product)) }
+}
+
+pub(super) fn listed(page: Page<Product>) -> proto::ListProductsResponse {
+    let products = page.items.into_iter().map(product).collect();
+    proto::ListProductsResponse { products, next_page_token: page_token(page.next) }
+}
+
+fn product(product: Product) -> proto::Product {
+    let settings = proto::ProductSettings {
+        link_url: product.settings.link_url.into(),
+        allowed_methods: product.settings.allowed_methods.iter().map(|one| method(*one).into()).collect(),
+        trusted_device: Some(duration(product.settings.trusted_device)),
+        session_idle: Some(duration(product.settings.session_idle)),
+        session_absolute: Some(duration(product.settings.session_absolute)),
+    };
+    proto::Product {
+        key: product.key.into(),
+        title: product.title.into(),
+        settings: Some(settings),
+        etag: product.revision.to_string(),
+        create_time: Some(timestamp(product.created_at)),
+        update_time: Some(timestamp(product.updated_at)),
+    }
+}

@@ -1,0 +1,147 @@
+//! Shared words on the wire, both ways.
+
+use tidegate_core::{
+    Answered, Decision, Level, Method, Missing, Proof, Reason, Requirement, Span, Timestamp,
+};
+use tidegate_proto as proto;
+use tidegate_service::{PageToken, Shown};
+
+pub(crate) fn timestamp(at: Timestamp) -> prost_types::Timestamp {
+    let micros = at.unix_micros();
+    let nanos = i32::try_from(micros.rem_euclid(1_000_000) * 1_000).unwrap_or(0);
+    prost_types::Timestamp { seconds: micros.div_euclid(1_000_000), nanos }
+}
+
+pub(crate) fn duration(span: Span) -> prost_types::Duration {
+    let nanos = i32::try_from(span.micros() % 1_000_000 * 1_000).unwrap_or(0);
+    prost_types::Duration { seconds: span.micros() / 1_000_000, nanos }
+}
+
+/// The secret, empty when it is withheld, and whether it is.
+pub(crate) fn shown(shown: Shown) -> (String, bool) {
+    match shown {
+        Shown::Now(secret) => (secret.expose().clone(), false),
+        Shown::Withheld => (String::new(), true),
+    }
+}
+
+pub(crate) fn page_token(token: Option<PageToken>) -> String {
+    let bytes = token.map(|token| token.0).unwrap_or_default();
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub(crate) fn read_page_token(text: &str) -> Option<Vec<u8>> {
+    if !text.len().is_multiple_of(2) || !text.is_ascii() || text.len() > 4_096 {
+        return None;
+    }
+    let pairs = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
+    pairs.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect()
+}
+
+pub(crate) fn method(method: Method) -> proto::Method {
+    match method {
+        Method::Password => proto::Method::Password,
+        Method::Totp => proto::Method::Totp,
+        Method::RecoveryCodes => proto::Method::RecoveryCodes,
+    }
+}
+
+/// A method that can be enrolled; a password and recovery codes come by other ways.
+pub(crate) fn read_method(wire: proto::Method) -> Option<Method> {
+    match wire {
+        proto::Method::Totp => Some(Method::Totp),
+        proto::Method::Unspecified | proto::Method::Password | proto::Method::RecoveryCodes => None,
+    }
+}
+
+pub(crate) fn level(level: Level) -> proto::Level {
+    match level {
+        Level::Aal1 => proto::Level::Aal1,
+        Level::Aal1Email => proto::Level::Aal1Email,
+        Level::Aal2 => proto::Level::Aal2,
+        Level::Aal2Phr => proto::Level::Aal2Phr,
+    }
+}
+
+pub(crate) fn requirement(requirement: Requirement) -> proto::Requirement {
+    match requirement {
+        Requirement::None => proto::Requirement::None,
+        Requirement::SecondStep => proto::Requirement::SecondStep,
+        Requirement::Aal2 => proto::Requirement::Aal2,
+        Requirement::Aal2Phr => proto::Requirement::Aal2Phr,
+    }
+}
+
+pub(crate) fn proofs(proofs: &[Proof]) -> Vec<proto::Proof> {
+    let proof = |proof: &Proof| proto::Proof {
+        method: method(proof.method).into(),
+        accept_time: Some(timestamp(proof.at)),
+    };
+    proofs.iter().map(proof).collect()
+}
+
+pub(crate) fn missing(missing: &[Missing]) -> Vec<i32> {
+    let word = |missing: &Missing| match missing {
+        Missing::VerifiedEmail => proto::Missing::VerifiedEmail,
+    };
+    missing.iter().map(|missing| word(missing).into()).collect()
+}
+
+/// What came of a proof: the outcome, the tries left, and when the next is looked at.
+pub(crate) fn answered(
+    answered: Answered,
+) -> (proto::ProofOutcome, Option<i32>, Option<prost_types::Timestamp>) {
+    use proto::ProofOutcome as Outcome;
+    match answered {
+        Answered::Approved => (Outcome::Approved, None, None),
+        Answered::WrongAnswer { tries_left } => {
+            (Outcome::WrongAnswer, Some(i32::try_from(tries_left).unwrap_or(0)), None)
+        }
+        Answered::Replayed => (Outcome::Replayed, None, None),
+        Answered::Expired => (Outcome::Expired, None, None),
+        Answered::UsedUp => (Outcome::UsedUp, None, None),
+        Answered::Superseded => (Outcome::Superseded, None, None),
+        Answered::Slowed { until } => (Outcome::Slowed, None, Some(timestamp(until))),
+        Answered::Closed => (Outcome::Closed, None, None),
+    }
+}
+
+pub(crate) fn decision(decision: Decision) -> proto::Decision {
+    let reason = match decision.reason {
+        Reason::NoRollout => proto::DecisionReason::NoRollout,
+        Reason::NotYet => proto::DecisionReason::NotYet,
+        Reason::Wave => proto::DecisionReason::Wave,
+        Reason::Shown => proto::DecisionReason::Shown,
+        Reason::Active => proto::DecisionReason::Active,
+    };
+    proto::Decision {
+        account_id: decision.account.to_string(),
+        product: decision.product.into(),
+        visible: decision.visible,
+        on: decision.on,
+        may_toggle: decision.may_toggle,
+        requirement: requirement(decision.requirement).into(),
+        methods: decision.methods.iter().map(|one| method(*one).into()).collect(),
+        missing: missing(&decision.missing),
+        reason: reason.into(),
+        rollout: decision.rollout.map(String::from).unwrap_or_default(),
+        wave: decision.wave.map_or(0, |ordinal| ordinal.0),
+        revision: decision.revision.map_or(0, |revision| revision.0),
+        evaluate_time: Some(timestamp(decision.evaluated_at)),
+        next_change_time: decision.next_change_at.map(timestamp),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_token_is_read_as_it_was_written() {
+        let text = page_token(Some(PageToken(vec![0, 15, 255])));
+        assert_eq!((text.as_str(), read_page_token(&text)), ("000fff", Some(vec![0, 15, 255])));
+        for wrong in ["0", "zz", "é0"] {
+            assert_eq!(read_page_token(wrong), None);
+        }
+    }
+}

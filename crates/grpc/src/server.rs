@@ -1,0 +1,109 @@
+//! The server: every service, what stands in front of them, and a shutdown that loses nothing.
+
+use std::{future::Future, time::Duration};
+
+use tidegate_proto as proto;
+use tidegate_service::House;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::{service::Routes, transport::Server};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::{
+    deadline::DeadlineLayer,
+    door::Door,
+    identity::IdentityLayer,
+    rules::{Rules, UnknownPermission},
+    status,
+};
+
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Whether callers may ask for the contract.
+    pub reflection: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error(transparent)]
+    Rules(#[from] UnknownPermission),
+    #[error("the reflection service cannot be built")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    #[error("the server failed")]
+    Transport(#[from] tonic::transport::Error),
+}
+
+/// Messages that authenticate are small; an import is not.
+const SMALL: usize = 64 * 1024;
+const LARGE: usize = 4 * 1024 * 1024;
+/// Calls at once on one connection.
+const STREAMS: u32 = 256;
+const HEADERS: u32 = 16 * 1024;
+const KEEPALIVE: Duration = Duration::from_secs(30);
+
+/// Serves until `stop` resolves; then lets the calls under way finish.
+pub async fn serve(
+    house: House,
+    settings: Settings,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let (reporter, health) = tonic_health::server::health_reporter();
+    let routes = routes(&house).add_service(health);
+    let routes = if settings.reflection { reflect(routes)? } else { routes };
+    for service in proto::SERVICES {
+        reporter.set_service_status(*service, tonic_health::ServingStatus::Serving).await;
+    }
+    let stop = async {
+        stop.await;
+        for service in proto::SERVICES.iter().chain([&""]) {
+            reporter.set_service_status(*service, tonic_health::ServingStatus::NotServing).await;
+        }
+    };
+    Server::builder()
+        .max_concurrent_streams(STREAMS)
+        .http2_max_header_list_size(HEADERS)
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .tcp_nodelay(true)
+        .layer(CatchPanicLayer::custom(|_| status::panicked().into_http::<tonic::body::Body>()))
+        .layer(DeadlineLayer)
+        .layer(IdentityLayer::new(house, Rules::declared()?))
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop)
+        .await?;
+    Ok(())
+}
+
+fn routes(house: &House) -> Routes {
+    let door = Door { house: house.clone() };
+    macro_rules! all {
+        ($first:ident::$server:ident $most:ident, $($module:ident::$service:ident $limit:ident,)+) => {
+            Routes::new(proto::$first::$server::new(door.clone()).max_decoding_message_size($most))
+                $(.add_service(proto::$module::$service::new(door.clone()).max_decoding_message_size($limit)))+
+        };
+    }
+    all! {
+        access_service_server::AccessServiceServer SMALL,
+        account_service_server::AccountServiceServer LARGE,
+        audit_service_server::AuditServiceServer SMALL,
+        challenge_service_server::ChallengeServiceServer SMALL,
+        enrollment_service_server::EnrollmentServiceServer SMALL,
+        evaluation_service_server::EvaluationServiceServer LARGE,
+        product_service_server::ProductServiceServer SMALL,
+        realm_service_server::RealmServiceServer SMALL,
+        rollout_service_server::RolloutServiceServer LARGE,
+        session_service_server::SessionServiceServer SMALL,
+        sign_in_service_server::SignInServiceServer SMALL,
+        system_service_server::SystemServiceServer SMALL,
+    }
+}
+
+/// Both versions: older tools ask for the first draft.
+fn reflect(routes: Routes) -> Result<Routes, ServeError> {
+    let builder = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(proto::DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    Ok(routes.add_service(builder().build_v1()?).add_service(builder().build_v1alpha()?))
+}

@@ -1,0 +1,12 @@
+//! `SignInService`.
+
+mod parse;
+mod render;
+
+crate::door::handlers! { SignInService in sign_in_service_server {
+    act begin_sign_in(BeginSignInRequest) -> BeginSignInResponse = parse::begin, render::begun;
+    ask get_sign_in(GetSignInRequest) -> GetSignInResponse = parse::get, render::got;
+    act complete_sign_in(CompleteSignInRequest) -> CompleteSignInResponse = parse::complete, render::completed;
+    act cancel_sign_in(CancelSignInRequest) -> CancelSignInResponse = parse::cancel, render::cancelled;
+    act redeem_link(RedeemLinkRequest) -> RedeemLinkResponse = parse::redeem_link, render::redeemed;
+} }

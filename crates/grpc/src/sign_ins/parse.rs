@@ -1,0 +1,47 @@
+use tidegate_core::Identifier;
+use tidegate_proto as proto;
+use tidegate_service::{
+    accounts::MOST_PASSWORD_BYTES,
+    sign_ins::{BeginSignIn, CancelSignIn, CompleteSignIn, GetSignIn, RedeemLink},
+};
+
+use crate::form::Form;
+
+pub(super) fn begin(message: proto::BeginSignInRequest, form: &mut Form) -> Option<BeginSignIn> {
+    let product = form.text("product", &message.product);
+    let identifier = match message.identifier.trim() {
+        "" => form.note("identifier", "must not be empty"),
+        long if long.len() > 1_024 => form.note("identifier", "must have at most 1024 bytes"),
+        typed => Some(Identifier::of(typed)),
+    };
+    let password = form.secret("password", message.password, MOST_PASSWORD_BYTES);
+    let client = form.client(message.client);
+    let device_token = match message.device_token {
+        none if none.is_empty() => Some(None),
+        token => form.token("device_token", token, "tgd_").map(Some),
+    };
+    Some(BeginSignIn {
+        product: product?,
+        identifier: identifier?,
+        password: password?,
+        client: client?,
+        device_token: device_token?,
+    })
+}
+
+pub(super) fn get(message: proto::GetSignInRequest, form: &mut Form) -> Option<GetSignIn> {
+    Some(GetSignIn { subject: form.subject(message.subject)? })
+}
+
+pub(super) fn complete(message: proto::CompleteSignInRequest, form: &mut Form) -> Option<CompleteSignIn> {
+    let subject = form.subject(message.subject)?;
+    Some(CompleteSignIn { subject, remember_device: message.remember_device })
+}
+
+pub(super) fn cancel(message: proto::CancelSignInRequest, form: &mut Form) -> Option<CancelSignIn> {
+    Some(CancelSignIn { subject: form.subject(message.subject)? })
+}
+
+pub(super) fn redeem_link(message: proto::RedeemLinkRequest, form: &mut Form) -> Option<RedeemLink> {
+    Some(RedeemLink { token: form.token("token", message.token, "tgl_")? })
+}

@@ -1,0 +1,75 @@
+use tidegate_core::{Advice, Answered, Introspected, Offer, SignIn, SignInState};
+use tidegate_proto as proto;
+use tidegate_service::sign_ins::{Begun, Completed, Standing};
+
+use crate::{
+    render::{answered, method, missing, requirement, shown, timestamp},
+    sessions::session,
+};
+
+pub(super) fn begun(begun: Begun) -> proto::BeginSignInResponse {
+    let Some((sign_in, offers, token)) = begun.sign_in else {
+        let denied = proto::SignIn { state: proto::SignInState::Denied.into(), ..Default::default() };
+        return proto::BeginSignInResponse { sign_in: Some(denied), ..Default::default() };
+    };
+    let (sign_in_token, secret_withheld) = shown(token);
+    let sign_in = Some(self::sign_in(sign_in, &offers));
+    proto::BeginSignInResponse { sign_in, sign_in_token, secret_withheld }
+}
+
+pub(super) fn got(standing: Standing) -> proto::GetSignInResponse {
+    proto::GetSignInResponse { sign_in: Some(sign_in(standing.sign_in, &standing.offers)) }
+}
+
+pub(super) fn cancelled(standing: Standing) -> proto::CancelSignInResponse {
+    proto::CancelSignInResponse { sign_in: Some(sign_in(standing.sign_in, &standing.offers)) }
+}
+
+pub(super) fn completed(completed: Completed) -> proto::CompleteSignInResponse {
+    let sign_in = Some(sign_in(completed.sign_in, &completed.offers));
+    let Some(new) = completed.session else {
+        let advice = proto::Advice::Nothing.into();
+        return proto::CompleteSignInResponse { sign_in, advice, ..Default::default() };
+    };
+    let (session_token, secret_withheld) = shown(new.token);
+    let advice = match new.advice {
+        Advice::Nothing => proto::Advice::Nothing,
+        Advice::TwoStepAvailable => proto::Advice::TwoStepAvailable,
+    };
+    let introspected = Introspected { session: new.session, level: new.level, reauth_by: None };
+    proto::CompleteSignInResponse {
+        sign_in,
+        session: Some(session(introspected)),
+        session_token,
+        device_token: new.device_token.map(|token| shown(token).0).unwrap_or_default(),
+        trusted_until_time: new.trusted_until.map(timestamp),
+        advice: advice.into(),
+        missing: missing(&new.missing),
+        secret_withheld,
+    }
+}
+
+pub(super) fn redeemed(outcome: Answered) -> proto::RedeemLinkResponse {
+    proto::RedeemLinkResponse { outcome: answered(outcome).0.into() }
+}
+
+fn sign_in(sign_in: SignIn, offers: &[Offer]) -> proto::SignIn {
+    let state = match sign_in.state {
+        SignInState::PendingChallenge => proto::SignInState::PendingChallenge,
+        SignInState::Ready => proto::SignInState::Ready,
+        SignInState::Completed => proto::SignInState::Completed,
+        SignInState::Cancelled => proto::SignInState::Cancelled,
+    };
+    let offer = |offer: &Offer| proto::Offer {
+        factor_id: offer.factor.to_string(),
+        method: method(offer.method).into(),
+    };
+    proto::SignIn {
+        id: sign_in.id.to_string(),
+        state: state.into(),
+        product: sign_in.product.into(),
+        requirement: requirement(sign_in.requirement).into(),
+        offers: offers.iter().map(offer).collect(),
+        expire_time: Some(timestamp(sign_in.expires_at)),
+    }
+}

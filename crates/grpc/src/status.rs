@@ -1,0 +1,188 @@
+//! Every way a call ends badly, as gRPC says it. The only file that makes a `Status`.
+
+use std::{collections::HashMap, time::Duration};
+
+use tidegate_core::{PasswordFlaw, Permission, Refusal, Span, Word as _};
+use tidegate_proto::ErrorReason as Reason;
+use tidegate_service::{Error, Fault, House, StoreError};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
+
+use crate::form::Violation;
+
+const DOMAIN: &str = "tidegate.dev";
+
+/// A refusal as it goes over the wire.
+struct Answer {
+    code: Code,
+    reason: Reason,
+    metadata: Option<(&'static str, String)>,
+    violations: Vec<Violation>,
+    retry_after: Option<Duration>,
+}
+
+impl Answer {
+    const fn new(code: Code, reason: Reason) -> Self {
+        Self { code, reason, metadata: None, violations: Vec::new(), retry_after: None }
+    }
+    fn with(mut self, key: &'static str, value: impl ToString) -> Self {
+        self.metadata = Some((key, value.to_string()));
+        self
+    }
+    fn retry(mut self, after: Span) -> Self {
+        self.retry_after = Some(after.as_duration());
+        self
+    }
+    fn because(mut self, violations: Vec<Violation>) -> Self {
+        self.violations = violations;
+        self
+    }
+    fn status(self, text: impl ToString) -> Status {
+        let mut details = ErrorDetails::new();
+        let metadata = self.metadata.into_iter().map(|(key, value)| (key.to_owned(), value));
+        details.set_error_info(name(self.reason), DOMAIN, metadata.collect::<HashMap<_, _>>());
+        if !self.violations.is_empty() {
+            let violations = self.violations.into_iter();
+            details.set_bad_request(
+                violations.map(|wrong| FieldViolation::new(wrong.field, wrong.what)).collect::<Vec<_>>(),
+            );
+        }
+        if self.retry_after.is_some() {
+            details.set_retry_info(self.retry_after);
+        }
+        Status::with_error_details(self.code, text.to_string(), details)
+    }
+}
+
+pub(crate) fn of(house: &House, error: Error) -> Status {
+    match error {
+        Error::Refused(refusal) => refused(&refusal),
+        Error::Failed(fault) => failed(house, &fault),
+    }
+}
+
+pub(crate) fn refused(refusal: &Refusal) -> Status {
+    answer(refusal).status(refusal)
+}
+
+/// The reason of a refusal, for answers that carry it in their body.
+pub(crate) fn reason(refusal: &Refusal) -> Reason {
+    answer(refusal).reason
+}
+
+fn answer(refusal: &Refusal) -> Answer {
+    use Code as C;
+    use Reason as R;
+    let new = Answer::new;
+    match refusal {
+        Refusal::Unauthenticated => new(C::Unauthenticated, R::Unauthenticated),
+        Refusal::PermissionDenied { permission } => {
+            new(C::PermissionDenied, R::PermissionDenied).with("permission", permission.as_str())
+        }
+        Refusal::ProductNotPermitted => new(C::PermissionDenied, R::ProductNotPermitted),
+        Refusal::RoleNotPermitted => new(C::PermissionDenied, R::RoleNotPermitted),
+        Refusal::SubjectNotAccepted { accepted } => {
+            new(C::FailedPrecondition, R::SubjectNotAccepted).with("accepted", accepted)
+        }
+        Refusal::SubjectNotValid => new(C::FailedPrecondition, R::SubjectNotValid),
+        Refusal::RealmNotFound => new(C::NotFound, R::RealmNotFound),
+        Refusal::CredentialNotFound => new(C::NotFound, R::CredentialNotFound),
+        Refusal::AccountNotFound => new(C::NotFound, R::AccountNotFound),
+        Refusal::ProductNotFound => new(C::NotFound, R::ProductNotFound),
+        Refusal::RolloutNotFound => new(C::NotFound, R::RolloutNotFound),
+        Refusal::ChallengeNotFound => new(C::NotFound, R::ChallengeNotFound),
+        Refusal::EnrollmentNotFound => new(C::NotFound, R::EnrollmentNotFound),
+        Refusal::FactorNotFound => new(C::NotFound, R::FactorNotFound),
+        Refusal::KeyTaken => new(C::AlreadyExists, R::KeyTaken),
+        Refusal::ExternalIdTaken => new(C::AlreadyExists, R::ExternalIdTaken),
+        Refusal::EmailTaken => new(C::AlreadyExists, R::EmailTaken),
+        Refusal::RequestIdReused => new(C::AlreadyExists, R::RequestIdReused),
+        Refusal::EtagMismatch { current } => new(C::Aborted, R::EtagMismatch).with("current", current),
+        Refusal::PageTokenNotValid => new(C::InvalidArgument, R::InvalidRequest)
+            .because(vec![Violation::new("page_token", "must be one of this list with this filter")]),
+        Refusal::PasswordNotAcceptable { violations } => {
+            new(C::FailedPrecondition, R::PasswordNotAcceptable).because(flaws(violations))
+        }
+        Refusal::AccountNotUsable => new(C::FailedPrecondition, R::AccountNotUsable),
+        Refusal::NoEmail => new(C::FailedPrecondition, R::NoEmail),
+        Refusal::EmailAlreadyVerified => new(C::FailedPrecondition, R::EmailAlreadyVerified),
+        Refusal::TwoStepNotAvailable => new(C::FailedPrecondition, R::TwoStepNotAvailable),
+        Refusal::EmailNotVerified => new(C::FailedPrecondition, R::EmailNotVerified),
+        Refusal::AlreadyEnrolled => new(C::FailedPrecondition, R::AlreadyEnrolled),
+        Refusal::MethodNotAllowed => new(C::FailedPrecondition, R::MethodNotAllowed),
+        Refusal::NoProofOfOrigin => new(C::FailedPrecondition, R::NoProofOfOrigin),
+        Refusal::EnrollmentState { state } => {
+            new(C::FailedPrecondition, R::EnrollmentState).with("state", state)
+        }
+        Refusal::SignInState { state } => new(C::FailedPrecondition, R::SignInState).with("state", state),
+        Refusal::WaveProductNotInRollout => new(C::FailedPrecondition, R::WaveProductNotInRollout),
+        Refusal::NoWaveLeft => new(C::FailedPrecondition, R::NoWaveLeft),
+        Refusal::RolloutStarted => new(C::FailedPrecondition, R::RolloutStarted),
+        Refusal::RolloutNotStarted => new(C::FailedPrecondition, R::RolloutNotStarted),
+        Refusal::TooManyChallenges { retry_after } => {
+            new(C::ResourceExhausted, R::TooManyChallenges).retry(*retry_after)
+        }
+        Refusal::TooManyPasswords { retry_after } => {
+            new(C::ResourceExhausted, R::TooManyPasswords).retry(*retry_after)
+        }
+        Refusal::Busy { retry_after } => new(C::Unavailable, R::Busy).retry(*retry_after),
+    }
+}
+
+fn flaws(flaws: &[PasswordFlaw]) -> Vec<Violation> {
+    let what = |flaw: &PasswordFlaw| match flaw {
+        PasswordFlaw::TooShort { least } => format!("must have at least {least} characters"),
+        PasswordFlaw::TooLong { most } => format!("must have at most {most} characters, and 1024 bytes"),
+    };
+    flaws.iter().map(|flaw| Violation::new("password", what(flaw))).collect()
+}
+
+pub(crate) fn invalid(violations: Vec<Violation>) -> Status {
+    let answer = Answer::new(Code::InvalidArgument, Reason::InvalidRequest).because(violations);
+    answer.status("the request is not well-formed")
+}
+
+pub(crate) fn no_such_method() -> Status {
+    Answer::new(Code::Unimplemented, Reason::NoSuchMethod).status("there is no such method")
+}
+
+pub(crate) fn deadline_exceeded() -> Status {
+    let answer = Answer::new(Code::DeadlineExceeded, Reason::DeadlineExceeded);
+    answer.status("the call took longer than its deadline, and may have been carried out")
+}
+
+/// A handler panicked. Nothing of it leaves; the panic hook has written it to the log.
+pub(crate) fn panicked() -> Status {
+    Answer::new(Code::Internal, Reason::Internal).status(FAILED)
+}
+
+/// The contract and the use case name different permissions. The role matrix meets this first.
+pub(crate) fn contradiction(house: &House, declared: Permission, needed: Permission) -> Status {
+    let incident = house.new_incident();
+    tracing::error!(%incident, ?declared, ?needed, "the method table and the use case disagree");
+    Answer::new(Code::Internal, Reason::Internal).with("incident", incident).status(FAILED)
+}
+
+const FAILED: &str = "the call could not be carried out";
+
+/// The text stays in the log; the caller gets a number to quote.
+fn failed(house: &House, fault: &Fault) -> Status {
+    let incident = house.new_incident();
+    let (code, reason, retry) = match fault {
+        Fault::Closing => (Code::Unavailable, Reason::Closing, true),
+        Fault::Store(
+            StoreError::Unavailable(_) | StoreError::Unconfirmed { .. } | StoreError::Undone { .. },
+        )
+        | Fault::Raced => (Code::Unavailable, Reason::Unavailable, true),
+        _ => (Code::Internal, Reason::Internal, false),
+    };
+    tracing::error!(%incident, error = ?fault, "a call failed");
+    let answer = Answer::new(code, reason).with("incident", incident);
+    let answer = if retry { answer.retry(Span::seconds(1)) } else { answer };
+    answer.status(FAILED)
+}
+
+pub(crate) fn name(reason: Reason) -> &'static str {
+    let name = reason.as_str_name();
+    name.strip_prefix("ERROR_REASON_").unwrap_or(name)
+}

@@ -1,0 +1,13 @@
+use tidegate_proto as proto;
+use tidegate_service::system::ServerInfo;
+
+use crate::render::timestamp;
+
+pub(super) fn info(info: ServerInfo) -> proto::GetServerInfoResponse {
+    proto::GetServerInfoResponse {
+        version: info.version.to_owned(),
+        database: info.database.to_owned(),
+        schema: info.schema,
+        server_time: Some(timestamp(info.now)),
+    }
+}

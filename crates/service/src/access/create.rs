@@ -1,0 +1,71 @@
+//! Creates a credential of the realm.
+
+use serde::{Deserialize, Serialize};
+use tidegate_core::{Credential, Fact, Permission, Products, Refusal, Role, Timestamp, Title};
+use tidegate_keyring::TokenKind;
+use tidegate_store::{credentials, products};
+
+use crate::{Command, Error, Outcome, Pen, Shown, access::token_text};
+
+#[derive(Debug)]
+pub struct CreateCredential {
+    pub role: Role,
+    pub products: Products,
+    pub title: Title,
+    pub holder: Title,
+    pub expires_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct NewCredential {
+    pub credential: Credential,
+    pub token: Shown,
+}
+
+impl Outcome for NewCredential {
+    fn secrets(&mut self) -> Vec<&mut Shown> {
+        vec![&mut self.token]
+    }
+}
+
+impl Command for CreateCredential {
+    const NAME: &'static str = "create_credential";
+    const PERMISSION: Permission = Permission::AccessManage;
+    type Outcome = NewCredential;
+
+    async fn run(self, pen: &Pen) -> Result<NewCredential, Error> {
+        if !pen.caller.role.may_issue(self.role) {
+            return Err(Refusal::RoleNotPermitted.into());
+        }
+        let (secret, digest) = TokenKind::Credential.mint(pen.entropy());
+        let credential = Credential {
+            id: pen.new_id(),
+            realm: pen.caller.realm,
+            role: self.role,
+            products: self.products,
+            title: self.title,
+            holder: self.holder,
+            created_at: pen.now(),
+            expires_at: self.expires_at,
+            revoked_at: None,
+        };
+        let named = match &credential.products {
+            Products::All => None,
+            Products::Only(named) => Some(named.clone()),
+        };
+        pen.once(async |tx| {
+            for product in named.iter().flatten() {
+                if products::find(tx, product).await?.is_none() {
+                    return Ok(Err(Refusal::ProductNotFound));
+                }
+            }
+            credentials::insert(tx, &credential, digest).await?;
+            let (id, role) = (credential.id, credential.role);
+            let fact = Fact::CredentialCreated { credential: id, role, products: named.clone() };
+            pen.event(fact).record(tx).await?;
+            let token = Shown::Now(token_text(id, &secret));
+            Ok(Ok(NewCredential { credential: credential.clone(), token }))
+        })
+        .await
+    }
+}

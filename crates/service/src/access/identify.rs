@@ -1,0 +1,39 @@
+//! Finds the caller behind a presented credential. The only use case without a caller.
+
+use tidegate_core::{Caller, CredentialId, RealmKey, Refusal, Role, Secret};
+use tidegate_keyring::TokenKind;
+use tidegate_store::{credentials, realms};
+
+use crate::{Error, House};
+
+/// `tgk_<id>_<secret>`, taken apart, and the realm that an operator may name beside it.
+#[derive(Debug)]
+pub struct Presented {
+    pub id: CredentialId,
+    pub secret: Secret<String>,
+    pub realm: Option<RealmKey>,
+}
+
+/// The text that a caller presents.
+pub fn token_text(id: CredentialId, secret: &Secret<String>) -> Secret<String> {
+    let id = id.to_string();
+    Secret::new(format!("tgk_{}_{}", id.trim_start_matches("cred_"), secret.expose()))
+}
+
+impl House {
+    /// Unknown id, wrong secret, revoked and expired are one and the same answer.
+    pub async fn identify(&self, presented: Presented) -> Result<Caller, Error> {
+        let Presented { id, secret, realm } = presented;
+        let digest = TokenKind::Credential.digest(secret.expose()).ok_or(Refusal::Unauthenticated)?;
+        let mut across = self.parts.store.across("identify");
+        let known = credentials::find(&mut across, id).await?.filter(|known| known.token.matches(&digest));
+        let known = known.filter(|known| known.credential.is_live(self.parts.clock.now()));
+        let credential = known.ok_or(Refusal::Unauthenticated)?.credential;
+        let named = realm.filter(|_| credential.role == Role::Operator);
+        let realm = match named {
+            Some(key) => realms::find(&mut across, &key).await?.ok_or(Refusal::RealmNotFound)?.id,
+            None => credential.realm,
+        };
+        Ok(Caller { credential: credential.id, realm, role: credential.role, products: credential.products })
+    }
+}

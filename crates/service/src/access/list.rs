@@ -1,0 +1,24 @@
+//! Lists the realm's credentials.
+
+use tidegate_core::{Credential, CredentialId, Id, Permission};
+use tidegate_store::credentials;
+
+use crate::{Desk, Error, Page, PageRequest, Query};
+
+#[derive(Debug)]
+pub struct ListCredentials {
+    pub page: PageRequest,
+}
+
+impl Query for ListCredentials {
+    const NAME: &'static str = "list_credentials";
+    const PERMISSION: Permission = Permission::AccessRead;
+    type Outcome = Page<Credential>;
+
+    async fn run(self, desk: &Desk) -> Result<Page<Credential>, Error> {
+        let after: CredentialId = desk.opened(&self.page, "")?.parse().unwrap_or(Id::LEAST);
+        let found = credentials::page(&mut desk.view(), after, self.page.limit()).await?;
+        let found = found.into_iter().map(|kept| kept.credential).collect();
+        Ok(desk.page(&self.page, "", found, |credential: &Credential| credential.id.to_string())?)
+    }
+}

@@ -1,0 +1,15 @@
+//! Who is calling.
+
+mod create;
+mod identify;
+mod list;
+mod revoke;
+mod who_am_i;
+
+pub use create::{CreateCredential, NewCredential};
+pub use identify::{Presented, token_text};
+pub use list::ListCredentials;
+pub use revoke::RevokeCredential;
+pub use who_am_i::{Self_, WhoAmI};
+
+crate::once::outcomes!(tidegate_core::Credential);

@@ -1,0 +1,37 @@
+//! Ends a credential for good.
+
+use tidegate_core::{Credential, CredentialId, Fact, Permission, Refusal};
+use tidegate_store::credentials;
+
+use crate::{Command, Error, Pen};
+
+#[derive(Debug)]
+pub struct RevokeCredential {
+    pub credential: CredentialId,
+}
+
+impl Command for RevokeCredential {
+    const NAME: &'static str = "revoke_credential";
+    const PERMISSION: Permission = Permission::AccessManage;
+    type Outcome = Credential;
+
+    async fn run(self, pen: &Pen) -> Result<Credential, Error> {
+        pen.once(async |tx| {
+            let Some(kept) = credentials::get(tx, self.credential).await? else {
+                return Ok(Err(Refusal::CredentialNotFound));
+            };
+            let mut credential = kept.credential;
+            // Who may not issue it may not end it: an admin does not lock the operators out.
+            if !pen.caller.role.may_issue(credential.role) {
+                return Ok(Err(Refusal::RoleNotPermitted));
+            }
+            let now = pen.now();
+            if credentials::revoke(tx, credential.id, now).await? {
+                pen.event(Fact::CredentialRevoked { credential: credential.id }).record(tx).await?;
+                credential.revoked_at = Some(now);
+            }
+            Ok(Ok(credential))
+        })
+        .await
+    }
+}

@@ -1,0 +1,67 @@
+//! Creates one account.
+
+use tidegate_core::{
+    Account, AccountState, Contact, Country, Email, ExternalId, Fact, Permission, Refusal, Secret, Span,
+};
+use tidegate_keyring::passwords;
+use tidegate_store::{accounts, passwords as kept};
+
+use crate::{Command, Error, Fault, Pen};
+
+#[derive(Debug)]
+pub struct CreateAccount {
+    pub external_id: Option<ExternalId>,
+    pub email: Option<Email>,
+    pub country: Option<Country>,
+    pub password: Option<Secret<String>>,
+}
+
+impl Command for CreateAccount {
+    const NAME: &'static str = "create_account";
+    const PERMISSION: Permission = Permission::AccountsCreate;
+    type Outcome = Account;
+
+    async fn run(self, pen: &Pen) -> Result<Account, Error> {
+        let hash = match &self.password {
+            Some(password) => Some(hash(pen, password).await?),
+            None => None,
+        };
+        let (id, now) = (pen.new_id(), pen.now());
+        let account = Account {
+            id,
+            external_id: self.external_id,
+            contact: self.email.map(|email| Contact { email, since: now, verified_at: None }),
+            country: self.country,
+            state: AccountState::Active,
+            two_step_since: None,
+            personal_key: pen.keyring().new_personal_key(pen.caller.realm, id, pen.entropy())?,
+            created_at: now,
+        };
+        pen.once(async |tx| {
+            if !accounts::insert(tx, &account, None).await? {
+                let external = account.external_id.as_ref();
+                let taken = match external {
+                    Some(external) => accounts::imported(tx, external).await?.is_some(),
+                    None => false,
+                };
+                return Ok(Err(if taken { Refusal::ExternalIdTaken } else { Refusal::EmailTaken }));
+            }
+            if let Some(hash) = &hash {
+                kept::insert(tx, account.id, hash.clone(), now).await?;
+            }
+            pen.event(Fact::AccountCreated { imported: false }).of(&account).record(tx).await?;
+            Ok(Ok(account.clone()))
+        })
+        .await
+    }
+}
+
+async fn hash(pen: &Pen, password: &Secret<String>) -> Result<String, Error> {
+    let violations = passwords::flaws(password);
+    if !violations.is_empty() {
+        return Err(Refusal::PasswordNotAcceptable { violations }.into());
+    }
+    let hashed = pen.passwords().hash(password, pen.entropy()).await;
+    let hashed = hashed.map_err(|_| Refusal::TooManyPasswords { retry_after: Span::seconds(1) })?;
+    Ok(hashed.map_err(Fault::from)?)
+}

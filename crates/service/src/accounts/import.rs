@@ -1,0 +1,133 @@
+//! Imports accounts: one message of rows, one transaction. Good rows are kept, bad ones reported; a
+//! row that was imported before changes nothing, whether it says the same or not.
+
+use serde::{Deserialize, Serialize};
+use tidegate_core::{
+    Account, AccountState, Contact, Country, Email, ExternalId, Fact, Permission, Timestamp,
+};
+use tidegate_keyring::Place;
+use tidegate_store::{Tx, accounts, passwords};
+
+use crate::{Command, Error, Fault, Pen, once::outcomes};
+
+/// Rows of one message.
+pub const MOST_ROWS: usize = 500;
+
+#[derive(Debug)]
+pub struct ImportAccounts {
+    pub rows: Vec<ImportRow>,
+    /// Rows of the same message that were not well-formed.
+    pub malformed: Vec<ImportReport>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct ImportRow {
+    /// The caller's own number of the row; not part of its content.
+    #[serde(skip)]
+    pub line: u64,
+    pub external_id: ExternalId,
+    pub email: Option<Email>,
+    pub email_verified: bool,
+    pub country: Option<Country>,
+    pub created_at: Option<Timestamp>,
+    /// A PHC string that `keyring` adopted.
+    pub password_hash: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ImportReport {
+    pub line: u64,
+    pub external_id: String,
+    pub problem: ImportProblem,
+    pub field: String,
+    pub description: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ImportProblem {
+    Malformed,
+    Differs,
+    EmailTaken,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Imported {
+    pub created: i64,
+    pub unchanged: i64,
+    pub reports: Vec<ImportReport>,
+}
+
+outcomes!(Imported);
+
+enum Row {
+    Created,
+    Unchanged,
+    Failed(ImportProblem, &'static str, &'static str),
+}
+
+impl Command for ImportAccounts {
+    const NAME: &'static str = "import_accounts";
+    const PERMISSION: Permission = Permission::AccountsImport;
+    type Outcome = Imported;
+
+    async fn run(self, pen: &Pen) -> Result<Imported, Error> {
+        pen.once(async |tx| {
+            let mut imported = Imported { reports: self.malformed, ..Imported::default() };
+            for row in &self.rows {
+                match import(pen, tx, row).await? {
+                    Row::Created => imported.created += 1,
+                    Row::Unchanged => imported.unchanged += 1,
+                    Row::Failed(problem, field, description) => imported.reports.push(ImportReport {
+                        line: row.line,
+                        external_id: row.external_id.to_string(),
+                        problem,
+                        field: field.to_owned(),
+                        description: description.to_owned(),
+                    }),
+                }
+            }
+            imported.reports.sort_by_key(|report| report.line);
+            Ok(Ok(imported))
+        })
+        .await
+    }
+}
+
+async fn import(pen: &Pen, tx: &mut Tx, row: &ImportRow) -> Result<Row, Fault> {
+    // Keyed, because a row holds a password hash.
+    let place = Place::ImportRow { realm: pen.caller.realm };
+    let content = serde_json::to_vec(row)?;
+    let (id, now) = (pen.new_id(), pen.now());
+    let created_at = row.created_at.unwrap_or(now);
+    let account = Account {
+        id,
+        external_id: Some(row.external_id.clone()),
+        contact: row.email.clone().map(|email| Contact {
+            email,
+            since: created_at,
+            verified_at: row.email_verified.then_some(created_at),
+        }),
+        country: row.country.clone(),
+        state: AccountState::Active,
+        two_step_since: None,
+        personal_key: pen.keyring().new_personal_key(pen.caller.realm, id, pen.entropy())?,
+        created_at,
+    };
+    let digest = pen.keyring().digest(&place, &content)?;
+    if accounts::insert(tx, &account, Some(digest)).await? {
+        if let Some(hash) = &row.password_hash {
+            passwords::insert(tx, account.id, hash.clone(), now).await?;
+        }
+        pen.event(Fact::AccountCreated { imported: true }).of(&account).record(tx).await?;
+        return Ok(Row::Created);
+    }
+    Ok(match accounts::imported(tx, &row.external_id).await? {
+        None => Row::Failed(ImportProblem::EmailTaken, "email", "is another account's"),
+        Some(accounts::Imported(Some(before))) if pen.keyring().matches(&place, &content, &before)? => {
+            Row::Unchanged
+        }
+        Some(_) => {
+            Row::Failed(ImportProblem::Differs, "external_id", "exists with other content; not changed")
+        }
+    })
+}

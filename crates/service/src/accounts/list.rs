@@ -1,0 +1,25 @@
+//! Lists the realm's accounts.
+
+use tidegate_core::{Account, AccountId, Country, Id, Permission};
+use tidegate_store::accounts;
+
+use crate::{Desk, Error, Page, PageRequest, Query};
+
+#[derive(Debug)]
+pub struct ListAccounts {
+    pub country: Option<Country>,
+    pub page: PageRequest,
+}
+
+impl Query for ListAccounts {
+    const NAME: &'static str = "list_accounts";
+    const PERMISSION: Permission = Permission::AccountsList;
+    type Outcome = Page<Account>;
+
+    async fn run(self, desk: &Desk) -> Result<Page<Account>, Error> {
+        let filter = self.country.as_ref().map_or_else(String::new, ToString::to_string);
+        let after: AccountId = desk.opened(&self.page, &filter)?.parse().unwrap_or(Id::LEAST);
+        let found = accounts::page(&mut desk.view(), after, self.country, self.page.limit()).await?;
+        Ok(desk.page(&self.page, &filter, found, |account| account.id.to_string())?)
+    }
+}

@@ -1,0 +1,21 @@
+//! Finds the account of an email address, in any spelling.
+
+use tidegate_core::{Account, Identifier, Permission, Refusal};
+use tidegate_store::accounts;
+
+use crate::{Desk, Error, Query};
+
+#[derive(Debug)]
+pub struct LookupAccount {
+    pub email: Identifier,
+}
+
+impl Query for LookupAccount {
+    const NAME: &'static str = "lookup_account";
+    const PERMISSION: Permission = Permission::AccountsRead;
+    type Outcome = Account;
+
+    async fn run(self, desk: &Desk) -> Result<Account, Error> {
+        Ok(accounts::by_email(&mut desk.view(), &self.email).await?.ok_or(Refusal::AccountNotFound)?)
+    }
+}

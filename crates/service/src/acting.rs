@@ -1,0 +1,101 @@
+//! Who acts: a use case for a person begins with `acting`, which yields the account, the product and
+//! the device from a token, or refuses. An account id alone authorises nothing (INV-59).
+
+use tidegate_core::{
+    Account, AccountState, ClientContext, DeviceId, Permission, Product, Refusal, Session, SignIn, Subject,
+    Title, Who,
+};
+use tidegate_keyring::TokenKind;
+use tidegate_store::{accounts, products, sign_ins};
+
+use crate::{Desk, Error, Fault, sessions};
+
+/// On whose behalf, and with what right.
+pub(crate) struct Acting {
+    pub(crate) account: Account,
+    pub(crate) product: Product,
+    pub(crate) client: ClientContext,
+    pub(crate) by: By,
+}
+
+pub(crate) enum By {
+    Session(Session),
+    SignIn(SignIn),
+    /// Support, with its reason.
+    Support(#[expect(dead_code, reason = "kept for the events of calls that change something")] Title),
+}
+
+impl Acting {
+    pub(crate) fn session(&self) -> Result<&Session, Refusal> {
+        match &self.by {
+            By::Session(session) => Ok(session),
+            By::SignIn(_) | By::Support(_) => Err(Refusal::SubjectNotAccepted { accepted: "session_token" }),
+        }
+    }
+
+    pub(crate) fn sign_in(&self) -> Result<&SignIn, Refusal> {
+        match &self.by {
+            By::SignIn(sign_in) => Ok(sign_in),
+            By::Session(_) | By::Support(_) => Err(Refusal::SubjectNotAccepted { accepted: "sign_in_token" }),
+        }
+    }
+
+    /// For reads that support may make too.
+    pub(crate) fn not_signing_in(&self) -> Result<(), Refusal> {
+        match &self.by {
+            By::SignIn(_) => Err(Refusal::SubjectNotAccepted { accepted: "session_token, on_behalf" }),
+            By::Session(_) | By::Support(_) => Ok(()),
+        }
+    }
+
+    /// The device the token is bound to.
+    pub(crate) fn device(&self) -> Option<&DeviceId> {
+        match &self.by {
+            By::Session(session) => session.device.as_ref(),
+            By::SignIn(sign_in) => sign_in.device.as_ref(),
+            By::Support(_) => None,
+        }
+    }
+}
+
+impl Desk {
+    /// One answer for every token that is not good: unknown, expired, ended, another product's.
+    pub(crate) async fn acting(&self, subject: &Subject) -> Result<Acting, Error> {
+        let client = subject.client.clone();
+        let (account, product, by) = match &subject.who {
+            Who::Session(token) => {
+                let live = sessions::judge(self, token).await?.ok_or(Refusal::SubjectNotValid)?;
+                (live.account, live.product, By::Session(live.introspected.session))
+            }
+            Who::SignIn(token) => {
+                let sign_in = self.sign_in(token.expose()).await?.ok_or(Refusal::SubjectNotValid)?;
+                let mut view = self.view();
+                let account = accounts::get(&mut view, sign_in.account).await?;
+                let product = products::find(&mut view, &sign_in.product).await?;
+                let account = account.ok_or(Fault::Dangling("account"))?;
+                if account.state != AccountState::Active {
+                    return Err(Refusal::AccountNotUsable.into());
+                }
+                (account, product.ok_or(Fault::Dangling("product"))?, By::SignIn(sign_in))
+            }
+            Who::OnBehalf { account, product, reason } => {
+                if !self.caller.may(Permission::ActOnBehalf) {
+                    let permission = Permission::ActOnBehalf;
+                    return Err(Refusal::PermissionDenied { permission }.into());
+                }
+                let mut view = self.view();
+                let product = self.product(&mut view, product).await?;
+                let account = accounts::find(&mut view, account).await?.ok_or(Refusal::AccountNotFound)?;
+                (account, product, By::Support(reason.clone()))
+            }
+        };
+        Ok(Acting { account, product, client, by })
+    }
+
+    async fn sign_in(&self, token: &str) -> Result<Option<SignIn>, Fault> {
+        let Some(digest) = TokenKind::SignIn.digest(token) else { return Ok(None) };
+        let found = sign_ins::find(&mut self.view(), digest).await?;
+        Ok(found
+            .filter(|found| self.now() < found.expires_at && self.caller.products.include(&found.product)))
+    }
+}

@@ -1,0 +1,5 @@
+//! The event log.
+
+mod list;
+
+pub use list::{ListEvents, Told};

@@ -1,0 +1,40 @@
+//! Gives a challenge up.
+
+use tidegate_core::{ChallengeId, ChallengeState, Fact, Permission, Subject};
+use tidegate_store::{challenges, factors};
+
+use crate::{Command, Error, Fault, Pen, challenges::Asked};
+
+#[derive(Debug)]
+pub struct CancelChallenge {
+    pub subject: Subject,
+    pub challenge: ChallengeId,
+}
+
+impl Command for CancelChallenge {
+    const NAME: &'static str = "cancel_challenge";
+    const PERMISSION: Permission = Permission::Challenges;
+    type Outcome = Asked;
+
+    async fn run(self, pen: &Pen) -> Result<Asked, Error> {
+        let acting = pen.acting(&self.subject).await?;
+        let sign_in = acting.sign_in()?;
+        pen.once(async |tx| {
+            let mut challenge = match super::find(tx, sign_in, self.challenge).await? {
+                Ok(challenge) => challenge,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            let (open, cancelled) = (ChallengeState::Open, ChallengeState::Cancelled);
+            if challenges::advance(tx, challenge.id, open, cancelled, pen.now()).await? {
+                challenge.state = cancelled;
+                let event = pen.event(Fact::ChallengeCancelled { challenge: challenge.id });
+                let event = event.at(&acting.product.key).of(&acting.account);
+                event.from(&acting.client).record(tx).await?;
+            }
+            let factor = factors::find(tx, challenge.account, challenge.factor).await?;
+            let method = factor.ok_or(Fault::Dangling("factor"))?.method();
+            Ok(Ok(Asked { challenge, method }))
+        })
+        .await
+    }
+}

@@ -1,0 +1,27 @@
+//! Reads a challenge of the subject's sign-in.
+
+use tidegate_core::{ChallengeId, Permission, Subject};
+use tidegate_store::factors;
+
+use crate::{Desk, Error, Fault, Query, challenges::Asked};
+
+#[derive(Debug)]
+pub struct GetChallenge {
+    pub subject: Subject,
+    pub challenge: ChallengeId,
+}
+
+impl Query for GetChallenge {
+    const NAME: &'static str = "get_challenge";
+    const PERMISSION: Permission = Permission::Challenges;
+    type Outcome = Asked;
+
+    async fn run(self, desk: &Desk) -> Result<Asked, Error> {
+        let acting = desk.acting(&self.subject).await?;
+        let mut view = desk.view();
+        let challenge = super::find(&mut view, acting.sign_in()?, self.challenge).await??;
+        let factor = factors::find(&mut view, challenge.account, challenge.factor).await?;
+        let method = factor.ok_or(Fault::Dangling("factor"))?.method();
+        Ok(Asked { challenge, method })
+    }
+}

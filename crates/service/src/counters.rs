@@ -1,0 +1,58 @@
+//! Charging attempts: which counter a guess is counted on, and the charge itself.
+
+use tidegate_core::{AccountId, Budget, FactorId, Identifier};
+use tidegate_factors::budget::{self, Charge, Limits};
+use tidegate_keyring::Place;
+use tidegate_store::{
+    Tx,
+    attempts::{self, Counter},
+};
+use uuid::Uuid;
+
+use crate::{Desk, Fault};
+
+/// How many identifiers of nobody are counted at once in a realm. They share places by a keyed
+/// digest, so that nobody can aim at one; a newcomer takes the place over.
+const STRANGERS: u32 = 65_536;
+
+/// One counter per second factor, whatever endpoint or session the guess comes from (INV-11).
+pub(crate) fn of_factor(factor: FactorId) -> Counter {
+    Counter { id: factor.uuid(), tag: Vec::new() }
+}
+
+/// One counter per account's password, whatever spelling the guess comes with.
+pub(crate) fn of_password(account: AccountId) -> Counter {
+    Counter { id: account.uuid(), tag: Vec::new() }
+}
+
+/// Where guesses at an identifier of nobody are counted, as if it were somebody's.
+pub(crate) fn of_stranger(desk: &Desk, identifier: &Identifier) -> Result<Counter, Fault> {
+    let place = Place::Stranger { realm: desk.caller.realm };
+    let digest = desk.keyring().digest(&place, identifier.as_str().as_bytes())?;
+    let (slot, tag) = digest.mac.split_first_chunk::<4>().ok_or(Fault::Dangling("a digest"))?;
+    let slot = u32::from_be_bytes(*slot) % STRANGERS;
+    // No account or factor has an id of this form: theirs begin with the year.
+    Ok(Counter { id: Uuid::from_u128(u128::from(slot)), tag: tag.to_vec() })
+}
+
+/// Charges one guess to the counter. `None`: somebody else charged meanwhile, begin again.
+pub(crate) async fn charge(
+    desk: &Desk,
+    tx: &mut Tx,
+    counter: &Counter,
+    limits: &Limits,
+) -> Result<Option<Charge>, Fault> {
+    let now = desk.now();
+    let kept = attempts::find(tx, counter).await?;
+    let seen = kept.as_ref().map_or(0, |kept| kept.budget.revision);
+    let budget = match kept {
+        Some(kept) if kept.tag == counter.tag => kept.budget,
+        // Nobody's yet, or another stranger's: counting begins, the revision goes on.
+        _ => Budget { revision: seen, ..Budget::fresh(now) },
+    };
+    let charge = budget::charge(limits, budget, now);
+    match charge {
+        Charge::Taken(next) if !attempts::replace(tx, counter, seen, next).await? => Ok(None),
+        charge => Ok(Some(charge)),
+    }
+}

@@ -1,0 +1,166 @@
+//! What a use case works with. A `Desk` reads; a `Pen` also writes, and remembers.
+
+use std::ops::Deref;
+
+use tidegate_core::{
+    Account, Actor, Caller, ClientContext, Entropy, Event, Fact, Id, Kind, Personal, Product, ProductKey,
+    Refusal, Timestamp,
+};
+use tidegate_keyring::{Keyring, Passwords};
+use tidegate_store::{Across, Store, Tx, View, events, products};
+
+use crate::{Error, Fault, House, Settings, once::Once};
+
+/// One call: the house, and who is asking. Everything it reaches is of the caller's realm.
+pub struct Desk {
+    house: House,
+    /// The use case.
+    pub name: &'static str,
+    pub caller: Caller,
+}
+
+/// A desk with leave to write. Only commands get one, and a command runs in its own task.
+pub struct Pen {
+    desk: Desk,
+    pub(crate) once: Once,
+}
+
+impl Deref for Pen {
+    type Target = Desk;
+    fn deref(&self) -> &Desk {
+        &self.desk
+    }
+}
+
+impl Desk {
+    pub(crate) const fn new(house: House, name: &'static str, caller: Caller) -> Self {
+        Self { house, name, caller }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.house.parts.clock.now()
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.house.parts.settings
+    }
+
+    pub fn keyring(&self) -> &Keyring {
+        &self.house.parts.keyring
+    }
+
+    pub fn passwords(&self) -> &Passwords {
+        &self.house.parts.passwords
+    }
+
+    pub fn entropy(&self) -> &dyn Entropy {
+        &*self.house.parts.entropy
+    }
+
+    pub fn new_id<K: Kind>(&self) -> Id<K> {
+        Id::new(self.now(), self.entropy())
+    }
+
+    pub fn view(&self) -> View {
+        self.house.parts.store.view(self.name, self.caller.realm)
+    }
+
+    /// For what belongs to the installation and to no realm.
+    pub(crate) fn across(&self) -> Across {
+        self.house.parts.store.across(self.name)
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.house.parts.store
+    }
+
+    /// A product that the caller's credential names. What it does not name is refused before it is
+    /// looked for.
+    pub(crate) async fn product(&self, view: &mut View, key: &ProductKey) -> Result<Product, Error> {
+        if !self.caller.products.include(key) {
+            return Err(Refusal::ProductNotPermitted.into());
+        }
+        Ok(products::find(view, key).await?.ok_or(Refusal::ProductNotFound)?)
+    }
+}
+
+impl Pen {
+    pub(crate) fn new(desk: Desk, request: Option<crate::Request>) -> Self {
+        Self { desk, once: Once::new(request) }
+    }
+
+    /// One transaction in the caller's realm: `Ok` commits, a `Fault` rolls back.
+    pub(crate) async fn tx<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut Tx) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        self.store().tx(self.name, self.caller.realm, work).await
+    }
+
+    pub(crate) fn actor(&self) -> Actor {
+        Actor::Credential(self.caller.credential)
+    }
+
+    /// What happened; to be recorded in the transaction that makes it true.
+    pub(crate) fn event(&self, fact: Fact) -> Note<'_> {
+        Note { pen: self, fact, product: None, account: None, client: None }
+    }
+}
+
+/// An event in the making.
+pub(crate) struct Note<'n> {
+    pen: &'n Pen,
+    fact: Fact,
+    product: Option<&'n ProductKey>,
+    account: Option<&'n Account>,
+    client: Option<&'n ClientContext>,
+}
+
+impl<'n> Note<'n> {
+    pub(crate) fn at(mut self, product: &'n ProductKey) -> Self {
+        self.product = Some(product);
+        self
+    }
+
+    pub(crate) fn of(mut self, account: &'n Account) -> Self {
+        self.account = Some(account);
+        self
+    }
+
+    pub(crate) fn from(mut self, client: &'n ClientContext) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    pub(crate) async fn record(self, tx: &mut Tx) -> Result<(), Fault> {
+        let pen = self.pen;
+        let personal = match self.account {
+            Some(account) => Some(pen.keyring().seal_personal(
+                &account.personal_key,
+                (pen.caller.realm, account.id),
+                &self.personal(account),
+                pen.entropy(),
+            )?),
+            // Without an account there is no key, so nothing personal is kept.
+            None => None,
+        };
+        let event = Event {
+            id: pen.new_id(),
+            at: pen.now(),
+            actor: pen.actor(),
+            product: self.product.cloned(),
+            account: self.account.map(|account| account.id),
+            fact: self.fact,
+            personal,
+        };
+        Ok(events::record(tx, event).await?)
+    }
+
+    fn personal(&self, account: &Account) -> Personal {
+        Personal {
+            email: account.contact.as_ref().map(|contact| contact.email.as_typed().to_owned()),
+            ip: self.client.and_then(|client| client.ip),
+            user_agent: self.client.and_then(|client| client.user_agent.clone()),
+        }
+    }
+}

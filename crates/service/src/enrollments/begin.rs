@@ -1,0 +1,126 @@
+//! Begins the enrollment of a first factor.
+//!
+//! A password alone never binds it (INV-57): the day a requirement starts must not be the day on which
+//! stolen passwords turn into taken-over accounts.
+
+use serde::{Deserialize, Serialize};
+use tidegate_core::{
+    Account, Enrollment, EnrollmentState, Fact, LinkTarget, Method, Permission, Refusal, Subject, Template,
+};
+use tidegate_factors::enrollment::{self, Origin};
+use tidegate_store::{Tx, accounts, enrollments, factors};
+
+use crate::{
+    Command, Error, Fault, Outcome, Pen, Shown,
+    acting::Acting,
+    enrollments::{Secrets, seed},
+};
+
+#[derive(Debug)]
+pub struct BeginEnrollment {
+    pub subject: Subject,
+    pub method: Method,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Begun {
+    pub enrollment: Enrollment,
+    /// Masked; when a link was mailed.
+    pub sent_to: Option<String>,
+    /// When nothing has to be confirmed.
+    pub secrets: Option<Secrets>,
+}
+
+impl Outcome for Begun {
+    fn secrets(&mut self) -> Vec<&mut Shown> {
+        self.secrets.as_mut().map_or_else(Vec::new, Secrets::all)
+    }
+}
+
+impl Command for BeginEnrollment {
+    const NAME: &'static str = "begin_enrollment";
+    const PERMISSION: Permission = Permission::Enroll;
+    type Outcome = Begun;
+
+    async fn run(self, pen: &Pen) -> Result<Begun, Error> {
+        let acting = pen.acting(&self.subject).await?;
+        let session = acting.session()?.clone();
+        pen.once(async |tx| {
+            let account = accounts::get(tx, acting.account.id).await?.ok_or(Fault::Dangling("account"))?;
+            if let Err(refusal) = self.may_begin(pen, tx, &acting, &account).await? {
+                return Ok(Err(refusal));
+            }
+            let Some(origin) = enrollment::origin(&account, &session, pen.now()) else {
+                return Ok(Err(Refusal::NoProofOfOrigin));
+            };
+            Ok(Ok(self.begin(pen, tx, &acting, &account, origin).await?))
+        })
+        .await
+    }
+}
+
+impl BeginEnrollment {
+    async fn may_begin(
+        &self,
+        pen: &Pen,
+        tx: &mut Tx,
+        acting: &Acting,
+        account: &Account,
+    ) -> Result<Result<(), Refusal>, Fault> {
+        let decision = pen.decide(tx, &acting.product, account).await?;
+        let factors = factors::of_account(tx, account.id).await?;
+        Ok(if !decision.visible {
+            Err(Refusal::TwoStepNotAvailable)
+        } else if !decision.methods.contains(&self.method) {
+            Err(Refusal::MethodNotAllowed)
+        } else if factors.iter().any(|factor| factor.method() == self.method) {
+            Err(Refusal::AlreadyEnrolled)
+        } else if account.verified().is_none() {
+            Err(Refusal::EmailNotVerified)
+        } else {
+            Ok(())
+        })
+    }
+
+    async fn begin(
+        &self,
+        pen: &Pen,
+        tx: &mut Tx,
+        acting: &Acting,
+        account: &Account,
+        origin: Origin,
+    ) -> Result<Begun, Fault> {
+        let now = pen.now();
+        let mut new = Enrollment {
+            id: pen.new_id(),
+            account: account.id,
+            product: acting.product.key.clone(),
+            device: acting.device().cloned(),
+            method: self.method,
+            state: EnrollmentState::AwaitingConfirmation,
+            factor: pen.new_id(),
+            seed: None,
+            tries: 0,
+            created_at: now,
+            expires_at: now.plus(enrollment::LIFE),
+        };
+        let (mut sent_to, mut secrets) = (None, None);
+        match (origin, account.verified()) {
+            (Origin::Link, Some(contact)) => {
+                let target = LinkTarget::Enrollment(new.id);
+                let what = (target, Template::ConfirmEnrollment, enrollment::LIFE);
+                pen.mail_link(tx, account, contact, &acting.product, what).await?;
+                sent_to = Some(contact.email.masked());
+            }
+            (Origin::OldSession | Origin::Link, _) => {
+                let (sealed, shown) = seed::mint(pen, acting, new.factor)?;
+                (new.state, new.seed, secrets) = (EnrollmentState::AwaitingProof, Some(sealed), Some(shown));
+            }
+        }
+        enrollments::insert(tx, &new).await?;
+        let confirmed = origin == Origin::OldSession;
+        let fact = Fact::EnrollmentBegun { enrollment: new.id, method: self.method, confirmed };
+        pen.event(fact).at(&new.product).of(account).from(&acting.client).record(tx).await?;
+        Ok(Begun { enrollment: new, sent_to, secrets })
+    }
+}

@@ -1,0 +1,43 @@
+//! Gives an enrollment up.
+
+use tidegate_core::{
+    Enrollment, EnrollmentId, EnrollmentState, Fact, Permission, Refusal, Subject, Word as _,
+};
+use tidegate_store::enrollments;
+
+use crate::{Command, Error, Pen};
+
+#[derive(Debug)]
+pub struct CancelEnrollment {
+    pub subject: Subject,
+    pub enrollment: EnrollmentId,
+}
+
+impl Command for CancelEnrollment {
+    const NAME: &'static str = "cancel_enrollment";
+    const PERMISSION: Permission = Permission::Enroll;
+    type Outcome = Enrollment;
+
+    async fn run(self, pen: &Pen) -> Result<Enrollment, Error> {
+        use EnrollmentState::{AwaitingConfirmation, AwaitingProof, Cancelled, Confirmed};
+        let acting = pen.acting(&self.subject).await?;
+        acting.session()?;
+        pen.once(async |tx| {
+            let mut enrollment = match super::find(tx, &acting, self.enrollment).await? {
+                Ok(enrollment) => enrollment,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            let (id, state) = (enrollment.id, enrollment.state);
+            let open = matches!(state, AwaitingConfirmation | Confirmed | AwaitingProof);
+            if !open || !enrollments::advance(tx, id, state, Cancelled, pen.now()).await? {
+                let state = if open { "expired" } else { state.as_str() };
+                return Ok(Err(Refusal::EnrollmentState { state }));
+            }
+            enrollment.state = Cancelled;
+            let event = pen.event(Fact::EnrollmentCancelled { enrollment: id });
+            event.at(&enrollment.product).of(&acting.account).from(&acting.client).record(tx).await?;
+            Ok(Ok(enrollment))
+        })
+        .await
+    }
+}

@@ -1,0 +1,211 @@
+//! Hands in the first code of a factor to be.
+//!
+//! Charge, look, settle, as for a challenge. On success the factor is active, two-step is on, and the
+//! recovery codes are shown; the code is spent (INV-1, INV-22).
+
+use serde::{Deserialize, Serialize};
+use tidegate_core::{
+    Answered, Enrollment, EnrollmentId, EnrollmentState, Fact, Factor, FactorId, Material, Method,
+    Permission, RecoveryCode, Secret, Step, Subject, Timestamp, Word as _,
+};
+use tidegate_factors::{
+    budget::{Charge, Limits},
+    enrollment, recovery_codes as codes, totp,
+};
+use tidegate_keyring::Place;
+use tidegate_store::{Tx, accounts, attempts, enrollments, factors, ledger, recovery_codes};
+
+use crate::{
+    Command, Error, Fault, Outcome, Pen, Shown,
+    acting::Acting,
+    counters,
+    once::{Begun, Charged},
+};
+
+#[derive(Debug)]
+pub struct CompleteEnrollment {
+    pub subject: Subject,
+    pub enrollment: EnrollmentId,
+    pub code: Secret<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Completed {
+    pub outcome: Answered,
+    /// With `Approved`.
+    pub factor: Option<NewFactor>,
+    /// With `Approved`.
+    pub recovery_codes: Vec<Shown>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct NewFactor {
+    pub id: FactorId,
+    pub method: Method,
+    pub created_at: Timestamp,
+}
+
+impl Outcome for Completed {
+    fn secrets(&mut self) -> Vec<&mut Shown> {
+        self.recovery_codes.iter_mut().collect()
+    }
+}
+
+const fn nothing_but(outcome: Answered) -> Completed {
+    Completed { outcome, factor: None, recovery_codes: Vec::new() }
+}
+
+impl Command for CompleteEnrollment {
+    const NAME: &'static str = "complete_enrollment";
+    const PERMISSION: Permission = Permission::Enroll;
+    type Outcome = Completed;
+
+    async fn run(self, pen: &Pen) -> Result<Completed, Error> {
+        let acting = pen.acting(&self.subject).await?;
+        acting.session()?;
+        let pending = loop {
+            match pen.charge(async |tx| self.charge(pen, tx, &acting).await).await? {
+                Some(Begun::Taken(pending)) => break pending,
+                Some(Begun::Done(outcome)) => return Ok(outcome),
+                None => {}
+            }
+        };
+        let sealed = pending.seed.as_ref().ok_or(Fault::Dangling("seed"))?;
+        let (realm, account) = (pen.caller.realm, acting.account.id);
+        let seed =
+            pen.keyring().open(&Place::FactorSeed { realm, account, factor: pending.factor }, sealed)?;
+        let verdict = totp::verify(&seed, Step(0), &self.code, pen.now())?;
+        loop {
+            let settled = pen.settle(async |tx| settle(pen, tx, &acting, &pending, verdict).await).await?;
+            if let Some(completed) = settled {
+                return Ok(completed);
+            }
+        }
+    }
+}
+
+async fn settle(
+    pen: &Pen,
+    tx: &mut Tx,
+    acting: &Acting,
+    pending: &Enrollment,
+    verdict: totp::Verdict,
+) -> Result<Option<Completed>, Fault> {
+    let completed = match verdict {
+        totp::Verdict::Fresh(step) => activate(pen, tx, acting, pending, step).await?,
+        totp::Verdict::Used | totp::Verdict::Wrong => nothing_but(reject(pen, tx, pending).await?),
+    };
+    let outcome = completed.outcome;
+    let event = pen.event(Fact::EnrollmentAnswered { enrollment: pending.id, outcome });
+    event.at(&pending.product).of(&acting.account).from(&acting.client).record(tx).await?;
+    Ok(Some(completed))
+}
+
+impl CompleteEnrollment {
+    async fn charge(
+        &self,
+        pen: &Pen,
+        tx: &mut Tx,
+        acting: &Acting,
+    ) -> Result<Charged<Enrollment, Completed>, Fault> {
+        let pending = match super::find(tx, acting, self.enrollment).await? {
+            Ok(pending) => pending,
+            Err(refusal) => return Ok(Charged::Refused(refusal)),
+        };
+        match enrollment::closed(&pending, pen.now()) {
+            Ok(None) => {}
+            Ok(Some(outcome)) => return Ok(Charged::Done(nothing_but(outcome))),
+            Err(state) => {
+                let state = state.as_str();
+                return Ok(Charged::Refused(tidegate_core::Refusal::EnrollmentState { state }));
+            }
+        }
+        let Some(pending) = enrollments::take_try(tx, pending.id, enrollment::TRIES, pen.now()).await? else {
+            return Ok(Charged::Lost);
+        };
+        let counter = counters::of_factor(pending.factor);
+        Ok(match counters::charge(pen, tx, &counter, &Limits::SECOND_FACTOR).await? {
+            None => Charged::Lost,
+            Some(Charge::Taken(_)) => Charged::Taken(pending),
+            Some(Charge::Slowed(until)) => Charged::Done(nothing_but(Answered::Slowed { until })),
+            Some(Charge::Closed) => Charged::Done(nothing_but(Answered::Closed)),
+        })
+    }
+}
+
+async fn reject(pen: &Pen, tx: &mut Tx, pending: &Enrollment) -> Result<Answered, Fault> {
+    let outcome = enrollment::wrong(pending.tries);
+    if outcome == Answered::UsedUp {
+        let (from, to) = (EnrollmentState::AwaitingProof, EnrollmentState::UsedUp);
+        enrollments::advance(tx, pending.id, from, to, pen.now()).await?;
+    }
+    Ok(outcome)
+}
+
+/// The pending factor becomes an active one, and two-step is on; unless another code was faster.
+async fn activate(
+    pen: &Pen,
+    tx: &mut Tx,
+    acting: &Acting,
+    pending: &Enrollment,
+    step: Step,
+) -> Result<Completed, Fault> {
+    let (account, now) = (&acting.account, pen.now());
+    if !enrollments::activate(tx, pending.id, now).await? {
+        let found = enrollments::find(tx, pending.id).await?.ok_or(Fault::Dangling("enrollment"))?;
+        let closed = enrollment::closed(&found, now).ok().flatten();
+        return Ok(nothing_but(closed.unwrap_or(Answered::UsedUp)));
+    }
+    // The first factor alone can be bound by what an enrollment proves.
+    if !accounts::switch_on(tx, account.id, now).await? {
+        return Ok(nothing_but(Answered::UsedUp));
+    }
+    let seed = pending.seed.clone().ok_or(Fault::Dangling("seed"))?;
+    let totp = Material::Totp { seed, last_step: step };
+    let factor = Factor {
+        id: pending.factor,
+        account: account.id,
+        material: totp,
+        created_at: now,
+        last_used_at: Some(now),
+    };
+    factors::insert(tx, &factor).await?;
+    let recovery_codes = issue_recovery_codes(pen, tx, acting).await?;
+    let decision = pen.decide(tx, &acting.product, account).await?;
+    let record = async |tx: &mut Tx, fact: Fact| {
+        pen.event(fact).at(&pending.product).of(account).from(&acting.client).record(tx).await
+    };
+    if let Some(rollout) = &decision.rollout
+        && ledger::activate(tx, account.id, rollout, &pending.product, now).await?
+    {
+        record(tx, Fact::TwoStepActive { rollout: rollout.clone() }).await?;
+    }
+    attempts::forgive(tx, &counters::of_factor(factor.id)).await?;
+    record(tx, Fact::FactorActivated { factor: factor.id, method: Method::Totp }).await?;
+    record(tx, Fact::TwoStepSwitchedOn {}).await?;
+    let factor = NewFactor { id: factor.id, method: Method::Totp, created_at: now };
+    Ok(Completed { outcome: Answered::Approved, factor: Some(factor), recovery_codes })
+}
+
+async fn issue_recovery_codes(pen: &Pen, tx: &mut Tx, acting: &Acting) -> Result<Vec<Shown>, Fault> {
+    let (account, now) = (&acting.account, pen.now());
+    let set = Factor {
+        id: pen.new_id(),
+        account: account.id,
+        material: Material::RecoveryCodes,
+        created_at: now,
+        last_used_at: None,
+    };
+    factors::insert(tx, &set).await?;
+    let place = Place::RecoveryCode { realm: pen.caller.realm, account: account.id, factor: set.id };
+    let mut shown = Vec::new();
+    for number in 1..=codes::COUNT {
+        let code = codes::mint(pen.entropy());
+        let digest = pen.keyring().digest(&place, codes::canonical(code.expose()).expose().as_bytes())?;
+        recovery_codes::insert(tx, account.id, set.id, RecoveryCode { number, digest }).await?;
+        shown.push(Shown::Now(code));
+    }
+    let event = pen.event(Fact::FactorActivated { factor: set.id, method: Method::RecoveryCodes });
+    event.at(&acting.product.key).of(account).from(&acting.client).record(tx).await?;
+    Ok(shown)
+}

@@ -1,0 +1,58 @@
+//! Goes on after the link was redeemed: makes the secret and shows it once.
+
+use serde::{Deserialize, Serialize};
+use tidegate_core::{
+    Enrollment, EnrollmentId, EnrollmentState, Fact, Permission, Refusal, Subject, Word as _,
+};
+use tidegate_store::enrollments;
+
+use crate::{
+    Command, Error, Outcome, Pen, Shown,
+    enrollments::{Secrets, seed},
+};
+
+#[derive(Debug)]
+pub struct ContinueEnrollment {
+    pub subject: Subject,
+    pub enrollment: EnrollmentId,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Continued {
+    pub enrollment: Enrollment,
+    pub secrets: Secrets,
+}
+
+impl Outcome for Continued {
+    fn secrets(&mut self) -> Vec<&mut Shown> {
+        self.secrets.all()
+    }
+}
+
+impl Command for ContinueEnrollment {
+    const NAME: &'static str = "continue_enrollment";
+    const PERMISSION: Permission = Permission::Enroll;
+    type Outcome = Continued;
+
+    async fn run(self, pen: &Pen) -> Result<Continued, Error> {
+        let acting = pen.acting(&self.subject).await?;
+        acting.session()?;
+        pen.once(async |tx| {
+            let mut enrollment = match super::find(tx, &acting, self.enrollment).await? {
+                Ok(enrollment) => enrollment,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            let (sealed, secrets) = seed::mint(pen, &acting, enrollment.factor)?;
+            if !enrollments::reveal(tx, enrollment.id, sealed, pen.now()).await? {
+                let confirmed = enrollment.state == EnrollmentState::Confirmed;
+                let state = if confirmed { "expired" } else { enrollment.state.as_str() };
+                return Ok(Err(Refusal::EnrollmentState { state }));
+            }
+            enrollment.state = EnrollmentState::AwaitingProof;
+            let event = pen.event(Fact::EnrollmentContinued { enrollment: enrollment.id });
+            event.at(&enrollment.product).of(&acting.account).from(&acting.client).record(tx).await?;
+            Ok(Ok(Continued { enrollment, secrets }))
+        })
+        .await
+    }
+}

@@ -1,0 +1,23 @@
+//! Says how far an enrollment is; never shows its secret.
+
+use tidegate_core::{Enrollment, EnrollmentId, Permission, Subject};
+
+use crate::{Desk, Error, Query};
+
+#[derive(Debug)]
+pub struct GetEnrollment {
+    pub subject: Subject,
+    pub enrollment: EnrollmentId,
+}
+
+impl Query for GetEnrollment {
+    const NAME: &'static str = "get_enrollment";
+    const PERMISSION: Permission = Permission::Enroll;
+    type Outcome = Enrollment;
+
+    async fn run(self, desk: &Desk) -> Result<Enrollment, Error> {
+        let acting = desk.acting(&self.subject).await?;
+        acting.session()?;
+        Ok(super::find(&mut desk.view(), &acting, self.enrollment).await??)
+    }
+}

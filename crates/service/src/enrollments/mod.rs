@@ -1,0 +1,41 @@
+//! Two-step status, and the enrollment of factors.
+
+mod begin;
+mod cancel;
+mod complete;
+mod continue_;
+mod get;
+mod list_factors;
+mod seed;
+mod status;
+
+pub use begin::{BeginEnrollment, Begun};
+pub use cancel::CancelEnrollment;
+pub use complete::{CompleteEnrollment, Completed, NewFactor};
+pub use continue_::{ContinueEnrollment, Continued};
+pub use get::GetEnrollment;
+pub use list_factors::{ListFactors, Listed};
+pub use seed::Secrets;
+pub use status::{GetTwoStepStatus, Status};
+
+use tidegate_core::{Enrollment, EnrollmentId, Refusal};
+use tidegate_store::{View, enrollments};
+
+use crate::{Fault, acting::Acting};
+
+crate::once::outcomes!(Enrollment);
+
+/// An enrollment belongs to account, product and device: other subjects learn nothing of it (INV-32).
+async fn find(
+    view: &mut View,
+    acting: &Acting,
+    id: EnrollmentId,
+) -> Result<Result<Enrollment, Refusal>, Fault> {
+    let found = enrollments::find(view, id).await?;
+    let theirs = found.filter(|found| {
+        found.account == acting.account.id
+            && found.product == acting.product.key
+            && found.device.as_ref() == acting.device()
+    });
+    Ok(theirs.ok_or(Refusal::EnrollmentNotFound))
+}

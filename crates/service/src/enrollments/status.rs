@@ -1,0 +1,55 @@
+//! Says whether two-step is available here, on, required, and what is missing.
+//!
+//! Asked with a session it counts as shown, and from then on stays reached; support, asking on behalf,
+//! starts nothing.
+
+use serde::{Deserialize, Serialize};
+use tidegate_core::{Decision, Method, Permission, Subject};
+use tidegate_store::{factors, recovery_codes};
+
+use crate::{Command, Error, Pen, acting::By, decisions, once::outcomes};
+
+#[derive(Debug)]
+pub struct GetTwoStepStatus {
+    pub subject: Subject,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Status {
+    pub decision: Decision,
+    pub active_methods: Vec<Method>,
+    pub recovery_codes_left: usize,
+}
+
+outcomes!(Status);
+
+impl Command for GetTwoStepStatus {
+    const NAME: &'static str = "get_two_step_status";
+    const PERMISSION: Permission = Permission::TwoStepRead;
+    type Outcome = Status;
+
+    async fn run(self, pen: &Pen) -> Result<Status, Error> {
+        let acting = pen.acting(&self.subject).await?;
+        acting.not_signing_in()?;
+        let account = &acting.account;
+        let mut view = pen.view();
+        let decision = pen.decide(&mut view, &acting.product, account).await?;
+        let (mut active_methods, mut recovery_codes_left) = (Vec::new(), 0);
+        for factor in factors::of_account(&mut view, account.id).await? {
+            if factor.method() == Method::RecoveryCodes {
+                recovery_codes_left = recovery_codes::left(&mut view, account.id, factor.id).await?.len();
+            }
+            active_methods.push(factor.method());
+        }
+        let status = Status { decision, active_methods, recovery_codes_left };
+        let by_owner = matches!(acting.by, By::Session(_));
+        if !by_owner || !status.decision.visible {
+            return Ok(status);
+        }
+        pen.once(async |tx| {
+            decisions::show(pen, tx, account, &status.decision, &acting.client).await?;
+            Ok(Ok(status))
+        })
+        .await
+    }
+}

@@ -1,0 +1,115 @@
+//! Where use cases run: each with its caller's permission checked, and each command in a task of
+//! its own.
+
+use std::{sync::Arc, time::Duration};
+
+use tidegate_core::{Caller, Clock, Entropy, Id, IncidentId, Permission, Refusal, Span};
+use tidegate_keyring::{Keyring, Passwords};
+use tidegate_store::Store;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
+
+use crate::{Desk, Error, Fault, Outcome, Pen, Request};
+
+/// A use case that only reads.
+pub trait Query: Send + 'static {
+    const NAME: &'static str;
+    const PERMISSION: Permission;
+    type Outcome: Send + 'static;
+    fn run(self, desk: &Desk) -> impl Future<Output = Result<Self::Outcome, Error>> + Send;
+}
+
+/// A use case that writes. Its request id is taken care of: it ends by `Pen::once` or `Pen::settle`,
+/// which remember the outcome in the transaction of the change.
+pub trait Command: Send + 'static {
+    const NAME: &'static str;
+    const PERMISSION: Permission;
+    type Outcome: Outcome;
+    fn run(self, pen: &Pen) -> impl Future<Output = Result<Self::Outcome, Error>> + Send;
+}
+
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Commands at once.
+    pub commands: usize,
+    /// Of the program, for callers that ask.
+    pub version: &'static str,
+}
+
+pub struct Parts {
+    pub store: Store,
+    pub keyring: Keyring,
+    pub passwords: Passwords,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub settings: Settings,
+}
+
+/// Cheap to clone; all clones are the same house.
+#[derive(Clone)]
+pub struct House {
+    pub(crate) parts: Arc<Parts>,
+    /// Commands under way, so that a shutdown can wait for them.
+    tasks: TaskTracker,
+    /// How many may be: a caller that hangs up and comes back must not pile up work behind it.
+    places: Arc<Semaphore>,
+}
+
+/// How long a command waits for a place before it is refused.
+const WAIT: Duration = Duration::from_secs(2);
+const RETRY_AFTER: Span = Span::seconds(1);
+
+impl House {
+    pub fn new(parts: Parts) -> Self {
+        let places = Arc::new(Semaphore::new(parts.settings.commands));
+        Self { parts: Arc::new(parts), tasks: TaskTracker::new(), places }
+    }
+
+    /// Answers a question, in the caller's task.
+    pub async fn ask<Q: Query>(&self, caller: Caller, query: Q) -> Result<Q::Outcome, Error> {
+        permit(&caller, Q::PERMISSION)?;
+        let span = tracing::debug_span!("query", name = Q::NAME);
+        query.run(&Desk::new(self.clone(), Q::NAME, caller)).instrument(span).await
+    }
+
+    /// Carries out a command to its end, even when the caller hangs up: the task is the command's
+    /// own, and dropping the returned future only drops the wish to know.
+    pub async fn act<C: Command>(
+        &self,
+        caller: Caller,
+        command: C,
+        request: Option<Request>,
+    ) -> Result<C::Outcome, Error> {
+        permit(&caller, C::PERMISSION)?;
+        let span = tracing::debug_span!("command", name = C::NAME);
+        let pen = Pen::new(Desk::new(self.clone(), C::NAME, caller), request);
+        // Waited for here, where a caller that hangs up stops waiting; held there, to the end.
+        let place = match tokio::time::timeout(WAIT, self.places.clone().acquire_owned()).await {
+            Ok(place) => place.map_err(|_| Fault::Closing)?,
+            Err(_) => return Err(Refusal::Busy { retry_after: RETRY_AFTER }.into()),
+        };
+        let work = async move {
+            let outcome = pen.carry_out(command).await;
+            drop(place);
+            outcome
+        };
+        self.tasks.spawn(work.instrument(span)).await.map_err(Fault::from)?
+    }
+
+    /// A number under which a fault can be found in the log.
+    pub fn new_incident(&self) -> IncidentId {
+        Id::new(self.parts.clock.now(), &*self.parts.entropy)
+    }
+
+    /// Takes no more commands and waits for those under way.
+    pub async fn close(&self) {
+        self.places.close();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+fn permit(caller: &Caller, permission: Permission) -> Result<(), Refusal> {
+    if caller.may(permission) { Ok(()) } else { Err(Refusal::PermissionDenied { permission }) }
+}

@@ -1,0 +1,23 @@
+//! Whether the master key at hand opens what the database holds. Asked once, before anything is
+//! served: a factor that does not open must never be taken for one that is absent (INV-45).
+
+use tidegate_keyring::{Keyring, Place};
+use tidegate_store::{Store, installation};
+
+use crate::StoreError;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyCheck {
+    Right,
+    Wrong,
+    /// Nothing was initialised here.
+    NotInitialised,
+}
+
+pub async fn check(store: &Store, keyring: &Keyring) -> Result<KeyCheck, StoreError> {
+    let Some(installation) = installation::find(&mut store.across("check_key")).await? else {
+        return Ok(KeyCheck::NotInitialised);
+    };
+    let opened = keyring.open(&Place::KeyCheck, &installation.key_check);
+    Ok(if opened.is_ok() { KeyCheck::Right } else { KeyCheck::Wrong })
+}

@@ -1,0 +1,53 @@
+//! Mailed links: a token to mint, a row to redeem, and a mail for courier to send.
+
+use tidegate_core::{
+    Account, Answered, Contact, DeliveryId, Link, LinkTarget, Mail, Product, Secret, Span, Template,
+    Timestamp,
+};
+use tidegate_keyring::{Place, TokenKind};
+use tidegate_store::{
+    Tx,
+    deliveries::{self, New},
+    links,
+};
+
+use crate::{Fault, Pen};
+
+/// What a token that stands for no link is told. It is not charged: 256 bits are not guessed.
+pub(crate) const UNKNOWN: Answered = Answered::WrongAnswer { tries_left: 0 };
+
+/// A link that is on its way.
+pub(crate) struct Mailed {
+    pub(crate) delivery: DeliveryId,
+    pub(crate) expires_at: Timestamp,
+}
+
+impl Pen {
+    /// Writes a link for `target` and queues the mail to the account's stored address (INV-30).
+    pub(crate) async fn mail_link(
+        &self,
+        tx: &mut Tx,
+        account: &Account,
+        contact: &Contact,
+        product: &Product,
+        (target, template, life): (LinkTarget, Template, Span),
+    ) -> Result<Mailed, Fault> {
+        let now = self.now();
+        let expires_at = now.plus(life);
+        let (token, digest) = TokenKind::Link.mint(self.entropy());
+        let email = contact.email.canonical().clone();
+        let link = Link { account: account.id, target, email, expires_at, used_at: None };
+        links::insert(tx, digest, &link, now).await?;
+
+        let to = contact.email.as_typed().to_owned();
+        let url = product.settings.link_url.clone();
+        let mail = Mail::new(template, to, product.title.clone(), url, &token, expires_at);
+        let delivery = self.new_id();
+        let place = Place::Delivery { realm: self.caller.realm, delivery };
+        let plain = Secret::new(serde_json::to_vec(&mail)?);
+        let payload = self.keyring().seal(&place, &plain, self.entropy())?;
+        let new = New { id: delivery, account: account.id, template, payload, now, expires_at };
+        deliveries::insert(tx, new).await?;
+        Ok(Mailed { delivery, expires_at })
+    }
+}

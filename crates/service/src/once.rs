@@ -1,0 +1,348 @@
+//! Request ids: the same id with the same body returns the first outcome for 24 hours.
+//!
+//! Every command gets this without asking: `House::act` looks for the first outcome before it runs,
+//! and a command ends by `once` (one transaction) or by `charge` and `settle` (an attempt is charged
+//! and committed before it is looked at). Both keep the record in the transaction of the change, so
+//! there is no moment at which one is remembered without the other. The body is kept as a keyed
+//! digest, because bodies hold codes and passwords; the outcome sealed, and its secrets apart, for
+//! ten minutes.
+
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
+use tidegate_core::{Refusal, RequestId, Sealed, Secret, Span};
+use tidegate_keyring::Place;
+use tidegate_store::{
+    Tx, View,
+    requests::{self, Claim, Key, Settled},
+};
+
+use crate::{Command, Error, Fault, Pen};
+
+/// How long a first outcome is returned, and its secrets.
+const KEPT: Span = Span::hours(24);
+const SECRETS_KEPT: Span = Span::minutes(10);
+/// How long a claim keeps others from trying; then the claimant is taken for dead.
+const LEASE: Span = Span::seconds(10);
+/// Between looks at a request that is under way elsewhere.
+const LOOK: Duration = Duration::from_millis(20);
+/// Each lost race means that somebody else got further, so budgets end the races before this does.
+const RACES: usize = 200;
+
+/// A caller's request id and the exact bytes it came with.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub id: RequestId,
+    pub body: Secret<Vec<u8>>,
+}
+
+/// What a command returns, and what is kept of it.
+pub trait Outcome: Serialize + DeserializeOwned + Send + 'static {
+    /// Its secrets, always in the same order. They are kept apart from the rest, and not for as long.
+    fn secrets(&mut self) -> Vec<&mut Shown> {
+        Vec::new()
+    }
+}
+
+/// A secret that is shown once, in the response that creates it and in its retries of ten minutes.
+#[derive(Debug, Clone)]
+pub enum Shown {
+    Now(Secret<String>),
+    Withheld,
+}
+
+impl Serialize for Shown {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit()
+    }
+}
+
+impl<'de> Deserialize<'de> for Shown {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <()>::deserialize(deserializer).map(|()| Self::Withheld)
+    }
+}
+
+/// The request of one command under way.
+pub(crate) struct Once {
+    request: Option<Request>,
+    claim: Mutex<Option<Claim>>,
+    remembered: AtomicBool,
+    races: AtomicUsize,
+}
+
+impl Once {
+    pub(crate) fn new(request: Option<Request>) -> Self {
+        Self {
+            request,
+            claim: Mutex::default(),
+            remembered: AtomicBool::default(),
+            races: AtomicUsize::default(),
+        }
+    }
+}
+
+/// What came of charging an attempt.
+pub(crate) enum Charged<C, T> {
+    /// It may be looked at.
+    Taken(C),
+    /// There is an answer without a look.
+    Done(T),
+    Refused(Refusal),
+    /// Somebody else charged first: undone, and tried again.
+    Lost,
+}
+
+/// How a charged command goes on.
+pub(crate) enum Begun<C, T> {
+    Taken(C),
+    Done(T),
+}
+
+/// What is known of a request before it is carried out.
+enum Before<T> {
+    Nothing,
+    First(T),
+    Reused,
+    UnderWay,
+}
+
+impl Pen {
+    pub(crate) async fn carry_out<C: Command>(&self, command: C) -> Result<C::Outcome, Error> {
+        if let Some(first) = self.first().await? {
+            return Ok(first);
+        }
+        let outcome = command.run(self).await?;
+        if self.once.request.is_some() && !self.once.remembered.load(Ordering::Relaxed) {
+            return Err(Fault::NotRemembered(self.name).into());
+        }
+        Ok(outcome)
+    }
+
+    /// Carries out a command that is one transaction. A refusal is not remembered: nothing changed,
+    /// and the next try may fare better.
+    pub(crate) async fn once<T: Outcome>(
+        &self,
+        work: impl AsyncFnOnce(&mut Tx) -> Result<Result<T, Refusal>, Fault>,
+    ) -> Result<T, Error> {
+        let mut work = Some(work);
+        loop {
+            let done = self
+                .tx(async |tx| {
+                    if !self.claim(tx).await? {
+                        tx.abandon();
+                        return Ok(None);
+                    }
+                    let work = work.take().ok_or(Fault::Raced)?;
+                    let mut done = work(tx).await?;
+                    match &mut done {
+                        Ok(outcome) => self.remember(tx, outcome).await?,
+                        Err(_) => self.release(tx).await?,
+                    }
+                    Ok(Some(done))
+                })
+                .await?;
+            if let Some(done) = done {
+                return Ok(done?);
+            }
+            if let Some(first) = self.first().await? {
+                return Ok(first);
+            }
+        }
+    }
+
+    /// Charges an attempt, in a transaction of its own. `None`: somebody else was faster, try again.
+    ///
+    /// The loop is the caller's, because a closure that runs more than once and borrows cannot be part
+    /// of a task.
+    pub(crate) async fn charge<C, T: Outcome>(
+        &self,
+        work: impl AsyncFnOnce(&mut Tx) -> Result<Charged<C, T>, Fault>,
+    ) -> Result<Option<Begun<C, T>>, Error> {
+        let charged = self
+            .tx(async |tx| {
+                if !self.claim(tx).await? {
+                    tx.abandon();
+                    return Ok(None);
+                }
+                let mut charged = work(tx).await?;
+                match &mut charged {
+                    Charged::Taken(_) => {}
+                    Charged::Done(outcome) => self.remember(tx, outcome).await?,
+                    Charged::Refused(_) => self.release(tx).await?,
+                    Charged::Lost => tx.abandon(),
+                }
+                Ok(Some(charged))
+            })
+            .await?;
+        match charged {
+            Some(Charged::Taken(charge)) => Ok(Some(Begun::Taken(charge))),
+            Some(Charged::Done(outcome)) => Ok(Some(Begun::Done(outcome))),
+            Some(Charged::Refused(refusal)) => Err(refusal.into()),
+            Some(Charged::Lost) => Ok(self.raced().map(|()| None)?),
+            None => Ok(self.first().await?.map(Begun::Done)),
+        }
+    }
+
+    /// Ends a charged command. `None`: the work lost a race, or somebody took the request over; it is
+    /// undone, and the caller tries again.
+    pub(crate) async fn settle<T: Outcome>(
+        &self,
+        work: impl AsyncFnOnce(&mut Tx) -> Result<Option<T>, Fault>,
+    ) -> Result<Option<T>, Error> {
+        let mut taken_over = false;
+        let done = self
+            .tx(async |tx| {
+                // The request's row first: see the lock order of store.
+                if !self.hold(tx).await? {
+                    taken_over = true;
+                    tx.abandon();
+                    return Ok(None);
+                }
+                let mut done = work(tx).await?;
+                match &mut done {
+                    Some(outcome) => self.remember(tx, outcome).await?,
+                    None => tx.abandon(),
+                }
+                Ok(done)
+            })
+            .await?;
+        match done {
+            Some(outcome) => Ok(Some(outcome)),
+            None if taken_over => match self.first().await? {
+                Some(first) => Ok(Some(first)),
+                None => Err(Fault::Raced.into()),
+            },
+            None => Ok(self.raced().map(|()| None)?),
+        }
+    }
+
+    fn raced(&self) -> Result<(), Refusal> {
+        if self.once.races.fetch_add(1, Ordering::Relaxed) < RACES {
+            return Ok(());
+        }
+        Err(Refusal::Busy { retry_after: Span::seconds(1) })
+    }
+
+    /// The first outcome of this request, if there is one; waits for one that is under way.
+    async fn first<T: Outcome>(&self) -> Result<Option<T>, Error> {
+        let Some(request) = &self.once.request else { return Ok(None) };
+        loop {
+            match self.before(&mut self.view(), request).await? {
+                Before::Nothing => return Ok(None),
+                Before::First(outcome) => {
+                    self.once.remembered.store(true, Ordering::Relaxed);
+                    return Ok(Some(outcome));
+                }
+                Before::Reused => return Err(Refusal::RequestIdReused.into()),
+                Before::UnderWay => tokio::time::sleep(LOOK).await,
+            }
+        }
+    }
+
+    async fn before<T: Outcome>(&self, view: &mut View, request: &Request) -> Result<Before<T>, Fault> {
+        let realm = self.caller.realm;
+        let Some(earlier) = requests::find(view, self.key(request)).await? else {
+            return Ok(Before::Nothing);
+        };
+        let now = self.now();
+        if earlier.expires_at <= now {
+            return Ok(Before::Nothing);
+        }
+        if !self.keyring().matches(&Place::RequestBody { realm }, request.body.expose(), &earlier.body)? {
+            return Ok(Before::Reused);
+        }
+        let Some(outcome) = earlier.outcome else {
+            return Ok(if now < earlier.lease_until { Before::UnderWay } else { Before::Nothing });
+        };
+        let outcome = self.keyring().open(&Place::RequestOutcome { realm }, &outcome)?;
+        let mut outcome: T = serde_json::from_slice(outcome.expose())?;
+        if let Some(secrets) = earlier.secrets.filter(|_| now < earlier.secrets_until) {
+            let secrets = self.keyring().open(&Place::RequestSecrets { realm }, &secrets)?;
+            let secrets: Vec<String> = serde_json::from_slice(secrets.expose())?;
+            for (shown, secret) in outcome.secrets().into_iter().zip(secrets) {
+                *shown = Shown::Now(Secret::new(secret));
+            }
+        }
+        Ok(Before::First(outcome))
+    }
+
+    fn key(&self, request: &Request) -> Key {
+        Key { credential: self.caller.credential, method: self.name, request: request.id }
+    }
+
+    /// Whether this command is the one to carry out its request; without one there is nothing to claim.
+    async fn claim(&self, tx: &mut Tx) -> Result<bool, Fault> {
+        let Some(request) = &self.once.request else { return Ok(true) };
+        let now = self.now();
+        let claim = Claim { key: self.key(request), id: self.new_id(), lease_until: now.plus(LEASE) };
+        let place = Place::RequestBody { realm: self.caller.realm };
+        let body = self.keyring().digest(&place, request.body.expose())?;
+        let claimed = requests::claim(tx, claim, body, now.plus(KEPT), now).await?;
+        if claimed {
+            self.put_claim(claim);
+        }
+        Ok(claimed)
+    }
+
+    async fn hold(&self, tx: &mut Tx) -> Result<bool, Fault> {
+        let Some(claim) = self.get_claim() else { return Ok(true) };
+        Ok(requests::hold(tx, claim, self.now().plus(LEASE)).await?)
+    }
+
+    async fn remember<T: Outcome>(&self, tx: &mut Tx, outcome: &mut T) -> Result<(), Fault> {
+        self.once.remembered.store(true, Ordering::Relaxed);
+        let Some(claim) = self.get_claim() else { return Ok(()) };
+        let (realm, now) = (self.caller.realm, self.now());
+        let plain = Secret::new(serde_json::to_vec(outcome)?);
+        let settled = Settled {
+            outcome: self.keyring().seal(&Place::RequestOutcome { realm }, &plain, self.entropy())?,
+            secrets: self.secrets(outcome)?,
+            secrets_until: now.plus(SECRETS_KEPT),
+            expires_at: now.plus(KEPT),
+        };
+        if requests::settle(tx, claim, settled).await? { Ok(()) } else { Err(Fault::Raced) }
+    }
+
+    fn secrets<T: Outcome>(&self, outcome: &mut T) -> Result<Option<Sealed>, Fault> {
+        let shown = outcome.secrets();
+        if shown.is_empty() {
+            return Ok(None);
+        }
+        let secrets: Vec<&str> = shown
+            .iter()
+            .map(|shown| match shown {
+                Shown::Now(secret) => secret.expose().as_str(),
+                Shown::Withheld => "",
+            })
+            .collect();
+        let plain = Secret::new(serde_json::to_vec(&secrets)?);
+        let place = Place::RequestSecrets { realm: self.caller.realm };
+        Ok(Some(self.keyring().seal(&place, &plain, self.entropy())?))
+    }
+
+    async fn release(&self, tx: &mut Tx) -> Result<(), Fault> {
+        let Some(claim) = self.get_claim() else { return Ok(()) };
+        Ok(requests::release(tx, claim).await?)
+    }
+
+    fn put_claim(&self, claim: Claim) {
+        *self.once.claim.lock().unwrap_or_else(PoisonError::into_inner) = Some(claim);
+    }
+
+    fn get_claim(&self) -> Option<Claim> {
+        *self.once.claim.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// For outcomes without a secret.
+macro_rules! outcomes {
+    ($($outcome:ty),+ $(,)?) => { $(impl $crate::Outcome for $outcome {})+ };
+}
+pub(crate) use outcomes;

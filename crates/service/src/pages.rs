@@ -1,0 +1,83 @@
+//! Lists in pages. A page token is sealed: it says where the page ended, of which list, and with
+//! which filter; nobody can make one up, and one of another realm or list does not open.
+
+use serde::{Deserialize, Serialize};
+use tidegate_core::{Refusal, Sealed, Secret};
+use tidegate_keyring::Place;
+
+use crate::{Desk, Fault};
+
+/// Which page.
+#[derive(Debug, Clone)]
+pub struct PageRequest {
+    /// 1 to 1 000.
+    pub size: i64,
+    /// Behind the page that this token came with; `None` for the first.
+    pub after: Option<PageToken>,
+}
+
+/// The bytes of a sealed page token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageToken(pub Vec<u8>);
+
+#[derive(Debug, Clone)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    /// `None` at the end, and only there.
+    pub next: Option<PageToken>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Cursor {
+    key: String,
+    filter: String,
+}
+
+impl PageRequest {
+    /// One more than the page holds tells whether another follows.
+    pub(crate) const fn limit(&self) -> i64 {
+        self.size.saturating_add(1)
+    }
+}
+
+impl Desk {
+    /// The key behind which the page begins; empty for the first page.
+    pub(crate) fn opened(&self, page: &PageRequest, filter: &str) -> Result<String, Refusal> {
+        let Some(token) = &page.after else { return Ok(String::new()) };
+        let plain = self
+            .keyring()
+            .open(&self.place(), &Sealed(token.0.clone()))
+            .map_err(|_| Refusal::PageTokenNotValid)?;
+        let cursor: Cursor =
+            serde_json::from_slice(plain.expose()).map_err(|_| Refusal::PageTokenNotValid)?;
+        if cursor.filter == filter { Ok(cursor.key) } else { Err(Refusal::PageTokenNotValid) }
+    }
+
+    /// Cuts what `PageRequest::limit` found to a page.
+    pub(crate) fn page<T>(
+        &self,
+        request: &PageRequest,
+        filter: &str,
+        mut items: Vec<T>,
+        key: fn(&T) -> String,
+    ) -> Result<Page<T>, Fault> {
+        let size = usize::try_from(request.size).unwrap_or(0);
+        if items.len() <= size {
+            return Ok(Page { items, next: None });
+        }
+        items.truncate(size);
+        let next = match items.last() {
+            Some(last) => {
+                let cursor = Cursor { key: key(last), filter: filter.to_owned() };
+                let plain = Secret::new(serde_json::to_vec(&cursor)?);
+                Some(PageToken(self.keyring().seal(&self.place(), &plain, self.entropy())?.0))
+            }
+            None => None,
+        };
+        Ok(Page { items, next })
+    }
+
+    const fn place(&self) -> Place {
+        Place::PageToken { realm: self.caller.realm, method: self.name }
+    }
+}

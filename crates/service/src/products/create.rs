@@ -1,0 +1,40 @@
+//! Creates a product.
+
+use tidegate_core::{Fact, Permission, Product, ProductKey, ProductSettings, Refusal, Revision, Title};
+use tidegate_store::products;
+
+use crate::{Command, Error, Pen};
+
+#[derive(Debug)]
+pub struct CreateProduct {
+    pub key: ProductKey,
+    pub title: Title,
+    pub settings: ProductSettings,
+}
+
+impl Command for CreateProduct {
+    const NAME: &'static str = "create_product";
+    const PERMISSION: Permission = Permission::ProductsManage;
+    type Outcome = Product;
+
+    async fn run(self, pen: &Pen) -> Result<Product, Error> {
+        let now = pen.now();
+        let product = Product {
+            key: self.key,
+            title: self.title,
+            settings: self.settings,
+            revision: Revision::FIRST,
+            created_at: now,
+            updated_at: now,
+        };
+        pen.once(async |tx| {
+            if !products::insert(tx, &product).await? {
+                return Ok(Err(Refusal::KeyTaken));
+            }
+            let fact = Fact::ProductCreated { product: product.key.clone() };
+            pen.event(fact).at(&product.key).record(tx).await?;
+            Ok(Ok(product.clone()))
+        })
+        .await
+    }
+}

@@ -1,0 +1,21 @@
+//! Reads one product.
+
+use tidegate_core::{Permission, Product, ProductKey, Refusal};
+use tidegate_store::products;
+
+use crate::{Desk, Error, Query};
+
+#[derive(Debug)]
+pub struct GetProduct {
+    pub product: ProductKey,
+}
+
+impl Query for GetProduct {
+    const NAME: &'static str = "get_product";
+    const PERMISSION: Permission = Permission::ProductsRead;
+    type Outcome = Product;
+
+    async fn run(self, desk: &Desk) -> Result<Product, Error> {
+        Ok(products::find(&mut desk.view(), &self.product).await?.ok_or(Refusal::ProductNotFound)?)
+    }
+}

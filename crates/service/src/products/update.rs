@@ -1,0 +1,69 @@
+//! Changes a product.
+
+use tidegate_core::{Fact, LinkUrl, Method, Permission, Product, ProductKey, Refusal, Revision, Span, Title};
+use tidegate_store::products;
+
+use crate::{Command, Error, Fault, Pen};
+
+#[derive(Debug)]
+pub struct UpdateProduct {
+    pub product: ProductKey,
+    pub etag: Revision,
+    pub change: ProductChange,
+}
+
+/// What is to be different; `None` stays.
+#[derive(Debug, Clone, Default)]
+pub struct ProductChange {
+    pub title: Option<Title>,
+    pub link_url: Option<LinkUrl>,
+    pub allowed_methods: Option<Vec<Method>>,
+    pub trusted_device: Option<Span>,
+    pub session_idle: Option<Span>,
+    pub session_absolute: Option<Span>,
+}
+
+impl ProductChange {
+    fn apply(self, product: &mut Product) {
+        let settings = &mut product.settings;
+        put(&mut product.title, self.title);
+        put(&mut settings.link_url, self.link_url);
+        put(&mut settings.allowed_methods, self.allowed_methods);
+        put(&mut settings.trusted_device, self.trusted_device);
+        put(&mut settings.session_idle, self.session_idle);
+        put(&mut settings.session_absolute, self.session_absolute);
+    }
+}
+
+fn put<T>(place: &mut T, new: Option<T>) {
+    if let Some(new) = new {
+        *place = new;
+    }
+}
+
+impl Command for UpdateProduct {
+    const NAME: &'static str = "update_product";
+    const PERMISSION: Permission = Permission::ProductsManage;
+    type Outcome = Product;
+
+    async fn run(self, pen: &Pen) -> Result<Product, Error> {
+        pen.once(async |tx| {
+            let Some(mut product) = products::find(tx, &self.product).await? else {
+                return Ok(Err(Refusal::ProductNotFound));
+            };
+            if product.revision != self.etag {
+                return Ok(Err(Refusal::EtagMismatch { current: product.revision }));
+            }
+            self.change.clone().apply(&mut product);
+            (product.revision, product.updated_at) = (self.etag.next(), pen.now());
+            if !products::replace(tx, self.etag, &product).await? {
+                let current = products::find(tx, &self.product).await?.ok_or(Fault::Dangling("product"))?;
+                return Ok(Err(Refusal::EtagMismatch { current: current.revision }));
+            }
+            let fact = Fact::ProductUpdated { product: product.key.clone(), revision: product.revision };
+            pen.event(fact).at(&product.key).record(tx).await?;
+            Ok(Ok(product))
+        })
+        .await
+    }
+}

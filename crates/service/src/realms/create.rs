@@ -1,0 +1,30 @@
+//! Creates a realm. The event is written where the operator who did it is at home.
+
+use tidegate_core::{Fact, Permission, Realm, RealmKey, Refusal, Title};
+use tidegate_store::realms;
+
+use crate::{Command, Error, Pen};
+
+#[derive(Debug)]
+pub struct CreateRealm {
+    pub key: RealmKey,
+    pub title: Title,
+}
+
+impl Command for CreateRealm {
+    const NAME: &'static str = "create_realm";
+    const PERMISSION: Permission = Permission::RealmsManage;
+    type Outcome = Realm;
+
+    async fn run(self, pen: &Pen) -> Result<Realm, Error> {
+        let realm = Realm { id: pen.new_id(), key: self.key, title: self.title, created_at: pen.now() };
+        pen.once(async |tx| {
+            if !realms::insert(tx, &realm).await? {
+                return Ok(Err(Refusal::KeyTaken));
+            }
+            pen.event(Fact::RealmCreated { realm: realm.key.clone() }).record(tx).await?;
+            Ok(Ok(realm.clone()))
+        })
+        .await
+    }
+}

@@ -1,0 +1,11 @@
+//! Realms.
+
+mod create;
+mod get;
+mod list;
+
+pub use create::CreateRealm;
+pub use get::GetRealm;
+pub use list::ListRealms;
+
+crate::once::outcomes!(tidegate_core::Realm);

@@ -1,0 +1,28 @@
+//! Adds a wave behind the others, as a draft.
+
+use tidegate_core::{Fact, Permission, Revision, Rollout, RolloutKey};
+
+use crate::{Command, Error, Pen, rollouts::WaveDraft};
+
+use super::change::change;
+
+#[derive(Debug)]
+pub struct AddWave {
+    pub rollout: RolloutKey,
+    pub etag: Revision,
+    pub wave: WaveDraft,
+}
+
+impl Command for AddWave {
+    const NAME: &'static str = "add_wave";
+    const PERMISSION: Permission = Permission::RolloutsManage;
+    type Outcome = Rollout;
+
+    async fn run(self, pen: &Pen) -> Result<Rollout, Error> {
+        change(pen, &self.rollout, self.etag, |rollout| {
+            let wave = self.wave.add_to(rollout)?;
+            Ok(Fact::WaveAdded { rollout: rollout.key.clone(), revision: rollout.revision, wave })
+        })
+        .await
+    }
+}

@@ -1,0 +1,28 @@
+//! Starts the next wave. Whoever is reached stays reached.
+
+use tidegate_core::{Fact, Permission, Revision, Rollout, RolloutKey};
+use tidegate_rollout::waves;
+
+use crate::{Command, Error, Pen};
+
+use super::change::{change, refusal};
+
+#[derive(Debug)]
+pub struct AdvanceRollout {
+    pub rollout: RolloutKey,
+    pub etag: Revision,
+}
+
+impl Command for AdvanceRollout {
+    const NAME: &'static str = "advance_rollout";
+    const PERMISSION: Permission = Permission::RolloutsManage;
+    type Outcome = Rollout;
+
+    async fn run(self, pen: &Pen) -> Result<Rollout, Error> {
+        change(pen, &self.rollout, self.etag, |rollout| {
+            let wave = waves::advance(rollout, pen.now()).map_err(refusal)?;
+            Ok(Fact::WaveStarted { rollout: rollout.key.clone(), revision: rollout.revision, wave })
+        })
+        .await
+    }
+}

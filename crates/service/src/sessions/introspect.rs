@@ -1,0 +1,36 @@
+//! Says what a session token is worth now, and keeps the session from going idle.
+
+use serde::{Deserialize, Serialize};
+use tidegate_core::{Introspected, Permission, Span, Token};
+use tidegate_store::sessions;
+
+use crate::{Command, Error, Pen, once::outcomes};
+
+/// The last use is written once a minute at most: a session may end a minute early, never late.
+const FLUSH: Span = Span::seconds(60);
+
+#[derive(Debug)]
+pub struct Introspect {
+    pub token: Token,
+}
+
+/// `None`: not active, and nothing more is said.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Answer(pub Option<Introspected>);
+
+outcomes!(Answer);
+
+impl Command for Introspect {
+    const NAME: &'static str = "introspect";
+    const PERMISSION: Permission = Permission::SessionsIntrospect;
+    type Outcome = Answer;
+
+    async fn run(self, pen: &Pen) -> Result<Answer, Error> {
+        let Some(live) = super::judge(pen, &self.token).await? else { return Ok(Answer(None)) };
+        let (session, now) = (&live.introspected.session, pen.now());
+        if now.since(session.last_used_at) >= FLUSH {
+            pen.tx(async |tx| Ok(sessions::touch(tx, session.id, now).await?)).await?;
+        }
+        Ok(Answer(Some(live.introspected)))
+    }
+}

@@ -1,0 +1,42 @@
+//! Ends a session of the subject's account.
+
+use serde::{Deserialize, Serialize};
+use tidegate_core::{Fact, Permission, SessionEnd, SessionId, Subject};
+use tidegate_store::sessions;
+
+use crate::{Command, Error, Pen, once::outcomes};
+
+#[derive(Debug)]
+pub struct RevokeSession {
+    pub subject: Subject,
+    /// `None`: the subject's own.
+    pub session: Option<SessionId>,
+}
+
+/// Whether a session was ended.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Revoked(pub bool);
+
+outcomes!(Revoked);
+
+impl Command for RevokeSession {
+    const NAME: &'static str = "revoke_session";
+    const PERMISSION: Permission = Permission::SessionsRevoke;
+    type Outcome = Revoked;
+
+    async fn run(self, pen: &Pen) -> Result<Revoked, Error> {
+        let acting = pen.acting(&self.subject).await?;
+        let session = self.session.unwrap_or(acting.session()?.id);
+        pen.once(async |tx| {
+            let why = SessionEnd::Revoked;
+            let ended = sessions::end(tx, session, acting.account.id, why, pen.now()).await?;
+            if ended {
+                let event = pen.event(Fact::SessionEnded { session, why });
+                let event = event.at(&acting.product.key).of(&acting.account);
+                event.from(&acting.client).record(tx).await?;
+            }
+            Ok(Ok(Revoked(ended)))
+        })
+        .await
+    }
+}

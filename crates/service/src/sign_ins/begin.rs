@@ -1,0 +1,190 @@
+//! Checks the first factor and says what comes next.
+//!
+//! The attempt is charged before the password is looked at, on the identifier as typed, whether or not
+//! it is anybody's. Unknown, wrong, slowed and unusable are one answer, and take as long (INV-29).
+
+use serde::{Deserialize, Serialize};
+use tidegate_core::{
+    Account, AccountId, AccountState, ClientContext, Denial, Fact, Identifier, Level, Method, Offer,
+    Permission, Product, ProductKey, Proof, Reason, Refusal, Requirement, Secret, SignIn, SignInState, Span,
+    Token,
+};
+use tidegate_factors::budget::{Charge, Limits};
+use tidegate_keyring::TokenKind;
+use tidegate_store::{
+    Tx, accounts,
+    attempts::{self, Counter},
+    ledger, passwords, sign_ins,
+};
+
+use crate::{
+    Command, Error, Fault, Outcome, Pen, Shown, counters,
+    once::{self, Charged},
+    sign_ins::{offers, trust},
+};
+
+/// How long a sign-in may take.
+const LIFE: Span = Span::minutes(10);
+
+#[derive(Debug)]
+pub struct BeginSignIn {
+    pub product: ProductKey,
+    pub identifier: Identifier,
+    pub password: Secret<String>,
+    pub client: ClientContext,
+    pub device_token: Option<Token>,
+}
+
+/// `None`: denied, and nothing more is said.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Begun {
+    pub sign_in: Option<(SignIn, Vec<Offer>, Shown)>,
+}
+
+impl Outcome for Begun {
+    fn secrets(&mut self) -> Vec<&mut Shown> {
+        self.sign_in.iter_mut().map(|(_, _, token)| token).collect()
+    }
+}
+
+const DENIED: Begun = Begun { sign_in: None };
+
+impl Command for BeginSignIn {
+    const NAME: &'static str = "begin_sign_in";
+    const PERMISSION: Permission = Permission::SignIn;
+    type Outcome = Begun;
+
+    async fn run(self, pen: &Pen) -> Result<Begun, Error> {
+        let mut view = pen.view();
+        let product = pen.product(&mut view, &self.product).await?;
+        let account = accounts::by_email(&mut view, &self.identifier).await?;
+        // Nobody's password is looked for as well, so that it takes as long.
+        let whose = account.as_ref().map_or(AccountId::LEAST, |account| account.id);
+        let kept = passwords::find(&mut view, whose).await?;
+        let counter = match &account {
+            Some(account) => counters::of_password(account.id),
+            None => counters::of_stranger(pen, &self.identifier)?,
+        };
+        // A place first: a guess that cannot be looked at must not be charged.
+        let place = pen.passwords().place().await;
+        let place = place.map_err(|_| Refusal::TooManyPasswords { retry_after: Span::seconds(1) })?;
+        loop {
+            match pen.charge(async |tx| self.charge(pen, tx, account.as_ref(), &counter).await).await? {
+                Some(once::Begun::Taken(())) => break,
+                Some(once::Begun::Done(denied)) => return Ok(denied),
+                None => {}
+            }
+        }
+        let right = place.verify(&self.password, kept.clone()).await.map_err(Fault::from)?;
+        let looked = Looked { product: &product, account: account.filter(|_| right), whose, kept, counter };
+        loop {
+            if let Some(begun) = pen.settle(async |tx| self.settle(pen, tx, &looked).await).await? {
+                return Ok(begun);
+            }
+        }
+    }
+}
+
+/// What was seen before the password was looked at, and whose it turned out to be.
+struct Looked<'l> {
+    product: &'l Product,
+    account: Option<Account>,
+    whose: AccountId,
+    kept: Option<String>,
+    counter: Counter,
+}
+
+impl BeginSignIn {
+    async fn charge(
+        &self,
+        pen: &Pen,
+        tx: &mut Tx,
+        account: Option<&Account>,
+        counter: &Counter,
+    ) -> Result<Charged<(), Begun>, Fault> {
+        Ok(match counters::charge(pen, tx, counter, &Limits::PASSWORD).await? {
+            None => Charged::Lost,
+            Some(Charge::Taken(_)) => Charged::Taken(()),
+            Some(Charge::Slowed(_) | Charge::Closed) => {
+                self.deny(pen, tx, account, Denial::Slowed).await?;
+                Charged::Done(DENIED)
+            }
+        })
+    }
+
+    async fn settle(&self, pen: &Pen, tx: &mut Tx, looked: &Looked<'_>) -> Result<Option<Begun>, Fault> {
+        let account = accounts::by_email(tx, &self.identifier).await?;
+        // Whoever changed the password or suspended the account meanwhile is right.
+        let unchanged = passwords::find(tx, looked.whose).await? == looked.kept;
+        let same = |account: &Account| looked.account.as_ref().is_some_and(|seen| seen.id == account.id);
+        let why = match &account {
+            None => Denial::UnknownIdentifier,
+            Some(account) if !same(account) || !unchanged => Denial::WrongPassword,
+            Some(account) if account.state != AccountState::Active => Denial::AccountNotUsable,
+            Some(account) => {
+                let begun = self.begin(pen, tx, looked.product, account).await?;
+                attempts::forgive(tx, &looked.counter).await?;
+                return Ok(Some(begun));
+            }
+        };
+        self.deny(pen, tx, account.as_ref(), why).await?;
+        Ok(Some(DENIED))
+    }
+
+    async fn deny(
+        &self,
+        pen: &Pen,
+        tx: &mut Tx,
+        account: Option<&Account>,
+        why: Denial,
+    ) -> Result<(), Fault> {
+        let event = pen.event(Fact::SignInDenied { why }).at(&self.product).from(&self.client);
+        let event = match account {
+            Some(account) => event.of(account),
+            None => event,
+        };
+        event.record(tx).await
+    }
+
+    async fn begin(
+        &self,
+        pen: &Pen,
+        tx: &mut Tx,
+        product: &Product,
+        account: &Account,
+    ) -> Result<Begun, Fault> {
+        let now = pen.now();
+        let decision = pen.decide(tx, product, account).await?;
+        let token = self.device_token.as_ref();
+        let trusted = trust::presented(pen, tx, account, product, &self.client, token).await?;
+        let met = decision.requirement.is_met_by(Level::Aal1, trusted);
+        let sign_in = SignIn {
+            id: pen.new_id(),
+            account: account.id,
+            product: product.key.clone(),
+            state: if met { SignInState::Ready } else { SignInState::PendingChallenge },
+            requirement: decision.requirement,
+            proofs: vec![Proof { method: Method::Password, at: now }],
+            trusted,
+            device: self.client.device.clone(),
+            created_at: now,
+            expires_at: now.plus(LIFE),
+        };
+        let offers = if met { Vec::new() } else { offers(tx, account.id, product).await? };
+        let (token, digest) = TokenKind::SignIn.mint(pen.entropy());
+        sign_ins::insert(tx, digest, &sign_in).await?;
+        let (id, requirement) = (sign_in.id, sign_in.requirement);
+        let begun = pen.event(Fact::SignInBegun { sign_in: id, requirement, trusted });
+        begun.at(&product.key).of(account).from(&self.client).record(tx).await?;
+        // Where it was reached, two-step acts from the first sign-in that is held to it, for good.
+        if requirement != Requirement::None
+            && decision.reason != Reason::Active
+            && let Some(rollout) = &decision.rollout
+            && ledger::activate(tx, account.id, rollout, &product.key, now).await?
+        {
+            let active = pen.event(Fact::TwoStepActive { rollout: rollout.clone() });
+            active.at(&product.key).of(account).from(&self.client).record(tx).await?;
+        }
+        Ok(Begun { sign_in: Some((sign_in, offers, Shown::Now(token))) })
+    }
+}

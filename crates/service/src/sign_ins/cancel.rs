@@ -1,0 +1,34 @@
+//! Gives a sign-in up.
+
+use tidegate_core::{Fact, Permission, Refusal, SignInState, Subject, Word as _};
+use tidegate_store::sign_ins;
+
+use crate::{Command, Error, Pen, sign_ins::Standing};
+
+#[derive(Debug)]
+pub struct CancelSignIn {
+    pub subject: Subject,
+}
+
+impl Command for CancelSignIn {
+    const NAME: &'static str = "cancel_sign_in";
+    const PERMISSION: Permission = Permission::SignIn;
+    type Outcome = Standing;
+
+    async fn run(self, pen: &Pen) -> Result<Standing, Error> {
+        let acting = pen.acting(&self.subject).await?;
+        let mut sign_in = acting.sign_in()?.clone();
+        pen.once(async |tx| {
+            let open = matches!(sign_in.state, SignInState::PendingChallenge | SignInState::Ready);
+            let (id, from, to) = (sign_in.id, sign_in.state, SignInState::Cancelled);
+            if !open || !sign_ins::advance(tx, id, from, to, pen.now()).await? {
+                return Ok(Err(Refusal::SignInState { state: sign_in.state.as_str() }));
+            }
+            sign_in.state = SignInState::Cancelled;
+            let event = pen.event(Fact::SignInCancelled { sign_in: sign_in.id });
+            event.at(&acting.product.key).of(&acting.account).from(&acting.client).record(tx).await?;
+            Ok(Ok(Standing { sign_in, offers: Vec::new() }))
+        })
+        .await
+    }
+}

@@ -1,0 +1,204 @@
+//! Turns a ready sign-in into a session: the only use case that makes one.
+//!
+//! What is required is decided again, from what is read in the transaction (INV-17): when it is more
+//! than was proved, the sign-in is held back and there is no session.
+
+use serde::{Deserialize, Serialize};
+use tidegate_core::{
+    Account, AccountState, Advice, Decision, Fact, Level, Missing, Offer, Permission, Refusal, Session,
+    SessionEnd, SignIn, SignInState, Subject, Timestamp, Word as _,
+};
+use tidegate_factors::level;
+use tidegate_keyring::TokenKind;
+use tidegate_store::{Tx, accounts, sessions, sign_ins};
+
+use crate::{
+    Command, Error, Fault, Outcome, Pen, Shown,
+    acting::Acting,
+    sign_ins::{offers, trust},
+};
+
+#[derive(Debug)]
+pub struct CompleteSignIn {
+    pub subject: Subject,
+    pub remember_device: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Completed {
+    pub sign_in: SignIn,
+    pub offers: Vec<Offer>,
+    /// `None`: more is required now than was proved.
+    pub session: Option<NewSession>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct NewSession {
+    pub session: Session,
+    pub level: Level,
+    pub token: Shown,
+    pub device_token: Option<Shown>,
+    pub trusted_until: Option<Timestamp>,
+    pub advice: Advice,
+    pub missing: Vec<Missing>,
+}
+
+impl Outcome for Completed {
+    fn secrets(&mut self) -> Vec<&mut Shown> {
+        let Some(session) = &mut self.session else { return Vec::new() };
+        std::iter::once(&mut session.token).chain(&mut session.device_token).collect()
+    }
+}
+
+impl Command for CompleteSignIn {
+    const NAME: &'static str = "complete_sign_in";
+    const PERMISSION: Permission = Permission::SignIn;
+    type Outcome = Completed;
+
+    async fn run(self, pen: &Pen) -> Result<Completed, Error> {
+        let acting = pen.acting(&self.subject).await?;
+        let sign_in = acting.sign_in()?.clone();
+        let state = |state: SignInState| Refusal::SignInState { state: state.as_str() };
+        if sign_in.state != SignInState::Ready {
+            return Err(state(sign_in.state).into());
+        }
+        pen.once(async |tx| {
+            let account = accounts::get(tx, sign_in.account).await?.ok_or(Fault::Dangling("account"))?;
+            if account.state != AccountState::Active {
+                return Ok(Err(Refusal::AccountNotUsable));
+            }
+            let decision = pen.decide(tx, &acting.product, &account).await?;
+            let level = level::of(&sign_in.proofs, pen.now(), pen.now());
+            let stood_in = trust::still(pen, tx, &sign_in).await?;
+            if !decision.requirement.is_met_by(level, stood_in.is_some()) {
+                let held = hold_back(pen, tx, &acting, &account, &sign_in, &decision).await?;
+                return Ok(held.ok_or(state(SignInState::Completed)));
+            }
+            let (ready, completed) = (SignInState::Ready, SignInState::Completed);
+            if !sign_ins::advance(tx, sign_in.id, ready, completed, pen.now()).await? {
+                return Ok(Err(state(SignInState::Completed)));
+            }
+            let made = Made { acting: &acting, account: &account, sign_in: &sign_in, decision: &decision };
+            let session = made.session(pen, tx, level, (self.remember_device, stood_in)).await?;
+            let sign_in = SignIn { state: completed, ..sign_in.clone() };
+            Ok(Ok(Completed { sign_in, offers: Vec::new(), session: Some(session) }))
+        })
+        .await
+    }
+}
+
+/// More is required now; `None` when the sign-in was not ready any more.
+async fn hold_back(
+    pen: &Pen,
+    tx: &mut Tx,
+    acting: &Acting,
+    account: &Account,
+    sign_in: &SignIn,
+    decision: &Decision,
+) -> Result<Option<Completed>, Fault> {
+    let requirement = decision.requirement;
+    if !sign_ins::hold_back(tx, sign_in.id, requirement, pen.now()).await? {
+        return Ok(None);
+    }
+    let fact = Fact::SignInHeldBack { sign_in: sign_in.id, requirement };
+    pen.event(fact).at(&acting.product.key).of(account).from(&acting.client).record(tx).await?;
+    let offers = offers(tx, account.id, &acting.product).await?;
+    let state = SignInState::PendingChallenge;
+    let sign_in = SignIn { state, requirement, trusted: false, ..sign_in.clone() };
+    Ok(Some(Completed { sign_in, offers, session: None }))
+}
+
+/// A sign-in that is complete.
+struct Made<'m> {
+    acting: &'m Acting,
+    account: &'m Account,
+    sign_in: &'m SignIn,
+    decision: &'m Decision,
+}
+
+impl Made<'_> {
+    async fn session(
+        &self,
+        pen: &Pen,
+        tx: &mut Tx,
+        level: Level,
+        (remember, stood_in): (bool, Option<Timestamp>),
+    ) -> Result<NewSession, Fault> {
+        let (now, product) = (pen.now(), &self.acting.product);
+        self.end_former(pen, tx).await?;
+        let session = Session {
+            id: pen.new_id(),
+            account: self.account.id,
+            product: product.key.clone(),
+            device: self.sign_in.device.clone(),
+            proofs: self.sign_in.proofs.clone(),
+            trusted: stood_in.is_some(),
+            met: self.decision.requirement,
+            created_at: now,
+            last_used_at: now,
+            idle: product.settings.session_idle,
+            expires_at: now.plus(product.settings.session_absolute),
+            end: None,
+        };
+        let (token, digest) = TokenKind::Session.mint(pen.entropy());
+        sessions::insert(tx, digest, &session).await?;
+        let rotated = trust::rotate(pen, tx, product, self.sign_in, (level, remember, stood_in)).await?;
+        let trusted_until = rotated.as_ref().and_then(|rotated| rotated.trusted_until);
+        let advice = self.advise(pen, tx).await?;
+        self.record(pen, tx, &session, trusted_until.filter(|_| stood_in.is_none())).await?;
+        Ok(NewSession {
+            session,
+            level,
+            token: Shown::Now(token),
+            device_token: rotated.map(|rotated| Shown::Now(rotated.token)),
+            trusted_until,
+            advice,
+            missing: if advice == Advice::Nothing { Vec::new() } else { self.decision.missing.clone() },
+        })
+    }
+
+    /// The session that this one replaces: of the same account, product and device (INV-26).
+    async fn end_former(&self, pen: &Pen, tx: &mut Tx) -> Result<(), Fault> {
+        let Some(device) = &self.sign_in.device else { return Ok(()) };
+        let (account, product) = (self.account, &self.acting.product.key);
+        for former in sessions::of_device(tx, account.id, product, device).await? {
+            let (session, why) = (former.id, SessionEnd::Replaced);
+            if sessions::end(tx, session, account.id, why, pen.now()).await? {
+                let event = pen.event(Fact::SessionEnded { session, why });
+                event.at(product).of(account).from(&self.acting.client).record(tx).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the app should show; telling it counts as showing.
+    async fn advise(&self, pen: &Pen, tx: &mut Tx) -> Result<Advice, Fault> {
+        if self.decision.on || !self.decision.visible {
+            return Ok(Advice::Nothing);
+        }
+        crate::decisions::show(pen, tx, self.account, self.decision, &self.acting.client).await?;
+        Ok(Advice::TwoStepAvailable)
+    }
+
+    async fn record(
+        &self,
+        pen: &Pen,
+        tx: &mut Tx,
+        session: &Session,
+        newly_trusted: Option<Timestamp>,
+    ) -> Result<(), Fault> {
+        let fact = Fact::SignInCompleted {
+            sign_in: self.sign_in.id,
+            session: session.id,
+            proofs: session.proofs.clone(),
+            trusted: session.trusted,
+        };
+        let product = &session.product;
+        pen.event(fact).at(product).of(self.account).from(&self.acting.client).record(tx).await?;
+        if let Some(until) = newly_trusted {
+            let event = pen.event(Fact::DeviceTrusted { until });
+            event.at(product).of(self.account).from(&self.acting.client).record(tx).await?;
+        }
+        Ok(())
+    }
+}

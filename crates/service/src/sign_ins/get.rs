@@ -1,0 +1,38 @@
+//! Says how far a sign-in is.
+
+use serde::{Deserialize, Serialize};
+use tidegate_core::{Offer, Permission, SignIn, SignInState, Subject};
+
+use crate::{Desk, Error, Query, sign_ins::offers};
+
+#[derive(Debug)]
+pub struct GetSignIn {
+    pub subject: Subject,
+}
+
+/// A sign-in, and the ways to go on while a second step is asked.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Standing {
+    pub sign_in: SignIn,
+    pub offers: Vec<Offer>,
+}
+
+crate::once::outcomes!(Standing);
+
+impl Query for GetSignIn {
+    const NAME: &'static str = "get_sign_in";
+    const PERMISSION: Permission = Permission::SignIn;
+    type Outcome = Standing;
+
+    async fn run(self, desk: &Desk) -> Result<Standing, Error> {
+        let acting = desk.acting(&self.subject).await?;
+        let sign_in = acting.sign_in()?.clone();
+        let offers = match sign_in.state {
+            SignInState::PendingChallenge => {
+                offers(&mut desk.view(), acting.account.id, &acting.product).await?
+            }
+            SignInState::Ready | SignInState::Completed | SignInState::Cancelled => Vec::new(),
+        };
+        Ok(Standing { sign_in, offers })
+    }
+}

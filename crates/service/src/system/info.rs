@@ -1,0 +1,32 @@
+//! Says which server answers.
+
+use tidegate_core::{Permission, Timestamp};
+use tidegate_store::{Engine, installation};
+
+use crate::{Desk, Error, Query};
+
+#[derive(Debug)]
+pub struct GetServerInfo;
+
+#[derive(Debug)]
+pub struct ServerInfo {
+    pub version: &'static str,
+    pub database: &'static str,
+    pub schema: i64,
+    pub now: Timestamp,
+}
+
+impl Query for GetServerInfo {
+    const NAME: &'static str = "get_server_info";
+    const PERMISSION: Permission = Permission::AnyCaller;
+    type Outcome = ServerInfo;
+
+    async fn run(self, desk: &Desk) -> Result<ServerInfo, Error> {
+        let database = match desk.store().engine() {
+            Engine::Sqlite => "sqlite",
+            Engine::Postgres => "postgresql",
+        };
+        let schema = installation::applied(&mut desk.across()).await?;
+        Ok(ServerInfo { version: desk.settings().version, database, schema, now: desk.now() })
+    }
+}

@@ -1,0 +1,5 @@
+//! The installation.
+
+mod info;
+
+pub use info::{GetServerInfo, ServerInfo};
