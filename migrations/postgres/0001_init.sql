@@ -1,11 +1,13 @@
 -- What every installation begins with. Every key begins with the realm, but for the tables that find it.
 
--- One row: what this database demands of a program, and a value that only the right master key opens.
+-- One row: what this database demands of a program, a value that only the right master key opens, and an
+-- instant before which no clock may fall.
 CREATE TABLE installation (
   singleton BIGINT NOT NULL PRIMARY KEY,
   first_realm_id UUID NOT NULL,
   min_binary BIGINT NOT NULL,
   key_check BYTEA NOT NULL,
+  clock_floor TIMESTAMPTZ NOT NULL,
   created_at TIMESTAMPTZ NOT NULL
 );
 

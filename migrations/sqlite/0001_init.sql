@@ -1,11 +1,13 @@
 -- What every installation begins with. Every key begins with the realm, but for the tables that find it.
 
--- One row: what this database demands of a program, and a value that only the right master key opens.
+-- One row: what this database demands of a program, a value that only the right master key opens, and an
+-- instant before which no clock may fall.
 CREATE TABLE installation (
   singleton INTEGER NOT NULL PRIMARY KEY,
   first_realm_id BLOB NOT NULL,
   min_binary INTEGER NOT NULL,
   key_check BLOB NOT NULL,
+  clock_floor INTEGER NOT NULL,
   created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 

@@ -34,14 +34,16 @@ impl Courier {
     pub(crate) async fn deliver(&self, due: Due) -> Result<bool, Error> {
         let Some(delivery) = self.claim(due).await? else { return Ok(false) };
         let (realm, id, tries) = (due.realm, due.id, delivery.tries);
+        let sent = Fact::MailSent { delivery: id, template: delivery.template };
+        let failed = Fact::MailFailed { delivery: id, template: delivery.template };
         if delivery.expires_at <= self.clock.now() {
             tracing::warn!(%realm, %id, tries, "a mail expired before it was sent");
-            self.end(due, &delivery, DeliveryState::Failed).await?;
+            self.end(due, &delivery, DeliveryState::Failed, failed).await?;
             return Ok(false);
         }
         match self.attempt(due, &delivery).await {
             Ok(()) => {
-                self.end(due, &delivery, DeliveryState::Sent).await?;
+                self.end(due, &delivery, DeliveryState::Sent, sent).await?;
                 tracing::debug!(%realm, %id, tries, "a mail was sent");
                 return Ok(true);
             }
@@ -55,7 +57,7 @@ impl Courier {
             }
             Err(trouble) => {
                 tracing::warn!(%realm, %id, tries, ?trouble, "a mail was not sent and is given up");
-                self.end(due, &delivery, DeliveryState::Failed).await?;
+                self.end(due, &delivery, DeliveryState::Failed, failed).await?;
             }
         }
         Ok(false)
@@ -97,15 +99,16 @@ impl Courier {
     }
 
     /// The end and its event; nothing when another worker ended it.
-    async fn end(&self, due: Due, delivery: &Delivery, state: DeliveryState) -> Result<(), Error> {
-        let (id, template) = (due.id, delivery.template);
-        let fact = match state {
-            DeliveryState::Sent => Fact::MailSent { delivery: id, template },
-            DeliveryState::Failed | DeliveryState::Queued => Fact::MailFailed { delivery: id, template },
-        };
+    async fn end(
+        &self,
+        due: Due,
+        delivery: &Delivery,
+        state: DeliveryState,
+        fact: Fact,
+    ) -> Result<(), Error> {
         let end = self.store.tx("end_delivery", due.realm, async |tx| {
             let now = self.clock.now();
-            if !deliveries::end(tx, id, state, now).await? {
+            if !deliveries::end(tx, due.id, state, now).await? {
                 return Ok(());
             }
             let event = Event {

@@ -94,7 +94,7 @@ mod tests {
         };
         assert_eq!(read("2S"), Some(Duration::from_secs(2)));
         assert_eq!(read("150m"), Some(Duration::from_millis(150)));
-        assert_eq!(read("1H"), Some(Duration::from_secs(3_600)));
+        assert_eq!(read("1H"), Some(Duration::from_hours(1)));
         for text in ["", "S", "123456789S", "2s", "-1S", "2"] {
             assert_eq!(read(text), None, "{text}");
         }

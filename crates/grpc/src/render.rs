@@ -1,5 +1,7 @@
 //! Shared words on the wire, both ways.
 
+use std::fmt::Write as _;
+
 use tidegate_core::{
     Answered, Decision, Level, Method, Missing, Proof, Reason, Requirement, Span, Timestamp,
 };
@@ -26,8 +28,11 @@ pub(crate) fn shown(shown: Shown) -> (String, bool) {
 }
 
 pub(crate) fn page_token(token: Option<PageToken>) -> String {
-    let bytes = token.map(|token| token.0).unwrap_or_default();
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    token.map(|token| token.0).unwrap_or_default().iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 pub(crate) fn read_page_token(text: &str) -> Option<Vec<u8>> {

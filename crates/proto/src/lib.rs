@@ -19,5 +19,8 @@ pub trait Request {
 
 include!(concat!(env!("OUT_DIR"), "/requests.rs"));
 
+/// Well-known types that messages are made of.
+pub use prost_types::{Duration, FieldMask, Timestamp};
+
 /// Every file of the package with its imports, custom options included.
 pub const DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptor.bin"));

@@ -39,7 +39,7 @@ pub struct Settings {
 
 pub struct Parts {
     pub store: Store,
-    pub keyring: Keyring,
+    pub keyring: Arc<Keyring>,
     pub passwords: Passwords,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,

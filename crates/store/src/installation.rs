@@ -1,6 +1,6 @@
 //! Table `installation`: one row for the whole database, and sqlx's own table of migrations.
 
-use tidegate_core::{Sealed, Timestamp};
+use tidegate_core::{RealmId, Sealed, Timestamp};
 
 use crate::{
     Engine, Error, Schema, Store, Tx,
@@ -16,9 +16,10 @@ sql! {
         sqlite: "SELECT CAST(COUNT(*) AS INTEGER) AS version FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'",
         postgres: "SELECT COUNT(*) AS version FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = '_sqlx_migrations'"
     };
-    Select FIND = "SELECT singleton, min_binary, key_check FROM installation";
-    Change INSERT = "INSERT INTO installation (singleton, first_realm_id, min_binary, key_check, created_at) VALUES (1, $1, $2, $3, $4) \
+    Select FIND = "SELECT singleton, first_realm_id, min_binary, key_check, clock_floor FROM installation";
+    Change INSERT = "INSERT INTO installation (singleton, first_realm_id, min_binary, key_check, clock_floor, created_at) VALUES (1, $1, $2, $3, $4, $4) \
         ON CONFLICT (singleton) DO NOTHING";
+    Change RAISE_FLOOR = "UPDATE installation SET clock_floor = $2 WHERE first_realm_id = $1 AND clock_floor < $2";
     Select CLOCK = {
         sqlite: "SELECT CAST(0 AS INTEGER) AS at",
         postgres: "SELECT clock_timestamp() AS at"
@@ -47,16 +48,25 @@ impl Record for At {
 
 #[derive(Debug, Clone)]
 pub struct Installation {
+    /// The realm that `init` made.
+    pub first_realm: RealmId,
     pub min_binary: i64,
     /// A value that only the right master key opens.
     pub key_check: Sealed,
+    /// An instant that a clock showed; no later one may fall behind it (INV-54).
+    pub clock_floor: Timestamp,
 }
 
 impl Record for Installation {
     const TABLE: &'static str = "installation";
     const KEY: &'static str = "singleton";
     fn read(row: &Row) -> Result<Self, Unreadable> {
-        Ok(Self { min_binary: row.get("min_binary")?, key_check: row.get("key_check")? })
+        Ok(Self {
+            first_realm: row.get("first_realm_id")?,
+            min_binary: row.get("min_binary")?,
+            key_check: row.get("key_check")?,
+            clock_floor: row.get("clock_floor")?,
+        })
     }
 }
 
@@ -94,6 +104,14 @@ pub async fn insert(tx: &mut Tx, key_check: Sealed, now: Timestamp) -> Result<bo
 }
 
 impl Store {
+    /// Remembers what the clock shows, so that it cannot fall behind it, not even across a restart.
+    pub async fn raise_clock_floor(&self, installation: &Installation, now: Timestamp) -> Result<(), Error> {
+        self.tx("raise_clock_floor", installation.first_realm, async |tx| {
+            tx.change(RAISE_FLOOR).bind(now).rows().await.map(drop)
+        })
+        .await
+    }
+
     /// The database server's clock; `None` on SQLite, where the host's is the only one.
     pub async fn clock(&self) -> Result<Option<Timestamp>, Error> {
         if self.engine() == Engine::Sqlite {

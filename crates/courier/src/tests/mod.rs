@@ -1,1 +1,161 @@
+//! A house on SQLite in a folder of its own, with a clock that is moved by hand.
 
+mod failures;
+mod letters;
+mod logs;
+mod workers;
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use sqlx::{ConnectOptions as _, SqliteConnection, sqlite::SqliteConnectOptions};
+use tempfile::TempDir;
+use tidegate_core::{
+    AccountId, Clock, DeliveryId, Entropy, EventId, Fact, Id, Mail, RealmId, Recorded, Secret, Span,
+    Template, Timestamp,
+};
+use tidegate_keyring::{Keyring, MasterFile, Place};
+use tidegate_store::{Store, deliveries, events};
+
+use crate::{Courier, Settings};
+
+/// 7 March 2026, 09:05:30 UTC.
+const BEGIN: Timestamp = Timestamp::from_unix_micros(1_772_874_330_000_000);
+const TOKEN: &str = "tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
+
+struct Hand(AtomicI64);
+
+impl Clock for Hand {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_micros(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// Never the same bytes twice.
+struct Counting(AtomicU64);
+
+impl Entropy for Counting {
+    fn fill(&self, bytes: &mut [u8]) {
+        let number = self.0.fetch_add(1, Ordering::Relaxed).to_le_bytes();
+        bytes.iter_mut().zip(number.iter().cycle()).for_each(|(byte, next)| *byte = *next);
+    }
+}
+
+struct House {
+    dir: TempDir,
+    store: Store,
+    keyring: Arc<Keyring>,
+    clock: Arc<Hand>,
+    entropy: Arc<Counting>,
+    realm: RealmId,
+    account: AccountId,
+}
+
+fn mail(template: Template, to: &str, title: &str) -> Mail {
+    let url = "https://kasa.example/confirm".parse().unwrap();
+    let token = Secret::new(TOKEN.to_owned());
+    Mail::new(template, to.to_owned(), title.parse().unwrap(), url, &token, BEGIN.plus(Span::hours(2)))
+}
+
+fn to_ann() -> Mail {
+    mail(Template::VerifyEmail, "ann@example.com", "Kasa")
+}
+
+impl House {
+    async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", dir.path().join("tidegate.db").display());
+        let store = Store::open(&tidegate_store::Settings { url, connections: 2 }).await.unwrap();
+        store.migrate().await.unwrap();
+        let entropy = Arc::new(Counting(AtomicU64::new(0)));
+        let keyring = Arc::new(Keyring::new(&MasterFile::generate(&*entropy)));
+        let clock = Arc::new(Hand(AtomicI64::new(BEGIN.unix_micros())));
+        let (realm, account) = (Id::new(BEGIN, &*entropy), Id::new(BEGIN, &*entropy));
+        Self { dir, store, keyring, clock, entropy, realm, account }
+    }
+
+    fn courier(&self) -> Courier {
+        self.courier_with(self.keyring.clone(), self.entropy.clone())
+    }
+
+    fn courier_with(&self, keyring: Arc<Keyring>, entropy: Arc<dyn Entropy>) -> Courier {
+        let from = "Tidegate <no-reply@tidegate.example>".to_owned();
+        let settings = Settings { folder: self.folder(), from, poll: Duration::ZERO };
+        Courier::new(self.store.clone(), keyring, self.clock.clone(), entropy, settings).unwrap()
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.dir.path().join("out/mail")
+    }
+
+    fn advance(&self, span: Span) {
+        self.clock.0.fetch_add(span.micros(), Ordering::Relaxed);
+    }
+
+    async fn queue(&self, mail: &Mail) -> DeliveryId {
+        self.queue_bytes(mail.template, serde_json::to_vec(mail).unwrap()).await
+    }
+
+    async fn queue_bytes(&self, template: Template, plain: Vec<u8>) -> DeliveryId {
+        let now = self.clock.now();
+        let (id, realm, account) = (Id::new(now, &*self.entropy), self.realm, self.account);
+        let place = Place::Delivery { realm, delivery: id };
+        let payload = self.keyring.seal(&place, &Secret::new(plain), &*self.entropy).unwrap();
+        let expires_at = now.plus(Span::hours(2));
+        let new = deliveries::New { id, account, template, payload, now, expires_at };
+        let insert = self.store.tx("test", realm, async |tx| deliveries::insert(tx, new).await);
+        insert.await.unwrap();
+        id
+    }
+
+    /// The mails in the folder, decoded.
+    fn mails(&self) -> Vec<String> {
+        let files = std::fs::read_dir(self.folder()).unwrap().map(|file| file.unwrap().path());
+        let mails = files.filter(|path| path.extension().is_some_and(|end| end == "eml"));
+        mails.map(|path| decoded(&std::fs::read(path).unwrap())).collect()
+    }
+
+    /// A second pair of eyes on the database; the store shows no delivery that has ended.
+    async fn database(&self) -> SqliteConnection {
+        let file = SqliteConnectOptions::new().filename(self.dir.path().join("tidegate.db"));
+        file.connect().await.unwrap()
+    }
+
+    /// Its state, its tries, and whether its payload is kept.
+    async fn row(&self, id: DeliveryId) -> (String, i64, bool) {
+        let sql = "SELECT state, tries, payload IS NOT NULL FROM deliveries WHERE delivery_id = $1";
+        sqlx::query_as(sql).bind(id.uuid()).fetch_one(&mut self.database().await).await.unwrap()
+    }
+
+    async fn facts(&self) -> Vec<Fact> {
+        let mut view = self.store.view("test", self.realm);
+        let events = events::newest(&mut view, EventId::MOST, Some(self.account), 1000).await.unwrap();
+        let facts = events.into_iter().map(|event| match event.fact {
+            Recorded::Known(fact) => fact,
+            Recorded::Newer { data } => panic!("unknown fact {data}"),
+        });
+        facts.collect()
+    }
+}
+
+/// Lines end in LF, and in the body quoted-printable (RFC 2045 §6.7) is undone.
+fn decoded(eml: &[u8]) -> String {
+    let text = String::from_utf8(eml.to_vec()).unwrap();
+    let (headers, body) = text.split_once("\r\n\r\n").unwrap();
+    let body = body.replace("=\r\n", "");
+    let mut parts = body.split('=');
+    let mut bytes = parts.next().unwrap().as_bytes().to_vec();
+    for part in parts {
+        match part.get(..2).and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(byte) => bytes.extend([&[byte], &part.as_bytes()[2..]].concat()),
+            None => bytes.extend([b"=", part.as_bytes()].concat()),
+        }
+    }
+    format!("{headers}\n\n{}", String::from_utf8(bytes).unwrap()).replace("\r\n", "\n")
+}

@@ -4,6 +4,7 @@ use tidegate_service::access::{CreateCredential, ListCredentials, RevokeCredenti
 
 use crate::form::Form;
 
+#[expect(clippy::unnecessary_wraps, reason = "every parser has this form")]
 pub(super) fn who_am_i(_: proto::WhoAmIRequest, _: &mut Form) -> Option<WhoAmI> {
     Some(WhoAmI)
 }

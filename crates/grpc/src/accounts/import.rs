@@ -1,4 +1,4 @@
-//! ImportAccounts: a stream of messages, each a command of its own. What was imported stays when a later
+//! `ImportAccounts`: a stream of messages, each a command of its own. What was imported stays when a later
 //! message is refused or the caller hangs up.
 
 use tidegate_core::Secret;

@@ -1,0 +1,201 @@
+//! What a mail says, and what it cannot be made to say.
+
+use expect_test::{Expect, expect};
+use tidegate_core::{Id, Mail, Secret, Template};
+
+use super::{BEGIN, TOKEN, decoded, mail, to_ann};
+use crate::{letter::Sender, trouble::Trouble};
+
+fn letter(mail: &Mail) -> Result<String, Trouble> {
+    let sender = Sender::parse("Tidegate <no-reply@tidegate.example>").unwrap();
+    let message = sender.letter(Id::LEAST, mail, BEGIN)?;
+    let text = decoded(&message.formatted());
+    let (_, after) = text.split_once("boundary=\"").unwrap();
+    let (boundary, _) = after.split_once('"').unwrap();
+    Ok(text.replace(boundary, "BOUNDARY"))
+}
+
+fn header_names(letter: &str) -> Vec<&str> {
+    let (headers, _) = letter.split_once("\n\n").unwrap();
+    let lines = headers.lines().filter(|line| !line.starts_with(' '));
+    lines.map(|line| line.split_once(':').unwrap().0).collect()
+}
+
+const HEADERS: [&str; 8] =
+    ["Message-ID", "Date", "From", "To", "Subject", "Auto-Submitted", "MIME-Version", "Content-Type"];
+
+fn check(mail: &Mail, expect: Expect) {
+    expect.assert_eq(&letter(mail).unwrap());
+}
+
+#[test]
+fn the_mail_that_verifies_an_address() {
+    check(
+        &to_ann(),
+        expect![[r#"
+        Message-ID: <dlv_00000000000000000000000000@tidegate.example>
+        Date: Sat, 07 Mar 2026 09:05:30 +0000
+        From: Tidegate <no-reply@tidegate.example>
+        To: ann@example.com
+        Subject: Confirm your email address for Kasa
+        Auto-Submitted: auto-generated
+        MIME-Version: 1.0
+        Content-Type: multipart/alternative;
+         boundary="BOUNDARY"
+
+        --BOUNDARY
+        Content-Type: text/plain; charset=utf-8
+        Content-Transfer-Encoding: quoted-printable
+
+        Kasa was asked to use ann@example.com as the email address of an account.
+
+        To confirm that the address is yours, open this link and press the button on the page:
+
+        https://kasa.example/confirm#tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG
+
+        The link works once, until 7 March 2026, 11:05 UTC. Opening it changes nothing: the address is confirmed only when you press the button.
+
+        Was it not you? Then ignore this mail. Nothing was changed, and nothing will be.
+        --BOUNDARY
+        Content-Type: text/html; charset=utf-8
+        Content-Transfer-Encoding: quoted-printable
+
+        <!doctype html>
+        <html lang="en">
+        <head><meta charset="utf-8"><title>Confirm your email address for Kasa</title></head>
+        <body style="font-family: sans-serif; line-height: 1.5; max-width: 36em">
+        <p><b>Kasa</b> was asked to use ann@example.com as the email address of an account.</p>
+        <p>To confirm that the address is yours, open this link and press the button on the page:</p>
+        <p><a href="https:&#x2f;&#x2f;kasa.example&#x2f;confirm#tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG">https:&#x2f;&#x2f;kasa.example&#x2f;confirm#tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG</a></p>
+        <p>The link works once, until 7 March 2026, 11:05 UTC. Opening it changes nothing: the address is confirmed only when you press the button.</p>
+        <p>Was it not you? Then ignore this mail. Nothing was changed, and nothing will be.</p>
+        </body>
+        </html>
+        --BOUNDARY--
+    "#]],
+    );
+}
+
+#[test]
+fn the_mail_that_confirms_an_enrollment() {
+    let mail = mail(Template::ConfirmEnrollment, "änn@bücher.example", "Käsa");
+    check(
+        &mail,
+        expect![[r#"
+        Message-ID: <dlv_00000000000000000000000000@tidegate.example>
+        Date: Sat, 07 Mar 2026 09:05:30 +0000
+        From: Tidegate <no-reply@tidegate.example>
+        To: änn@xn--bcher-kva.example
+        Subject: Confirm two-step verification for =?utf-8?b?S8Okc2E=?=
+        Auto-Submitted: auto-generated
+        MIME-Version: 1.0
+        Content-Type: multipart/alternative;
+         boundary="BOUNDARY"
+
+        --BOUNDARY
+        Content-Type: text/plain; charset=utf-8
+        Content-Transfer-Encoding: quoted-printable
+
+        Somebody signed in to the Käsa account of änn@bücher.example and began to set up two-step verification.
+
+        To confirm that it was you, open this link and press the button on the page:
+
+        https://kasa.example/confirm#tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG
+
+        The link works once, until 7 March 2026, 11:05 UTC. Opening it changes nothing: the set-up goes on only when you press the button.
+
+        Was it not you? Then ignore this mail. Nothing was changed, and two-step verification will not be set up. But somebody could sign in to your account: change its password.
+        --BOUNDARY
+        Content-Type: text/html; charset=utf-8
+        Content-Transfer-Encoding: quoted-printable
+
+        <!doctype html>
+        <html lang="en">
+        <head><meta charset="utf-8"><title>Confirm two-step verification for Käsa</title></head>
+        <body style="font-family: sans-serif; line-height: 1.5; max-width: 36em">
+        <p>Somebody signed in to the <b>Käsa</b> account of änn@bücher.example and began to set up two-step verification.</p>
+        <p>To confirm that it was you, open this link and press the button on the page:</p>
+        <p><a href="https:&#x2f;&#x2f;kasa.example&#x2f;confirm#tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG">https:&#x2f;&#x2f;kasa.example&#x2f;confirm#tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG</a></p>
+        <p>The link works once, until 7 March 2026, 11:05 UTC. Opening it changes nothing: the set-up goes on only when you press the button.</p>
+        <p>Was it not you? Then ignore this mail. Nothing was changed, and two-step verification will not be set up. But somebody could sign in to your account: change its password.</p>
+        </body>
+        </html>
+        --BOUNDARY--
+    "#]],
+    );
+}
+
+#[test]
+fn a_title_stays_a_title() {
+    let title = r#"</title><script>x</script> {{ link }} "Ünï" & =?utf-8?q?=0D=0ABcc:_eve@example.com?="#;
+    let letter = letter(&mail(Template::VerifyEmail, "ann@example.com", title)).unwrap();
+    assert_eq!(header_names(&letter), HEADERS);
+    let (_, html) = letter.split_once("<!doctype html>").unwrap();
+    assert!(!html.contains("<script>") && html.contains("&lt;script&gt;x"), "{html}");
+    assert!(html.contains("{{ link }}"), "{html}");
+}
+
+#[test]
+fn a_long_title_is_folded() {
+    for title in ["x".repeat(200), "ü ".repeat(100), "a b".repeat(60)] {
+        let letter = letter(&mail(Template::VerifyEmail, "ann@example.com", &title)).unwrap();
+        assert_eq!(header_names(&letter), HEADERS);
+    }
+}
+
+#[test]
+fn a_link_stays_inside_its_quotes() {
+    let mut mail = to_ann();
+    mail.link_url = r#"https://kasa.example/"><script>x</script>"#.parse().unwrap();
+    let letter = letter(&mail).unwrap();
+    let (_, html) = letter.split_once("<!doctype html>").unwrap();
+    assert!(!html.contains("<script>") && html.contains("&quot;&gt;"), "{html}");
+}
+
+#[test]
+fn what_is_no_address_gets_no_mail() {
+    for to in ["ann", "ann@example.com\r\nBcc: eve@example.com", "a@b, c@d", "<a@b>", "\"a\r\nb\"@c.example"]
+    {
+        let refused = letter(&mail(Template::VerifyEmail, to, "Kasa"));
+        assert!(matches!(refused, Err(Trouble::Address)), "{to}");
+    }
+}
+
+#[test]
+fn unusual_addresses_are_written_as_the_standards_want_them() {
+    for (to, written) in [
+        ("Ann+x@Example.COM", "Ann+x@example.com"),
+        ("a..b@example.com", "\"a..b\"@example.com"),
+        ("ann@bücher.example", "ann@xn--bcher-kva.example"),
+    ] {
+        let letter = letter(&mail(Template::VerifyEmail, to, "Kasa")).unwrap();
+        assert!(letter.contains(&format!("\nTo: {written}\n")), "{letter}");
+    }
+}
+
+#[test]
+fn a_sender_is_a_mailbox() {
+    for (from, written) in [
+        ("a@b.example", "From: a@b.example"),
+        ("Tidegate <no-reply@localhost>", "From: Tidegate <no-reply@localhost>"),
+        (r#""Ada \\ L., Ltd." <a@b.example>"#, ""),
+        ("Käsa <a@bücher.example>", "<a@xn--bcher-kva.example>"),
+    ] {
+        let letter = Sender::parse(from).unwrap().letter(Id::LEAST, &to_ann(), BEGIN).unwrap();
+        let letter = decoded(&letter.formatted());
+        assert!(letter.contains(written), "{letter}");
+        assert_eq!(header_names(&letter), HEADERS);
+    }
+    for from in ["", "Tidegate", "a@", "<>", "a@b, c@d", "a@b\r\nBcc: c@d", "x\r\nBcc: c@d <a@b>"] {
+        assert!(Sender::parse(from).is_none(), "{from:?}");
+    }
+}
+
+#[test]
+fn the_token_is_where_it_belongs() {
+    let letter = letter(&to_ann()).unwrap();
+    let link = format!("https://kasa.example/confirm#{TOKEN}");
+    assert_eq!(letter.matches(&link).count(), 1, "text");
+    assert_eq!(letter.matches(TOKEN).count(), 3, "text, and twice in the HTML");
+    assert_eq!(to_ann().link().expose(), Secret::new(link).expose());
+}

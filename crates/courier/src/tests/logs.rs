@@ -1,0 +1,57 @@
+//! Nothing of a mail may be read in the log, whatever happens to it.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use tidegate_core::{Span, Template};
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::{House, TOKEN, mail, to_ann};
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(line)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'l> MakeWriter<'l> for Log {
+    type Writer = Self;
+    fn make_writer(&'l self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn the_log_says_what_happened_and_nothing_of_the_mail() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone());
+    let _guard = tracing::subscriber::set_default(subscriber.finish());
+
+    let house = House::new().await;
+    let courier = house.courier();
+    house.queue(&to_ann()).await;
+    house.queue(&mail(Template::ConfirmEnrollment, "ann@example.com@", "Kasa")).await;
+    house.queue_bytes(Template::VerifyEmail, br#"{"template":"ann@example.com"}"#.to_vec()).await;
+    assert_eq!(courier.drain_once().await.unwrap(), 1);
+    house.queue(&to_ann()).await;
+    std::fs::rename(house.folder(), house.dir.path().join("gone")).unwrap();
+    courier.drain_once().await.unwrap();
+    house.advance(Span::hours(3));
+    courier.drain_once().await.unwrap();
+
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for said in ["was sent", "Address", "waits for its key", "NotFound", "expired"] {
+        assert!(log.contains(said), "{said} in {log}");
+    }
+    for secret in [TOKEN, "kasa.example", "ann@", "example.com"] {
+        assert!(!log.contains(secret), "{secret} in {log}");
+    }
+}

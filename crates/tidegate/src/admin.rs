@@ -1,0 +1,31 @@
+//! The admin port: whether the program lives, and whether it can serve. No secrets, no changes.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{Router, http::StatusCode, routing::get};
+use tidegate_store::{Store, installation};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// How long the database may take to say that it is there.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+pub async fn serve(store: Store, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
+    let (store, closing) = (Arc::new(store), stop.clone());
+    let ready = move || {
+        let (store, closing) = (store.clone(), closing.clone());
+        async move { ready(&store, &closing).await }
+    };
+    let router = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready));
+    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+}
+
+async fn ready(store: &Store, closing: &CancellationToken) -> (StatusCode, &'static str) {
+    let mut across = store.across("ready");
+    let asked = tokio::time::timeout(PATIENCE, installation::applied(&mut across));
+    match asked.await {
+        _ if closing.is_cancelled() => (StatusCode::SERVICE_UNAVAILABLE, "closing\n"),
+        Ok(Ok(_)) => (StatusCode::OK, "ready\n"),
+        Ok(Err(_)) | Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database cannot be reached\n"),
+    }
+}

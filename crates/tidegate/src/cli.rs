@@ -1,0 +1,119 @@
+//! What can be typed, and which file does it.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    config::{self, Loaded, Sources},
+    demo, import, init, logs, migrate, serve,
+};
+
+/// Identity for device clouds: accounts, second factors, and two-step verification in waves.
+#[derive(Parser)]
+#[command(name = "tidegate", version)]
+pub struct Cli {
+    #[command(flatten)]
+    settings: SettingsArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Args)]
+struct SettingsArgs {
+    /// A TOML file of settings.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// One setting, for example `--set grpc.listen=127.0.0.1:0`; stronger than file and environment.
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves until SIGTERM or SIGINT. In an empty folder it initialises itself first.
+    Serve,
+    /// Makes the database, the master key and the first credential, where they are missing.
+    Init,
+    /// Brings the schema of an initialised database up to this program's.
+    Migrate,
+    /// Settings: where each value comes from, and what is wrong with them.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Accounts of a running server.
+    #[command(subcommand)]
+    Accounts(AccountsCommand),
+    /// Shows the main job on a throw-away server: one account is brought to two-step, in waves.
+    Demo {
+        /// Leave the server running, and say how to call it.
+        #[arg(long)]
+        keep: bool,
+    },
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Says what is wrong with the settings, all at once.
+    Check,
+    /// Prints every setting, its value and its origin; secrets are left out.
+    Print {
+        /// Print all settings with their defaults and what they mean, as a file to begin from.
+        #[arg(long)]
+        defaults: bool,
+    },
+}
+
+#[derive(Subcommand)]
+enum AccountsCommand {
+    /// Imports accounts from a file of JSON objects, one a line (NDJSON). Running it again changes nothing.
+    Import(import::Import),
+}
+
+pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let Cli { settings, command } = cli;
+    let load = || -> anyhow::Result<Loaded> {
+        Ok(config::load(&Sources::ambient(settings.config.clone(), settings.set.clone()))?)
+    };
+    match command {
+        Command::Serve => {
+            let config = logged(load()?)?;
+            block_on(serve::serve(config))
+        }
+        Command::Init => {
+            let config = logged(load()?)?;
+            block_on(init::init(&config))
+        }
+        Command::Migrate => {
+            let config = logged(load()?)?;
+            block_on(migrate::migrate(&config))
+        }
+        Command::Config(ConfigCommand::Check) => {
+            load()?;
+            println!("the settings are sound");
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Config(ConfigCommand::Print { defaults: true }) => {
+            print!("{}", config::reference());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Config(ConfigCommand::Print { defaults: false }) => {
+            print!("{}", load()?.render());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Accounts(AccountsCommand::Import(import)) => block_on(import::import(import)),
+        Command::Demo { keep } => block_on(demo::demo(keep)),
+    }
+}
+
+fn logged(loaded: Loaded) -> anyhow::Result<config::Config> {
+    logs::begin(&loaded.config.log)?;
+    Ok(loaded.config)
+}
+
+fn block_on(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    // One TLS provider for all libraries that bring their own.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.context("failed to start the runtime")?.block_on(work)
+}

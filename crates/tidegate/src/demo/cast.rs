@@ -1,0 +1,90 @@
+//! Who calls: the realm, its products, and a client for each of four roles.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use tidegate_client::{Client, Settings};
+use tidegate_core::Secret;
+use tidegate_proto as proto;
+
+use super::{put_credential, teller};
+
+/// The realm, and the clients of the services that use it.
+pub struct Demo {
+    /// Imports accounts and creates products.
+    pub admin: Client,
+    /// The back end of the apps: sign-in, enrollment, challenges, sessions.
+    pub frontend: Client,
+    /// A product manager's tool.
+    pub manager: Client,
+    /// Reads the record.
+    pub auditor: Client,
+    pub folder: PathBuf,
+    pub mails: PathBuf,
+}
+
+impl Demo {
+    pub async fn set_up(
+        address: SocketAddr,
+        operator: Secret<String>,
+        folder: &Path,
+        mails: &Path,
+    ) -> anyhow::Result<Self> {
+        teller::title("A realm, two products, credentials of four roles");
+        let connect = async |credential: Secret<String>, realm: Option<&str>| {
+            let settings = Settings {
+                address: format!("http://{address}"),
+                realm: realm.map(str::parse).transpose().context("the realm's key")?,
+                ..Settings::new(credential)
+            };
+            Client::connect(&settings).await.context("failed to reach the server")
+        };
+        let home = connect(operator.clone(), None).await?;
+        let realm = proto::CreateRealmRequest {
+            key: "acme".into(),
+            title: "Acme smart home".into(),
+            ..Default::default()
+        };
+        home.realms().create_realm(realm).await.context("CreateRealm")?;
+        let operator = connect(operator, Some("acme")).await?;
+        teller::say("realm acme");
+
+        let role = async |name: &str, role: proto::RoleType| -> anyhow::Result<Client> {
+            let request = proto::CreateCredentialRequest {
+                role: role.into(),
+                all_products: true,
+                title: name.into(),
+                holder: "the demo".into(),
+                ..Default::default()
+            };
+            let created = operator.access().create_credential(request).await.context("CreateCredential")?;
+            let token = Secret::new(created.into_inner().token);
+            put_credential(folder, name, &token)?;
+            connect(token, None).await
+        };
+        let demo = Self {
+            admin: role("admin", proto::RoleType::Admin).await?,
+            frontend: role("frontend", proto::RoleType::Frontend).await?,
+            manager: role("rollout-manager", proto::RoleType::RolloutManager).await?,
+            auditor: role("auditor", proto::RoleType::Auditor).await?,
+            folder: folder.to_owned(),
+            mails: mails.to_owned(),
+        };
+        teller::say("credentials: admin, frontend, rollout_manager, auditor");
+        for (key, title) in [("kasa", "Kasa"), ("tapo", "Tapo")] {
+            let link_url = format!("https://{key}.example/confirm");
+            let request = proto::CreateProductRequest {
+                key: key.into(),
+                title: title.into(),
+                settings: Some(proto::ProductSettings { link_url, ..Default::default() }),
+                ..Default::default()
+            };
+            demo.admin.products().create_product(request).await.context("CreateProduct")?;
+            teller::say(&format!("product {key}"));
+        }
+        Ok(demo)
+    }
+}

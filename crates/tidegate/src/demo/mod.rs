@@ -1,0 +1,91 @@
+//! The main job, shown: one account is brought to two-step, in waves, on a throw-away server that is
+//! driven over gRPC through the client crate, as any service would drive it.
+
+mod cast;
+mod mailbox;
+mod owner;
+mod people;
+mod scenes;
+mod teller;
+
+use std::{path::Path, process::ExitCode};
+
+use anyhow::Context as _;
+use tidegate_core::Secret;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    config::{self, Config, Sources},
+    files, logs,
+    running::Running,
+    serve,
+};
+
+pub async fn demo(keep: bool) -> anyhow::Result<ExitCode> {
+    let folder = tempfile::Builder::new().prefix("tidegate-demo-").tempdir();
+    let folder = folder.context("failed to make a temporary folder")?;
+    let config = settings(folder.path())?;
+    logs::begin(&config.log)?;
+    teller::title("A server of its own, in a temporary folder");
+    let running = serve::start(&config).await?;
+    teller::say(&format!("gRPC on {}, an SQLite file, mails into a folder", running.grpc));
+    let told = tell(&config, &running, folder.path()).await;
+    if keep && told.is_ok() {
+        stay(folder.path(), &running).await?;
+    }
+    running.stop().await?;
+    told?;
+    teller::title("That was the main job");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn tell(config: &Config, running: &Running, folder: &Path) -> anyhow::Result<()> {
+    let operator = files::read_secret(&config.bootstrap.credential_file)?;
+    let demo = cast::Demo::set_up(running.grpc, operator, folder, &config.mail.folder).await?;
+    scenes::all(&demo).await
+}
+
+/// What a file of settings would say, with every path inside the folder.
+fn settings(folder: &Path) -> anyhow::Result<Config> {
+    let place = |name: &str| folder.join(name).display().to_string();
+    let set = vec![
+        "grpc.listen=127.0.0.1:0".to_owned(),
+        "admin.listen=127.0.0.1:0".to_owned(),
+        "log.level=warn".to_owned(),
+        "mail.poll_ms=50".to_owned(),
+        format!("database.url=sqlite:{}", place("tidegate.db")),
+        format!("keys.master_file={}", place("master.key")),
+        format!("bootstrap.credential_file={}", place("operator.credential")),
+        format!("mail.folder={}", place("mail")),
+    ];
+    Ok(config::load(&Sources { file: None, environment: Vec::new(), set })?.config)
+}
+
+async fn stay(folder: &Path, running: &Running) -> anyhow::Result<()> {
+    let place = |role: &str| folder.join(format!("{role}.credential")).display().to_string();
+    let call = |role: &str, what: &str| {
+        let bearer = format!("-H \"authorization: Bearer $(cat {})\"", place(role));
+        println!("\n  grpcurl -plaintext {bearer} {what}");
+    };
+    let address = running.grpc;
+    teller::title("The server goes on");
+    teller::say(&format!("gRPC on {address}, health on http://{}/healthz", running.admin));
+    teller::say(&format!("credentials lie in {}/*.credential", folder.display()));
+    teller::say("three calls that work as they stand:");
+    call("rollout-manager", &format!("{address} tidegate.v1.AccessService/WhoAmI"));
+    let evaluate = r#"-d '{"product": "kasa", "account": "u-00001"}'"#;
+    call("rollout-manager", &format!("{evaluate} {address} tidegate.v1.EvaluationService/Evaluate"));
+    call("auditor", &format!("-d '{{\"page_size\": 5}}' {address} tidegate.v1.AuditService/ListEvents"));
+    println!("\n  Ctrl-C ends it and removes the folder.");
+    let mut terminate = signal(SignalKind::terminate()).context("failed to listen for signals")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    Ok(())
+}
+
+/// Puts a credential where its role can be seen from its name.
+fn put_credential(folder: &Path, role: &str, token: &Secret<String>) -> anyhow::Result<()> {
+    files::write_secret(&folder.join(format!("{role}.credential")), token)
+}

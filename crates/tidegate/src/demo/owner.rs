@@ -1,0 +1,181 @@
+//! An owner's app on one device: what it calls, in the order it calls it.
+
+use anyhow::Context as _;
+use tidegate_core::{Clock as _, Secret, Span};
+use tidegate_factors::totp;
+use tidegate_proto::{self as proto, subject::Who};
+
+use super::{cast::Demo, people};
+use crate::ambient::AuthorityClock;
+
+/// An app on a device; it keeps what a sign-in gives it.
+pub struct App<'d> {
+    demo: &'d Demo,
+    pub account: String,
+    device: String,
+    device_token: String,
+    pub session_token: String,
+}
+
+/// A sign-in that was begun.
+pub struct Begun {
+    pub sign_in: proto::SignIn,
+    pub token: String,
+}
+
+impl<'d> App<'d> {
+    pub fn new(demo: &'d Demo, account: &str, device: &str) -> Self {
+        Self {
+            demo,
+            account: account.to_owned(),
+            device: device.to_owned(),
+            device_token: String::new(),
+            session_token: String::new(),
+        }
+    }
+
+    fn client(&self) -> proto::ClientContext {
+        proto::ClientContext {
+            ip: "203.0.113.7".into(),
+            user_agent: "Demo/1.0".into(),
+            device_id: self.device.clone(),
+        }
+    }
+
+    fn signed_in(&self) -> proto::Subject {
+        let who = Some(Who::SessionToken(self.session_token.clone()));
+        proto::Subject { who, client: Some(self.client()) }
+    }
+
+    fn signing_in(&self, begun: &Begun) -> proto::Subject {
+        let who = Some(Who::SignInToken(begun.token.clone()));
+        proto::Subject { who, client: Some(self.client()) }
+    }
+
+    pub async fn begin(&self, product: &str) -> anyhow::Result<Begun> {
+        let request = proto::BeginSignInRequest {
+            product: product.into(),
+            identifier: people::email(&self.account),
+            password: people::PASSWORD.into(),
+            client: Some(self.client()),
+            device_token: self.device_token.clone(),
+            ..Default::default()
+        };
+        let begun =
+            self.demo.frontend.sign_ins().begin_sign_in(request).await.context("BeginSignIn")?.into_inner();
+        let sign_in = begun.sign_in.context("a sign-in")?;
+        anyhow::ensure!(sign_in.state() != proto::SignInState::Denied, "the sign-in was denied");
+        Ok(Begun { sign_in, token: begun.sign_in_token })
+    }
+
+    pub async fn complete(
+        &mut self,
+        begun: &Begun,
+        remember: bool,
+    ) -> anyhow::Result<proto::CompleteSignInResponse> {
+        let request = proto::CompleteSignInRequest {
+            subject: Some(self.signing_in(begun)),
+            remember_device: remember,
+            ..Default::default()
+        };
+        let completed = self.demo.frontend.sign_ins().complete_sign_in(request).await;
+        let completed = completed.context("CompleteSignIn")?.into_inner();
+        self.session_token.clone_from(&completed.session_token);
+        self.device_token.clone_from(&completed.device_token);
+        Ok(completed)
+    }
+
+    /// Password alone, where nothing more is asked.
+    pub async fn sign_in(&mut self, product: &str) -> anyhow::Result<proto::CompleteSignInResponse> {
+        let begun = self.begin(product).await?;
+        let state = begun.sign_in.state();
+        anyhow::ensure!(state == proto::SignInState::Ready, "expected a ready sign-in, not {state:?}");
+        self.complete(&begun, false).await
+    }
+
+    /// Asks for a challenge by the first offer and answers it.
+    pub async fn answer(&self, begun: &Begun, code: &Secret<String>) -> anyhow::Result<proto::ProofOutcome> {
+        let offer = begun.sign_in.offers.first().context("an offer")?;
+        let request = proto::CreateChallengeRequest {
+            subject: Some(self.signing_in(begun)),
+            purpose: proto::ChallengePurpose::SignIn.into(),
+            factor_id: offer.factor_id.clone(),
+            ..Default::default()
+        };
+        let challenges = self.demo.frontend.challenges();
+        let created = challenges.clone().create_challenge(request).await.context("CreateChallenge")?;
+        let challenge = created.into_inner().challenge.context("a challenge")?;
+        let request = proto::AnswerChallengeRequest {
+            subject: Some(self.signing_in(begun)),
+            challenge_id: challenge.id,
+            code: code.expose().clone(),
+            ..Default::default()
+        };
+        let answered = challenges.clone().answer_challenge(request).await.context("AnswerChallenge")?;
+        Ok(answered.into_inner().outcome())
+    }
+
+    pub async fn status(&self) -> anyhow::Result<proto::Decision> {
+        let request = proto::GetTwoStepStatusRequest { subject: Some(self.signed_in()) };
+        let status = self.demo.frontend.enrollments().get_two_step_status(request).await;
+        status.context("GetTwoStepStatus")?.into_inner().decision.context("a decision")
+    }
+
+    pub async fn begin_enrollment(&self) -> anyhow::Result<proto::BeginEnrollmentResponse> {
+        let request = proto::BeginEnrollmentRequest {
+            subject: Some(self.signed_in()),
+            method: proto::Method::Totp.into(),
+            ..Default::default()
+        };
+        let begun = self.demo.frontend.enrollments().begin_enrollment(request).await;
+        Ok(begun.context("BeginEnrollment")?.into_inner())
+    }
+
+    pub async fn continue_enrollment(&self, id: &str) -> anyhow::Result<proto::TotpSecret> {
+        let request = proto::ContinueEnrollmentRequest {
+            subject: Some(self.signed_in()),
+            enrollment_id: id.into(),
+            ..Default::default()
+        };
+        let continued = self.demo.frontend.enrollments().continue_enrollment(request).await;
+        continued.context("ContinueEnrollment")?.into_inner().totp.context("a secret")
+    }
+
+    pub async fn complete_enrollment(
+        &self,
+        id: &str,
+        code: &Secret<String>,
+    ) -> anyhow::Result<proto::CompleteEnrollmentResponse> {
+        let request = proto::CompleteEnrollmentRequest {
+            subject: Some(self.signed_in()),
+            enrollment_id: id.into(),
+            code: code.expose().clone(),
+            ..Default::default()
+        };
+        let completed = self.demo.frontend.enrollments().complete_enrollment(request).await;
+        Ok(completed.context("CompleteEnrollment")?.into_inner())
+    }
+}
+
+/// The owner's authenticator app.
+pub struct Authenticator {
+    seed: Secret<Vec<u8>>,
+    clock: AuthorityClock,
+}
+
+impl Authenticator {
+    pub fn scan(otpauth_uri: &str) -> anyhow::Result<Self> {
+        let seed = totp::read_uri(&Secret::new(otpauth_uri.to_owned()))?;
+        Ok(Self { seed, clock: AuthorityClock::default() })
+    }
+
+    pub fn code(&self) -> anyhow::Result<Secret<String>> {
+        Ok(totp::generate(&self.seed, self.clock.now())?)
+    }
+
+    /// The code that the app showed until a moment ago. It is still good, and typing it now leaves the
+    /// current one for the next sign-in, so that nobody has to wait for half a minute.
+    pub fn code_before(&self) -> anyhow::Result<Secret<String>> {
+        Ok(totp::generate(&self.seed, self.clock.now().minus(Span::seconds(30)))?)
+    }
+}

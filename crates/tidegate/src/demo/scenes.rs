@@ -1,0 +1,231 @@
+//! The story, scene by scene. Each scene checks what it tells: when Tidegate answers otherwise, the demo
+//! fails.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, ensure};
+use tidegate_core::Secret;
+use tidegate_factors::qr;
+use tidegate_proto as proto;
+
+use super::{
+    cast::Demo,
+    mailbox,
+    owner::{App, Authenticator},
+    people, teller,
+};
+
+const ROLLOUT: &str = "kasa-two-step";
+const WAVES: [(&str, u32); 4] = [("1 %", 10_000), ("5 %", 50_000), ("25 %", 250_000), ("100 %", 1_000_000)];
+
+pub async fn all(demo: &Demo) -> anyhow::Result<()> {
+    people::import(demo).await?;
+    let mut etag = rollout(demo).await?;
+    before_the_start(demo).await?;
+    etag = start(demo, etag).await?;
+    let mut reached = count(demo).await?;
+    let cast = Cast::among(&reached)?;
+    enroll_and_sign_in(demo, &cast).await?;
+    others(demo, &cast).await?;
+    for (title, _) in WAVES.iter().skip(1) {
+        etag = advance(demo, etag, title).await?;
+        let now = count(demo).await?;
+        ensure!(now.is_superset(&reached), "somebody who was reached is not any more");
+        teller::answer("everybody reached before still is");
+        reached = now;
+    }
+    now_available(demo, &cast).await
+}
+
+/// The owners of whom the story tells.
+struct Cast {
+    reached: String,
+    reached_unverified: String,
+    not_reached: String,
+}
+
+impl Cast {
+    fn among(reached: &BTreeSet<String>) -> anyhow::Result<Self> {
+        let find = |in_wave: bool, verified: bool| {
+            let numbers = (1..=people::COUNT).filter(|number| people::is_verified(*number) == verified);
+            let mut ids = numbers.map(people::external_id);
+            ids.find(|id| reached.contains(id) == in_wave).context("an account for the story")
+        };
+        Ok(Self {
+            reached: find(true, true)?,
+            reached_unverified: find(true, false)?,
+            not_reached: find(false, true)?,
+        })
+    }
+}
+
+async fn rollout(demo: &Demo) -> anyhow::Result<String> {
+    teller::title("A rollout in four waves at kasa");
+    let wave = |(title, edge_ppm): &(&str, u32)| proto::WaveDraft {
+        title: (*title).into(),
+        edge_ppm: *edge_ppm,
+        products: Vec::new(),
+    };
+    let request = proto::CreateRolloutRequest {
+        key: ROLLOUT.into(),
+        title: "Two-step verification at Kasa".into(),
+        products: vec!["kasa".into()],
+        waves: WAVES.iter().map(wave).collect(),
+        ..Default::default()
+    };
+    let created = demo.manager.rollouts().create_rollout(request).await.context("CreateRollout")?;
+    let rollout = created.into_inner().rollout.context("a rollout")?;
+    teller::answer(&format!("{} with waves of 1 %, 5 %, 25 %, 100 %, as a draft", rollout.key));
+    Ok(rollout.etag)
+}
+
+async fn before_the_start(demo: &Demo) -> anyhow::Result<()> {
+    teller::title("Before the start");
+    let mut app = App::new(demo, &people::external_id(1), "first-phone");
+    app.sign_in("kasa").await?;
+    let decision = app.status().await?;
+    ensure!(!decision.visible && decision.reason() == proto::DecisionReason::NotYet, "expected: not yet");
+    teller::say(&format!("{} signs in at kasa with the password alone and asks for two-step", app.account));
+    teller::answer("not yet");
+    Ok(())
+}
+
+async fn start(demo: &Demo, etag: String) -> anyhow::Result<String> {
+    teller::title("The first wave starts: 1 %");
+    let request = proto::StartRolloutRequest { rollout: ROLLOUT.into(), etag, ..Default::default() };
+    let started = demo.manager.rollouts().start_rollout(request).await.context("StartRollout")?;
+    Ok(started.into_inner().rollout.context("a rollout")?.etag)
+}
+
+async fn advance(demo: &Demo, etag: String, title: &str) -> anyhow::Result<String> {
+    teller::title(&format!("The next wave starts: {title}"));
+    let request = proto::AdvanceRolloutRequest { rollout: ROLLOUT.into(), etag, ..Default::default() };
+    let advanced = demo.manager.rollouts().advance_rollout(request).await.context("AdvanceRollout")?;
+    Ok(advanced.into_inner().rollout.context("a rollout")?.etag)
+}
+
+/// Asks for every account, 256 at a time.
+async fn count(demo: &Demo) -> anyhow::Result<BTreeSet<String>> {
+    let mut reached = BTreeSet::new();
+    let ids: Vec<String> = (1..=people::COUNT).map(people::external_id).collect();
+    for ids in ids.chunks(256) {
+        let item = |id: &String| proto::EvaluationItem { product: "kasa".into(), account: id.clone() };
+        let request = proto::BatchEvaluateRequest { items: ids.iter().map(item).collect() };
+        let results = demo.manager.evaluations().batch_evaluate(request).await.context("BatchEvaluate")?;
+        for (id, result) in ids.iter().zip(results.into_inner().results) {
+            match result.result.context("a result")? {
+                proto::evaluation_result::Result::Decision(decision) if decision.visible => {
+                    reached.insert(id.clone());
+                }
+                proto::evaluation_result::Result::Decision(_) => {}
+                proto::evaluation_result::Result::Error(reason) => anyhow::bail!("{id}: error {reason}"),
+            }
+        }
+    }
+    teller::answer(&format!("{} of {} accounts are reached", reached.len(), people::COUNT));
+    Ok(reached)
+}
+
+async fn enroll_and_sign_in(demo: &Demo, cast: &Cast) -> anyhow::Result<()> {
+    teller::title(&format!("{} is in the wave, and turns two-step on", cast.reached));
+    let mut phone = App::new(demo, &cast.reached, "phone");
+    let completed = phone.sign_in("kasa").await?;
+    ensure!(completed.advice() == proto::Advice::TwoStepAvailable, "expected: available");
+    teller::answer("signed in; the app is advised to show two-step");
+    let authenticator = enroll(demo, &phone).await?;
+
+    teller::title("A sign-in from a new device");
+    let mut tablet = App::new(demo, &cast.reached, "tablet");
+    let begun = tablet.begin("kasa").await?;
+    ensure!(begun.sign_in.state() == proto::SignInState::PendingChallenge, "expected: a challenge");
+    teller::answer("the password is right; a second step is asked");
+    let code = authenticator.code()?;
+    ensure!(tablet.answer(&begun, &code).await? == proto::ProofOutcome::Approved, "expected: approved");
+    let completed = tablet.complete(&begun, true).await?;
+    let session = completed.session.context("a session")?;
+    teller::answer(&format!(
+        "the code is right: session {} of level {}",
+        session.id,
+        session.level().as_str_name()
+    ));
+
+    replay(demo, cast, &code).await?;
+    let again = tablet.begin("kasa").await?;
+    ensure!(again.sign_in.state() == proto::SignInState::Ready, "expected: a trusted device");
+    tablet.complete(&again, false).await?;
+    teller::answer("that device again, now trusted: nothing is asked");
+    let mut tapo = App::new(demo, &cast.reached, "phone");
+    tapo.sign_in("tapo").await?;
+    teller::answer("the same account at tapo, which the rollout does not name: nothing is asked");
+    Ok(())
+}
+
+async fn enroll(demo: &Demo, phone: &App<'_>) -> anyhow::Result<Authenticator> {
+    let begun = phone.begin_enrollment().await?;
+    let id = begun.enrollment.context("an enrollment")?.id;
+    teller::answer(&format!("a link was mailed to {}: a password alone binds no factor", begun.sent_to));
+    let token = mailbox::link(&demo.mails, &people::email(&phone.account)).await?;
+    let request = proto::RedeemLinkRequest { token, ..Default::default() };
+    let redeemed = demo.frontend.sign_ins().redeem_link(request).await.context("RedeemLink")?.into_inner();
+    ensure!(redeemed.outcome() == proto::ProofOutcome::Approved, "expected: the link is good");
+    teller::answer("the mail has arrived, and its link was opened and confirmed");
+
+    let secret = phone.continue_enrollment(&id).await?;
+    teller::say(&secret.otpauth_uri);
+    let drawn = qr::terminal(&Secret::new(secret.otpauth_uri.clone()));
+    teller::picture(drawn.map_err(|_| anyhow::anyhow!("the URI is too long for a QR code"))?.expose());
+    let authenticator = Authenticator::scan(&secret.otpauth_uri)?;
+    let completed = phone.complete_enrollment(&id, &authenticator.code_before()?).await?;
+    ensure!(completed.outcome() == proto::ProofOutcome::Approved, "expected: the code is good");
+    teller::answer("the code of the authenticator app is right; recovery codes, shown once:");
+    for pair in completed.recovery_codes.chunks(2) {
+        teller::picture(&pair.join("   "));
+    }
+    let status = phone.status().await?;
+    ensure!(status.on, "expected: on");
+    teller::answer("two-step is on");
+    Ok(authenticator)
+}
+
+async fn replay(demo: &Demo, cast: &Cast, code: &Secret<String>) -> anyhow::Result<()> {
+    let laptop = App::new(demo, &cast.reached, "laptop");
+    let begun = laptop.begin("kasa").await?;
+    let outcome = laptop.answer(&begun, code).await?;
+    ensure!(outcome == proto::ProofOutcome::Replayed, "expected: replayed");
+    teller::answer("the same code again, from another device: refused as replayed");
+    Ok(())
+}
+
+async fn others(demo: &Demo, cast: &Cast) -> anyhow::Result<()> {
+    teller::title("Others, meanwhile");
+    let mut app = App::new(demo, &cast.not_reached, "phone");
+    let completed = app.sign_in("kasa").await?;
+    ensure!(completed.advice() == proto::Advice::Nothing, "expected: nothing to show");
+    teller::answer(&format!("{}, not reached, signs in as before", cast.not_reached));
+    let mut app = App::new(demo, &cast.reached_unverified, "phone");
+    let completed = app.sign_in("kasa").await?;
+    let missing: Vec<_> = completed.missing().collect();
+    ensure!(missing == [proto::Missing::VerifiedEmail], "expected: a verified address is missing");
+    teller::answer(&format!(
+        "{}, reached, is told what is missing: a verified email address",
+        cast.reached_unverified
+    ));
+    Ok(())
+}
+
+async fn now_available(demo: &Demo, cast: &Cast) -> anyhow::Result<()> {
+    teller::title(&format!("{} comes back", cast.not_reached));
+    let mut app = App::new(demo, &cast.not_reached, "phone");
+    let completed = app.sign_in("kasa").await?;
+    ensure!(completed.advice() == proto::Advice::TwoStepAvailable, "expected: available");
+    ensure!(app.status().await?.visible, "expected: visible");
+    teller::answer("two-step is available");
+    let request = proto::ListEventsRequest {
+        filter: Some(proto::EventFilter { account: cast.reached.clone() }),
+        page_size: 1_000,
+        ..Default::default()
+    };
+    let events = demo.auditor.audit().list_events(request).await.context("ListEvents")?.into_inner().events;
+    teller::answer(&format!("the record has {} events of {}", events.len(), cast.reached));
+    Ok(())
+}

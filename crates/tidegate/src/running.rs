@@ -1,0 +1,189 @@
+//! A house that serves: what it is made of, in which order it starts, and in which it stops.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, bail};
+use tidegate_core::Clock as _;
+use tidegate_courier::Courier;
+use tidegate_keyring::{Keyring, Passwords};
+use tidegate_service::{
+    House, Parts,
+    installation::{KeyCheck, check},
+};
+use tidegate_store::{Store, installation};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    admin,
+    ambient::{AuthorityClock, SystemEntropy},
+    check_schema::check_schema,
+    config::Config,
+};
+
+pub struct Running {
+    pub grpc: SocketAddr,
+    pub admin: SocketAddr,
+    house: House,
+    store: Store,
+    /// Stops taking calls.
+    stop: CancellationToken,
+    /// Stops what works in the background, once no call can need it.
+    rest: CancellationToken,
+    server: JoinHandle<Result<(), tidegate_grpc::ServeError>>,
+    background: Vec<JoinHandle<()>>,
+}
+
+/// How long calls under way may take when the program stops.
+const DRAIN: Duration = Duration::from_secs(20);
+/// Between two looks at the authority's clock.
+const LOOK: Duration = Duration::from_secs(5);
+
+pub async fn open(config: &Config) -> anyhow::Result<Store> {
+    let url = config.database.url.reveal().to_owned();
+    let settings = tidegate_store::Settings { url, connections: config.database.connections };
+    Store::open(&settings).await.context("failed to open the database")
+}
+
+impl Running {
+    pub async fn start(config: &Config, store: Store, keyring: Keyring) -> anyhow::Result<Self> {
+        check_schema(&store).await?;
+        match check(&store, &keyring).await? {
+            KeyCheck::Right => {}
+            KeyCheck::NotInitialised => bail!("the database is not initialised; run `tidegate init`"),
+            KeyCheck::Wrong => bail!(
+                "the master key in {} is not the one the database was made with",
+                config.keys.master_file.display()
+            ),
+        }
+        let (keyring, clock) = (Arc::new(keyring), Arc::new(AuthorityClock::default()));
+        look_at_the_clock(&store, &clock).await?;
+        let courier = courier(config, &store, &keyring, &clock)?;
+        let house = house(config, &store, keyring, &clock);
+
+        let grpc = listen(config.grpc.listen, "grpc.listen").await?;
+        let admin = listen(config.admin.listen, "admin.listen").await?;
+        let (grpc_address, admin_address) = (grpc.local_addr()?, admin.local_addr()?);
+        let (stop, rest) = (CancellationToken::new(), CancellationToken::new());
+        let settings = tidegate_grpc::Settings { reflection: config.grpc.reflection() };
+        let stopped = stop.clone().cancelled_owned();
+        let server = tokio::spawn(tidegate_grpc::serve(house.clone(), settings, grpc, stopped));
+        let background = vec![
+            tokio::spawn(serve_admin(store.clone(), admin, stop.clone())),
+            tokio::spawn(keep_the_clock(store.clone(), clock, rest.clone())),
+            tokio::spawn({
+                let rest = rest.clone();
+                async move { courier.run(rest).await }
+            }),
+        ];
+        let (grpc, admin) = (grpc_address, admin_address);
+        Ok(Self { grpc, admin, house, store, stop, rest, server, background })
+    }
+
+    /// Waits until the server ends by itself, which it does only when it fails.
+    pub async fn failed(&mut self) -> anyhow::Error {
+        match (&mut self.server).await {
+            Ok(Ok(())) => anyhow::anyhow!("the server ended"),
+            Ok(Err(error)) => anyhow::Error::new(error),
+            Err(error) => anyhow::Error::new(error),
+        }
+    }
+
+    /// Takes no more calls, lets those under way end, then stops the rest.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        self.stop.cancel();
+        if tokio::time::timeout(DRAIN, &mut self.server).await.is_err() {
+            tracing::warn!("calls were still under way after {} s and are cut off", DRAIN.as_secs());
+            self.server.abort();
+        }
+        self.house.close().await;
+        self.rest.cancel();
+        for task in self.background {
+            task.await.context("failed to stop a background task")?;
+        }
+        self.store.close().await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+fn house(config: &Config, store: &Store, keyring: Arc<Keyring>, clock: &Arc<AuthorityClock>) -> House {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let parallel = match config.limits.password_hashes {
+        0 => cores,
+        set => set,
+    };
+    House::new(Parts {
+        store: store.clone(),
+        keyring,
+        passwords: Passwords::new(parallel, &SystemEntropy),
+        clock: clock.clone(),
+        entropy: Arc::new(SystemEntropy),
+        settings: tidegate_service::Settings {
+            commands: config.limits.commands,
+            version: env!("CARGO_PKG_VERSION"),
+        },
+    })
+}
+
+fn courier(
+    config: &Config,
+    store: &Store,
+    keyring: &Arc<Keyring>,
+    clock: &Arc<AuthorityClock>,
+) -> anyhow::Result<Courier> {
+    let settings = tidegate_courier::Settings {
+        folder: config.mail.folder.clone(),
+        from: config.mail.from.clone(),
+        poll: Duration::from_millis(config.mail.poll_ms),
+    };
+    let (store, keyring, clock) = (store.clone(), keyring.clone(), clock.clone());
+    Courier::new(store, keyring, clock, Arc::new(SystemEntropy), settings).context("failed to set up mail")
+}
+
+async fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("failed to listen on {setting} {address}"))
+}
+
+async fn serve_admin(store: Store, listener: TcpListener, stop: CancellationToken) {
+    if let Err(error) = admin::serve(store, listener, stop).await {
+        tracing::error!(%error, "the admin port failed");
+    }
+}
+
+/// The first look must succeed: without an authority nothing may be judged by time.
+async fn look_at_the_clock(store: &Store, clock: &AuthorityClock) -> anyhow::Result<()> {
+    if let Some(installation) = installation::find(&mut store.across("clock")).await? {
+        let before = AuthorityClock::host();
+        match store.clock().await? {
+            Some(authority) => clock.measured(before, authority, AuthorityClock::host()),
+            None => clock.raise_floor(installation.clock_floor),
+        }
+    }
+    Ok(())
+}
+
+/// Follows the database server's clock; on SQLite stores how far the host's has come.
+async fn keep_the_clock(store: Store, clock: Arc<AuthorityClock>, stop: CancellationToken) {
+    while tokio::time::timeout(LOOK, stop.cancelled()).await.is_err() {
+        let before = AuthorityClock::host();
+        let looked = match store.clock().await {
+            Ok(Some(authority)) => {
+                clock.measured(before, authority, AuthorityClock::host());
+                Ok(())
+            }
+            Ok(None) => store_floor(&store, &clock).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = looked {
+            tracing::warn!(%error, "the clock could not be compared with the database");
+        }
+    }
+}
+
+async fn store_floor(store: &Store, clock: &AuthorityClock) -> Result<(), tidegate_store::Error> {
+    match installation::find(&mut store.across("clock")).await? {
+        Some(installation) => store.raise_clock_floor(&installation, clock.now()).await,
+        None => Ok(()),
+    }
+}

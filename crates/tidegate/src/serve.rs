@@ -1,0 +1,67 @@
+//! Serves until told to stop.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use tidegate_store::Engine;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    config::Config,
+    files,
+    init::{initialise_here, is_initialised},
+    running::{Running, open},
+};
+
+pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
+    let mut running = start(&config).await?;
+    say(&config, &running);
+    let mut terminate = signal(SignalKind::terminate()).context("failed to listen for signals")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for signals")?;
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
+        _ = interrupt.recv() => tracing::info!("SIGINT: draining"),
+        error = running.failed() => return Err(error.context("failed to serve")),
+    }
+    running.stop().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// On SQLite an empty folder is made into an installation; a PostgreSQL database is initialised only
+/// when somebody says so.
+pub async fn start(config: &Config) -> anyhow::Result<Running> {
+    let store = open(config).await?;
+    let fresh = store.engine() == Engine::Sqlite && !is_initialised(&store).await?;
+    let keyring = if fresh {
+        initialise_here(config, &store).await?
+    } else {
+        files::keyring(&config.keys.master_file)?
+    };
+    let running = Running::start(config, store, keyring).await?;
+    tracing::info!(grpc = %running.grpc, admin = %running.admin, "serving");
+    if !running.grpc.ip().is_loopback() {
+        tracing::warn!(
+            "gRPC is served without TLS beyond this machine: credentials cross the network in clear"
+        );
+    }
+    Ok(running)
+}
+
+fn say(config: &Config, running: &Running) {
+    println!("Tidegate {} serves gRPC on {}.", env!("CARGO_PKG_VERSION"), running.grpc);
+    println!("  health      http://{}/healthz", running.admin);
+    println!("  mail        is written to {}", config.mail.folder.display());
+    println!("  try it      {}", call(config, running));
+}
+
+/// A command that works as it is printed.
+fn call(config: &Config, running: &Running) -> String {
+    if !config.grpc.reflection() {
+        return "reflection is off: callers bring the protos (proto/ in the sources)".to_owned();
+    }
+    format!(
+        "grpcurl -plaintext -H \"authorization: Bearer $(cat {})\" {} tidegate.v1.AccessService/WhoAmI",
+        config.bootstrap.credential_file.display(),
+        running.grpc
+    )
+}

@@ -1,0 +1,115 @@
+//! The PostgreSQL that is started when none is named: found on this machine, thrown away at the end.
+//!
+//! A shell stands between, because it outlives what it must clean up after: it stops the server and
+//! removes its folder when its standard input closes, however the test program ends.
+
+use std::{
+    fmt,
+    io::{BufRead as _, BufReader, Read as _},
+    os::unix::{fs::chown, process::CommandExt as _},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, Stdio},
+};
+
+/// `$1` is the folder, `$2` where the programs are. ICU's rules compare text like most production
+/// databases do, and unlike SQLite: they skip punctuation at first.
+const SUPERVISOR: &str = r#"
+trap '"$2/pg_ctl" -D "$1/data" -m immediate stop >&2; cd /; rm -rf "$1"' EXIT
+trap '' PIPE
+make() { "$2/initdb" -U postgres -A trust -E UTF8 --no-sync -D "$1/data" "$3" "$4" >&2; }
+make "$1" "$2" --locale-provider=icu --icu-locale=en-US-u-ka-shifted || make "$1" "$2" --locale=C --lc-messages=C || exit 1
+"$2/pg_ctl" -D "$1/data" -l "$1/log" -w -t 60 -o "-k '$1' -p 5432 -c listen_addresses= -c max_connections=300 \
+    -c fsync=off -c full_page_writes=off -c synchronous_commit=off" start >&2 || { cat "$1/log" >&2; exit 1; }
+echo ready
+read -r until_the_end
+"#;
+
+/// A running server. Dropping it, or the end of the program, stops it.
+pub(crate) struct Cluster {
+    /// Where its socket is.
+    pub(crate) folder: PathBuf,
+    _alive: ChildStdin,
+}
+
+/// Why there is none.
+pub(crate) struct NoCluster(String);
+
+impl fmt::Display for NoCluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "these tests need PostgreSQL: install its server (version 14 or newer), \
+             or name a running one in {}: {}",
+            crate::postgres::VARIABLE,
+            self.0
+        )
+    }
+}
+
+impl Cluster {
+    pub(crate) fn start() -> Result<Self, NoCluster> {
+        let failed = |what: &str, error: std::io::Error| NoCluster(format!("{what}: {error}"));
+        let programs = programs().ok_or_else(|| NoCluster("no initdb was found".to_owned()))?;
+        let folder = tempfile::Builder::new().prefix("tgpg").tempdir();
+        let folder = folder.map_err(|error| failed("no temporary folder", error))?.keep();
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", SUPERVISOR, "sh"]).arg(&folder).arg(&programs);
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").current_dir("/");
+        // Its own group: an interrupt at the terminal is for the tests, not for the server below them.
+        command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if let Some((uid, gid)) = servant() {
+            // PostgreSQL refuses to run as root.
+            chown(&folder, Some(uid), Some(gid)).map_err(|error| failed("the folder", error))?;
+            command.uid(uid).gid(gid);
+        }
+        let supervisor = command.spawn().map_err(|error| failed("/bin/sh", error))?;
+        Ok(Self { folder, _alive: ready(supervisor)? })
+    }
+}
+
+/// Waits for the server; what keeps it alive from then on.
+fn ready(mut supervisor: Child) -> Result<ChildStdin, NoCluster> {
+    let silent = || NoCluster("the shell has no pipes".to_owned());
+    let alive = supervisor.stdin.take().ok_or_else(silent)?;
+    let mut errors = supervisor.stderr.take().ok_or_else(silent)?;
+    // Read all along, so that the shell never waits for room in the pipe.
+    let errors = std::thread::spawn(move || {
+        let mut told = String::new();
+        let _ = errors.read_to_string(&mut told);
+        told
+    });
+    let mut line = String::new();
+    let _ = BufReader::new(supervisor.stdout.take().ok_or_else(silent)?).read_line(&mut line);
+    if line == "ready\n" {
+        return Ok(alive);
+    }
+    drop(alive);
+    Err(NoCluster(errors.join().unwrap_or_default()))
+}
+
+/// The newest of Debian's places, or what is on the path.
+fn programs() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let bins = versions.map(|version| version.path().join("bin")).filter(|bin| bin.join("initdb").exists());
+    bins.max_by_key(|bin| version(bin)).or_else(|| {
+        let told = Command::new("pg_config").arg("--bindir").output().ok()?;
+        let bin = PathBuf::from(String::from_utf8(told.stdout).ok()?.trim());
+        bin.join("initdb").exists().then_some(bin)
+    })
+}
+
+fn version(bin: &Path) -> Option<u32> {
+    bin.parent()?.file_name()?.to_str()?.parse().ok()
+}
+
+/// Who runs the server when we are root.
+fn servant() -> Option<(u32, u32)> {
+    let id = |args: &[&str]| {
+        let told = Command::new("id").args(args).output().ok()?;
+        String::from_utf8(told.stdout).ok()?.trim().parse::<u32>().ok()
+    };
+    if id(&["-u"])? != 0 {
+        return None;
+    }
+    ["postgres", "nobody"].iter().find_map(|user| Some((id(&["-u", user])?, id(&["-g", user])?)))
+}

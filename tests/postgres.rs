@@ -1,0 +1,214 @@
+//! A real PostgreSQL for tests: a fresh database for whoever asks, and lines to it that can be cut.
+//!
+//! `TIDEGATE_TEST_POSTGRES` names a running server: the `postgres://` URL of a superuser. Without it a
+//! server is started for this program and stopped with it. Where neither is possible tests fail; they
+//! are never skipped. Databases on a named server are left behind: it should be one to throw away.
+
+use std::{
+    path::PathBuf,
+    str::FromStr as _,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use sqlx::{AssertSqlSafe, ConnectOptions as _, postgres::PgConnectOptions};
+use tempfile::TempDir;
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpStream, UnixListener, UnixStream},
+    sync::Mutex,
+    task::{JoinHandle, JoinSet},
+};
+
+use crate::cluster::Cluster;
+
+/// Names a running server.
+pub const VARIABLE: &str = "TIDEGATE_TEST_POSTGRES";
+
+struct Server {
+    /// Of some database on it.
+    url: String,
+    _cluster: Option<Cluster>,
+}
+
+/// The URL of a fresh, empty database.
+///
+/// # Panics
+/// There is no PostgreSQL.
+pub async fn database() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("tidegate_test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    run(&format!("CREATE DATABASE {name}")).await;
+    renamed(&server().await.url, &name)
+}
+
+/// Ends every connection to one database, as a server does that shuts down; new ones are welcome.
+///
+/// # Panics
+/// The server does not do it.
+pub async fn hang_up(url: &str) {
+    let name = options(url).get_database().unwrap_or_default().to_owned();
+    run(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")).await;
+}
+
+/// A way to one database that can be cut. Other databases, and other ways to this one, go on.
+pub struct Line {
+    url: String,
+    folder: TempDir,
+    target: PgConnectOptions,
+    traffic: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Line {
+    /// # Panics
+    /// The URL is none, or no socket can be made.
+    #[expect(clippy::expect_used, reason = "a test that cannot be set up fails")]
+    pub async fn to(url: &str) -> Self {
+        let folder = tempfile::Builder::new().prefix("tgline").tempdir().expect("a temporary folder");
+        let more = if url.contains('?') { '&' } else { '?' };
+        let through = format!("{url}{more}host={}", folder.path().display());
+        let line = Self { url: through, folder, target: options(url), traffic: Mutex::default() };
+        line.mend().await;
+        line
+    }
+
+    /// The database's, through this line.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Breaks every connection, and has new ones refused as if nobody listened.
+    pub async fn cut(&self) {
+        if let Some(traffic) = self.traffic.lock().await.take() {
+            traffic.abort();
+            // With it end the listener and every connection.
+            let _ = traffic.await;
+        }
+    }
+
+    /// # Panics
+    /// The socket cannot be made again.
+    #[expect(clippy::expect_used, reason = "a test that cannot be set up fails")]
+    pub async fn mend(&self) {
+        self.cut().await;
+        let socket = socket(self.folder.path().to_owned(), &self.target);
+        let _ = std::fs::remove_file(&socket);
+        let listener = UnixListener::bind(&socket).expect("a socket for the line");
+        *self.traffic.lock().await = Some(tokio::spawn(carry(listener, self.target.clone())));
+    }
+}
+
+/// Until it is aborted.
+async fn carry(listener: UnixListener, target: PgConnectOptions) {
+    let mut connections = JoinSet::new();
+    while let Ok((caller, _)) = listener.accept().await {
+        connections.spawn(connect(caller, target.clone()));
+    }
+}
+
+async fn connect(mut caller: UnixStream, target: PgConnectOptions) -> std::io::Result<(u64, u64)> {
+    match target.get_socket() {
+        Some(folder) => {
+            let mut server = UnixStream::connect(socket(folder.clone(), &target)).await?;
+            copy_bidirectional(&mut caller, &mut server).await
+        }
+        None => {
+            let mut server = TcpStream::connect((target.get_host(), target.get_port())).await?;
+            copy_bidirectional(&mut caller, &mut server).await
+        }
+    }
+}
+
+fn socket(folder: PathBuf, target: &PgConnectOptions) -> PathBuf {
+    folder.join(format!(".s.PGSQL.{}", target.get_port()))
+}
+
+async fn server() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    let server = tokio::task::spawn_blocking(|| SERVER.get_or_init(find)).await;
+    #[expect(clippy::panic, reason = "without PostgreSQL tests fail, and say why")]
+    server.unwrap_or_else(|_| panic!("there is no PostgreSQL: see above"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "where the server is, is told from outside")]
+fn find() -> Server {
+    if let Ok(url) = std::env::var(VARIABLE) {
+        return Server { url, _cluster: None };
+    }
+    match Cluster::start() {
+        Ok(cluster) => {
+            let folder = cluster.folder.display();
+            let url = format!("postgres:///postgres?host={folder}&port=5432&user=postgres");
+            Server { url, _cluster: Some(cluster) }
+        }
+        #[expect(clippy::panic, reason = "without PostgreSQL tests fail, and say why")]
+        Err(why) => panic!("{why}"),
+    }
+}
+
+#[expect(clippy::expect_used, reason = "a test that cannot be set up fails")]
+async fn run(sql: &str) {
+    let mut server = options(&server().await.url).connect().await.expect("a connection to PostgreSQL");
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut server).await.expect("PostgreSQL does what the tests ask");
+}
+
+#[expect(clippy::expect_used, reason = "a test that cannot be set up fails")]
+fn options(url: &str) -> PgConnectOptions {
+    PgConnectOptions::from_str(url).expect("a postgres:// URL")
+}
+
+/// The same server, another database.
+fn renamed(url: &str, name: &str) -> String {
+    let (address, parameters) = url.split_once('?').map_or((url, String::new()), |(address, parameters)| {
+        (address, format!("?{parameters}"))
+    });
+    let (scheme, authority) = address.split_once("://").unwrap_or(("postgres", address));
+    let authority = authority.split('/').next().unwrap_or_default();
+    format!("{scheme}://{authority}/{name}{parameters}")
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{Connection as _, PgConnection};
+
+    use super::*;
+
+    #[test]
+    fn only_the_name_changes() {
+        for (url, other) in [
+            ("postgres://u:p@h:5433/a?sslmode=disable", "postgres://u:p@h:5433/b?sslmode=disable"),
+            ("postgres:///a?host=/tmp/x&user=u", "postgres:///b?host=/tmp/x&user=u"),
+            ("postgresql://h", "postgresql://h/b"),
+        ] {
+            assert_eq!(renamed(url, "b"), other);
+        }
+    }
+
+    #[tokio::test]
+    async fn one_line_is_cut_and_the_others_go_on() {
+        let url = database().await;
+        let (line, other) = (Line::to(&url).await, Line::to(&url).await);
+        let mut through = PgConnection::connect(line.url()).await.unwrap();
+        let mut beside = PgConnection::connect(other.url()).await.unwrap();
+        line.cut().await;
+        assert!(through.ping().await.is_err());
+        let refused = PgConnection::connect(line.url()).await.unwrap_err();
+        assert!(matches!(&refused, sqlx::Error::Io(io) if io.kind() == std::io::ErrorKind::ConnectionRefused), "{refused:?}");
+        beside.ping().await.unwrap();
+        line.mend().await;
+        PgConnection::connect(line.url()).await.unwrap().ping().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_is_hung_up_on_may_call_again() {
+        let (url, other) = (database().await, database().await);
+        let mut here = PgConnection::connect(&url).await.unwrap();
+        let mut there = PgConnection::connect(&other).await.unwrap();
+        hang_up(&url).await;
+        assert!(here.ping().await.is_err());
+        there.ping().await.unwrap();
+        PgConnection::connect(&url).await.unwrap().ping().await.unwrap();
+    }
+}
