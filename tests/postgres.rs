@@ -161,9 +161,9 @@ fn options(url: &str) -> PgConnectOptions {
 
 /// The same server, another database.
 fn renamed(url: &str, name: &str) -> String {
-    let (address, parameters) = url.split_once('?').map_or((url, String::new()), |(address, parameters)| {
-        (address, format!("?{parameters}"))
-    });
+    let (address, parameters) = url
+        .split_once('?')
+        .map_or((url, String::new()), |(address, parameters)| (address, format!("?{parameters}")));
     let (scheme, authority) = address.split_once("://").unwrap_or(("postgres", address));
     let authority = authority.split('/').next().unwrap_or_default();
     format!("{scheme}://{authority}/{name}{parameters}")
@@ -195,7 +195,10 @@ mod tests {
         line.cut().await;
         assert!(through.ping().await.is_err());
         let refused = PgConnection::connect(line.url()).await.unwrap_err();
-        assert!(matches!(&refused, sqlx::Error::Io(io) if io.kind() == std::io::ErrorKind::ConnectionRefused), "{refused:?}");
+        assert!(
+            matches!(&refused, sqlx::Error::Io(io) if io.kind() == std::io::ErrorKind::ConnectionRefused),
+            "{refused:?}"
+        );
         beside.ping().await.unwrap();
         line.mend().await;
         PgConnection::connect(line.url()).await.unwrap().ping().await.unwrap();

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     AccountId, Answered, ChallengeId, CredentialId, DeliveryId, EnrollmentId, EventId, FactorId, Malformed,
     Method, Ordinal, ProductKey, Proof, Purpose, RealmKey, Requirement, Revision, Role, RolloutKey, Sealed,
-    SessionEnd, SessionId, SignInId, Template, Timestamp,
+    SessionEnd, SessionId, SignInId, Template, Timestamp, Title,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +97,7 @@ pub enum Fact {
     RolloutCreated { rollout: RolloutKey, revision: Revision },
     WaveAdded { rollout: RolloutKey, revision: Revision, wave: Ordinal },
     WaveStarted { rollout: RolloutKey, revision: Revision, wave: Ordinal },
+    SeenOnBehalf { reason: Title },
     MailSent { delivery: DeliveryId, template: Template },
     MailFailed { delivery: DeliveryId, template: Template },
 }

@@ -2,13 +2,13 @@
 //! the device from a token, or refuses. An account id alone authorises nothing (INV-59).
 
 use tidegate_core::{
-    Account, AccountState, ClientContext, DeviceId, Permission, Product, Refusal, Session, SignIn, Subject,
-    Title, Who,
+    Account, AccountState, ClientContext, DeviceId, Fact, Permission, Product, Refusal, Session, SignIn,
+    Subject, Title, Who,
 };
 use tidegate_keyring::TokenKind;
-use tidegate_store::{accounts, products, sign_ins};
+use tidegate_store::{Tx, accounts, products, sign_ins};
 
-use crate::{Desk, Error, Fault, sessions};
+use crate::{Desk, Error, Fault, Pen, sessions};
 
 /// On whose behalf, and with what right.
 pub(crate) struct Acting {
@@ -22,7 +22,7 @@ pub(crate) enum By {
     Session(Session),
     SignIn(SignIn),
     /// Support, with its reason.
-    Support(#[expect(dead_code, reason = "kept for the events of calls that change something")] Title),
+    Support(Title),
 }
 
 impl Acting {
@@ -55,6 +55,15 @@ impl Acting {
             By::SignIn(sign_in) => sign_in.device.as_ref(),
             By::Support(_) => None,
         }
+    }
+}
+
+impl Pen {
+    /// What support saw, and why, is on record; what an owner sees of the own account is not.
+    pub(crate) async fn record_seen(&self, tx: &mut Tx, acting: &Acting) -> Result<(), Fault> {
+        let By::Support(reason) = &acting.by else { return Ok(()) };
+        let event = self.event(Fact::SeenOnBehalf { reason: reason.clone() });
+        event.at(&acting.product.key).of(&acting.account).from(&acting.client).record(tx).await
     }
 }
 

@@ -74,6 +74,18 @@ impl Desk {
         &self.house.parts.store
     }
 
+    /// Whether the caller's credential names all of them.
+    pub(crate) fn permit_products<'k>(
+        &self,
+        mut keys: impl Iterator<Item = &'k ProductKey>,
+    ) -> Result<(), Refusal> {
+        if keys.all(|key| self.caller.products.include(key)) {
+            Ok(())
+        } else {
+            Err(Refusal::ProductNotPermitted)
+        }
+    }
+
     /// A product that the caller's credential names. What it does not name is refused before it is
     /// looked for.
     pub(crate) async fn product(&self, view: &mut View, key: &ProductKey) -> Result<Product, Error> {

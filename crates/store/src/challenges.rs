@@ -72,7 +72,7 @@ pub async fn take_try(
     tx.change(TAKE_TRY).bind(id).bind(limit).bind(now).optional().await
 }
 
-/// The try was spent on a replay.
+/// The try was taken for a code that was a replay, or was not looked at.
 pub async fn give_back(tx: &mut Tx, id: ChallengeId) -> Result<(), Error> {
     tx.change(GIVE_BACK).bind(id).rows().await?;
     Ok(())

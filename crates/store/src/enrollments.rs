@@ -17,6 +17,7 @@ sql! {
         WHERE realm_id = $1 AND enrollment_id = $2 AND state = 'confirmed' AND expires_at > $4";
     Change TAKE_TRY = "UPDATE enrollments SET tries = tries + 1 \
         WHERE realm_id = $1 AND enrollment_id = $2 AND state = 'awaiting_proof' AND expires_at > $4 AND tries < $3 RETURNING enrollment_id, account_id, product_key, device_id, method, state, factor_id, seed, tries, created_at, expires_at";
+    Change GIVE_BACK = "UPDATE enrollments SET tries = tries - 1 WHERE realm_id = $1 AND enrollment_id = $2 AND tries > 0";
     Change ACTIVATE = "UPDATE enrollments SET state = 'active', seed = NULL \
         WHERE realm_id = $1 AND enrollment_id = $2 AND state = 'awaiting_proof' AND expires_at > $3";
 }
@@ -77,6 +78,12 @@ pub async fn take_try(
     now: Timestamp,
 ) -> Result<Option<Enrollment>, Error> {
     tx.change(TAKE_TRY).bind(id).bind(limit).bind(now).optional().await
+}
+
+/// The try was taken for a code that was not looked at.
+pub async fn give_back(tx: &mut Tx, id: EnrollmentId) -> Result<(), Error> {
+    tx.change(GIVE_BACK).bind(id).rows().await?;
+    Ok(())
 }
 
 /// Ends it in success; `false` when it ended before, or is too old (INV-1, INV-4).

@@ -12,5 +12,5 @@ crate::door::handlers! { EnrollmentService in enrollment_service_server {
     act complete_enrollment(CompleteEnrollmentRequest) -> CompleteEnrollmentResponse
         = parse::complete, render::completed;
     act cancel_enrollment(CancelEnrollmentRequest) -> CancelEnrollmentResponse = parse::cancel, render::cancelled;
-    ask list_factors(ListFactorsRequest) -> ListFactorsResponse = parse::list_factors, render::listed;
+    act list_factors(ListFactorsRequest) -> ListFactorsResponse = parse::list_factors, render::listed;
 } }

@@ -1,6 +1,6 @@
 use tidegate_core::{Enrollment, EnrollmentState};
 use tidegate_proto as proto;
-use tidegate_service::enrollments::{Begun, Completed, Continued, Listed, Secrets, Status};
+use tidegate_service::enrollments::{Begun, Completed, Continued, Factors, Secrets, Status};
 
 use crate::render::{answered, decision, method, shown, timestamp};
 
@@ -58,15 +58,15 @@ pub(super) fn cancelled(cancelled: Enrollment) -> proto::CancelEnrollmentRespons
     proto::CancelEnrollmentResponse { enrollment: Some(enrollment(cancelled)) }
 }
 
-pub(super) fn listed(listed: Vec<Listed>) -> proto::ListFactorsResponse {
-    let factor = |listed: Listed| proto::Factor {
-        id: listed.factor.id.to_string(),
-        method: method(listed.factor.method()).into(),
-        create_time: Some(timestamp(listed.factor.created_at)),
-        last_use_time: listed.factor.last_used_at.map(timestamp),
+pub(super) fn listed(listed: Factors) -> proto::ListFactorsResponse {
+    let factors = listed.0.into_iter().map(|listed| proto::Factor {
+        id: listed.id.to_string(),
+        method: method(listed.method).into(),
+        create_time: Some(timestamp(listed.created_at)),
+        last_use_time: listed.last_used_at.map(timestamp),
         codes_left: count(listed.codes_left),
-    };
-    proto::ListFactorsResponse { factors: listed.into_iter().map(factor).collect() }
+    });
+    proto::ListFactorsResponse { factors: factors.collect() }
 }
 
 fn enrollment(enrollment: Enrollment) -> proto::Enrollment {

@@ -37,6 +37,7 @@ impl Command for CreateCredential {
         if !pen.caller.role.may_issue(self.role) {
             return Err(Refusal::RoleNotPermitted.into());
         }
+        self.permit_products(pen)?;
         let (secret, digest) = TokenKind::Credential.mint(pen.entropy());
         let credential = Credential {
             id: pen.new_id(),
@@ -67,5 +68,16 @@ impl Command for CreateCredential {
             Ok(Ok(NewCredential { credential: credential.clone(), token }))
         })
         .await
+    }
+}
+
+impl CreateCredential {
+    /// Nobody hands on more products than the own credential names.
+    fn permit_products(&self, pen: &Pen) -> Result<(), Refusal> {
+        match (&self.products, &pen.caller.products) {
+            (_, Products::All) => Ok(()),
+            (Products::All, Products::Only(_)) => Err(Refusal::ProductNotPermitted),
+            (Products::Only(named), Products::Only(_)) => pen.permit_products(named.iter()),
+        }
     }
 }

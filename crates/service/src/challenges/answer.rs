@@ -81,18 +81,15 @@ impl AnswerChallenge {
         };
         let factor = factors::find(tx, taken.account, taken.factor).await?;
         let factor = factor.ok_or(Fault::Dangling("factor"))?;
-        Ok(match counters::charge(pen, tx, &counters::of_factor(factor.id), &Limits::SECOND_FACTOR).await? {
-            None => Charged::Lost,
-            Some(Charge::Taken(_)) => Charged::Taken((taken, factor)),
-            Some(Charge::Slowed(until)) => {
-                challenges::give_back(tx, taken.id).await?;
-                Charged::Done(Answered::Slowed { until })
-            }
-            Some(Charge::Closed) => {
-                challenges::give_back(tx, taken.id).await?;
-                Charged::Done(Answered::Closed)
-            }
-        })
+        let counter = counters::of_factor(factor.id);
+        let answer = match counters::charge(pen, tx, &counter, &Limits::SECOND_FACTOR).await? {
+            None => return Ok(Charged::Lost),
+            Some(Charge::Taken(_)) => return Ok(Charged::Taken((taken, factor))),
+            Some(Charge::Slowed(until)) => Answered::Slowed { until },
+            Some(Charge::Closed) => Answered::Closed,
+        };
+        challenges::give_back(tx, taken.id).await?;
+        Ok(Charged::Done(answer))
     }
 
     /// The only place that looks at the code.

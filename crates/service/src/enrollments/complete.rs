@@ -124,12 +124,14 @@ impl CompleteEnrollment {
             return Ok(Charged::Lost);
         };
         let counter = counters::of_factor(pending.factor);
-        Ok(match counters::charge(pen, tx, &counter, &Limits::SECOND_FACTOR).await? {
-            None => Charged::Lost,
-            Some(Charge::Taken(_)) => Charged::Taken(pending),
-            Some(Charge::Slowed(until)) => Charged::Done(nothing_but(Answered::Slowed { until })),
-            Some(Charge::Closed) => Charged::Done(nothing_but(Answered::Closed)),
-        })
+        let answer = match counters::charge(pen, tx, &counter, &Limits::SECOND_FACTOR).await? {
+            None => return Ok(Charged::Lost),
+            Some(Charge::Taken(_)) => return Ok(Charged::Taken(pending)),
+            Some(Charge::Slowed(until)) => Answered::Slowed { until },
+            Some(Charge::Closed) => Answered::Closed,
+        };
+        enrollments::give_back(tx, pending.id).await?;
+        Ok(Charged::Done(nothing_but(answer)))
     }
 }
 

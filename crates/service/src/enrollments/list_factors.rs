@@ -1,41 +1,57 @@
-//! Lists an account's second factors, never their secrets.
+//! Lists an account's second factors, never their secrets. What support sees is put on record.
 
-use tidegate_core::{Factor, Method, Permission, Subject};
+use serde::{Deserialize, Serialize};
+use tidegate_core::{FactorId, Method, Permission, Subject, Timestamp};
 use tidegate_store::{factors, recovery_codes};
 
-use crate::{Desk, Error, Query};
+use crate::{Command, Error, Pen, once::outcomes};
 
 #[derive(Debug)]
 pub struct ListFactors {
     pub subject: Subject,
 }
 
-#[derive(Debug)]
+/// Oldest first.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Factors(pub Vec<Listed>);
+
+outcomes!(Factors);
+
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Listed {
-    pub factor: Factor,
+    pub id: FactorId,
+    pub method: Method,
+    pub created_at: Timestamp,
+    pub last_used_at: Option<Timestamp>,
     /// Of a set of recovery codes.
     pub codes_left: usize,
 }
 
-impl Query for ListFactors {
+impl Command for ListFactors {
     const NAME: &'static str = "list_factors";
     const PERMISSION: Permission = Permission::TwoStepRead;
-    type Outcome = Vec<Listed>;
+    type Outcome = Factors;
 
-    async fn run(self, desk: &Desk) -> Result<Vec<Listed>, Error> {
-        let acting = desk.acting(&self.subject).await?;
+    async fn run(self, pen: &Pen) -> Result<Factors, Error> {
+        let acting = pen.acting(&self.subject).await?;
         acting.not_signing_in()?;
-        let mut view = desk.view();
-        let mut listed = Vec::new();
+        let mut view = pen.view();
+        let mut listed = Factors::default();
         for factor in factors::of_account(&mut view, acting.account.id).await? {
-            let codes_left = match factor.method() {
+            let method = factor.method();
+            let codes_left = match method {
                 Method::RecoveryCodes => {
                     recovery_codes::left(&mut view, factor.account, factor.id).await?.len()
                 }
                 Method::Totp | Method::Password => 0,
             };
-            listed.push(Listed { factor, codes_left });
+            let (id, created_at, last_used_at) = (factor.id, factor.created_at, factor.last_used_at);
+            listed.0.push(Listed { id, method, created_at, last_used_at, codes_left });
         }
-        Ok(listed)
+        pen.once(async |tx| {
+            pen.record_seen(tx, &acting).await?;
+            Ok(Ok(listed))
+        })
+        .await
     }
 }

@@ -14,7 +14,7 @@ pub use cancel::CancelEnrollment;
 pub use complete::{CompleteEnrollment, Completed, NewFactor};
 pub use continue_::{ContinueEnrollment, Continued};
 pub use get::GetEnrollment;
-pub use list_factors::{ListFactors, Listed};
+pub use list_factors::{Factors, ListFactors};
 pub use seed::Secrets;
 pub use status::{GetTwoStepStatus, Status};
 

@@ -1,7 +1,7 @@
 //! Says whether two-step is available here, on, required, and what is missing.
 //!
 //! Asked with a session it counts as shown, and from then on stays reached; support, asking on behalf,
-//! starts nothing.
+//! starts nothing, and is put on record.
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{Decision, Method, Permission, Subject};
@@ -42,12 +42,14 @@ impl Command for GetTwoStepStatus {
             active_methods.push(factor.method());
         }
         let status = Status { decision, active_methods, recovery_codes_left };
-        let by_owner = matches!(acting.by, By::Session(_));
-        if !by_owner || !status.decision.visible {
-            return Ok(status);
-        }
         pen.once(async |tx| {
-            decisions::show(pen, tx, account, &status.decision, &acting.client).await?;
+            match acting.by {
+                By::Session(_) if status.decision.visible => {
+                    decisions::show(pen, tx, account, &status.decision, &acting.client).await?;
+                }
+                By::Session(_) | By::SignIn(_) => {}
+                By::Support(_) => pen.record_seen(tx, &acting).await?,
+            }
             Ok(Ok(status))
         })
         .await

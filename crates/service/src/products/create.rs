@@ -18,6 +18,7 @@ impl Command for CreateProduct {
     type Outcome = Product;
 
     async fn run(self, pen: &Pen) -> Result<Product, Error> {
+        pen.permit_products(std::iter::once(&self.key))?;
         let now = pen.now();
         let product = Product {
             key: self.key,

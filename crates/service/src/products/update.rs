@@ -47,6 +47,7 @@ impl Command for UpdateProduct {
     type Outcome = Product;
 
     async fn run(self, pen: &Pen) -> Result<Product, Error> {
+        pen.permit_products(std::iter::once(&self.product))?;
         pen.once(async |tx| {
             let Some(mut product) = products::find(tx, &self.product).await? else {
                 return Ok(Err(Refusal::ProductNotFound));

@@ -18,6 +18,9 @@ pub(super) async fn change(
         let Some(mut rollout) = rollouts::find(tx, key).await? else {
             return Ok(Err(Refusal::RolloutNotFound));
         };
+        if let Err(refusal) = pen.permit_products(rollout.products.iter()) {
+            return Ok(Err(refusal));
+        }
         if rollout.revision != etag {
             return Ok(Err(Refusal::EtagMismatch { current: rollout.revision }));
         }

@@ -45,6 +45,7 @@ impl Command for CreateRollout {
     type Outcome = Rollout;
 
     async fn run(self, pen: &Pen) -> Result<Rollout, Error> {
+        pen.permit_products(self.products.iter())?;
         let now = pen.now();
         let mut rollout = Rollout {
             key: self.key,

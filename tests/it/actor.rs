@@ -1,0 +1,138 @@
+//! Who calls: a credential, a voice, and a way to a server.
+
+use prost::{Message, Name};
+use tidegate_client::Refused;
+use tidegate_core::Span;
+use tidegate_proto as proto;
+use tonic::{Request, Response, Status, client::Grpc, transport::Channel};
+use tonic_prost::ProstCodec;
+
+use crate::{
+    rpc::{self, Rpc},
+    stage::Stage,
+    text,
+};
+
+/// Cheap to clone. What a loud one says is in the transcript, and takes a second of the stage's time.
+#[derive(Clone)]
+pub struct Actor {
+    pub name: String,
+    pub stage: Stage,
+    pub channel: Channel,
+    /// `None`: it says nothing of who it is.
+    pub token: Option<String>,
+    /// The id of its credential.
+    pub credential: String,
+    /// What it sends as `tidegate-realm`.
+    pub realm: Option<String>,
+    voice: Voice,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Voice {
+    Loud,
+    Quiet,
+}
+
+impl Actor {
+    pub fn new(name: &str, stage: &Stage, token: Option<String>) -> Self {
+        let channel = stage.channel();
+        Self {
+            name: name.to_owned(),
+            stage: stage.clone(),
+            channel,
+            token,
+            credential: String::new(),
+            realm: None,
+            voice: Voice::Loud,
+        }
+    }
+
+    /// The same one unheard: nothing is written, and no time passes.
+    #[must_use]
+    pub fn quiet(&self) -> Self {
+        Self { voice: Voice::Quiet, ..self.clone() }
+    }
+
+    /// The same one on its way to another server.
+    #[must_use]
+    pub fn at(&self, channel: Channel) -> Self {
+        Self { channel, ..self.clone() }
+    }
+
+    /// The same one meaning another realm.
+    #[must_use]
+    pub fn in_realm(&self, key: &str) -> Self {
+        Self { realm: Some(key.to_owned()), ..self.clone() }
+    }
+
+    pub async fn call<M: Rpc>(&self, request: M) -> Result<M::Answer, Refused> {
+        self.say(M::method(), &request);
+        let mut grpc = self.grpc();
+        grpc.ready().await.unwrap();
+        let codec: ProstCodec<M, M::Answer> = ProstCodec::default();
+        self.hear(grpc.unary(self.signed(request), rpc::path_of(M::method()), codec).await)
+    }
+
+    /// The answer of a call that succeeds.
+    pub async fn ok<M: Rpc>(&self, request: M) -> M::Answer {
+        self.call(request).await.unwrap_or_else(|refused| panic!("{} was refused: {refused}", M::method()))
+    }
+
+    /// The refusal of a call that is refused.
+    pub async fn refused<M: Rpc>(&self, request: M) -> Refused {
+        let answer = self.call(request).await;
+        answer.err().unwrap_or_else(|| panic!("{} was not refused", M::method()))
+    }
+
+    /// Sends the rows in one message. Many are only counted in the transcript.
+    pub async fn import(&self, rows: Vec<proto::ImportRow>) -> Result<proto::ImportAccountsResponse, Refused> {
+        let count = rows.len();
+        let message = proto::ImportAccountsRequest { rows };
+        if count > 5 {
+            self.write("ImportAccounts", &format!("{{ {count} rows }}"));
+        } else {
+            self.say("ImportAccounts", &message);
+        }
+        let mut grpc = self.grpc();
+        grpc.ready().await.unwrap();
+        let codec: ProstCodec<proto::ImportAccountsRequest, proto::ImportAccountsResponse> =
+            ProstCodec::default();
+        let messages = self.signed(tokio_stream::once(message));
+        self.hear(grpc.client_streaming(messages, rpc::path_of("ImportAccounts"), codec).await)
+    }
+
+    pub fn grpc(&self) -> Grpc<Channel> {
+        Grpc::new(self.channel.clone())
+    }
+
+    pub fn signed<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        if let Some(token) = &self.token {
+            request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        }
+        if let Some(realm) = &self.realm {
+            request.metadata_mut().insert("tidegate-realm", realm.parse().unwrap());
+        }
+        request
+    }
+
+    fn say<M: Message + Name>(&self, method: &str, request: &M) {
+        self.write(method, &text::of(request));
+    }
+
+    fn write(&self, method: &str, what: &str) {
+        if self.voice == Voice::Loud {
+            self.stage.clock.advance(Span::seconds(1));
+            self.stage.transcript.ask(&self.name, method, what);
+        }
+    }
+
+    fn hear<M: Message + Name>(&self, answer: Result<Response<M>, Status>) -> Result<M, Refused> {
+        let answer = answer.map(Response::into_inner).map_err(|status| Refused::of(&status));
+        if self.voice == Voice::Loud {
+            self.stage.transcript.answer(&answer);
+        }
+        answer
+    }
+}

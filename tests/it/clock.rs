@@ -1,0 +1,59 @@
+//! Time and chance in the hands of the tests.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use tidegate_core::{Clock, Entropy, Span, Timestamp};
+
+/// 2 March 2026, 09:00 UTC: a Monday, and the beginning of a TOTP step.
+pub const MORNING: Timestamp = Timestamp::from_unix_micros(1_772_442_000_000_000);
+
+/// Moved by hand, never by itself.
+pub struct Hand(AtomicI64);
+
+impl Hand {
+    pub const fn at(start: Timestamp) -> Self {
+        Self(AtomicI64::new(start.unix_micros()))
+    }
+
+    pub fn advance(&self, span: Span) {
+        self.0.fetch_add(span.micros(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for Hand {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_micros(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Never the same bytes twice, and in every run the same bytes.
+pub struct Counting(AtomicU64);
+
+impl Counting {
+    pub const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+}
+
+impl Entropy for Counting {
+    fn fill(&self, bytes: &mut [u8]) {
+        let number = self.0.fetch_add(1, Ordering::SeqCst);
+        if let Ok(id) = <&mut [u8; 10]>::try_from(&mut *bytes) {
+            // An id: those of one millisecond follow each other, so that events are listed as they happened.
+            id[3..].copy_from_slice(&number.to_be_bytes()[1..]);
+            return;
+        }
+        for (place, chunk) in (0_u64..).zip(bytes.chunks_mut(8)) {
+            let word = scattered(number.wrapping_mul(1_000).wrapping_add(place)).to_be_bytes();
+            chunk.copy_from_slice(&word[..chunk.len()]);
+        }
+    }
+}
+
+/// `SplitMix64`'s mixing: every bit of the number moves half of the bits of the result.
+const fn scattered(number: u64) -> u64 {
+    let n = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let n = (n ^ n >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let n = (n ^ n >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    n ^ n >> 31
+}

@@ -1,0 +1,88 @@
+//! Every method that takes one message and returns one: the request says which it is.
+
+use http::uri::PathAndQuery;
+use prost::{Message, Name};
+use tidegate_proto as proto;
+
+pub trait Rpc: Message + Name + Default + 'static {
+    type Answer: Message + Name + Default + 'static;
+
+    /// For example `GetAccount`.
+    fn method() -> &'static str {
+        Self::NAME.strip_suffix("Request").unwrap()
+    }
+}
+
+macro_rules! rpcs {
+    ($($request:ident -> $response:ident,)+) => {
+        $(impl Rpc for proto::$request { type Answer = proto::$response; })+
+        const CALLABLE: &[&str] = &[$(stringify!($request),)+];
+    };
+}
+rpcs! {
+    WhoAmIRequest -> WhoAmIResponse,
+    CreateCredentialRequest -> CreateCredentialResponse,
+    ListCredentialsRequest -> ListCredentialsResponse,
+    RevokeCredentialRequest -> RevokeCredentialResponse,
+    CreateAccountRequest -> CreateAccountResponse,
+    GetAccountRequest -> GetAccountResponse,
+    LookupAccountRequest -> LookupAccountResponse,
+    ListAccountsRequest -> ListAccountsResponse,
+    RequestEmailVerificationRequest -> RequestEmailVerificationResponse,
+    ConfirmEmailRequest -> ConfirmEmailResponse,
+    ListEventsRequest -> ListEventsResponse,
+    CreateChallengeRequest -> CreateChallengeResponse,
+    GetChallengeRequest -> GetChallengeResponse,
+    AnswerChallengeRequest -> AnswerChallengeResponse,
+    CancelChallengeRequest -> CancelChallengeResponse,
+    GetTwoStepStatusRequest -> GetTwoStepStatusResponse,
+    BeginEnrollmentRequest -> BeginEnrollmentResponse,
+    GetEnrollmentRequest -> GetEnrollmentResponse,
+    ContinueEnrollmentRequest -> ContinueEnrollmentResponse,
+    CompleteEnrollmentRequest -> CompleteEnrollmentResponse,
+    CancelEnrollmentRequest -> CancelEnrollmentResponse,
+    ListFactorsRequest -> ListFactorsResponse,
+    EvaluateRequest -> EvaluateResponse,
+    BatchEvaluateRequest -> BatchEvaluateResponse,
+    CreateProductRequest -> CreateProductResponse,
+    GetProductRequest -> GetProductResponse,
+    ListProductsRequest -> ListProductsResponse,
+    UpdateProductRequest -> UpdateProductResponse,
+    CreateRealmRequest -> CreateRealmResponse,
+    GetRealmRequest -> GetRealmResponse,
+    ListRealmsRequest -> ListRealmsResponse,
+    CreateRolloutRequest -> CreateRolloutResponse,
+    GetRolloutRequest -> GetRolloutResponse,
+    ListRolloutsRequest -> ListRolloutsResponse,
+    AddWaveRequest -> AddWaveResponse,
+    StartRolloutRequest -> StartRolloutResponse,
+    AdvanceRolloutRequest -> AdvanceRolloutResponse,
+    IntrospectRequest -> IntrospectResponse,
+    RevokeSessionRequest -> RevokeSessionResponse,
+    BeginSignInRequest -> BeginSignInResponse,
+    GetSignInRequest -> GetSignInResponse,
+    CompleteSignInRequest -> CompleteSignInResponse,
+    CancelSignInRequest -> CancelSignInResponse,
+    RedeemLinkRequest -> RedeemLinkResponse,
+    GetServerInfoRequest -> GetServerInfoResponse,
+}
+
+/// For example of `/tidegate.v1.AccountService/GetAccount`.
+pub fn method_of(path: &str) -> &str {
+    path.rsplit('/').next().unwrap()
+}
+
+pub fn path_of(method: &str) -> PathAndQuery {
+    let rule = proto::RULES.iter().find(|(path, _)| method_of(path) == method);
+    PathAndQuery::from_static(rule.unwrap_or_else(|| panic!("no method {method}")).0)
+}
+
+/// A new method needs its line above; a stream, a verb of its own in `actor.rs`.
+#[test]
+fn every_method_can_be_called() {
+    let unary = proto::RULES.iter().map(|(path, _)| *path).filter(|path| !proto::STREAMS.contains(path));
+    let missing: Vec<_> =
+        unary.filter(|path| !CALLABLE.contains(&format!("{}Request", method_of(path)).as_str())).collect();
+    assert_eq!(missing, [""; 0]);
+    assert_eq!(proto::STREAMS, ["/tidegate.v1.AccountService/ImportAccounts"]);
+}

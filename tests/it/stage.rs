@@ -1,0 +1,240 @@
+//! A served house on a database of its own, with a clock that tests move and repeatable chance.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use tempfile::TempDir;
+use tidegate_core::{Clock as _, Role, Secret, Span, Timestamp, Word as _};
+use tidegate_courier::Courier;
+use tidegate_keyring::{Keyring, MasterFile, Passwords};
+use tidegate_proto as proto;
+use tidegate_service::{
+    House, Parts,
+    installation::{First, Initialised, initialise},
+};
+use tidegate_store::Store;
+use tidegate_tests::postgres;
+use tokio::{net::TcpListener, sync::oneshot};
+use tonic::transport::{Channel, Endpoint};
+
+use crate::{
+    actor::Actor,
+    clock::{Counting, Hand, MORNING},
+    mail::{self, Mail},
+    transcript::Transcript,
+};
+
+/// The key of the realm in which everything happens that does not say otherwise.
+pub const REALM: &str = "main";
+const CONNECTIONS: u32 = 8;
+
+/// Cheap to clone; the house closes with the last one.
+#[derive(Clone)]
+pub struct Stage {
+    pub url: String,
+    pub store: Store,
+    pub house: House,
+    pub address: SocketAddr,
+    pub clock: Arc<Hand>,
+    pub entropy: Arc<Counting>,
+    pub transcript: Arc<Transcript>,
+    pub courier: Arc<Courier>,
+    master: Arc<MasterFile>,
+    operator: Arc<Secret<String>>,
+    folder: Arc<TempDir>,
+    _open: Arc<oneshot::Sender<()>>,
+}
+
+/// What an actor's credential says.
+pub struct Casting<'c> {
+    pub role: Role,
+    pub realm: &'c str,
+    /// Empty: all.
+    pub products: &'c [&'c str],
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Casting<'_> {
+    pub const fn of(role: Role) -> Self {
+        Self { role, realm: REALM, products: &[], expires_at: None }
+    }
+}
+
+/// A second house on the same database, at an address of its own.
+pub struct Replica {
+    pub house: House,
+    pub channel: Channel,
+    _open: oneshot::Sender<()>,
+}
+
+impl Stage {
+    pub async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("tidegate.db").display());
+        Self::on(url, folder).await
+    }
+
+    pub async fn postgres() -> Self {
+        Self::at(postgres::database().await).await
+    }
+
+    /// On an empty PostgreSQL database.
+    pub async fn at(url: String) -> Self {
+        Self::on(url, tempfile::tempdir().unwrap()).await
+    }
+
+    async fn on(url: String, folder: TempDir) -> Self {
+        let level = tracing_subscriber::filter::LevelFilter::ERROR;
+        let _ = tracing_subscriber::fmt().with_max_level(level).with_test_writer().try_init();
+        let (clock, entropy) = (Arc::new(Hand::at(MORNING)), Arc::new(Counting::new()));
+        let master = Arc::new(MasterFile::generate(&*entropy));
+        let store = open(&url).await;
+        store.migrate().await.unwrap();
+        let first = First::new(REALM.parse().unwrap(), "Main".parse().unwrap(), &*clock, &*entropy);
+        let made = initialise(&store, &Keyring::new(&master), &*entropy, &first).await.unwrap();
+        assert_eq!(made, Initialised::Now);
+        let house = house(&store, &master, &clock, &entropy);
+        let (address, open) = serve(&house).await;
+        let settings = tidegate_courier::Settings {
+            folder: folder.path().join("mail"),
+            from: "Tidegate <no-reply@tidegate.example>".to_owned(),
+            poll: Duration::ZERO,
+        };
+        let keyring = Arc::new(Keyring::new(&master));
+        let courier = Courier::new(store.clone(), keyring, clock.clone(), entropy.clone(), settings).unwrap();
+        Self {
+            url,
+            store,
+            house,
+            address,
+            clock,
+            entropy,
+            transcript: Arc::default(),
+            courier: Arc::new(courier),
+            master,
+            operator: Arc::new(first.token.clone()),
+            folder: Arc::new(folder),
+            _open: Arc::new(open),
+        }
+    }
+
+    pub fn is_sqlite(&self) -> bool {
+        self.url.starts_with("sqlite:")
+    }
+
+    /// On PostgreSQL with connections of its own; a SQLite file has one owner.
+    pub async fn replica(&self) -> Replica {
+        let store = if self.is_sqlite() { self.store.clone() } else { open(&self.url).await };
+        let house = house(&store, &self.master, &self.clock, &self.entropy);
+        let (address, open) = serve(&house).await;
+        Replica { house, channel: channel(address), _open: open }
+    }
+
+    /// A new connection to the house.
+    pub fn channel(&self) -> Channel {
+        channel(self.address)
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub fn pass(&self, span: Span) {
+        self.clock.advance(span);
+        self.transcript.note(&format!("{} pass", spelled(span)));
+    }
+
+    /// The first credential's holder, unheard: for what a story takes as given.
+    pub fn operator(&self) -> Actor {
+        Actor::new("operator", self, Some(self.operator.expose().clone())).quiet()
+    }
+
+    pub fn anonymous(&self) -> Actor {
+        Actor::new("anonymous", self, None)
+    }
+
+    /// For all products of the first realm.
+    pub async fn actor(&self, name: &str, role: Role) -> Actor {
+        self.cast(name, Casting::of(role)).await
+    }
+
+    pub async fn cast(&self, name: &str, casting: Casting<'_>) -> Actor {
+        let role = format!("ROLE_TYPE_{}", casting.role.as_str().to_uppercase());
+        let request = proto::CreateCredentialRequest {
+            role: proto::RoleType::from_str_name(&role).unwrap().into(),
+            products: casting.products.iter().map(ToString::to_string).collect(),
+            all_products: casting.products.is_empty(),
+            title: name.to_owned(),
+            holder: "Ann".to_owned(),
+            expire_time: casting.expires_at.map(timestamp),
+            request_id: String::new(),
+        };
+        let new = self.operator().in_realm(casting.realm).ok(request).await;
+        let credential = new.credential.unwrap().id;
+        Actor { credential, ..Actor::new(name, self, Some(new.token)) }
+    }
+
+    /// Another realm beside the first.
+    pub async fn realm(&self, key: &str) {
+        let request = proto::CreateRealmRequest { key: key.into(), title: key.into(), ..Default::default() };
+        self.operator().ok(request).await;
+    }
+
+    /// The newest mail to the address, sent now if it is due.
+    pub async fn mail_to(&self, address: &str) -> Mail {
+        let mail = self.mails_to(address).await.pop().unwrap_or_else(|| panic!("no mail to {address}"));
+        self.transcript.note(&format!("mail to {address}: {}", mail.subject));
+        mail
+    }
+
+    /// All mails to the address, oldest first.
+    pub async fn mails_to(&self, address: &str) -> Vec<Mail> {
+        self.courier.drain_once().await.unwrap();
+        mail::read(&self.folder.path().join("mail")).into_iter().filter(|mail| mail.to == address).collect()
+    }
+}
+
+async fn open(url: &str) -> Store {
+    let settings = tidegate_store::Settings { url: url.to_owned(), connections: CONNECTIONS };
+    Store::open(&settings).await.unwrap()
+}
+
+fn house(store: &Store, master: &MasterFile, clock: &Arc<Hand>, entropy: &Arc<Counting>) -> House {
+    House::new(Parts {
+        store: store.clone(),
+        keyring: Keyring::new(master),
+        passwords: Passwords::new(2, &**entropy),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        settings: tidegate_service::Settings { commands: 64, version: "0.0.0" },
+    })
+}
+
+/// Serves until the sender is dropped.
+async fn serve(house: &House) -> (SocketAddr, oneshot::Sender<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (open, closed) = oneshot::channel::<()>();
+    let stop = async { drop(closed.await) };
+    let settings = tidegate_grpc::Settings { reflection: true };
+    tokio::spawn(tidegate_grpc::serve(house.clone(), settings, listener, stop));
+    (address, open)
+}
+
+fn channel(address: SocketAddr) -> Channel {
+    Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy()
+}
+
+pub fn timestamp(at: Timestamp) -> prost_types::Timestamp {
+    prost_types::Timestamp { seconds: at.unix_seconds(), nanos: 0 }
+}
+
+fn spelled(span: Span) -> String {
+    let seconds = span.micros() / 1_000_000;
+    match seconds {
+        0 => format!("{} µs", span.micros()),
+        _ if seconds % 86_400 == 0 => format!("{} d", seconds / 86_400),
+        _ if seconds % 3_600 == 0 => format!("{} h", seconds / 3_600),
+        _ if seconds % 60 == 0 => format!("{} min", seconds / 60),
+        _ => format!("{seconds} s"),
+    }
+}
