@@ -1,0 +1,111 @@
+//! What a vendor's people do, in short: products, accounts, rollouts. Aloud when the actor is.
+
+use tidegate_proto as proto;
+
+use crate::actor::Actor;
+
+/// Of every person that is imported.
+pub const PASSWORD: &str = "correct horse battery staple";
+/// As cheap as an import allows, so that stories may sign in often.
+const HASH: &str =
+    "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$E/9XOcEJe3mPXG7g015mjI/Ptw7gpcl7bw+7BNqI9bQ";
+
+/// The owner of an account.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// `acct_…`
+    pub id: String,
+    pub external_id: String,
+    pub email: String,
+}
+
+/// Whether an address was verified where it comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Address {
+    Verified,
+    Unverified,
+}
+
+/// The account `name` with the address name@example.com and the password.
+pub fn row(line: u64, name: &str, address: Address) -> proto::ImportRow {
+    proto::ImportRow {
+        line,
+        external_id: name.to_owned(),
+        email: format!("{name}@example.com"),
+        email_verified: address == Address::Verified,
+        password_hash: HASH.to_owned(),
+        ..Default::default()
+    }
+}
+
+impl Actor {
+    /// A product with the settings that a product has when nothing is said.
+    pub async fn product(&self, key: &str) -> proto::Product {
+        let settings =
+            proto::ProductSettings { link_url: format!("https://{key}.example/confirm"), ..Default::default() };
+        let (key, title) = (key.to_owned(), title(key));
+        let request = proto::CreateProductRequest { key, title, settings: Some(settings), ..Default::default() };
+        self.ok(request).await.product.unwrap()
+    }
+
+    /// An account whose address is verified.
+    pub async fn person(&self, name: &str) -> Person {
+        self.person_with(name, Address::Verified).await
+    }
+
+    pub async fn person_with(&self, name: &str, address: Address) -> Person {
+        let imported = self.import(vec![row(1, name, address)]).await.unwrap();
+        assert_eq!(imported.created_count, 1, "{imported:?}");
+        self.known(name).await
+    }
+
+    /// An account that was imported.
+    pub async fn known(&self, name: &str) -> Person {
+        let account = self.quiet().ok(proto::GetAccountRequest { account: name.into() }).await.account.unwrap();
+        Person { id: account.id, external_id: account.external_id, email: account.email }
+    }
+
+    /// A rollout with one wave for each edge.
+    pub async fn rollout(&self, key: &str, products: &[&str], edges_ppm: &[u32]) -> proto::Rollout {
+        let wave = |edge: &u32| proto::WaveDraft {
+            title: format!("{} %", f64::from(*edge) / 10_000.0),
+            edge_ppm: *edge,
+            products: Vec::new(),
+        };
+        let request = proto::CreateRolloutRequest {
+            key: key.to_owned(),
+            title: title(key),
+            products: products.iter().map(ToString::to_string).collect(),
+            waves: edges_ppm.iter().map(wave).collect(),
+            request_id: String::new(),
+        };
+        self.ok(request).await.rollout.unwrap()
+    }
+
+    /// Starts the first wave; the rollout as it is then.
+    pub async fn start(&self, rollout: &proto::Rollout) -> proto::Rollout {
+        let (rollout, etag) = (rollout.key.clone(), rollout.etag.clone());
+        let request = proto::StartRolloutRequest { rollout, etag, ..Default::default() };
+        self.ok(request).await.rollout.unwrap()
+    }
+
+    /// Starts the next wave; the rollout as it is then.
+    pub async fn advance(&self, rollout: &proto::Rollout) -> proto::Rollout {
+        let (rollout, etag) = (rollout.key.clone(), rollout.etag.clone());
+        let request = proto::AdvanceRolloutRequest { rollout, etag, ..Default::default() };
+        self.ok(request).await.rollout.unwrap()
+    }
+
+    /// The decision for one account, as the server makes it now.
+    pub async fn evaluate(&self, person: &Person, product: &str) -> proto::Decision {
+        let request = proto::EvaluateRequest { product: product.to_owned(), account: person.id.clone() };
+        self.ok(request).await.decision.unwrap()
+    }
+}
+
+/// `kasa-two-step` is "Kasa two step".
+fn title(key: &str) -> String {
+    let mut title = key.replace('-', " ");
+    title[..1].make_ascii_uppercase();
+    title
+}

@@ -1,0 +1,3 @@
+//! One file a noun; each test is one scene.
+
+mod wave;

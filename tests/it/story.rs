@@ -1,0 +1,33 @@
+//! Stories: told on both engines, compared with each other, and then with the one on file.
+
+use std::path::Path;
+
+use expect_test::expect_file;
+
+use crate::stage::Stage;
+
+/// Both engines must tell the same before it is compared with what is on file; so an update of the
+/// file cannot hide that they differ.
+pub async fn tell(name: &str, story: impl AsyncFn(Stage)) {
+    let (sqlite, postgres) = tokio::join!(Stage::sqlite(), Stage::postgres());
+    tokio::join!(story(sqlite.clone()), story(postgres.clone()));
+    let (sqlite, postgres) = (sqlite.transcript.told(), postgres.transcript.told());
+    // The one thing that may differ is what the server says of its database.
+    let postgres = postgres.replace("database: \"postgresql\"", "database: \"sqlite\"");
+    for (number, (one, other)) in sqlite.lines().zip(postgres.lines()).enumerate() {
+        assert_eq!(one, other, "SQLite (left) and PostgreSQL (right) differ in line {}", number + 1);
+    }
+    assert_eq!(sqlite, postgres, "one of the engines says more");
+    expect_file![format!("snapshots/{name}.txt")].assert_eq(&sqlite);
+}
+
+/// All that is on file.
+pub fn snapshots() -> String {
+    fn read(folder: &Path) -> String {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries
+            .map(|path| if path.is_dir() { read(&path) } else { std::fs::read_to_string(path).unwrap() })
+            .collect()
+    }
+    read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("it/snapshots"))
+}
