@@ -38,7 +38,7 @@ pub struct Stage {
     pub entropy: Arc<Counting>,
     pub transcript: Arc<Transcript>,
     pub courier: Arc<Courier>,
-    master: Arc<MasterFile>,
+    keyring: Arc<Keyring>,
     operator: Arc<Secret<String>>,
     folder: Arc<TempDir>,
     _open: Arc<oneshot::Sender<()>>,
@@ -86,21 +86,20 @@ impl Stage {
         let level = tracing_subscriber::filter::LevelFilter::ERROR;
         let _ = tracing_subscriber::fmt().with_max_level(level).with_test_writer().try_init();
         let (clock, entropy) = (Arc::new(Hand::at(MORNING)), Arc::new(Counting::new()));
-        let master = Arc::new(MasterFile::generate(&*entropy));
+        let keyring = Arc::new(Keyring::new(&MasterFile::generate(&*entropy)));
         let store = open(&url).await;
         store.migrate().await.unwrap();
         let first = First::new(REALM.parse().unwrap(), "Main".parse().unwrap(), &*clock, &*entropy);
-        let made = initialise(&store, &Keyring::new(&master), &*entropy, &first).await.unwrap();
+        let made = initialise(&store, &keyring, &*entropy, &first).await.unwrap();
         assert_eq!(made, Initialised::Now);
-        let house = house(&store, &master, &clock, &entropy);
+        let house = house(&store, &keyring, &clock, &entropy);
         let (address, open) = serve(&house).await;
         let settings = tidegate_courier::Settings {
             folder: folder.path().join("mail"),
             from: "Tidegate <no-reply@tidegate.example>".to_owned(),
             poll: Duration::ZERO,
         };
-        let keyring = Arc::new(Keyring::new(&master));
-        let courier = Courier::new(store.clone(), keyring, clock.clone(), entropy.clone(), settings).unwrap();
+        let sender = Courier::new(store.clone(), keyring.clone(), clock.clone(), entropy.clone(), settings);
         Self {
             url,
             store,
@@ -109,8 +108,8 @@ impl Stage {
             clock,
             entropy,
             transcript: Arc::default(),
-            courier: Arc::new(courier),
-            master,
+            courier: Arc::new(sender.unwrap()),
+            keyring,
             operator: Arc::new(first.token.clone()),
             folder: Arc::new(folder),
             _open: Arc::new(open),
@@ -124,7 +123,7 @@ impl Stage {
     /// On PostgreSQL with connections of its own; a SQLite file has one owner.
     pub async fn replica(&self) -> Replica {
         let store = if self.is_sqlite() { self.store.clone() } else { open(&self.url).await };
-        let house = house(&store, &self.master, &self.clock, &self.entropy);
+        let house = house(&store, &self.keyring, &self.clock, &self.entropy);
         let (address, open) = serve(&house).await;
         Replica { house, channel: channel(address), _open: open }
     }
@@ -169,8 +168,9 @@ impl Stage {
             request_id: String::new(),
         };
         let new = self.operator().in_realm(casting.realm).ok(request).await;
-        let credential = new.credential.unwrap().id;
-        Actor { credential, ..Actor::new(name, self, Some(new.token)) }
+        let mut actor = Actor::new(name, self, Some(new.token));
+        actor.credential = new.credential.unwrap().id;
+        actor
     }
 
     /// Another realm beside the first.
@@ -198,10 +198,10 @@ async fn open(url: &str) -> Store {
     Store::open(&settings).await.unwrap()
 }
 
-fn house(store: &Store, master: &MasterFile, clock: &Arc<Hand>, entropy: &Arc<Counting>) -> House {
+fn house(store: &Store, keyring: &Arc<Keyring>, clock: &Arc<Hand>, entropy: &Arc<Counting>) -> House {
     House::new(Parts {
         store: store.clone(),
-        keyring: Keyring::new(master),
+        keyring: keyring.clone(),
         passwords: Passwords::new(2, &**entropy),
         clock: clock.clone(),
         entropy: entropy.clone(),

@@ -18,7 +18,15 @@ pub async fn tell(name: &str, story: impl AsyncFn(Stage)) {
         assert_eq!(one, other, "SQLite (left) and PostgreSQL (right) differ in line {}", number + 1);
     }
     assert_eq!(sqlite, postgres, "one of the engines says more");
-    expect_file![format!("snapshots/{name}.txt")].assert_eq(&sqlite);
+    compare(name, &sqlite);
+}
+
+/// With `snapshots/<name>.txt`.
+pub fn compare(name: &str, told: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("it/snapshots/{name}.txt"));
+    // A new story may need a new folder.
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    expect_file![file].assert_eq(told);
 }
 
 /// All that is on file.

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-/// Microseconds since 1970-01-01T00:00:00Z, leap seconds ignored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
+/// Microseconds since 1970-01-01T00:00:00Z, leap seconds ignored. In JSON as RFC 3339, because people
+/// read events and rollouts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(i64);
 
 /// A length of time in microseconds.
@@ -47,7 +47,7 @@ impl Timestamp {
     }
 }
 
-/// RFC 3339 in UTC.
+/// RFC 3339 in UTC; beyond its years, microseconds.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000).ok();
@@ -55,6 +55,21 @@ impl fmt::Display for Timestamp {
             Some(text) => f.write_str(&text),
             None => write!(f, "{} µs", self.0),
         }
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let micros = || text.strip_suffix(" µs").and_then(|micros| micros.parse().ok().map(Self));
+        let at = Self::from_rfc3339(&text).or_else(micros);
+        at.ok_or_else(|| serde::de::Error::custom("not an instant"))
     }
 }
 
@@ -108,6 +123,15 @@ mod tests {
         let at = Timestamp::from_rfc3339("2021-12-06T01:00:00+01:00").unwrap();
         assert_eq!(at.to_string(), "2021-12-06T00:00:00Z");
         assert_eq!(Timestamp::from_rfc3339("2021-12-06"), None);
+    }
+
+    #[test]
+    fn json_keeps_every_microsecond_and_every_year() {
+        for micros in [0, 1, -1, 1_700_000_000_123_456, i64::MAX, i64::MIN] {
+            let at = Timestamp::from_unix_micros(micros);
+            let json = serde_json::to_string(&at).unwrap();
+            assert_eq!(serde_json::from_str::<Timestamp>(&json).unwrap(), at, "{json}");
+        }
     }
 
     #[test]
