@@ -86,7 +86,10 @@ impl Actor {
     }
 
     /// Sends the rows in one message. Many are only counted in the transcript.
-    pub async fn import(&self, rows: Vec<proto::ImportRow>) -> Result<proto::ImportAccountsResponse, Refused> {
+    pub async fn import(
+        &self,
+        rows: Vec<proto::ImportRow>,
+    ) -> Result<proto::ImportAccountsResponse, Refused> {
         let count = rows.len();
         let message = proto::ImportAccountsRequest { rows };
         if count > 5 {

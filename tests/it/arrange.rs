@@ -41,10 +41,13 @@ pub fn row(line: u64, name: &str, address: Address) -> proto::ImportRow {
 impl Actor {
     /// A product with the settings that a product has when nothing is said.
     pub async fn product(&self, key: &str) -> proto::Product {
-        let settings =
-            proto::ProductSettings { link_url: format!("https://{key}.example/confirm"), ..Default::default() };
+        let settings = proto::ProductSettings {
+            link_url: format!("https://{key}.example/confirm"),
+            ..Default::default()
+        };
         let (key, title) = (key.to_owned(), title(key));
-        let request = proto::CreateProductRequest { key, title, settings: Some(settings), ..Default::default() };
+        let request =
+            proto::CreateProductRequest { key, title, settings: Some(settings), ..Default::default() };
         self.ok(request).await.product.unwrap()
     }
 
@@ -61,7 +64,8 @@ impl Actor {
 
     /// An account that was imported.
     pub async fn known(&self, name: &str) -> Person {
-        let account = self.quiet().ok(proto::GetAccountRequest { account: name.into() }).await.account.unwrap();
+        let account =
+            self.quiet().ok(proto::GetAccountRequest { account: name.into() }).await.account.unwrap();
         Person { id: account.id, external_id: account.external_id, email: account.email }
     }
 

@@ -108,7 +108,12 @@ impl Stage {
 }
 
 impl Actor {
-    pub fn begin_request(&self, person: &Person, product: &str, device: &Device) -> proto::BeginSignInRequest {
+    pub fn begin_request(
+        &self,
+        person: &Person,
+        product: &str,
+        device: &Device,
+    ) -> proto::BeginSignInRequest {
         proto::BeginSignInRequest {
             product: product.to_owned(),
             identifier: person.email.clone(),

@@ -35,7 +35,11 @@ fn told(field: &FieldDescriptor, value: &Value) -> String {
         }
         value => one(field, value),
     };
-    if value.starts_with('{') { format!("{} {value}", field.name()) } else { format!("{}: {value}", field.name()) }
+    if value.starts_with('{') {
+        format!("{} {value}", field.name())
+    } else {
+        format!("{}: {value}", field.name())
+    }
 }
 
 fn one(field: &FieldDescriptor, value: &Value) -> String {
@@ -68,9 +72,23 @@ fn nested(message: &DynamicMessage) -> String {
             Timestamp::from_unix_micros(number("seconds") * 1_000_000 + number("nanos") / 1_000).to_string()
         }
         "google.protobuf.Duration" => {
-            format!("{:?}", Span::from_micros(number("seconds") * 1_000_000 + number("nanos") / 1_000).as_duration())
+            format!(
+                "{:?}",
+                Span::from_micros(number("seconds") * 1_000_000 + number("nanos") / 1_000).as_duration()
+            )
         }
-        "google.protobuf.FieldMask" => format!("{:?}", message.get_field_by_name("paths").unwrap().as_list().unwrap().iter().map(|path| path.as_str().unwrap()).collect::<Vec<_>>().join(",")),
+        "google.protobuf.FieldMask" => format!(
+            "{:?}",
+            message
+                .get_field_by_name("paths")
+                .unwrap()
+                .as_list()
+                .unwrap()
+                .iter()
+                .map(|path| path.as_str().unwrap())
+                .collect::<Vec<_>>()
+                .join(",")
+        ),
         _ => fields(message),
     }
 }

@@ -2,11 +2,11 @@
 
 use tidegate_core::{
     Account, Answered, Contact, DeliveryId, Link, LinkTarget, Mail, Product, Secret, Span, Template,
-    Timestamp,
+    Timestamp, TokenDigest,
 };
 use tidegate_keyring::{Place, TokenKind};
 use tidegate_store::{
-    Tx,
+    Tx, accounts,
     deliveries::{self, New},
     links,
 };
@@ -15,6 +15,34 @@ use crate::{Fault, Pen};
 
 /// What a token that stands for no link is told. It is not charged: 256 bits are not guessed.
 pub(crate) const UNKNOWN: Answered = Answered::WrongAnswer { tries_left: 0 };
+
+/// A link as it was presented.
+pub(crate) struct Presented {
+    digest: TokenDigest,
+    pub(crate) link: Link,
+}
+
+pub(crate) async fn find(tx: &mut Tx, token: &Secret<String>) -> Result<Option<Presented>, Fault> {
+    let Some(digest) = TokenKind::Link.digest(token.expose()) else { return Ok(None) };
+    Ok(links::find(tx, digest).await?.map(|link| Presented { digest, link }))
+}
+
+/// Redeems the link, once, and returns whose it is; or why it proves nothing. It proves the address it
+/// was sent to, and no other that the account may have by now.
+pub(crate) async fn redeem(
+    pen: &Pen,
+    tx: &mut Tx,
+    presented: &Presented,
+) -> Result<Result<Account, Answered>, Fault> {
+    let (link, now) = (&presented.link, pen.now());
+    if !links::redeem(tx, presented.digest, now).await? {
+        let used = link.used_at.is_some() || now < link.expires_at;
+        return Ok(Err(if used { Answered::Replayed } else { Answered::Expired }));
+    }
+    let account = accounts::get(tx, link.account).await?.ok_or(Fault::Dangling("account"))?;
+    let still = account.contact.as_ref().is_some_and(|contact| *contact.email.canonical() == link.email);
+    Ok(if still { Ok(account) } else { Err(Answered::Superseded) })
+}
 
 /// A link that is on its way.
 pub(crate) struct Mailed {

@@ -1,0 +1,155 @@
+//! The rooms: who may import whom, and which outside library is named where.
+//!
+//! Tests are not looked at: they may name whatever they need.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::Command,
+};
+
+use serde_json::Value;
+
+/// A room, and the rooms it may import.
+const ROOMS: &[(&str, &str)] = &[
+    ("core", ""),
+    ("factors", "core"),
+    ("rollout", "core"),
+    ("keyring", "core"),
+    ("store", "core"),
+    ("service", "core factors rollout keyring store"),
+    ("courier", "core keyring store"),
+    ("proto", ""),
+    ("grpc", "core service proto"),
+    ("client", "core proto"),
+    ("tidegate", "core factors rollout keyring store service courier proto grpc client"),
+];
+
+/// The guest list: an outside library, and the rooms that name it.
+const GUESTS: &[(&str, &str)] = &[
+    ("anyhow", "tidegate"),
+    ("argon2", "keyring"),
+    ("axum", "tidegate"),
+    ("chacha20poly1305", "keyring"),
+    ("clap", "tidegate"),
+    ("figment", "tidegate"),
+    ("getrandom", "tidegate"),
+    ("hkdf", "keyring"),
+    ("hmac", "keyring"),
+    ("http", "client grpc"),
+    ("icu_casemap", "core"),
+    ("icu_normalizer", "core keyring"),
+    ("idna", "core"),
+    ("indicatif", "tidegate"),
+    ("lettre", "courier"),
+    ("minijinja", "courier"),
+    ("password-hash", "keyring"),
+    ("prost", "grpc proto"),
+    ("prost-build", "proto"),
+    ("prost-reflect", "proto"),
+    ("prost-types", "grpc proto"),
+    ("protox", "proto"),
+    ("qrcode", "factors"),
+    ("rustls", "tidegate"),
+    ("serde", "core courier service store tidegate"),
+    ("serde_json", "core courier keyring service store tidegate"),
+    ("sha2", "keyring rollout"),
+    ("sqlx", "store"),
+    ("strsim", "tidegate"),
+    ("subtle", "core"),
+    ("tempfile", "tidegate"),
+    ("thiserror", "client core courier factors grpc keyring service store"),
+    ("time", "core courier store"),
+    ("tokio", "client courier grpc keyring service store tidegate"),
+    ("tokio-stream", "client grpc"),
+    ("tokio-util", "courier service tidegate"),
+    ("tonic", "client grpc proto tidegate"),
+    ("tonic-health", "grpc"),
+    ("tonic-prost", "proto"),
+    ("tonic-prost-build", "proto"),
+    ("tonic-reflection", "grpc"),
+    ("tonic-types", "client grpc"),
+    ("totp-rs", "factors"),
+    ("tower", "client grpc"),
+    ("tower-http", "grpc"),
+    ("tracing", "courier grpc service store tidegate"),
+    ("tracing-subscriber", "tidegate"),
+    ("uuid", "core grpc service store tidegate"),
+    ("zeroize", "core"),
+];
+
+/// Libraries that one room hides from all others; a line of the guest list never gets a second name.
+const OWNED: &[(&str, &str)] = &[
+    ("totp-rs", "factors"),
+    ("qrcode", "factors"),
+    ("argon2", "keyring"),
+    ("sqlx", "store"),
+    ("lettre", "courier"),
+    ("tonic-health", "grpc"),
+    ("tonic-reflection", "grpc"),
+    ("tower-http", "grpc"),
+    ("figment", "tidegate"),
+    ("clap", "tidegate"),
+];
+
+/// Room → what its manifest names outside tests.
+fn manifests() -> BTreeMap<String, BTreeSet<String>> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["metadata", "--format-version", "1", "--locked", "--offline", "--no-deps"]);
+    let told = cargo.current_dir(super::sources::top()).output().unwrap();
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+    let word = |value: &Value| room(value["name"].as_str().unwrap()).to_owned();
+    let packages = told["packages"].as_array().unwrap().iter().filter(|package| word(package) != "tests");
+    let named = |package: &Value| {
+        let all = package["dependencies"].as_array().unwrap().iter();
+        all.filter(|one| one["kind"] != "dev").map(word).collect()
+    };
+    packages.map(|package| (word(package), named(package))).collect()
+}
+
+fn room(package: &str) -> &str {
+    package.strip_prefix("tidegate-").unwrap_or(package)
+}
+
+fn is_room(name: &str) -> bool {
+    ROOMS.iter().any(|(room, _)| *room == name)
+}
+
+#[test]
+fn every_room_imports_only_what_its_row_allows() {
+    let manifests = manifests();
+    let known: BTreeSet<_> = ROOMS.iter().map(|(room, _)| (*room).to_owned()).collect();
+    assert_eq!(manifests.keys().cloned().collect::<BTreeSet<_>>(), known);
+    for (room, may) in ROOMS {
+        let rooms = manifests[*room].iter().filter(|name| is_room(name));
+        let may: Vec<_> = may.split_whitespace().collect();
+        let foreign: Vec<_> = rooms.filter(|name| !may.contains(&name.as_str())).collect();
+        assert!(foreign.is_empty(), "{room} imports {foreign:?}");
+    }
+}
+
+#[test]
+fn every_outside_library_is_on_the_guest_list() {
+    let mut guests = BTreeMap::<String, BTreeSet<String>>::new();
+    for (room, named) in manifests() {
+        for library in named.into_iter().filter(|name| !is_room(name)) {
+            guests.entry(library).or_default().insert(room.clone());
+        }
+    }
+    let lines = guests.into_iter().map(|(library, rooms)| format!("{library}: {}", join(rooms)));
+    let listed = GUESTS.iter().map(|(library, rooms)| format!("{library}: {rooms}"));
+    assert_eq!(lines.collect::<Vec<_>>().join("\n"), listed.collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn an_owned_library_has_one_room() {
+    for (library, owner) in OWNED {
+        assert!(GUESTS.contains(&(library, owner)), "{library} belongs to {owner} alone");
+    }
+    // Its server side is `grpc`'s; a manifest does not tell the sides apart.
+    assert!(GUESTS.contains(&("tonic", "client grpc proto tidegate")));
+}
+
+fn join(rooms: BTreeSet<String>) -> String {
+    rooms.into_iter().collect::<Vec<_>>().join(" ")
+}
