@@ -66,6 +66,12 @@ impl Actor {
         Self { realm: Some(key.to_owned()), ..self.clone() }
     }
 
+    /// The same one with another token.
+    #[must_use]
+    pub fn with(&self, token: &str) -> Self {
+        Self { token: Some(token.to_owned()), ..self.clone() }
+    }
+
     pub async fn call<M: Rpc>(&self, request: M) -> Result<M::Answer, Refused> {
         self.say(M::method(), &request);
         let mut grpc = self.grpc();

@@ -9,13 +9,27 @@
     reason = "a test says what is wrong by failing"
 )]
 
+#[macro_use]
+mod engines;
+
 mod actor;
 mod arrange;
+mod boundaries;
+mod bounds;
+mod cancel;
+mod catalogue;
 mod clock;
+mod house;
 mod mail;
+mod matrix;
+mod once;
 mod owner;
+mod race;
+mod raw;
 mod rpc;
+mod setting;
 mod stage;
+mod statements;
 mod stories;
 mod story;
 mod text;

@@ -1,67 +1,111 @@
-//! Who may call what: every role against every method, and callers without a right to any.
+//! Who may call what: every role against every method, and callers with no right to any.
 
 use std::fmt::Write as _;
 
 use http::uri::PathAndQuery;
 use tidegate_client::Refused;
-use tidegate_core::{Clock as _, Role, Span, Word as _};
-use tidegate_proto as proto;
-use tonic::Code;
+use tidegate_core::{Role, Span, Word as _};
+use tidegate_proto::{self as proto, ErrorReason};
+use tonic::{Code, Response};
 use tonic_prost::ProstCodec;
 
 use crate::{
     actor::Actor,
-    on_both,
-    rpc::method_of,
-    stage::{Casting, REALM, Stage},
+    stage::{Casting, Stage},
     story::compare,
 };
 
 /// Calls a method with an empty message; a stream gets it as its only one.
-async fn knock(actor: &Actor, path: &'static str) -> Code {
+async fn knock(actor: &Actor, path: &'static str) -> Result<(), Refused> {
     let mut grpc = actor.grpc();
     grpc.ready().await.unwrap();
     let codec: ProstCodec<(), ()> = ProstCodec::default();
     let answer = grpc.unary(actor.signed(()), PathAndQuery::from_static(path), codec).await;
-    answer.map_or_else(|status| Refused::of(&status).code, |_| Code::Ok)
+    answer.map(Response::into_inner).map_err(|status| Refused::of(&status))
 }
 
-/// A role that may call gets past the door, where an empty message is refused or answered.
+/// Whoever may call gets past the door, where an empty message is answered or found wanting.
 #[tokio::test]
 async fn every_role_against_every_method() {
     let stage = Stage::sqlite().await;
-    let mut table = String::new();
+    let mut actors = Vec::new();
     for role in Role::ALL {
-        let actor = stage.actor("any", *role).await;
-        for (row, (path, rule)) in proto::RULES.iter().enumerate() {
-            let open = match knock(&actor, path).await {
-                Code::PermissionDenied => "-",
-                Code::Ok | Code::InvalidArgument => role.as_str(),
-                code => panic!("{role:?} at {path}: {code:?}"),
-            };
-            if row == 0 {
-                table.push('\n');
-            }
-            let permission = rule.permission().as_str_name().trim_start_matches("PERMISSION_").to_owned();
-            writeln!(table, "{path} {permission} {open}").unwrap();
-        }
+        actors.push((role.as_str(), stage.actor(role.as_str(), *role).await));
     }
-    compare("matrix", &turned(&table));
+    let mut table = String::new();
+    for (path, rule) in proto::RULES {
+        let method = path.trim_start_matches("/tidegate.v1.").replace("Service/", " ");
+        let permission = rule.permission().as_str_name().trim_start_matches("PERMISSION_");
+        write!(table, "{method:<40} {permission:<20}").unwrap();
+        for (role, actor) in &actors {
+            let open = match knock(actor, path).await.map_err(|refused| refused.code) {
+                Err(Code::PermissionDenied) => "-",
+                Ok(()) | Err(Code::InvalidArgument) => role,
+                Err(code) => panic!("{role} at {path}: {code:?}"),
+            };
+            write!(table, " {open:<width$}", width = role.len()).unwrap();
+        }
+        table = table.trim_end().to_owned() + "\n";
+    }
+    compare("matrix", &table);
 }
 
-/// One line a method, one column a role.
-fn turned(table: &str) -> String {
-    let roles: Vec<Vec<&str>> = table.trim().split("\n\n").map(|block| block.lines().collect()).collect();
-    let mut told = String::new();
-    for (row, first) in roles[0].iter().enumerate() {
-        let head: Vec<&str> = first.split(' ').collect();
-        let service = head[0].trim_start_matches("/tidegate.v1.").replace("Service/", " ");
-        write!(told, "{service:<40} {:<20}", head[1]).unwrap();
-        for (role, block) in Role::ALL.iter().zip(&roles) {
-            let open = block[row].rsplit(' ').next().unwrap();
-            write!(told, " {open:<width$}", width = role.as_str().len()).unwrap();
+on_both! {
+    /// One answer, whoever has no valid credential and for whatever reason.
+    async fn nobody_without_a_credential_gets_past_the_door(stage) {
+        let operator = stage.operator();
+        let (id, secret) = operator.token.clone().unwrap().rsplit_once('_').map(|(id, secret)| (id.to_owned(), secret.to_owned())).unwrap();
+        let with = |token: String| stage.anonymous().with(&token);
+        let tomorrow = Casting { expires_at: Some(stage.now().plus(Span::days(1))), ..Casting::of(Role::Operator) };
+        let (expired, revoked) = (stage.cast("expired", tomorrow).await, stage.actor("revoked", Role::Operator).await);
+        knock(&expired, WHO_AM_I).await.unwrap();
+        knock(&revoked, WHO_AM_I).await.unwrap();
+        stage.pass(Span::days(1));
+        operator.ok(proto::RevokeCredentialRequest { credential: revoked.credential.clone(), ..Default::default() }).await;
+        let strangers = [
+            ("anonymous", stage.anonymous()),
+            ("a wrong secret", with(format!("{id}_{}", "0".repeat(64)))),
+            ("half a secret", with(format!("{id}_{}", &secret[..32]))),
+            ("no such credential", with(format!("tgk_01h2xcejqtf2nbrexx3vqjhp41_{secret}"))),
+            ("no token at all", with("hello".to_owned())),
+            ("expired", expired),
+            ("revoked", revoked),
+        ];
+        for (path, _) in proto::RULES {
+            for (who, stranger) in &strangers {
+                let refused = knock(stranger, path).await.unwrap_err();
+                let told = (refused.code, refused.reason, refused.message.as_str());
+                assert_eq!(told, (Code::Unauthenticated, Some(ErrorReason::Unauthenticated), "the caller is not known"), "{who} at {path}");
+            }
         }
-        told = told.trim_end().to_owned() + "\n";
     }
-    told
+}
+
+const WHO_AM_I: &str = "/tidegate.v1.AccessService/WhoAmI";
+
+#[tokio::test]
+async fn a_method_that_is_not_declared_is_told_to_callers_only() {
+    let stage = Stage::sqlite().await;
+    let admin = stage.actor("admin", Role::Admin).await;
+    for path in ["/tidegate.v1.AccountService/Nothing", "/tidegate.v1.NoService/GetAccount", "/"] {
+        let refused = knock(&admin, path).await.unwrap_err();
+        assert_eq!(
+            (refused.code, refused.reason),
+            (Code::Unimplemented, Some(ErrorReason::NoSuchMethod)),
+            "{path}"
+        );
+        assert_eq!(knock(&stage.anonymous(), path).await.unwrap_err().code, Code::Unauthenticated, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn only_an_operator_names_another_realm() {
+    let stage = Stage::sqlite().await;
+    stage.realm("other").await;
+    let admin = stage.actor("admin", Role::Admin).await.in_realm("other");
+    assert_eq!(admin.ok(proto::WhoAmIRequest {}).await.realm, "main");
+    let operator = stage.operator();
+    assert_eq!(operator.in_realm("other").ok(proto::WhoAmIRequest {}).await.realm, "other");
+    let refused = operator.in_realm("nowhere").refused(proto::WhoAmIRequest {}).await;
+    assert_eq!(refused.reason, Some(ErrorReason::RealmNotFound));
 }

@@ -97,6 +97,10 @@ impl Span {
     pub const fn micros(self) -> i64 {
         self.0
     }
+    #[must_use]
+    pub const fn minus(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
     /// Twice as long, `times` times over, but never longer than `most`.
     #[must_use]
     pub fn doubled(self, times: i64, most: Self) -> Self {

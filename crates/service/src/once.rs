@@ -57,15 +57,18 @@ pub enum Shown {
     Withheld,
 }
 
+/// What stands in the place of a secret; not nothing, which an option would take for none.
+const WITHHELD: &str = "withheld";
+
 impl Serialize for Shown {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_unit()
+        serializer.serialize_str(WITHHELD)
     }
 }
 
 impl<'de> Deserialize<'de> for Shown {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        <()>::deserialize(deserializer).map(|()| Self::Withheld)
+        String::deserialize(deserializer).map(|_| Self::Withheld)
     }
 }
 

@@ -4,7 +4,6 @@ mod absent;
 mod contract;
 mod descriptors;
 mod habits;
-mod names;
 mod reasons;
 mod rooms;
 mod secrets;

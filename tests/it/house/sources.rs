@@ -51,8 +51,21 @@ pub(super) fn files(folder: &str) -> Vec<(String, String)> {
     found
 }
 
+/// The names of all rooms, in order.
+pub(super) fn rooms() -> Vec<String> {
+    let rooms = fs::read_dir(top().join("crates")).unwrap();
+    let mut names: Vec<_> = rooms.map(|room| room.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// The code of some rooms.
+pub(super) fn of(rooms: &[impl AsRef<str>]) -> Vec<Source> {
+    rooms.iter().flat_map(|name| room(name.as_ref())).collect()
+}
+
 /// A room's code: its build script too, its tests not.
-pub(super) fn room(room: &str) -> Vec<Source> {
+fn room(room: &str) -> Vec<Source> {
     let files = files(&format!("crates/{room}")).into_iter();
     let ours = files.filter(|(path, _)| !path.contains("/tests/") && !path.ends_with("/tests.rs"));
     ours.map(|(path, text)| {
@@ -179,7 +192,8 @@ fn texts_comments_and_tests_are_no_code() {
     ));
     assert_eq!(code.len(), texts.len());
     assert!(code.contains("fn a<'x>(c: &'x str) { b("), "{code}");
-    let lines = |text: &str, word: &str| places("f", text, word).iter().map(|found| found.line).collect::<Vec<_>>();
+    let lines =
+        |text: &str, word: &str| places("f", text, word).iter().map(|found| found.line).collect::<Vec<_>>();
     assert_eq!((lines(&code, "tokio"), lines(&texts, "tokio")), (vec![4], vec![1]));
     assert_eq!((lines(&code, "std::env"), lines(&texts, "std::env")), (vec![], vec![1]));
     assert_eq!((lines(&code, "no"), lines(&texts, "no")), (vec![], vec![1]));

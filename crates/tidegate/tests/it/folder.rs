@@ -1,0 +1,128 @@
+//! A folder in which the program runs, with the settings that every run in it gets.
+
+use std::{
+    collections::BTreeSet,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use tempfile::TempDir;
+use tidegate_tests::postgres;
+
+use crate::{
+    database::Database,
+    program::{Ended, Program, Told},
+    server::Server,
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+pub struct Folder {
+    folder: TempDir,
+    settings: Vec<String>,
+    pub database: Database,
+}
+
+impl Folder {
+    /// An empty folder, and the SQLite file that the defaults put into it.
+    pub fn empty() -> Self {
+        let folder = tempfile::Builder::new().prefix("tidegate-it-").tempdir().unwrap();
+        let database = Database::Sqlite(folder.path().join("tidegate.db"));
+        let settings = ["grpc.listen=127.0.0.1:0", "admin.listen=127.0.0.1:0", "mail.poll_ms=10"];
+        Self { folder, settings: settings.map(str::to_owned).into(), database }
+    }
+
+    /// An empty folder, and an empty database elsewhere.
+    pub fn with(url: &str) -> Self {
+        let mut folder = Self::empty();
+        folder.settings.push(format!("database.url={url}"));
+        folder.database = Database::Postgres(url.to_owned());
+        folder
+    }
+
+    /// Nothing in it is initialised.
+    pub async fn on(engine: Engine) -> Self {
+        match engine {
+            Engine::Sqlite => Self::empty(),
+            Engine::Postgres => Self::with(&postgres::database().await),
+        }
+    }
+
+    /// Initialised, and not served.
+    pub async fn installed(engine: Engine) -> Self {
+        let folder = Self::on(engine).await;
+        let ended = folder.run(&["init"]).await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        folder
+    }
+
+    /// Begins a run; what `words` set is stronger than the folder's settings.
+    pub fn start(&self, words: &[&str]) -> Program {
+        self.start_told(&Told { words: words.to_vec(), ..Told::default() })
+    }
+
+    pub fn start_told(&self, told: &Told<'_>) -> Program {
+        let settings = self.settings.iter().flat_map(|setting| ["--set", setting]);
+        let words = settings.chain(told.words.iter().copied()).collect();
+        Program::start(self.path(), &Told { words, environment: told.environment.clone(), input: told.input })
+    }
+
+    /// A run that comes to its end by itself.
+    pub async fn run(&self, words: &[&str]) -> Ended {
+        self.start(words).ended().await
+    }
+
+    pub async fn serve(&self, set: &[&str]) -> Server {
+        let settings = set.iter().flat_map(|setting| ["--set", setting]);
+        let words: Vec<&str> = std::iter::once("serve").chain(settings).collect();
+        Server::ready(self.start(&words), self.path()).await
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path().join(name)
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.file(name)).unwrap()
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.file(name), text).unwrap();
+    }
+
+    /// Who may do what with a file.
+    pub fn mode(&self, name: &str) -> u32 {
+        std::fs::metadata(self.file(name)).unwrap().permissions().mode() & 0o777
+    }
+
+    /// What lies in it.
+    pub fn names(&self) -> BTreeSet<String> {
+        let entries = std::fs::read_dir(self.path()).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+}
+
+/// Each of these tests once on SQLite and once on PostgreSQL.
+macro_rules! on_both_engines {
+    ($($(#[$attribute:meta])* $test:ident,)+) => {
+        mod sqlite {
+            $($(#[$attribute])* #[tokio::test] async fn $test() {
+                super::$test($crate::folder::Engine::Sqlite).await;
+            })+
+        }
+        mod postgres {
+            $($(#[$attribute])* #[tokio::test] async fn $test() {
+                super::$test($crate::folder::Engine::Postgres).await;
+            })+
+        }
+    };
+}
+pub(crate) use on_both_engines;

@@ -1,0 +1,30 @@
+//! The program as an operator runs it: its commands, its files, its processes, and what several of
+//! them do to one database.
+//!
+//! Nothing here is mocked: a test starts the program in a folder of its own and talks to it as
+//! callers do. `UPDATE_EXPECT=1 cargo test -p tidegate` writes the snapshots anew.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says what is wrong by failing"
+)]
+
+mod database;
+mod folder;
+mod owner;
+mod program;
+mod server;
+
+mod demo;
+mod first_start;
+mod import;
+mod master_key;
+mod one_at_a_time;
+mod outage;
+mod races;
+mod schema;
+mod secrets;
+mod settings;
+mod shutdown;

@@ -1,0 +1,44 @@
+//! Without the master key that a database was made with nothing is served, and nothing is touched.
+
+use crate::folder::{Engine, Folder, on_both_engines};
+
+on_both_engines! {
+    serve_refuses_another_master_key,
+    serve_refuses_to_start_without_the_master_key,
+    serve_refuses_a_master_key_that_is_none,
+}
+
+async fn serve_refuses_another_master_key(engine: Engine) {
+    let folder = Folder::installed(engine).await;
+    folder.write("master.key", &format!("{}\n", "0f".repeat(32)));
+    refused(&folder, "the master key in master.key is not the one the database was made with").await;
+}
+
+async fn serve_refuses_to_start_without_the_master_key(engine: Engine) {
+    let folder = Folder::installed(engine).await;
+    std::fs::remove_file(folder.file("master.key")).unwrap();
+    refused(&folder, "failed to find the master key that the database was made with").await;
+}
+
+async fn serve_refuses_a_master_key_that_is_none(engine: Engine) {
+    let folder = Folder::installed(engine).await;
+    folder.write("master.key", "# a key that somebody shortened\n0f0f\n");
+    let told = refused(&folder, "line 2 is not a key: 64 hexadecimal digits").await;
+    assert!(!told.contains("0f0f"), "what is in the file is told: {told}");
+}
+
+/// What it said; the folder and the database are as before.
+async fn refused(folder: &Folder, why: &str) -> String {
+    let key = || std::fs::read_to_string(folder.file("master.key")).ok();
+    let secrets = || (key(), folder.read("operator.credential"));
+    let before = (secrets(), folder.database.contents().await);
+    for command in ["serve", "init"] {
+        let ended = folder.run(&[command]).await;
+        if command == "serve" {
+            assert_eq!(ended.code, Some(1), "{ended:?}");
+            assert!(ended.err.contains(why), "{}", ended.err);
+        }
+        assert_eq!((secrets(), folder.database.contents().await), before, "{command} changed something");
+    }
+    folder.run(&["serve"]).await.err
+}

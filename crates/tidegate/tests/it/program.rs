@@ -1,0 +1,139 @@
+//! One run of the program: started with what it is told, heard while it runs, ended at the latest when
+//! the test forgets it.
+
+use std::{
+    fmt::Write as _,
+    io::{BufRead as _, BufReader, Read, Write as _},
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use tokio::{sync::watch, time::timeout};
+
+/// How long anything may take before the test gives up on it.
+const PATIENCE: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(10);
+
+pub struct Program {
+    child: Child,
+    pub out: Heard,
+    pub err: Heard,
+}
+
+/// How a run ended, and all that it said.
+#[derive(Debug)]
+pub struct Ended {
+    /// `None` when a signal ended it.
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+/// What one stream of a running program has said so far.
+pub struct Heard {
+    said: watch::Receiver<String>,
+    listener: Option<JoinHandle<()>>,
+}
+
+/// Besides its folder and its arguments the program gets nothing of whoever runs the tests.
+#[derive(Default)]
+pub struct Told<'t> {
+    pub words: Vec<&'t str>,
+    pub environment: Vec<(&'t str, &'t str)>,
+    pub input: &'t str,
+}
+
+impl Program {
+    pub fn start(folder: &Path, told: &Told<'_>) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+        command.current_dir(folder).args(&told.words).env_clear().envs(told.environment.iter().copied());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // A program that reads nothing may have ended by now.
+        let _ = child.stdin.take().unwrap().write_all(told.input.as_bytes());
+        let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        Self { child, out: Heard::from(out), err: Heard::from(err) }
+    }
+
+    /// Waits for the end, which has to come by itself.
+    pub async fn ended(mut self) -> Ended {
+        let (out, err) = (self.out.whole().await, self.err.whole().await);
+        let code = self.child.wait().unwrap().code();
+        Ended { code, out, err }
+    }
+
+    /// Sends a signal to this very process.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("/bin/sh").args(["-c", r#"kill -s "$1" "$2""#, "sh", name, &pid]).status();
+        assert!(sent.unwrap().success());
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Both fail only when it has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Heard {
+    fn from(pipe: impl Read + Send + 'static) -> Self {
+        let (tell, said) = watch::channel(String::new());
+        let listener = std::thread::spawn(move || {
+            let (mut pipe, mut line) = (BufReader::new(pipe), Vec::new());
+            while pipe.read_until(b'\n', &mut line).unwrap_or(0) > 0 {
+                tell.send_modify(|said| said.push_str(&String::from_utf8_lossy(&line)));
+                line.clear();
+            }
+        });
+        Self { said, listener: Some(listener) }
+    }
+
+    /// The first whole line that has `text` in it.
+    pub async fn line(&mut self, text: &str) -> String {
+        let find = |said: &String| said.lines().find(|line| line.contains(text)).map(str::to_owned);
+        match timeout(PATIENCE, self.said.wait_for(|said| find(said).is_some())).await {
+            Ok(Ok(said)) => find(&said).unwrap(),
+            Ok(Err(_)) => panic!("it ended without saying {text:?}:\n{}", *self.said.borrow()),
+            Err(_) => panic!("{text:?} was not said in time:\n{}", *self.said.borrow()),
+        }
+    }
+
+    async fn whole(&mut self) -> String {
+        let ended = timeout(PATIENCE, self.said.wait_for(|_| false)).await;
+        assert!(ended.is_ok(), "it did not end in time:\n{}", *self.said.borrow());
+        self.listener.take().unwrap().join().unwrap();
+        self.said.borrow().clone()
+    }
+}
+
+impl Ended {
+    /// Exit code and both streams, for snapshots.
+    pub fn transcript(&self) -> String {
+        let mut text = String::new();
+        for (name, said) in [("stdout", &self.out), ("stderr", &self.err)] {
+            if !said.is_empty() {
+                let _ = writeln!(text, "{name}:\n{said}");
+            }
+        }
+        let _ = write!(text, "exit code: {:?}", self.code);
+        text
+    }
+}
+
+/// Looks again and again until there is something to see.
+pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let seen = async {
+        loop {
+            if let Some(seen) = look().await {
+                return seen;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    timeout(PATIENCE, seen).await.unwrap_or_else(|_| panic!("not in time: {what}"))
+}

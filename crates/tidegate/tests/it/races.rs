@@ -1,0 +1,301 @@
+//! What many callers do at once to one database, through one process on SQLite and through two on
+//! PostgreSQL.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tidegate_client::Refused;
+use tidegate_proto::{self as proto, ProofOutcome};
+use tokio::task::JoinSet;
+
+use crate::{
+    folder::{Engine, Folder, on_both_engines},
+    owner::{Authenticator, Frontend, Realm, SignIn, answer_request, heard},
+    server::Server,
+};
+
+/// Calls at once.
+const MANY: usize = 64;
+
+on_both_engines! {
+    inv_01_one_code_approves_once_and_makes_one_session,
+    inv_01_one_code_approves_one_of_three_sign_ins,
+    inv_08_parallel_guesses_take_no_more_than_a_challenge_has,
+    inv_08_parallel_guesses_take_no_more_than_an_hour_has,
+    inv_08_parallel_passwords_take_no_more_than_are_free,
+    inv_58_one_request_id_is_carried_out_once,
+    inv_58_a_wrong_answer_that_is_retried_is_charged_once,
+}
+
+/// The processes that serve one database, and a back end that calls all of them.
+struct Stage {
+    folder: Folder,
+    _servers: Vec<Server>,
+    realm: Realm,
+    doors: Vec<Frontend>,
+}
+
+impl Stage {
+    async fn on(engine: Engine, names: &[&str]) -> Self {
+        let folder = Folder::installed(engine).await;
+        let mut servers = vec![folder.serve(&[]).await];
+        if engine == Engine::Postgres {
+            servers.push(folder.serve(&[]).await);
+        }
+        let realm = Realm::set_up(&servers[0], names).await;
+        let doors = servers.iter().map(|server| realm.frontend(server)).collect();
+        Self { folder, _servers: servers, realm, doors }
+    }
+
+    fn door(&self) -> &Frontend {
+        &self.doors[0]
+    }
+
+    /// The same call, many times at once, in turn at every process.
+    async fn at_once<T, F>(&self, times: usize, call: impl Fn(usize, Frontend) -> F) -> Vec<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let mut calls = JoinSet::new();
+        for number in 0..times {
+            calls.spawn(call(number, self.doors[number % self.doors.len()].clone()));
+        }
+        calls.join_all().await
+    }
+
+    async fn number(&self, sql: &str) -> i64 {
+        self.folder.database.number(sql).await
+    }
+
+    /// Events of a kind whose fact has this text in it.
+    async fn events(&self, kind: &str, text: &str) -> i64 {
+        let sql = format!(
+            "SELECT COUNT(*) FROM events WHERE fact LIKE '%\"{kind}\"%' AND fact LIKE '%{text}%'"
+        );
+        self.number(&sql).await
+    }
+
+    async fn challenged(&self, name: &str, device: &str) -> (SignIn, String) {
+        let sign_in = self.door().begin(name, device).await;
+        assert_eq!(sign_in.state, proto::SignInState::PendingChallenge);
+        let challenge = self.door().challenge(&sign_in).await;
+        (sign_in, challenge)
+    }
+
+    /// How often each outcome came.
+    async fn answer(&self, asked: &[(SignIn, String)], code: &str, times: usize) -> Counts {
+        let answer = |number: usize, door: Frontend| {
+            let ((sign_in, challenge), code) = (asked[number % asked.len()].clone(), code.to_owned());
+            async move { door.answer(&sign_in, &challenge, &code).await }
+        };
+        count(self.at_once(times, answer).await)
+    }
+}
+
+type Counts = BTreeMap<&'static str, usize>;
+
+fn count(answers: Vec<Result<proto::AnswerChallengeResponse, Refused>>) -> Counts {
+    let mut counts = Counts::new();
+    for answer in answers {
+        let name = match &answer {
+            Ok(answer) => answer.outcome().as_str_name().trim_start_matches("PROOF_OUTCOME_"),
+            Err(refused) => panic!("{refused}"),
+        };
+        *counts.entry(name).or_default() += 1;
+    }
+    counts
+}
+
+/// Once approved; all others were told that it was used, or that every try was under way.
+fn approved_once(counts: &Counts) {
+    assert_eq!(counts.get("APPROVED"), Some(&1), "{counts:?}");
+    let known = ["APPROVED", "REPLAYED", "USED_UP"];
+    assert!(counts.keys().all(|outcome| known.contains(outcome)), "{counts:?}");
+}
+
+async fn inv_01_one_code_approves_once_and_makes_one_session(engine: Engine) {
+    let names = ["ann", "bob", "cem", "dan"];
+    let stage = Stage::on(engine, &names).await;
+    for name in names {
+        let mut authenticator = stage.door().enrolled(name).await;
+        for device in ["tablet", "laptop"] {
+            let asked = [stage.challenged(name, device).await];
+            let code = authenticator.next_code(stage.door()).await;
+            approved_once(&stage.answer(&asked, &code, MANY).await);
+            let [(sign_in, _)] = asked;
+            let complete = |_: usize, door: Frontend| {
+                let sign_in = sign_in.clone();
+                async move { door.complete(&sign_in).await }
+            };
+            let completed = stage.at_once(8, complete).await;
+            let sessions = completed.iter().flatten().filter(|made| made.session.is_some()).count();
+            assert_eq!(sessions, 1, "{completed:?}");
+            let refused = completed.iter().flat_map(|made| made.as_ref().err());
+            assert!(refused.clone().all(|refused| refused.name() == "SIGN_IN_STATE"), "{completed:?}");
+        }
+    }
+    assert_eq!(stage.events("challenge_answered", "approved").await, 8);
+    // A replay changes no counter, and success forgives what was charged (INV-6, INV-9).
+    assert_eq!(stage.number("SELECT COUNT(*) FROM challenges WHERE tries <> 1").await, 0);
+    assert_eq!(stage.number("SELECT COUNT(*) FROM attempts WHERE in_hour <> 0 OR in_row <> 0").await, 0);
+}
+
+async fn inv_01_one_code_approves_one_of_three_sign_ins(engine: Engine) {
+    let stage = Stage::on(engine, &["ann", "bob"]).await;
+    for name in ["ann", "bob"] {
+        let mut authenticator = stage.door().enrolled(name).await;
+        for round in 1..=2 {
+            let mut asked = Vec::new();
+            for device in ["tablet", "laptop", "watch"] {
+                asked.push(stage.challenged(name, &format!("{device}-{round}")).await);
+            }
+            let code = authenticator.next_code(stage.door()).await;
+            approved_once(&stage.answer(&asked, &code, MANY).await);
+            let mut sessions = 0;
+            for (sign_in, challenge) in &asked {
+                sessions += usize::from(stage.door().complete(sign_in).await.is_ok());
+                cancel(stage.door(), sign_in, challenge).await;
+            }
+            assert_eq!(sessions, 1);
+        }
+    }
+    assert_eq!(stage.events("challenge_answered", "approved").await, 4);
+}
+
+async fn inv_08_parallel_guesses_take_no_more_than_a_challenge_has(engine: Engine) {
+    let stage = Stage::on(engine, &["ann"]).await;
+    let mut authenticator = stage.door().enrolled("ann").await;
+    let asked = [stage.challenged("ann", "tablet").await];
+    let counts = stage.answer(&asked, "wrong", MANY).await;
+    assert_eq!(counts, Counts::from([("WRONG_ANSWER", 4), ("USED_UP", MANY - 4)]));
+    assert_eq!(stage.number("SELECT tries FROM challenges").await, 5);
+    assert_eq!(stage.number("SELECT MAX(in_hour) FROM attempts").await, 5);
+    assert_eq!(stage.events("challenge_answered", "wrong_answer").await, 4);
+    assert_eq!(stage.events("challenge_answered", "used_up").await, 1);
+    // The right code comes too late for this one, and is good for the next.
+    let code = authenticator.next_code(stage.door()).await;
+    assert_eq!(stage.answer(&asked, &code, 1).await, Counts::from([("USED_UP", 1)]));
+    let asked = [stage.challenged("ann", "laptop").await];
+    assert_eq!(stage.answer(&asked, &code, 1).await, Counts::from([("APPROVED", 1)]));
+}
+
+async fn inv_08_parallel_guesses_take_no_more_than_an_hour_has(engine: Engine) {
+    let stage = Stage::on(engine, &["ann"]).await;
+    let mut authenticator = stage.door().enrolled("ann").await;
+    let mut asked = Vec::new();
+    for device in ["tablet", "laptop", "watch"] {
+        asked.push(stage.challenged("ann", device).await);
+    }
+    let counts = stage.answer(&asked, "wrong", MANY).await;
+    let looked_at = stage.events("challenge_answered", "").await;
+    assert_eq!(looked_at, 10, "{counts:?}");
+    assert_eq!(stage.number("SELECT SUM(tries) FROM challenges").await, 10);
+    assert_eq!(stage.number("SELECT MAX(in_hour) FROM attempts").await, 10);
+    let slowed = counts.get("SLOWED").copied().unwrap_or_default();
+    assert!(slowed > 0, "{counts:?}");
+    // While it is slowed, right and wrong are told the same (INV-12).
+    for (sign_in, challenge) in &asked {
+        cancel(stage.door(), sign_in, challenge).await;
+    }
+    let (sign_in, challenge) = stage.challenged("ann", "console").await;
+    let code = authenticator.next_code(stage.door()).await;
+    let right = stage.door().answer(&sign_in, &challenge, &code).await.unwrap();
+    let wrong = stage.door().answer(&sign_in, &challenge, "wrong").await.unwrap();
+    assert_eq!((right.outcome(), right.retry_time.is_some()), (ProofOutcome::Slowed, true));
+    assert_eq!(right, wrong);
+}
+
+async fn inv_08_parallel_passwords_take_no_more_than_are_free(engine: Engine) {
+    let stage = Stage::on(engine, &["ann"]).await;
+    let begin = |number: usize, door: Frontend| {
+        let mut request = door.begin_request("ann", "phone");
+        request.password = format!("a guess, the {number}th");
+        async move { heard(door.client.sign_ins().begin_sign_in(request).await).unwrap() }
+    };
+    let answers = stage.at_once(MANY, begin).await;
+    let first = &answers[0];
+    assert_eq!(first.sign_in.as_ref().unwrap().state(), proto::SignInState::Denied);
+    assert!(answers.iter().all(|answer| answer == first), "{answers:?}");
+    let looked_at = stage.events("sign_in_denied", "wrong_password").await;
+    assert!((4..=6).contains(&looked_at), "{looked_at}");
+    assert_eq!(stage.number("SELECT MAX(in_row) FROM attempts").await, looked_at);
+    assert_eq!(stage.events("sign_in_denied", "").await, i64::try_from(MANY).unwrap());
+}
+
+async fn inv_58_one_request_id_is_carried_out_once(engine: Engine) {
+    let stage = Stage::on(engine, &["ann"]).await;
+    let mut authenticator = stage.door().enrolled("ann").await;
+    let id = "0192f0c1-0000-7000-8000-000000000001";
+    let (sign_ins, sessions) = (stage.folder.database.count("sign_ins").await, "SELECT COUNT(*) FROM sessions");
+    let had = stage.number(sessions).await;
+
+    let begin = |_: usize, door: Frontend| {
+        let request = proto::BeginSignInRequest { request_id: id.into(), ..door.begin_request("ann", "tablet") };
+        async move { heard(door.client.sign_ins().begin_sign_in(request).await) }
+    };
+    let begun = one(stage.at_once(MANY, begin).await);
+    assert_eq!(stage.folder.database.count("sign_ins").await, sign_ins + 1);
+    let sign_in = SignIn::of(begun);
+    assert!(sign_in.token.starts_with("tgi_") || !sign_in.token.is_empty());
+
+    let challenge = stage.door().challenge(&sign_in).await;
+    let code = authenticator.next_code(stage.door()).await;
+    let answer = |_: usize, door: Frontend| {
+        let request = answer_request(&sign_in, &challenge, &code);
+        let request = proto::AnswerChallengeRequest { request_id: id.into(), ..request };
+        async move { heard(door.client.challenges().answer_challenge(request).await) }
+    };
+    assert_eq!(one(stage.at_once(MANY, answer).await).outcome(), ProofOutcome::Approved);
+    assert_eq!(stage.events("challenge_answered", "").await, 1);
+
+    let complete = |_: usize, door: Frontend| {
+        let subject = sign_in.subject();
+        let request = proto::CompleteSignInRequest { subject, request_id: id.into(), ..Default::default() };
+        async move { heard(door.client.sign_ins().complete_sign_in(request).await) }
+    };
+    let completed = one(stage.at_once(MANY, complete).await);
+    assert!(completed.session_token.starts_with("tgs_") && !completed.secret_withheld);
+    assert_eq!(stage.number(sessions).await, had + 1);
+
+    let other = proto::BeginSignInRequest {
+        request_id: id.into(),
+        ..stage.door().begin_request("ann", "another tablet")
+    };
+    let refused = heard(stage.door().client.sign_ins().begin_sign_in(other).await).unwrap_err();
+    assert_eq!(refused.name(), "REQUEST_ID_REUSED");
+}
+
+async fn inv_58_a_wrong_answer_that_is_retried_is_charged_once(engine: Engine) {
+    let stage = Stage::on(engine, &["ann"]).await;
+    stage.door().enrolled("ann").await;
+    let (sign_in, challenge) = stage.challenged("ann", "tablet").await;
+    let answer = |_: usize, door: Frontend| {
+        let id = "0192f0c1-0000-7000-8000-000000000002";
+        let request = answer_request(&sign_in, &challenge, "wrong");
+        let request = proto::AnswerChallengeRequest { request_id: id.into(), ..request };
+        async move { heard(door.client.challenges().answer_challenge(request).await) }
+    };
+    let answered = one(stage.at_once(MANY, answer).await);
+    assert_eq!((answered.outcome(), answered.tries_left), (ProofOutcome::WrongAnswer, Some(4)));
+    assert_eq!(stage.number("SELECT MAX(tries) FROM challenges").await, 1);
+    assert_eq!(stage.number("SELECT MAX(in_hour) FROM attempts").await, 1);
+}
+
+/// What all of them were told.
+fn one<T: PartialEq + std::fmt::Debug>(answers: Vec<Result<T, Refused>>) -> T {
+    let mut answers: Vec<T> = answers.into_iter().map(|answer| answer.unwrap_or_else(|refused| panic!("{refused}"))).collect();
+    let first = answers.pop().unwrap();
+    for other in answers {
+        assert_eq!(other, first);
+    }
+    first
+}
+
+async fn cancel(door: &Frontend, sign_in: &SignIn, challenge: &str) {
+    let request = proto::CancelChallengeRequest {
+        subject: sign_in.subject(),
+        challenge_id: challenge.to_owned(),
+        ..Default::default()
+    };
+    heard(door.client.challenges().cancel_challenge(request).await).unwrap();
+}

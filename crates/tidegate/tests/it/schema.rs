@@ -1,0 +1,84 @@
+//! Which schema this program serves, and which command mends what it does not serve.
+
+use tidegate_store::NEWEST;
+
+use crate::folder::{Engine, Folder, on_both_engines};
+
+on_both_engines! {
+    serve_refuses_an_older_schema_and_names_migrate,
+    serve_refuses_a_newer_schema_that_needs_a_newer_program,
+    serve_serves_a_newer_schema_that_allows_this_program,
+    migrate_does_nothing_to_a_schema_of_this_program,
+}
+
+#[tokio::test]
+async fn serve_refuses_an_empty_postgresql_and_names_init() {
+    let folder = Folder::on(Engine::Postgres).await;
+    refused(&folder, "serve", "the database is not initialised; run `tidegate init`").await;
+    assert_eq!(folder.database.tables().await, [""; 0]);
+    assert_eq!(folder.names().len(), 0);
+    refused(&folder, "migrate", "the database is not initialised; run `tidegate init`").await;
+    assert_eq!(folder.run(&["init"]).await.code, Some(0));
+    assert_eq!(folder.serve(&[]).await.stopped().await.code, Some(0));
+}
+
+#[tokio::test]
+async fn serve_names_init_where_only_the_schema_was_made() {
+    let folder = Folder::installed(Engine::Postgres).await;
+    folder.database.run("DELETE FROM installation").await;
+    refused(&folder, "serve", "the database is not initialised; run `tidegate init`").await;
+}
+
+async fn serve_refuses_an_older_schema_and_names_migrate(engine: Engine) {
+    let folder = Folder::installed(engine).await;
+    // There is no older one yet; every migration counted down stands for it.
+    folder.database.run("UPDATE _sqlx_migrations SET version = version - 1000").await;
+    refused(&folder, "serve", "run `tidegate migrate`").await;
+}
+
+async fn serve_refuses_a_newer_schema_that_needs_a_newer_program(engine: Engine) {
+    let folder = newer(engine).await;
+    let needed = NEWEST + 1;
+    folder.database.run(&format!("UPDATE installation SET min_binary = {needed}")).await;
+    let why = format!("the database has schema {needed}, which needs a program of schema {needed} or newer");
+    refused(&folder, "serve", &why).await;
+    refused(&folder, "migrate", &format!("the schema is {needed}, newer than this program's {NEWEST}")).await;
+}
+
+async fn serve_serves_a_newer_schema_that_allows_this_program(engine: Engine) {
+    let folder = newer(engine).await;
+    let server = folder.serve(&[]).await;
+    assert_eq!(server.page("/readyz").await.0, 200);
+    let info = server.operator().system().get_server_info(tidegate_proto::GetServerInfoRequest {}).await;
+    assert_eq!(info.unwrap().into_inner().schema, NEWEST + 1);
+}
+
+async fn migrate_does_nothing_to_a_schema_of_this_program(engine: Engine) {
+    let folder = Folder::installed(engine).await;
+    let before = folder.database.contents().await;
+    let ended = folder.run(&["migrate"]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(ended.out, format!("The schema is {NEWEST}; nothing was changed.\n"));
+    assert_eq!(folder.database.contents().await, before);
+}
+
+/// One migration ahead of this program.
+async fn newer(engine: Engine) -> Folder {
+    let folder = Folder::installed(engine).await;
+    let columns = "description, installed_on, success, checksum, execution_time";
+    let next = format!(
+        "INSERT INTO _sqlx_migrations (version, {columns}) SELECT version + 1, {columns} FROM _sqlx_migrations \
+         WHERE version = {NEWEST}"
+    );
+    folder.database.run(&next).await;
+    folder
+}
+
+/// Neither the folder nor the database is changed.
+async fn refused(folder: &Folder, command: &str, why: &str) {
+    let before = (folder.names(), folder.database.contents().await);
+    let ended = folder.run(&[command]).await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.err.contains(why), "{}", ended.err);
+    assert_eq!((folder.names(), folder.database.contents().await), before, "{command} changed something");
+}

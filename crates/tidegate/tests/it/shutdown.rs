@@ -1,0 +1,107 @@
+//! The end of a program that serves: what is under way finishes, nothing new begins.
+
+use std::{io::Write as _, net::TcpStream};
+
+use tidegate_proto as proto;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::{
+    folder::{Engine, Folder, on_both_engines},
+    owner::{Realm, heard, row},
+    program::eventually,
+};
+
+/// Of the tests' password; it takes the better part of a second to look at.
+const SLOW_HASH: &str =
+    "$argon2id$v=19$m=65536,t=10,p=1$YSBzYWx0IGZvciB0ZXN0cw$2yU6SAvYgC9EjLC9VOyeCNAMnU05RQRiHyBrk4kZgOU";
+
+on_both_engines! {
+    a_stream_under_way_is_carried_out_after_sigterm,
+    a_password_being_looked_at_is_answered_after_sigterm,
+}
+
+async fn a_stream_under_way_is_carried_out_after_sigterm(engine: Engine) {
+    let folder = Folder::installed(engine).await;
+    let mut server = folder.serve(&[]).await;
+    let (messages, taken) = mpsc::channel(1);
+    let mut accounts = server.operator().without_deadline().accounts();
+    let import =
+        tokio::spawn(async move { heard(accounts.import_accounts(ReceiverStream::new(taken)).await) });
+    let message = |line: u64, name: &str| proto::ImportAccountsRequest { rows: vec![row(line, name)] };
+    messages.send(message(1, "ann")).await.unwrap();
+    eventually("the first row", async || (folder.database.count("accounts").await == 1).then_some(())).await;
+
+    server.program.signal("TERM");
+    server.program.err.line("draining").await;
+    for address in [server.grpc, server.admin] {
+        eventually("a refused connection", async || TcpStream::connect(address).err()).await;
+    }
+    messages.send(message(2, "bob")).await.unwrap();
+    drop(messages);
+    assert_eq!(import.await.unwrap().unwrap().created_count, 2);
+    let ended = server.program.ended().await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.err.trim_end().ends_with("stopped"), "{}", ended.err);
+    assert_eq!(folder.database.count("accounts").await, 2);
+}
+
+async fn a_password_being_looked_at_is_answered_after_sigterm(engine: Engine) {
+    let folder = Folder::installed(engine).await;
+    let server = folder.serve(&[]).await;
+    let realm = Realm::set_up(&server, &[]).await;
+    let slow = proto::ImportRow { password_hash: SLOW_HASH.to_owned(), ..row(1, "ann") };
+    realm.operator.import_accounts([slow], |_| {}).await.unwrap();
+    let frontend = realm.frontend(&server);
+    let begun = tokio::spawn(async move { frontend.begin("ann", "phone").await });
+    // The attempt is charged before the password is looked at.
+    eventually("a charge", async || (folder.database.count("attempts").await == 1).then_some(())).await;
+    let ended = server.stopped().await;
+    assert_eq!(begun.await.unwrap().state, proto::SignInState::Ready);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(folder.database.count("sign_ins").await, 1);
+}
+
+#[tokio::test]
+async fn sigint_ends_it_like_sigterm() {
+    let folder = Folder::empty();
+    let server = folder.serve(&[]).await;
+    server.program.signal("INT");
+    let ended = server.program.ended().await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.err.contains("SIGINT: draining") && ended.err.contains("stopped"), "{}", ended.err);
+}
+
+#[tokio::test]
+async fn a_half_written_request_at_the_admin_port_does_not_keep_it() {
+    let folder = Folder::empty();
+    let server = folder.serve(&[]).await;
+    let mut visitor = TcpStream::connect(server.admin).unwrap();
+    visitor.write_all(b"GET /healthz HTTP/1.1\r\nHost:").unwrap();
+    assert_eq!(server.page("/healthz").await.0, 200);
+    assert_eq!(server.stopped().await.code, Some(0));
+    drop(visitor);
+}
+
+#[tokio::test]
+async fn logs_in_json_are_one_object_a_line() {
+    let folder = Folder::empty();
+    let server = folder.serve(&["log.format=json", "log.level=debug"]).await;
+    let realm = Realm::set_up(&server, &["ann"]).await;
+    realm.frontend(&server).sign_in("ann", "phone").await;
+    let ended = server.stopped().await;
+    let lines: Vec<serde_json::Value> = ended.err.lines().map(|line| read(line)).collect();
+    for line in &lines {
+        for key in ["timestamp", "level", "target", "message"] {
+            assert!(line[key].is_string(), "{key} is missing: {line}");
+        }
+    }
+    let told = |message: &str| lines.iter().find(|line| line["message"] == message);
+    let serving = told("serving").unwrap();
+    assert!(serving["grpc"].is_string() && serving["admin"].is_string(), "{serving}");
+    assert!(told("stopped").is_some());
+}
+
+fn read(line: &str) -> serde_json::Value {
+    serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+}

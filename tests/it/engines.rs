@@ -1,0 +1,15 @@
+//! One test, both engines.
+
+/// `on_both! { async fn a_fact(stage) { … } }` runs the body once on each engine.
+macro_rules! on_both {
+    ($($(#[$meta:meta])* async fn $name:ident($stage:ident) $body:block)+) => { $(
+        mod $name {
+            use super::*;
+            async fn run($stage: $crate::stage::Stage) $body
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            $(#[$meta])* async fn sqlite() { run($crate::stage::Stage::sqlite().await).await }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            $(#[$meta])* async fn postgres() { run($crate::stage::Stage::postgres().await).await }
+        }
+    )+ };
+}

@@ -1,0 +1,166 @@
+//! The contract's own habits: everything is explained, named alike, and says who may call it.
+
+use std::collections::BTreeMap;
+
+use prost_reflect::{Kind, MessageDescriptor, MethodDescriptor};
+use serde_json::Value;
+
+use super::descriptors::{comment, contract, shouted};
+
+/// Fields whose names sound like secrets and are none.
+const NO_SECRETS: &[(&str, &str)] = &[
+    ("page_token", "tells where a page ended; authorises nothing"),
+    ("next_page_token", "tells where a page ended; authorises nothing"),
+    ("secret_withheld", "says that there is none"),
+    ("codes_left", "a number"),
+    ("recovery_codes_left", "a number"),
+];
+
+fn about(method: &MethodDescriptor) -> String {
+    comment(&method.parent_file(), method.path())
+}
+
+#[test]
+fn everything_is_explained() {
+    let silent = contract().everything().into_iter().filter(|one| one.comment.len() < 2);
+    assert_eq!(silent.map(|one| one.name).collect::<Vec<_>>(), Vec::<String>::new());
+    let nested = contract()
+        .messages()
+        .into_iter()
+        .filter(|one| one.child_messages().len() + one.child_enums().len() > 0);
+    assert_eq!(nested.collect::<Vec<_>>(), [], "nested types are not looked at here");
+}
+
+#[test]
+fn every_enum_begins_with_unspecified_and_prefixes_its_values() {
+    for words in contract().enums() {
+        let prefix = shouted(words.name());
+        assert_eq!(words.get_value(0).unwrap().name(), format!("{prefix}_UNSPECIFIED"));
+        for value in words.values() {
+            assert!(value.name().starts_with(&format!("{prefix}_")), "{}", value.full_name());
+        }
+    }
+}
+
+#[test]
+fn every_method_has_a_request_and_a_response_of_its_own() {
+    let mut uses = BTreeMap::<String, usize>::new();
+    for method in contract().methods() {
+        assert_eq!(method.input().name(), format!("{}Request", method.name()));
+        assert_eq!(method.output().name(), format!("{}Response", method.name()));
+        *uses.entry(method.input().full_name().to_owned()).or_default() += 1;
+        *uses.entry(method.output().full_name().to_owned()).or_default() += 1;
+    }
+    assert!(uses.values().all(|count| *count == 1), "{uses:?}");
+    let ends = |message: &MessageDescriptor| {
+        message.name().ends_with("Request") || message.name().ends_with("Response")
+    };
+    let idle =
+        contract().messages().into_iter().filter(|one| ends(one) && !uses.contains_key(one.full_name()));
+    assert_eq!(idle.collect::<Vec<_>>(), []);
+}
+
+#[test]
+fn every_method_says_which_permission_it_needs() {
+    let contract = contract();
+    let option = contract.pool.get_extension_by_name("tidegate.v1.rule").unwrap();
+    for method in contract.methods() {
+        let options = method.options();
+        let rule = options.get_extension(&option);
+        let number =
+            rule.as_message().unwrap().get_field_by_name("permission").unwrap().as_enum_number().unwrap();
+        let words = contract.pool.get_enum_by_name("tidegate.v1.Permission").unwrap();
+        let declared = words.get_value(number).unwrap().name().replace("PERMISSION_", "");
+        let about = about(&method);
+        let told: Vec<_> =
+            about.split("Permission ").skip(1).map(|rest| shout(rest).unwrap_or_default()).collect();
+        assert_eq!(told, [declared.as_str()], "{}", method.full_name());
+    }
+}
+
+#[test]
+fn every_error_a_method_names_exists() {
+    let reasons = contract().pool.get_enum_by_name("tidegate.v1.ErrorReason").unwrap();
+    for method in contract().methods() {
+        let about = about(&method);
+        let Some((_, errors)) = about.split_once("Errors: ") else { continue };
+        let errors = errors.split('.').next().unwrap();
+        let named: Vec<_> = errors
+            .split(|c: char| !c.is_ascii_uppercase() && c != '_')
+            .filter(|word| word.len() > 2)
+            .collect();
+        assert!(!named.is_empty(), "{}: {errors}", method.full_name());
+        for name in named {
+            assert!(
+                reasons.get_value_by_name(&format!("ERROR_REASON_{name}")).is_some(),
+                "{}: {name}",
+                method.full_name()
+            );
+        }
+    }
+}
+
+#[test]
+fn every_method_shows_a_request_that_it_takes() {
+    for method in contract().methods() {
+        let about = about(&method);
+        let (_, example) =
+            about.split_once("Example: ").unwrap_or_else(|| panic!("{} has no example", method.full_name()));
+        let example = serde_json::from_str(example.trim_end_matches('.'));
+        let example: Value = example.unwrap_or_else(|error| panic!("{}: {error}", method.full_name()));
+        fits(&Kind::Message(method.input()), &example)
+            .unwrap_or_else(|why| panic!("{}: {why}", method.full_name()));
+    }
+}
+
+/// Whether a field of this kind can be written so in JSON.
+fn fits(kind: &Kind, value: &Value) -> Result<(), String> {
+    let fine = match (kind, value) {
+        (Kind::Message(known), Value::String(_)) => known.package_name() == "google.protobuf",
+        (Kind::Message(message), Value::Object(fields)) => {
+            for (name, value) in fields {
+                let field = message
+                    .get_field_by_name(name)
+                    .ok_or_else(|| format!("{} has no {name}", message.name()))?;
+                let values = if field.is_list() {
+                    value.as_array().ok_or("no list")?.as_slice()
+                } else {
+                    std::slice::from_ref(value)
+                };
+                values.iter().try_for_each(|value| fits(&field.kind(), value))?;
+            }
+            true
+        }
+        (Kind::Enum(words), Value::String(name)) => words.get_value_by_name(name).is_some(),
+        (Kind::String | Kind::Bytes, Value::String(_)) | (Kind::Bool, Value::Bool(_)) => true,
+        (Kind::Int32 | Kind::Int64 | Kind::Uint32 | Kind::Uint64, Value::Number(_)) => true,
+        _ => false,
+    };
+    if fine { Ok(()) } else { Err(format!("{value} is no {kind:?}")) }
+}
+
+#[test]
+fn every_field_that_sounds_like_a_secret_is_sensitive() {
+    let contract = contract();
+    let option = contract.pool.get_extension_by_name("tidegate.v1.sensitive").unwrap();
+    let mut excused = Vec::new();
+    for field in contract.messages().iter().flat_map(|message| message.fields().collect::<Vec<_>>()) {
+        let sounds = ["token", "password", "code", "codes", "secret", "otpauth", "qr", "seed", "pin"];
+        if !field.name().split('_').any(|part| sounds.contains(&part)) {
+            continue;
+        }
+        let sensitive = field.options().get_extension(&option).as_bool().unwrap();
+        let excuse = NO_SECRETS.iter().find(|(name, _)| *name == field.name());
+        assert_ne!(sensitive, excuse.is_some(), "{}", field.full_name());
+        excused.extend(excuse);
+    }
+    assert!(
+        NO_SECRETS.iter().all(|excuse| excused.contains(excuse)),
+        "an excuse is not needed any more: {excused:?}"
+    );
+}
+
+/// The capital letters a text begins with.
+fn shout(text: &str) -> Option<&str> {
+    text.split(|c: char| !c.is_ascii_uppercase() && c != '_').next().filter(|word| !word.is_empty())
+}

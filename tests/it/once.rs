@@ -1,0 +1,142 @@
+//! Request ids: one id and one body have one outcome (INV-58).
+
+use proto::ProofOutcome as Outcome;
+use tidegate_core::{Role, Span};
+use tidegate_proto as proto;
+
+use crate::{
+    owner::{Device, SignIn},
+    setting::{Kasa, wrong},
+};
+
+const ONE: &str = "7f0c1a52-5a1e-4d4e-9c7b-3f3b1c2d4e5f";
+const OTHER: &str = "0b0e0d0c-1111-4222-8333-444455556666";
+
+fn complete(sign_in: &SignIn, request_id: &str) -> proto::CompleteSignInRequest {
+    let (subject, request_id) = (sign_in.subject(), request_id.to_owned());
+    proto::CompleteSignInRequest { subject, remember_device: false, request_id }
+}
+
+fn account(external_id: &str, request_id: &str) -> proto::CreateAccountRequest {
+    let (external_id, request_id) = (external_id.to_owned(), request_id.to_owned());
+    proto::CreateAccountRequest { external_id, request_id, ..Default::default() }
+}
+
+on_both! {
+    async fn inv_58_a_retry_returns_the_same_session(stage) {
+        let kasa = Kasa::open(&stage).await;
+        let person = kasa.admin.person("ann").await;
+        let begun = kasa.frontend.begin(&person, "kasa", &Device::new("phone")).await;
+        let first = kasa.frontend.ok(complete(&begun, ONE)).await;
+        assert!(!first.session_token.is_empty() && !first.device_token.is_empty());
+        assert_eq!(kasa.frontend.ok(complete(&begun, ONE)).await, first);
+
+        stage.clock.advance(Span::minutes(10));
+        let later = kasa.frontend.ok(complete(&begun, ONE)).await;
+        assert_eq!((later.session_token.as_str(), later.device_token.as_str()), ("", ""));
+        assert!(later.secret_withheld);
+        assert_eq!(later.session, first.session);
+    }
+
+    async fn inv_58_the_secrets_of_an_enrollment_are_shown_again_for_ten_minutes(stage) {
+        let kasa = Kasa::open(&stage).await;
+        let person = kasa.admin.person("ann").await;
+        let session = kasa.frontend.sign_in(&person, "kasa", &Device::new("phone")).await;
+        let enrollment_id = kasa.frontend.begin_enrollment(&session).await;
+        kasa.frontend.redeem(&stage.mail_to(&person.email).await.token).await;
+        let request = proto::ContinueEnrollmentRequest {
+            subject: session.subject(),
+            enrollment_id: enrollment_id.clone(),
+            request_id: ONE.into(),
+        };
+        let first = kasa.frontend.ok(request.clone()).await;
+        stage.clock.advance(Span::minutes(10).minus(Span::seconds(1)));
+        assert_eq!(kasa.frontend.ok(request.clone()).await, first);
+        stage.clock.advance(Span::seconds(1));
+        let later = kasa.frontend.ok(request).await;
+        assert!(later.secret_withheld && later.totp.unwrap().otpauth_uri.is_empty());
+
+        let seed = crate::owner::Seed::scan(&first.totp.unwrap().otpauth_uri);
+        let code = stage.code(&seed);
+        let request =
+            proto::CompleteEnrollmentRequest { subject: session.subject(), enrollment_id, code, request_id: ONE.into() };
+        let first = kasa.frontend.ok(request.clone()).await;
+        assert_eq!(first.recovery_codes.len(), 10);
+        assert_eq!(kasa.frontend.ok(request).await, first);
+    }
+
+    async fn inv_58_one_id_creates_once_for_a_day(stage) {
+        let kasa = Kasa::open(&stage).await;
+        let first = kasa.frontend.ok(account("u-1", ONE)).await;
+        assert_eq!(kasa.frontend.ok(account("u-1", ONE)).await, first);
+        stage.clock.advance(Span::hours(24).minus(Span::seconds(1)));
+        assert_eq!(kasa.frontend.ok(account("u-1", ONE)).await, first);
+        stage.clock.advance(Span::seconds(1));
+        assert_eq!(kasa.frontend.refused(account("u-1", ONE)).await.name(), "EXTERNAL_ID_TAKEN");
+    }
+
+    async fn another_body_with_the_same_id_is_refused(stage) {
+        let kasa = Kasa::open(&stage).await;
+        kasa.frontend.ok(account("u-1", ONE)).await;
+        assert_eq!(kasa.frontend.refused(account("u-2", ONE)).await.name(), "REQUEST_ID_REUSED");
+        kasa.frontend.ok(account("u-2", OTHER)).await;
+    }
+
+    async fn an_id_belongs_to_its_credential_and_method(stage) {
+        let kasa = Kasa::open(&stage).await;
+        kasa.frontend.ok(account("u-1", ONE)).await;
+        let neighbour = stage.actor("neighbour", Role::Frontend).await.quiet();
+        assert_eq!(neighbour.refused(account("u-1", ONE)).await.name(), "EXTERNAL_ID_TAKEN");
+        let person = kasa.admin.person("ann").await;
+        let begun = kasa.frontend.begin(&person, "kasa", &Device::new("phone")).await;
+        kasa.frontend.ok(complete(&begun, ONE)).await;
+    }
+
+    async fn a_refusal_is_decided_anew(stage) {
+        let kasa = Kasa::open(&stage).await;
+        let product = proto::CreateCredentialRequest {
+            role: proto::RoleType::Frontend.into(),
+            products: vec!["tapo".into()],
+            title: "Tapo".into(),
+            holder: "Ann".into(),
+            request_id: ONE.into(),
+            ..Default::default()
+        };
+        assert_eq!(kasa.admin.refused(product.clone()).await.name(), "PRODUCT_NOT_FOUND");
+        kasa.admin.product("tapo").await;
+        kasa.admin.ok(product).await;
+    }
+
+    async fn inv_09_a_repeated_wrong_answer_is_not_charged_again(stage) {
+        let kasa = Kasa::open(&stage).await;
+        let owner = kasa.owner("ann").await;
+        let (begun, challenge_id) = kasa.asked(&owner, "tablet").await;
+        let request = proto::AnswerChallengeRequest {
+            subject: begun.subject(),
+            challenge_id: challenge_id.clone(),
+            code: wrong(&kasa.code(&owner)),
+            request_id: ONE.into(),
+        };
+        for _ in 0..7 {
+            assert_eq!(kasa.frontend.ok(request.clone()).await.tries_left, Some(4));
+        }
+        let right = kasa.frontend.answer(&begun, &challenge_id, &kasa.code(&owner)).await;
+        assert_eq!(right.outcome(), Outcome::Approved);
+    }
+
+    async fn a_denied_sign_in_is_remembered_too(stage) {
+        let kasa = Kasa::open(&stage).await;
+        let person = kasa.admin.person("ann").await;
+        let request = proto::BeginSignInRequest {
+            password: "not the password".into(),
+            request_id: ONE.into(),
+            ..kasa.frontend.begin_request(&person, "kasa", &Device::new("phone"))
+        };
+        for _ in 0..6 {
+            let denied = kasa.frontend.ok(request.clone()).await;
+            assert_eq!(denied.sign_in.unwrap().state(), proto::SignInState::Denied);
+        }
+        // Had each been charged, the next would have to wait.
+        kasa.frontend.sign_in(&person, "kasa", &Device::new("phone")).await;
+    }
+}

@@ -1,0 +1,48 @@
+//! Looks and changes past the house, straight in the database: what no caller can see or do.
+
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _, SqliteConnection};
+use tidegate_core::{Id, RealmId};
+use uuid::Uuid;
+
+use crate::stage::Stage;
+
+/// One number.
+pub async fn count(stage: &Stage, sql: &str) -> i64 {
+    if stage.is_sqlite() {
+        let mut lite = SqliteConnection::connect(&stage.url).await.unwrap();
+        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut lite).await.unwrap()
+    } else {
+        // PostgreSQL sums whole numbers into NUMERIC.
+        let sql = format!("SELECT CAST(({sql}) AS BIGINT)");
+        let mut pg = PgConnection::connect(&stage.url).await.unwrap();
+        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut pg).await.unwrap()
+    }
+}
+
+/// Changes what no call can change.
+pub async fn change(stage: &Stage, sql: &str) {
+    let sql = AssertSqlSafe(sql);
+    if stage.is_sqlite() {
+        SqliteConnection::connect(&stage.url).await.unwrap().execute(sql).await.unwrap();
+    } else {
+        PgConnection::connect(&stage.url).await.unwrap().execute(sql).await.unwrap();
+    }
+}
+
+/// The realm that the stage was initialised with.
+pub async fn realm(stage: &Stage) -> RealmId {
+    const SQL: &str = "SELECT first_realm_id FROM installation";
+    let id: Uuid = if stage.is_sqlite() {
+        SqliteConnection::connect(&stage.url).await.unwrap().fetch_one(SQL).await.unwrap().get(0)
+    } else {
+        PgConnection::connect(&stage.url).await.unwrap().fetch_one(SQL).await.unwrap().get(0)
+    };
+    Id::from_uuid(id)
+}
+
+/// Transactions that somebody forgot; SQLite has one writer, which would block everybody.
+pub async fn idle_in_transaction(stage: &Stage) -> i64 {
+    const SQL: &str = "SELECT count(*) FROM pg_stat_activity \
+        WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
+    if stage.is_sqlite() { 0 } else { count(stage, SQL).await }
+}

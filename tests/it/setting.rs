@@ -1,0 +1,63 @@
+//! What most tests begin with: a product, a rollout that has reached everybody, owners with a factor.
+
+use tidegate_core::{Role, Span};
+use tidegate_proto as proto;
+
+use crate::{
+    actor::Actor,
+    arrange::Person,
+    owner::{Device, Enrolled, Session, SignIn},
+    stage::Stage,
+};
+
+/// The product kasa with two-step for everybody, and its front end.
+pub struct Kasa {
+    pub stage: Stage,
+    pub admin: Actor,
+    pub frontend: Actor,
+}
+
+/// An owner who has two-step on, and the session in which it was turned on.
+pub struct Owner {
+    pub person: Person,
+    pub session: Session,
+    pub enrolled: Enrolled,
+}
+
+impl Kasa {
+    pub async fn open(stage: &Stage) -> Self {
+        let admin = stage.actor("admin", Role::Admin).await.quiet();
+        let frontend = stage.actor("frontend", Role::Frontend).await.quiet();
+        admin.product("kasa").await;
+        let rollout = admin.rollout("everybody", &["kasa"], &[1_000_000]).await;
+        admin.start(&rollout).await;
+        Self { stage: stage.clone(), admin, frontend }
+    }
+
+    /// With a code to spare: the one that enrolled is spent, and half a minute has passed.
+    pub async fn owner(&self, name: &str) -> Owner {
+        let person = self.admin.person(name).await;
+        let session = self.frontend.sign_in(&person, "kasa", &Device::new("first")).await;
+        let enrolled = self.frontend.enroll(&session, &person).await;
+        self.stage.clock.advance(Span::seconds(30));
+        Owner { person, session, enrolled }
+    }
+
+    /// A sign-in of the owner that waits for a code, and its challenge.
+    pub async fn asked(&self, owner: &Owner, device: &str) -> (SignIn, String) {
+        let begun = self.frontend.begin(&owner.person, "kasa", &Device::new(device)).await;
+        assert_eq!(begun.state, proto::SignInState::PendingChallenge);
+        let challenge = self.frontend.challenge(&begun).await;
+        (begun, challenge)
+    }
+
+    pub fn code(&self, owner: &Owner) -> String {
+        self.stage.code(&owner.enrolled.seed)
+    }
+}
+
+/// A code that is not the owner's, whatever the time.
+pub fn wrong(code: &str) -> String {
+    let first = if code.starts_with('0') { '1' } else { '0' };
+    format!("{first}{}", &code[1..])
+}

@@ -1,0 +1,98 @@
+//! Every statement of the store is valid on both engines, and belongs to a realm.
+
+use sqlx::{Connection as _, Executor as _, PgConnection, SqlSafeStr as _, SqliteConnection, Statement as _};
+use tidegate_store::Statement;
+
+use crate::stage::Stage;
+
+/// The statements that look across realms, and why they may.
+const ACROSS: &[(&str, &str)] = &[
+    ("tidegate_store::credentials::FIND", "a credential names its realm"),
+    ("tidegate_store::deliveries::DUE", "the courier serves all realms"),
+    ("tidegate_store::installation::APPLIED", "there is one schema for all realms"),
+    ("tidegate_store::installation::CLOCK", "there is one clock for all realms"),
+    ("tidegate_store::installation::FIND", "there is one installation for all realms"),
+    ("tidegate_store::installation::HAS_TABLE", "there is one schema for all realms"),
+    ("tidegate_store::installation::INSERT", "binds it as the first realm"),
+    ("tidegate_store::realms::FIND", "an operator names a realm by its key"),
+    ("tidegate_store::realms::INSERT", "binds the realm in which the new one is made"),
+    ("tidegate_store::realms::PAGE", "operators see all realms"),
+];
+
+/// On PostgreSQL this also finds a statement that is given its realm and forgets it: the type of $1
+/// cannot be told.
+#[tokio::test]
+async fn every_statement_prepares_on_both_engines() {
+    let (sqlite, postgres) = tokio::join!(Stage::sqlite(), Stage::postgres());
+    let mut sqlite = SqliteConnection::connect(&sqlite.url).await.unwrap();
+    let mut postgres = PgConnection::connect(&postgres.url).await.unwrap();
+    let mut wrong = Vec::new();
+    for Statement { name, sqlite: one, postgres: other } in tidegate_store::statements() {
+        let one = (&mut sqlite).prepare(one.into_sql_str()).await;
+        let other = (&mut postgres).prepare(other.into_sql_str()).await;
+        match (one, other) {
+            (Ok(one), Ok(other)) if one.columns().len() == other.columns().len() => {}
+            (Ok(_), Ok(_)) => wrong.push(format!("{name}: the engines return different columns")),
+            (one, other) => wrong.push(format!("{name}: {:?} {:?}", one.err(), other.err())),
+        }
+    }
+    assert_eq!(wrong, [""; 0]);
+}
+
+#[test]
+fn both_texts_of_a_statement_take_the_same_arguments() {
+    let arguments = |text: &str| (1..100).take_while(|n| text.contains(&format!("${n}"))).count();
+    for Statement { name, sqlite, postgres } in tidegate_store::statements() {
+        let count = arguments(sqlite);
+        assert_eq!(count, arguments(postgres), "{name}");
+        assert!(!sqlite.contains(&format!("${}", count + 2)), "{name} leaves out an argument");
+    }
+}
+
+#[test]
+fn every_statement_names_its_realm() {
+    let (mut forgetful, mut excuses) = (Vec::new(), Vec::from(ACROSS));
+    for Statement { name, sqlite, postgres } in tidegate_store::statements() {
+        let excused =
+            excuses.iter().position(|(excused, _)| *excused == name).map(|place| excuses.remove(place));
+        let named = is_of_one_realm(sqlite) && is_of_one_realm(postgres);
+        if named == excused.is_some() {
+            forgetful.push(name);
+        }
+    }
+    assert_eq!(forgetful, [""; 0], "does not bind its realm, or is excused and does");
+    assert_eq!(excuses, [("", ""); 0], "excuses a statement that is not there");
+}
+
+/// Every table that it reads or changes is held to the realm, a subquery's too.
+fn is_of_one_realm(text: &str) -> bool {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let tables = words.windows(2).filter(|pair| match *pair {
+        ["FROM" | "JOIN", table] => !table.starts_with("json_each("),
+        ["UPDATE", table] => *table != "SET",
+        _ => false,
+    });
+    let held = text.matches("realm_id = $1").count();
+    match text.split_once(" VALUES ($1,") {
+        Some((into, rest)) => {
+            into.contains(" (realm_id,") && tables.count() == rest.matches("realm_id = $1").count()
+        }
+        None => held > 0 && held == tables.count(),
+    }
+}
+
+/// What the check above is worth.
+#[test]
+fn a_forgotten_realm_is_noticed() {
+    for text in [
+        "SELECT a FROM t WHERE a = $2",
+        "SELECT a FROM t WHERE realm_id = $2",
+        "SELECT a FROM t JOIN u ON u.a = t.a WHERE realm_id = $1",
+        "DELETE FROM t WHERE realm_id = $1 AND a NOT IN (SELECT a FROM t WHERE b = $2)",
+        "UPDATE t SET a = $1 WHERE b = $2",
+        "INSERT INTO t (a, realm_id) VALUES ($1, $2)",
+        "INSERT INTO t (realm_id, a) VALUES ($2, $1)",
+    ] {
+        assert!(!is_of_one_realm(text), "{text}");
+    }
+}
