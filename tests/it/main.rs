@@ -26,6 +26,8 @@ mod once;
 mod owner;
 mod race;
 mod raw;
+mod realms;
+mod record;
 mod rpc;
 mod setting;
 mod stage;

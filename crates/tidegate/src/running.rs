@@ -11,7 +11,10 @@ use tidegate_service::{
     installation::{KeyCheck, check},
 };
 use tidegate_store::{Store, installation};
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    task::{JoinHandle, JoinSet},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -31,7 +34,7 @@ pub struct Running {
     /// Stops what works in the background, once no call can need it.
     rest: CancellationToken,
     server: JoinHandle<Result<(), tidegate_grpc::ServeError>>,
-    background: Vec<JoinHandle<()>>,
+    background: JoinSet<()>,
 }
 
 /// How long calls under way may take when the program stops.
@@ -68,24 +71,26 @@ impl Running {
         let settings = tidegate_grpc::Settings { reflection: config.grpc.reflection() };
         let stopped = stop.clone().cancelled_owned();
         let server = tokio::spawn(tidegate_grpc::serve(house.clone(), settings, grpc, stopped));
-        let background = vec![
-            tokio::spawn(serve_admin(store.clone(), admin, stop.clone())),
-            tokio::spawn(keep_the_clock(store.clone(), clock, rest.clone())),
-            tokio::spawn({
-                let rest = rest.clone();
-                async move { courier.run(rest).await }
-            }),
-        ];
+        let mut background = JoinSet::new();
+        background.spawn(serve_admin(store.clone(), admin, stop.clone()));
+        background.spawn(keep_the_clock(store.clone(), clock, rest.clone()));
+        background.spawn(courier.run(rest.clone()));
         let (grpc, admin) = (grpc_address, admin_address);
         Ok(Self { grpc, admin, house, store, stop, rest, server, background })
     }
 
-    /// Waits until the server ends by itself, which it does only when it fails.
+    /// Waits until something ends that should go on: then the house is no longer whole.
     pub async fn failed(&mut self) -> anyhow::Error {
-        match (&mut self.server).await {
-            Ok(Ok(())) => anyhow::anyhow!("the server ended"),
-            Ok(Err(error)) => anyhow::Error::new(error),
-            Err(error) => anyhow::Error::new(error),
+        tokio::select! {
+            ended = &mut self.server => match ended {
+                Ok(Ok(())) => anyhow::anyhow!("the server ended"),
+                Ok(Err(error)) => anyhow::Error::new(error),
+                Err(error) => anyhow::Error::new(error),
+            },
+            Some(ended) = self.background.join_next() => match ended {
+                Ok(()) => anyhow::anyhow!("a background task ended"),
+                Err(error) => anyhow::Error::new(error),
+            },
         }
     }
 
@@ -98,8 +103,8 @@ impl Running {
         }
         self.house.close().await;
         self.rest.cancel();
-        for task in self.background {
-            task.await.context("failed to stop a background task")?;
+        while let Some(ended) = self.background.join_next().await {
+            ended.context("failed to stop a background task")?;
         }
         self.store.close().await;
         tracing::info!("stopped");

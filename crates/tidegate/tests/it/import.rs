@@ -19,7 +19,8 @@ async fn a_second_run_changes_nothing_and_a_row_that_differs_is_reported() {
     let folder = Folder::empty();
     let server = folder.serve(&[]).await;
     let row = |name: &str, country: &str| {
-        format!(r#"{{"external_id": "{name}", "email": "{name}@example.com", "country": "{country}"}}"#) + "\n"
+        format!(r#"{{"external_id": "{name}", "email": "{name}@example.com", "country": "{country}"}}"#)
+            + "\n"
     };
     let file = row("ann", "DE") + &row("bob", "FR");
     expect![[r"
@@ -55,7 +56,8 @@ async fn a_dash_reads_standard_input() {
     let server = folder.serve(&[]).await;
     let address = format!("http://{}", server.grpc);
     let words = vec!["accounts", "import", "-", "--address", &address];
-    let told = Told { words, input: "{\"external_id\": \"ann\"}\n\n{\"external_id\": \"bob\"}", ..Told::default() };
+    let told =
+        Told { words, input: "{\"external_id\": \"ann\"}\n\n{\"external_id\": \"bob\"}", ..Told::default() };
     let ended = folder.start_told(&told).ended().await;
     assert_eq!((ended.code, ended.out.as_str()), (Some(0), "2 created, 0 unchanged, 0 not imported\n"));
     assert_eq!(folder.database.count("accounts").await, 2);

@@ -34,7 +34,6 @@ pub struct Frontend {
 
 #[derive(Debug, Clone)]
 pub struct SignIn {
-    pub id: String,
     pub token: String,
     pub state: proto::SignInState,
     /// Of the factor that is offered first; empty when none is.
@@ -43,9 +42,7 @@ pub struct SignIn {
 
 /// An app that shows codes.
 pub struct Authenticator {
-    pub otpauth_uri: String,
     pub seed: Secret<Vec<u8>>,
-    pub recovery_codes: Vec<String>,
     /// Of the newest code that was used.
     step: i64,
 }
@@ -85,19 +82,13 @@ impl Realm {
             key: "two-step".into(),
             title: "Two-step verification".into(),
             products: vec!["kasa".into()],
-            waves: vec![proto::WaveDraft {
-                title: "all".into(),
-                edge_ppm: 1_000_000,
-                ..Default::default()
-            }],
+            waves: vec![proto::WaveDraft { title: "all".into(), edge_ppm: 1_000_000, ..Default::default() }],
             ..Default::default()
         };
-        let rollout = operator.rollouts().create_rollout(rollout).await.unwrap().into_inner().rollout.unwrap();
-        let start = proto::StartRolloutRequest {
-            rollout: rollout.key,
-            etag: rollout.etag,
-            ..Default::default()
-        };
+        let rollout =
+            operator.rollouts().create_rollout(rollout).await.unwrap().into_inner().rollout.unwrap();
+        let start =
+            proto::StartRolloutRequest { rollout: rollout.key, etag: rollout.etag, ..Default::default() };
         operator.rollouts().start_rollout(start).await.unwrap();
         let credential = proto::CreateCredentialRequest {
             role: proto::RoleType::Frontend.into(),
@@ -200,7 +191,6 @@ impl Frontend {
         };
         let completed = heard(enrollments.clone().complete_enrollment(request).await).unwrap();
         assert_eq!(completed.outcome(), proto::ProofOutcome::Approved);
-        authenticator.recovery_codes = completed.recovery_codes;
         authenticator
     }
 
@@ -239,7 +229,7 @@ impl SignIn {
     pub fn of(begun: proto::BeginSignInResponse) -> Self {
         let sign_in = begun.sign_in.unwrap();
         let factor = sign_in.offers.first().map(|offer| offer.factor_id.clone()).unwrap_or_default();
-        Self { state: sign_in.state(), id: sign_in.id, token: begun.sign_in_token, factor }
+        Self { state: sign_in.state(), token: begun.sign_in_token, factor }
     }
 
     pub fn subject(&self) -> Option<proto::Subject> {
@@ -250,7 +240,7 @@ impl SignIn {
 impl Authenticator {
     pub fn scan(otpauth_uri: &str) -> Self {
         let seed = totp::read_uri(&Secret::new(otpauth_uri.to_owned())).unwrap();
-        Self { otpauth_uri: otpauth_uri.to_owned(), seed, recovery_codes: Vec::new(), step: 0 }
+        Self { seed, step: 0 }
     }
 
     /// A code that was never used and stays good for a while. At any moment there are three that are

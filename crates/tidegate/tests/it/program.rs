@@ -6,7 +6,6 @@ use std::{
     io::{BufRead as _, BufReader, Read, Write as _},
     path::Path,
     process::{Child, Command, Stdio},
-    thread::JoinHandle,
     time::Duration,
 };
 
@@ -34,7 +33,6 @@ pub struct Ended {
 /// What one stream of a running program has said so far.
 pub struct Heard {
     said: watch::Receiver<String>,
-    listener: Option<JoinHandle<()>>,
 }
 
 /// Besides its folder and its arguments the program gets nothing of whoever runs the tests.
@@ -83,31 +81,37 @@ impl Drop for Program {
 impl Heard {
     fn from(pipe: impl Read + Send + 'static) -> Self {
         let (tell, said) = watch::channel(String::new());
-        let listener = std::thread::spawn(move || {
+        std::thread::spawn(move || {
             let (mut pipe, mut line) = (BufReader::new(pipe), Vec::new());
             while pipe.read_until(b'\n', &mut line).unwrap_or(0) > 0 {
                 tell.send_modify(|said| said.push_str(&String::from_utf8_lossy(&line)));
                 line.clear();
             }
         });
-        Self { said, listener: Some(listener) }
+        Self { said }
     }
 
     /// The first whole line that has `text` in it.
     pub async fn line(&mut self, text: &str) -> String {
-        let find = |said: &String| said.lines().find(|line| line.contains(text)).map(str::to_owned);
-        match timeout(PATIENCE, self.said.wait_for(|said| find(said).is_some())).await {
-            Ok(Ok(said)) => find(&said).unwrap(),
-            Ok(Err(_)) => panic!("it ended without saying {text:?}:\n{}", *self.said.borrow()),
-            Err(_) => panic!("{text:?} was not said in time:\n{}", *self.said.borrow()),
-        }
+        let find = |said: &str| said.lines().find(|line| line.contains(text)).map(str::to_owned);
+        let why = match timeout(PATIENCE, self.said.wait_for(|said| find(said).is_some())).await {
+            Ok(Ok(said)) => return find(&said).unwrap(),
+            Ok(Err(_)) => "it ended without saying",
+            Err(_) => "it did not say in time",
+        };
+        panic!("{why} {text:?}:\n{}", self.so_far())
     }
 
-    async fn whole(&mut self) -> String {
-        let ended = timeout(PATIENCE, self.said.wait_for(|_| false)).await;
-        assert!(ended.is_ok(), "it did not end in time:\n{}", *self.said.borrow());
-        self.listener.take().unwrap().join().unwrap();
+    pub fn so_far(&self) -> String {
         self.said.borrow().clone()
+    }
+
+    /// All of it, once it has ended.
+    async fn whole(&mut self) -> String {
+        // The listener never says so; it only ends.
+        let ended = timeout(PATIENCE, self.said.wait_for(|_| false)).await.is_ok();
+        assert!(ended, "it did not end in time:\n{}", self.so_far());
+        self.so_far()
     }
 }
 

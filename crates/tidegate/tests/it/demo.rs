@@ -1,0 +1,178 @@
+//! The demo: what it tells, that it leaves nothing behind, and that the calls it prints work.
+
+use std::{collections::BTreeSet, path::Path};
+
+use tidegate_proto as proto;
+use tokio::sync::OnceCell;
+
+use crate::{
+    owner::heard,
+    program::{Ended, Program, Told},
+    server::client,
+};
+
+/// What is told, in this order. Who is reached by chance, and how many, is left out.
+const STORY: &[&str] = &[
+    "== A server of its own, in a temporary folder",
+    "Initialised.",
+    "== A realm, two products, credentials of four roles",
+    "realm acme",
+    "credentials: admin, frontend, rollout_manager, auditor",
+    "product kasa",
+    "product tapo",
+    "== 10000 accounts, imported from a file",
+    "-> 10000 created, 0 failed",
+    "-> the same file again: 10000 unchanged",
+    "== A rollout in four waves at kasa",
+    "-> kasa-two-step with waves of 1 %, 5 %, 25 %, 100 %, as a draft",
+    "== Before the start",
+    "signs in at kasa with the password alone and asks for two-step",
+    "-> not yet",
+    "== The first wave starts: 1 %",
+    " of 10000 accounts are reached",
+    "is in the wave, and turns two-step on",
+    "-> signed in; the app is advised to show two-step",
+    "-> a link was mailed to u…@example.com: a password alone binds no factor",
+    "-> the mail has arrived, and its link was opened and confirmed",
+    "otpauth://totp/",
+    "-> the code of the authenticator app is right; recovery codes, shown once:",
+    "-> two-step is on",
+    "== A sign-in from a new device",
+    "-> the password is right; a second step is asked",
+    "-> the code is right: session sess_",
+    "of level LEVEL_AAL2",
+    "-> the same code again, from another device: refused as replayed",
+    "now trusted: nothing is asked",
+    "-> the same account at tapo, which the rollout does not name: nothing is asked",
+    "== Others, meanwhile",
+    ", not reached, signs in as before",
+    ", reached, is told what is missing: a verified email address",
+    "== The next wave starts: 5 %",
+    " of 10000 accounts are reached",
+    "-> everybody reached before still is",
+    "== The next wave starts: 25 %",
+    " of 10000 accounts are reached",
+    "-> everybody reached before still is",
+    "== The next wave starts: 100 %",
+    "-> 10000 of 10000 accounts are reached",
+    "-> everybody reached before still is",
+    "comes back",
+    "-> two-step is available",
+    "-> the record has ",
+];
+
+/// One run that was kept, its calls made, and then ended.
+struct Kept {
+    ended: Ended,
+    /// Each call as printed, and what came of it.
+    calls: Vec<(String, Result<(), String>)>,
+    left_behind: BTreeSet<String>,
+}
+
+#[tokio::test]
+async fn the_demo_tells_its_story_and_leaves_nothing_behind() {
+    let temporary = tempfile::tempdir().unwrap();
+    let ended = start(temporary.path(), &["demo"]).ended().await;
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript());
+    let rest = story(&ended.out);
+    assert!(rest.contains("== That was the main job"), "{rest}");
+    assert_eq!(ended.err, "");
+    assert_eq!(names(temporary.path()), BTreeSet::new());
+}
+
+#[tokio::test]
+async fn the_calls_that_a_kept_demo_prints_work_as_printed() {
+    let kept = kept().await;
+    let methods: Vec<_> = kept.calls.iter().map(|(line, _)| line.rsplit(' ').next().unwrap()).collect();
+    assert_eq!(
+        methods,
+        [
+            "tidegate.v1.AccessService/WhoAmI",
+            "tidegate.v1.EvaluationService/Evaluate",
+            "tidegate.v1.AuditService/ListEvents"
+        ]
+    );
+    for (line, done) in &kept.calls {
+        assert_eq!(done, &Ok(()), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn sigterm_ends_a_kept_demo_and_removes_its_folder() {
+    let kept = kept().await;
+    assert_eq!((kept.ended.code, kept.ended.err.as_str()), (Some(0), ""), "{}", kept.ended.transcript());
+    assert!(story(&kept.ended.out).contains("== The server goes on"));
+    assert_eq!(kept.left_behind, BTreeSet::new());
+}
+
+async fn kept() -> &'static Kept {
+    static KEPT: OnceCell<Kept> = OnceCell::const_new();
+    KEPT.get_or_init(keep).await
+}
+
+async fn keep() -> Kept {
+    let temporary = tempfile::tempdir().unwrap();
+    let mut program = start(temporary.path(), &["demo", "--keep"]);
+    program.out.line("Ctrl-C ends it").await;
+    let mut calls = Vec::new();
+    for line in program.out.so_far().lines().filter(|line| line.contains("grpcurl")) {
+        calls.push((line.to_owned(), call(line).await));
+    }
+    program.signal("TERM");
+    let ended = program.ended().await;
+    Kept { ended, calls, left_behind: names(temporary.path()) }
+}
+
+fn start(temporary: &Path, words: &[&str]) -> Program {
+    let environment = vec![("TMPDIR", temporary.to_str().unwrap())];
+    Program::start(temporary, &Told { words: words.to_vec(), environment, input: "" })
+}
+
+fn names(folder: &Path) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+/// Checks that the story is told in order; what follows it.
+fn story(out: &str) -> &str {
+    STORY.iter().fold(out, |rest, fact| match rest.split_once(fact) {
+        Some((_, rest)) => rest,
+        None => panic!("{fact:?} is not told after what comes before it:\n{out}"),
+    })
+}
+
+/// Makes the call of a printed line: `… $(cat FILE)" [-d 'BODY'] ADDRESS METHOD`.
+async fn call(line: &str) -> Result<(), String> {
+    let (_, rest) =
+        line.split_once("grpcurl -plaintext -H \"authorization: Bearer $(cat ").ok_or("no file")?;
+    let (file, rest) = rest.split_once(")\" ").ok_or("no end of the file")?;
+    let (body, rest) = match rest.strip_prefix("-d '") {
+        Some(rest) => rest.split_once("' ").ok_or("no end of the body")?,
+        None => ("{}", rest),
+    };
+    let (address, method) = rest.split_once(' ').ok_or("no address")?;
+    let credential = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+    let body: serde_json::Value = serde_json::from_str(body).map_err(|error| error.to_string())?;
+    let client = client(&format!("http://{address}"), &credential);
+    let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+    let refused = |refused: tidegate_client::Refused| refused.to_string();
+    let sound = match method {
+        "tidegate.v1.AccessService/WhoAmI" => {
+            let answer = heard(client.access().who_am_i(proto::WhoAmIRequest {}).await).map_err(refused)?;
+            answer.realm == "acme"
+        }
+        "tidegate.v1.EvaluationService/Evaluate" => {
+            let request = proto::EvaluateRequest { product: text("product"), account: text("account") };
+            let answer = heard(client.evaluations().evaluate(request).await).map_err(refused)?;
+            answer.decision.is_some_and(|decision| decision.visible)
+        }
+        "tidegate.v1.AuditService/ListEvents" => {
+            let page_size = i32::try_from(body["page_size"].as_i64().unwrap_or(0)).unwrap();
+            let request = proto::ListEventsRequest { page_size, ..Default::default() };
+            let answer = heard(client.audit().list_events(request).await).map_err(refused)?;
+            answer.events.len() == 5
+        }
+        other => return Err(format!("unknown method {other}")),
+    };
+    if sound { Ok(()) } else { Err("an unexpected answer".to_owned()) }
+}

@@ -1,0 +1,197 @@
+//! The database goes away and comes back: callers hear when to try again, and nothing is half done.
+
+use tidegate_client::{Client, Refused};
+use tidegate_proto as proto;
+use tidegate_tests::postgres::{self, Line};
+use tonic::Code;
+
+use crate::{
+    folder::Folder,
+    owner::{Frontend, Realm, SignIn, heard, row},
+    program::eventually,
+    server::Server,
+};
+
+/// A server whose way to its database can be cut, and the database itself.
+struct Stage {
+    line: Line,
+    folder: Folder,
+    server: Server,
+    realm: Realm,
+    frontend: Frontend,
+}
+
+impl Stage {
+    async fn set_up() -> Self {
+        let url = postgres::database().await;
+        let line = Line::to(&url).await;
+        let folder = Folder::with(&url);
+        assert_eq!(folder.run(&["init"]).await.code, Some(0));
+        let server = folder.serve(&[&format!("database.url={}", line.url())]).await;
+        let realm = Realm::set_up(&server, &["ann"]).await;
+        let frontend = realm.frontend(&server);
+        Self { line, folder, server, realm, frontend }
+    }
+
+    fn operator(&self) -> &Client {
+        &self.realm.operator
+    }
+
+    async fn create(&self, name: &str) -> Result<proto::CreateAccountResponse, Refused> {
+        create(self.operator(), name).await
+    }
+
+    /// What was written, so that one without the other is seen.
+    async fn written(&self) -> [i64; 4] {
+        let database = &self.folder.database;
+        let created = "SELECT COUNT(*) FROM events WHERE fact LIKE '%account_created%'";
+        [
+            database.count("accounts").await,
+            database.count("passwords").await,
+            database.number(created).await,
+            database.count("sign_ins").await,
+        ]
+    }
+}
+
+async fn create(operator: &Client, name: &str) -> Result<proto::CreateAccountResponse, Refused> {
+    let request = proto::CreateAccountRequest {
+        external_id: name.to_owned(),
+        email: format!("{name}@example.com"),
+        password: "a password that is long enough".to_owned(),
+        ..Default::default()
+    };
+    heard(operator.accounts().create_account(request).await)
+}
+
+#[tokio::test]
+async fn while_the_database_is_away_callers_are_told_to_try_again() {
+    let stage = Stage::set_up().await;
+    let before = stage.written().await;
+    assert_eq!(stage.server.page("/readyz").await, (200, "ready\n".to_owned()));
+    stage.line.cut().await;
+
+    let product = proto::GetProductRequest { product: "kasa".into() };
+    let read = heard(stage.operator().products().get_product(product).await).unwrap_err();
+    let written = stage.create("bob").await.unwrap_err();
+    let signing_in = stage.frontend.begin_request("ann", "phone");
+    let signed_in = heard(stage.frontend.client.sign_ins().begin_sign_in(signing_in).await).unwrap_err();
+    for refused in [read, written, signed_in] {
+        assert_eq!((refused.code, refused.name()), (Code::Unavailable, "UNAVAILABLE"), "{refused}");
+        assert!(refused.retry_after.is_some(), "{refused}");
+        assert!(refused.incident.as_ref().is_some_and(|id| id.starts_with("inc_")), "{refused}");
+        assert_eq!(refused.message, "the call could not be carried out");
+    }
+    let away = "the database cannot be reached\n".to_owned();
+    assert_eq!(stage.server.page("/readyz").await, (503, away));
+    assert_eq!(stage.server.page("/healthz").await, (200, "ok\n".to_owned()));
+    assert_eq!(stage.written().await, before);
+
+    stage.line.mend().await;
+    eventually("a ready server", async || (stage.server.page("/readyz").await.0 == 200).then_some(())).await;
+    eventually("a call that works", async || stage.create("bob").await.ok()).await;
+    stage.frontend.sign_in("ann", "phone").await;
+    let ended = stage.server.stopped().await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+}
+
+#[tokio::test]
+async fn each_incident_is_found_in_the_log_with_its_cause() {
+    let stage = Stage::set_up().await;
+    stage.line.cut().await;
+    let incident = stage.create("bob").await.unwrap_err().incident.unwrap();
+    let ended = stage.server.stopped().await;
+    let line = ended.err.lines().find(|line| line.contains(&incident));
+    assert!(line.is_some_and(|line| line.contains("Unavailable")), "{incident} in {}", ended.err);
+}
+
+#[tokio::test]
+async fn no_call_fails_once_the_database_is_back() {
+    let stage = Stage::set_up().await;
+    // As many connections as there may be, all of them idle when the line is cut.
+    let calls: Vec<_> = (0..32).map(|number| tokio::spawn(named(stage.operator().clone(), number))).collect();
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    stage.line.cut().await;
+    stage.line.mend().await;
+    for number in 32..64 {
+        if let Err(refused) = named(stage.operator().clone(), number).await {
+            panic!("call {}: {refused}", number - 31);
+        }
+    }
+}
+
+async fn named(operator: Client, number: usize) -> Result<proto::CreateAccountResponse, Refused> {
+    create(&operator, &format!("account-{number}")).await
+}
+
+#[tokio::test]
+async fn inv_51_what_was_under_way_is_whole_or_not_at_all() {
+    const ROWS: i64 = 20_000;
+    let stage = Stage::set_up().await;
+    let import = async |operator: Client| {
+        let rows = (1..).zip(1..=ROWS).map(|(line, number)| row(line, &format!("u-{number}")));
+        operator.import_accounts(rows, |_| {}).await
+    };
+    let under_way = tokio::spawn(import(stage.operator().clone()));
+    let kept = async || (stage.folder.database.count("accounts").await > 1_000).then_some(());
+    eventually("an import under way", kept).await;
+    stage.line.cut().await;
+    let refused = under_way.await.unwrap().unwrap_err();
+    assert_eq!((refused.code, refused.retry_after.is_some()), (Code::Unavailable, true), "{refused}");
+
+    // Once PostgreSQL has noticed: who holds a lock still has a transaction open.
+    let open = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL \
+        AND pid <> pg_backend_pid()";
+    eventually("the end of the transaction", async || {
+        (stage.folder.database.number(open).await == 0).then_some(())
+    })
+    .await;
+    let [accounts, passwords, created, _] = stage.written().await;
+    assert_eq!((passwords, created), (accounts, accounts));
+    // One account was there before; each message has 500 rows.
+    assert_eq!((accounts - 1) % 500, 0, "{accounts}");
+    assert!(accounts - 1 < ROWS, "the cut came too late");
+
+    stage.line.mend().await;
+    let again =
+        eventually("an import that works", async || import(stage.operator().clone()).await.ok()).await;
+    assert_eq!((again.failed_count, again.unchanged_count), (0, accounts - 1));
+    assert_eq!(again.created_count + again.unchanged_count, ROWS);
+}
+
+#[tokio::test]
+async fn connections_that_the_server_ends_are_replaced() {
+    let stage = Stage::set_up().await;
+    let sign_in = stage.frontend.begin("ann", "phone").await;
+    postgres::hang_up(match &stage.folder.database {
+        crate::database::Database::Postgres(url) => url,
+        crate::database::Database::Sqlite(_) => unreachable!(),
+    })
+    .await;
+    let complete = async |sign_in: &SignIn| stage.frontend.complete(sign_in).await;
+    let completed = eventually("a call that works", async || match complete(&sign_in).await {
+        Ok(completed) => Some(completed),
+        Err(refused) => {
+            assert_eq!((refused.code, refused.retry_after.is_some()), (Code::Unavailable, true), "{refused}");
+            None
+        }
+    })
+    .await;
+    assert!(completed.session.is_some());
+}
+
+#[tokio::test]
+async fn serve_says_that_the_database_cannot_be_reached() {
+    let url = postgres::database().await;
+    let line = Line::to(&url).await;
+    let folder = Folder::with(line.url());
+    line.cut().await;
+    for command in ["serve", "init", "migrate"] {
+        let ended = folder.run(&[command]).await;
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert!(ended.err.contains("the database cannot be reached"), "{}", ended.err);
+    }
+    assert_eq!(folder.names().len(), 0);
+}

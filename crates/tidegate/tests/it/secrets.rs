@@ -1,0 +1,382 @@
+//! INV-47: nothing that was secret in a run is in its output, or in clear in its database.
+
+use std::fmt::Write as _;
+
+use tidegate_proto as proto;
+use tidegate_tests::postgres::{self, Line};
+
+use crate::{
+    database::Database,
+    folder::Folder,
+    owner::{Authenticator, Frontend, HASH, PASSWORD, Realm, SignIn, email, heard, signed_in},
+    program::Told,
+    server::Server,
+};
+
+/// Everything secret that was sent or returned, by what it was.
+#[derive(Default)]
+struct Secrets {
+    long: Vec<(&'static str, String)>,
+    /// Six digits, which stand in many a number by chance.
+    codes: Vec<(&'static str, String)>,
+    /// Bytes that have a text of their own besides.
+    bytes: Vec<(&'static str, Vec<u8>)>,
+}
+
+impl Secrets {
+    fn keep(&mut self, name: &'static str, secret: &str) -> String {
+        assert!(secret.len() >= 10, "{name} is too short to be looked for: {secret:?}");
+        self.long.push((name, secret.to_owned()));
+        // Tokens and keys end in hexadecimal digits.
+        let digits: String = secret.chars().rev().take_while(char::is_ascii_hexdigit).collect();
+        if digits.len() == 64 {
+            let digits: String = digits.chars().rev().collect();
+            let byte = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
+            self.bytes.push((name, (0..64).step_by(2).map(byte).collect()));
+        }
+        secret.to_owned()
+    }
+
+    fn code(&mut self, name: &'static str, code: &str) -> String {
+        self.codes.push((name, code.to_owned()));
+        code.to_owned()
+    }
+
+    /// What is found in a text, and the line it is found in.
+    fn told_by(&self, text: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut look = |name: &str, what: &str, at: Option<usize>| {
+            if let Some(at) = at {
+                let line = text[..at].rfind('\n').map_or(0, |end| end + 1);
+                let line: String =
+                    text[line..].chars().take_while(|letter| *letter != '\n').take(600).collect();
+                found.push(format!("{name} ({what}) in: {line}"));
+            }
+        };
+        for (name, secret) in &self.long {
+            look(name, secret, text.find(secret));
+        }
+        for (name, code) in &self.codes {
+            look(name, code, apart(text, code));
+        }
+        let plain = text.to_ascii_lowercase();
+        for (name, bytes) in &self.bytes {
+            let digits = hexadecimal(bytes);
+            look(name, &digits, plain.find(&digits));
+        }
+        found
+    }
+
+    /// What is found among bytes, as text or as itself.
+    fn held_by(&self, file: &[u8]) -> Vec<&'static str> {
+        let long = self.long.iter().map(|(name, secret)| (*name, secret.as_bytes()));
+        let all = long.chain(self.bytes.iter().map(|(name, bytes)| (*name, bytes.as_slice())));
+        all.filter(|(_, secret)| holds(file, secret)).map(|(name, _)| name).collect()
+    }
+}
+
+/// Where six digits stand for themselves, not within a longer number or a fraction of a second.
+fn apart(text: &str, code: &str) -> Option<usize> {
+    let joins = |letter: Option<char>| letter.is_some_and(|c| c.is_alphanumeric() || ".:-_".contains(c));
+    text.match_indices(code)
+        .map(|(at, _)| at)
+        .find(|at| !joins(text[..*at].chars().next_back()) && !joins(text[at + code.len()..].chars().next()))
+}
+
+fn holds(file: &[u8], secret: &[u8]) -> bool {
+    let first = secret[0];
+    let mut rest = file;
+    while let Some(at) = rest.iter().position(|byte| *byte == first) {
+        rest = &rest[at..];
+        if rest.starts_with(secret) {
+            return true;
+        }
+        rest = &rest[1..];
+    }
+    false
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// One server, its realm, and what is secret about both.
+struct Stage<'s> {
+    folder: &'s Folder,
+    server: &'s Server,
+    realm: Realm,
+    secrets: Secrets,
+}
+
+#[tokio::test]
+async fn inv_47_no_secret_is_told_or_kept_in_clear_on_sqlite() {
+    let folder = Folder::empty();
+    let server = folder.serve(&["log.level=trace"]).await;
+    let mut stage = Stage::set_up(&folder, &server).await;
+    let imported = stage.import().await;
+    stage.calls().await;
+    let secrets = stage.secrets;
+    let ended = server.stopped().await;
+    assert_eq!(ended.code, Some(0));
+    assert!(ended.err.contains("TRACE") && ended.err.contains("begin_sign_in"), "the log is not a full one");
+    assert_eq!(secrets.told_by(&(ended.out + &ended.err + &imported)), [""; 0]);
+    for name in folder.names().iter().filter(|name| name.starts_with("tidegate.db")) {
+        let held = secrets.held_by(&std::fs::read(folder.file(name)).unwrap());
+        // A hash is what is kept instead of the password.
+        let held: Vec<_> = held.into_iter().filter(|name| !name.contains("hash")).collect();
+        assert_eq!(held, [""; 0], "in {name}");
+    }
+    kept(&secrets, &folder.database).await;
+}
+
+#[tokio::test]
+async fn inv_47_no_secret_is_told_or_kept_in_clear_on_postgresql() {
+    let url = postgres::database().await;
+    let line = Line::to(&url).await;
+    let folder = Folder::with(&url);
+    let init = folder.run(&["init", "--set", "log.level=trace"]).await;
+    let through = format!("database.url={}", line.url());
+    let server = folder.serve(&[&through, "log.level=trace", "log.format=json"]).await;
+    let mut stage = Stage::set_up(&folder, &server).await;
+    let imported = stage.import().await;
+    stage.calls().await;
+    // What fails is logged in full.
+    line.cut().await;
+    stage.calls_that_fail().await;
+    line.mend().await;
+    let secrets = stage.secrets;
+    let ended = server.stopped().await;
+    assert_eq!((init.code, ended.code), (Some(0), Some(0)));
+    assert!(ended.err.contains("\"level\":\"TRACE\"") && ended.err.contains("a call failed"));
+    assert_eq!(secrets.told_by(&(init.out + &init.err + &ended.out + &ended.err + &imported)), [""; 0]);
+    kept(&secrets, &folder.database).await;
+}
+
+/// Nothing secret is in clear in any row.
+async fn kept(secrets: &Secrets, database: &Database) {
+    for (table, rows) in database.contents().await {
+        let text = rows.join("\n");
+        let told: Vec<_> =
+            secrets.told_by(&text).into_iter().filter(|told| !told.contains("hash (")).collect();
+        assert_eq!(told, [""; 0], "in {table}");
+        let plain = text.to_ascii_lowercase();
+        for (name, secret) in &secrets.long {
+            assert!(!plain.contains(&hexadecimal(secret.as_bytes())), "{name} in {table}");
+        }
+    }
+}
+
+#[test]
+fn a_secret_is_found_in_every_form() {
+    let mut secrets = Secrets::default();
+    secrets.keep("a token", &format!("tgs_{}", "a7".repeat(32)));
+    secrets.code("a code", "714154");
+    assert_eq!(secrets.told_by(&format!("x tgs_{} y", "a7".repeat(32))).len(), 2);
+    assert_eq!(secrets.told_by(&format!("X'{}'", "A7".repeat(32))).len(), 1);
+    assert_eq!(secrets.told_by("at 10:38:24.714154Z 1714154 714154ns").len(), 0);
+    for told in ["code: \"714154\"", "code=714154", "{714154}", "714154"] {
+        assert_eq!(secrets.told_by(told).len(), 1, "{told}");
+    }
+    assert_eq!(secrets.held_by(&[&[0xa7; 31][..], &[1, 2]].concat()).len(), 0);
+    assert_eq!(secrets.held_by(&[&[1, 2][..], &[0xa7; 32], &[3]].concat()), ["a token"]);
+}
+
+impl<'s> Stage<'s> {
+    async fn set_up(folder: &'s Folder, server: &'s Server) -> Self {
+        let realm = Realm::set_up(server, &["ann"]).await;
+        let mut secrets = Secrets::default();
+        secrets.keep("the operator's credential", folder.read("operator.credential").trim());
+        let master = folder.read("master.key");
+        secrets.keep("the master key", master.lines().last().unwrap());
+        secrets.keep("a credential", &realm.frontend_token);
+        secrets.keep("a password", PASSWORD);
+        secrets.keep("a password's hash", HASH);
+        Self { folder, server, realm, secrets }
+    }
+
+    fn frontend(&self) -> Frontend {
+        self.realm.frontend(self.server)
+    }
+
+    /// By the command, with a row that is bad; what it said.
+    async fn import(&mut self) -> String {
+        let mistaken = self.secrets.keep("a password where its hash belongs", "not hashed by mistake 4711");
+        let row = |name: &str, hash: &str| {
+            format!(r#"{{"external_id": "{name}", "email": "{}", "password_hash": "{hash}"}}"#, email(name))
+                + "\n"
+        };
+        let rows = row("una", HASH) + &row("bad", &mistaken);
+        let address = format!("http://{}", self.server.grpc);
+        let words = vec!["accounts", "import", "-", "--address", &address];
+        let told = Told { words, input: &rows, ..Told::default() };
+        let ended = self.folder.start_told(&told).ended().await;
+        assert_eq!(ended.out, "1 created, 0 unchanged, 1 not imported\n");
+        ended.out + &ended.err
+    }
+
+    async fn calls(&mut self) {
+        self.strangers().await;
+        self.new_account().await;
+        self.verify_email().await;
+        let authenticator = self.enroll().await;
+        self.challenge(authenticator).await;
+    }
+
+    async fn strangers(&mut self) {
+        let credential = self.realm.frontend_token.rsplit_once('_').unwrap().0.to_owned();
+        let forged = self.secrets.keep("a forged credential", &format!("{credential}_{}", "5e".repeat(32)));
+        let caller = self.server.client(&forged);
+        let refused = heard(caller.access().who_am_i(proto::WhoAmIRequest {}).await).unwrap_err();
+        assert_eq!(refused.name(), "UNAUTHENTICATED");
+        let frontend = self.frontend();
+        let forged = self.secrets.keep("a forged session", &format!("tgs_{}", "6d".repeat(32)));
+        let request = proto::ListFactorsRequest { subject: signed_in(&forged) };
+        heard(frontend.client.enrollments().list_factors(request).await).unwrap_err();
+        let token = self.secrets.keep("a forged link", &format!("tgl_{}", "7c".repeat(32)));
+        let request = proto::RedeemLinkRequest { token: token.clone(), ..Default::default() };
+        heard(frontend.client.sign_ins().redeem_link(request).await).unwrap();
+        let request = proto::ConfirmEmailRequest { token, ..Default::default() };
+        heard(frontend.client.accounts().confirm_email(request).await).unwrap();
+        for identifier in ["nobody@example.com", "ann@example.com"] {
+            let password = self.secrets.keep("a wrong password", &format!("a guess at {identifier}"));
+            let request = proto::BeginSignInRequest {
+                identifier: identifier.to_owned(),
+                password,
+                ..frontend.begin_request("", "phone")
+            };
+            let denied = heard(frontend.client.sign_ins().begin_sign_in(request).await).unwrap();
+            assert_eq!(denied.sign_in.unwrap().state(), proto::SignInState::Denied);
+        }
+    }
+
+    async fn new_account(&mut self) {
+        let create = async |password: String| {
+            let request = proto::CreateAccountRequest {
+                external_id: "new".into(),
+                email: email("new"),
+                password,
+                request_id: id(1),
+                ..Default::default()
+            };
+            heard(self.realm.operator.accounts().create_account(request).await)
+        };
+        let weak = create("too short 12".into()).await.unwrap_err();
+        assert_eq!(weak.name(), "PASSWORD_NOT_ACCEPTED", "{weak}");
+        create("a new one that is long enough".into()).await.unwrap();
+        self.secrets.keep("a weak password", "too short 12");
+        self.secrets.keep("a new password", "a new one that is long enough");
+    }
+
+    async fn verify_email(&mut self) {
+        let frontend = self.frontend();
+        let session = frontend.sign_in("una", "phone").await;
+        let session = self.secrets.keep("a session", &session);
+        let subject = signed_in(&session);
+        let request = proto::RequestEmailVerificationRequest { subject, request_id: id(2) };
+        heard(frontend.client.accounts().request_email_verification(request).await).unwrap();
+        let link = frontend.link("una").await;
+        let token = self.secrets.keep("a verification link", &link);
+        let request = proto::ConfirmEmailRequest { token, request_id: id(3) };
+        let confirmed = heard(frontend.client.accounts().confirm_email(request).await).unwrap();
+        assert_eq!(confirmed.outcome(), proto::ProofOutcome::Approved);
+    }
+
+    async fn enroll(&mut self) -> Authenticator {
+        let frontend = self.frontend();
+        let session = frontend.sign_in("ann", "phone").await;
+        let session = self.secrets.keep("a session", &session);
+        let enrollments = frontend.client.enrollments();
+        let method = proto::Method::Totp.into();
+        let request =
+            proto::BeginEnrollmentRequest { subject: signed_in(&session), method, request_id: id(4) };
+        let begun = heard(enrollments.clone().begin_enrollment(request).await).unwrap();
+        let enrollment_id = begun.enrollment.unwrap().id;
+        let link = frontend.link("ann").await;
+        let token = self.secrets.keep("an enrollment link", &link);
+        let request = proto::RedeemLinkRequest { token, request_id: id(5) };
+        heard(frontend.client.sign_ins().redeem_link(request).await).unwrap();
+        let request = proto::ContinueEnrollmentRequest {
+            subject: signed_in(&session),
+            enrollment_id: enrollment_id.clone(),
+            request_id: id(6),
+        };
+        let shown = heard(enrollments.clone().continue_enrollment(request).await).unwrap().totp.unwrap();
+        let mut authenticator = Authenticator::scan(&shown.otpauth_uri);
+        self.secrets.keep("an otpauth URI", &shown.otpauth_uri);
+        self.secrets.keep("a seed", &shown.secret);
+        self.secrets.keep("a QR code", &shown.qr_svg);
+        self.secrets.bytes.push(("a seed's bytes", authenticator.seed.expose().clone()));
+        let wrong = self.secrets.keep("a wrong code", "wrong at enrollment");
+        let code = authenticator.next_code(&frontend).await;
+        let code = self.secrets.code("an enrollment's code", &code);
+        let mut recovery_codes = Vec::new();
+        for (number, code) in [(7, wrong), (8, code)] {
+            let request = proto::CompleteEnrollmentRequest {
+                subject: signed_in(&session),
+                enrollment_id: enrollment_id.clone(),
+                code,
+                request_id: id(number),
+            };
+            let completed = heard(enrollments.clone().complete_enrollment(request).await).unwrap();
+            recovery_codes.extend(completed.recovery_codes);
+        }
+        assert!(!recovery_codes.is_empty(), "the enrollment did not complete");
+        for code in &recovery_codes {
+            self.secrets.keep("a recovery code", code);
+            self.secrets.keep("a recovery code as digested", &code.replace('-', ""));
+        }
+        authenticator
+    }
+
+    async fn challenge(&mut self, mut authenticator: Authenticator) {
+        let frontend = self.frontend();
+        let request =
+            proto::BeginSignInRequest { request_id: id(9), ..frontend.begin_request("ann", "tablet") };
+        let begun = heard(frontend.client.sign_ins().begin_sign_in(request).await).unwrap();
+        let sign_in = SignIn::of(begun);
+        self.secrets.keep("a sign-in", &sign_in.token);
+        let challenge = frontend.challenge(&sign_in).await;
+        let long = self.secrets.keep("a code that is too long", &"too long ".repeat(100));
+        let refused = frontend.answer(&sign_in, &challenge, &long).await.unwrap_err();
+        assert_eq!(refused.name(), "INVALID_REQUEST");
+        let wrong = self.secrets.keep("a wrong code", "wrong at the challenge");
+        frontend.answer(&sign_in, &challenge, &wrong).await.unwrap();
+        let code = authenticator.next_code(&frontend).await;
+        let code = self.secrets.code("a challenge's code", &code);
+        let approved = frontend.answer(&sign_in, &challenge, &code).await.unwrap();
+        assert_eq!(approved.outcome(), proto::ProofOutcome::Approved);
+        let request = proto::CompleteSignInRequest {
+            subject: sign_in.subject(),
+            remember_device: true,
+            request_id: id(10),
+        };
+        let completed = heard(frontend.client.sign_ins().complete_sign_in(request).await).unwrap();
+        let session = self.secrets.keep("a session", &completed.session_token);
+        let device_token = self.secrets.keep("a device", &completed.device_token);
+        let request = proto::IntrospectRequest { session_token: session.clone() };
+        assert!(heard(frontend.client.sessions().introspect(request).await).unwrap().active);
+        let request = proto::BeginSignInRequest { device_token, ..frontend.begin_request("ann", "tablet") };
+        let trusted = SignIn::of(heard(frontend.client.sign_ins().begin_sign_in(request).await).unwrap());
+        assert_eq!(trusted.state, proto::SignInState::Ready);
+        self.secrets.keep("a sign-in", &trusted.token);
+    }
+
+    async fn calls_that_fail(&mut self) {
+        let frontend = self.frontend();
+        let password = self.secrets.keep("a password that nobody looked at", "typed while nobody was there");
+        let request = proto::BeginSignInRequest { password, ..frontend.begin_request("ann", "phone") };
+        let refused = heard(frontend.client.sign_ins().begin_sign_in(request).await).unwrap_err();
+        assert_eq!(refused.name(), "UNAVAILABLE");
+        let session = self.secrets.long.iter().find(|(name, _)| *name == "a session").unwrap().1.clone();
+        let request = proto::IntrospectRequest { session_token: session };
+        let refused = heard(frontend.client.sessions().introspect(request).await).unwrap_err();
+        assert_eq!(refused.name(), "UNAVAILABLE");
+    }
+}
+
+fn id(number: u32) -> String {
+    format!("0192f0c1-0000-7000-8000-{number:012}")
+}

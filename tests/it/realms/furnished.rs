@@ -1,0 +1,144 @@
+//! Realms with one of everything in them, and names that nobody has.
+
+use tidegate_core::{Role, Span};
+use tidegate_proto::{self as proto, ProofOutcome};
+
+use crate::{
+    actor::Actor,
+    arrange::Address,
+    owner::{Device, Seed, SignIn},
+    stage::{Casting, Stage},
+};
+
+/// Everything by which somebody can name something.
+#[derive(Clone)]
+pub struct Names {
+    pub account: String,
+    pub external_id: String,
+    pub email: String,
+    pub product: String,
+    pub rollout: String,
+    pub credential: String,
+    /// Of accounts, credentials, events, products and rollouts.
+    pub page_tokens: [String; 5],
+    pub session_token: String,
+    pub sign_in_token: String,
+    pub email_link: String,
+    pub enrollment_link: String,
+    pub session: String,
+    pub challenge: String,
+    pub factor: String,
+    pub enrollment: String,
+}
+
+/// Somebody with one of everything.
+pub struct Furnished {
+    pub names: Names,
+    pub seed: Seed,
+    pub asked: SignIn,
+}
+
+/// A realm with two products and a rollout at one of them; its operator, unheard.
+pub async fn realm(stage: &Stage, realm: &str) -> Actor {
+    stage.realm(realm).await;
+    let operator = stage.cast("operator", Casting { realm, ..Casting::of(Role::Operator) }).await.quiet();
+    let product = operator.product(&format!("{realm}-app")).await.key;
+    operator.product(&format!("{realm}-web")).await;
+    operator.start(&operator.rollout(&format!("{realm}-two-step"), &[&product], &[1_000_000]).await).await;
+    operator.rollout(&format!("{realm}-later"), &[&product], &[]).await;
+    stage.cast("second", Casting { realm, ..Casting::of(Role::Frontend) }).await;
+    operator
+}
+
+async fn page_tokens(operator: &Actor) -> [String; 5] {
+    [
+        operator.ok(proto::ListAccountsRequest { page_size: 1, ..Default::default() }).await.next_page_token,
+        operator
+            .ok(proto::ListCredentialsRequest { page_size: 1, ..Default::default() })
+            .await
+            .next_page_token,
+        operator.ok(proto::ListEventsRequest { page_size: 1, ..Default::default() }).await.next_page_token,
+        operator.ok(proto::ListProductsRequest { page_size: 1, ..Default::default() }).await.next_page_token,
+        operator.ok(proto::ListRolloutsRequest { page_size: 1, ..Default::default() }).await.next_page_token,
+    ]
+}
+
+/// Two-step is on for `name`; two others have a link in their mail.
+pub async fn furnish(operator: &Actor, realm: &str, name: &str) -> Furnished {
+    let (phone, product) = (Device::new("phone-1"), format!("{realm}-app"));
+    let ann = operator.person(name).await;
+    let bob = operator.person_with(&format!("{name}-bob"), Address::Unverified).await;
+    let cat = operator.person(&format!("{name}-cat")).await;
+    let session = operator.sign_in(&ann, &product, &phone).await;
+    let enrolled = operator.enroll(&session, &ann).await;
+    let asked = operator.begin(&ann, &product, &Device::new("tablet-1")).await;
+    let challenge = operator.challenge(&asked).await;
+    let bobs = operator.sign_in(&bob, &product, &phone).await;
+    operator
+        .ok(proto::RequestEmailVerificationRequest { subject: bobs.subject(), ..Default::default() })
+        .await;
+    let cats = operator.sign_in(&cat, &product, &phone).await;
+    let enrollment = operator.begin_enrollment(&cats).await;
+    let names = Names {
+        account: ann.id,
+        external_id: ann.external_id,
+        email: ann.email,
+        product,
+        rollout: format!("{realm}-two-step"),
+        credential: operator.credential.clone(),
+        page_tokens: page_tokens(operator).await,
+        session_token: session.token,
+        sign_in_token: asked.token.clone(),
+        email_link: operator.stage.mail_to(&bob.email).await.token,
+        enrollment_link: operator.stage.mail_to(&cat.email).await.token,
+        session: session.id,
+        challenge,
+        factor: enrolled.factor,
+        enrollment,
+    };
+    Furnished { names, seed: enrolled.seed, asked }
+}
+
+/// What others asked for in vain is as it was.
+pub async fn is_unharmed(operator: &Actor, furnished: &Furnished) {
+    let Furnished { names, seed, asked } = furnished;
+    let stage = &operator.stage;
+    stage.pass(Span::seconds(30));
+    assert!(
+        operator.ok(proto::IntrospectRequest { session_token: names.session_token.clone() }).await.active
+    );
+    let answer = operator.answer(asked, &names.challenge, &stage.code(seed)).await;
+    assert_eq!(answer.outcome(), ProofOutcome::Approved);
+    operator.finish(asked, &Device::new("tablet-1")).await.unwrap();
+    assert_eq!(operator.redeem(&names.enrollment_link).await, ProofOutcome::Approved);
+    let token = names.email_link.clone();
+    let confirmed = operator.ok(proto::ConfirmEmailRequest { token, ..Default::default() }).await;
+    assert_eq!(confirmed.outcome(), ProofOutcome::Approved);
+    let rollout = operator.ok(proto::GetRolloutRequest { rollout: names.rollout.clone() }).await.rollout;
+    assert_eq!(rollout.unwrap().etag, "r2");
+    let product = operator.ok(proto::GetProductRequest { product: names.product.clone() }).await.product;
+    assert_eq!(product.unwrap().etag, "r1");
+}
+
+/// Well-formed, and nobody's.
+pub fn nobodys() -> Names {
+    let token = |kind: &str| format!("{kind}_{}", "0".repeat(64));
+    let id = |kind: &str| format!("{kind}_01h2xcejqtf2nbrexx3vqjhp41");
+    Names {
+        account: id("acct"),
+        external_id: "nobody".to_owned(),
+        email: "nobody@example.com".to_owned(),
+        product: "nothing".to_owned(),
+        rollout: "nothing".to_owned(),
+        credential: id("cred"),
+        page_tokens: std::array::from_fn(|_| "00ff".to_owned()),
+        session_token: token("tgs"),
+        sign_in_token: token("tgi"),
+        email_link: token("tgl"),
+        enrollment_link: token("tgl"),
+        session: id("sess"),
+        challenge: id("chl"),
+        factor: id("fac"),
+        enrollment: id("enr"),
+    }
+}

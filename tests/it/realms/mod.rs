@@ -1,0 +1,109 @@
+//! What belongs to another realm, to another person or to another product answers like what is not there.
+
+mod furnished;
+mod probes;
+
+use std::collections::BTreeSet;
+
+use furnished::{Names, furnish, is_unharmed, nobodys, realm};
+use probes::{Answers, by_name, by_subject, by_token};
+use tidegate_core::Role;
+use tidegate_proto as proto;
+
+use crate::{
+    rpc::method_of,
+    stage::{Casting, Stage},
+};
+
+/// Methods that take no name of anything that exists, and why the others here need no probe.
+const NO_PROBE: &[(&str, &str)] = &[
+    ("CreateAccount", "names only what is new"),
+    ("CreateProduct", "names only what is new"),
+    ("CreateRealm", "operators see all realms"),
+    ("GetRealm", "operators see all realms"),
+    ("GetServerInfo", "names nothing"),
+    ("ImportAccounts", "names only what is new"),
+    ("ListRealms", "operators see all realms"),
+    ("WhoAmI", "names nothing"),
+];
+
+on_both! {
+    async fn inv_32_another_realms_names_are_nobodys(stage) {
+        let (operator, other) = (realm(&stage, "one").await, realm(&stage, "two").await);
+        let (theirs, ours) = (furnish(&operator, "one", "ann").await, furnish(&other, "two", "eva").await);
+        let ask = async |names: &Names| {
+            let mut answers = Answers::default();
+            by_name(&mut answers, &other, &ours.names, names).await;
+            by_token(&mut answers, &other, names).await;
+            by_subject(&mut answers, &other, &ours.names, names).await;
+            answers.ask(&other, proto::ConfirmEmailRequest { token: names.email_link.clone(), ..Default::default() }).await;
+            answers
+        };
+        let told = ask(&theirs.names).await;
+        told.assert_same(&ask(&nobodys()).await);
+        is_unharmed(&operator, &theirs).await;
+        let asked: BTreeSet<_> = told.methods().into_iter().chain(NO_PROBE.iter().map(|(method, _)| *method)).collect();
+        let all: BTreeSet<_> = proto::RULES.iter().map(|(path, _)| method_of(path)).collect();
+        assert_eq!(asked, all, "every method is asked, or excused");
+        assert_eq!(told.methods().len() + NO_PROBE.len(), all.len(), "no method is asked and excused");
+    }
+
+    async fn inv_32_another_persons_ids_are_nobodys(stage) {
+        let operator = realm(&stage, "one").await;
+        let (theirs, ours) = (furnish(&operator, "one", "ann").await, furnish(&operator, "one", "eva").await);
+        let ask = async |names: &Names| {
+            let mut answers = Answers::default();
+            by_subject(&mut answers, &operator, &ours.names, names).await;
+            answers
+        };
+        ask(&theirs.names).await.assert_same(&ask(&nobodys()).await);
+        is_unharmed(&operator, &theirs).await;
+    }
+
+    async fn inv_59_another_products_tokens_are_nobodys(stage) {
+        let operator = realm(&stage, "one").await;
+        let theirs = furnish(&operator, "one", "ann").await;
+        let web = Casting { realm: "one", products: &["one-web"], ..Casting::of(Role::Operator) };
+        let web = stage.cast("web", web).await.quiet();
+        let ask = async |names: &Names| {
+            let mut answers = Answers::default();
+            by_token(&mut answers, &web, names).await;
+            answers
+        };
+        ask(&theirs.names).await.assert_same(&ask(&nobodys()).await);
+        is_unharmed(&operator, &theirs).await;
+    }
+}
+
+/// What is unique in a realm is free in another.
+#[tokio::test]
+async fn realms_do_not_take_each_others_names() {
+    let stage = Stage::sqlite().await;
+    for key in ["one", "two"] {
+        stage.realm(key).await;
+        let operator = stage.operator().in_realm(key);
+        operator.product("kasa").await;
+        operator.rollout("kasa-two-step", &["kasa"], &[]).await;
+        operator.person("ann").await;
+    }
+}
+
+/// What the tests above are worth: whoever has a right to a name gets another answer.
+#[tokio::test]
+async fn the_names_are_real() {
+    let stage = Stage::sqlite().await;
+    let operator = realm(&stage, "one").await;
+    let (mut theirs, ours) = (furnish(&operator, "one", "ann").await, furnish(&operator, "one", "eva").await);
+    let spare = Casting { realm: "one", ..Casting::of(Role::Frontend) };
+    theirs.names.credential = stage.cast("spare", spare).await.credential;
+    let ask = async |names: &Names| {
+        let mut answers = Answers::default();
+        by_name(&mut answers, &operator, &ours.names, names).await;
+        by_token(&mut answers, &operator, names).await;
+        answers
+    };
+    let (nobodys, theirs) = (ask(&nobodys()).await, ask(&theirs.names).await);
+    for (nobodys, theirs) in nobodys.0.iter().zip(&theirs.0) {
+        assert_ne!(nobodys, theirs);
+    }
+}

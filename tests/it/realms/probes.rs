@@ -1,0 +1,127 @@
+//! Every method that takes a name, asked with the names at hand.
+
+use std::collections::BTreeSet;
+
+use tidegate_proto::{self as proto, EvaluationItem, OnBehalf, subject::Who};
+
+use super::furnished::Names;
+use crate::{actor::Actor, arrange::PASSWORD, owner::subject, rpc::Rpc, text, transcript::refusal};
+
+/// What was answered, by method.
+#[derive(Default, Debug, PartialEq, Eq)]
+pub struct Answers(pub Vec<(&'static str, String)>);
+
+impl Answers {
+    pub fn assert_same(&self, other: &Self) {
+        assert!(!self.0.is_empty());
+        for (one, other) in self.0.iter().zip(&other.0) {
+            assert_eq!(one, other);
+        }
+        assert_eq!(self, other);
+    }
+
+    pub fn methods(&self) -> BTreeSet<&'static str> {
+        self.0.iter().map(|(method, _)| *method).collect()
+    }
+
+    pub async fn ask<M: Rpc>(&mut self, actor: &Actor, request: M) {
+        let answer = actor.call(request).await;
+        let told = answer.map_or_else(|refused| refusal(&refused), |message| text::of(&message));
+        self.0.push((M::method(), told));
+    }
+}
+
+macro_rules! ask {
+    ($answers:ident, $actor:ident, $($request:ident { $($field:ident: $value:expr),* $(,)? })+) => {
+        $($answers.ask($actor, proto::$request { $($field: $value.into(),)* ..Default::default() }).await;)+
+    };
+}
+
+/// Names that anybody may know.
+pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &Names, names: &Names) {
+    let n = names.clone();
+    let item =
+        |product: &str, account: &str| EvaluationItem { product: product.into(), account: account.into() };
+    let wave = Some(proto::WaveDraft { title: "all".to_owned(), ..Default::default() });
+    let filter = Some(proto::EventFilter { account: n.external_id.clone() });
+    let on_behalf = |account: &str, product: &str| {
+        let on = OnBehalf { account: account.into(), product: product.into(), reason: "asked".into() };
+        subject(Who::OnBehalf(on))
+    };
+    let [accounts, credentials, events, products, rollouts] = n.page_tokens.clone();
+    let mask = prost_types::FieldMask { paths: vec!["title".to_owned()] };
+    ask! { answers, actor,
+        GetAccountRequest { account: n.account.clone() }
+        GetAccountRequest { account: n.external_id.clone() }
+        LookupAccountRequest { email: n.email.clone() }
+        EvaluateRequest { product: own.product.clone(), account: n.account.clone() }
+        EvaluateRequest { product: n.product.clone(), account: own.account.clone() }
+        BatchEvaluateRequest { items: vec![item(&own.product, &n.account), item(&own.product, &n.external_id), item(&n.product, &own.account)] }
+        ListEventsRequest { filter: filter }
+        GetProductRequest { product: n.product.clone() }
+        UpdateProductRequest { product: n.product.clone(), etag: "r1", title: "Mine", update_mask: Some(mask) }
+        GetRolloutRequest { rollout: n.rollout.clone() }
+        AddWaveRequest { rollout: n.rollout.clone(), etag: "r1", wave: wave }
+        StartRolloutRequest { rollout: n.rollout.clone(), etag: "r2" }
+        AdvanceRolloutRequest { rollout: n.rollout.clone(), etag: "r2" }
+        CreateRolloutRequest { key: "grab", title: "Grab", products: vec![n.product.clone()] }
+        CreateCredentialRequest { role: proto::RoleType::Frontend, title: "x", holder: "x", products: vec![n.product.clone()] }
+        RevokeCredentialRequest { credential: n.credential.clone() }
+        BeginSignInRequest { product: own.product.clone(), identifier: n.email.clone(), password: PASSWORD }
+        BeginSignInRequest { product: n.product.clone(), identifier: own.email.clone(), password: PASSWORD }
+        GetTwoStepStatusRequest { subject: on_behalf(&n.account, &own.product) }
+        ListFactorsRequest { subject: on_behalf(&own.account, &n.product) }
+        ListAccountsRequest { page_token: accounts }
+        ListCredentialsRequest { page_token: credentials }
+        ListEventsRequest { page_token: events }
+        ListProductsRequest { page_token: products }
+        ListRolloutsRequest { page_token: rollouts }
+    }
+}
+
+/// Tokens, which only their owner has.
+pub async fn by_token(answers: &mut Answers, actor: &Actor, names: &Names) {
+    let n = names.clone();
+    let session = subject(Who::SessionToken(n.session_token.clone()));
+    let sign_in = subject(Who::SignInToken(n.sign_in_token.clone()));
+    let purpose = proto::ChallengePurpose::SignIn;
+    ask! { answers, actor,
+        IntrospectRequest { session_token: n.session_token.clone() }
+        RequestEmailVerificationRequest { subject: session.clone() }
+        GetTwoStepStatusRequest { subject: session.clone() }
+        ListFactorsRequest { subject: session.clone() }
+        BeginEnrollmentRequest { subject: session.clone(), method: proto::Method::Totp }
+        GetEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone() }
+        ContinueEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone() }
+        CompleteEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone(), code: "000000" }
+        CancelEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone() }
+        RevokeSessionRequest { subject: session }
+        GetSignInRequest { subject: sign_in.clone() }
+        CompleteSignInRequest { subject: sign_in.clone() }
+        CreateChallengeRequest { subject: sign_in.clone(), purpose: purpose, factor_id: n.factor.clone() }
+        GetChallengeRequest { subject: sign_in.clone(), challenge_id: n.challenge.clone() }
+        AnswerChallengeRequest { subject: sign_in.clone(), challenge_id: n.challenge.clone(), code: "000000" }
+        CancelChallengeRequest { subject: sign_in.clone(), challenge_id: n.challenge.clone() }
+        CancelSignInRequest { subject: sign_in }
+        RedeemLinkRequest { token: n.enrollment_link.clone() }
+    }
+}
+
+/// Ids of what belongs to one person, asked for by another.
+pub async fn by_subject(answers: &mut Answers, actor: &Actor, own: &Names, names: &Names) {
+    let n = names.clone();
+    let session = subject(Who::SessionToken(own.session_token.clone()));
+    let sign_in = subject(Who::SignInToken(own.sign_in_token.clone()));
+    let purpose = proto::ChallengePurpose::SignIn;
+    ask! { answers, actor,
+        GetEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone() }
+        ContinueEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone() }
+        CompleteEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone(), code: "000000" }
+        CancelEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone() }
+        RevokeSessionRequest { subject: session, session_id: n.session.clone() }
+        CreateChallengeRequest { subject: sign_in.clone(), purpose: purpose, factor_id: n.factor.clone() }
+        GetChallengeRequest { subject: sign_in.clone(), challenge_id: n.challenge.clone() }
+        AnswerChallengeRequest { subject: sign_in.clone(), challenge_id: n.challenge.clone(), code: "000000" }
+        CancelChallengeRequest { subject: sign_in, challenge_id: n.challenge.clone() }
+    }
+}

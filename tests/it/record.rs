@@ -1,0 +1,244 @@
+//! What each method leaves in the log is what its rule says (INV-49): a change its event, in the same
+//! commit; a look at something sensitive one too; anything else nothing.
+
+use std::{collections::BTreeSet, sync::Mutex};
+
+use proto::AuditClass as Audit;
+use tidegate_core::{Role, Span};
+use tidegate_proto::{self as proto, subject::Who};
+
+use crate::{
+    actor::Actor,
+    arrange::{Address, PASSWORD, row},
+    owner::subject,
+    raw,
+    rpc::{Rpc, method_of},
+    stage::Stage,
+};
+
+/// Calls, and counts the events that each leaves.
+struct Watched {
+    stage: Stage,
+    operator: Actor,
+    seen: Mutex<BTreeSet<&'static str>>,
+}
+
+impl Watched {
+    async fn events(&self) -> i64 {
+        raw::count(&self.stage, "SELECT count(*) FROM events").await
+    }
+
+    async fn call<M: Rpc>(&self, request: M) -> M::Answer {
+        self.call_as(&self.operator, request).await
+    }
+
+    async fn call_as<M: Rpc>(&self, actor: &Actor, request: M) -> M::Answer {
+        let before = self.events().await;
+        let answer = actor.ok(request).await;
+        self.check(M::method(), self.events().await - before);
+        answer
+    }
+
+    fn check(&self, method: &'static str, left: i64) {
+        let rule = proto::RULES.iter().find(|(path, _)| method_of(path) == method).unwrap().1;
+        match rule.audit() {
+            Audit::None => assert_eq!(left, 0, "{method} left {left} events and says none"),
+            Audit::Change | Audit::Access => assert!(left > 0, "{method} left no event"),
+            Audit::Unspecified => panic!("{method} does not say"),
+        }
+        self.seen.lock().unwrap().insert(method);
+    }
+}
+
+fn etag(rollout: &Option<proto::Rollout>) -> (String, String) {
+    let rollout = rollout.as_ref().unwrap();
+    (rollout.key.clone(), rollout.etag.clone())
+}
+
+on_both! {
+    async fn inv_49_every_change_has_its_event_and_nothing_else_has_one(stage) {
+        let operator = stage.operator();
+        let watched = Watched { stage: stage.clone(), operator, seen: Mutex::default() };
+        set_up(&watched).await;
+        roll_out(&watched).await;
+        enroll(&watched).await;
+        sign_in(&watched).await;
+        let seen = watched.seen.lock().unwrap();
+        let missing: Vec<_> =
+            proto::RULES.iter().map(|(path, _)| method_of(path)).filter(|method| !seen.contains(method)).collect();
+        assert_eq!(missing, [""; 0], "methods that were not watched");
+    }
+}
+
+async fn set_up(watched: &Watched) {
+    let w = watched;
+    w.call(proto::WhoAmIRequest {}).await;
+    w.call(proto::GetServerInfoRequest {}).await;
+    w.call(proto::CreateRealmRequest { key: "acme".into(), title: "Acme".into(), ..Default::default() })
+        .await;
+    w.call(proto::GetRealmRequest { realm: "acme".into() }).await;
+    w.call(proto::ListRealmsRequest::default()).await;
+    let credential = proto::CreateCredentialRequest {
+        role: proto::RoleType::Auditor.into(),
+        all_products: true,
+        title: "audit".into(),
+        holder: "Ann".into(),
+        ..Default::default()
+    };
+    let credential = w.call(credential).await.credential.unwrap().id;
+    w.call(proto::ListCredentialsRequest::default()).await;
+    w.call(proto::RevokeCredentialRequest { credential, ..Default::default() }).await;
+    let settings = proto::ProductSettings { link_url: "https://kasa.example/".into(), ..Default::default() };
+    let product = proto::CreateProductRequest {
+        key: "kasa".into(),
+        title: "Kasa".into(),
+        settings: Some(settings),
+        ..Default::default()
+    };
+    let etag = w.call(product).await.product.unwrap().etag;
+    w.call(proto::GetProductRequest { product: "kasa".into() }).await;
+    w.call(proto::ListProductsRequest::default()).await;
+    let update = proto::UpdateProductRequest {
+        product: "kasa".into(),
+        etag,
+        title: "Kasa Smart".into(),
+        update_mask: Some(prost_types::FieldMask { paths: vec!["title".into()] }),
+        ..Default::default()
+    };
+    w.call(update).await;
+    let account = proto::CreateAccountRequest {
+        external_id: "ann".into(),
+        email: "ann@example.com".into(),
+        password: PASSWORD.into(),
+        ..Default::default()
+    };
+    w.call(account).await;
+    w.call(proto::GetAccountRequest { account: "ann".into() }).await;
+    w.call(proto::LookupAccountRequest { email: "ann@example.com".into() }).await;
+    w.call(proto::ListAccountsRequest::default()).await;
+    let before = w.events().await;
+    w.operator.import(vec![row(1, "bob", Address::Verified)]).await.unwrap();
+    w.check("ImportAccounts", w.events().await - before);
+    w.call(proto::ListEventsRequest::default()).await;
+}
+
+async fn roll_out(watched: &Watched) {
+    let w = watched;
+    let wave = |edge_ppm| proto::WaveDraft { title: "wave".into(), edge_ppm, products: Vec::new() };
+    let rollout = proto::CreateRolloutRequest {
+        key: "two-step".into(),
+        title: "Two-step".into(),
+        products: vec!["kasa".into()],
+        waves: vec![wave(1_000_000)],
+        ..Default::default()
+    };
+    let (rollout, etag_1) = etag(&w.call(rollout).await.rollout);
+    let add = proto::AddWaveRequest {
+        rollout: rollout.clone(),
+        etag: etag_1,
+        wave: Some(wave(0)),
+        ..Default::default()
+    };
+    let (rollout, etag_2) = etag(&w.call(add).await.rollout);
+    let start = proto::StartRolloutRequest { rollout, etag: etag_2, ..Default::default() };
+    let (rollout, etag_3) = etag(&w.call(start).await.rollout);
+    let advance = proto::AdvanceRolloutRequest { rollout, etag: etag_3, ..Default::default() };
+    w.call(advance).await;
+    w.call(proto::GetRolloutRequest { rollout: "two-step".into() }).await;
+    w.call(proto::ListRolloutsRequest::default()).await;
+    w.call(proto::EvaluateRequest { product: "kasa".into(), account: "ann".into() }).await;
+    let items = vec![proto::EvaluationItem { product: "kasa".into(), account: "ann".into() }];
+    w.call(proto::BatchEvaluateRequest { items }).await;
+}
+
+async fn begin(watched: &Watched) -> proto::BeginSignInResponse {
+    let request = proto::BeginSignInRequest {
+        product: "kasa".into(),
+        identifier: "ann@example.com".into(),
+        password: PASSWORD.into(),
+        ..Default::default()
+    };
+    watched.call(request).await
+}
+
+async fn enroll(watched: &Watched) {
+    let w = watched;
+    let signing_in = subject(Who::SignInToken(begin(w).await.sign_in_token));
+    let complete = proto::CompleteSignInRequest { subject: signing_in, ..Default::default() };
+    let session = subject(Who::SessionToken(w.call(complete).await.session_token));
+    let verify =
+        proto::RequestEmailVerificationRequest { subject: session.clone(), request_id: String::new() };
+    w.call(verify).await;
+    let token = w.stage.mail_to("ann@example.com").await.token;
+    w.call(proto::ConfirmEmailRequest { token, ..Default::default() }).await;
+    let begin = || proto::BeginEnrollmentRequest {
+        subject: session.clone(),
+        method: proto::Method::Totp.into(),
+        ..Default::default()
+    };
+    let given_up = w.call(begin()).await.enrollment.unwrap().id;
+    let (subject, enrollment_id) = (session.clone(), given_up);
+    w.call(proto::CancelEnrollmentRequest { subject, enrollment_id, ..Default::default() }).await;
+
+    w.stage.clock.advance(Span::seconds(1));
+    let enrollment_id = w.call(begin()).await.enrollment.unwrap().id;
+    let token = w.stage.mails_to("ann@example.com").await.pop().unwrap().token;
+    w.call(proto::RedeemLinkRequest { token, ..Default::default() }).await;
+    let (subject, id) = (session.clone(), enrollment_id.clone());
+    w.call(proto::GetEnrollmentRequest { subject, enrollment_id: id.clone() }).await;
+    let (subject, request_id) = (session.clone(), String::new());
+    let shown = w.call(proto::ContinueEnrollmentRequest { subject, enrollment_id: id, request_id }).await;
+    let seed = crate::owner::Seed::scan(&shown.totp.unwrap().otpauth_uri);
+    let code = w.stage.code(&seed);
+    let (subject, request_id) = (session, String::new());
+    w.call(proto::CompleteEnrollmentRequest { subject, enrollment_id, code, request_id }).await;
+}
+
+async fn sign_in(watched: &Watched) {
+    let w = watched;
+    let begun = begin(w).await;
+    let factor_id = begun.sign_in.unwrap().offers[0].factor_id.clone();
+    let subject_ = subject(Who::SignInToken(begun.sign_in_token));
+    w.call(proto::GetSignInRequest { subject: subject_.clone() }).await;
+    let create = || proto::CreateChallengeRequest {
+        subject: subject_.clone(),
+        purpose: proto::ChallengePurpose::SignIn.into(),
+        factor_id: factor_id.clone(),
+        ..Default::default()
+    };
+    let challenge_id = w.call(create()).await.challenge.unwrap().id;
+    let cancel =
+        proto::CancelChallengeRequest { subject: subject_.clone(), challenge_id, request_id: String::new() };
+    w.call(cancel).await;
+    let challenge_id = w.call(create()).await.challenge.unwrap().id;
+    let subject = subject_.clone();
+    w.call(proto::GetChallengeRequest { subject, challenge_id: challenge_id.clone() }).await;
+    let (subject, code, request_id) = (subject_.clone(), "000000".to_owned(), String::new());
+    w.call(proto::AnswerChallengeRequest { subject, challenge_id, code, request_id }).await;
+    w.call(proto::CancelSignInRequest { subject: subject_, ..Default::default() }).await;
+    support(w).await;
+}
+
+/// What support sees is on record; a session that ends, too.
+async fn support(watched: &Watched) {
+    let w = watched;
+    let support = w.stage.actor("support", Role::Support).await.quiet();
+    let on_behalf = || {
+        let (account, product, reason) = ("ann".into(), "kasa".into(), "ticket 7".into());
+        subject(Who::OnBehalf(proto::OnBehalf { account, product, reason }))
+    };
+    w.call_as(&support, proto::ListFactorsRequest { subject: on_behalf() }).await;
+    w.call_as(&support, proto::GetTwoStepStatusRequest { subject: on_behalf() }).await;
+    let request = proto::BeginSignInRequest {
+        product: "kasa".into(),
+        identifier: "bob@example.com".into(),
+        password: PASSWORD.into(),
+        ..Default::default()
+    };
+    let signing_in = subject(Who::SignInToken(w.call(request).await.sign_in_token));
+    let complete = proto::CompleteSignInRequest { subject: signing_in, ..Default::default() };
+    let session_token = w.call(complete).await.session_token;
+    w.call(proto::IntrospectRequest { session_token: session_token.clone() }).await;
+    let subject = subject(Who::SessionToken(session_token));
+    w.call(proto::RevokeSessionRequest { subject, ..Default::default() }).await;
+}
