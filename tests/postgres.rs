@@ -109,16 +109,12 @@ async fn carry(listener: UnixListener, target: PgConnectOptions) {
 }
 
 async fn connect(mut caller: UnixStream, target: PgConnectOptions) -> std::io::Result<(u64, u64)> {
-    match target.get_socket() {
-        Some(folder) => {
-            let mut server = UnixStream::connect(socket(folder.clone(), &target)).await?;
-            copy_bidirectional(&mut caller, &mut server).await
-        }
-        None => {
-            let mut server = TcpStream::connect((target.get_host(), target.get_port())).await?;
-            copy_bidirectional(&mut caller, &mut server).await
-        }
+    if let Some(folder) = target.get_socket() {
+        let mut server = UnixStream::connect(socket(folder.clone(), &target)).await?;
+        return copy_bidirectional(&mut caller, &mut server).await;
     }
+    let mut server = TcpStream::connect((target.get_host(), target.get_port())).await?;
+    copy_bidirectional(&mut caller, &mut server).await
 }
 
 fn socket(folder: PathBuf, target: &PgConnectOptions) -> PathBuf {

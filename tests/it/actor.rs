@@ -1,5 +1,7 @@
 //! Who calls: a credential, a voice, and a way to a server.
 
+use std::time::Duration;
+
 use prost::{Message, Name};
 use tidegate_client::Refused;
 use tidegate_core::Span;
@@ -25,6 +27,7 @@ pub struct Actor {
     pub credential: String,
     /// What it sends as `tidegate-realm`.
     pub realm: Option<String>,
+    deadline: Option<Duration>,
     voice: Voice,
 }
 
@@ -44,6 +47,7 @@ impl Actor {
             token,
             credential: String::new(),
             realm: None,
+            deadline: None,
             voice: Voice::Loud,
         }
     }
@@ -52,6 +56,18 @@ impl Actor {
     #[must_use]
     pub fn quiet(&self) -> Self {
         Self { voice: Voice::Quiet, ..self.clone() }
+    }
+
+    /// The same one under another name.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self.clone() }
+    }
+
+    /// The same one heard.
+    #[must_use]
+    pub fn aloud(&self) -> Self {
+        Self { voice: Voice::Loud, ..self.clone() }
     }
 
     /// The same one on its way to another server.
@@ -70,6 +86,12 @@ impl Actor {
     #[must_use]
     pub fn with(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self.clone() }
+    }
+
+    /// The same one, who waits no longer than this.
+    #[must_use]
+    pub fn within(&self, deadline: Duration) -> Self {
+        Self { deadline: Some(deadline), ..self.clone() }
     }
 
     pub async fn call<M: Rpc>(&self, request: M) -> Result<M::Answer, Refused> {
@@ -117,6 +139,9 @@ impl Actor {
 
     pub fn signed<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
+        if let Some(deadline) = self.deadline {
+            request.set_timeout(deadline);
+        }
         if let Some(token) = &self.token {
             request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
         }

@@ -34,10 +34,8 @@ fn parse(eml: &str) -> Mail {
     };
     let plain = body.split("\n--").find(|part| part.contains("Content-Type: text/plain")).unwrap();
     let (part_headers, part) = plain.split_once("\n\n").unwrap();
-    let text = match part_headers.contains("quoted-printable") {
-        true => unquoted(part),
-        false => part.to_owned(),
-    };
+    let quoted = part_headers.contains("quoted-printable");
+    let text = if quoted { unquoted(part) } else { part.to_owned() };
     let link = text.split_whitespace().find(|word| word.contains("#tgl_")).unwrap_or_default().to_owned();
     let token = link.split_once('#').map(|(_, token)| token.to_owned()).unwrap_or_default();
     Mail { id: header("Message-ID:"), to: header("To:"), subject: header("Subject:"), text, link, token }

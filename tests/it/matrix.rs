@@ -104,6 +104,7 @@ async fn only_an_operator_names_another_realm() {
     stage.realm("other").await;
     let admin = stage.actor("admin", Role::Admin).await.in_realm("other");
     assert_eq!(admin.ok(proto::WhoAmIRequest {}).await.realm, "main");
+    assert_eq!(admin.in_realm("No Where").ok(proto::WhoAmIRequest {}).await.realm, "main");
     let operator = stage.operator();
     assert_eq!(operator.in_realm("other").ok(proto::WhoAmIRequest {}).await.realm, "other");
     let refused = operator.in_realm("nowhere").refused(proto::WhoAmIRequest {}).await;

@@ -73,6 +73,7 @@ pub struct Enrolled {
     pub recovery_codes: Vec<String>,
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a request's subject may be absent")]
 pub fn subject(who: Who) -> Option<proto::Subject> {
     Some(proto::Subject { who: Some(who), client: None })
 }
@@ -108,6 +109,7 @@ impl Stage {
 }
 
 impl Actor {
+    #[expect(clippy::unused_self, reason = "reads like what the app says")]
     pub fn begin_request(
         &self,
         person: &Person,

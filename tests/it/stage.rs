@@ -61,7 +61,6 @@ impl Casting<'_> {
 
 /// A second house on the same database, at an address of its own.
 pub struct Replica {
-    pub house: House,
     pub channel: Channel,
     _open: oneshot::Sender<()>,
 }
@@ -125,7 +124,7 @@ impl Stage {
         let store = if self.is_sqlite() { self.store.clone() } else { open(&self.url).await };
         let house = house(&store, &self.keyring, &self.clock, &self.entropy);
         let (address, open) = serve(&house).await;
-        Replica { house, channel: channel(address), _open: open }
+        Replica { channel: channel(address), _open: open }
     }
 
     /// A new connection to the house.

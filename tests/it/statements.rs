@@ -51,17 +51,16 @@ fn both_texts_of_a_statement_take_the_same_arguments() {
 
 #[test]
 fn every_statement_names_its_realm() {
-    let (mut forgetful, mut excuses) = (Vec::new(), Vec::from(ACROSS));
+    let (mut wrong, mut left) = (Vec::new(), Vec::from(ACROSS));
     for Statement { name, sqlite, postgres } in tidegate_store::statements() {
-        let excused =
-            excuses.iter().position(|(excused, _)| *excused == name).map(|place| excuses.remove(place));
+        let excused = left.iter().position(|(excused, _)| *excused == name).map(|place| left.remove(place));
         let named = is_of_one_realm(sqlite) && is_of_one_realm(postgres);
         if named == excused.is_some() {
-            forgetful.push(name);
+            wrong.push(name);
         }
     }
-    assert_eq!(forgetful, [""; 0], "does not bind its realm, or is excused and does");
-    assert_eq!(excuses, [("", ""); 0], "excuses a statement that is not there");
+    assert_eq!(wrong, [""; 0], "does not bind its realm, or is excused and does");
+    assert_eq!(left, [("", ""); 0], "excuses a statement that is not there");
 }
 
 /// Every table that it reads or changes is held to the realm, a subquery's too.

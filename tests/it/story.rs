@@ -10,7 +10,8 @@ use crate::stage::Stage;
 /// file cannot hide that they differ.
 pub async fn tell(name: &str, story: impl AsyncFn(Stage)) {
     let (sqlite, postgres) = tokio::join!(Stage::sqlite(), Stage::postgres());
-    tokio::join!(story(sqlite.clone()), story(postgres.clone()));
+    // Stories are long, and so are their futures.
+    tokio::join!(Box::pin(story(sqlite.clone())), Box::pin(story(postgres.clone())));
     let (sqlite, postgres) = (sqlite.transcript.told(), postgres.transcript.told());
     // The one thing that may differ is what the server says of its database.
     let postgres = postgres.replace("database: \"postgresql\"", "database: \"sqlite\"");

@@ -1,6 +1,6 @@
 //! Messages as people read them: one line, sensitive fields blanked at any depth.
 
-use std::sync::LazyLock;
+use std::{fmt::Write as _, sync::LazyLock};
 
 use prost::{Message, Name};
 use prost_reflect::{
@@ -50,8 +50,12 @@ fn one(field: &FieldDescriptor, value: &Value) -> String {
         (Value::Message(message), _) => nested(message),
         // JSON in a string stays readable.
         (Value::String(text), _) if text.starts_with('{') => text.clone(),
+        // A page token.
+        (Value::String(text), _) if text.len() > 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            format!("\"{}…\"", &text[..8])
+        }
         (Value::String(text), _) => format!("{text:?}"),
-        (Value::Bytes(bytes), _) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        (Value::Bytes(bytes), _) => hex(bytes),
         (Value::Bool(yes), _) => yes.to_string(),
         (Value::I32(number), _) => number.to_string(),
         (Value::U32(number), _) => number.to_string(),
@@ -61,36 +65,33 @@ fn one(field: &FieldDescriptor, value: &Value) -> String {
     }
 }
 
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for byte in bytes {
+        write!(text, "{byte:02x}").unwrap();
+    }
+    text
+}
+
 /// Instants and spans as one writes them.
 fn nested(message: &DynamicMessage) -> String {
-    let number = |name: &str| {
-        let value = message.get_field_by_name(name).unwrap();
-        value.as_i64().or(value.as_i32().map(i64::from)).unwrap()
-    };
     match message.descriptor().full_name() {
-        "google.protobuf.Timestamp" => {
-            Timestamp::from_unix_micros(number("seconds") * 1_000_000 + number("nanos") / 1_000).to_string()
+        "google.protobuf.Timestamp" => Timestamp::from_unix_micros(micros(message)).to_string(),
+        "google.protobuf.Duration" => format!("{:?}", Span::from_micros(micros(message)).as_duration()),
+        "google.protobuf.FieldMask" => {
+            let paths = message.get_field_by_name("paths").unwrap();
+            let paths = paths.as_list().unwrap().iter().map(|path| path.as_str().unwrap());
+            format!("{:?}", paths.collect::<Vec<_>>().join(","))
         }
-        "google.protobuf.Duration" => {
-            format!(
-                "{:?}",
-                Span::from_micros(number("seconds") * 1_000_000 + number("nanos") / 1_000).as_duration()
-            )
-        }
-        "google.protobuf.FieldMask" => format!(
-            "{:?}",
-            message
-                .get_field_by_name("paths")
-                .unwrap()
-                .as_list()
-                .unwrap()
-                .iter()
-                .map(|path| path.as_str().unwrap())
-                .collect::<Vec<_>>()
-                .join(",")
-        ),
         _ => fields(message),
     }
+}
+
+/// Of what has seconds and nanos; both may be absurd.
+fn micros(message: &DynamicMessage) -> i64 {
+    let seconds = message.get_field_by_name("seconds").unwrap().as_i64().unwrap();
+    let nanos = message.get_field_by_name("nanos").unwrap().as_i32().unwrap();
+    seconds.saturating_mul(1_000_000).saturating_add(i64::from(nanos) / 1_000)
 }
 
 /// `SIGN_IN_STATE_READY` of `SignInState` is READY.

@@ -5,10 +5,11 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Instant,
 };
 
 use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
-use tidegate_core::{Caller, Permission, RealmKey, Refusal, Secret};
+use tidegate_core::{Caller, CredentialId, Permission, RealmKey, Refusal, Secret};
 use tidegate_service::{House, access::Presented};
 use tonic::{Status, body::Body};
 use tower::{Layer, Service};
@@ -71,17 +72,36 @@ where
         let layer = self.layer.clone();
         // Read before the first await: a request body is not `Sync`, so no reference may cross one.
         let presented = presented(request.headers());
-        let access = layer.rules.of(request.uri().path());
+        let path = request.uri().path().to_owned();
+        let access = layer.rules.of(&path);
         Box::pin(async move {
-            match layer.admit(presented, access).await {
-                Ok(Some(admitted)) => {
-                    request.extensions_mut().insert(admitted);
-                    inner.call(request).await
+            let begun = Instant::now();
+            let mut credential = None;
+            let answer = match layer.admit(presented, access).await {
+                Ok(admitted) => {
+                    credential = admitted.as_ref().map(|admitted| admitted.caller.credential);
+                    if let Some(admitted) = admitted {
+                        request.extensions_mut().insert(admitted);
+                    }
+                    inner.call(request).await?
                 }
-                Ok(None) => inner.call(request).await,
-                Err(refused) => Ok(refused.into_http()),
-            }
+                Err(refused) => refused.into_http(),
+            };
+            told(&path, credential, &answer, begun);
+            Ok(answer)
         })
+    }
+}
+
+/// A line for each call, for who asks for `tidegate_grpc::identity=debug`: which method, by whom, how it
+/// ended, and how long it took. Nothing of what was said.
+fn told(path: &str, credential: Option<CredentialId>, answer: &Response<Body>, begun: Instant) {
+    if tracing::enabled!(tracing::Level::DEBUG) {
+        // An answer that is no error says so behind its body only.
+        let code = answer.headers().get("grpc-status").and_then(|code| code.to_str().ok()).unwrap_or("0");
+        let credential = credential.map(|id| id.to_string()).unwrap_or_default();
+        let micros = begun.elapsed().as_micros();
+        tracing::debug!(path, credential, code, micros, "call");
     }
 }
 
@@ -125,7 +145,7 @@ fn presented(headers: &HeaderMap) -> Result<Option<Presented>, Status> {
     Ok(Some(Presented { id, secret, realm }))
 }
 
-fn bearer(headers: &HeaderMap) -> Option<(tidegate_core::CredentialId, Secret<String>)> {
+fn bearer(headers: &HeaderMap) -> Option<(CredentialId, Secret<String>)> {
     let token = headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer tgk_")?;
     let (id, secret) = token.split_once('_')?;
     Some((format!("cred_{id}").parse().ok()?, Secret::new(secret.to_owned())))

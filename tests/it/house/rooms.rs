@@ -136,9 +136,12 @@ fn every_outside_library_is_on_the_guest_list() {
             guests.entry(library).or_default().insert(room.clone());
         }
     }
-    let lines = guests.into_iter().map(|(library, rooms)| format!("{library}: {}", join(rooms)));
-    let listed = GUESTS.iter().map(|(library, rooms)| format!("{library}: {rooms}"));
-    assert_eq!(lines.collect::<Vec<_>>().join("\n"), listed.collect::<Vec<_>>().join("\n"));
+    let found: BTreeSet<_> =
+        guests.into_iter().map(|(library, rooms)| format!("{library}: {}", join(rooms))).collect();
+    let listed = GUESTS.iter().map(|(library, rooms)| format!("{library}: {rooms}")).collect();
+    let (new, gone): (Vec<_>, Vec<_>) =
+        (found.difference(&listed).collect(), listed.difference(&found).collect());
+    assert!(new.is_empty() && gone.is_empty(), "not on the list: {new:?}; on the list in vain: {gone:?}");
 }
 
 #[test]

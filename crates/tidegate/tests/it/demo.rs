@@ -113,9 +113,9 @@ async fn kept() -> &'static Kept {
 async fn keep() -> Kept {
     let temporary = tempfile::tempdir().unwrap();
     let mut program = start(temporary.path(), &["demo", "--keep"]);
-    program.out.line("Ctrl-C ends it").await;
+    program.prints("Ctrl-C ends it").await;
     let mut calls = Vec::new();
-    for line in program.out.so_far().lines().filter(|line| line.contains("grpcurl")) {
+    for line in program.so_far().out.lines().filter(|line| line.contains("grpcurl")) {
         calls.push((line.to_owned(), call(line).await));
     }
     program.signal("TERM");

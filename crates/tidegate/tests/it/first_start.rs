@@ -12,6 +12,7 @@ use tonic_reflection::pb::v1::{
 };
 
 use crate::{
+    database::Database,
     folder::{Engine, Folder, on_both_engines},
     owner::heard,
     server::{Server, client},
@@ -49,7 +50,7 @@ async fn serve_makes_an_empty_folder_into_an_installation() {
 async fn the_call_that_serve_prints_works_as_printed() {
     let folder = Folder::empty();
     let mut server = folder.serve(&[]).await;
-    let line = server.program.out.line("grpcurl").await;
+    let line = server.program.prints("grpcurl").await;
     let [_, credential, address, method] = parts(&line).unwrap_or_else(|| panic!("{line}"));
     assert_eq!(method, "tidegate.v1.AccessService/WhoAmI");
     let caller = client(&format!("http://{address}"), &folder.read(credential));
@@ -134,6 +135,23 @@ async fn init_stops_at_a_credential_file_that_exists_and_makes_nothing(engine: E
     let names: Vec<_> = folder.names().into_iter().filter(|name| !name.starts_with("tidegate.db")).collect();
     assert_eq!(names, ["operator.credential"]);
     assert_eq!(folder.database.tables().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn of_two_inits_at_once_one_makes_the_installation() {
+    let one = Folder::on(Engine::Postgres).await;
+    let Database::Postgres(url) = &one.database else { panic!("another engine") };
+    let other = Folder::with(url);
+    let (first, second) = tokio::join!(one.run(&["init"]), other.run(&["init"]));
+    assert_eq!((first.code, second.code), (Some(0), Some(0)), "{first:?} {second:?}");
+    let holds = |folder: &Folder| folder.file("operator.credential").exists();
+    assert!(holds(&one) != holds(&other), "one credential is one too few or too many");
+    let (made, late) = if holds(&one) { (&one, &second) } else { (&other, &first) };
+    // It came in the middle, or after it was done.
+    assert!(late.out.contains("initialised") && !late.out.contains("Initialised."), "{late:?}");
+    assert_eq!(one.database.count("credentials").await, 1);
+    let server = made.serve(&[]).await;
+    assert_eq!(who_am_i(&server.operator()).await.realm, "main");
 }
 
 async fn bootstrap_settings_name_the_realm_and_the_file(engine: Engine) {

@@ -67,7 +67,10 @@ impl Folder {
 
     pub fn start_told(&self, told: &Told<'_>) -> Program {
         let settings = self.settings.iter().flat_map(|setting| ["--set", setting]);
-        let words = settings.chain(told.words.iter().copied()).collect();
+        let mut words = told.words.clone();
+        // Before the first option, so that what the words set comes later and is stronger.
+        let options = words.iter().position(|word| word.starts_with("--")).unwrap_or(words.len());
+        words.splice(options..options, settings);
         Program::start(self.path(), &Told { words, environment: told.environment.clone(), input: told.input })
     }
 

@@ -104,7 +104,22 @@ not json
 "#
     );
     let ended = import(&folder, &server, &file).await;
-    expect![[r""]].assert_eq(&ended.transcript());
+    expect![[r#"
+        stdout:
+        2 created, 0 unchanged, 6 not imported
+
+        stderr:
+        line 3: expected ident at line 1 column 2
+        line 4: unknown field `emial`, expected one of `external_id`, `email`, `email_verified`, `country`, `created_at`, `password_hash` at line 1 column 30
+        line 5: acct_1: country must be two upper-case letters (ISO 3166-1 alpha-2)
+        line 5: acct_1: email must be an email address of at most 254 bytes
+        line 5: acct_1: external_id must not begin with acct_, which names Tidegate's own ids
+        line 6: cem: password_hash must be an argon2id PHC string within bounds
+        line 7: dan: email is another account's
+        line 8: created_at must be RFC 3339, for example 2021-12-06T00:00:00Z
+
+        exit code: Some(1)"#]]
+    .assert_eq(&ended.transcript());
     let found = |name: &str| {
         let (accounts, account) = (realm.operator.accounts(), name.to_owned());
         async move { heard(accounts.clone().get_account(proto::GetAccountRequest { account }).await) }

@@ -17,8 +17,8 @@ const LOOK: Duration = Duration::from_millis(10);
 
 pub struct Program {
     child: Child,
-    pub out: Heard,
-    pub err: Heard,
+    out: Heard,
+    err: Heard,
 }
 
 /// How a run ended, and all that it said.
@@ -31,7 +31,7 @@ pub struct Ended {
 }
 
 /// What one stream of a running program has said so far.
-pub struct Heard {
+struct Heard {
     said: watch::Receiver<String>,
 }
 
@@ -55,11 +55,28 @@ impl Program {
         Self { child, out: Heard::from(out), err: Heard::from(err) }
     }
 
+    /// Waits for the first line of standard output that has `text` in it.
+    pub async fn prints(&mut self, text: &str) -> String {
+        let line = self.out.line(text).await;
+        line.unwrap_or_else(|| panic!("{text:?} was not printed:\n{}", self.so_far().transcript()))
+    }
+
+    /// Waits for the first line of standard error that has `text` in it.
+    pub async fn logs(&mut self, text: &str) -> String {
+        let line = self.err.line(text).await;
+        line.unwrap_or_else(|| panic!("{text:?} was not logged:\n{}", self.so_far().transcript()))
+    }
+
+    pub fn so_far(&self) -> Ended {
+        Ended { code: None, out: self.out.so_far(), err: self.err.so_far() }
+    }
+
     /// Waits for the end, which has to come by itself.
     pub async fn ended(mut self) -> Ended {
-        let (out, err) = (self.out.whole().await, self.err.whole().await);
-        let code = self.child.wait().unwrap().code();
-        Ended { code, out, err }
+        if !(self.out.ended().await && self.err.ended().await) {
+            panic!("it did not end:\n{}", self.so_far().transcript());
+        }
+        Ended { code: self.child.wait().unwrap().code(), ..self.so_far() }
     }
 
     /// Sends a signal to this very process.
@@ -91,27 +108,21 @@ impl Heard {
         Self { said }
     }
 
-    /// The first whole line that has `text` in it.
-    pub async fn line(&mut self, text: &str) -> String {
+    /// `None` when it ends, or goes on for too long, without such a line.
+    async fn line(&mut self, text: &str) -> Option<String> {
         let find = |said: &str| said.lines().find(|line| line.contains(text)).map(str::to_owned);
-        let why = match timeout(PATIENCE, self.said.wait_for(|said| find(said).is_some())).await {
-            Ok(Ok(said)) => return find(&said).unwrap(),
-            Ok(Err(_)) => "it ended without saying",
-            Err(_) => "it did not say in time",
-        };
-        panic!("{why} {text:?}:\n{}", self.so_far())
+        let said = timeout(PATIENCE, self.said.wait_for(|said| find(said).is_some())).await;
+        find(&said.ok()?.ok()?)
     }
 
-    pub fn so_far(&self) -> String {
+    /// Whether it did so in time.
+    async fn ended(&mut self) -> bool {
+        // Nothing that is said makes this true; only the end of the listener ends the waiting.
+        timeout(PATIENCE, self.said.wait_for(|_| false)).await.is_ok()
+    }
+
+    fn so_far(&self) -> String {
         self.said.borrow().clone()
-    }
-
-    /// All of it, once it has ended.
-    async fn whole(&mut self) -> String {
-        // The listener never says so; it only ends.
-        let ended = timeout(PATIENCE, self.said.wait_for(|_| false)).await.is_ok();
-        assert!(ended, "it did not end in time:\n{}", self.so_far());
-        self.so_far()
     }
 }
 

@@ -5,7 +5,6 @@ use tidegate_store::NEWEST;
 use crate::folder::{Engine, Folder, on_both_engines};
 
 on_both_engines! {
-    serve_refuses_an_older_schema_and_names_migrate,
     serve_refuses_a_newer_schema_that_needs_a_newer_program,
     serve_serves_a_newer_schema_that_allows_this_program,
     migrate_does_nothing_to_a_schema_of_this_program,
@@ -29,9 +28,11 @@ async fn serve_names_init_where_only_the_schema_was_made() {
     refused(&folder, "serve", "the database is not initialised; run `tidegate init`").await;
 }
 
-async fn serve_refuses_an_older_schema_and_names_migrate(engine: Engine) {
-    let folder = Folder::installed(engine).await;
-    // There is no older one yet; every migration counted down stands for it.
+#[tokio::test]
+async fn serve_refuses_an_older_schema_and_names_migrate() {
+    let folder = Folder::installed(Engine::Postgres).await;
+    // There is no older one yet; every migration counted down stands for it. On SQLite a schema without
+    // a migration above zero is an empty file, so that this waits for the second migration.
     folder.database.run("UPDATE _sqlx_migrations SET version = version - 1000").await;
     refused(&folder, "serve", "run `tidegate migrate`").await;
 }
@@ -76,9 +77,15 @@ async fn newer(engine: Engine) -> Folder {
 
 /// Neither the folder nor the database is changed.
 async fn refused(folder: &Folder, command: &str, why: &str) {
-    let before = (folder.names(), folder.database.contents().await);
+    let before = (names(folder), folder.database.contents().await);
     let ended = folder.run(&[command]).await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.err.contains(why), "{}", ended.err);
-    assert_eq!((folder.names(), folder.database.contents().await), before, "{command} changed something");
+    assert_eq!((names(folder), folder.database.contents().await), before, "{command} changed something");
+}
+
+/// SQLite makes and removes two files of its own beside the database.
+fn names(folder: &Folder) -> Vec<String> {
+    let names = folder.names().into_iter();
+    names.filter(|name| !name.ends_with("-shm") && !name.ends_with("-wal")).collect()
 }

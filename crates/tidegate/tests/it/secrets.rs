@@ -264,7 +264,7 @@ impl<'s> Stage<'s> {
             heard(self.realm.operator.accounts().create_account(request).await)
         };
         let weak = create("too short 12".into()).await.unwrap_err();
-        assert_eq!(weak.name(), "PASSWORD_NOT_ACCEPTED", "{weak}");
+        assert_eq!(weak.name(), "PASSWORD_NOT_ACCEPTABLE", "{weak}");
         create("a new one that is long enough".into()).await.unwrap();
         self.secrets.keep("a weak password", "too short 12");
         self.secrets.keep("a new password", "a new one that is long enough");

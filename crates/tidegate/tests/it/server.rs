@@ -22,12 +22,12 @@ pub struct Server {
 impl Server {
     /// Waits until it has said where it listens.
     pub async fn ready(mut program: Program, folder: &Path) -> Self {
-        let line = program.out.line("serves gRPC on ").await;
+        let line = program.prints("serves gRPC on ").await;
         let grpc = line.split_once("serves gRPC on ").unwrap().1.trim_end_matches('.').parse().unwrap();
-        let line = program.out.line("/healthz").await;
+        let line = program.prints("/healthz").await;
         let admin = line.split_once("http://").unwrap().1.trim_end_matches("/healthz").parse().unwrap();
         // The last line that is printed at the start.
-        program.out.line("try it").await;
+        program.prints("try it").await;
         Self { program, grpc, admin, folder: folder.to_owned() }
     }
 

@@ -28,6 +28,25 @@ async fn unknown_keys_of_every_source_are_named_at_once_and_nothing_is_made() {
 }
 
 #[tokio::test]
+async fn settings_before_the_command_count_as_those_behind_it_do() {
+    let folder = Folder::empty();
+    let words = [
+        "--set",
+        "limits.commands=3",
+        "config",
+        "--set",
+        "mail.poll_ms=60",
+        "print",
+        "--set",
+        "log.format=json",
+    ];
+    let printed = plain(&folder, &words).await.out;
+    for setting in ["limits.commands = 3", "mail.poll_ms = 60", "log.format = \"json\""] {
+        assert!(printed.contains(setting), "{setting} was forgotten:\n{printed}");
+    }
+}
+
+#[tokio::test]
 async fn config_print_names_each_origin_and_no_password() {
     let folder = Folder::empty();
     folder.write("tidegate.toml", "[mail]\nfolder = 'mails'\n");

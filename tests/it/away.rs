@@ -1,0 +1,93 @@
+//! A database that goes away and comes back, and a caller that does not wait.
+
+use std::time::Duration;
+
+use tidegate_core::Role;
+use tidegate_proto::{self as proto, ErrorReason};
+use tidegate_service::StoreError;
+use tidegate_tests::postgres::{self, Line};
+use tokio::sync::oneshot;
+use tonic::Code;
+
+use crate::{raw, stage::Stage};
+
+fn create(name: &str) -> proto::CreateAccountRequest {
+    proto::CreateAccountRequest {
+        external_id: name.to_owned(),
+        request_id: "7f0c1a52-5a1e-4d4e-9c7b-3f3b1c2d4e5f".to_owned(),
+        ..Default::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_fail_while_the_database_is_away_and_work_when_it_is_back() {
+    let line = Line::to(&postgres::database().await).await;
+    let stage = Stage::at(line.url().to_owned()).await;
+    let operator = stage.operator();
+    operator.product("kasa").await;
+    line.cut().await;
+    for _ in 0..2 {
+        let refused = operator.refused(create("ann")).await;
+        assert_eq!((refused.code, refused.reason), (Code::Unavailable, Some(ErrorReason::Unavailable)));
+        assert!(refused.retry_after.is_some() && refused.incident.is_some(), "{refused:?}");
+        assert_eq!(refused.message, "the call could not be carried out");
+    }
+    line.mend().await;
+    operator.ok(proto::GetProductRequest { product: "kasa".into() }).await;
+    let first = operator.ok(create("ann")).await;
+    assert_eq!(operator.ok(create("ann")).await, first);
+}
+
+/// A fail-over closes every pooled connection. Who asks once more, as told, gets an answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_of_the_database_costs_one_retry() {
+    let stage = Stage::postgres().await;
+    let operator = stage.operator();
+    operator.product("kasa").await;
+    let many = (0..64).map(|_| {
+        let operator = operator.clone();
+        tokio::spawn(async move { operator.ok(proto::GetProductRequest { product: "kasa".into() }).await })
+    });
+    for one in many.collect::<Vec<_>>() {
+        one.await.unwrap();
+    }
+    postgres::hang_up(&stage.url).await;
+    let _ = operator.call(proto::GetProductRequest { product: "kasa".into() }).await;
+    operator.ok(proto::GetProductRequest { product: "kasa".into() }).await;
+}
+
+on_both! {
+    /// The deadline ends the waiting, not the work; the same request id tells how it ended.
+    async fn a_caller_in_a_hurry_may_ask_again(stage) {
+        let frontend = stage.actor("frontend", Role::Frontend).await.quiet();
+        let ((taken, begun), (release, end)) = (oneshot::channel(), oneshot::channel::<()>());
+        let (store, realm) = (stage.store.clone(), raw::realm(&stage).await);
+        // Takes SQLite's only writer, and on PostgreSQL a lock that every new account needs.
+        let holder = tokio::spawn(async move {
+            store.tx("hold", realm, async |tx| -> Result<(), StoreError> {
+                let account = tidegate_core::Account {
+                    id: tidegate_core::Id::from_uuid_bytes([7; 16]),
+                    external_id: Some("ann".parse().unwrap()),
+                    contact: None,
+                    country: None,
+                    state: tidegate_core::AccountState::Active,
+                    two_step_since: None,
+                    personal_key: tidegate_core::Sealed::default(),
+                    created_at: crate::clock::MORNING,
+                };
+                tidegate_store::accounts::insert(tx, &account, None).await?;
+                taken.send(()).unwrap();
+                end.await.unwrap();
+                tx.abandon();
+                Ok(())
+            }).await
+        });
+        begun.await.unwrap();
+        let late = frontend.within(Duration::from_millis(100)).refused(create("ann")).await;
+        assert_eq!(late.code, Code::DeadlineExceeded);
+        release.send(()).unwrap();
+        holder.await.unwrap().unwrap();
+        let account = frontend.ok(create("ann")).await.account.unwrap();
+        assert_eq!(frontend.ok(proto::GetAccountRequest { account: "ann".into() }).await.account.unwrap(), account);
+    }
+}

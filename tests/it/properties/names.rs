@@ -1,0 +1,122 @@
+//! Names of accounts: what people type, and ids.
+
+use proptest::{collection::vec, prelude::*, sample::select};
+use tidegate_core::{AccountId, ChallengeId, Email, Identifier};
+use uuid::Uuid;
+
+const ALPHABET: &str = "0123456789abcdefghjkmnpqrstvwxyz";
+
+/// Pieces that fold, compose, vanish, or look like another.
+const PIECES: &[&str] = &[
+    "@",
+    ".",
+    " ",
+    "+",
+    "-",
+    "a",
+    "A",
+    "xn--",
+    "＠",
+    "．",
+    "。",
+    "\u{3000}",
+    "\u{a0}",
+    "ß",
+    "ẞ",
+    "ς",
+    "Σ",
+    "İ",
+    "ı",
+    "ſ",
+    "K",
+    "Å",
+    "ﬁ",
+    "㎏",
+    "℡",
+    "Ǆ",
+    "ü",
+    "Ü",
+    "u\u{308}",
+    "\u{345}",
+    "\u{301}",
+    "\u{ad}",
+    "\u{200d}",
+    "\u{200b}",
+    "\u{feff}",
+    "ⓐ",
+    "½",
+    "¼",
+    "Ω",
+    "ᾳ",
+    "가",
+    "אב",
+    "١",
+    "\u{1}",
+    "\u{0}",
+    "example.com",
+    "Bücher.example",
+    "＠Bücher.example",
+];
+
+fn typed() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        3 => select(PIECES).prop_map(str::to_owned),
+        1 => any::<char>().prop_map(String::from),
+    ];
+    vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(super::cases(2_000))]
+
+    #[test]
+    fn inv_28_the_canonical_form_of_a_canonical_form_is_itself(typed in typed()) {
+        let once = Identifier::of(&typed);
+        prop_assert_eq!(&Identifier::of(once.as_str()), &once, "{:?}", typed);
+    }
+
+    /// What was accepted as an address is found again however the person types it.
+    #[test]
+    fn inv_28_an_address_is_found_by_its_own_spellings(typed in typed()) {
+        if let Ok(email) = Email::parse(&typed) {
+            prop_assert_eq!(&Identifier::of(email.as_typed()), email.canonical());
+            prop_assert_eq!(&Identifier::of(email.canonical().as_str()), email.canonical());
+            prop_assert_eq!(&Identifier::of(&format!(" {typed}\t")), email.canonical());
+            let local = email.canonical().as_str().rsplit_once('@').map(|(local, _)| local.to_owned());
+            prop_assert!(local.is_some_and(|local| !local.is_empty()));
+        }
+    }
+
+    #[test]
+    fn an_id_survives_its_text_and_sorts_like_it(one: u128, other: u128) {
+        let (one, other) = (AccountId::from_uuid(Uuid::from_u128(one)), AccountId::from_uuid(Uuid::from_u128(other)));
+        prop_assert_eq!(one.to_string().parse(), Ok(one));
+        prop_assert_eq!(one.to_string().cmp(&other.to_string()), one.cmp(&other));
+        prop_assert!(one.to_string().parse::<ChallengeId>().is_err());
+    }
+
+    #[test]
+    fn an_id_with_another_letter_is_another_id_or_none(bits: u128, place in 0_usize..31, letter: char) {
+        let id = AccountId::from_uuid(Uuid::from_u128(bits));
+        let mut text: Vec<char> = id.to_string().chars().collect();
+        prop_assume!(text[place] != letter);
+        text[place] = letter;
+        let text = String::from_iter(text);
+        let read = text.parse::<AccountId>();
+        // Before the 26 letters stands `acct_`; outside the alphabet nothing is read.
+        if place < 5 || !ALPHABET.contains(letter) {
+            prop_assert!(read.is_err(), "{}", text);
+        }
+        prop_assert_ne!(read, Ok(id));
+    }
+
+    #[test]
+    fn an_id_of_another_length_is_none(bits: u128, place in 0_usize..31, letter in select(ALPHABET.chars().collect::<Vec<_>>())) {
+        let text = AccountId::from_uuid(Uuid::from_u128(bits)).to_string();
+        let (mut longer, mut shorter) = (text.clone(), text);
+        longer.insert(place, letter);
+        shorter.remove(place);
+        prop_assert!(longer.parse::<AccountId>().is_err(), "{}", longer);
+        prop_assert!(shorter.parse::<AccountId>().is_err(), "{}", shorter);
+    }
+}

@@ -1,0 +1,120 @@
+//! Enrollments that do not go straight.
+
+use tidegate_core::Span;
+use tidegate_proto as proto;
+
+use crate::{
+    owner::{Device, Session},
+    setting::{Kasa, wrong},
+    story::tell,
+};
+
+fn get(session: &Session, enrollment: &str) -> proto::GetEnrollmentRequest {
+    proto::GetEnrollmentRequest { subject: session.subject(), enrollment_id: enrollment.to_owned() }
+}
+
+fn cancel(session: &Session, enrollment: &str) -> proto::CancelEnrollmentRequest {
+    proto::CancelEnrollmentRequest {
+        subject: session.subject(),
+        enrollment_id: enrollment.to_owned(),
+        request_id: String::new(),
+    }
+}
+
+#[tokio::test]
+async fn one_is_given_up_and_one_is_begun_anew() {
+    tell("enrollments/given_up", async |stage| {
+        let kasa = Kasa::open(&stage).await;
+        let (ann, frontend) = (kasa.admin.person("ann").await, kasa.frontend.aloud());
+        let session = frontend.quiet().sign_in(&ann, "kasa", &Device::new("phone-1")).await;
+        let first = frontend.begin_enrollment(&session).await;
+        let link = stage.mail_to(&ann.email).await.token;
+        frontend.ok(cancel(&session, &first)).await;
+        frontend.redeem(&link).await;
+        frontend.redeem(&link).await;
+        frontend.redeem(&format!("tgl_{}", "0".repeat(64))).await;
+        let second = frontend.begin_enrollment(&session).await;
+        let link = stage.mail_to(&ann.email).await.token;
+        stage.pass(Span::hours(2));
+        frontend.redeem(&link).await;
+        frontend.refused(cancel(&session, &second)).await;
+        frontend.quiet().call(get(&session, &second)).await.unwrap_err();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_first_code_is_typed_wrong() {
+    tell("enrollments/wrong_codes", async |stage| {
+        let kasa = Kasa::open(&stage).await;
+        let (ann, frontend) = (kasa.admin.person("ann").await, kasa.frontend.aloud());
+        let session = frontend.quiet().sign_in(&ann, "kasa", &Device::new("phone-1")).await;
+        let enrollment = frontend.quiet().begin_enrollment(&session).await;
+        let link = stage.mail_to(&ann.email).await.token;
+        frontend.ok(get(&session, &enrollment)).await;
+        frontend.redeem(&link).await;
+        frontend.ok(get(&session, &enrollment)).await;
+        let seed = frontend.continue_enrollment(&session, &enrollment).await;
+        for _ in 0..3 {
+            frontend.quiet().complete_enrollment(&session, &enrollment, &wrong(&stage.code(&seed))).await;
+        }
+        stage.transcript.note("three wrong codes later");
+        frontend.complete_enrollment(&session, &enrollment, &wrong(&stage.code(&seed))).await;
+        frontend.complete_enrollment(&session, &enrollment, &wrong(&stage.code(&seed))).await;
+        frontend.complete_enrollment(&session, &enrollment, &stage.code(&seed)).await;
+        frontend.ok(proto::ListFactorsRequest { subject: session.subject() }).await;
+        frontend.ok(get(&session, &enrollment)).await;
+    })
+    .await;
+}
+
+/// Whoever stole a password would not have waited a week.
+#[tokio::test]
+async fn an_old_session_needs_no_mail() {
+    tell("enrollments/old_session", async |stage| {
+        let kasa = Kasa::open(&stage).await;
+        let month = Some(prost_types::Duration { seconds: 30 * 86_400, nanos: 0 });
+        let request = proto::UpdateProductRequest {
+            product: "kasa".into(),
+            etag: "r1".into(),
+            settings: Some(proto::ProductSettings {
+                session_idle: month,
+                session_absolute: month,
+                ..Default::default()
+            }),
+            update_mask: Some(prost_types::FieldMask {
+                paths: ["settings.session_idle", "settings.session_absolute"].map(str::to_owned).to_vec(),
+            }),
+            ..Default::default()
+        };
+        kasa.admin.ok(request).await;
+        let (ann, frontend) = (kasa.admin.person("ann").await, kasa.frontend.aloud());
+        let session = frontend.quiet().sign_in(&ann, "kasa", &Device::new("phone-1")).await;
+        stage.pass(Span::days(7));
+        let request = proto::BeginEnrollmentRequest {
+            subject: session.subject(),
+            method: proto::Method::Totp.into(),
+            request_id: "7f0c1a52-5a1e-4d4e-9c7b-3f3b1c2d4e5f".into(),
+        };
+        let begun = frontend.ok(request.clone()).await;
+        assert_eq!(frontend.ok(request.clone()).await, begun);
+        stage.pass(Span::minutes(10));
+        frontend.ok(request).await;
+        let seed = crate::owner::Seed::scan(&begun.totp.unwrap().otpauth_uri);
+        frontend.complete_enrollment(&session, &begun.enrollment.unwrap().id, &stage.code(&seed)).await;
+        assert!(stage.mails_to(&ann.email).await.is_empty());
+    })
+    .await;
+}
+
+on_both! {
+    async fn inv_31_a_mailed_link_opens_the_products_page(stage) {
+        let kasa = Kasa::open(&stage).await;
+        let ann = kasa.admin.person("ann").await;
+        let session = kasa.frontend.sign_in(&ann, "kasa", &Device::new("phone-1")).await;
+        kasa.frontend.begin_enrollment(&session).await;
+        let mail = stage.mail_to(&ann.email).await;
+        assert_eq!(mail.link, format!("https://kasa.example/confirm#{}", mail.token));
+        assert!(mail.text.contains("Kasa account of ann@example.com") && mail.text.contains("2 March 2026, 11:00 UTC"));
+    }
+}

@@ -1,0 +1,92 @@
+//! Accounts that cannot be made, or are not there.
+
+use tidegate_core::Role;
+use tidegate_proto as proto;
+
+use crate::{
+    arrange::{Address, PASSWORD},
+    owner::Device,
+    raw,
+    setting::Kasa,
+    story::tell,
+};
+
+#[tokio::test]
+async fn accounts() {
+    tell("refusals/accounts", async |stage| {
+        stage.operator().person("ann").await;
+        let frontend = stage.actor("frontend", Role::Frontend).await;
+        let create = |external_id: &str, email: &str, password: &str| proto::CreateAccountRequest {
+            external_id: external_id.into(),
+            email: email.into(),
+            password: password.into(),
+            ..Default::default()
+        };
+        frontend.refused(create("ann", "", "")).await;
+        frontend.refused(create("bob", "ANN@Example.com", "")).await;
+        frontend.refused(create("ann", "ann@example.com", "")).await;
+        frontend.refused(create("bob", "", "14 characters.")).await;
+        frontend.refused(create("bob", "", &"ä".repeat(257))).await;
+        frontend.refused(create("bob", "", &"😀".repeat(257))).await;
+        frontend.refused(create("bob", "", &"a".repeat(5_000))).await;
+        frontend.refused(proto::GetAccountRequest { account: "bob".into() }).await;
+        frontend
+            .refused(proto::GetAccountRequest { account: "acct_01h2xcejqtf2nbrexx3vqjhp41".into() })
+            .await;
+        frontend.refused(proto::LookupAccountRequest { email: "bob@example.com".into() }).await;
+        let auditor = stage.actor("auditor", Role::Auditor).await;
+        let filter = Some(proto::EventFilter { account: "bob".into() });
+        auditor.refused(proto::ListEventsRequest { filter, ..Default::default() }).await;
+        stage.transcript.note("the longest password, and one of 15 characters");
+        frontend.ok(create("bob", "", &"😀".repeat(256))).await;
+        frontend.ok(create("cat", "", "15 characters..")).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_request_id_is_for_one_request() {
+    tell("refusals/request_id", async |stage| {
+        let frontend = stage.actor("frontend", Role::Frontend).await;
+        let request = proto::CreateAccountRequest {
+            external_id: "ann".into(),
+            password: PASSWORD.into(),
+            request_id: "7f0c1a52-5a1e-4d4e-9c7b-3f3b1c2d4e5f".into(),
+            ..Default::default()
+        };
+        let other = proto::CreateAccountRequest { external_id: "bob".into(), ..request.clone() };
+        frontend.ok(request.clone()).await;
+        frontend.ok(request.clone()).await;
+        frontend.refused(other.clone()).await;
+        stage.transcript.note("another caller's, and a refusal, do not count");
+        let second = stage.actor("second", Role::Frontend).await;
+        second.refused(request).await;
+        second.ok(other).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn addresses() {
+    tell("refusals/addresses", async |stage| {
+        let kasa = Kasa::open(&stage).await;
+        let (frontend, phone) = (kasa.frontend.aloud(), Device::new("phone-1"));
+        let ann = kasa.admin.person("ann").await;
+        let bob = kasa.admin.person_with("bob", Address::Unverified).await;
+        let anns = frontend.quiet().sign_in(&ann, "kasa", &phone).await;
+        let bobs = frontend.quiet().sign_in(&bob, "kasa", &phone).await;
+        let request = |session: &crate::owner::Session| proto::RequestEmailVerificationRequest { subject: session.subject(), ..Default::default() };
+        frontend.refused(request(&anns)).await;
+        frontend.quiet().ok(request(&bobs)).await;
+        let link = stage.mail_to(&bob.email).await.token;
+        let confirm = |token: &str| proto::ConfirmEmailRequest { token: token.into(), ..Default::default() };
+        frontend.redeem(&link).await;
+        frontend.ok(confirm(&format!("tgl_{}", "0".repeat(64)))).await;
+        frontend.ok(confirm(&link)).await;
+        frontend.ok(confirm(&link)).await;
+        stage.transcript.note("what no call can do yet: the address is taken away");
+        raw::change(&stage, "UPDATE accounts SET email = NULL, email_canonical = NULL, email_since = NULL, email_verified_at = NULL").await;
+        frontend.refused(request(&bobs)).await;
+    })
+    .await;
+}

@@ -1,0 +1,149 @@
+//! Enrollments that do not begin, or do not go on; and what support may not.
+
+use tidegate_core::{Role, Span};
+use tidegate_proto::{self as proto, OnBehalf, subject::Who};
+
+use crate::{
+    arrange::Address,
+    owner::{Device, Session, subject},
+    setting::{Kasa, wrong},
+    story::tell,
+};
+
+fn begin(session: &Session) -> proto::BeginEnrollmentRequest {
+    proto::BeginEnrollmentRequest {
+        subject: session.subject(),
+        method: proto::Method::Totp.into(),
+        request_id: String::new(),
+    }
+}
+
+fn continue_(session: &Session, enrollment: &str) -> proto::ContinueEnrollmentRequest {
+    proto::ContinueEnrollmentRequest {
+        subject: session.subject(),
+        enrollment_id: enrollment.to_owned(),
+        request_id: String::new(),
+    }
+}
+
+fn complete(session: &Session, enrollment: &str) -> proto::CompleteEnrollmentRequest {
+    proto::CompleteEnrollmentRequest {
+        subject: session.subject(),
+        enrollment_id: enrollment.to_owned(),
+        code: "000000".into(),
+        request_id: String::new(),
+    }
+}
+
+#[tokio::test]
+async fn enrollments() {
+    tell("refusals/enrollments", async |stage| {
+        let kasa = Kasa::open(&stage).await;
+        let frontend = kasa.frontend.aloud();
+        kasa.admin.product("tapo").await;
+        let owner = kasa.owner("ann").await;
+        let bob = kasa.admin.person_with("bob", Address::Unverified).await;
+        let cat = kasa.admin.person("cat").await;
+        let sign_in =
+            async |person, product| frontend.quiet().sign_in(person, product, &Device::new("phone-1")).await;
+        frontend.refused(begin(&sign_in(&cat, "tapo").await)).await;
+        frontend.refused(begin(&sign_in(&bob, "kasa").await)).await;
+        frontend.refused(begin(&owner.session)).await;
+        let cats = sign_in(&cat, "kasa").await;
+        let enrollment = frontend.quiet().begin_enrollment(&cats).await;
+        stage.transcript.note("another owner's, and the same owner's from another device");
+        frontend.refused(continue_(&owner.session, &enrollment)).await;
+        let other = frontend.quiet().sign_in(&cat, "kasa", &Device::new("tablet-1")).await;
+        frontend.refused(continue_(&other, &enrollment)).await;
+        stage.transcript.note("before the link");
+        frontend.refused(continue_(&cats, &enrollment)).await;
+        frontend.refused(complete(&cats, &enrollment)).await;
+        let link = stage.mail_to(&cat.email).await.token;
+        frontend.quiet().redeem(&link).await;
+        stage.transcript.note("behind the link");
+        frontend.refused(complete(&cats, &enrollment)).await;
+        let seed = frontend.quiet().continue_enrollment(&cats, &enrollment).await;
+        frontend.refused(continue_(&cats, &enrollment)).await;
+        frontend.quiet().complete_enrollment(&cats, &enrollment, &stage.code(&seed)).await;
+        stage.transcript.note("when it is done");
+        frontend.ok(complete(&cats, &enrollment)).await;
+        frontend.refused(continue_(&cats, &enrollment)).await;
+        let cancel = proto::CancelEnrollmentRequest {
+            subject: cats.subject(),
+            enrollment_id: enrollment,
+            ..Default::default()
+        };
+        frontend.refused(cancel).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn enrollments_that_are_too_late() {
+    tell("refusals/enrollments_too_late", async |stage| {
+        let kasa = Kasa::open(&stage).await;
+        let (frontend, cat) = (kasa.frontend.aloud(), kasa.admin.person("cat").await);
+        let sign_in = async || frontend.quiet().sign_in(&cat, "kasa", &Device::new("phone-1")).await;
+        let (session, quiet) = (sign_in().await, frontend.quiet());
+        let confirmed = quiet.begin_enrollment(&session).await;
+        quiet.redeem(&stage.mail_to(&cat.email).await.token).await;
+        let shown = quiet.begin_enrollment(&session).await;
+        quiet.redeem(&stage.mail_to(&cat.email).await.token).await;
+        let seed = quiet.continue_enrollment(&session, &shown).await;
+        let used_up = quiet.begin_enrollment(&session).await;
+        quiet.redeem(&stage.mail_to(&cat.email).await.token).await;
+        let other = quiet.continue_enrollment(&session, &used_up).await;
+        for _ in 0..5 {
+            quiet.complete_enrollment(&session, &used_up, &wrong(&stage.code(&other))).await;
+        }
+        frontend.refused(continue_(&session, &used_up)).await;
+        stage.pass(Span::hours(2));
+        let session = sign_in().await;
+        frontend.refused(continue_(&session, &confirmed)).await;
+        frontend.complete_enrollment(&session, &shown, &stage.code(&seed)).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn support_reads_and_no_more() {
+    tell("refusals/support", async |stage| {
+        let kasa = Kasa::open(&stage).await;
+        let owner = kasa.owner("ann").await;
+        let support = stage.actor("support", Role::Support).await;
+        let on = |account: &str, product: &str| {
+            subject(Who::OnBehalf(OnBehalf {
+                account: account.into(),
+                product: product.into(),
+                reason: "ticket 7".into(),
+            }))
+        };
+        support.ok(proto::GetTwoStepStatusRequest { subject: on("ann", "kasa") }).await;
+        support.ok(proto::ListFactorsRequest { subject: on("ann", "kasa") }).await;
+        support.refused(proto::ListFactorsRequest { subject: on("bob", "kasa") }).await;
+        support.refused(proto::ListFactorsRequest { subject: on("ann", "deco") }).await;
+        stage.transcript.note("a front end may, for those whose token it has");
+        let frontend = kasa.frontend.aloud();
+        frontend.refused(proto::ListFactorsRequest { subject: on("ann", "kasa") }).await;
+        let operator = stage.operator().aloud();
+        let method = proto::Method::Totp.into();
+        operator
+            .refused(proto::BeginEnrollmentRequest {
+                subject: on("ann", "kasa"),
+                method,
+                ..Default::default()
+            })
+            .await;
+        operator
+            .refused(proto::RevokeSessionRequest {
+                subject: on("ann", "kasa"),
+                session_id: owner.session.id.clone(),
+                ..Default::default()
+            })
+            .await;
+        operator.refused(proto::GetSignInRequest { subject: on("ann", "kasa") }).await;
+        let auditor = stage.actor("auditor", Role::Auditor).await;
+        auditor.ok(proto::ListEventsRequest { page_size: 2, ..Default::default() }).await;
+    })
+    .await;
+}

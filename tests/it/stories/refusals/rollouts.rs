@@ -1,0 +1,116 @@
+//! Products and rollouts that are not changed.
+
+use tidegate_core::Role;
+use tidegate_proto as proto;
+
+use crate::story::tell;
+
+#[tokio::test]
+async fn products() {
+    tell("refusals/products", async |stage| {
+        let admin = stage.actor("admin", Role::Admin).await;
+        admin.quiet().product("kasa").await;
+        let settings =
+            Some(proto::ProductSettings { link_url: "https://kasa.example".into(), ..Default::default() });
+        admin
+            .refused(proto::CreateProductRequest {
+                key: "kasa".into(),
+                title: "Kasa".into(),
+                settings,
+                ..Default::default()
+            })
+            .await;
+        admin.refused(proto::GetProductRequest { product: "tapo".into() }).await;
+        let update = |product: &str, etag: &str, paths: &[&str]| proto::UpdateProductRequest {
+            product: product.into(),
+            etag: etag.into(),
+            update_mask: Some(prost_types::FieldMask {
+                paths: paths.iter().map(ToString::to_string).collect(),
+            }),
+            ..Default::default()
+        };
+        let title = |request| proto::UpdateProductRequest { title: "Kasa Smart".into(), ..request };
+        admin.refused(title(update("tapo", "r1", &["title"]))).await;
+        admin.refused(title(update("kasa", "r2", &["title"]))).await;
+        let all = [
+            "title",
+            "settings.link_url",
+            "settings.allowed_methods",
+            "settings.trusted_device",
+            "settings.session_idle",
+            "settings.session_absolute",
+            "settings",
+            "key",
+        ];
+        admin.refused(update("kasa", "r1", &all)).await;
+        let span = |seconds| Some(prost_types::Duration { seconds, nanos: 0 });
+        let beyond = proto::ProductSettings {
+            link_url: "http://kasa.example".into(),
+            allowed_methods: vec![proto::Method::Totp.into(), proto::Method::Password.into()],
+            trusted_device: span(90 * 86_400 + 1),
+            session_idle: span(299),
+            session_absolute: span(30 * 86_400 + 1),
+        };
+        admin
+            .refused(proto::UpdateProductRequest {
+                settings: Some(beyond),
+                ..update("kasa", "r1", &all[1..6])
+            })
+            .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rollouts() {
+    tell("refusals/rollouts", async |stage| {
+        let operator = stage.operator();
+        operator.product("kasa").await;
+        operator.product("tapo").await;
+        let manager = stage.actor("manager", Role::RolloutManager).await;
+        let wave = |products: &[&str]| proto::WaveDraft {
+            title: "1 %".into(),
+            edge_ppm: 10_000,
+            products: products.iter().map(ToString::to_string).collect(),
+        };
+        let create = |products: &[&str], waves| proto::CreateRolloutRequest {
+            key: "two-step".into(),
+            title: "Two-step".into(),
+            products: products.iter().map(ToString::to_string).collect(),
+            waves,
+            ..Default::default()
+        };
+        manager.refused(create(&["deco"], vec![])).await;
+        manager.refused(create(&["kasa"], vec![wave(&["tapo"])])).await;
+        let draft = manager.quiet().ok(create(&["kasa"], vec![])).await.rollout.unwrap();
+        manager.refused(create(&["kasa"], vec![])).await;
+        manager.refused(proto::GetRolloutRequest { rollout: "other".into() }).await;
+        let start = |rollout: &str, etag: &str| proto::StartRolloutRequest {
+            rollout: rollout.into(),
+            etag: etag.into(),
+            ..Default::default()
+        };
+        let advance = |etag: &str| proto::AdvanceRolloutRequest {
+            rollout: "two-step".into(),
+            etag: etag.into(),
+            ..Default::default()
+        };
+        let add = |etag: &str, wave| proto::AddWaveRequest {
+            rollout: "two-step".into(),
+            etag: etag.into(),
+            wave: Some(wave),
+            ..Default::default()
+        };
+        manager.refused(start("other", "r1")).await;
+        manager.refused(start("two-step", "r1")).await;
+        manager.refused(add("r1", wave(&["tapo"]))).await;
+        manager.quiet().ok(add("r1", wave(&[]))).await;
+        manager.refused(add("r1", wave(&[]))).await;
+        manager.refused(advance("r2")).await;
+        manager.refused(start("two-step", &draft.etag)).await;
+        manager.quiet().ok(start("two-step", "r2")).await;
+        manager.refused(start("two-step", "r3")).await;
+        manager.refused(advance("r3")).await;
+    })
+    .await;
+}
