@@ -1,4 +1,5 @@
--- What every installation begins with. Every key begins with the realm, but for the tables that find it.
+-- What every installation begins with. Keys are compared byte by byte, as on SQLite, whatever the database's
+-- collation. Every key begins with the realm, but for the tables that find it.
 
 -- One row: what this database demands of a program, a value that only the right master key opens, and an
 -- instant before which no clock may fall.
@@ -14,7 +15,7 @@ CREATE TABLE installation (
 CREATE TABLE realms (
   realm_id UUID NOT NULL PRIMARY KEY,
   created_in UUID NOT NULL,
-  realm_key TEXT NOT NULL UNIQUE,
+  realm_key TEXT COLLATE "C" NOT NULL UNIQUE,
   title TEXT NOT NULL,
   created_at TIMESTAMPTZ NOT NULL
 );
@@ -50,7 +51,7 @@ CREATE TABLE requests (
 
 CREATE TABLE products (
   realm_id UUID NOT NULL,
-  product_key TEXT NOT NULL,
+  product_key TEXT COLLATE "C" NOT NULL,
   title TEXT NOT NULL,
   link_url TEXT NOT NULL,
   allowed_methods TEXT NOT NULL,
@@ -65,7 +66,7 @@ CREATE TABLE products (
 
 CREATE TABLE rollouts (
   realm_id UUID NOT NULL,
-  rollout_key TEXT NOT NULL,
+  rollout_key TEXT COLLATE "C" NOT NULL,
   revision BIGINT NOT NULL,
   document TEXT NOT NULL,
   PRIMARY KEY (realm_id, rollout_key)
@@ -73,10 +74,11 @@ CREATE TABLE rollouts (
 
 CREATE TABLE rollout_revisions (
   realm_id UUID NOT NULL,
-  rollout_key TEXT NOT NULL,
+  rollout_key TEXT COLLATE "C" NOT NULL,
   revision BIGINT NOT NULL,
   document TEXT NOT NULL,
   author TEXT NOT NULL,
+  reason TEXT,
   at TIMESTAMPTZ NOT NULL,
   PRIMARY KEY (realm_id, rollout_key, revision)
 );
@@ -124,7 +126,7 @@ CREATE TABLE enrollments (
   realm_id UUID NOT NULL,
   enrollment_id UUID NOT NULL,
   account_id UUID NOT NULL,
-  product_key TEXT NOT NULL,
+  product_key TEXT COLLATE "C" NOT NULL,
   device_id TEXT,
   method TEXT NOT NULL,
   state TEXT NOT NULL,
@@ -141,12 +143,12 @@ CREATE TABLE sign_ins (
   realm_id UUID NOT NULL,
   sign_in_id UUID NOT NULL,
   account_id UUID NOT NULL,
-  product_key TEXT NOT NULL,
+  product_key TEXT COLLATE "C" NOT NULL,
   token_digest BYTEA NOT NULL,
   state TEXT NOT NULL,
   requirement TEXT NOT NULL,
   proofs TEXT NOT NULL,
-  trusted BOOLEAN NOT NULL,
+  series_id UUID,
   device_id TEXT,
   created_at TIMESTAMPTZ NOT NULL,
   expires_at TIMESTAMPTZ NOT NULL,
@@ -159,7 +161,7 @@ CREATE TABLE sessions (
   realm_id UUID NOT NULL,
   session_id UUID NOT NULL,
   account_id UUID NOT NULL,
-  product_key TEXT NOT NULL,
+  product_key TEXT COLLATE "C" NOT NULL,
   device_id TEXT,
   token_digest BYTEA NOT NULL,
   proofs TEXT NOT NULL,
@@ -179,8 +181,9 @@ CREATE INDEX sessions_of_account ON sessions (realm_id, account_id, product_key)
 CREATE TABLE devices (
   realm_id UUID NOT NULL,
   account_id UUID NOT NULL,
-  product_key TEXT NOT NULL,
+  product_key TEXT COLLATE "C" NOT NULL,
   device_id TEXT NOT NULL,
+  series_id UUID NOT NULL,
   token_digest BYTEA NOT NULL,
   previous_digest BYTEA,
   rotated_at TIMESTAMPTZ NOT NULL,
@@ -229,8 +232,8 @@ CREATE TABLE recovery_codes (
 CREATE TABLE ledger (
   realm_id UUID NOT NULL,
   account_id UUID NOT NULL,
-  rollout_key TEXT NOT NULL,
-  product_key TEXT NOT NULL,
+  rollout_key TEXT COLLATE "C" NOT NULL,
+  product_key TEXT COLLATE "C" NOT NULL,
   first_shown_at TIMESTAMPTZ,
   active_since TIMESTAMPTZ,
   PRIMARY KEY (realm_id, account_id, rollout_key, product_key)
@@ -248,6 +251,7 @@ CREATE TABLE attempts (
   day_began TIMESTAMPTZ NOT NULL,
   in_day BIGINT NOT NULL,
   in_row BIGINT NOT NULL,
+  successes BIGINT NOT NULL,
   last_at TIMESTAMPTZ NOT NULL,
   PRIMARY KEY (realm_id, counter_id)
 );

@@ -77,6 +77,7 @@ CREATE TABLE rollout_revisions (
   revision INTEGER NOT NULL,
   document TEXT NOT NULL,
   author TEXT NOT NULL,
+  reason TEXT,
   at INTEGER NOT NULL,
   PRIMARY KEY (realm_id, rollout_key, revision)
 ) STRICT, WITHOUT ROWID;
@@ -146,7 +147,7 @@ CREATE TABLE sign_ins (
   state TEXT NOT NULL,
   requirement TEXT NOT NULL,
   proofs TEXT NOT NULL,
-  trusted INTEGER NOT NULL,
+  series_id BLOB,
   device_id TEXT,
   created_at INTEGER NOT NULL,
   expires_at INTEGER NOT NULL,
@@ -181,6 +182,7 @@ CREATE TABLE devices (
   account_id BLOB NOT NULL,
   product_key TEXT NOT NULL,
   device_id TEXT NOT NULL,
+  series_id BLOB NOT NULL,
   token_digest BLOB NOT NULL,
   previous_digest BLOB,
   rotated_at INTEGER NOT NULL,
@@ -248,6 +250,7 @@ CREATE TABLE attempts (
   day_began INTEGER NOT NULL,
   in_day INTEGER NOT NULL,
   in_row INTEGER NOT NULL,
+  successes INTEGER NOT NULL,
   last_at INTEGER NOT NULL,
   PRIMARY KEY (realm_id, counter_id)
 ) STRICT, WITHOUT ROWID;

@@ -6,6 +6,8 @@ mod decisions;
 mod histories;
 mod names;
 mod places;
+mod questions;
+mod world;
 
 use proptest::test_runner::{Config, RngSeed};
 

@@ -81,7 +81,7 @@ pub enum Fact {
     SignInCancelled { sign_in: SignInId },
     DeviceTrusted { until: Timestamp },
     DeviceTrustEnded {},
-    ChallengeCreated { challenge: ChallengeId, factor: FactorId, purpose: Purpose },
+    ChallengeCreated { challenge: ChallengeId, factor: FactorId, purpose: Purpose, superseded: u64 },
     ChallengeAnswered { challenge: ChallengeId, factor: FactorId, outcome: Answered },
     ChallengeCancelled { challenge: ChallengeId },
     EnrollmentBegun { enrollment: EnrollmentId, method: Method, confirmed: bool },

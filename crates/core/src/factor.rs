@@ -74,11 +74,22 @@ pub struct Budget {
     pub in_day: i64,
     /// Charges since the last success; falls by success alone (INV-9).
     pub in_row: i64,
+    /// How often a success forgave what was charged.
+    pub successes: i64,
     pub last_at: Timestamp,
 }
 
 impl Budget {
     pub const fn fresh(now: Timestamp) -> Self {
-        Self { revision: 0, hour_began: now, in_hour: 0, day_began: now, in_day: 0, in_row: 0, last_at: now }
+        Self {
+            revision: 0,
+            hour_began: now,
+            in_hour: 0,
+            day_began: now,
+            in_day: 0,
+            in_row: 0,
+            successes: 0,
+            last_at: now,
+        }
     }
 }

@@ -38,6 +38,7 @@ kinds! {
     EventId = OfEvent "evt",
     FactorId = OfFactor "fac",
     IncidentId = OfIncident "inc",
+    SeriesId = OfSeries "ser",
     SessionId = OfSession "sess",
     SignInId = OfSignIn "sgn",
 }

@@ -107,12 +107,22 @@ fn device_id(text: &str) -> Result<(), Malformed> {
 }
 
 fn link_url(text: &str) -> Result<(), Malformed> {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://localhost"));
     let plain = text.bytes().all(|b| b.is_ascii_graphic()) && !text.contains('#') && text.len() <= 500;
-    if plain && rest.is_some_and(|rest| !rest.is_empty()) {
+    let secure = text.strip_prefix("https://").is_some_and(|host| !host.is_empty());
+    if plain && (secure || text.strip_prefix("http://localhost").is_some_and(is_port_and_path)) {
         return Ok(());
     }
     Err(Malformed("begin with https:// (or http://localhost/), in ASCII, at most 500 characters, without #"))
+}
+
+/// What may follow the machine's own name, so that no other name begins with it.
+fn is_port_and_path(rest: &str) -> bool {
+    let (port, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let port_is_sound = match port.strip_prefix(':') {
+        Some(digits) => digits.parse::<u16>().is_ok(),
+        None => port.is_empty(),
+    };
+    port_is_sound && (path.is_empty() || path.starts_with('/'))
 }
 
 #[cfg(test)]
@@ -137,7 +147,14 @@ mod tests {
     fn a_link_url_is_secure_and_has_room_for_the_token() {
         assert!("https://kasa.example/confirm".parse::<LinkUrl>().is_ok());
         assert!("http://localhost:3000/confirm".parse::<LinkUrl>().is_ok());
-        for text in ["http://kasa.example", "https://", "https://a.example/#x", "javascript:alert(1)"] {
+        for text in [
+            "http://kasa.example",
+            "http://localhost.evil.example/",
+            "http://localhost@evil.example",
+            "https://",
+            "https://a.example/#x",
+            "javascript:alert(1)",
+        ] {
             assert!(text.parse::<LinkUrl>().is_err(), "{text}");
         }
     }

@@ -36,7 +36,7 @@ pub use event::{Actor, Denial, Event, Fact, Personal, Recorded};
 pub use factor::{Budget, Factor, Material, Method, RecoveryCode, Step};
 pub use id::{
     AccountId, ChallengeId, ClaimId, CredentialId, DeliveryId, EnrollmentId, EventId, FactorId, Id, IdError,
-    IncidentId, Kind, RealmId, RequestId, SessionId, SignInId, kind,
+    IncidentId, Kind, RealmId, RequestId, SeriesId, SessionId, SignInId, kind,
 };
 pub use key::{Country, DeviceId, ExternalId, LinkUrl, Malformed, ProductKey, RealmKey, RolloutKey, Title};
 pub use level::{Level, Proof, Requirement};

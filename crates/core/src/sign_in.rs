@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, DeviceId, FactorId, Level, Method, ProductKey, Proof, Requirement, SessionId, SignInId, Span,
-    Timestamp, TokenDigest, words,
+    AccountId, DeviceId, FactorId, Level, Method, ProductKey, Proof, Requirement, SeriesId, SessionId,
+    SignInId, Span, Timestamp, TokenDigest, words,
 };
 
 words! {
@@ -25,8 +25,8 @@ pub struct SignIn {
     /// What was required when it was last decided; decided again at the end.
     pub requirement: Requirement,
     pub proofs: Vec<Proof>,
-    /// A trusted device stands in for the second step.
-    pub trusted: bool,
+    /// The trust that stands in for the second step, as long as it lives.
+    pub trusted_by: Option<SeriesId>,
     pub device: Option<DeviceId>,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
@@ -94,6 +94,8 @@ pub struct Introspected {
 #[derive(Debug, Clone)]
 pub struct KnownDevice {
     pub device: DeviceId,
+    /// One for each time that trust began: a sign-in that relied on an earlier one gets nothing of this.
+    pub series: SeriesId,
     pub token: TokenDigest,
     /// Valid until its successor is first used, at most a minute.
     pub previous: Option<TokenDigest>,

@@ -94,6 +94,7 @@ pub fn charge(limits: &Limits, budget: Budget, now: Timestamp) -> Charge {
         day_began,
         in_day: in_day + 1,
         in_row: budget.in_row + 1,
+        successes: budget.successes,
         last_at: now,
     })
 }

@@ -14,21 +14,15 @@ pub enum Trust {
     Trusted { until: Timestamp },
     /// The device was seen before; that skips nothing.
     Known,
-    /// A token that was replaced came back: somebody else holds a copy, and the series ends.
+    /// A token that was replaced came back, however long ago: somebody holds a copy, and the series ends.
     Reused,
-    /// It is nobody's token here.
-    Unknown,
 }
 
 pub fn judge(known: &KnownDevice, presented: &TokenDigest, now: Timestamp) -> Trust {
-    let previous = known.previous.is_some_and(|previous| previous.matches(presented));
-    if !known.token.matches(presented) {
-        if !previous {
-            return Trust::Unknown;
-        }
-        if now.since(known.rotated_at) > OVERLAP {
-            return Trust::Reused;
-        }
+    let just_replaced = known.previous.is_some_and(|previous| previous.matches(presented))
+        && now.since(known.rotated_at) <= OVERLAP;
+    if !known.token.matches(presented) && !just_replaced {
+        return Trust::Reused;
     }
     match known.trusted_until {
         Some(until) if now < until => Trust::Trusted { until },
@@ -61,7 +55,7 @@ mod tests {
         assert_eq!(judge(&known(NOW), &NEW, NOW), Trust::Trusted { until });
         assert_eq!(judge(&known(NOW), &OLD, NOW.plus(OVERLAP)), Trust::Trusted { until });
         assert_eq!(judge(&known(NOW), &OLD, NOW.plus(Span::seconds(61))), Trust::Reused);
-        assert_eq!(judge(&known(NOW), &TokenDigest([3; 32]), NOW), Trust::Unknown);
+        assert_eq!(judge(&known(NOW), &TokenDigest([3; 32]), NOW), Trust::Reused, "an older one still");
     }
 
     #[test]

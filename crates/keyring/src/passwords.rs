@@ -9,7 +9,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
@@ -20,13 +20,17 @@ use tokio::sync::Semaphore;
 
 /// Memory in KiB, passes, lanes: the floor of the OWASP list.
 const COST: (u32, u32, u32) = (19_456, 2, 1);
+/// The most that answers are held back.
+const LONGEST_BUDGET: Duration = Duration::from_millis(100);
 const WAITING: usize = 64;
 const WAIT: Duration = Duration::from_secs(2);
 
 /// Characters of a new password (SP 800-63B-4 §3.1.1.2).
 const LENGTH: std::ops::RangeInclusive<usize> = 15..=256;
-/// Bytes of any password that is looked at.
-pub const MOST_BYTES: usize = 1_024;
+/// Bytes of a new password, as it is hashed.
+const MOST_BYTES: usize = 1_024;
+/// Bytes of any password that is looked at, as it is typed: composing makes it shorter.
+pub const MOST_TYPED: usize = 4 * MOST_BYTES;
 
 /// Cheap to clone; all clones share the bound.
 #[derive(Clone)]
@@ -35,6 +39,8 @@ pub struct Passwords {
     waiting: Arc<AtomicUsize>,
     /// What a password is compared with when there is none, so that nobody's takes as long.
     nobody: Arc<str>,
+    /// No answer comes earlier than this, so that a cheap hash from elsewhere does not show.
+    budget: Duration,
 }
 
 /// More hashes were asked for than can be waited for.
@@ -58,11 +64,13 @@ impl Passwords {
     /// `parallel` hashes at once; as many as the machine has processors is right.
     pub fn new(parallel: usize, entropy: &dyn Entropy) -> Self {
         let random: [u8; 32] = entropy.bytes();
+        let begun = Instant::now();
         let nobody = hash_now(&random, entropy.bytes()).unwrap_or_default();
         Self {
             places: Arc::new(Semaphore::new(parallel.max(1))),
             waiting: Arc::default(),
             nobody: nobody.into(),
+            budget: begun.elapsed().mul_f64(1.25).min(LONGEST_BUDGET),
         }
     }
 
@@ -83,7 +91,7 @@ impl Passwords {
             Ok(permit) => permit,
             Err(_) => self.wait().await?,
         };
-        Ok(HashPlace { permit, nobody: self.nobody.clone() })
+        Ok(HashPlace { permit, nobody: self.nobody.clone(), budget: self.budget })
     }
 
     async fn wait(&self) -> Result<tokio::sync::OwnedSemaphorePermit, TooMany> {
@@ -97,13 +105,14 @@ impl Passwords {
 pub struct HashPlace {
     permit: tokio::sync::OwnedSemaphorePermit,
     nobody: Arc<str>,
+    budget: Duration,
 }
 
 impl HashPlace {
     /// Whether it is the password; takes as long when there is none.
     pub async fn verify(self, password: &Secret<String>, kept: Option<String>) -> Result<bool, HashFault> {
-        let password = normal(password);
-        self.run(move |nobody| {
+        let (password, budget, begun) = (normal(password), self.budget, Instant::now());
+        let right = self.run(move |nobody| {
             let exists = kept.is_some();
             let hash =
                 PasswordHash::new(kept.as_deref().unwrap_or(nobody)).map_err(|_| HashFault::Unreadable)?;
@@ -112,8 +121,11 @@ impl HashPlace {
                 Err(password_hash::Error::PasswordInvalid) => Ok(false),
                 Err(_) => Err(HashFault::Unreadable),
             }
-        })
-        .await
+        });
+        let right = right.await;
+        // The place is given back by now: waiting costs nobody a hash.
+        tokio::time::sleep(budget.saturating_sub(begun.elapsed())).await;
+        right
     }
 
     async fn run<T: Send + 'static>(
@@ -147,19 +159,22 @@ impl Drop for Queued<'_> {
 
 /// What is wrong with a new password; nothing is wrong with an empty list.
 pub fn flaws(password: &Secret<String>) -> Vec<PasswordFlaw> {
-    let length = password.expose().chars().count();
+    // As it will be hashed: composed, so that one letter counts once however it was typed.
+    let normal = normal(password);
+    let length = String::from_utf8_lossy(normal.expose()).chars().count();
     let mut flaws = Vec::new();
     if length < *LENGTH.start() {
         flaws.push(PasswordFlaw::TooShort { least: *LENGTH.start() });
     }
-    if length > *LENGTH.end() || password.expose().len() > MOST_BYTES {
+    if length > *LENGTH.end() || normal.expose().len() > MOST_BYTES {
         flaws.push(PasswordFlaw::TooLong { most: *LENGTH.end() });
     }
     flaws
 }
 
-/// Takes over a hash from elsewhere: argon2id of version 19, 8 to 65 536 KiB, 1 to 10 passes, 1 to 4
-/// lanes, a salt of at least 8 bytes and 16 to 64 bytes of hash.
+/// Takes over a hash from elsewhere: argon2id of version 19, 8 to 65 536 KiB, 1 to 10 passes, memory times
+/// passes at most 131 072 KiB (so that it shows little in the time it takes), 1 to 4 lanes, a salt of at
+/// least 8 bytes and 16 to 64 bytes of hash.
 pub fn adopt(phc: &Secret<String>) -> Result<String, Unacceptable> {
     let hash = PasswordHash::new(phc.expose()).map_err(|_| Unacceptable)?;
     let params = Params::try_from(&hash).map_err(|_| Unacceptable)?;
@@ -168,10 +183,17 @@ pub fn adopt(phc: &Secret<String>) -> Result<String, Unacceptable> {
         && hash.version == Some(19)
         && (8..=65_536).contains(&memory)
         && (1..=10).contains(&passes)
+        && memory * passes <= 131_072
         && (1..=4).contains(&lanes)
         && hash.salt.as_ref().is_some_and(|salt| salt.len() >= 8)
         && hash.hash.as_ref().is_some_and(|hash| (16..=64).contains(&hash.len()));
     if sound { Ok(hash.to_string()) } else { Err(Unacceptable) }
+}
+
+/// Whether a hash has another cost than new ones have: then it is made anew when its password is at hand.
+pub fn is_foreign(phc: &str) -> bool {
+    let params = PasswordHash::new(phc).ok().and_then(|hash| Params::try_from(&hash).ok());
+    params.is_none_or(|params| (params.m_cost(), params.t_cost(), params.p_cost()) != COST)
 }
 
 /// NFC, and nothing else: no trimming, no folding.
@@ -222,6 +244,8 @@ mod tests {
         assert_eq!(flaws(&secret(&"a".repeat(256))), []);
         assert_eq!(flaws(&secret(&"a".repeat(257))), [PasswordFlaw::TooLong { most: 256 }]);
         assert_eq!(flaws(&secret(&"\u{10000}".repeat(257))), [PasswordFlaw::TooLong { most: 256 }]);
+        assert_eq!(flaws(&secret(&"a\u{308}".repeat(14))), [PasswordFlaw::TooShort { least: 15 }]);
+        assert_eq!(flaws(&secret(&"a\u{308}".repeat(256))), []);
     }
 
     #[test]
@@ -229,13 +253,14 @@ mod tests {
         let salt_and_hash = "c29tZXNhbHRzb21lc2FsdA$MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY";
         let phc = |head: &str| secret(&format!("${head}${salt_and_hash}"));
         assert!(adopt(&phc("argon2id$v=19$m=19456,t=2,p=1")).is_ok());
-        assert!(adopt(&phc("argon2id$v=19$m=65536,t=10,p=4")).is_ok());
+        assert!(adopt(&phc("argon2id$v=19$m=65536,t=2,p=4")).is_ok());
         for head in [
             "argon2i$v=19$m=19456,t=2,p=1",
             "argon2id$v=16$m=19456,t=2,p=1",
             "argon2id$m=19456,t=2,p=1",
-            "argon2id$v=19$m=65537,t=2,p=1",
-            "argon2id$v=19$m=19456,t=11,p=1",
+            "argon2id$v=19$m=65537,t=1,p=1",
+            "argon2id$v=19$m=65536,t=3,p=1",
+            "argon2id$v=19$m=8,t=11,p=1",
             "argon2id$v=19$m=19456,t=2,p=5",
         ] {
             assert_eq!(adopt(&phc(head)), Err(Unacceptable), "{head}");

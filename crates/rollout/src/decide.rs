@@ -21,20 +21,19 @@ struct Answer<'a> {
     rollout: Option<&'a RolloutKey>,
     revision: Option<Revision>,
     wave: Option<&'a Wave>,
-    /// Since when the account is reached here.
-    since: Option<Timestamp>,
 }
 
 pub fn decide(product: &Product, rollouts: &[Rollout], standing: &Standing, now: Timestamp) -> Decision {
     let covering = rollouts.iter().filter(|rollout| waves::covers(rollout, &product.key));
     let answers = covering.map(|rollout| ask(rollout, product, standing));
     let best = active(product, rollouts, standing).unwrap_or_else(|| strongest(answers));
+    let reached_since = reached_since(product, rollouts, standing);
     let reason = best.reason.unwrap_or(Reason::NoRollout);
     let visible = matches!(reason, Reason::Wave | Reason::Shown | Reason::Active);
     let on = standing.two_step_since.is_some();
     let requirement = if on && visible { Requirement::SecondStep } else { Requirement::None };
     // Two-step has acted here since both were true: it is on, and it has reached the account.
-    let both_since = best.since.max(standing.two_step_since);
+    let both_since = reached_since.max(standing.two_step_since);
     Decision {
         account: standing.account,
         product: product.key.clone(),
@@ -67,8 +66,19 @@ fn active<'a>(product: &Product, rollouts: &'a [Rollout], standing: &'a Standing
         rollout: Some(&entry.rollout),
         revision: rollout.map(|rollout| rollout.revision),
         wave,
-        since: entry.active_since,
     })
+}
+
+/// The first instant at which the account was reached here, by whatever: it never moves later, because
+/// sessions are measured against it (INV-16).
+fn reached_since(product: &Product, rollouts: &[Rollout], standing: &Standing) -> Option<Timestamp> {
+    let here = standing.ledger.iter().filter(|entry| entry.product == product.key);
+    let kept = here.flat_map(|entry| [entry.active_since, entry.first_shown_at]);
+    let waves = rollouts.iter().map(|rollout| {
+        let place = bucket::of_account(rollout.salt, standing.account);
+        waves::reaching(rollout, &product.key, place).and_then(|wave| wave.started_at)
+    });
+    kept.chain(waves).flatten().min()
 }
 
 fn ask<'a>(rollout: &'a Rollout, product: &Product, standing: &Standing) -> Answer<'a> {
@@ -81,9 +91,8 @@ fn ask<'a>(rollout: &'a Rollout, product: &Product, standing: &Standing) -> Answ
         (None, Some(_)) => Reason::Wave,
         (None, None) => Reason::NotYet,
     };
-    let since = shown_at.or(wave.and_then(|wave| wave.started_at));
     let (rollout, revision) = (Some(&rollout.key), Some(rollout.revision));
-    Answer { reason: Some(reason), rollout, revision, wave, since }
+    Answer { reason: Some(reason), rollout, revision, wave }
 }
 
 /// Shown before wave before not yet; among equals the first.

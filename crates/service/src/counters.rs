@@ -1,11 +1,11 @@
 //! Charging attempts: which counter a guess is counted on, and the charge itself.
 
-use tidegate_core::{AccountId, Budget, FactorId, Identifier};
+use tidegate_core::{AccountId, Budget, FactorId, Identifier, Timestamp};
 use tidegate_factors::budget::{self, Charge, Limits};
 use tidegate_keyring::Place;
 use tidegate_store::{
     Tx,
-    attempts::{self, Counter},
+    attempts::{self, Counter, Taken},
 };
 use uuid::Uuid;
 
@@ -35,13 +35,24 @@ pub(crate) fn of_stranger(desk: &Desk, identifier: &Identifier) -> Result<Counte
     Ok(Counter { id: Uuid::from_u128(u128::from(slot)), tag: tag.to_vec() })
 }
 
-/// Charges one guess to the counter. `None`: somebody else charged meanwhile, begin again.
+/// What came of charging one guess.
+pub(crate) enum Charged {
+    /// It may be looked at.
+    Taken(Taken),
+    /// Not before this instant.
+    Slowed(Timestamp),
+    Closed,
+    /// Somebody else charged meanwhile: begin again.
+    Lost,
+}
+
+/// Charges one guess to the counter.
 pub(crate) async fn charge(
     desk: &Desk,
     tx: &mut Tx,
     counter: &Counter,
     limits: &Limits,
-) -> Result<Option<Charge>, Fault> {
+) -> Result<Charged, Fault> {
     let now = desk.now();
     let kept = attempts::find(tx, counter).await?;
     let seen = kept.as_ref().map_or(0, |kept| kept.budget.revision);
@@ -50,9 +61,12 @@ pub(crate) async fn charge(
         // Nobody's yet, or another stranger's: counting begins, the revision goes on.
         _ => Budget { revision: seen, ..Budget::fresh(now) },
     };
-    let charge = budget::charge(limits, budget, now);
-    match charge {
-        Charge::Taken(next) if !attempts::replace(tx, counter, seen, next).await? => Ok(None),
-        charge => Ok(Some(charge)),
-    }
+    Ok(match budget::charge(limits, budget, now) {
+        Charge::Taken(next) if attempts::replace(tx, counter, seen, next).await? => {
+            Charged::Taken(Taken { budget: next, waited_from: budget.last_at })
+        }
+        Charge::Taken(_) => Charged::Lost,
+        Charge::Slowed(until) => Charged::Slowed(until),
+        Charge::Closed => Charged::Closed,
+    })
 }

@@ -31,6 +31,7 @@ sql! {
         ON CONFLICT DO NOTHING";
     Change VERIFY_EMAIL = "UPDATE accounts SET email_verified_at = $4 \
         WHERE realm_id = $1 AND account_id = $2 AND email_canonical = $3 AND email_verified_at IS NULL";
+    Change LOCK = "UPDATE accounts SET state = state WHERE realm_id = $1 AND account_id = $2 RETURNING account_id, external_id, email, email_canonical, email_since, email_verified_at, country, state, two_step_since, personal_key, created_at";
     Change SWITCH_ON = "UPDATE accounts SET two_step_since = $3 WHERE realm_id = $1 AND account_id = $2 AND two_step_since IS NULL";
 }
 
@@ -137,6 +138,12 @@ pub async fn verify_email(
     now: Timestamp,
 ) -> Result<bool, Error> {
     tx.change(VERIFY_EMAIL).bind(id).bind(email.clone()).bind(now).hit().await
+}
+
+/// Reads the account and keeps everybody else from what takes this lock too, for the rest of the
+/// transaction: sign-ins of one account end one after the other.
+pub async fn lock(tx: &mut Tx, id: AccountId) -> Result<Option<Account>, Error> {
+    tx.change(LOCK).bind(id).optional().await
 }
 
 /// `false` when two-step was on.

@@ -1,6 +1,6 @@
 //! Table `attempts`: what was charged to each counter. `factors::budget` decides, this remembers.
 
-use tidegate_core::Budget;
+use tidegate_core::{Budget, Timestamp};
 use uuid::Uuid;
 
 use crate::{
@@ -11,15 +11,17 @@ use crate::{
 };
 
 sql! {
-    Select FIND = "SELECT counter_id, tag, revision, hour_began, in_hour, day_began, in_day, in_row, last_at FROM attempts \
+    Select FIND = "SELECT counter_id, tag, revision, hour_began, in_hour, day_began, in_day, in_row, successes, last_at FROM attempts \
         WHERE realm_id = $1 AND counter_id = $2";
-    Change BEGIN = "INSERT INTO attempts (realm_id, counter_id, tag, revision, hour_began, in_hour, day_began, in_day, in_row, last_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (realm_id, counter_id) DO NOTHING";
+    Change BEGIN = "INSERT INTO attempts (realm_id, counter_id, tag, revision, hour_began, in_hour, day_began, in_day, in_row, last_at, successes) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (realm_id, counter_id) DO NOTHING";
     Change REPLACE = "UPDATE attempts SET tag = $4, revision = $5, hour_began = $6, in_hour = $7, day_began = $8, in_day = $9, in_row = $10, \
-        last_at = $11 WHERE realm_id = $1 AND counter_id = $2 AND revision = $3";
-    Change FORGIVE = "UPDATE attempts SET revision = revision + 1, in_hour = 0, in_day = 0, in_row = 0 WHERE realm_id = $1 AND counter_id = $2";
-    Change GIVE_BACK = "UPDATE attempts SET revision = revision + 1, in_hour = in_hour - 1, in_day = in_day - 1, in_row = in_row - 1 \
-        WHERE realm_id = $1 AND counter_id = $2 AND in_hour > 0 AND in_day > 0 AND in_row > 0";
+        last_at = $11, successes = $12 WHERE realm_id = $1 AND counter_id = $2 AND revision = $3";
+    Change FORGIVE = "UPDATE attempts SET revision = revision + 1, successes = successes + 1, in_hour = 0, in_day = 0, in_row = 0 \
+        WHERE realm_id = $1 AND counter_id = $2";
+    Change GIVE_BACK = "UPDATE attempts SET revision = revision + 1, in_hour = in_hour - 1, in_day = in_day - 1, in_row = in_row - 1, \
+        last_at = CASE WHEN last_at = $4 THEN $5 ELSE last_at END \
+        WHERE realm_id = $1 AND counter_id = $2 AND successes = $3 AND in_hour > 0 AND in_day > 0 AND in_row > 0";
 }
 
 /// Which counter, and whose it must be now: the tag tells apart the identifiers that share a place.
@@ -47,6 +49,7 @@ impl Record for Kept {
             day_began: row.get("day_began")?,
             in_day: row.get("in_day")?,
             in_row: row.get("in_row")?,
+            successes: row.get("successes")?,
             last_at: row.get("last_at")?,
         };
         Ok(Self { tag: row.get("tag")?, budget })
@@ -67,7 +70,14 @@ pub async fn replace(tx: &mut Tx, counter: &Counter, seen: i64, next: Budget) ->
     };
     let change =
         change.bind(counter.tag.clone()).bind(next.revision).bind(next.hour_began).bind(next.in_hour);
-    change.bind(next.day_began).bind(next.in_day).bind(next.in_row).bind(next.last_at).hit().await
+    change
+        .bind(next.day_began)
+        .bind(next.in_day)
+        .bind(next.in_row)
+        .bind(next.last_at)
+        .bind(next.successes)
+        .hit()
+        .await
 }
 
 /// Called on success of the very factor that is counted, and by nothing else (INV-9).
@@ -76,8 +86,16 @@ pub async fn forgive(tx: &mut Tx, counter: &Counter) -> Result<(), Error> {
     Ok(())
 }
 
-/// The attempt was a replay (INV-6).
-pub async fn give_back(tx: &mut Tx, counter: &Counter) -> Result<(), Error> {
-    tx.change(GIVE_BACK).bind(counter.id).rows().await?;
+/// One charge, and the instant that waits were counted from before it.
+#[derive(Debug, Clone, Copy)]
+pub struct Taken {
+    pub budget: Budget,
+    pub waited_from: Timestamp,
+}
+
+/// The attempt was a replay (INV-6). A success since then has forgiven the charge already.
+pub async fn give_back(tx: &mut Tx, counter: &Counter, taken: Taken) -> Result<(), Error> {
+    let give_back = tx.change(GIVE_BACK).bind(counter.id).bind(taken.budget.successes);
+    give_back.bind(taken.budget.last_at).bind(taken.waited_from).rows().await?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Table `challenges`.
 
-use tidegate_core::{AccountId, Challenge, ChallengeId, ChallengeState, Timestamp};
+use tidegate_core::{AccountId, Challenge, ChallengeId, ChallengeState, SignInId, Timestamp};
 
 use crate::{
     Error, Tx, View,
@@ -15,6 +15,7 @@ sql! {
     Change INSERT = "INSERT INTO challenges (realm_id, challenge_id, account_id, sign_in_id, factor_id, purpose, state, tries, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     Change SUPERSEDE = "UPDATE challenges SET state = 'superseded' \
         WHERE realm_id = $1 AND account_id = $2 AND sign_in_id = $3 AND factor_id = $4 AND purpose = $5 AND state = 'open'";
+    Change CANCEL_ALL = "UPDATE challenges SET state = 'cancelled' WHERE realm_id = $1 AND account_id = $2 AND sign_in_id = $3 AND state = 'open'";
     Change TAKE_TRY = "UPDATE challenges SET tries = tries + 1 \
         WHERE realm_id = $1 AND challenge_id = $2 AND state = 'open' AND expires_at > $4 AND tries < $3 RETURNING challenge_id, account_id, sign_in_id, factor_id, purpose, state, tries, created_at, expires_at";
     Change GIVE_BACK = "UPDATE challenges SET tries = tries - 1 WHERE realm_id = $1 AND challenge_id = $2 AND tries > 0";
@@ -48,11 +49,16 @@ pub async fn live(view: &mut View, account: AccountId, now: Timestamp) -> Result
     view.select(LIVE).bind(account).bind(now).all().await
 }
 
-/// Ends every older one of the same sign-in, factor and purpose (INV-5).
-pub async fn supersede(tx: &mut Tx, new: &Challenge) -> Result<(), Error> {
-    let supersede = tx.change(SUPERSEDE).bind(new.account).bind(new.sign_in).bind(new.factor);
-    supersede.bind(new.purpose).rows().await?;
+/// Ends every open one of a sign-in that is given up.
+pub async fn cancel_all(tx: &mut Tx, account: AccountId, sign_in: SignInId) -> Result<(), Error> {
+    tx.change(CANCEL_ALL).bind(account).bind(sign_in).rows().await?;
     Ok(())
+}
+
+/// Ends every older one of the same sign-in, factor and purpose (INV-5), and says how many.
+pub async fn supersede(tx: &mut Tx, new: &Challenge) -> Result<u64, Error> {
+    let supersede = tx.change(SUPERSEDE).bind(new.account).bind(new.sign_in).bind(new.factor);
+    supersede.bind(new.purpose).rows().await
 }
 
 pub async fn insert(tx: &mut Tx, new: &Challenge) -> Result<(), Error> {

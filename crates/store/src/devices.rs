@@ -10,14 +10,14 @@ use crate::{
 };
 
 sql! {
-    Select FIND = "SELECT device_id, token_digest, previous_digest, rotated_at, trusted_until, created_at FROM devices \
+    Select FIND = "SELECT device_id, series_id, token_digest, previous_digest, rotated_at, trusted_until, created_at FROM devices \
         WHERE realm_id = $1 AND account_id = $2 AND product_key = $3 AND device_id = $4";
-    Change PUT = "INSERT INTO devices (realm_id, account_id, product_key, device_id, token_digest, previous_digest, rotated_at, trusted_until, created_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (realm_id, account_id, product_key, device_id) DO UPDATE SET \
-        token_digest = excluded.token_digest, previous_digest = excluded.previous_digest, rotated_at = excluded.rotated_at, \
+    Change PUT = "INSERT INTO devices (realm_id, account_id, product_key, device_id, series_id, token_digest, previous_digest, rotated_at, trusted_until, created_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (realm_id, account_id, product_key, device_id) DO UPDATE SET \
+        series_id = excluded.series_id, token_digest = excluded.token_digest, previous_digest = excluded.previous_digest, rotated_at = excluded.rotated_at, \
         trusted_until = excluded.trusted_until";
-    Change PRUNE = "DELETE FROM devices WHERE realm_id = $1 AND account_id = $2 AND product_key = $3 AND device_id NOT IN (SELECT device_id FROM devices \
-        WHERE realm_id = $1 AND account_id = $2 AND product_key = $3 ORDER BY rotated_at DESC LIMIT $4)";
+    Change PRUNE = "DELETE FROM devices WHERE realm_id = $1 AND account_id = $2 AND product_key = $3 AND rotated_at < (SELECT rotated_at FROM devices \
+        WHERE realm_id = $1 AND account_id = $2 AND product_key = $3 ORDER BY rotated_at DESC LIMIT 1 OFFSET $4)";
     Change END_TRUST = "UPDATE devices SET trusted_until = NULL \
         WHERE realm_id = $1 AND account_id = $2 AND product_key = $3 AND device_id = $4 AND trusted_until IS NOT NULL";
 }
@@ -28,6 +28,7 @@ impl Record for KnownDevice {
     fn read(row: &Row) -> Result<Self, Unreadable> {
         Ok(Self {
             device: row.get("device_id")?,
+            series: row.get("series_id")?,
             token: row.get("token_digest")?,
             previous: row.get("previous_digest")?,
             rotated_at: row.get("rotated_at")?,
@@ -54,10 +55,16 @@ pub async fn put(
     known: &KnownDevice,
     most: i64,
 ) -> Result<(), Error> {
-    let put = tx.change(PUT).bind(account).bind(product.clone()).bind(known.device.clone()).bind(known.token);
+    let put = tx
+        .change(PUT)
+        .bind(account)
+        .bind(product.clone())
+        .bind(known.device.clone())
+        .bind(known.series)
+        .bind(known.token);
     let put = put.bind(known.previous).bind(known.rotated_at).bind(known.trusted_until);
     put.bind(known.created_at).rows().await?;
-    tx.change(PRUNE).bind(account).bind(product.clone()).bind(most).rows().await?;
+    tx.change(PRUNE).bind(account).bind(product.clone()).bind(most - 1).rows().await?;
     Ok(())
 }
 

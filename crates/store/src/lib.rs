@@ -1,7 +1,8 @@
 //! What we remember.
 //!
 //! Lock order: requests, realms, credentials, products, rollouts, links, enrollments, accounts,
-//! passwords, `sign_ins`, sessions, devices, challenges, factors, `recovery_codes`, ledger, attempts,
+//! `sign_ins`, sessions, devices, challenges, factors, `recovery_codes`, ledger, passwords,
+//! attempts,
 //! deliveries, events. A transaction that changes rows of several tables changes them in this order;
 //! the other way round two of them deadlock on PostgreSQL (seen: 64 answers on two replicas).
 //!

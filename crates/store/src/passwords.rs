@@ -12,6 +12,7 @@ use crate::{
 sql! {
     Select FIND = "SELECT account_id, hash FROM passwords WHERE realm_id = $1 AND account_id = $2";
     Change INSERT = "INSERT INTO passwords (realm_id, account_id, hash, changed_at) VALUES ($1, $2, $3, $4)";
+    Change REHASH = "UPDATE passwords SET hash = $4 WHERE realm_id = $1 AND account_id = $2 AND hash = $3";
 }
 
 struct Hash(String);
@@ -32,4 +33,9 @@ pub async fn find(view: &mut View, account: AccountId) -> Result<Option<String>,
 pub async fn insert(tx: &mut Tx, account: AccountId, hash: String, now: Timestamp) -> Result<(), Error> {
     tx.change(INSERT).bind(account).bind(hash).bind(now).rows().await?;
     Ok(())
+}
+
+/// The same password, hashed anew; `false` when it was changed meanwhile.
+pub async fn rehash(tx: &mut Tx, account: AccountId, seen: String, hash: String) -> Result<bool, Error> {
+    tx.change(REHASH).bind(account).bind(seen).bind(hash).hit().await
 }

@@ -24,6 +24,8 @@ sql! {
         WHERE realm_id = $1 AND credential_id = $2 AND method = $3 AND request_id = $4 AND claim_id = $5 AND outcome IS NULL";
     Change SETTLE = "UPDATE requests SET outcome = $6, secrets = $7, secrets_until = $8, expires_at = $9 \
         WHERE realm_id = $1 AND credential_id = $2 AND method = $3 AND request_id = $4 AND claim_id = $5 AND outcome IS NULL";
+    Change FORGET_SECRETS = "UPDATE requests SET secrets = NULL WHERE realm_id = $1 AND secrets IS NOT NULL AND secrets_until <= $2";
+    Change FORGET = "DELETE FROM requests WHERE realm_id = $1 AND expires_at <= $2";
     Change RELEASE = "DELETE FROM requests \
         WHERE realm_id = $1 AND credential_id = $2 AND method = $3 AND request_id = $4 AND claim_id = $5 AND outcome IS NULL";
 }
@@ -115,5 +117,12 @@ pub async fn settle(tx: &mut Tx, claim: Claim, settled: Settled) -> Result<bool,
 pub async fn release(tx: &mut Tx, claim: Claim) -> Result<(), Error> {
     let Key { credential, method, request } = claim.key;
     tx.change(RELEASE).bind(credential).bind(method.to_owned()).bind(request).bind(claim.id).rows().await?;
+    Ok(())
+}
+
+/// Drops what is not returned any more: secrets after minutes, outcomes after a day.
+pub async fn forget(tx: &mut Tx, now: Timestamp) -> Result<(), Error> {
+    tx.change(FORGET_SECRETS).bind(now).rows().await?;
+    tx.change(FORGET).bind(now).rows().await?;
     Ok(())
 }

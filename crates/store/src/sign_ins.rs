@@ -10,13 +10,14 @@ use crate::{
 };
 
 sql! {
-    Select FIND = "SELECT sign_in_id, account_id, product_key, state, requirement, proofs, trusted, device_id, created_at, expires_at FROM sign_ins WHERE realm_id = $1 AND token_digest = $2";
-    Select GET = "SELECT sign_in_id, account_id, product_key, state, requirement, proofs, trusted, device_id, created_at, expires_at FROM sign_ins WHERE realm_id = $1 AND sign_in_id = $2";
-    Change INSERT = "INSERT INTO sign_ins (realm_id, token_digest, sign_in_id, account_id, product_key, state, requirement, proofs, trusted, device_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    Select FIND = "SELECT sign_in_id, account_id, product_key, state, requirement, proofs, series_id, device_id, created_at, expires_at FROM sign_ins WHERE realm_id = $1 AND token_digest = $2";
+    Select GET = "SELECT sign_in_id, account_id, product_key, state, requirement, proofs, series_id, device_id, created_at, expires_at FROM sign_ins WHERE realm_id = $1 AND sign_in_id = $2";
+    Change INSERT = "INSERT INTO sign_ins (realm_id, token_digest, sign_in_id, account_id, product_key, state, requirement, proofs, series_id, device_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     Change MOVE = "UPDATE sign_ins SET state = $4 WHERE realm_id = $1 AND sign_in_id = $2 AND state = $3 AND expires_at > $5";
+    Change HOLD = "UPDATE sign_ins SET state = state WHERE realm_id = $1 AND sign_in_id = $2 AND state = $3 AND expires_at > $4";
     Change PROVE = "UPDATE sign_ins SET state = 'ready', proofs = $3 \
         WHERE realm_id = $1 AND sign_in_id = $2 AND state = 'pending_challenge' AND expires_at > $4";
-    Change HOLD_BACK = "UPDATE sign_ins SET state = 'pending_challenge', requirement = $3, trusted = FALSE \
+    Change HOLD_BACK = "UPDATE sign_ins SET state = 'pending_challenge', requirement = $3, series_id = NULL \
         WHERE realm_id = $1 AND sign_in_id = $2 AND state = 'ready' AND expires_at > $4";
 }
 
@@ -31,7 +32,7 @@ impl Record for SignIn {
             state: row.get("state")?,
             requirement: row.get("requirement")?,
             proofs: row.get("proofs")?,
-            trusted: row.get("trusted")?,
+            trusted_by: row.get("series_id")?,
             device: row.get("device_id")?,
             created_at: row.get("created_at")?,
             expires_at: row.get("expires_at")?,
@@ -49,7 +50,7 @@ pub async fn get(view: &mut View, id: SignInId) -> Result<Option<SignIn>, Error>
 
 pub async fn insert(tx: &mut Tx, token: TokenDigest, new: &SignIn) -> Result<(), Error> {
     let insert = tx.change(INSERT).bind(token).bind(new.id).bind(new.account).bind(new.product.clone());
-    let insert = insert.bind(new.state).bind(new.requirement).bind(new.proofs.clone()).bind(new.trusted);
+    let insert = insert.bind(new.state).bind(new.requirement).bind(new.proofs.clone()).bind(new.trusted_by);
     insert.bind(new.device.clone()).bind(new.created_at).bind(new.expires_at).rows().await?;
     Ok(())
 }
@@ -63,6 +64,12 @@ pub async fn advance(
     now: Timestamp,
 ) -> Result<bool, Error> {
     tx.change(MOVE).bind(id).bind(from).bind(to).bind(now).hit().await
+}
+
+/// Keeps everybody else from moving it for the rest of the transaction; `false` when it is not in that
+/// state, or is too old.
+pub async fn hold(tx: &mut Tx, id: SignInId, state: SignInState, now: Timestamp) -> Result<bool, Error> {
+    tx.change(HOLD).bind(id).bind(state).bind(now).hit().await
 }
 
 /// The second step was passed; `false` when it is not asked any more, or the sign-in is too old.

@@ -132,8 +132,9 @@ fn fits(kind: &Kind, value: &Value) -> Result<(), String> {
             true
         }
         (Kind::Enum(words), Value::String(name)) => words.get_value_by_name(name).is_some(),
-        (Kind::String | Kind::Bytes, Value::String(_)) | (Kind::Bool, Value::Bool(_)) => true,
-        (Kind::Int32 | Kind::Int64 | Kind::Uint32 | Kind::Uint64, Value::Number(_)) => true,
+        (Kind::String | Kind::Bytes, value) => value.is_string(),
+        (Kind::Bool, value) => value.is_boolean(),
+        (Kind::Int32 | Kind::Int64 | Kind::Uint32 | Kind::Uint64, value) => value.is_number(),
         _ => false,
     };
     if fine { Ok(()) } else { Err(format!("{value} is no {kind:?}")) }

@@ -13,7 +13,7 @@ pub(super) fn create(message: proto::CreateAccountRequest, form: &mut Form) -> O
     let country = form.optional("country", &message.country);
     let password = match message.password {
         none if none.is_empty() => Some(None),
-        password => form.secret("password", password, 4 * MOST_PASSWORD_BYTES).map(Some),
+        password => form.secret("password", password, MOST_PASSWORD_BYTES).map(Some),
     };
     if message.external_id.is_empty() && message.email.is_empty() {
         form.note::<()>("external_id", "must be given when there is no email");

@@ -17,8 +17,8 @@ pub use lookup::LookupAccount;
 pub use request_email_verification::{RequestEmailVerification, Sent};
 
 use tidegate_core::Secret;
-/// Bytes of any password that is looked at.
-pub use tidegate_keyring::passwords::MOST_BYTES as MOST_PASSWORD_BYTES;
+/// Bytes of any password that is looked at, as it is typed.
+pub use tidegate_keyring::passwords::MOST_TYPED as MOST_PASSWORD_BYTES;
 
 /// Takes over a password hash from elsewhere; `None` when it is not an argon2id hash within bounds.
 pub fn adopt(phc: &Secret<String>) -> Option<String> {

@@ -5,15 +5,16 @@
 //! and never says "approved" before the commit that consumed the code (INV-7).
 
 use tidegate_core::{
-    Answered, Challenge, ChallengeId, ChallengeState, Fact, Factor, Material, Method, Permission, Proof,
-    Secret, SignInState, Step, Subject,
+    Answered, Challenge, ChallengeId, ChallengeState, Fact, Material, Method, Permission, Proof, Secret,
+    SignInState, Step, Subject,
 };
-use tidegate_factors::{
-    budget::{Charge, Limits},
-    challenge, totp,
-};
+use tidegate_factors::{budget::Limits, challenge, totp};
 use tidegate_keyring::Place;
-use tidegate_store::{Tx, attempts, challenges, factors, sign_ins};
+use tidegate_store::{
+    Tx,
+    attempts::{self, Taken},
+    challenges, factors, sign_ins,
+};
 
 use crate::{
     Command, Error, Fault, Pen,
@@ -37,23 +38,30 @@ impl Command for AnswerChallenge {
     async fn run(self, pen: &Pen) -> Result<Answered, Error> {
         let acting = pen.acting(&self.subject).await?;
         acting.sign_in()?;
-        let (challenge, factor) = loop {
+        let charged = loop {
             match pen.charge(async |tx| self.charge(pen, tx, &acting).await).await? {
                 Some(Begun::Taken(charged)) => break charged,
                 Some(Begun::Done(outcome)) => return Ok(outcome),
                 None => {}
             }
         };
-        let mut verdict = self.look(pen, &factor)?;
+        let mut verdict = self.look(pen, &charged)?;
         loop {
-            let settled = pen.settle(async |tx| settle(pen, tx, &acting, &challenge, verdict).await).await?;
-            match settled {
+            match pen.settle(async |tx| settle(pen, tx, &acting, &charged, verdict).await).await? {
                 Some(outcome) => return Ok(outcome),
-                // Another answer was faster; this one is told so, and gets its charge back.
+                // Another answer was faster.
                 None => verdict = totp::Verdict::Used,
             }
         }
     }
+}
+
+/// An answer that was paid for and may be looked at.
+struct Paid {
+    challenge: Challenge,
+    seed: Secret<Vec<u8>>,
+    last_step: Step,
+    taken: Taken,
 }
 
 impl AnswerChallenge {
@@ -63,7 +71,7 @@ impl AnswerChallenge {
         pen: &Pen,
         tx: &mut Tx,
         acting: &Acting,
-    ) -> Result<Charged<(Challenge, Factor), Answered>, Fault> {
+    ) -> Result<Charged<Paid, Answered>, Fault> {
         let By::SignIn(sign_in) = &acting.by else { return Err(Fault::Dangling("sign-in")) };
         let open = match super::find(tx, sign_in, self.challenge).await? {
             Ok(open) => open,
@@ -76,31 +84,49 @@ impl AnswerChallenge {
         if sign_in.state != SignInState::PendingChallenge {
             return Ok(Charged::Done(Answered::Superseded));
         }
-        let Some(taken) = challenges::take_try(tx, open.id, challenge::TRIES, pen.now()).await? else {
+        // Opened first: a seed that does not open is nobody's wrong guess (INV-45).
+        let (seed, last_step) = open_seed(pen, tx, &open).await?;
+        let Some(challenge) = challenges::take_try(tx, open.id, challenge::TRIES, pen.now()).await? else {
             return Ok(Charged::Lost);
         };
-        let factor = factors::find(tx, taken.account, taken.factor).await?;
-        let factor = factor.ok_or(Fault::Dangling("factor"))?;
-        let counter = counters::of_factor(factor.id);
-        let answer = match counters::charge(pen, tx, &counter, &Limits::SECOND_FACTOR).await? {
-            None => return Ok(Charged::Lost),
-            Some(Charge::Taken(_)) => return Ok(Charged::Taken((taken, factor))),
-            Some(Charge::Slowed(until)) => Answered::Slowed { until },
-            Some(Charge::Closed) => Answered::Closed,
+        let counter = counters::of_factor(challenge.factor);
+        let outcome = match counters::charge(pen, tx, &counter, &Limits::SECOND_FACTOR).await? {
+            counters::Charged::Lost => return Ok(Charged::Lost),
+            counters::Charged::Taken(taken) => {
+                return Ok(Charged::Taken(Paid { challenge, seed, last_step, taken }));
+            }
+            counters::Charged::Slowed(until) => Answered::Slowed { until },
+            counters::Charged::Closed => Answered::Closed,
         };
-        challenges::give_back(tx, taken.id).await?;
-        Ok(Charged::Done(answer))
+        challenges::give_back(tx, challenge.id).await?;
+        record(pen, tx, acting, &challenge, outcome).await?;
+        Ok(Charged::Done(outcome))
     }
 
     /// The only place that looks at the code.
-    fn look(&self, pen: &Pen, factor: &Factor) -> Result<totp::Verdict, Fault> {
-        let Material::Totp { seed, last_step } = &factor.material else {
-            return Err(Fault::Dangling("seed"));
-        };
-        let place = Place::FactorSeed { realm: pen.caller.realm, account: factor.account, factor: factor.id };
-        let seed = pen.keyring().open(&place, seed)?;
-        Ok(totp::verify(&seed, *last_step, &self.code, pen.now())?)
+    fn look(&self, pen: &Pen, paid: &Paid) -> Result<totp::Verdict, Fault> {
+        Ok(totp::verify(&paid.seed, paid.last_step, &self.code, pen.now())?)
     }
+}
+
+async fn open_seed(pen: &Pen, tx: &mut Tx, challenge: &Challenge) -> Result<(Secret<Vec<u8>>, Step), Fault> {
+    let found = factors::find(tx, challenge.account, challenge.factor).await?;
+    let factor = found.ok_or(Fault::Dangling("factor"))?;
+    let Material::Totp { seed, last_step } = &factor.material else { return Err(Fault::Dangling("seed")) };
+    let place = Place::FactorSeed { realm: pen.caller.realm, account: factor.account, factor: factor.id };
+    Ok((pen.keyring().open(&place, seed)?, *last_step))
+}
+
+async fn record(
+    pen: &Pen,
+    tx: &mut Tx,
+    acting: &Acting,
+    challenge: &Challenge,
+    outcome: Answered,
+) -> Result<(), Fault> {
+    let fact = Fact::ChallengeAnswered { challenge: challenge.id, factor: challenge.factor, outcome };
+    let event = pen.event(fact).at(&acting.product.key).of(&acting.account);
+    event.from(&acting.client).record(tx).await
 }
 
 /// What came of it; `None` when the right answer came too late.
@@ -108,22 +134,20 @@ async fn settle(
     pen: &Pen,
     tx: &mut Tx,
     acting: &Acting,
-    challenge: &Challenge,
+    paid: &Paid,
     verdict: totp::Verdict,
 ) -> Result<Option<Answered>, Fault> {
     let outcome = match verdict {
         totp::Verdict::Fresh(step) => {
-            if !approve(pen, tx, acting, challenge, step).await? {
+            if !approve(pen, tx, acting, &paid.challenge, step).await? {
                 return Ok(None);
             }
             Answered::Approved
         }
-        totp::Verdict::Used => give_back(tx, challenge).await?,
-        totp::Verdict::Wrong => reject(pen, tx, challenge).await?,
+        totp::Verdict::Used => too_late(pen, tx, paid).await?,
+        totp::Verdict::Wrong => reject(pen, tx, &paid.challenge).await?,
     };
-    let fact = Fact::ChallengeAnswered { challenge: challenge.id, factor: challenge.factor, outcome };
-    let event = pen.event(fact).at(&acting.product.key).of(&acting.account);
-    event.from(&acting.client).record(tx).await?;
+    record(pen, tx, acting, &paid.challenge, outcome).await?;
     Ok(Some(outcome))
 }
 
@@ -150,11 +174,18 @@ async fn approve(
     Ok(all)
 }
 
-/// A replay changes no counter (INV-6).
-async fn give_back(tx: &mut Tx, challenge: &Challenge) -> Result<Answered, Fault> {
-    challenges::give_back(tx, challenge.id).await?;
-    attempts::give_back(tx, &counters::of_factor(challenge.factor)).await?;
-    Ok(Answered::Replayed)
+/// A right code that can approve nothing any more: a replay, unless the challenge ended otherwise. A replay
+/// changes no counter (INV-6).
+async fn too_late(pen: &Pen, tx: &mut Tx, paid: &Paid) -> Result<Answered, Fault> {
+    let found = challenges::find(tx, paid.challenge.id).await?.ok_or(Fault::Dangling("challenge"))?;
+    // This answer's own try says nothing of how the challenge ended.
+    let untried = Challenge { tries: 0, ..found };
+    let outcome = challenge::closed(&untried, pen.now()).unwrap_or(Answered::Replayed);
+    if outcome == Answered::Replayed {
+        challenges::give_back(tx, untried.id).await?;
+        attempts::give_back(tx, &counters::of_factor(untried.factor), paid.taken).await?;
+    }
+    Ok(outcome)
 }
 
 async fn reject(pen: &Pen, tx: &mut Tx, challenge: &Challenge) -> Result<Answered, Fault> {

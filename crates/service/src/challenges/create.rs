@@ -6,9 +6,9 @@ use tidegate_core::{
     Word as _,
 };
 use tidegate_factors::challenge;
-use tidegate_store::challenges;
+use tidegate_store::{challenges, sign_ins};
 
-use crate::{Command, Error, Pen, once::outcomes, sign_ins::offers};
+use crate::{Command, Error, Fault, Pen, once::outcomes, sign_ins::offers};
 
 #[derive(Debug)]
 pub struct CreateChallenge {
@@ -38,6 +38,11 @@ impl Command for CreateChallenge {
             return Err(Refusal::SignInState { state: sign_in.state.as_str() }.into());
         }
         pen.once(async |tx| {
+            // One challenge of a sign-in after the other: each ends those before it (INV-5).
+            if !sign_ins::hold(tx, sign_in.id, SignInState::PendingChallenge, pen.now()).await? {
+                let found = sign_ins::get(tx, sign_in.id).await?.ok_or(Fault::Dangling("sign-in"))?;
+                return Ok(Err(Refusal::SignInState { state: found.state.as_str() }));
+            }
             let offers = offers(tx, acting.account.id, &acting.product).await?;
             let Some(offer) = offers.into_iter().find(|offer| offer.factor == self.factor) else {
                 return Ok(Err(Refusal::FactorNotFound));
@@ -63,9 +68,14 @@ impl Command for CreateChallenge {
             if let Some(first) = others.first().filter(|_| others.len() >= challenge::LIVE) {
                 return Ok(Err(Refusal::TooManyChallenges { retry_after: first.expires_at.since(now) }));
             }
-            challenges::supersede(tx, &new).await?;
+            let superseded = challenges::supersede(tx, &new).await?;
             challenges::insert(tx, &new).await?;
-            let fact = Fact::ChallengeCreated { challenge: new.id, factor: new.factor, purpose: new.purpose };
+            let fact = Fact::ChallengeCreated {
+                challenge: new.id,
+                factor: new.factor,
+                purpose: new.purpose,
+                superseded,
+            };
             let event = pen.event(fact).at(&acting.product.key).of(&acting.account);
             event.from(&acting.client).record(tx).await?;
             Ok(Ok(Asked { challenge: new, method: offer.method }))

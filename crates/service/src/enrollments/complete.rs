@@ -6,12 +6,9 @@
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
     Answered, Enrollment, EnrollmentId, EnrollmentState, Fact, Factor, FactorId, Material, Method,
-    Permission, RecoveryCode, Secret, Step, Subject, Timestamp, Word as _,
+    Permission, RecoveryCode, Refusal, Secret, Step, Subject, Timestamp, Word as _,
 };
-use tidegate_factors::{
-    budget::{Charge, Limits},
-    enrollment, recovery_codes as codes, totp,
-};
+use tidegate_factors::{budget::Limits, enrollment, recovery_codes as codes, totp};
 use tidegate_keyring::Place;
 use tidegate_store::{Tx, accounts, attempts, enrollments, factors, ledger, recovery_codes};
 
@@ -63,17 +60,13 @@ impl Command for CompleteEnrollment {
     async fn run(self, pen: &Pen) -> Result<Completed, Error> {
         let acting = pen.acting(&self.subject).await?;
         acting.session()?;
-        let pending = loop {
+        let (pending, seed) = loop {
             match pen.charge(async |tx| self.charge(pen, tx, &acting).await).await? {
-                Some(Begun::Taken(pending)) => break pending,
+                Some(Begun::Taken(paid)) => break paid,
                 Some(Begun::Done(outcome)) => return Ok(outcome),
                 None => {}
             }
         };
-        let sealed = pending.seed.as_ref().ok_or(Fault::Dangling("seed"))?;
-        let (realm, account) = (pen.caller.realm, acting.account.id);
-        let seed =
-            pen.keyring().open(&Place::FactorSeed { realm, account, factor: pending.factor }, sealed)?;
         let verdict = totp::verify(&seed, Step(0), &self.code, pen.now())?;
         loop {
             let settled = pen.settle(async |tx| settle(pen, tx, &acting, &pending, verdict).await).await?;
@@ -95,10 +88,19 @@ async fn settle(
         totp::Verdict::Fresh(step) => activate(pen, tx, acting, pending, step).await?,
         totp::Verdict::Used | totp::Verdict::Wrong => nothing_but(reject(pen, tx, pending).await?),
     };
-    let outcome = completed.outcome;
-    let event = pen.event(Fact::EnrollmentAnswered { enrollment: pending.id, outcome });
-    event.at(&pending.product).of(&acting.account).from(&acting.client).record(tx).await?;
+    record(pen, tx, acting, pending, completed.outcome).await?;
     Ok(Some(completed))
+}
+
+async fn record(
+    pen: &Pen,
+    tx: &mut Tx,
+    acting: &Acting,
+    pending: &Enrollment,
+    outcome: Answered,
+) -> Result<(), Fault> {
+    let event = pen.event(Fact::EnrollmentAnswered { enrollment: pending.id, outcome });
+    event.at(&pending.product).of(&acting.account).from(&acting.client).record(tx).await
 }
 
 impl CompleteEnrollment {
@@ -107,7 +109,7 @@ impl CompleteEnrollment {
         pen: &Pen,
         tx: &mut Tx,
         acting: &Acting,
-    ) -> Result<Charged<Enrollment, Completed>, Fault> {
+    ) -> Result<Charged<(Enrollment, Secret<Vec<u8>>), Completed>, Fault> {
         let pending = match super::find(tx, acting, self.enrollment).await? {
             Ok(pending) => pending,
             Err(refusal) => return Ok(Charged::Refused(refusal)),
@@ -117,21 +119,27 @@ impl CompleteEnrollment {
             Ok(Some(outcome)) => return Ok(Charged::Done(nothing_but(outcome))),
             Err(state) => {
                 let state = state.as_str();
-                return Ok(Charged::Refused(tidegate_core::Refusal::EnrollmentState { state }));
+                return Ok(Charged::Refused(Refusal::EnrollmentState { state }));
             }
         }
+        // Opened first: a seed that does not open is nobody's wrong code (INV-45).
+        let sealed = pending.seed.as_ref().ok_or(Fault::Dangling("seed"))?;
+        let (realm, account) = (pen.caller.realm, acting.account.id);
+        let place = Place::FactorSeed { realm, account, factor: pending.factor };
+        let seed = pen.keyring().open(&place, sealed)?;
         let Some(pending) = enrollments::take_try(tx, pending.id, enrollment::TRIES, pen.now()).await? else {
             return Ok(Charged::Lost);
         };
         let counter = counters::of_factor(pending.factor);
-        let answer = match counters::charge(pen, tx, &counter, &Limits::SECOND_FACTOR).await? {
-            None => return Ok(Charged::Lost),
-            Some(Charge::Taken(_)) => return Ok(Charged::Taken(pending)),
-            Some(Charge::Slowed(until)) => Answered::Slowed { until },
-            Some(Charge::Closed) => Answered::Closed,
+        let outcome = match counters::charge(pen, tx, &counter, &Limits::SECOND_FACTOR).await? {
+            counters::Charged::Lost => return Ok(Charged::Lost),
+            counters::Charged::Taken(_) => return Ok(Charged::Taken((pending, seed))),
+            counters::Charged::Slowed(until) => Answered::Slowed { until },
+            counters::Charged::Closed => Answered::Closed,
         };
         enrollments::give_back(tx, pending.id).await?;
-        Ok(Charged::Done(nothing_but(answer)))
+        record(pen, tx, acting, &pending, outcome).await?;
+        Ok(Charged::Done(nothing_but(outcome)))
     }
 }
 
@@ -160,6 +168,8 @@ async fn activate(
     }
     // The first factor alone can be bound by what an enrollment proves.
     if !accounts::switch_on(tx, account.id, now).await? {
+        let (from, to) = (EnrollmentState::Active, EnrollmentState::UsedUp);
+        enrollments::advance(tx, pending.id, from, to, now).await?;
         return Ok(nothing_but(Answered::UsedUp));
     }
     let seed = pending.seed.clone().ok_or(Fault::Dangling("seed"))?;

@@ -1,8 +1,10 @@
-//! What happens before there is a house: the first realm, the first credential, and the check that
-//! the master key at hand is the one the database was made with.
+//! What happens beside the house: the first realm, the first credential, the check that the master key at
+//! hand is the one the database was made with, and the sweeping out of what must not be kept.
 
 mod check;
 mod initialise;
+mod sweep;
 
 pub use check::{KeyCheck, check};
 pub use initialise::{First, Initialised, initialise};
+pub use sweep::sweep;

@@ -9,8 +9,8 @@ use tidegate_core::{
     Permission, Product, ProductKey, Proof, Reason, Refusal, Requirement, Secret, SignIn, SignInState, Span,
     Token,
 };
-use tidegate_factors::budget::{Charge, Limits};
-use tidegate_keyring::TokenKind;
+use tidegate_factors::budget::Limits;
+use tidegate_keyring::{TokenKind, passwords::is_foreign};
 use tidegate_store::{
     Tx, accounts,
     attempts::{self, Counter},
@@ -76,7 +76,9 @@ impl Command for BeginSignIn {
             }
         }
         let right = place.verify(&self.password, kept.clone()).await.map_err(Fault::from)?;
-        let looked = Looked { product: &product, account: account.filter(|_| right), whose, kept, counter };
+        let rehashed = self.rehash(pen, right, kept.as_deref()).await;
+        let account = account.filter(|_| right);
+        let looked = Looked { product: &product, account, whose, kept, rehashed, counter };
         loop {
             if let Some(begun) = pen.settle(async |tx| self.settle(pen, tx, &looked).await).await? {
                 return Ok(begun);
@@ -91,6 +93,8 @@ struct Looked<'l> {
     account: Option<Account>,
     whose: AccountId,
     kept: Option<String>,
+    /// A hash of the house's own cost, in place of a foreign one.
+    rehashed: Option<String>,
     counter: Counter,
 }
 
@@ -103,9 +107,9 @@ impl BeginSignIn {
         counter: &Counter,
     ) -> Result<Charged<(), Begun>, Fault> {
         Ok(match counters::charge(pen, tx, counter, &Limits::PASSWORD).await? {
-            None => Charged::Lost,
-            Some(Charge::Taken(_)) => Charged::Taken(()),
-            Some(Charge::Slowed(_) | Charge::Closed) => {
+            counters::Charged::Lost => Charged::Lost,
+            counters::Charged::Taken(_) => Charged::Taken(()),
+            counters::Charged::Slowed(_) | counters::Charged::Closed => {
                 self.deny(pen, tx, account, Denial::Slowed).await?;
                 Charged::Done(DENIED)
             }
@@ -123,12 +127,24 @@ impl BeginSignIn {
             Some(account) if account.state != AccountState::Active => Denial::AccountNotUsable,
             Some(account) => {
                 let begun = self.begin(pen, tx, looked.product, account).await?;
+                if let (Some(kept), Some(hash)) = (&looked.kept, &looked.rehashed) {
+                    passwords::rehash(tx, account.id, kept.clone(), hash.clone()).await?;
+                }
                 attempts::forgive(tx, &looked.counter).await?;
                 return Ok(Some(begun));
             }
         };
         self.deny(pen, tx, account.as_ref(), why).await?;
         Ok(Some(DENIED))
+    }
+
+    /// Only when the password is right and the hash came from elsewhere. When there is no place for one
+    /// more hash, the next sign-in does it.
+    async fn rehash(&self, pen: &Pen, right: bool, kept: Option<&str>) -> Option<String> {
+        if !right || !kept.is_some_and(is_foreign) {
+            return None;
+        }
+        pen.passwords().hash(&self.password, pen.entropy()).await.ok()?.ok()
     }
 
     async fn deny(
@@ -156,7 +172,8 @@ impl BeginSignIn {
         let now = pen.now();
         let decision = pen.decide(tx, product, account).await?;
         let token = self.device_token.as_ref();
-        let trusted = trust::presented(pen, tx, account, product, &self.client, token).await?;
+        let trusted_by = trust::presented(pen, tx, account, product, &self.client, token).await?;
+        let trusted = trusted_by.is_some();
         let met = decision.requirement.is_met_by(Level::Aal1, trusted);
         let sign_in = SignIn {
             id: pen.new_id(),
@@ -165,7 +182,7 @@ impl BeginSignIn {
             state: if met { SignInState::Ready } else { SignInState::PendingChallenge },
             requirement: decision.requirement,
             proofs: vec![Proof { method: Method::Password, at: now }],
-            trusted,
+            trusted_by,
             device: self.client.device.clone(),
             created_at: now,
             expires_at: now.plus(LIFE),

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
     Account, AccountState, Advice, Decision, Fact, Level, Missing, Offer, Permission, Refusal, Session,
-    SessionEnd, SignIn, SignInState, Subject, Timestamp, Word as _,
+    SessionEnd, SignIn, SignInId, SignInState, Subject, Timestamp, Word as _,
 };
 use tidegate_factors::level;
 use tidegate_keyring::TokenKind;
@@ -58,33 +58,41 @@ impl Command for CompleteSignIn {
     async fn run(self, pen: &Pen) -> Result<Completed, Error> {
         let acting = pen.acting(&self.subject).await?;
         let sign_in = acting.sign_in()?.clone();
-        let state = |state: SignInState| Refusal::SignInState { state: state.as_str() };
         if sign_in.state != SignInState::Ready {
-            return Err(state(sign_in.state).into());
+            return Err(Refusal::SignInState { state: sign_in.state.as_str() }.into());
         }
         pen.once(async |tx| {
-            let account = accounts::get(tx, sign_in.account).await?.ok_or(Fault::Dangling("account"))?;
+            // One sign-in of the account after the other: what they read of devices and sessions is what
+            // they replace.
+            let account = accounts::lock(tx, sign_in.account).await?.ok_or(Fault::Dangling("account"))?;
             if account.state != AccountState::Active {
                 return Ok(Err(Refusal::AccountNotUsable));
             }
             let decision = pen.decide(tx, &acting.product, &account).await?;
             let level = level::of(&sign_in.proofs, pen.now(), pen.now());
-            let stood_in = trust::still(pen, tx, &sign_in).await?;
-            if !decision.requirement.is_met_by(level, stood_in.is_some()) {
+            let device = trust::of(pen, tx, &acting.product, &sign_in).await?;
+            if !decision.requirement.is_met_by(level, device.stood_in.is_some()) {
                 let held = hold_back(pen, tx, &acting, &account, &sign_in, &decision).await?;
-                return Ok(held.ok_or(state(SignInState::Completed)));
+                return Ok(held.ok_or(now_in(tx, sign_in.id).await?));
             }
             let (ready, completed) = (SignInState::Ready, SignInState::Completed);
             if !sign_ins::advance(tx, sign_in.id, ready, completed, pen.now()).await? {
-                return Ok(Err(state(SignInState::Completed)));
+                return Ok(Err(now_in(tx, sign_in.id).await?));
             }
             let made = Made { acting: &acting, account: &account, sign_in: &sign_in, decision: &decision };
-            let session = made.session(pen, tx, level, (self.remember_device, stood_in)).await?;
+            let session = made.session(pen, tx, level, (self.remember_device, device)).await?;
             let sign_in = SignIn { state: completed, ..sign_in.clone() };
             Ok(Ok(Completed { sign_in, offers: Vec::new(), session: Some(session) }))
         })
         .await
     }
+}
+
+/// Why the sign-in cannot go on: it was moved meanwhile, or its time is over.
+async fn now_in(tx: &mut Tx, id: SignInId) -> Result<Refusal, Fault> {
+    let found = sign_ins::get(tx, id).await?.ok_or(Fault::Dangling("sign-in"))?;
+    let state = if found.state == SignInState::Ready { "expired" } else { found.state.as_str() };
+    Ok(Refusal::SignInState { state })
 }
 
 /// More is required now; `None` when the sign-in was not ready any more.
@@ -104,7 +112,7 @@ async fn hold_back(
     pen.event(fact).at(&acting.product.key).of(account).from(&acting.client).record(tx).await?;
     let offers = offers(tx, account.id, &acting.product).await?;
     let state = SignInState::PendingChallenge;
-    let sign_in = SignIn { state, requirement, trusted: false, ..sign_in.clone() };
+    let sign_in = SignIn { state, requirement, trusted_by: None, ..sign_in.clone() };
     Ok(Some(Completed { sign_in, offers, session: None }))
 }
 
@@ -122,8 +130,9 @@ impl Made<'_> {
         pen: &Pen,
         tx: &mut Tx,
         level: Level,
-        (remember, stood_in): (bool, Option<Timestamp>),
+        (remember, device): (bool, trust::Device),
     ) -> Result<NewSession, Fault> {
+        let stood_in = device.stood_in;
         let (now, product) = (pen.now(), &self.acting.product);
         self.end_former(pen, tx).await?;
         let session = Session {
@@ -142,10 +151,14 @@ impl Made<'_> {
         };
         let (token, digest) = TokenKind::Session.mint(pen.entropy());
         sessions::insert(tx, digest, &session).await?;
-        let rotated = trust::rotate(pen, tx, product, self.sign_in, (level, remember, stood_in)).await?;
+        let rotated = trust::rotate(pen, tx, product, self.sign_in, (level, remember, device)).await?;
         let trusted_until = rotated.as_ref().and_then(|rotated| rotated.trusted_until);
         let advice = self.advise(pen, tx).await?;
         self.record(pen, tx, &session, trusted_until.filter(|_| stood_in.is_none())).await?;
+        if rotated.as_ref().is_some_and(|rotated| rotated.ended) {
+            let event = pen.event(Fact::DeviceTrustEnded {}).at(&product.key).of(self.account);
+            event.from(&self.acting.client).record(tx).await?;
+        }
         Ok(NewSession {
             session,
             level,

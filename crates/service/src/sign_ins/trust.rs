@@ -1,16 +1,17 @@
 //! Device tokens: what a presented one is worth, and the next one.
 
 use tidegate_core::{
-    Account, ClientContext, Fact, KnownDevice, Level, Product, Secret, SignIn, Span, Timestamp, Token,
+    Account, ClientContext, Fact, KnownDevice, Level, Product, Secret, SeriesId, SignIn, Span, Timestamp,
+    Token,
 };
 use tidegate_factors::device::{self, Trust};
 use tidegate_keyring::TokenKind;
-use tidegate_store::{Tx, devices};
+use tidegate_store::{Tx, accounts, devices};
 
 use crate::{Fault, Pen};
 
-/// Whether the device stands in for a second step. A token that was replaced and comes back ends the
-/// series.
+/// The series that stands in for a second step. A token that was replaced and comes back ends it: only
+/// who has the password gets this far.
 pub(super) async fn presented(
     pen: &Pen,
     tx: &mut Tx,
@@ -18,61 +19,78 @@ pub(super) async fn presented(
     product: &Product,
     client: &ClientContext,
     token: Option<&Token>,
-) -> Result<bool, Fault> {
-    let (Some(token), Some(id)) = (token, &client.device) else { return Ok(false) };
-    let Some(digest) = TokenKind::Device.digest(token.expose()) else { return Ok(false) };
-    let Some(known) = devices::find(tx, account.id, &product.key, id).await? else { return Ok(false) };
+) -> Result<Option<SeriesId>, Fault> {
+    let (Some(token), Some(id)) = (token, &client.device) else { return Ok(None) };
+    let Some(digest) = TokenKind::Device.digest(token.expose()) else { return Ok(None) };
+    let Some(known) = devices::find(tx, account.id, &product.key, id).await? else { return Ok(None) };
     match device::judge(&known, &digest, pen.now()) {
-        Trust::Trusted { .. } => Ok(true),
-        Trust::Known | Trust::Unknown => Ok(false),
+        Trust::Trusted { .. } if product.settings.trusted_device > Span::ZERO => Ok(Some(known.series)),
+        Trust::Trusted { .. } | Trust::Known => Ok(None),
         Trust::Reused => {
+            // Behind whatever sign-in of the account is being completed, so that it cannot write the
+            // trust back.
+            accounts::lock(tx, account.id).await?;
             if devices::end_trust(tx, account.id, &product.key, id).await? {
                 let event = pen.event(Fact::DeviceTrustEnded {}).at(&product.key).of(account).from(client);
                 event.record(tx).await?;
             }
-            Ok(false)
+            Ok(None)
         }
     }
 }
 
-/// Until when the sign-in's device still stands in for a second step.
-pub(super) async fn still(pen: &Pen, tx: &mut Tx, sign_in: &SignIn) -> Result<Option<Timestamp>, Fault> {
-    let (true, Some(id)) = (sign_in.trusted, &sign_in.device) else { return Ok(None) };
-    let known = devices::find(tx, sign_in.account, &sign_in.product, id).await?;
-    Ok(known.and_then(|known| known.trusted_until).filter(|until| pen.now() < *until))
+/// The sign-in's device as it is now, and the series it relied on if that still lives. The account is
+/// locked by now.
+pub(super) struct Device {
+    known: Option<KnownDevice>,
+    pub(super) stood_in: Option<Timestamp>,
+}
+
+pub(super) async fn of(pen: &Pen, tx: &mut Tx, product: &Product, sign_in: &SignIn) -> Result<Device, Fault> {
+    let Some(id) = &sign_in.device else { return Ok(Device { known: None, stood_in: None }) };
+    let known = devices::find(tx, sign_in.account, &product.key, id).await?;
+    let relied_on = known.as_ref().filter(|known| sign_in.trusted_by == Some(known.series));
+    let until = relied_on.and_then(|known| known.trusted_until).filter(|until| pen.now() < *until);
+    let stood_in = until.filter(|_| product.settings.trusted_device > Span::ZERO);
+    Ok(Device { known, stood_in })
 }
 
 /// What the device gets for its next sign-in.
 pub(super) struct Rotated {
     pub(super) token: Secret<String>,
     pub(super) trusted_until: Option<Timestamp>,
+    /// The device was trusted, and is not any more.
+    pub(super) ended: bool,
 }
 
-/// A new token for the device of a sign-in that is complete. Trust that stood in goes on as it was;
-/// a second step that was passed may begin it; anything else ends it.
+/// A new token for the device of a sign-in that is complete. Trust that stood in goes on as it was; a
+/// second step that was passed may begin it anew; anything else ends it.
 pub(super) async fn rotate(
     pen: &Pen,
     tx: &mut Tx,
     product: &Product,
     sign_in: &SignIn,
-    (level, remember, stood_in): (Level, bool, Option<Timestamp>),
+    (level, remember, device): (Level, bool, Device),
 ) -> Result<Option<Rotated>, Fault> {
     let Some(id) = &sign_in.device else { return Ok(None) };
-    let now = pen.now();
-    let before = devices::find(tx, sign_in.account, &product.key, id).await?;
+    let (now, stood_in) = (pen.now(), device.stood_in);
+    let before = device.known;
     let may_begin = remember && level > Level::Aal1 && product.settings.trusted_device > Span::ZERO;
     let begun = may_begin.then(|| now.plus(product.settings.trusted_device));
     let trusted_until = stood_in.or(begun);
     let (token, digest) = TokenKind::Device.mint(pen.entropy());
+    // Only a token that was itself worth something has a successor.
+    let goes_on = before.as_ref().filter(|_| stood_in.is_some());
     let known = KnownDevice {
         device: id.clone(),
+        series: goes_on.map_or_else(|| pen.new_id(), |before| before.series),
         token: digest,
-        // Only a token that was itself worth something has a successor.
-        previous: before.as_ref().filter(|_| stood_in.is_some()).map(|before| before.token),
+        previous: goes_on.map(|before| before.token),
         rotated_at: now,
         trusted_until,
-        created_at: before.map_or(now, |before| before.created_at),
+        created_at: before.as_ref().map_or(now, |before| before.created_at),
     };
     devices::put(tx, sign_in.account, &product.key, &known, device::MOST).await?;
-    Ok(Some(Rotated { token, trusted_until }))
+    let was_trusted = before.and_then(|before| before.trusted_until).is_some_and(|until| now < until);
+    Ok(Some(Rotated { token, trusted_until, ended: was_trusted && trusted_until.is_none() }))
 }

@@ -1,0 +1,22 @@
+//! Drops what must not be kept: the secrets of responses after ten minutes, their outcomes after a day.
+
+use tidegate_core::Clock;
+use tidegate_store::{Store, realms, requests};
+
+use crate::StoreError;
+
+/// Realms at a time.
+const SOME: i64 = 100;
+
+/// One pass over all realms, each in a transaction of its own.
+pub async fn sweep(store: &Store, clock: &dyn Clock) -> Result<(), StoreError> {
+    let mut last = String::new();
+    loop {
+        let realms = realms::page(&mut store.across("sweep"), &last, SOME).await?;
+        let Some(end) = realms.last() else { return Ok(()) };
+        last = end.key.to_string();
+        for realm in &realms {
+            store.tx("sweep", realm.id, async |tx| requests::forget(tx, clock.now()).await).await?;
+        }
+    }
+}
