@@ -4,8 +4,8 @@ use std::{fmt::Display, str::FromStr};
 
 use prost::Message;
 use tidegate_core::{
-    AccountRef, ClientContext, DeviceId, RequestId, Revision, Secret, Span, Subject, Timestamp, Title, Token,
-    Who,
+    AccountRef, ClientContext, DeviceId, Identifier, RequestId, Revision, Secret, Span, Subject, Timestamp,
+    Title, Token, Who,
 };
 use tidegate_proto as proto;
 use tidegate_service::{PageRequest, PageToken, Request};
@@ -214,6 +214,16 @@ impl Form {
         let value = read(self);
         self.prefix = outer;
         value
+    }
+
+    /// What a person typed to say who they are. Anything may be somebody's but this.
+    pub(crate) fn identifier(&mut self, field: &str, typed: &str) -> Option<Identifier> {
+        match typed.trim() {
+            "" => self.note(field, "must not be empty"),
+            long if long.len() > 1_024 => self.note(field, "must have at most 1024 bytes"),
+            odd if odd.chars().any(char::is_control) => self.note(field, "must have no control characters"),
+            typed => Some(Identifier::of(typed)),
+        }
     }
 
     /// Notes what is wrong, and is the `None` to return.

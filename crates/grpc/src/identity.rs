@@ -9,13 +9,12 @@ use std::{
 };
 
 use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
-use tidegate_core::{Caller, CredentialId, Permission, RealmKey, Refusal, Secret};
+use tidegate_core::{Caller, CredentialId, Permission, Refusal, Secret};
 use tidegate_service::{House, access::Presented};
 use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 
 use crate::{
-    form::Violation,
     rules::{Access, Rules},
     status,
 };
@@ -109,13 +108,13 @@ impl IdentityLayer {
     /// `None` for a method that asks for nobody. A stranger learns nothing, not even which methods exist.
     async fn admit(
         &self,
-        presented: Result<Option<Presented>, Status>,
+        presented: Option<Presented>,
         access: Option<Access>,
     ) -> Result<Option<Admitted>, Status> {
         if access == Some(Access::Public) {
             return Ok(None);
         }
-        let presented = presented?.ok_or_else(|| status::refused(&Refusal::Unauthenticated))?;
+        let presented = presented.ok_or_else(|| status::refused(&Refusal::Unauthenticated))?;
         let caller = self.house.identify(presented).await;
         let caller = caller.map_err(|error| status::of(&self.house, error))?;
         match access {
@@ -132,17 +131,10 @@ impl IdentityLayer {
 
 /// `authorization: Bearer tgk_<id>_<secret>`, the id without its own prefix; and the realm that an
 /// operator may name.
-fn presented(headers: &HeaderMap) -> Result<Option<Presented>, Status> {
-    let Some((id, secret)) = bearer(headers) else { return Ok(None) };
-    let realm = match headers.get("tidegate-realm") {
-        None => None,
-        Some(named) => {
-            Some(named.to_str().ok().and_then(|named| named.parse::<RealmKey>().ok()).ok_or_else(|| {
-                status::invalid(vec![Violation::new("metadata.tidegate-realm", "must be a realm's key")])
-            })?)
-        }
-    };
-    Ok(Some(Presented { id, secret, realm }))
+fn presented(headers: &HeaderMap) -> Option<Presented> {
+    let (id, secret) = bearer(headers)?;
+    let realm = headers.get("tidegate-realm").map(|named| String::from_utf8_lossy(named.as_bytes()).into());
+    Some(Presented { id, secret, realm })
 }
 
 fn bearer(headers: &HeaderMap) -> Option<(CredentialId, Secret<String>)> {

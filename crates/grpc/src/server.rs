@@ -60,12 +60,13 @@ pub async fn serve(
             reporter.set_service_status(*service, tonic_health::ServingStatus::NotServing).await;
         }
     };
+    let panicked = house.clone();
     Server::builder()
         .max_concurrent_streams(STREAMS)
         .http2_max_header_list_size(HEADERS)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .tcp_nodelay(true)
-        .layer(CatchPanicLayer::custom(|_| status::panicked().into_http::<tonic::body::Body>()))
+        .layer(CatchPanicLayer::custom(move |_| status::panicked(&panicked).into_http::<tonic::body::Body>()))
         .layer(DeadlineLayer)
         .layer(IdentityLayer::new(house, Rules::declared()?))
         .add_routes(routes)

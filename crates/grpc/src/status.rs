@@ -152,8 +152,10 @@ pub(crate) fn deadline_exceeded() -> Status {
 }
 
 /// A handler panicked. Nothing of it leaves; the panic hook has written it to the log.
-pub(crate) fn panicked() -> Status {
-    Answer::new(Code::Internal, Reason::Internal).status(FAILED)
+pub(crate) fn panicked(house: &House) -> Status {
+    let incident = house.new_incident();
+    tracing::error!(%incident, "a handler panicked");
+    Answer::new(Code::Internal, Reason::Internal).with("incident", incident).status(FAILED)
 }
 
 /// The contract and the use case name different permissions. The role matrix meets this first.
@@ -176,7 +178,10 @@ fn failed(house: &House, fault: &Fault) -> Status {
         | Fault::Raced => (Code::Unavailable, Reason::Unavailable, true),
         _ => (Code::Internal, Reason::Internal, false),
     };
-    tracing::error!(%incident, error = ?fault, "a call failed");
+    // What each link of the chain says of itself, and nothing of the rows that a database may quote.
+    let links = std::iter::successors(Some(fault as &dyn std::error::Error), |link| link.source());
+    let error = links.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    tracing::error!(%incident, error, "a call failed");
     let answer = Answer::new(code, reason).with("incident", incident);
     let answer = if retry { answer.retry(Span::seconds(1)) } else { answer };
     answer.status(FAILED)

@@ -17,7 +17,7 @@ use chacha20poly1305::{
 use hmac::{Hmac, Mac as _};
 pub use master::{MasterFile, MasterFileError};
 pub use passwords::Passwords;
-pub use place::Place;
+pub use place::{Asked, Place};
 use sha2::Sha256;
 use tidegate_core::{Entropy, KeyId, KeyedDigest, Sealed, Secret};
 pub use tokens::TokenKind;
@@ -194,7 +194,7 @@ mod tests {
         let entropy = Counting(AtomicU8::new(0));
         let keyring = keyring(&entropy);
         let realm = Id::from_uuid(Uuid::nil());
-        let place = Place::RequestBody { realm };
+        let place = Place::Stranger { realm };
         let kept = keyring.digest(&place, b"body").unwrap();
         assert!(keyring.matches(&place, b"body", &kept).unwrap());
         assert!(!keyring.matches(&place, b"other", &kept).unwrap());

@@ -1,6 +1,6 @@
 //! Where a protected value lives. A value moved to another place does not open (INV-46).
 
-use tidegate_core::{AccountId, DeliveryId, FactorId, RealmId};
+use tidegate_core::{AccountId, CredentialId, DeliveryId, FactorId, RealmId, RequestId};
 
 #[derive(Debug, Clone, Copy)]
 pub enum Place {
@@ -25,15 +25,10 @@ pub enum Place {
         realm: RealmId,
         delivery: DeliveryId,
     },
-    RequestBody {
-        realm: RealmId,
-    },
-    RequestOutcome {
-        realm: RealmId,
-    },
-    RequestSecrets {
-        realm: RealmId,
-    },
+    /// What was asked, and what was answered, of one request of one caller.
+    RequestBody(Asked),
+    RequestOutcome(Asked),
+    RequestSecrets(Asked),
     ImportRow {
         realm: RealmId,
     },
@@ -46,6 +41,26 @@ pub enum Place {
         realm: RealmId,
         method: &'static str,
     },
+}
+
+/// One request: whose, of which method, under which id.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked {
+    pub realm: RealmId,
+    pub credential: CredentialId,
+    pub method: &'static str,
+    pub request: RequestId,
+}
+
+impl Asked {
+    fn parts(&self) -> Vec<&[u8]> {
+        vec![
+            self.realm.as_bytes(),
+            self.credential.as_bytes(),
+            self.method.as_bytes(),
+            self.request.0.as_bytes(),
+        ]
+    }
 }
 
 impl Place {
@@ -63,9 +78,9 @@ impl Place {
                 ("personal key", vec![realm.as_bytes(), account.as_bytes()])
             }
             Self::Delivery { realm, delivery } => ("delivery", vec![realm.as_bytes(), delivery.as_bytes()]),
-            Self::RequestBody { realm } => ("request body", vec![realm.as_bytes()]),
-            Self::RequestOutcome { realm } => ("request outcome", vec![realm.as_bytes()]),
-            Self::RequestSecrets { realm } => ("request secrets", vec![realm.as_bytes()]),
+            Self::RequestBody(asked) => ("request body", asked.parts()),
+            Self::RequestOutcome(asked) => ("request outcome", asked.parts()),
+            Self::RequestSecrets(asked) => ("request secrets", asked.parts()),
             Self::ImportRow { realm } => ("import row", vec![realm.as_bytes()]),
             Self::Stranger { realm } => ("stranger", vec![realm.as_bytes()]),
             Self::PageToken { realm, method } => ("page token", vec![realm.as_bytes(), method.as_bytes()]),

@@ -98,7 +98,11 @@ impl Desk {
                 (account, product, By::Support(reason.clone()))
             }
         };
-        Ok(Acting { account, product, client, by })
+        let acting = Acting { account, product, client, by };
+        // A token is bound to its device: another one that is named has taken it from somewhere.
+        let elsewhere =
+            acting.client.device.as_ref().zip(acting.device()).is_some_and(|(named, its)| named != its);
+        if elsewhere { Err(Refusal::SubjectNotValid.into()) } else { Ok(acting) }
     }
 
     async fn sign_in(&self, token: &str) -> Result<Option<SignIn>, Fault> {

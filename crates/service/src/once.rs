@@ -17,7 +17,7 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 use tidegate_core::{Refusal, RequestId, Sealed, Secret, Span};
-use tidegate_keyring::Place;
+use tidegate_keyring::{Asked, Place};
 use tidegate_store::{
     Tx, View,
     requests::{self, Claim, Key, Settled},
@@ -250,7 +250,7 @@ impl Pen {
     }
 
     async fn before<T: Outcome>(&self, view: &mut View, request: &Request) -> Result<Before<T>, Fault> {
-        let realm = self.caller.realm;
+        let asked = self.asked(request);
         let Some(earlier) = requests::find(view, self.key(request)).await? else {
             return Ok(Before::Nothing);
         };
@@ -258,22 +258,27 @@ impl Pen {
         if earlier.expires_at <= now {
             return Ok(Before::Nothing);
         }
-        if !self.keyring().matches(&Place::RequestBody { realm }, request.body.expose(), &earlier.body)? {
+        if !self.keyring().matches(&Place::RequestBody(asked), request.body.expose(), &earlier.body)? {
             return Ok(Before::Reused);
         }
         let Some(outcome) = earlier.outcome else {
             return Ok(if now < earlier.lease_until { Before::UnderWay } else { Before::Nothing });
         };
-        let outcome = self.keyring().open(&Place::RequestOutcome { realm }, &outcome)?;
+        let outcome = self.keyring().open(&Place::RequestOutcome(asked), &outcome)?;
         let mut outcome: T = serde_json::from_slice(outcome.expose())?;
         if let Some(secrets) = earlier.secrets.filter(|_| now < earlier.secrets_until) {
-            let secrets = self.keyring().open(&Place::RequestSecrets { realm }, &secrets)?;
+            let secrets = self.keyring().open(&Place::RequestSecrets(asked), &secrets)?;
             let secrets: Vec<String> = serde_json::from_slice(secrets.expose())?;
             for (shown, secret) in outcome.secrets().into_iter().zip(secrets) {
                 *shown = Shown::Now(Secret::new(secret));
             }
         }
         Ok(Before::First(outcome))
+    }
+
+    fn asked(&self, request: &Request) -> Asked {
+        let Key { credential, method, request } = self.key(request);
+        Asked { realm: self.caller.realm, credential, method, request }
     }
 
     fn key(&self, request: &Request) -> Key {
@@ -285,7 +290,7 @@ impl Pen {
         let Some(request) = &self.once.request else { return Ok(true) };
         let now = self.now();
         let claim = Claim { key: self.key(request), id: self.new_id(), lease_until: now.plus(LEASE) };
-        let place = Place::RequestBody { realm: self.caller.realm };
+        let place = Place::RequestBody(self.asked(request));
         let body = self.keyring().digest(&place, request.body.expose())?;
         let claimed = requests::claim(tx, claim, body, now.plus(KEPT), now).await?;
         if claimed {
@@ -301,19 +306,19 @@ impl Pen {
 
     async fn remember<T: Outcome>(&self, tx: &mut Tx, outcome: &mut T) -> Result<(), Fault> {
         self.once.remembered.store(true, Ordering::Relaxed);
-        let Some(claim) = self.get_claim() else { return Ok(()) };
-        let (realm, now) = (self.caller.realm, self.now());
+        let (Some(claim), Some(request)) = (self.get_claim(), &self.once.request) else { return Ok(()) };
+        let (asked, now) = (self.asked(request), self.now());
         let plain = Secret::new(serde_json::to_vec(outcome)?);
         let settled = Settled {
-            outcome: self.keyring().seal(&Place::RequestOutcome { realm }, &plain, self.entropy())?,
-            secrets: self.secrets(outcome)?,
+            outcome: self.keyring().seal(&Place::RequestOutcome(asked), &plain, self.entropy())?,
+            secrets: self.secrets(asked, outcome)?,
             secrets_until: now.plus(SECRETS_KEPT),
             expires_at: now.plus(KEPT),
         };
         if requests::settle(tx, claim, settled).await? { Ok(()) } else { Err(Fault::Raced) }
     }
 
-    fn secrets<T: Outcome>(&self, outcome: &mut T) -> Result<Option<Sealed>, Fault> {
+    fn secrets<T: Outcome>(&self, asked: Asked, outcome: &mut T) -> Result<Option<Sealed>, Fault> {
         let shown = outcome.secrets();
         if shown.is_empty() {
             return Ok(None);
@@ -326,7 +331,7 @@ impl Pen {
             })
             .collect();
         let plain = Secret::new(serde_json::to_vec(&secrets)?);
-        let place = Place::RequestSecrets { realm: self.caller.realm };
+        let place = Place::RequestSecrets(asked);
         Ok(Some(self.keyring().seal(&place, &plain, self.entropy())?))
     }
 

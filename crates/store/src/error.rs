@@ -22,18 +22,49 @@ pub enum Error {
 impl Error {
     pub(crate) fn of(name: &'static str, source: sqlx::Error) -> Self {
         match &source {
-            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => {
-                Self::Unavailable(source)
-            }
+            sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::Protocol(_) => Self::Unavailable(source),
             sqlx::Error::Database(error) => match error.code().as_deref() {
-                // Too many connections, the server is starting, stopping, or gone.
-                Some("53300" | "57P01" | "57P02" | "57P03" | "57P05" | "08000" | "08003" | "08006") => {
-                    Self::Unavailable(source)
-                }
+                Some(code) if is_outage(code) => Self::Unavailable(source),
                 Some("40001" | "40P01") => Self::Undone { name, source },
                 _ => Self::Statement { name, source },
             },
             _ => Self::Statement { name, source },
+        }
+    }
+}
+
+/// PostgreSQL's five letters, or SQLite's extended number: the engine is not there, not writable, or has no
+/// room; nothing is wrong with the statement.
+fn is_outage(code: &str) -> bool {
+    let sqlite = code.parse::<u32>().ok().filter(|_| code.len() != 5).map(|number| number & 0xff);
+    match sqlite {
+        // BUSY, LOCKED, IOERR, FULL, CANTOPEN.
+        Some(primary) => matches!(primary, 5 | 6 | 10 | 13 | 14),
+        // Connection, resources, a server that starts or stops, one that only reads, a wait cut short.
+        None => {
+            code.starts_with("08")
+                || code.starts_with("53")
+                || matches!(code, "57P01" | "57P02" | "57P03" | "57P05" | "57014" | "25006" | "55P03")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_is_told_from_a_wrong_statement() {
+        for code in ["08006", "53300", "57P01", "25006", "5", "261", "13", "14"] {
+            assert!(is_outage(code), "{code}");
+        }
+        for code in ["23505", "42601", "1", "19", "2067"] {
+            assert!(!is_outage(code), "{code}");
         }
     }
 }

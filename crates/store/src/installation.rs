@@ -20,6 +20,7 @@ sql! {
     Change INSERT = "INSERT INTO installation (singleton, first_realm_id, min_binary, key_check, clock_floor, created_at) VALUES (1, $1, $2, $3, $4, $4) \
         ON CONFLICT (singleton) DO NOTHING";
     Change RAISE_FLOOR = "UPDATE installation SET clock_floor = $2 WHERE first_realm_id = $1 AND clock_floor < $2";
+    Change SET_FLOOR = "UPDATE installation SET clock_floor = $2 WHERE first_realm_id = $1";
     Select CLOCK = {
         sqlite: "SELECT CAST(0 AS INTEGER) AS at",
         postgres: "SELECT clock_timestamp() AS at"
@@ -108,6 +109,14 @@ impl Store {
     pub async fn raise_clock_floor(&self, installation: &Installation, now: Timestamp) -> Result<(), Error> {
         self.tx("raise_clock_floor", installation.first_realm, async |tx| {
             tx.change(RAISE_FLOOR).bind(now).rows().await.map(drop)
+        })
+        .await
+    }
+
+    /// Takes back what was remembered of a clock that was wrong.
+    pub async fn set_clock_floor(&self, installation: &Installation, to: Timestamp) -> Result<(), Error> {
+        self.tx("set_clock_floor", installation.first_realm, async |tx| {
+            tx.change(SET_FLOOR).bind(to).rows().await.map(drop)
         })
         .await
     }

@@ -126,8 +126,10 @@ impl Store {
 }
 
 async fn sqlite(path: PathBuf, connections: u32) -> Result<Db, OpenError> {
-    let lock = FileLock::take(&path)?;
-    make_private(&path).map_err(|source| OpenError::Unusable { path: path.display().to_string(), source })?;
+    let unusable = |source| OpenError::Unusable { path: path.display().to_string(), source };
+    make_private(&path).map_err(unusable)?;
+    // By its real name, so that a link to the file is the same file.
+    let lock = FileLock::take(&path.canonicalize().map_err(unusable)?)?;
     let options = SqliteConnectOptions::new()
         .filename(&path)
         .create_if_missing(true)
@@ -155,7 +157,12 @@ fn make_private(path: &std::path::Path) -> std::io::Result<()> {
 }
 
 async fn postgres(settings: &Settings) -> Result<Db, sqlx::Error> {
-    let options = PgConnectOptions::from_str(&settings.url)?;
+    // A replica that was cut off in the middle of something must not keep the others waiting for ever.
+    let options = PgConnectOptions::from_str(&settings.url)?.options([
+        ("idle_in_transaction_session_timeout", "15s"),
+        ("lock_timeout", "5s"),
+        ("statement_timeout", "30s"),
+    ]);
     let pool = PgPoolOptions::new()
         .max_connections(settings.connections)
         .acquire_timeout(ACQUIRE)

@@ -13,6 +13,7 @@ use crate::{
 
 sql! {
     Select FIND = "SELECT session_id, account_id, product_key, device_id, proofs, trusted, met, created_at, last_used_at, idle, expires_at, end_reason FROM sessions WHERE realm_id = $1 AND token_digest = $2";
+    Select GET = "SELECT session_id, account_id, product_key, device_id, proofs, trusted, met, created_at, last_used_at, idle, expires_at, end_reason FROM sessions WHERE realm_id = $1 AND session_id = $2";
     Select OF_DEVICE = "SELECT session_id, account_id, product_key, device_id, proofs, trusted, met, created_at, last_used_at, idle, expires_at, end_reason FROM sessions WHERE realm_id = $1 AND account_id = $2 AND product_key = $3 AND device_id = $4 AND end_reason IS NULL";
     Change INSERT = "INSERT INTO sessions (realm_id, token_digest, session_id, account_id, product_key, device_id, proofs, trusted, met, created_at, last_used_at, idle, expires_at, end_reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
     Change TOUCH = "UPDATE sessions SET last_used_at = $3 WHERE realm_id = $1 AND session_id = $2 AND last_used_at < $3 AND end_reason IS NULL";
@@ -42,6 +43,10 @@ impl Record for Session {
 
 pub async fn find(view: &mut View, token: TokenDigest) -> Result<Option<Session>, Error> {
     view.select(FIND).bind(token).optional().await
+}
+
+pub async fn get(view: &mut View, id: SessionId) -> Result<Option<Session>, Error> {
+    view.select(GET).bind(id).optional().await
 }
 
 /// Those of one account at one product on one device that were not ended.

@@ -2,45 +2,60 @@
 
 use std::{
     sync::atomic::{AtomicI64, Ordering},
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-use tidegate_core::{Clock, Entropy, Timestamp};
+use tidegate_core::{Clock, Entropy, Span, Timestamp};
 
-/// The authority clock: the database server's where there is one, else the host's; and never before an
-/// instant that it showed (INV-54).
-#[derive(Debug, Default)]
+/// The authority clock: what the authority showed when it was looked at last, and the time since then by a
+/// clock that nobody sets. One wrong look of the host's clock moves nothing.
+#[derive(Debug)]
 pub struct AuthorityClock {
-    /// What the authority is ahead of the host, in microseconds.
-    ahead: AtomicI64,
-    floor: AtomicI64,
+    started: Instant,
+    /// What the authority showed when this clock started, in microseconds.
+    at_start: AtomicI64,
+    /// The latest that was shown: small steps back are waited out.
+    shown: AtomicI64,
+}
+
+/// So much back is a step of the authority that must be followed, and said.
+const STEP: Span = Span::seconds(5);
+
+impl Default for AuthorityClock {
+    fn default() -> Self {
+        let at_start = AtomicI64::new(Self::host().unix_micros());
+        Self { started: Instant::now(), at_start, shown: AtomicI64::new(i64::MIN) }
+    }
 }
 
 impl AuthorityClock {
-    /// The host's own clock.
+    /// The host's own clock, which can be set to anything at any time.
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub fn host() -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_unix_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
     }
 
-    /// The authority showed `authority` while the host showed an instant between the two.
-    pub fn measured(&self, before: Timestamp, authority: Timestamp, after: Timestamp) {
-        let host = before.unix_micros().midpoint(after.unix_micros());
-        self.ahead.store(authority.unix_micros().saturating_sub(host), Ordering::Relaxed);
+    /// The authority shows `authority` now. Where it went back by more than a moment it is followed, because
+    /// it alone decides (INV-54); who it is must have made sure that it is right.
+    pub fn follow(&self, authority: Timestamp) {
+        let behind = self.now().since(authority);
+        self.at_start.store(authority.unix_micros().saturating_sub(self.elapsed()), Ordering::Relaxed);
+        if behind > STEP {
+            self.shown.store(authority.unix_micros(), Ordering::Relaxed);
+        }
     }
 
-    /// Never show less.
-    pub fn raise_floor(&self, to: Timestamp) {
-        self.floor.fetch_max(to.unix_micros(), Ordering::Relaxed);
+    fn elapsed(&self) -> i64 {
+        i64::try_from(self.started.elapsed().as_micros()).unwrap_or(i64::MAX)
     }
 }
 
 impl Clock for AuthorityClock {
     fn now(&self) -> Timestamp {
-        let now = Self::host().unix_micros().saturating_add(self.ahead.load(Ordering::Relaxed));
-        let floor = self.floor.fetch_max(now, Ordering::Relaxed);
-        Timestamp::from_unix_micros(now.max(floor))
+        let now = self.at_start.load(Ordering::Relaxed).saturating_add(self.elapsed());
+        let shown = self.shown.fetch_max(now, Ordering::Relaxed);
+        Timestamp::from_unix_micros(now.max(shown))
     }
 }
 
@@ -61,26 +76,24 @@ impl Entropy for SystemEntropy {
 
 #[cfg(test)]
 mod tests {
-    use tidegate_core::Span;
-
     use super::*;
 
     #[test]
-    fn inv_54_the_clock_never_falls_behind_what_it_showed() {
+    fn inv_54_a_small_step_back_is_waited_out() {
         let clock = AuthorityClock::default();
-        let later = AuthorityClock::host().plus(Span::hours(1));
-        clock.measured(later.minus(Span::hours(1)), later, later.minus(Span::hours(1)));
         let shown = clock.now();
-        assert!(shown >= later);
-        clock.measured(later, later.minus(Span::days(1)), later);
+        clock.follow(shown.minus(Span::seconds(2)));
         assert!(clock.now() >= shown);
     }
 
     #[test]
-    fn a_stored_floor_holds_across_a_restart() {
+    fn a_large_step_of_the_authority_is_followed_both_ways() {
         let clock = AuthorityClock::default();
-        let stored = AuthorityClock::host().plus(Span::hours(2));
-        clock.raise_floor(stored);
-        assert!(clock.now() >= stored);
+        let later = clock.now().plus(Span::days(1));
+        clock.follow(later);
+        assert!(clock.now() >= later);
+        let earlier = later.minus(Span::days(1));
+        clock.follow(earlier);
+        assert!(clock.now() < earlier.plus(Span::minutes(1)), "time stood still for a day");
     }
 }

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     config::{self, Loaded, Sources},
-    demo, import, init, logs, migrate, serve,
+    demo, forget_clock, import, init, logs, migrate, serve,
 };
 
 /// Identity for device clouds: accounts, second factors, and two-step verification in waves.
@@ -38,6 +38,8 @@ enum Command {
     Init,
     /// Brings the schema of an initialised database up to this program's.
     Migrate,
+    /// Takes back how far the clock had come, after an SQLite database was used with a wrong one.
+    ForgetClock,
     /// Settings: where each value comes from, and what is wrong with them.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -87,6 +89,10 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Migrate => {
             let config = logged(load()?)?;
             block_on(migrate::migrate(&config))
+        }
+        Command::ForgetClock => {
+            let config = logged(load()?)?;
+            block_on(forget_clock::forget_clock(&config))
         }
         Command::Config(ConfigCommand::Check) => {
             load()?;

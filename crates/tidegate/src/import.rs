@@ -106,7 +106,7 @@ pub async fn import_file(client: &Client, path: &Path) -> anyhow::Result<Importe
             None
         }
     });
-    let rows = rows.filter(|(line, _)| !line.trim().is_empty());
+    let rows = rows.filter(|(line, _)| !line.trim_ascii().is_empty());
     let rows = rows.filter_map(|(line, number)| match row(&line, number) {
         Ok(row) => Some(row),
         Err(what) => {
@@ -122,18 +122,18 @@ pub async fn import_file(client: &Client, path: &Path) -> anyhow::Result<Importe
     }
 }
 
-fn lines(path: &Path) -> anyhow::Result<Box<dyn Iterator<Item = std::io::Result<String>> + Send>> {
+fn lines(path: &Path) -> anyhow::Result<Box<dyn Iterator<Item = std::io::Result<Vec<u8>>> + Send>> {
     if path == Path::new("-") {
-        return Ok(Box::new(BufReader::new(std::io::stdin()).lines()));
+        return Ok(Box::new(BufReader::new(std::io::stdin()).split(b'\n')));
     }
     let file = File::open(path).with_context(|| format!("failed to open {}", path.display()))?;
-    Ok(Box::new(BufReader::new(file).lines()))
+    Ok(Box::new(BufReader::new(file).split(b'\n')))
 }
 
 /// A line as a row of the contract, or what is wrong with it.
-fn row(line: &str, number: u64) -> Result<proto::ImportRow, String> {
+fn row(line: &[u8], number: u64) -> Result<proto::ImportRow, String> {
     // serde's own position counts within the line; the line's number stands in front of it.
-    let line: Line = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    let line: Line = serde_json::from_slice(line).map_err(|error| error.to_string())?;
     let created_at = match &line.created_at {
         None => None,
         Some(text) => {
@@ -167,13 +167,14 @@ mod tests {
 
     #[test]
     fn a_line_is_read_and_what_is_wrong_is_said() {
-        let read = row(r#"{"external_id": "u-1", "created_at": "1970-01-01T00:00:01.5Z"}"#, 7).unwrap();
+        let read = row(br#"{"external_id": "u-1", "created_at": "1970-01-01T00:00:01.5Z"}"#, 7).unwrap();
         assert_eq!((read.line, read.external_id.as_str()), (7, "u-1"));
         let at = read.create_time.unwrap();
         assert_eq!((at.seconds, at.nanos), (1, 500_000_000));
-        let wrong = |line: &str| row(line, 1).unwrap_err();
+        let wrong = |line: &str| row(line.as_bytes(), 1).unwrap_err();
         assert!(wrong(r#"{"external_id": "u-1", "emial": "x"}"#).contains("unknown field `emial`"));
         assert!(wrong(r#"{"external_id": "u-1", "created_at": "yesterday"}"#).contains("RFC 3339"));
         assert!(wrong("not json").contains("expected"));
+        assert!(row(b"{\"external_id\": \"\xff\"}", 1).unwrap_err().contains("unicode"));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::ExitCode};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use tidegate_core::{RealmKey, Title};
 use tidegate_keyring::Keyring;
 use tidegate_service::installation::{First, Initialised, initialise};
@@ -37,20 +37,28 @@ pub async fn initialise_here(config: &Config, store: &Store) -> anyhow::Result<K
         config.bootstrap.realm.parse().map_err(|error| anyhow::anyhow!("bootstrap.realm {error}"))?;
     let title: Title =
         "operator".parse().map_err(|error| anyhow::anyhow!("the first credential's title {error}"))?;
+    // Looked at first, so that nothing is made when it is in the way.
+    let credential_file = &config.bootstrap.credential_file;
+    if credential_file.exists() {
+        bail!("{} exists: move it away, or name another file", credential_file.display());
+    }
     store.migrate().await.context("failed to make the schema")?;
     let master_file = &config.keys.master_file;
     let (keyring, new) = files::keyring_or_new(master_file, &SystemEntropy)?;
     let first = First::new(realm, title, &AuthorityClock::default(), &SystemEntropy);
     // The token first: a credential that nobody holds must not exist.
-    let credential_file = &config.bootstrap.credential_file;
     files::write_secret(credential_file, &first.token).context("failed to put the first credential down")?;
     let done = initialise(store, &keyring, &SystemEntropy, &first).await;
     match done {
         Ok(Initialised::Now) => say(new.then_some(master_file), credential_file),
-        other => {
+        Ok(Initialised::Before) => {
             std::fs::remove_file(credential_file).context("failed to take the credential file back")?;
-            other.context("failed to initialise the database")?;
             println!("The database was initialised meanwhile by another program.");
+        }
+        // It may have happened all the same: then this file is the only way in.
+        Err(error) => {
+            let kept = credential_file.display();
+            return Err(error).with_context(|| format!("failed to initialise the database; {kept} was kept"));
         }
     }
     Ok(keyring)

@@ -3,14 +3,13 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
-use tidegate_core::Clock as _;
 use tidegate_courier::Courier;
 use tidegate_keyring::{Keyring, Passwords};
 use tidegate_service::{
     House, Parts,
-    installation::{KeyCheck, check},
+    installation::{self, KeyCheck, check},
 };
-use tidegate_store::{Store, installation};
+use tidegate_store::Store;
 use tokio::{
     net::TcpListener,
     task::{JoinHandle, JoinSet},
@@ -22,6 +21,7 @@ use crate::{
     ambient::{AuthorityClock, SystemEntropy},
     check_schema::check_schema,
     config::Config,
+    keep_time,
 };
 
 pub struct Running {
@@ -39,8 +39,8 @@ pub struct Running {
 
 /// How long calls under way may take when the program stops.
 const DRAIN: Duration = Duration::from_secs(20);
-/// Between two looks at the authority's clock.
-const LOOK: Duration = Duration::from_secs(5);
+/// Between two sweeps.
+const SWEEP: Duration = Duration::from_mins(1);
 
 pub async fn open(config: &Config) -> anyhow::Result<Store> {
     let url = config.database.url.reveal().to_owned();
@@ -60,7 +60,7 @@ impl Running {
             ),
         }
         let (keyring, clock) = (Arc::new(keyring), Arc::new(AuthorityClock::default()));
-        look_at_the_clock(&store, &clock).await?;
+        keep_time::begin(&store, &clock).await?;
         let courier = courier(config, &store, &keyring, &clock)?;
         let house = house(config, &store, keyring, &clock);
 
@@ -73,7 +73,8 @@ impl Running {
         let server = tokio::spawn(tidegate_grpc::serve(house.clone(), settings, grpc, stopped));
         let mut background = JoinSet::new();
         background.spawn(serve_admin(store.clone(), admin, stop.clone()));
-        background.spawn(keep_the_clock(store.clone(), clock, rest.clone()));
+        background.spawn(keep_time::keep(store.clone(), clock.clone(), rest.clone()));
+        background.spawn(sweep(store.clone(), clock, rest.clone()));
         background.spawn(courier.run(rest.clone()));
         let (grpc, admin) = (grpc_address, admin_address);
         Ok(Self { grpc, admin, house, store, stop, rest, server, background })
@@ -156,39 +157,11 @@ async fn serve_admin(store: Store, listener: TcpListener, stop: CancellationToke
     }
 }
 
-/// The first look must succeed: without an authority nothing may be judged by time.
-async fn look_at_the_clock(store: &Store, clock: &AuthorityClock) -> anyhow::Result<()> {
-    if let Some(installation) = installation::find(&mut store.across("clock")).await? {
-        let before = AuthorityClock::host();
-        match store.clock().await? {
-            Some(authority) => clock.measured(before, authority, AuthorityClock::host()),
-            None => clock.raise_floor(installation.clock_floor),
+/// Drops what must not be kept, once a minute.
+async fn sweep(store: Store, clock: Arc<AuthorityClock>, stop: CancellationToken) {
+    while tokio::time::timeout(SWEEP, stop.cancelled()).await.is_err() {
+        if let Err(error) = installation::sweep(&store, &*clock).await {
+            tracing::warn!(%error, "what is not kept any more could not be dropped");
         }
-    }
-    Ok(())
-}
-
-/// Follows the database server's clock; on SQLite stores how far the host's has come.
-async fn keep_the_clock(store: Store, clock: Arc<AuthorityClock>, stop: CancellationToken) {
-    while tokio::time::timeout(LOOK, stop.cancelled()).await.is_err() {
-        let before = AuthorityClock::host();
-        let looked = match store.clock().await {
-            Ok(Some(authority)) => {
-                clock.measured(before, authority, AuthorityClock::host());
-                Ok(())
-            }
-            Ok(None) => store_floor(&store, &clock).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = looked {
-            tracing::warn!(%error, "the clock could not be compared with the database");
-        }
-    }
-}
-
-async fn store_floor(store: &Store, clock: &AuthorityClock) -> Result<(), tidegate_store::Error> {
-    match installation::find(&mut store.across("clock")).await? {
-        Some(installation) => store.raise_clock_floor(&installation, clock.now()).await,
-        None => Ok(()),
     }
 }

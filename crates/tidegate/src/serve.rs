@@ -7,6 +7,7 @@ use tidegate_store::Engine;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
+    check_schema::check_schema,
     config::Config,
     files,
     init::{initialise_here, is_initialised},

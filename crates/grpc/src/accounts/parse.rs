@@ -1,4 +1,4 @@
-use tidegate_core::{Email, Identifier};
+use tidegate_core::Email;
 use tidegate_proto as proto;
 use tidegate_service::accounts::{
     ConfirmEmail, CreateAccount, GetAccount, ListAccounts, LookupAccount, MOST_PASSWORD_BYTES,
@@ -37,10 +37,7 @@ pub(super) fn get(message: proto::GetAccountRequest, form: &mut Form) -> Option<
 }
 
 pub(super) fn lookup(message: proto::LookupAccountRequest, form: &mut Form) -> Option<LookupAccount> {
-    match message.email.trim() {
-        "" => form.note("email", "must not be empty"),
-        email => Some(LookupAccount { email: Identifier::of(email) }),
-    }
+    Some(LookupAccount { email: form.identifier("email", &message.email)? })
 }
 
 pub(super) fn list(message: proto::ListAccountsRequest, form: &mut Form) -> Option<ListAccounts> {

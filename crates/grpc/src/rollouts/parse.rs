@@ -24,7 +24,8 @@ pub(super) fn create(message: proto::CreateRolloutRequest, form: &mut Form) -> O
         waves.push(form.within(&format!("waves[{place}]"), |form| draft(wave, form)));
     }
     let waves: Option<Vec<_>> = waves.into_iter().collect();
-    Some(CreateRollout { key: key?, title: title?, products: products?, waves: waves? })
+    let reason = form.optional("reason", &message.reason);
+    Some(CreateRollout { key: key?, title: title?, products: products?, waves: waves?, reason: reason? })
 }
 
 pub(super) fn get(message: proto::GetRolloutRequest, form: &mut Form) -> Option<GetRollout> {
@@ -39,19 +40,22 @@ pub(super) fn add_wave(message: proto::AddWaveRequest, form: &mut Form) -> Optio
     let rollout = form.text("rollout", &message.rollout);
     let etag = form.etag(&message.etag);
     let wave = form.within("wave", |form| draft(message.wave.unwrap_or_default(), form));
-    Some(AddWave { rollout: rollout?, etag: etag?, wave: wave? })
+    let reason = form.optional("reason", &message.reason);
+    Some(AddWave { rollout: rollout?, etag: etag?, reason: reason?, wave: wave? })
 }
 
 pub(super) fn start(message: proto::StartRolloutRequest, form: &mut Form) -> Option<StartRollout> {
     let rollout = form.text("rollout", &message.rollout);
     let etag = form.etag(&message.etag);
-    Some(StartRollout { rollout: rollout?, etag: etag? })
+    let reason = form.optional("reason", &message.reason);
+    Some(StartRollout { rollout: rollout?, etag: etag?, reason: reason? })
 }
 
 pub(super) fn advance(message: proto::AdvanceRolloutRequest, form: &mut Form) -> Option<AdvanceRollout> {
     let rollout = form.text("rollout", &message.rollout);
     let etag = form.etag(&message.etag);
-    Some(AdvanceRollout { rollout: rollout?, etag: etag? })
+    let reason = form.optional("reason", &message.reason);
+    Some(AdvanceRollout { rollout: rollout?, etag: etag?, reason: reason? })
 }
 
 fn draft(wave: proto::WaveDraft, form: &mut Form) -> Option<WaveDraft> {

@@ -1,4 +1,3 @@
-use tidegate_core::Identifier;
 use tidegate_proto as proto;
 use tidegate_service::{
     accounts::MOST_PASSWORD_BYTES,
@@ -9,11 +8,7 @@ use crate::form::Form;
 
 pub(super) fn begin(message: proto::BeginSignInRequest, form: &mut Form) -> Option<BeginSignIn> {
     let product = form.text("product", &message.product);
-    let identifier = match message.identifier.trim() {
-        "" => form.note("identifier", "must not be empty"),
-        long if long.len() > 1_024 => form.note("identifier", "must have at most 1024 bytes"),
-        typed => Some(Identifier::of(typed)),
-    };
+    let identifier = form.identifier("identifier", &message.identifier);
     let password = form.secret("password", message.password, MOST_PASSWORD_BYTES);
     let client = form.client(message.client);
     let device_token = match message.device_token {

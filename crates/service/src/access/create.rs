@@ -37,7 +37,7 @@ impl Command for CreateCredential {
         if !pen.caller.role.may_issue(self.role) {
             return Err(Refusal::RoleNotPermitted.into());
         }
-        self.permit_products(pen)?;
+        permit_products(pen, &self.products)?;
         let (secret, digest) = TokenKind::Credential.mint(pen.entropy());
         let credential = Credential {
             id: pen.new_id(),
@@ -71,13 +71,11 @@ impl Command for CreateCredential {
     }
 }
 
-impl CreateCredential {
-    /// Nobody hands on more products than the own credential names.
-    fn permit_products(&self, pen: &Pen) -> Result<(), Refusal> {
-        match (&self.products, &pen.caller.products) {
-            (_, Products::All) => Ok(()),
-            (Products::All, Products::Only(_)) => Err(Refusal::ProductNotPermitted),
-            (Products::Only(named), Products::Only(_)) => pen.permit_products(named.iter()),
-        }
+/// Nobody hands on, or takes away, more products than the own credential names.
+pub(super) fn permit_products(pen: &Pen, products: &Products) -> Result<(), Refusal> {
+    match (products, &pen.caller.products) {
+        (_, Products::All) => Ok(()),
+        (Products::All, Products::Only(_)) => Err(Refusal::ProductNotPermitted),
+        (Products::Only(named), Products::Only(_)) => pen.permit_products(named.iter()),
     }
 }

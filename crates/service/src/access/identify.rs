@@ -1,6 +1,6 @@
 //! Finds the caller behind a presented credential. The only use case without a caller.
 
-use tidegate_core::{Caller, CredentialId, RealmKey, Refusal, Role, Secret};
+use tidegate_core::{Caller, CredentialId, Refusal, Role, Secret};
 use tidegate_keyring::TokenKind;
 use tidegate_store::{credentials, realms};
 
@@ -11,7 +11,8 @@ use crate::{Error, House};
 pub struct Presented {
     pub id: CredentialId,
     pub secret: Secret<String>,
-    pub realm: Option<RealmKey>,
+    /// Heard of operators only, and read only then.
+    pub realm: Option<String>,
 }
 
 /// The text that a caller presents.
@@ -31,9 +32,19 @@ impl House {
         let credential = known.ok_or(Refusal::Unauthenticated)?.credential;
         let named = realm.filter(|_| credential.role == Role::Operator);
         let realm = match named {
-            Some(key) => realms::find(&mut across, &key).await?.ok_or(Refusal::RealmNotFound)?.id,
+            Some(named) => {
+                let key = named.parse().map_err(|_| Refusal::RealmNotFound)?;
+                realms::find(&mut across, &key).await?.ok_or(Refusal::RealmNotFound)?.id
+            }
             None => credential.realm,
         };
         Ok(Caller { credential: credential.id, realm, role: credential.role, products: credential.products })
+    }
+
+    /// Whether the credential of a caller who goes on for long is still good.
+    pub async fn identify_again(&self, caller: &Caller) -> Result<(), Error> {
+        let known = credentials::find(&mut self.parts.store.across("identify"), caller.credential).await?;
+        let live = known.is_some_and(|known| known.credential.is_live(self.parts.clock.now()));
+        Ok(if live { Ok(()) } else { Err(Refusal::Unauthenticated) }?)
     }
 }

@@ -3,7 +3,7 @@
 use tidegate_core::{Credential, CredentialId, Fact, Permission, Refusal};
 use tidegate_store::credentials;
 
-use crate::{Command, Error, Pen};
+use crate::{Command, Error, Pen, access::create::permit_products};
 
 #[derive(Debug)]
 pub struct RevokeCredential {
@@ -24,6 +24,9 @@ impl Command for RevokeCredential {
             // Who may not issue it may not end it: an admin does not lock the operators out.
             if !pen.caller.role.may_issue(credential.role) {
                 return Ok(Err(Refusal::RoleNotPermitted));
+            }
+            if let Err(refusal) = permit_products(pen, &credential.products) {
+                return Ok(Err(refusal));
             }
             let now = pen.now();
             if credentials::revoke(tx, credential.id, now).await? {

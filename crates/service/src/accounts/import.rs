@@ -13,14 +13,16 @@ use crate::{Command, Error, Fault, Pen, once::outcomes};
 /// Rows of one message.
 pub const MOST_ROWS: usize = 500;
 
-#[derive(Debug)]
+#[derive(Clone)]
 pub struct ImportAccounts {
     pub rows: Vec<ImportRow>,
-    /// Rows of the same message that were not well-formed.
+    /// How many rows of the same message were not well-formed, and all that was wrong with them.
+    pub malformed_rows: i64,
     pub malformed: Vec<ImportReport>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// Holds a password hash: no `Debug`.
+#[derive(Clone, Serialize)]
 pub struct ImportRow {
     /// The caller's own number of the row; not part of its content.
     #[serde(skip)]
@@ -54,6 +56,7 @@ pub enum ImportProblem {
 pub struct Imported {
     pub created: i64,
     pub unchanged: i64,
+    pub failed: i64,
     pub reports: Vec<ImportReport>,
 }
 
@@ -75,18 +78,22 @@ impl Command for ImportAccounts {
         // in a circle.
         self.rows.sort_by(|one, other| one.external_id.cmp(&other.external_id));
         pen.once(async |tx| {
-            let mut imported = Imported { reports: self.malformed, ..Imported::default() };
+            let mut imported =
+                Imported { failed: self.malformed_rows, reports: self.malformed, ..Imported::default() };
             for row in &self.rows {
                 match import(pen, tx, row).await? {
                     Row::Created => imported.created += 1,
                     Row::Unchanged => imported.unchanged += 1,
-                    Row::Failed(problem, field, description) => imported.reports.push(ImportReport {
-                        line: row.line,
-                        external_id: row.external_id.to_string(),
-                        problem,
-                        field: field.to_owned(),
-                        description: description.to_owned(),
-                    }),
+                    Row::Failed(problem, field, description) => {
+                        imported.failed += 1;
+                        imported.reports.push(ImportReport {
+                            line: row.line,
+                            external_id: row.external_id.to_string(),
+                            problem,
+                            field: field.to_owned(),
+                            description: description.to_owned(),
+                        });
+                    }
                 }
             }
             imported.reports.sort_by_key(|report| report.line);

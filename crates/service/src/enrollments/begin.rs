@@ -105,14 +105,15 @@ impl BeginEnrollment {
             expires_at: now.plus(enrollment::LIFE),
         };
         let (mut sent_to, mut secrets) = (None, None);
-        match (origin, account.verified()) {
-            (Origin::Link, Some(contact)) => {
+        match origin {
+            Origin::Link => {
+                let contact = account.verified().ok_or(Fault::Dangling("verified address"))?;
                 let target = LinkTarget::Enrollment(new.id);
                 let what = (target, Template::ConfirmEnrollment, enrollment::LIFE);
                 pen.mail_link(tx, account, contact, &acting.product, what).await?;
                 sent_to = Some(contact.email.masked());
             }
-            (Origin::OldSession | Origin::Link, _) => {
+            Origin::OldSession => {
                 let (sealed, shown) = seed::mint(pen, acting, new.factor)?;
                 (new.state, new.seed, secrets) = (EnrollmentState::AwaitingProof, Some(sealed), Some(shown));
             }

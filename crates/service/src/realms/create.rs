@@ -1,4 +1,4 @@
-//! Creates a realm. The event is written where the operator who did it is at home.
+//! Creates a realm. The event is written in the realm that the call is about.
 
 use tidegate_core::{Fact, Permission, Realm, RealmKey, Refusal, Title};
 use tidegate_store::realms;

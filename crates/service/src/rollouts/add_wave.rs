@@ -1,6 +1,6 @@
 //! Adds a wave behind the others, as a draft.
 
-use tidegate_core::{Fact, Permission, Revision, Rollout, RolloutKey};
+use tidegate_core::{Fact, Permission, Revision, Rollout, RolloutKey, Title};
 
 use crate::{Command, Error, Pen, rollouts::WaveDraft};
 
@@ -10,6 +10,7 @@ use super::change::change;
 pub struct AddWave {
     pub rollout: RolloutKey,
     pub etag: Revision,
+    pub reason: Option<Title>,
     pub wave: WaveDraft,
 }
 
@@ -19,7 +20,7 @@ impl Command for AddWave {
     type Outcome = Rollout;
 
     async fn run(self, pen: &Pen) -> Result<Rollout, Error> {
-        change(pen, &self.rollout, self.etag, |rollout| {
+        change(pen, &self.rollout, (self.etag, self.reason), |rollout| {
             let wave = self.wave.add_to(rollout)?;
             Ok(Fact::WaveAdded { rollout: rollout.key.clone(), revision: rollout.revision, wave })
         })

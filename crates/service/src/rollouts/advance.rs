@@ -1,6 +1,6 @@
 //! Starts the next wave. Whoever is reached stays reached.
 
-use tidegate_core::{Fact, Permission, Revision, Rollout, RolloutKey};
+use tidegate_core::{Fact, Permission, Revision, Rollout, RolloutKey, Title};
 use tidegate_rollout::waves;
 
 use crate::{Command, Error, Pen};
@@ -11,6 +11,7 @@ use super::change::{change, refusal};
 pub struct AdvanceRollout {
     pub rollout: RolloutKey,
     pub etag: Revision,
+    pub reason: Option<Title>,
 }
 
 impl Command for AdvanceRollout {
@@ -19,7 +20,7 @@ impl Command for AdvanceRollout {
     type Outcome = Rollout;
 
     async fn run(self, pen: &Pen) -> Result<Rollout, Error> {
-        change(pen, &self.rollout, self.etag, |rollout| {
+        change(pen, &self.rollout, (self.etag, self.reason), |rollout| {
             let wave = waves::advance(rollout, pen.now()).map_err(refusal)?;
             Ok(Fact::WaveStarted { rollout: rollout.key.clone(), revision: rollout.revision, wave })
         })

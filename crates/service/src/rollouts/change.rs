@@ -1,8 +1,8 @@
 //! What every change of a rollout has in common: the etag, a whole new revision, and its event.
 
-use tidegate_core::{Fact, Refusal, Revision, Rollout, RolloutKey};
+use tidegate_core::{Fact, Refusal, Revision, Rollout, RolloutKey, Title};
 use tidegate_rollout::waves::Stuck;
-use tidegate_store::rollouts;
+use tidegate_store::rollouts::{self, Authored};
 
 use crate::{Error, Fault, Pen};
 
@@ -11,9 +11,10 @@ use crate::{Error, Fault, Pen};
 pub(super) async fn change(
     pen: &Pen,
     key: &RolloutKey,
-    etag: Revision,
+    (etag, reason): (Revision, Option<Title>),
     change: impl FnOnce(&mut Rollout) -> Result<Fact, Refusal>,
 ) -> Result<Rollout, Error> {
+    let by = Authored { author: pen.actor(), reason };
     pen.once(async |tx| {
         let Some(mut rollout) = rollouts::find(tx, key).await? else {
             return Ok(Err(Refusal::RolloutNotFound));
@@ -29,7 +30,7 @@ pub(super) async fn change(
             Ok(fact) => fact,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        if !rollouts::replace(tx, etag, &rollout, &pen.actor()).await? {
+        if !rollouts::replace(tx, etag, &rollout, &by).await? {
             let current = rollouts::find(tx, key).await?.ok_or(Fault::Dangling("rollout"))?;
             return Ok(Err(Refusal::EtagMismatch { current: current.revision }));
         }

@@ -4,7 +4,10 @@ use tidegate_core::{
     Edge, Fact, Ordinal, Permission, ProductKey, Refusal, Revision, Rollout, RolloutKey, Salt, Title, Wave,
     WaveState,
 };
-use tidegate_store::{products, rollouts};
+use tidegate_store::{
+    products,
+    rollouts::{self, Authored},
+};
 
 use crate::{Command, Error, Pen};
 
@@ -14,6 +17,7 @@ pub struct CreateRollout {
     pub title: Title,
     pub products: Vec<ProductKey>,
     pub waves: Vec<WaveDraft>,
+    pub reason: Option<Title>,
 }
 
 /// A wave to be.
@@ -60,13 +64,14 @@ impl Command for CreateRollout {
         for wave in self.waves {
             wave.add_to(&mut rollout)?;
         }
+        let by = Authored { author: pen.actor(), reason: self.reason };
         pen.once(async |tx| {
             for product in &rollout.products {
                 if products::find(tx, product).await?.is_none() {
                     return Ok(Err(Refusal::ProductNotFound));
                 }
             }
-            if !rollouts::insert(tx, &rollout, &pen.actor()).await? {
+            if !rollouts::insert(tx, &rollout, &by).await? {
                 return Ok(Err(Refusal::KeyTaken));
             }
             let fact = Fact::RolloutCreated { rollout: rollout.key.clone(), revision: rollout.revision };

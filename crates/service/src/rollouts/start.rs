@@ -1,6 +1,6 @@
 //! Starts the first wave.
 
-use tidegate_core::{Fact, Permission, Revision, Rollout, RolloutKey};
+use tidegate_core::{Fact, Permission, Revision, Rollout, RolloutKey, Title};
 use tidegate_rollout::waves;
 
 use crate::{Command, Error, Pen};
@@ -11,6 +11,7 @@ use super::change::{change, refusal};
 pub struct StartRollout {
     pub rollout: RolloutKey,
     pub etag: Revision,
+    pub reason: Option<Title>,
 }
 
 impl Command for StartRollout {
@@ -19,7 +20,7 @@ impl Command for StartRollout {
     type Outcome = Rollout;
 
     async fn run(self, pen: &Pen) -> Result<Rollout, Error> {
-        change(pen, &self.rollout, self.etag, |rollout| {
+        change(pen, &self.rollout, (self.etag, self.reason), |rollout| {
             let wave = waves::start(rollout, pen.now()).map_err(refusal)?;
             Ok(Fact::WaveStarted { rollout: rollout.key.clone(), revision: rollout.revision, wave })
         })

@@ -28,12 +28,15 @@ impl Command for RevokeSession {
         let acting = pen.acting(&self.subject).await?;
         let session = self.session.unwrap_or(acting.session()?.id);
         pen.once(async |tx| {
+            let found = sessions::get(tx, session).await?.filter(|found| {
+                found.account == acting.account.id && pen.caller.products.include(&found.product)
+            });
+            let Some(found) = found else { return Ok(Ok(Revoked(false))) };
             let why = SessionEnd::Revoked;
-            let ended = sessions::end(tx, session, acting.account.id, why, pen.now()).await?;
+            let ended = sessions::end(tx, session, found.account, why, pen.now()).await?;
             if ended {
                 let event = pen.event(Fact::SessionEnded { session, why });
-                let event = event.at(&acting.product.key).of(&acting.account);
-                event.from(&acting.client).record(tx).await?;
+                event.at(&found.product).of(&acting.account).from(&acting.client).record(tx).await?;
             }
             Ok(Ok(Revoked(ended)))
         })

@@ -1,0 +1,24 @@
+//! After a database was used with a wrong clock, far ahead: takes back what was stored of it.
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use tidegate_store::{Engine, installation};
+
+use crate::{ambient::AuthorityClock, check_schema::check_schema, config::Config, running::open};
+
+pub async fn forget_clock(config: &Config) -> anyhow::Result<ExitCode> {
+    let store = open(config).await?;
+    check_schema(&store).await?;
+    if store.engine() == Engine::Postgres {
+        bail!("the clock of a PostgreSQL database is its server's; there is nothing to forget");
+    }
+    let found = installation::find(&mut store.across("forget_clock")).await?;
+    let installation = found.context("the database is not initialised; run `tidegate init`")?;
+    let host = AuthorityClock::host();
+    store.set_clock_floor(&installation, host).await?;
+    store.close().await;
+    println!("The clock was {}; from now on it is {host}.", installation.clock_floor);
+    println!("What expired meanwhile may be open again: end sessions if in doubt.");
+    Ok(ExitCode::SUCCESS)
+}
