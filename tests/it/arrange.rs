@@ -81,7 +81,7 @@ impl Actor {
             title: title(key),
             products: products.iter().map(ToString::to_string).collect(),
             waves: edges_ppm.iter().map(wave).collect(),
-            request_id: String::new(),
+            ..Default::default()
         };
         self.ok(request).await.rollout.unwrap()
     }

@@ -1,6 +1,12 @@
 //! Time and chance in the hands of the tests.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
+};
 
 use tidegate_core::{Clock, Entropy, Span, Timestamp};
 
@@ -26,31 +32,40 @@ impl Clock for Hand {
     }
 }
 
-/// Never the same bytes twice, and in every run the same bytes.
-pub struct Counting(AtomicU64);
+/// Never the same bytes twice, and in every run the same. Each length has a count of its own, so that
+/// one more nonce does not change every salt.
+#[derive(Default)]
+pub struct Counting(Mutex<BTreeMap<usize, u64>>);
 
-impl Counting {
-    pub const fn new() -> Self {
-        Self(AtomicU64::new(0))
-    }
-}
+/// Of the random part of an id.
+const ID: usize = 10;
 
 impl Entropy for Counting {
     fn fill(&self, bytes: &mut [u8]) {
-        let number = self.0.fetch_add(1, Ordering::SeqCst);
-        if let Ok(id) = <&mut [u8; 10]>::try_from(&mut *bytes) {
-            // An id: those of one millisecond follow each other, so that events are listed as they happened.
-            id[3..].copy_from_slice(&number.to_be_bytes()[1..]);
+        let number = self.next(bytes.len());
+        if bytes.len() == ID {
+            // Ids of one millisecond follow each other, so that events are listed as they happened.
+            bytes[3..].copy_from_slice(&number.to_be_bytes()[1..]);
             return;
         }
+        let begin = scattered(number << 16 | bytes.len() as u64);
         for (place, chunk) in (0_u64..).zip(bytes.chunks_mut(8)) {
-            let word = scattered(number.wrapping_mul(1_000).wrapping_add(place)).to_be_bytes();
+            let word = scattered(begin.wrapping_add(place)).to_be_bytes();
             chunk.copy_from_slice(&word[..chunk.len()]);
         }
     }
 }
 
-/// `SplitMix64`'s mixing: every bit of the number moves half of the bits of the result.
+impl Counting {
+    fn next(&self, length: usize) -> u64 {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(length).or_default();
+        *count += 1;
+        *count
+    }
+}
+
+/// `SplitMix64`: every bit of the number moves half of the bits of the result.
 const fn scattered(number: u64) -> u64 {
     let n = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let n = (n ^ n >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -104,9 +104,17 @@ async fn only_an_operator_names_another_realm() {
     stage.realm("other").await;
     let admin = stage.actor("admin", Role::Admin).await.in_realm("other");
     assert_eq!(admin.ok(proto::WhoAmIRequest {}).await.realm, "main");
-    assert_eq!(admin.in_realm("No Where").ok(proto::WhoAmIRequest {}).await.realm, "main");
     let operator = stage.operator();
     assert_eq!(operator.in_realm("other").ok(proto::WhoAmIRequest {}).await.realm, "other");
     let refused = operator.in_realm("nowhere").refused(proto::WhoAmIRequest {}).await;
     assert_eq!(refused.reason, Some(ErrorReason::RealmNotFound));
+}
+
+#[tokio::test]
+async fn what_others_say_of_a_realm_is_not_read() {
+    let stage = Stage::sqlite().await;
+    let admin = stage.actor("admin", Role::Admin).await;
+    assert_eq!(admin.in_realm("No Where").ok(proto::WhoAmIRequest {}).await.realm, "main");
+    let stranger = stage.anonymous().with("tgk_01h2xcejqtf2nbrexx3vqjhp41_0").in_realm("No Where");
+    assert_eq!(stranger.refused(proto::WhoAmIRequest {}).await.code, Code::Unauthenticated);
 }

@@ -84,7 +84,7 @@ impl Stage {
     async fn on(url: String, folder: TempDir) -> Self {
         let level = tracing_subscriber::filter::LevelFilter::ERROR;
         let _ = tracing_subscriber::fmt().with_max_level(level).with_test_writer().try_init();
-        let (clock, entropy) = (Arc::new(Hand::at(MORNING)), Arc::new(Counting::new()));
+        let (clock, entropy) = (Arc::new(Hand::at(MORNING)), Arc::new(Counting::default()));
         let keyring = Arc::new(Keyring::new(&MasterFile::generate(&*entropy)));
         let store = open(&url).await;
         store.migrate().await.unwrap();

@@ -1,6 +1,6 @@
 //! Messages as people read them: one line, sensitive fields blanked at any depth.
 
-use std::{fmt::Write as _, sync::LazyLock};
+use std::sync::LazyLock;
 
 use prost::{Message, Name};
 use prost_reflect::{
@@ -50,12 +50,12 @@ fn one(field: &FieldDescriptor, value: &Value) -> String {
         (Value::Message(message), _) => nested(message),
         // JSON in a string stays readable.
         (Value::String(text), _) if text.starts_with('{') => text.clone(),
-        // A page token.
+        // A page token is sealed, and as random as what it is sealed with.
         (Value::String(text), _) if text.len() > 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) => {
-            format!("\"{}…\"", &text[..8])
+            "\"[sealed]\"".to_owned()
         }
         (Value::String(text), _) => format!("{text:?}"),
-        (Value::Bytes(bytes), _) => hex(bytes),
+        (Value::Bytes(bytes), _) => format!("[{} bytes]", bytes.len()),
         (Value::Bool(yes), _) => yes.to_string(),
         (Value::I32(number), _) => number.to_string(),
         (Value::U32(number), _) => number.to_string(),
@@ -63,14 +63,6 @@ fn one(field: &FieldDescriptor, value: &Value) -> String {
         (Value::U64(number), _) => number.to_string(),
         (value, _) => format!("{value:?}"),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for byte in bytes {
-        write!(text, "{byte:02x}").unwrap();
-    }
-    text
 }
 
 /// Instants and spans as one writes them.

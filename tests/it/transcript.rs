@@ -1,6 +1,8 @@
-//! What was said, in order.
+//! What was said, in order. Ids have short names here, in the order in which they come up: what is
+//! drawn at random, and how often, is no part of a story.
 
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     sync::{Mutex, PoisonError},
 };
@@ -10,8 +12,19 @@ use tidegate_client::Refused;
 
 use crate::text;
 
+/// The id in the specification of TypeID, which is nobody's.
+const NOBODY: &str = "01h2xcejqtf2nbrexx3vqjhp41";
+const DIGITS: usize = 26;
+
 #[derive(Default)]
-pub struct Transcript(Mutex<String>);
+pub struct Transcript(Mutex<Told>);
+
+#[derive(Default)]
+struct Told {
+    text: String,
+    /// By prefix and digits.
+    names: BTreeMap<(String, String), usize>,
+}
 
 impl Transcript {
     /// What nobody said, and one must know to follow.
@@ -32,12 +45,39 @@ impl Transcript {
     }
 
     pub fn told(&self) -> String {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).text.clone()
     }
 
     fn write(&self, line: &str) {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        writeln!(told, "{line}").unwrap();
+        let line = told.named(line);
+        writeln!(told.text, "{line}").unwrap();
+    }
+}
+
+impl Told {
+    /// `acct_01kjpwd6m0e00800000000000a` is `acct_1`, if it is the first account.
+    fn named(&mut self, line: &str) -> String {
+        let (mut named, mut rest) = (String::new(), line);
+        while let Some((before, after)) = rest.split_once('_') {
+            named.push_str(before);
+            named.push('_');
+            rest = after;
+            let prefix = before.rsplit(|c: char| !c.is_ascii_lowercase()).next().unwrap_or_default();
+            let length = after.find(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit());
+            let (digits, behind) = after.split_at(length.unwrap_or(after.len()));
+            if !prefix.is_empty() && digits.len() == DIGITS && digits != NOBODY {
+                let number = self.number(prefix, digits);
+                write!(named, "{number}").unwrap();
+                rest = behind;
+            }
+        }
+        named + rest
+    }
+
+    fn number(&mut self, prefix: &str, digits: &str) -> usize {
+        let next = self.names.keys().filter(|(known, _)| known == prefix).count() + 1;
+        *self.names.entry((prefix.to_owned(), digits.to_owned())).or_insert(next)
     }
 }
 
@@ -54,4 +94,17 @@ pub fn refusal(refused: &Refused) -> String {
         write!(told, "\n    again in {after:?}").unwrap();
     }
     told
+}
+
+#[test]
+fn ids_are_named_as_they_come_up() {
+    let mut told = Told::default();
+    let (one, other) = ("01kjpwd6m0e00800000000000a", "01kjpwd6m0e00800000000000b");
+    let line = format!(
+        "a_b acct_{one} {{\"sgn_{one}\"}} acct_{other}, acct_{one} acct_{NOBODY} tgk_{one}_x two_step"
+    );
+    assert_eq!(
+        told.named(&line),
+        format!("a_b acct_1 {{\"sgn_1\"}} acct_2, acct_1 acct_{NOBODY} tgk_1_x two_step")
+    );
 }

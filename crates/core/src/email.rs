@@ -26,13 +26,18 @@ pub struct Identifier(String);
 const NOT_AN_ADDRESS: Malformed = Malformed("be an email address of at most 254 bytes");
 
 impl Identifier {
-    /// Never fails: what is nobody's address is an unknown identifier.
+    /// Never fails: what is nobody's address is an unknown identifier. Repeated until nothing moves, because
+    /// folding can bring forth an `@`, and IDNA letters that fold.
     pub fn of(typed: &str) -> Self {
-        let trimmed = typed.trim();
-        Self(match trimmed.rsplit_once('@') {
-            Some((local, domain)) => format!("{}@{}", folded(local), domain_of(domain)),
-            None => folded(trimmed),
-        })
+        let mut last = typed.to_owned();
+        for _ in 0..4 {
+            let next = once(&last);
+            if next == last {
+                break;
+            }
+            last = next;
+        }
+        Self(last)
     }
 
     pub fn as_str(&self) -> &str {
@@ -47,7 +52,9 @@ impl Email {
         let (local, domain) = canonical.0.rsplit_once('@').ok_or(NOT_AN_ADDRESS)?;
         let plain =
             |text: &str| !text.is_empty() && !text.chars().any(|c| c.is_whitespace() || c.is_control());
-        let sound = plain(local)
+        // What was typed must itself be an address: mail goes to it, not to its canonical form.
+        let sound = typed.contains('@')
+            && plain(local)
             && plain(domain)
             && local.len() <= 64
             && canonical.0.len() <= 254
@@ -82,18 +89,19 @@ impl fmt::Display for Email {
     }
 }
 
-/// NFKC and case folding, repeated until nothing moves: each can undo the other's normal form.
+fn once(text: &str) -> String {
+    let folded = folded(text);
+    match folded.rsplit_once('@') {
+        Some((local, domain)) => format!("{local}@{}", domain_of(domain)),
+        None => folded,
+    }
+}
+
+/// NFKC and case folding; each can undo the other's normal form, so both run twice.
 fn folded(text: &str) -> String {
     let (normal, fold) = (ComposingNormalizerBorrowed::new_nfkc(), CaseMapper::new());
-    let mut last = text.to_owned();
-    for _ in 0..4 {
-        let next = normal.normalize(&fold.fold_string(&normal.normalize(&last))).trim().to_owned();
-        if next == last {
-            break;
-        }
-        last = next;
-    }
-    last
+    let folded = normal.normalize(&fold.fold_string(&normal.normalize(text))).into_owned();
+    normal.normalize(&fold.fold_string(&folded)).trim().to_owned()
 }
 
 fn domain_of(domain: &str) -> String {

@@ -154,7 +154,13 @@ impl Form {
     pub(crate) fn client(&mut self, client: Option<proto::ClientContext>) -> Option<ClientContext> {
         let Some(client) = client else { return Some(ClientContext::default()) };
         self.within("client", |form| {
-            let ip = form.optional("ip", &client.ip);
+            let ip = match client.ip.as_str() {
+                "" => Some(None),
+                ip => match ip.parse() {
+                    Ok(ip) => Some(Some(ip)),
+                    Err(_) => form.note("ip", "must be an IPv4 or IPv6 address"),
+                },
+            };
             let device = form.optional::<DeviceId>("device_id", &client.device_id);
             let user_agent: String = client.user_agent.chars().take(MOST_USER_AGENT).collect();
             let user_agent = Some(user_agent).filter(|text| !text.is_empty());

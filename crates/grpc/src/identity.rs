@@ -86,6 +86,7 @@ where
                 }
                 Err(refused) => refused.into_http(),
             };
+            let answer = status::own(answer);
             told(&path, credential, &answer, begun);
             Ok(answer)
         })

@@ -2,10 +2,11 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use http::Response;
 use tidegate_core::{PasswordFlaw, Permission, Refusal, Span, Word as _};
 use tidegate_proto::ErrorReason as Reason;
 use tidegate_service::{Error, Fault, House, StoreError};
-use tonic::{Code, Status};
+use tonic::{Code, Status, body::Body};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
 use crate::form::Violation;
@@ -140,6 +141,22 @@ fn flaws(flaws: &[PasswordFlaw]) -> Vec<Violation> {
 pub(crate) fn invalid(violations: Vec<Violation>) -> Status {
     let answer = Answer::new(Code::InvalidArgument, Reason::InvalidRequest).because(violations);
     answer.status("the request is not well-formed")
+}
+
+/// What the transport refuses by itself, as the house says it: bytes that are no message, and too many.
+pub(crate) fn own(answer: Response<Body>) -> Response<Body> {
+    let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
+    if header("grpc-status-details-bin").is_some() {
+        return answer;
+    }
+    let what = match (header("grpc-status"), header("grpc-message")) {
+        (Some("13"), Some(text)) if text.contains("decod") => "must be a message of the contract",
+        (Some("11"), Some(text)) if text.contains("too%20large") || text.contains("too large") => {
+            "must be smaller"
+        }
+        _ => return answer,
+    };
+    invalid(vec![Violation::new("message", what)]).into_http()
 }
 
 pub(crate) fn no_such_method() -> Status {

@@ -56,7 +56,9 @@ pub fn decide(product: &Product, rollouts: &[Rollout], standing: &Standing, now:
 /// Where two-step acted once it acts for good, whatever became of the rollout (INV-42).
 fn active<'a>(product: &Product, rollouts: &'a [Rollout], standing: &'a Standing) -> Option<Answer<'a>> {
     let here = standing.ledger.iter().filter(|entry| entry.product == product.key);
-    let entry = here.filter(|entry| entry.active_since.is_some()).min_by_key(|entry| entry.active_since)?;
+    let entry = here
+        .filter(|entry| entry.active_since.is_some())
+        .min_by_key(|entry| (entry.active_since, &entry.rollout))?;
     let rollout = rollouts.iter().find(|rollout| rollout.key == entry.rollout);
     let wave = rollout.and_then(|rollout| {
         waves::reaching(rollout, &product.key, bucket::of_account(rollout.salt, standing.account))
@@ -95,7 +97,7 @@ fn ask<'a>(rollout: &'a Rollout, product: &Product, standing: &Standing) -> Answ
     Answer { reason: Some(reason), rollout, revision, wave }
 }
 
-/// Shown before wave before not yet; among equals the first.
+/// Shown before wave before not yet; among equals the first by key.
 fn strongest<'a>(answers: impl Iterator<Item = Answer<'a>>) -> Answer<'a> {
     let rank = |answer: &Answer<'_>| match answer.reason {
         None | Some(Reason::NoRollout) => 0,
@@ -103,7 +105,11 @@ fn strongest<'a>(answers: impl Iterator<Item = Answer<'a>>) -> Answer<'a> {
         Some(Reason::Wave) => 2,
         Some(Reason::Shown | Reason::Active) => 3,
     };
-    answers.fold(Answer::default(), |best, next| if rank(&next) > rank(&best) { next } else { best })
+    // The first by key, in whatever order they come.
+    let better = |next: &Answer<'_>, best: &Answer<'_>| {
+        (rank(next), std::cmp::Reverse(next.rollout)) > (rank(best), std::cmp::Reverse(best.rollout))
+    };
+    answers.fold(Answer::default(), |best, next| if better(&next, &best) { next } else { best })
 }
 
 /// The one function of the method policy: what may be enrolled and used as a second step here.

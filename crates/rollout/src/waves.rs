@@ -45,7 +45,7 @@ fn start_next(rollout: &mut Rollout, now: Timestamp) -> Result<Ordinal, Stuck> {
     Ok(next.ordinal)
 }
 
-/// Whether any wave names the product, started or not.
+/// Whether the rollout names the product, whatever its waves say.
 pub fn covers(rollout: &Rollout, product: &ProductKey) -> bool {
     rollout.products.contains(product)
 }

@@ -9,6 +9,7 @@ use tidegate_core::RealmId;
 
 use crate::{
     Error,
+    breakage::Breakage,
     column::{Args, Column, Row, Unreadable},
     lent::Lent,
     statement::{Select, Statement},
@@ -17,7 +18,7 @@ use crate::{
 /// Where a statement runs.
 pub(crate) enum Via {
     SqlitePool(SqlitePool),
-    PostgresPool(PgPool),
+    PostgresPool(PgPool, Breakage),
     Lent(Lent),
 }
 
@@ -63,6 +64,7 @@ pub(crate) struct Query<'v> {
     name: &'static str,
     sql: Statement,
     args: Result<Args, sqlx::Error>,
+    breakage: Option<Breakage>,
 }
 
 /// Runs one sqlx call on whichever connection there is, and wraps what it returns.
@@ -76,15 +78,20 @@ macro_rules! on {
             (Via::Lent(Lent::Sqlite(turn)), Args::Sqlite(args)) => {
                 sqlx::query_with($query.sql.sqlite, args).$call(&mut turn.connection).await.map($sqlite)
             }
-            (Via::PostgresPool(pool), Args::Postgres(args)) => {
+            (Via::PostgresPool(pool, _), Args::Postgres(args)) => {
                 sqlx::query_with($query.sql.postgres, args).$call(&*pool).await.map($postgres)
             }
-            (Via::Lent(Lent::Postgres(Some(connection))), Args::Postgres(args)) => {
+            (Via::Lent(Lent::Postgres(Some(connection), _)), Args::Postgres(args)) => {
                 sqlx::query_with($query.sql.postgres, args).$call(&mut **connection).await.map($postgres)
             }
             _ => Err(sqlx::Error::Protocol("arguments of another engine".into())),
         };
-        done.map_err(|source| Error::of($query.name, source))
+        done.map_err(|source| {
+            if let Some(breakage) = $query.breakage {
+                breakage.note(&source);
+            }
+            Error::of($query.name, source)
+        })
     }};
 }
 
@@ -92,9 +99,13 @@ impl<'v> Query<'v> {
     pub(crate) fn new(via: &'v mut Via, name: &'static str, sql: Statement) -> Self {
         let args = match via {
             Via::SqlitePool(_) | Via::Lent(Lent::Sqlite(_)) => Args::Sqlite(SqliteArguments::default()),
-            Via::PostgresPool(_) | Via::Lent(Lent::Postgres(_)) => Args::Postgres(PgArguments::default()),
+            Via::PostgresPool(..) | Via::Lent(Lent::Postgres(..)) => Args::Postgres(PgArguments::default()),
         };
-        Self { via, name, sql, args: Ok(args) }
+        let breakage = match via {
+            Via::PostgresPool(_, breakage) | Via::Lent(Lent::Postgres(_, breakage)) => Some(breakage.clone()),
+            Via::SqlitePool(_) | Via::Lent(Lent::Sqlite(_)) => None,
+        };
+        Self { via, name, sql, args: Ok(args), breakage }
     }
 
     pub(crate) fn bind(mut self, value: impl Column) -> Self {

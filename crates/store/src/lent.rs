@@ -10,9 +10,11 @@ use std::sync::Arc;
 use sqlx::{PgConnection, PgPool, Postgres, SqliteConnection, pool::PoolConnection};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use crate::breakage::Breakage;
+
 pub(crate) enum Lent {
     Sqlite(OwnedMutexGuard<Writer>),
-    Postgres(Option<PoolConnection<Postgres>>),
+    Postgres(Option<PoolConnection<Postgres>>, Breakage),
 }
 
 pub(crate) struct Writer {
@@ -43,9 +45,10 @@ impl Lent {
         Ok(Self::Sqlite(turn))
     }
 
-    pub(crate) async fn postgres(pool: &PgPool) -> Result<Self, sqlx::Error> {
-        let mut lent = Self::Postgres(Some(pool.acquire().await?));
-        sqlx::raw_sql("BEGIN").execute(lent.connection()?).await?;
+    pub(crate) async fn postgres(pool: &PgPool, breakage: &Breakage) -> Result<Self, sqlx::Error> {
+        let mut lent = Self::Postgres(Some(pool.acquire().await?), breakage.clone());
+        let begun = sqlx::raw_sql("BEGIN").execute(lent.connection()?).await;
+        begun.inspect_err(|error| breakage.note(error))?;
         Ok(lent)
     }
 
@@ -57,8 +60,10 @@ impl Lent {
                 turn.run(sql).await?;
                 turn.torn = false;
             }
-            Self::Postgres(connection) => {
-                sqlx::raw_sql(sql).execute(connection.as_deref_mut().ok_or(sqlx::Error::PoolClosed)?).await?;
+            Self::Postgres(connection, breakage) => {
+                let ended =
+                    sqlx::raw_sql(sql).execute(connection.as_deref_mut().ok_or(sqlx::Error::PoolClosed)?);
+                ended.await.inspect_err(|error| breakage.note(error))?;
                 drop(connection.take());
             }
         }
@@ -67,7 +72,7 @@ impl Lent {
 
     fn connection(&mut self) -> Result<&mut PgConnection, sqlx::Error> {
         match self {
-            Self::Postgres(connection) => connection.as_deref_mut().ok_or(sqlx::Error::PoolClosed),
+            Self::Postgres(connection, _) => connection.as_deref_mut().ok_or(sqlx::Error::PoolClosed),
             Self::Sqlite(_) => Err(sqlx::Error::Protocol("a transaction of the other engine".into())),
         }
     }
@@ -75,7 +80,7 @@ impl Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        if let Self::Postgres(connection) = self
+        if let Self::Postgres(connection, _) = self
             && let Some(connection) = connection.take()
         {
             drop(connection.detach());

@@ -11,6 +11,7 @@
 
 pub mod accounts;
 pub mod attempts;
+mod breakage;
 pub mod challenges;
 mod column;
 pub mod credentials;

@@ -10,7 +10,7 @@ use sqlx::{
 use tidegate_core::RealmId;
 use tokio::sync::Mutex;
 
-use crate::{Across, View, executor::Via, lent::Writer, lock::FileLock, migrations};
+use crate::{Across, View, breakage::Breakage, executor::Via, lent::Writer, lock::FileLock, migrations};
 
 #[derive(Clone)]
 pub struct Settings {
@@ -29,7 +29,7 @@ pub enum Engine {
 #[derive(Clone)]
 pub(crate) enum Db {
     Sqlite { read: SqlitePool, write: Arc<Mutex<Writer>>, _lock: Arc<FileLock> },
-    Postgres(PgPool),
+    Postgres(PgPool, Breakage),
 }
 
 /// Cheap to clone; all clones share the connections.
@@ -87,7 +87,7 @@ impl Store {
             Db::Sqlite { write, .. } => {
                 migrations::sqlite().run_direct(None, &mut write.lock().await.connection, false).await?;
             }
-            Db::Postgres(pool) => migrations::postgres().run(pool).await?,
+            Db::Postgres(pool, _) => migrations::postgres().run(pool).await?,
         }
         Ok(())
     }
@@ -95,7 +95,7 @@ impl Store {
     pub fn engine(&self) -> Engine {
         match &self.db {
             Db::Sqlite { .. } => Engine::Sqlite,
-            Db::Postgres(_) => Engine::Postgres,
+            Db::Postgres(..) => Engine::Postgres,
         }
     }
 
@@ -113,14 +113,14 @@ impl Store {
     pub async fn close(&self) {
         match &self.db {
             Db::Sqlite { read, .. } => read.close().await,
-            Db::Postgres(pool) => pool.close().await,
+            Db::Postgres(pool, _) => pool.close().await,
         }
     }
 
     fn read(&self) -> Via {
         match &self.db {
             Db::Sqlite { read, .. } => Via::SqlitePool(read.clone()),
-            Db::Postgres(pool) => Via::PostgresPool(pool.clone()),
+            Db::Postgres(pool, breakage) => Via::PostgresPool(pool.clone(), breakage.clone()),
         }
     }
 }
@@ -167,5 +167,11 @@ async fn postgres(settings: &Settings) -> Result<Db, sqlx::Error> {
         .max_connections(settings.connections)
         .acquire_timeout(ACQUIRE)
         .test_before_acquire(false);
-    Ok(Db::Postgres(pool.connect_with(options).await?))
+    let breakage = Breakage::none_yet();
+    let before = breakage.clone();
+    let pool = pool.before_acquire(move |connection, metadata| {
+        let before = before.clone();
+        Box::pin(async move { before.passes(connection, metadata).await })
+    });
+    Ok(Db::Postgres(pool.connect_with(options).await?, breakage))
 }

@@ -62,7 +62,7 @@ impl Store {
             let keep = done.is_ok() && !tx.abandoned;
             let end = match tx.view.via {
                 Via::Lent(lent) => lent.end(keep).await,
-                Via::SqlitePool(_) | Via::PostgresPool(_) => Ok(()),
+                Via::SqlitePool(_) | Via::PostgresPool(..) => Ok(()),
             };
             match end {
                 Err(source) if keep => Err(Error::Unconfirmed { tx: name, source }.into()),
@@ -76,7 +76,7 @@ impl Store {
     async fn begin(&self) -> Result<Lent, sqlx::Error> {
         match &self.db {
             Db::Sqlite { write, .. } => Lent::sqlite(write).await,
-            Db::Postgres(pool) => Lent::postgres(pool).await,
+            Db::Postgres(pool, breakage) => Lent::postgres(pool, breakage).await,
         }
     }
 }

@@ -36,6 +36,8 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let keyring = if fresh {
         initialise_here(config, &store).await?
     } else {
+        // Said first: a database that nobody initialised has no key either.
+        check_schema(&store).await?;
         files::keyring(&config.keys.master_file)?
     };
     let running = Running::start(config, store, keyring).await?;

@@ -22,6 +22,7 @@ async fn a_rollout_is_drafted_started_and_advanced() {
                 products: vec!["kasa".into()],
             }),
             request_id: "7f0c1a52-5a1e-4d4e-9c7b-3f3b1c2d4e5f".into(),
+            reason: "Kasa is ready".into(),
         };
         let longer = manager.ok(request.clone()).await.rollout.unwrap();
         assert_eq!(manager.ok(request).await.rollout.unwrap(), longer);

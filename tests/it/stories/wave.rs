@@ -236,3 +236,17 @@ async fn later_waves_reach_more_and_lose_nobody() {
     })
     .await;
 }
+
+on_both! {
+    /// Who is reached stays reached, whatever edge a later wave has.
+    async fn inv_42_a_smaller_wave_takes_nobody_back(stage) {
+        let operator = stage.operator();
+        operator.product("kasa").await;
+        let rows = (1..=PEOPLE).map(|number| row(number, &name(number), address(number)));
+        operator.import(rows.collect()).await.unwrap();
+        let rollout = operator.start(&operator.rollout("two-step", &["kasa"], &[250_000, 10_000]).await).await;
+        let before = reached(&stage, "kasa").await;
+        operator.advance(&rollout).await;
+        assert_eq!(reached(&stage, "kasa").await, before);
+    }
+}

@@ -1,0 +1,55 @@
+//! When a connection to PostgreSQL broke last. After a restart of the server every idle connection is dead;
+//! so those that were not used since are looked at before they are used, and no others.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use sqlx::{Connection as _, PgConnection, pool::PoolConnectionMetadata};
+
+#[derive(Clone)]
+pub(crate) struct Breakage {
+    opened: Instant,
+    /// Milliseconds after `opened`, and one; zero for never.
+    last: Arc<AtomicU64>,
+}
+
+impl Breakage {
+    pub(crate) fn none_yet() -> Self {
+        Self { opened: Instant::now(), last: Arc::default() }
+    }
+
+    pub(crate) fn note(&self, error: &sqlx::Error) {
+        if matches!(error, sqlx::Error::Io(_) | sqlx::Error::Protocol(_)) || is_farewell(error) {
+            self.last.store(self.millis().saturating_add(1), Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the connection may be used.
+    pub(crate) async fn passes(
+        &self,
+        connection: &mut PgConnection,
+        metadata: PoolConnectionMetadata,
+    ) -> Result<bool, sqlx::Error> {
+        let last = self.last.load(Ordering::Relaxed);
+        let since = Duration::from_millis(self.millis().saturating_sub(last.saturating_sub(1)));
+        if last == 0 || metadata.idle_for < since {
+            return Ok(true);
+        }
+        Ok(connection.ping().await.is_ok())
+    }
+
+    fn millis(&self) -> u64 {
+        u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// What a server says before it hangs up.
+fn is_farewell(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    matches!(code.as_deref(), Some("57P01" | "57P02" | "57P03" | "57P05"))
+}
