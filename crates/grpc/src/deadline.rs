@@ -12,6 +12,7 @@ use std::{
 
 use http::{HeaderMap, Request, Response};
 use tidegate_proto as proto;
+use tokio_util::task::TaskTracker;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
@@ -22,18 +23,22 @@ const LONGEST: Duration = Duration::from_secs(30);
 const AHEAD: Duration = Duration::from_millis(5);
 
 #[derive(Clone)]
-pub(crate) struct DeadlineLayer;
+pub(crate) struct DeadlineLayer {
+    /// The calls under way, so that the end can wait for them and for nothing else.
+    pub(crate) calls: TaskTracker,
+}
 
 impl<S> Layer<S> for DeadlineLayer {
     type Service = Deadline<S>;
     fn layer(&self, inner: S) -> Deadline<S> {
-        Deadline { inner }
+        Deadline { inner, calls: self.calls.clone() }
     }
 }
 
 #[derive(Clone)]
 pub(crate) struct Deadline<S> {
     inner: S,
+    calls: TaskTracker,
 }
 
 impl<S> Service<Request<Body>> for Deadline<S>
@@ -54,8 +59,9 @@ where
         // A stream is as long as it is: its messages are bounded one by one.
         let most = if proto::STREAMS.contains(&request.uri().path()) { Duration::MAX } else { LONGEST };
         let deadline = asked.map_or(most, |asked| asked.saturating_sub(AHEAD).max(asked / 2).min(most));
-        let call = self.inner.call(request);
+        let (call, under_way) = (self.inner.call(request), self.calls.token());
         Box::pin(async move {
+            let _under_way = under_way;
             if deadline == Duration::MAX {
                 return call.await;
             }

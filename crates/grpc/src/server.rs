@@ -6,6 +6,7 @@ use tidegate_proto as proto;
 use tidegate_service::House;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{service::Routes, transport::Server};
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -40,6 +41,8 @@ const LARGE: usize = 4 * 1024 * 1024;
 const STREAMS: u32 = 256;
 const HEADERS: u32 = 16 * 1024;
 const KEEPALIVE: Duration = Duration::from_secs(30);
+/// For answers that are made and not sent yet, when the server stops.
+const LAST_WORDS: Duration = Duration::from_millis(250);
 
 /// Serves until `stop` resolves; then lets the calls under way finish.
 pub async fn serve(
@@ -54,25 +57,36 @@ pub async fn serve(
     for service in proto::SERVICES {
         reporter.set_service_status(*service, tonic_health::ServingStatus::Serving).await;
     }
+    let (calls, stopping) = (TaskTracker::new(), CancellationToken::new());
     let stop = async {
         stop.await;
+        stopping.cancel();
         for service in proto::SERVICES.iter().chain([&""]) {
             reporter.set_service_status(*service, tonic_health::ServingStatus::NotServing).await;
         }
     };
     let panicked = house.clone();
-    Server::builder()
+    let server = Server::builder()
         .max_concurrent_streams(STREAMS)
         .http2_max_header_list_size(HEADERS)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .tcp_nodelay(true)
         .layer(CatchPanicLayer::custom(move |_| status::panicked(&panicked).into_http::<tonic::body::Body>()))
-        .layer(DeadlineLayer)
+        .layer(DeadlineLayer { calls: calls.clone() })
         .layer(IdentityLayer::new(house, Rules::declared()?))
         .add_routes(routes)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop)
-        .await?;
-    Ok(())
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop);
+    let ended = async {
+        stopping.cancelled().await;
+        calls.close();
+        calls.wait().await;
+        tokio::time::sleep(LAST_WORDS).await;
+    };
+    // A connection on which nothing is under way does not hold the end up.
+    tokio::select! {
+        served = server => Ok(served?),
+        () = ended => Ok(()),
+    }
 }
 
 fn routes(house: &House) -> Routes {

@@ -121,7 +121,14 @@ impl Pen {
         if let Some(first) = self.first().await? {
             return Ok(first);
         }
-        let outcome = command.run(self).await?;
+        let outcome = match command.run(self).await {
+            // A copy of this request may have been faster; then there is no refusal.
+            Err(Error::Refused(refusal)) => match self.first().await? {
+                Some(first) => return Ok(first),
+                None => return Err(refusal.into()),
+            },
+            done => done?,
+        };
         if self.once.request.is_some() && !self.once.remembered.load(Ordering::Relaxed) {
             return Err(Fault::NotRemembered(self.name).into());
         }

@@ -11,10 +11,11 @@ pub(crate) struct FileLock {
 }
 
 impl FileLock {
+    /// By the file's real name, so that a link to the file is the same file.
     pub(crate) fn take(database: &Path) -> Result<Self, OpenError> {
-        let mut path = database.as_os_str().to_owned();
-        path.push(".lock");
         let failed = |source| OpenError::Unusable { path: database.display().to_string(), source };
+        let mut path = database.canonicalize().map_err(failed)?.into_os_string();
+        path.push(".lock");
         let file = File::options().create(true).write(true).truncate(false).open(path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),

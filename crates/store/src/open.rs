@@ -128,8 +128,7 @@ impl Store {
 async fn sqlite(path: PathBuf, connections: u32) -> Result<Db, OpenError> {
     let unusable = |source| OpenError::Unusable { path: path.display().to_string(), source };
     make_private(&path).map_err(unusable)?;
-    // By its real name, so that a link to the file is the same file.
-    let lock = FileLock::take(&path.canonicalize().map_err(unusable)?)?;
+    let lock = FileLock::take(&path)?;
     let options = SqliteConnectOptions::new()
         .filename(&path)
         .create_if_missing(true)

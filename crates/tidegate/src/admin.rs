@@ -1,13 +1,13 @@
 //! The admin port: whether the program lives, and whether it can serve. No secrets, no changes.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::IntoFuture as _, sync::Arc, time::Duration};
 
 use axum::{Router, http::StatusCode, routing::get};
 use tidegate_store::{Store, installation};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// How long the database may take to say that it is there.
+/// How long the database may take to say that it is there, and a caller to hear it at the end.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 pub async fn serve(store: Store, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
@@ -17,7 +17,16 @@ pub async fn serve(store: Store, listener: TcpListener, stop: CancellationToken)
         async move { ready(&store, &closing).await }
     };
     let router = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready));
-    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+    let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let cut_off = async {
+        stop.cancelled().await;
+        tokio::time::sleep(PATIENCE).await;
+    };
+    // Who never finishes a request does not keep the program.
+    tokio::select! {
+        ended = served.into_future() => ended,
+        () = cut_off => Ok(()),
+    }
 }
 
 async fn ready(store: &Store, closing: &CancellationToken) -> (StatusCode, &'static str) {

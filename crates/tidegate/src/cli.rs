@@ -1,6 +1,6 @@
 //! What can be typed, and which file does it.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
@@ -70,6 +70,31 @@ enum ConfigCommand {
 enum AccountsCommand {
     /// Imports accounts from a file of JSON objects, one a line (NDJSON). Running it again changes nothing.
     Import(import::Import),
+}
+
+/// The arguments with every setting behind the command, wherever it stood: clap keeps only those of the
+/// innermost command.
+pub fn gathered(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let (mut rest, mut settings) = (Vec::new(), Vec::new());
+    let mut arguments = arguments;
+    while let Some(argument) = arguments.next() {
+        let text = argument.to_string_lossy();
+        if text == "--" {
+            settings.push(argument);
+            settings.extend(arguments);
+            break;
+        }
+        if text == "--set" || text == "--config" {
+            settings.push(argument);
+            settings.extend(arguments.next());
+        } else if text.starts_with("--set=") || text.starts_with("--config=") {
+            settings.push(argument);
+        } else {
+            rest.push(argument);
+        }
+    }
+    rest.extend(settings);
+    rest
 }
 
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {

@@ -129,7 +129,11 @@ fn nothing_that_counts_lives_in_the_process() {
             ("crates/service/src/once.rs", "Mutex", "what one call found out; it ends with the call"),
             ("crates/service/src/once.rs", "AtomicBool", "what one call found out; it ends with the call"),
             ("crates/service/src/once.rs", "AtomicUsize", "what one call found out; it ends with the call"),
-            ("crates/store/src/breakage.rs", "AtomicU64", "when this process lost a connection; a hint to look"),
+            (
+                "crates/store/src/breakage.rs",
+                "AtomicU64",
+                "when this process lost a connection; a hint to look",
+            ),
             ("crates/store/src/open.rs", "Mutex", "SQLite's one writer"),
             ("crates/store/src/lent.rs", "Mutex", "SQLite's one writer"),
             ("crates/tidegate/src/ambient.rs", "AtomicI64", "the clock never goes back"),

@@ -130,7 +130,7 @@ async fn init_stops_at_a_credential_file_that_exists_and_makes_nothing(engine: E
     folder.write("operator.credential", "somebody else's");
     let ended = folder.run(&["init"]).await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.err.contains("operator.credential: File exists"), "{}", ended.err);
+    assert!(ended.err.contains("operator.credential exists: move it away"), "{}", ended.err);
     assert_eq!(folder.read("operator.credential"), "somebody else's");
     let names: Vec<_> = folder.names().into_iter().filter(|name| !name.starts_with("tidegate.db")).collect();
     assert_eq!(names, ["operator.credential"]);

@@ -17,6 +17,7 @@ mod owner;
 mod program;
 mod server;
 
+mod clock;
 mod demo;
 mod first_start;
 mod import;

@@ -105,7 +105,11 @@ async fn each_incident_is_found_in_the_log_with_its_cause() {
     let incident = stage.create("bob").await.unwrap_err().incident.unwrap();
     let ended = stage.server.stopped().await;
     let line = ended.err.lines().find(|line| line.contains(&incident));
-    assert!(line.is_some_and(|line| line.contains("Unavailable")), "{incident} in {}", ended.err);
+    assert!(
+        line.is_some_and(|line| line.contains("the database is not reachable")),
+        "{incident} in {}",
+        ended.err
+    );
 }
 
 #[tokio::test]

@@ -37,6 +37,7 @@ async fn inv_47_no_secret_is_told_or_kept_in_clear_on_sqlite() {
     let ended = server.stopped().await;
     assert_eq!(ended.code, Some(0));
     assert!(ended.err.contains("TRACE") && ended.err.contains("begin_sign_in"), "the log is not a full one");
+    assert!(!ended.err.contains("$argon2id$"), "a hash is told");
     assert_eq!(secrets.told_by(&(ended.out + &ended.err + &imported)), [""; 0]);
     for name in folder.names().iter().filter(|name| name.starts_with("tidegate.db")) {
         let held = secrets.held_by(&std::fs::read(folder.file(name)).unwrap());
@@ -65,6 +66,7 @@ async fn inv_47_no_secret_is_told_or_kept_in_clear_on_postgresql() {
     let ended = server.stopped().await;
     assert_eq!((init.code, ended.code), (Some(0), Some(0)));
     assert!(ended.err.contains("\"level\":\"TRACE\"") && ended.err.contains("a call failed"));
+    assert!(!ended.err.contains("$argon2id$"), "a hash is told");
     assert_eq!(secrets.told_by(&(init.out + &init.err + &ended.out + &ended.err + &imported)), [""; 0]);
     kept(&secrets, &folder.database).await;
 }
