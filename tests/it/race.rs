@@ -1,5 +1,7 @@
 //! Many at once, on two servers where there can be two: exactly one wins.
 
+use std::slice::from_ref;
+
 use proto::ProofOutcome as Outcome;
 use tidegate_client::Refused;
 use tidegate_proto as proto;
@@ -98,7 +100,7 @@ on_both! {
             request_id,
             ..answer(&begun, &challenge, &wrong(&kasa.code(&owner)))
         };
-        let told: Vec<_> = together(&[kasa.frontend.clone()], &request).await;
+        let told: Vec<_> = together(from_ref(&kasa.frontend), &request).await;
         for one in &told {
             assert_eq!(one.as_ref().unwrap(), told[0].as_ref().unwrap());
         }
@@ -111,7 +113,7 @@ on_both! {
         let person = kasa.admin.person("ann").await;
         let begun = kasa.frontend.begin(&person, "kasa", &Device::new("phone")).await;
         let request = proto::CompleteSignInRequest { subject: begun.subject(), ..Default::default() };
-        let told = together(&[kasa.frontend.clone()], &request).await;
+        let told = together(from_ref(&kasa.frontend), &request).await;
         assert_eq!(told.iter().filter(|one| one.is_ok()).count(), 1);
         for refused in told.iter().filter_map(|one| one.as_ref().err()) {
             assert_eq!(refused.name(), "SIGN_IN_STATE");
@@ -125,7 +127,7 @@ on_both! {
         kasa.frontend.begin_enrollment(&session).await;
         let token = stage.mail_to(&person.email).await.token;
         let request = proto::RedeemLinkRequest { token, ..Default::default() };
-        let told = together(&[kasa.frontend.clone()], &request).await;
+        let told = together(from_ref(&kasa.frontend), &request).await;
         let told: Vec<_> = told.into_iter().map(|one| one.unwrap().outcome()).collect();
         assert_eq!((count(&told, &Outcome::Approved), count(&told, &Outcome::Replayed)), (1, MANY - 1));
     }
@@ -143,7 +145,7 @@ on_both! {
             code: stage.code(&seed),
             ..Default::default()
         };
-        let told = together(&[kasa.frontend.clone()], &request).await;
+        let told = together(from_ref(&kasa.frontend), &request).await;
         let told: Vec<_> = told.into_iter().map(Result::unwrap).collect();
         let approved: Vec<_> = told.iter().filter(|one| one.outcome() == Outcome::Approved).collect();
         assert_eq!(approved.len(), 1);
@@ -159,7 +161,7 @@ on_both! {
             etag: rollout.etag.clone(),
             ..Default::default()
         };
-        let told = together(&[kasa.admin.clone()], &request).await;
+        let told = together(from_ref(&kasa.admin), &request).await;
         assert_eq!(told.iter().filter(|one| one.is_ok()).count(), 1);
         for refused in told.iter().filter_map(|one| one.as_ref().err()) {
             assert_eq!((refused.name(), refused.metadata["current"].as_str()), ("ETAG_MISMATCH", "r2"));

@@ -50,9 +50,9 @@ impl Watched {
     }
 }
 
-fn etag(rollout: &Option<proto::Rollout>) -> (String, String) {
-    let rollout = rollout.as_ref().unwrap();
-    (rollout.key.clone(), rollout.etag.clone())
+fn etag(rollout: Option<proto::Rollout>) -> (String, String) {
+    let rollout = rollout.unwrap();
+    (rollout.key, rollout.etag)
 }
 
 on_both! {
@@ -132,16 +132,16 @@ async fn roll_out(watched: &Watched) {
         waves: vec![wave(1_000_000)],
         ..Default::default()
     };
-    let (rollout, etag_1) = etag(&w.call(rollout).await.rollout);
+    let (rollout, etag_1) = etag(w.call(rollout).await.rollout);
     let add = proto::AddWaveRequest {
         rollout: rollout.clone(),
         etag: etag_1,
         wave: Some(wave(0)),
         ..Default::default()
     };
-    let (rollout, etag_2) = etag(&w.call(add).await.rollout);
+    let (rollout, etag_2) = etag(w.call(add).await.rollout);
     let start = proto::StartRolloutRequest { rollout, etag: etag_2, ..Default::default() };
-    let (rollout, etag_3) = etag(&w.call(start).await.rollout);
+    let (rollout, etag_3) = etag(w.call(start).await.rollout);
     let advance = proto::AdvanceRolloutRequest { rollout, etag: etag_3, ..Default::default() };
     w.call(advance).await;
     w.call(proto::GetRolloutRequest { rollout: "two-step".into() }).await;

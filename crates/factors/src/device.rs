@@ -41,6 +41,7 @@ mod tests {
     fn known(rotated: Timestamp) -> KnownDevice {
         KnownDevice {
             device: "phone-1".parse().unwrap(),
+            series: tidegate_core::Id::from_uuid_bytes([7; 16]),
             token: NEW,
             previous: Some(OLD),
             rotated_at: rotated,

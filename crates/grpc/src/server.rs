@@ -84,7 +84,7 @@ pub async fn serve(
     };
     // A connection on which nothing is under way does not hold the end up.
     tokio::select! {
-        served = server => Ok(served?),
+        done = server => Ok(done?),
         () = ended => Ok(()),
     }
 }

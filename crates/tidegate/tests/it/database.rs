@@ -44,43 +44,18 @@ impl Database {
         self.number(&format!("SELECT COUNT(*) FROM {table}")).await
     }
 
+    pub async fn tables(&self) -> Vec<String> {
+        self.connect().await.tables().await
+    }
+
     /// Every row of every table as text, bytes in hexadecimal digits.
     pub async fn contents(&self) -> BTreeMap<String, Vec<String>> {
-        let mut contents = BTreeMap::new();
-        for table in self.tables().await {
-            let rows = match self {
-                Self::Sqlite(_) => {
-                    let columns = format!(
-                        "SELECT group_concat('quote(' || name || ')', ' || '' '' || ') FROM pragma_table_info('{table}')"
-                    );
-                    let columns = self.texts(&columns).await;
-                    self.texts(&format!("SELECT {} FROM {table} ORDER BY 1", columns[0])).await
-                }
-                Self::Postgres(_) => {
-                    self.texts(&format!("SELECT t::text FROM {table} AS t ORDER BY 1")).await
-                }
-            };
+        let (mut connection, mut contents) = (self.connect().await, BTreeMap::new());
+        for table in connection.tables().await {
+            let rows = connection.rows(&table).await;
             contents.insert(table, rows);
         }
         contents
-    }
-
-    pub async fn tables(&self) -> Vec<String> {
-        self.texts(match self {
-            Self::Sqlite(_) => "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1",
-            Self::Postgres(_) => {
-                "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1"
-            }
-        })
-        .await
-    }
-
-    async fn texts(&self, sql: &str) -> Vec<String> {
-        let found = match self.connect().await {
-            Connection::Sqlite(mut to) => sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut to).await,
-            Connection::Postgres(mut to) => sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut to).await,
-        };
-        found.unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
     async fn connect(&self) -> Connection {
@@ -92,5 +67,38 @@ impl Database {
                 Connection::Postgres(PgConnectOptions::from_str(url).unwrap().connect().await.unwrap())
             }
         }
+    }
+}
+
+impl Connection {
+    async fn tables(&mut self) -> Vec<String> {
+        let sql = match self {
+            Self::Sqlite(_) => "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1",
+            Self::Postgres(_) => {
+                "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1"
+            }
+        };
+        self.texts(sql).await
+    }
+
+    async fn rows(&mut self, table: &str) -> Vec<String> {
+        let row = match self {
+            Self::Sqlite(_) => {
+                let columns = format!(
+                    "SELECT group_concat('quote(' || name || ')', ' || '' '' || ') FROM pragma_table_info('{table}')"
+                );
+                self.texts(&columns).await.remove(0)
+            }
+            Self::Postgres(_) => "t::text".to_owned(),
+        };
+        self.texts(&format!("SELECT {row} FROM {table} AS t ORDER BY 1")).await
+    }
+
+    async fn texts(&mut self, sql: &str) -> Vec<String> {
+        let found = match self {
+            Self::Sqlite(to) => sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(to).await,
+            Self::Postgres(to) => sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(to).await,
+        };
+        found.unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 }

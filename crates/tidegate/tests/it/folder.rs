@@ -22,7 +22,7 @@ pub enum Engine {
 }
 
 pub struct Folder {
-    folder: TempDir,
+    place: TempDir,
     settings: Vec<String>,
     pub database: Database,
 }
@@ -33,7 +33,7 @@ impl Folder {
         let folder = tempfile::Builder::new().prefix("tidegate-it-").tempdir().unwrap();
         let database = Database::Sqlite(folder.path().join("tidegate.db"));
         let settings = ["grpc.listen=127.0.0.1:0", "admin.listen=127.0.0.1:0", "mail.poll_ms=10"];
-        Self { folder, settings: settings.map(str::to_owned).into(), database }
+        Self { place: folder, settings: settings.map(str::to_owned).into(), database }
     }
 
     /// An empty folder, and an empty database elsewhere.
@@ -86,7 +86,7 @@ impl Folder {
     }
 
     pub fn path(&self) -> &Path {
-        self.folder.path()
+        self.place.path()
     }
 
     pub fn file(&self, name: &str) -> PathBuf {

@@ -104,7 +104,7 @@ not json
 "#
     );
     let ended = import(&folder, &server, &file).await;
-    expect![[r#"
+    expect![[r"
         stdout:
         2 created, 0 unchanged, 6 not imported
 
@@ -118,7 +118,7 @@ not json
         line 7: dan: email is another account's
         line 8: created_at must be RFC 3339, for example 2021-12-06T00:00:00Z
 
-        exit code: Some(1)"#]]
+        exit code: Some(1)"]]
     .assert_eq(&ended.transcript());
     let found = |name: &str| {
         let (accounts, account) = (realm.operator.accounts(), name.to_owned());

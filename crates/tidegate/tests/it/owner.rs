@@ -114,23 +114,13 @@ impl Realm {
 }
 
 impl Frontend {
-    pub fn begin_request(&self, name: &str, device: &str) -> proto::BeginSignInRequest {
-        proto::BeginSignInRequest {
-            product: "kasa".into(),
-            identifier: email(name),
-            password: PASSWORD.into(),
-            client: Some(proto::ClientContext { device_id: device.to_owned(), ..Default::default() }),
-            ..Default::default()
-        }
-    }
-
     pub async fn begin(&self, name: &str, device: &str) -> SignIn {
-        let request = self.begin_request(name, device);
+        let request = begin_request(name, device);
         SignIn::of(heard(self.client.sign_ins().begin_sign_in(request).await).unwrap())
     }
 
     pub async fn complete(&self, sign_in: &SignIn) -> Result<proto::CompleteSignInResponse, Refused> {
-        let request = proto::CompleteSignInRequest { subject: sign_in.subject(), ..Default::default() };
+        let request = proto::CompleteSignInRequest { subject: Some(sign_in.subject()), ..Default::default() };
         heard(self.client.sign_ins().complete_sign_in(request).await)
     }
 
@@ -144,7 +134,7 @@ impl Frontend {
     /// The id of a new challenge of the factor that is offered.
     pub async fn challenge(&self, sign_in: &SignIn) -> String {
         let request = proto::CreateChallengeRequest {
-            subject: sign_in.subject(),
+            subject: Some(sign_in.subject()),
             purpose: proto::ChallengePurpose::SignIn.into(),
             factor_id: sign_in.factor.clone(),
             ..Default::default()
@@ -167,7 +157,7 @@ impl Frontend {
     pub async fn enroll(&self, name: &str, session: &str) -> Authenticator {
         let enrollments = self.client.enrollments();
         let request = proto::BeginEnrollmentRequest {
-            subject: signed_in(session),
+            subject: Some(signed_in(session)),
             method: proto::Method::Totp.into(),
             ..Default::default()
         };
@@ -177,14 +167,14 @@ impl Frontend {
         let redeemed = heard(self.client.sign_ins().redeem_link(request).await).unwrap();
         assert_eq!(redeemed.outcome(), proto::ProofOutcome::Approved);
         let request = proto::ContinueEnrollmentRequest {
-            subject: signed_in(session),
+            subject: Some(signed_in(session)),
             enrollment_id: id.clone(),
             ..Default::default()
         };
         let continued = heard(enrollments.clone().continue_enrollment(request).await).unwrap();
         let mut authenticator = Authenticator::scan(&continued.totp.unwrap().otpauth_uri);
         let request = proto::CompleteEnrollmentRequest {
-            subject: signed_in(session),
+            subject: Some(signed_in(session)),
             enrollment_id: id,
             code: authenticator.next_code(self).await,
             ..Default::default()
@@ -232,8 +222,8 @@ impl SignIn {
         Self { state: sign_in.state(), token: begun.sign_in_token, factor }
     }
 
-    pub fn subject(&self) -> Option<proto::Subject> {
-        Some(proto::Subject { who: Some(Who::SignInToken(self.token.clone())), client: None })
+    pub fn subject(&self) -> proto::Subject {
+        proto::Subject { who: Some(Who::SignInToken(self.token.clone())), client: None }
     }
 }
 
@@ -254,13 +244,23 @@ impl Authenticator {
     }
 }
 
-pub fn signed_in(session: &str) -> Option<proto::Subject> {
-    Some(proto::Subject { who: Some(Who::SessionToken(session.to_owned())), client: None })
+pub fn signed_in(session: &str) -> proto::Subject {
+    proto::Subject { who: Some(Who::SessionToken(session.to_owned())), client: None }
+}
+
+pub fn begin_request(name: &str, device: &str) -> proto::BeginSignInRequest {
+    proto::BeginSignInRequest {
+        product: "kasa".into(),
+        identifier: email(name),
+        password: PASSWORD.into(),
+        client: Some(proto::ClientContext { device_id: device.to_owned(), ..Default::default() }),
+        ..Default::default()
+    }
 }
 
 pub fn answer_request(sign_in: &SignIn, challenge: &str, code: &str) -> proto::AnswerChallengeRequest {
     proto::AnswerChallengeRequest {
-        subject: sign_in.subject(),
+        subject: Some(sign_in.subject()),
         challenge_id: challenge.to_owned(),
         code: code.to_owned(),
         ..Default::default()

@@ -12,7 +12,7 @@ use std::{
 use tokio::{sync::watch, time::timeout};
 
 /// How long anything may take before the test gives up on it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_millis(10);
 
 pub struct Program {
@@ -73,9 +73,8 @@ impl Program {
 
     /// Waits for the end, which has to come by itself.
     pub async fn ended(mut self) -> Ended {
-        if !(self.out.ended().await && self.err.ended().await) {
-            panic!("it did not end:\n{}", self.so_far().transcript());
-        }
+        let ended = self.out.ended().await && self.err.ended().await;
+        assert!(ended, "it did not end:\n{}", self.so_far().transcript());
         Ended { code: self.child.wait().unwrap().code(), ..self.so_far() }
     }
 

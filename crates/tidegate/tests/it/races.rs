@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     folder::{Engine, Folder, on_both_engines},
-    owner::{Frontend, Realm, SignIn, answer_request, heard},
+    owner::{Frontend, Realm, SignIn, answer_request, begin_request, heard},
     server::Server,
 };
 
@@ -131,7 +131,7 @@ async fn inv_01_one_code_approves_once_and_makes_one_session(engine: Engine) {
             let completed = stage.at_once(8, complete).await;
             let sessions = completed.iter().flatten().filter(|made| made.session.is_some()).count();
             assert_eq!(sessions, 1, "{completed:?}");
-            let refused = completed.iter().flat_map(|made| made.as_ref().err());
+            let refused = completed.iter().filter_map(|made| made.as_ref().err());
             assert!(refused.clone().all(|refused| refused.name() == "SIGN_IN_STATE"), "{completed:?}");
         }
     }
@@ -211,7 +211,7 @@ async fn inv_08_parallel_guesses_take_no_more_than_an_hour_has(engine: Engine) {
 async fn inv_08_parallel_passwords_take_no_more_than_are_free(engine: Engine) {
     let stage = Stage::on(engine, &["ann"]).await;
     let begin = |number: usize, door: Frontend| {
-        let mut request = door.begin_request("ann", "phone");
+        let mut request = begin_request("ann", "phone");
         request.password = format!("a guess, the {number}th");
         async move { heard(door.client.sign_ins().begin_sign_in(request).await).unwrap() }
     };
@@ -232,13 +232,11 @@ async fn inv_58_one_request_id_is_carried_out_once(engine: Engine) {
     let sign_ins = stage.folder.database.count("sign_ins").await;
 
     let begin = |_: usize, door: Frontend| {
-        let request =
-            proto::BeginSignInRequest { request_id: id.into(), ..door.begin_request("ann", "tablet") };
+        let request = proto::BeginSignInRequest { request_id: id.into(), ..begin_request("ann", "tablet") };
         async move { heard(door.client.sign_ins().begin_sign_in(request).await) }
     };
-    let begun = one(stage.at_once(MANY, begin).await);
+    let sign_in = SignIn::of(one(stage.at_once(MANY, begin).await));
     assert_eq!(stage.folder.database.count("sign_ins").await, sign_ins + 1);
-    let sign_in = SignIn::of(begun);
     assert!(sign_in.token.starts_with("tgi_"), "no token");
 
     let challenge = stage.door().challenge(&sign_in).await;
@@ -251,10 +249,7 @@ async fn inv_58_one_request_id_is_carried_out_once(engine: Engine) {
     assert_eq!(one(stage.at_once(MANY, answer).await).outcome(), ProofOutcome::Approved);
     assert_eq!(stage.events("challenge_answered", "").await, 1);
 
-    let other = proto::BeginSignInRequest {
-        request_id: id.into(),
-        ..stage.door().begin_request("ann", "another-tablet")
-    };
+    let other = proto::BeginSignInRequest { request_id: id.into(), ..begin_request("ann", "another-tablet") };
     let refused = heard(stage.door().client.sign_ins().begin_sign_in(other).await).unwrap_err();
     assert_eq!(refused.name(), "REQUEST_ID_REUSED");
 }
@@ -265,7 +260,7 @@ async fn inv_58_calls_that_overtake_each_other_get_one_session(engine: Engine) {
         let sign_in = stage.door().begin("ann", "phone").await;
         let complete = |_: usize, door: Frontend| {
             let request = proto::CompleteSignInRequest {
-                subject: sign_in.subject(),
+                subject: Some(sign_in.subject()),
                 request_id: format!("0192f0c1-0000-7000-8000-{round:012}"),
                 ..Default::default()
             };
@@ -306,7 +301,7 @@ fn one<T: PartialEq + std::fmt::Debug>(answers: Vec<Result<T, Refused>>) -> T {
 
 async fn cancel(door: &Frontend, sign_in: &SignIn, challenge: &str) {
     let request = proto::CancelChallengeRequest {
-        subject: sign_in.subject(),
+        subject: Some(sign_in.subject()),
         challenge_id: challenge.to_owned(),
         ..Default::default()
     };

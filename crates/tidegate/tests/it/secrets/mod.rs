@@ -10,7 +10,7 @@ use search::{Secrets, hexadecimal};
 use crate::{
     database::Database,
     folder::Folder,
-    owner::{Authenticator, Frontend, HASH, PASSWORD, Realm, SignIn, email, heard, signed_in},
+    owner::{Authenticator, Frontend, HASH, PASSWORD, Realm, SignIn, begin_request, email, heard, signed_in},
     program::Told,
     server::Server,
 };
@@ -134,7 +134,7 @@ impl<'s> Stage<'s> {
         assert_eq!(refused.name(), "UNAUTHENTICATED");
         let frontend = self.frontend();
         let forged = self.secrets.keep("a forged session", &format!("tgs_{}", "6d".repeat(32)));
-        let request = proto::ListFactorsRequest { subject: signed_in(&forged) };
+        let request = proto::ListFactorsRequest { subject: Some(signed_in(&forged)) };
         heard(frontend.client.enrollments().list_factors(request).await).unwrap_err();
         let token = self.secrets.keep("a forged link", &format!("tgl_{}", "7c".repeat(32)));
         let request = proto::RedeemLinkRequest { token: token.clone(), ..Default::default() };
@@ -146,7 +146,7 @@ impl<'s> Stage<'s> {
             let request = proto::BeginSignInRequest {
                 identifier: identifier.to_owned(),
                 password,
-                ..frontend.begin_request("", "phone")
+                ..begin_request("", "phone")
             };
             let denied = heard(frontend.client.sign_ins().begin_sign_in(request).await).unwrap();
             assert_eq!(denied.sign_in.unwrap().state(), proto::SignInState::Denied);
@@ -175,7 +175,7 @@ impl<'s> Stage<'s> {
         let frontend = self.frontend();
         let session = frontend.sign_in("una", "phone").await;
         let session = self.secrets.keep("a session", &session);
-        let subject = signed_in(&session);
+        let subject = Some(signed_in(&session));
         let request = proto::RequestEmailVerificationRequest { subject, request_id: id(2) };
         heard(frontend.client.accounts().request_email_verification(request).await).unwrap();
         let link = frontend.link("una").await;
@@ -192,7 +192,7 @@ impl<'s> Stage<'s> {
         let enrollments = frontend.client.enrollments();
         let method = proto::Method::Totp.into();
         let request =
-            proto::BeginEnrollmentRequest { subject: signed_in(&session), method, request_id: id(4) };
+            proto::BeginEnrollmentRequest { subject: Some(signed_in(&session)), method, request_id: id(4) };
         let begun = heard(enrollments.clone().begin_enrollment(request).await).unwrap();
         let enrollment_id = begun.enrollment.unwrap().id;
         let link = frontend.link("ann").await;
@@ -200,7 +200,7 @@ impl<'s> Stage<'s> {
         let request = proto::RedeemLinkRequest { token, request_id: id(5) };
         heard(frontend.client.sign_ins().redeem_link(request).await).unwrap();
         let request = proto::ContinueEnrollmentRequest {
-            subject: signed_in(&session),
+            subject: Some(signed_in(&session)),
             enrollment_id: enrollment_id.clone(),
             request_id: id(6),
         };
@@ -216,7 +216,7 @@ impl<'s> Stage<'s> {
         let mut recovery_codes = Vec::new();
         for (number, code) in [(7, wrong), (8, code)] {
             let request = proto::CompleteEnrollmentRequest {
-                subject: signed_in(&session),
+                subject: Some(signed_in(&session)),
                 enrollment_id: enrollment_id.clone(),
                 code,
                 request_id: id(number),
@@ -234,8 +234,7 @@ impl<'s> Stage<'s> {
 
     async fn challenge(&mut self, mut authenticator: Authenticator) {
         let frontend = self.frontend();
-        let request =
-            proto::BeginSignInRequest { request_id: id(9), ..frontend.begin_request("ann", "tablet") };
+        let request = proto::BeginSignInRequest { request_id: id(9), ..begin_request("ann", "tablet") };
         let begun = heard(frontend.client.sign_ins().begin_sign_in(request).await).unwrap();
         let sign_in = SignIn::of(begun);
         self.secrets.keep("a sign-in", &sign_in.token);
@@ -250,7 +249,7 @@ impl<'s> Stage<'s> {
         let approved = frontend.answer(&sign_in, &challenge, &code).await.unwrap();
         assert_eq!(approved.outcome(), proto::ProofOutcome::Approved);
         let request = proto::CompleteSignInRequest {
-            subject: sign_in.subject(),
+            subject: Some(sign_in.subject()),
             remember_device: true,
             request_id: id(10),
         };
@@ -259,7 +258,7 @@ impl<'s> Stage<'s> {
         let device_token = self.secrets.keep("a device", &completed.device_token);
         let request = proto::IntrospectRequest { session_token: session.clone() };
         assert!(heard(frontend.client.sessions().introspect(request).await).unwrap().active);
-        let request = proto::BeginSignInRequest { device_token, ..frontend.begin_request("ann", "tablet") };
+        let request = proto::BeginSignInRequest { device_token, ..begin_request("ann", "tablet") };
         let trusted = SignIn::of(heard(frontend.client.sign_ins().begin_sign_in(request).await).unwrap());
         assert_eq!(trusted.state, proto::SignInState::Ready);
         self.secrets.keep("a sign-in", &trusted.token);
@@ -268,7 +267,7 @@ impl<'s> Stage<'s> {
     async fn calls_that_fail(&mut self) {
         let frontend = self.frontend();
         let password = self.secrets.keep("a password that nobody looked at", "typed while nobody was there");
-        let request = proto::BeginSignInRequest { password, ..frontend.begin_request("ann", "phone") };
+        let request = proto::BeginSignInRequest { password, ..begin_request("ann", "phone") };
         let refused = heard(frontend.client.sign_ins().begin_sign_in(request).await).unwrap_err();
         assert_eq!(refused.name(), "UNAVAILABLE");
         let session = self.secrets.long.iter().find(|(name, _)| *name == "a session").unwrap().1.clone();
