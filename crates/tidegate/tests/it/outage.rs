@@ -18,6 +18,7 @@ const CONNECTIONS: usize = 8;
 /// A server whose way to its database can be cut, and the database itself.
 struct Stage {
     line: Line,
+    url: String,
     folder: Folder,
     server: Server,
     realm: Realm,
@@ -33,7 +34,7 @@ impl Stage {
         let server = folder.serve(&[&format!("database.url={}", line.url())]).await;
         let realm = Realm::set_up(&server, &["ann"]).await;
         let frontend = realm.frontend(&server);
-        Self { line, folder, server, realm, frontend }
+        Self { line, url, folder, server, realm, frontend }
     }
 
     fn operator(&self) -> &Client {
@@ -176,11 +177,7 @@ async fn inv_51_what_was_under_way_is_whole_or_not_at_all() {
 async fn connections_that_the_server_ends_are_replaced() {
     let stage = Stage::set_up().await;
     let sign_in = stage.frontend.begin("ann", "phone").await;
-    postgres::hang_up(match &stage.folder.database {
-        crate::database::Database::Postgres(url) => url,
-        crate::database::Database::Sqlite(_) => unreachable!(),
-    })
-    .await;
+    postgres::hang_up(&stage.url).await;
     let complete = async |sign_in: &SignIn| stage.frontend.complete(sign_in).await;
     let completed = eventually("a call that works", async || match complete(&sign_in).await {
         Ok(completed) => Some(completed),
