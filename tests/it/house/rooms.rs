@@ -61,7 +61,7 @@ const GUESTS: &[(&str, &str)] = &[
     ("time", "core courier store"),
     ("tokio", "client courier grpc keyring service store tidegate"),
     ("tokio-stream", "client grpc"),
-    ("tokio-util", "courier service tidegate"),
+    ("tokio-util", "courier grpc service tidegate"),
     ("tonic", "client grpc proto tidegate"),
     ("tonic-health", "grpc"),
     ("tonic-prost", "proto"),
