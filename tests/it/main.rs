@@ -13,6 +13,7 @@
 mod engines;
 
 mod actor;
+mod app;
 mod arrange;
 mod away;
 mod boundaries;
@@ -35,6 +36,7 @@ mod realms;
 mod record;
 mod rpc;
 mod sdk;
+mod serving;
 mod setting;
 mod stage;
 mod statements;

@@ -1,17 +1,13 @@
-//! What the owner of an account does through an app, in short: sign-ins, enrollment, codes.
+//! What the owner of an account holds: devices, sign-ins, sessions, seeds. What the owner does with them
+//! is in `app.rs`.
 
 use std::sync::Mutex;
 
-use tidegate_client::Refused;
 use tidegate_core::Clock as _;
 use tidegate_proto::{self as proto, subject::Who};
 use totp_rs::Totp;
 
-use crate::{
-    actor::Actor,
-    arrange::{PASSWORD, Person},
-    stage::Stage,
-};
+use crate::stage::Stage;
 
 /// Where an app runs. It keeps the device token for the next sign-in.
 pub struct Device {
@@ -38,6 +34,14 @@ impl Device {
 
     pub fn token(&self) -> String {
         self.token.lock().unwrap().clone()
+    }
+
+    pub fn keep(&self, token: &str) {
+        token.clone_into(&mut self.token.lock().unwrap());
+    }
+
+    pub fn asks_for_trust(&self) -> bool {
+        self.trust == Trust::Asked
     }
 
     pub fn client(&self) -> proto::ClientContext {
@@ -105,129 +109,5 @@ impl Stage {
     /// The code an authenticator app shows now.
     pub fn code(&self, seed: &Seed) -> String {
         seed.0.generate(u64::try_from(self.clock.now().unix_seconds()).unwrap()).to_string()
-    }
-}
-
-impl Actor {
-    #[expect(clippy::unused_self, reason = "reads like what the app says")]
-    pub fn begin_request(
-        &self,
-        person: &Person,
-        product: &str,
-        device: &Device,
-    ) -> proto::BeginSignInRequest {
-        proto::BeginSignInRequest {
-            product: product.to_owned(),
-            identifier: person.email.clone(),
-            password: PASSWORD.to_owned(),
-            client: Some(device.client()),
-            device_token: device.token(),
-            request_id: String::new(),
-        }
-    }
-
-    pub async fn begin(&self, person: &Person, product: &str, device: &Device) -> SignIn {
-        let begun = self.ok(self.begin_request(person, product, device)).await;
-        let sign_in = begun.sign_in.unwrap();
-        SignIn { token: begun.sign_in_token, state: sign_in.state(), offers: sign_in.offers }
-    }
-
-    pub async fn finish(&self, sign_in: &SignIn, device: &Device) -> Result<Session, Refused> {
-        let request = proto::CompleteSignInRequest {
-            subject: sign_in.subject(),
-            remember_device: device.trust == Trust::Asked,
-            request_id: String::new(),
-        };
-        let answer = self.call(request).await?;
-        device.token.lock().unwrap().clone_from(&answer.device_token);
-        let id = answer.session.as_ref().unwrap().id.clone();
-        Ok(Session { id, token: answer.session_token.clone(), answer })
-    }
-
-    /// A sign-in that asks for nothing but the password.
-    pub async fn sign_in(&self, person: &Person, product: &str, device: &Device) -> Session {
-        let begun = self.begin(person, product, device).await;
-        self.finish(&begun, device).await.unwrap()
-    }
-
-    /// A sign-in that asks for a code.
-    pub async fn sign_in_with(
-        &self,
-        person: &Person,
-        product: &str,
-        device: &Device,
-        seed: &Seed,
-    ) -> Session {
-        let begun = self.begin(person, product, device).await;
-        let challenge = self.challenge(&begun).await;
-        let answer = self.answer(&begun, &challenge, &self.stage.code(seed)).await;
-        assert_eq!(answer.outcome(), proto::ProofOutcome::Approved);
-        self.finish(&begun, device).await.unwrap()
-    }
-
-    /// The id of a new challenge for the first factor that is offered.
-    pub async fn challenge(&self, sign_in: &SignIn) -> String {
-        let request = proto::CreateChallengeRequest {
-            subject: sign_in.subject(),
-            purpose: proto::ChallengePurpose::SignIn.into(),
-            factor_id: sign_in.factor(),
-            request_id: String::new(),
-        };
-        self.ok(request).await.challenge.unwrap().id
-    }
-
-    pub async fn answer(
-        &self,
-        sign_in: &SignIn,
-        challenge: &str,
-        code: &str,
-    ) -> proto::AnswerChallengeResponse {
-        let (challenge_id, code) = (challenge.to_owned(), code.to_owned());
-        let subject = sign_in.subject();
-        let request = proto::AnswerChallengeRequest { subject, challenge_id, code, ..Default::default() };
-        self.ok(request).await
-    }
-
-    /// The id of an enrollment that waits for its link.
-    pub async fn begin_enrollment(&self, session: &Session) -> String {
-        let (subject, method) = (session.subject(), proto::Method::Totp.into());
-        let request = proto::BeginEnrollmentRequest { subject, method, ..Default::default() };
-        self.ok(request).await.enrollment.unwrap().id
-    }
-
-    pub async fn redeem(&self, token: &str) -> proto::ProofOutcome {
-        let request = proto::RedeemLinkRequest { token: token.to_owned(), ..Default::default() };
-        self.ok(request).await.outcome()
-    }
-
-    /// The seed of an enrollment whose link was redeemed.
-    pub async fn continue_enrollment(&self, session: &Session, enrollment: &str) -> Seed {
-        let (subject, enrollment_id) = (session.subject(), enrollment.to_owned());
-        let request = proto::ContinueEnrollmentRequest { subject, enrollment_id, ..Default::default() };
-        Seed::scan(&self.ok(request).await.totp.unwrap().otpauth_uri)
-    }
-
-    pub async fn complete_enrollment(
-        &self,
-        session: &Session,
-        enrollment: &str,
-        code: &str,
-    ) -> proto::CompleteEnrollmentResponse {
-        let (enrollment_id, code) = (enrollment.to_owned(), code.to_owned());
-        let subject = session.subject();
-        let request = proto::CompleteEnrollmentRequest { subject, enrollment_id, code, ..Default::default() };
-        self.ok(request).await
-    }
-
-    /// From the first call to the recovery codes, the mailed link in between. The code that completes
-    /// it is spent: half a minute later there is another.
-    pub async fn enroll(&self, session: &Session, person: &Person) -> Enrolled {
-        let enrollment = self.begin_enrollment(session).await;
-        let mail = self.stage.mail_to(&person.email).await;
-        assert_eq!(self.redeem(&mail.token).await, proto::ProofOutcome::Approved);
-        let seed = self.continue_enrollment(session, &enrollment).await;
-        let done = self.complete_enrollment(session, &enrollment, &self.stage.code(&seed)).await;
-        assert_eq!(done.outcome(), proto::ProofOutcome::Approved);
-        Enrolled { seed, factor: done.factor.unwrap().id, recovery_codes: done.recovery_codes }
     }
 }

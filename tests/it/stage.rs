@@ -5,27 +5,27 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tidegate_core::{Clock as _, Role, Secret, Span, Timestamp, Word as _};
 use tidegate_courier::Courier;
-use tidegate_keyring::{Keyring, MasterFile, Passwords};
+use tidegate_keyring::{Keyring, MasterFile};
 use tidegate_proto as proto;
 use tidegate_service::{
-    House, Parts,
+    House,
     installation::{First, Initialised, initialise},
 };
 use tidegate_store::Store;
 use tidegate_tests::postgres;
-use tokio::{net::TcpListener, sync::oneshot};
-use tonic::transport::{Channel, Endpoint};
+use tokio::sync::oneshot;
+use tonic::transport::Channel;
 
 use crate::{
     actor::Actor,
     clock::{Counting, Hand, MORNING},
     mail::{self, Mail},
+    serving::{channel, house, open, serve},
     transcript::Transcript,
 };
 
 /// The key of the realm in which everything happens that does not say otherwise.
 pub const REALM: &str = "main";
-const CONNECTIONS: u32 = 8;
 
 /// Cheap to clone; the house closes with the last one.
 #[derive(Clone)]
@@ -190,37 +190,6 @@ impl Stage {
         self.courier.drain_once().await.unwrap();
         mail::read(&self.folder.path().join("mail")).into_iter().filter(|mail| mail.to == address).collect()
     }
-}
-
-async fn open(url: &str) -> Store {
-    let settings = tidegate_store::Settings { url: url.to_owned(), connections: CONNECTIONS };
-    Store::open(&settings).await.unwrap()
-}
-
-fn house(store: &Store, keyring: &Arc<Keyring>, clock: &Arc<Hand>, entropy: &Arc<Counting>) -> House {
-    House::new(Parts {
-        store: store.clone(),
-        keyring: keyring.clone(),
-        passwords: Passwords::new(2, &**entropy),
-        clock: clock.clone(),
-        entropy: entropy.clone(),
-        settings: tidegate_service::Settings { commands: 64, version: "0.0.0" },
-    })
-}
-
-/// Serves until the sender is dropped.
-async fn serve(house: &House) -> (SocketAddr, oneshot::Sender<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (open, closed) = oneshot::channel::<()>();
-    let stop = async { drop(closed.await) };
-    let settings = tidegate_grpc::Settings { reflection: true };
-    tokio::spawn(tidegate_grpc::serve(house.clone(), settings, listener, stop));
-    (address, open)
-}
-
-fn channel(address: SocketAddr) -> Channel {
-    Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy()
 }
 
 pub fn timestamp(at: Timestamp) -> prost_types::Timestamp {

@@ -48,10 +48,17 @@ kinds! {
 pub struct RequestId(pub Uuid);
 
 impl<K: Kind> Id<K> {
-    /// A fresh, time-ordered id.
+    /// A fresh id, ordered by time: behind the millisecond stands its fraction (RFC 9562 §6.2, method 3), so
+    /// that events of one call are listed as they happened.
     pub fn new(now: Timestamp, entropy: &dyn Entropy) -> Self {
-        let millis = u64::try_from(now.unix_micros() / 1_000).unwrap_or(0);
-        Self::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, &entropy.bytes()).into_uuid())
+        let micros = u64::try_from(now.unix_micros()).unwrap_or(0);
+        let fraction = u16::try_from(micros % 1_000 * 4_096 / 1_000).unwrap_or(0).to_be_bytes();
+        let [_, _, random @ ..]: [u8; 10] = entropy.bytes();
+        let mut tail = [0; 10];
+        let (front, back) = tail.split_at_mut(2);
+        front.copy_from_slice(&fraction);
+        back.copy_from_slice(&random);
+        Self::from_uuid(uuid::Builder::from_unix_timestamp_millis(micros / 1_000, &tail).into_uuid())
     }
 
     /// Before every id, for lists that begin.
@@ -169,6 +176,19 @@ mod tests {
         let id: AccountId = Id::from_uuid(Uuid::from_u128(0x0188_bac7_4afa_78aa_bc3b_bd1e_ef28_d881));
         assert_eq!(id.to_string(), "acct_01h2xcejqtf2nbrexx3vqjhp41");
         assert_eq!("acct_01h2xcejqtf2nbrexx3vqjhp41".parse(), Ok(id));
+    }
+
+    #[test]
+    fn ids_of_one_millisecond_are_ordered_by_its_microseconds() {
+        struct Last;
+        impl Entropy for Last {
+            fn fill(&self, bytes: &mut [u8]) {
+                bytes.fill(0xff);
+            }
+        }
+        let at = |micros| AccountId::new(Timestamp::from_unix_micros(1_700_000_000_000_000 + micros), &Last);
+        assert!((0..999).all(|micros| at(micros) < at(micros + 1)));
+        assert_eq!(at(7).uuid().get_version_num(), 7);
     }
 
     #[test]

@@ -70,7 +70,7 @@ pub enum Refusal {
     EnrollmentState { state: &'static str },
     #[error("the sign-in is not in a state for this")]
     SignInState { state: &'static str },
-    #[error("another product of the wave is not among the rollout's")]
+    #[error("a product of the wave is not among the rollout's")]
     WaveProductNotInRollout,
     #[error("the rollout has no wave left to start")]
     NoWaveLeft,

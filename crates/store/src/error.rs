@@ -49,7 +49,10 @@ fn is_outage(code: &str) -> bool {
         None => {
             code.starts_with("08")
                 || code.starts_with("53")
-                || matches!(code, "57P01" | "57P02" | "57P03" | "57P05" | "57014" | "25006" | "55P03")
+                || matches!(
+                    code,
+                    "57P01" | "57P02" | "57P03" | "57P05" | "57014" | "25006" | "55P03" | "55000"
+                )
         }
     }
 }

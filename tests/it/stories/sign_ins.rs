@@ -106,3 +106,18 @@ async fn more_is_required_at_the_end_than_at_the_beginning() {
     })
     .await;
 }
+
+/// "Remember this device" counts for what was proved there, and nothing was.
+#[tokio::test]
+async fn a_device_that_passed_nothing_is_not_trusted() {
+    tell("sign_ins/nothing_to_trust", async |stage| {
+        let kasa = Kasa::open(&stage).await;
+        let (ann, frontend) = (kasa.admin.person("ann").await, kasa.frontend.aloud());
+        let (phone, tablet) = (Device::new("phone-1"), Device::remembered("tablet-1"));
+        frontend.sign_in(&ann, "kasa", &tablet).await;
+        let session = frontend.quiet().sign_in(&ann, "kasa", &phone).await;
+        frontend.quiet().enroll(&session, &ann).await;
+        frontend.begin(&ann, "kasa", &tablet).await;
+    })
+    .await;
+}

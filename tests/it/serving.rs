@@ -1,0 +1,44 @@
+//! A house on a database, and a server in front of it.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use tidegate_keyring::{Keyring, Passwords};
+use tidegate_service::{House, Parts};
+use tidegate_store::Store;
+use tokio::{net::TcpListener, sync::oneshot};
+use tonic::transport::{Channel, Endpoint};
+
+use crate::clock::{Counting, Hand};
+
+const CONNECTIONS: u32 = 8;
+
+pub async fn open(url: &str) -> Store {
+    let settings = tidegate_store::Settings { url: url.to_owned(), connections: CONNECTIONS };
+    Store::open(&settings).await.unwrap()
+}
+
+pub fn house(store: &Store, keyring: &Arc<Keyring>, clock: &Arc<Hand>, entropy: &Arc<Counting>) -> House {
+    House::new(Parts {
+        store: store.clone(),
+        keyring: keyring.clone(),
+        passwords: Passwords::new(2, &**entropy),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        settings: tidegate_service::Settings { commands: 64, version: "0.0.0" },
+    })
+}
+
+/// Serves until the sender is dropped.
+pub async fn serve(house: &House) -> (SocketAddr, oneshot::Sender<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (open, closed) = oneshot::channel::<()>();
+    let stop = async { drop(closed.await) };
+    let settings = tidegate_grpc::Settings { reflection: true };
+    tokio::spawn(tidegate_grpc::serve(house.clone(), settings, listener, stop));
+    (address, open)
+}
+
+pub fn channel(address: SocketAddr) -> Channel {
+    Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy()
+}

@@ -1,0 +1,108 @@
+//! A way to PostgreSQL that a test can cut.
+
+use std::path::PathBuf;
+
+use sqlx::postgres::PgConnectOptions;
+use tempfile::TempDir;
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpStream, UnixListener, UnixStream},
+    sync::Mutex,
+    task::{JoinHandle, JoinSet},
+};
+
+use crate::postgres::options;
+
+/// A way to one database that can be cut. Other databases, and other ways to this one, go on.
+pub struct Line {
+    url: String,
+    folder: TempDir,
+    target: PgConnectOptions,
+    traffic: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Line {
+    /// # Panics
+    /// The URL is none, or no socket can be made.
+    #[expect(clippy::expect_used, reason = "a test that cannot be set up fails")]
+    pub async fn to(url: &str) -> Self {
+        let folder = tempfile::Builder::new().prefix("tgline").tempdir().expect("a temporary folder");
+        let more = if url.contains('?') { '&' } else { '?' };
+        let through = format!("{url}{more}host={}", folder.path().display());
+        let line = Self { url: through, folder, target: options(url), traffic: Mutex::default() };
+        line.mend().await;
+        line
+    }
+
+    /// The database's, through this line.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Breaks every connection, and has new ones refused as if nobody listened.
+    pub async fn cut(&self) {
+        if let Some(traffic) = self.traffic.lock().await.take() {
+            traffic.abort();
+            // With it end the listener and every connection.
+            let _ = traffic.await;
+        }
+    }
+
+    /// # Panics
+    /// The socket cannot be made again.
+    #[expect(clippy::expect_used, reason = "a test that cannot be set up fails")]
+    pub async fn mend(&self) {
+        self.cut().await;
+        let socket = socket(self.folder.path().to_owned(), &self.target);
+        let _ = std::fs::remove_file(&socket);
+        let listener = UnixListener::bind(&socket).expect("a socket for the line");
+        *self.traffic.lock().await = Some(tokio::spawn(carry(listener, self.target.clone())));
+    }
+}
+
+/// Until it is aborted.
+async fn carry(listener: UnixListener, target: PgConnectOptions) {
+    let mut connections = JoinSet::new();
+    while let Ok((caller, _)) = listener.accept().await {
+        connections.spawn(connect(caller, target.clone()));
+    }
+}
+
+async fn connect(mut caller: UnixStream, target: PgConnectOptions) -> std::io::Result<(u64, u64)> {
+    if let Some(folder) = target.get_socket() {
+        let mut server = UnixStream::connect(socket(folder.clone(), &target)).await?;
+        return copy_bidirectional(&mut caller, &mut server).await;
+    }
+    let mut server = TcpStream::connect((target.get_host(), target.get_port())).await?;
+    copy_bidirectional(&mut caller, &mut server).await
+}
+
+fn socket(folder: PathBuf, target: &PgConnectOptions) -> PathBuf {
+    folder.join(format!(".s.PGSQL.{}", target.get_port()))
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{Connection as _, PgConnection};
+
+    use super::*;
+    use crate::postgres::database;
+
+    #[tokio::test]
+    async fn one_line_is_cut_and_the_others_go_on() {
+        let url = database().await;
+        let (line, other) = (Line::to(&url).await, Line::to(&url).await);
+        let mut through = PgConnection::connect(line.url()).await.unwrap();
+        let mut beside = PgConnection::connect(other.url()).await.unwrap();
+        line.cut().await;
+        assert!(through.ping().await.is_err());
+        let refused = PgConnection::connect(line.url()).await.unwrap_err();
+        assert!(
+            matches!(&refused, sqlx::Error::Io(io) if io.kind() == std::io::ErrorKind::ConnectionRefused),
+            "{refused:?}"
+        );
+        beside.ping().await.unwrap();
+        line.mend().await;
+        PgConnection::connect(line.url()).await.unwrap().ping().await.unwrap();
+    }
+}
