@@ -186,7 +186,8 @@ mod tests {
                 bytes.fill(0xff);
             }
         }
-        let at = |micros| AccountId::new(Timestamp::from_unix_micros(1_700_000_000_000_000 + micros), &Last);
+        let at =
+            |micros: i64| AccountId::new(Timestamp::from_unix_micros(1_700_000_000_000_000 + micros), &Last);
         assert!((0..999).all(|micros| at(micros) < at(micros + 1)));
         assert_eq!(at(7).uuid().get_version_num(), 7);
     }

@@ -198,10 +198,11 @@ fn failed(house: &House, fault: &Fault) -> Status {
     // What each link of the chain says of itself, and nothing of the rows that a database may quote.
     let links = std::iter::successors(Some(fault as &dyn std::error::Error), |link| link.source());
     let error = links.map(ToString::to_string).collect::<Vec<_>>().join(": ");
-    match fault {
-        // Every orderly stop meets a call or two.
-        Fault::Closing => tracing::info!(%incident, error, "a call came too late"),
-        _ => tracing::error!(%incident, error, "a call failed"),
+    // Every orderly stop meets a call or two.
+    if matches!(fault, Fault::Closing) {
+        tracing::info!(%incident, error, "a call came too late");
+    } else {
+        tracing::error!(%incident, error, "a call failed");
     }
     let answer = Answer::new(code, reason).with("incident", incident);
     let answer = if retry { answer.retry(Span::seconds(1)) } else { answer };
