@@ -12,9 +12,6 @@ use crate::{
     server::Server,
 };
 
-/// What the settings allow by default.
-const CONNECTIONS: usize = 8;
-
 /// A server whose way to its database can be cut, and the database itself.
 struct Stage {
     line: Line,
@@ -114,7 +111,7 @@ async fn each_incident_is_found_in_the_log_with_its_cause() {
 }
 
 #[tokio::test]
-async fn each_connection_that_was_lost_costs_one_call_at_most() {
+async fn lost_connections_cost_one_call_at_most() {
     let stage = Stage::set_up().await;
     // As many connections as there may be, all of them idle when the line is cut.
     let calls: Vec<_> = (0..32).map(|number| tokio::spawn(named(stage.operator().clone(), number))).collect();
@@ -130,7 +127,7 @@ async fn each_connection_that_was_lost_costs_one_call_at_most() {
             failed.push(number);
         }
     }
-    assert!(failed.len() <= CONNECTIONS, "{failed:?}");
+    assert!(failed.len() <= 1, "{failed:?}");
     assert_eq!(stage.folder.database.count("accounts").await, 65 - i64::try_from(failed.len()).unwrap());
 }
 
@@ -147,7 +144,8 @@ async fn inv_51_what_was_under_way_is_whole_or_not_at_all() {
         operator.import_accounts(rows, |_| {}).await
     };
     let under_way = tokio::spawn(import(stage.operator().clone()));
-    let kept = async || (stage.folder.database.count("accounts").await > 1_000).then_some(());
+    // In the middle of a message, if each row were kept by itself.
+    let kept = async || (stage.folder.database.count("accounts").await > 1_200).then_some(());
     eventually("an import under way", kept).await;
     stage.line.cut().await;
     let refused = under_way.await.unwrap().unwrap_err();
