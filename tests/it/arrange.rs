@@ -74,7 +74,7 @@ impl Actor {
         let wave = |edge: &u32| proto::WaveDraft {
             title: format!("{} %", f64::from(*edge) / 10_000.0),
             edge_ppm: *edge,
-            products: Vec::new(),
+            ..Default::default()
         };
         let request = proto::CreateRolloutRequest {
             key: key.to_owned(),

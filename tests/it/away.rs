@@ -70,6 +70,8 @@ on_both! {
                     external_id: Some("ann".parse().unwrap()),
                     contact: None,
                     country: None,
+                    customer: None,
+                    labels: tidegate_core::Labels::default(),
                     state: tidegate_core::AccountState::Active,
                     two_step_since: None,
                     personal_key: tidegate_core::Sealed::default(),

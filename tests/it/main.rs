@@ -29,7 +29,7 @@ mod malformed;
 mod matrix;
 mod once;
 mod owner;
-mod properties;
+// mod properties;
 mod race;
 mod raw;
 mod realms;

@@ -124,7 +124,7 @@ async fn set_up(watched: &Watched) {
 
 async fn roll_out(watched: &Watched) {
     let w = watched;
-    let wave = |edge_ppm| proto::WaveDraft { title: "wave".into(), edge_ppm, products: Vec::new() };
+    let wave = |edge_ppm| proto::WaveDraft { title: "wave".into(), edge_ppm, ..Default::default() };
     let rollout = proto::CreateRolloutRequest {
         key: "two-step".into(),
         title: "Two-step".into(),

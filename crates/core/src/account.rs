@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, Country, Email, ExternalId, Sealed, Timestamp, words};
+use crate::{AccountId, Country, CustomerKey, Email, ExternalId, Labels, Sealed, Timestamp, words};
 
 words! {
     AccountState "account state" {
@@ -17,6 +17,10 @@ pub struct Account {
     pub external_id: Option<ExternalId>,
     pub contact: Option<Contact>,
     pub country: Option<Country>,
+    #[serde(default)]
+    pub customer: Option<CustomerKey>,
+    #[serde(default)]
+    pub labels: Labels,
     pub state: AccountState,
     /// The owner's switch: since when two-step is on.
     pub two_step_since: Option<Timestamp>,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CredentialId, ProductKey, RealmId, words};
+use crate::{CredentialId, ProductKey, RealmId, Title, words};
 
 words! {
     /// One thing a caller may be allowed to do. The spelling is that of `options.proto`.
@@ -27,10 +27,16 @@ words! {
         SessionsRevoke = "SESSIONS_REVOKE",
         RolloutsManage = "ROLLOUTS_MANAGE",
         RolloutsRead = "ROLLOUTS_READ",
+        RolloutsApprove = "ROLLOUTS_APPROVE",
         Evaluate = "EVALUATE",
         EvaluateBatch = "EVALUATE_BATCH",
         AuditRead = "AUDIT_READ",
         ActOnBehalf = "ACT_ON_BEHALF",
+        Explain = "EXPLAIN",
+        AccountsManage = "ACCOUNTS_MANAGE",
+        CustomersManage = "CUSTOMERS_MANAGE",
+        CustomersRead = "CUSTOMERS_READ",
+        InterestRead = "INTEREST_READ",
     }
 }
 
@@ -70,6 +76,11 @@ impl Role {
                 P::Evaluate,
                 P::EvaluateBatch,
                 P::AuditRead,
+                P::Explain,
+                P::AccountsManage,
+                P::CustomersManage,
+                P::CustomersRead,
+                P::InterestRead,
             ],
             Self::Frontend => &[
                 P::AccountsCreate,
@@ -92,8 +103,11 @@ impl Role {
                 P::ProductsRead,
                 P::AccountsRead,
                 P::AccountsList,
+                P::Explain,
+                P::CustomersRead,
+                P::InterestRead,
             ],
-            Self::RolloutApprover => &[P::RolloutsRead],
+            Self::RolloutApprover => &[P::RolloutsRead, P::RolloutsApprove],
             Self::Support => &[P::AccountsRead, P::AccountsList, P::TwoStepRead, P::ActOnBehalf],
             Self::Auditor => &[P::AuditRead],
             Self::DeviceApp => &[],
@@ -135,6 +149,8 @@ impl Products {
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub credential: CredentialId,
+    /// The person who answers for the credential.
+    pub holder: Title,
     /// The realm the call is about: the credential's own, or the one an operator names.
     pub realm: RealmId,
     pub role: Role,

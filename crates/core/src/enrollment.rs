@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, DeviceId, EnrollmentId, FactorId, Identifier, Method, ProductKey, Sealed, Timestamp, words,
+    AccountId, DeviceId, EnrollmentId, FactorId, Identifier, Method, ProductKey, RolloutKey, Sealed,
+    Timestamp, words,
 };
 
 words! {
@@ -25,6 +26,9 @@ pub struct Enrollment {
     pub account: AccountId,
     pub product: ProductKey,
     pub device: Option<DeviceId>,
+    /// The rollout that had reached the account here when it began.
+    #[serde(default)]
+    pub rollout: Option<RolloutKey>,
     pub method: Method,
     pub state: EnrollmentState,
     /// The factor it becomes.

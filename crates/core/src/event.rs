@@ -5,9 +5,9 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, Answered, ChallengeId, CredentialId, DeliveryId, EnrollmentId, EventId, FactorId, Malformed,
-    Method, Ordinal, ProductKey, Proof, Purpose, RealmKey, Requirement, Revision, Role, RolloutKey, Sealed,
-    SessionEnd, SessionId, SignInId, Template, Timestamp, Title,
+    AccountId, Answered, ChallengeId, CredentialId, CustomerKey, DeliveryId, EnrollmentId, EventId, FactorId,
+    Malformed, Method, Ordinal, ProductKey, Proof, Purpose, RealmKey, Requirement, Revision, Role,
+    RolloutKey, Sealed, SessionEnd, SessionId, SignInId, Template, Timestamp, Title,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +72,10 @@ pub enum Fact {
     ProductCreated { product: ProductKey },
     ProductUpdated { product: ProductKey, revision: Revision },
     AccountCreated { imported: bool },
+    AccountUpdated { fields: Vec<String> },
+    CustomerCreated { customer: CustomerKey },
+    CustomerUpdated { customer: CustomerKey, revision: Revision },
+    InterestRegistered {},
     EmailVerificationRequested { delivery: DeliveryId },
     EmailVerified {},
     SignInBegun { sign_in: SignInId, requirement: Requirement, trusted: bool },
@@ -97,6 +101,16 @@ pub enum Fact {
     RolloutCreated { rollout: RolloutKey, revision: Revision },
     WaveAdded { rollout: RolloutKey, revision: Revision, wave: Ordinal },
     WaveStarted { rollout: RolloutKey, revision: Revision, wave: Ordinal },
+    WaveUpdated { rollout: RolloutKey, revision: Revision, wave: Ordinal },
+    WaveRemoved { rollout: RolloutKey, revision: Revision, wave: Ordinal },
+    RolloutUpdated { rollout: RolloutKey, revision: Revision },
+    RolloutReverted { rollout: RolloutKey, revision: Revision, to: Revision },
+    RolloutPaused { rollout: RolloutKey, revision: Revision },
+    RolloutResumed { rollout: RolloutKey, revision: Revision },
+    RolloutRolledBack { rollout: RolloutKey, revision: Revision, to: Ordinal },
+    RolloutStopped { rollout: RolloutKey, revision: Revision },
+    StopClearAsked { rollout: RolloutKey, revision: Revision },
+    StopCleared { rollout: RolloutKey, revision: Revision },
     SeenOnBehalf { reason: Title },
     MailSent { delivery: DeliveryId, template: Template },
     MailFailed { delivery: DeliveryId, template: Template },

@@ -33,6 +33,7 @@ kinds! {
     ChallengeId = OfChallenge "chl",
     ClaimId = OfClaim "clm",
     CredentialId = OfCredential "cred",
+    CustomerId = OfCustomer "cust",
     DeliveryId = OfDelivery "dlv",
     EnrollmentId = OfEnrollment "enr",
     EventId = OfEvent "evt",

@@ -54,6 +54,12 @@ texts! {
     ProductKey = key;
     /// A rollout's immutable name within its realm.
     RolloutKey = key;
+    /// A customer's immutable name within its realm.
+    CustomerKey = key;
+    /// What a label is called.
+    LabelName = label_name;
+    /// What a label says: 1 to 100 characters, no control characters.
+    LabelText = label_text;
     /// The caller's own name for an account; unique in its realm.
     ExternalId = external_id;
     /// ISO 3166-1 alpha-2, upper case.
@@ -66,6 +72,14 @@ texts! {
     LinkUrl = link_url;
 }
 
+impl Title {
+    /// Whether both are the name of one person, however it is spelled.
+    pub fn names_the_same_as(&self, other: &Self) -> bool {
+        let plain = |title: &Self| title.0.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+        plain(self) == plain(other)
+    }
+}
+
 fn key(text: &str) -> Result<(), Malformed> {
     let letters = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     let first = text.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
@@ -73,6 +87,21 @@ fn key(text: &str) -> Result<(), Malformed> {
         return Ok(());
     }
     Err(Malformed("be 1 to 63 of a-z, 0-9 and -, begin with a letter and not end with -"))
+}
+
+fn label_name(text: &str) -> Result<(), Malformed> {
+    let letters = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.');
+    if (1..=63).contains(&text.len()) && text.bytes().all(letters) {
+        return Ok(());
+    }
+    Err(Malformed("be 1 to 63 of a-z, 0-9, -, _ and ."))
+}
+
+fn label_text(text: &str) -> Result<(), Malformed> {
+    if (1..=100).contains(&text.chars().count()) && !text.chars().any(char::is_control) {
+        return Ok(());
+    }
+    Err(Malformed("be 1 to 100 characters without control characters"))
 }
 
 fn external_id(text: &str) -> Result<(), Malformed> {

@@ -6,6 +6,7 @@ mod access;
 mod account;
 mod caller;
 mod challenge;
+mod customer;
 mod email;
 mod enrollment;
 mod entropy;
@@ -29,23 +30,28 @@ pub use access::{Credential, Realm};
 pub use account::{Account, AccountRef, AccountState, Contact};
 pub use caller::{Caller, Permission, Products, Role};
 pub use challenge::{Answered, Challenge, ChallengeState, Purpose};
+pub use customer::{Customer, Labels};
 pub use email::{Email, Identifier};
 pub use enrollment::{Enrollment, EnrollmentState, Link, LinkTarget};
 pub use entropy::Entropy;
 pub use event::{Actor, Denial, Event, Fact, Personal, Recorded};
 pub use factor::{Budget, Factor, Material, Method, RecoveryCode, Step};
 pub use id::{
-    AccountId, ChallengeId, ClaimId, CredentialId, DeliveryId, EnrollmentId, EventId, FactorId, Id, IdError,
-    IncidentId, Kind, RealmId, RequestId, SeriesId, SessionId, SignInId, kind,
+    AccountId, ChallengeId, ClaimId, CredentialId, CustomerId, DeliveryId, EnrollmentId, EventId, FactorId,
+    Id, IdError, IncidentId, Kind, RealmId, RequestId, SeriesId, SessionId, SignInId, kind,
 };
-pub use key::{Country, DeviceId, ExternalId, LinkUrl, Malformed, ProductKey, RealmKey, RolloutKey, Title};
+pub use key::{
+    Country, CustomerKey, DeviceId, ExternalId, LabelName, LabelText, LinkUrl, Malformed, ProductKey,
+    RealmKey, RolloutKey, Title,
+};
 pub use level::{Level, Proof, Requirement};
 pub use mail::{DeliveryState, Mail, Template};
 pub use product::{Product, ProductSettings};
-pub use refusal::{PasswordFlaw, Refusal};
+pub use refusal::{NamesNothing, Nothing, PasswordFlaw, Refusal};
 pub use rollout::{
-    Bucket, Decision, Edge, LedgerEntry, Missing, Ordinal, Reason, Revision, Rollout, RolloutState, Salt,
-    Standing, Wave, WaveState,
+    Attribute, Audience, Bucket, Decision, During, Edge, FirstShown, Label, LedgerEntry, Missing, Named,
+    Ordinal, Reason, Revision, RollBack, Rollout, RolloutState, Rule, RuleAsked, Salt, Standing, Stop, Test,
+    Unit, Wave, WaveState,
 };
 pub use sealed::{KeyId, KeyedDigest, Sealed, TokenDigest};
 pub use secret::Secret;

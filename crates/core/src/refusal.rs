@@ -1,7 +1,7 @@
 //! Why the answer is no. One variant per reason in `error_reason.proto`; `grpc` renders them in
 //! one file. A malformed request is not here: only a door can see one.
 
-use crate::{Permission, Revision, Span};
+use crate::{Edge, Ordinal, Permission, Revision, Span};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -70,14 +70,41 @@ pub enum Refusal {
     EnrollmentState { state: &'static str },
     #[error("the sign-in is not in a state for this")]
     SignInState { state: &'static str },
-    #[error("a product of the wave is not among the rollout's")]
-    WaveProductNotInRollout,
     #[error("the rollout has no wave left to start")]
     NoWaveLeft,
     #[error("the rollout has started")]
     RolloutStarted,
     #[error("the rollout has not started")]
     RolloutNotStarted,
+
+    #[error("there is no such customer")]
+    CustomerNotFound,
+    #[error("the rollout has no such wave")]
+    WaveNotFound,
+    #[error("the rollout has no such revision")]
+    RevisionNotFound,
+    #[error("something that is named does not exist")]
+    NamesNothing { names: Vec<NamesNothing> },
+    #[error("a wave that was started stays as it is; only a roll back takes it back")]
+    WaveStarted { waves: Vec<Ordinal> },
+    #[error("the edge of a started wave falls only by a roll back")]
+    EdgeFalls { current: Edge },
+    #[error("what decides who is reached stays as it was when the rollout started")]
+    FixedByStart { fields: Vec<&'static str> },
+    #[error("the rollout has as many waves as it may")]
+    TooManyWaves,
+    #[error("the rollout is paused")]
+    RolloutPaused,
+    #[error("the rollout is not paused")]
+    RolloutNotPaused,
+    #[error("the rollout is stopped")]
+    RolloutStopped,
+    #[error("the rollout is not stopped")]
+    RolloutNotStopped,
+    #[error("a stop is cleared by two persons")]
+    SecondPersonNeeded,
+    #[error("no wave behind that one is started")]
+    NothingToRollBack { last: Ordinal },
 
     #[error("the page token is not one of this list with this filter")]
     PageTokenNotValid,
@@ -87,6 +114,20 @@ pub enum Refusal {
     Busy { retry_after: Span },
     #[error("too many passwords at once; try again later")]
     TooManyPasswords { retry_after: Span },
+}
+
+/// A field of a request that names something the realm lacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamesNothing {
+    pub field: String,
+    pub what: Nothing,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nothing {
+    Product,
+    Account,
+    Customer,
 }
 
 /// What is wrong with a new password.

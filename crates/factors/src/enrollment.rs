@@ -73,6 +73,8 @@ mod tests {
                 verified_at: verified.then_some(since),
             }),
             country: None,
+            customer: None,
+            labels: tidegate_core::Labels::default(),
             state: AccountState::Active,
             two_step_since: None,
             personal_key: Sealed(vec![]),

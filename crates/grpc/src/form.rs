@@ -1,13 +1,13 @@
 //! Reading a message field by field, and remembering everything that is wrong with it.
 
-use std::{fmt::Display, str::FromStr};
+use std::{collections::BTreeMap, fmt::Display, str::FromStr};
 
 use prost::Message;
 use tidegate_core::{
-    AccountRef, ClientContext, DeviceId, Identifier, RequestId, Revision, Secret, Span, Subject, Timestamp,
-    Title, Token, Who,
+    AccountRef, ClientContext, DeviceId, Identifier, Labels, RequestId, Revision, Secret, Span, Subject,
+    Timestamp, Title, Token, Who,
 };
-use tidegate_proto as proto;
+use tidegate_proto::{self as proto, ErrorReason};
 use tidegate_service::{PageRequest, PageToken, Request};
 
 /// One thing that is wrong with a request.
@@ -15,11 +15,13 @@ use tidegate_service::{PageRequest, PageToken, Request};
 pub(crate) struct Violation {
     pub(crate) field: String,
     pub(crate) what: String,
+    /// A reason of its own.
+    pub(crate) reason: Option<ErrorReason>,
 }
 
 impl Violation {
     pub(crate) fn new(field: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { field: field.into(), what: what.into() }
+        Self { field: field.into(), what: what.into(), reason: None }
     }
 }
 
@@ -32,6 +34,7 @@ pub(crate) struct Form {
 }
 
 const MOST_USER_AGENT: usize = 500;
+const MOST_LABELS: usize = 32;
 
 impl Form {
     /// A value of a type that knows its own form.
@@ -234,8 +237,41 @@ impl Form {
 
     /// Notes what is wrong, and is the `None` to return.
     pub(crate) fn note<T>(&mut self, field: &str, what: impl ToString) -> Option<T> {
-        self.violations.push(Violation { field: format!("{}{field}", self.prefix), what: what.to_string() });
+        self.violations.push(Violation::new(format!("{}{field}", self.prefix), what.to_string()));
         None
+    }
+
+    /// Notes what is wrong under a reason of its own.
+    pub(crate) fn note_as<T>(&mut self, reason: ErrorReason, field: &str, what: impl ToString) -> Option<T> {
+        let violation = Violation::new(format!("{}{field}", self.prefix), what.to_string());
+        self.violations.push(Violation { reason: Some(reason), ..violation });
+        None
+    }
+
+    /// The fields to change; none is a mistake.
+    pub(crate) fn mask(&mut self, mask: Option<prost_types::FieldMask>) -> Vec<String> {
+        let paths = mask.unwrap_or_default().paths;
+        if paths.is_empty() {
+            self.note::<()>("update_mask", "must name what to change");
+        }
+        paths
+    }
+
+    pub(crate) fn unknown_path(&mut self, path: &str) {
+        self.note::<()>("update_mask", format!("must name fields that can be changed, not {path:?}"));
+    }
+
+    pub(crate) fn labels(&mut self, labels: BTreeMap<String, String>) -> Option<Labels> {
+        if labels.len() > MOST_LABELS {
+            return self.note("labels", format!("must be at most {MOST_LABELS}"));
+        }
+        let mut read = Vec::new();
+        for (name, text) in labels {
+            let field = format!("labels[{name:?}]");
+            let (name, text) = (self.text(&field, &name), self.text(&field, &text));
+            read.push(name.zip(text));
+        }
+        read.into_iter().collect()
     }
 
     pub(crate) fn finish<T>(self, parsed: Option<T>) -> Result<T, Vec<Violation>> {

@@ -6,6 +6,7 @@ mod access;
 mod accounts;
 mod audit;
 mod challenges;
+mod customers;
 mod deadline;
 mod door;
 mod enrollments;

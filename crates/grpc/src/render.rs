@@ -1,9 +1,9 @@
 //! Shared words on the wire, both ways.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use tidegate_core::{
-    Answered, Decision, Level, Method, Missing, Proof, Reason, Requirement, Span, Timestamp,
+    Answered, Decision, Labels, Level, Method, Missing, Proof, Reason, Requirement, Span, Timestamp,
 };
 use tidegate_proto as proto;
 use tidegate_service::{PageToken, Shown};
@@ -17,6 +17,10 @@ pub(crate) fn timestamp(at: Timestamp) -> prost_types::Timestamp {
 pub(crate) fn duration(span: Span) -> prost_types::Duration {
     let nanos = i32::try_from(span.micros() % 1_000_000 * 1_000).unwrap_or(0);
     prost_types::Duration { seconds: span.micros() / 1_000_000, nanos }
+}
+
+pub(crate) fn labels(labels: Labels) -> BTreeMap<String, String> {
+    labels.into_iter().map(|(name, text)| (name.into(), text.into())).collect()
 }
 
 /// The secret, empty when it is withheld, and whether it is.
@@ -118,6 +122,10 @@ pub(crate) fn decision(decision: Decision) -> proto::Decision {
         Reason::Wave => proto::DecisionReason::Wave,
         Reason::Shown => proto::DecisionReason::Shown,
         Reason::Active => proto::DecisionReason::Active,
+        Reason::Allowed => proto::DecisionReason::Allowed,
+        Reason::Denied => proto::DecisionReason::Denied,
+        Reason::Stopped => proto::DecisionReason::Stopped,
+        Reason::HeldOut => proto::DecisionReason::HeldOut,
     };
     proto::Decision {
         account_id: decision.account.to_string(),

@@ -102,6 +102,7 @@ fn routes(house: &House) -> Routes {
         account_service_server::AccountServiceServer LARGE,
         audit_service_server::AuditServiceServer SMALL,
         challenge_service_server::ChallengeServiceServer SMALL,
+        customer_service_server::CustomerServiceServer SMALL,
         enrollment_service_server::EnrollmentServiceServer SMALL,
         evaluation_service_server::EvaluationServiceServer LARGE,
         product_service_server::ProductServiceServer SMALL,

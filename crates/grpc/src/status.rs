@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use http::Response;
-use tidegate_core::{PasswordFlaw, Permission, Refusal, Span, Word as _};
+use tidegate_core::{NamesNothing, Nothing, Ordinal, PasswordFlaw, Permission, Refusal, Span, Word as _};
 use tidegate_proto::ErrorReason as Reason;
 use tidegate_service::{Error, Fault, House, StoreError};
 use tonic::{Code, Status, body::Body};
@@ -116,10 +116,33 @@ fn answer(refusal: &Refusal) -> Answer {
             new(C::FailedPrecondition, R::EnrollmentState).with("state", state)
         }
         Refusal::SignInState { state } => new(C::FailedPrecondition, R::SignInState).with("state", state),
-        Refusal::WaveProductNotInRollout => new(C::FailedPrecondition, R::WaveProductNotInRollout),
         Refusal::NoWaveLeft => new(C::FailedPrecondition, R::NoWaveLeft),
         Refusal::RolloutStarted => new(C::FailedPrecondition, R::RolloutStarted),
         Refusal::RolloutNotStarted => new(C::FailedPrecondition, R::RolloutNotStarted),
+        Refusal::CustomerNotFound => new(C::NotFound, R::CustomerNotFound),
+        Refusal::WaveNotFound => new(C::NotFound, R::WaveNotFound),
+        Refusal::RevisionNotFound => new(C::NotFound, R::RevisionNotFound),
+        Refusal::NamesNothing { names } => names_nothing(names),
+        Refusal::WaveStarted { waves } => {
+            let wave = |ordinal: &Ordinal| Violation::new(format!("wave {}", ordinal.0), "is started");
+            new(C::FailedPrecondition, R::WaveStarted).because(waves.iter().map(wave).collect())
+        }
+        Refusal::EdgeFalls { current } => {
+            new(C::FailedPrecondition, R::EdgeFalls).with("current", current.ppm())
+        }
+        Refusal::FixedByStart { fields } => {
+            let field = |field: &&str| Violation::new(*field, "must stay as it is");
+            new(C::FailedPrecondition, R::FixedByStart).because(fields.iter().map(field).collect())
+        }
+        Refusal::TooManyWaves => new(C::FailedPrecondition, R::TooManyWaves),
+        Refusal::RolloutPaused => new(C::FailedPrecondition, R::RolloutPaused),
+        Refusal::RolloutNotPaused => new(C::FailedPrecondition, R::RolloutNotPaused),
+        Refusal::RolloutStopped => new(C::FailedPrecondition, R::RolloutStopped),
+        Refusal::RolloutNotStopped => new(C::FailedPrecondition, R::RolloutNotStopped),
+        Refusal::SecondPersonNeeded => new(C::FailedPrecondition, R::SecondPersonNeeded),
+        Refusal::NothingToRollBack { last } => {
+            new(C::FailedPrecondition, R::NothingToRollBack).with("last", last.0)
+        }
         Refusal::TooManyChallenges { retry_after } => {
             new(C::ResourceExhausted, R::TooManyChallenges).retry(*retry_after)
         }
@@ -138,8 +161,28 @@ fn flaws(flaws: &[PasswordFlaw]) -> Vec<Violation> {
     flaws.iter().map(|flaw| Violation::new("password", what(flaw))).collect()
 }
 
+/// The reason is that of the first; each is told by its field.
+fn names_nothing(names: &[NamesNothing]) -> Answer {
+    let reason = match names.first().map(|first| first.what) {
+        Some(Nothing::Account) => Reason::AccountNotFound,
+        Some(Nothing::Customer) => Reason::CustomerNotFound,
+        Some(Nothing::Product) | None => Reason::ProductNotFound,
+    };
+    let what = |name: &NamesNothing| match name.what {
+        Nothing::Product => "names no product",
+        Nothing::Account => "names no account",
+        Nothing::Customer => "names no customer",
+    };
+    let violations = names.iter().map(|name| Violation::new(name.field.clone(), what(name)));
+    Answer::new(Code::NotFound, reason).because(violations.collect())
+}
+
+/// Where all violations are of one kind, the refusal has its reason.
 pub(crate) fn invalid(violations: Vec<Violation>) -> Status {
-    let answer = Answer::new(Code::InvalidArgument, Reason::InvalidRequest).because(violations);
+    let own = violations.first().and_then(|first| first.reason);
+    let shared = own.filter(|own| violations.iter().all(|wrong| wrong.reason == Some(*own)));
+    let reason = shared.unwrap_or(Reason::InvalidRequest);
+    let answer = Answer::new(Code::InvalidArgument, reason).because(violations);
     answer.status("the request is not well-formed")
 }
 

@@ -1,4 +1,4 @@
-//! An account's fixed place on a rollout's line.
+//! A unit's fixed place on a rollout's line.
 //!
 //! SHA-256 over the tag `tidegate/b1`, the salt's 16 bytes, the unit's kind and its id as prefixed
 //! text, each behind its length (u32, big-endian); the first 8 bytes as u64, big-endian, times
@@ -7,9 +7,27 @@
 //! languages lie in `proto/vectors/buckets.json`.
 
 use sha2::{Digest as _, Sha256};
-use tidegate_core::{AccountId, Bucket, Salt};
+use tidegate_core::{AccountId, Bucket, Rollout, Salt, Standing, Unit};
 
 const TAG: &[u8] = b"tidegate/b1";
+
+/// Where the account stands on the rollout's line: as it was worked out before, or worked out now.
+pub fn of(rollout: &Rollout, standing: &Standing) -> Bucket {
+    let known = standing.buckets.iter().find(|(salt, _)| *salt == rollout.salt);
+    known.map_or_else(|| place(rollout, standing), |(_, bucket)| *bucket)
+}
+
+/// The places on all lines, for a standing that is kept.
+pub fn all<'r>(rollouts: impl Iterator<Item = &'r Rollout>, standing: &Standing) -> Vec<(Salt, Bucket)> {
+    rollouts.map(|rollout| (rollout.salt, place(rollout, standing))).collect()
+}
+
+fn place(rollout: &Rollout, standing: &Standing) -> Bucket {
+    match (rollout.unit, &standing.customer) {
+        (Unit::Customer, Some(customer)) => of_unit(rollout.salt, "customer", &customer.id.to_string()),
+        (Unit::Customer, None) | (Unit::Account, _) => of_account(rollout.salt, standing.account),
+    }
+}
 
 /// The bucket of an account that is its own unit.
 pub fn of_account(salt: Salt, account: AccountId) -> Bucket {

@@ -1,118 +1,241 @@
 //! The decision: pure, total, and the only place that knows.
 //!
 //! Of each rollout that covers the product, the first of these that holds: two-step acts for the
-//! account here → visible; it was shown to it → visible; a started wave reaches it → visible; not yet.
+//! account here → visible; it was shown to it, and not rolled back → visible; denied → not; stopped → not;
+//! held out → not; allowed where a wave has started → visible; a started wave reaches it → visible; not yet.
 //! Of several rollouts the strongest answer counts, then the first by key.
 //!
 //! Two-step is one switch per account. It acts at a product once the account is reached there, and
 //! from then on for good: only there is a second step asked.
 
 use tidegate_core::{
-    Decision, LedgerEntry, Method, Missing, Product, Reason, Requirement, Revision, Rollout, RolloutKey,
-    Standing, Timestamp, Wave,
+    LedgerEntry, Product, Reason, Revision, Rollout, RolloutKey, Rule, RuleAsked, Standing, Timestamp, Wave,
 };
 
-use crate::{bucket, waves};
+use crate::{Trail, Verdict, audience, bucket, waves};
 
 /// What one rollout says of the account at the product.
-#[derive(Default)]
+#[derive(Clone, Copy)]
 struct Answer<'a> {
-    reason: Option<Reason>,
+    reason: Reason,
     rollout: Option<&'a RolloutKey>,
     revision: Option<Revision>,
     wave: Option<&'a Wave>,
+    /// Since when two-step acts here.
+    active_since: Option<Timestamp>,
+    /// The first instant at which the account was reached here, by whatever.
+    reached_since: Option<Timestamp>,
 }
 
-pub fn decide(product: &Product, rollouts: &[Rollout], standing: &Standing, now: Timestamp) -> Decision {
-    let covering = rollouts.iter().filter(|rollout| waves::covers(rollout, &product.key));
-    let answers = covering.map(|rollout| ask(rollout, product, standing));
-    let best = active(product, rollouts, standing).unwrap_or_else(|| strongest(answers));
-    let reached_since = reached_since(product, rollouts, standing);
-    let reason = best.reason.unwrap_or(Reason::NoRollout);
-    let visible = matches!(reason, Reason::Wave | Reason::Shown | Reason::Active);
-    let on = standing.two_step_since.is_some();
-    let requirement = if on && visible { Requirement::SecondStep } else { Requirement::None };
-    // Two-step has acted here since both were true: it is on, and it has reached the account.
-    let both_since = reached_since.max(standing.two_step_since);
-    Decision {
-        account: standing.account,
-        product: product.key.clone(),
-        visible,
-        on,
-        may_toggle: visible,
-        requirement,
-        required_since: both_since.filter(|_| requirement != Requirement::None),
-        methods: enrollable(product),
-        missing: if on || standing.email_verified { Vec::new() } else { vec![Missing::VerifiedEmail] },
-        reason,
-        rollout: best.rollout.cloned(),
-        wave: best.wave.map(|wave| wave.ordinal),
+const NO_ROLLOUT: Answer<'_> = Answer {
+    reason: Reason::NoRollout,
+    rollout: None,
+    revision: None,
+    wave: None,
+    active_since: None,
+    reached_since: None,
+};
+
+pub fn decide<'a>(
+    product: &'a Product,
+    rollouts: impl Iterator<Item = &'a Rollout>,
+    standing: &'a Standing,
+    now: Timestamp,
+) -> Verdict<'a> {
+    judge(product, rollouts, standing, now, &mut ())
+}
+
+/// The same decision, and every rule that was asked on the way to it.
+pub fn explain<'a>(
+    product: &'a Product,
+    rollouts: impl Iterator<Item = &'a Rollout>,
+    standing: &'a Standing,
+    now: Timestamp,
+) -> (Verdict<'a>, Vec<RuleAsked>) {
+    let mut trail = Vec::new();
+    let verdict = judge(product, rollouts, standing, now, &mut trail);
+    (verdict, trail)
+}
+
+fn judge<'a>(
+    product: &'a Product,
+    rollouts: impl Iterator<Item = &'a Rollout>,
+    standing: &'a Standing,
+    now: Timestamp,
+    trail: &mut impl Trail,
+) -> Verdict<'a> {
+    let (mut best, mut reached_since) = (NO_ROLLOUT, None);
+    let covering = rollouts.filter(|rollout| waves::covers(rollout, &product.key));
+    let answers = covering.map(|rollout| ask(rollout, product, standing, trail));
+    // Where two-step acted once it acts for good, whatever became of the rollout (INV-42).
+    let here = standing.ledger.iter().filter(|entry| entry.product == product.key);
+    let kept = here.filter(|entry| entry.active_since.is_some()).map(active);
+    for answer in kept.chain(answers) {
+        reached_since = earlier(reached_since, answer.reached_since);
+        if answer.is_stronger_than(&best) {
+            best = answer;
+        }
+    }
+    Verdict {
+        product,
+        standing,
+        reason: best.reason,
+        rollout: best.rollout,
         revision: best.revision,
+        wave: best.wave.map(|wave| wave.ordinal),
+        // It never moves later, because sessions are measured against it (INV-16).
+        reached_since,
         evaluated_at: now,
-        next_change_at: None,
     }
 }
 
-/// Where two-step acted once it acts for good, whatever became of the rollout (INV-42).
-fn active<'a>(product: &Product, rollouts: &'a [Rollout], standing: &'a Standing) -> Option<Answer<'a>> {
-    let here = standing.ledger.iter().filter(|entry| entry.product == product.key);
-    let entry = here
-        .filter(|entry| entry.active_since.is_some())
-        .min_by_key(|entry| (entry.active_since, &entry.rollout))?;
-    let rollout = rollouts.iter().find(|rollout| rollout.key == entry.rollout);
-    let wave = rollout.and_then(|rollout| {
-        waves::reaching(rollout, &product.key, bucket::of_account(rollout.salt, standing.account))
-    });
-    Some(Answer {
-        reason: Some(Reason::Active),
+fn active(entry: &LedgerEntry) -> Answer<'_> {
+    Answer {
+        reason: Reason::Active,
         rollout: Some(&entry.rollout),
-        revision: rollout.map(|rollout| rollout.revision),
-        wave,
-    })
+        active_since: entry.active_since,
+        reached_since: entry.active_since,
+        ..NO_ROLLOUT
+    }
 }
 
-/// The first instant at which the account was reached here, by whatever: it never moves later, because
-/// sessions are measured against it (INV-16).
-fn reached_since(product: &Product, rollouts: &[Rollout], standing: &Standing) -> Option<Timestamp> {
-    let here = standing.ledger.iter().filter(|entry| entry.product == product.key);
-    let kept = here.flat_map(|entry| [entry.active_since, entry.first_shown_at]);
-    let waves = rollouts.iter().map(|rollout| {
-        let place = bucket::of_account(rollout.salt, standing.account);
-        waves::reaching(rollout, &product.key, place).and_then(|wave| wave.started_at)
-    });
-    kept.chain(waves).flatten().min()
-}
-
-fn ask<'a>(rollout: &'a Rollout, product: &Product, standing: &Standing) -> Answer<'a> {
+fn ask<'a>(
+    rollout: &'a Rollout,
+    product: &Product,
+    standing: &'a Standing,
+    trail: &mut impl Trail,
+) -> Answer<'a> {
     let here = |entry: &&LedgerEntry| entry.rollout == rollout.key && entry.product == product.key;
-    let shown_at = standing.ledger.iter().find(here).and_then(|entry| entry.first_shown_at);
-    let place = bucket::of_account(rollout.salt, standing.account);
-    let wave = waves::reaching(rollout, &product.key, place);
-    let reason = match (shown_at, wave) {
-        (Some(_), _) => Reason::Shown,
-        (None, Some(_)) => Reason::Wave,
-        (None, None) => Reason::NotYet,
+    let entry = standing.ledger.iter().find(here);
+    let active_since = entry.and_then(|entry| entry.active_since);
+    let shown = entry.and_then(|entry| entry.shown);
+    let shown_at = shown.filter(|shown| waves::still_shown(rollout, *shown)).map(|shown| shown.at);
+    let mut holds = |rule: Rule, holds: bool, saw: &dyn Fn() -> String| {
+        trail.asked(rollout, rule, None, holds, saw);
+        holds
     };
-    let (rollout, revision) = (Some(&rollout.key), Some(rollout.revision));
-    Answer { reason: Some(reason), rollout, revision, wave }
+    let is_active = holds(Rule::Active, active_since.is_some(), &|| told("acts here since", active_since));
+    let was_shown = !is_active
+        && holds(Rule::Shown, shown_at.is_some(), &|| match (shown, shown_at) {
+            (Some(shown), None) => format!("shown at {}, and rolled back since", shown.at),
+            _ => told("first shown at", shown_at),
+        });
+    // What the waves say is told of who was reached before, too; it decides of everybody else.
+    let kept = is_active || was_shown;
+    let new = reach(rollout, product, standing, trail, kept);
+    let reason = match new {
+        _ if is_active => Reason::Active,
+        _ if was_shown => Reason::Shown,
+        (reason, _) => reason,
+    };
+    let wave = new.1;
+    let by_wave = wave.and_then(|wave| wave.started_at);
+    Answer {
+        reason,
+        rollout: Some(&rollout.key),
+        revision: Some(rollout.revision),
+        wave: wave.filter(|_| new.0 != Reason::Allowed),
+        active_since,
+        reached_since: earlier(earlier(active_since, shown_at), by_wave),
+    }
 }
 
-/// Shown before wave before not yet; among equals the first by key.
-fn strongest<'a>(answers: impl Iterator<Item = Answer<'a>>) -> Answer<'a> {
-    let rank = |answer: &Answer<'_>| match answer.reason {
-        None | Some(Reason::NoRollout) => 0,
-        Some(Reason::NotYet) => 1,
-        Some(Reason::Wave) => 2,
-        Some(Reason::Shown | Reason::Active) => 3,
+/// What the rollout says of an account that it has not reached before: the reason, and the wave by which
+/// it is reached. Not told to the trail where something before it decided.
+fn reach<'a>(
+    rollout: &'a Rollout,
+    product: &Product,
+    standing: &Standing,
+    trail: &mut impl Trail,
+    decided: bool,
+) -> (Reason, Option<&'a Wave>) {
+    let key = &product.key;
+    let mut asked = |rule: Rule, wave: Option<&Wave>, holds: bool, saw: &dyn Fn() -> String| {
+        if !decided {
+            trail.asked(rollout, rule, wave, holds, saw);
+        }
+        holds
     };
-    // The first by key, in whatever order they come.
-    let better = |next: &Answer<'_>, best: &Answer<'_>| {
-        (rank(next), std::cmp::Reverse(next.rollout)) > (rank(best), std::cmp::Reverse(best.rollout))
-    };
-    answers.fold(Answer::default(), |best, next| if better(&next, &best) { next } else { best })
+    if asked(Rule::Deny, None, rollout.deny.includes(standing), &|| named(standing)) {
+        return (Reason::Denied, None);
+    }
+    if asked(Rule::Stop, None, rollout.stop.is_some(), &|| {
+        told("stopped since", rollout.stop.as_ref().map(|stop| stop.since))
+    }) {
+        return (Reason::Stopped, None);
+    }
+    let held_out = rollout.holdout.holds_from_the_end(bucket::of(rollout, standing));
+    if asked(Rule::Holdout, None, held_out, &|| {
+        let (bucket, holdout) = (bucket::of(rollout, standing).number(), rollout.holdout.ppm());
+        format!("bucket {bucket}, the last {holdout} are held out")
+    }) {
+        return (Reason::HeldOut, None);
+    }
+    let first = waves::started(rollout, key).next();
+    let allowed = first.is_some() && rollout.allow.includes(standing);
+    if asked(Rule::Allow, None, allowed, &|| match first {
+        Some(_) => named(standing),
+        None => format!("no wave has started at {key}"),
+    }) {
+        return (Reason::Allowed, first);
+    }
+    for wave in waves::started(rollout, key) {
+        let reaches = waves::reaches(rollout, wave, key, standing);
+        if asked(Rule::Wave, Some(wave), reaches, &|| {
+            let (bucket, edge) = (bucket::of(rollout, standing).number(), wave.edge.ppm());
+            let audience = audience::saw(wave.audience.as_ref(), standing, key);
+            format!("bucket {bucket}, edge {edge}; audience: {audience}")
+        }) {
+            return (Reason::Wave, Some(wave));
+        }
+    }
+    (Reason::NotYet, None)
 }
 
-/// The one function of the method policy: what may be enrolled and used as a second step here.
-fn enrollable(product: &Product) -> Vec<Method> {
-    product.settings.allowed_methods.iter().copied().filter(|method| method.is_second_step()).collect()
+fn named(standing: &Standing) -> String {
+    let customer = standing.customer.as_ref().map(|customer| format!(" of customer {}", customer.key));
+    format!("{}{}", standing.account, customer.unwrap_or_default())
+}
+
+fn told(what: &str, at: Option<Timestamp>) -> String {
+    at.map_or_else(|| "never".to_owned(), |at| format!("{what} {at}"))
+}
+
+fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        _ => one.or(other),
+    }
+}
+
+impl Answer<'_> {
+    /// Active before shown, allowed or by wave, before the reasons for no; among equals the one that acted
+    /// first, then the first by key, in whatever order they come; with its revision before without.
+    fn is_stronger_than(&self, other: &Self) -> bool {
+        use std::cmp::Reverse;
+        let place = |answer: &Self| {
+            (rank(answer.reason), Reverse(answer.active_since), Reverse(answer.rollout), answer.revision)
+        };
+        match (self.reason, other.reason) {
+            (Reason::Active, Reason::Active) => place(self) > place(other),
+            _ => {
+                let place = |answer: &Self| (rank(answer.reason), Reverse(answer.rollout));
+                place(self) > place(other)
+            }
+        }
+    }
+}
+
+const fn rank(reason: Reason) -> u8 {
+    match reason {
+        Reason::NoRollout => 0,
+        Reason::NotYet => 1,
+        Reason::HeldOut => 2,
+        Reason::Stopped => 3,
+        Reason::Denied => 4,
+        Reason::Wave => 5,
+        Reason::Allowed => 6,
+        Reason::Shown => 7,
+        Reason::Active => 8,
+    }
 }

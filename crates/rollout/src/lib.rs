@@ -3,9 +3,15 @@
 //! Pure: (product, rollouts, standing, now) → decision. No I/O, no clock, no random source, and the
 //! only room that decides whom a wave reaches.
 
+pub mod audience;
 pub mod bucket;
 mod decide;
+pub mod life;
 pub mod reauth;
+mod trail;
+mod verdict;
 pub mod waves;
 
-pub use decide::decide;
+pub use decide::{decide, explain};
+pub use trail::Trail;
+pub use verdict::Verdict;

@@ -1,8 +1,8 @@
 //! What is known of accounts, and the decision made from it.
 
-use tidegate_core::{Account, ClientContext, Decision, Fact, LedgerEntry, Product, Standing};
+use tidegate_core::{Account, ClientContext, Decision, Fact, FirstShown, Product, Reason};
 use tidegate_rollout::decide;
-use tidegate_store::{Tx, View, ledger, rollouts};
+use tidegate_store::{Tx, View, ledger, rollouts, standings};
 
 use crate::{Desk, Fault, Pen};
 
@@ -15,21 +15,13 @@ impl Desk {
         account: &Account,
     ) -> Result<Decision, Fault> {
         let rollouts = rollouts::all(view).await?;
-        let ledger = ledger::of_account(view, account.id).await?;
-        Ok(decide(product, &rollouts, &standing(account, ledger), self.now()))
+        let known = standings::get(view, account.id).await?.ok_or(Fault::Dangling("account"))?;
+        Ok(decide(product, rollouts.iter(), &known.standing, self.now()).decision())
     }
 }
 
-pub(crate) fn standing(account: &Account, ledger: Vec<LedgerEntry>) -> Standing {
-    Standing {
-        account: account.id,
-        email_verified: account.verified().is_some(),
-        two_step_since: account.two_step_since,
-        ledger,
-    }
-}
-
-/// An app is told to show the feature: from the first time on the account stays reached here.
+/// An app is told to show the feature: from the first time on the account stays reached here, until a roll
+/// back takes it back.
 pub(crate) async fn show(
     pen: &Pen,
     tx: &mut Tx,
@@ -37,8 +29,12 @@ pub(crate) async fn show(
     decision: &Decision,
     client: &ClientContext,
 ) -> Result<(), Fault> {
-    let Some(rollout) = &decision.rollout else { return Ok(()) };
-    if ledger::show(tx, account.id, rollout, &decision.product, pen.now()).await? {
+    let newly = matches!(decision.reason, Reason::Wave | Reason::Allowed);
+    let (Some(rollout), Some(revision), true) = (&decision.rollout, decision.revision, newly) else {
+        return Ok(());
+    };
+    let shown = FirstShown { at: pen.now(), revision, wave: decision.wave };
+    if ledger::show(tx, account.id, (rollout, &decision.product), shown).await? {
         let event = pen.event(Fact::TwoStepShown { rollout: rollout.clone() });
         event.at(&decision.product).of(account).from(client).record(tx).await?;
     }

@@ -8,6 +8,7 @@ use tidegate_core::{
 };
 use tidegate_keyring::{Keyring, Passwords};
 use tidegate_store::{Across, Store, Tx, View, events, products};
+use tokio::sync::SemaphorePermit;
 
 use crate::{Error, Fault, House, Settings, once::Once};
 
@@ -72,6 +73,11 @@ impl Desk {
 
     pub(crate) fn store(&self) -> &Store {
         &self.house.parts.store
+    }
+
+    /// Leave to walk through every account; `None` while somebody else does.
+    pub(crate) fn turn_to_scan(&self) -> Option<SemaphorePermit<'_>> {
+        self.house.scans.try_acquire().ok()
     }
 
     /// Whether the caller's credential names all of them.

@@ -52,6 +52,8 @@ pub struct House {
     pub(crate) parts: Arc<Parts>,
     /// Commands under way, so that a shutdown can wait for them.
     tasks: TaskTracker,
+    /// One walk through all accounts at a time.
+    pub(crate) scans: Arc<Semaphore>,
     /// How many may be: a caller that hangs up and comes back must not pile up work behind it.
     places: Arc<Semaphore>,
 }
@@ -63,7 +65,7 @@ const RETRY_AFTER: Span = Span::seconds(1);
 impl House {
     pub fn new(parts: Parts) -> Self {
         let places = Arc::new(Semaphore::new(parts.settings.commands));
-        Self { parts: Arc::new(parts), tasks: TaskTracker::new(), places }
+        Self { parts: Arc::new(parts), tasks: TaskTracker::new(), scans: Arc::new(Semaphore::new(1)), places }
     }
 
     /// Answers a question, in the caller's task.

@@ -9,6 +9,7 @@ mod acting;
 pub mod audit;
 pub mod challenges;
 mod counters;
+pub mod customers;
 mod decisions;
 mod desk;
 pub mod enrollments;

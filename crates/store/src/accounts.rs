@@ -1,7 +1,8 @@
 //! Table `accounts`.
 
 use tidegate_core::{
-    Account, AccountId, AccountRef, Contact, Country, Email, ExternalId, Identifier, KeyedDigest, Timestamp,
+    Account, AccountId, AccountRef, Contact, Country, Email, ExternalId, Identifier, KeyedDigest, Labels,
+    Timestamp,
 };
 
 use crate::{
@@ -12,26 +13,28 @@ use crate::{
 };
 
 sql! {
-    Select GET = "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND account_id = $2";
-    Select BY_EXTERNAL_ID = "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND external_id = $2";
-    Select BY_EMAIL = "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND email_canonical = $2";
-    Select PAGE = "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND account_id > $2 AND (CAST($3 AS TEXT) IS NULL OR country = $3) \
+    Select GET = "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, customer_key, labels, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND account_id = $2";
+    Select BY_EXTERNAL_ID = "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, customer_key, labels, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND external_id = $2";
+    Select BY_EMAIL = "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, customer_key, labels, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND email_canonical = $2";
+    Select PAGE = "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, customer_key, labels, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND account_id > $2 AND (CAST($3 AS TEXT) IS NULL OR country = $3) \
         ORDER BY account_id LIMIT $4";
     Select MANY = {
-        sqlite: "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND account_id IN (SELECT unhex(value) FROM json_each($2))",
-        postgres: "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND account_id = ANY($2)"
+        sqlite: "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, customer_key, labels, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND account_id IN (SELECT unhex(value) FROM json_each($2))",
+        postgres: "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, customer_key, labels, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND account_id = ANY($2)"
     };
     Select MANY_EXTERNAL = {
-        sqlite: "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND external_id IN (SELECT value FROM json_each($2))",
-        postgres: "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND external_id = ANY($2)"
+        sqlite: "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, customer_key, labels, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND external_id IN (SELECT value FROM json_each($2))",
+        postgres: "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, customer_key, labels, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND external_id = ANY($2)"
     };
     Select IMPORTED = "SELECT account_id, import_digest FROM accounts WHERE realm_id = $1 AND external_id = $2";
     Change INSERT = "INSERT INTO accounts (realm_id, account_id, external_id, email, email_canonical, email_since, email_verified_at, \
-        country, state, two_step_since, personal_key, created_at, import_digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+        country, customer_key, labels, state, two_step_since, personal_key, created_at, import_digest) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
         ON CONFLICT DO NOTHING";
     Change VERIFY_EMAIL = "UPDATE accounts SET email_verified_at = $4 \
         WHERE realm_id = $1 AND account_id = $2 AND email_canonical = $3 AND email_verified_at IS NULL";
-    Change LOCK = "UPDATE accounts SET state = state WHERE realm_id = $1 AND account_id = $2 RETURNING account_id, external_id, email, email_canonical, email_since, email_verified_at, country, state, two_step_since, personal_key, created_at";
+    Change LOCK = "UPDATE accounts SET state = state WHERE realm_id = $1 AND account_id = $2 RETURNING account_id, external_id, email, email_canonical, email_since, email_verified_at, country, customer_key, labels, state, two_step_since, personal_key, created_at";
+    Change DESCRIBE = "UPDATE accounts SET country = $3, customer_key = $4, labels = $5 WHERE realm_id = $1 AND account_id = $2";
     Change SWITCH_ON = "UPDATE accounts SET two_step_since = $3 WHERE realm_id = $1 AND account_id = $2 AND two_step_since IS NULL";
 }
 
@@ -54,6 +57,8 @@ impl Record for Account {
             external_id: row.get("external_id")?,
             contact,
             country: row.get("country")?,
+            customer: row.get("customer_key")?,
+            labels: row.get::<Option<Labels>>("labels")?.unwrap_or_default(),
             state: row.get("state")?,
             two_step_since: row.get("two_step_since")?,
             personal_key: row.get("personal_key")?,
@@ -126,7 +131,8 @@ pub async fn insert(tx: &mut Tx, account: &Account, imported: Option<KeyedDigest
     let insert = insert.bind(contact.map(|contact| contact.email.canonical().clone()));
     let insert = insert.bind(contact.map(|contact| contact.since));
     let insert = insert.bind(contact.and_then(|contact| contact.verified_at));
-    let insert = insert.bind(account.country.clone()).bind(account.state).bind(account.two_step_since);
+    let insert = insert.bind(account.country.clone()).bind(account.customer.clone());
+    let insert = insert.bind(account.labels.clone()).bind(account.state).bind(account.two_step_since);
     insert.bind(account.personal_key.clone()).bind(account.created_at).bind(imported).hit().await
 }
 
@@ -149,4 +155,11 @@ pub async fn lock(tx: &mut Tx, id: AccountId) -> Result<Option<Account>, Error> 
 /// `false` when two-step was on.
 pub async fn switch_on(tx: &mut Tx, id: AccountId, now: Timestamp) -> Result<bool, Error> {
     tx.change(SWITCH_ON).bind(id).bind(now).hit().await
+}
+
+/// Writes what the realm's own systems say of the account: its country, customer and labels.
+pub async fn describe(tx: &mut Tx, account: &Account) -> Result<(), Error> {
+    let describe = tx.change(DESCRIBE).bind(account.id).bind(account.country.clone());
+    describe.bind(account.customer.clone()).bind(account.labels.clone()).rows().await?;
+    Ok(())
 }

@@ -10,10 +10,10 @@ use sqlx::{
     sqlite::{SqliteArguments, SqliteRow},
 };
 use tidegate_core::{
-    AccountState, Actor, ChallengeState, Country, DeliveryState, DeviceId, EnrollmentState, ExternalId, Fact,
-    Id, Identifier, KeyId, KeyedDigest, Kind, LinkTarget, LinkUrl, Method, ProductKey, Proof, Purpose,
-    RealmKey, RequestId, Requirement, Revision, Role, Rollout, RolloutKey, Sealed, SessionEnd, SignInState,
-    Span, Step, Template, Timestamp, Title, TokenDigest, Word,
+    AccountState, Actor, ChallengeState, Country, CustomerKey, DeliveryState, DeviceId, EnrollmentState,
+    ExternalId, Fact, Id, Identifier, KeyId, KeyedDigest, Kind, Labels, LinkTarget, LinkUrl, Method, Ordinal,
+    ProductKey, Proof, Purpose, RealmKey, RequestId, Requirement, Revision, Role, Rollout, RolloutKey,
+    Sealed, SessionEnd, SignInState, Span, Step, Template, Timestamp, Title, TokenDigest, Word,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -142,6 +142,7 @@ column!(Id<K>: Uuid, |id| Ok(id.uuid()), |uuid| Ok(Id::from_uuid(uuid)), K: Kind
 column!(RequestId: Uuid, |id| Ok(id.0), |uuid| Ok(RequestId(uuid)));
 column!(Step: i64, |step| Ok(step.0), |step| Ok(Step(step)));
 column!(Span: i64, |span| Ok(span.micros()), |micros| Ok(Span::from_micros(micros)));
+column!(Ordinal: i64, |ordinal| Ok(ordinal.0.into()), |number| Ok(Ordinal(number.try_into()?)));
 column!(Revision: i64, |revision| Ok(revision.0), |number| Ok(Revision(number)));
 column!(Sealed: Vec<u8>, |sealed| Ok(sealed.0), |bytes| Ok(Sealed(bytes)));
 column!(TokenDigest: Vec<u8>, |digest| Ok(digest.0.to_vec()), |bytes| Ok(TokenDigest(bytes.try_into().map_err(|_| "not 32 bytes")?)));
@@ -160,8 +161,19 @@ word_columns!(
     SignInState,
     Template,
 );
-text_columns!(Actor, Country, DeviceId, ExternalId, LinkUrl, ProductKey, RealmKey, RolloutKey, Title,);
-json_columns!(Fact, LinkTarget, Rollout, Vec<Method>, Vec<ProductKey>, Vec<Proof>,);
+text_columns!(
+    Actor,
+    Country,
+    CustomerKey,
+    DeviceId,
+    ExternalId,
+    LinkUrl,
+    ProductKey,
+    RealmKey,
+    RolloutKey,
+    Title,
+);
+json_columns!(Fact, Labels, LinkTarget, Rollout, Vec<Method>, Vec<ProductKey>, Vec<Proof>,);
 
 fn keyed_digest(bytes: Vec<u8>) -> Result<KeyedDigest, BoxDynError> {
     let (key, mac) = bytes.split_first_chunk::<4>().ok_or("not 36 bytes")?;

@@ -10,13 +10,13 @@ use crate::{
 };
 
 sql! {
-    Select FIND = "SELECT enrollment_id, account_id, product_key, device_id, method, state, factor_id, seed, tries, created_at, expires_at FROM enrollments WHERE realm_id = $1 AND enrollment_id = $2";
-    Change INSERT = "INSERT INTO enrollments (realm_id, enrollment_id, account_id, product_key, device_id, method, state, factor_id, seed, tries, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    Select FIND = "SELECT enrollment_id, account_id, product_key, device_id, rollout_key, method, state, factor_id, seed, tries, created_at, expires_at FROM enrollments WHERE realm_id = $1 AND enrollment_id = $2";
+    Change INSERT = "INSERT INTO enrollments (realm_id, enrollment_id, account_id, product_key, device_id, rollout_key, method, state, factor_id, seed, tries, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
     Change MOVE = "UPDATE enrollments SET state = $4 WHERE realm_id = $1 AND enrollment_id = $2 AND state = $3 AND expires_at > $5";
     Change REVEAL = "UPDATE enrollments SET state = 'awaiting_proof', seed = $3 \
         WHERE realm_id = $1 AND enrollment_id = $2 AND state = 'confirmed' AND expires_at > $4";
     Change TAKE_TRY = "UPDATE enrollments SET tries = tries + 1 \
-        WHERE realm_id = $1 AND enrollment_id = $2 AND state = 'awaiting_proof' AND expires_at > $4 AND tries < $3 RETURNING enrollment_id, account_id, product_key, device_id, method, state, factor_id, seed, tries, created_at, expires_at";
+        WHERE realm_id = $1 AND enrollment_id = $2 AND state = 'awaiting_proof' AND expires_at > $4 AND tries < $3 RETURNING enrollment_id, account_id, product_key, device_id, rollout_key, method, state, factor_id, seed, tries, created_at, expires_at";
     Change GIVE_BACK = "UPDATE enrollments SET tries = tries - 1 WHERE realm_id = $1 AND enrollment_id = $2 AND tries > 0";
     Change ACTIVATE = "UPDATE enrollments SET state = 'active', seed = NULL \
         WHERE realm_id = $1 AND enrollment_id = $2 AND state = 'awaiting_proof' AND expires_at > $3";
@@ -31,6 +31,7 @@ impl Record for Enrollment {
             account: row.get("account_id")?,
             product: row.get("product_key")?,
             device: row.get("device_id")?,
+            rollout: row.get("rollout_key")?,
             method: row.get("method")?,
             state: row.get("state")?,
             factor: row.get("factor_id")?,
@@ -48,7 +49,12 @@ pub async fn find(view: &mut View, id: EnrollmentId) -> Result<Option<Enrollment
 
 pub async fn insert(tx: &mut Tx, new: &Enrollment) -> Result<(), Error> {
     let insert = tx.change(INSERT).bind(new.id).bind(new.account).bind(new.product.clone());
-    let insert = insert.bind(new.device.clone()).bind(new.method).bind(new.state).bind(new.factor);
+    let insert = insert
+        .bind(new.device.clone())
+        .bind(new.rollout.clone())
+        .bind(new.method)
+        .bind(new.state)
+        .bind(new.factor);
     let insert = insert.bind(new.seed.clone()).bind(new.tries).bind(new.created_at);
     insert.bind(new.expires_at).rows().await?;
     Ok(())

@@ -1,7 +1,7 @@
 //! What we remember.
 //!
-//! Lock order: requests, realms, credentials, products, rollouts, links, enrollments, accounts,
-//! `sign_ins`, sessions, devices, challenges, factors, `recovery_codes`, ledger, passwords,
+//! Lock order: requests, realms, credentials, customers, products, rollouts, links, enrollments, accounts,
+//! `sign_ins`, sessions, devices, challenges, factors, `recovery_codes`, ledger, interest, passwords,
 //! attempts,
 //! deliveries, events. A transaction that changes rows of several tables changes them in this order;
 //! the other way round two of them deadlock on PostgreSQL (seen: 64 answers on two replicas).
@@ -15,6 +15,7 @@ mod breakage;
 pub mod challenges;
 mod column;
 pub mod credentials;
+pub mod customers;
 pub mod deliveries;
 pub mod devices;
 pub mod enrollments;
@@ -23,6 +24,7 @@ pub mod events;
 mod executor;
 pub mod factors;
 pub mod installation;
+pub mod interest;
 pub mod ledger;
 mod lent;
 pub mod links;
@@ -37,7 +39,9 @@ pub mod requests;
 pub mod rollouts;
 pub mod sessions;
 pub mod sign_ins;
+pub mod standings;
 mod statement;
+pub mod stats;
 mod tx;
 
 pub use error::Error;
@@ -53,12 +57,14 @@ const TABLES: &[&[Statement]] = &[
     attempts::STATEMENTS,
     challenges::STATEMENTS,
     credentials::STATEMENTS,
+    customers::STATEMENTS,
     deliveries::STATEMENTS,
     devices::STATEMENTS,
     enrollments::STATEMENTS,
     events::STATEMENTS,
     factors::STATEMENTS,
     installation::STATEMENTS,
+    interest::STATEMENTS,
     ledger::STATEMENTS,
     links::STATEMENTS,
     passwords::STATEMENTS,
@@ -69,4 +75,6 @@ const TABLES: &[&[Statement]] = &[
     rollouts::STATEMENTS,
     sessions::STATEMENTS,
     sign_ins::STATEMENTS,
+    standings::STATEMENTS,
+    stats::STATEMENTS,
 ];

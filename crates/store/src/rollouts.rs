@@ -14,9 +14,16 @@ sql! {
     Select FIND = "SELECT rollout_key, document FROM rollouts WHERE realm_id = $1 AND rollout_key = $2";
     Select ALL = "SELECT rollout_key, document FROM rollouts WHERE realm_id = $1 ORDER BY rollout_key";
     Select PAGE = "SELECT rollout_key, document FROM rollouts WHERE realm_id = $1 AND rollout_key > $2 ORDER BY rollout_key LIMIT $3";
+    Select NEWEST = "SELECT rollout_key, revision FROM rollouts WHERE realm_id = $1";
+    Select REVISION = "SELECT rollout_key, revision, document, author, reason, at FROM rollout_revisions WHERE realm_id = $1 AND rollout_key = $2 AND revision = $3";
+    Select REVISIONS = "SELECT rollout_key, revision, document, author, reason, at FROM rollout_revisions \
+        WHERE realm_id = $1 AND rollout_key = $2 AND revision < $3 ORDER BY revision DESC LIMIT $4";
+    Select AS_OF = "SELECT r.rollout_key, r.document FROM rollout_revisions r WHERE r.realm_id = $1 AND r.revision = \
+        (SELECT MAX(o.revision) FROM rollout_revisions o WHERE o.realm_id = $1 AND o.rollout_key = r.rollout_key AND o.at <= $2) ORDER BY r.rollout_key";
+    Change LOCK = "UPDATE rollouts SET revision = revision WHERE realm_id = $1 AND rollout_key = $2 RETURNING rollout_key, document";
     Change INSERT = "INSERT INTO rollouts (realm_id, rollout_key, revision, document) VALUES ($1, $2, $3, $4) \
         ON CONFLICT (realm_id, rollout_key) DO NOTHING";
-    Change REPLACE = "UPDATE rollouts SET revision = $4, document = $5 WHERE realm_id = $1 AND rollout_key = $2 AND revision = $3";
+    Change REPLACE = "UPDATE rollouts SET revision = $3, document = $4 WHERE realm_id = $1 AND rollout_key = $2";
     Change APPEND = "INSERT INTO rollout_revisions (realm_id, rollout_key, revision, document, author, reason, at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7)";
 }
@@ -26,6 +33,34 @@ sql! {
 pub struct Authored {
     pub author: Actor,
     pub reason: Option<Title>,
+}
+
+/// A rollout as it stood, and how it came to.
+#[derive(Debug, Clone)]
+pub struct Revised {
+    pub rollout: Rollout,
+    pub by: Authored,
+    pub at: Timestamp,
+}
+
+impl Record for Revised {
+    const TABLE: &'static str = "rollout_revisions";
+    const KEY: &'static str = "rollout_key";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        let by = Authored { author: row.get("author")?, reason: row.get("reason")? };
+        Ok(Self { rollout: row.get("document")?, by, at: row.get("at")? })
+    }
+}
+
+/// Which revision is the newest.
+struct Newest(RolloutKey, Revision);
+
+impl Record for Newest {
+    const TABLE: &'static str = "rollouts";
+    const KEY: &'static str = "rollout_key";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        Ok(Self(row.get("rollout_key")?, row.get("revision")?))
+    }
 }
 
 impl Record for Rollout {
@@ -45,6 +80,36 @@ pub async fn all(view: &mut View) -> Result<Vec<Rollout>, Error> {
     view.select(ALL).all().await
 }
 
+/// The newest revision of each, in no order: enough to know whether what one has is what there is.
+pub async fn newest(view: &mut View) -> Result<Vec<(RolloutKey, Revision)>, Error> {
+    let newest: Vec<Newest> = view.select(NEWEST).all().await?;
+    Ok(newest.into_iter().map(|Newest(key, revision)| (key, revision)).collect())
+}
+
+/// All of the realm as they stood at an instant.
+pub async fn as_of(view: &mut View, at: Timestamp) -> Result<Vec<Rollout>, Error> {
+    view.select(AS_OF).bind(at).all().await
+}
+
+pub async fn revision(view: &mut View, key: &RolloutKey, number: Revision) -> Result<Option<Revised>, Error> {
+    view.select(REVISION).bind(key.clone()).bind(number).optional().await
+}
+
+/// Newest first, before `before`.
+pub async fn revisions(
+    view: &mut View,
+    key: &RolloutKey,
+    before: Revision,
+    limit: i64,
+) -> Result<Vec<Revised>, Error> {
+    view.select(REVISIONS).bind(key.clone()).bind(before).bind(limit).all().await
+}
+
+/// Reads the rollout and keeps everybody else from changing it for the rest of the transaction.
+pub async fn lock(tx: &mut Tx, key: &RolloutKey) -> Result<Option<Rollout>, Error> {
+    tx.change(LOCK).bind(key.clone()).optional().await
+}
+
 /// By key, behind `after`.
 pub async fn page(view: &mut View, after: &str, limit: i64) -> Result<Vec<Rollout>, Error> {
     view.select(PAGE).bind(after.to_owned()).bind(limit).all().await
@@ -60,14 +125,11 @@ pub async fn insert(tx: &mut Tx, rollout: &Rollout, by: &Authored) -> Result<boo
     Ok(new)
 }
 
-/// Puts `next` in the place of the revision `seen`; `false` when somebody else did so first.
-pub async fn replace(tx: &mut Tx, seen: Revision, next: &Rollout, by: &Authored) -> Result<bool, Error> {
-    let replace = tx.change(REPLACE).bind(next.key.clone()).bind(seen).bind(next.revision);
-    let kept = replace.bind(next.clone()).hit().await?;
-    if kept {
-        append(tx, next, by, next.updated_at).await?;
-    }
-    Ok(kept)
+/// Puts `next` in the place of the rollout that was locked.
+pub async fn replace(tx: &mut Tx, next: &Rollout, by: &Authored) -> Result<(), Error> {
+    let replace = tx.change(REPLACE).bind(next.key.clone()).bind(next.revision);
+    replace.bind(next.clone()).rows().await?;
+    append(tx, next, by, next.updated_at).await
 }
 
 async fn append(tx: &mut Tx, rollout: &Rollout, by: &Authored, at: Timestamp) -> Result<(), Error> {

@@ -21,8 +21,8 @@ pub(crate) struct Change(pub Statement);
 macro_rules! sql {
     (@text sqlite $text:literal) => { $text };
     (@text postgres $text:literal) => { $text };
-    (@text sqlite { sqlite: $sqlite:literal, postgres: $postgres:literal }) => { $sqlite };
-    (@text postgres { sqlite: $sqlite:literal, postgres: $postgres:literal }) => { $postgres };
+    (@text sqlite { sqlite: $sqlite:expr, postgres: $postgres:expr }) => { $sqlite };
+    (@text postgres { sqlite: $sqlite:expr, postgres: $postgres:expr }) => { $postgres };
     ($($kind:ident $name:ident = $text:tt;)+) => {
         $(const $name: $crate::statement::$kind = $crate::statement::$kind($crate::statement::Statement {
             name: concat!(module_path!(), "::", stringify!($name)),

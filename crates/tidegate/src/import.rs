@@ -2,6 +2,7 @@
 //! to a running server. A bad line is reported; the good ones are kept.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
@@ -44,6 +45,10 @@ struct Line {
     email_verified: bool,
     #[serde(default)]
     country: String,
+    #[serde(default)]
+    customer: String,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
     /// RFC 3339.
     created_at: Option<String>,
     #[serde(default)]
@@ -151,6 +156,8 @@ fn row(line: &[u8], number: u64) -> Result<proto::ImportRow, String> {
         email: line.email,
         email_verified: line.email_verified,
         country: line.country,
+        customer: line.customer,
+        labels: line.labels,
         create_time,
         password_hash: line.password_hash,
     })

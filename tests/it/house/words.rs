@@ -25,6 +25,7 @@ fn pairs() -> Vec<(&'static str, BTreeSet<String>)> {
         ("ChallengePurpose", words::<core::Purpose>()),
         ("ChallengeState", words::<core::ChallengeState>()),
         ("DecisionReason", words::<core::Reason>()),
+        ("DecisionRule", words::<core::Rule>()),
         ("EnrollmentState", words::<core::EnrollmentState>()),
         ("Level", words::<core::Level>()),
         ("Method", words::<core::Method>()),
@@ -33,6 +34,7 @@ fn pairs() -> Vec<(&'static str, BTreeSet<String>)> {
         ("Requirement", words::<core::Requirement>()),
         ("RoleType", words::<core::Role>()),
         ("RolloutState", words::<core::RolloutState>()),
+        ("RolloutUnit", words::<core::Unit>()),
         ("SignInState", words::<core::SignInState>()),
         ("WaveState", words::<core::WaveState>()),
     ]

@@ -18,7 +18,7 @@ async fn an_account_is_found_by_every_name() {
             email: "Ann@Example.com".into(),
             country: "DE".into(),
             password: PASSWORD.into(),
-            request_id: String::new(),
+            ..Default::default()
         };
         let id = frontend.ok(request).await.account.unwrap().id;
         frontend.ok(proto::GetAccountRequest { account: id }).await;
@@ -56,6 +56,8 @@ async fn an_import_keeps_the_good_rows_and_reports_the_bad() {
             country: "Germany".into(),
             create_time: Some(prost_types::Timestamp { seconds: i64::MAX, nanos: -1 }),
             password_hash: "hunter2".into(),
+            customer: "Acme".into(),
+            labels: [("Plan".to_owned(), String::new())].into(),
         };
         let nobody = proto::ImportRow { line: 5, email_verified: true, ..Default::default() };
         admin.import(vec![ann, changed, taken, bad, nobody]).await.unwrap();

@@ -77,6 +77,8 @@ fn parse_row(row: proto::ImportRow, form: &mut Form) -> Option<ImportRow> {
     let external_id = form.text("external_id", &row.external_id);
     let email = super::parse::email(form, &row.email);
     let country = form.optional("country", &row.country);
+    let customer = form.optional("customer", &row.customer);
+    let labels = form.labels(row.labels);
     let created_at = form.time("create_time", row.create_time);
     let password_hash = match row.password_hash {
         hash if hash.is_empty() => Some(None),
@@ -94,6 +96,8 @@ fn parse_row(row: proto::ImportRow, form: &mut Form) -> Option<ImportRow> {
         email: email?,
         email_verified: row.email_verified,
         country: country?,
+        customer: customer?,
+        labels: labels?,
         created_at: created_at?,
         password_hash: password_hash?,
     })
@@ -112,6 +116,7 @@ fn report(report: ImportReport) -> proto::ImportReport {
         ImportProblem::Malformed => proto::ImportProblem::Malformed,
         ImportProblem::Differs => proto::ImportProblem::Differs,
         ImportProblem::EmailTaken => proto::ImportProblem::EmailTaken,
+        ImportProblem::CustomerNotFound => proto::ImportProblem::CustomerNotFound,
     };
     proto::ImportReport {
         line: report.line,

@@ -9,6 +9,7 @@ crate::door::handlers! { AccountService in account_service_server {
     ask get_account(GetAccountRequest) -> GetAccountResponse = parse::get, render::got;
     ask lookup_account(LookupAccountRequest) -> LookupAccountResponse = parse::lookup, render::found;
     ask list_accounts(ListAccountsRequest) -> ListAccountsResponse = parse::list, render::listed;
+    act update_account(UpdateAccountRequest) -> UpdateAccountResponse = parse::update, render::updated;
     act request_email_verification(RequestEmailVerificationRequest) -> RequestEmailVerificationResponse
         = parse::request_email_verification, render::sent;
     act confirm_email(ConfirmEmailRequest) -> ConfirmEmailResponse = parse::confirm_email, render::confirmed;

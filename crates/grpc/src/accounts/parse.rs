@@ -1,8 +1,8 @@
 use tidegate_core::Email;
 use tidegate_proto as proto;
 use tidegate_service::accounts::{
-    ConfirmEmail, CreateAccount, GetAccount, ListAccounts, LookupAccount, MOST_PASSWORD_BYTES,
-    RequestEmailVerification,
+    AccountChange, ConfirmEmail, CreateAccount, GetAccount, ListAccounts, LookupAccount, MOST_PASSWORD_BYTES,
+    RequestEmailVerification, UpdateAccount,
 };
 
 use crate::form::Form;
@@ -11,6 +11,8 @@ pub(super) fn create(message: proto::CreateAccountRequest, form: &mut Form) -> O
     let external_id = form.optional("external_id", &message.external_id);
     let email = email(form, &message.email);
     let country = form.optional("country", &message.country);
+    let customer = form.optional("customer", &message.customer);
+    let labels = form.labels(message.labels);
     let password = match message.password {
         none if none.is_empty() => Some(None),
         password => form.secret("password", password, MOST_PASSWORD_BYTES).map(Some),
@@ -18,7 +20,28 @@ pub(super) fn create(message: proto::CreateAccountRequest, form: &mut Form) -> O
     if message.external_id.is_empty() && message.email.is_empty() {
         form.note::<()>("external_id", "must be given when there is no email");
     }
-    Some(CreateAccount { external_id: external_id?, email: email?, country: country?, password: password? })
+    Some(CreateAccount {
+        external_id: external_id?,
+        email: email?,
+        country: country?,
+        customer: customer?,
+        labels: labels?,
+        password: password?,
+    })
+}
+
+pub(super) fn update(message: proto::UpdateAccountRequest, form: &mut Form) -> Option<UpdateAccount> {
+    let account = form.account("account", &message.account);
+    let mut change = AccountChange::default();
+    for path in form.mask(message.update_mask) {
+        match path.as_str() {
+            "country" => change.country = form.optional("country", &message.country),
+            "customer" => change.customer = form.optional("customer", &message.customer),
+            "labels" => change.labels = form.labels(message.labels.clone()),
+            unknown => form.unknown_path(unknown),
+        }
+    }
+    Some(UpdateAccount { account: account?, change })
 }
 
 /// Empty means none.

@@ -2,7 +2,7 @@ use tidegate_core::{Account, AccountState, Answered};
 use tidegate_proto as proto;
 use tidegate_service::{Page, accounts::Sent};
 
-use crate::render::{answered, page_token, timestamp};
+use crate::render::{answered, labels, page_token, timestamp};
 
 pub(super) fn created(account: Account) -> proto::CreateAccountResponse {
     proto::CreateAccountResponse { account: Some(self::account(account)) }
@@ -10,6 +10,10 @@ pub(super) fn created(account: Account) -> proto::CreateAccountResponse {
 
 pub(super) fn got(account: Account) -> proto::GetAccountResponse {
     proto::GetAccountResponse { account: Some(self::account(account)) }
+}
+
+pub(super) fn updated(account: Account) -> proto::UpdateAccountResponse {
+    proto::UpdateAccountResponse { account: Some(self::account(account)) }
 }
 
 pub(super) fn found(account: Account) -> proto::LookupAccountResponse {
@@ -46,5 +50,7 @@ fn account(account: Account) -> proto::Account {
         state: state.into(),
         two_step_time: account.two_step_since.map(timestamp),
         create_time: Some(timestamp(account.created_at)),
+        customer: account.customer.map(String::from).unwrap_or_default(),
+        labels: labels(account.labels),
     }
 }

@@ -6,4 +6,5 @@ mod render;
 crate::door::handlers! { EvaluationService in evaluation_service_server {
     ask evaluate(EvaluateRequest) -> EvaluateResponse = parse::evaluate, render::evaluated;
     ask batch_evaluate(BatchEvaluateRequest) -> BatchEvaluateResponse = parse::batch, render::batch;
+    ask explain(ExplainRequest) -> ExplainResponse = parse::explain, render::explained;
 } }

@@ -1,5 +1,6 @@
+use tidegate_core::Revision;
 use tidegate_proto as proto;
-use tidegate_service::evaluations::{BatchEvaluate, Evaluate, Item};
+use tidegate_service::evaluations::{BatchEvaluate, Evaluate, Explain, Item};
 
 use crate::form::Form;
 
@@ -25,4 +26,17 @@ pub(super) fn batch(message: proto::BatchEvaluateRequest, form: &mut Form) -> Op
     }
     let items: Option<Vec<_>> = items.into_iter().collect();
     Some(BatchEvaluate { items: items? })
+}
+
+pub(super) fn explain(message: proto::ExplainRequest, form: &mut Form) -> Option<Explain> {
+    let product = form.text("product", &message.product);
+    let account = form.account("account", &message.account);
+    let at = form.time("at_time", message.at_time);
+    let under = match (message.rollout.as_str(), message.revision) {
+        ("", 0) => Some(None),
+        ("", _) => form.note("rollout", "must be given with revision"),
+        (_, ..=0) => form.note("revision", "must be given with rollout, from 1"),
+        (key, number) => form.text("rollout", key).map(|key| Some((key, Revision(number)))),
+    };
+    Some(Explain { product: product?, account: account?, at: at?, under: under? })
 }

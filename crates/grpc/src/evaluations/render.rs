@@ -1,5 +1,6 @@
-use tidegate_core::{Decision, Refusal};
+use tidegate_core::{Decision, Refusal, Rule, RuleAsked};
 use tidegate_proto as proto;
+use tidegate_service::evaluations::Explained;
 
 use crate::{render::decision, status};
 
@@ -16,4 +17,31 @@ pub(super) fn batch(results: Vec<Result<Decision, Refusal>>) -> proto::BatchEval
         }),
     };
     proto::BatchEvaluateResponse { results: results.into_iter().map(result).collect() }
+}
+
+pub(super) fn explained(explained: Explained) -> proto::ExplainResponse {
+    let asked = |asked: RuleAsked| proto::RuleAsked {
+        rollout: asked.rollout.into(),
+        rule: rule(asked.rule).into(),
+        wave: asked.wave.map_or(0, |ordinal| ordinal.0),
+        holds: asked.holds,
+        saw: asked.saw,
+    };
+    proto::ExplainResponse {
+        decision: Some(decision(explained.decision)),
+        rules: explained.rules.into_iter().map(asked).collect(),
+        standing_of_today: explained.standing_of_today,
+    }
+}
+
+fn rule(rule: Rule) -> proto::DecisionRule {
+    match rule {
+        Rule::Active => proto::DecisionRule::Active,
+        Rule::Shown => proto::DecisionRule::Shown,
+        Rule::Deny => proto::DecisionRule::Deny,
+        Rule::Stop => proto::DecisionRule::Stop,
+        Rule::Holdout => proto::DecisionRule::Holdout,
+        Rule::Allow => proto::DecisionRule::Allow,
+        Rule::Wave => proto::DecisionRule::Wave,
+    }
 }

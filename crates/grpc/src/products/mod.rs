@@ -8,4 +8,7 @@ crate::door::handlers! { ProductService in product_service_server {
     ask get_product(GetProductRequest) -> GetProductResponse = parse::get, render::got;
     ask list_products(ListProductsRequest) -> ListProductsResponse = parse::list, render::listed;
     act update_product(UpdateProductRequest) -> UpdateProductResponse = parse::update, render::updated;
+    act register_interest(RegisterInterestRequest) -> RegisterInterestResponse
+        = parse::register_interest, render::interest_registered;
+    ask list_interest(ListInterestRequest) -> ListInterestResponse = parse::list_interest, render::interest_listed;
 } }

@@ -1,6 +1,8 @@
 use tidegate_core::{Method, ProductSettings, Span};
 use tidegate_proto as proto;
-use tidegate_service::products::{CreateProduct, GetProduct, ListProducts, ProductChange, UpdateProduct};
+use tidegate_service::products::{
+    CreateProduct, GetProduct, ListInterest, ListProducts, ProductChange, RegisterInterest, UpdateProduct,
+};
 
 use crate::{form::Form, render::read_method};
 
@@ -40,10 +42,7 @@ pub(super) fn list(message: proto::ListProductsRequest, form: &mut Form) -> Opti
 pub(super) fn update(message: proto::UpdateProductRequest, form: &mut Form) -> Option<UpdateProduct> {
     let product = form.text("product", &message.product);
     let etag = form.etag(&message.etag);
-    let paths = message.update_mask.unwrap_or_default().paths;
-    if paths.is_empty() {
-        form.note::<()>("update_mask", "must name what to change");
-    }
+    let paths = form.mask(message.update_mask);
     let settings = message.settings.unwrap_or_default();
     let mut change = ProductChange::default();
     for path in &paths {
@@ -66,15 +65,23 @@ pub(super) fn update(message: proto::UpdateProductRequest, form: &mut Form) -> O
             "settings.session_absolute" => {
                 change.session_absolute = given(form, path, settings.session_absolute, SESSION);
             }
-            unknown => {
-                form.note::<()>(
-                    "update_mask",
-                    format!("must name fields that can be changed, not {unknown:?}"),
-                );
-            }
+            unknown => form.unknown_path(unknown),
         }
     }
     Some(UpdateProduct { product: product?, etag: etag?, change })
+}
+
+pub(super) fn register_interest(
+    message: proto::RegisterInterestRequest,
+    form: &mut Form,
+) -> Option<RegisterInterest> {
+    Some(RegisterInterest { subject: form.subject(message.subject)? })
+}
+
+pub(super) fn list_interest(message: proto::ListInterestRequest, form: &mut Form) -> Option<ListInterest> {
+    let product = form.text("product", &message.product);
+    let page = form.page(message.page_size, &message.page_token);
+    Some(ListInterest { product: product?, page: page? })
 }
 
 /// What the mask names must be there.

@@ -1,6 +1,9 @@
 use tidegate_core::Product;
 use tidegate_proto as proto;
-use tidegate_service::Page;
+use tidegate_service::{
+    Page,
+    products::{Interest, Interested, Registered},
+};
 
 use crate::render::{duration, method, page_token, timestamp};
 
@@ -19,6 +22,22 @@ pub(super) fn updated(product: Product) -> proto::UpdateProductResponse {
 pub(super) fn listed(page: Page<Product>) -> proto::ListProductsResponse {
     let products = page.items.into_iter().map(product).collect();
     proto::ListProductsResponse { products, next_page_token: page_token(page.next) }
+}
+
+pub(super) fn interest_registered(registered: Registered) -> proto::RegisterInterestResponse {
+    proto::RegisterInterestResponse { registered: registered.0 }
+}
+
+pub(super) fn interest_listed(interested: Interested) -> proto::ListInterestResponse {
+    let interest = |one: Interest| proto::Interest {
+        account_id: one.account.to_string(),
+        register_time: Some(timestamp(one.at)),
+    };
+    proto::ListInterestResponse {
+        interests: interested.page.items.into_iter().map(interest).collect(),
+        next_page_token: page_token(interested.page.next),
+        total_count: interested.total,
+    }
 }
 
 fn product(product: Product) -> proto::Product {

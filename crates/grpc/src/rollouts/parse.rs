@@ -1,21 +1,28 @@
-use tidegate_core::{Edge, ProductKey};
-use tidegate_proto as proto;
+use tidegate_core::{Edge, Ordinal, ProductKey, Revision, Unit};
+use tidegate_proto::{self as proto, ErrorReason};
 use tidegate_service::rollouts::{
-    AddWave, AdvanceRollout, CreateRollout, GetRollout, ListRollouts, StartRollout, WaveDraft,
+    AddWave, AdvanceRollout, ClearStop, CreateRollout, DiffRevisions, GetRollout, GetStats, ListRevisions,
+    ListRollouts, MOST_WAVES, NamedDraft, PauseRollout, Reached, RemoveWave, ResumeRollout, RevertRollout,
+    RollBackRollout, RolloutChange, StartRollout, StopRollout, Target, UpdateRollout, UpdateWave, WaveDraft,
 };
 
+use super::audience;
 use crate::form::Form;
 
-const MOST_WAVES: usize = 100;
 const MOST_PRODUCTS: usize = 100;
+const MOST_NAMED: usize = 1_000;
 
 pub(super) fn create(message: proto::CreateRolloutRequest, form: &mut Form) -> Option<CreateRollout> {
     let key = form.text("key", &message.key);
     let title = form.text("title", &message.title);
-    let products = products(&message.products, form);
-    if message.products.is_empty() {
-        form.note::<()>("products", "must name at least one");
-    }
+    let products = some_products(&message.products, form);
+    let unit = match message.unit {
+        0 => Some(Unit::Account),
+        number => form.word("unit", number, unit),
+    };
+    let holdout = edge("holdout_ppm", message.holdout_ppm, form);
+    let allow = named("allow", message.allow, form);
+    let deny = named("deny", message.deny, form);
     if message.waves.len() > MOST_WAVES {
         form.note::<()>("waves", format!("must be at most {MOST_WAVES}"));
     }
@@ -25,7 +32,17 @@ pub(super) fn create(message: proto::CreateRolloutRequest, form: &mut Form) -> O
     }
     let waves: Option<Vec<_>> = waves.into_iter().collect();
     let reason = form.optional("reason", &message.reason);
-    Some(CreateRollout { key: key?, title: title?, products: products?, waves: waves?, reason: reason? })
+    Some(CreateRollout {
+        key: key?,
+        title: title?,
+        products: products?,
+        unit: unit?,
+        holdout: holdout?,
+        allow: allow?,
+        deny: deny?,
+        waves: waves?,
+        reason: reason?,
+    })
 }
 
 pub(super) fn get(message: proto::GetRolloutRequest, form: &mut Form) -> Option<GetRollout> {
@@ -37,35 +54,154 @@ pub(super) fn list(message: proto::ListRolloutsRequest, form: &mut Form) -> Opti
 }
 
 pub(super) fn add_wave(message: proto::AddWaveRequest, form: &mut Form) -> Option<AddWave> {
-    let rollout = form.text("rollout", &message.rollout);
-    let etag = form.etag(&message.etag);
+    let target = target(&message.rollout, &message.etag, &message.reason, form);
     let wave = form.within("wave", |form| draft(message.wave.unwrap_or_default(), form));
-    let reason = form.optional("reason", &message.reason);
-    Some(AddWave { rollout: rollout?, etag: etag?, reason: reason?, wave: wave? })
+    Some(AddWave { target: target?, wave: wave? })
 }
 
-pub(super) fn start(message: proto::StartRolloutRequest, form: &mut Form) -> Option<StartRollout> {
-    let rollout = form.text("rollout", &message.rollout);
-    let etag = form.etag(&message.etag);
-    let reason = form.optional("reason", &message.reason);
-    Some(StartRollout { rollout: rollout?, etag: etag?, reason: reason? })
+pub(super) fn update_wave(message: proto::UpdateWaveRequest, form: &mut Form) -> Option<UpdateWave> {
+    let target = target(&message.rollout, &message.etag, &message.reason, form);
+    let ordinal = ordinal(message.ordinal, form);
+    let wave = form.within("wave", |form| draft(message.wave.unwrap_or_default(), form));
+    Some(UpdateWave { target: target?, ordinal: ordinal?, wave: wave? })
 }
 
-pub(super) fn advance(message: proto::AdvanceRolloutRequest, form: &mut Form) -> Option<AdvanceRollout> {
+pub(super) fn remove_wave(message: proto::RemoveWaveRequest, form: &mut Form) -> Option<RemoveWave> {
+    let target = target(&message.rollout, &message.etag, &message.reason, form);
+    let ordinal = ordinal(message.ordinal, form);
+    Some(RemoveWave { target: target?, ordinal: ordinal? })
+}
+
+pub(super) fn update(message: proto::UpdateRolloutRequest, form: &mut Form) -> Option<UpdateRollout> {
+    let target = target(&message.rollout, &message.etag, &message.reason, form);
+    let mut change = RolloutChange::default();
+    for path in form.mask(message.update_mask) {
+        match path.as_str() {
+            "title" => change.title = form.text("title", &message.title),
+            "products" => change.products = some_products(&message.products, form),
+            "holdout_ppm" => change.holdout = edge("holdout_ppm", message.holdout_ppm, form),
+            "allow" => change.allow = named("allow", message.allow.clone(), form),
+            "deny" => change.deny = named("deny", message.deny.clone(), form),
+            unknown => form.unknown_path(unknown),
+        }
+    }
+    Some(UpdateRollout { target: target?, change })
+}
+
+pub(super) fn revert(message: proto::RevertRolloutRequest, form: &mut Form) -> Option<RevertRollout> {
+    let target = target(&message.rollout, &message.etag, &message.reason, form);
+    let to = revision("revision", message.revision, form);
+    Some(RevertRollout { target: target?, to: to? })
+}
+
+/// The verbs that need nothing but the rollout; those that narrow take it in whatever state it is.
+macro_rules! verbs {
+    ($($parse:ident($message:ident) -> $command:ident by $target:ident;)+) => {
+        $(pub(super) fn $parse(message: proto::$message, form: &mut Form) -> Option<$command> {
+            let target = $target(&message.rollout, &message.etag, &message.reason, form)?;
+            Some($command { target })
+        })+
+    };
+}
+verbs! {
+    start(StartRolloutRequest) -> StartRollout by target;
+    advance(AdvanceRolloutRequest) -> AdvanceRollout by target;
+    resume(ResumeRolloutRequest) -> ResumeRollout by target;
+    clear_stop(ClearStopRequest) -> ClearStop by target;
+    pause(PauseRolloutRequest) -> PauseRollout by any_state;
+    stop(StopRolloutRequest) -> StopRollout by any_state;
+}
+
+pub(super) fn roll_back(message: proto::RollBackRolloutRequest, form: &mut Form) -> Option<RollBackRollout> {
+    let target = any_state(&message.rollout, &message.etag, &message.reason, form)?;
+    Some(RollBackRollout { target, to: Ordinal(message.to_wave) })
+}
+
+pub(super) fn stats(message: proto::GetStatsRequest, form: &mut Form) -> Option<GetStats> {
+    let reached = if message.count_reached { Reached::Counted } else { Reached::LeftOut };
+    Some(GetStats { rollout: form.text("rollout", &message.rollout)?, reached })
+}
+
+pub(super) fn revisions(message: proto::ListRevisionsRequest, form: &mut Form) -> Option<ListRevisions> {
     let rollout = form.text("rollout", &message.rollout);
-    let etag = form.etag(&message.etag);
-    let reason = form.optional("reason", &message.reason);
-    Some(AdvanceRollout { rollout: rollout?, etag: etag?, reason: reason? })
+    let page = form.page(message.page_size, &message.page_token);
+    Some(ListRevisions { rollout: rollout?, page: page? })
+}
+
+pub(super) fn diff(message: proto::DiffRevisionsRequest, form: &mut Form) -> Option<DiffRevisions> {
+    let rollout = form.text("rollout", &message.rollout);
+    let from = revision("from_revision", message.from_revision, form);
+    let to = revision("to_revision", message.to_revision, form);
+    Some(DiffRevisions { rollout: rollout?, from: from?, to: to? })
+}
+
+fn target(rollout: &str, etag: &str, reason: &str, form: &mut Form) -> Option<Target> {
+    let rollout = form.text("rollout", rollout);
+    let etag = form.etag(etag);
+    let reason = form.optional("reason", reason);
+    Some(Target { rollout: rollout?, etag: Some(etag?), reason: reason? })
+}
+
+fn any_state(rollout: &str, etag: &str, reason: &str, form: &mut Form) -> Option<Target> {
+    let rollout = form.text("rollout", rollout);
+    let etag = form.optional("etag", etag);
+    let reason = form.optional("reason", reason);
+    Some(Target { rollout: rollout?, etag: etag?, reason: reason? })
 }
 
 fn draft(wave: proto::WaveDraft, form: &mut Form) -> Option<WaveDraft> {
     let title = form.text("title", &wave.title);
-    let edge = match Edge::try_from(wave.edge_ppm) {
-        Ok(edge) => Some(edge),
-        Err(error) => form.note("edge_ppm", error),
-    };
+    let edge = edge("edge_ppm", wave.edge_ppm, form);
     let products = products(&wave.products, form);
-    Some(WaveDraft { title: title?, edge: edge?, products: products? })
+    let audience = audience::read(wave.audience, form);
+    Some(WaveDraft { title: title?, audience: audience?, edge: edge?, products: products? })
+}
+
+fn edge(field: &str, ppm: u32, form: &mut Form) -> Option<Edge> {
+    match Edge::try_from(ppm) {
+        Ok(edge) => Some(edge),
+        Err(error) => form.note_as(ErrorReason::EdgeOutOfRange, field, error),
+    }
+}
+
+fn ordinal(number: u32, form: &mut Form) -> Option<Ordinal> {
+    if number == 0 { form.note("ordinal", "must be a wave's place, from 1") } else { Some(Ordinal(number)) }
+}
+
+fn revision(field: &str, number: i64, form: &mut Form) -> Option<Revision> {
+    if number < 1 { form.note(field, "must be a revision, from 1") } else { Some(Revision(number)) }
+}
+
+fn unit(wire: proto::RolloutUnit) -> Option<Unit> {
+    match wire {
+        proto::RolloutUnit::Account => Some(Unit::Account),
+        proto::RolloutUnit::Customer => Some(Unit::Customer),
+        proto::RolloutUnit::Unspecified => None,
+    }
+}
+
+/// Absent means nobody.
+fn named(field: &str, wire: Option<proto::NamedAccounts>, form: &mut Form) -> Option<NamedDraft> {
+    let wire = wire.unwrap_or_default();
+    form.within(field, |form| {
+        if wire.accounts.len() + wire.customers.len() > MOST_NAMED {
+            return form.note("accounts", format!("must be at most {MOST_NAMED}, customers included"));
+        }
+        let mut accounts = Vec::new();
+        for (place, account) in wire.accounts.iter().enumerate() {
+            accounts.push(form.account(&format!("accounts[{place}]"), account));
+        }
+        let accounts: Option<Vec<_>> = accounts.into_iter().collect();
+        let customers = form.texts("customers", &wire.customers);
+        Some(NamedDraft { accounts: accounts?, customers: customers? })
+    })
+}
+
+fn some_products(keys: &[String], form: &mut Form) -> Option<Vec<ProductKey>> {
+    if keys.is_empty() {
+        return form.note("products", "must name at least one");
+    }
+    products(keys, form)
 }
 
 /// Each once, in the order given.

@@ -1,27 +1,39 @@
-use tidegate_core::{ProductKey, Rollout, RolloutState, Wave, WaveState};
+use tidegate_core::{Named, ProductKey, Rollout, RolloutState, Stop, Unit, Wave, WaveState};
 use tidegate_proto as proto;
-use tidegate_service::Page;
+use tidegate_service::{
+    Page,
+    rollouts::{Difference, Revised, Stats},
+};
 
+use super::audience::audience;
 use crate::render::{page_token, timestamp};
 
-pub(super) fn created(rollout: Rollout) -> proto::CreateRolloutResponse {
-    proto::CreateRolloutResponse { rollout: Some(self::rollout(rollout)) }
+/// The answers that are the rollout and nothing else.
+macro_rules! answers {
+    ($($render:ident -> $response:ident;)+) => {
+        $(pub(super) fn $render(rollout: Rollout) -> proto::$response {
+            proto::$response { rollout: Some(self::rollout(rollout)) }
+        })+
+    };
+}
+answers! {
+    created -> CreateRolloutResponse;
+    got -> GetRolloutResponse;
+    updated -> UpdateRolloutResponse;
+    added -> AddWaveResponse;
+    wave_updated -> UpdateWaveResponse;
+    wave_removed -> RemoveWaveResponse;
+    started -> StartRolloutResponse;
+    advanced -> AdvanceRolloutResponse;
+    paused -> PauseRolloutResponse;
+    resumed -> ResumeRolloutResponse;
+    rolled_back -> RollBackRolloutResponse;
+    stopped -> StopRolloutResponse;
+    reverted -> RevertRolloutResponse;
 }
 
-pub(super) fn got(rollout: Rollout) -> proto::GetRolloutResponse {
-    proto::GetRolloutResponse { rollout: Some(self::rollout(rollout)) }
-}
-
-pub(super) fn added(rollout: Rollout) -> proto::AddWaveResponse {
-    proto::AddWaveResponse { rollout: Some(self::rollout(rollout)) }
-}
-
-pub(super) fn started(rollout: Rollout) -> proto::StartRolloutResponse {
-    proto::StartRolloutResponse { rollout: Some(self::rollout(rollout)) }
-}
-
-pub(super) fn advanced(rollout: Rollout) -> proto::AdvanceRolloutResponse {
-    proto::AdvanceRolloutResponse { rollout: Some(self::rollout(rollout)) }
+pub(super) fn cleared(rollout: Rollout) -> proto::ClearStopResponse {
+    proto::ClearStopResponse { cleared: rollout.stop.is_none(), rollout: Some(self::rollout(rollout)) }
 }
 
 pub(super) fn listed(page: Page<Rollout>) -> proto::ListRolloutsResponse {
@@ -29,10 +41,61 @@ pub(super) fn listed(page: Page<Rollout>) -> proto::ListRolloutsResponse {
     proto::ListRolloutsResponse { rollouts, next_page_token: page_token(page.next) }
 }
 
+pub(super) fn revisions(page: Page<Revised>) -> proto::ListRevisionsResponse {
+    let revision = |revised: Revised| proto::RolloutRevision {
+        rollout: Some(rollout(revised.rollout)),
+        author: revised.by.author.to_string(),
+        reason: revised.by.reason.map(String::from).unwrap_or_default(),
+        revise_time: Some(timestamp(revised.at)),
+    };
+    let revisions = page.items.into_iter().map(revision).collect();
+    proto::ListRevisionsResponse { revisions, next_page_token: page_token(page.next) }
+}
+
+pub(super) fn differences(differences: Vec<Difference>) -> proto::DiffRevisionsResponse {
+    let difference = |one: Difference| proto::RevisionDifference {
+        field: one.field,
+        before: one.before.unwrap_or_default(),
+        after: one.after.unwrap_or_default(),
+    };
+    proto::DiffRevisionsResponse { differences: differences.into_iter().map(difference).collect() }
+}
+
+pub(super) fn stats(stats: Stats) -> proto::GetStatsResponse {
+    let products = stats.products.into_iter().map(|(product, counts)| proto::ProductStats {
+        product: product.into(),
+        reached_count: counts.reached,
+        shown_count: counts.shown,
+        started_count: counts.started,
+        active_count: counts.active,
+        on_count: counts.on,
+        interest_count: counts.interest,
+    });
+    let waves = stats.waves.into_iter().map(|(ordinal, counts)| proto::WaveStats {
+        ordinal: ordinal.0,
+        reached_count: counts.reached,
+        shown_count: counts.shown,
+    });
+    proto::GetStatsResponse {
+        products: products.collect(),
+        waves: waves.collect(),
+        count_time: stats.counted_at.map(timestamp),
+        revision: stats.revision.map_or(0, |revision| revision.0),
+        account_count: stats.accounts,
+    }
+}
+
 fn rollout(rollout: Rollout) -> proto::Rollout {
     let state = match rollout.state() {
         RolloutState::Draft => proto::RolloutState::Draft,
         RolloutState::Live => proto::RolloutState::Live,
+        RolloutState::Paused => proto::RolloutState::Paused,
+        RolloutState::Stopped => proto::RolloutState::Stopped,
+        RolloutState::RolledBack => proto::RolloutState::RolledBack,
+    };
+    let unit = match rollout.unit {
+        Unit::Account => proto::RolloutUnit::Account,
+        Unit::Customer => proto::RolloutUnit::Customer,
     };
     proto::Rollout {
         key: rollout.key.into(),
@@ -45,7 +108,30 @@ fn rollout(rollout: Rollout) -> proto::Rollout {
         revision: rollout.revision.0,
         create_time: Some(timestamp(rollout.created_at)),
         update_time: Some(timestamp(rollout.updated_at)),
+        unit: unit.into(),
+        holdout_ppm: rollout.holdout.ppm(),
+        allow: named(rollout.allow),
+        deny: named(rollout.deny),
+        pause_time: rollout.paused_at.map(timestamp),
+        stop: rollout.stop.map(stop),
     }
+}
+
+fn stop(stop: Stop) -> proto::RolloutStop {
+    proto::RolloutStop {
+        stop_time: Some(timestamp(stop.since)),
+        holder: stop.by.into(),
+        reason: stop.reason.map(String::from).unwrap_or_default(),
+        clear_holder: stop.cleared_by.map(String::from).unwrap_or_default(),
+    }
+}
+
+/// Absent when there is nobody.
+fn named(named: Named) -> Option<proto::NamedAccounts> {
+    (!named.is_empty()).then(|| proto::NamedAccounts {
+        accounts: named.accounts.iter().map(ToString::to_string).collect(),
+        customers: named.customers.into_iter().map(String::from).collect(),
+    })
 }
 
 fn wave(wave: Wave) -> proto::Wave {
@@ -53,6 +139,7 @@ fn wave(wave: Wave) -> proto::Wave {
         WaveState::Draft => proto::WaveState::Draft,
         WaveState::Live => proto::WaveState::Live,
         WaveState::Done => proto::WaveState::Done,
+        WaveState::RolledBack => proto::WaveState::RolledBack,
     };
     proto::Wave {
         ordinal: wave.ordinal.0,
@@ -61,6 +148,7 @@ fn wave(wave: Wave) -> proto::Wave {
         products: keys(wave.products),
         state: state.into(),
         start_time: wave.started_at.map(timestamp),
+        audience: wave.audience.map(audience),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Finds the caller behind a presented credential. The only use case without a caller.
 
-use tidegate_core::{Caller, CredentialId, Refusal, Role, Secret};
+use tidegate_core::{Caller, Credential, CredentialId, Refusal, Role, Secret};
 use tidegate_keyring::TokenKind;
 use tidegate_store::{credentials, realms};
 
@@ -38,7 +38,8 @@ impl House {
             }
             None => credential.realm,
         };
-        Ok(Caller { credential: credential.id, realm, role: credential.role, products: credential.products })
+        let Credential { id, holder, role, products, .. } = credential;
+        Ok(Caller { credential: id, holder, realm, role, products })
     }
 
     /// Whether the credential of a caller who goes on for long is still good.

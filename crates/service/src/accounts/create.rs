@@ -1,10 +1,11 @@
 //! Creates one account.
 
 use tidegate_core::{
-    Account, AccountState, Contact, Country, Email, ExternalId, Fact, Permission, Refusal, Secret, Span,
+    Account, AccountState, Contact, Country, CustomerKey, Email, ExternalId, Fact, Labels, Permission,
+    Refusal, Secret, Span,
 };
 use tidegate_keyring::passwords;
-use tidegate_store::{accounts, passwords as kept};
+use tidegate_store::{accounts, customers, passwords as kept};
 
 use crate::{Command, Error, Fault, Pen};
 
@@ -13,6 +14,8 @@ pub struct CreateAccount {
     pub external_id: Option<ExternalId>,
     pub email: Option<Email>,
     pub country: Option<Country>,
+    pub customer: Option<CustomerKey>,
+    pub labels: Labels,
     pub password: Option<Secret<String>>,
 }
 
@@ -32,12 +35,19 @@ impl Command for CreateAccount {
             external_id: self.external_id,
             contact: self.email.map(|email| Contact { email, since: now, verified_at: None }),
             country: self.country,
+            customer: self.customer,
+            labels: self.labels,
             state: AccountState::Active,
             two_step_since: None,
             personal_key: pen.keyring().new_personal_key(pen.caller.realm, id, pen.entropy())?,
             created_at: now,
         };
         pen.once(async |tx| {
+            if let Some(customer) = &account.customer
+                && customers::find(tx, customer).await?.is_none()
+            {
+                return Ok(Err(Refusal::CustomerNotFound));
+            }
             if !accounts::insert(tx, &account, None).await? {
                 let external = account.external_id.as_ref();
                 let taken = match external {

@@ -3,10 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
-    Account, AccountState, Contact, Country, Email, ExternalId, Fact, Permission, Timestamp,
+    Account, AccountState, Contact, Country, CustomerKey, Email, ExternalId, Fact, Labels, Permission,
+    Timestamp,
 };
 use tidegate_keyring::Place;
-use tidegate_store::{Tx, accounts, passwords};
+use tidegate_store::{Tx, accounts, customers, passwords};
 
 use crate::{Command, Error, Fault, Pen, once::outcomes};
 
@@ -31,6 +32,11 @@ pub struct ImportRow {
     pub email: Option<Email>,
     pub email_verified: bool,
     pub country: Option<Country>,
+    /// Left out of the content when there is none, as rows were digested before there were customers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer: Option<CustomerKey>,
+    #[serde(skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
     pub created_at: Option<Timestamp>,
     /// A PHC string that `keyring` adopted.
     pub password_hash: Option<String>,
@@ -50,6 +56,7 @@ pub enum ImportProblem {
     Malformed,
     Differs,
     EmailTaken,
+    CustomerNotFound,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -118,11 +125,18 @@ async fn import(pen: &Pen, tx: &mut Tx, row: &ImportRow) -> Result<Row, Fault> {
             verified_at: row.email_verified.then_some(created_at),
         }),
         country: row.country.clone(),
+        customer: row.customer.clone(),
+        labels: row.labels.clone(),
         state: AccountState::Active,
         two_step_since: None,
         personal_key: pen.keyring().new_personal_key(pen.caller.realm, id, pen.entropy())?,
         created_at,
     };
+    if let Some(customer) = &row.customer
+        && customers::find(tx, customer).await?.is_none()
+    {
+        return Ok(Row::Failed(ImportProblem::CustomerNotFound, "customer", "names no customer"));
+    }
     let digest = pen.keyring().digest(&place, &content)?;
     if accounts::insert(tx, &account, Some(digest)).await? {
         if let Some(hash) = &row.password_hash {

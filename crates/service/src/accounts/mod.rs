@@ -7,6 +7,7 @@ mod import;
 mod list;
 mod lookup;
 mod request_email_verification;
+mod update;
 
 pub use confirm_email::ConfirmEmail;
 pub use create::CreateAccount;
@@ -15,6 +16,7 @@ pub use import::{ImportAccounts, ImportProblem, ImportReport, ImportRow, Importe
 pub use list::ListAccounts;
 pub use lookup::LookupAccount;
 pub use request_email_verification::{RequestEmailVerification, Sent};
+pub use update::{AccountChange, UpdateAccount};
 
 use tidegate_core::Secret;
 /// Bytes of any password that is looked at, as it is typed.

@@ -5,7 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
-    Account, Enrollment, EnrollmentState, Fact, LinkTarget, Method, Permission, Refusal, Subject, Template,
+    Account, Decision, Enrollment, EnrollmentState, Fact, LinkTarget, Method, Permission, Refusal, Subject,
+    Template,
 };
 use tidegate_factors::enrollment::{self, Origin};
 use tidegate_store::{Tx, accounts, enrollments, factors};
@@ -47,13 +48,14 @@ impl Command for BeginEnrollment {
         let session = acting.session()?.clone();
         pen.once(async |tx| {
             let account = accounts::get(tx, acting.account.id).await?.ok_or(Fault::Dangling("account"))?;
-            if let Err(refusal) = self.may_begin(pen, tx, &acting, &account).await? {
+            let decision = pen.decide(tx, &acting.product, &account).await?;
+            if let Err(refusal) = self.may_begin(tx, &decision, &account).await? {
                 return Ok(Err(refusal));
             }
             let Some(origin) = enrollment::origin(&account, &session, pen.now()) else {
                 return Ok(Err(Refusal::NoProofOfOrigin));
             };
-            Ok(Ok(self.begin(pen, tx, &acting, &account, origin).await?))
+            Ok(Ok(self.begin(pen, tx, (&acting, &decision), &account, origin).await?))
         })
         .await
     }
@@ -62,12 +64,10 @@ impl Command for BeginEnrollment {
 impl BeginEnrollment {
     async fn may_begin(
         &self,
-        pen: &Pen,
         tx: &mut Tx,
-        acting: &Acting,
+        decision: &Decision,
         account: &Account,
     ) -> Result<Result<(), Refusal>, Fault> {
-        let decision = pen.decide(tx, &acting.product, account).await?;
         let factors = factors::of_account(tx, account.id).await?;
         Ok(if !decision.visible {
             Err(Refusal::TwoStepNotAvailable)
@@ -86,7 +86,7 @@ impl BeginEnrollment {
         &self,
         pen: &Pen,
         tx: &mut Tx,
-        acting: &Acting,
+        (acting, decision): (&Acting, &Decision),
         account: &Account,
         origin: Origin,
     ) -> Result<Begun, Fault> {
@@ -96,6 +96,7 @@ impl BeginEnrollment {
             account: account.id,
             product: acting.product.key.clone(),
             device: acting.device().cloned(),
+            rollout: decision.rollout.clone(),
             method: self.method,
             state: EnrollmentState::AwaitingConfirmation,
             factor: pen.new_id(),

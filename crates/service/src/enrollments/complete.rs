@@ -187,7 +187,8 @@ async fn activate(
     let record = async |tx: &mut Tx, fact: Fact| {
         pen.event(fact).at(&pending.product).of(account).from(&acting.client).record(tx).await
     };
-    if let Some(rollout) = &decision.rollout
+    // The rollout that reached it when it began; whatever became of that since, two-step acts here from now on.
+    if let Some(rollout) = pending.rollout.as_ref().or(decision.rollout.as_ref())
         && ledger::activate(tx, account.id, rollout, &pending.product, now).await?
     {
         record(tx, Fact::TwoStepActive { rollout: rollout.clone() }).await?;

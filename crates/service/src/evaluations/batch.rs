@@ -2,13 +2,11 @@
 
 use std::collections::HashMap;
 
-use tidegate_core::{
-    Account, AccountId, AccountRef, Decision, LedgerEntry, Permission, Product, ProductKey, Refusal,
-};
+use tidegate_core::{AccountRef, Decision, Permission, Product, ProductKey, Refusal, Standing};
 use tidegate_rollout::decide;
-use tidegate_store::{accounts, ledger, rollouts};
+use tidegate_store::{rollouts, standings};
 
-use crate::{Desk, Error, Query, decisions::standing};
+use crate::{Desk, Error, Query};
 
 #[derive(Debug)]
 pub struct BatchEvaluate {
@@ -38,25 +36,20 @@ impl Query for BatchEvaluate {
                 AccountRef::External(id) => external.push(id.clone()),
             }
         }
-        let found = accounts::many(&mut view, ids, external).await?;
-        let mut ledgers: HashMap<AccountId, Vec<LedgerEntry>> = HashMap::new();
-        for entry in ledger::of_many(&mut view, found.iter().map(|account| account.id).collect()).await? {
-            ledgers.entry(entry.account).or_default().push(entry.entry);
-        }
-        let mut known: HashMap<AccountRef, &Account> = HashMap::new();
+        let found = standings::many(&mut view, ids, external).await?;
+        let mut known: HashMap<AccountRef, &Standing> = HashMap::new();
         for account in &found {
-            known.insert(AccountRef::Id(account.id), account);
+            known.insert(AccountRef::Id(account.standing.account), &account.standing);
             if let Some(external) = &account.external_id {
-                known.insert(AccountRef::External(external.clone()), account);
+                known.insert(AccountRef::External(external.clone()), &account.standing);
             }
         }
         let now = desk.now();
         let answer = |item: &Item| {
             let product = products.get(&item.product).ok_or(Refusal::ProductNotFound)?.as_ref();
             let product = product.map_err(Clone::clone)?;
-            let account = known.get(&item.account).ok_or(Refusal::AccountNotFound)?;
-            let ledger = ledgers.get(&account.id).cloned().unwrap_or_default();
-            Ok(decide(product, &rollouts, &standing(account, ledger), now))
+            let standing = known.get(&item.account).ok_or(Refusal::AccountNotFound)?;
+            Ok(decide(product, rollouts.iter(), standing, now).decision())
         };
         Ok(self.items.iter().map(answer).collect())
     }

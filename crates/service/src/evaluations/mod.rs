@@ -2,6 +2,8 @@
 
 mod batch;
 mod evaluate;
+mod explain;
 
 pub use batch::{BatchEvaluate, Item};
 pub use evaluate::Evaluate;
+pub use explain::{Explain, Explained};

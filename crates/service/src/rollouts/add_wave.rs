@@ -1,18 +1,22 @@
-//! Adds a wave behind the others, as a draft.
+//! Adds a wave behind the others, as a draft. It may name products that the rollout does not.
 
-use tidegate_core::{Fact, Permission, Revision, Rollout, RolloutKey, Title};
+use tidegate_core::{Fact, Permission, Refusal, Rollout};
 
 use crate::{Command, Error, Pen, rollouts::WaveDraft};
 
-use super::change::change;
+use super::{
+    change::{Target, change},
+    names::Names,
+};
 
 #[derive(Debug)]
 pub struct AddWave {
-    pub rollout: RolloutKey,
-    pub etag: Revision,
-    pub reason: Option<Title>,
+    pub target: Target,
     pub wave: WaveDraft,
 }
+
+/// Waves of one rollout.
+pub const MOST_WAVES: usize = 100;
 
 impl Command for AddWave {
     const NAME: &'static str = "add_wave";
@@ -20,9 +24,17 @@ impl Command for AddWave {
     type Outcome = Rollout;
 
     async fn run(self, pen: &Pen) -> Result<Rollout, Error> {
-        change(pen, &self.rollout, (self.etag, self.reason), |rollout| {
-            let wave = self.wave.add_to(rollout)?;
-            Ok(Fact::WaveAdded { rollout: rollout.key.clone(), revision: rollout.revision, wave })
+        change(pen, &self.target, async |tx, rollout| {
+            let mut names = Names::default();
+            names.wave(tx, "wave", &self.wave).await?;
+            if let Err(refusal) = names.finish() {
+                return Ok(Err(refusal));
+            }
+            if rollout.waves.len() >= MOST_WAVES {
+                return Ok(Err(Refusal::TooManyWaves));
+            }
+            let wave = self.wave.clone().add_to(rollout);
+            Ok(Ok(Some(Fact::WaveAdded { rollout: rollout.key.clone(), revision: rollout.revision, wave })))
         })
         .await
     }

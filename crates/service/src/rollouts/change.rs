@@ -1,49 +1,80 @@
-//! What every change of a rollout has in common: the etag, a whole new revision, and its event.
+//! What every change of a rollout has in common: the lock, the etag, a whole new revision, and its event.
 
 use tidegate_core::{Fact, Refusal, Revision, Rollout, RolloutKey, Title};
-use tidegate_rollout::waves::Stuck;
-use tidegate_store::rollouts::{self, Authored};
+use tidegate_rollout::life::{self, Stuck};
+use tidegate_store::{
+    Tx,
+    rollouts::{self, Authored},
+};
 
 use crate::{Error, Fault, Pen};
 
-/// Puts a changed rollout in the place of the revision the caller saw. `change` says what happened, or
-/// why it cannot.
+/// Which rollout is changed, in which state, and why.
+#[derive(Debug, Clone)]
+pub struct Target {
+    pub rollout: RolloutKey,
+    /// `None`, for verbs that narrow only: in whatever state it is.
+    pub etag: Option<Revision>,
+    pub reason: Option<Title>,
+}
+
+/// Puts a changed rollout in the place of the one the caller saw. `change` gets it with the number of the
+/// new revision, and says what happened (nothing, perhaps), or why it cannot.
 pub(super) async fn change(
     pen: &Pen,
-    key: &RolloutKey,
-    (etag, reason): (Revision, Option<Title>),
-    change: impl FnOnce(&mut Rollout) -> Result<Fact, Refusal>,
+    target: &Target,
+    change: impl AsyncFnOnce(&mut Tx, &mut Rollout) -> Result<Result<Option<Fact>, Refusal>, Fault>,
 ) -> Result<Rollout, Error> {
-    let by = Authored { author: pen.actor(), reason };
     pen.once(async |tx| {
-        let Some(mut rollout) = rollouts::find(tx, key).await? else {
+        let Some(before) = rollouts::lock(tx, &target.rollout).await? else {
             return Ok(Err(Refusal::RolloutNotFound));
         };
-        if let Err(refusal) = pen.permit_products(rollout.products.iter()) {
+        if let Err(refusal) = pen.permit_products(before.all_products()) {
             return Ok(Err(refusal));
         }
-        if rollout.revision != etag {
-            return Ok(Err(Refusal::EtagMismatch { current: rollout.revision }));
+        if target.etag.is_some_and(|etag| etag != before.revision) {
+            return Ok(Err(Refusal::EtagMismatch { current: before.revision }));
         }
-        (rollout.revision, rollout.updated_at) = (etag.next(), pen.now());
-        let fact = match change(&mut rollout) {
-            Ok(fact) => fact,
+        let mut rollout = before.clone();
+        (rollout.revision, rollout.updated_at) = (before.revision.next(), pen.now());
+        let fact = match change(tx, &mut rollout).await? {
+            Ok(Some(fact)) => fact,
+            Ok(None) => return Ok(Ok(before)),
             Err(refusal) => return Ok(Err(refusal)),
         };
-        if !rollouts::replace(tx, etag, &rollout, &by).await? {
-            let current = rollouts::find(tx, key).await?.ok_or(Fault::Dangling("rollout"))?;
-            return Ok(Err(Refusal::EtagMismatch { current: current.revision }));
+        if rollout.stop == before.stop {
+            life::forget_clearing(&mut rollout);
         }
+        if let Err(refusal) = pen.permit_products(rollout.all_products()) {
+            return Ok(Err(refusal));
+        }
+        let by = Authored { author: pen.actor(), reason: target.reason.clone() };
+        rollouts::replace(tx, &rollout, &by).await?;
         pen.event(fact).record(tx).await?;
         Ok(Ok(rollout))
     })
     .await
 }
 
-pub(super) const fn refusal(stuck: Stuck) -> Refusal {
+/// A change that needs nothing but the rollout.
+pub(super) async fn turn(
+    pen: &Pen,
+    target: &Target,
+    turn: impl FnOnce(&mut Rollout) -> Result<Option<Fact>, Stuck> + Send,
+) -> Result<Rollout, Error> {
+    change(pen, target, async |_, rollout| Ok(turn(rollout).map_err(refusal))).await
+}
+
+const fn refusal(stuck: Stuck) -> Refusal {
     match stuck {
         Stuck::Started => Refusal::RolloutStarted,
         Stuck::NotStarted => Refusal::RolloutNotStarted,
         Stuck::NoWaveLeft => Refusal::NoWaveLeft,
+        Stuck::Paused => Refusal::RolloutPaused,
+        Stuck::NotPaused => Refusal::RolloutNotPaused,
+        Stuck::Stopped => Refusal::RolloutStopped,
+        Stuck::NotStopped => Refusal::RolloutNotStopped,
+        Stuck::SamePerson => Refusal::SecondPersonNeeded,
+        Stuck::NothingToRollBack { last } => Refusal::NothingToRollBack { last },
     }
 }

@@ -1,21 +1,25 @@
 //! Creates a rollout. Nobody is reached before it is started.
 
 use tidegate_core::{
-    Edge, Fact, Ordinal, Permission, ProductKey, Refusal, Revision, Rollout, RolloutKey, Salt, Title, Wave,
-    WaveState,
+    Audience, Edge, Fact, Ordinal, Permission, ProductKey, Refusal, Revision, Rollout, RolloutKey, Salt,
+    Title, Unit, Wave, WaveState,
 };
-use tidegate_store::{
-    products,
-    rollouts::{self, Authored},
-};
+use tidegate_store::rollouts::{self, Authored};
 
-use crate::{Command, Error, Pen};
+use crate::{
+    Command, Error, Pen,
+    rollouts::{NamedDraft, names::Names},
+};
 
 #[derive(Debug)]
 pub struct CreateRollout {
     pub key: RolloutKey,
     pub title: Title,
     pub products: Vec<ProductKey>,
+    pub unit: Unit,
+    pub holdout: Edge,
+    pub allow: NamedDraft,
+    pub deny: NamedDraft,
     pub waves: Vec<WaveDraft>,
     pub reason: Option<Title>,
 }
@@ -24,22 +28,23 @@ pub struct CreateRollout {
 #[derive(Debug, Clone)]
 pub struct WaveDraft {
     pub title: Title,
+    pub audience: Option<Audience>,
     pub edge: Edge,
-    /// Empty: all of the rollout.
+    /// Empty: those of the rollout.
     pub products: Vec<ProductKey>,
 }
 
 impl WaveDraft {
+    pub(super) fn at(self, ordinal: Ordinal) -> Wave {
+        let Self { title, audience, edge, products } = self;
+        Wave { ordinal, title, audience, edge, products, state: WaveState::Draft, started_at: None }
+    }
+
     /// Puts the wave behind the others.
-    pub(super) fn add_to(self, rollout: &mut Rollout) -> Result<Ordinal, Refusal> {
-        if self.products.iter().any(|product| !rollout.products.contains(product)) {
-            return Err(Refusal::WaveProductNotInRollout);
-        }
+    pub(super) fn add_to(self, rollout: &mut Rollout) -> Ordinal {
         let ordinal = Ordinal(u32::try_from(rollout.waves.len()).unwrap_or(u32::MAX).saturating_add(1));
-        let Self { title, edge, products } = self;
-        let wave = Wave { ordinal, title, edge, products, state: WaveState::Draft, started_at: None };
-        rollout.waves.push(wave);
-        Ok(ordinal)
+        rollout.waves.push(self.at(ordinal));
+        ordinal
     }
 }
 
@@ -49,34 +54,47 @@ impl Command for CreateRollout {
     type Outcome = Rollout;
 
     async fn run(self, pen: &Pen) -> Result<Rollout, Error> {
-        pen.permit_products(self.products.iter())?;
         let now = pen.now();
         let mut rollout = Rollout {
             key: self.key,
             title: self.title,
             products: self.products,
+            unit: self.unit,
             salt: Salt(pen.entropy().bytes()),
+            holdout: self.holdout,
+            allow: tidegate_core::Named::default(),
+            deny: tidegate_core::Named::default(),
             waves: Vec::new(),
+            paused_at: None,
+            stop: None,
+            roll_backs: Vec::new(),
             revision: Revision::FIRST,
             created_at: now,
             updated_at: now,
         };
-        for wave in self.waves {
-            wave.add_to(&mut rollout)?;
+        for wave in &self.waves {
+            wave.clone().add_to(&mut rollout);
         }
+        pen.permit_products(rollout.all_products())?;
         let by = Authored { author: pen.actor(), reason: self.reason };
         pen.once(async |tx| {
-            for product in &rollout.products {
-                if products::find(tx, product).await?.is_none() {
-                    return Ok(Err(Refusal::ProductNotFound));
-                }
+            let mut names = Names::default();
+            names.products(tx, "products", &rollout.products).await?;
+            for (place, wave) in self.waves.iter().enumerate() {
+                names.wave(tx, &format!("waves[{place}]"), wave).await?;
+            }
+            let mut rollout = rollout.clone();
+            rollout.allow = names.named(tx, "allow", &self.allow).await?;
+            rollout.deny = names.named(tx, "deny", &self.deny).await?;
+            if let Err(refusal) = names.finish() {
+                return Ok(Err(refusal));
             }
             if !rollouts::insert(tx, &rollout, &by).await? {
                 return Ok(Err(Refusal::KeyTaken));
             }
             let fact = Fact::RolloutCreated { rollout: rollout.key.clone(), revision: rollout.revision };
             pen.event(fact).record(tx).await?;
-            Ok(Ok(rollout.clone()))
+            Ok(Ok(rollout))
         })
         .await
     }

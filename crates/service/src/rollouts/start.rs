@@ -1,17 +1,15 @@
 //! Starts the first wave.
 
-use tidegate_core::{Fact, Permission, Revision, Rollout, RolloutKey, Title};
-use tidegate_rollout::waves;
+use tidegate_core::{Fact, Permission, Rollout};
+use tidegate_rollout::life;
 
 use crate::{Command, Error, Pen};
 
-use super::change::{change, refusal};
+use super::change::{Target, turn};
 
 #[derive(Debug)]
 pub struct StartRollout {
-    pub rollout: RolloutKey,
-    pub etag: Revision,
-    pub reason: Option<Title>,
+    pub target: Target,
 }
 
 impl Command for StartRollout {
@@ -20,9 +18,9 @@ impl Command for StartRollout {
     type Outcome = Rollout;
 
     async fn run(self, pen: &Pen) -> Result<Rollout, Error> {
-        change(pen, &self.rollout, (self.etag, self.reason), |rollout| {
-            let wave = waves::start(rollout, pen.now()).map_err(refusal)?;
-            Ok(Fact::WaveStarted { rollout: rollout.key.clone(), revision: rollout.revision, wave })
+        turn(pen, &self.target, |rollout| {
+            let wave = life::start(rollout, pen.now())?;
+            Ok(Some(Fact::WaveStarted { rollout: rollout.key.clone(), revision: rollout.revision, wave }))
         })
         .await
     }

@@ -65,6 +65,7 @@ async fn rollout(demo: &Demo) -> anyhow::Result<String> {
         title: (*title).into(),
         edge_ppm: *edge_ppm,
         products: Vec::new(),
+        audience: None,
     };
     let request = proto::CreateRolloutRequest {
         key: ROLLOUT.into(),

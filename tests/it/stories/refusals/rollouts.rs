@@ -72,6 +72,7 @@ async fn rollouts() {
             title: "1 %".into(),
             edge_ppm: 10_000,
             products: products.iter().map(ToString::to_string).collect(),
+            audience: None,
         };
         let create = |products: &[&str], waves| proto::CreateRolloutRequest {
             key: "two-step".into(),
@@ -81,7 +82,7 @@ async fn rollouts() {
             ..Default::default()
         };
         manager.refused(create(&["deco"], vec![])).await;
-        manager.refused(create(&["kasa"], vec![wave(&["tapo"])])).await;
+        manager.refused(create(&["kasa"], vec![wave(&["deco"]), wave(&["tapo", "vigi"])])).await;
         let draft = manager.quiet().ok(create(&["kasa"], vec![])).await.rollout.unwrap();
         manager.refused(create(&["kasa"], vec![])).await;
         manager.refused(proto::GetRolloutRequest { rollout: "other".into() }).await;
@@ -103,7 +104,7 @@ async fn rollouts() {
         };
         manager.refused(start("other", "r1")).await;
         manager.refused(start("two-step", "r1")).await;
-        manager.refused(add("r1", wave(&["tapo"]))).await;
+        manager.refused(add("r1", wave(&["deco"]))).await;
         manager.quiet().ok(add("r1", wave(&[]))).await;
         manager.refused(add("r1", wave(&[]))).await;
         manager.refused(advance("r2")).await;

@@ -1,0 +1,24 @@
+//! An organisation that accounts belong to: an MSP's client, a company.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Country, CustomerId, CustomerKey, LabelName, LabelText, Revision, Timestamp, Title};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Customer {
+    /// What its bucket is made from.
+    pub id: CustomerId,
+    pub key: CustomerKey,
+    pub title: Title,
+    pub country: Option<Country>,
+    pub labels: Labels,
+    pub revision: Revision,
+    /// Here, or where it comes from.
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// What a realm's own systems say of an account or a customer, for audiences.
+pub type Labels = BTreeMap<LabelName, LabelText>;

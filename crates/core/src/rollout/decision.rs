@@ -1,0 +1,86 @@
+//! The answer for one account at one product.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{AccountId, Method, Ordinal, ProductKey, Requirement, Revision, RolloutKey, Timestamp, words};
+
+words! {
+    /// Why an account got its answer.
+    Reason "reason" {
+        NoRollout = "no_rollout",
+        NotYet = "not_yet",
+        Wave = "wave",
+        Shown = "shown",
+        Active = "active",
+        Allowed = "allowed",
+        Denied = "denied",
+        Stopped = "stopped",
+        HeldOut = "held_out",
+    }
+}
+
+impl Reason {
+    /// Whether the feature has reached the account.
+    pub const fn is_visible(self) -> bool {
+        match self {
+            Self::Wave | Self::Shown | Self::Active | Self::Allowed => true,
+            Self::NoRollout | Self::NotYet | Self::Denied | Self::Stopped | Self::HeldOut => false,
+        }
+    }
+}
+
+words! {
+    /// What an account lacks before two-step can be turned on.
+    Missing "missing" {
+        VerifiedEmail = "verified_email",
+    }
+}
+
+/// The answer for one account at one product now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    pub account: AccountId,
+    pub product: ProductKey,
+    /// The feature has reached the account here.
+    pub visible: bool,
+    /// The owner's switch.
+    pub on: bool,
+    pub may_toggle: bool,
+    pub requirement: Requirement,
+    /// Since when the requirement stands; what a session made before then is measured against.
+    pub required_since: Option<Timestamp>,
+    pub methods: Vec<Method>,
+    pub missing: Vec<Missing>,
+    pub reason: Reason,
+    pub rollout: Option<RolloutKey>,
+    pub wave: Option<Ordinal>,
+    pub revision: Option<Revision>,
+    pub evaluated_at: Timestamp,
+    /// The earliest instant at which the answer can differ if nobody acts; `None` while nothing is dated.
+    pub next_change_at: Option<Timestamp>,
+}
+
+words! {
+    /// One rule of the decision, in the order in which they are asked; the first that holds answers.
+    Rule "rule" {
+        Active = "active",
+        Shown = "shown",
+        Deny = "deny",
+        Stop = "stop",
+        Holdout = "holdout",
+        Allow = "allow",
+        Wave = "wave",
+    }
+}
+
+/// One rule that was asked, and what it saw.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleAsked {
+    pub rollout: RolloutKey,
+    pub rule: Rule,
+    /// Of the rule `wave`: which.
+    pub wave: Option<Ordinal>,
+    pub holds: bool,
+    /// The values it looked at, in words.
+    pub saw: String,
+}

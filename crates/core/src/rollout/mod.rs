@@ -1,0 +1,211 @@
+//! Rollouts as data, what is known of an account, and the decision made from both.
+
+mod audience;
+mod decision;
+mod line;
+mod standing;
+
+use std::{collections::BTreeSet, fmt, str::FromStr};
+
+pub use audience::{Attribute, Audience, During, Label, Test};
+pub use decision::{Decision, Missing, Reason, Rule, RuleAsked};
+pub use line::{Bucket, Edge, Salt};
+use serde::{Deserialize, Serialize};
+pub use standing::{FirstShown, LedgerEntry, Standing};
+
+use crate::{AccountId, CustomerKey, Malformed, ProductKey, RolloutKey, Timestamp, Title, words};
+
+/// How often a thing was changed; its etag on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Revision(pub i64);
+
+impl Revision {
+    pub const FIRST: Self = Self(1);
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "r{}", self.0)
+    }
+}
+
+impl FromStr for Revision {
+    type Err = Malformed;
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let number = text.strip_prefix('r').and_then(|digits| digits.parse().ok());
+        number.filter(|n| *n > 0).map(Self).ok_or(Malformed("be an etag as it was returned"))
+    }
+}
+
+words! {
+    WaveState "wave state" {
+        Draft = "draft",
+        Live = "live",
+        Done = "done",
+        RolledBack = "rolled_back",
+    }
+}
+
+words! {
+    RolloutState "rollout state" {
+        Draft = "draft",
+        Live = "live",
+        Paused = "paused",
+        Stopped = "stopped",
+        RolledBack = "rolled_back",
+    }
+}
+
+words! {
+    /// What has a bucket: each account, or a customer with all its accounts. An account without a customer is
+    /// its own unit.
+    Unit "unit" {
+        Account = "account",
+        Customer = "customer",
+    }
+}
+
+/// The staged introduction of two-step at some products. Kept whole, once per revision: a field
+/// added later has a default, because yesterday's revisions are read for years.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rollout {
+    pub key: RolloutKey,
+    pub title: Title,
+    /// Those of the waves that name none.
+    pub products: Vec<ProductKey>,
+    #[serde(default = "one_account")]
+    pub unit: Unit,
+    pub salt: Salt,
+    /// The share of all units, at the end of the line, that no wave reaches.
+    #[serde(default)]
+    pub holdout: Edge,
+    /// Reached wherever a wave has started, whatever its audience and edge.
+    #[serde(default)]
+    pub allow: Named,
+    /// Reached by nothing of this rollout.
+    #[serde(default)]
+    pub deny: Named,
+    pub waves: Vec<Wave>,
+    /// Since when nothing advances.
+    #[serde(default)]
+    pub paused_at: Option<Timestamp>,
+    #[serde(default)]
+    pub stop: Option<Stop>,
+    /// Those that still take something back: a later one that goes further makes the earlier ones moot.
+    #[serde(default)]
+    pub roll_backs: Vec<RollBack>,
+    pub revision: Revision,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+const fn one_account() -> Unit {
+    Unit::Account
+}
+
+/// Accounts, one by one or by their customer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    pub accounts: BTreeSet<AccountId>,
+    pub customers: BTreeSet<CustomerKey>,
+}
+
+impl Named {
+    pub fn len(&self) -> usize {
+        self.accounts.len() + self.customers.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn includes(&self, standing: &Standing) -> bool {
+        let customer = standing.customer.as_ref();
+        self.accounts.contains(&standing.account)
+            || customer.is_some_and(|customer| self.customers.contains(&customer.key))
+    }
+}
+
+/// A latch: one person throws it, two others' hands release it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stop {
+    pub since: Timestamp,
+    /// Who threw it.
+    pub by: Title,
+    pub reason: Option<Title>,
+    /// The first of the two who clear it. Any other change of the rollout takes this back.
+    pub cleared_by: Option<Title>,
+}
+
+/// From this revision on, what was shown by later waves before it counts no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RollBack {
+    pub revision: Revision,
+    /// The last wave that stayed; zero: none.
+    pub to: Ordinal,
+}
+
+/// One step of a rollout; its ordinal is its place in the list, from 1.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wave {
+    pub ordinal: Ordinal,
+    pub title: Title,
+    /// `None`: everybody.
+    #[serde(default)]
+    pub audience: Option<Audience>,
+    pub edge: Edge,
+    /// Empty: those of the rollout.
+    pub products: Vec<ProductKey>,
+    pub state: WaveState,
+    pub started_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Ordinal(pub u32);
+
+impl Rollout {
+    pub fn state(&self) -> RolloutState {
+        let any = |state: WaveState| self.waves.iter().any(|wave| wave.state == state);
+        if self.stop.is_some() {
+            RolloutState::Stopped
+        } else if self.paused_at.is_some() {
+            RolloutState::Paused
+        } else if self.waves.iter().any(Wave::is_started) {
+            RolloutState::Live
+        } else if any(WaveState::RolledBack) {
+            RolloutState::RolledBack
+        } else {
+            RolloutState::Draft
+        }
+    }
+
+    pub fn wave(&self, ordinal: Ordinal) -> Option<&Wave> {
+        self.waves.iter().find(|wave| wave.ordinal == ordinal)
+    }
+
+    /// Every product that it names anywhere.
+    pub fn all_products(&self) -> impl Iterator<Item = &ProductKey> {
+        self.products.iter().chain(self.waves.iter().flat_map(|wave| &wave.products))
+    }
+
+    pub fn products_of<'r>(&'r self, wave: &'r Wave) -> &'r [ProductKey] {
+        if wave.products.is_empty() { &self.products } else { &wave.products }
+    }
+}
+
+impl Wave {
+    pub const fn is_started(&self) -> bool {
+        matches!(self.state, WaveState::Live | WaveState::Done)
+    }
+
+    /// Whether it ever was, even if it was rolled back.
+    pub const fn was_started(&self) -> bool {
+        !matches!(self.state, WaveState::Draft)
+    }
+}

@@ -1,0 +1,177 @@
+//! Audiences on the wire, both ways.
+
+use std::collections::BTreeSet;
+
+use tidegate_core::{Attribute, Audience, During, Label, LabelText, Method, Test, Word};
+use tidegate_proto::{self as proto, ErrorReason, audience::Kind};
+
+use crate::{form::Form, render::timestamp};
+
+const MOST_DEEP: usize = 8;
+const MOST_NODES: usize = 100;
+const MOST_VALUES: usize = 1_000;
+
+/// What is left of the bounds.
+struct Room {
+    nodes: usize,
+    values: usize,
+}
+
+/// Absent means everybody.
+pub(super) fn read(wire: Option<proto::Audience>, form: &mut Form) -> Option<Option<Audience>> {
+    let Some(wire) = wire else { return Some(None) };
+    let mut room = Room { nodes: MOST_NODES, values: MOST_VALUES };
+    form.within("audience", |form| tree(wire, form, MOST_DEEP, &mut room)).map(Some)
+}
+
+fn tree(wire: proto::Audience, form: &mut Form, deep: usize, room: &mut Room) -> Option<Audience> {
+    if deep == 0 || room.nodes == 0 {
+        return form.note("kind", format!("must be at most {MOST_DEEP} deep and have {MOST_NODES} nodes"));
+    }
+    room.nodes -= 1;
+    match wire.kind {
+        None => form.note("kind", "must be all, any, not or test"),
+        Some(Kind::All(parts)) => list("all", parts, form, deep, room).map(Audience::All),
+        Some(Kind::Any(parts)) => list("any", parts, form, deep, room).map(Audience::Any),
+        Some(Kind::Not(part)) => {
+            let part = form.within("not", |form| tree(*part, form, deep - 1, room))?;
+            Some(Audience::Not(Box::new(part)))
+        }
+        Some(Kind::Test(one)) => form.within("test", |form| test(one, form, room)).map(Audience::Test),
+    }
+}
+
+fn list(
+    field: &str,
+    parts: proto::AudienceList,
+    form: &mut Form,
+    deep: usize,
+    room: &mut Room,
+) -> Option<Vec<Audience>> {
+    if parts.audiences.is_empty() {
+        return form.note(field, "must have at least one");
+    }
+    let mut read = Vec::new();
+    for (place, part) in parts.audiences.into_iter().enumerate() {
+        read.push(
+            form.within(&format!("{field}.audiences[{place}]"), |form| tree(part, form, deep - 1, room)),
+        );
+    }
+    read.into_iter().collect()
+}
+
+fn test(wire: proto::AttributeTest, form: &mut Form, room: &mut Room) -> Option<Test> {
+    let Ok(attribute) = Attribute::parse(&wire.attribute) else {
+        let what = format!("must be an attribute, not {:?}", wire.attribute);
+        return form.note_as(ErrorReason::UnknownAttribute, "attribute", what);
+    };
+    let Some(left) = room.values.checked_sub(wire.any_of.len()) else {
+        return form.note("any_of", format!("must be at most {MOST_VALUES} in the whole audience"));
+    };
+    room.values = left;
+    superfluous(attribute, &wire, form)?;
+    Some(match attribute {
+        Attribute::AccountCreated => Test::AccountCreated(during(&wire, form)?),
+        Attribute::AccountCountry => Test::AccountCountry(values(&wire, form)?),
+        Attribute::AccountLabel => Test::AccountLabel(label(&wire, form)?),
+        Attribute::AccountEmailVerified => Test::AccountEmailVerified,
+        Attribute::AccountMethod => Test::AccountMethod(methods(&wire, form)?),
+        Attribute::AccountInterest => Test::AccountInterest(values(&wire, form)?),
+        Attribute::CustomerKey => Test::CustomerKey(values(&wire, form)?),
+        Attribute::CustomerCreated => Test::CustomerCreated(during(&wire, form)?),
+        Attribute::CustomerCountry => Test::CustomerCountry(values(&wire, form)?),
+        Attribute::CustomerLabel => Test::CustomerLabel(label(&wire, form)?),
+    })
+}
+
+/// A field that the attribute does not look at is a mistake, and not one to pass over in silence.
+fn superfluous(attribute: Attribute, wire: &proto::AttributeTest, form: &mut Form) -> Option<()> {
+    use Attribute as A;
+    let labels = matches!(attribute, A::AccountLabel | A::CustomerLabel);
+    let times = matches!(attribute, A::AccountCreated | A::CustomerCreated);
+    let values = !times && attribute != A::AccountEmailVerified;
+    let given = [
+        ("label", labels || wire.label.is_empty()),
+        ("any_of", values || wire.any_of.is_empty()),
+        ("from_time", times || wire.from_time.is_none()),
+        ("before_time", times || wire.before_time.is_none()),
+    ];
+    let wrong: Vec<_> = given.into_iter().filter(|(_, fine)| !fine).collect();
+    for (field, _) in &wrong {
+        form.note::<()>(field, format!("must not be given with {}", attribute.as_str()));
+    }
+    wrong.is_empty().then_some(())
+}
+
+fn values<T>(wire: &proto::AttributeTest, form: &mut Form) -> Option<BTreeSet<T>>
+where
+    T: Ord + std::str::FromStr<Err: std::fmt::Display>,
+{
+    Some(form.texts::<T>("any_of", &wire.any_of)?.into_iter().collect())
+}
+
+fn label(wire: &proto::AttributeTest, form: &mut Form) -> Option<Label> {
+    let name = form.text("label", &wire.label);
+    let any_of = values::<LabelText>(wire, form);
+    Some(Label { name: name?, any_of: any_of? })
+}
+
+fn methods(wire: &proto::AttributeTest, form: &mut Form) -> Option<BTreeSet<Method>> {
+    let mut methods = Vec::new();
+    for (place, text) in wire.any_of.iter().enumerate() {
+        methods.push(match Method::parse(text) {
+            Ok(method) if method != Method::Password => Some(method),
+            _ => form.note(&format!("any_of[{place}]"), "must be totp or recovery_codes"),
+        });
+    }
+    methods.into_iter().collect()
+}
+
+fn during(wire: &proto::AttributeTest, form: &mut Form) -> Option<During> {
+    let from = form.time("from_time", wire.from_time);
+    let before = form.time("before_time", wire.before_time);
+    match (from?, before?) {
+        (None, None) => form.note("from_time", "must be given when before_time is not"),
+        (from, before) => Some(During { from, before }),
+    }
+}
+
+pub(super) fn audience(audience: Audience) -> proto::Audience {
+    let list = |parts: Vec<Audience>| proto::AudienceList {
+        audiences: parts.into_iter().map(self::audience).collect(),
+    };
+    let kind = match audience {
+        Audience::All(parts) => Kind::All(list(parts)),
+        Audience::Any(parts) => Kind::Any(list(parts)),
+        Audience::Not(part) => Kind::Not(Box::new(self::audience(*part))),
+        Audience::Test(test) => Kind::Test(attribute_test(test)),
+    };
+    proto::Audience { kind: Some(kind) }
+}
+
+fn attribute_test(test: Test) -> proto::AttributeTest {
+    let mut wire =
+        proto::AttributeTest { attribute: test.attribute().as_str().to_owned(), ..Default::default() };
+    match test {
+        Test::AccountCreated(during) | Test::CustomerCreated(during) => {
+            wire.from_time = during.from.map(timestamp);
+            wire.before_time = during.before.map(timestamp);
+        }
+        Test::AccountCountry(countries) | Test::CustomerCountry(countries) => {
+            wire.any_of = countries.into_iter().map(String::from).collect();
+        }
+        Test::AccountLabel(label) | Test::CustomerLabel(label) => {
+            wire.label = label.name.into();
+            wire.any_of = label.any_of.into_iter().map(String::from).collect();
+        }
+        Test::AccountEmailVerified => {}
+        Test::AccountMethod(methods) => {
+            wire.any_of = methods.into_iter().map(|method| method.as_str().to_owned()).collect();
+        }
+        Test::AccountInterest(products) => {
+            wire.any_of = products.into_iter().map(String::from).collect();
+        }
+        Test::CustomerKey(keys) => wire.any_of = keys.into_iter().map(String::from).collect(),
+    }
+    wire
+}

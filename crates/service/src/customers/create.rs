@@ -1,0 +1,46 @@
+//! Creates a customer.
+
+use tidegate_core::{
+    Country, Customer, CustomerKey, Fact, Labels, Permission, Refusal, Revision, Timestamp, Title,
+};
+use tidegate_store::customers;
+
+use crate::{Command, Error, Pen};
+
+#[derive(Debug)]
+pub struct CreateCustomer {
+    pub key: CustomerKey,
+    pub title: Title,
+    pub country: Option<Country>,
+    pub labels: Labels,
+    /// Where it comes from; `None`: now.
+    pub created_at: Option<Timestamp>,
+}
+
+impl Command for CreateCustomer {
+    const NAME: &'static str = "create_customer";
+    const PERMISSION: Permission = Permission::CustomersManage;
+    type Outcome = Customer;
+
+    async fn run(self, pen: &Pen) -> Result<Customer, Error> {
+        let now = pen.now();
+        let customer = Customer {
+            id: pen.new_id(),
+            key: self.key,
+            title: self.title,
+            country: self.country,
+            labels: self.labels,
+            revision: Revision::FIRST,
+            created_at: self.created_at.unwrap_or(now),
+            updated_at: now,
+        };
+        pen.once(async |tx| {
+            if !customers::insert(tx, &customer).await? {
+                return Ok(Err(Refusal::KeyTaken));
+            }
+            pen.event(Fact::CustomerCreated { customer: customer.key.clone() }).record(tx).await?;
+            Ok(Ok(customer.clone()))
+        })
+        .await
+    }
+}

@@ -1,0 +1,56 @@
+//! Changes a customer.
+
+use tidegate_core::{Country, Customer, CustomerKey, Fact, Labels, Permission, Refusal, Revision, Title};
+use tidegate_store::customers;
+
+use crate::{Command, Error, Fault, Pen};
+
+#[derive(Debug)]
+pub struct UpdateCustomer {
+    pub customer: CustomerKey,
+    pub etag: Revision,
+    pub change: CustomerChange,
+}
+
+/// What is to be different; `None` stays.
+#[derive(Debug, Clone, Default)]
+pub struct CustomerChange {
+    pub title: Option<Title>,
+    pub country: Option<Option<Country>>,
+    pub labels: Option<Labels>,
+}
+
+impl Command for UpdateCustomer {
+    const NAME: &'static str = "update_customer";
+    const PERMISSION: Permission = Permission::CustomersManage;
+    type Outcome = Customer;
+
+    async fn run(self, pen: &Pen) -> Result<Customer, Error> {
+        pen.once(async |tx| {
+            let Some(before) = customers::find(tx, &self.customer).await? else {
+                return Ok(Err(Refusal::CustomerNotFound));
+            };
+            if before.revision != self.etag {
+                return Ok(Err(Refusal::EtagMismatch { current: before.revision }));
+            }
+            let change = self.change.clone();
+            let customer = Customer {
+                title: change.title.unwrap_or(before.title),
+                country: change.country.unwrap_or(before.country),
+                labels: change.labels.unwrap_or(before.labels),
+                revision: self.etag.next(),
+                updated_at: pen.now(),
+                ..before
+            };
+            if !customers::replace(tx, self.etag, &customer).await? {
+                let current =
+                    customers::find(tx, &self.customer).await?.ok_or(Fault::Dangling("customer"))?;
+                return Ok(Err(Refusal::EtagMismatch { current: current.revision }));
+            }
+            let (key, revision) = (customer.key.clone(), customer.revision);
+            pen.event(Fact::CustomerUpdated { customer: key, revision }).record(tx).await?;
+            Ok(Ok(customer))
+        })
+        .await
+    }
+}

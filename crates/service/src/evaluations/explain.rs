@@ -1,0 +1,65 @@
+//! Says why an account gets its answer, by the same code that gives it.
+
+use tidegate_core::{
+    AccountRef, Decision, Permission, ProductKey, Refusal, Revision, Rollout, RolloutKey, RuleAsked,
+    Timestamp,
+};
+use tidegate_rollout::explain;
+use tidegate_store::{View, rollouts, standings};
+
+use crate::{Desk, Error, Query};
+
+#[derive(Debug)]
+pub struct Explain {
+    pub product: ProductKey,
+    pub account: AccountRef,
+    /// `None`: now.
+    pub at: Option<Timestamp>,
+    /// A rollout to try in another revision than the one of that instant.
+    pub under: Option<(RolloutKey, Revision)>,
+}
+
+#[derive(Debug)]
+pub struct Explained {
+    pub decision: Decision,
+    pub rules: Vec<RuleAsked>,
+    /// The instant is not now, and what is known of the account is that of today.
+    pub standing_of_today: bool,
+}
+
+impl Query for Explain {
+    const NAME: &'static str = "explain";
+    const PERMISSION: Permission = Permission::Explain;
+    type Outcome = Explained;
+
+    async fn run(self, desk: &Desk) -> Result<Explained, Error> {
+        let mut view = desk.view();
+        let product = desk.product(&mut view, &self.product).await?;
+        let known = match &self.account {
+            AccountRef::Id(id) => standings::get(&mut view, *id).await?,
+            AccountRef::External(id) => standings::by_external_id(&mut view, id).await?,
+        };
+        let standing = known.ok_or(Refusal::AccountNotFound)?.standing;
+        let rollouts = self.rollouts(&mut view).await?;
+        let at = self.at.unwrap_or_else(|| desk.now());
+        let (verdict, rules) = explain(&product, rollouts.iter(), &standing, at);
+        Ok(Explained { decision: verdict.decision(), rules, standing_of_today: self.at.is_some() })
+    }
+}
+
+impl Explain {
+    async fn rollouts(&self, view: &mut View) -> Result<Vec<Rollout>, Error> {
+        let mut found = match self.at {
+            Some(at) => rollouts::as_of(view, at).await?,
+            None => rollouts::all(view).await?,
+        };
+        if let Some((key, number)) = &self.under {
+            rollouts::find(view, key).await?.ok_or(Refusal::RolloutNotFound)?;
+            let tried = rollouts::revision(view, key, *number).await?.ok_or(Refusal::RevisionNotFound)?;
+            found.retain(|rollout| rollout.key != *key);
+            found.push(tried.rollout);
+            found.sort_by(|one, other| one.key.cmp(&other.key));
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,38 @@
+//! Registers the owner's wish for two-step at a product, before any rollout, too.
+
+use serde::{Deserialize, Serialize};
+use tidegate_core::{Fact, Permission, Subject};
+use tidegate_store::interest;
+
+use crate::{Command, Error, Pen, once::outcomes};
+
+#[derive(Debug)]
+pub struct RegisterInterest {
+    pub subject: Subject,
+}
+
+/// Whether it was registered now.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Registered(pub bool);
+
+outcomes!(Registered);
+
+impl Command for RegisterInterest {
+    const NAME: &'static str = "register_interest";
+    const PERMISSION: Permission = Permission::AccountsOwn;
+    type Outcome = Registered;
+
+    async fn run(self, pen: &Pen) -> Result<Registered, Error> {
+        let acting = pen.acting(&self.subject).await?;
+        acting.session()?;
+        pen.once(async |tx| {
+            let new = interest::register(tx, &acting.product.key, acting.account.id, pen.now()).await?;
+            if new {
+                let event = pen.event(Fact::InterestRegistered {}).at(&acting.product.key);
+                event.of(&acting.account).from(&acting.client).record(tx).await?;
+            }
+            Ok(Ok(Registered(new)))
+        })
+        .await
+    }
+}

@@ -1,0 +1,31 @@
+//! Clears a stop: the first person asks, another one clears.
+
+use tidegate_core::{Fact, Permission, Rollout};
+use tidegate_rollout::life::{self, Clearing};
+
+use crate::{Command, Error, Pen};
+
+use super::change::{Target, turn};
+
+#[derive(Debug)]
+pub struct ClearStop {
+    pub target: Target,
+}
+
+impl Command for ClearStop {
+    const NAME: &'static str = "clear_stop";
+    const PERMISSION: Permission = Permission::RolloutsApprove;
+    type Outcome = Rollout;
+
+    async fn run(self, pen: &Pen) -> Result<Rollout, Error> {
+        turn(pen, &self.target, |rollout| {
+            let clearing = life::clear_stop(rollout, pen.caller.holder.clone())?;
+            let (rollout, revision) = (rollout.key.clone(), rollout.revision);
+            Ok(Some(match clearing {
+                Clearing::Asked => Fact::StopClearAsked { rollout, revision },
+                Clearing::Cleared => Fact::StopCleared { rollout, revision },
+            }))
+        })
+        .await
+    }
+}

@@ -1,0 +1,105 @@
+//! Whether what a rollout names exists: every name is looked for, so that all that is wrong is told at once.
+
+use std::collections::BTreeSet;
+
+use tidegate_core::{
+    AccountRef, Audience, CustomerKey, Named, NamesNothing, Nothing, ProductKey, Refusal, Test,
+};
+use tidegate_store::{Tx, accounts, customers, products};
+
+use crate::{Fault, rollouts::WaveDraft};
+
+/// Accounts and customers, as a caller names them.
+#[derive(Debug, Clone, Default)]
+pub struct NamedDraft {
+    pub accounts: Vec<AccountRef>,
+    pub customers: Vec<CustomerKey>,
+}
+
+/// What was named and is not there.
+#[derive(Default)]
+pub(super) struct Names {
+    nothing: Vec<NamesNothing>,
+}
+
+impl Names {
+    pub(super) async fn products(
+        &mut self,
+        tx: &mut Tx,
+        field: &str,
+        keys: &[ProductKey],
+    ) -> Result<(), Fault> {
+        for (place, key) in keys.iter().enumerate() {
+            if products::find(tx, key).await?.is_none() {
+                self.note(format!("{field}[{place}]"), Nothing::Product);
+            }
+        }
+        Ok(())
+    }
+
+    async fn customers(&mut self, tx: &mut Tx, field: &str, keys: &[CustomerKey]) -> Result<(), Fault> {
+        for (place, key) in keys.iter().enumerate() {
+            if customers::find(tx, key).await?.is_none() {
+                self.note(format!("{field}[{place}]"), Nothing::Customer);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn named(
+        &mut self,
+        tx: &mut Tx,
+        field: &str,
+        draft: &NamedDraft,
+    ) -> Result<Named, Fault> {
+        let mut accounts = BTreeSet::new();
+        for (place, named) in draft.accounts.iter().enumerate() {
+            match accounts::find(tx, named).await? {
+                Some(account) => {
+                    accounts.insert(account.id);
+                }
+                None => self.note(format!("{field}.accounts[{place}]"), Nothing::Account),
+            }
+        }
+        self.customers(tx, &format!("{field}.customers"), &draft.customers).await?;
+        Ok(Named { accounts, customers: draft.customers.iter().cloned().collect() })
+    }
+
+    pub(super) async fn wave(&mut self, tx: &mut Tx, field: &str, draft: &WaveDraft) -> Result<(), Fault> {
+        self.products(tx, &format!("{field}.products"), &draft.products).await?;
+        let mut tests = Vec::new();
+        collect(draft.audience.as_ref(), &mut tests);
+        for test in tests {
+            let field = format!("{field}.audience");
+            match test {
+                Test::CustomerKey(keys) => {
+                    self.customers(tx, &field, &keys.iter().cloned().collect::<Vec<_>>()).await?;
+                }
+                Test::AccountInterest(keys) => {
+                    self.products(tx, &field, &keys.iter().cloned().collect::<Vec<_>>()).await?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, field: String, what: Nothing) {
+        self.nothing.push(NamesNothing { field, what });
+    }
+
+    pub(super) fn finish(self) -> Result<(), Refusal> {
+        if self.nothing.is_empty() { Ok(()) } else { Err(Refusal::NamesNothing { names: self.nothing }) }
+    }
+}
+
+fn collect<'a>(audience: Option<&'a Audience>, tests: &mut Vec<&'a Test>) {
+    match audience {
+        None => {}
+        Some(Audience::All(parts) | Audience::Any(parts)) => {
+            parts.iter().for_each(|part| collect(Some(part), tests));
+        }
+        Some(Audience::Not(part)) => collect(Some(part), tests),
+        Some(Audience::Test(test)) => tests.push(test),
+    }
+}

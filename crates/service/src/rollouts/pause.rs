@@ -1,0 +1,28 @@
+//! Pauses a rollout: nothing advances, and who is reached stays reached.
+
+use tidegate_core::{Fact, Permission, Rollout};
+use tidegate_rollout::life::{self, Did};
+
+use crate::{Command, Error, Pen};
+
+use super::change::{Target, turn};
+
+#[derive(Debug)]
+pub struct PauseRollout {
+    pub target: Target,
+}
+
+impl Command for PauseRollout {
+    const NAME: &'static str = "pause_rollout";
+    const PERMISSION: Permission = Permission::RolloutsManage;
+    type Outcome = Rollout;
+
+    async fn run(self, pen: &Pen) -> Result<Rollout, Error> {
+        turn(pen, &self.target, |rollout| {
+            let did = life::pause(rollout, pen.now())?;
+            let paused = Fact::RolloutPaused { rollout: rollout.key.clone(), revision: rollout.revision };
+            Ok((did == Did::Change).then_some(paused))
+        })
+        .await
+    }
+}

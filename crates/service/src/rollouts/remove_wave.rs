@@ -1,0 +1,35 @@
+//! Removes a wave that is not started; those behind it move up.
+
+use tidegate_core::{Fact, Ordinal, Permission, Refusal, Rollout};
+
+use crate::{Command, Error, Pen};
+
+use super::change::{Target, change};
+
+#[derive(Debug)]
+pub struct RemoveWave {
+    pub target: Target,
+    pub ordinal: Ordinal,
+}
+
+impl Command for RemoveWave {
+    const NAME: &'static str = "remove_wave";
+    const PERMISSION: Permission = Permission::RolloutsManage;
+    type Outcome = Rollout;
+
+    async fn run(self, pen: &Pen) -> Result<Rollout, Error> {
+        let wave = self.ordinal;
+        change(pen, &self.target, async |_, rollout| {
+            let Some(found) = rollout.wave(wave) else { return Ok(Err(Refusal::WaveNotFound)) };
+            if found.is_started() {
+                return Ok(Err(Refusal::WaveStarted { waves: vec![wave] }));
+            }
+            rollout.waves.retain(|one| one.ordinal != wave);
+            for (one, ordinal) in rollout.waves.iter_mut().zip(1..) {
+                one.ordinal = Ordinal(ordinal);
+            }
+            Ok(Ok(Some(Fact::WaveRemoved { rollout: rollout.key.clone(), revision: rollout.revision, wave })))
+        })
+        .await
+    }
+}

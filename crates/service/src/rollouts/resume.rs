@@ -1,0 +1,27 @@
+//! Ends a pause.
+
+use tidegate_core::{Fact, Permission, Rollout};
+use tidegate_rollout::life;
+
+use crate::{Command, Error, Pen};
+
+use super::change::{Target, turn};
+
+#[derive(Debug)]
+pub struct ResumeRollout {
+    pub target: Target,
+}
+
+impl Command for ResumeRollout {
+    const NAME: &'static str = "resume_rollout";
+    const PERMISSION: Permission = Permission::RolloutsManage;
+    type Outcome = Rollout;
+
+    async fn run(self, pen: &Pen) -> Result<Rollout, Error> {
+        turn(pen, &self.target, |rollout| {
+            life::resume(rollout)?;
+            Ok(Some(Fact::RolloutResumed { rollout: rollout.key.clone(), revision: rollout.revision }))
+        })
+        .await
+    }
+}

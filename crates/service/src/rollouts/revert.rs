@@ -1,0 +1,66 @@
+//! Goes back to what people decided in an earlier revision, as a new one. What happened is not undone: who is
+//! reached, pauses and stops stay as they are.
+
+use tidegate_core::{Fact, Permission, Refusal, Revision, Rollout, Wave, WaveState};
+use tidegate_store::rollouts;
+
+use crate::{Command, Error, Pen};
+
+use super::{
+    change::{Target, change},
+    update::fixed_by_start,
+};
+
+#[derive(Debug)]
+pub struct RevertRollout {
+    pub target: Target,
+    pub to: Revision,
+}
+
+impl Command for RevertRollout {
+    const NAME: &'static str = "revert_rollout";
+    const PERMISSION: Permission = Permission::RolloutsManage;
+    type Outcome = Rollout;
+
+    async fn run(self, pen: &Pen) -> Result<Rollout, Error> {
+        let to = self.to;
+        change(pen, &self.target, async |tx, rollout| {
+            let Some(earlier) = rollouts::revision(tx, &rollout.key, to).await? else {
+                return Ok(Err(Refusal::RevisionNotFound));
+            };
+            if let Err(refusal) = revert(rollout, earlier.rollout) {
+                return Ok(Err(refusal));
+            }
+            let (key, revision) = (rollout.key.clone(), rollout.revision);
+            Ok(Ok(Some(Fact::RolloutReverted { rollout: key, revision, to })))
+        })
+        .await
+    }
+}
+
+fn revert(rollout: &mut Rollout, earlier: Rollout) -> Result<(), Refusal> {
+    let before = rollout.clone();
+    rollout.title = earlier.title;
+    rollout.products = earlier.products;
+    rollout.holdout = earlier.holdout;
+    (rollout.allow, rollout.deny) = (earlier.allow, earlier.deny);
+    fixed_by_start(&before, rollout)?;
+    let started = || before.waves.iter().filter(|wave| wave.is_started());
+    let other = started().filter(|wave| {
+        !earlier.waves.iter().any(|then| then.ordinal == wave.ordinal && reach_the_same(then, wave))
+    });
+    let other: Vec<_> = other.map(|wave| wave.ordinal).collect();
+    if !other.is_empty() {
+        return Err(Refusal::WaveStarted { waves: other });
+    }
+    let drafts = earlier.waves.into_iter().skip(started().count()).map(|wave| {
+        let now = before.wave(wave.ordinal).map_or(WaveState::Draft, |now| now.state);
+        Wave { state: now, started_at: None, ..wave }
+    });
+    rollout.waves = started().cloned().chain(drafts).collect();
+    Ok(())
+}
+
+fn reach_the_same(one: &Wave, other: &Wave) -> bool {
+    (&one.audience, one.edge, &one.products) == (&other.audience, other.edge, &other.products)
+}

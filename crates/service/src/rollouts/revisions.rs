@@ -1,0 +1,27 @@
+//! Lists how a rollout came to be as it is, newest first.
+
+use tidegate_core::{Permission, Refusal, Revision, RolloutKey};
+use tidegate_store::rollouts::{self, Revised};
+
+use crate::{Desk, Error, Page, PageRequest, Query};
+
+#[derive(Debug)]
+pub struct ListRevisions {
+    pub rollout: RolloutKey,
+    pub page: PageRequest,
+}
+
+impl Query for ListRevisions {
+    const NAME: &'static str = "list_revisions";
+    const PERMISSION: Permission = Permission::RolloutsRead;
+    type Outcome = Page<Revised>;
+
+    async fn run(self, desk: &Desk) -> Result<Page<Revised>, Error> {
+        let mut view = desk.view();
+        rollouts::find(&mut view, &self.rollout).await?.ok_or(Refusal::RolloutNotFound)?;
+        let filter = self.rollout.to_string();
+        let before = desk.opened(&self.page, &filter)?.parse().unwrap_or(Revision(i64::MAX));
+        let found = rollouts::revisions(&mut view, &self.rollout, before, self.page.limit()).await?;
+        Ok(desk.page(&self.page, &filter, found, |revised| revised.rollout.revision.to_string())?)
+    }
+}

@@ -1,0 +1,30 @@
+//! Takes waves back. Whoever enrolled keeps factors, settings and challenges (INV-42).
+
+use tidegate_core::{Fact, Ordinal, Permission, Rollout};
+use tidegate_rollout::life;
+
+use crate::{Command, Error, Pen};
+
+use super::change::{Target, turn};
+
+#[derive(Debug)]
+pub struct RollBackRollout {
+    pub target: Target,
+    /// The last wave that stays; zero: none does.
+    pub to: Ordinal,
+}
+
+impl Command for RollBackRollout {
+    const NAME: &'static str = "roll_back_rollout";
+    const PERMISSION: Permission = Permission::RolloutsManage;
+    type Outcome = Rollout;
+
+    async fn run(self, pen: &Pen) -> Result<Rollout, Error> {
+        turn(pen, &self.target, |rollout| {
+            life::roll_back(rollout, self.to)?;
+            let (key, revision) = (rollout.key.clone(), rollout.revision);
+            Ok(Some(Fact::RolloutRolledBack { rollout: key, revision, to: self.to }))
+        })
+        .await
+    }
+}

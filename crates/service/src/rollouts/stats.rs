@@ -1,0 +1,138 @@
+//! Says how far a rollout has come. Who was shown the feature and who enrolled is on record; who is reached is
+//! decided for every account, which is done only when it is asked for, and once at a time.
+
+use std::collections::BTreeMap;
+
+use tidegate_core::{
+    AccountId, Id, Ordinal, Permission, Product, ProductKey, Refusal, Revision, Rollout, RolloutKey, Span,
+    Timestamp,
+};
+use tidegate_rollout::{decide, waves};
+use tidegate_store::{View, interest, products, rollouts, standings, stats};
+
+use crate::{Desk, Error, Fault, Query};
+
+#[derive(Debug)]
+pub struct GetStats {
+    pub rollout: RolloutKey,
+    pub reached: Reached,
+}
+
+/// Whether who is reached is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reached {
+    Counted,
+    LeftOut,
+}
+
+#[derive(Debug, Default)]
+pub struct Stats {
+    pub products: BTreeMap<ProductKey, ProductStats>,
+    pub waves: BTreeMap<Ordinal, WaveStats>,
+    pub accounts: i64,
+    pub revision: Option<Revision>,
+    pub counted_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Default)]
+pub struct ProductStats {
+    pub reached: i64,
+    pub shown: i64,
+    pub started: i64,
+    pub active: i64,
+    pub on: i64,
+    pub interest: i64,
+}
+
+#[derive(Debug, Default)]
+pub struct WaveStats {
+    pub reached: i64,
+    pub shown: i64,
+}
+
+/// Accounts that are read at a time.
+const SOME: i64 = 1_000;
+
+impl Query for GetStats {
+    const NAME: &'static str = "get_stats";
+    const PERMISSION: Permission = Permission::RolloutsRead;
+    type Outcome = Stats;
+
+    async fn run(self, desk: &Desk) -> Result<Stats, Error> {
+        let mut view = desk.view();
+        let rollout = rollouts::find(&mut view, &self.rollout).await?.ok_or(Refusal::RolloutNotFound)?;
+        let mut stats = Stats {
+            revision: Some(rollout.revision),
+            counted_at: Some(desk.now()),
+            waves: rollout.waves.iter().map(|wave| (wave.ordinal, WaveStats::default())).collect(),
+            ..Stats::default()
+        };
+        for product in rollout.all_products() {
+            if !stats.products.contains_key(product) {
+                let interest = interest::count(&mut view, product).await?;
+                let counts = ProductStats { interest, ..ProductStats::default() };
+                stats.products.insert(product.clone(), counts);
+            }
+        }
+        on_record(&mut view, &rollout, &mut stats).await?;
+        if self.reached == Reached::Counted {
+            let Some(_turn) = desk.turn_to_scan() else {
+                return Err(Refusal::Busy { retry_after: Span::seconds(5) }.into());
+            };
+            count_reached(desk, &mut view, &rollout, &mut stats).await?;
+        }
+        Ok(stats)
+    }
+}
+
+async fn on_record(view: &mut View, rollout: &Rollout, stats: &mut Stats) -> Result<(), Fault> {
+    for shown in stats::shown(view, &rollout.key).await? {
+        if !waves::still_shown(rollout, shown.shown) {
+            continue;
+        }
+        stats.products.entry(shown.product).or_default().shown += shown.count;
+        if let Some(wave) = shown.shown.wave {
+            stats.waves.entry(wave).or_default().shown += shown.count;
+        }
+    }
+    for active in stats::active(view, &rollout.key).await? {
+        let at = stats.products.entry(active.product).or_default();
+        (at.active, at.on) = (active.count, active.switched_on);
+    }
+    for started in stats::started(view, &rollout.key).await? {
+        stats.products.entry(started.product).or_default().started = started.count;
+    }
+    Ok(())
+}
+
+async fn count_reached(
+    desk: &Desk,
+    view: &mut View,
+    rollout: &Rollout,
+    stats: &mut Stats,
+) -> Result<(), Fault> {
+    let mut at: Vec<Product> = Vec::new();
+    for key in stats.products.keys() {
+        at.extend(products::find(view, key).await?);
+    }
+    let mut after: AccountId = Id::LEAST;
+    loop {
+        let some = standings::page(view, after, SOME).await?;
+        let Some(last) = some.last() else { return Ok(()) };
+        after = last.standing.account;
+        for known in &some {
+            stats.accounts += 1;
+            let mut first: Option<Ordinal> = None;
+            for product in &at {
+                let verdict = decide(product, std::iter::once(rollout), &known.standing, desk.now());
+                if verdict.visible() {
+                    stats.products.entry(product.key.clone()).or_default().reached += 1;
+                    first = first.or(verdict.wave);
+                }
+            }
+            if let Some(wave) = first {
+                stats.waves.entry(wave).or_default().reached += 1;
+            }
+        }
+    }
+}

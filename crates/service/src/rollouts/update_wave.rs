@@ -1,0 +1,48 @@
+//! Puts a wave in the place of one that is not started.
+
+use tidegate_core::{Fact, Ordinal, Permission, Refusal, Rollout};
+
+use crate::{Command, Error, Pen, rollouts::WaveDraft};
+
+use super::{
+    change::{Target, change},
+    names::Names,
+};
+
+#[derive(Debug)]
+pub struct UpdateWave {
+    pub target: Target,
+    pub ordinal: Ordinal,
+    pub wave: WaveDraft,
+}
+
+impl Command for UpdateWave {
+    const NAME: &'static str = "update_wave";
+    const PERMISSION: Permission = Permission::RolloutsManage;
+    type Outcome = Rollout;
+
+    async fn run(self, pen: &Pen) -> Result<Rollout, Error> {
+        let ordinal = self.ordinal;
+        change(pen, &self.target, async |tx, rollout| {
+            let found = rollout.waves.iter_mut().find(|wave| wave.ordinal == ordinal);
+            let Some(wave) = found else { return Ok(Err(Refusal::WaveNotFound)) };
+            if wave.is_started() {
+                return Ok(Err(match wave.edge {
+                    current if self.wave.edge < current => Refusal::EdgeFalls { current },
+                    _ => Refusal::WaveStarted { waves: vec![ordinal] },
+                }));
+            }
+            let mut names = Names::default();
+            names.wave(tx, "wave", &self.wave).await?;
+            if let Err(refusal) = names.finish() {
+                return Ok(Err(refusal));
+            }
+            let state = wave.state;
+            *wave = self.wave.clone().at(ordinal);
+            wave.state = state;
+            let (key, revision) = (rollout.key.clone(), rollout.revision);
+            Ok(Ok(Some(Fact::WaveUpdated { rollout: key, revision, wave: ordinal })))
+        })
+        .await
+    }
+}

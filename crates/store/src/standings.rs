@@ -1,0 +1,161 @@
+//! What is known of accounts for decisions: one statement over `accounts`, `customers`, `factors`,
+//! `ledger` and `interest`, because a decision that misses the cache waits for it.
+
+use tidegate_core::{
+    AccountId, AccountState, Customer, ExternalId, FirstShown, Labels, LedgerEntry, Method, Ordinal,
+    ProductKey, Revision, RolloutKey, Standing, Timestamp,
+};
+
+use crate::{
+    Error, View,
+    column::{AnyOf, Row, Unreadable},
+    executor::Record,
+    statement::sql,
+};
+
+macro_rules! sqlite {
+    ($which:literal) => {
+        concat!(
+            "SELECT a.account_id, a.external_id, a.state, a.created_at, a.country, a.labels, a.email_verified_at, a.two_step_since, ",
+            "c.customer_key, c.customer_id, c.title AS customer_title, c.country AS customer_country, c.labels AS customer_labels, ",
+            "c.revision AS customer_revision, c.created_at AS customer_created_at, c.updated_at AS customer_updated_at, ",
+            "(SELECT json_group_array(f.method) FROM factors f WHERE f.realm_id = a.realm_id AND f.account_id = a.account_id) AS methods, ",
+            "(SELECT json_group_array(i.product_key) FROM interest i WHERE i.realm_id = a.realm_id AND i.account_id = a.account_id) AS interest, ",
+            "(SELECT json_group_array(json_array(l.rollout_key, l.product_key, l.first_shown_at, l.shown_revision, l.shown_wave, l.active_since)) ",
+            "FROM ledger l WHERE l.realm_id = a.realm_id AND l.account_id = a.account_id) AS ledger ",
+            "FROM accounts a LEFT JOIN customers c ON c.realm_id = a.realm_id AND c.customer_key = a.customer_key WHERE a.realm_id = $1 AND ",
+            $which
+        )
+    };
+}
+macro_rules! postgres {
+    ($which:literal) => {
+        concat!(
+            "SELECT a.account_id, a.external_id, a.state, a.created_at, a.country, a.labels, a.email_verified_at, a.two_step_since, ",
+            "c.customer_key, c.customer_id, c.title AS customer_title, c.country AS customer_country, c.labels AS customer_labels, ",
+            "c.revision AS customer_revision, c.created_at AS customer_created_at, c.updated_at AS customer_updated_at, ",
+            "COALESCE((SELECT json_agg(f.method) FROM factors f WHERE f.realm_id = a.realm_id AND f.account_id = a.account_id)::text, '[]') AS methods, ",
+            "COALESCE((SELECT json_agg(i.product_key) FROM interest i WHERE i.realm_id = a.realm_id AND i.account_id = a.account_id)::text, '[]') AS interest, ",
+            "COALESCE((SELECT json_agg(json_build_array(l.rollout_key, l.product_key, (extract(epoch FROM l.first_shown_at) * 1000000)::bigint, ",
+            "l.shown_revision, l.shown_wave, (extract(epoch FROM l.active_since) * 1000000)::bigint)) ",
+            "FROM ledger l WHERE l.realm_id = a.realm_id AND l.account_id = a.account_id)::text, '[]') AS ledger ",
+            "FROM accounts a LEFT JOIN customers c ON c.realm_id = a.realm_id AND c.customer_key = a.customer_key WHERE a.realm_id = $1 AND ",
+            $which
+        )
+    };
+}
+
+sql! {
+    Select GET = { sqlite: sqlite!("a.account_id = $2"), postgres: postgres!("a.account_id = $2") };
+    Select BY_EXTERNAL_ID = { sqlite: sqlite!("a.external_id = $2"), postgres: postgres!("a.external_id = $2") };
+    Select MANY = {
+        sqlite: sqlite!("a.account_id IN (SELECT unhex(value) FROM json_each($2))"),
+        postgres: postgres!("a.account_id = ANY($2)")
+    };
+    Select MANY_EXTERNAL = {
+        sqlite: sqlite!("a.external_id IN (SELECT value FROM json_each($2))"),
+        postgres: postgres!("a.external_id = ANY($2)")
+    };
+    Select PAGE = {
+        sqlite: sqlite!("a.account_id > $2 ORDER BY a.account_id LIMIT $3"),
+        postgres: postgres!("a.account_id > $2 ORDER BY a.account_id LIMIT $3")
+    };
+}
+
+/// An account as decisions know it. Its standing has no buckets yet.
+#[derive(Debug, Clone)]
+pub struct Known {
+    pub external_id: Option<ExternalId>,
+    pub state: AccountState,
+    pub standing: Standing,
+}
+
+/// Of the ledger: rollout, product, shown at, by which revision and wave, active since.
+type Entry = (RolloutKey, ProductKey, Option<i64>, Option<i64>, Option<u32>, Option<i64>);
+
+impl Record for Known {
+    const TABLE: &'static str = "accounts";
+    const KEY: &'static str = "account_id";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        let verified_at: Option<Timestamp> = row.get("email_verified_at")?;
+        let mut methods = list::<Method>(row, "methods")?;
+        methods.sort();
+        methods.dedup();
+        let mut ledger: Vec<_> = list::<Entry>(row, "ledger")?.into_iter().map(entry).collect();
+        ledger.sort_by(|one, other| (&one.rollout, &one.product).cmp(&(&other.rollout, &other.product)));
+        let mut interest = list::<ProductKey>(row, "interest")?;
+        interest.sort();
+        let standing = Standing {
+            account: row.get("account_id")?,
+            created_at: row.get("created_at")?,
+            country: row.get("country")?,
+            labels: row.get::<Option<Labels>>("labels")?.unwrap_or_default(),
+            email_verified: verified_at.is_some(),
+            customer: customer(row)?,
+            methods,
+            two_step_since: row.get("two_step_since")?,
+            ledger,
+            interest,
+            buckets: Vec::new(),
+        };
+        Ok(Self { external_id: row.get("external_id")?, state: row.get("state")?, standing })
+    }
+}
+
+fn list<T: serde::de::DeserializeOwned>(row: &Row, column: &'static str) -> Result<Vec<T>, Unreadable> {
+    let text: String = row.get(column)?;
+    serde_json::from_str(&text).map_err(|_| Unreadable::new(column, "not the list that the statement makes"))
+}
+
+fn entry((rollout, product, shown_at, revision, wave, active_since): Entry) -> LedgerEntry {
+    let shown = shown_at.map(|at| FirstShown {
+        at: Timestamp::from_unix_micros(at),
+        // Shown before revisions were kept: any roll back takes it back.
+        revision: Revision(revision.unwrap_or(0)),
+        wave: wave.map(Ordinal),
+    });
+    LedgerEntry { rollout, product, shown, active_since: active_since.map(Timestamp::from_unix_micros) }
+}
+
+fn customer(row: &Row) -> Result<Option<Customer>, Unreadable> {
+    let Some(key) = row.get("customer_key")? else { return Ok(None) };
+    Ok(Some(Customer {
+        key,
+        id: row.get("customer_id")?,
+        title: row.get("customer_title")?,
+        country: row.get("customer_country")?,
+        labels: row.get("customer_labels")?,
+        revision: row.get("customer_revision")?,
+        created_at: row.get("customer_created_at")?,
+        updated_at: row.get("customer_updated_at")?,
+    }))
+}
+
+pub async fn get(view: &mut View, id: AccountId) -> Result<Option<Known>, Error> {
+    view.select(GET).bind(id).optional().await
+}
+
+pub async fn by_external_id(view: &mut View, id: &ExternalId) -> Result<Option<Known>, Error> {
+    view.select(BY_EXTERNAL_ID).bind(id.clone()).optional().await
+}
+
+/// Those of the named that exist, in no order.
+pub async fn many(
+    view: &mut View,
+    ids: Vec<AccountId>,
+    external: Vec<ExternalId>,
+) -> Result<Vec<Known>, Error> {
+    let mut found = Vec::new();
+    if !ids.is_empty() {
+        found.extend(view.select(MANY).bind(AnyOf(ids)).all().await?);
+    }
+    if !external.is_empty() {
+        found.extend(view.select(MANY_EXTERNAL).bind(AnyOf(external)).all().await?);
+    }
+    Ok(found)
+}
+
+/// By id, behind `after`.
+pub async fn page(view: &mut View, after: AccountId, limit: i64) -> Result<Vec<Known>, Error> {
+    view.select(PAGE).bind(after).bind(limit).all().await
+}
