@@ -51,6 +51,13 @@ impl Actor {
         self.ok(request).await.product.unwrap()
     }
 
+    /// A customer of which nothing is said but its name.
+    pub async fn customer(&self, key: &str) -> proto::Customer {
+        let request =
+            proto::CreateCustomerRequest { key: key.to_owned(), title: title(key), ..Default::default() };
+        self.ok(request).await.customer.unwrap()
+    }
+
     /// An account whose address is verified.
     pub async fn person(&self, name: &str) -> Person {
         self.person_with(name, Address::Verified).await

@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, fmt::Write as _};
 
 use http::uri::PathAndQuery;
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, Value};
 use tidegate_client::Refused;
 use tidegate_proto::{self as proto, ErrorReason};
 use tonic::Code;
@@ -50,6 +50,15 @@ fn value(field: &FieldDescriptor, which: usize, place: &str, places: &mut BTreeS
             places.insert(place.to_owned());
             beyond(&message)
         }
+        Kind::Message(entry) if entry.is_map_entry() => {
+            places.insert(place.to_owned());
+            let text = "\u{7}not this".to_owned();
+            return Value::Map([(MapKey::String(text.clone()), Value::String(text))].into());
+        }
+        // A tree has an end.
+        Kind::Message(message) if place.matches('.').count() > DEEPEST => {
+            Value::Message(DynamicMessage::new(message))
+        }
         Kind::Message(message) => Value::Message(wrong(&message, which, &format!("{place}."), places)),
         kind => {
             places.insert(place.to_owned());
@@ -67,6 +76,7 @@ fn scalar(kind: &Kind) -> Value {
         Kind::Int32 => Value::I32(-1),
         Kind::Uint32 => Value::U32(u32::MAX),
         Kind::Uint64 => Value::U64(u64::MAX),
+        Kind::Int64 => Value::I64(-1),
         other => panic!("{other:?} needs a wrong value"),
     }
 }
@@ -95,7 +105,8 @@ fn told(answer: Result<(), Refused>) -> (Vec<String>, BTreeSet<String>) {
 }
 
 /// What has several forms is sent in each of them.
-const FORMS: usize = 3;
+const FORMS: usize = 4;
+const DEEPEST: usize = 4;
 
 /// What is said of every method, with nothing and with nothing right in its message.
 async fn complaints() -> String {

@@ -120,6 +120,23 @@ async fn set_up(watched: &Watched) {
     w.operator.import(vec![row(1, "bob", Address::Verified)]).await.unwrap();
     w.check("ImportAccounts", w.events().await - before);
     w.call(proto::ListEventsRequest::default()).await;
+    customers(w).await;
+}
+
+fn mask(path: &str) -> Option<prost_types::FieldMask> {
+    Some(prost_types::FieldMask { paths: vec![path.to_owned()] })
+}
+
+async fn customers(w: &Watched) {
+    let customer =
+        proto::CreateCustomerRequest { key: "acme".into(), title: "Acme".into(), ..Default::default() };
+    let etag = w.call(customer).await.customer.unwrap().etag;
+    w.call(proto::GetCustomerRequest { customer: "acme".into() }).await;
+    w.call(proto::ListCustomersRequest::default()).await;
+    let (customer, country, update_mask) = ("acme".to_owned(), "DE".to_owned(), mask("country"));
+    w.call(proto::UpdateCustomerRequest { customer, etag, country, update_mask, ..Default::default() }).await;
+    let (account, customer, update_mask) = ("ann".to_owned(), "acme".to_owned(), mask("customer"));
+    w.call(proto::UpdateAccountRequest { account, customer, update_mask, ..Default::default() }).await;
 }
 
 async fn roll_out(watched: &Watched) {
@@ -144,11 +161,51 @@ async fn roll_out(watched: &Watched) {
     let (rollout, etag_3) = etag(w.call(start).await.rollout);
     let advance = proto::AdvanceRolloutRequest { rollout, etag: etag_3, ..Default::default() };
     w.call(advance).await;
+    lead_a_life(w).await;
     w.call(proto::GetRolloutRequest { rollout: "two-step".into() }).await;
     w.call(proto::ListRolloutsRequest::default()).await;
     w.call(proto::EvaluateRequest { product: "kasa".into(), account: "ann".into() }).await;
     let items = vec![proto::EvaluationItem { product: "kasa".into(), account: "ann".into() }];
     w.call(proto::BatchEvaluateRequest { items }).await;
+}
+
+async fn lead_a_life(w: &Watched) {
+    let rollout = || "two-step".to_owned();
+    w.call(proto::PauseRolloutRequest { rollout: rollout(), ..Default::default() }).await;
+    let etag = |rollout: Option<proto::Rollout>| etag(rollout).1;
+    let paused = etag(w.call(proto::GetRolloutRequest { rollout: rollout() }).await.rollout);
+    let resume = proto::ResumeRolloutRequest { rollout: rollout(), etag: paused, ..Default::default() };
+    w.call(resume).await;
+    let back = proto::RollBackRolloutRequest { rollout: rollout(), to_wave: 1, ..Default::default() };
+    let now = etag(w.call(back).await.rollout);
+    let wave = Some(proto::WaveDraft { title: "all".into(), edge_ppm: 1_000_000, ..Default::default() });
+    let update =
+        proto::UpdateWaveRequest { rollout: rollout(), etag: now, ordinal: 2, wave, ..Default::default() };
+    let now = etag(w.call(update).await.rollout);
+    let title = proto::UpdateRolloutRequest {
+        rollout: rollout(),
+        etag: now,
+        title: "Two steps".into(),
+        update_mask: mask("title"),
+        ..Default::default()
+    };
+    let now = etag(w.call(title).await.rollout);
+    let revert =
+        proto::RevertRolloutRequest { rollout: rollout(), etag: now, revision: 3, ..Default::default() };
+    let now = etag(w.call(revert).await.rollout);
+    let remove = proto::RemoveWaveRequest { rollout: rollout(), etag: now, ordinal: 2, ..Default::default() };
+    w.call(remove).await;
+    let stopped = w.call(proto::StopRolloutRequest { rollout: rollout(), ..Default::default() }).await;
+    let clear = |etag| proto::ClearStopRequest { rollout: rollout(), etag, ..Default::default() };
+    let asked = w.call(clear(etag(stopped.rollout))).await;
+    let other = w.stage.held("approver", Role::RolloutApprover, "Bob").await.quiet();
+    assert!(w.call_as(&other, clear(etag(asked.rollout))).await.cleared);
+    w.call(proto::GetStatsRequest { rollout: rollout(), count_reached: true }).await;
+    w.call(proto::ListRevisionsRequest { rollout: rollout(), ..Default::default() }).await;
+    let (from_revision, to_revision) = (1, 2);
+    w.call(proto::DiffRevisionsRequest { rollout: rollout(), from_revision, to_revision }).await;
+    let (product, account) = ("kasa".to_owned(), "ann".to_owned());
+    w.call(proto::ExplainRequest { product, account, ..Default::default() }).await;
 }
 
 async fn begin(watched: &Watched) -> proto::BeginSignInResponse {
@@ -166,6 +223,8 @@ async fn enroll(watched: &Watched) {
     let signing_in = subject(Who::SignInToken(begin(w).await.sign_in_token));
     let complete = proto::CompleteSignInRequest { subject: signing_in, ..Default::default() };
     let session = subject(Who::SessionToken(w.call(complete).await.session_token));
+    w.call(proto::RegisterInterestRequest { subject: session.clone() }).await;
+    w.call(proto::ListInterestRequest { product: "kasa".into(), ..Default::default() }).await;
     let verify =
         proto::RequestEmailVerificationRequest { subject: session.clone(), request_id: String::new() };
     w.call(verify).await;

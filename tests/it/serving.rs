@@ -1,10 +1,10 @@
 //! A house on a database, and a server in front of it.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tidegate_keyring::{Keyring, Passwords};
-use tidegate_service::{House, Parts};
-use tidegate_store::Store;
+use tidegate_service::{House, Parts, Trust};
+use tidegate_store::{Engine, Store};
 use tokio::{net::TcpListener, sync::oneshot};
 use tonic::transport::{Channel, Endpoint};
 
@@ -24,7 +24,16 @@ pub fn house(store: &Store, keyring: &Arc<Keyring>, clock: &Arc<Hand>, entropy: 
         passwords: Passwords::new(2, &**entropy),
         clock: clock.clone(),
         entropy: entropy.clone(),
-        settings: tidegate_service::Settings { commands: 64, version: "0.0.0" },
+        settings: tidegate_service::Settings {
+            commands: 64,
+            version: "0.0.0",
+            // A SQLite file has one owner. What others wrote to PostgreSQL is looked at when a test says so.
+            trust: match store.engine() {
+                Engine::Sqlite => Trust::Alone,
+                Engine::Postgres => Trust::Followed(Duration::from_hours(1)),
+            },
+            accounts: 1_000,
+        },
     })
 }
 

@@ -51,17 +51,20 @@ pub struct Casting<'c> {
     /// Empty: all.
     pub products: &'c [&'c str],
     pub expires_at: Option<Timestamp>,
+    /// Who answers for it.
+    pub holder: &'c str,
 }
 
 impl Casting<'_> {
     pub const fn of(role: Role) -> Self {
-        Self { role, realm: REALM, products: &[], expires_at: None }
+        Self { role, realm: REALM, products: &[], expires_at: None, holder: "Ann" }
     }
 }
 
 /// A second house on the same database, at an address of its own.
 pub struct Replica {
     pub channel: Channel,
+    pub house: House,
     _open: oneshot::Sender<()>,
 }
 
@@ -119,12 +122,16 @@ impl Stage {
         self.url.starts_with("sqlite:")
     }
 
-    /// On PostgreSQL with connections of its own; a SQLite file has one owner.
+    /// On PostgreSQL with connections and a memory of its own; a SQLite file has one owner, which serves at two
+    /// addresses.
     pub async fn replica(&self) -> Replica {
-        let store = if self.is_sqlite() { self.store.clone() } else { open(&self.url).await };
-        let house = house(&store, &self.keyring, &self.clock, &self.entropy);
+        let house = if self.is_sqlite() {
+            self.house.clone()
+        } else {
+            house(&open(&self.url).await, &self.keyring, &self.clock, &self.entropy)
+        };
         let (address, open) = serve(&house).await;
-        Replica { channel: channel(address), _open: open }
+        Replica { channel: channel(address), house, _open: open }
     }
 
     /// A new connection to the house.
@@ -155,6 +162,11 @@ impl Stage {
         self.cast(name, Casting::of(role)).await
     }
 
+    /// The same, with a person of that name behind it.
+    pub async fn held(&self, name: &str, role: Role, holder: &str) -> Actor {
+        self.cast(name, Casting { holder, ..Casting::of(role) }).await
+    }
+
     pub async fn cast(&self, name: &str, casting: Casting<'_>) -> Actor {
         let role = format!("ROLE_TYPE_{}", casting.role.as_str().to_uppercase());
         let request = proto::CreateCredentialRequest {
@@ -162,7 +174,7 @@ impl Stage {
             products: casting.products.iter().map(ToString::to_string).collect(),
             all_products: casting.products.is_empty(),
             title: name.to_owned(),
-            holder: "Ann".to_owned(),
+            holder: casting.holder.to_owned(),
             expire_time: casting.expires_at.map(timestamp),
             request_id: String::new(),
         };

@@ -1,5 +1,7 @@
 //! What every handler does: take the caller, parse, call, render.
 
+use std::sync::Arc;
+
 use prost::Message;
 use tidegate_core::{Caller, Permission, Refusal};
 use tidegate_proto as proto;
@@ -53,7 +55,7 @@ impl Door {
 
     /// The caller that the identity layer let in. The contract's permission and the use case's must be
     /// the same one.
-    pub(crate) fn enter(&self, extensions: &Extensions, needed: Permission) -> Result<Caller, Status> {
+    pub(crate) fn enter(&self, extensions: &Extensions, needed: Permission) -> Result<Arc<Caller>, Status> {
         // Put there by the identity layer, without which no request comes this far.
         let admitted = extensions.get::<Admitted>();
         let admitted = admitted.ok_or_else(|| status::refused(&Refusal::Unauthenticated))?;

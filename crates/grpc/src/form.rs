@@ -7,7 +7,7 @@ use tidegate_core::{
     AccountRef, ClientContext, DeviceId, Identifier, Labels, RequestId, Revision, Secret, Span, Subject,
     Timestamp, Title, Token, Who,
 };
-use tidegate_proto::{self as proto, ErrorReason};
+use tidegate_proto as proto;
 use tidegate_service::{PageRequest, PageToken, Request};
 
 /// One thing that is wrong with a request.
@@ -15,13 +15,20 @@ use tidegate_service::{PageRequest, PageToken, Request};
 pub(crate) struct Violation {
     pub(crate) field: String,
     pub(crate) what: String,
-    /// A reason of its own.
-    pub(crate) reason: Option<ErrorReason>,
+    /// Where it is one that has a reason of its own.
+    pub(crate) kind: Option<Kind>,
+}
+
+/// Mistakes that callers may want to tell from others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Edge,
+    Attribute,
 }
 
 impl Violation {
     pub(crate) fn new(field: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { field: field.into(), what: what.into(), reason: None }
+        Self { field: field.into(), what: what.into(), kind: None }
     }
 }
 
@@ -241,10 +248,10 @@ impl Form {
         None
     }
 
-    /// Notes what is wrong under a reason of its own.
-    pub(crate) fn note_as<T>(&mut self, reason: ErrorReason, field: &str, what: impl ToString) -> Option<T> {
+    /// Notes a mistake that has a reason of its own.
+    pub(crate) fn note_as<T>(&mut self, kind: Kind, field: &str, what: impl ToString) -> Option<T> {
         let violation = Violation::new(format!("{}{field}", self.prefix), what.to_string());
-        self.violations.push(Violation { reason: Some(reason), ..violation });
+        self.violations.push(Violation { kind: Some(kind), ..violation });
         None
     }
 
@@ -266,8 +273,9 @@ impl Form {
             return self.note("labels", format!("must be at most {MOST_LABELS}"));
         }
         let mut read = Vec::new();
-        for (name, text) in labels {
-            let field = format!("labels[{name:?}]");
+        for (place, (name, text)) in labels.into_iter().enumerate() {
+            // By its place: a name that is wrong may be anything.
+            let field = format!("labels[{place}]");
             let (name, text) = (self.text(&field, &name), self.text(&field, &text));
             read.push(name.zip(text));
         }

@@ -22,7 +22,7 @@ use crate::{
 /// A caller who may call the method, by what the contract says of it.
 #[derive(Clone)]
 pub(crate) struct Admitted {
-    pub(crate) caller: Caller,
+    pub(crate) caller: Arc<Caller>,
     pub(crate) permission: Permission,
 }
 

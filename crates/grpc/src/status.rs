@@ -9,7 +9,7 @@ use tidegate_service::{Error, Fault, House, StoreError};
 use tonic::{Code, Status, body::Body};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
-use crate::form::Violation;
+use crate::form::{Kind, Violation};
 
 const DOMAIN: &str = "tidegate.dev";
 
@@ -163,10 +163,10 @@ fn flaws(flaws: &[PasswordFlaw]) -> Vec<Violation> {
 
 /// The reason is that of the first; each is told by its field.
 fn names_nothing(names: &[NamesNothing]) -> Answer {
-    let reason = match names.first().map(|first| first.what) {
-        Some(Nothing::Account) => Reason::AccountNotFound,
-        Some(Nothing::Customer) => Reason::CustomerNotFound,
-        Some(Nothing::Product) | None => Reason::ProductNotFound,
+    let answer = match names.first().map(|first| first.what) {
+        Some(Nothing::Account) => Answer::new(Code::NotFound, Reason::AccountNotFound),
+        Some(Nothing::Customer) => Answer::new(Code::NotFound, Reason::CustomerNotFound),
+        Some(Nothing::Product) | None => Answer::new(Code::NotFound, Reason::ProductNotFound),
     };
     let what = |name: &NamesNothing| match name.what {
         Nothing::Product => "names no product",
@@ -174,15 +174,18 @@ fn names_nothing(names: &[NamesNothing]) -> Answer {
         Nothing::Customer => "names no customer",
     };
     let violations = names.iter().map(|name| Violation::new(name.field.clone(), what(name)));
-    Answer::new(Code::NotFound, reason).because(violations.collect())
+    answer.because(violations.collect())
 }
 
 /// Where all violations are of one kind, the refusal has its reason.
 pub(crate) fn invalid(violations: Vec<Violation>) -> Status {
-    let own = violations.first().and_then(|first| first.reason);
-    let shared = own.filter(|own| violations.iter().all(|wrong| wrong.reason == Some(*own)));
-    let reason = shared.unwrap_or(Reason::InvalidRequest);
-    let answer = Answer::new(Code::InvalidArgument, reason).because(violations);
+    let first = violations.first().and_then(|first| first.kind);
+    let answer = match first.filter(|first| violations.iter().all(|wrong| wrong.kind == Some(*first))) {
+        Some(Kind::Edge) => Answer::new(Code::InvalidArgument, Reason::EdgeOutOfRange),
+        Some(Kind::Attribute) => Answer::new(Code::InvalidArgument, Reason::UnknownAttribute),
+        None => Answer::new(Code::InvalidArgument, Reason::InvalidRequest),
+    };
+    let answer = answer.because(violations);
     answer.status("the request is not well-formed")
 }
 

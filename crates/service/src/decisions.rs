@@ -1,10 +1,12 @@
 //! What is known of accounts, and the decision made from it.
 
-use tidegate_core::{Account, ClientContext, Decision, Fact, FirstShown, Product, Reason};
+use std::sync::Arc;
+
+use tidegate_core::{Account, ClientContext, Decision, Fact, FirstShown, Product, Reason, Rollout};
 use tidegate_rollout::decide;
 use tidegate_store::{Tx, View, ledger, rollouts, standings};
 
-use crate::{Desk, Fault, Pen};
+use crate::{Desk, Fault, Pen, memory};
 
 impl Desk {
     /// The decision for one account, read now: what a sign-in is held to.
@@ -14,9 +16,20 @@ impl Desk {
         product: &Product,
         account: &Account,
     ) -> Result<Decision, Fault> {
-        let rollouts = rollouts::all(view).await?;
+        let rollouts = self.rollouts(view).await?;
         let known = standings::get(view, account.id).await?.ok_or(Fault::Dangling("account"))?;
-        Ok(decide(product, rollouts.iter(), &known.standing, self.now()).decision())
+        let verdict = decide(product, memory::rollouts(&rollouts), &known.standing, self.now());
+        Ok(verdict.decision())
+    }
+
+    /// The rollouts as they stand now. Those in memory serve when the database has exactly these: then nothing
+    /// else has to be read and understood.
+    async fn rollouts(&self, view: &mut View) -> Result<Vec<Arc<Rollout>>, Fault> {
+        let newest = rollouts::newest(view).await?;
+        match self.memory().last_of_realm(self.caller.realm).filter(|known| known.has(&newest)) {
+            Some(known) => Ok(known.rollouts.clone()),
+            None => Ok(rollouts::all(view).await?.into_iter().map(Arc::new).collect()),
+        }
     }
 }
 

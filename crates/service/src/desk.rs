@@ -1,6 +1,9 @@
 //! What a use case works with. A `Desk` reads; a `Pen` also writes, and remembers.
 
-use std::ops::Deref;
+use std::{
+    ops::Deref,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use tidegate_core::{
     Account, Actor, Caller, ClientContext, Entropy, Event, Fact, Id, Kind, Personal, Product, ProductKey,
@@ -10,20 +13,26 @@ use tidegate_keyring::{Keyring, Passwords};
 use tidegate_store::{Across, Store, Tx, View, events, products};
 use tokio::sync::SemaphorePermit;
 
-use crate::{Error, Fault, House, Settings, once::Once};
+use crate::{
+    Error, Fault, House, Settings,
+    memory::{Concern, Memory},
+    once::Once,
+};
 
 /// One call: the house, and who is asking. Everything it reaches is of the caller's realm.
 pub struct Desk {
     house: House,
     /// The use case.
     pub name: &'static str,
-    pub caller: Caller,
+    pub caller: Arc<Caller>,
 }
 
 /// A desk with leave to write. Only commands get one, and a command runs in its own task.
 pub struct Pen {
     desk: Desk,
     pub(crate) once: Once,
+    /// What this command makes wrong of what the house remembers.
+    concerns: Mutex<Vec<Concern>>,
 }
 
 impl Deref for Pen {
@@ -34,7 +43,7 @@ impl Deref for Pen {
 }
 
 impl Desk {
-    pub(crate) const fn new(house: House, name: &'static str, caller: Caller) -> Self {
+    pub(crate) const fn new(house: House, name: &'static str, caller: Arc<Caller>) -> Self {
         Self { house, name, caller }
     }
 
@@ -71,6 +80,10 @@ impl Desk {
         self.house.parts.store.across(self.name)
     }
 
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.house.memory
+    }
+
     pub(crate) fn store(&self) -> &Store {
         &self.house.parts.store
     }
@@ -104,15 +117,25 @@ impl Desk {
 
 impl Pen {
     pub(crate) fn new(desk: Desk, request: Option<crate::Request>) -> Self {
-        Self { desk, once: Once::new(request) }
+        Self { desk, once: Once::new(request), concerns: Mutex::default() }
     }
 
-    /// One transaction in the caller's realm: `Ok` commits, a `Fault` rolls back.
+    /// One transaction in the caller's realm: `Ok` commits, a `Fault` rolls back. What it wrote is dropped
+    /// from memory before anybody hears of it, whether or not the commit was confirmed.
     pub(crate) async fn tx<T>(
         &self,
         work: impl AsyncFnOnce(&mut Tx) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        self.store().tx(self.name, self.caller.realm, work).await
+        let done = self.store().tx(self.name, self.caller.realm, work).await;
+        let concerns = std::mem::take(&mut *self.concerns.lock().unwrap_or_else(PoisonError::into_inner));
+        for concern in concerns {
+            self.memory().drop_what(concern);
+        }
+        done
+    }
+
+    fn concerns(&self, concern: Concern) {
+        self.concerns.lock().unwrap_or_else(PoisonError::into_inner).push(concern);
     }
 
     pub(crate) fn actor(&self) -> Actor {
@@ -162,6 +185,7 @@ impl<'n> Note<'n> {
             // Without an account there is no key, so nothing personal is kept.
             None => None,
         };
+        pen.concerns(Concern::of(pen.caller.realm, self.account.map(|account| account.id), &self.fact));
         let event = Event {
             id: pen.new_id(),
             at: pen.now(),

@@ -77,7 +77,7 @@ impl Desk {
         Ok(Page { items, next })
     }
 
-    const fn place(&self) -> Place {
+    fn place(&self) -> Place {
         Place::PageToken { realm: self.caller.realm, method: self.name }
     }
 }

@@ -19,11 +19,11 @@ macro_rules! sqlite {
             "SELECT a.account_id, a.external_id, a.state, a.created_at, a.country, a.labels, a.email_verified_at, a.two_step_since, ",
             "c.customer_key, c.customer_id, c.title AS customer_title, c.country AS customer_country, c.labels AS customer_labels, ",
             "c.revision AS customer_revision, c.created_at AS customer_created_at, c.updated_at AS customer_updated_at, ",
-            "(SELECT json_group_array(f.method) FROM factors f WHERE f.realm_id = a.realm_id AND f.account_id = a.account_id) AS methods, ",
-            "(SELECT json_group_array(i.product_key) FROM interest i WHERE i.realm_id = a.realm_id AND i.account_id = a.account_id) AS interest, ",
+            "(SELECT json_group_array(f.method) FROM factors f WHERE f.realm_id = $1 AND f.account_id = a.account_id) AS methods, ",
+            "(SELECT json_group_array(i.product_key) FROM interest i WHERE i.realm_id = $1 AND i.account_id = a.account_id) AS interest, ",
             "(SELECT json_group_array(json_array(l.rollout_key, l.product_key, l.first_shown_at, l.shown_revision, l.shown_wave, l.active_since)) ",
-            "FROM ledger l WHERE l.realm_id = a.realm_id AND l.account_id = a.account_id) AS ledger ",
-            "FROM accounts a LEFT JOIN customers c ON c.realm_id = a.realm_id AND c.customer_key = a.customer_key WHERE a.realm_id = $1 AND ",
+            "FROM ledger l WHERE l.realm_id = $1 AND l.account_id = a.account_id) AS ledger ",
+            "FROM accounts a LEFT JOIN customers c ON c.realm_id = $1 AND c.customer_key = a.customer_key WHERE a.realm_id = $1 AND ",
             $which
         )
     };
@@ -34,12 +34,12 @@ macro_rules! postgres {
             "SELECT a.account_id, a.external_id, a.state, a.created_at, a.country, a.labels, a.email_verified_at, a.two_step_since, ",
             "c.customer_key, c.customer_id, c.title AS customer_title, c.country AS customer_country, c.labels AS customer_labels, ",
             "c.revision AS customer_revision, c.created_at AS customer_created_at, c.updated_at AS customer_updated_at, ",
-            "COALESCE((SELECT json_agg(f.method) FROM factors f WHERE f.realm_id = a.realm_id AND f.account_id = a.account_id)::text, '[]') AS methods, ",
-            "COALESCE((SELECT json_agg(i.product_key) FROM interest i WHERE i.realm_id = a.realm_id AND i.account_id = a.account_id)::text, '[]') AS interest, ",
+            "COALESCE((SELECT json_agg(f.method) FROM factors f WHERE f.realm_id = $1 AND f.account_id = a.account_id)::text, '[]') AS methods, ",
+            "COALESCE((SELECT json_agg(i.product_key) FROM interest i WHERE i.realm_id = $1 AND i.account_id = a.account_id)::text, '[]') AS interest, ",
             "COALESCE((SELECT json_agg(json_build_array(l.rollout_key, l.product_key, (extract(epoch FROM l.first_shown_at) * 1000000)::bigint, ",
             "l.shown_revision, l.shown_wave, (extract(epoch FROM l.active_since) * 1000000)::bigint)) ",
-            "FROM ledger l WHERE l.realm_id = a.realm_id AND l.account_id = a.account_id)::text, '[]') AS ledger ",
-            "FROM accounts a LEFT JOIN customers c ON c.realm_id = a.realm_id AND c.customer_key = a.customer_key WHERE a.realm_id = $1 AND ",
+            "FROM ledger l WHERE l.realm_id = $1 AND l.account_id = a.account_id)::text, '[]') AS ledger ",
+            "FROM accounts a LEFT JOIN customers c ON c.realm_id = $1 AND c.customer_key = a.customer_key WHERE a.realm_id = $1 AND ",
             $which
         )
     };

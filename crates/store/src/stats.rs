@@ -13,7 +13,7 @@ sql! {
     Select SHOWN = "SELECT product_key, shown_revision, shown_wave, COUNT(*) AS count FROM ledger \
         WHERE realm_id = $1 AND rollout_key = $2 AND first_shown_at IS NOT NULL GROUP BY product_key, shown_revision, shown_wave";
     Select ACTIVE = "SELECT l.product_key, COUNT(*) AS count, COUNT(a.two_step_since) AS switched_on FROM ledger l \
-        JOIN accounts a ON a.realm_id = l.realm_id AND a.account_id = l.account_id \
+        JOIN accounts a ON a.realm_id = $1 AND a.account_id = l.account_id \
         WHERE l.realm_id = $1 AND l.rollout_key = $2 AND l.active_since IS NOT NULL GROUP BY l.product_key";
     Select STARTED = "SELECT product_key, COUNT(DISTINCT account_id) AS count FROM enrollments \
         WHERE realm_id = $1 AND rollout_key = $2 GROUP BY product_key";

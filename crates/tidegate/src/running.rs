@@ -6,10 +6,10 @@ use anyhow::{Context as _, bail};
 use tidegate_courier::Courier;
 use tidegate_keyring::{Keyring, Passwords};
 use tidegate_service::{
-    House, Parts,
+    House, Parts, Trust,
     installation::{self, KeyCheck, check},
 };
-use tidegate_store::Store;
+use tidegate_store::{Engine, Store};
 use tokio::{
     net::TcpListener,
     task::{JoinHandle, JoinSet},
@@ -39,6 +39,9 @@ pub struct Running {
 
 /// How long calls under way may take when the program stops.
 const DRAIN: Duration = Duration::from_secs(20);
+/// How long what is remembered is believed after a look at what other replicas wrote: with the time between
+/// looks, a change is effective everywhere within a second.
+const BELIEVED: Duration = Duration::from_millis(700);
 /// Between two sweeps.
 const SWEEP: Duration = Duration::from_mins(1);
 
@@ -128,6 +131,11 @@ fn house(config: &Config, store: &Store, keyring: Arc<Keyring>, clock: &Arc<Auth
         settings: tidegate_service::Settings {
             commands: config.limits.commands,
             version: env!("CARGO_PKG_VERSION"),
+            trust: match store.engine() {
+                Engine::Sqlite => Trust::Alone,
+                Engine::Postgres => Trust::Followed(BELIEVED),
+            },
+            accounts: config.limits.cached_accounts,
         },
     })
 }

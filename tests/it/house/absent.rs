@@ -126,6 +126,18 @@ fn nothing_that_counts_lives_in_the_process() {
                 "AtomicUsize",
                 "how many wait for a place: a shield in front",
             ),
+            ("crates/service/src/memory/mod.rs", "AtomicU64", "until when what is remembered is believed"),
+            (
+                "crates/service/src/memory/mod.rs",
+                "Cache",
+                "what the database says, read again when it is in doubt",
+            ),
+            (
+                "crates/service/src/memory/epochs.rs",
+                "AtomicU64",
+                "that something was dropped from what is remembered",
+            ),
+            ("crates/service/src/desk.rs", "Mutex", "what one command changed; it ends with the command"),
             ("crates/service/src/once.rs", "Mutex", "what one call found out; it ends with the call"),
             ("crates/service/src/once.rs", "AtomicBool", "what one call found out; it ends with the call"),
             ("crates/service/src/once.rs", "AtomicUsize", "what one call found out; it ends with the call"),

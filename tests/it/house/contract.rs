@@ -24,10 +24,11 @@ fn about(method: &MethodDescriptor) -> String {
 fn everything_is_explained() {
     let silent = contract().everything().into_iter().filter(|one| one.comment.len() < 2);
     assert_eq!(silent.map(|one| one.name).collect::<Vec<_>>(), Vec::<String>::new());
+    // A map's entry is a message that nobody writes.
     let nested = contract()
         .messages()
         .into_iter()
-        .filter(|one| one.child_messages().len() + one.child_enums().len() > 0);
+        .filter(|one| one.child_messages().any(|child| !child.is_map_entry()) || one.child_enums().len() > 0);
     assert_eq!(nested.collect::<Vec<_>>(), [], "nested types are not looked at here");
 }
 
@@ -117,6 +118,10 @@ fn every_method_shows_a_request_that_it_takes() {
 fn fits(kind: &Kind, value: &Value) -> Result<(), String> {
     let fine = match (kind, value) {
         (Kind::Message(known), Value::String(_)) => known.package_name() == "google.protobuf",
+        (Kind::Message(entry), Value::Object(fields)) if entry.is_map_entry() => {
+            fields.values().try_for_each(|value| fits(&entry.map_entry_value_field().kind(), value))?;
+            true
+        }
         (Kind::Message(message), Value::Object(fields)) => {
             for (name, value) in fields {
                 let field = message

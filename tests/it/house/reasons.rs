@@ -10,6 +10,8 @@ use super::{
 /// Reasons that no use case gives, and who does.
 const NO_REFUSALS: &[(&str, &str)] = &[
     ("INVALID_REQUEST", "only a door sees a malformed request"),
+    ("EDGE_OUT_OF_RANGE", "only a door sees a malformed request"),
+    ("UNKNOWN_ATTRIBUTE", "only a door sees a malformed request"),
     ("UNAVAILABLE", "a fault of the database"),
     ("CLOSING", "a fault"),
     ("DEADLINE_EXCEEDED", "the door's"),
@@ -18,7 +20,13 @@ const NO_REFUSALS: &[(&str, &str)] = &[
 ];
 
 /// Refusals that have no reason of their own.
-const SHARED: &[(&str, &str)] = &[("PAGE_TOKEN_NOT_VALID", "it is an INVALID_REQUEST")];
+const SHARED: &[(&str, &str)] = &[
+    ("PAGE_TOKEN_NOT_VALID", "it is an INVALID_REQUEST"),
+    (
+        "NAMES_NOTHING",
+        "it is PRODUCT_NOT_FOUND, ACCOUNT_NOT_FOUND or CUSTOMER_NOT_FOUND, for several at once",
+    ),
+];
 
 /// `REASON: CODE`, as the comments of `error_reason.proto` begin.
 fn promised() -> BTreeSet<String> {

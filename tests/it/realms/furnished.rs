@@ -18,6 +18,8 @@ pub struct Names {
     pub email: String,
     pub product: String,
     pub rollout: String,
+    pub customer: String,
+    pub customer_page_token: String,
     pub credential: String,
     /// Of accounts, credentials, events, products and rollouts.
     pub page_tokens: [String; 5],
@@ -46,6 +48,9 @@ pub async fn realm(stage: &Stage, realm: &str) -> Actor {
     operator.product(&format!("{realm}-web")).await;
     operator.start(&operator.rollout(&format!("{realm}-two-step"), &[&product], &[1_000_000]).await).await;
     operator.rollout(&format!("{realm}-later"), &[&product], &[]).await;
+    for customer in ["customer", "other"] {
+        operator.customer(&format!("{realm}-{customer}")).await;
+    }
     stage.cast("second", Casting { realm, ..Casting::of(Role::Frontend) }).await;
     operator
 }
@@ -85,6 +90,11 @@ pub async fn furnish(operator: &Actor, realm: &str, name: &str) -> Furnished {
         email: ann.email,
         product,
         rollout: format!("{realm}-two-step"),
+        customer: format!("{realm}-customer"),
+        customer_page_token: operator
+            .ok(proto::ListCustomersRequest { page_size: 1, ..Default::default() })
+            .await
+            .next_page_token,
         credential: operator.credential.clone(),
         page_tokens: page_tokens(operator).await,
         session_token: session.token,
@@ -130,6 +140,8 @@ pub fn nobodys() -> Names {
         email: "nobody@example.com".to_owned(),
         product: "nothing".to_owned(),
         rollout: "nothing".to_owned(),
+        customer: "nothing".to_owned(),
+        customer_page_token: "00ff".to_owned(),
         credential: id("cred"),
         page_tokens: std::array::from_fn(|_| "00ff".to_owned()),
         session_token: token("tgs"),

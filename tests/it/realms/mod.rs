@@ -17,7 +17,7 @@ use crate::{
 
 /// Methods that take no name of anything that exists, and why the others here need no probe.
 const NO_PROBE: &[(&str, &str)] = &[
-    ("CreateAccount", "names only what is new"),
+    ("CreateCustomer", "names only what is new"),
     ("CreateProduct", "names only what is new"),
     ("CreateRealm", "operators see all realms"),
     ("GetRealm", "operators see all realms"),

@@ -50,6 +50,11 @@ pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &Names, names: &
         subject(Who::OnBehalf(on))
     };
     let [accounts, credentials, events, products, rollouts] = n.page_tokens.clone();
+    let draft = || Some(proto::WaveDraft { title: "all".to_owned(), ..Default::default() });
+    let paths = |path: &str| Some(prost_types::FieldMask { paths: vec![path.to_owned()] });
+    let named =
+        |account: &str| Some(proto::NamedAccounts { accounts: vec![account.to_owned()], customers: vec![] });
+    let of_customer = Some(proto::NamedAccounts { accounts: vec![], customers: vec![n.customer.clone()] });
     let mask = prost_types::FieldMask { paths: vec!["title".to_owned()] };
     ask! { answers, actor,
         GetAccountRequest { account: n.account.clone() }
@@ -66,6 +71,29 @@ pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &Names, names: &
         StartRolloutRequest { rollout: n.rollout.clone(), etag: "r2" }
         AdvanceRolloutRequest { rollout: n.rollout.clone(), etag: "r2" }
         CreateRolloutRequest { key: "grab", title: "Grab", products: vec![n.product.clone()] }
+        CreateRolloutRequest { key: "grab", title: "Grab", products: vec![own.product.clone()], allow: named(&n.account) }
+        CreateRolloutRequest { key: "grab", title: "Grab", products: vec![own.product.clone()], deny: of_customer }
+        UpdateRolloutRequest { rollout: n.rollout.clone(), etag: "r2", title: "Mine", update_mask: paths("title") }
+        UpdateWaveRequest { rollout: n.rollout.clone(), etag: "r2", ordinal: 1_u32, wave: draft() }
+        RemoveWaveRequest { rollout: n.rollout.clone(), etag: "r2", ordinal: 1_u32 }
+        PauseRolloutRequest { rollout: n.rollout.clone() }
+        ResumeRolloutRequest { rollout: n.rollout.clone(), etag: "r2" }
+        RollBackRolloutRequest { rollout: n.rollout.clone() }
+        StopRolloutRequest { rollout: n.rollout.clone() }
+        ClearStopRequest { rollout: n.rollout.clone(), etag: "r2" }
+        RevertRolloutRequest { rollout: n.rollout.clone(), etag: "r2", revision: 1_i64 }
+        GetStatsRequest { rollout: n.rollout.clone(), count_reached: true }
+        ListRevisionsRequest { rollout: n.rollout.clone() }
+        DiffRevisionsRequest { rollout: n.rollout.clone(), from_revision: 1_i64, to_revision: 2_i64 }
+        ExplainRequest { product: own.product.clone(), account: n.account.clone() }
+        ExplainRequest { product: own.product.clone(), account: own.account.clone(), rollout: n.rollout.clone(), revision: 1_i64 }
+        ListInterestRequest { product: n.product.clone() }
+        UpdateAccountRequest { account: n.account.clone(), country: "DE", update_mask: paths("country") }
+        UpdateAccountRequest { account: own.account.clone(), customer: n.customer.clone(), update_mask: paths("customer") }
+        CreateAccountRequest { external_id: "grabber", customer: n.customer.clone() }
+        GetCustomerRequest { customer: n.customer.clone() }
+        UpdateCustomerRequest { customer: n.customer.clone(), etag: "r1", title: "Mine", update_mask: paths("title") }
+        ListCustomersRequest { page_token: n.customer_page_token.clone() }
         CreateCredentialRequest { role: proto::RoleType::Frontend, title: "x", holder: "x", products: vec![n.product.clone()] }
         RevokeCredentialRequest { credential: n.credential.clone() }
         BeginSignInRequest { product: own.product.clone(), identifier: n.email.clone(), password: PASSWORD }
@@ -97,6 +125,7 @@ pub async fn by_token(answers: &mut Answers, actor: &Actor, names: &Names) {
         ContinueEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone() }
         CompleteEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone(), code: "000000" }
         CancelEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone() }
+        RegisterInterestRequest { subject: session.clone() }
         RevokeSessionRequest { subject: session }
         GetSignInRequest { subject: sign_in.clone() }
         CompleteSignInRequest { subject: sign_in.clone() }

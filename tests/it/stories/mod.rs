@@ -2,10 +2,13 @@
 
 mod access;
 mod accounts;
+mod audiences;
 mod audit;
 mod enrollments;
+mod life;
 mod products;
 mod refusals;
+mod revisions;
 mod rollouts;
 mod sessions;
 mod sign_ins;

@@ -1,6 +1,8 @@
 //! `ImportAccounts`: a stream of messages, each a command of its own. What was imported stays when a later
 //! message is refused or the caller hangs up.
 
+use std::sync::Arc;
+
 use tidegate_core::{Caller, Secret};
 use tidegate_proto as proto;
 use tidegate_service::{
@@ -35,7 +37,7 @@ pub(super) async fn import(
 
 /// One message. Two imports that hold each other's rows up are told apart by the database, which undoes
 /// one of them; that one is tried again, once.
-async fn carry_out(door: &Door, caller: &Caller, command: ImportAccounts) -> Result<Imported, Error> {
+async fn carry_out(door: &Door, caller: &Arc<Caller>, command: ImportAccounts) -> Result<Imported, Error> {
     door.house.identify_again(caller).await?;
     match door.house.act(caller.clone(), command.clone(), None).await {
         Err(Error::Failed(Fault::Store(StoreError::Undone { name, .. }))) => {

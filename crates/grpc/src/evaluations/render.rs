@@ -1,22 +1,26 @@
-use tidegate_core::{Decision, Refusal, Rule, RuleAsked};
+use tidegate_core::{Refusal, Rule, RuleAsked};
 use tidegate_proto as proto;
-use tidegate_service::evaluations::Explained;
+use tidegate_service::evaluations::{Evaluated, Explained, Verdict};
 
 use crate::{render::decision, status};
 
-pub(super) fn evaluated(decided: Decision) -> proto::EvaluateResponse {
-    proto::EvaluateResponse { decision: Some(decision(decided)) }
+pub(super) fn evaluated(evaluated: Evaluated) -> proto::EvaluateResponse {
+    proto::EvaluateResponse { decision: Some(verdict(&evaluated.verdict())) }
 }
 
-pub(super) fn batch(results: Vec<Result<Decision, Refusal>>) -> proto::BatchEvaluateResponse {
+pub(super) fn batch(results: Vec<Result<Evaluated, Refusal>>) -> proto::BatchEvaluateResponse {
     use proto::evaluation_result::Result as Wire;
-    let result = |result: Result<Decision, Refusal>| proto::EvaluationResult {
+    let result = |result: Result<Evaluated, Refusal>| proto::EvaluationResult {
         result: Some(match result {
-            Ok(decided) => Wire::Decision(decision(decided)),
+            Ok(evaluated) => Wire::Decision(verdict(&evaluated.verdict())),
             Err(refusal) => Wire::Error(status::reason(&refusal).into()),
         }),
     };
     proto::BatchEvaluateResponse { results: results.into_iter().map(result).collect() }
+}
+
+fn verdict(verdict: &Verdict<'_>) -> proto::Decision {
+    decision(verdict.decision())
 }
 
 pub(super) fn explained(explained: Explained) -> proto::ExplainResponse {

@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 
 use tidegate_core::{Attribute, Audience, During, Label, LabelText, Method, Test, Word};
-use tidegate_proto::{self as proto, ErrorReason, audience::Kind};
+use tidegate_proto::{self as proto, audience::Kind};
 
-use crate::{form::Form, render::timestamp};
+use crate::{
+    form::{self, Form},
+    render::timestamp,
+};
 
 const MOST_DEEP: usize = 8;
 const MOST_NODES: usize = 100;
@@ -63,7 +66,7 @@ fn list(
 fn test(wire: proto::AttributeTest, form: &mut Form, room: &mut Room) -> Option<Test> {
     let Ok(attribute) = Attribute::parse(&wire.attribute) else {
         let what = format!("must be an attribute, not {:?}", wire.attribute);
-        return form.note_as(ErrorReason::UnknownAttribute, "attribute", what);
+        return form.note_as(form::Kind::Attribute, "attribute", what);
     };
     let Some(left) = room.values.checked_sub(wire.any_of.len()) else {
         return form.note("any_of", format!("must be at most {MOST_VALUES} in the whole audience"));

@@ -1,5 +1,5 @@
 use tidegate_core::{Edge, Ordinal, ProductKey, Revision, Unit};
-use tidegate_proto::{self as proto, ErrorReason};
+use tidegate_proto as proto;
 use tidegate_service::rollouts::{
     AddWave, AdvanceRollout, ClearStop, CreateRollout, DiffRevisions, GetRollout, GetStats, ListRevisions,
     ListRollouts, MOST_WAVES, NamedDraft, PauseRollout, Reached, RemoveWave, ResumeRollout, RevertRollout,
@@ -7,7 +7,7 @@ use tidegate_service::rollouts::{
 };
 
 use super::audience;
-use crate::form::Form;
+use crate::form::{Form, Kind};
 
 const MOST_PRODUCTS: usize = 100;
 const MOST_NAMED: usize = 1_000;
@@ -160,7 +160,7 @@ fn draft(wave: proto::WaveDraft, form: &mut Form) -> Option<WaveDraft> {
 fn edge(field: &str, ppm: u32, form: &mut Form) -> Option<Edge> {
     match Edge::try_from(ppm) {
         Ok(edge) => Some(edge),
-        Err(error) => form.note_as(ErrorReason::EdgeOutOfRange, field, error),
+        Err(error) => form.note_as(Kind::Edge, field, error),
     }
 }
 

@@ -1,10 +1,15 @@
 //! Finds the caller behind a presented credential. The only use case without a caller.
 
+use std::sync::Arc;
+
 use tidegate_core::{Caller, Credential, CredentialId, Refusal, Role, Secret};
 use tidegate_keyring::TokenKind;
 use tidegate_store::{credentials, realms};
 
-use crate::{Error, House};
+use crate::{
+    Error, Fault, House,
+    memory::{Concern, Credentialed},
+};
 
 /// `tgk_<id>_<secret>`, taken apart, and the realm that an operator may name beside it.
 #[derive(Debug)]
@@ -23,29 +28,41 @@ pub fn token_text(id: CredentialId, secret: &Secret<String>) -> Secret<String> {
 
 impl House {
     /// Unknown id, wrong secret, revoked and expired are one and the same answer.
-    pub async fn identify(&self, presented: Presented) -> Result<Caller, Error> {
+    pub async fn identify(&self, presented: Presented) -> Result<Arc<Caller>, Error> {
         let Presented { id, secret, realm } = presented;
         let digest = TokenKind::Credential.digest(secret.expose()).ok_or(Refusal::Unauthenticated)?;
-        let mut across = self.parts.store.across("identify");
-        let known = credentials::find(&mut across, id).await?.filter(|known| known.token.matches(&digest));
-        let known = known.filter(|known| known.credential.is_live(self.parts.clock.now()));
-        let credential = known.ok_or(Refusal::Unauthenticated)?.credential;
-        let named = realm.filter(|_| credential.role == Role::Operator);
-        let realm = match named {
-            Some(named) => {
-                let key = named.parse().map_err(|_| Refusal::RealmNotFound)?;
-                realms::find(&mut across, &key).await?.ok_or(Refusal::RealmNotFound)?.id
-            }
-            None => credential.realm,
+        let known = self.credential(id).await?.filter(|known| known.kept.token.matches(&digest));
+        let known = known.ok_or(Refusal::Unauthenticated)?;
+        if !known.kept.credential.is_live(self.parts.clock.now()) {
+            return Err(Refusal::Unauthenticated.into());
+        }
+        let Some(named) = realm.filter(|_| known.caller.role == Role::Operator) else {
+            return Ok(known.caller.clone());
         };
-        let Credential { id, holder, role, products, .. } = credential;
-        Ok(Caller { credential: id, holder, realm, role, products })
+        let key = named.parse().map_err(|_| Refusal::RealmNotFound)?;
+        let mut across = self.parts.store.across("identify");
+        let realm = realms::find(&mut across, &key).await?.ok_or(Refusal::RealmNotFound)?.id;
+        Ok(Arc::new(Caller { realm, ..(*known.caller).clone() }))
     }
 
     /// Whether the credential of a caller who goes on for long is still good.
     pub async fn identify_again(&self, caller: &Caller) -> Result<(), Error> {
-        let known = credentials::find(&mut self.parts.store.across("identify"), caller.credential).await?;
-        let live = known.is_some_and(|known| known.credential.is_live(self.parts.clock.now()));
+        let known = self.credential(caller.credential).await?;
+        let live = known.is_some_and(|known| known.kept.credential.is_live(self.parts.clock.now()));
         Ok(if live { Ok(()) } else { Err(Refusal::Unauthenticated) }?)
+    }
+
+    async fn credential(&self, id: CredentialId) -> Result<Option<Arc<Credentialed>>, Fault> {
+        if let Some(known) = self.memory.credential(id) {
+            return Ok(Some(known));
+        }
+        let ticket = self.memory.ticket(Concern::Credential(id));
+        let found = credentials::find(&mut self.parts.store.across("identify"), id).await?;
+        let Some(kept) = found else { return Ok(None) };
+        let Credential { id, holder, realm, role, products, .. } = kept.credential.clone();
+        let caller = Arc::new(Caller { credential: id, holder, realm, role, products });
+        let known = Arc::new(Credentialed { kept, caller });
+        self.memory.keep_credential(ticket, known.clone());
+        Ok(Some(known))
     }
 }

@@ -1,12 +1,15 @@
 //! Decisions for many pairs of account and product, each with an answer or a refusal of its own.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
-use tidegate_core::{AccountRef, Decision, Permission, Product, ProductKey, Refusal, Standing};
-use tidegate_rollout::decide;
-use tidegate_store::{rollouts, standings};
+use tidegate_core::{AccountRef, Permission, ProductKey, Refusal};
+use tidegate_store::standings::{self, Known};
 
-use crate::{Desk, Error, Query};
+use crate::{
+    Desk, Error, Fault, Query,
+    evaluations::Evaluated,
+    memory::{At, Snapshot},
+};
 
 #[derive(Debug)]
 pub struct BatchEvaluate {
@@ -23,53 +26,55 @@ pub struct Item {
 impl Query for BatchEvaluate {
     const NAME: &'static str = "batch_evaluate";
     const PERMISSION: Permission = Permission::EvaluateBatch;
-    type Outcome = Vec<Result<Decision, Refusal>>;
+    type Outcome = Vec<Result<Evaluated, Refusal>>;
 
     async fn run(self, desk: &Desk) -> Result<Self::Outcome, Error> {
-        let mut view = desk.view();
-        let products = products(desk, &self.items).await?;
-        let rollouts = rollouts::all(&mut view).await?;
-        let (mut ids, mut external) = (Vec::new(), Vec::new());
-        for item in &self.items {
-            match &item.account {
-                AccountRef::Id(id) => ids.push(*id),
-                AccountRef::External(id) => external.push(id.clone()),
-            }
+        let (snapshot, now) = (desk.snapshot().await?, desk.now());
+        let mut known: Vec<_> =
+            self.items.iter().map(|item| desk.remembered(&snapshot, &item.account)).collect();
+        if known.iter().any(Option::is_none) {
+            read_missing(desk, &snapshot, &self.items, &mut known).await?;
         }
-        let found = standings::many(&mut view, ids, external).await?;
-        let mut known: HashMap<AccountRef, &Standing> = HashMap::new();
-        for account in &found {
-            known.insert(AccountRef::Id(account.standing.account), &account.standing);
-            if let Some(external) = &account.external_id {
-                known.insert(AccountRef::External(external.clone()), &account.standing);
-            }
-        }
-        let now = desk.now();
-        let answer = |item: &Item| {
-            let product = products.get(&item.product).ok_or(Refusal::ProductNotFound)?.as_ref();
-            let product = product.map_err(Clone::clone)?;
-            let standing = known.get(&item.account).ok_or(Refusal::AccountNotFound)?;
-            Ok(decide(product, rollouts.iter(), standing, now).decision())
+        let answer = |(item, known): (&Item, Option<Arc<Known>>)| {
+            let at = at(desk, &snapshot, &item.product)?;
+            let known = known.ok_or(Refusal::AccountNotFound)?;
+            Ok(Evaluated { at, known, now })
         };
-        Ok(self.items.iter().map(answer).collect())
+        Ok(self.items.iter().zip(known).map(answer).collect())
     }
 }
 
-/// Each product once, found or refused.
-async fn products(
+/// What the caller's credential does not name is refused before it is looked for.
+fn at(desk: &Desk, snapshot: &Snapshot, product: &ProductKey) -> Result<Arc<At>, Refusal> {
+    desk.permit_products(std::iter::once(product))?;
+    Ok(snapshot.at(product).ok_or(Refusal::ProductNotFound)?.clone())
+}
+
+/// Reads what is not remembered, all at once.
+async fn read_missing(
     desk: &Desk,
+    snapshot: &Snapshot,
     items: &[Item],
-) -> Result<HashMap<ProductKey, Result<Product, Refusal>>, Error> {
-    let mut found = HashMap::new();
-    for item in items {
-        if !found.contains_key(&item.product) {
-            let product = match desk.product(&mut desk.view(), &item.product).await {
-                Ok(product) => Ok(product),
-                Err(Error::Refused(refusal)) => Err(refusal),
-                Err(failed) => return Err(failed),
-            };
-            found.insert(item.product.clone(), product);
+    known: &mut [Option<Arc<Known>>],
+) -> Result<(), Fault> {
+    let (mut ids, mut external) = (Vec::new(), Vec::new());
+    for (item, _) in items.iter().zip(known.iter()).filter(|(_, known)| known.is_none()) {
+        match &item.account {
+            AccountRef::Id(id) => ids.push(*id),
+            AccountRef::External(name) => external.push(name.clone()),
         }
     }
-    Ok(found)
+    let ticket = desk.memory().ticket_for_any();
+    let mut read: HashMap<AccountRef, Arc<Known>> = HashMap::new();
+    for found in standings::many(&mut desk.view(), ids, external).await? {
+        let found = desk.remember(ticket, snapshot, found);
+        read.insert(AccountRef::Id(found.standing.account), found.clone());
+        if let Some(name) = &found.external_id {
+            read.insert(AccountRef::External(name.clone()), found);
+        }
+    }
+    for (item, known) in items.iter().zip(known).filter(|(_, known)| known.is_none()) {
+        *known = read.get(&item.account).cloned();
+    }
+    Ok(())
 }

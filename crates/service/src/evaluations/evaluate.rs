@@ -1,10 +1,15 @@
 //! The decision for one account at one product.
 
-use tidegate_core::{AccountRef, Decision, Permission, ProductKey, Refusal};
-use tidegate_rollout::decide;
-use tidegate_store::{rollouts, standings};
+use std::sync::Arc;
 
-use crate::{Desk, Error, Query};
+use tidegate_core::{AccountRef, Permission, ProductKey, Refusal, Timestamp};
+use tidegate_rollout::{Verdict, decide};
+use tidegate_store::standings::Known;
+
+use crate::{
+    Desk, Error, Query,
+    memory::{At, rollouts},
+};
 
 #[derive(Debug)]
 pub struct Evaluate {
@@ -12,20 +17,31 @@ pub struct Evaluate {
     pub account: AccountRef,
 }
 
+/// All that a decision is made from.
+#[derive(Debug)]
+pub struct Evaluated {
+    pub(super) at: Arc<At>,
+    pub(super) known: Arc<Known>,
+    pub(super) now: Timestamp,
+}
+
+impl Evaluated {
+    /// The decision. It borrows, because most who ask only want to pass it on.
+    pub fn verdict(&self) -> Verdict<'_> {
+        decide(&self.at.product, rollouts(&self.at.rollouts), &self.known.standing, self.now)
+    }
+}
+
 impl Query for Evaluate {
     const NAME: &'static str = "evaluate";
     const PERMISSION: Permission = Permission::Evaluate;
-    type Outcome = Decision;
+    type Outcome = Evaluated;
 
-    async fn run(self, desk: &Desk) -> Result<Decision, Error> {
-        let mut view = desk.view();
-        let product = desk.product(&mut view, &self.product).await?;
-        let known = match &self.account {
-            AccountRef::Id(id) => standings::get(&mut view, *id).await?,
-            AccountRef::External(id) => standings::by_external_id(&mut view, id).await?,
-        };
-        let standing = known.ok_or(Refusal::AccountNotFound)?.standing;
-        let rollouts = rollouts::all(&mut view).await?;
-        Ok(decide(&product, rollouts.iter(), &standing, desk.now()).decision())
+    async fn run(self, desk: &Desk) -> Result<Evaluated, Error> {
+        desk.permit_products(std::iter::once(&self.product))?;
+        let snapshot = desk.snapshot().await?;
+        let at = snapshot.at(&self.product).ok_or(Refusal::ProductNotFound)?.clone();
+        let known = desk.known(&snapshot, &self.account).await?.ok_or(Refusal::AccountNotFound)?;
+        Ok(Evaluated { at, known, now: desk.now() })
     }
 }

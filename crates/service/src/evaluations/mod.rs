@@ -5,5 +5,6 @@ mod evaluate;
 mod explain;
 
 pub use batch::{BatchEvaluate, Item};
-pub use evaluate::Evaluate;
+pub use evaluate::{Evaluate, Evaluated};
 pub use explain::{Explain, Explained};
+pub use tidegate_rollout::Verdict;

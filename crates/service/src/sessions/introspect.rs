@@ -26,11 +26,11 @@ impl Command for Introspect {
     type Outcome = Answer;
 
     async fn run(self, pen: &Pen) -> Result<Answer, Error> {
-        let Some(live) = super::judge(pen, &self.token).await? else { return Ok(Answer(None)) };
-        let (session, now) = (&live.introspected.session, pen.now());
+        let Some(live) = super::judge::introspect(pen, &self.token).await? else { return Ok(Answer(None)) };
+        let (session, now) = (&live.session, pen.now());
         if now.since(session.last_used_at) >= FLUSH {
             pen.tx(async |tx| Ok(sessions::touch(tx, session.id, now).await?)).await?;
         }
-        Ok(Answer(Some(live.introspected)))
+        Ok(Answer(Some(live)))
     }
 }

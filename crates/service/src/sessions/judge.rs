@@ -1,12 +1,12 @@
 //! Whether a session token stands for a live session: the one place that says so.
 
-use tidegate_core::{Account, AccountState, Introspected, Product, Token};
+use tidegate_core::{Account, AccountRef, AccountState, Decision, Introspected, Product, Session, Token};
 use tidegate_factors::level;
 use tidegate_keyring::TokenKind;
-use tidegate_rollout::reauth;
+use tidegate_rollout::{decide, reauth};
 use tidegate_store::{accounts, products, sessions};
 
-use crate::{Desk, Fault};
+use crate::{Desk, Fault, memory};
 
 pub(crate) struct Live {
     pub(crate) introspected: Introspected,
@@ -15,24 +15,43 @@ pub(crate) struct Live {
 }
 
 /// `None` for every token that is not good: unknown, ended, idle, of a suspended account (INV-27), of a
-/// product the caller's credential does not name (INV-59), or past its `reauth_by` (INV-16).
+/// product the caller's credential does not name (INV-59), or past its `reauth_by` (INV-16). Everything is read
+/// now: whoever acts for the owner acts on this.
 pub(crate) async fn judge(desk: &Desk, token: &Token) -> Result<Option<Live>, Fault> {
-    let Some(digest) = TokenKind::Session.digest(token.expose()) else { return Ok(None) };
-    let (mut view, now) = (desk.view(), desk.now());
-    let Some(session) = sessions::find(&mut view, digest).await? else { return Ok(None) };
-    if !session.is_live(now) || !desk.caller.products.include(&session.product) {
-        return Ok(None);
-    }
+    let Some(session) = find(desk, token).await? else { return Ok(None) };
+    let mut view = desk.view();
     let account = accounts::get(&mut view, session.account).await?.ok_or(Fault::Dangling("account"))?;
-    if account.state != AccountState::Active {
-        return Ok(None);
-    }
     let product = products::find(&mut view, &session.product).await?.ok_or(Fault::Dangling("product"))?;
     let decision = desk.decide(&mut view, &product, &account).await?;
-    let reauth_by = reauth::by(&decision, &session);
-    if reauth_by.is_some_and(|by| now >= by) {
-        return Ok(None);
+    let worth = worth(desk, session, account.state, &decision);
+    Ok(worth.map(|introspected| Live { introspected, account, product }))
+}
+
+/// The same for who only wants to know: what is remembered of account and rollouts will do, the session itself
+/// is read.
+pub(crate) async fn introspect(desk: &Desk, token: &Token) -> Result<Option<Introspected>, Fault> {
+    let Some(session) = find(desk, token).await? else { return Ok(None) };
+    let snapshot = desk.snapshot().await?;
+    let at = snapshot.at(&session.product).ok_or(Fault::Dangling("product"))?;
+    let account = AccountRef::Id(session.account);
+    let known = desk.known(&snapshot, &account).await?.ok_or(Fault::Dangling("account"))?;
+    let rollouts = memory::rollouts(&at.rollouts);
+    let decision = decide(&at.product, rollouts, &known.standing, desk.now()).decision();
+    Ok(worth(desk, session, known.state, &decision))
+}
+
+async fn find(desk: &Desk, token: &Token) -> Result<Option<Session>, Fault> {
+    let Some(digest) = TokenKind::Session.digest(token.expose()) else { return Ok(None) };
+    let found = sessions::find(&mut desk.view(), digest).await?;
+    Ok(found.filter(|session| session.is_live(desk.now()) && desk.caller.products.include(&session.product)))
+}
+
+fn worth(desk: &Desk, session: Session, state: AccountState, decision: &Decision) -> Option<Introspected> {
+    let now = desk.now();
+    let reauth_by = reauth::by(decision, &session);
+    if state != AccountState::Active || reauth_by.is_some_and(|by| now >= by) {
+        return None;
     }
     let level = level::of(&session.proofs, session.created_at, now);
-    Ok(Some(Live { introspected: Introspected { session, level, reauth_by }, account, product }))
+    Some(Introspected { session, level, reauth_by })
 }

@@ -5,3 +5,4 @@ mod callers;
 mod enrollments;
 mod rollouts;
 mod sign_ins;
+mod waves;

@@ -1,0 +1,80 @@
+//! What of the memory an event makes wrong.
+
+use tidegate_core::{AccountId, CredentialId, Fact, RealmId, Recorded};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Concern {
+    Nothing,
+    Credential(CredentialId),
+    /// The products and rollouts of a realm.
+    Realm(RealmId),
+    /// The standing of one account.
+    Account(RealmId, AccountId),
+    /// The standings of accounts that cannot be told one by one.
+    AllAccounts,
+    Everything,
+}
+
+impl Concern {
+    /// Of an event as it is read back. What a newer version wrote may mean anything.
+    pub(crate) fn of_recorded(realm: RealmId, account: Option<AccountId>, fact: &Recorded) -> Self {
+        match fact {
+            Recorded::Known(fact) => Self::of(realm, account, fact),
+            Recorded::Newer { .. } => Self::Everything,
+        }
+    }
+
+    pub(crate) fn of(realm: RealmId, account: Option<AccountId>, fact: &Fact) -> Self {
+        let standing = || account.map_or(Self::Nothing, |account| Self::Account(realm, account));
+        match fact {
+            Fact::CredentialRevoked { credential } => Self::Credential(*credential),
+            Fact::ProductCreated { .. }
+            | Fact::ProductUpdated { .. }
+            | Fact::RolloutCreated { .. }
+            | Fact::RolloutUpdated { .. }
+            | Fact::RolloutReverted { .. }
+            | Fact::RolloutPaused { .. }
+            | Fact::RolloutResumed { .. }
+            | Fact::RolloutRolledBack { .. }
+            | Fact::RolloutStopped { .. }
+            | Fact::StopClearAsked { .. }
+            | Fact::StopCleared { .. }
+            | Fact::WaveAdded { .. }
+            | Fact::WaveStarted { .. }
+            | Fact::WaveUpdated { .. }
+            | Fact::WaveRemoved { .. } => Self::Realm(realm),
+            Fact::AccountCreated { .. }
+            | Fact::AccountUpdated { .. }
+            | Fact::EmailVerified {}
+            | Fact::FactorActivated { .. }
+            | Fact::TwoStepSwitchedOn {}
+            | Fact::TwoStepShown { .. }
+            | Fact::TwoStepActive { .. }
+            | Fact::InterestRegistered {} => standing(),
+            Fact::CustomerUpdated { .. } => Self::AllAccounts,
+            Fact::RealmCreated { .. }
+            | Fact::CredentialCreated { .. }
+            | Fact::CustomerCreated { .. }
+            | Fact::EmailVerificationRequested { .. }
+            | Fact::SignInBegun { .. }
+            | Fact::SignInDenied { .. }
+            | Fact::SignInCompleted { .. }
+            | Fact::SignInHeldBack { .. }
+            | Fact::SignInCancelled { .. }
+            | Fact::DeviceTrusted { .. }
+            | Fact::DeviceTrustEnded {}
+            | Fact::ChallengeCreated { .. }
+            | Fact::ChallengeAnswered { .. }
+            | Fact::ChallengeCancelled { .. }
+            | Fact::EnrollmentBegun { .. }
+            | Fact::EnrollmentConfirmed { .. }
+            | Fact::EnrollmentContinued { .. }
+            | Fact::EnrollmentAnswered { .. }
+            | Fact::EnrollmentCancelled { .. }
+            | Fact::SessionEnded { .. }
+            | Fact::SeenOnBehalf { .. }
+            | Fact::MailSent { .. }
+            | Fact::MailFailed { .. } => Self::Nothing,
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Reading what is remembered, and remembering what had to be read.
+
+use std::sync::Arc;
+
+use tidegate_core::AccountRef;
+use tidegate_rollout::bucket;
+use tidegate_store::standings::{self, Known};
+
+use super::{Concern, Snapshot, Ticket, rollouts};
+use crate::{Desk, Fault};
+
+impl Desk {
+    /// The realm's products and rollouts.
+    pub(crate) async fn snapshot(&self) -> Result<Arc<Snapshot>, Fault> {
+        let (memory, realm) = (self.memory(), self.caller.realm);
+        if let Some(known) = memory.realm(realm) {
+            return Ok(known);
+        }
+        let ticket = memory.ticket(Concern::Realm(realm));
+        let read = Arc::new(Snapshot::read(&mut self.view()).await?);
+        memory.keep_realm(ticket, realm, read.clone());
+        Ok(read)
+    }
+
+    /// What is known of one account; one read when it is not remembered.
+    pub(crate) async fn known(
+        &self,
+        snapshot: &Snapshot,
+        account: &AccountRef,
+    ) -> Result<Option<Arc<Known>>, Fault> {
+        if let Some(known) = self.remembered(snapshot, account) {
+            return Ok(Some(known));
+        }
+        let (ticket, mut view) = (self.ticket(account), self.view());
+        let read = match account {
+            AccountRef::Id(id) => standings::get(&mut view, *id).await?,
+            AccountRef::External(name) => standings::by_external_id(&mut view, name).await?,
+        };
+        Ok(read.map(|known| self.remember(ticket, snapshot, known)))
+    }
+
+    pub(crate) fn remembered(&self, snapshot: &Snapshot, account: &AccountRef) -> Option<Arc<Known>> {
+        let (memory, realm) = (self.memory(), self.caller.realm);
+        let known = match account {
+            AccountRef::Id(id) => memory.standing(realm, *id),
+            AccountRef::External(name) => memory.named(realm, name),
+        };
+        // A rollout that is newer than what is remembered has a line of its own.
+        known.filter(|known| known.standing.buckets.len() >= snapshot.rollouts.len())
+    }
+
+    pub(crate) fn ticket(&self, account: &AccountRef) -> Ticket {
+        match account {
+            AccountRef::Id(id) => self.memory().ticket(Concern::Account(self.caller.realm, *id)),
+            AccountRef::External(_) => self.memory().ticket_for_any(),
+        }
+    }
+
+    pub(crate) fn remember(&self, ticket: Ticket, snapshot: &Snapshot, mut known: Known) -> Arc<Known> {
+        known.standing.buckets = bucket::all(rollouts(&snapshot.rollouts), &known.standing);
+        let known = Arc::new(known);
+        self.memory().keep_standing(ticket, self.caller.realm, known.clone());
+        known
+    }
+}

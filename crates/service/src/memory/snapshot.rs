@@ -1,0 +1,55 @@
+//! The products and rollouts of a realm at one moment, swapped whole when any of them changes.
+
+use std::{collections::HashMap, sync::Arc};
+
+use tidegate_core::{Product, ProductKey, Revision, Rollout, RolloutKey};
+use tidegate_rollout::waves;
+use tidegate_store::{View, products, rollouts};
+
+use crate::Fault;
+
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    products: HashMap<ProductKey, Arc<At>>,
+    pub(crate) rollouts: Vec<Arc<Rollout>>,
+}
+
+/// A product, and the rollouts that cover it.
+#[derive(Debug)]
+pub(crate) struct At {
+    pub(crate) product: Product,
+    pub(crate) rollouts: Vec<Arc<Rollout>>,
+}
+
+/// Products that are read at a time.
+const SOME: i64 = 1_000;
+
+impl Snapshot {
+    pub(super) async fn read(view: &mut View) -> Result<Self, Fault> {
+        let all: Vec<Arc<Rollout>> = rollouts::all(view).await?.into_iter().map(Arc::new).collect();
+        let (mut found, mut last) = (HashMap::new(), String::new());
+        loop {
+            let some = products::page(view, &last, SOME).await?;
+            let Some(end) = some.last() else { break };
+            last = end.key.to_string();
+            for product in some {
+                let covering = all.iter().filter(|rollout| waves::covers(rollout, &product.key));
+                let rollouts = covering.cloned().collect();
+                found.insert(product.key.clone(), Arc::new(At { product, rollouts }));
+            }
+        }
+        Ok(Self { products: found, rollouts: all })
+    }
+
+    pub(crate) fn at(&self, product: &ProductKey) -> Option<&Arc<At>> {
+        self.products.get(product)
+    }
+
+    /// Whether its rollouts are exactly these: a revision, once made, never changes.
+    pub(crate) fn has(&self, newest: &[(RolloutKey, Revision)]) -> bool {
+        let same = |(key, revision): &(RolloutKey, Revision)| {
+            self.rollouts.iter().any(|known| known.key == *key && known.revision == *revision)
+        };
+        newest.len() == self.rollouts.len() && newest.iter().all(same)
+    }
+}
