@@ -65,6 +65,9 @@ rpcs! {
     CancelSignInRequest -> CancelSignInResponse,
     RedeemLinkRequest -> RedeemLinkResponse,
     GetServerInfoRequest -> GetServerInfoResponse,
+
+    EnableTwoStepRequest -> EnableTwoStepResponse,
+    DisableTwoStepRequest -> DisableTwoStepResponse,
 }
 
 /// For example of `/tidegate.v1.AccountService/GetAccount`.

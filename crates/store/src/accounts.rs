@@ -33,6 +33,7 @@ sql! {
         WHERE realm_id = $1 AND account_id = $2 AND email_canonical = $3 AND email_verified_at IS NULL";
     Change LOCK = "UPDATE accounts SET state = state WHERE realm_id = $1 AND account_id = $2 RETURNING account_id, external_id, email, email_canonical, email_since, email_verified_at, country, state, two_step_since, personal_key, created_at";
     Change SWITCH_ON = "UPDATE accounts SET two_step_since = $3 WHERE realm_id = $1 AND account_id = $2 AND two_step_since IS NULL";
+    Change SWITCH_OFF = "UPDATE accounts SET two_step_since = NULL WHERE realm_id = $1 AND account_id = $2 AND two_step_since IS NOT NULL";
 }
 
 impl Record for Account {
@@ -149,4 +150,9 @@ pub async fn lock(tx: &mut Tx, id: AccountId) -> Result<Option<Account>, Error> 
 /// `false` when two-step was on.
 pub async fn switch_on(tx: &mut Tx, id: AccountId, now: Timestamp) -> Result<bool, Error> {
     tx.change(SWITCH_ON).bind(id).bind(now).hit().await
+}
+
+/// `false` when two-step was off.
+pub async fn switch_off(tx: &mut Tx, id: AccountId) -> Result<bool, Error> {
+    tx.change(SWITCH_OFF).bind(id).hit().await
 }

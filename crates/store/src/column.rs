@@ -11,9 +11,9 @@ use sqlx::{
 };
 use tidegate_core::{
     AccountState, Actor, ChallengeState, Country, DeliveryState, DeviceId, EnrollmentState, ExternalId, Fact,
-    Id, Identifier, KeyId, KeyedDigest, Kind, LinkTarget, LinkUrl, Method, ProductKey, Proof, Purpose,
-    RealmKey, RequestId, Requirement, Revision, Role, Rollout, RolloutKey, Sealed, SessionEnd, SignInState,
-    Span, Step, Template, Timestamp, Title, TokenDigest, Word,
+    Id, Identifier, KeyId, KeyedDigest, Kind, LaterProof, LinkTarget, LinkUrl, Method, ProductKey, Proof,
+    Purpose, RealmKey, RequestId, Requirement, Revision, Role, Rollout, RolloutKey, Sealed, SessionEnd,
+    SignInState, Span, Step, Template, Timestamp, Title, TokenDigest, Word,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -161,7 +161,7 @@ word_columns!(
     Template,
 );
 text_columns!(Actor, Country, DeviceId, ExternalId, LinkUrl, ProductKey, RealmKey, RolloutKey, Title,);
-json_columns!(Fact, LinkTarget, Rollout, Vec<Method>, Vec<ProductKey>, Vec<Proof>,);
+json_columns!(Fact, LinkTarget, Rollout, Vec<LaterProof>, Vec<Method>, Vec<ProductKey>, Vec<Proof>,);
 
 fn keyed_digest(bytes: Vec<u8>) -> Result<KeyedDigest, BoxDynError> {
     let (key, mac) = bytes.split_first_chunk::<4>().ok_or("not 36 bytes")?;

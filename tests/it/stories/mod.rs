@@ -9,6 +9,7 @@ mod refusals;
 mod rollouts;
 mod sessions;
 mod sign_ins;
+mod switch;
 mod wave;
 
 use std::collections::BTreeSet;
