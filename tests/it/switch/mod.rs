@@ -3,6 +3,7 @@
 mod challenges;
 mod proofs;
 mod races;
+mod schema;
 
 use proto::ProofOutcome as Outcome;
 use tidegate_core::Span;

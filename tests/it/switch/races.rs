@@ -37,6 +37,35 @@ on_both! {
         assert!(!kasa.frontend.disable(&owner.session).await.unwrap().on);
     }
 
+    async fn a_session_that_ends_meanwhile_spends_a_code_or_leaves_it(stage) {
+        let kasa = Kasa::open(&stage).await;
+        let replica = stage.replica().await;
+        for round in 0..4 {
+            let owner = kasa.owner(&format!("ann-{round}")).await;
+            let challenge_id = kasa.frontend.change_challenge(&owner.session, &owner.enrolled.factor).await;
+            let (begun, to_sign_in) = kasa.asked(&owner, "tablet").await;
+            let (subject, code) = (owner.session.subject(), kasa.code(&owner));
+            let mut calls = JoinSet::new();
+            for n in 0..8 {
+                let (caller, subject) = (kasa.frontend.at(replica.channel.clone()), subject.clone());
+                let (challenge_id, code) = (challenge_id.clone(), code.clone());
+                calls.spawn(async move {
+                    if n == 2 {
+                        let revoke = proto::RevokeSessionRequest { subject, ..Default::default() };
+                        return caller.ok(revoke).await.ended.then_some(Outcome::Unspecified);
+                    }
+                    let request =
+                        proto::AnswerChallengeRequest { subject, challenge_id, code, ..Default::default() };
+                    let answer = caller.call(request).await;
+                    answer.map_err(|refused| assert_eq!(refused.name(), "SUBJECT_NOT_VALID")).ok().map(|one| one.outcome())
+                });
+            }
+            let approved = calls.join_all().await.contains(&Some(Outcome::Approved));
+            let left = if approved { Outcome::Replayed } else { Outcome::Approved };
+            assert_eq!(kasa.frontend.answer(&begun, &to_sign_in, &code).await.outcome(), left);
+        }
+    }
+
     async fn inv_49_on_and_off_at_once_end_as_the_log_says(stage) {
         let kasa = Kasa::open(&stage).await;
         let replica = stage.replica().await;
