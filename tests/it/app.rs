@@ -131,4 +131,34 @@ impl Actor {
         assert_eq!(done.outcome(), proto::ProofOutcome::Approved);
         Enrolled { seed, factor: done.factor.unwrap().id, recovery_codes: done.recovery_codes }
     }
+
+    /// The id of a new challenge by which something may be changed.
+    pub async fn change_challenge(&self, session: &Session, factor: &str) -> String {
+        let request = proto::CreateChallengeRequest {
+            subject: session.subject(),
+            purpose: proto::ChallengePurpose::Change.into(),
+            factor_id: factor.to_owned(),
+            request_id: String::new(),
+        };
+        self.ok(request).await.challenge.unwrap().id
+    }
+
+    pub async fn answer_change(&self, session: &Session, challenge: &str, code: &str) -> proto::ProofOutcome {
+        let (challenge_id, code) = (challenge.to_owned(), code.to_owned());
+        let subject = session.subject();
+        let request = proto::AnswerChallengeRequest { subject, challenge_id, code, ..Default::default() };
+        self.ok(request).await.outcome()
+    }
+
+    pub async fn enable(&self, session: &Session) -> Result<proto::Decision, Refused> {
+        let (subject, request_id) = (session.subject(), String::new());
+        let answer = self.call(proto::EnableTwoStepRequest { subject, request_id }).await?;
+        Ok(answer.decision.unwrap())
+    }
+
+    pub async fn disable(&self, session: &Session) -> Result<proto::Decision, Refused> {
+        let (subject, request_id) = (session.subject(), String::new());
+        let answer = self.call(proto::DisableTwoStepRequest { subject, request_id }).await?;
+        Ok(answer.decision.unwrap())
+    }
 }

@@ -27,7 +27,7 @@ on_both! {
         let refused = kasa.frontend.refused(request(other.subject())).await;
         assert_eq!(refused.name(), "CHALLENGE_NOT_FOUND");
         let refused = kasa.frontend.refused(request(owner.session.subject())).await;
-        assert_eq!(refused.name(), "SUBJECT_NOT_ACCEPTED");
+        assert_eq!(refused.name(), "CHALLENGE_NOT_FOUND");
         let answered = kasa.frontend.ok(request(begun.subject())).await;
         assert_eq!(answered.outcome(), Outcome::Approved);
     }

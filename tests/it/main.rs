@@ -44,6 +44,7 @@ mod stage;
 mod statements;
 mod stories;
 mod story;
+mod switch;
 mod text;
 mod transcript;
 mod trust;

@@ -13,10 +13,10 @@ use crate::{
     setting::{Kasa, wrong},
 };
 
-const MANY: usize = 64;
+pub const MANY: usize = 64;
 
 /// The same request many times over, spread over the callers.
-async fn together<M: Rpc + Clone>(callers: &[Actor], request: &M) -> Vec<Result<M::Answer, Refused>> {
+pub async fn together<M: Rpc + Clone>(callers: &[Actor], request: &M) -> Vec<Result<M::Answer, Refused>> {
     let calls = (0..MANY).map(|n| {
         let (caller, request) = (callers[n % callers.len()].clone(), request.clone());
         tokio::spawn(async move { caller.call(request).await })

@@ -249,8 +249,31 @@ async fn enroll(watched: &Watched) {
     let shown = w.call(proto::ContinueEnrollmentRequest { subject, enrollment_id: id, request_id }).await;
     let seed = crate::owner::Seed::scan(&shown.totp.unwrap().otpauth_uri);
     let code = w.stage.code(&seed);
-    let (subject, request_id) = (session, String::new());
-    w.call(proto::CompleteEnrollmentRequest { subject, enrollment_id, code, request_id }).await;
+    let (subject, request_id) = (session.clone(), String::new());
+    let done = w.call(proto::CompleteEnrollmentRequest { subject, enrollment_id, code, request_id }).await;
+    switch(w, session, &seed, done.factor.unwrap().id).await;
+}
+
+async fn switch(w: &Watched, subject: Option<proto::Subject>, seed: &crate::owner::Seed, factor_id: String) {
+    w.stage.clock.advance(Span::seconds(30));
+    let create = proto::CreateChallengeRequest {
+        subject: subject.clone(),
+        purpose: proto::ChallengePurpose::Change.into(),
+        factor_id,
+        ..Default::default()
+    };
+    let challenge_id = w.call(create).await.challenge.unwrap().id;
+    let (code, request_id) = (w.stage.code(seed), String::new());
+    let answer = proto::AnswerChallengeRequest { subject: subject.clone(), challenge_id, code, request_id };
+    assert_eq!(w.call(answer).await.outcome(), proto::ProofOutcome::Approved);
+    w.call(proto::DisableTwoStepRequest { subject: subject.clone(), ..Default::default() }).await;
+    let before = w.events().await;
+    w.operator.ok(proto::DisableTwoStepRequest { subject: subject.clone(), ..Default::default() }).await;
+    assert_eq!(w.events().await, before, "what changed nothing leaves nothing");
+    w.call(proto::EnableTwoStepRequest { subject: subject.clone(), ..Default::default() }).await;
+    let before = w.events().await;
+    w.operator.ok(proto::EnableTwoStepRequest { subject, ..Default::default() }).await;
+    assert_eq!(w.events().await, before, "what changed nothing leaves nothing");
 }
 
 async fn sign_in(watched: &Watched) {

@@ -85,6 +85,9 @@ rpcs! {
     ListRevisionsRequest -> ListRevisionsResponse,
     DiffRevisionsRequest -> DiffRevisionsResponse,
     RevertRolloutRequest -> RevertRolloutResponse,
+
+    EnableTwoStepRequest -> EnableTwoStepResponse,
+    DisableTwoStepRequest -> DisableTwoStepResponse,
 }
 
 /// For example of `/tidegate.v1.AccountService/GetAccount`.

@@ -2,13 +2,23 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, ChallengeId, FactorId, SignInId, Timestamp, words};
+use crate::{AccountId, ChallengeId, FactorId, SessionId, SignInId, Timestamp, words};
 
 words! {
     /// What a challenge is for.
     Purpose "purpose" {
         SignIn = "sign_in",
+        /// To change what protects the account.
+        Change = "change",
     }
+}
+
+/// What a challenge belongs to: a sign-in under way, or a session that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Within {
+    SignIn(SignInId),
+    Session(SessionId),
 }
 
 words! {
@@ -25,7 +35,8 @@ words! {
 pub struct Challenge {
     pub id: ChallengeId,
     pub account: AccountId,
-    pub sign_in: SignInId,
+    #[serde(flatten)]
+    pub within: Within,
     pub factor: FactorId,
     pub purpose: Purpose,
     pub state: ChallengeState,
@@ -47,7 +58,7 @@ pub enum Answered {
     Expired,
     /// The challenge took its last wrong answer, or was cancelled.
     UsedUp,
-    /// A newer challenge of the same sign-in took its place.
+    /// A newer challenge of the same sign-in or session took its place.
     Superseded,
     /// Nothing is looked at until then, whatever the code was.
     Slowed {

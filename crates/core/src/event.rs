@@ -114,6 +114,8 @@ pub enum Fact {
     SeenOnBehalf { reason: Title },
     MailSent { delivery: DeliveryId, template: Template },
     MailFailed { delivery: DeliveryId, template: Template },
+
+    TwoStepSwitchedOff {},
 }
 
 /// Why a sign-in got no further; never told to the caller.

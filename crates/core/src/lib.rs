@@ -29,7 +29,7 @@ mod word;
 pub use access::{Credential, Realm};
 pub use account::{Account, AccountRef, AccountState, Contact};
 pub use caller::{Caller, Permission, Products, Role};
-pub use challenge::{Answered, Challenge, ChallengeState, Purpose};
+pub use challenge::{Answered, Challenge, ChallengeState, Purpose, Within};
 pub use customer::{Customer, Labels};
 pub use email::{Email, Identifier};
 pub use enrollment::{Enrollment, EnrollmentState, Link, LinkTarget};
@@ -55,7 +55,9 @@ pub use rollout::{
 };
 pub use sealed::{KeyId, KeyedDigest, Sealed, TokenDigest};
 pub use secret::Secret;
-pub use sign_in::{Advice, Introspected, KnownDevice, Offer, Session, SessionEnd, SignIn, SignInState};
+pub use sign_in::{
+    Advice, Introspected, KnownDevice, LaterProof, Offer, Session, SessionEnd, SignIn, SignInState,
+};
 pub use subject::{ClientContext, Subject, Token, Who};
 pub use time::{Clock, Span, Timestamp};
 pub use word::{UnknownWord, Word};

@@ -1,7 +1,7 @@
 //! Why the answer is no. One variant per reason in `error_reason.proto`; `grpc` renders them in
 //! one file. A malformed request is not here: only a door can see one.
 
-use crate::{Edge, Ordinal, Permission, Revision, Span};
+use crate::{Edge, Level, Ordinal, Permission, Revision, Span};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -114,6 +114,11 @@ pub enum Refusal {
     Busy { retry_after: Span },
     #[error("too many passwords at once; try again later")]
     TooManyPasswords { retry_after: Span },
+
+    #[error("the account has no second factor that may be used here")]
+    NoFactor,
+    #[error("this needs a proof that is not older than five minutes")]
+    FreshProofNeeded { level: Level },
 }
 
 /// A field of a request that names something the realm lacks.

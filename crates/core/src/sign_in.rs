@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, DeviceId, FactorId, Level, Method, ProductKey, Proof, Requirement, SeriesId, SessionId,
-    SignInId, Span, Timestamp, TokenDigest, words,
+    AccountId, DeviceId, FactorId, Level, Method, ProductKey, Proof, Purpose, Requirement, SeriesId,
+    SessionId, SignInId, Span, Timestamp, TokenDigest, words,
 };
 
 words! {
@@ -65,6 +65,9 @@ pub struct Session {
     pub device: Option<DeviceId>,
     /// The proofs of the sign-in that made it; its level follows from them and its age alone.
     pub proofs: Vec<Proof>,
+    /// What was proved since, the newest of each purpose and method; nothing of it is in the level.
+    #[serde(default)]
+    pub later_proofs: Vec<LaterProof>,
     pub trusted: bool,
     /// The requirement it met when made.
     pub met: Requirement,
@@ -73,6 +76,13 @@ pub struct Session {
     pub idle: Span,
     pub expires_at: Timestamp,
     pub end: Option<SessionEnd>,
+}
+
+/// A proof that was accepted in a session, and what for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaterProof {
+    pub purpose: Purpose,
+    pub proof: Proof,
 }
 
 impl Session {

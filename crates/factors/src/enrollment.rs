@@ -89,6 +89,7 @@ mod tests {
             product: "kasa".parse().unwrap(),
             device: None,
             proofs: vec![],
+            later_proofs: vec![],
             trusted: false,
             met: Requirement::None,
             created_at: NOW.minus(age),

@@ -7,6 +7,7 @@ pub mod budget;
 pub mod challenge;
 pub mod device;
 pub mod enrollment;
+pub mod fresh;
 pub mod level;
 pub mod qr;
 pub mod recovery_codes;

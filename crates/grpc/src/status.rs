@@ -150,6 +150,11 @@ fn answer(refusal: &Refusal) -> Answer {
             new(C::ResourceExhausted, R::TooManyPasswords).retry(*retry_after)
         }
         Refusal::Busy { retry_after } => new(C::Unavailable, R::Busy).retry(*retry_after),
+
+        Refusal::NoFactor => new(C::FailedPrecondition, R::NoFactor),
+        Refusal::FreshProofNeeded { level } => {
+            new(C::FailedPrecondition, R::FreshProofNeeded).with("level", level.as_str())
+        }
     }
 }
 

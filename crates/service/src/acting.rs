@@ -3,7 +3,7 @@
 
 use tidegate_core::{
     Account, AccountState, ClientContext, DeviceId, Fact, Permission, Product, Refusal, Session, SignIn,
-    Subject, Title, Who,
+    Subject, Title, Who, Within,
 };
 use tidegate_keyring::TokenKind;
 use tidegate_store::{Tx, accounts, products, sign_ins};
@@ -37,6 +37,15 @@ impl Acting {
         match &self.by {
             By::SignIn(sign_in) => Ok(sign_in),
             By::Session(_) | By::Support(_) => Err(Refusal::SubjectNotAccepted { accepted: "sign_in_token" }),
+        }
+    }
+
+    /// What the subject's challenges belong to.
+    pub(crate) fn within(&self) -> Result<Within, Refusal> {
+        match &self.by {
+            By::Session(session) => Ok(Within::Session(session.id)),
+            By::SignIn(sign_in) => Ok(Within::SignIn(sign_in.id)),
+            By::Support(_) => Err(Refusal::SubjectNotAccepted { accepted: "session_token, sign_in_token" }),
         }
     }
 

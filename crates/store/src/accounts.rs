@@ -36,6 +36,7 @@ sql! {
     Change LOCK = "UPDATE accounts SET state = state WHERE realm_id = $1 AND account_id = $2 RETURNING account_id, external_id, email, email_canonical, email_since, email_verified_at, country, customer_key, labels, state, two_step_since, personal_key, created_at";
     Change DESCRIBE = "UPDATE accounts SET country = $3, customer_key = $4, labels = $5 WHERE realm_id = $1 AND account_id = $2";
     Change SWITCH_ON = "UPDATE accounts SET two_step_since = $3 WHERE realm_id = $1 AND account_id = $2 AND two_step_since IS NULL";
+    Change SWITCH_OFF = "UPDATE accounts SET two_step_since = NULL WHERE realm_id = $1 AND account_id = $2 AND two_step_since IS NOT NULL";
 }
 
 impl Record for Account {
@@ -162,4 +163,9 @@ pub async fn describe(tx: &mut Tx, account: &Account) -> Result<(), Error> {
     let describe = tx.change(DESCRIBE).bind(account.id).bind(account.country.clone());
     describe.bind(account.customer.clone()).bind(account.labels.clone()).rows().await?;
     Ok(())
+}
+
+/// `false` when two-step was off.
+pub async fn switch_off(tx: &mut Tx, id: AccountId) -> Result<bool, Error> {
+    tx.change(SWITCH_OFF).bind(id).hit().await
 }

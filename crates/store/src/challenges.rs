@@ -1,6 +1,8 @@
 //! Table `challenges`.
 
-use tidegate_core::{AccountId, Challenge, ChallengeId, ChallengeState, SignInId, Timestamp};
+use tidegate_core::{
+    AccountId, Challenge, ChallengeId, ChallengeState, SessionId, SignInId, Timestamp, Within,
+};
 
 use crate::{
     Error, Tx, View,
@@ -10,14 +12,14 @@ use crate::{
 };
 
 sql! {
-    Select FIND = "SELECT challenge_id, account_id, sign_in_id, factor_id, purpose, state, tries, created_at, expires_at FROM challenges WHERE realm_id = $1 AND challenge_id = $2";
-    Select LIVE = "SELECT challenge_id, account_id, sign_in_id, factor_id, purpose, state, tries, created_at, expires_at FROM challenges WHERE realm_id = $1 AND account_id = $2 AND state = 'open' AND expires_at > $3 ORDER BY expires_at";
-    Change INSERT = "INSERT INTO challenges (realm_id, challenge_id, account_id, sign_in_id, factor_id, purpose, state, tries, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    Select FIND = "SELECT challenge_id, account_id, sign_in_id, session_id, factor_id, purpose, state, tries, created_at, expires_at FROM challenges WHERE realm_id = $1 AND challenge_id = $2";
+    Select LIVE = "SELECT challenge_id, account_id, sign_in_id, session_id, factor_id, purpose, state, tries, created_at, expires_at FROM challenges WHERE realm_id = $1 AND account_id = $2 AND state = 'open' AND expires_at > $3 ORDER BY expires_at";
+    Change INSERT = "INSERT INTO challenges (realm_id, challenge_id, account_id, sign_in_id, session_id, factor_id, purpose, state, tries, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
     Change SUPERSEDE = "UPDATE challenges SET state = 'superseded' \
-        WHERE realm_id = $1 AND account_id = $2 AND sign_in_id = $3 AND factor_id = $4 AND purpose = $5 AND state = 'open'";
-    Change CANCEL_ALL = "UPDATE challenges SET state = 'cancelled' WHERE realm_id = $1 AND account_id = $2 AND sign_in_id = $3 AND state = 'open'";
+        WHERE realm_id = $1 AND account_id = $2 AND (sign_in_id = $3 OR session_id = $4) AND factor_id = $5 AND purpose = $6 AND state = 'open'";
+    Change CANCEL_ALL = "UPDATE challenges SET state = 'cancelled' WHERE realm_id = $1 AND account_id = $2 AND (sign_in_id = $3 OR session_id = $4) AND state = 'open'";
     Change TAKE_TRY = "UPDATE challenges SET tries = tries + 1 \
-        WHERE realm_id = $1 AND challenge_id = $2 AND state = 'open' AND expires_at > $4 AND tries < $3 RETURNING challenge_id, account_id, sign_in_id, factor_id, purpose, state, tries, created_at, expires_at";
+        WHERE realm_id = $1 AND challenge_id = $2 AND state = 'open' AND expires_at > $4 AND tries < $3 RETURNING challenge_id, account_id, sign_in_id, session_id, factor_id, purpose, state, tries, created_at, expires_at";
     Change GIVE_BACK = "UPDATE challenges SET tries = tries - 1 WHERE realm_id = $1 AND challenge_id = $2 AND tries > 0";
     Change MOVE = "UPDATE challenges SET state = $4 WHERE realm_id = $1 AND challenge_id = $2 AND state = $3 AND expires_at > $5";
 }
@@ -26,10 +28,15 @@ impl Record for Challenge {
     const TABLE: &'static str = "challenges";
     const KEY: &'static str = "challenge_id";
     fn read(row: &Row) -> Result<Self, Unreadable> {
+        let within = match (row.get("sign_in_id")?, row.get("session_id")?) {
+            (Some(sign_in), None) => Within::SignIn(sign_in),
+            (None, Some(session)) => Within::Session(session),
+            _ => return Err(Unreadable::new("session_id", "a challenge belongs to a sign-in or a session")),
+        };
         Ok(Self {
             id: row.get("challenge_id")?,
             account: row.get("account_id")?,
-            sign_in: row.get("sign_in_id")?,
+            within,
             factor: row.get("factor_id")?,
             purpose: row.get("purpose")?,
             state: row.get("state")?,
@@ -37,6 +44,14 @@ impl Record for Challenge {
             created_at: row.get("created_at")?,
             expires_at: row.get("expires_at")?,
         })
+    }
+}
+
+/// One of the two is empty, and equals nothing.
+const fn columns(within: Within) -> (Option<SignInId>, Option<SessionId>) {
+    match within {
+        Within::SignIn(sign_in) => (Some(sign_in), None),
+        Within::Session(session) => (None, Some(session)),
     }
 }
 
@@ -49,21 +64,24 @@ pub async fn live(view: &mut View, account: AccountId, now: Timestamp) -> Result
     view.select(LIVE).bind(account).bind(now).all().await
 }
 
-/// Ends every open one of a sign-in that is given up.
-pub async fn cancel_all(tx: &mut Tx, account: AccountId, sign_in: SignInId) -> Result<(), Error> {
-    tx.change(CANCEL_ALL).bind(account).bind(sign_in).rows().await?;
+/// Ends every open one of a sign-in that is given up, or of a session that ended.
+pub async fn cancel_all(tx: &mut Tx, account: AccountId, within: Within) -> Result<(), Error> {
+    let (sign_in, session) = columns(within);
+    tx.change(CANCEL_ALL).bind(account).bind(sign_in).bind(session).rows().await?;
     Ok(())
 }
 
-/// Ends every older one of the same sign-in, factor and purpose (INV-5), and says how many.
+/// Ends every older one of the same sign-in or session, factor and purpose (INV-5), and says how many.
 pub async fn supersede(tx: &mut Tx, new: &Challenge) -> Result<u64, Error> {
-    let supersede = tx.change(SUPERSEDE).bind(new.account).bind(new.sign_in).bind(new.factor);
-    supersede.bind(new.purpose).rows().await
+    let (sign_in, session) = columns(new.within);
+    let supersede = tx.change(SUPERSEDE).bind(new.account).bind(sign_in).bind(session);
+    supersede.bind(new.factor).bind(new.purpose).rows().await
 }
 
 pub async fn insert(tx: &mut Tx, new: &Challenge) -> Result<(), Error> {
-    let insert = tx.change(INSERT).bind(new.id).bind(new.account).bind(new.sign_in).bind(new.factor);
-    let insert = insert.bind(new.purpose).bind(new.state).bind(new.tries);
+    let (sign_in, session) = columns(new.within);
+    let insert = tx.change(INSERT).bind(new.id).bind(new.account).bind(sign_in).bind(session);
+    let insert = insert.bind(new.factor).bind(new.purpose).bind(new.state).bind(new.tries);
     insert.bind(new.created_at).bind(new.expires_at).rows().await?;
     Ok(())
 }

@@ -11,9 +11,9 @@ use sqlx::{
 };
 use tidegate_core::{
     AccountState, Actor, ChallengeState, Country, CustomerKey, DeliveryState, DeviceId, EnrollmentState,
-    ExternalId, Fact, Id, Identifier, KeyId, KeyedDigest, Kind, Labels, LinkTarget, LinkUrl, Method, Ordinal,
-    ProductKey, Proof, Purpose, RealmKey, RequestId, Requirement, Revision, Role, Rollout, RolloutKey,
-    Sealed, SessionEnd, SignInState, Span, Step, Template, Timestamp, Title, TokenDigest, Word,
+    ExternalId, Fact, Id, Identifier, KeyId, KeyedDigest, Kind, Labels, LaterProof, LinkTarget, LinkUrl,
+    Method, Ordinal, ProductKey, Proof, Purpose, RealmKey, RequestId, Requirement, Revision, Role, Rollout,
+    RolloutKey, Sealed, SessionEnd, SignInState, Span, Step, Template, Timestamp, Title, TokenDigest, Word,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -173,7 +173,7 @@ text_columns!(
     RolloutKey,
     Title,
 );
-json_columns!(Fact, Labels, LinkTarget, Rollout, Vec<Method>, Vec<ProductKey>, Vec<Proof>,);
+json_columns!(Fact, Labels, LinkTarget, Rollout, Vec<LaterProof>, Vec<Method>, Vec<ProductKey>, Vec<Proof>,);
 
 fn keyed_digest(bytes: Vec<u8>) -> Result<KeyedDigest, BoxDynError> {
     let (key, mac) = bytes.split_first_chunk::<4>().ok_or("not 36 bytes")?;

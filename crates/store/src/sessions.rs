@@ -1,7 +1,7 @@
 //! Table `sessions`.
 
 use tidegate_core::{
-    AccountId, DeviceId, ProductKey, Session, SessionEnd, SessionId, Timestamp, TokenDigest,
+    AccountId, DeviceId, LaterProof, ProductKey, Session, SessionEnd, SessionId, Timestamp, TokenDigest,
 };
 
 use crate::{
@@ -12,24 +12,28 @@ use crate::{
 };
 
 sql! {
-    Select FIND = "SELECT session_id, account_id, product_key, device_id, proofs, trusted, met, created_at, last_used_at, idle, expires_at, end_reason FROM sessions WHERE realm_id = $1 AND token_digest = $2";
-    Select GET = "SELECT session_id, account_id, product_key, device_id, proofs, trusted, met, created_at, last_used_at, idle, expires_at, end_reason FROM sessions WHERE realm_id = $1 AND session_id = $2";
-    Select OF_DEVICE = "SELECT session_id, account_id, product_key, device_id, proofs, trusted, met, created_at, last_used_at, idle, expires_at, end_reason FROM sessions WHERE realm_id = $1 AND account_id = $2 AND product_key = $3 AND device_id = $4 AND end_reason IS NULL";
+    Select FIND = "SELECT session_id, account_id, product_key, device_id, proofs, later_proofs, trusted, met, created_at, last_used_at, idle, expires_at, end_reason FROM sessions WHERE realm_id = $1 AND token_digest = $2";
+    Select GET = "SELECT session_id, account_id, product_key, device_id, proofs, later_proofs, trusted, met, created_at, last_used_at, idle, expires_at, end_reason FROM sessions WHERE realm_id = $1 AND session_id = $2";
+    Select OF_DEVICE = "SELECT session_id, account_id, product_key, device_id, proofs, later_proofs, trusted, met, created_at, last_used_at, idle, expires_at, end_reason FROM sessions WHERE realm_id = $1 AND account_id = $2 AND product_key = $3 AND device_id = $4 AND end_reason IS NULL";
     Change INSERT = "INSERT INTO sessions (realm_id, token_digest, session_id, account_id, product_key, device_id, proofs, trusted, met, created_at, last_used_at, idle, expires_at, end_reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
     Change TOUCH = "UPDATE sessions SET last_used_at = $3 WHERE realm_id = $1 AND session_id = $2 AND last_used_at < $3 AND end_reason IS NULL";
     Change END = "UPDATE sessions SET end_reason = $4, ended_at = $5 WHERE realm_id = $1 AND session_id = $2 AND account_id = $3 AND end_reason IS NULL";
+    Change HOLD = "UPDATE sessions SET end_reason = end_reason WHERE realm_id = $1 AND session_id = $2 AND end_reason IS NULL AND expires_at > $3 RETURNING session_id, account_id, product_key, device_id, proofs, later_proofs, trusted, met, created_at, last_used_at, idle, expires_at, end_reason";
+    Change PROVE = "UPDATE sessions SET later_proofs = $3 WHERE realm_id = $1 AND session_id = $2 AND end_reason IS NULL";
 }
 
 impl Record for Session {
     const TABLE: &'static str = "sessions";
     const KEY: &'static str = "session_id";
     fn read(row: &Row) -> Result<Self, Unreadable> {
+        let later_proofs: Option<Vec<LaterProof>> = row.get("later_proofs")?;
         Ok(Self {
             id: row.get("session_id")?,
             account: row.get("account_id")?,
             product: row.get("product_key")?,
             device: row.get("device_id")?,
             proofs: row.get("proofs")?,
+            later_proofs: later_proofs.unwrap_or_default(),
             trusted: row.get("trusted")?,
             met: row.get("met")?,
             created_at: row.get("created_at")?,
@@ -81,4 +85,15 @@ pub async fn end(
     now: Timestamp,
 ) -> Result<bool, Error> {
     tx.change(END).bind(id).bind(account).bind(why).bind(now).hit().await
+}
+
+/// Reads a session and keeps everybody else from changing it for the rest of the transaction; `None` when
+/// it ended.
+pub async fn hold(tx: &mut Tx, id: SessionId, now: Timestamp) -> Result<Option<Session>, Error> {
+    tx.change(HOLD).bind(id).bind(now).optional().await
+}
+
+/// Something was proved later; `false` when the session had ended. What it was made by is as it was.
+pub async fn prove(tx: &mut Tx, id: SessionId, later: Vec<LaterProof>) -> Result<bool, Error> {
+    tx.change(PROVE).bind(id).bind(later).hit().await
 }

@@ -83,6 +83,7 @@ fn session(account: AccountId, name: &str, at: Timestamp) -> Session {
         product: name.parse().unwrap(),
         device: None,
         proofs: Vec::new(),
+        later_proofs: Vec::new(),
         trusted: false,
         met: Requirement::None,
         created_at: at,

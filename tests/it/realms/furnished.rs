@@ -1,12 +1,12 @@
 //! Realms with one of everything in them, and names that nobody has.
 
 use tidegate_core::{Role, Span};
-use tidegate_proto::{self as proto, ProofOutcome};
+use tidegate_proto::{self as proto, ProofOutcome, subject::Who};
 
 use crate::{
     actor::Actor,
     arrange::Address,
-    owner::{Device, Seed, SignIn},
+    owner::{Device, Seed, SignIn, subject},
     stage::{Casting, Stage},
 };
 
@@ -31,6 +31,8 @@ pub struct Names {
     pub challenge: String,
     pub factor: String,
     pub enrollment: String,
+    /// Of the session.
+    pub change_challenge: String,
 }
 
 /// Somebody with one of everything.
@@ -78,6 +80,7 @@ pub async fn furnish(operator: &Actor, realm: &str, name: &str) -> Furnished {
     let enrolled = operator.enroll(&session, &ann).await;
     let asked = operator.begin(&ann, &product, &Device::new("tablet-1")).await;
     let challenge = operator.challenge(&asked).await;
+    let change_challenge = operator.change_challenge(&session, &enrolled.factor).await;
     let bobs = operator.sign_in(&bob, &product, &phone).await;
     operator
         .ok(proto::RequestEmailVerificationRequest { subject: bobs.subject(), ..Default::default() })
@@ -105,6 +108,7 @@ pub async fn furnish(operator: &Actor, realm: &str, name: &str) -> Furnished {
         challenge,
         factor: enrolled.factor,
         enrollment,
+        change_challenge,
     };
     Furnished { names, seed: enrolled.seed, asked }
 }
@@ -117,6 +121,10 @@ pub async fn is_unharmed(operator: &Actor, furnished: &Furnished) {
     assert!(
         operator.ok(proto::IntrospectRequest { session_token: names.session_token.clone() }).await.active
     );
+    let subject = subject(Who::SessionToken(names.session_token.clone()));
+    let request = proto::GetChallengeRequest { subject, challenge_id: names.change_challenge.clone() };
+    let challenge = operator.ok(request).await.challenge.unwrap();
+    assert_eq!((challenge.state(), challenge.tries_left), (proto::ChallengeState::Open, 5));
     let answer = operator.answer(asked, &names.challenge, &stage.code(seed)).await;
     assert_eq!(answer.outcome(), ProofOutcome::Approved);
     operator.finish(asked, &Device::new("tablet-1")).await.unwrap();
@@ -152,5 +160,6 @@ pub fn nobodys() -> Names {
         challenge: id("chl"),
         factor: id("fac"),
         enrollment: id("enr"),
+        change_challenge: id("chl"),
     }
 }

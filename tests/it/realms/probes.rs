@@ -113,6 +113,15 @@ pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &Names, names: &
 pub async fn by_token(answers: &mut Answers, actor: &Actor, names: &Names) {
     let n = names.clone();
     let session = subject(Who::SessionToken(n.session_token.clone()));
+    let purpose = proto::ChallengePurpose::Change;
+    ask! { answers, actor,
+        EnableTwoStepRequest { subject: session.clone() }
+        DisableTwoStepRequest { subject: session.clone() }
+        CreateChallengeRequest { subject: session.clone(), purpose: purpose, factor_id: n.factor.clone() }
+        GetChallengeRequest { subject: session.clone(), challenge_id: n.change_challenge.clone() }
+        AnswerChallengeRequest { subject: session.clone(), challenge_id: n.change_challenge.clone(), code: "000000" }
+        CancelChallengeRequest { subject: session.clone(), challenge_id: n.change_challenge.clone() }
+    }
     let sign_in = subject(Who::SignInToken(n.sign_in_token.clone()));
     let purpose = proto::ChallengePurpose::SignIn;
     ask! { answers, actor,
@@ -155,5 +164,14 @@ pub async fn by_subject(answers: &mut Answers, actor: &Actor, own: &Names, names
         GetChallengeRequest { subject: sign_in.clone(), challenge_id: n.challenge.clone() }
         AnswerChallengeRequest { subject: sign_in.clone(), challenge_id: n.challenge.clone(), code: "000000" }
         CancelChallengeRequest { subject: sign_in, challenge_id: n.challenge.clone() }
+    }
+    let session = subject(Who::SessionToken(own.session_token.clone()));
+    let purpose = proto::ChallengePurpose::Change;
+    ask! { answers, actor,
+        CreateChallengeRequest { subject: session.clone(), purpose: purpose, factor_id: n.factor.clone() }
+        GetChallengeRequest { subject: session.clone(), challenge_id: n.change_challenge.clone() }
+        AnswerChallengeRequest { subject: session.clone(), challenge_id: n.change_challenge.clone(), code: "000000" }
+        CancelChallengeRequest { subject: session.clone(), challenge_id: n.change_challenge.clone() }
+        GetChallengeRequest { subject: session, challenge_id: n.challenge.clone() }
     }
 }

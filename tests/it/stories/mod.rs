@@ -12,6 +12,7 @@ mod revisions;
 mod rollouts;
 mod sessions;
 mod sign_ins;
+mod switch;
 mod wave;
 
 use std::collections::BTreeSet;

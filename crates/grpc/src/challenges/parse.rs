@@ -37,5 +37,6 @@ fn purpose(wire: proto::ChallengePurpose) -> Option<Purpose> {
     match wire {
         proto::ChallengePurpose::Unspecified => None,
         proto::ChallengePurpose::SignIn => Some(Purpose::SignIn),
+        proto::ChallengePurpose::Change => Some(Purpose::Change),
     }
 }

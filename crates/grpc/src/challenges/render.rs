@@ -26,6 +26,7 @@ fn challenge(asked: Asked) -> proto::Challenge {
     let challenge = asked.challenge;
     let purpose = match challenge.purpose {
         Purpose::SignIn => proto::ChallengePurpose::SignIn,
+        Purpose::Change => proto::ChallengePurpose::Change,
     };
     let state = match challenge.state {
         ChallengeState::Open => Wire::Open,

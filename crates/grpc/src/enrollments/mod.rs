@@ -13,4 +13,6 @@ crate::door::handlers! { EnrollmentService in enrollment_service_server {
         = parse::complete, render::completed;
     act cancel_enrollment(CancelEnrollmentRequest) -> CancelEnrollmentResponse = parse::cancel, render::cancelled;
     act list_factors(ListFactorsRequest) -> ListFactorsResponse = parse::list_factors, render::listed;
+    act enable_two_step(EnableTwoStepRequest) -> EnableTwoStepResponse = parse::enable, render::enabled;
+    act disable_two_step(DisableTwoStepRequest) -> DisableTwoStepResponse = parse::disable, render::disabled;
 } }

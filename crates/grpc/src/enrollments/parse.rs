@@ -1,7 +1,7 @@
 use tidegate_proto as proto;
 use tidegate_service::enrollments::{
-    BeginEnrollment, CancelEnrollment, CompleteEnrollment, ContinueEnrollment, GetEnrollment,
-    GetTwoStepStatus, ListFactors,
+    BeginEnrollment, CancelEnrollment, CompleteEnrollment, ContinueEnrollment, DisableTwoStep, EnableTwoStep,
+    GetEnrollment, GetTwoStepStatus, ListFactors,
 };
 
 use crate::{form::Form, render::read_method};
@@ -52,4 +52,12 @@ pub(super) fn cancel(message: proto::CancelEnrollmentRequest, form: &mut Form) -
 
 pub(super) fn list_factors(message: proto::ListFactorsRequest, form: &mut Form) -> Option<ListFactors> {
     Some(ListFactors { subject: form.subject(message.subject)? })
+}
+
+pub(super) fn enable(message: proto::EnableTwoStepRequest, form: &mut Form) -> Option<EnableTwoStep> {
+    Some(EnableTwoStep { subject: form.subject(message.subject)? })
+}
+
+pub(super) fn disable(message: proto::DisableTwoStepRequest, form: &mut Form) -> Option<DisableTwoStep> {
+    Some(DisableTwoStep { subject: form.subject(message.subject)? })
 }

@@ -1,6 +1,6 @@
 use tidegate_core::{Enrollment, EnrollmentState};
 use tidegate_proto as proto;
-use tidegate_service::enrollments::{Begun, Completed, Continued, Factors, Secrets, Status};
+use tidegate_service::enrollments::{Begun, Completed, Continued, Factors, Secrets, Status, Switched};
 
 use crate::render::{answered, decision, method, shown, timestamp};
 
@@ -67,6 +67,14 @@ pub(super) fn listed(listed: Factors) -> proto::ListFactorsResponse {
         codes_left: count(listed.codes_left),
     });
     proto::ListFactorsResponse { factors: factors.collect() }
+}
+
+pub(super) fn enabled(switched: Switched) -> proto::EnableTwoStepResponse {
+    proto::EnableTwoStepResponse { decision: Some(decision(switched.0)) }
+}
+
+pub(super) fn disabled(switched: Switched) -> proto::DisableTwoStepResponse {
+    proto::DisableTwoStepResponse { decision: Some(decision(switched.0)) }
 }
 
 fn enrollment(enrollment: Enrollment) -> proto::Enrollment {

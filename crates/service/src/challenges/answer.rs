@@ -5,15 +5,15 @@
 //! and never says "approved" before the commit that consumed the code (INV-7).
 
 use tidegate_core::{
-    Answered, Challenge, ChallengeId, ChallengeState, Fact, Material, Method, Permission, Proof, Secret,
-    SignInState, Step, Subject,
+    Answered, Challenge, ChallengeId, ChallengeState, Fact, LaterProof, Material, Method, Permission, Proof,
+    Secret, SessionId, SignInState, Step, Subject,
 };
 use tidegate_factors::{budget::Limits, challenge, totp};
 use tidegate_keyring::Place;
 use tidegate_store::{
     Tx,
     attempts::{self, Taken},
-    challenges, factors, sign_ins,
+    challenges, factors, sessions, sign_ins,
 };
 
 use crate::{
@@ -37,7 +37,6 @@ impl Command for AnswerChallenge {
 
     async fn run(self, pen: &Pen) -> Result<Answered, Error> {
         let acting = pen.acting(&self.subject).await?;
-        acting.sign_in()?;
         let charged = loop {
             match pen.charge(async |tx| self.charge(pen, tx, &acting).await).await? {
                 Some(Begun::Taken(charged)) => break charged,
@@ -72,8 +71,7 @@ impl AnswerChallenge {
         tx: &mut Tx,
         acting: &Acting,
     ) -> Result<Charged<Paid, Answered>, Fault> {
-        let By::SignIn(sign_in) = &acting.by else { return Err(Fault::Dangling("sign-in")) };
-        let open = match super::find(tx, sign_in, self.challenge).await? {
+        let open = match super::find(tx, acting, self.challenge).await? {
             Ok(open) => open,
             Err(refusal) => return Ok(Charged::Refused(refusal)),
         };
@@ -81,7 +79,9 @@ impl AnswerChallenge {
             return Ok(Charged::Done(outcome));
         }
         // The second step was taken by another challenge.
-        if sign_in.state != SignInState::PendingChallenge {
+        if let By::SignIn(sign_in) = &acting.by
+            && sign_in.state != SignInState::PendingChallenge
+        {
             return Ok(Charged::Done(Answered::Superseded));
         }
         // Opened first: a seed that does not open is nobody's wrong guess (INV-45).
@@ -151,7 +151,7 @@ async fn settle(
     Ok(Some(outcome))
 }
 
-/// Moves the sign-in, closes the challenge and consumes the step, or none of it: `false` when any of
+/// Moves the sign-in or adds to the session, closes the challenge and consumes the step, or none of it: `false` when any of
 /// them was taken, and then the transaction must be undone.
 async fn approve(
     pen: &Pen,
@@ -160,18 +160,35 @@ async fn approve(
     challenge: &Challenge,
     step: Step,
 ) -> Result<bool, Fault> {
-    let By::SignIn(sign_in) = &acting.by else { return Err(Fault::Dangling("sign-in")) };
     let now = pen.now();
-    let mut proofs = sign_in.proofs.clone();
-    proofs.push(Proof { method: Method::Totp, at: now });
+    let proof = Proof { method: Method::Totp, at: now };
+    let proved = match &acting.by {
+        By::SignIn(sign_in) => {
+            let proofs = sign_in.proofs.iter().copied().chain([proof]).collect();
+            sign_ins::prove(tx, sign_in.id, proofs, now).await?
+        }
+        By::Session(session) => {
+            prove_later(tx, session.id, LaterProof { purpose: challenge.purpose, proof }).await?
+        }
+        By::Support(_) => return Err(Fault::Dangling("sign-in or session")),
+    };
     let (open, approved) = (ChallengeState::Open, ChallengeState::Approved);
-    let all = sign_ins::prove(tx, sign_in.id, proofs, now).await?
+    let all = proved
         && challenges::advance(tx, challenge.id, open, approved, now).await?
         && factors::accept_step(tx, challenge.account, challenge.factor, step, now).await?;
     if all {
         attempts::forgive(tx, &counters::of_factor(challenge.factor)).await?;
     }
     Ok(all)
+}
+
+/// Keeps the proof in the session, apart from those that made it: its level never rises (INV-26). `false`
+/// when the session has ended.
+async fn prove_later(tx: &mut Tx, session: SessionId, new: LaterProof) -> Result<bool, Fault> {
+    let Some(held) = sessions::hold(tx, session, new.proof.at).await? else { return Ok(false) };
+    let same = |kept: &LaterProof| (kept.purpose, kept.proof.method) == (new.purpose, new.proof.method);
+    let others = held.later_proofs.into_iter().filter(|kept| !same(kept));
+    Ok(sessions::prove(tx, session, others.chain([new]).collect()).await?)
 }
 
 /// A right code that can approve nothing any more: a replay, unless the challenge ended otherwise. A replay

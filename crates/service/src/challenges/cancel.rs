@@ -18,9 +18,8 @@ impl Command for CancelChallenge {
 
     async fn run(self, pen: &Pen) -> Result<Asked, Error> {
         let acting = pen.acting(&self.subject).await?;
-        let sign_in = acting.sign_in()?;
         pen.once(async |tx| {
-            let mut challenge = match super::find(tx, sign_in, self.challenge).await? {
+            let mut challenge = match super::find(tx, &acting, self.challenge).await? {
                 Ok(challenge) => challenge,
                 Err(refusal) => return Ok(Err(refusal)),
             };

@@ -1,14 +1,15 @@
-//! Asks for one proof. A newer challenge of the same sign-in and factor ends the older ones.
+//! Asks for one proof: of a sign-in, to go on with it; of a session, to change what protects the account. A
+//! newer challenge of the same sign-in or session and factor ends the older ones.
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
     Challenge, ChallengeState, Fact, FactorId, Method, Permission, Purpose, Refusal, SignInState, Subject,
-    Word as _,
+    Timestamp, Within, Word as _,
 };
 use tidegate_factors::challenge;
-use tidegate_store::{challenges, sign_ins};
+use tidegate_store::{Tx, challenges, sessions, sign_ins};
 
-use crate::{Command, Error, Fault, Pen, once::outcomes, sign_ins::offers};
+use crate::{Command, Error, Fault, Pen, acting::Acting, once::outcomes, sign_ins::offers};
 
 #[derive(Debug)]
 pub struct CreateChallenge {
@@ -33,16 +34,11 @@ impl Command for CreateChallenge {
 
     async fn run(self, pen: &Pen) -> Result<Asked, Error> {
         let acting = pen.acting(&self.subject).await?;
-        let sign_in = acting.sign_in()?.clone();
-        if sign_in.state != SignInState::PendingChallenge {
-            return Err(Refusal::SignInState { state: sign_in.state.as_str() }.into());
-        }
         pen.once(async |tx| {
-            // One challenge of a sign-in after the other: each ends those before it (INV-5).
-            if !sign_ins::hold(tx, sign_in.id, SignInState::PendingChallenge, pen.now()).await? {
-                let found = sign_ins::get(tx, sign_in.id).await?.ok_or(Fault::Dangling("sign-in"))?;
-                return Ok(Err(Refusal::SignInState { state: found.state.as_str() }));
-            }
+            let (within, ends_at) = match self.hold(pen, tx, &acting).await? {
+                Ok(held) => held,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
             let offers = offers(tx, acting.account.id, &acting.product).await?;
             let Some(offer) = offers.into_iter().find(|offer| offer.factor == self.factor) else {
                 return Ok(Err(Refusal::FactorNotFound));
@@ -51,19 +47,19 @@ impl Command for CreateChallenge {
             let new = Challenge {
                 id: pen.new_id(),
                 account: acting.account.id,
-                sign_in: sign_in.id,
+                within,
                 factor: offer.factor,
                 purpose: self.purpose,
                 state: ChallengeState::Open,
                 tries: 0,
                 created_at: now,
-                expires_at: now.plus(challenge::LIFE).min(sign_in.expires_at),
+                expires_at: now.plus(challenge::LIFE).min(ends_at),
             };
             // A bound on rows, not on guesses: two at once may pass it by one.
             let live = challenges::live(tx, new.account, now).await?;
             let others: Vec<_> = live
                 .iter()
-                .filter(|other| other.sign_in != new.sign_in || other.factor != new.factor)
+                .filter(|other| other.within != new.within || other.factor != new.factor)
                 .collect();
             if let Some(first) = others.first().filter(|_| others.len() >= challenge::LIVE) {
                 return Ok(Err(Refusal::TooManyChallenges { retry_after: first.expires_at.since(now) }));
@@ -81,5 +77,39 @@ impl Command for CreateChallenge {
             Ok(Ok(Asked { challenge: new, method: offer.method }))
         })
         .await
+    }
+}
+
+impl CreateChallenge {
+    /// What the challenge is to belong to, and when that ends. One challenge of it after the other: each ends
+    /// those before it (INV-5).
+    async fn hold(
+        &self,
+        pen: &Pen,
+        tx: &mut Tx,
+        acting: &Acting,
+    ) -> Result<Result<(Within, Timestamp), Refusal>, Fault> {
+        match self.purpose {
+            Purpose::SignIn => {
+                let (sign_in, pending) = match acting.sign_in() {
+                    Ok(sign_in) => (sign_in, SignInState::PendingChallenge),
+                    Err(refusal) => return Ok(Err(refusal)),
+                };
+                if sign_ins::hold(tx, sign_in.id, pending, pen.now()).await? {
+                    return Ok(Ok((Within::SignIn(sign_in.id), sign_in.expires_at)));
+                }
+                let found = sign_ins::get(tx, sign_in.id).await?.ok_or(Fault::Dangling("sign-in"))?;
+                Ok(Err(Refusal::SignInState { state: found.state.as_str() }))
+            }
+            Purpose::Change => {
+                let session = match acting.session() {
+                    Ok(session) => session,
+                    Err(refusal) => return Ok(Err(refusal)),
+                };
+                let held = sessions::hold(tx, session.id, pen.now()).await?;
+                let held = held.map(|session| (Within::Session(session.id), session.expires_at));
+                Ok(held.ok_or(Refusal::SubjectNotValid))
+            }
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Reads a challenge of the subject's sign-in.
+//! Reads a challenge of the subject's sign-in or session.
 
 use tidegate_core::{ChallengeId, Permission, Subject};
 use tidegate_store::factors;
@@ -19,7 +19,7 @@ impl Query for GetChallenge {
     async fn run(self, desk: &Desk) -> Result<Asked, Error> {
         let acting = desk.acting(&self.subject).await?;
         let mut view = desk.view();
-        let challenge = super::find(&mut view, acting.sign_in()?, self.challenge).await??;
+        let challenge = super::find(&mut view, &acting, self.challenge).await??;
         let factor = factors::find(&mut view, challenge.account, challenge.factor).await?;
         let method = factor.ok_or(Fault::Dangling("factor"))?.method();
         Ok(Asked { challenge, method })

@@ -13,20 +13,24 @@ pub use get::GetChallenge;
 /// Wrong answers a challenge takes.
 pub use tidegate_factors::challenge::TRIES;
 
-use tidegate_core::{Answered, Challenge, ChallengeId, Refusal, SignIn};
+use tidegate_core::{Answered, Challenge, ChallengeId, Refusal};
 use tidegate_store::{View, challenges};
 
-use crate::Fault;
+use crate::{Fault, acting::Acting};
 
 crate::once::outcomes!(Answered);
 
-/// A challenge belongs to its sign-in: other subjects learn nothing of it (INV-3, INV-32).
+/// A challenge belongs to its sign-in or session: other subjects learn nothing of it (INV-3, INV-32).
 async fn find(
     view: &mut View,
-    sign_in: &SignIn,
+    acting: &Acting,
     id: ChallengeId,
 ) -> Result<Result<Challenge, Refusal>, Fault> {
+    let within = match acting.within() {
+        Ok(within) => within,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
     let found = challenges::find(view, id).await?;
-    let theirs = found.filter(|found| found.sign_in == sign_in.id && found.account == sign_in.account);
+    let theirs = found.filter(|found| found.within == within && found.account == acting.account.id);
     Ok(theirs.ok_or(Refusal::ChallengeNotFound))
 }

@@ -166,8 +166,13 @@ async fn activate(
         let closed = enrollment::closed(&found, now).ok().flatten();
         return Ok(nothing_but(closed.unwrap_or(Answered::UsedUp)));
     }
-    // The first factor alone can be bound by what an enrollment proves.
-    if !accounts::switch_on(tx, account.id, now).await? {
+    // The first factor alone can be bound by what an enrollment proves, whether or not two-step is on: with
+    // the account locked, so that of two enrollments the second sees the first one's factor.
+    accounts::lock(tx, account.id).await?;
+    let bound = factors::of_account(tx, account.id).await?;
+    let first =
+        bound.iter().all(|bound| bound.method() != pending.method && !bound.method().is_second_step());
+    if !first {
         let (from, to) = (EnrollmentState::Active, EnrollmentState::UsedUp);
         enrollments::advance(tx, pending.id, from, to, now).await?;
         return Ok(nothing_but(Answered::UsedUp));
@@ -181,6 +186,7 @@ async fn activate(
         created_at: now,
         last_used_at: Some(now),
     };
+    let switched_on = accounts::switch_on(tx, account.id, now).await?;
     factors::insert(tx, &factor).await?;
     let recovery_codes = issue_recovery_codes(pen, tx, acting).await?;
     let decision = pen.decide(tx, &acting.product, account).await?;
@@ -195,7 +201,9 @@ async fn activate(
     }
     attempts::forgive(tx, &counters::of_factor(factor.id)).await?;
     record(tx, Fact::FactorActivated { factor: factor.id, method: Method::Totp }).await?;
-    record(tx, Fact::TwoStepSwitchedOn {}).await?;
+    if switched_on {
+        record(tx, Fact::TwoStepSwitchedOn {}).await?;
+    }
     let factor = NewFactor { id: factor.id, method: Method::Totp, created_at: now };
     Ok(Completed { outcome: Answered::Approved, factor: Some(factor), recovery_codes })
 }

@@ -4,19 +4,25 @@ mod begin;
 mod cancel;
 mod complete;
 mod continue_;
+mod disable;
+mod enable;
 mod get;
 mod list_factors;
 mod seed;
 mod status;
+mod switch;
 
 pub use begin::{BeginEnrollment, Begun};
 pub use cancel::CancelEnrollment;
 pub use complete::{CompleteEnrollment, Completed, NewFactor};
 pub use continue_::{ContinueEnrollment, Continued};
+pub use disable::DisableTwoStep;
+pub use enable::EnableTwoStep;
 pub use get::GetEnrollment;
 pub use list_factors::{Factors, ListFactors};
 pub use seed::Secrets;
 pub use status::{GetTwoStepStatus, Status};
+pub use switch::Switched;
 
 use tidegate_core::{Enrollment, EnrollmentId, Refusal};
 use tidegate_store::{View, enrollments};

@@ -48,6 +48,7 @@ impl Concern {
             | Fact::EmailVerified {}
             | Fact::FactorActivated { .. }
             | Fact::TwoStepSwitchedOn {}
+            | Fact::TwoStepSwitchedOff {}
             | Fact::TwoStepShown { .. }
             | Fact::TwoStepActive { .. }
             | Fact::InterestRegistered {} => standing(),

@@ -1,8 +1,8 @@
 //! Ends a session of the subject's account.
 
 use serde::{Deserialize, Serialize};
-use tidegate_core::{Fact, Permission, SessionEnd, SessionId, Subject};
-use tidegate_store::sessions;
+use tidegate_core::{Fact, Permission, SessionEnd, SessionId, Subject, Within};
+use tidegate_store::{challenges, sessions};
 
 use crate::{Command, Error, Pen, once::outcomes};
 
@@ -35,6 +35,7 @@ impl Command for RevokeSession {
             let why = SessionEnd::Revoked;
             let ended = sessions::end(tx, session, found.account, why, pen.now()).await?;
             if ended {
+                challenges::cancel_all(tx, found.account, Within::Session(session)).await?;
                 let event = pen.event(Fact::SessionEnded { session, why });
                 event.at(&found.product).of(&acting.account).from(&acting.client).record(tx).await?;
             }

@@ -1,6 +1,6 @@
 //! Gives a sign-in up.
 
-use tidegate_core::{Fact, Permission, Refusal, SignInState, Subject, Word as _};
+use tidegate_core::{Fact, Permission, Refusal, SignInState, Subject, Within, Word as _};
 use tidegate_store::{challenges, sign_ins};
 
 use crate::{Command, Error, Pen, sign_ins::Standing};
@@ -25,7 +25,7 @@ impl Command for CancelSignIn {
                 return Ok(Err(Refusal::SignInState { state: sign_in.state.as_str() }));
             }
             sign_in.state = SignInState::Cancelled;
-            challenges::cancel_all(tx, sign_in.account, sign_in.id).await?;
+            challenges::cancel_all(tx, sign_in.account, Within::SignIn(sign_in.id)).await?;
             let event = pen.event(Fact::SignInCancelled { sign_in: sign_in.id });
             event.at(&acting.product.key).of(&acting.account).from(&acting.client).record(tx).await?;
             Ok(Ok(Standing { sign_in, offers: Vec::new() }))

@@ -6,11 +6,11 @@
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
     Account, AccountState, Advice, Decision, Fact, Level, Missing, Offer, Permission, Refusal, Session,
-    SessionEnd, SignIn, SignInId, SignInState, Subject, Timestamp, Word as _,
+    SessionEnd, SessionId, SignIn, SignInId, SignInState, Subject, Timestamp, Within, Word as _,
 };
 use tidegate_factors::level;
 use tidegate_keyring::TokenKind;
-use tidegate_store::{Tx, accounts, sessions, sign_ins};
+use tidegate_store::{Tx, accounts, challenges, sessions, sign_ins};
 
 use crate::{
     Command, Error, Fault, Outcome, Pen, Shown,
@@ -134,13 +134,14 @@ impl Made<'_> {
     ) -> Result<NewSession, Fault> {
         let stood_in = device.stood_in;
         let (now, product) = (pen.now(), &self.acting.product);
-        self.end_former(pen, tx).await?;
+        let former = self.end_former(pen, tx).await?;
         let session = Session {
             id: pen.new_id(),
             account: self.account.id,
             product: product.key.clone(),
             device: self.sign_in.device.clone(),
             proofs: self.sign_in.proofs.clone(),
+            later_proofs: Vec::new(),
             trusted: stood_in.is_some(),
             met: self.decision.requirement,
             created_at: now,
@@ -152,6 +153,9 @@ impl Made<'_> {
         let (token, digest) = TokenKind::Session.mint(pen.entropy());
         sessions::insert(tx, digest, &session).await?;
         let rotated = trust::rotate(pen, tx, product, self.sign_in, (level, remember, device)).await?;
+        for session in former {
+            challenges::cancel_all(tx, self.account.id, Within::Session(session)).await?;
+        }
         let trusted_until = rotated.as_ref().and_then(|rotated| rotated.trusted_until);
         let advice = self.advise(pen, tx).await?;
         self.record(pen, tx, &session, trusted_until.filter(|_| stood_in.is_none())).await?;
@@ -171,17 +175,19 @@ impl Made<'_> {
     }
 
     /// The session that this one replaces: of the same account, product and device (INV-26).
-    async fn end_former(&self, pen: &Pen, tx: &mut Tx) -> Result<(), Fault> {
-        let Some(device) = &self.sign_in.device else { return Ok(()) };
+    async fn end_former(&self, pen: &Pen, tx: &mut Tx) -> Result<Vec<SessionId>, Fault> {
+        let mut ended = Vec::new();
+        let Some(device) = &self.sign_in.device else { return Ok(ended) };
         let (account, product) = (self.account, &self.acting.product.key);
         for former in sessions::of_device(tx, account.id, product, device).await? {
             let (session, why) = (former.id, SessionEnd::Replaced);
             if sessions::end(tx, session, account.id, why, pen.now()).await? {
                 let event = pen.event(Fact::SessionEnded { session, why });
                 event.at(product).of(account).from(&self.acting.client).record(tx).await?;
+                ended.push(session);
             }
         }
-        Ok(())
+        Ok(ended)
     }
 
     /// What the app should show; telling it counts as showing.

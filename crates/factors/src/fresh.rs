@@ -1,0 +1,86 @@
+//! The fresh proof without which nothing that protects the account is changed (INV-20): as strong as the
+//! account can give, and not older than five minutes. A trusted device never counts for it.
+
+use tidegate_core::{Factor, Level, Method, Proof, Purpose, Session, Span, Timestamp};
+
+/// How long a proof counts for a change, the last instant included; the hard limit is 15 minutes.
+pub const LIFE: Span = Span::minutes(5);
+
+/// The highest level that the account's owner can reach.
+pub fn needed(factors: &[Factor]) -> Level {
+    let second = factors.iter().any(|factor| factor.method().is_second_step());
+    if second { Level::Aal2 } else { Level::Aal1 }
+}
+
+/// Whether the sign-in that made the session, or a challenge for a change, proved that much lately.
+pub fn is_proved(session: &Session, needed: Level, now: Timestamp) -> bool {
+    let later = session.later_proofs.iter().filter(|later| later.purpose == Purpose::Change);
+    let proofs = session.proofs.iter().chain(later.map(|later| &later.proof));
+    let fresh = proofs.filter(|proof| now.since(proof.at) <= LIFE);
+    fresh.filter_map(worth).max().is_some_and(|proved| proved >= needed)
+}
+
+/// What one proof is worth in a session, which begins with a first factor.
+const fn worth(proof: &Proof) -> Option<Level> {
+    match proof.method {
+        Method::Password => Some(Level::Aal1),
+        Method::Totp => Some(Level::Aal2),
+        Method::RecoveryCodes => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidegate_core::{Id, LaterProof, Requirement};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_unix_micros(1_700_000_000_000_000);
+    const MOMENT: Span = Span::from_micros(1);
+
+    fn now(method: Method) -> Proof {
+        Proof { method, at: NOW }
+    }
+
+    fn session(proofs: &[Proof], later: &[(Purpose, Proof)]) -> Session {
+        let later = later.iter().map(|(purpose, proof)| LaterProof { purpose: *purpose, proof: *proof });
+        Session {
+            id: Id::from_uuid_bytes([2; 16]),
+            account: Id::from_uuid_bytes([1; 16]),
+            product: "kasa".parse().unwrap(),
+            device: None,
+            proofs: proofs.to_vec(),
+            later_proofs: later.collect(),
+            trusted: true,
+            met: Requirement::None,
+            created_at: NOW,
+            last_used_at: NOW,
+            idle: Span::hours(1),
+            expires_at: NOW.plus(Span::hours(1)),
+            end: None,
+        }
+    }
+
+    #[test]
+    fn inv_20_a_proof_counts_for_five_minutes_and_no_longer() {
+        let (password, last) = (now(Method::Password), NOW.minus(LIFE));
+        for (at, counts) in [(NOW, true), (last, true), (last.minus(MOMENT), false)] {
+            let totp = Proof { method: Method::Totp, at };
+            let signed_in = session(&[password, totp], &[]);
+            let challenged = session(&[password], &[(Purpose::Change, totp)]);
+            assert_eq!(is_proved(&signed_in, Level::Aal2, NOW), counts);
+            assert_eq!(is_proved(&challenged, Level::Aal2, NOW), counts);
+        }
+    }
+
+    #[test]
+    fn inv_20_a_proof_counts_for_its_purpose_and_for_what_it_is_worth() {
+        let (password, totp) = (now(Method::Password), now(Method::Totp));
+        assert!(!is_proved(&session(&[password], &[(Purpose::SignIn, totp)]), Level::Aal2, NOW));
+        assert!(!is_proved(&session(&[password], &[]), Level::Aal2, NOW), "trust is no proof");
+        assert!(is_proved(&session(&[password], &[]), Level::Aal1, NOW));
+        let code = session(&[now(Method::RecoveryCodes)], &[]);
+        assert!(!is_proved(&code, Level::Aal1, NOW), "a recovery code only re-binds");
+        assert!(!is_proved(&session(&[password, totp], &[]), Level::Aal2Phr, NOW));
+    }
+}

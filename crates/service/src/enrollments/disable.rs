@@ -1,0 +1,48 @@
+//! Switches two-step off, at every product. Factors, settings, the ledger and challenges stay as they are, so
+//! that switching it on again is one call, and asks wherever it has acted.
+
+use tidegate_core::{Account, Fact, Permission, Refusal, Subject};
+use tidegate_store::accounts;
+
+use crate::{
+    Command, Error, Pen,
+    enrollments::switch::{self, Switched},
+};
+
+#[derive(Debug)]
+pub struct DisableTwoStep {
+    pub subject: Subject,
+}
+
+impl Command for DisableTwoStep {
+    const NAME: &'static str = "disable_two_step";
+    const PERMISSION: Permission = Permission::Enroll;
+    type Outcome = Switched;
+
+    async fn run(self, pen: &Pen) -> Result<Switched, Error> {
+        let acting = pen.acting(&self.subject).await?;
+        let session = acting.session()?.id;
+        pen.once(async |tx| {
+            let account = match switch::lock(tx, &acting).await? {
+                Ok(account) => account,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            let decision = pen.decide(tx, &acting.product, &account).await?;
+            if !decision.may_toggle {
+                return Ok(Err(Refusal::TwoStepNotAvailable));
+            }
+            if !decision.on {
+                return Ok(Ok(Switched(decision)));
+            }
+            if let Err(refusal) = switch::proved(pen, tx, &account, session).await? {
+                return Ok(Err(refusal));
+            }
+            accounts::switch_off(tx, account.id).await?;
+            let event = pen.event(Fact::TwoStepSwitchedOff {}).at(&acting.product.key).of(&account);
+            event.from(&acting.client).record(tx).await?;
+            let account = Account { two_step_since: None, ..account };
+            Ok(Ok(Switched(pen.decide(tx, &acting.product, &account).await?)))
+        })
+        .await
+    }
+}

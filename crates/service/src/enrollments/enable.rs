@@ -1,0 +1,77 @@
+//! Switches two-step on, for every product where the account was reached.
+//!
+//! Never without a fresh proof by the factor that sign-ins will ask for: who cannot give it now could not
+//! sign in afterwards.
+
+use tidegate_core::{Account, Decision, Fact, Permission, Refusal, Subject};
+use tidegate_store::{Tx, accounts, ledger};
+
+use crate::{
+    Command, Error, Fault, Pen,
+    acting::Acting,
+    enrollments::switch::{self, Switched},
+    sign_ins::offers,
+};
+
+#[derive(Debug)]
+pub struct EnableTwoStep {
+    pub subject: Subject,
+}
+
+impl Command for EnableTwoStep {
+    const NAME: &'static str = "enable_two_step";
+    const PERMISSION: Permission = Permission::Enroll;
+    type Outcome = Switched;
+
+    async fn run(self, pen: &Pen) -> Result<Switched, Error> {
+        let acting = pen.acting(&self.subject).await?;
+        let session = acting.session()?.id;
+        pen.once(async |tx| {
+            let account = match switch::lock(tx, &acting).await? {
+                Ok(account) => account,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            let decision = pen.decide(tx, &acting.product, &account).await?;
+            if !decision.visible {
+                return Ok(Err(Refusal::TwoStepNotAvailable));
+            }
+            if decision.on {
+                return Ok(Ok(Switched(decision)));
+            }
+            if account.verified().is_none() {
+                return Ok(Err(Refusal::EmailNotVerified));
+            }
+            if offers(tx, account.id, &acting.product).await?.is_empty() {
+                return Ok(Err(Refusal::NoFactor));
+            }
+            if let Err(refusal) = switch::proved(pen, tx, &account, session).await? {
+                return Ok(Err(refusal));
+            }
+            Ok(Ok(Switched(switch_on(pen, tx, &acting, account, &decision).await?)))
+        })
+        .await
+    }
+}
+
+/// From now on it acts at the subject's product for good, and wherever it acted before.
+async fn switch_on(
+    pen: &Pen,
+    tx: &mut Tx,
+    acting: &Acting,
+    account: Account,
+    decision: &Decision,
+) -> Result<Decision, Fault> {
+    let now = pen.now();
+    let record = async |tx: &mut Tx, fact: Fact| {
+        pen.event(fact).at(&acting.product.key).of(&account).from(&acting.client).record(tx).await
+    };
+    accounts::switch_on(tx, account.id, now).await?;
+    if let Some(rollout) = &decision.rollout
+        && ledger::activate(tx, account.id, rollout, &acting.product.key, now).await?
+    {
+        record(tx, Fact::TwoStepActive { rollout: rollout.clone() }).await?;
+    }
+    record(tx, Fact::TwoStepSwitchedOn {}).await?;
+    let account = Account { two_step_since: Some(now), ..account };
+    pen.decide(tx, &acting.product, &account).await
+}

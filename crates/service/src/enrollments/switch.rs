@@ -1,0 +1,36 @@
+//! What both ways of the owner's switch begin with: the account alone, and a fresh proof (INV-20).
+
+use serde::{Deserialize, Serialize};
+use tidegate_core::{Account, AccountState, Decision, Refusal, SessionId};
+use tidegate_factors::fresh;
+use tidegate_store::{Tx, accounts, factors, sessions};
+
+use crate::{Fault, Pen, acting::Acting, once::outcomes};
+
+/// The answer at the subject's product as it is now.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Switched(pub Decision);
+
+outcomes!(Switched);
+
+/// One change of the switch after the other, and after the sign-ins that are being completed.
+pub(super) async fn lock(tx: &mut Tx, acting: &Acting) -> Result<Result<Account, Refusal>, Fault> {
+    let account = accounts::lock(tx, acting.account.id).await?.ok_or(Fault::Dangling("account"))?;
+    let usable = account.state == AccountState::Active;
+    Ok(if usable { Ok(account) } else { Err(Refusal::SubjectNotValid) })
+}
+
+/// Whether the session proves, now, all that the account's owner can prove.
+pub(super) async fn proved(
+    pen: &Pen,
+    tx: &mut Tx,
+    account: &Account,
+    session: SessionId,
+) -> Result<Result<(), Refusal>, Fault> {
+    let Some(session) = sessions::hold(tx, session, pen.now()).await? else {
+        return Ok(Err(Refusal::SubjectNotValid));
+    };
+    let needed = fresh::needed(&factors::of_account(tx, account.id).await?);
+    let proved = fresh::is_proved(&session, needed, pen.now());
+    Ok(if proved { Ok(()) } else { Err(Refusal::FreshProofNeeded { level: needed }) })
+}
