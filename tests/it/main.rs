@@ -24,6 +24,7 @@ mod catalogue;
 mod clock;
 mod house;
 mod lockout;
+mod log;
 mod mail;
 mod malformed;
 mod matrix;

@@ -120,6 +120,15 @@ async fn set_up(watched: &Watched) {
     w.operator.import(vec![row(1, "bob", Address::Verified)]).await.unwrap();
     w.check("ImportAccounts", w.events().await - before);
     w.call(proto::ListEventsRequest::default()).await;
+    w.stage.seal().await;
+    w.call(proto::VerifyChainRequest::default()).await;
+    let before = w.events().await;
+    let start = Some(proto::tail_events_request::Start::FromBeginning(true));
+    let tail = proto::TailEventsRequest { start, ..Default::default() };
+    w.operator.stream(tail).await.unwrap().one().await;
+    w.check("TailEvents", w.events().await - before);
+    w.operator.stream(proto::ExportEventsRequest::default()).await.unwrap().one().await;
+    w.check("ExportEvents", w.events().await - before);
 }
 
 async fn roll_out(watched: &Watched) {

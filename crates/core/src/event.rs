@@ -5,9 +5,9 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, Answered, ChallengeId, CredentialId, DeliveryId, EnrollmentId, EventId, FactorId, Malformed,
-    Method, Ordinal, ProductKey, Proof, Purpose, RealmKey, Requirement, Revision, Role, RolloutKey, Sealed,
-    SessionEnd, SessionId, SignInId, Template, Timestamp, Title,
+    AccountId, Answered, ChainDigest, ChallengeId, CredentialId, DeliveryId, EnrollmentId, EventId, FactorId,
+    Malformed, Method, Ordinal, ProductKey, Proof, Purpose, RealmKey, Requirement, Revision, Role,
+    RolloutKey, Sealed, Sequence, SessionEnd, SessionId, SignInId, Template, Timestamp, Title,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +100,7 @@ pub enum Fact {
     SeenOnBehalf { reason: Title },
     MailSent { delivery: DeliveryId, template: Template },
     MailFailed { delivery: DeliveryId, template: Template },
+    EventsCut { first: Sequence, last: Sequence, digest: ChainDigest },
 }
 
 /// Why a sign-in got no further; never told to the caller.

@@ -5,6 +5,7 @@
 mod access;
 mod account;
 mod caller;
+mod chain;
 mod challenge;
 mod email;
 mod enrollment;
@@ -28,6 +29,7 @@ mod word;
 pub use access::{Credential, Realm};
 pub use account::{Account, AccountRef, AccountState, Contact};
 pub use caller::{Caller, Permission, Products, Role};
+pub use chain::{Anchor, Batch, BreakKind, ChainDigest, Cut, Logged, Sequence};
 pub use challenge::{Answered, Challenge, ChallengeState, Purpose};
 pub use email::{Email, Identifier};
 pub use enrollment::{Enrollment, EnrollmentState, Link, LinkTarget};
@@ -35,8 +37,8 @@ pub use entropy::Entropy;
 pub use event::{Actor, Denial, Event, Fact, Personal, Recorded};
 pub use factor::{Budget, Factor, Material, Method, RecoveryCode, Step};
 pub use id::{
-    AccountId, ChallengeId, ClaimId, CredentialId, DeliveryId, EnrollmentId, EventId, FactorId, Id, IdError,
-    IncidentId, Kind, RealmId, RequestId, SeriesId, SessionId, SignInId, kind,
+    AccountId, ChallengeId, ClaimId, CredentialId, DeliveryId, EnrollmentId, EventId, FactorId, HolderId, Id,
+    IdError, IncidentId, Kind, RealmId, RequestId, SeriesId, SessionId, SignInId, kind,
 };
 pub use key::{Country, DeviceId, ExternalId, LinkUrl, Malformed, ProductKey, RealmKey, RolloutKey, Title};
 pub use level::{Level, Proof, Requirement};

@@ -1,7 +1,7 @@
 //! Why the answer is no. One variant per reason in `error_reason.proto`; `grpc` renders them in
 //! one file. A malformed request is not here: only a door can see one.
 
-use crate::{Permission, Revision, Span};
+use crate::{Permission, Revision, Sequence, Span};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -87,6 +87,11 @@ pub enum Refusal {
     Busy { retry_after: Span },
     #[error("too many passwords at once; try again later")]
     TooManyPasswords { retry_after: Span },
+
+    #[error("the resume token is not one of this record and method")]
+    ResumeTokenNotValid,
+    #[error("what follows the resume token is not kept any more")]
+    ResumeTokenTooOld { oldest: Sequence },
 }
 
 /// What is wrong with a new password.

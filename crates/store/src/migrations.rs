@@ -6,7 +6,7 @@ use sqlx::{
 };
 
 /// The newest migration this program brings.
-pub const NEWEST: i64 = 1;
+pub const NEWEST: i64 = 3;
 
 macro_rules! migrations {
     ($engine:literal, $($number:literal $name:literal,)+) => {{
@@ -24,9 +24,9 @@ macro_rules! migrations {
 }
 
 pub(crate) fn sqlite() -> Migrator {
-    migrations!("sqlite", 1 "0001_init",)
+    migrations!("sqlite", 1 "0001_init", 3 "0003_record",)
 }
 
 pub(crate) fn postgres() -> Migrator {
-    migrations!("postgres", 1 "0001_init",)
+    migrations!("postgres", 1 "0001_init", 3 "0003_record",)
 }

@@ -3,10 +3,13 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
+use tidegate_core::Span;
+use tidegate_core::Span;
 use tidegate_courier::Courier;
 use tidegate_keyring::{Keyring, Passwords};
 use tidegate_service::{
     House, Parts,
+    audit::Sealer,
     installation::{self, KeyCheck, check},
 };
 use tidegate_store::Store;
@@ -41,6 +44,10 @@ pub struct Running {
 const DRAIN: Duration = Duration::from_secs(20);
 /// Between two sweeps.
 const SWEEP: Duration = Duration::from_mins(1);
+/// Between two looks for events that have no place in the record.
+const SEAL: Duration = Duration::from_millis(200);
+/// Between two looks for what is not kept any more.
+const CUT: Duration = Duration::from_hours(1);
 
 pub async fn open(config: &Config) -> anyhow::Result<Store> {
     let url = config.database.url.reveal().to_owned();
@@ -62,13 +69,16 @@ impl Running {
         let (keyring, clock) = (Arc::new(keyring), Arc::new(AuthorityClock::default()));
         keep_time::begin(&store, &clock).await?;
         let courier = courier(config, &store, &keyring, &clock)?;
+        let sealer = Sealer::new(store.clone(), keyring.clone(), clock.clone(), Arc::new(SystemEntropy));
+        let sealer = Arc::new(sealer);
         let house = house(config, &store, keyring, &clock);
 
         let grpc = listen(config.grpc.listen, "grpc.listen").await?;
         let admin = listen(config.admin.listen, "admin.listen").await?;
         let (grpc_address, admin_address) = (grpc.local_addr()?, admin.local_addr()?);
         let (stop, rest) = (CancellationToken::new(), CancellationToken::new());
-        let settings = tidegate_grpc::Settings { reflection: config.grpc.reflection() };
+        let (reflection, streams) = (config.grpc.reflection(), tidegate_grpc::StreamSettings::default());
+        let settings = tidegate_grpc::Settings { reflection, streams };
         let stopped = stop.clone().cancelled_owned();
         let server = tokio::spawn(tidegate_grpc::serve(house.clone(), settings, grpc, stopped));
         let mut background = JoinSet::new();
@@ -76,6 +86,9 @@ impl Running {
         background.spawn(keep_time::keep(store.clone(), clock.clone(), rest.clone()));
         background.spawn(sweep(store.clone(), clock, rest.clone()));
         background.spawn(courier.run(rest.clone()));
+        let keep = Span::days(config.audit.retention_days);
+        background.spawn(seal(sealer.clone(), rest.clone()));
+        background.spawn(cut(sealer, keep, rest.clone()));
         let (grpc, admin) = (grpc_address, admin_address);
         Ok(Self { grpc, admin, house, store, stop, rest, server, background })
     }
@@ -162,6 +175,32 @@ async fn sweep(store: Store, clock: Arc<AuthorityClock>, stop: CancellationToken
     while tokio::time::timeout(SWEEP, stop.cancelled()).await.is_err() {
         if let Err(error) = installation::sweep(&store, &*clock).await {
             tracing::warn!(%error, "what is not kept any more could not be dropped");
+        }
+    }
+}
+
+/// Gives events their places; what was written last has its own before the program ends.
+async fn seal(sealer: Arc<Sealer>, stop: CancellationToken) {
+    loop {
+        let last = stop.is_cancelled();
+        if let Err(error) = sealer.seal().await {
+            tracing::error!(error = &error as &dyn std::error::Error, "events could not be sealed");
+        }
+        if last {
+            return;
+        }
+        let _ = tokio::time::timeout(SEAL, stop.cancelled()).await;
+    }
+}
+
+/// Drops the front of the record when it is old enough, at the start and then once an hour.
+async fn cut(sealer: Arc<Sealer>, keep: Span, stop: CancellationToken) {
+    loop {
+        if let Err(error) = sealer.cut(keep).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "old events could not be dropped");
+        }
+        if tokio::time::timeout(CUT, stop.cancelled()).await.is_ok() {
+            return;
         }
     }
 }

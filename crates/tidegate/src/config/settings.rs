@@ -62,6 +62,11 @@ settings! {
         /// Passwords hashed at once; 0 is one per core.
         password_hashes: usize = 0, Rule::Whole(0..=1024), Shown::Whole;
     }
+    /// The record of what happened.
+    audit: Audit {
+        /// Days for which events are kept.
+        retention_days: i64 = 400, Rule::Whole(30..=3660), Shown::Whole;
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
