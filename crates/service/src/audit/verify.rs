@@ -144,12 +144,10 @@ impl Walk<'_> {
                 if self.count >= MOST {
                     return Ok(Ok(Some(batch.first)));
                 }
-                if std::mem::take(&mut first) {
-                    if batch.first > from {
-                        return Ok(Err(at(BreakKind::LinkBroken, from, batch.first.minus(1))));
-                    }
-                    // Its own seal says what comes before it.
-                    self.head = Anchor { sequence: batch.first.minus(1), digest: batch.previous };
+                if std::mem::take(&mut first)
+                    && let Err(broken) = self.enter(batch, from, begun).await?
+                {
+                    return Ok(Err(broken));
                 }
                 if let Err(broken) = self.batch(batch).await? {
                     return Ok(Err(broken));
@@ -159,6 +157,24 @@ impl Walk<'_> {
                 return self.end(first.then_some(from)).await;
             }
         }
+    }
+
+    /// Begins in the middle: with the batch that holds `from`, which must continue the one before it.
+    async fn enter(&mut self, batch: &Batch, from: Sequence, begun: Anchor) -> Found<()> {
+        if batch.first > from {
+            return Ok(Err(at(BreakKind::LinkBroken, from, batch.first.minus(1))));
+        }
+        let before = batch.first.minus(1);
+        let before = if before == begun.sequence {
+            Some(begun)
+        } else {
+            readable(chain::ending(&mut self.view, before).await)?.flatten().map(|batch| batch.head())
+        };
+        match before {
+            Some(before) => self.head = before,
+            None => return Ok(Err(at(BreakKind::LinkBroken, batch.first, batch.last))),
+        }
+        Ok(Ok(()))
     }
 
     async fn batch(&mut self, batch: &Batch) -> Found<()> {
