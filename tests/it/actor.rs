@@ -6,11 +6,11 @@ use prost::{Message, Name};
 use tidegate_client::Refused;
 use tidegate_core::Span;
 use tidegate_proto as proto;
-use tonic::{Request, Response, Status, client::Grpc, transport::Channel};
+use tonic::{Request, Response, Status, Streaming, client::Grpc, transport::Channel};
 use tonic_prost::ProstCodec;
 
 use crate::{
-    rpc::{self, Rpc},
+    rpc::{self, Rpc, Streams},
     stage::Stage,
     text,
 };
@@ -133,6 +133,19 @@ impl Actor {
         self.hear(grpc.client_streaming(messages, rpc::path_of("ImportAccounts"), codec).await)
     }
 
+    /// Begins a stream of answers.
+    pub async fn stream<M: Streams>(&self, request: M) -> Result<Heard<M::Answer>, Refused> {
+        let method = M::NAME.strip_suffix("Request").unwrap();
+        self.say(method, &request);
+        let mut grpc = self.grpc();
+        grpc.ready().await.unwrap();
+        let codec: ProstCodec<M, M::Answer> = ProstCodec::default();
+        match grpc.server_streaming(self.signed(request), rpc::path_of(method), codec).await {
+            Ok(answer) => Ok(Heard { messages: answer.into_inner(), actor: self.clone() }),
+            Err(status) => Err(self.hear::<M::Answer>(Err(status)).err().unwrap()),
+        }
+    }
+
     pub fn grpc(&self) -> Grpc<Channel> {
         Grpc::new(self.channel.clone())
     }
@@ -168,5 +181,38 @@ impl Actor {
             self.stage.transcript.answer(&answer);
         }
         answer
+    }
+}
+
+/// Answers as they come.
+pub struct Heard<M> {
+    messages: Streaming<M>,
+    actor: Actor,
+}
+
+impl<M: Message + Name + Default + 'static> Heard<M> {
+    /// `None` at the end.
+    pub async fn next(&mut self) -> Result<Option<M>, Refused> {
+        match self.messages.message().await {
+            Ok(None) => Ok(None),
+            Ok(Some(message)) => self.actor.hear(Ok(Response::new(message))).map(Some),
+            Err(status) => self.actor.hear(Err(status)).map(Some),
+        }
+    }
+
+    /// The next one of those that are left.
+    pub async fn one(&mut self) -> M {
+        self.next().await.unwrap_or_else(|refused| panic!("{refused}")).unwrap_or_else(|| panic!("no more"))
+    }
+
+    /// Why it ended, whatever came before.
+    pub async fn end(&mut self) -> Refused {
+        loop {
+            match self.next().await {
+                Ok(Some(_)) => {}
+                Ok(None) => panic!("it ended well"),
+                Err(refused) => return refused,
+            }
+        }
     }
 }

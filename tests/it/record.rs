@@ -121,6 +121,15 @@ async fn set_up(watched: &Watched) {
     w.check("ImportAccounts", w.events().await - before);
     w.call(proto::ListEventsRequest::default()).await;
     customers(w).await;
+    w.stage.seal().await;
+    w.call(proto::VerifyChainRequest::default()).await;
+    let before = w.events().await;
+    let start = Some(proto::tail_events_request::Start::FromBeginning(true));
+    let tail = proto::TailEventsRequest { start, ..Default::default() };
+    w.operator.stream(tail).await.unwrap().one().await;
+    w.check("TailEvents", w.events().await - before);
+    w.operator.stream(proto::ExportEventsRequest::default()).await.unwrap().one().await;
+    w.check("ExportEvents", w.events().await - before);
 }
 
 fn mask(path: &str) -> Option<prost_types::FieldMask> {

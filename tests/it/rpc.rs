@@ -88,6 +88,18 @@ rpcs! {
 
     EnableTwoStepRequest -> EnableTwoStepResponse,
     DisableTwoStepRequest -> DisableTwoStepResponse,
+    VerifyChainRequest -> VerifyChainResponse,
+}
+
+/// A method that answers with a stream.
+pub trait Streams: Message + Name + Default + 'static {
+    type Answer: Message + Name + Default + 'static;
+}
+impl Streams for proto::TailEventsRequest {
+    type Answer = proto::TailEventsResponse;
+}
+impl Streams for proto::ExportEventsRequest {
+    type Answer = proto::ExportEventsResponse;
 }
 
 /// For example of `/tidegate.v1.AccountService/GetAccount`.
@@ -107,5 +119,10 @@ fn every_method_can_be_called() {
     let missing: Vec<_> =
         unary.filter(|path| !CALLABLE.contains(&format!("{}Request", method_of(path)).as_str())).collect();
     assert_eq!(missing, [""; 0]);
-    assert_eq!(proto::STREAMS, ["/tidegate.v1.AccountService/ImportAccounts"]);
+    let streams = [
+        "/tidegate.v1.AccountService/ImportAccounts",
+        "/tidegate.v1.AuditService/TailEvents",
+        "/tidegate.v1.AuditService/ExportEvents",
+    ];
+    assert_eq!(proto::STREAMS, streams);
 }

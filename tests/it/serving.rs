@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use tidegate_grpc::StreamSettings;
 use tidegate_keyring::{Keyring, Passwords};
 use tidegate_service::{House, Parts, Trust};
 use tidegate_store::{Engine, Store};
@@ -37,13 +38,21 @@ pub fn house(store: &Store, keyring: &Arc<Keyring>, clock: &Arc<Hand>, entropy: 
     })
 }
 
+/// Looks for news all the time, and hardly ever speaks when there is none.
+pub const PROMPT: StreamSettings = StreamSettings {
+    poll: Duration::from_millis(1),
+    heartbeat: Duration::from_hours(1),
+    recheck: Duration::ZERO,
+    longest: Duration::from_hours(1),
+};
+
 /// Serves until the sender is dropped.
-pub async fn serve(house: &House) -> (SocketAddr, oneshot::Sender<()>) {
+pub async fn serve(house: &House, streams: StreamSettings) -> (SocketAddr, oneshot::Sender<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (open, closed) = oneshot::channel::<()>();
     let stop = async { drop(closed.await) };
-    let settings = tidegate_grpc::Settings { reflection: true };
+    let settings = tidegate_grpc::Settings { reflection: true, streams };
     tokio::spawn(tidegate_grpc::serve(house.clone(), settings, listener, stop));
     (address, open)
 }

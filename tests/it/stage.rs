@@ -5,10 +5,12 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tidegate_core::{Clock as _, Role, Secret, Span, Timestamp, Word as _};
 use tidegate_courier::Courier;
+use tidegate_grpc::StreamSettings;
 use tidegate_keyring::{Keyring, MasterFile};
 use tidegate_proto as proto;
 use tidegate_service::{
     House,
+    audit::Sealer,
     installation::{First, Initialised, initialise},
 };
 use tidegate_store::Store;
@@ -20,7 +22,7 @@ use crate::{
     actor::Actor,
     clock::{Counting, Hand, MORNING},
     mail::{self, Mail},
-    serving::{channel, house, open, serve},
+    serving::{PROMPT, channel, house, open, serve},
     transcript::Transcript,
 };
 
@@ -38,6 +40,7 @@ pub struct Stage {
     pub entropy: Arc<Counting>,
     pub transcript: Arc<Transcript>,
     pub courier: Arc<Courier>,
+    pub sealer: Arc<Sealer>,
     keyring: Arc<Keyring>,
     operator: Arc<Secret<String>>,
     folder: Arc<TempDir>,
@@ -65,6 +68,7 @@ impl Casting<'_> {
 pub struct Replica {
     pub channel: Channel,
     pub house: House,
+    pub sealer: Sealer,
     _open: oneshot::Sender<()>,
 }
 
@@ -95,12 +99,13 @@ impl Stage {
         let made = initialise(&store, &keyring, &*entropy, &first).await.unwrap();
         assert_eq!(made, Initialised::Now);
         let house = house(&store, &keyring, &clock, &entropy);
-        let (address, open) = serve(&house).await;
+        let (address, open) = serve(&house, PROMPT).await;
         let settings = tidegate_courier::Settings {
             folder: folder.path().join("mail"),
             from: "Tidegate <no-reply@tidegate.example>".to_owned(),
             poll: Duration::ZERO,
         };
+        let sealer = Sealer::new(store.clone(), keyring.clone(), clock.clone(), entropy.clone());
         let sender = Courier::new(store.clone(), keyring.clone(), clock.clone(), entropy.clone(), settings);
         Self {
             url,
@@ -111,6 +116,7 @@ impl Stage {
             entropy,
             transcript: Arc::default(),
             courier: Arc::new(sender.unwrap()),
+            sealer: Arc::new(sealer),
             keyring,
             operator: Arc::new(first.token.clone()),
             folder: Arc::new(folder),
@@ -125,13 +131,29 @@ impl Stage {
     /// On PostgreSQL with connections and a memory of its own; a SQLite file has one owner, which serves at two
     /// addresses.
     pub async fn replica(&self) -> Replica {
-        let house = if self.is_sqlite() {
-            self.house.clone()
+        let (store, house) = if self.is_sqlite() {
+            (self.store.clone(), self.house.clone())
         } else {
-            house(&open(&self.url).await, &self.keyring, &self.clock, &self.entropy)
+            let store = open(&self.url).await;
+            (store.clone(), house(&store, &self.keyring, &self.clock, &self.entropy))
         };
-        let (address, open) = serve(&house).await;
-        Replica { channel: channel(address), house, _open: open }
+        let (address, open) = serve(&house, PROMPT).await;
+        Replica { channel: channel(address), house, sealer: self.sealer_on(store), _open: open }
+    }
+
+    fn sealer_on(&self, store: Store) -> Sealer {
+        Sealer::new(store, self.keyring.clone(), self.clock.clone(), self.entropy.clone())
+    }
+
+    /// The same house behind a server whose streams are held to these.
+    pub async fn streaming(&self, streams: StreamSettings) -> (Channel, oneshot::Sender<()>) {
+        let (address, open) = serve(&self.house, streams).await;
+        (channel(address), open)
+    }
+
+    /// Gives every event its place in the record.
+    pub async fn seal(&self) {
+        self.sealer.seal().await.unwrap();
     }
 
     /// A new connection to the house.

@@ -9,6 +9,9 @@ use crate::stage::Stage;
 const ACROSS: &[(&str, &str)] = &[
     ("tidegate_store::credentials::FIND", "a credential names its realm"),
     ("tidegate_store::deliveries::DUE", "the courier serves all realms"),
+    ("tidegate_store::chain::RECENT", "followers serve all realms"),
+    ("tidegate_store::events::NEXT_UNSEALED", "the sealer serves all realms"),
+    ("tidegate_store::events::UNSEALED", "followers serve all realms"),
     ("tidegate_store::installation::APPLIED", "there is one schema for all realms"),
     ("tidegate_store::installation::CLOCK", "there is one clock for all realms"),
     ("tidegate_store::installation::FIND", "there is one installation for all realms"),

@@ -50,8 +50,8 @@ fn one(field: &FieldDescriptor, value: &Value) -> String {
         (Value::Message(message), _) => nested(message),
         // JSON in a string stays readable.
         (Value::String(text), _) if text.starts_with('{') => text.clone(),
-        // A page token is sealed, and as random as what it is sealed with.
-        (Value::String(text), _) if text.len() > 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) => {
+        // A page token is sealed, and as random as what it is sealed with; so is a digest.
+        (Value::String(text), _) if text.len() >= 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) => {
             "\"[sealed]\"".to_owned()
         }
         (Value::String(text), _) => format!("{text:?}"),

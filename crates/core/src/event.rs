@@ -5,9 +5,10 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, Answered, ChallengeId, CredentialId, CustomerKey, DeliveryId, EnrollmentId, EventId, FactorId,
-    Malformed, Method, Ordinal, ProductKey, Proof, Purpose, RealmKey, Requirement, Revision, Role,
-    RolloutKey, Sealed, SessionEnd, SessionId, SignInId, Template, Timestamp, Title,
+    AccountId, Answered, ChainDigest, ChallengeId, CredentialId, CustomerKey, DeliveryId, EnrollmentId,
+    EventId, FactorId, Malformed, Method, Ordinal, ProductKey, Proof, Purpose, RealmKey, Requirement,
+    Revision, Role, RolloutKey, Sealed, Sequence, SessionEnd, SessionId, SignInId, Template, Timestamp,
+    Title,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,6 +117,7 @@ pub enum Fact {
     MailFailed { delivery: DeliveryId, template: Template },
 
     TwoStepSwitchedOff {},
+    EventsCut { first: Sequence, last: Sequence, digest: ChainDigest },
 }
 
 /// Why a sign-in got no further; never told to the caller.

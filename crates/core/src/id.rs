@@ -38,6 +38,7 @@ kinds! {
     EnrollmentId = OfEnrollment "enr",
     EventId = OfEvent "evt",
     FactorId = OfFactor "fac",
+    HolderId = OfHolder "hld",
     IncidentId = OfIncident "inc",
     SeriesId = OfSeries "ser",
     SessionId = OfSession "sess",

@@ -5,6 +5,7 @@
 mod access;
 mod account;
 mod caller;
+mod chain;
 mod challenge;
 mod customer;
 mod email;
@@ -29,6 +30,7 @@ mod word;
 pub use access::{Credential, Realm};
 pub use account::{Account, AccountRef, AccountState, Contact};
 pub use caller::{Caller, Permission, Products, Role};
+pub use chain::{Anchor, Batch, BreakKind, ChainDigest, Cut, Logged, Sequence};
 pub use challenge::{Answered, Challenge, ChallengeState, Purpose, Within};
 pub use customer::{Customer, Labels};
 pub use email::{Email, Identifier};
@@ -38,7 +40,7 @@ pub use event::{Actor, Denial, Event, Fact, Personal, Recorded};
 pub use factor::{Budget, Factor, Material, Method, RecoveryCode, Step};
 pub use id::{
     AccountId, ChallengeId, ClaimId, CredentialId, CustomerId, DeliveryId, EnrollmentId, EventId, FactorId,
-    Id, IdError, IncidentId, Kind, RealmId, RequestId, SeriesId, SessionId, SignInId, kind,
+    HolderId, Id, IdError, IncidentId, Kind, RealmId, RequestId, SeriesId, SessionId, SignInId, kind,
 };
 pub use key::{
     Country, CustomerKey, DeviceId, ExternalId, LabelName, LabelText, LinkUrl, Malformed, ProductKey,

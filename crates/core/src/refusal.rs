@@ -1,7 +1,7 @@
 //! Why the answer is no. One variant per reason in `error_reason.proto`; `grpc` renders them in
 //! one file. A malformed request is not here: only a door can see one.
 
-use crate::{Edge, Level, Ordinal, Permission, Revision, Span};
+use crate::{Edge, Level, Ordinal, Permission, Revision, Sequence, Span};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -119,6 +119,10 @@ pub enum Refusal {
     NoFactor,
     #[error("this needs a proof that is not older than five minutes")]
     FreshProofNeeded { level: Level },
+    #[error("the resume token is not one of this record and method")]
+    ResumeTokenNotValid,
+    #[error("what follows the resume token is not kept any more")]
+    ResumeTokenTooOld { oldest: Sequence },
 }
 
 /// A field of a request that names something the realm lacks.

@@ -8,11 +8,12 @@ use tidegate_proto as proto;
 use tidegate_service::{Command, House, Query};
 use tonic::{Extensions, Request, Response, Status};
 
-use crate::{form::Form, identity::Admitted, status};
+use crate::{form::Form, identity::Admitted, status, stream::Streams};
 
 #[derive(Clone)]
 pub(crate) struct Door {
     pub(crate) house: House,
+    pub(crate) streams: Streams,
 }
 
 impl Door {

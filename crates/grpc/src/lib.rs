@@ -22,7 +22,9 @@ mod server;
 mod sessions;
 mod sign_ins;
 mod status;
+mod stream;
 mod system;
 
 pub use rules::{Access, Rules, UnknownPermission};
 pub use server::{ServeError, Settings, serve};
+pub use stream::StreamSettings;

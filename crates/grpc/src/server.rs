@@ -16,12 +16,14 @@ use crate::{
     identity::IdentityLayer,
     rules::{Rules, UnknownPermission},
     status,
+    stream::{StreamSettings, Streams},
 };
 
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
     /// Whether callers may ask for the contract.
     pub reflection: bool,
+    pub streams: StreamSettings,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -52,12 +54,13 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let (reporter, health) = tonic_health::server::health_reporter();
-    let routes = routes(&house).add_service(health);
+    let (calls, stopping) = (TaskTracker::new(), CancellationToken::new());
+    let streams = Streams { settings: settings.streams, stopping: stopping.clone() };
+    let routes = routes(&house, streams).add_service(health);
     let routes = if settings.reflection { reflect(routes)? } else { routes };
     for service in proto::SERVICES {
         reporter.set_service_status(*service, tonic_health::ServingStatus::Serving).await;
     }
-    let (calls, stopping) = (TaskTracker::new(), CancellationToken::new());
     let stop = async {
         stop.await;
         stopping.cancel();
@@ -89,8 +92,8 @@ pub async fn serve(
     }
 }
 
-fn routes(house: &House) -> Routes {
-    let door = Door { house: house.clone() };
+fn routes(house: &House, streams: Streams) -> Routes {
+    let door = Door { house: house.clone(), streams };
     macro_rules! all {
         ($first:ident::$server:ident $most:ident, $($module:ident::$service:ident $limit:ident,)+) => {
             Routes::new(proto::$first::$server::new(door.clone()).max_decoding_message_size($most))

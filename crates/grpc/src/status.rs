@@ -150,10 +150,13 @@ fn answer(refusal: &Refusal) -> Answer {
             new(C::ResourceExhausted, R::TooManyPasswords).retry(*retry_after)
         }
         Refusal::Busy { retry_after } => new(C::Unavailable, R::Busy).retry(*retry_after),
-
         Refusal::NoFactor => new(C::FailedPrecondition, R::NoFactor),
         Refusal::FreshProofNeeded { level } => {
             new(C::FailedPrecondition, R::FreshProofNeeded).with("level", level.as_str())
+        }
+        Refusal::ResumeTokenNotValid => new(C::FailedPrecondition, R::ResumeTokenNotValid),
+        Refusal::ResumeTokenTooOld { oldest } => {
+            new(C::FailedPrecondition, R::ResumeTokenTooOld).with("oldest", oldest)
         }
     }
 }
@@ -217,6 +220,12 @@ pub(crate) fn no_such_method() -> Status {
 pub(crate) fn deadline_exceeded() -> Status {
     let answer = Answer::new(Code::DeadlineExceeded, Reason::DeadlineExceeded);
     answer.status("the call took longer than its deadline, and may have been carried out")
+}
+
+/// A stream has gone on for long enough.
+pub(crate) fn stream_ended() -> Status {
+    let answer = Answer::new(Code::Unavailable, Reason::StreamEnded).retry(Span::ZERO);
+    answer.status("the stream has gone on for as long as one may")
 }
 
 /// A handler panicked. Nothing of it leaves; the panic hook has written it to the log.

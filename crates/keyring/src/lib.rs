@@ -2,6 +2,7 @@
 //!
 //! Secrets leave this room sealed, digested, or as `Secret<T>`, whose `Debug` prints nothing.
 
+mod chain;
 mod master;
 pub mod passwords;
 mod personal;
@@ -14,6 +15,7 @@ use chacha20poly1305::{
     KeyInit as _, XChaCha20Poly1305,
     aead::{Aead as _, Payload},
 };
+pub use chain::Chaining;
 use hmac::{Hmac, Mac as _};
 pub use master::{MasterFile, MasterFileError};
 pub use passwords::Passwords;

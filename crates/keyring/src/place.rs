@@ -41,6 +41,19 @@ pub enum Place {
         realm: RealmId,
         method: &'static str,
     },
+    /// The digest of a batch of the record.
+    Chain {
+        realm: RealmId,
+    },
+    /// Where a record begins.
+    ChainCut {
+        realm: RealmId,
+    },
+    /// The place in a stream, of one method.
+    ResumeToken {
+        realm: RealmId,
+        method: &'static str,
+    },
 }
 
 /// One request: whose, of which method, under which id.
@@ -84,6 +97,11 @@ impl Place {
             Self::ImportRow { realm } => ("import row", vec![realm.as_bytes()]),
             Self::Stranger { realm } => ("stranger", vec![realm.as_bytes()]),
             Self::PageToken { realm, method } => ("page token", vec![realm.as_bytes(), method.as_bytes()]),
+            Self::Chain { realm } => ("chain", vec![realm.as_bytes()]),
+            Self::ChainCut { realm } => ("chain cut", vec![realm.as_bytes()]),
+            Self::ResumeToken { realm, method } => {
+                ("resume token", vec![realm.as_bytes(), method.as_bytes()])
+            }
         };
         let mut bytes = Vec::new();
         for part in std::iter::once(parts.0.as_bytes()).chain(parts.1) {

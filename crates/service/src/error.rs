@@ -39,6 +39,8 @@ pub enum Fault {
     NotRemembered(&'static str),
     #[error("a row that another one names is missing: {0}")]
     Dangling(&'static str),
+    #[error("a batch of the record was not sealed with a key of ours")]
+    Forged,
 }
 
 impl From<tidegate_store::Error> for Error {

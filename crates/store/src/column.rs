@@ -10,10 +10,11 @@ use sqlx::{
     sqlite::{SqliteArguments, SqliteRow},
 };
 use tidegate_core::{
-    AccountState, Actor, ChallengeState, Country, CustomerKey, DeliveryState, DeviceId, EnrollmentState,
-    ExternalId, Fact, Id, Identifier, KeyId, KeyedDigest, Kind, Labels, LaterProof, LinkTarget, LinkUrl,
-    Method, Ordinal, ProductKey, Proof, Purpose, RealmKey, RequestId, Requirement, Revision, Role, Rollout,
-    RolloutKey, Sealed, SessionEnd, SignInState, Span, Step, Template, Timestamp, Title, TokenDigest, Word,
+    AccountState, Actor, ChainDigest, ChallengeState, Country, CustomerKey, DeliveryState, DeviceId,
+    EnrollmentState, ExternalId, Fact, Id, Identifier, KeyId, KeyedDigest, Kind, Labels, LaterProof,
+    LinkTarget, LinkUrl, Method, Ordinal, ProductKey, Proof, Purpose, RealmKey, RequestId, Requirement,
+    Revision, Role, Rollout, RolloutKey, Sealed, Sequence, SessionEnd, SignInState, Span, Step, Template,
+    Timestamp, Title, TokenDigest, Word,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -143,6 +144,8 @@ column!(RequestId: Uuid, |id| Ok(id.0), |uuid| Ok(RequestId(uuid)));
 column!(Step: i64, |step| Ok(step.0), |step| Ok(Step(step)));
 column!(Span: i64, |span| Ok(span.micros()), |micros| Ok(Span::from_micros(micros)));
 column!(Ordinal: i64, |ordinal| Ok(ordinal.0.into()), |number| Ok(Ordinal(number.try_into()?)));
+column!(Sequence: i64, |sequence| Ok(sequence.0), |number| Ok(Sequence(number)));
+column!(ChainDigest: Vec<u8>, |digest| Ok(digest.0.to_vec()), |bytes| Ok(ChainDigest(bytes.try_into().map_err(|_| "not 32 bytes")?)));
 column!(Revision: i64, |revision| Ok(revision.0), |number| Ok(Revision(number)));
 column!(Sealed: Vec<u8>, |sealed| Ok(sealed.0), |bytes| Ok(Sealed(bytes)));
 column!(TokenDigest: Vec<u8>, |digest| Ok(digest.0.to_vec()), |bytes| Ok(TokenDigest(bytes.try_into().map_err(|_| "not 32 bytes")?)));
@@ -228,6 +231,23 @@ impl Column for AnyOf<ExternalId> {
     }
     fn into_postgres(self) -> Result<Vec<String>, BoxDynError> {
         Ok(self.0.into_iter().map(String::from).collect())
+    }
+    fn from_sqlite(_: String) -> Result<Self, BoxDynError> {
+        Err("a set of keys is never read back".into())
+    }
+    fn from_postgres(_: Vec<String>) -> Result<Self, BoxDynError> {
+        Err("a set of keys is never read back".into())
+    }
+}
+
+impl Column for AnyOf<String> {
+    type Sqlite = String;
+    type Postgres = Vec<String>;
+    fn into_sqlite(self) -> Result<String, BoxDynError> {
+        to_json(self.0)
+    }
+    fn into_postgres(self) -> Result<Vec<String>, BoxDynError> {
+        Ok(self.0)
     }
     fn from_sqlite(_: String) -> Result<Self, BoxDynError> {
         Err("a set of keys is never read back".into())

@@ -1,30 +1,103 @@
 //! Table `events`: the log everything else reads.
 
-use tidegate_core::{AccountId, Event, EventId, Fact, Recorded};
+use tidegate_core::{
+    AccountId, Actor, Event, EventId, Fact, Logged, ProductKey, RealmId, Recorded, Sequence, Timestamp,
+};
 
 use crate::{
-    Error, Tx, View,
-    column::{Row, Unreadable},
+    Across, Error, Tx, View,
+    column::{AnyOf, Row, Unreadable},
     executor::Record,
     statement::sql,
 };
 
 sql! {
     Change INSERT = "INSERT INTO events (realm_id, event_id, at, actor, product_key, account_id, fact, personal) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    Select NEWEST = "SELECT event_id, at, actor, product_key, account_id, fact, personal FROM events WHERE realm_id = $1 AND event_id < $2 ORDER BY event_id DESC LIMIT $3";
-    Select NEWEST_OF_ACCOUNT = "SELECT event_id, at, actor, product_key, account_id, fact, personal FROM events \
-        WHERE realm_id = $1 AND account_id = $4 AND event_id < $2 ORDER BY event_id DESC LIMIT $3";
+    Select NEWEST = {
+        sqlite: "SELECT event_id, sequence, at, actor, product_key, account_id, fact, personal FROM events \
+            WHERE realm_id = $1 AND event_id < $2 AND event_id >= $3 AND at >= $4 AND at < $5 \
+            AND (CAST($6 AS UUID) IS NULL OR account_id = $6) AND (CAST($7 AS TEXT) IS NULL OR product_key = $7) AND (CAST($8 AS TEXT) IS NULL OR actor = $8) \
+            AND ($9 IS NULL OR substr(fact, 10, instr(substr(fact, 10), '\"') - 1) IN (SELECT value FROM json_each($9))) ORDER BY event_id DESC LIMIT $10",
+        postgres: "SELECT event_id, sequence, at, actor, product_key, account_id, fact, personal FROM events \
+            WHERE realm_id = $1 AND event_id < $2 AND event_id >= $3 AND at >= $4 AND at < $5 \
+            AND (CAST($6 AS UUID) IS NULL OR account_id = $6) AND (CAST($7 AS TEXT) IS NULL OR product_key = $7) AND (CAST($8 AS TEXT) IS NULL OR actor = $8) \
+            AND (CAST($9 AS TEXT[]) IS NULL OR split_part(fact, '\"', 4) = ANY($9)) ORDER BY event_id DESC LIMIT $10"
+    };
+    Select NEWEST_OF_ACCOUNT = {
+        sqlite: "SELECT event_id, sequence, at, actor, product_key, account_id, fact, personal FROM events \
+            WHERE realm_id = $1 AND event_id < $2 AND event_id >= $3 AND at >= $4 AND at < $5 \
+            AND account_id = $6 AND (CAST($7 AS TEXT) IS NULL OR product_key = $7) AND (CAST($8 AS TEXT) IS NULL OR actor = $8) \
+            AND ($9 IS NULL OR substr(fact, 10, instr(substr(fact, 10), '\"') - 1) IN (SELECT value FROM json_each($9))) ORDER BY event_id DESC LIMIT $10",
+        postgres: "SELECT event_id, sequence, at, actor, product_key, account_id, fact, personal FROM events \
+            WHERE realm_id = $1 AND event_id < $2 AND event_id >= $3 AND at >= $4 AND at < $5 \
+            AND account_id = $6 AND (CAST($7 AS TEXT) IS NULL OR product_key = $7) AND (CAST($8 AS TEXT) IS NULL OR actor = $8) \
+            AND (CAST($9 AS TEXT[]) IS NULL OR split_part(fact, '\"', 4) = ANY($9)) ORDER BY event_id DESC LIMIT $10"
+    };
+    Select NEWEST_OF_KINDS = {
+        sqlite: "SELECT event_id, sequence, at, actor, product_key, account_id, fact, personal FROM events \
+            WHERE realm_id = $1 AND event_id < $2 AND event_id >= $3 AND at >= $4 AND at < $5 \
+            AND (CAST($6 AS UUID) IS NULL OR account_id = $6) AND (CAST($7 AS TEXT) IS NULL OR product_key = $7) AND (CAST($8 AS TEXT) IS NULL OR actor = $8) \
+            AND substr(fact, 10, instr(substr(fact, 10), '\"') - 1) IN (SELECT value FROM json_each($9)) ORDER BY event_id DESC LIMIT $10",
+        postgres: "SELECT event_id, sequence, at, actor, product_key, account_id, fact, personal FROM events \
+            WHERE realm_id = $1 AND event_id < $2 AND event_id >= $3 AND at >= $4 AND at < $5 \
+            AND (CAST($6 AS UUID) IS NULL OR account_id = $6) AND (CAST($7 AS TEXT) IS NULL OR product_key = $7) AND (CAST($8 AS TEXT) IS NULL OR actor = $8) \
+            AND split_part(fact, '\"', 4) = ANY($9) ORDER BY event_id DESC LIMIT $10"
+    };
+    Select STRETCH = {
+        sqlite: "SELECT event_id, sequence, at, actor, product_key, account_id, fact, personal FROM events \
+            WHERE realm_id = $1 AND sequence > $2 AND sequence <= $3 AND at >= $4 AND at < $5 \
+            AND (CAST($6 AS UUID) IS NULL OR account_id = $6) AND (CAST($7 AS TEXT) IS NULL OR product_key = $7) AND (CAST($8 AS TEXT) IS NULL OR actor = $8) \
+            AND ($9 IS NULL OR substr(fact, 10, instr(substr(fact, 10), '\"') - 1) IN (SELECT value FROM json_each($9))) ORDER BY sequence",
+        postgres: "SELECT event_id, sequence, at, actor, product_key, account_id, fact, personal FROM events \
+            WHERE realm_id = $1 AND sequence > $2 AND sequence <= $3 AND at >= $4 AND at < $5 \
+            AND (CAST($6 AS UUID) IS NULL OR account_id = $6) AND (CAST($7 AS TEXT) IS NULL OR product_key = $7) AND (CAST($8 AS TEXT) IS NULL OR actor = $8) \
+            AND (CAST($9 AS TEXT[]) IS NULL OR split_part(fact, '\"', 4) = ANY($9)) ORDER BY sequence"
+    };
+    Select BETWEEN = "SELECT event_id, sequence, at, actor, product_key, account_id, fact, personal FROM events \
+        WHERE realm_id = $1 AND sequence >= $2 AND sequence <= $3 ORDER BY sequence";
+    Select ABOVE = "SELECT event_id, sequence FROM events WHERE realm_id = $1 AND sequence > $2 ORDER BY sequence LIMIT 1";
+    Select LOWEST = "SELECT event_id, sequence FROM events WHERE realm_id = $1 AND sequence IS NOT NULL ORDER BY sequence LIMIT 1";
+    Select UNSEALED = "SELECT realm_id, event_id, sequence, at, actor, product_key, account_id, fact, personal FROM events \
+        WHERE sequence IS NULL ORDER BY realm_id, event_id LIMIT $1";
+    Select NEXT_UNSEALED = "SELECT realm_id, event_id FROM events WHERE sequence IS NULL AND realm_id > $1 ORDER BY realm_id, event_id LIMIT 1";
+    Change NUMBER = "WITH numbered AS (SELECT realm_id, event_id, ROW_NUMBER() OVER (ORDER BY event_id) AS place FROM events \
+        WHERE realm_id = $1 AND sequence IS NULL ORDER BY event_id LIMIT $3) \
+        UPDATE events SET sequence = $2 + numbered.place FROM numbered \
+        WHERE events.realm_id = $1 AND numbered.realm_id = $1 AND events.event_id = numbered.event_id";
+    Change DROP = "DELETE FROM events WHERE realm_id = $1 AND sequence <= $2";
 }
 
-impl Record for Event<Recorded> {
+/// Which events: all conditions hold.
+#[derive(Debug, Clone)]
+pub struct Which {
+    pub account: Option<AccountId>,
+    pub product: Option<ProductKey>,
+    pub actor: Option<Actor>,
+    /// Empty: any.
+    pub kinds: Vec<String>,
+    /// Not before.
+    pub from: Timestamp,
+    /// Before.
+    pub until: Timestamp,
+}
+
+/// An event of some realm that the sealer has not reached.
+#[derive(Debug, Clone)]
+pub struct Unsealed {
+    pub realm: RealmId,
+    pub logged: Logged,
+}
+
+impl Record for Logged {
     const TABLE: &'static str = "events";
     const KEY: &'static str = "event_id";
     fn read(row: &Row) -> Result<Self, Unreadable> {
+        let text: String = row.get("fact")?;
         let fact = match row.get::<Fact>("fact") {
             Ok(fact) => Recorded::Known(fact),
-            Err(_) => Recorded::Newer { data: row.get("fact")? },
+            Err(_) => Recorded::Newer { data: text.clone() },
         };
-        Ok(Self {
+        let event = Event {
             id: row.get("event_id")?,
             at: row.get("at")?,
             actor: row.get("actor")?,
@@ -32,7 +105,36 @@ impl Record for Event<Recorded> {
             account: row.get("account_id")?,
             fact,
             personal: row.get("personal")?,
-        })
+        };
+        Ok(Self { sequence: row.get("sequence")?, event, fact: text })
+    }
+}
+
+impl Record for Unsealed {
+    const TABLE: &'static str = "events";
+    const KEY: &'static str = "event_id";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        Ok(Self { realm: row.get("realm_id")?, logged: Logged::read(row)? })
+    }
+}
+
+struct Of(RealmId);
+
+impl Record for Of {
+    const TABLE: &'static str = "events";
+    const KEY: &'static str = "event_id";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        row.get("realm_id").map(Self)
+    }
+}
+
+struct At(Sequence);
+
+impl Record for At {
+    const TABLE: &'static str = "events";
+    const KEY: &'static str = "event_id";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        row.get("sequence").map(Self)
     }
 }
 
@@ -42,15 +144,75 @@ pub async fn record(tx: &mut Tx, event: Event) -> Result<(), Error> {
     Ok(())
 }
 
-/// Newest first, before `before`.
+/// Newest first, below `before` and not below `least`, which spares a search by time the rest of the log.
 pub async fn newest(
     view: &mut View,
-    before: EventId,
-    account: Option<AccountId>,
+    (least, before): (EventId, EventId),
+    which: Which,
     limit: i64,
-) -> Result<Vec<Event<Recorded>>, Error> {
-    match account {
-        Some(account) => view.select(NEWEST_OF_ACCOUNT).bind(before).bind(limit).bind(account).all().await,
-        None => view.select(NEWEST).bind(before).bind(limit).all().await,
-    }
+) -> Result<Vec<Logged>, Error> {
+    // What the conditions begin with decides about the index.
+    let statement = match &which {
+        Which { account: Some(_), .. } => NEWEST_OF_ACCOUNT,
+        Which { kinds, .. } if !kinds.is_empty() => NEWEST_OF_KINDS,
+        _ => NEWEST,
+    };
+    let select = view.select(statement).bind(before).bind(least).bind(which.from).bind(which.until);
+    let select = select.bind(which.account).bind(which.product).bind(which.actor);
+    select.bind(kinds(which.kinds)).bind(limit).all().await
+}
+
+/// Those behind `after`, up to `last`, in order.
+pub async fn stretch(
+    view: &mut View,
+    after: Sequence,
+    last: Sequence,
+    which: Which,
+) -> Result<Vec<Logged>, Error> {
+    let select = view.select(STRETCH).bind(after).bind(last).bind(which.from).bind(which.until);
+    let select = select.bind(which.account).bind(which.product).bind(which.actor);
+    select.bind(kinds(which.kinds)).all().await
+}
+
+fn kinds(kinds: Vec<String>) -> Option<AnyOf<String>> {
+    Some(AnyOf(kinds)).filter(|kinds| !kinds.0.is_empty())
+}
+
+/// All from `first` to `last`, in order.
+pub async fn between(view: &mut View, first: Sequence, last: Sequence) -> Result<Vec<Logged>, Error> {
+    view.select(BETWEEN).bind(first).bind(last).all().await
+}
+
+/// The first place behind `after` that an event has.
+pub async fn above(view: &mut View, after: Sequence) -> Result<Option<Sequence>, Error> {
+    Ok(view.select(ABOVE).bind(after).optional::<At>().await?.map(|at| at.0))
+}
+
+/// The first place that an event has.
+pub async fn lowest(view: &mut View) -> Result<Option<Sequence>, Error> {
+    Ok(view.select(LOWEST).optional::<At>().await?.map(|at| at.0))
+}
+
+/// What no sealer has reached yet, in any realm. Their order means nothing: of what another transaction
+/// wrote, an older one may still come.
+pub async fn unsealed(across: &mut Across, limit: i64) -> Result<Vec<Unsealed>, Error> {
+    across.select(UNSEALED).bind(limit).all().await
+}
+
+/// The next realm behind this one that has something to seal.
+pub async fn next_unsealed(across: &mut Across, after: RealmId) -> Result<Option<RealmId>, Error> {
+    Ok(across.select(NEXT_UNSEALED).bind(after).optional::<Of>().await?.map(|of| of.0))
+}
+
+/// Gives up to `limit` events the places behind `head`; how many it were. Only what was committed is
+/// seen, so a place is never given before its event can be read.
+pub async fn number(tx: &mut Tx, head: Sequence, limit: i64) -> Result<i64, Error> {
+    let count = tx.change(NUMBER).bind(head).bind(limit).rows().await?;
+    Ok(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+/// Drops the front of the record, up to `last`.
+pub async fn drop_until(tx: &mut Tx, last: Sequence) -> Result<(), Error> {
+    tx.change(DROP).bind(last).rows().await?;
+    Ok(())
 }

@@ -3,7 +3,7 @@
 //! Lock order: requests, realms, credentials, customers, products, rollouts, links, enrollments, accounts,
 //! `sign_ins`, sessions, devices, challenges, factors, `recovery_codes`, ledger, interest, passwords,
 //! attempts,
-//! deliveries, events. A transaction that changes rows of several tables changes them in this order;
+//! deliveries, leases, events, chain, `chain_cuts`. A transaction that changes rows of several tables changes them in this order;
 //! the other way round two of them deadlock on PostgreSQL (seen: 64 answers on two replicas).
 //!
 //! One file per table; each statement is one text for both engines, or an explicit pair. No clock, no
@@ -12,6 +12,7 @@
 pub mod accounts;
 pub mod attempts;
 mod breakage;
+pub mod chain;
 pub mod challenges;
 mod column;
 pub mod credentials;
@@ -25,6 +26,7 @@ mod executor;
 pub mod factors;
 pub mod installation;
 pub mod interest;
+pub mod leases;
 pub mod ledger;
 mod lent;
 pub mod links;
@@ -55,6 +57,7 @@ pub use tx::Tx;
 const TABLES: &[&[Statement]] = &[
     accounts::STATEMENTS,
     attempts::STATEMENTS,
+    chain::STATEMENTS,
     challenges::STATEMENTS,
     credentials::STATEMENTS,
     customers::STATEMENTS,
@@ -65,6 +68,7 @@ const TABLES: &[&[Statement]] = &[
     factors::STATEMENTS,
     installation::STATEMENTS,
     interest::STATEMENTS,
+    leases::STATEMENTS,
     ledger::STATEMENTS,
     links::STATEMENTS,
     passwords::STATEMENTS,

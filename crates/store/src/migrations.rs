@@ -24,9 +24,9 @@ macro_rules! migrations {
 }
 
 pub(crate) fn sqlite() -> Migrator {
-    migrations!("sqlite", 1 "0001_init", 2 "0002_rollouts", 4 "0004_switch",)
+    migrations!("sqlite", 1 "0001_init", 2 "0002_rollouts", 3 "0003_record", 4 "0004_switch",)
 }
 
 pub(crate) fn postgres() -> Migrator {
-    migrations!("postgres", 1 "0001_init", 2 "0002_rollouts", 4 "0004_switch",)
+    migrations!("postgres", 1 "0001_init", 2 "0002_rollouts", 3 "0003_record", 4 "0004_switch",)
 }

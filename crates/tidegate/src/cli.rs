@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     config::{self, Loaded, Sources},
-    demo, forget_clock, import, init, logs, migrate, serve,
+    demo, events, forget_clock, import, init, logs, migrate, serve,
 };
 
 /// Identity for device clouds: accounts, second factors, and two-step verification in waves.
@@ -46,6 +46,9 @@ enum Command {
     /// Accounts of a running server.
     #[command(subcommand)]
     Accounts(AccountsCommand),
+    /// The record of a running server: what happened, in order, and the chain that proves it.
+    #[command(subcommand)]
+    Events(EventsCommand),
     /// Shows the main job on a throw-away server: one account is brought to two-step, in waves.
     Demo {
         /// Leave the server running, and say how to call it.
@@ -70,6 +73,14 @@ enum ConfigCommand {
 enum AccountsCommand {
     /// Imports accounts from a file of JSON objects, one a line (NDJSON). Running it again changes nothing.
     Import(import::Import),
+}
+
+#[derive(Subcommand)]
+enum EventsCommand {
+    /// Writes the record to a file of JSON objects, one a line (NDJSON), with all that proves it.
+    Export(events::Export),
+    /// Computes the chain anew, and says where it breaks first.
+    Verify(events::Verify),
 }
 
 /// The arguments with every setting behind the command, wherever it stood: clap keeps only those of the
@@ -133,6 +144,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Accounts(AccountsCommand::Import(import)) => block_on(import::import(import)),
+        Command::Events(EventsCommand::Export(export)) => block_on(events::export(export)),
+        Command::Events(EventsCommand::Verify(verify)) => block_on(events::verify(verify)),
         Command::Demo { keep } => block_on(demo::demo(keep)),
     }
 }

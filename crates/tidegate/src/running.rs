@@ -3,10 +3,13 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
+use tidegate_core::Span;
+use tidegate_core::Span;
 use tidegate_courier::Courier;
 use tidegate_keyring::{Keyring, Passwords};
 use tidegate_service::{
     House, Parts, Trust,
+    audit::Sealer,
     installation::{self, KeyCheck, check},
 };
 use tidegate_store::{Engine, Store};
@@ -44,6 +47,12 @@ const DRAIN: Duration = Duration::from_secs(20);
 const BELIEVED: Duration = Duration::from_millis(700);
 /// Between two sweeps.
 const SWEEP: Duration = Duration::from_mins(1);
+/// Between two looks at what other replicas wrote.
+const FOLLOW: Duration = Duration::from_millis(200);
+/// Between two looks for events that have no place in the record.
+const SEAL: Duration = Duration::from_millis(200);
+/// Between two looks for what is not kept any more.
+const CUT: Duration = Duration::from_hours(1);
 
 pub async fn open(config: &Config) -> anyhow::Result<Store> {
     let url = config.database.url.reveal().to_owned();
@@ -65,13 +74,16 @@ impl Running {
         let (keyring, clock) = (Arc::new(keyring), Arc::new(AuthorityClock::default()));
         keep_time::begin(&store, &clock).await?;
         let courier = courier(config, &store, &keyring, &clock)?;
+        let sealer = Sealer::new(store.clone(), keyring.clone(), clock.clone(), Arc::new(SystemEntropy));
+        let sealer = Arc::new(sealer);
         let house = house(config, &store, keyring, &clock);
 
         let grpc = listen(config.grpc.listen, "grpc.listen").await?;
         let admin = listen(config.admin.listen, "admin.listen").await?;
         let (grpc_address, admin_address) = (grpc.local_addr()?, admin.local_addr()?);
         let (stop, rest) = (CancellationToken::new(), CancellationToken::new());
-        let settings = tidegate_grpc::Settings { reflection: config.grpc.reflection() };
+        let (reflection, streams) = (config.grpc.reflection(), tidegate_grpc::StreamSettings::default());
+        let settings = tidegate_grpc::Settings { reflection, streams };
         let stopped = stop.clone().cancelled_owned();
         let server = tokio::spawn(tidegate_grpc::serve(house.clone(), settings, grpc, stopped));
         let mut background = JoinSet::new();
@@ -79,6 +91,12 @@ impl Running {
         background.spawn(keep_time::keep(store.clone(), clock.clone(), rest.clone()));
         background.spawn(sweep(store.clone(), clock, rest.clone()));
         background.spawn(courier.run(rest.clone()));
+        let keep = Span::days(config.audit.retention_days);
+        if store.engine() == Engine::Postgres {
+            background.spawn(follow(house.clone(), rest.clone()));
+        }
+        background.spawn(seal(sealer.clone(), rest.clone()));
+        background.spawn(cut(sealer, keep, rest.clone()));
         let (grpc, admin) = (grpc_address, admin_address);
         Ok(Self { grpc, admin, house, store, stop, rest, server, background })
     }
@@ -170,6 +188,51 @@ async fn sweep(store: Store, clock: Arc<AuthorityClock>, stop: CancellationToken
     while tokio::time::timeout(SWEEP, stop.cancelled()).await.is_err() {
         if let Err(error) = installation::sweep(&store, &*clock).await {
             tracing::warn!(%error, "what is not kept any more could not be dropped");
+        }
+    }
+}
+
+/// Keeps up with what other replicas write. Without it everything is read again after a moment.
+async fn follow(house: House, stop: CancellationToken) {
+    let mut lost = false;
+    while tokio::time::timeout(FOLLOW, stop.cancelled()).await.is_err() {
+        match house.follow().await {
+            Ok(()) => lost = false,
+            // Said once: an outage is long, and the database's own errors are told elsewhere.
+            Err(error) if !lost => {
+                lost = true;
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "what others write cannot be followed"
+                );
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// Gives events their places; what was written last has its own before the program ends.
+async fn seal(sealer: Arc<Sealer>, stop: CancellationToken) {
+    loop {
+        let last = stop.is_cancelled();
+        if let Err(error) = sealer.seal().await {
+            tracing::error!(error = &error as &dyn std::error::Error, "events could not be sealed");
+        }
+        if last {
+            return;
+        }
+        let _ = tokio::time::timeout(SEAL, stop.cancelled()).await;
+    }
+}
+
+/// Drops the front of the record when it is old enough, at the start and then once an hour.
+async fn cut(sealer: Arc<Sealer>, keep: Span, stop: CancellationToken) {
+    loop {
+        if let Err(error) = sealer.cut(keep).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "old events could not be dropped");
+        }
+        if tokio::time::timeout(CUT, stop.cancelled()).await.is_ok() {
+            return;
         }
     }
 }

@@ -11,6 +11,7 @@ use super::descriptors::{comment, contract, shouted};
 const NO_SECRETS: &[(&str, &str)] = &[
     ("page_token", "tells where a page ended; authorises nothing"),
     ("next_page_token", "tells where a page ended; authorises nothing"),
+    ("resume_token", "tells where a stream was; authorises nothing"),
     ("secret_withheld", "says that there is none"),
     ("codes_left", "a number"),
     ("recovery_codes_left", "a number"),

@@ -21,6 +21,7 @@ const OTHERS: &[(&str, &str)] = &[
 
 fn pairs() -> Vec<(&'static str, BTreeSet<String>)> {
     vec![
+        ("BreakKind", words::<core::BreakKind>()),
         ("AccountState", words::<core::AccountState>()),
         ("ChallengePurpose", words::<core::Purpose>()),
         ("ChallengeState", words::<core::ChallengeState>()),

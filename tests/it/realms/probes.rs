@@ -44,7 +44,7 @@ pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &Names, names: &
     let item =
         |product: &str, account: &str| EvaluationItem { product: product.into(), account: account.into() };
     let wave = Some(proto::WaveDraft { title: "all".to_owned(), ..Default::default() });
-    let filter = Some(proto::EventFilter { account: n.external_id.clone() });
+    let filter = Some(proto::EventFilter { account: n.external_id.clone(), ..Default::default() });
     let on_behalf = |account: &str, product: &str| {
         let on = OnBehalf { account: account.into(), product: product.into(), reason: "asked".into() };
         subject(Who::OnBehalf(on))

@@ -1,9 +1,10 @@
 //! What the log tells of one account.
 
+use proto::tail_events_request::Start;
 use tidegate_core::{Role, Span};
 use tidegate_proto as proto;
 
-use crate::{owner::Device, setting::Kasa, story::tell};
+use crate::{owner::Device, raw, setting::Kasa, story::tell};
 
 #[tokio::test]
 async fn every_change_has_its_event() {
@@ -29,7 +30,7 @@ async fn every_change_has_its_event() {
             .sign_in_with(&owner.person, "kasa", &Device::remembered("tablet-1"), &owner.enrolled.seed)
             .await;
         let auditor = stage.actor("auditor", Role::Auditor).await;
-        let filter = Some(proto::EventFilter { account: "ann".into() });
+        let filter = Some(proto::EventFilter { account: "ann".into(), ..Default::default() });
         let events = auditor
             .quiet()
             .ok(proto::ListEventsRequest { filter: filter.clone(), ..Default::default() })
@@ -52,6 +53,63 @@ async fn every_change_has_its_event() {
         auditor
             .ok(proto::ListEventsRequest { filter, page_size: 1, page_token: before.next_page_token })
             .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_record_is_followed_and_a_break_is_no_loss() {
+    tell("audit/followed", async |stage| {
+        let admin = stage.actor("admin", Role::Admin).await;
+        let auditor = stage.actor("auditor", Role::Auditor).await;
+        stage.seal().await;
+        let filter = Some(proto::EventFilter {
+            kinds: vec!["product_created".into(), "account_created".into()],
+            ..Default::default()
+        });
+        let tail = |start| proto::TailEventsRequest { filter: filter.clone(), start: Some(start) };
+        let mut stream = auditor.stream(tail(Start::FromNow(true))).await.unwrap();
+        let token = stream.one().await.resume_token;
+        admin.product("kasa").await;
+        stage.transcript.note("the auditor's connection breaks");
+        drop(stream);
+        let request = proto::CreateAccountRequest { external_id: "u-1".into(), ..Default::default() };
+        admin.ok(request).await;
+        stage.seal().await;
+        let mut stream = auditor.stream(tail(Start::ResumeToken(token))).await.unwrap();
+        stream.one().await;
+        let token = stream.one().await.resume_token;
+
+        stage.transcript.note("a token of something else, and one that is too old");
+        let wrong = auditor.stream(tail(Start::ResumeToken("00ff".repeat(20)))).await;
+        assert!(wrong.is_err());
+        admin.quiet().product("tapo").await;
+        stage.seal().await;
+        stage.pass(Span::days(401));
+        stage.sealer.cut(Span::days(400)).await.unwrap();
+        let late = auditor.stream(tail(Start::ResumeToken(token))).await;
+        assert!(late.is_err());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_record_is_handed_out_and_proves_itself() {
+    tell("audit/proved", async |stage| {
+        let admin = stage.actor("admin", Role::Admin).await;
+        admin.quiet().product("kasa").await;
+        admin.quiet().person("ann").await;
+        stage.seal().await;
+        let auditor = stage.actor("auditor", Role::Auditor).await;
+        let mut export = auditor.stream(proto::ExportEventsRequest::default()).await.unwrap();
+        let lines = String::from_utf8(export.one().await.lines).unwrap();
+        for line in lines.lines().filter(|line| !line.contains("batch")) {
+            stage.transcript.note(line);
+        }
+        let verified = auditor.ok(proto::VerifyChainRequest::default()).await;
+        stage.transcript.note("somebody changes what the database holds");
+        raw::change(&stage, "UPDATE events SET account_id = NULL WHERE sequence = 5").await;
+        auditor.ok(proto::VerifyChainRequest { anchor: verified.head, ..Default::default() }).await;
     })
     .await;
 }

@@ -41,6 +41,7 @@ const UNTOLD: &[(ErrorReason, &str)] = &[
     (ErrorReason::DeadlineExceeded, "takes a caller in a hurry: away.rs"),
     (ErrorReason::Internal, "takes a bug"),
     (ErrorReason::NoSuchMethod, "no actor can say it: matrix.rs"),
+    (ErrorReason::StreamEnded, "takes an hour: log/tailing.rs"),
 ];
 
 #[test]

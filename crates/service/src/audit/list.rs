@@ -1,26 +1,21 @@
-//! Lists events, newest first, with their personal fields opened.
+//! Lists events, newest first, with their personal fields opened. Those that have no place in the record
+//! yet are listed too.
 
-use std::collections::HashMap;
+use tidegate_core::{EventId, Id, Permission, Span, Timestamp};
+use tidegate_store::events;
+use uuid::Uuid;
 
-use tidegate_core::{
-    Account, AccountId, AccountRef, Event, EventId, Id, Permission, Personal, Recorded, Refusal,
-};
-use tidegate_store::{accounts, events};
-
+use super::{EventFilter, Told, filter};
 use crate::{Desk, Error, Page, PageRequest, Query};
 
 #[derive(Debug)]
 pub struct ListEvents {
-    pub account: Option<AccountRef>,
+    pub filter: EventFilter,
     pub page: PageRequest,
 }
 
-/// An event, and what its account's key opened; nothing when the account was erased.
-#[derive(Debug)]
-pub struct Told {
-    pub event: Event<Recorded>,
-    pub personal: Personal,
-}
+/// An id is made a moment before its event's time is read: a search by time begins so much earlier.
+const MOMENT: Span = Span::minutes(1);
 
 impl Query for ListEvents {
     const NAME: &'static str = "list_events";
@@ -29,31 +24,21 @@ impl Query for ListEvents {
 
     async fn run(self, desk: &Desk) -> Result<Page<Told>, Error> {
         let mut view = desk.view();
-        let account = match &self.account {
-            Some(account) => {
-                let found = accounts::find(&mut view, account).await?;
-                Some(found.ok_or(Refusal::AccountNotFound)?.id)
-            }
-            None => None,
+        let which = self.filter.which(&mut view).await?;
+        let filter = filter::text(&which);
+        let before = match desk.opened(&self.page, &filter)?.parse() {
+            Ok(before) => before,
+            Err(_) => self.filter.until.map_or(Id::MOST, |until| first_id(until.plus(MOMENT))),
         };
-        let filter = account.map_or_else(String::new, |id| id.to_string());
-        let before: EventId = desk.opened(&self.page, &filter)?.parse().unwrap_or(Id::MOST);
-        let found = events::newest(&mut view, before, account, self.page.limit()).await?;
-        let page = desk.page(&self.page, &filter, found, |event| event.id.to_string())?;
-
-        let named = page.items.iter().filter_map(|event| event.account).collect();
-        let accounts = accounts::many(&mut view, named, Vec::new()).await?;
-        let accounts: HashMap<_, _> = accounts.into_iter().map(|account| (account.id, account)).collect();
-        let items = page.items.into_iter().map(|event| tell(desk, &accounts, event)).collect();
-        Ok(Page { items, next: page.next })
+        let least = self.filter.from.map_or(Id::LEAST, |from| first_id(from.minus(MOMENT)));
+        let found = events::newest(&mut view, (least, before), which, self.page.limit()).await?;
+        let page = desk.page(&self.page, &filter, found, |logged| logged.event.id.to_string())?;
+        Ok(Page { items: desk.tell(&mut view, page.items).await?, next: page.next })
     }
 }
 
-fn tell(desk: &Desk, accounts: &HashMap<AccountId, Account>, event: Event<Recorded>) -> Told {
-    let opened = event.personal.as_ref().and_then(|sealed| {
-        let account = accounts.get(&event.account?)?;
-        let whose = (desk.caller.realm, account.id);
-        desk.keyring().open_personal(&account.personal_key, whose, sealed).ok()
-    });
-    Told { event, personal: opened.unwrap_or_default() }
+/// Before every id that was made at this time or later.
+fn first_id(at: Timestamp) -> EventId {
+    let millis = u128::try_from(at.unix_micros().div_euclid(1_000)).unwrap_or(0);
+    Id::from_uuid(Uuid::from_u128(millis.min((1 << 48) - 1) << 80))
 }

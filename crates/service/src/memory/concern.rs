@@ -75,7 +75,8 @@ impl Concern {
             | Fact::SessionEnded { .. }
             | Fact::SeenOnBehalf { .. }
             | Fact::MailSent { .. }
-            | Fact::MailFailed { .. } => Self::Nothing,
+            | Fact::MailFailed { .. }
+            | Fact::EventsCut { .. } => Self::Nothing,
         }
     }
 }

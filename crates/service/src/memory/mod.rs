@@ -7,6 +7,7 @@
 
 mod concern;
 mod epochs;
+mod follow;
 mod read;
 mod snapshot;
 
@@ -20,6 +21,7 @@ use std::{
 
 pub(crate) use concern::Concern;
 use epochs::Epochs;
+use follow::Followed;
 use quick_cache::sync::Cache;
 pub(crate) use snapshot::{At, Snapshot};
 use tidegate_core::{AccountId, Caller, CredentialId, ExternalId, RealmId, Rollout};
@@ -38,6 +40,7 @@ pub(crate) struct Memory {
     born: Instant,
     /// Microseconds after `born`.
     believed_until: AtomicU64,
+    followed: Followed,
     epochs: Epochs,
     credentials: Cache<CredentialId, Arc<Credentialed>>,
     realms: Cache<RealmId, Arc<Snapshot>>,
@@ -64,6 +67,7 @@ impl Memory {
             trust,
             born: Instant::now(),
             believed_until: AtomicU64::new(0),
+            followed: Followed::default(),
             epochs: Epochs::default(),
             credentials: Cache::new(CREDENTIALS),
             realms: Cache::new(REALMS),
@@ -211,4 +215,67 @@ impl quick_cache::Equivalent<(RealmId, ExternalId)> for Named<'_> {
 /// The rollouts of a snapshot, for who decides from them.
 pub(crate) fn rollouts(all: &[Arc<Rollout>]) -> impl Iterator<Item = &Rollout> {
     all.iter().map(|rollout| &**rollout)
+}
+
+#[cfg(test)]
+mod tests {
+    use tidegate_core::{AccountState, Id, Labels, Standing, Timestamp};
+    use uuid::Uuid;
+
+    use super::*;
+
+    const REALM: RealmId = Id::from_uuid_bytes([1; 16]);
+
+    fn known(number: u128) -> Arc<Known> {
+        let standing = Standing {
+            account: Id::from_uuid(Uuid::from_u128(number)),
+            created_at: Timestamp::from_unix_micros(0),
+            country: None,
+            labels: Labels::default(),
+            email_verified: true,
+            customer: None,
+            methods: Vec::new(),
+            two_step_since: None,
+            ledger: Vec::new(),
+            interest: Vec::new(),
+            buckets: Vec::new(),
+        };
+        let external_id = Some(format!("u-{number}").parse().unwrap());
+        Arc::new(Known { external_id, state: AccountState::Active, standing })
+    }
+
+    fn of(known: &Known) -> Concern {
+        Concern::Account(REALM, known.standing.account)
+    }
+
+    #[test]
+    fn what_was_dropped_while_it_was_read_is_not_remembered() {
+        let memory = Memory::new(Trust::Alone, 10);
+        let one = known(1);
+        for concern in [of(&one), Concern::AllAccounts, Concern::Everything] {
+            for ticket in [memory.ticket(of(&one)), memory.ticket_for_any()] {
+                memory.drop_what(concern);
+                memory.keep_standing(ticket, REALM, one.clone());
+                assert!(memory.standing(REALM, one.standing.account).is_none(), "{concern:?}");
+            }
+        }
+        memory.keep_standing(memory.ticket(of(&one)), REALM, one.clone());
+        assert!(memory.named(REALM, one.external_id.as_ref().unwrap()).is_some());
+        memory.drop_what(of(&known(2)));
+        assert!(memory.standing(REALM, one.standing.account).is_some(), "another's is no concern");
+    }
+
+    #[test]
+    fn nothing_is_believed_that_is_not_followed() {
+        let memory = Memory::new(Trust::Followed(Duration::from_hours(1)), 10);
+        let one = known(1);
+        memory.keep_standing(memory.ticket(of(&one)), REALM, one.clone());
+        assert!(memory.standing(REALM, one.standing.account).is_none());
+        memory.believe(memory.micros());
+        assert!(memory.standing(REALM, one.standing.account).is_some());
+        let hasty = Memory::new(Trust::Followed(Duration::ZERO), 10);
+        hasty.keep_standing(hasty.ticket(of(&one)), REALM, one.clone());
+        hasty.believe(hasty.micros());
+        assert!(hasty.standing(REALM, one.standing.account).is_none());
+    }
 }

@@ -64,6 +64,11 @@ settings! {
         /// Accounts whose standing is kept in memory, about 1 KiB each.
         cached_accounts: usize = 100_000, Rule::Whole(1..=100_000_000), Shown::Whole;
     }
+    /// The record of what happened.
+    audit: Audit {
+        /// Days for which events are kept.
+        retention_days: i64 = 400, Rule::Whole(30..=3660), Shown::Whole;
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

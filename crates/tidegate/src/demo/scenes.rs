@@ -222,7 +222,7 @@ async fn now_available(demo: &Demo, cast: &Cast) -> anyhow::Result<()> {
     ensure!(app.status().await?.visible, "expected: visible");
     teller::answer("two-step is available");
     let request = proto::ListEventsRequest {
-        filter: Some(proto::EventFilter { account: cast.reached.clone() }),
+        filter: Some(proto::EventFilter { account: cast.reached.clone(), ..Default::default() }),
         page_size: 1_000,
         ..Default::default()
     };

@@ -35,7 +35,7 @@ async fn accounts() {
             .await;
         frontend.refused(proto::LookupAccountRequest { email: "bob@example.com".into() }).await;
         let auditor = stage.actor("auditor", Role::Auditor).await;
-        let filter = Some(proto::EventFilter { account: "bob".into() });
+        let filter = Some(proto::EventFilter { account: "bob".into(), ..Default::default() });
         auditor.refused(proto::ListEventsRequest { filter, ..Default::default() }).await;
         stage.transcript.note("the longest password, and one of 15 characters");
         frontend.ok(create("bob", "", &"😀".repeat(256))).await;

@@ -1,0 +1,170 @@
+//! The record: events in the one order that every reader sees, and the chain that proves it.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Event, KeyedDigest, Malformed, Recorded, Timestamp, words};
+
+/// An event's place in its realm's record: 1, 2, 3 and so on, without gaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Sequence(pub i64);
+
+/// The digest of a batch, and through it of everything before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ChainDigest(pub [u8; 32]);
+
+/// An event as it lies in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logged {
+    /// `None` until the sealer gives it.
+    pub sequence: Option<Sequence>,
+    pub event: Event<Recorded>,
+    /// The fact's exact text: what the chain hashes.
+    pub fact: String,
+}
+
+/// Events that were sealed at once.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    pub first: Sequence,
+    pub last: Sequence,
+    pub previous: ChainDigest,
+    pub digest: ChainDigest,
+    /// Only who has the master key can make it.
+    pub seal: KeyedDigest,
+    pub sealed_at: Timestamp,
+}
+
+/// Where the record begins after its front was dropped.
+#[derive(Debug, Clone)]
+pub struct Cut {
+    /// The last event that was dropped.
+    pub last: Sequence,
+    /// Of the last batch that was dropped.
+    pub digest: ChainDigest,
+    /// Only who has the master key can make it.
+    pub seal: KeyedDigest,
+    pub cut_at: Timestamp,
+}
+
+/// A point of the chain: what is kept elsewhere to notice that its end was removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Anchor {
+    pub sequence: Sequence,
+    pub digest: ChainDigest,
+}
+
+words! {
+    /// What is wrong with a stretch of the record. The spelling is that of `audit_service.proto`.
+    BreakKind "kind of break" {
+        EventMissing = "event_missing",
+        EventInserted = "event_inserted",
+        EventChanged = "event_changed",
+        LinkBroken = "link_broken",
+        SealWrong = "seal_wrong",
+        HeadMissing = "head_missing",
+    }
+}
+
+impl Sequence {
+    /// Before the first event.
+    pub const START: Self = Self(0);
+
+    #[must_use]
+    pub const fn next(self) -> Self {
+        self.plus(1)
+    }
+    #[must_use]
+    pub const fn plus(self, count: i64) -> Self {
+        Self(self.0.saturating_add(count))
+    }
+    #[must_use]
+    pub const fn minus(self, count: i64) -> Self {
+        Self(self.0.saturating_sub(count))
+    }
+}
+
+impl fmt::Display for Sequence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl ChainDigest {
+    /// What the first batch has before it.
+    pub const NONE: Self = Self([0; 32]);
+}
+
+impl Anchor {
+    /// Before the first event.
+    pub const START: Self = Self { sequence: Sequence::START, digest: ChainDigest::NONE };
+}
+
+impl Batch {
+    pub const fn head(&self) -> Anchor {
+        Anchor { sequence: self.last, digest: self.digest }
+    }
+}
+
+impl Cut {
+    pub const fn head(&self) -> Anchor {
+        Anchor { sequence: self.last, digest: self.digest }
+    }
+}
+
+/// 64 hexadecimal digits.
+impl fmt::Display for ChainDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ChainDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for ChainDigest {
+    type Err = Malformed;
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let wrong = || Malformed("be 64 hexadecimal digits, in lower case");
+        if text.len() != 64 || !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err(wrong());
+        }
+        let mut digest = [0; 32];
+        for (byte, pair) in digest.iter_mut().zip(text.as_bytes().chunks(2)) {
+            let pair = std::str::from_utf8(pair).map_err(|_| wrong())?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| wrong())?;
+        }
+        Ok(Self(digest))
+    }
+}
+
+impl Serialize for ChainDigest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ChainDigest {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_read_as_it_was_written() {
+        let digest = ChainDigest(std::array::from_fn(|place| u8::try_from(place * 8).unwrap()));
+        assert_eq!(digest.to_string().parse(), Ok(digest));
+        for wrong in ["", "0", &"0".repeat(63), &"G".repeat(64), &"A".repeat(64)] {
+            assert!(wrong.parse::<ChainDigest>().is_err(), "{wrong}");
+        }
+    }
+}

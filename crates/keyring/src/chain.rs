@@ -1,0 +1,149 @@
+//! The chain: what each batch of the record digests to, and the seal that only the master key makes.
+//! The encoding is published in `proto/README.md`; it never changes under its tag.
+
+use sha2::{Digest as _, Sha256};
+use tidegate_core::{Anchor, Batch, ChainDigest, Cut, KeyedDigest, Logged, RealmId, Sequence, Timestamp};
+
+use crate::{Keyring, Place, Unreadable};
+
+const TAG: &[u8] = b"tidegate/c1";
+
+/// A digest in the making: each part behind its length. What is personal stays out, so that the chain
+/// outlives an erasure.
+pub struct Chaining(Sha256);
+
+impl Chaining {
+    pub fn new(
+        realm: RealmId,
+        previous: ChainDigest,
+        (first, last): (Sequence, Sequence),
+        sealed_at: Timestamp,
+    ) -> Self {
+        let mut chaining = Self(Sha256::new());
+        chaining.part(TAG);
+        chaining.part(realm.to_string().as_bytes());
+        chaining.part(&previous.0);
+        chaining.part(first.to_string().as_bytes());
+        chaining.part(last.to_string().as_bytes());
+        chaining.part(sealed_at.unix_micros().to_string().as_bytes());
+        chaining
+    }
+
+    /// The next event, in order.
+    pub fn add(&mut self, logged: &Logged) {
+        let text = |text: Option<String>| text.unwrap_or_default();
+        let event = &logged.event;
+        self.part(text(logged.sequence.map(|sequence| sequence.to_string())).as_bytes());
+        self.part(event.id.to_string().as_bytes());
+        self.part(event.at.unix_micros().to_string().as_bytes());
+        self.part(event.actor.to_string().as_bytes());
+        self.part(text(event.product.as_ref().map(ToString::to_string)).as_bytes());
+        self.part(text(event.account.map(|id| id.to_string())).as_bytes());
+        self.part(logged.fact.as_bytes());
+    }
+
+    pub fn digest(self) -> ChainDigest {
+        ChainDigest(self.0.finalize().into())
+    }
+
+    fn part(&mut self, part: &[u8]) {
+        self.0.update(u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
+        self.0.update(part);
+    }
+}
+
+impl Keyring {
+    pub fn seal_batch(&self, realm: RealmId, digest: ChainDigest) -> Result<KeyedDigest, Unreadable> {
+        self.digest(&Place::Chain { realm }, &digest.0)
+    }
+
+    /// A key that is not at hand made no seal that could be trusted.
+    pub fn batch_is_sealed(&self, realm: RealmId, batch: &Batch) -> bool {
+        self.matches(&Place::Chain { realm }, &batch.digest.0, &batch.seal).unwrap_or(false)
+    }
+
+    pub fn seal_cut(&self, realm: RealmId, head: Anchor, at: Timestamp) -> Result<KeyedDigest, Unreadable> {
+        self.digest(&Place::ChainCut { realm }, &cut_bytes(head, at))
+    }
+
+    pub fn cut_is_sealed(&self, realm: RealmId, cut: &Cut) -> bool {
+        let bytes = cut_bytes(cut.head(), cut.cut_at);
+        self.matches(&Place::ChainCut { realm }, &bytes, &cut.seal).unwrap_or(false)
+    }
+}
+
+fn cut_bytes(head: Anchor, at: Timestamp) -> Vec<u8> {
+    let (sequence, at) = (head.sequence.0.to_be_bytes(), at.unix_micros().to_be_bytes());
+    [sequence.as_slice(), &at, &head.digest.0].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use tidegate_core::{Actor, Event, Id, Recorded};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::MasterFile;
+
+    fn digest(change: fn(&mut Logged)) -> ChainDigest {
+        let event = Event {
+            id: Id::from_uuid(Uuid::from_u128(7)),
+            at: Timestamp::from_unix_micros(1),
+            actor: Actor::Worker("init".to_owned()),
+            product: Some("kasa".parse().unwrap()),
+            account: Some(Id::from_uuid(Uuid::from_u128(9))),
+            fact: Recorded::Newer { data: String::new() },
+            personal: None,
+        };
+        let mut logged = Logged { sequence: Some(Sequence(1)), event, fact: "{}".to_owned() };
+        change(&mut logged);
+        let realm = Id::from_uuid(Uuid::nil());
+        let range = (Sequence(1), Sequence(1));
+        let mut chaining = Chaining::new(realm, ChainDigest::NONE, range, Timestamp::from_unix_micros(2));
+        chaining.add(&logged);
+        chaining.digest()
+    }
+
+    #[test]
+    fn inv_49_what_is_personal_is_not_chained_and_everything_else_is() {
+        let same = digest(|_| {});
+        assert_eq!(digest(|logged| logged.event.personal = Some(tidegate_core::Sealed(vec![1]))), same);
+        let changes: [fn(&mut Logged); 7] = [
+            |logged| logged.sequence = Some(Sequence(2)),
+            |logged| logged.event.id = Id::from_uuid(Uuid::from_u128(8)),
+            |logged| logged.event.at = Timestamp::from_unix_micros(3),
+            |logged| logged.event.actor = Actor::Worker("other".to_owned()),
+            |logged| logged.event.product = None,
+            |logged| logged.event.account = None,
+            |logged| logged.fact = "{ }".to_owned(),
+        ];
+        for change in changes {
+            assert_ne!(digest(change), same);
+        }
+    }
+
+    struct Sevens;
+    impl tidegate_core::Entropy for Sevens {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(7);
+        }
+    }
+
+    #[test]
+    fn a_seal_is_good_for_its_realm_and_its_digest() {
+        let keyring = Keyring::new(&MasterFile::generate(&Sevens));
+        let realm = |number| Id::from_uuid(Uuid::from_u128(number));
+        let digest = digest(|_| {});
+        let seal = keyring.seal_batch(realm(1), digest).unwrap();
+        let (first, last, sealed_at) = (Sequence(1), Sequence(1), Timestamp::from_unix_micros(2));
+        let batch = Batch { first, last, previous: ChainDigest::NONE, digest, seal, sealed_at };
+        assert!(keyring.batch_is_sealed(realm(1), &batch));
+        assert!(!keyring.batch_is_sealed(realm(2), &batch));
+        assert!(!keyring.batch_is_sealed(realm(1), &Batch { digest: ChainDigest::NONE, ..batch.clone() }));
+        let seal = keyring.seal_cut(realm(1), batch.head(), sealed_at).unwrap();
+        let cut = Cut { last, digest, seal, cut_at: sealed_at };
+        assert!(keyring.cut_is_sealed(realm(1), &cut));
+        assert!(!keyring.cut_is_sealed(realm(1), &Cut { last: Sequence(2), ..cut.clone() }));
+        assert!(!keyring.cut_is_sealed(realm(1), &Cut { seal: batch.seal, ..cut }));
+    }
+}

@@ -1,0 +1,92 @@
+//! Hands the record out as lines of JSON, from a place to where it ended when the export began.
+
+use tidegate_core::{Anchor, Permission, Sequence};
+
+use super::{
+    EventFilter, Reading, ResumeToken, lines,
+    reading::{From, Stretch},
+};
+use crate::{Desk, Error, Query};
+
+#[derive(Debug)]
+pub struct BeginExport {
+    pub filter: EventFilter,
+    /// The first event; `None`: the oldest that is kept.
+    pub from: Option<Sequence>,
+    /// The last event; `None`: the newest.
+    pub to: Option<Sequence>,
+    /// Instead of `from`.
+    pub after: Option<ResumeToken>,
+}
+
+#[derive(Debug)]
+pub struct ReadExport {
+    pub reading: Reading,
+}
+
+/// Whole lines, and where to go on behind them.
+#[derive(Debug)]
+pub struct Chunk {
+    pub lines: Vec<u8>,
+    pub resume: ResumeToken,
+}
+
+#[derive(Debug)]
+pub struct Exported {
+    pub reading: Reading,
+    pub chunks: Vec<Chunk>,
+    /// Where the record ended when the export began; the export has come so far.
+    pub end: Option<Anchor>,
+}
+
+const METHOD: &str = "export_events";
+/// Bytes of a chunk, or one line that is longer.
+const MOST: usize = 256 * 1024;
+
+impl Query for BeginExport {
+    const NAME: &'static str = METHOD;
+    const PERMISSION: Permission = Permission::AuditRead;
+    type Outcome = Reading;
+
+    async fn run(self, desk: &Desk) -> Result<Reading, Error> {
+        let from = match (&self.after, self.from) {
+            (Some(token), _) => From::Token(token),
+            (None, from) => From::Place(from.map_or(Sequence::START, |from| from.minus(1))),
+        };
+        let mut reading = Reading::begin(desk, (&self.filter, METHOD), from).await?;
+        reading.to = self.to;
+        Ok(reading)
+    }
+}
+
+impl Query for ReadExport {
+    const NAME: &'static str = "read_export";
+    const PERMISSION: Permission = Permission::AuditRead;
+    type Outcome = Exported;
+
+    async fn run(mut self, desk: &Desk) -> Result<Exported, Error> {
+        let Stretch { events, batches, moved } = self.reading.on(desk).await?;
+        let done = self.reading.is_done() || !moved;
+        let mut chunks: Vec<Chunk> = Vec::new();
+        let mut batches = batches.into_iter().peekable();
+        let mut lines = Vec::new();
+        for told in events {
+            let at = told.logged.sequence.unwrap_or(self.reading.at);
+            while let Some(batch) = batches.next_if(|batch| batch.last < at) {
+                lines::batch(&mut lines, desk.caller.realm, &batch)?;
+            }
+            if lines.len() >= MOST {
+                let resume = desk.resume_token(METHOD, at.minus(1))?;
+                chunks.push(Chunk { lines: std::mem::take(&mut lines), resume });
+            }
+            lines::event(&mut lines, &told)?;
+        }
+        for batch in batches {
+            lines::batch(&mut lines, desk.caller.realm, &batch)?;
+        }
+        let resume = desk.resume_token(METHOD, self.reading.at)?;
+        chunks.push(Chunk { lines, resume });
+        let end = self.reading.end.filter(|_| done);
+        Ok(Exported { reading: self.reading, chunks, end })
+    }
+}

@@ -1,0 +1,57 @@
+//! Which events a reader wants.
+
+use tidegate_core::{AccountRef, Actor, ProductKey, Refusal, Timestamp};
+use tidegate_store::{View, accounts, events::Which};
+
+use crate::Error;
+
+/// All conditions hold.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    pub account: Option<AccountRef>,
+    pub product: Option<ProductKey>,
+    pub actor: Option<Actor>,
+    /// Empty: any.
+    pub kinds: Vec<String>,
+    /// Not before.
+    pub from: Option<Timestamp>,
+    /// Before.
+    pub until: Option<Timestamp>,
+}
+
+/// What a filter, and a page token that carries it, has room for.
+pub const MOST_KINDS: usize = 16;
+
+/// The years 1 and 9999, beyond which no event is.
+const EARLIEST: Timestamp = Timestamp::from_unix_micros(-62_135_596_800_000_000);
+const LATEST: Timestamp = Timestamp::from_unix_micros(253_402_300_799_999_999);
+
+impl EventFilter {
+    pub(super) async fn which(&self, view: &mut View) -> Result<Which, Error> {
+        let account = match &self.account {
+            Some(account) => Some(accounts::find(view, account).await?.ok_or(Refusal::AccountNotFound)?.id),
+            None => None,
+        };
+        let mut kinds = self.kinds.clone();
+        kinds.sort();
+        kinds.dedup();
+        Ok(Which {
+            account,
+            product: self.product.clone(),
+            actor: self.actor.clone(),
+            kinds,
+            from: self.from.unwrap_or(EARLIEST),
+            until: self.until.unwrap_or(LATEST),
+        })
+    }
+}
+
+/// For a page token: the same conditions read alike.
+pub(super) fn text(which: &Which) -> String {
+    let Which { account, product, actor, kinds, from, until } = which;
+    let or = |text: Option<String>| text.unwrap_or_default();
+    let (account, actor) = (account.map(|id| id.to_string()), actor.as_ref().map(ToString::to_string));
+    let product = product.as_ref().map(ToString::to_string);
+    let (from, until) = (from.unix_micros(), until.unix_micros());
+    [or(account), or(product), or(actor), kinds.join(","), from.to_string(), until.to_string()].join(" ")
+}

@@ -1,0 +1,77 @@
+//! The lines of an export: one JSON object for each event, and one for each batch behind its events, so
+//! that the chain can be computed from the file alone (`proto/README.md`).
+
+use serde::Serialize;
+use serde_json::Value;
+use tidegate_core::{
+    AccountId, Batch, ChainDigest, EventId, Personal, ProductKey, RealmId, Sequence, Timestamp,
+};
+
+use super::Told;
+use crate::Fault;
+
+#[derive(Serialize)]
+struct EventLine<'e> {
+    sequence: Option<Sequence>,
+    id: EventId,
+    time: Timestamp,
+    /// Since 1970, as it is hashed.
+    micros: i64,
+    actor: String,
+    product: Option<&'e ProductKey>,
+    account: Option<AccountId>,
+    kind: String,
+    data: Option<Value>,
+    /// Its exact text, as it is hashed.
+    fact: &'e str,
+    #[serde(flatten)]
+    personal: &'e Personal,
+}
+
+#[derive(Serialize)]
+struct BatchLine {
+    batch: BatchFields,
+}
+
+#[derive(Serialize)]
+struct BatchFields {
+    realm: RealmId,
+    first: Sequence,
+    last: Sequence,
+    previous: ChainDigest,
+    digest: ChainDigest,
+    sealed_time: Timestamp,
+    sealed_micros: i64,
+}
+
+pub(super) fn event(lines: &mut Vec<u8>, told: &Told) -> Result<(), Fault> {
+    let event = &told.logged.event;
+    let (kind, data) = event.fact.told();
+    let line = EventLine {
+        sequence: told.logged.sequence,
+        id: event.id,
+        time: event.at,
+        micros: event.at.unix_micros(),
+        actor: event.actor.to_string(),
+        product: event.product.as_ref(),
+        account: event.account,
+        kind,
+        data: serde_json::from_str(&data).ok(),
+        fact: &told.logged.fact,
+        personal: &told.personal,
+    };
+    write(lines, &line)
+}
+
+pub(super) fn batch(lines: &mut Vec<u8>, realm: RealmId, batch: &Batch) -> Result<(), Fault> {
+    let Batch { first, last, previous, digest, sealed_at, .. } = *batch;
+    let (sealed_time, sealed_micros) = (sealed_at, sealed_at.unix_micros());
+    let batch = BatchFields { realm, first, last, previous, digest, sealed_time, sealed_micros };
+    write(lines, &BatchLine { batch })
+}
+
+fn write(lines: &mut Vec<u8>, line: &impl Serialize) -> Result<(), Fault> {
+    serde_json::to_writer(&mut *lines, line)?;
+    lines.push(b'\n');
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! Reads the record in order, a stretch at a time: every event once, and none that could be overtaken.
+
+use tidegate_core::{Anchor, Batch, Cut, Refusal, Sequence};
+use tidegate_store::{View, chain, events, events::Which};
+
+use super::{EventFilter, ResumeToken, Told};
+use crate::{Desk, Error, Fault};
+
+/// How far a reader has come, and what it wants. Kept between two calls; nothing of it is secret.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    pub(super) which: Which,
+    /// The last event that was read.
+    pub(super) at: Sequence,
+    /// Where the record ended when an export began.
+    pub(super) end: Option<Anchor>,
+    /// The last event that is wanted.
+    pub(super) to: Option<Sequence>,
+}
+
+/// A part of the record, as far as a reader wants it.
+pub(super) struct Stretch {
+    pub(super) events: Vec<Told>,
+    /// Those that end in it.
+    pub(super) batches: Vec<Batch>,
+    /// Whether there was anything to look at.
+    pub(super) moved: bool,
+}
+
+/// Events of one stretch, where batches are small.
+const SOME: i64 = 500;
+/// Batches of one stretch.
+const SOME_BATCHES: i64 = 50;
+
+impl Reading {
+    /// From a token, or from a place of the record; what is not kept any more is passed over only when
+    /// nobody said to have read so far.
+    pub(super) async fn begin(
+        desk: &Desk,
+        (filter, method): (&EventFilter, &'static str),
+        from: From<'_>,
+    ) -> Result<Self, Error> {
+        let mut view = desk.view();
+        let which = filter.which(&mut view).await?;
+        let head = head(&mut view).await?;
+        let begins = begins(&mut view).await?;
+        let at = match from {
+            From::Place(at) => at.max(begins),
+            From::Head => head.sequence,
+            From::Token(token) => {
+                let at = desk.resumed(method, token)?;
+                // After a restore of the database a token can be ahead of the record.
+                if at > head.sequence {
+                    return Err(Refusal::ResumeTokenNotValid.into());
+                }
+                still_there(at, begins)?;
+                at
+            }
+        };
+        Ok(Self { which, at, end: Some(head), to: None })
+    }
+
+    /// Whether nothing more is wanted.
+    pub(super) fn is_done(&self) -> bool {
+        self.at >= self.last()
+    }
+
+    fn last(&self) -> Sequence {
+        let end = self.end.map_or(Sequence(i64::MAX), |end| end.sequence);
+        self.to.map_or(end, |to| to.min(end))
+    }
+
+    /// The next batches; none when the reader has come to the end.
+    pub(super) async fn on(&mut self, desk: &Desk) -> Result<Stretch, Error> {
+        let mut view = desk.view();
+        let end = self.last();
+        let mut batches = chain::from(&mut view, self.at.next(), SOME_BATCHES).await?;
+        // One at least; then as many as are small.
+        let enough = self.at.plus(SOME);
+        let large = batches.iter().position(|batch| batch.last >= enough);
+        batches.truncate(large.map_or(batches.len(), |place| place + 1));
+        batches.retain(|batch| batch.first <= end);
+        let upto = batches.last().map_or(self.at, |batch| batch.last.min(end));
+        let found = if upto > self.at {
+            events::stretch(&mut view, self.at, upto, self.which.clone()).await?
+        } else {
+            Vec::new()
+        };
+        // Looked at last: what was dropped meanwhile must not go unnoticed.
+        still_there(self.at, begins(&mut view).await?)?;
+        let moved = upto > self.at;
+        self.at = upto;
+        batches.retain(|batch| batch.last <= upto);
+        Ok(Stretch { events: desk.tell(&mut view, found).await?, batches, moved })
+    }
+}
+
+/// Where a reader begins.
+pub(super) enum From<'t> {
+    /// Behind it, or where the record begins.
+    Place(Sequence),
+    Head,
+    Token(&'t ResumeToken),
+}
+
+async fn head(view: &mut View) -> Result<Anchor, Fault> {
+    match chain::head(view).await? {
+        Some(batch) => Ok(batch.head()),
+        None => Ok(chain::cut(view).await?.map_or(Anchor::START, |cut| cut.head())),
+    }
+}
+
+/// The last event that was dropped.
+async fn begins(view: &mut View) -> Result<Sequence, Fault> {
+    Ok(chain::cut(view).await?.as_ref().map(Cut::head).map_or(Sequence::START, |head| head.sequence))
+}
+
+fn still_there(at: Sequence, begins: Sequence) -> Result<(), Refusal> {
+    if at < begins { Err(Refusal::ResumeTokenTooOld { oldest: begins.next() }) } else { Ok(()) }
+}

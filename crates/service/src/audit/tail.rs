@@ -1,0 +1,76 @@
+//! Follows the record: what is sealed, in order, each event once.
+
+use tidegate_core::{Permission, Sequence, Timestamp};
+
+use super::{
+    EventFilter, Reading, ResumeToken, Told,
+    reading::{From, Stretch},
+};
+use crate::{Desk, Error, Query};
+
+/// Where a follower begins.
+#[derive(Debug)]
+pub enum Start {
+    Beginning,
+    Now,
+    After(ResumeToken),
+}
+
+#[derive(Debug)]
+pub struct BeginTail {
+    pub filter: EventFilter,
+    pub start: Start,
+}
+
+/// What follows; nothing when nothing new is sealed.
+#[derive(Debug)]
+pub struct ReadTail {
+    pub reading: Reading,
+}
+
+#[derive(Debug)]
+pub struct Tailed {
+    pub reading: Reading,
+    /// Each with the token that goes on behind it.
+    pub events: Vec<(Told, ResumeToken)>,
+    /// Goes on behind all that was looked at, also where nothing passed the filter.
+    pub resume: ResumeToken,
+    /// Whether there was anything to look at.
+    pub moved: bool,
+    pub now: Timestamp,
+}
+
+const METHOD: &str = "tail_events";
+
+impl Query for BeginTail {
+    const NAME: &'static str = METHOD;
+    const PERMISSION: Permission = Permission::AuditRead;
+    type Outcome = Reading;
+
+    async fn run(self, desk: &Desk) -> Result<Reading, Error> {
+        let from = match &self.start {
+            Start::Beginning => From::Place(Sequence::START),
+            Start::Now => From::Head,
+            Start::After(token) => From::Token(token),
+        };
+        let reading = Reading::begin(desk, (&self.filter, METHOD), from).await?;
+        Ok(Reading { end: None, ..reading })
+    }
+}
+
+impl Query for ReadTail {
+    const NAME: &'static str = "read_tail";
+    const PERMISSION: Permission = Permission::AuditRead;
+    type Outcome = Tailed;
+
+    async fn run(mut self, desk: &Desk) -> Result<Tailed, Error> {
+        let Stretch { events: found, moved, .. } = self.reading.on(desk).await?;
+        let mut events = Vec::with_capacity(found.len());
+        for told in found {
+            let at = told.logged.sequence.unwrap_or(self.reading.at);
+            events.push((told, desk.resume_token(METHOD, at)?));
+        }
+        let resume = desk.resume_token(METHOD, self.reading.at)?;
+        Ok(Tailed { reading: self.reading, events, resume, moved, now: desk.now() })
+    }
+}

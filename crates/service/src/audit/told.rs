@@ -1,0 +1,36 @@
+//! An event as its readers get it: with what its account's key opens.
+
+use std::collections::HashMap;
+
+use tidegate_core::{Account, AccountId, Logged, Personal};
+use tidegate_store::{View, accounts};
+
+use crate::{Desk, Fault};
+
+/// An event, and what its account's key opened; nothing when the account was erased.
+#[derive(Debug)]
+pub struct Told {
+    pub logged: Logged,
+    pub personal: Personal,
+}
+
+impl Desk {
+    pub(super) async fn tell(&self, view: &mut View, logged: Vec<Logged>) -> Result<Vec<Told>, Fault> {
+        let mut named: Vec<_> = logged.iter().filter_map(|logged| logged.event.account).collect();
+        named.sort();
+        named.dedup();
+        let accounts =
+            if named.is_empty() { Vec::new() } else { accounts::many(view, named, Vec::new()).await? };
+        let accounts: HashMap<_, _> = accounts.into_iter().map(|account| (account.id, account)).collect();
+        Ok(logged.into_iter().map(|logged| self.told(&accounts, logged)).collect())
+    }
+
+    fn told(&self, accounts: &HashMap<AccountId, Account>, logged: Logged) -> Told {
+        let opened = logged.event.personal.as_ref().and_then(|sealed| {
+            let account = accounts.get(&logged.event.account?)?;
+            let whose = (self.caller.realm, account.id);
+            self.keyring().open_personal(&account.personal_key, whose, sealed).ok()
+        });
+        Told { logged, personal: opened.unwrap_or_default() }
+    }
+}

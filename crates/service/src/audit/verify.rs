@@ -1,0 +1,256 @@
+//! Computes the chain anew from what lies in the log, batch by batch, and says where it breaks first.
+//!
+//! Each batch is proved by its seal, so a walk may begin at any of them. What no walk can see is an end
+//! that was cut off together with its batches: for that there is the anchor, kept elsewhere.
+
+use tidegate_core::{Anchor, Batch, BreakKind, Cut, Permission, RealmId, Sequence};
+use tidegate_keyring::Chaining;
+use tidegate_store::{View, chain, events};
+
+use crate::{Desk, Error, Fault, Query, StoreError};
+
+#[derive(Debug, Clone)]
+pub struct VerifyChain {
+    /// Begins with the batch that holds it; `None`: at the beginning.
+    pub from: Option<Sequence>,
+    /// Ends with the batch that holds it; `None`: at the end.
+    pub to: Option<Sequence>,
+    pub anchor: Option<Anchor>,
+}
+
+#[derive(Debug)]
+pub struct Verified {
+    /// Events that are as they were sealed.
+    pub count: i64,
+    /// How far they reach.
+    pub head: Anchor,
+    pub cut: Option<Cut>,
+    /// Nothing can be said of an anchor that lies before the cut.
+    pub anchor_checked: bool,
+    pub broken: Option<Break>,
+    /// Where to go on; `None` when this was all.
+    pub next: Option<Sequence>,
+}
+
+/// What is wrong first, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Break {
+    pub kind: BreakKind,
+    pub first: Sequence,
+    pub last: Sequence,
+}
+
+/// Events of one call.
+const MOST: i64 = 100_000;
+/// Batches read at a time.
+const SOME: i64 = 20;
+/// No batch is larger.
+const LARGEST: i64 = 10_000;
+/// How often a walk begins anew when the record's front is dropped under it.
+const TRIES: usize = 3;
+
+impl Query for VerifyChain {
+    const NAME: &'static str = "verify_chain";
+    const PERMISSION: Permission = Permission::AuditRead;
+    type Outcome = Verified;
+
+    async fn run(self, desk: &Desk) -> Result<Verified, Error> {
+        let mut tries = TRIES;
+        loop {
+            let verified = self.walk(desk).await?;
+            let here = verified.cut.as_ref().map(|cut| cut.last);
+            let now = chain::cut(&mut desk.view()).await.ok().flatten().map(|cut| cut.last);
+            tries -= 1;
+            if verified.broken.is_none() || here == now || tries == 0 {
+                return Ok(verified);
+            }
+        }
+    }
+}
+
+impl VerifyChain {
+    async fn walk(&self, desk: &Desk) -> Result<Verified, Error> {
+        let mut walk =
+            Walk { desk, view: desk.view(), realm: desk.caller.realm, count: 0, head: Anchor::START };
+        let cut = walk.cut().await?;
+        let begun = match &cut {
+            Ok(cut) => cut.as_ref().map_or(Anchor::START, Cut::head),
+            Err(_) => Anchor::START,
+        };
+        walk.head = begun;
+        let (next, mut broken) = match &cut {
+            Ok(_) => match walk.go(self, begun).await? {
+                Ok(next) => (next, None),
+                Err(broken) => (None, Some(broken)),
+            },
+            Err(broken) => (None, Some(*broken)),
+        };
+        let anchor_checked = match self.anchor.filter(|_| broken.is_none()) {
+            Some(anchor) if anchor.sequence < begun.sequence => false,
+            Some(anchor) => {
+                broken = walk.anchor(anchor, begun).await?;
+                true
+            }
+            None => false,
+        };
+        let (count, head) = (walk.count, walk.head);
+        Ok(Verified { count, head, cut: cut.ok().flatten(), anchor_checked, broken, next })
+    }
+}
+
+/// A walk along the chain: what was verified, and how far.
+struct Walk<'d> {
+    desk: &'d Desk,
+    view: View,
+    realm: RealmId,
+    count: i64,
+    head: Anchor,
+}
+
+/// A break is no error: it is the answer.
+type Found<T> = Result<Result<T, Break>, Fault>;
+
+impl Walk<'_> {
+    async fn cut(&mut self) -> Found<Option<Cut>> {
+        let Some(cut) = readable(chain::cut(&mut self.view).await)? else {
+            return Ok(Err(at(BreakKind::SealWrong, Sequence::START, Sequence::START)));
+        };
+        Ok(match cut {
+            Some(cut) if !self.desk.keyring().cut_is_sealed(self.realm, &cut) => {
+                Err(at(BreakKind::SealWrong, Sequence::START.next(), cut.last))
+            }
+            cut => Ok(cut),
+        })
+    }
+
+    /// Where to go on, when that was not all.
+    async fn go(&mut self, asked: &VerifyChain, begun: Anchor) -> Found<Option<Sequence>> {
+        if let Some(low) = events::lowest(&mut self.view).await?
+            && low <= begun.sequence
+        {
+            return Ok(Err(at(BreakKind::EventInserted, low, low)));
+        }
+        let from = asked.from.map_or(begun.sequence.next(), |from| from.max(begun.sequence.next()));
+        let mut first = from > begun.sequence.next();
+        loop {
+            let next = if first { from } else { self.head.sequence.next() };
+            let Some(batches) = readable(chain::from(&mut self.view, next, SOME).await)? else {
+                return Ok(Err(at(BreakKind::LinkBroken, next, next)));
+            };
+            for batch in &batches {
+                if asked.to.is_some_and(|to| to < batch.first) {
+                    return Ok(Ok(None));
+                }
+                if self.count >= MOST {
+                    return Ok(Ok(Some(batch.first)));
+                }
+                if std::mem::take(&mut first)
+                    && let Err(broken) = self.enter(batch, from, begun).await?
+                {
+                    return Ok(Err(broken));
+                }
+                if let Err(broken) = self.batch(batch).await? {
+                    return Ok(Err(broken));
+                }
+            }
+            if batches.is_empty() {
+                return self.end(first.then_some(from)).await;
+            }
+        }
+    }
+
+    /// Begins in the middle: with the batch that holds `from`, which must continue the one before it.
+    async fn enter(&mut self, batch: &Batch, from: Sequence, begun: Anchor) -> Found<()> {
+        if batch.first > from {
+            return Ok(Err(at(BreakKind::LinkBroken, from, batch.first.minus(1))));
+        }
+        let before = batch.first.minus(1);
+        let before = if before == begun.sequence {
+            Some(begun)
+        } else {
+            readable(chain::ending(&mut self.view, before).await)?.flatten().map(|batch| batch.head())
+        };
+        match before {
+            Some(before) => self.head = before,
+            None => return Ok(Err(at(BreakKind::LinkBroken, batch.first, batch.last))),
+        }
+        Ok(Ok(()))
+    }
+
+    async fn batch(&mut self, batch: &Batch) -> Found<()> {
+        let Batch { first, last, .. } = *batch;
+        let expected = self.head.sequence.next();
+        if first > expected {
+            return Ok(Err(at(BreakKind::LinkBroken, expected, first.minus(1))));
+        }
+        let size = last.0.saturating_sub(first.0).saturating_add(1);
+        if first < expected || batch.previous != self.head.digest || !(1..=LARGEST).contains(&size) {
+            return Ok(Err(at(BreakKind::LinkBroken, first, last)));
+        }
+        if !self.desk.keyring().batch_is_sealed(self.realm, batch) {
+            return Ok(Err(at(BreakKind::SealWrong, first, last)));
+        }
+        let Some(found) = readable(events::between(&mut self.view, first, last).await)? else {
+            return Ok(Err(at(BreakKind::EventChanged, first, last)));
+        };
+        let mut chaining = Chaining::new(self.realm, batch.previous, (first, last), batch.sealed_at);
+        let mut expected = first;
+        for logged in &found {
+            if let Some(sequence) = logged.sequence.filter(|sequence| *sequence > expected) {
+                return Ok(Err(at(BreakKind::EventMissing, expected, sequence.minus(1))));
+            }
+            chaining.add(logged);
+            expected = expected.next();
+        }
+        if expected <= last {
+            return Ok(Err(at(BreakKind::EventMissing, expected, last)));
+        }
+        if chaining.digest() != batch.digest {
+            return Ok(Err(at(BreakKind::EventChanged, first, last)));
+        }
+        self.count += size;
+        self.head = batch.head();
+        Ok(Ok(()))
+    }
+
+    /// Behind the last batch no event may have a place; one that was sealed meanwhile has its batch.
+    async fn end(&mut self, beyond: Option<Sequence>) -> Found<Option<Sequence>> {
+        if beyond.is_some() {
+            // Nothing is there that could be verified.
+            return Ok(Ok(None));
+        }
+        let Some(sequence) = events::above(&mut self.view, self.head.sequence).await? else {
+            return Ok(Ok(None));
+        };
+        let batches = chain::from(&mut self.view, self.head.sequence.next(), 1).await?;
+        Ok(match batches.first() {
+            Some(batch) => Ok(Some(batch.first)),
+            None => Err(at(BreakKind::EventInserted, sequence, sequence)),
+        })
+    }
+
+    async fn anchor(&mut self, anchor: Anchor, begun: Anchor) -> Result<Option<Break>, Fault> {
+        let held = if anchor.sequence == begun.sequence {
+            anchor.digest == begun.digest
+        } else {
+            let batch = readable(chain::ending(&mut self.view, anchor.sequence).await)?.flatten();
+            batch.is_some_and(|batch| {
+                batch.digest == anchor.digest && self.desk.keyring().batch_is_sealed(self.realm, &batch)
+            })
+        };
+        Ok(if held { None } else { Some(at(BreakKind::HeadMissing, anchor.sequence, anchor.sequence)) })
+    }
+}
+
+const fn at(kind: BreakKind, first: Sequence, last: Sequence) -> Break {
+    Break { kind, first, last }
+}
+
+/// `None`: what lies there was never written by this program.
+fn readable<T>(read: Result<T, StoreError>) -> Result<Option<T>, Fault> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(StoreError::Inconsistent { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}

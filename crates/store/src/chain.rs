@@ -1,0 +1,117 @@
+//! Tables `chain` and `chain_cuts`: the batches that prove the record, and where it begins.
+
+use tidegate_core::{Batch, Cut, RealmId, Sequence, Timestamp};
+
+use crate::{
+    Across, Error, Tx, View,
+    column::{Row, Unreadable},
+    executor::Record,
+    statement::sql,
+};
+
+sql! {
+    Change INSERT = "INSERT INTO chain (realm_id, first_sequence, last_sequence, previous_digest, digest, seal, sealed_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    Select HEAD = "SELECT first_sequence, last_sequence, previous_digest, digest, seal, sealed_at FROM chain \
+        WHERE realm_id = $1 ORDER BY last_sequence DESC LIMIT 1";
+    Select ENDING = "SELECT first_sequence, last_sequence, previous_digest, digest, seal, sealed_at FROM chain WHERE realm_id = $1 AND last_sequence = $2";
+    Select FROM = "SELECT first_sequence, last_sequence, previous_digest, digest, seal, sealed_at FROM chain \
+        WHERE realm_id = $1 AND last_sequence >= $2 ORDER BY last_sequence LIMIT $3";
+    Select RECENT = "SELECT realm_id, first_sequence, last_sequence FROM chain WHERE sealed_at >= $1 ORDER BY sealed_at, realm_id, last_sequence";
+    Change DROP = "DELETE FROM chain WHERE realm_id = $1 AND last_sequence <= $2";
+    Select FIND_CUT = "SELECT last_sequence, digest, seal, cut_at FROM chain_cuts WHERE realm_id = $1";
+    Change CUT = "INSERT INTO chain_cuts (realm_id, last_sequence, digest, seal, cut_at) VALUES ($1, $2, $3, $4, $5) \
+        ON CONFLICT (realm_id) DO UPDATE SET last_sequence = excluded.last_sequence, digest = excluded.digest, \
+        seal = excluded.seal, cut_at = excluded.cut_at";
+}
+
+/// A batch of some realm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sealed {
+    pub realm: RealmId,
+    pub first: Sequence,
+    pub last: Sequence,
+}
+
+impl Record for Batch {
+    const TABLE: &'static str = "chain";
+    const KEY: &'static str = "last_sequence";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        Ok(Self {
+            first: row.get("first_sequence")?,
+            last: row.get("last_sequence")?,
+            previous: row.get("previous_digest")?,
+            digest: row.get("digest")?,
+            seal: row.get("seal")?,
+            sealed_at: row.get("sealed_at")?,
+        })
+    }
+}
+
+impl Record for Cut {
+    const TABLE: &'static str = "chain_cuts";
+    const KEY: &'static str = "last_sequence";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        Ok(Self {
+            last: row.get("last_sequence")?,
+            digest: row.get("digest")?,
+            seal: row.get("seal")?,
+            cut_at: row.get("cut_at")?,
+        })
+    }
+}
+
+impl Record for Sealed {
+    const TABLE: &'static str = "chain";
+    const KEY: &'static str = "last_sequence";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        Ok(Self {
+            realm: row.get("realm_id")?,
+            first: row.get("first_sequence")?,
+            last: row.get("last_sequence")?,
+        })
+    }
+}
+
+pub async fn insert(tx: &mut Tx, batch: &Batch) -> Result<(), Error> {
+    let insert = tx.change(INSERT).bind(batch.first).bind(batch.last).bind(batch.previous);
+    insert.bind(batch.digest).bind(batch.seal).bind(batch.sealed_at).rows().await?;
+    Ok(())
+}
+
+/// The newest batch.
+pub async fn head(view: &mut View) -> Result<Option<Batch>, Error> {
+    view.select(HEAD).optional().await
+}
+
+/// The batch whose last event this is.
+pub async fn ending(view: &mut View, last: Sequence) -> Result<Option<Batch>, Error> {
+    view.select(ENDING).bind(last).optional().await
+}
+
+/// In order, beginning with the one that holds `from`.
+pub async fn from(view: &mut View, from: Sequence, limit: i64) -> Result<Vec<Batch>, Error> {
+    view.select(FROM).bind(from).bind(limit).all().await
+}
+
+/// What was sealed in any realm, not before `since`. A batch shows a little after its time, when its
+/// transaction commits: who follows asks again from some seconds before the newest it has seen.
+pub async fn recent(across: &mut Across, since: Timestamp) -> Result<Vec<Sealed>, Error> {
+    across.select(RECENT).bind(since).all().await
+}
+
+/// Drops the batches up to `last`.
+pub async fn drop_until(tx: &mut Tx, last: Sequence) -> Result<(), Error> {
+    tx.change(DROP).bind(last).rows().await?;
+    Ok(())
+}
+
+/// Where the record begins; `None` when nothing was dropped.
+pub async fn cut(view: &mut View) -> Result<Option<Cut>, Error> {
+    view.select(FIND_CUT).optional().await
+}
+
+/// Remembers where the record begins from now on.
+pub async fn set_cut(tx: &mut Tx, cut: &Cut) -> Result<(), Error> {
+    tx.change(CUT).bind(cut.last).bind(cut.digest).bind(cut.seal).bind(cut.cut_at).rows().await?;
+    Ok(())
+}

@@ -1,0 +1,26 @@
+//! Table `leases`: work of a realm that one replica does at a time.
+
+use tidegate_core::{HolderId, Timestamp};
+
+use crate::{Error, Tx, statement::sql};
+
+sql! {
+    Change CLAIM = "INSERT INTO leases (realm_id, name, holder, until) VALUES ($1, $2, $3, $4) \
+        ON CONFLICT (realm_id, name) DO UPDATE SET holder = excluded.holder, until = excluded.until \
+        WHERE leases.holder = excluded.holder OR leases.until <= $5";
+}
+
+/// A replica's claim to a work.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim {
+    pub name: &'static str,
+    pub holder: HolderId,
+    pub until: Timestamp,
+}
+
+/// Whether the work is this holder's, now and until then. The row stays locked to the end of the
+/// transaction, so that two holders never work at once, whatever their clocks say.
+pub async fn claim(tx: &mut Tx, claim: Claim, now: Timestamp) -> Result<bool, Error> {
+    let Claim { name, holder, until } = claim;
+    tx.change(CLAIM).bind(name.to_owned()).bind(holder).bind(until).bind(now).hit().await
+}

@@ -1,0 +1,170 @@
+//! `tidegate events`: the record of a running server, into a file or proved in place.
+
+use std::{
+    fs::File,
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    str::FromStr,
+};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use tidegate_client::{Client, Refused, Settings};
+use tidegate_core::Secret;
+use tidegate_proto::{self as proto, ErrorReason};
+
+use crate::files;
+
+#[derive(Args)]
+struct Server {
+    /// The server.
+    #[arg(long, default_value = "http://127.0.0.1:50051")]
+    address: String,
+    /// The file that holds the credential; it needs the role auditor, admin or operator.
+    #[arg(long, default_value = "operator.credential")]
+    credential_file: PathBuf,
+    /// Key of the realm, for an operator; else the credential's own.
+    #[arg(long)]
+    realm: Option<String>,
+}
+
+#[derive(Args)]
+pub struct Export {
+    /// The file to make; `-` writes to standard output.
+    #[arg(long, value_name = "FILE")]
+    output: PathBuf,
+    /// The first event's place in the record; 0: the oldest that is kept.
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// The last event's place in the record; 0: the newest.
+    #[arg(long, default_value_t = 0)]
+    to: u64,
+    #[command(flatten)]
+    server: Server,
+}
+
+#[derive(Args)]
+pub struct Verify {
+    /// An end of the record that was printed before, to prove that nothing was removed since.
+    #[arg(long, value_name = "SEQUENCE:DIGEST")]
+    anchor: Option<Anchor>,
+    #[command(flatten)]
+    server: Server,
+}
+
+/// `14:f007…`
+#[derive(Clone)]
+struct Anchor(proto::ChainPoint);
+
+impl FromStr for Anchor {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (sequence, digest) = text.split_once(':').ok_or("must be a number, a colon and a digest")?;
+        let sequence = sequence.parse().map_err(|_| "must begin with a number")?;
+        Ok(Self(proto::ChainPoint { sequence, digest: digest.to_owned() }))
+    }
+}
+
+impl Server {
+    async fn connect(&self) -> anyhow::Result<Client> {
+        let credential = files::read_secret(&self.credential_file)?;
+        let credential = Secret::new(credential.expose().trim().to_owned());
+        let realm = self.realm.as_deref().map(str::parse).transpose();
+        let settings = Settings {
+            address: self.address.clone(),
+            realm: realm.map_err(|error| anyhow::anyhow!("--realm {error}"))?,
+            ..Settings::new(credential)
+        };
+        Client::connect(&settings).await.context("failed to reach the server")
+    }
+}
+
+pub async fn export(export: Export) -> anyhow::Result<ExitCode> {
+    let client = export.server.connect().await?.without_deadline();
+    let mut output = open(&export.output)?;
+    let mut request = proto::ExportEventsRequest {
+        from_sequence: export.from,
+        to_sequence: export.to,
+        ..Default::default()
+    };
+    loop {
+        match copy(&client, &mut request, &mut output).await? {
+            Ended::Well(head) => {
+                output.flush()?;
+                eprintln!("exported; the record ended at {}:{}", head.sequence, head.digest);
+                return Ok(ExitCode::SUCCESS);
+            }
+            // A stream lasts for an hour at most, and servers come and go.
+            Ended::Early => eprintln!("the server ended the stream; going on where it was"),
+        }
+    }
+}
+
+enum Ended {
+    Well(proto::ChainPoint),
+    Early,
+}
+
+/// One stream, as far as it goes. The request then begins behind what was written.
+async fn copy(
+    client: &Client,
+    request: &mut proto::ExportEventsRequest,
+    output: &mut impl Write,
+) -> anyhow::Result<Ended> {
+    let refused = |status: tonic::Status| Refused::of(&status);
+    let begun = client.audit().export_events(request.clone()).await.map_err(refused)?;
+    let (mut chunks, mut written) = (begun.into_inner(), false);
+    loop {
+        match chunks.message().await.map_err(refused) {
+            Ok(Some(chunk)) => {
+                output.write_all(&chunk.lines).context("failed to write")?;
+                (written, request.from_sequence, request.resume_token) = (true, 0, chunk.resume_token);
+                if let Some(head) = chunk.head {
+                    return Ok(Ended::Well(head));
+                }
+            }
+            Ok(None) => bail!("the stream ended without its end"),
+            Err(refused) if written && refused.reason == Some(ErrorReason::StreamEnded) => {
+                return Ok(Ended::Early);
+            }
+            Err(refused) => return Err(refused.into()),
+        }
+    }
+}
+
+/// A file that exists is not written over: it may be the only copy of what is not kept any more.
+fn open(path: &Path) -> anyhow::Result<Box<dyn Write>> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    if path == Path::new("-") {
+        return Ok(Box::new(std::io::stdout()));
+    }
+    let file = File::options().create_new(true).write(true).mode(0o600).open(path);
+    Ok(Box::new(file.with_context(|| format!("failed to make {}", path.display()))?))
+}
+
+pub async fn verify(verify: Verify) -> anyhow::Result<ExitCode> {
+    let client = verify.server.connect().await?;
+    let anchor = verify.anchor.map(|anchor| anchor.0);
+    let mut request = proto::VerifyChainRequest { anchor, ..Default::default() };
+    let mut count = 0;
+    loop {
+        let answer = client.audit().verify_chain(request.clone()).await;
+        let verified = answer.map_err(|status| Refused::of(&status))?.into_inner();
+        count += verified.verified_count;
+        if let Some(found) = verified.first_break {
+            let kind = found.kind().as_str_name().trim_start_matches("BREAK_KIND_");
+            println!("broken: {kind} at {} to {}", found.first_sequence, found.last_sequence);
+            return Ok(ExitCode::FAILURE);
+        }
+        if request.anchor.is_some() && !verified.anchor_checked {
+            eprintln!("the anchor is older than what is kept and was not compared");
+        }
+        if verified.next_sequence == 0 {
+            let head = verified.head.unwrap_or_default();
+            println!("valid: {count} events; anchor {}:{}", head.sequence, head.digest);
+            return Ok(ExitCode::SUCCESS);
+        }
+        request = proto::VerifyChainRequest { from_sequence: verified.next_sequence, ..Default::default() };
+    }
+}

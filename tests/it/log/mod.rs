@@ -1,0 +1,40 @@
+//! The record: every event once, in one order, proved by the chain, and read by whoever asks.
+
+mod cutting;
+mod listing;
+mod sealing;
+mod tailing;
+mod vectors;
+mod verifying;
+
+use tidegate_core::Sequence;
+use tidegate_proto as proto;
+
+use crate::{actor::Actor, raw, stage::Stage};
+
+/// An account that nobody will sign in to: one event, and no password to wait for.
+async fn account(actor: &Actor, name: &str) {
+    actor.ok(proto::CreateAccountRequest { external_id: name.to_owned(), ..Default::default() }).await;
+}
+
+/// Some batches, each with some events.
+async fn batches(stage: &Stage, operator: &Actor) {
+    for batch in 0..3 {
+        for number in 0..4 {
+            account(operator, &format!("u-{batch}-{number}")).await;
+        }
+        stage.seal().await;
+    }
+}
+
+async fn count(stage: &Stage) -> u64 {
+    raw::count(stage, "SELECT count(*) FROM events").await.try_into().unwrap()
+}
+
+async fn verify(actor: &Actor) -> proto::VerifyChainResponse {
+    actor.ok(proto::VerifyChainRequest::default()).await
+}
+
+fn last(sequence: u64) -> Sequence {
+    Sequence(sequence.try_into().unwrap())
+}

@@ -1,0 +1,176 @@
+//! Whoever can write the database, and has not the master key, cannot change the record unnoticed.
+
+use proto::BreakKind as Kind;
+use tidegate_keyring::Chaining;
+use tidegate_proto as proto;
+use tidegate_store::{chain, events};
+
+use super::{account, batches, count, last, verify};
+use crate::{raw, stage::Stage};
+
+/// A record of three batches, changed by hand; and what is found of it.
+async fn found(stage: &Stage, changes: &[&str]) -> (Kind, u64, u64) {
+    let operator = stage.operator();
+    if count(stage).await < 3 {
+        batches(stage, &operator).await;
+        assert!(verify(&operator).await.valid);
+    }
+    for sql in changes {
+        raw::change(stage, sql).await;
+    }
+    let verified = verify(&operator).await;
+    assert!(!verified.valid, "{changes:?}");
+    let broken = verified.first_break.unwrap();
+    (broken.kind(), broken.first_sequence, broken.last_sequence)
+}
+
+/// Some other event's id.
+fn stranger(stage: &Stage) -> &'static str {
+    if stage.is_sqlite() {
+        "x'018ffffffffffffffffffffffffffff7'"
+    } else {
+        "'018fffff-ffff-ffff-ffff-fffffffffff7'"
+    }
+}
+
+fn copy(stage: &Stage, of: u64, to: u64) -> String {
+    let id = stranger(stage);
+    let columns = "at, actor, product_key, account_id, fact, personal";
+    format!(
+        "INSERT INTO events (realm_id, event_id, sequence, {columns}) \
+         SELECT realm_id, {id}, {to}, {columns} FROM events WHERE sequence = {of}"
+    )
+}
+
+on_both! {
+    async fn inv_49_an_untouched_record_is_valid_in_pieces_too(stage) {
+        let operator = stage.operator();
+        let empty = verify(&operator).await;
+        assert_eq!((empty.valid, empty.verified_count, empty.head.unwrap().sequence), (true, 0, 0));
+        batches(&stage, &operator).await;
+        let n = count(&stage).await;
+        let whole = verify(&operator).await;
+        let head = whole.head.clone().unwrap();
+        assert_eq!((whole.valid, whole.verified_count, head.sequence, whole.next_sequence), (true, n, n, 0));
+        assert_eq!((whole.cut, whole.first_break, whole.anchor_checked), (None, None, false));
+        let piece = |from_sequence, to_sequence| proto::VerifyChainRequest { from_sequence, to_sequence, anchor: Some(head.clone()) };
+        let front = operator.ok(piece(0, n - 8)).await;
+        let back = operator.ok(piece(n - 7, 0)).await;
+        assert!(front.valid && back.valid && front.anchor_checked);
+        assert_eq!(front.verified_count + back.verified_count, n);
+        assert_eq!((back.head, operator.ok(piece(n + 100, 0)).await.verified_count), (Some(head.clone()), 0));
+    }
+
+    async fn inv_49_a_changed_event_is_found(stage) {
+        let operator = stage.operator();
+        batches(&stage, &operator).await;
+        raw::change(&stage, "CREATE TABLE kept AS SELECT * FROM events").await;
+        for sql in [
+            "UPDATE events SET fact = replace(fact, 'false', 'true') WHERE sequence = 8",
+            "UPDATE events SET fact = replace(fact, '\"kind\":', '\"kind\": ') WHERE sequence = 8",
+            "UPDATE events SET actor = 'worker/nobody' WHERE sequence = 8",
+            "UPDATE events SET actor = 'what is this' WHERE sequence = 8",
+            "UPDATE events SET product_key = 'kasa' WHERE sequence = 8",
+            "UPDATE events SET account_id = NULL WHERE sequence = 8",
+        ] {
+            assert_eq!(found(&stage, &[sql]).await, (Kind::EventChanged, 7, 10), "{sql}");
+            raw::change(&stage, "DELETE FROM events").await;
+            raw::change(&stage, "INSERT INTO events SELECT * FROM kept").await;
+            assert!(verify(&operator).await.valid, "as it was");
+        }
+    }
+
+    async fn inv_49_a_removed_event_is_found(stage) {
+        let removed = found(&stage, &["DELETE FROM events WHERE sequence IN (8, 9)"]).await;
+        assert_eq!(removed, (Kind::EventMissing, 8, 9));
+    }
+
+    async fn inv_49_events_in_another_order_are_found(stage) {
+        let swapped = found(&stage, &[
+            "UPDATE events SET sequence = -8 WHERE sequence = 8",
+            "UPDATE events SET sequence = 8 WHERE sequence = 9",
+            "UPDATE events SET sequence = 9 WHERE sequence = -8",
+        ]).await;
+        assert_eq!(swapped, (Kind::EventChanged, 7, 10));
+    }
+
+    async fn inv_49_an_inserted_event_is_found(stage) {
+        batches(&stage, &stage.operator()).await;
+        let n = count(&stage).await;
+        assert_eq!(found(&stage, &[&copy(&stage, 5, n + 1)]).await, (Kind::EventInserted, n + 1, n + 1));
+        let id = stranger(&stage);
+        let before = format!("UPDATE events SET sequence = 0 WHERE event_id = {id}");
+        assert_eq!(found(&stage, &[&before]).await, (Kind::EventInserted, 0, 0));
+        let instead = [format!("UPDATE events SET sequence = NULL WHERE sequence = 5 AND event_id <> {id}"),
+            format!("UPDATE events SET sequence = 5 WHERE event_id = {id}")];
+        let instead = found(&stage, &[&instead[0], &instead[1]]).await;
+        assert_eq!(instead.0, Kind::EventChanged);
+    }
+
+    async fn inv_49_a_batch_that_is_not_there_is_found(stage) {
+        assert_eq!(found(&stage, &["DELETE FROM chain WHERE last_sequence = 10"]).await, (Kind::LinkBroken, 7, 10));
+    }
+
+    async fn inv_49_a_removed_end_is_found_by_the_anchor(stage) {
+        let operator = stage.operator();
+        batches(&stage, &operator).await;
+        let anchor = verify(&operator).await.head;
+        let n = count(&stage).await;
+        raw::change(&stage, &format!("DELETE FROM events WHERE sequence > {}", n - 4)).await;
+        raw::change(&stage, &format!("DELETE FROM chain WHERE last_sequence > {}", n - 4)).await;
+        assert!(verify(&operator).await.valid, "what is left was sealed so");
+        let request = proto::VerifyChainRequest { anchor, ..Default::default() };
+        let broken = operator.ok(request.clone()).await.first_break.unwrap();
+        assert_eq!((broken.kind(), broken.first_sequence), (Kind::HeadMissing, n));
+        for number in 0..4 {
+            account(&operator, &format!("v-{number}")).await;
+        }
+        stage.seal().await;
+        assert!(verify(&operator).await.valid);
+        let broken = operator.ok(request).await.first_break.unwrap();
+        assert_eq!(broken.kind(), Kind::HeadMissing, "written anew");
+    }
+
+    async fn inv_49_history_is_not_rewritten_without_the_master_key(stage) {
+        let (operator, realm) = (stage.operator(), raw::realm(&stage).await);
+        batches(&stage, &operator).await;
+        let n = last(count(&stage).await);
+        raw::change(&stage, &format!("UPDATE events SET fact = replace(fact, 'false', 'true') WHERE sequence = {n}")).await;
+        let mut view = stage.store.view("test", realm);
+        let batch = chain::head(&mut view).await.unwrap().unwrap();
+        let mut chaining = Chaining::new(realm, batch.previous, (batch.first, batch.last), batch.sealed_at);
+        for logged in events::between(&mut view, batch.first, batch.last).await.unwrap() {
+            chaining.add(&logged);
+        }
+        let digest = chaining.digest();
+        assert_ne!(digest, batch.digest);
+        let literal = if stage.is_sqlite() { format!("x'{digest}'") } else { format!(r"'\x{digest}'") };
+        let rewritten = found(&stage, &[&format!("UPDATE chain SET digest = {literal} WHERE last_sequence = {n}")]).await;
+        assert_eq!(rewritten, (Kind::SealWrong, u64::try_from(batch.first.0).unwrap(), u64::try_from(n.0).unwrap()));
+    }
+
+    async fn inv_49_a_forged_cut_is_found(stage) {
+        let forged = "INSERT INTO chain_cuts (realm_id, last_sequence, digest, seal, cut_at) \
+            SELECT realm_id, last_sequence, digest, seal, sealed_at FROM chain WHERE last_sequence = 6";
+        let dropped = ["DELETE FROM events WHERE sequence <= 6", "DELETE FROM chain WHERE last_sequence <= 6"];
+        batches(&stage, &stage.operator()).await;
+        raw::change(&stage, forged).await;
+        assert_eq!(found(&stage, &dropped).await, (Kind::SealWrong, 1, 6));
+        assert_eq!(found(&stage, &["DELETE FROM chain_cuts"]).await, (Kind::LinkBroken, 1, 6));
+    }
+
+    async fn inv_49_the_chain_outlives_the_erasure_of_a_person(stage) {
+        let operator = stage.operator();
+        operator.person("ann").await;
+        stage.seal().await;
+        let list = || proto::ListEventsRequest { filter: Some(proto::EventFilter { account: "ann".into(), ..Default::default() }), ..Default::default() };
+        let before = operator.ok(list()).await.events;
+        assert!(before.iter().all(|event| event.email == "ann@example.com"), "{before:?}");
+        let nothing = if stage.is_sqlite() { "x''" } else { "''" };
+        raw::change(&stage, &format!("UPDATE accounts SET personal_key = {nothing}")).await;
+        raw::change(&stage, "UPDATE events SET personal = NULL WHERE sequence = 3").await;
+        let after = operator.ok(list()).await.events;
+        assert!(after.len() == before.len() && after.iter().all(|event| event.email.is_empty()));
+        assert!(verify(&operator).await.valid);
+    }
+}

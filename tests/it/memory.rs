@@ -1,0 +1,192 @@
+//! What a replica remembers: right at once after its own writes, right after the next look when another one
+//! wrote, and never what a sign-in is held to.
+
+use tidegate_core::{Role, Span};
+use tidegate_proto::{self as proto, DecisionReason as Why};
+
+use crate::{
+    actor::Actor,
+    arrange::Person,
+    audiences::has,
+    manage::{Managed, mask},
+    owner::Device,
+    stage::{Replica, Stage},
+};
+
+/// Two replicas on PostgreSQL, both of which have just looked at what the other did.
+struct Two {
+    stage: Stage,
+    there: Replica,
+    rollout: Managed,
+    person: Person,
+    frontend: Actor,
+    /// At the other replica.
+    operator: Actor,
+    app: Actor,
+}
+
+async fn two() -> Two {
+    let stage = Stage::postgres().await;
+    let operator = stage.operator();
+    operator.product("kasa").await;
+    let draft = operator.rollout("two-step", &["kasa"], &[1_000_000]).await;
+    let rollout = Managed::new(&operator, &operator.start(&draft).await);
+    let person = operator.person("ann").await;
+    let there = stage.replica().await;
+    let frontend = stage.actor("app", Role::Frontend).await.quiet();
+    let (app, elsewhere) = (frontend.at(there.channel.clone()), operator.at(there.channel.clone()));
+    let two = Two { stage, rollout, person, frontend, app, operator: elsewhere, there };
+    two.look().await;
+    two
+}
+
+impl Two {
+    /// Both look.
+    async fn look(&self) {
+        self.stage.house.follow().await.unwrap();
+        self.there.house.follow().await.unwrap();
+    }
+
+    async fn here(&self) -> proto::Decision {
+        self.frontend.evaluate(&self.person, "kasa").await
+    }
+
+    async fn there(&self) -> proto::Decision {
+        self.app.evaluate(&self.person, "kasa").await
+    }
+
+    /// What is changed here is known here at once, and there after a look; before it the other one remembers.
+    async fn is_followed(&self, change: impl AsyncFnOnce(), seen: impl Fn(&proto::Decision) -> bool) {
+        assert!(!seen(&self.here().await) && !seen(&self.there().await));
+        change().await;
+        assert!(seen(&self.here().await), "known at once where it was written");
+        assert!(!seen(&self.there().await), "remembered where it was not");
+        self.there.house.follow().await.unwrap();
+        assert!(seen(&self.there().await), "known elsewhere after a look");
+    }
+}
+
+#[tokio::test]
+async fn a_stop_is_known_after_a_look() {
+    let two = two().await;
+    let stop = async || drop(two.rollout.stop("sign-ins fail").await);
+    two.is_followed(stop, |decision| decision.reason() == Why::Stopped).await;
+}
+
+#[tokio::test]
+async fn a_change_of_the_account_is_known_after_a_look() {
+    let two = two().await;
+    two.rollout.roll_back(0).await;
+    two.rollout.aim(1, has("account.country", &["DE"])).await;
+    two.rollout.start().await;
+    two.look().await;
+    let update = async || {
+        let (account, country, update_mask) = (two.person.id.clone(), "DE".to_owned(), mask("country"));
+        let request = proto::UpdateAccountRequest { account, country, update_mask, ..Default::default() };
+        two.rollout.manager.ok(request).await;
+    };
+    two.is_followed(update, |decision| decision.visible).await;
+}
+
+#[tokio::test]
+async fn a_change_of_the_customer_is_known_after_a_look() {
+    let two = two().await;
+    let operator = &two.rollout.manager;
+    let etag = operator.customer("acme").await.etag;
+    let (account, customer, update_mask) = (two.person.id.clone(), "acme".to_owned(), mask("customer"));
+    operator.ok(proto::UpdateAccountRequest { account, customer, update_mask, ..Default::default() }).await;
+    two.rollout.roll_back(0).await;
+    two.rollout.aim(1, has("customer.country", &["DE"])).await;
+    two.rollout.start().await;
+    two.look().await;
+    let update = async || {
+        let (customer, country, update_mask) = ("acme".to_owned(), "DE".to_owned(), mask("country"));
+        let request =
+            proto::UpdateCustomerRequest { customer, etag, country, update_mask, ..Default::default() };
+        operator.ok(request).await;
+    };
+    two.is_followed(update, |decision| decision.visible).await;
+}
+
+/// Also when the event got its place in the record between two looks.
+#[tokio::test]
+async fn what_was_sealed_between_two_looks_is_known_too() {
+    let two = two().await;
+    let show = async || {
+        let device = Device::new("phone");
+        two.frontend.sign_in(&two.person, "kasa", &device).await;
+        two.stage.seal().await;
+    };
+    two.is_followed(show, |decision| decision.reason() == Why::Shown).await;
+}
+
+#[tokio::test]
+async fn a_revoked_credential_is_refused_after_a_look() {
+    let two = two().await;
+    two.here().await;
+    two.there().await;
+    let credential = two.frontend.credential.clone();
+    two.rollout.manager.ok(proto::RevokeCredentialRequest { credential, ..Default::default() }).await;
+    let evaluate = || proto::EvaluateRequest { product: "kasa".into(), account: two.person.id.clone() };
+    assert_eq!(two.frontend.refused(evaluate()).await.name(), "UNAUTHENTICATED");
+    two.app.ok(evaluate()).await;
+    two.there.house.follow().await.unwrap();
+    assert_eq!(two.app.refused(evaluate()).await.name(), "UNAUTHENTICATED");
+}
+
+/// The other replica believes that two-step is off; a sign-in there is asked all the same.
+#[tokio::test]
+async fn inv_17_a_stale_memory_weakens_no_sign_in() {
+    let two = two().await;
+    let session = two.frontend.sign_in(&two.person, "kasa", &Device::new("phone")).await;
+    two.look().await;
+    let half_way = two.app.begin(&two.person, "kasa", &Device::new("tablet")).await;
+    assert!(!two.there().await.on);
+    two.frontend.enroll(&session, &two.person).await;
+    assert!(!two.there().await.on, "the memory is stale");
+    let begun = two.app.begin(&two.person, "kasa", &Device::new("laptop")).await;
+    assert_eq!(begun.state, proto::SignInState::PendingChallenge);
+    let subject = half_way.subject();
+    let held = two.app.ok(proto::CompleteSignInRequest { subject, ..Default::default() }).await;
+    assert_eq!((held.session, held.session_token.as_str()), (None, ""), "held back at the end");
+}
+
+/// A rollout that is newer than what is remembered of the accounts has a line of its own.
+#[tokio::test]
+async fn inv_41_a_new_rollout_places_accounts_that_are_remembered() {
+    let two = two().await;
+    two.here().await;
+    let next = two.rollout.manager.rollout("another", &["kasa"], &[500_000]).await;
+    two.rollout.roll_back(0).await;
+    let next = Managed::new(&two.rollout.manager, &next);
+    next.start().await;
+    let fresh = two.stage.replica().await;
+    for name in ["bob", "cat", "dan", "eve"] {
+        let person = two.rollout.manager.person(name).await;
+        let (ours, theirs) = (two.frontend.clone(), two.frontend.at(fresh.channel.clone()));
+        let mut one = ours.evaluate(&person, "kasa").await;
+        let other = theirs.evaluate(&person, "kasa").await;
+        one.evaluate_time = other.evaluate_time;
+        assert_eq!(one, other);
+    }
+}
+
+on_both! {
+    /// A session is worth what the newest look says: also for who is remembered.
+    async fn inv_16_a_session_is_told_by_when_it_must_be_made_anew(stage) {
+        let operator = stage.operator();
+        operator.product("kasa").await;
+        let draft = operator.rollout("two-step", &["kasa"], &[1_000_000]).await;
+        let person = operator.person("ann").await;
+        let app = stage.actor("app", Role::Frontend).await.quiet();
+        let old = app.sign_in(&person, "kasa", &Device::new("old")).await;
+        let introspect = || proto::IntrospectRequest { session_token: old.token.clone() };
+        assert_eq!(app.ok(introspect()).await.reauth_time, None);
+        operator.start(&draft).await;
+        let session = app.sign_in(&person, "kasa", &Device::new("phone")).await;
+        app.enroll(&session, &person).await;
+        assert!(app.ok(introspect()).await.reauth_time.is_some());
+        stage.clock.advance(Span::minutes(1));
+        assert!(app.ok(introspect()).await.active);
+    }
+}
