@@ -2,6 +2,7 @@
 //! caller who does not read holds one message, and one who hangs up ends the work.
 
 use std::{
+    sync::Arc,
     future::Future,
     pin::Pin,
     task::{Context, Poll},
@@ -48,7 +49,7 @@ pub(crate) struct Streams {
 /// What looks after one stream: whether it may go on.
 pub(crate) struct Watch {
     house: House,
-    caller: Caller,
+    caller: Arc<Caller>,
     streams: Streams,
     begun: Instant,
     looked: Instant,
