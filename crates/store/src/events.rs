@@ -81,6 +81,18 @@ pub struct Which {
     pub until: Timestamp,
 }
 
+/// The years 1 and 9999, beyond which no event is.
+const EARLIEST: Timestamp = Timestamp::from_unix_micros(-62_135_596_800_000_000);
+const LATEST: Timestamp = Timestamp::from_unix_micros(253_402_300_799_999_999);
+
+impl Which {
+    /// Every event.
+    pub const fn any() -> Self {
+        let (account, product, actor) = (None, None, None);
+        Self { account, product, actor, kinds: Vec::new(), from: EARLIEST, until: LATEST }
+    }
+}
+
 /// An event of some realm that the sealer has not reached.
 #[derive(Debug, Clone)]
 pub struct Unsealed {

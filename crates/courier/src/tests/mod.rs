@@ -135,8 +135,9 @@ impl House {
 
     async fn facts(&self) -> Vec<Fact> {
         let mut view = self.store.view("test", self.realm);
-        let events = events::newest(&mut view, EventId::MOST, Some(self.account), 1000).await.unwrap();
-        let facts = events.into_iter().map(|event| match event.fact {
+        let which = events::Which { account: Some(self.account), ..events::Which::any() };
+        let events = events::newest(&mut view, (EventId::LEAST, EventId::MOST), which, 1000).await.unwrap();
+        let facts = events.into_iter().map(|event| match event.event.fact {
             Recorded::Known(fact) => fact,
             Recorded::Newer { data } => panic!("unknown fact {data}"),
         });

@@ -22,16 +22,13 @@ pub struct EventFilter {
 /// What a filter, and a page token that carries it, has room for.
 pub const MOST_KINDS: usize = 16;
 
-/// The years 1 and 9999, beyond which no event is.
-const EARLIEST: Timestamp = Timestamp::from_unix_micros(-62_135_596_800_000_000);
-const LATEST: Timestamp = Timestamp::from_unix_micros(253_402_300_799_999_999);
-
 impl EventFilter {
     pub(super) async fn which(&self, view: &mut View) -> Result<Which, Error> {
         let account = match &self.account {
             Some(account) => Some(accounts::find(view, account).await?.ok_or(Refusal::AccountNotFound)?.id),
             None => None,
         };
+        let any = Which::any();
         let mut kinds = self.kinds.clone();
         kinds.sort();
         kinds.dedup();
@@ -40,8 +37,8 @@ impl EventFilter {
             product: self.product.clone(),
             actor: self.actor.clone(),
             kinds,
-            from: self.from.unwrap_or(EARLIEST),
-            until: self.until.unwrap_or(LATEST),
+            from: self.from.unwrap_or(any.from),
+            until: self.until.unwrap_or(any.until),
         })
     }
 }
