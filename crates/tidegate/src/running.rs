@@ -4,7 +4,6 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use tidegate_core::Span;
-use tidegate_core::Span;
 use tidegate_courier::Courier;
 use tidegate_keyring::{Keyring, Passwords};
 use tidegate_service::{
