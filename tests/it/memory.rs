@@ -21,7 +21,6 @@ struct Two {
     person: Person,
     frontend: Actor,
     /// At the other replica.
-    operator: Actor,
     app: Actor,
 }
 
@@ -34,8 +33,8 @@ async fn two() -> Two {
     let person = operator.person("ann").await;
     let there = stage.replica().await;
     let frontend = stage.actor("app", Role::Frontend).await.quiet();
-    let (app, elsewhere) = (frontend.at(there.channel.clone()), operator.at(there.channel.clone()));
-    let two = Two { stage, rollout, person, frontend, app, operator: elsewhere, there };
+    let app = frontend.at(there.channel.clone());
+    let two = Two { stage, rollout, person, frontend, app, there };
     two.look().await;
     two
 }
@@ -181,11 +180,11 @@ on_both! {
         let app = stage.actor("app", Role::Frontend).await.quiet();
         let old = app.sign_in(&person, "kasa", &Device::new("old")).await;
         let introspect = || proto::IntrospectRequest { session_token: old.token.clone() };
-        assert_eq!(app.ok(introspect()).await.reauth_time, None);
+        assert_eq!(app.ok(introspect()).await.session.unwrap().reauth_time, None);
         operator.start(&draft).await;
         let session = app.sign_in(&person, "kasa", &Device::new("phone")).await;
         app.enroll(&session, &person).await;
-        assert!(app.ok(introspect()).await.reauth_time.is_some());
+        assert!(app.ok(introspect()).await.session.unwrap().reauth_time.is_some());
         stage.clock.advance(Span::minutes(1));
         assert!(app.ok(introspect()).await.active);
     }

@@ -41,6 +41,8 @@ pub struct Stage {
     pub transcript: Arc<Transcript>,
     pub courier: Arc<Courier>,
     pub sealer: Arc<Sealer>,
+    /// The sealers' own chance: how many there are does not change who is reached.
+    sealing: Arc<Counting>,
     keyring: Arc<Keyring>,
     operator: Arc<Secret<String>>,
     folder: Arc<TempDir>,
@@ -105,7 +107,8 @@ impl Stage {
             from: "Tidegate <no-reply@tidegate.example>".to_owned(),
             poll: Duration::ZERO,
         };
-        let sealer = Sealer::new(store.clone(), keyring.clone(), clock.clone(), entropy.clone());
+        let sealing = Arc::new(Counting::default());
+        let sealer = Sealer::new(store.clone(), keyring.clone(), clock.clone(), sealing.clone());
         let sender = Courier::new(store.clone(), keyring.clone(), clock.clone(), entropy.clone(), settings);
         Self {
             url,
@@ -117,6 +120,7 @@ impl Stage {
             transcript: Arc::default(),
             courier: Arc::new(sender.unwrap()),
             sealer: Arc::new(sealer),
+            sealing,
             keyring,
             operator: Arc::new(first.token.clone()),
             folder: Arc::new(folder),
@@ -142,7 +146,7 @@ impl Stage {
     }
 
     fn sealer_on(&self, store: Store) -> Sealer {
-        Sealer::new(store, self.keyring.clone(), self.clock.clone(), self.entropy.clone())
+        Sealer::new(store, self.keyring.clone(), self.clock.clone(), self.sealing.clone())
     }
 
     /// The same house behind a server whose streams are held to these.

@@ -2,9 +2,9 @@
 //! caller who does not read holds one message, and one who hangs up ends the work.
 
 use std::{
-    sync::Arc,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::{Duration, Instant},
 };

@@ -137,6 +137,11 @@ fn nothing_that_counts_lives_in_the_process() {
                 "AtomicU64",
                 "that something was dropped from what is remembered",
             ),
+            (
+                "crates/service/src/memory/follow.rs",
+                "Mutex",
+                "how far the log was followed; all is dropped when that is lost",
+            ),
             ("crates/service/src/desk.rs", "Mutex", "what one command changed; it ends with the command"),
             ("crates/service/src/once.rs", "Mutex", "what one call found out; it ends with the call"),
             ("crates/service/src/once.rs", "AtomicBool", "what one call found out; it ends with the call"),

@@ -49,6 +49,7 @@ const GUESTS: &[(&str, &str)] = &[
     ("prost-types", "grpc proto"),
     ("protox", "proto"),
     ("qrcode", "factors"),
+    ("quick_cache", "service"),
     ("rustls", "tidegate"),
     ("serde", "core courier service store tidegate"),
     ("serde_json", "core courier keyring service store tidegate"),
@@ -81,6 +82,7 @@ const GUESTS: &[(&str, &str)] = &[
 const OWNED: &[(&str, &str)] = &[
     ("totp-rs", "factors"),
     ("qrcode", "factors"),
+    ("quick_cache", "service"),
     ("argon2", "keyring"),
     ("sqlx", "store"),
     ("lettre", "courier"),

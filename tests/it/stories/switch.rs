@@ -28,7 +28,7 @@ async fn it_is_switched_off_and_on_again_behind_a_sign_in() {
         frontend.enable(&session).await.unwrap();
         frontend.enable(&session).await.unwrap();
         frontend.begin(&owner.person, "kasa", &laptop).await;
-        let filter = Some(proto::EventFilter { account: owner.person.id });
+        let filter = Some(proto::EventFilter { account: owner.person.id, ..Default::default() });
         kasa.admin.aloud().ok(proto::ListEventsRequest { filter, page_size: 5, ..Default::default() }).await;
     })
     .await;

@@ -1,4 +1,4 @@
-//! Who calls: the realm, its products, and a client for each of four roles.
+//! Who calls: the realm, its products, and a client for each of five roles.
 
 use std::{
     net::SocketAddr,
@@ -20,6 +20,9 @@ pub struct Demo {
     pub frontend: Client,
     /// A product manager's tool.
     pub manager: Client,
+    /// Two persons who approve.
+    pub ann: Client,
+    pub bob: Client,
     /// Reads the record.
     pub auditor: Client,
     pub folder: PathBuf,
@@ -33,7 +36,7 @@ impl Demo {
         folder: &Path,
         mails: &Path,
     ) -> anyhow::Result<Self> {
-        teller::title("A realm, two products, credentials of four roles");
+        teller::title("A realm, two products, credentials of five roles");
         let connect = async |credential: Secret<String>, realm: Option<&str>| {
             let settings = Settings {
                 address: format!("http://{address}"),
@@ -52,12 +55,12 @@ impl Demo {
         let operator = connect(operator, Some("acme")).await?;
         teller::say("realm acme");
 
-        let role = async |name: &str, role: proto::RoleType| -> anyhow::Result<Client> {
+        let held = async |name: &str, role: proto::RoleType, holder: &str| -> anyhow::Result<Client> {
             let request = proto::CreateCredentialRequest {
                 role: role.into(),
                 all_products: true,
                 title: name.into(),
-                holder: "the demo".into(),
+                holder: holder.into(),
                 ..Default::default()
             };
             let created = operator.access().create_credential(request).await.context("CreateCredential")?;
@@ -65,15 +68,18 @@ impl Demo {
             put_credential(folder, name, &token)?;
             connect(token, None).await
         };
+        let role = async |name: &str, role: proto::RoleType| held(name, role, "the demo").await;
         let demo = Self {
             admin: role("admin", proto::RoleType::Admin).await?,
             frontend: role("frontend", proto::RoleType::Frontend).await?,
             manager: role("rollout-manager", proto::RoleType::RolloutManager).await?,
+            ann: held("approver-ann", proto::RoleType::RolloutApprover, "Ann").await?,
+            bob: held("approver-bob", proto::RoleType::RolloutApprover, "Bob").await?,
             auditor: role("auditor", proto::RoleType::Auditor).await?,
             folder: folder.to_owned(),
             mails: mails.to_owned(),
         };
-        teller::say("credentials: admin, frontend, rollout_manager, auditor");
+        teller::say("credentials: admin, frontend, rollout_manager, two rollout_approvers, auditor");
         for (key, title) in [("kasa", "Kasa"), ("tapo", "Tapo")] {
             let link_url = format!("https://{key}.example/confirm");
             let request = proto::CreateProductRequest {

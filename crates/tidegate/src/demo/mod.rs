@@ -7,6 +7,7 @@ mod owner;
 mod people;
 mod scenes;
 mod teller;
+mod undo;
 
 use std::{path::Path, process::ExitCode};
 

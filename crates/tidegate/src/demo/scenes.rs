@@ -12,10 +12,10 @@ use super::{
     cast::Demo,
     mailbox,
     owner::{App, Authenticator},
-    people, teller,
+    people, teller, undo,
 };
 
-const ROLLOUT: &str = "kasa-two-step";
+pub const ROLLOUT: &str = "kasa-two-step";
 const WAVES: [(&str, u32); 4] = [("1 %", 10_000), ("5 %", 50_000), ("25 %", 250_000), ("100 %", 1_000_000)];
 
 pub async fn all(demo: &Demo) -> anyhow::Result<()> {
@@ -25,6 +25,8 @@ pub async fn all(demo: &Demo) -> anyhow::Result<()> {
     etag = start(demo, etag).await?;
     let mut reached = count(demo).await?;
     let cast = Cast::among(&reached)?;
+    let why = undo::explain(demo, "kasa", &cast.not_reached).await?;
+    ensure!(why == proto::DecisionReason::NotYet, "expected: not yet");
     enroll_and_sign_in(demo, &cast).await?;
     others(demo, &cast).await?;
     for (title, _) in WAVES.iter().skip(1) {
@@ -34,7 +36,8 @@ pub async fn all(demo: &Demo) -> anyhow::Result<()> {
         teller::answer("everybody reached before still is");
         reached = now;
     }
-    now_available(demo, &cast).await
+    now_available(demo, &cast).await?;
+    undo::all(demo, &cast.reached, &cast.not_reached).await
 }
 
 /// The owners of whom the story tells.
@@ -64,8 +67,7 @@ async fn rollout(demo: &Demo) -> anyhow::Result<String> {
     let wave = |(title, edge_ppm): &(&str, u32)| proto::WaveDraft {
         title: (*title).into(),
         edge_ppm: *edge_ppm,
-        products: Vec::new(),
-        audience: None,
+        ..Default::default()
     };
     let request = proto::CreateRolloutRequest {
         key: ROLLOUT.into(),
@@ -221,12 +223,5 @@ async fn now_available(demo: &Demo, cast: &Cast) -> anyhow::Result<()> {
     ensure!(completed.advice() == proto::Advice::TwoStepAvailable, "expected: available");
     ensure!(app.status().await?.visible, "expected: visible");
     teller::answer("two-step is available");
-    let request = proto::ListEventsRequest {
-        filter: Some(proto::EventFilter { account: cast.reached.clone(), ..Default::default() }),
-        page_size: 1_000,
-        ..Default::default()
-    };
-    let events = demo.auditor.audit().list_events(request).await.context("ListEvents")?.into_inner().events;
-    teller::answer(&format!("the record has {} events of {}", events.len(), cast.reached));
     Ok(())
 }

@@ -1,0 +1,166 @@
+//! The rest of a rollout's life: a second app joins, then everything is undone, and nobody loses what protects
+//! them. Each scene checks what it tells.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use tidegate_client::{Client, Refused};
+use tidegate_proto::{self as proto, DecisionReason as Why, ErrorReason};
+
+use super::{cast::Demo, owner::App, scenes::ROLLOUT, teller};
+
+/// `enrolled` has two-step on; `shown` was told of it, and did nothing.
+pub async fn all(demo: &Demo, enrolled: &str, shown: &str) -> anyhow::Result<()> {
+    second_app(demo, enrolled).await?;
+    pause(demo).await?;
+    roll_back(demo, enrolled, shown).await?;
+    stop(demo).await?;
+    record(demo, enrolled).await
+}
+
+async fn etag(demo: &Demo) -> anyhow::Result<String> {
+    let request = proto::GetRolloutRequest { rollout: ROLLOUT.into() };
+    let found = demo.manager.rollouts().get_rollout(request).await.context("GetRollout")?;
+    Ok(found.into_inner().rollout.context("a rollout")?.etag)
+}
+
+async fn advance(demo: &Demo) -> Result<proto::Rollout, tonic::Status> {
+    let etag = etag(demo).await.map_err(|error| tonic::Status::unknown(error.to_string()))?;
+    let request = proto::AdvanceRolloutRequest { rollout: ROLLOUT.into(), etag, ..Default::default() };
+    Ok(demo.manager.rollouts().advance_rollout(request).await?.into_inner().rollout.unwrap_or_default())
+}
+
+/// The reason for which it is refused.
+async fn advance_refused(demo: &Demo) -> anyhow::Result<ErrorReason> {
+    let refused = advance(demo).await.err().context("expected a refusal")?;
+    Refused::of(&refused).reason.context("a reason")
+}
+
+/// Why the account gets its answer, told rule by rule.
+pub async fn explain(demo: &Demo, product: &str, account: &str) -> anyhow::Result<Why> {
+    let request =
+        proto::ExplainRequest { product: product.into(), account: account.into(), ..Default::default() };
+    let explained = demo.manager.evaluations().explain(request).await.context("Explain")?.into_inner();
+    let decision = explained.decision.context("a decision")?;
+    teller::say(&format!("why {account} gets its answer at {product}:"));
+    for asked in &explained.rules {
+        let rule = asked.rule().as_str_name().trim_start_matches("DECISION_RULE_").to_lowercase();
+        let wave = if asked.wave > 0 { format!(" {}", asked.wave) } else { String::new() };
+        let holds = if asked.holds { "holds" } else { "does not hold" };
+        teller::picture(&format!("{rule}{wave} {holds}: {}", asked.saw));
+    }
+    Ok(decision.reason())
+}
+
+async fn second_app(demo: &Demo, enrolled: &str) -> anyhow::Result<()> {
+    teller::title("A second app joins, by a wave of its own");
+    let wave = proto::WaveDraft {
+        title: "tapo".into(),
+        edge_ppm: 1_000_000,
+        products: vec!["tapo".into()],
+        ..Default::default()
+    };
+    let request = proto::AddWaveRequest {
+        rollout: ROLLOUT.into(),
+        etag: etag(demo).await?,
+        wave: Some(wave),
+        reason: "tapo is ready".into(),
+        ..Default::default()
+    };
+    demo.manager.rollouts().add_wave(request).await.context("AddWave")?;
+    advance(demo).await.context("AdvanceRollout")?;
+    let begun = App::new(demo, enrolled, "tapo-tablet").begin("tapo").await?;
+    ensure!(begun.sign_in.state() == proto::SignInState::PendingChallenge, "expected: a challenge at tapo");
+    teller::answer(&format!("{enrolled} is asked for a second step at tapo too, without enrolling again"));
+    Ok(())
+}
+
+async fn pause(demo: &Demo) -> anyhow::Result<()> {
+    teller::title("A pause");
+    let reason = "support is short-handed".to_owned();
+    let request = proto::PauseRolloutRequest { rollout: ROLLOUT.into(), reason, ..Default::default() };
+    demo.manager.rollouts().pause_rollout(request).await.context("PauseRollout")?;
+    ensure!(advance_refused(demo).await? == ErrorReason::RolloutPaused, "expected: paused");
+    teller::answer("nothing advances, and who is reached stays reached");
+    let (rollout, etag) = (ROLLOUT.to_owned(), etag(demo).await?);
+    let request = proto::ResumeRolloutRequest { rollout, etag, ..Default::default() };
+    demo.manager.rollouts().resume_rollout(request).await.context("ResumeRollout")?;
+    teller::answer("resumed");
+    Ok(())
+}
+
+async fn roll_back(demo: &Demo, enrolled: &str, shown: &str) -> anyhow::Result<()> {
+    teller::title("A roll back to the first wave");
+    ensure!(explain(demo, "kasa", shown).await? == Why::Shown, "expected: shown");
+    let request = proto::RollBackRolloutRequest {
+        rollout: ROLLOUT.into(),
+        to_wave: 1,
+        reason: "codes arrive late".into(),
+        ..Default::default()
+    };
+    demo.manager.rollouts().roll_back_rollout(request).await.context("RollBackRollout")?;
+    ensure!(explain(demo, "kasa", shown).await? == Why::NotYet, "expected: not yet");
+    teller::answer(&format!("{shown}, who was shown it and did nothing, is back to not yet"));
+    for product in ["kasa", "tapo"] {
+        let begun = App::new(demo, enrolled, "another").begin(product).await?;
+        ensure!(begun.sign_in.state() == proto::SignInState::PendingChallenge, "expected: a challenge");
+    }
+    teller::answer(&format!("{enrolled}, who enrolled, is asked as before, wherever two-step has acted"));
+    Ok(())
+}
+
+async fn stop(demo: &Demo) -> anyhow::Result<()> {
+    teller::title("A stop, and two persons who clear it");
+    let reason = "sign-ins fail".to_owned();
+    let request = proto::StopRolloutRequest { rollout: ROLLOUT.into(), reason, ..Default::default() };
+    demo.manager.rollouts().stop_rollout(request).await.context("StopRollout")?;
+    ensure!(advance_refused(demo).await? == ErrorReason::RolloutStopped, "expected: stopped");
+    teller::answer("nothing advances, and nobody new is reached");
+    ensure!(!clear(demo, &demo.ann).await.context("ClearStop")?, "expected: not cleared by one");
+    let refused = clear(demo, &demo.ann).await.err().context("expected a refusal")?;
+    ensure!(
+        Refused::of(&refused).reason == Some(ErrorReason::SecondPersonNeeded),
+        "expected: a second person"
+    );
+    teller::answer("Ann clears it; it holds, and she cannot be the second person as well");
+    ensure!(clear(demo, &demo.bob).await.context("ClearStop")?, "expected: cleared by two");
+    teller::answer("Bob agrees: it is cleared");
+    Ok(())
+}
+
+async fn clear(demo: &Demo, approver: &Client) -> Result<bool, tonic::Status> {
+    let etag = etag(demo).await.map_err(|error| tonic::Status::unknown(error.to_string()))?;
+    let request = proto::ClearStopRequest { rollout: ROLLOUT.into(), etag, ..Default::default() };
+    Ok(approver.rollouts().clear_stop(request).await?.into_inner().cleared)
+}
+
+async fn record(demo: &Demo, account: &str) -> anyhow::Result<()> {
+    teller::title("The record");
+    let events = sealed(demo, account).await?;
+    teller::say(&format!("what happened to {account}:"));
+    for event in events.iter().rev() {
+        let place = if event.product.is_empty() { String::new() } else { format!(" at {}", event.product) };
+        teller::picture(&format!("{:>6} {}{place}", event.sequence, event.kind));
+    }
+    teller::answer(&format!("the record has {} events of {account}", events.len()));
+    let verified = demo.auditor.audit().verify_chain(proto::VerifyChainRequest::default()).await;
+    let verified = verified.context("VerifyChain")?.into_inner();
+    ensure!(verified.valid && verified.verified_count > 0, "expected: a chain that is whole");
+    teller::answer(&format!("the chain holds: {} events are as they were sealed", verified.verified_count));
+    Ok(())
+}
+
+/// The account's events, newest first, once all of them have their place in the record: a moment at most.
+async fn sealed(demo: &Demo, account: &str) -> anyhow::Result<Vec<proto::Event>> {
+    for _ in 0..100 {
+        let filter = Some(proto::EventFilter { account: account.into(), ..Default::default() });
+        let request = proto::ListEventsRequest { filter, page_size: 1_000, ..Default::default() };
+        let events =
+            demo.auditor.audit().list_events(request).await.context("ListEvents")?.into_inner().events;
+        if events.iter().all(|event| event.sequence > 0) {
+            return Ok(events);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    anyhow::bail!("events were not sealed within ten seconds")
+}
