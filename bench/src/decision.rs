@@ -1,0 +1,78 @@
+//! Cases for the decision: the only file that knows how it is called.
+
+use serde_json::{Value, json};
+use tidegate_core::{AccountId, Decision, Id, Product, Rollout, Standing, Timestamp};
+use uuid::Uuid;
+
+pub struct Case {
+    product: Product,
+    rollouts: Vec<Rollout>,
+    standing: Standing,
+    now: Timestamp,
+}
+
+impl Case {
+    pub fn decide(&self) -> Decision {
+        tidegate_rollout::decide(&self.product, &self.rollouts, &self.standing, self.now)
+    }
+}
+
+/// One rollout that has reached half of all accounts.
+pub fn simple() -> Option<Case> {
+    case(&[("kasa", 500_000)])
+}
+
+/// Three rollouts of the product.
+pub fn three_rollouts() -> Option<Case> {
+    case(&[("a", 10_000), ("b", 250_000), ("c", 500_000)])
+}
+
+/// To come with the predicates of audiences: one rollout whose audience asks five of them.
+pub const fn five_predicates() -> Option<Case> {
+    None
+}
+
+fn case(rollouts: &[(&str, u32)]) -> Option<Case> {
+    let product = json!({
+        "key": "kasa", "title": "Kasa", "revision": 1, "created_at": DAY, "updated_at": DAY,
+        "settings": {
+            "link_url": "https://kasa.example/confirm", "allowed_methods": ["password", "totp"],
+            "trusted_device": 0, "session_idle": 3_600_000_000_u64, "session_absolute": 86_400_000_000_u64,
+        },
+    });
+    let account: AccountId = Id::from_uuid(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0007));
+    let standing = Standing { account, email_verified: true, two_step_since: None, ledger: Vec::new() };
+    let rollouts = rollouts.iter().map(|(key, edge)| serde_json::from_value(rollout(key, *edge)));
+    Some(Case {
+        product: serde_json::from_value(product).ok()?,
+        rollouts: rollouts.collect::<Result<_, _>>().ok()?,
+        standing,
+        now: Timestamp::from_rfc3339("2026-11-25T12:00:00Z")?,
+    })
+}
+
+const DAY: &str = "2026-11-01T12:00:00Z";
+
+fn rollout(key: &str, edge: u32) -> Value {
+    let wave = |ordinal: u32, edge: u32, state: &str| {
+        json!({
+            "ordinal": ordinal, "title": "wave", "edge": edge, "products": [], "state": state,
+            "started_at": if state == "draft" { Value::Null } else { DAY.into() },
+        })
+    };
+    json!({
+        "key": key, "title": "Two-step", "products": ["kasa"], "salt": (0..16).collect::<Vec<u8>>(),
+        "waves": [wave(1, edge / 10, "done"), wave(2, edge, "live"), wave(3, 1_000_000, "draft")],
+        "revision": 3, "created_at": DAY, "updated_at": DAY,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_case_can_be_read() {
+        assert!(simple().is_some() && three_rollouts().is_some());
+    }
+}
