@@ -23,8 +23,9 @@ mod scene;
 mod site;
 mod table;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, process::ExitCode, time::Duration};
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum as _};
 use nix::sys::{prctl::set_pdeathsig, signal::Signal};
 
@@ -85,12 +86,16 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Longer than a set-up may take.
+const PATIENCE: Duration = Duration::from_mins(5);
+
 async fn measure(options: &Options) -> anyhow::Result<String> {
     let (mut report, mut engines) = (Report::default(), Vec::new());
     let names = || Name::value_variants().iter().filter(|name| options.wants(**name));
     if names().any(|name| *name != Name::Decide) {
         for engine in options.engines() {
-            let mut scene = Scene::set(options, engine).await?;
+            let scene = tokio::time::timeout(PATIENCE, Scene::set(options, engine)).await;
+            let mut scene = scene.context("the set-up did not end")??;
             engines.push(scene.engine.version().await?);
             for name in names() {
                 compare::run(*name, &mut scene, &mut report).await?;

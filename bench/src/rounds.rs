@@ -1,6 +1,9 @@
 //! Interleaving: a round of each side in turn, so that whatever else the machine does meets all of them.
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, time::Duration};
+
+use anyhow::Context as _;
+use tokio::time::timeout;
 
 use crate::sample::{Sample, Side};
 
@@ -21,6 +24,9 @@ impl<'c> Contender<'c> {
     }
 }
 
+/// Longer than any round may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// Sides in the order of their contenders. One round of each is thrown away: it warms caches and
 /// connections.
 pub async fn interleave(rounds: usize, mut contenders: Vec<Contender<'_>>) -> anyhow::Result<Vec<Side>> {
@@ -28,7 +34,8 @@ pub async fn interleave(rounds: usize, mut contenders: Vec<Contender<'_>>) -> an
         contenders.iter().map(|one| Side { name: one.name.clone(), rounds: Vec::new() }).collect();
     for round in 0..=rounds {
         for (contender, side) in contenders.iter_mut().zip(&mut sides) {
-            let sample = (contender.run)().await?;
+            let sample = timeout(PATIENCE, (contender.run)()).await;
+            let sample = sample.with_context(|| format!("a round did not end: {}", side.name))??;
             if round > 0 {
                 side.rounds.push(sample);
             }

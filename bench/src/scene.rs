@@ -29,7 +29,6 @@ const SESSIONS: u64 = 2_000;
 
 pub struct Scene {
     pub options: Options,
-    pub engine: Engine,
     pub large: Site,
     /// Accounts in the large one.
     pub size: u64,
@@ -40,6 +39,8 @@ pub struct Scene {
     pub sessions: Vec<Secret<String>>,
     frontend: Secret<String>,
     evaluator: Secret<String>,
+    /// Last, because it outlives whoever uses it.
+    pub engine: Engine,
 }
 
 impl Scene {

@@ -4,7 +4,7 @@ use std::sync::{Arc, atomic::AtomicU64};
 
 use crate::{
     bare,
-    calls::Answer,
+    calls::{Answer, Line},
     engine::Engine,
     load::{Load, Until},
     rounds::{Contender, interleave},
@@ -17,7 +17,7 @@ const MANY: usize = 64;
 
 pub async fn run(scene: &Scene, report: &mut Report) -> anyhow::Result<()> {
     let lines = scene.frontend_lines().await?;
-    let of = |line: &crate::calls::Line| Answer { line: line.clone(), guests: scene.guests.clone() };
+    let of = |line: &Line| Answer { line: line.clone(), guests: scene.guests.clone() };
     let answered = Arc::new(AtomicU64::new(0));
     let many = Load::new(lines.iter().map(of).collect(), MANY.div_ceil(lines.len())).numbered(&answered);
     let one = Load::new(lines.iter().take(1).map(of).collect(), 1).numbered(&answered);

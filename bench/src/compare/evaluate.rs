@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tidegate_proto as proto;
 
 use crate::{
-    calls::{Asking, Canned, Evaluate, Same, again},
+    calls::{Asking, Canned, Evaluate, Line, Same, again},
     crowd,
     load::Load,
     people::PRODUCT,
@@ -31,7 +31,7 @@ pub async fn run(scene: &Scene, report: &mut Report) -> anyhow::Result<()> {
     let of = |lines: &[_], asked: &Asking<_>| -> Vec<Evaluate> {
         lines
             .iter()
-            .map(|line: &crate::calls::Line| Evaluate { line: line.clone(), asked: asked.clone() })
+            .map(|line: &Line| Evaluate { line: line.clone(), asked: asked.clone() })
             .collect()
     };
     let same = Load::new(of(&echo, &known).into_iter().map(Same).collect(), scene.options.at_once);
