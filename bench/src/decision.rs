@@ -66,13 +66,3 @@ fn rollout(key: &str, edge: u32) -> Value {
         "revision": 3, "created_at": DAY, "updated_at": DAY,
     })
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_case_can_be_read() {
-        assert!(simple().is_some() && three_rollouts().is_some());
-    }
-}

@@ -7,14 +7,21 @@ use anyhow::Context as _;
 use prost::Message as _;
 use tidegate_proto as proto;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::{Request, Response, Status, async_trait, transport::Server};
+use tonic::{
+    Request, Response, Status, async_trait,
+    transport::{Server, server::TcpIncoming},
+};
 
 pub use self::wire::echo_client::EchoClient;
 use self::wire::echo_server::{Echo, EchoServer};
 
 mod wire {
-    #![expect(clippy::pedantic, clippy::allow_attributes_without_reason, reason = "generated code")]
+    #![expect(
+        clippy::pedantic,
+        clippy::allow_attributes,
+        clippy::allow_attributes_without_reason,
+        reason = "generated code"
+    )]
     include!(concat!(env!("OUT_DIR"), "/tidegate.bench.Echo.rs"));
 }
 
@@ -81,9 +88,8 @@ pub async fn serve(canned: Canned) -> anyhow::Result<()> {
         .max_concurrent_streams(256)
         .http2_max_header_list_size(16 * 1024)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
-        .tcp_nodelay(true)
         .add_service(EchoServer::new(answers))
-        .serve_with_incoming(TcpListenerStream::new(listener))
+        .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)))
         .await?;
     Ok(())
 }

@@ -24,7 +24,7 @@ pub struct Process {
 }
 
 /// How long a process may take to say what it is asked for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Process {
     /// `words` are what this program is told, `folder` is where it runs.

@@ -25,7 +25,7 @@ impl<'c> Contender<'c> {
 }
 
 /// Longer than any round may take.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Sides in the order of their contenders. One round of each is thrown away: it warms caches and
 /// connections.

@@ -69,7 +69,12 @@ impl Side {
         self.median(Sample::cpu)
     }
 
+    /// The median of the rounds' own; over all calls where a round is one call.
     pub fn quantile(&self, share: f64) -> Option<f64> {
+        if self.rounds.iter().all(|round| round.calls == 1) {
+            let all: Vec<_> = self.rounds.iter().flat_map(|round| round.latencies.clone()).collect();
+            return Sample::new(all, Duration::ZERO, None).quantile(share);
+        }
         self.median(|round| round.quantile(share))
     }
 

@@ -69,7 +69,7 @@ impl Scene {
         let echo = echo(&large, &large.client().await?).await?;
         eprintln!("{} is set up after {:.0?}", engine.title(), begun.elapsed());
         let options = options.clone();
-        Ok(Self { options, engine, large, size, small, echo, guests, sessions, frontend, evaluator })
+        Ok(Self { options, large, size, small, echo, guests, sessions, frontend, evaluator, engine })
     }
 
     pub async fn echo_lines(&self) -> anyhow::Result<Vec<Line>> {

@@ -73,8 +73,8 @@ impl Row {
             p99: subject.quantile(0.99),
             cpu: subject.cpu(),
             must: match must {
-                Must::AtLeast(least) => format!("≥ {least:.2}"),
-                Must::AtMost(most) => format!("≤ {most:.2}"),
+                Must::AtLeast(bound) => format!("≥ {bound:.2}"),
+                Must::AtMost(bound) => format!("≤ {bound:.2}"),
                 Must::Nothing => String::new(),
             },
             reached: must.is_reached(ratio),
@@ -92,8 +92,8 @@ impl Row {
             p99: None,
             cpu: None,
             must: match must {
-                Must::AtLeast(least) => format!("≥ {} {unit}", short(least)),
-                Must::AtMost(most) => format!("≤ {} {unit}", short(most)),
+                Must::AtLeast(bound) => format!("≥ {} {unit}", short(bound)),
+                Must::AtMost(bound) => format!("≤ {} {unit}", short(bound)),
                 Must::Nothing => String::new(),
             },
             reached: must.is_reached(figure),

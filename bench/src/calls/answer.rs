@@ -1,4 +1,4 @@
-//! AnswerChallenge.
+//! `AnswerChallenge`.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! BatchEvaluate, and the echoes of its request.
+//! `BatchEvaluate`, and the echoes of its request.
 
 use anyhow::ensure;
 use tidegate_proto::{self as proto, evaluation_service_client::EvaluationServiceClient};

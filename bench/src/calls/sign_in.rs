@@ -1,4 +1,4 @@
-//! BeginSignIn.
+//! `BeginSignIn`.
 
 use anyhow::ensure;
 use tidegate_proto::{self as proto, sign_in_service_client::SignInServiceClient};

@@ -1,4 +1,4 @@
-//! AnswerChallenge with right codes against the least that the database must do for it.
+//! `AnswerChallenge` with right codes against the least that the database must do for it.
 
 use std::sync::{Arc, atomic::AtomicU64};
 

@@ -1,4 +1,4 @@
-//! BatchEvaluate of 256 accounts against an echo of the request, and of the answer.
+//! `BatchEvaluate` of 256 accounts against an echo of the request, and of the answer.
 
 use tidegate_proto as proto;
 

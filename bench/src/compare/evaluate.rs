@@ -29,10 +29,7 @@ pub async fn run(scene: &Scene, report: &mut Report) -> anyhow::Result<()> {
     });
     let (echo, house) = (scene.echo_lines().await?, scene.frontend_lines().await?);
     let of = |lines: &[_], asked: &Asking<_>| -> Vec<Evaluate> {
-        lines
-            .iter()
-            .map(|line: &Line| Evaluate { line: line.clone(), asked: asked.clone() })
-            .collect()
+        lines.iter().map(|line: &Line| Evaluate { line: line.clone(), asked: asked.clone() }).collect()
     };
     let same = Load::new(of(&echo, &known).into_iter().map(Same).collect(), scene.options.at_once);
     let canned = Load::new(of(&echo, &known).into_iter().map(Canned).collect(), scene.options.at_once);

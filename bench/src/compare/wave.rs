@@ -52,13 +52,13 @@ pub async fn run(scene: &Scene, report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Each is one call.
-const fn rounds(options: &Options) -> usize {
-    options.rounds() * 3
+/// Each is one call, and there may be 100 waves.
+fn rounds(options: &Options) -> usize {
+    (options.rounds() * 10).min(90)
 }
 
 /// How many are started, the round that is thrown away included.
-pub const fn waves(options: &Options) -> usize {
+pub fn waves(options: &Options) -> usize {
     rounds(options) + 1
 }
 

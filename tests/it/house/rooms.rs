@@ -60,7 +60,7 @@ const GUESTS: &[(&str, &str)] = &[
     ("thiserror", "client core courier factors grpc keyring service store"),
     ("time", "core courier store"),
     ("tokio", "client courier grpc keyring service store tidegate"),
-    ("tokio-stream", "client grpc"),
+    ("tokio-stream", "client"),
     ("tokio-util", "courier grpc service tidegate"),
     ("tonic", "client grpc proto tidegate"),
     ("tonic-health", "grpc"),
