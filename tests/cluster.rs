@@ -11,23 +11,32 @@ use std::{
     process::{Child, ChildStdin, Command, Stdio},
 };
 
-/// `$1` is the folder, `$2` where the programs are. ICU's rules compare text like most production
-/// databases do, and unlike SQLite: they skip punctuation at first.
+/// `$1` is the folder, `$2` where the programs are, `$3` what else the server is told. ICU's rules compare
+/// text like most production databases do, and unlike SQLite: they skip punctuation at first.
 const SUPERVISOR: &str = r#"
 trap '"$2/pg_ctl" -D "$1/data" -m immediate stop >&2; cd /; rm -rf "$1"' EXIT
 trap '' PIPE
 make() { "$2/initdb" -U postgres -A trust -E UTF8 --no-sync -D "$1/data" "$3" "$4" >&2; }
 make "$1" "$2" --locale-provider=icu --icu-locale=en-US-u-ka-shifted || make "$1" "$2" --locale=C --lc-messages=C || exit 1
 "$2/pg_ctl" -D "$1/data" -l "$1/log" -w -t 60 -o "-k '$1' -p 5432 -c listen_addresses= -c max_connections=300 \
-    -c fsync=off -c full_page_writes=off -c synchronous_commit=off" start >&2 || { cat "$1/log" >&2; exit 1; }
+    $3" start >&2 || { cat "$1/log" >&2; exit 1; }
 echo ready
 read -r until_the_end
 "#;
 
+/// Whether a commit waits for the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// It does not: nothing outlives the program anyway.
+    Lax,
+    /// It does, as in production.
+    Full,
+}
+
 /// A running server. Dropping it, or the end of the program, stops it.
 pub(crate) struct Cluster {
     /// Where its socket is.
-    pub(crate) folder: PathBuf,
+    folder: PathBuf,
     _alive: ChildStdin,
 }
 
@@ -38,7 +47,7 @@ impl fmt::Display for NoCluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "these tests need PostgreSQL: install its server (version 14 or newer), \
+            "PostgreSQL is needed: install its server (version 14 or newer), \
              or name a running one in {}: {}",
             crate::postgres::VARIABLE,
             self.0
@@ -47,13 +56,16 @@ impl fmt::Display for NoCluster {
 }
 
 impl Cluster {
-    pub(crate) fn start() -> Result<Self, NoCluster> {
+    pub(crate) fn start(durability: Durability) -> Result<Self, NoCluster> {
         let failed = |what: &str, error: std::io::Error| NoCluster(format!("{what}: {error}"));
         let programs = programs().ok_or_else(|| NoCluster("no initdb was found".to_owned()))?;
         let folder = tempfile::Builder::new().prefix("tgpg").tempdir();
         let folder = folder.map_err(|error| failed("no temporary folder", error))?.keep();
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", SUPERVISOR, "sh"]).arg(&folder).arg(&programs);
+        command.args(["-c", SUPERVISOR, "sh"]).arg(&folder).arg(&programs).arg(match durability {
+            Durability::Lax => "-c fsync=off -c full_page_writes=off -c synchronous_commit=off",
+            Durability::Full => "-c fsync=on -c full_page_writes=on -c synchronous_commit=on",
+        });
         command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").current_dir("/");
         // Its own group: an interrupt at the terminal is for the tests, not for the server below them.
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -64,6 +76,10 @@ impl Cluster {
         }
         let supervisor = command.spawn().map_err(|error| failed("/bin/sh", error))?;
         Ok(Self { folder, _alive: ready(supervisor)? })
+    }
+
+    pub(crate) fn url(&self, database: &str) -> String {
+        format!("postgres:///{database}?host={}&port=5432&user=postgres", self.folder.display())
     }
 }
 

@@ -14,7 +14,7 @@ use std::{
 
 use sqlx::{AssertSqlSafe, ConnectOptions as _, postgres::PgConnectOptions};
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Durability};
 pub use crate::line::Line;
 
 /// Names a running server.
@@ -46,6 +46,23 @@ pub async fn hang_up(url: &str) {
     run(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")).await;
 }
 
+/// A server of its own whose commits wait for the disk, as in production: for measurements. It ends when
+/// it is dropped.
+pub struct Durable(Cluster);
+
+impl Durable {
+    /// # Errors
+    /// There is no PostgreSQL; the text says why.
+    pub fn start() -> Result<Self, String> {
+        Cluster::start(Durability::Full).map(Self).map_err(|why| why.to_string())
+    }
+
+    /// The URL of one of its databases; `postgres` is there from the beginning.
+    pub fn url(&self, database: &str) -> String {
+        self.0.url(database)
+    }
+}
+
 async fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     let server = tokio::task::spawn_blocking(|| SERVER.get_or_init(find)).await;
@@ -58,12 +75,8 @@ fn find() -> Server {
     if let Ok(url) = std::env::var(VARIABLE) {
         return Server { url, _cluster: None };
     }
-    match Cluster::start() {
-        Ok(cluster) => {
-            let folder = cluster.folder.display();
-            let url = format!("postgres:///postgres?host={folder}&port=5432&user=postgres");
-            Server { url, _cluster: Some(cluster) }
-        }
+    match Cluster::start(Durability::Lax) {
+        Ok(cluster) => Server { url: cluster.url("postgres"), _cluster: Some(cluster) },
         #[expect(clippy::panic, reason = "without PostgreSQL tests fail, and say why")]
         Err(why) => panic!("{why}"),
     }

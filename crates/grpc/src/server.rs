@@ -5,9 +5,11 @@ use std::{future::Future, time::Duration};
 use tidegate_proto as proto;
 use tidegate_service::House;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::{service::Routes, transport::Server};
+use tonic::{
+    service::Routes,
+    transport::{Server, server::TcpIncoming},
+};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
@@ -69,16 +71,18 @@ pub async fn serve(
         }
     };
     let panicked = house.clone();
+    // Said here: the builder says it only of sockets that it opens itself, and a small answer would wait
+    // 40 ms for the caller's acknowledgement.
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let server = Server::builder()
         .max_concurrent_streams(STREAMS)
         .http2_max_header_list_size(HEADERS)
         .http2_keepalive_interval(Some(KEEPALIVE))
-        .tcp_nodelay(true)
         .layer(CatchPanicLayer::custom(move |_| status::panicked(&panicked).into_http::<tonic::body::Body>()))
         .layer(DeadlineLayer { calls: calls.clone() })
         .layer(IdentityLayer::new(house, Rules::declared()?))
         .add_routes(routes)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop);
+        .serve_with_incoming_shutdown(incoming, stop);
     let ended = async {
         stopping.cancelled().await;
         calls.close();

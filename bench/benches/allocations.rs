@@ -1,0 +1,45 @@
+//! Allocations of one decision, counted: `cargo bench -p tidegate-bench --bench allocations`.
+
+#[path = "../src/decision.rs"]
+mod decision;
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    hint::black_box,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+struct Counting;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[expect(unsafe_code, reason = "an allocator is unsafe by its trait; this one only counts")]
+// SAFETY: everything is the system's allocator's doing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+fn main() {
+    for (name, case) in [
+        ("simple", decision::simple()),
+        ("three rollouts", decision::three_rollouts()),
+        ("five predicates", decision::five_predicates()),
+    ] {
+        let Some(case) = case else {
+            println!("{name}: not there yet");
+            continue;
+        };
+        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        black_box(black_box(&case).decide().reason);
+        println!("{name}: {} allocations a decision", ALLOCATIONS.load(Ordering::Relaxed) - before);
+    }
+}

@@ -1,0 +1,98 @@
+//! Cases for the decision: the only file that knows how it is called.
+
+use serde_json::{Value, json};
+use tidegate_core::{AccountId, Id, Labels, Method, Product, Rollout, Standing, Timestamp};
+use tidegate_rollout::{Verdict, bucket};
+use uuid::Uuid;
+
+pub struct Case {
+    product: Product,
+    rollouts: Vec<Rollout>,
+    standing: Standing,
+    now: Timestamp,
+}
+
+impl Case {
+    pub fn decide(&self) -> Verdict<'_> {
+        tidegate_rollout::decide(&self.product, self.rollouts.iter(), &self.standing, self.now)
+    }
+}
+
+/// One rollout that has reached half of all accounts.
+pub fn simple() -> Option<Case> {
+    case(&[("kasa", 500_000)])
+}
+
+/// Three rollouts of the product.
+pub fn three_rollouts() -> Option<Case> {
+    case(&[("a", 10_000), ("b", 250_000), ("c", 500_000)])
+}
+
+/// One rollout whose waves ask five tests each; all of them have to be asked.
+pub fn five_predicates() -> Option<Case> {
+    let test = |test: Value| json!({ "test": test });
+    let label = json!({ "account_label": { "name": "plan", "any_of": ["pro", "team"] } });
+    let audience = json!({ "all": [
+        test(json!({ "account_country": ["DE", "FR", "US"] })),
+        test(label),
+        test(json!("account_email_verified")),
+        test(json!({ "account_created": { "from": "2019-01-01T00:00:00Z", "before": null } })),
+        { "not": test(json!({ "account_method": ["totp"] })) },
+    ] });
+    let mut case = case(&[("kasa", 500_000)])?;
+    let audience: tidegate_core::Audience = serde_json::from_value(audience).ok()?;
+    for wave in &mut case.rollouts.first_mut()?.waves {
+        wave.audience = Some(audience.clone());
+    }
+    Some(case)
+}
+
+fn case(rollouts: &[(&str, u32)]) -> Option<Case> {
+    let product = json!({
+        "key": "kasa", "title": "Kasa", "revision": 1, "created_at": DAY, "updated_at": DAY,
+        "settings": {
+            "link_url": "https://kasa.example/confirm", "allowed_methods": ["password", "totp"],
+            "trusted_device": 0, "session_idle": 3_600_000_000_u64, "session_absolute": 86_400_000_000_u64,
+        },
+    });
+    let account: AccountId = Id::from_uuid(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0007));
+    let rollouts = rollouts.iter().map(|(key, edge)| serde_json::from_value(rollout(key, *edge)));
+    let rollouts: Vec<Rollout> = rollouts.collect::<Result<_, _>>().ok()?;
+    let mut standing = Standing {
+        account,
+        created_at: Timestamp::from_rfc3339("2020-05-01T12:00:00Z")?,
+        country: Some("DE".parse().ok()?),
+        labels: Labels::from([("plan".parse().ok()?, "pro".parse().ok()?)]),
+        email_verified: true,
+        customer: None,
+        methods: vec![Method::RecoveryCodes],
+        two_step_since: None,
+        ledger: Vec::new(),
+        interest: Vec::new(),
+        buckets: Vec::new(),
+    };
+    // As a server keeps it.
+    standing.buckets = bucket::all(rollouts.iter(), &standing);
+    Some(Case {
+        product: serde_json::from_value(product).ok()?,
+        rollouts,
+        standing,
+        now: Timestamp::from_rfc3339("2026-11-25T12:00:00Z")?,
+    })
+}
+
+const DAY: &str = "2026-11-01T12:00:00Z";
+
+fn rollout(key: &str, edge: u32) -> Value {
+    let wave = |ordinal: u32, edge: u32, state: &str| {
+        json!({
+            "ordinal": ordinal, "title": "wave", "edge": edge, "products": [], "state": state,
+            "started_at": if state == "draft" { Value::Null } else { DAY.into() },
+        })
+    };
+    json!({
+        "key": key, "title": "Two-step", "products": ["kasa"], "salt": key.bytes().cycle().take(16).collect::<Vec<u8>>(),
+        "waves": [wave(1, edge / 10, "done"), wave(2, edge, "live"), wave(3, 1_000_000, "draft")],
+        "revision": 3, "created_at": DAY, "updated_at": DAY,
+    })
+}

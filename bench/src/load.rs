@@ -1,0 +1,108 @@
+//! A closed loop of calls: so many workers, each with one call under way.
+
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::task::JoinSet;
+
+use crate::{process::Process, sample::Sample};
+
+/// One kind of call on one connection. Any failure ends the run: what fails is not measured.
+pub trait Call: Clone + Send + 'static {
+    /// `number` is never the same twice.
+    fn call(&mut self, number: u64) -> impl Future<Output = anyhow::Result<()>> + Send;
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum Until {
+    Passed(Duration),
+    /// So many calls were made by all workers together.
+    Made(u64),
+}
+
+/// Calls of one kind, on all their connections, with numbers that go on from round to round.
+pub struct Load<C> {
+    connections: Vec<C>,
+    /// On each connection.
+    at_once: usize,
+    next: Arc<AtomicU64>,
+    /// Between two calls of one worker.
+    pause: Duration,
+}
+
+impl<C: Call> Load<C> {
+    pub fn new(connections: Vec<C>, at_once: usize) -> Self {
+        Self { connections, at_once, next: Arc::default(), pause: Duration::ZERO }
+    }
+
+    /// Numbers of which other loads use some too.
+    #[must_use]
+    pub fn numbered(self, next: &Arc<AtomicU64>) -> Self {
+        Self { next: next.clone(), ..self }
+    }
+
+    /// A load that leaves the server room, to see latencies.
+    #[must_use]
+    pub fn paced(self, pause: Duration) -> Self {
+        Self { pause, ..self }
+    }
+
+    /// One round. The server's CPU time is that between the first call's begin and the last one's end.
+    pub async fn round(&self, until: Until, server: Option<&Process>) -> anyhow::Result<Sample> {
+        let cpu = || server.map(Process::cpu).transpose();
+        let first = self.next.load(Ordering::Relaxed);
+        let (before, begun) = (cpu()?, Instant::now());
+        let mut workers = JoinSet::new();
+        for connection in &self.connections {
+            for _ in 0..self.at_once {
+                let worker =
+                    Worker { connection: connection.clone(), next: self.next.clone(), pause: self.pause };
+                workers.spawn(worker.work(first, until, begun));
+            }
+        }
+        let mut latencies = Vec::new();
+        while let Some(done) = workers.join_next().await {
+            latencies.append(&mut done??);
+        }
+        let (wall, after) = (begun.elapsed(), cpu()?);
+        // Each worker that came too late for a counted round took a number in vain.
+        if let Until::Made(count) = until {
+            self.next.store(first + count, Ordering::Relaxed);
+        }
+        let cpu = after.zip(before).map(|(after, before)| after.saturating_sub(before));
+        Ok(Sample::new(latencies, wall, cpu))
+    }
+}
+
+struct Worker<C> {
+    connection: C,
+    next: Arc<AtomicU64>,
+    pause: Duration,
+}
+
+impl<C: Call> Worker<C> {
+    async fn work(mut self, first: u64, until: Until, begun: Instant) -> anyhow::Result<Vec<u32>> {
+        let mut latencies = Vec::new();
+        loop {
+            let number = match until {
+                Until::Passed(span) if begun.elapsed() >= span => return Ok(latencies),
+                Until::Passed(_) | Until::Made(_) => self.next.fetch_add(1, Ordering::Relaxed),
+            };
+            if matches!(until, Until::Made(count) if number >= first + count) {
+                return Ok(latencies);
+            }
+            let at = Instant::now();
+            self.connection.call(number).await?;
+            latencies.push(u32::try_from(at.elapsed().as_nanos() / 100).unwrap_or(u32::MAX));
+            if !self.pause.is_zero() {
+                tokio::time::sleep(self.pause).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Accounts of which something is asked: a code, a password, a session.
+
+use tidegate_client::Client;
+use tidegate_core::{
+    AccountId, Challenge, ChallengeId, ChallengeState, Entropy, Factor, Id, Material, Method, Proof, Purpose,
+    Requirement, Secret, Session, SignIn, SignInState, Span, Step,
+};
+use tidegate_keyring::{Place, TokenKind};
+use tidegate_proto as proto;
+use tidegate_store::{Error, accounts, challenges, factors, sessions, sign_ins};
+
+use crate::{
+    ambient::{self, System},
+    site::Closed,
+};
+
+pub const PRODUCT: &str = "kasa";
+/// Longer than any run.
+const LONG: Span = Span::hours(12);
+/// In one transaction.
+const CHUNK: usize = 500;
+
+/// Somebody whose sign-in waits for a code.
+#[derive(Clone)]
+pub struct Guest {
+    pub sign_in: Secret<String>,
+    pub challenge: ChallengeId,
+    pub seed: Secret<Vec<u8>>,
+}
+
+/// Imports accounts `prefix-0` to `prefix-count`, with a password if there is a hash of one.
+pub async fn import(client: &Client, prefix: &str, count: usize, hash: &str) -> anyhow::Result<()> {
+    let rows = (0..count).map(|place| proto::ImportRow {
+        line: place as u64 + 1,
+        external_id: format!("{prefix}-{place}"),
+        email: format!("{prefix}-{place}@example.com"),
+        email_verified: true,
+        password_hash: hash.to_owned(),
+        ..Default::default()
+    });
+    let done = client.import_accounts(rows, |_| ()).await?;
+    anyhow::ensure!(usize::try_from(done.created_count)? == count, "not all were imported: {done:?}");
+    Ok(())
+}
+
+/// Gives each of the imported a factor, and a sign-in with a challenge that waits for its code.
+pub async fn guests(closed: &Closed, prefix: &str, count: usize) -> anyhow::Result<Vec<Guest>> {
+    let mut guests = Vec::new();
+    let names: Vec<_> = (0..count).map(|place| format!("{prefix}-{place}")).collect();
+    for names in names.chunks(CHUNK) {
+        let external = names.iter().map(|name| name.parse()).collect::<Result<Vec<_>, _>>()?;
+        let mut view = closed.store.view("bench", closed.realm);
+        let known = accounts::many(&mut view, Vec::new(), external).await?;
+        let made =
+            known.iter().map(|account| guest(closed, account.id)).collect::<anyhow::Result<Vec<_>>>()?;
+        let work = async |tx: &mut _| -> Result<(), Error> {
+            for (guest, factor, sign_in, challenge) in &made {
+                let digest = TokenKind::SignIn.digest(guest.sign_in.expose());
+                if let Some(digest) = digest {
+                    sign_ins::insert(tx, digest, sign_in).await?;
+                }
+                challenges::insert(tx, challenge).await?;
+                factors::insert(tx, factor).await?;
+            }
+            Ok(())
+        };
+        closed.store.tx("bench", closed.realm, work).await?;
+        guests.extend(made.into_iter().map(|(guest, ..)| guest));
+    }
+    anyhow::ensure!(guests.len() == count, "{} of {count} were imported", guests.len());
+    Ok(guests)
+}
+
+fn guest(closed: &Closed, account: AccountId) -> anyhow::Result<(Guest, Factor, SignIn, Challenge)> {
+    let (now, entropy): (_, &dyn Entropy) = (ambient::now(), &System);
+    let (token, _) = TokenKind::SignIn.mint(entropy);
+    let seed = Secret::new(entropy.bytes::<20>().to_vec());
+    let factor = Id::new(now, entropy);
+    let place = Place::FactorSeed { realm: closed.realm, account, factor };
+    let sealed = closed.keyring.seal(&place, &seed, entropy)?;
+    let sign_in = SignIn {
+        id: Id::new(now, entropy),
+        account,
+        product: PRODUCT.parse()?,
+        state: SignInState::PendingChallenge,
+        requirement: Requirement::SecondStep,
+        proofs: vec![Proof { method: Method::Password, at: now }],
+        trusted_by: None,
+        device: None,
+        created_at: now,
+        expires_at: now.plus(LONG),
+    };
+    let challenge = Challenge {
+        id: Id::new(now, entropy),
+        account,
+        sign_in: sign_in.id,
+        factor,
+        purpose: Purpose::SignIn,
+        state: ChallengeState::Open,
+        tries: 0,
+        created_at: now,
+        expires_at: now.plus(LONG),
+    };
+    let factor = Factor {
+        id: factor,
+        account,
+        material: Material::Totp { seed: sealed, last_step: Step(0) },
+        created_at: now,
+        last_used_at: None,
+    };
+    Ok((Guest { sign_in: token, challenge: challenge.id, seed }, factor, sign_in, challenge))
+}
+
+/// Live sessions. Their last use lies ahead, so that looking at them writes nothing: it does so once a
+/// minute at most, which is not what is measured.
+pub async fn sessions(closed: &Closed, accounts: &[AccountId]) -> anyhow::Result<Vec<Secret<String>>> {
+    let (now, entropy): (_, &dyn Entropy) = (ambient::now(), &System);
+    let product: tidegate_core::ProductKey = PRODUCT.parse()?;
+    let mut tokens = Vec::new();
+    let work = async |tx: &mut _| -> Result<(), Error> {
+        for account in accounts {
+            let (token, digest) = TokenKind::Session.mint(entropy);
+            let session = Session {
+                id: Id::new(now, entropy),
+                account: *account,
+                product: product.clone(),
+                device: None,
+                proofs: vec![Proof { method: Method::Password, at: now }],
+                trusted: false,
+                met: Requirement::None,
+                created_at: now,
+                last_used_at: now.plus(LONG),
+                idle: LONG,
+                expires_at: now.plus(LONG),
+                end: None,
+            };
+            sessions::insert(tx, digest, &session).await?;
+            tokens.push(token);
+        }
+        Ok(())
+    };
+    closed.store.tx("bench", closed.realm, work).await?;
+    Ok(tokens)
+}
