@@ -91,6 +91,7 @@ const PATIENCE: Duration = Duration::from_mins(5);
 
 async fn measure(options: &Options) -> anyhow::Result<String> {
     let (mut report, mut engines) = (Report::default(), Vec::new());
+    let before = facts::load();
     let names = || Name::value_variants().iter().filter(|name| options.wants(**name));
     if names().any(|name| *name != Name::Decide) {
         for engine in options.engines() {
@@ -105,5 +106,5 @@ async fn measure(options: &Options) -> anyhow::Result<String> {
     if options.wants(Name::Decide) {
         compare::in_process(&mut report);
     }
-    Ok(format!("{}\n{}", facts::markdown(&engines)?, report.markdown()))
+    Ok(format!("{}\n{}", facts::markdown(&engines, &before)?, report.markdown()))
 }

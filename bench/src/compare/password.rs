@@ -52,6 +52,7 @@ pub async fn run(scene: &Scene, report: &mut Report) -> anyhow::Result<()> {
     let path = format!("password sign-ins ({})", scene.engine.title());
     if let [bare, subject] = sides.as_slice() {
         report.row(Row::of(&path, subject, bare, By::Rate, Must::AtLeast(0.95))?);
+        report.row(Row::of(&path, subject, bare, By::Cpu, Must::Nothing)?);
     }
     report.sides(&path, sides);
 
