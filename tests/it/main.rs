@@ -33,7 +33,7 @@ mod matrix;
 mod memory;
 mod once;
 mod owner;
-// mod properties;
+mod properties;
 mod race;
 mod raw;
 mod realms;

@@ -2,14 +2,23 @@
 //!
 //! The cases are the same in every run; `PROPTEST_CASES` and `PROPTEST_RNG_SEED` ask for others.
 
+mod crowd;
 mod decisions;
 mod histories;
+mod model;
 mod names;
 mod places;
 mod questions;
+mod standings;
+mod steps;
 mod world;
 
 use proptest::test_runner::{Config, RngSeed};
+use tidegate_core::{Method, Timestamp};
+
+const PRODUCTS: &[&str] = &["kasa", "tapo", "deco"];
+/// When histories begin: 6 December 2021.
+const BEGINNING: Timestamp = Timestamp::from_unix_micros(1_638_748_800_000_000);
 
 /// `count` cases, always the same, unless the environment says otherwise.
 fn cases(count: u32) -> Config {
@@ -19,4 +28,9 @@ fn cases(count: u32) -> Config {
         seed => (seed, asked.cases),
     };
     Config { cases, rng_seed, failure_persistence: None, ..asked }
+}
+
+fn method(name: &str) -> Method {
+    use tidegate_core::Word as _;
+    Method::ALL.iter().copied().find(|method| method.as_str() == name).unwrap()
 }

@@ -1,9 +1,13 @@
 //! `decide` answers whatever it is asked, and always the same.
 
 use proptest::prelude::*;
-use tidegate_core::{Decision, LedgerEntry, Reason, Requirement, Standing};
+use tidegate_core::{Decision, LedgerEntry, Reason, Requirement, Rule, RuleAsked, Standing};
+use tidegate_rollout::bucket;
 
-use super::questions::{PRODUCTS, Question, question};
+use super::{
+    PRODUCTS,
+    questions::{Question, question},
+};
 
 proptest! {
     #![proptest_config(super::cases(500))]
@@ -23,6 +27,8 @@ proptest! {
         let mut turned = question.clone();
         turned.rollouts.reverse();
         turned.standing.ledger.reverse();
+        turned.standing.interest.reverse();
+        turned.standing.methods.reverse();
         for name in PRODUCTS {
             prop_assert_eq!(question.at(name), turned.at(name));
         }
@@ -41,6 +47,27 @@ proptest! {
     }
 
     #[test]
+    fn inv_41_buckets_worked_out_before_change_nothing(question in question(), some in any::<bool>()) {
+        let mut kept = question.clone();
+        kept.standing.buckets = bucket::all(question.rollouts.iter(), &question.standing);
+        if some {
+            kept.standing.buckets.pop();
+        }
+        for name in PRODUCTS {
+            prop_assert_eq!(question.at(name), kept.at(name));
+        }
+    }
+
+    #[test]
+    fn explaining_decides_the_same(question in question()) {
+        for name in PRODUCTS {
+            let (decision, trail) = question.explained(name);
+            prop_assert_eq!(&decision, &question.at(name));
+            told(&question, &decision, &trail)?;
+        }
+    }
+
+    #[test]
     fn a_product_that_no_rollout_names_has_no_rollout(mut question in question()) {
         question.standing.ledger.retain(|entry| entry.active_since.is_none());
         let decision = question.at("vigi");
@@ -52,7 +79,8 @@ proptest! {
 
 /// What holds between the parts of any answer.
 fn sound(decision: &Decision, question: &Question) -> Result<(), TestCaseError> {
-    let reached = matches!(decision.reason, Reason::Wave | Reason::Shown | Reason::Active);
+    let reasons = [Reason::Wave, Reason::Shown, Reason::Active, Reason::Allowed];
+    let reached = reasons.contains(&decision.reason);
     prop_assert_eq!((decision.visible, decision.may_toggle), (reached, reached));
     prop_assert_eq!(decision.on, question.standing.two_step_since.is_some());
     // INV-42: nothing is required where the account was never reached, nor before it was switched on.
@@ -63,10 +91,44 @@ fn sound(decision: &Decision, question: &Question) -> Result<(), TestCaseError> 
     match decision.reason {
         Reason::NoRollout => prop_assert!(decision.rollout.is_none()),
         Reason::Active => prop_assert!(entry.is_some_and(|entry| entry.active_since.is_some())),
-        Reason::Shown => prop_assert!(entry.is_some_and(|entry| entry.first_shown_at.is_some())),
+        Reason::Shown => prop_assert!(entry.is_some_and(|entry| entry.shown.is_some())),
         Reason::Wave => prop_assert!(decision.wave.is_some()),
-        Reason::NotYet => prop_assert!(decision.rollout.is_some() && decision.wave.is_none()),
+        Reason::Allowed | Reason::Denied | Reason::Stopped | Reason::HeldOut | Reason::NotYet => {
+            prop_assert!(decision.rollout.is_some() && decision.wave.is_none());
+        }
     }
+    Ok(())
+}
+
+/// Of each rollout the rules are asked in their declared order, and the one that holds is the last; that of
+/// the rollout which decided says why.
+fn told(question: &Question, decision: &Decision, trail: &[RuleAsked]) -> Result<(), TestCaseError> {
+    let mut left = trail;
+    for rollout in &question.rollouts {
+        let count = left.iter().take_while(|asked| asked.rollout == rollout.key).count();
+        let (own, others) = left.split_at(count);
+        left = others;
+        prop_assert!(own.windows(2).all(|pair| pair[0].rule <= pair[1].rule && !pair[0].holds), "{:?}", own);
+        let waves = own.iter().filter(|asked| asked.rule != Rule::Wave);
+        let distinct: std::collections::BTreeSet<_> = waves.clone().map(|asked| asked.rule).collect();
+        prop_assert_eq!(distinct.len(), waves.count());
+        if decision.rollout.as_ref() != Some(&rollout.key) || own.is_empty() {
+            continue;
+        }
+        let last = own.last().filter(|asked| asked.holds).map(|asked| asked.rule);
+        let answered = match decision.reason {
+            Reason::Active => Some(Rule::Active),
+            Reason::Shown => Some(Rule::Shown),
+            Reason::Denied => Some(Rule::Deny),
+            Reason::Stopped => Some(Rule::Stop),
+            Reason::HeldOut => Some(Rule::Holdout),
+            Reason::Allowed => Some(Rule::Allow),
+            Reason::Wave => Some(Rule::Wave),
+            Reason::NotYet | Reason::NoRollout => None,
+        };
+        prop_assert_eq!(last, answered, "{:?}", own);
+    }
+    prop_assert!(left.is_empty(), "rules of no rollout: {:?}", left);
     Ok(())
 }
 

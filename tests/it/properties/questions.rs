@@ -1,16 +1,21 @@
-//! What `decide` may be asked: rollouts and standings, possible or not.
+//! What `decide` may be asked: rollouts, possible or not, and a standing.
 
 use proptest::{collection::vec, option, prelude::*, sample::subsequence};
 use tidegate_core::{
-    AccountId, Decision, Edge, LedgerEntry, LinkUrl, Method, Ordinal, Product, ProductKey, ProductSettings,
-    Revision, Rollout, Salt, Span, Standing, Timestamp, Title, Wave, WaveState,
+    Decision, Edge, LinkUrl, Method, Named, Ordinal, Product, ProductKey, ProductSettings, Revision, RollBack,
+    Rollout, RuleAsked, Salt, Span, Standing, Stop, Timestamp, Title, Unit, Wave, WaveState, Word as _,
 };
-use tidegate_rollout::decide;
-use uuid::Uuid;
+use tidegate_rollout::{decide, explain};
 
-pub(super) const PRODUCTS: &[&str] = &["kasa", "tapo", "deco"];
+use super::{
+    PRODUCTS,
+    crowd::crowd,
+    standings::{ACCOUNTS, account, customer_key, standing},
+    steps,
+};
+
 /// Not every database sorts the second before the third.
-const ROLLOUTS: &[&str] = &["a", "a-b", "aa", "b"];
+pub(super) const ROLLOUTS: &[&str] = &["a", "a-b", "aa", "b"];
 
 /// All but the product.
 #[derive(Debug, Clone)]
@@ -23,8 +28,18 @@ pub(super) struct Question {
 
 impl Question {
     pub(super) fn at(&self, name: &str) -> Decision {
-        decide(&product(name), &self.rollouts, &self.standing, self.now)
+        decided(&self.rollouts, &self.standing, self.now, name)
     }
+
+    pub(super) fn explained(&self, name: &str) -> (Decision, Vec<RuleAsked>) {
+        let product = product(name);
+        let (verdict, trail) = explain(&product, self.rollouts.iter(), &self.standing, self.now);
+        (verdict.decision(), trail)
+    }
+}
+
+pub(super) fn decided(rollouts: &[Rollout], standing: &Standing, now: Timestamp, name: &str) -> Decision {
+    decide(&product(name), rollouts.iter(), standing, now).decision()
 }
 
 pub(super) fn question() -> impl Strategy<Value = Question> {
@@ -50,62 +65,70 @@ pub(super) fn products() -> impl Strategy<Value = Vec<ProductKey>> {
     some.prop_map(|keys| keys.into_iter().map(|key| key.parse().unwrap()).collect())
 }
 
-/// The ends more often than chance would.
-pub(super) fn edge() -> impl Strategy<Value = Edge> {
-    let ppm = prop_oneof![Just(0), Just(1_000_000), 0..=1_000_000_u32];
-    ppm.prop_map(|ppm| Edge::try_from(ppm).unwrap())
+fn edge() -> impl Strategy<Value = Edge> {
+    steps::edge().prop_map(|ppm| Edge::try_from(ppm).unwrap())
 }
 
-fn instant() -> impl Strategy<Value = Timestamp> {
+pub(super) fn instant() -> impl Strategy<Value = Timestamp> {
     any::<i64>().prop_map(Timestamp::from_unix_micros)
 }
 
 fn wave() -> impl Strategy<Value = Wave> {
-    let state = prop_oneof![Just(WaveState::Draft), Just(WaveState::Live), Just(WaveState::Done)];
-    let all = (any::<u32>(), edge(), products(), state, option::of(instant()));
-    all.prop_map(|(ordinal, edge, products, state, started_at)| {
+    let state = proptest::sample::select(WaveState::ALL);
+    let all = (1..5_u32, option::of(crowd()), edge(), products(), state, option::of(instant()));
+    all.prop_map(|(ordinal, crowd, edge, products, state, started_at)| {
         let (ordinal, title) = (Ordinal(ordinal), "wave".parse().unwrap());
-        Wave { ordinal, title, edge, products, state, started_at }
+        let audience = crowd.map(|crowd| crowd.audience());
+        Wave { ordinal, title, audience, edge, products, state, started_at }
     })
 }
 
+fn named() -> impl Strategy<Value = Named> {
+    let some = (subsequence(ACCOUNTS, 0..2), subsequence(&steps::CUSTOMERS[..], 0..2));
+    some.prop_map(|(accounts, customers)| Named {
+        accounts: accounts.into_iter().map(account).collect(),
+        customers: customers.into_iter().map(customer_key).collect(),
+    })
+}
+
+fn stop() -> impl Strategy<Value = Stop> {
+    (instant(), any::<bool>()).prop_map(|(since, asked)| {
+        let cleared_by = asked.then(|| "Bob".parse().unwrap());
+        Stop { since, by: "Ann".parse().unwrap(), reason: None, cleared_by }
+    })
+}
+
+fn roll_back() -> impl Strategy<Value = RollBack> {
+    (1..9_i64, 0..4_u32).prop_map(|(revision, to)| RollBack { revision: Revision(revision), to: Ordinal(to) })
+}
+
 fn rollout(key: &'static str) -> impl Strategy<Value = Rollout> {
-    let all = (products(), any::<[u8; 16]>(), vec(wave(), 0..5), any::<i64>(), instant());
-    all.prop_map(move |(products, salt, waves, revision, at)| Rollout {
-        key: key.parse().unwrap(),
-        title: "Two-step".parse().unwrap(),
-        products,
-        salt: Salt(salt),
-        waves,
-        revision: Revision(revision),
-        created_at: at,
-        updated_at: at,
+    let lines = (any::<[u8; 16]>(), any::<bool>(), prop_oneof![Just(0_u32), 0..=1_000_000_u32]);
+    let switches = (option::weighted(0.3, instant()), option::weighted(0.3, stop()), vec(roll_back(), 0..3));
+    let all = (products(), vec(wave(), 0..5), lines, named(), named(), switches, 1..9_i64, instant());
+    all.prop_map(move |(products, waves, (salt, by_customer, holdout), allow, deny, switches, revision, at)| {
+        let (paused_at, stop, roll_backs) = switches;
+        Rollout {
+            key: key.parse().unwrap(),
+            title: "Two-step".parse().unwrap(),
+            products,
+            unit: if by_customer { Unit::Customer } else { Unit::Account },
+            salt: Salt(salt),
+            holdout: Edge::try_from(holdout).unwrap(),
+            allow,
+            deny,
+            waves,
+            paused_at,
+            stop,
+            roll_backs,
+            revision: Revision(revision),
+            created_at: at,
+            updated_at: at,
+        }
     })
 }
 
 fn rollouts() -> impl Strategy<Value = Vec<Rollout>> {
     let some = subsequence(ROLLOUTS, 0..=ROLLOUTS.len());
     some.prop_flat_map(|keys| keys.into_iter().map(rollout).collect::<Vec<_>>())
-}
-
-fn entry((rollout, product): (&'static str, &'static str)) -> impl Strategy<Value = LedgerEntry> {
-    let all = (option::of(instant()), option::of(instant()));
-    all.prop_map(move |(first_shown_at, active_since)| {
-        let (rollout, product) = (rollout.parse().unwrap(), product.parse().unwrap());
-        LedgerEntry { rollout, product, first_shown_at, active_since }
-    })
-}
-
-fn ledger() -> impl Strategy<Value = Vec<LedgerEntry>> {
-    let of = |rollout: &'static str| PRODUCTS.iter().map(move |product| (rollout, *product));
-    let pairs: Vec<_> = ROLLOUTS.iter().flat_map(|rollout| of(rollout)).collect();
-    subsequence(pairs, 0..6).prop_flat_map(|pairs| pairs.into_iter().map(entry).collect::<Vec<_>>())
-}
-
-fn standing() -> impl Strategy<Value = Standing> {
-    let all = (any::<u128>(), any::<bool>(), option::of(instant()), ledger());
-    all.prop_map(|(account, email_verified, two_step_since, ledger)| {
-        let account = AccountId::from_uuid(Uuid::from_u128(account));
-        Standing { account, email_verified, two_step_since, ledger }
-    })
 }

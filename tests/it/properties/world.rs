@@ -1,126 +1,275 @@
-//! One account and two rollouts, and what can happen to them.
+//! The same history in the code's own types: rollouts changed by `life`, and accounts as decisions know them.
 
-use proptest::{collection::vec, prelude::*, sample::select};
 use tidegate_core::{
-    AccountId, Decision, Edge, LedgerEntry, Ordinal, ProductKey, Reason, Requirement, Revision, Rollout,
-    RolloutKey, Salt, Span, Standing, Timestamp, Wave, WaveState,
+    AccountId, Customer, CustomerId, Decision, Edge, FirstShown, LedgerEntry, Method, Named, Ordinal,
+    ProductKey, Reason, Requirement, Revision, Rollout, RolloutKey, Salt, Span, Standing, Timestamp, Unit,
+    Wave, WaveState,
 };
-use tidegate_rollout::{bucket, waves};
+use tidegate_rollout::{bucket, life};
 use uuid::Uuid;
 
-use super::questions::{PRODUCTS, Question, edge, products};
+use super::{
+    BEGINNING, PRODUCTS,
+    crowd::LABEL,
+    model::{Firm, Model, Person, Plan},
+    questions::Question,
+    steps::{Beginning, CUSTOMERS, Deed, Draft, Names, Product, Step, Verb},
+};
 
-const ROLLOUTS: [&str; 2] = ["first", "second"];
-
-/// One thing that happens, an hour after the one before.
-#[derive(Debug, Clone)]
-pub(super) enum Step {
-    AddWave(usize, Edge, Vec<ProductKey>),
-    Start(usize),
-    Advance(usize),
-    /// The feature is shown to the account, if it is there to be shown.
-    Show(&'static str),
-    SwitchOn,
-    /// The account signs in: from the first time that asks for a second step, two-step acts there.
-    SignIn(&'static str),
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let which = || 0..ROLLOUTS.len();
-    let add = (which(), edge(), products());
-    let step = prop_oneof![
-        2 => add.prop_map(|(which, edge, products)| Step::AddWave(which, edge, products)),
-        1 => which().prop_map(Step::Start),
-        3 => which().prop_map(Step::Advance),
-        2 => select(PRODUCTS).prop_map(Step::Show),
-        1 => Just(Step::SwitchOn),
-        2 => select(PRODUCTS).prop_map(Step::SignIn),
-    ];
-    vec(step, 1..40)
-}
-
-/// A world at its beginning, and what happens in it.
-pub(super) fn history() -> impl Strategy<Value = (World, Vec<Step>)> {
-    let world =
-        (any::<u128>(), any::<[[u8; 16]; 2]>()).prop_map(|(account, salts)| World::new(account, salts));
-    (world, steps())
-}
+const KEYS: [&str; 2] = ["first", "second"];
 
 #[derive(Debug, Clone)]
-pub(super) struct World(pub(super) Question);
+pub(super) struct World {
+    pub(super) rollouts: Vec<Rollout>,
+    pub(super) people: Vec<Standing>,
+    customers: Vec<Customer>,
+    pub(super) now: Timestamp,
+}
+
+/// The code and the model at the beginning of one history.
+pub(super) fn begin(beginning: &Beginning) -> (World, Model) {
+    let world = World::new(beginning);
+    let seconds = |at: Timestamp| at.unix_seconds();
+    let people = world.people.iter().map(|person| Person {
+        born: seconds(person.created_at),
+        verified: person.email_verified,
+        firm: person.customer.as_ref().map(|customer| place_of(customer)),
+        ..Person::default()
+    });
+    let firms = world.customers.iter().map(|customer| Firm {
+        born: seconds(customer.created_at),
+        country: customer.country.as_ref().map(|_| "DE"),
+        label: customer.labels.values().next().map(|_| "gold"),
+    });
+    let plans = world.rollouts.iter().map(|rollout| world.plan(rollout));
+    let model = Model::new(people.collect(), firms.collect(), plans.collect());
+    (world, model)
+}
+
+fn place_of(customer: &Customer) -> usize {
+    CUSTOMERS.iter().position(|key| *key == customer.key.as_str()).unwrap()
+}
 
 impl World {
-    fn new(account: u128, salts: [[u8; 16]; 2]) -> Self {
-        let now = Timestamp::from_rfc3339("2021-12-06T00:00:00Z").unwrap();
-        let rollouts = ROLLOUTS.iter().zip(salts).map(|(key, salt)| Rollout {
-            key: key.parse().unwrap(),
+    /// Of the accounts two belong to each customer, and two to none; they came to be a day after the other.
+    fn new(beginning: &Beginning) -> Self {
+        let now = BEGINNING;
+        let rollout = |which: usize| Rollout {
+            key: KEYS[which].parse().unwrap(),
             title: "Two-step".parse().unwrap(),
             products: PRODUCTS.iter().map(|name| name.parse().unwrap()).collect(),
-            salt: Salt(salt),
+            unit: if beginning.by_customer[which] { Unit::Customer } else { Unit::Account },
+            salt: Salt(beginning.salts[which]),
+            holdout: Edge::try_from(beginning.holdouts[which]).unwrap(),
+            allow: Named::default(),
+            deny: Named::default(),
             waves: Vec::new(),
+            paused_at: None,
+            stop: None,
+            roll_backs: Vec::new(),
             revision: Revision::FIRST,
             created_at: now,
             updated_at: now,
-        });
-        let account = AccountId::from_uuid(Uuid::from_u128(account));
-        let standing = Standing { account, email_verified: true, two_step_since: None, ledger: Vec::new() };
-        Self(Question { rollouts: rollouts.collect(), standing, now })
+        };
+        let born = |place: usize| BEGINNING.minus(Span::days(i64::try_from(place).unwrap() - 2));
+        // The first customer has a country and a label, the second has neither.
+        let customer = |place: usize| Customer {
+            id: CustomerId::from_uuid(Uuid::from_u128(beginning.customers[place])),
+            key: CUSTOMERS[place].parse().unwrap(),
+            title: "Customer".parse().unwrap(),
+            country: (place == 0).then(|| "DE".parse().unwrap()),
+            labels: (place == 0).then(|| (LABEL.parse().unwrap(), "gold".parse().unwrap())).into_iter().collect(),
+            revision: Revision::FIRST,
+            created_at: born(place),
+            updated_at: now,
+        };
+        let customers: Vec<_> = (0..CUSTOMERS.len()).map(customer).collect();
+        let person = |(place, id): (usize, &u128)| Standing {
+            account: AccountId::from_uuid(Uuid::from_u128(*id)),
+            created_at: born(place),
+            country: None,
+            labels: std::collections::BTreeMap::new(),
+            email_verified: place != 0,
+            customer: customers.get(place / 2).cloned(),
+            methods: Vec::new(),
+            two_step_since: None,
+            ledger: Vec::new(),
+            interest: Vec::new(),
+            buckets: Vec::new(),
+        };
+        let people = beginning.accounts.iter().enumerate().map(person).collect();
+        Self { rollouts: vec![rollout(0), rollout(1)], people, customers, now }
     }
 
-    pub(super) fn decide(&self, name: &str) -> Decision {
-        self.0.at(name)
+    fn plan(&self, rollout: &Rollout) -> Plan {
+        let of_account = |person: &Standing| bucket::of_account(rollout.salt, person.account).number();
+        let of_customer = |customer: &Customer| {
+            let member = Standing { customer: Some(customer.clone()), ..self.people[0].clone() };
+            let by_customer = Rollout { unit: Unit::Customer, ..rollout.clone() };
+            bucket::of(&by_customer, &member).number()
+        };
+        Plan {
+            key: rollout.key.to_string(),
+            products: PRODUCTS.to_vec(),
+            by_customer: rollout.unit == Unit::Customer,
+            holdout: rollout.holdout.ppm(),
+            places: self.people.iter().map(of_account).collect(),
+            firms_places: self.customers.iter().map(of_customer).collect(),
+            waves: Vec::new(),
+            started: 0,
+            allow: Names::default(),
+            deny: Names::default(),
+            paused: false,
+            stopped: None,
+        }
     }
 
-    /// The wave of each rollout that reaches the account at the product.
-    pub(super) fn reaching(&self, name: &str) -> Vec<Option<Ordinal>> {
-        let product = name.parse().unwrap();
-        let place = |rollout: &Rollout| bucket::of_account(rollout.salt, self.0.standing.account);
-        let reaching = |rollout| waves::reaching(rollout, &product, place(rollout)).map(|wave| wave.ordinal);
-        self.0.rollouts.iter().map(reaching).collect()
+    pub(super) fn question(&self, who: usize) -> Question {
+        Question { rollouts: self.rollouts.clone(), standing: self.people[who].clone(), now: self.now }
     }
 
-    pub(super) fn take(&mut self, step: &Step) {
-        self.0.now = self.0.now.plus(Span::hours(1));
-        let now = self.0.now;
+    pub(super) fn decide(&self, who: usize, product: Product) -> Decision {
+        super::questions::decided(&self.rollouts, &self.people[who], self.now, product)
+    }
+
+    /// An hour after what happened before. Whether it was carried out.
+    pub(super) fn take(&mut self, step: &Step) -> bool {
+        self.now = self.now.plus(Span::hours(1));
         match step {
-            Step::AddWave(which, edge, products) => self.add_wave(*which, *edge, products.clone()),
-            // Where nothing can be started, nothing changes.
-            Step::Start(which) => drop(waves::start(&mut self.0.rollouts[*which], now)),
-            Step::Advance(which) => drop(waves::advance(&mut self.0.rollouts[*which], now)),
-            Step::Show(name) => {
-                let decision = self.decide(name);
-                if let Some(rollout) = decision.rollout.filter(|_| decision.visible) {
-                    self.entry(rollout, name).first_shown_at.get_or_insert(now);
-                }
-            }
-            Step::SwitchOn => {
-                self.0.standing.two_step_since.get_or_insert(now);
-            }
-            Step::SignIn(name) => {
-                let decision = self.decide(name);
-                let asked = decision.requirement != Requirement::None && decision.reason != Reason::Active;
-                if let Some(rollout) = decision.rollout.filter(|_| asked) {
-                    self.entry(rollout, name).active_since.get_or_insert(now);
-                }
+            Step::Rollout(which, verb) => self.turn(*which, verb),
+            Step::Account(who, deed) => {
+                self.act(*who, deed);
+                true
             }
         }
     }
 
-    fn add_wave(&mut self, which: usize, edge: Edge, products: Vec<ProductKey>) {
-        let waves = &mut self.0.rollouts[which].waves;
-        let ordinal = Ordinal(u32::try_from(waves.len()).unwrap() + 1);
-        let (title, state) = ("wave".parse().unwrap(), WaveState::Draft);
-        waves.push(Wave { ordinal, title, edge, products, state, started_at: None });
+    /// As every change of a rollout is made: a whole new revision, or none.
+    fn turn(&mut self, which: usize, verb: &Verb) -> bool {
+        let before = self.rollouts[which].clone();
+        let mut rollout = before.clone();
+        (rollout.revision, rollout.updated_at) = (before.revision.next(), self.now);
+        let done = self.change(&mut rollout, verb);
+        if done == Some(life::Did::Change) {
+            if rollout.stop == before.stop {
+                life::forget_clearing(&mut rollout);
+            }
+            self.rollouts[which] = rollout;
+        }
+        done.is_some()
     }
 
-    fn entry(&mut self, rollout: RolloutKey, name: &str) -> &mut LedgerEntry {
-        let product: ProductKey = name.parse().unwrap();
-        let ledger = &mut self.0.standing.ledger;
+    fn change(&self, rollout: &mut Rollout, verb: &Verb) -> Option<life::Did> {
+        let now = self.now;
+        let done = match verb {
+            Verb::AddWave(draft) => rollout.waves.push(wave(draft, rollout.waves.len() + 1)),
+            Verb::UpdateWave(ordinal, draft) => {
+                let found = rollout.waves.get_mut(ordinal - 1).filter(|wave| !wave.is_started())?;
+                *found = Wave { state: found.state, ..wave(draft, *ordinal) };
+            }
+            Verb::RemoveWave(ordinal) => {
+                rollout.waves.get(ordinal - 1).filter(|wave| !wave.is_started())?;
+                rollout.waves.remove(ordinal - 1);
+                for (one, ordinal) in rollout.waves.iter_mut().zip(1..) {
+                    one.ordinal = Ordinal(ordinal);
+                }
+            }
+            Verb::Start => drop(life::start(rollout, now).ok()?),
+            Verb::Advance => drop(life::advance(rollout, now).ok()?),
+            Verb::Pause => return life::pause(rollout, now).ok(),
+            Verb::Resume => life::resume(rollout).ok()?,
+            Verb::RollBack(to) => life::roll_back(rollout, ordinal(*to)).ok()?,
+            Verb::Stop => return Some(life::stop(rollout, "Ann".parse().unwrap(), None, now)),
+            Verb::ClearStop(by) => drop(life::clear_stop(rollout, by.parse().unwrap()).ok()?),
+            Verb::Allow(names) => rollout.allow = self.named(names),
+            Verb::Deny(names) => rollout.deny = self.named(names),
+        };
+        Some(done).map(|()| life::Did::Change)
+    }
+
+    fn named(&self, names: &Names) -> Named {
+        Named {
+            accounts: names.accounts.iter().map(|who| self.people[*who].account).collect(),
+            customers: names.customers.iter().map(|place| self.customers[*place].key.clone()).collect(),
+        }
+    }
+
+    fn act(&mut self, who: usize, deed: &Deed) {
+        let now = self.now;
+        match deed {
+            Deed::Show(product) => self.show(who, product),
+            Deed::Enroll(product) => self.enroll(who, product),
+            Deed::SignIn(product) => {
+                let decision = self.decide(who, product);
+                if decision.requirement == Requirement::None {
+                    if !decision.on {
+                        self.show(who, product);
+                    }
+                } else if decision.reason != Reason::Active {
+                    self.entry(who, decision.rollout.unwrap(), product).active_since.get_or_insert(now);
+                }
+            }
+            Deed::SwitchOff => {
+                (self.people[who].two_step_since, self.people[who].methods) = (None, Vec::new());
+            }
+            Deed::Country(country) => self.people[who].country = country.map(|name| name.parse().unwrap()),
+            Deed::Label(label) => {
+                let labels = label.map(|text| (LABEL.parse().unwrap(), text.parse().unwrap()));
+                self.people[who].labels = labels.into_iter().collect();
+            }
+            Deed::Customer(place) => {
+                self.people[who].customer = place.map(|place| self.customers[place].clone());
+            }
+            Deed::Verified(verified) => self.people[who].email_verified = *verified,
+            Deed::Interest(product) => self.people[who].interest.push(product.parse().unwrap()),
+        }
+    }
+
+    fn enroll(&mut self, who: usize, product: Product) {
+        let (decision, now) = (self.decide(who, product), self.now);
+        if decision.visible && decision.missing.is_empty() && !decision.on {
+            self.entry(who, decision.rollout.unwrap(), product).active_since.get_or_insert(now);
+            let person = &mut self.people[who];
+            person.two_step_since = Some(now);
+            person.methods = vec![Method::Totp, Method::RecoveryCodes];
+        }
+    }
+
+    fn show(&mut self, who: usize, product: Product) {
+        let decision = self.decide(who, product);
+        if matches!(decision.reason, Reason::Wave | Reason::Allowed) {
+            let shown =
+                FirstShown { at: self.now, revision: decision.revision.unwrap(), wave: decision.wave };
+            let entry = self.entry(who, decision.rollout.unwrap(), product);
+            if entry.shown.is_none_or(|before| before.revision < shown.revision) {
+                entry.shown = Some(shown);
+            }
+        }
+    }
+
+    fn entry(&mut self, who: usize, rollout: RolloutKey, product: Product) -> &mut LedgerEntry {
+        let (ledger, product): (_, ProductKey) = (&mut self.people[who].ledger, product.parse().unwrap());
         let known = ledger.iter().position(|entry| entry.rollout == rollout && entry.product == product);
         let place = known.unwrap_or_else(|| {
-            ledger.push(LedgerEntry { rollout, product, first_shown_at: None, active_since: None });
+            ledger.push(LedgerEntry { rollout, product, shown: None, active_since: None });
             ledger.len() - 1
         });
         &mut ledger[place]
+    }
+}
+
+fn ordinal(place: usize) -> Ordinal {
+    Ordinal(u32::try_from(place).unwrap())
+}
+
+fn wave(draft: &Draft, place: usize) -> Wave {
+    Wave {
+        ordinal: ordinal(place),
+        title: "wave".parse().unwrap(),
+        audience: draft.crowd.as_ref().map(super::crowd::Crowd::audience),
+        edge: Edge::try_from(draft.edge).unwrap(),
+        products: draft.products.iter().map(|name| name.parse().unwrap()).collect(),
+        state: WaveState::Draft,
+        started_at: None,
     }
 }

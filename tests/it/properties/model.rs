@@ -1,0 +1,299 @@
+//! The rules of rollouts in plain words, written without the code that they are compared with: what was
+//! shown is a set from which a roll back takes, and of a rollout's waves the first so many are started.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    PRODUCTS,
+    crowd::Facts,
+    steps::{CUSTOMERS, Deed, Draft, Names, PEOPLE, Product, Step, Verb},
+};
+
+pub(super) struct Model {
+    pub(super) people: Vec<Person>,
+    pub(super) firms: Vec<Firm>,
+    pub(super) plans: Vec<Plan>,
+    /// By account, rollout and product: the wave that it was shown by, if any did.
+    shown: BTreeMap<(usize, usize, Product), Option<usize>>,
+    /// Where two-step acts, by account and product: the rollout under which it first did.
+    active: BTreeMap<(usize, Product), usize>,
+}
+
+#[derive(Clone, Default)]
+pub(super) struct Person {
+    pub(super) born: i64,
+    pub(super) country: Option<&'static str>,
+    pub(super) label: Option<&'static str>,
+    pub(super) firm: Option<usize>,
+    pub(super) verified: bool,
+    pub(super) interest: BTreeSet<Product>,
+    pub(super) on: bool,
+}
+
+pub(super) struct Firm {
+    pub(super) born: i64,
+    pub(super) country: Option<&'static str>,
+    pub(super) label: Option<&'static str>,
+}
+
+pub(super) struct Plan {
+    pub(super) key: String,
+    pub(super) products: Vec<Product>,
+    pub(super) by_customer: bool,
+    pub(super) holdout: u32,
+    /// Places on the line, drawn once.
+    pub(super) places: Vec<u32>,
+    pub(super) firms_places: Vec<u32>,
+    pub(super) waves: Vec<Draft>,
+    pub(super) started: usize,
+    pub(super) allow: Names,
+    pub(super) deny: Names,
+    pub(super) paused: bool,
+    /// While it is stopped, who of the two has cleared it.
+    pub(super) stopped: Option<BTreeSet<String>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) reason: &'static str,
+    pub(super) visible: bool,
+    pub(super) required: bool,
+    /// The rollout that decided, by key.
+    pub(super) rollout: Option<String>,
+    /// The ordinal of the wave that reaches the account, where that is the reason.
+    pub(super) wave: Option<usize>,
+}
+
+/// Strongest first.
+const STRENGTH: [&str; 9] =
+    ["active", "shown", "allowed", "wave", "denied", "stopped", "held_out", "not_yet", "no_rollout"];
+
+impl Model {
+    pub(super) fn new(people: Vec<Person>, firms: Vec<Firm>, plans: Vec<Plan>) -> Self {
+        Self { people, firms, plans, shown: BTreeMap::new(), active: BTreeMap::new() }
+    }
+
+    pub(super) fn answer(&self, who: usize, product: Product) -> Answer {
+        let mut best = ("no_rollout", None, None);
+        for (which, plan) in self.plans.iter().enumerate() {
+            if !plan.covers(product) {
+                continue;
+            }
+            let (reason, wave) = self.ask(who, which, product);
+            let place = |reason: &str| STRENGTH.iter().position(|one| *one == reason);
+            if place(reason) < place(best.0) {
+                best = (reason, Some(which), wave);
+            }
+        }
+        if let Some(which) = self.active.get(&(who, product)) {
+            best = ("active", Some(*which), None);
+        }
+        let visible = ["active", "shown", "allowed", "wave"].contains(&best.0);
+        Answer {
+            reason: best.0,
+            visible,
+            required: visible && self.people[who].on,
+            rollout: best.1.map(|which| self.plans[which].key.clone()),
+            wave: best.2,
+        }
+    }
+
+    fn ask(&self, who: usize, which: usize, product: Product) -> (&'static str, Option<usize>) {
+        let (plan, person) = (&self.plans[which], &self.people[who]);
+        if self.shown.contains_key(&(who, which, product)) {
+            return ("shown", None);
+        }
+        if plan.deny.name(who, person) {
+            return ("denied", None);
+        }
+        if plan.stopped.is_some() {
+            return ("stopped", None);
+        }
+        let place = plan.place(who, person);
+        if place >= 1_000_000 - plan.holdout {
+            return ("held_out", None);
+        }
+        let started: Vec<_> = (0..plan.started).filter(|at| plan.products_of(*at).contains(&product)).collect();
+        if !started.is_empty() && plan.allow.name(who, person) {
+            return ("allowed", None);
+        }
+        for at in started {
+            let wave = &plan.waves[at];
+            let meant = wave.crowd.as_ref().is_none_or(|crowd| crowd.has(&self.facts(who), product));
+            if meant && place < wave.edge {
+                return ("wave", Some(at + 1));
+            }
+        }
+        ("not_yet", None)
+    }
+
+    fn facts(&self, who: usize) -> Facts {
+        let person = &self.people[who];
+        let mut facts = Facts::new();
+        let mut note = |attribute, value: String| {
+            facts.entry(attribute).or_default().insert(value);
+        };
+        note("account.created", person.born.to_string());
+        if let Some(country) = person.country {
+            note("account.country", country.to_owned());
+        }
+        if let Some(label) = person.label {
+            note("account.label", label.to_owned());
+        }
+        if person.verified {
+            note("account.email_verified", "yes".to_owned());
+        }
+        if person.on {
+            note("account.method", "totp".to_owned());
+            note("account.method", "recovery_codes".to_owned());
+        }
+        for product in &person.interest {
+            note("account.interest", (*product).to_owned());
+        }
+        if let Some(firm) = person.firm {
+            note("customer.key", CUSTOMERS[firm].to_owned());
+            note("customer.created", self.firms[firm].born.to_string());
+            if let Some(country) = self.firms[firm].country {
+                note("customer.country", country.to_owned());
+            }
+            if let Some(label) = self.firms[firm].label {
+                note("customer.label", label.to_owned());
+            }
+        }
+        facts
+    }
+
+    /// Whether it was carried out; what is refused changes nothing.
+    pub(super) fn take(&mut self, step: &Step) -> bool {
+        match step {
+            Step::Rollout(which, verb) => {
+                if let (Verb::RollBack(to), true) = (verb, self.plans[*which].started > 0) {
+                    let taken = |wave: &Option<usize>| wave.is_none_or(|wave| wave > *to);
+                    let goes = *to < self.plans[*which].started;
+                    self.shown.retain(|(_, of, _), wave| !(goes && of == which && taken(wave)));
+                }
+                self.plans[*which].take(verb)
+            }
+            Step::Account(who, deed) => {
+                self.act(*who, deed);
+                true
+            }
+        }
+    }
+
+    fn act(&mut self, who: usize, deed: &Deed) {
+        match deed {
+            Deed::Show(product) => self.show(who, product),
+            Deed::SignIn(product) => {
+                if self.answer(who, product).required {
+                    self.activate(who, product);
+                } else if !self.people[who].on {
+                    self.show(who, product);
+                }
+            }
+            Deed::Enroll(product) => {
+                let person = &self.people[who];
+                if self.answer(who, product).visible && person.verified && !person.on {
+                    self.activate(who, product);
+                    self.people[who].on = true;
+                }
+            }
+            Deed::SwitchOff => self.people[who].on = false,
+            Deed::Country(country) => self.people[who].country = *country,
+            Deed::Label(label) => self.people[who].label = *label,
+            Deed::Customer(firm) => self.people[who].firm = *firm,
+            Deed::Verified(verified) => self.people[who].verified = *verified,
+            Deed::Interest(product) => drop(self.people[who].interest.insert(product)),
+        }
+    }
+
+    fn show(&mut self, who: usize, product: Product) {
+        let answer = self.answer(who, product);
+        if answer.reason == "wave" || answer.reason == "allowed" {
+            let which = self.plans.iter().position(|plan| Some(&plan.key) == answer.rollout.as_ref());
+            self.shown.insert((who, which.unwrap(), product), answer.wave);
+        }
+    }
+
+    fn activate(&mut self, who: usize, product: Product) {
+        let answer = self.answer(who, product);
+        let which = self.plans.iter().position(|plan| Some(&plan.key) == answer.rollout.as_ref());
+        self.active.entry((who, product)).or_insert(which.unwrap());
+    }
+
+    pub(super) fn everywhere() -> impl Iterator<Item = (usize, Product)> {
+        (0..PEOPLE).flat_map(|who| PRODUCTS.iter().map(move |product| (who, *product)))
+    }
+}
+
+impl Plan {
+    pub(super) fn place(&self, who: usize, person: &Person) -> u32 {
+        match person.firm {
+            Some(firm) if self.by_customer => self.firms_places[firm],
+            _ => self.places[who],
+        }
+    }
+
+    fn products_of(&self, wave: usize) -> &[Product] {
+        let own = &self.waves[wave].products;
+        if own.is_empty() { &self.products } else { own }
+    }
+
+    fn covers(&self, product: Product) -> bool {
+        self.products.contains(&product) || self.waves.iter().any(|wave| wave.products.contains(&product))
+    }
+
+    fn take(&mut self, verb: &Verb) -> bool {
+        let still = self.stopped.is_none() && !self.paused && self.started < self.waves.len();
+        let is_draft = |ordinal: usize| self.started < ordinal && ordinal <= self.waves.len();
+        let can = match verb {
+            Verb::AddWave(_) | Verb::Stop | Verb::Allow(_) | Verb::Deny(_) => true,
+            Verb::UpdateWave(ordinal, _) | Verb::RemoveWave(ordinal) => is_draft(*ordinal),
+            Verb::Start => self.started == 0 && still,
+            Verb::Advance => self.started > 0 && still,
+            Verb::Pause => self.started > 0 || self.paused,
+            Verb::Resume => self.paused,
+            Verb::RollBack(to) => *to < self.started,
+            Verb::ClearStop(by) => self.stopped.as_ref().is_some_and(|agreed| !agreed.contains(&person(by))),
+        };
+        let nothing = matches!(verb, Verb::Pause) && self.paused;
+        if !can || nothing {
+            return can;
+        }
+        // Whoever agreed to clear agreed to what there was then.
+        if let (Some(agreed), false) = (&mut self.stopped, matches!(verb, Verb::ClearStop(_))) {
+            agreed.clear();
+        }
+        match verb {
+            Verb::AddWave(draft) => self.waves.push(draft.clone()),
+            Verb::UpdateWave(ordinal, draft) => self.waves[ordinal - 1] = draft.clone(),
+            Verb::RemoveWave(ordinal) => drop(self.waves.remove(ordinal - 1)),
+            Verb::Start | Verb::Advance => self.started += 1,
+            Verb::Pause => self.paused = true,
+            Verb::Resume => self.paused = false,
+            Verb::RollBack(to) => self.started = *to,
+            Verb::Stop => self.stopped = Some(BTreeSet::new()),
+            Verb::ClearStop(by) => {
+                let agreed = self.stopped.get_or_insert_default();
+                agreed.insert(person(by));
+                if agreed.len() == 2 {
+                    self.stopped = None;
+                }
+            }
+            Verb::Allow(names) => self.allow = names.clone(),
+            Verb::Deny(names) => self.deny = names.clone(),
+        }
+        true
+    }
+}
+
+impl Names {
+    fn name(&self, who: usize, person: &Person) -> bool {
+        self.accounts.contains(&who) || person.firm.is_some_and(|firm| self.customers.contains(&firm))
+    }
+}
+
+/// One person under every spelling.
+pub(super) fn person(spelled: &str) -> String {
+    spelled.trim().to_lowercase()
+}

@@ -1,0 +1,146 @@
+//! What can happen: verbs on rollouts, and deeds of and to accounts.
+
+use proptest::{bool, collection::vec, option, prelude::*, sample::{select, subsequence}};
+
+use super::{PRODUCTS, crowd::{Crowd, crowd}};
+
+pub(super) type Product = &'static str;
+
+/// How many of each there are; steps name them by number.
+pub(super) const ROLLOUTS: usize = 2;
+pub(super) const PEOPLE: usize = 6;
+pub(super) const CUSTOMERS: [&str; 2] = ["acme", "bolt"];
+
+/// The last two are one.
+const APPROVERS: &[&str] = &["Ann", "Bob", "bob "];
+
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    Rollout(usize, Verb),
+    Account(usize, Deed),
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Verb {
+    AddWave(Draft),
+    /// Waves by their ordinals, from 1.
+    UpdateWave(usize, Draft),
+    RemoveWave(usize),
+    Start,
+    Advance,
+    Pause,
+    Resume,
+    RollBack(usize),
+    Stop,
+    ClearStop(&'static str),
+    Allow(Names),
+    Deny(Names),
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Deed {
+    /// An app asks what to show.
+    Show(Product),
+    Enroll(Product),
+    SwitchOff,
+    SignIn(Product),
+    Country(Option<&'static str>),
+    Label(Option<&'static str>),
+    Customer(Option<usize>),
+    Verified(bool),
+    Interest(Product),
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Draft {
+    pub(super) crowd: Option<Crowd>,
+    pub(super) edge: u32,
+    pub(super) products: Vec<Product>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Names {
+    pub(super) accounts: Vec<usize>,
+    pub(super) customers: Vec<usize>,
+}
+
+/// What a history begins with.
+#[derive(Debug, Clone)]
+pub(super) struct Beginning {
+    pub(super) salts: [[u8; 16]; ROLLOUTS],
+    pub(super) by_customer: [bool; ROLLOUTS],
+    pub(super) holdouts: [u32; ROLLOUTS],
+    pub(super) accounts: [u128; PEOPLE],
+    pub(super) customers: [u128; CUSTOMERS.len()],
+}
+
+pub(super) fn history() -> impl Strategy<Value = (Beginning, Vec<Step>)> {
+    (beginning(), vec(step(), 1..40))
+}
+
+pub(super) fn beginning() -> impl Strategy<Value = Beginning> {
+    let holdout = || prop_oneof![2 => Just(0), 1 => Just(200_000), 1 => 0..=1_000_000_u32];
+    let all = (any::<[[u8; 16]; 2]>(), any::<[bool; 2]>(), [holdout(), holdout()], any::<[u128; 6]>(), any::<[u128; 2]>());
+    all.prop_map(|(salts, by_customer, holdouts, accounts, customers)| Beginning {
+        salts,
+        by_customer,
+        holdouts,
+        accounts,
+        customers,
+    })
+}
+
+pub(super) fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => (0..ROLLOUTS, verb()).prop_map(|(which, verb)| Step::Rollout(which, verb)),
+        3 => (0..PEOPLE, deed()).prop_map(|(who, deed)| Step::Account(who, deed)),
+    ]
+}
+
+fn verb() -> impl Strategy<Value = Verb> {
+    let ordinal = || 1..5_usize;
+    prop_oneof![
+        6 => draft().prop_map(Verb::AddWave),
+        1 => (ordinal(), draft()).prop_map(|(ordinal, draft)| Verb::UpdateWave(ordinal, draft)),
+        1 => ordinal().prop_map(Verb::RemoveWave),
+        5 => Just(Verb::Start),
+        5 => Just(Verb::Advance),
+        1 => Just(Verb::Pause),
+        2 => Just(Verb::Resume),
+        2 => (0..4_usize).prop_map(Verb::RollBack),
+        2 => Just(Verb::Stop),
+        4 => select(APPROVERS).prop_map(Verb::ClearStop),
+        2 => names().prop_map(Verb::Allow),
+        2 => names().prop_map(Verb::Deny),
+    ]
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    let product = || select(PRODUCTS);
+    prop_oneof![
+        6 => product().prop_map(Deed::Show),
+        3 => product().prop_map(Deed::Enroll),
+        1 => Just(Deed::SwitchOff),
+        5 => product().prop_map(Deed::SignIn),
+        1 => option::of(select(&["DE", "FR"][..])).prop_map(Deed::Country),
+        1 => option::of(select(&["gold", "free"][..])).prop_map(Deed::Label),
+        1 => option::of(0..CUSTOMERS.len()).prop_map(Deed::Customer),
+        1 => bool::weighted(0.7).prop_map(Deed::Verified),
+        1 => product().prop_map(Deed::Interest),
+    ]
+}
+
+fn draft() -> impl Strategy<Value = Draft> {
+    let products = subsequence(PRODUCTS, 0..PRODUCTS.len());
+    (option::of(crowd()), edge(), products).prop_map(|(crowd, edge, products)| Draft { crowd, edge, products })
+}
+
+/// The ends more often than chance would.
+pub(super) fn edge() -> impl Strategy<Value = u32> {
+    prop_oneof![1 => Just(0), 3 => Just(1_000_000), 4 => 0..=1_000_000_u32]
+}
+
+fn names() -> impl Strategy<Value = Names> {
+    let some = (vec(0..PEOPLE, 0..3), vec(0..CUSTOMERS.len(), 0..2));
+    some.prop_map(|(accounts, customers)| Names { accounts, customers })
+}
