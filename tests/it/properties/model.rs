@@ -113,7 +113,8 @@ impl Model {
         if place >= 1_000_000 - plan.holdout {
             return ("held_out", None);
         }
-        let started: Vec<_> = (0..plan.started).filter(|at| plan.products_of(*at).contains(&product)).collect();
+        let started: Vec<_> =
+            (0..plan.started).filter(|at| plan.products_of(*at).contains(&product)).collect();
         if !started.is_empty() && plan.allow.name(who, person) {
             return ("allowed", None);
         }

@@ -1,8 +1,17 @@
 //! What can happen: verbs on rollouts, and deeds of and to accounts.
 
-use proptest::{bool, collection::vec, option, prelude::*, sample::{select, subsequence}};
+use proptest::{
+    bool,
+    collection::vec,
+    option,
+    prelude::*,
+    sample::{select, subsequence},
+};
 
-use super::{PRODUCTS, crowd::{Crowd, crowd}};
+use super::{
+    PRODUCTS,
+    crowd::{Crowd, crowd},
+};
 
 pub(super) type Product = &'static str;
 
@@ -80,7 +89,13 @@ pub(super) fn history() -> impl Strategy<Value = (Beginning, Vec<Step>)> {
 
 pub(super) fn beginning() -> impl Strategy<Value = Beginning> {
     let holdout = || prop_oneof![2 => Just(0), 1 => Just(200_000), 1 => 0..=1_000_000_u32];
-    let all = (any::<[[u8; 16]; 2]>(), any::<[bool; 2]>(), [holdout(), holdout()], any::<[u128; 6]>(), any::<[u128; 2]>());
+    let all = (
+        any::<[[u8; 16]; 2]>(),
+        any::<[bool; 2]>(),
+        [holdout(), holdout()],
+        any::<[u128; 6]>(),
+        any::<[u128; 2]>(),
+    );
     all.prop_map(|(salts, by_customer, holdouts, accounts, customers)| Beginning {
         salts,
         by_customer,
@@ -132,7 +147,11 @@ fn deed() -> impl Strategy<Value = Deed> {
 
 fn draft() -> impl Strategy<Value = Draft> {
     let products = subsequence(PRODUCTS, 0..PRODUCTS.len());
-    (option::of(crowd()), edge(), products).prop_map(|(crowd, edge, products)| Draft { crowd, edge, products })
+    (option::of(crowd()), edge(), products).prop_map(|(crowd, edge, products)| Draft {
+        crowd,
+        edge,
+        products,
+    })
 }
 
 /// The ends more often than chance would.

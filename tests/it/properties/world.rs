@@ -78,7 +78,10 @@ impl World {
             key: CUSTOMERS[place].parse().unwrap(),
             title: "Customer".parse().unwrap(),
             country: (place == 0).then(|| "DE".parse().unwrap()),
-            labels: (place == 0).then(|| (LABEL.parse().unwrap(), "gold".parse().unwrap())).into_iter().collect(),
+            labels: (place == 0)
+                .then(|| (LABEL.parse().unwrap(), "gold".parse().unwrap()))
+                .into_iter()
+                .collect(),
             revision: Revision::FIRST,
             created_at: born(place),
             updated_at: now,
