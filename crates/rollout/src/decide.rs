@@ -9,7 +9,7 @@
 //! from then on for good: only there is a second step asked.
 
 use tidegate_core::{
-    LedgerEntry, Product, Reason, Revision, Rollout, RolloutKey, Rule, RuleAsked, Standing, Timestamp, Wave,
+    FirstShown, LedgerEntry, Product, Reason, Revision, Rollout, RolloutKey, Rule, RuleAsked, Standing, Timestamp, Wave,
 };
 
 use crate::{Trail, Verdict, audience, bucket, waves};
@@ -129,7 +129,9 @@ fn ask<'a>(
         (reason, _) => reason,
     };
     let wave = new.1;
-    let by_wave = wave.and_then(|wave| wave.started_at);
+    // Neither a stop nor a list that keeps others out makes sessions last longer (INV-16).
+    let by = if kept { reached_by(rollout, product, standing, shown.filter(|_| shown_at.is_some())) } else { wave };
+    let by_wave = by.and_then(|wave| wave.started_at);
     Answer {
         reason,
         rollout: Some(&rollout.key),
@@ -137,6 +139,23 @@ fn ask<'a>(
         wave: wave.filter(|_| new.0 != Reason::Allowed),
         active_since,
         reached_since: earlier(earlier(active_since, shown_at), by_wave),
+    }
+}
+
+/// The wave by which an account was reached that was shown the feature, or for which two-step acts.
+fn reached_by<'a>(
+    rollout: &'a Rollout,
+    product: &Product,
+    standing: &Standing,
+    shown: Option<FirstShown>,
+) -> Option<&'a Wave> {
+    let first = || waves::started(rollout, &product.key).next();
+    match shown {
+        Some(FirstShown { wave: Some(wave), .. }) => rollout.wave(wave).filter(|wave| wave.is_started()),
+        // It was allowed then; before revisions were kept it is not known what it was.
+        Some(FirstShown { revision, .. }) if revision >= Revision::FIRST => first(),
+        _ if rollout.allow.includes(standing) => first(),
+        _ => waves::reaching(rollout, &product.key, standing),
     }
 }
 
