@@ -3,6 +3,7 @@
 //! Secrets leave this room sealed, digested, or as `Secret<T>`, whose `Debug` prints nothing.
 
 mod chain;
+mod hashers;
 mod master;
 pub mod passwords;
 mod personal;

@@ -18,6 +18,8 @@ use password_hash::phc::PasswordHash;
 use tidegate_core::{Entropy, PasswordFlaw, Secret};
 use tokio::sync::Semaphore;
 
+use crate::hashers::Hashers;
+
 /// Memory in KiB, passes, lanes: the floor of the OWASP list.
 const COST: (u32, u32, u32) = (19_456, 2, 1);
 /// The most that answers are held back.
@@ -37,6 +39,7 @@ pub const MOST_TYPED: usize = 4 * MOST_BYTES;
 pub struct Passwords {
     places: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
+    hashers: Hashers,
     /// What a password is compared with when there is none, so that nobody's takes as long.
     nobody: Arc<str>,
     /// No answer comes earlier than this, so that a cheap hash from elsewhere does not show.
@@ -69,6 +72,7 @@ impl Passwords {
         Self {
             places: Arc::new(Semaphore::new(parallel.max(1))),
             waiting: Arc::default(),
+            hashers: Hashers::new(parallel.max(1)),
             nobody: nobody.into(),
             budget: begun.elapsed().mul_f64(1.25).min(LONGEST_BUDGET),
         }
@@ -85,13 +89,19 @@ impl Passwords {
         Ok(place.run(move |_| hash_now(password.expose(), salt).ok_or(HashFault::Unreadable)).await)
     }
 
+    /// Whether it is worth the trouble to ask for a place: for who would do other work before.
+    pub fn have_room(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) < WAITING
+    }
+
     /// Waits for a place among the hashes, so that nothing is charged for one that cannot be made.
     pub async fn place(&self) -> Result<HashPlace, TooMany> {
         let permit = match self.places.clone().try_acquire_owned() {
             Ok(permit) => permit,
             Err(_) => self.wait().await?,
         };
-        Ok(HashPlace { permit, nobody: self.nobody.clone(), budget: self.budget })
+        let hashers = self.hashers.clone();
+        Ok(HashPlace { permit, hashers, nobody: self.nobody.clone(), budget: self.budget })
     }
 
     async fn wait(&self) -> Result<tokio::sync::OwnedSemaphorePermit, TooMany> {
@@ -104,6 +114,7 @@ impl Passwords {
 /// The right to make one hash.
 pub struct HashPlace {
     permit: tokio::sync::OwnedSemaphorePermit,
+    hashers: Hashers,
     nobody: Arc<str>,
     budget: Duration,
 }
@@ -132,12 +143,13 @@ impl HashPlace {
         self,
         work: impl FnOnce(&str) -> Result<T, HashFault> + Send + 'static,
     ) -> Result<T, HashFault> {
-        let task = tokio::task::spawn_blocking(move || {
-            let done = work(&self.nobody);
-            drop(self.permit);
+        let Self { permit, hashers, nobody, .. } = self;
+        let done = hashers.run(move || {
+            let done = work(&nobody);
+            drop(permit);
             done
         });
-        task.await.unwrap_or(Err(HashFault::Task))
+        done.await.unwrap_or(Err(HashFault::Task))
     }
 }
 

@@ -126,6 +126,7 @@ fn nothing_that_counts_lives_in_the_process() {
                 "AtomicUsize",
                 "how many wait for a place: a shield in front",
             ),
+            ("crates/keyring/src/hashers.rs", "Mutex", "who takes the next job; it counts nothing"),
             ("crates/service/src/memory/mod.rs", "AtomicU64", "until when what is remembered is believed"),
             (
                 "crates/service/src/memory/mod.rs",

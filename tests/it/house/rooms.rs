@@ -51,6 +51,7 @@ const GUESTS: &[(&str, &str)] = &[
     ("protox", "proto"),
     ("qrcode", "factors"),
     ("quick_cache", "service"),
+    ("rustix", "keyring"),
     ("rustls", "tidegate"),
     ("serde", "core courier service store tidegate"),
     ("serde_json", "core courier keyring service store tidegate"),

@@ -55,6 +55,11 @@ impl Command for BeginSignIn {
     type Outcome = Begun;
 
     async fn run(self, pen: &Pen) -> Result<Begun, Error> {
+        let too_many = Refusal::TooManyPasswords { retry_after: Span::seconds(1) };
+        // Under a flood whoever cannot be served is told before anything is read.
+        if !pen.passwords().have_room() {
+            return Err(too_many.into());
+        }
         let mut view = pen.view();
         let product = pen.product(&mut view, &self.product).await?;
         let account = accounts::by_email(&mut view, &self.identifier).await?;
@@ -67,7 +72,7 @@ impl Command for BeginSignIn {
         };
         // A place first: a guess that cannot be looked at must not be charged.
         let place = pen.passwords().place().await;
-        let place = place.map_err(|_| Refusal::TooManyPasswords { retry_after: Span::seconds(1) })?;
+        let place = place.map_err(|_| too_many)?;
         loop {
             match pen.charge(async |tx| self.charge(pen, tx, account.as_ref(), &counter).await).await? {
                 Some(once::Begun::Taken(())) => break,
