@@ -4,6 +4,7 @@ mod answer;
 pub mod batch;
 mod decide;
 pub mod evaluate;
+mod everywhere;
 mod idle;
 mod introspect;
 mod password;
@@ -24,6 +25,7 @@ pub enum Name {
     Answer,
     Password,
     Wave,
+    Everywhere,
     Decide,
 }
 
@@ -38,6 +40,7 @@ pub async fn run(name: Name, scene: &mut Scene, report: &mut Report) -> anyhow::
             Name::Answer => answer::run(scene, report).await,
             Name::Password => password::run(scene, report).await,
             Name::Wave => wave::run(scene, report).await,
+            Name::Everywhere => everywhere::run(scene, report).await,
             // No engine has a part in it.
             Name::Decide => Ok(()),
         }

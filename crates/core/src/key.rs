@@ -21,6 +21,12 @@ macro_rules! texts {
                 &self.0
             }
         }
+        /// Hashed and compared like the text it is.
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
         impl TryFrom<String> for $name {
             type Error = Malformed;
             fn try_from(text: String) -> Result<Self, Malformed> {

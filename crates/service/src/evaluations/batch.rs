@@ -1,6 +1,9 @@
 //! Decisions for many pairs of account and product, each with an answer or a refusal of its own.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use tidegate_core::{AccountRef, Permission, ProductKey, Refusal};
 use tidegate_store::standings::{self, Known};
@@ -8,7 +11,7 @@ use tidegate_store::standings::{self, Known};
 use crate::{
     Desk, Error, Fault, Query,
     evaluations::Evaluated,
-    memory::{At, Snapshot},
+    memory::{At, Snapshot, name},
 };
 
 #[derive(Debug)]
@@ -31,7 +34,7 @@ impl Query for BatchEvaluate {
     async fn run(self, desk: &Desk) -> Result<Self::Outcome, Error> {
         let (snapshot, now) = (desk.snapshot().await?, desk.now());
         let mut known: Vec<_> =
-            self.items.iter().map(|item| desk.remembered(&snapshot, &item.account)).collect();
+            self.items.iter().map(|item| desk.remembered(&snapshot, &name(&item.account))).collect();
         if known.iter().any(Option::is_none) {
             read_missing(desk, &snapshot, &self.items, &mut known).await?;
         }
@@ -47,7 +50,7 @@ impl Query for BatchEvaluate {
 /// What the caller's credential does not name is refused before it is looked for.
 fn at(desk: &Desk, snapshot: &Snapshot, product: &ProductKey) -> Result<Arc<At>, Refusal> {
     desk.permit_products(std::iter::once(product))?;
-    Ok(snapshot.at(product).ok_or(Refusal::ProductNotFound)?.clone())
+    Ok(snapshot.at(product.as_str()).ok_or(Refusal::ProductNotFound)?.clone())
 }
 
 /// Reads what is not remembered, all at once.
@@ -64,13 +67,18 @@ async fn read_missing(
             AccountRef::External(name) => external.push(name.clone()),
         }
     }
+    let by_name: HashSet<_> = external.iter().cloned().map(AccountRef::External).collect();
     let ticket = desk.memory().ticket_for_any();
     let mut read: HashMap<AccountRef, Arc<Known>> = HashMap::new();
     for found in standings::many(&mut desk.view(), ids, external).await? {
-        let found = desk.remember(ticket, snapshot, found);
-        read.insert(AccountRef::Id(found.standing.account), found.clone());
-        if let Some(name) = &found.external_id {
-            read.insert(AccountRef::External(name.clone()), found);
+        let external = found.external_id.clone();
+        let id = AccountRef::Id(found.standing.account);
+        // Under the name it was asked by; by both it is only found here.
+        let asked = external.clone().map(AccountRef::External).filter(|external| by_name.contains(external));
+        let found = desk.remember(ticket, snapshot, &name(asked.as_ref().unwrap_or(&id)), found);
+        read.insert(id, found.clone());
+        if let Some(external) = external {
+            read.insert(AccountRef::External(external), found);
         }
     }
     for (item, known) in items.iter().zip(known).filter(|(_, known)| known.is_none()) {

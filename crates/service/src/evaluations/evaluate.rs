@@ -40,7 +40,7 @@ impl Query for Evaluate {
     async fn run(self, desk: &Desk) -> Result<Evaluated, Error> {
         desk.permit_products(std::iter::once(&self.product))?;
         let snapshot = desk.snapshot().await?;
-        let at = snapshot.at(&self.product).ok_or(Refusal::ProductNotFound)?.clone();
+        let at = snapshot.at(self.product.as_str()).ok_or(Refusal::ProductNotFound)?.clone();
         let known = desk.known(&snapshot, &self.account).await?.ok_or(Refusal::AccountNotFound)?;
         Ok(Evaluated { at, known, now: desk.now() })
     }

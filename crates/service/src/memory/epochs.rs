@@ -1,65 +1,68 @@
-//! How often things were dropped, by stripes: what was read before a drop is not remembered after it.
+//! How often things were dropped, by stripes. What is remembered bears the epoch in which it was read, and is
+//! worth nothing in another: a drop needs to find nothing, and a read that it overtook is never believed.
 
-use std::{
-    collections::hash_map::DefaultHasher,
-    hash::{Hash as _, Hasher as _},
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use uuid::Uuid;
 
 use super::Concern;
 
-const STRIPES: usize = 4_096;
+/// Accounts that share a stripe are dropped together: with so many that is rare.
+const STRIPES: usize = 65_536;
 
 pub(super) struct Epochs {
     /// Every drop of any kind.
     any: AtomicU64,
     /// Of everything at once; it is part of each.
     all: AtomicU64,
-    stripes: Vec<AtomicU64>,
+    stripes: Box<[AtomicU64]>,
 }
 
 impl Default for Epochs {
     fn default() -> Self {
-        Self {
-            any: AtomicU64::new(0),
-            all: AtomicU64::new(0),
-            stripes: (0..STRIPES).map(|_| AtomicU64::new(0)).collect(),
-        }
+        let stripes = (0..STRIPES).map(|_| AtomicU64::new(0)).collect();
+        Self { any: AtomicU64::new(0), all: AtomicU64::new(0), stripes }
     }
 }
 
 impl Epochs {
     /// Two that are alike mean that nothing was dropped between them.
     pub(super) fn of(&self, concern: Concern) -> u64 {
-        let stripe = self.stripe(concern).map_or(0, |stripe| stripe.load(Ordering::SeqCst));
-        self.all.load(Ordering::SeqCst).wrapping_add(stripe)
+        let stripe = self.stripe(concern).map_or(0, |stripe| stripe.load(Ordering::Acquire));
+        self.all.load(Ordering::Acquire).wrapping_add(stripe)
     }
 
     pub(super) fn any(&self) -> u64 {
-        self.any.load(Ordering::SeqCst)
+        self.any.load(Ordering::Acquire)
     }
 
     pub(super) fn pass(&self, concern: Concern) {
-        if concern != Concern::Nothing {
-            self.any.fetch_add(1, Ordering::SeqCst);
-        }
         match concern {
-            Concern::Nothing => {}
+            Concern::Nothing => return,
             Concern::AllAccounts | Concern::Everything => {
-                self.all.fetch_add(1, Ordering::SeqCst);
+                self.all.fetch_add(1, Ordering::AcqRel);
             }
             Concern::Credential(_) | Concern::Realm(_) | Concern::Account(..) => {
                 if let Some(stripe) = self.stripe(concern) {
-                    stripe.fetch_add(1, Ordering::SeqCst);
+                    stripe.fetch_add(1, Ordering::AcqRel);
                 }
             }
         }
+        self.any.fetch_add(1, Ordering::AcqRel);
     }
 
     fn stripe(&self, concern: Concern) -> Option<&AtomicU64> {
-        let mut hasher = DefaultHasher::new();
-        concern.hash(&mut hasher);
-        let place = usize::try_from(hasher.finish()).unwrap_or(0) % STRIPES;
-        self.stripes.get(place)
+        let id = match concern {
+            Concern::Credential(id) => id.uuid(),
+            Concern::Realm(id) => id.uuid(),
+            Concern::Account(_, id) => id.uuid(),
+            Concern::Nothing | Concern::AllAccounts | Concern::Everything => return None,
+        };
+        self.stripes.get(place(id))
     }
+}
+
+/// The end of an id is drawn at random, and need not be mixed again.
+fn place(id: Uuid) -> usize {
+    usize::try_from(id.as_u128() % STRIPES as u128).unwrap_or(0)
 }

@@ -9,6 +9,7 @@ mod concern;
 mod epochs;
 mod follow;
 mod read;
+mod recall;
 mod snapshot;
 
 use std::{
@@ -23,8 +24,10 @@ pub(crate) use concern::Concern;
 use epochs::Epochs;
 use follow::Followed;
 use quick_cache::sync::Cache;
+pub(crate) use read::name;
+pub use recall::Recall;
 pub(crate) use snapshot::{At, Snapshot};
-use tidegate_core::{AccountId, Caller, CredentialId, ExternalId, RealmId, Rollout};
+use tidegate_core::{Caller, CredentialId, RealmId, Rollout};
 use tidegate_store::{credentials::Kept, standings::Known};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,22 +45,27 @@ pub(crate) struct Memory {
     believed_until: AtomicU64,
     followed: Followed,
     epochs: Epochs,
-    credentials: Cache<CredentialId, Arc<Credentialed>>,
-    realms: Cache<RealmId, Arc<Snapshot>>,
-    standings: Cache<(RealmId, AccountId), Arc<Known>>,
-    /// An account's own name never becomes another's.
-    names: Cache<(RealmId, ExternalId), AccountId>,
+    credentials: Cache<CredentialId, Remembered<Credentialed>>,
+    realms: Cache<RealmId, Remembered<Snapshot>>,
+    /// By the names that callers use, `acct_…` or their own: a name never becomes another account's.
+    standings: Cache<(RealmId, Box<str>), Remembered<Known>>,
+}
+
+/// Something, and the epoch in which it was read.
+struct Remembered<T> {
+    epoch: u64,
+    what: Arc<T>,
 }
 
 const CREDENTIALS: usize = 10_000;
 const REALMS: usize = 1_000;
 
-/// Leave to remember what is read from now on, unless it is dropped meanwhile.
+/// When something was read: to be taken before the look at the database.
 #[derive(Clone, Copy)]
 pub(crate) enum Ticket {
-    /// For one thing.
+    /// For one thing: its epoch.
     Of(u64),
-    /// For what cannot be told before it is read.
+    /// For what cannot be told before it is read: of all drops.
     Any(u64),
 }
 
@@ -72,7 +80,6 @@ impl Memory {
             credentials: Cache::new(CREDENTIALS),
             realms: Cache::new(REALMS),
             standings: Cache::new(accounts),
-            names: Cache::new(accounts),
         }
     }
 
@@ -97,28 +104,26 @@ impl Memory {
     }
 
     pub(crate) fn credential(&self, id: CredentialId) -> Option<Arc<Credentialed>> {
-        if self.is_believed() { self.credentials.get(&id) } else { None }
+        self.believed(self.credentials.get(&id)?, |_| Concern::Credential(id))
     }
 
     pub(crate) fn realm(&self, id: RealmId) -> Option<Arc<Snapshot>> {
-        if self.is_believed() { self.realms.get(&id) } else { None }
+        self.believed(self.realms.get(&id)?, |_| Concern::Realm(id))
     }
 
     /// What was remembered last, right or not: for who compares it with the database.
     pub(crate) fn last_of_realm(&self, id: RealmId) -> Option<Arc<Snapshot>> {
-        self.realms.get(&id)
+        self.realms.get(&id).map(|remembered| remembered.what)
     }
 
-    pub(crate) fn standing(&self, realm: RealmId, account: AccountId) -> Option<Arc<Known>> {
-        if self.is_believed() { self.standings.get(&(realm, account)) } else { None }
+    pub(crate) fn standing(&self, realm: RealmId, name: &str) -> Option<Arc<Known>> {
+        let remembered = self.standings.get(&Named(realm, name))?;
+        self.believed(remembered, |known| Concern::Account(realm, known.standing.account))
     }
 
-    pub(crate) fn named(&self, realm: RealmId, name: &ExternalId) -> Option<Arc<Known>> {
-        if !self.is_believed() {
-            return None;
-        }
-        let account = self.names.get(&Named(realm, name))?;
-        self.standings.get(&(realm, account))
+    fn believed<T>(&self, remembered: Remembered<T>, concern: impl FnOnce(&T) -> Concern) -> Option<Arc<T>> {
+        let same = remembered.epoch == self.epochs.of(concern(&remembered.what));
+        (same && self.is_believed()).then_some(remembered.what)
     }
 
     pub(crate) fn ticket(&self, concern: Concern) -> Ticket {
@@ -129,70 +134,44 @@ impl Memory {
         Ticket::Any(self.epochs.any())
     }
 
-    pub(crate) fn keep_credential(&self, ticket: Ticket, kept: Arc<Credentialed>) {
-        let id = kept.caller.credential;
-        let concern = Concern::Credential(id);
-        self.keep(
-            ticket,
-            concern,
-            || self.credentials.insert(id, kept),
-            || drop(self.credentials.remove(&id)),
-        );
+    pub(crate) fn keep_credential(&self, ticket: Ticket, known: Arc<Credentialed>) {
+        let id = known.caller.credential;
+        if let Some(epoch) = self.epoch(ticket, Concern::Credential(id)) {
+            self.credentials.insert(id, Remembered { epoch, what: known });
+        }
     }
 
     pub(crate) fn keep_realm(&self, ticket: Ticket, realm: RealmId, snapshot: Arc<Snapshot>) {
-        let concern = Concern::Realm(realm);
-        self.keep(
-            ticket,
-            concern,
-            || self.realms.insert(realm, snapshot),
-            || drop(self.realms.remove(&realm)),
-        );
-    }
-
-    pub(crate) fn keep_standing(&self, ticket: Ticket, realm: RealmId, known: Arc<Known>) {
-        let account = known.standing.account;
-        if let Some(name) = &known.external_id {
-            self.names.insert((realm, name.clone()), account);
+        if let Some(epoch) = self.epoch(ticket, Concern::Realm(realm)) {
+            self.realms.insert(realm, Remembered { epoch, what: snapshot });
         }
-        let (key, concern) = ((realm, account), Concern::Account(realm, account));
-        self.keep(
-            ticket,
-            concern,
-            || self.standings.insert(key, known),
-            || drop(self.standings.remove(&key)),
-        );
     }
 
-    /// What was dropped between the look at the database and now must not come back.
-    fn keep(&self, ticket: Ticket, concern: Concern, insert: impl FnOnce(), remove: impl FnOnce()) {
-        let unchanged = || match ticket {
-            Ticket::Of(epoch) => self.epochs.of(concern) == epoch,
-            Ticket::Any(epoch) => self.epochs.any() == epoch,
-        };
-        if unchanged() {
-            insert();
-            if !unchanged() {
-                remove();
+    pub(crate) fn keep_standing(&self, ticket: Ticket, realm: RealmId, name: &str, known: Arc<Known>) {
+        if let Some(epoch) = self.epoch(ticket, Concern::Account(realm, known.standing.account)) {
+            self.standings.insert((realm, name.into()), Remembered { epoch, what: known });
+        }
+    }
+
+    /// The epoch in which it was read; `None` when that cannot be told.
+    fn epoch(&self, ticket: Ticket, concern: Concern) -> Option<u64> {
+        match ticket {
+            Ticket::Of(epoch) => Some(epoch),
+            Ticket::Any(any) => {
+                let epoch = self.epochs.of(concern);
+                (self.epochs.any() == any).then_some(epoch)
             }
         }
     }
 
     pub(crate) fn drop_what(&self, concern: Concern) {
         self.epochs.pass(concern);
-        match concern {
-            Concern::Nothing => {}
-            Concern::Credential(id) => drop(self.credentials.remove(&id)),
-            Concern::Realm(id) => drop(self.realms.remove(&id)),
-            Concern::Account(realm, account) => drop(self.standings.remove(&(realm, account))),
-            // Rare: a customer was changed, or a newer version wrote something that this one does not know.
-            Concern::AllAccounts => self.standings.clear(),
-            Concern::Everything => {
-                self.credentials.clear();
-                self.realms.clear();
-                self.standings.clear();
-            }
-        }
+    }
+}
+
+impl<T> Clone for Remembered<T> {
+    fn clone(&self) -> Self {
+        Self { epoch: self.epoch, what: self.what.clone() }
     }
 }
 
@@ -204,11 +183,11 @@ pub(crate) struct Credentialed {
 
 /// A name in a realm, without a copy of it.
 #[derive(Hash)]
-struct Named<'n>(RealmId, &'n ExternalId);
+struct Named<'n>(RealmId, &'n str);
 
-impl quick_cache::Equivalent<(RealmId, ExternalId)> for Named<'_> {
-    fn equivalent(&self, key: &(RealmId, ExternalId)) -> bool {
-        self.0 == key.0 && *self.1 == key.1
+impl quick_cache::Equivalent<(RealmId, Box<str>)> for Named<'_> {
+    fn equivalent(&self, key: &(RealmId, Box<str>)) -> bool {
+        self.0 == key.0 && *self.1 == *key.1
     }
 }
 
@@ -255,27 +234,29 @@ mod tests {
         for concern in [of(&one), Concern::AllAccounts, Concern::Everything] {
             for ticket in [memory.ticket(of(&one)), memory.ticket_for_any()] {
                 memory.drop_what(concern);
-                memory.keep_standing(ticket, REALM, one.clone());
-                assert!(memory.standing(REALM, one.standing.account).is_none(), "{concern:?}");
+                memory.keep_standing(ticket, REALM, "u-1", one.clone());
+                assert!(memory.standing(REALM, "u-1").is_none(), "{concern:?}");
             }
         }
-        memory.keep_standing(memory.ticket(of(&one)), REALM, one.clone());
-        assert!(memory.named(REALM, one.external_id.as_ref().unwrap()).is_some());
+        memory.keep_standing(memory.ticket_for_any(), REALM, "u-1", one.clone());
+        assert!(memory.standing(REALM, "u-1").is_some());
         memory.drop_what(of(&known(2)));
-        assert!(memory.standing(REALM, one.standing.account).is_some(), "another's is no concern");
+        assert!(memory.standing(REALM, "u-1").is_some(), "another's is no concern");
+        memory.drop_what(of(&one));
+        assert!(memory.standing(REALM, "u-1").is_none());
     }
 
     #[test]
     fn nothing_is_believed_that_is_not_followed() {
         let memory = Memory::new(Trust::Followed(Duration::from_hours(1)), 10);
         let one = known(1);
-        memory.keep_standing(memory.ticket(of(&one)), REALM, one.clone());
-        assert!(memory.standing(REALM, one.standing.account).is_none());
+        memory.keep_standing(memory.ticket(of(&one)), REALM, "u-1", one.clone());
+        assert!(memory.standing(REALM, "u-1").is_none());
         memory.believe(memory.micros());
-        assert!(memory.standing(REALM, one.standing.account).is_some());
+        assert!(memory.standing(REALM, "u-1").is_some());
         let hasty = Memory::new(Trust::Followed(Duration::ZERO), 10);
-        hasty.keep_standing(hasty.ticket(of(&one)), REALM, one.clone());
+        hasty.keep_standing(hasty.ticket(of(&one)), REALM, "u-1", one.clone());
         hasty.believe(hasty.micros());
-        assert!(hasty.standing(REALM, one.standing.account).is_none());
+        assert!(hasty.standing(REALM, "u-1").is_none());
     }
 }

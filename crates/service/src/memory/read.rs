@@ -1,6 +1,6 @@
 //! Reading what is remembered, and remembering what had to be read.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use tidegate_core::AccountRef;
 use tidegate_rollout::bucket;
@@ -28,38 +28,47 @@ impl Desk {
         snapshot: &Snapshot,
         account: &AccountRef,
     ) -> Result<Option<Arc<Known>>, Fault> {
-        if let Some(known) = self.remembered(snapshot, account) {
+        let name = name(account);
+        if let Some(known) = self.remembered(snapshot, &name) {
             return Ok(Some(known));
         }
         let (ticket, mut view) = (self.ticket(account), self.view());
         let read = match account {
             AccountRef::Id(id) => standings::get(&mut view, *id).await?,
-            AccountRef::External(name) => standings::by_external_id(&mut view, name).await?,
+            AccountRef::External(external) => standings::by_external_id(&mut view, external).await?,
         };
-        Ok(read.map(|known| self.remember(ticket, snapshot, known)))
+        Ok(read.map(|known| self.remember(ticket, snapshot, &name, known)))
     }
 
-    pub(crate) fn remembered(&self, snapshot: &Snapshot, account: &AccountRef) -> Option<Arc<Known>> {
-        let (memory, realm) = (self.memory(), self.caller.realm);
-        let known = match account {
-            AccountRef::Id(id) => memory.standing(realm, *id),
-            AccountRef::External(name) => memory.named(realm, name),
-        };
-        // A rollout that is newer than what is remembered has a line of its own.
-        known.filter(|known| known.standing.buckets.len() >= snapshot.rollouts.len())
+    pub(crate) fn remembered(&self, snapshot: &Snapshot, name: &str) -> Option<Arc<Known>> {
+        snapshot.places(self.memory().standing(self.caller.realm, name)?)
     }
 
-    pub(crate) fn ticket(&self, account: &AccountRef) -> Ticket {
+    fn ticket(&self, account: &AccountRef) -> Ticket {
         match account {
             AccountRef::Id(id) => self.memory().ticket(Concern::Account(self.caller.realm, *id)),
             AccountRef::External(_) => self.memory().ticket_for_any(),
         }
     }
 
-    pub(crate) fn remember(&self, ticket: Ticket, snapshot: &Snapshot, mut known: Known) -> Arc<Known> {
+    pub(crate) fn remember(
+        &self,
+        ticket: Ticket,
+        snapshot: &Snapshot,
+        name: &str,
+        mut known: Known,
+    ) -> Arc<Known> {
         known.standing.buckets = bucket::all(rollouts(&snapshot.rollouts), &known.standing);
         let known = Arc::new(known);
-        self.memory().keep_standing(ticket, self.caller.realm, known.clone());
+        self.memory().keep_standing(ticket, self.caller.realm, name, known.clone());
         known
+    }
+}
+
+/// As a caller writes it.
+pub(crate) fn name(account: &AccountRef) -> Cow<'_, str> {
+    match account {
+        AccountRef::Id(id) => id.to_string().into(),
+        AccountRef::External(external) => external.as_str().into(),
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use tidegate_core::{Product, ProductKey, Revision, Rollout, RolloutKey};
 use tidegate_rollout::waves;
-use tidegate_store::{View, products, rollouts};
+use tidegate_store::{View, products, rollouts, standings::Known};
 
 use crate::Fault;
 
@@ -41,8 +41,14 @@ impl Snapshot {
         Ok(Self { products: found, rollouts: all })
     }
 
-    pub(crate) fn at(&self, product: &ProductKey) -> Option<&Arc<At>> {
+    pub(crate) fn at(&self, product: &str) -> Option<&Arc<At>> {
         self.products.get(product)
+    }
+
+    /// What is remembered of an account, if it has its place on the line of every rollout: one that is newer
+    /// has a line of its own.
+    pub(crate) fn places(&self, known: Arc<Known>) -> Option<Arc<Known>> {
+        Some(known).filter(|known| known.standing.buckets.len() >= self.rollouts.len())
     }
 
     /// Whether its rollouts are exactly these: a revision, once made, never changes.

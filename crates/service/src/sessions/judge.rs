@@ -32,7 +32,7 @@ pub(crate) async fn judge(desk: &Desk, token: &Token) -> Result<Option<Live>, Fa
 pub(crate) async fn introspect(desk: &Desk, token: &Token) -> Result<Option<Introspected>, Fault> {
     let Some(session) = find(desk, token).await? else { return Ok(None) };
     let snapshot = desk.snapshot().await?;
-    let at = snapshot.at(&session.product).ok_or(Fault::Dangling("product"))?;
+    let at = snapshot.at(session.product.as_str()).ok_or(Fault::Dangling("product"))?;
     let account = AccountRef::Id(session.account);
     let known = desk.known(&snapshot, &account).await?.ok_or(Fault::Dangling("account"))?;
     let rollouts = memory::rollouts(&at.rollouts);

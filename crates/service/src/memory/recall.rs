@@ -1,0 +1,36 @@
+//! Decisions from memory alone: for who asks again and again, and must not wait.
+
+use std::sync::Arc;
+
+use tidegate_core::{Caller, Timestamp};
+use tidegate_rollout::{Verdict, decide};
+
+use super::{Snapshot, rollouts};
+use crate::House;
+
+/// What one call may recall; all its decisions are of one moment.
+pub struct Recall<'h> {
+    house: &'h House,
+    caller: &'h Caller,
+    snapshot: Arc<Snapshot>,
+    now: Timestamp,
+}
+
+impl House {
+    /// `None` when the realm is not remembered, or nothing is believed now.
+    pub fn recall<'h>(&'h self, caller: &'h Caller) -> Option<Recall<'h>> {
+        let snapshot = self.inside.memory.realm(caller.realm)?;
+        Some(Recall { house: self, caller, snapshot, now: self.inside.parts.clock.now() })
+    }
+}
+
+impl Recall<'_> {
+    /// The decision for an account by the name that the caller uses. `None` when it is not remembered, and for
+    /// everything that is refused: then it has to be asked for.
+    pub fn decide<T>(&self, product: &str, account: &str, look: impl FnOnce(&Verdict<'_>) -> T) -> Option<T> {
+        let at = self.snapshot.at(product).filter(|at| self.caller.products.include(&at.product.key))?;
+        let known = self.house.inside.memory.standing(self.caller.realm, account)?;
+        let known = self.snapshot.places(known)?;
+        Some(look(&decide(&at.product, rollouts(&at.rollouts), &known.standing, self.now)))
+    }
+}
