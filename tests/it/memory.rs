@@ -6,7 +6,7 @@ use tidegate_proto::{self as proto, DecisionReason as Why};
 
 use crate::{
     actor::Actor,
-    arrange::Person,
+    arrange::{Address, Person},
     audiences::has,
     manage::{Managed, mask},
     owner::Device,
@@ -171,6 +171,38 @@ async fn inv_41_a_new_rollout_places_accounts_that_are_remembered() {
 }
 
 on_both! {
+    /// What is written from memory is, to the byte that matters, what is read and rendered.
+    async fn inv_41_what_is_recalled_is_what_is_read(stage) {
+        let operator = stage.operator();
+        operator.product("kasa").await;
+        operator.product("tapo").await;
+        let draft = operator.rollout("two-step", &["kasa"], &[500_000]).await;
+        let rollout = Managed::new(&operator, &operator.start(&draft).await);
+        let app = stage.actor("app", Role::Frontend).await.quiet();
+        for (name, address) in [("ann", Address::Verified), ("bob", Address::Unverified), ("cat", Address::Verified)] {
+            operator.person_with(name, address).await;
+        }
+        rollout.allow(&["ann"]).await;
+        let ann = operator.known("ann").await;
+        let session = app.sign_in(&ann, "kasa", &Device::new("phone")).await;
+        app.enroll(&session, &ann).await;
+        rollout.deny(&["bob"]).await;
+        stage.house.follow().await.unwrap();
+        let item = |product: &str, account: &str| proto::EvaluationItem { product: product.into(), account: account.into() };
+        let items: Vec<_> = ["ann", "bob", "cat", ann.id.as_str()]
+            .iter()
+            .flat_map(|account| [item("kasa", account), item("tapo", account)])
+            .collect();
+        let read = operator.ok(proto::BatchEvaluateRequest { items: items.clone() }).await;
+        let recalled = operator.ok(proto::BatchEvaluateRequest { items: items.clone() }).await;
+        assert_eq!(recalled, read);
+        for (item, result) in items.into_iter().zip(read.results) {
+            let proto::EvaluationItem { product, account } = item;
+            let one = operator.ok(proto::EvaluateRequest { product, account }).await.decision;
+            assert_eq!(result.result.unwrap(), proto::evaluation_result::Result::Decision(one.unwrap()));
+        }
+    }
+
     /// A session is worth what the newest look says: also for who is remembered.
     async fn inv_16_a_session_is_told_by_when_it_must_be_made_anew(stage) {
         let operator = stage.operator();

@@ -107,6 +107,16 @@ const fn value(letter: u8) -> Option<u8> {
 }
 
 impl<K: Kind> Id<K> {
+    /// How long its text is.
+    pub const TEXT: usize = K::PREFIX.len() + 1 + DIGITS;
+
+    /// Its text, behind what is there.
+    pub fn write_to(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(K::PREFIX.as_bytes());
+        out.push(b'_');
+        out.extend_from_slice(&self.digits());
+    }
+
     /// The 26 letters and digits behind the prefix.
     fn digits(self) -> [u8; DIGITS] {
         let (mut bits, mut digits) = (self.uuid.as_u128(), [b'0'; DIGITS]);
@@ -202,6 +212,9 @@ mod tests {
         let id: AccountId = Id::from_uuid(Uuid::from_u128(0x0188_bac7_4afa_78aa_bc3b_bd1e_ef28_d881));
         assert_eq!(id.to_string(), "acct_01h2xcejqtf2nbrexx3vqjhp41");
         assert_eq!("acct_01h2xcejqtf2nbrexx3vqjhp41".parse(), Ok(id));
+        let mut written = Vec::new();
+        id.write_to(&mut written);
+        assert_eq!((written.as_slice(), written.len()), (id.to_string().as_bytes(), AccountId::TEXT));
     }
 
     #[test]

@@ -89,11 +89,14 @@ pub(crate) fn proofs(proofs: &[Proof]) -> Vec<proto::Proof> {
     proofs.iter().map(proof).collect()
 }
 
-pub(crate) fn missing(missing: &[Missing]) -> Vec<i32> {
-    let word = |missing: &Missing| match missing {
+pub(crate) const fn missing(missing: Missing) -> proto::Missing {
+    match missing {
         Missing::VerifiedEmail => proto::Missing::VerifiedEmail,
-    };
-    missing.iter().map(|missing| word(missing).into()).collect()
+    }
+}
+
+pub(crate) fn all_missing(missing: &[Missing]) -> Vec<i32> {
+    missing.iter().map(|one| self::missing(*one).into()).collect()
 }
 
 /// What came of a proof: the outcome, the tries left, and when the next is looked at.
@@ -138,7 +141,7 @@ pub(crate) fn decision(decision: Decision) -> proto::Decision {
         may_toggle: decision.may_toggle,
         requirement: requirement(decision.requirement).into(),
         methods: decision.methods.iter().map(|one| method(*one).into()).collect(),
-        missing: missing(&decision.missing),
+        missing: all_missing(&decision.missing),
         reason: reason(decision.reason).into(),
         rollout: decision.rollout.map(String::from).unwrap_or_default(),
         wave: decision.wave.map_or(0, |ordinal| ordinal.0),

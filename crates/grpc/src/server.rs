@@ -15,6 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::{
     deadline::DeadlineLayer,
     door::Door,
+    evaluations::Evaluations,
     identity::IdentityLayer,
     rules::{Rules, UnknownPermission},
     status,
@@ -104,21 +105,21 @@ fn routes(house: &House, streams: Streams) -> Routes {
                 $(.add_service(proto::$module::$service::new(door.clone()).max_decoding_message_size($limit)))+
         };
     }
-    all! {
+    let routes = all! {
         access_service_server::AccessServiceServer SMALL,
         account_service_server::AccountServiceServer LARGE,
         audit_service_server::AuditServiceServer SMALL,
         challenge_service_server::ChallengeServiceServer SMALL,
         customer_service_server::CustomerServiceServer SMALL,
         enrollment_service_server::EnrollmentServiceServer SMALL,
-        evaluation_service_server::EvaluationServiceServer LARGE,
         product_service_server::ProductServiceServer SMALL,
         realm_service_server::RealmServiceServer SMALL,
         rollout_service_server::RolloutServiceServer LARGE,
         session_service_server::SessionServiceServer SMALL,
         sign_in_service_server::SignInServiceServer SMALL,
         system_service_server::SystemServiceServer SMALL,
-    }
+    };
+    routes.add_service(Evaluations::new(door, LARGE))
 }
 
 /// Both versions: older tools ask for the first draft.

@@ -67,7 +67,7 @@ const GUESTS: &[(&str, &str)] = &[
     ("tokio-util", "courier grpc service tidegate"),
     ("tonic", "client grpc proto tidegate"),
     ("tonic-health", "grpc"),
-    ("tonic-prost", "proto"),
+    ("tonic-prost", "grpc proto"),
     ("tonic-prost-build", "proto"),
     ("tonic-reflection", "grpc"),
     ("tonic-types", "client grpc"),

@@ -1,7 +1,11 @@
 //! `EvaluationService`.
 
 mod parse;
+mod quick;
 mod render;
+mod write;
+
+pub(crate) use quick::Evaluations;
 
 crate::door::handlers! { EvaluationService in evaluation_service_server {
     ask evaluate(EvaluateRequest) -> EvaluateResponse = parse::evaluate, render::evaluated;

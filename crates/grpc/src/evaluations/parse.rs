@@ -4,7 +4,8 @@ use tidegate_service::evaluations::{BatchEvaluate, Evaluate, Explain, Item};
 
 use crate::form::Form;
 
-const MOST_ITEMS: usize = 256;
+/// How many may be asked for at once.
+pub(super) const ITEMS: std::ops::RangeInclusive<usize> = 1..=256;
 
 pub(super) fn evaluate(message: proto::EvaluateRequest, form: &mut Form) -> Option<Evaluate> {
     let product = form.owned("product", message.product);
@@ -13,8 +14,8 @@ pub(super) fn evaluate(message: proto::EvaluateRequest, form: &mut Form) -> Opti
 }
 
 pub(super) fn batch(message: proto::BatchEvaluateRequest, form: &mut Form) -> Option<BatchEvaluate> {
-    if !(1..=MOST_ITEMS).contains(&message.items.len()) {
-        return form.note("items", format!("must be 1 to {MOST_ITEMS}"));
+    if !ITEMS.contains(&message.items.len()) {
+        return form.note("items", format!("must be 1 to {}", ITEMS.end()));
     }
     let mut items = Vec::with_capacity(message.items.len());
     for (place, item) in message.items.into_iter().enumerate() {

@@ -3,7 +3,7 @@ use tidegate_proto as proto;
 use tidegate_service::evaluations::{Evaluated, Explained, Verdict};
 
 use crate::{
-    render::{decision, method, missing, reason, requirement, timestamp},
+    render::{all_missing, decision, method, reason, requirement, timestamp},
     status,
 };
 
@@ -32,7 +32,7 @@ fn verdict(verdict: &Verdict<'_>) -> proto::Decision {
         may_toggle: verdict.may_toggle(),
         requirement: requirement(verdict.requirement()).into(),
         methods: verdict.methods().map(|one| method(one).into()).collect(),
-        missing: missing(verdict.missing().as_slice()),
+        missing: all_missing(verdict.missing().as_slice()),
         reason: reason(verdict.reason).into(),
         rollout: verdict.rollout.map(|key| key.as_str().to_owned()).unwrap_or_default(),
         wave: verdict.wave.map_or(0, |ordinal| ordinal.0),

@@ -3,7 +3,7 @@ use tidegate_proto as proto;
 use tidegate_service::sign_ins::{Begun, Completed, Standing};
 
 use crate::{
-    render::{answered, method, missing, requirement, shown, timestamp},
+    render::{all_missing, answered, method, requirement, shown, timestamp},
     sessions::session,
 };
 
@@ -44,7 +44,7 @@ pub(super) fn completed(completed: Completed) -> proto::CompleteSignInResponse {
         device_token: new.device_token.map(|token| shown(token).0).unwrap_or_default(),
         trusted_until_time: new.trusted_until.map(timestamp),
         advice: advice.into(),
-        missing: missing(&new.missing),
+        missing: all_missing(&new.missing),
         secret_withheld,
     }
 }

@@ -1,0 +1,98 @@
+//! A decision on the wire, written field by field. A test compares it with the generated message.
+
+use prost::encoding::{WireType, encode_key, encode_varint};
+use tidegate_core::{Method, Timestamp, Word};
+use tidegate_service::evaluations::Verdict;
+
+use crate::render::{method, missing, reason, requirement, timestamp};
+
+/// About as many bytes as one takes.
+pub(super) const DECISION: usize = 192;
+
+/// Lengths up to this take one byte.
+const SHORT: usize = 0x7f;
+
+/// A message inside the message. Its length is written when it is known.
+pub(super) fn nested(out: &mut Vec<u8>, field: u32, write: impl FnOnce(&mut Vec<u8>)) {
+    encode_key(field, WireType::LengthDelimited, out);
+    let begin = out.len();
+    out.push(0);
+    write(out);
+    let length = out.len() - begin - 1;
+    if length <= SHORT {
+        if let (Some(place), Ok(length)) = (out.get_mut(begin), u8::try_from(length)) {
+            *place = length;
+        }
+        return;
+    }
+    let mut long = Vec::with_capacity(5);
+    encode_varint(length as u64, &mut long);
+    out.splice(begin..=begin, long);
+}
+
+pub(super) fn decision(out: &mut Vec<u8>, verdict: &Verdict<'_>) {
+    encode_key(1, WireType::LengthDelimited, out);
+    out.push(u8::try_from(tidegate_core::AccountId::TEXT).unwrap_or(0));
+    verdict.account().write_to(out);
+    text(out, 2, verdict.product().as_str());
+    number(out, 3, verdict.visible().into());
+    number(out, 4, verdict.on().into());
+    number(out, 5, verdict.may_toggle().into());
+    number(out, 6, word(requirement(verdict.requirement()).into()));
+    let mut methods = [0_u8; <Method as Word>::ALL.len()];
+    let mut count = 0;
+    for (place, one) in methods.iter_mut().zip(verdict.methods()) {
+        *place = u8::try_from(i32::from(method(one))).unwrap_or(0);
+        count += 1;
+    }
+    packed(out, 7, methods.get(..count).unwrap_or_default());
+    if let Some(lacks) = verdict.missing() {
+        packed(out, 8, &[u8::try_from(i32::from(missing(lacks))).unwrap_or(0)]);
+    }
+    number(out, 9, word(reason(verdict.reason).into()));
+    text(out, 10, verdict.rollout.map_or("", |rollout| rollout.as_str()));
+    number(out, 11, verdict.wave.map_or(0, |wave| wave.0.into()));
+    number(out, 12, verdict.revision.and_then(|revision| revision.0.try_into().ok()).unwrap_or(0));
+    instant(out, 13, verdict.evaluated_at);
+    if let Some(at) = verdict.next_change_at() {
+        instant(out, 14, at);
+    }
+}
+
+/// Words are small.
+fn word(number: i32) -> u64 {
+    number.try_into().unwrap_or(0)
+}
+
+/// What is nothing is left out, as everywhere in proto3.
+fn number(out: &mut Vec<u8>, field: u32, number: u64) {
+    if number != 0 {
+        encode_key(field, WireType::Varint, out);
+        encode_varint(number, out);
+    }
+}
+
+fn text(out: &mut Vec<u8>, field: u32, text: &str) {
+    if !text.is_empty() {
+        encode_key(field, WireType::LengthDelimited, out);
+        encode_varint(text.len() as u64, out);
+        out.extend_from_slice(text.as_bytes());
+    }
+}
+
+/// Numbers below 128.
+fn packed(out: &mut Vec<u8>, field: u32, numbers: &[u8]) {
+    if !numbers.is_empty() {
+        encode_key(field, WireType::LengthDelimited, out);
+        encode_varint(numbers.len() as u64, out);
+        out.extend_from_slice(numbers);
+    }
+}
+
+fn instant(out: &mut Vec<u8>, field: u32, at: Timestamp) {
+    let at = timestamp(at);
+    nested(out, field, |out| {
+        number(out, 1, at.seconds.cast_unsigned());
+        number(out, 2, i64::from(at.nanos).cast_unsigned());
+    });
+}
