@@ -14,7 +14,8 @@ fn decide(criterion: &mut Criterion) {
         ("five_predicates", decision::five_predicates()),
     ] {
         if let Some(case) = case {
-            criterion.bench_function(name, |bencher| bencher.iter(|| black_box(black_box(&case).decide().reason)));
+            criterion
+                .bench_function(name, |bencher| bencher.iter(|| black_box(black_box(&case).decide().reason)));
         }
     }
 }

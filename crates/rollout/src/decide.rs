@@ -9,7 +9,8 @@
 //! from then on for good: only there is a second step asked.
 
 use tidegate_core::{
-    FirstShown, LedgerEntry, Product, Reason, Revision, Rollout, RolloutKey, Rule, RuleAsked, Standing, Timestamp, Wave,
+    FirstShown, LedgerEntry, Product, Reason, Revision, Rollout, RolloutKey, Rule, RuleAsked, Standing,
+    Timestamp, Wave,
 };
 
 use crate::{Trail, Verdict, audience, bucket, waves};
@@ -130,7 +131,11 @@ fn ask<'a>(
     };
     let wave = new.1;
     // Neither a stop nor a list that keeps others out makes sessions last longer (INV-16).
-    let by = if kept { reached_by(rollout, product, standing, shown.filter(|_| shown_at.is_some())) } else { wave };
+    let by = if kept {
+        reached_by(rollout, product, standing, shown.filter(|_| shown_at.is_some()))
+    } else {
+        wave
+    };
     let by_wave = by.and_then(|wave| wave.started_at);
     Answer {
         reason,

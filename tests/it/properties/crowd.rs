@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::{collection::vec, option, prelude::*, sample::subsequence};
-use tidegate_core::{Audience, During, Label, Timestamp, Test};
+use tidegate_core::{Audience, During, Label, Test, Timestamp};
 use tidegate_proto as proto;
 
 use super::PRODUCTS;
@@ -64,9 +64,8 @@ impl Crowd {
 
     pub(super) fn spoken(&self) -> proto::Audience {
         use proto::audience::Kind;
-        let each = |parts: &[Self]| {
-            proto::AudienceList { audiences: parts.iter().map(Self::spoken).collect() }
-        };
+        let each =
+            |parts: &[Self]| proto::AudienceList { audiences: parts.iter().map(Self::spoken).collect() };
         let kind = match self {
             Self::All(parts) => Kind::All(each(parts)),
             Self::Any(parts) => Kind::Any(each(parts)),

@@ -2,8 +2,9 @@
 
 use proptest::{collection::vec, option, prelude::*, sample::subsequence};
 use tidegate_core::{
-    Decision, Edge, LinkUrl, Method, Named, Ordinal, Product, ProductKey, ProductSettings, Revision, RollBack,
-    Rollout, RuleAsked, Salt, Span, Standing, Stop, Timestamp, Title, Unit, Wave, WaveState, Word as _,
+    Decision, Edge, LinkUrl, Method, Named, Ordinal, Product, ProductKey, ProductSettings, Revision,
+    RollBack, Rollout, RuleAsked, Salt, Span, Standing, Stop, Timestamp, Title, Unit, Wave, WaveState,
+    Word as _,
 };
 use tidegate_rollout::{decide, explain};
 
@@ -106,26 +107,28 @@ fn rollout(key: &'static str) -> impl Strategy<Value = Rollout> {
     let lines = (any::<[u8; 16]>(), any::<bool>(), prop_oneof![Just(0_u32), 0..=1_000_000_u32]);
     let switches = (option::weighted(0.3, instant()), option::weighted(0.3, stop()), vec(roll_back(), 0..3));
     let all = (products(), vec(wave(), 0..5), lines, named(), named(), switches, 1..9_i64, instant());
-    all.prop_map(move |(products, waves, (salt, by_customer, holdout), allow, deny, switches, revision, at)| {
-        let (paused_at, stop, roll_backs) = switches;
-        Rollout {
-            key: key.parse().unwrap(),
-            title: "Two-step".parse().unwrap(),
-            products,
-            unit: if by_customer { Unit::Customer } else { Unit::Account },
-            salt: Salt(salt),
-            holdout: Edge::try_from(holdout).unwrap(),
-            allow,
-            deny,
-            waves,
-            paused_at,
-            stop,
-            roll_backs,
-            revision: Revision(revision),
-            created_at: at,
-            updated_at: at,
-        }
-    })
+    all.prop_map(
+        move |(products, waves, (salt, by_customer, holdout), allow, deny, switches, revision, at)| {
+            let (paused_at, stop, roll_backs) = switches;
+            Rollout {
+                key: key.parse().unwrap(),
+                title: "Two-step".parse().unwrap(),
+                products,
+                unit: if by_customer { Unit::Customer } else { Unit::Account },
+                salt: Salt(salt),
+                holdout: Edge::try_from(holdout).unwrap(),
+                allow,
+                deny,
+                waves,
+                paused_at,
+                stop,
+                roll_backs,
+                revision: Revision(revision),
+                created_at: at,
+                updated_at: at,
+            }
+        },
+    )
 }
 
 fn rollouts() -> impl Strategy<Value = Vec<Rollout>> {

@@ -1,6 +1,12 @@
 //! What may be known of an account, possible or not.
 
-use proptest::{bool, collection::vec, option, prelude::*, sample::{select, subsequence}};
+use proptest::{
+    bool,
+    collection::vec,
+    option,
+    prelude::*,
+    sample::{select, subsequence},
+};
 use tidegate_core::{
     AccountId, Customer, CustomerId, CustomerKey, FirstShown, Labels, LedgerEntry, Method, Ordinal, Revision,
     Standing,
@@ -27,15 +33,7 @@ pub(super) fn customer_key(key: &str) -> CustomerKey {
 pub(super) fn standing() -> impl Strategy<Value = Standing> {
     let said = (option::of(country()), labels(), option::of(customer()), products());
     let methods = subsequence(&[Method::Totp, Method::RecoveryCodes][..], 0..=2);
-    let all = (
-        select(ACCOUNTS),
-        instant(),
-        said,
-        bool::ANY,
-        methods,
-        option::of(instant()),
-        ledger(),
-    );
+    let all = (select(ACCOUNTS), instant(), said, bool::ANY, methods, option::of(instant()), ledger());
     all.prop_map(|(number, created_at, said, email_verified, methods, two_step_since, ledger)| {
         let (country, labels, customer, interest) = said;
         Standing {
@@ -60,7 +58,9 @@ fn country() -> impl Strategy<Value = &'static str> {
 
 fn labels() -> impl Strategy<Value = Labels> {
     let text = option::of(select(&["gold", "free"][..]));
-    text.prop_map(|text| text.map(|text| (LABEL.parse().unwrap(), text.parse().unwrap())).into_iter().collect())
+    text.prop_map(|text| {
+        text.map(|text| (LABEL.parse().unwrap(), text.parse().unwrap())).into_iter().collect()
+    })
 }
 
 fn customer() -> impl Strategy<Value = Customer> {
@@ -79,7 +79,11 @@ fn customer() -> impl Strategy<Value = Customer> {
 
 fn shown() -> impl Strategy<Value = FirstShown> {
     let all = (instant(), 0..9_i64, option::of(1..5_u32));
-    all.prop_map(|(at, revision, wave)| FirstShown { at, revision: Revision(revision), wave: wave.map(Ordinal) })
+    all.prop_map(|(at, revision, wave)| FirstShown {
+        at,
+        revision: Revision(revision),
+        wave: wave.map(Ordinal),
+    })
 }
 
 fn entry((rollout, product): (&'static str, &'static str)) -> impl Strategy<Value = LedgerEntry> {
