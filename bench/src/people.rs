@@ -3,7 +3,7 @@
 use tidegate_client::Client;
 use tidegate_core::{
     AccountId, Challenge, ChallengeId, ChallengeState, Entropy, Factor, Id, Material, Method, Proof, Purpose,
-    Requirement, Secret, Session, SignIn, SignInState, Span, Step,
+    Requirement, Secret, Session, SignIn, SignInState, Span, Step, Within,
 };
 use tidegate_keyring::{Place, TokenKind};
 use tidegate_proto as proto;
@@ -93,7 +93,7 @@ fn guest(closed: &Closed, account: AccountId) -> anyhow::Result<(Guest, Factor, 
     let challenge = Challenge {
         id: Id::new(now, entropy),
         account,
-        sign_in: sign_in.id,
+        within: Within::SignIn(sign_in.id),
         factor,
         purpose: Purpose::SignIn,
         state: ChallengeState::Open,
@@ -128,6 +128,7 @@ pub async fn sessions(closed: &Closed, accounts: &[AccountId]) -> anyhow::Result
                 proofs: vec![Proof { method: Method::Password, at: now }],
                 trusted: false,
                 met: Requirement::None,
+                later_proofs: Vec::new(),
                 created_at: now,
                 last_used_at: now.plus(LONG),
                 idle: LONG,

@@ -108,7 +108,7 @@ async fn furnish(client: &Client, options: &Options) -> anyhow::Result<()> {
 
 /// Its first wave is started.
 async fn rollout(client: &Client, key: &str, product: &str, edges: Vec<u32>) -> anyhow::Result<()> {
-    let wave = |edge_ppm| proto::WaveDraft { title: "wave".to_owned(), edge_ppm, products: Vec::new() };
+    let wave = |edge_ppm| proto::WaveDraft { title: "wave".to_owned(), edge_ppm, ..Default::default() };
     let rollout = proto::CreateRolloutRequest {
         key: key.to_owned(),
         title: key.to_owned(),

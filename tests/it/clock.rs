@@ -35,7 +35,11 @@ impl Clock for Hand {
 /// Never the same bytes twice, and in every run the same. Each length has a count of its own, so that
 /// one more nonce does not change every salt.
 #[derive(Default)]
-pub struct Counting(Mutex<BTreeMap<usize, u64>>);
+pub struct Counting {
+    counts: Mutex<BTreeMap<usize, u64>>,
+    /// Added to each count.
+    begin: u64,
+}
 
 /// Of the random part of an id.
 const ID: usize = 10;
@@ -57,11 +61,16 @@ impl Entropy for Counting {
 }
 
 impl Counting {
+    /// What it draws is drawn by no other that begins elsewhere.
+    pub fn from(begin: u64) -> Self {
+        Self { begin, ..Self::default() }
+    }
+
     fn next(&self, length: usize) -> u64 {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(length).or_default();
         *count += 1;
-        *count
+        self.begin + *count
     }
 }
 

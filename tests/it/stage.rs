@@ -41,8 +41,7 @@ pub struct Stage {
     pub transcript: Arc<Transcript>,
     pub courier: Arc<Courier>,
     pub sealer: Arc<Sealer>,
-    /// The sealers' own chance: how many there are does not change who is reached.
-    sealing: Arc<Counting>,
+    lots: Arc<Counting>,
     keyring: Arc<Keyring>,
     operator: Arc<Secret<String>>,
     folder: Arc<TempDir>,
@@ -107,8 +106,9 @@ impl Stage {
             from: "Tidegate <no-reply@tidegate.example>".to_owned(),
             poll: Duration::ZERO,
         };
-        let sealing = Arc::new(Counting::default());
-        let sealer = Sealer::new(store.clone(), keyring.clone(), clock.clone(), sealing.clone());
+        // What the sealers draw is no part of a story.
+        let lots = Arc::new(Counting::from(1 << 40));
+        let sealer = Sealer::new(store.clone(), keyring.clone(), clock.clone(), lots.clone());
         let sender = Courier::new(store.clone(), keyring.clone(), clock.clone(), entropy.clone(), settings);
         Self {
             url,
@@ -120,7 +120,7 @@ impl Stage {
             transcript: Arc::default(),
             courier: Arc::new(sender.unwrap()),
             sealer: Arc::new(sealer),
-            sealing,
+            lots,
             keyring,
             operator: Arc::new(first.token.clone()),
             folder: Arc::new(folder),
@@ -146,7 +146,7 @@ impl Stage {
     }
 
     fn sealer_on(&self, store: Store) -> Sealer {
-        Sealer::new(store, self.keyring.clone(), self.clock.clone(), self.sealing.clone())
+        Sealer::new(store, self.keyring.clone(), self.clock.clone(), self.lots.clone())
     }
 
     /// The same house behind a server whose streams are held to these.

@@ -93,15 +93,39 @@ pub struct IdError {
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
+/// What a letter of the alphabet stands for.
+const fn value(letter: u8) -> Option<u8> {
+    match letter {
+        b'0'..=b'9' => Some(letter - b'0'),
+        b'a'..=b'h' => Some(letter - b'a' + 10),
+        b'j' | b'k' => Some(letter - b'j' + 18),
+        b'm' | b'n' => Some(letter - b'm' + 20),
+        b'p'..=b't' => Some(letter - b'p' + 22),
+        b'v'..=b'z' => Some(letter - b'v' + 27),
+        _ => None,
+    }
+}
+
+impl<K: Kind> Id<K> {
+    /// The 26 letters and digits behind the prefix.
+    fn digits(self) -> [u8; DIGITS] {
+        let (mut bits, mut digits) = (self.uuid.as_u128(), [b'0'; DIGITS]);
+        for digit in digits.iter_mut().rev() {
+            let place = usize::try_from(bits & 31).unwrap_or(0);
+            *digit = ALPHABET.get(place).copied().unwrap_or(b'0');
+            bits >>= 5;
+        }
+        digits
+    }
+}
+
+const DIGITS: usize = 26;
+
 impl<K: Kind> fmt::Display for Id<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}_", K::PREFIX)?;
-        let bits = self.uuid.as_u128();
-        (0..26).rev().try_for_each(|place| {
-            let digit = usize::try_from(bits >> (place * 5) & 31).unwrap_or(0);
-            let letter = ALPHABET.get(digit).copied().unwrap_or(b'0');
-            write!(f, "{}", char::from(letter))
-        })
+        f.write_str(K::PREFIX)?;
+        f.write_str("_")?;
+        f.write_str(std::str::from_utf8(&self.digits()).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -113,13 +137,13 @@ impl<K: Kind> FromStr for Id<K> {
         let body =
             text.strip_prefix(K::PREFIX).and_then(|rest| rest.strip_prefix('_')).ok_or(wrong.clone())?;
         // 26 places of 5 bits are 130 bits: the first digit may only use three of its five.
-        if body.len() != 26 || body.as_bytes().first().is_none_or(|first| *first > b'7') {
+        if body.len() != DIGITS || body.as_bytes().first().is_none_or(|first| *first > b'7') {
             return Err(wrong);
         }
         let mut bits = 0_u128;
         for letter in body.bytes() {
-            let digit = ALPHABET.iter().position(|known| *known == letter).ok_or(wrong.clone())?;
-            bits = bits << 5 | digit as u128;
+            let digit = value(letter).ok_or(wrong.clone())?;
+            bits = bits << 5 | u128::from(digit);
         }
         Ok(Self::from_uuid(Uuid::from_u128(bits)))
     }
@@ -192,6 +216,14 @@ mod tests {
             |micros: i64| AccountId::new(Timestamp::from_unix_micros(1_700_000_000_000_000 + micros), &Last);
         assert!((0..999).all(|micros| at(micros) < at(micros + 1)));
         assert_eq!(at(7).uuid().get_version_num(), 7);
+    }
+
+    #[test]
+    fn every_letter_is_read_as_it_is_written() {
+        for (place, letter) in (0..).zip(ALPHABET) {
+            assert_eq!(value(*letter), Some(place));
+        }
+        assert!(b"ilouIAZ-".iter().all(|letter| value(*letter).is_none()));
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! Reading a message field by field, and remembering everything that is wrong with it.
 
-use std::{collections::BTreeMap, fmt::Display, str::FromStr};
+use std::{
+    collections::BTreeMap,
+    fmt::{Display, Write as _},
+    str::FromStr,
+};
 
 use prost::Message;
 use tidegate_core::{
@@ -36,8 +40,14 @@ impl Violation {
 /// it asks for any with `?`.
 #[derive(Default)]
 pub(crate) struct Form {
-    prefix: String,
+    within: Vec<Within>,
     violations: Vec<Violation>,
+}
+
+/// A message inside the message; put into words only when something in it is wrong.
+enum Within {
+    Field(String),
+    Item(&'static str, usize),
 }
 
 const MOST_USER_AGENT: usize = 500;
@@ -47,6 +57,18 @@ impl Form {
     /// A value of a type that knows its own form.
     pub(crate) fn text<T: FromStr<Err: Display>>(&mut self, field: &str, text: &str) -> Option<T> {
         match text.parse() {
+            Ok(value) => Some(value),
+            Err(error) => self.note(field, error),
+        }
+    }
+
+    /// The same, of a text that need not be copied.
+    pub(crate) fn owned<T: TryFrom<String, Error: Display>>(
+        &mut self,
+        field: &str,
+        text: String,
+    ) -> Option<T> {
+        match T::try_from(text) {
             Ok(value) => Some(value),
             Err(error) => self.note(field, error),
         }
@@ -76,10 +98,15 @@ impl Form {
 
     /// `acct_…` or the caller's own name for the account.
     pub(crate) fn account(&mut self, field: &str, text: &str) -> Option<AccountRef> {
+        self.owned_account(field, text.to_owned())
+    }
+
+    /// The same, of a text that need not be copied.
+    pub(crate) fn owned_account(&mut self, field: &str, text: String) -> Option<AccountRef> {
         if text.starts_with("acct_") {
-            self.text(field, text).map(AccountRef::Id)
+            self.text(field, &text).map(AccountRef::Id)
         } else {
-            self.text(field, text).map(AccountRef::External)
+            self.owned(field, text).map(AccountRef::External)
         }
     }
 
@@ -225,11 +252,41 @@ impl Form {
 
     /// Reads fields of a message inside the message.
     pub(crate) fn within<T>(&mut self, field: &str, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
-        let outer = self.prefix.clone();
-        self.prefix = format!("{outer}{field}.");
+        self.inside(Within::Field(field.to_owned()), read)
+    }
+
+    /// The same for a message in a list.
+    pub(crate) fn within_item<T>(
+        &mut self,
+        field: &'static str,
+        place: usize,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<T> {
+        self.inside(Within::Item(field, place), read)
+    }
+
+    fn inside<T>(&mut self, within: Within, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+        self.within.push(within);
         let value = read(self);
-        self.prefix = outer;
+        self.within.pop();
         value
+    }
+
+    /// The whole name of a field.
+    fn place(&self, field: &str) -> String {
+        let mut place = String::new();
+        for within in &self.within {
+            match within {
+                Within::Field(name) => place.push_str(name),
+                Within::Item(name, number) => {
+                    // Writing to a String cannot fail.
+                    let _ = write!(place, "{name}[{number}]");
+                }
+            }
+            place.push('.');
+        }
+        place.push_str(field);
+        place
     }
 
     /// What a person typed to say who they are. Anything may be somebody's but this.
@@ -244,13 +301,13 @@ impl Form {
 
     /// Notes what is wrong, and is the `None` to return.
     pub(crate) fn note<T>(&mut self, field: &str, what: impl ToString) -> Option<T> {
-        self.violations.push(Violation::new(format!("{}{field}", self.prefix), what.to_string()));
+        self.violations.push(Violation::new(self.place(field), what.to_string()));
         None
     }
 
     /// Notes a mistake that has a reason of its own.
     pub(crate) fn note_as<T>(&mut self, kind: Kind, field: &str, what: impl ToString) -> Option<T> {
-        let violation = Violation::new(format!("{}{field}", self.prefix), what.to_string());
+        let violation = Violation::new(self.place(field), what.to_string());
         self.violations.push(Violation { kind: Some(kind), ..violation });
         None
     }

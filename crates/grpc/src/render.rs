@@ -115,8 +115,8 @@ pub(crate) fn answered(
     }
 }
 
-pub(crate) fn decision(decision: Decision) -> proto::Decision {
-    let reason = match decision.reason {
+pub(crate) const fn reason(reason: Reason) -> proto::DecisionReason {
+    match reason {
         Reason::NoRollout => proto::DecisionReason::NoRollout,
         Reason::NotYet => proto::DecisionReason::NotYet,
         Reason::Wave => proto::DecisionReason::Wave,
@@ -126,7 +126,10 @@ pub(crate) fn decision(decision: Decision) -> proto::Decision {
         Reason::Denied => proto::DecisionReason::Denied,
         Reason::Stopped => proto::DecisionReason::Stopped,
         Reason::HeldOut => proto::DecisionReason::HeldOut,
-    };
+    }
+}
+
+pub(crate) fn decision(decision: Decision) -> proto::Decision {
     proto::Decision {
         account_id: decision.account.to_string(),
         product: decision.product.into(),
@@ -136,7 +139,7 @@ pub(crate) fn decision(decision: Decision) -> proto::Decision {
         requirement: requirement(decision.requirement).into(),
         methods: decision.methods.iter().map(|one| method(*one).into()).collect(),
         missing: missing(&decision.missing),
-        reason: reason.into(),
+        reason: reason(decision.reason).into(),
         rollout: decision.rollout.map(String::from).unwrap_or_default(),
         wave: decision.wave.map_or(0, |ordinal| ordinal.0),
         revision: decision.revision.map_or(0, |revision| revision.0),

@@ -48,23 +48,23 @@ impl Desk {
     }
 
     pub fn now(&self) -> Timestamp {
-        self.house.parts.clock.now()
+        self.house.inside.parts.clock.now()
     }
 
     pub fn settings(&self) -> &Settings {
-        &self.house.parts.settings
+        &self.house.inside.parts.settings
     }
 
     pub fn keyring(&self) -> &Keyring {
-        &self.house.parts.keyring
+        &self.house.inside.parts.keyring
     }
 
     pub fn passwords(&self) -> &Passwords {
-        &self.house.parts.passwords
+        &self.house.inside.parts.passwords
     }
 
     pub fn entropy(&self) -> &dyn Entropy {
-        &*self.house.parts.entropy
+        &*self.house.inside.parts.entropy
     }
 
     pub fn new_id<K: Kind>(&self) -> Id<K> {
@@ -72,25 +72,25 @@ impl Desk {
     }
 
     pub fn view(&self) -> View {
-        self.house.parts.store.view(self.name, self.caller.realm)
+        self.house.inside.parts.store.view(self.name, self.caller.realm)
     }
 
     /// For what belongs to the installation and to no realm.
     pub(crate) fn across(&self) -> Across {
-        self.house.parts.store.across(self.name)
+        self.house.inside.parts.store.across(self.name)
     }
 
     pub(crate) fn memory(&self) -> &Memory {
-        &self.house.memory
+        &self.house.inside.memory
     }
 
     pub(crate) fn store(&self) -> &Store {
-        &self.house.parts.store
+        &self.house.inside.parts.store
     }
 
     /// Leave to walk through every account; `None` while somebody else does.
     pub(crate) fn turn_to_scan(&self) -> Option<SemaphorePermit<'_>> {
-        self.house.scans.try_acquire().ok()
+        self.house.inside.scans.try_acquire().ok()
     }
 
     /// Whether the caller's credential names all of them.

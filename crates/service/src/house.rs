@@ -53,12 +53,16 @@ pub struct Parts {
 /// Cheap to clone; all clones are the same house.
 #[derive(Clone)]
 pub struct House {
-    pub(crate) parts: Arc<Parts>,
-    pub(crate) memory: Arc<Memory>,
+    pub(crate) inside: Arc<Inside>,
+}
+
+pub(crate) struct Inside {
+    pub(crate) parts: Parts,
+    pub(crate) memory: Memory,
     /// Commands under way, so that a shutdown can wait for them.
     tasks: TaskTracker,
     /// One walk through all accounts at a time.
-    pub(crate) scans: Arc<Semaphore>,
+    pub(crate) scans: Semaphore,
     /// How many may be: a caller that hangs up and comes back must not pile up work behind it.
     places: Arc<Semaphore>,
 }
@@ -70,14 +74,9 @@ const RETRY_AFTER: Span = Span::seconds(1);
 impl House {
     pub fn new(parts: Parts) -> Self {
         let places = Arc::new(Semaphore::new(parts.settings.commands));
-        let memory = Arc::new(Memory::new(parts.settings.trust, parts.settings.accounts));
-        Self {
-            parts: Arc::new(parts),
-            memory,
-            tasks: TaskTracker::new(),
-            scans: Arc::new(Semaphore::new(1)),
-            places,
-        }
+        let memory = Memory::new(parts.settings.trust, parts.settings.accounts);
+        let (tasks, scans) = (TaskTracker::new(), Semaphore::new(1));
+        Self { inside: Arc::new(Inside { parts, memory, tasks, scans, places }) }
     }
 
     /// Answers a question, in the caller's task.
@@ -103,7 +102,7 @@ impl House {
         let span = tracing::debug_span!("command", name = C::NAME);
         let pen = Pen::new(Desk::new(self.clone(), C::NAME, caller), request);
         // Waited for here, where a caller that hangs up stops waiting; held there, to the end.
-        let place = match tokio::time::timeout(WAIT, self.places.clone().acquire_owned()).await {
+        let place = match tokio::time::timeout(WAIT, self.inside.places.clone().acquire_owned()).await {
             Ok(place) => place.map_err(|_| Fault::Closing)?,
             Err(_) => return Err(Refusal::Busy { retry_after: RETRY_AFTER }.into()),
         };
@@ -112,19 +111,19 @@ impl House {
             drop(place);
             outcome
         };
-        self.tasks.spawn(work.instrument(span)).await.map_err(Fault::from)?
+        self.inside.tasks.spawn(work.instrument(span)).await.map_err(Fault::from)?
     }
 
     /// A number under which a fault can be found in the log.
     pub fn new_incident(&self) -> IncidentId {
-        Id::new(self.parts.clock.now(), &*self.parts.entropy)
+        Id::new(self.inside.parts.clock.now(), &*self.inside.parts.entropy)
     }
 
     /// Takes no more commands and waits for those under way.
     pub async fn close(&self) {
-        self.places.close();
-        self.tasks.close();
-        self.tasks.wait().await;
+        self.inside.places.close();
+        self.inside.tasks.close();
+        self.inside.tasks.wait().await;
     }
 }
 

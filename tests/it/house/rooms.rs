@@ -41,6 +41,7 @@ const GUESTS: &[(&str, &str)] = &[
     ("idna", "core"),
     ("indicatif", "tidegate"),
     ("lettre", "courier"),
+    ("mimalloc", "tidegate"),
     ("minijinja", "courier"),
     ("password-hash", "keyring"),
     ("prost", "grpc proto"),

@@ -7,8 +7,8 @@ use crate::form::Form;
 const MOST_ITEMS: usize = 256;
 
 pub(super) fn evaluate(message: proto::EvaluateRequest, form: &mut Form) -> Option<Evaluate> {
-    let product = form.text("product", &message.product);
-    let account = form.account("account", &message.account);
+    let product = form.owned("product", message.product);
+    let account = form.owned_account("account", message.account);
     Some(Evaluate { product: product?, account: account? })
 }
 
@@ -16,11 +16,11 @@ pub(super) fn batch(message: proto::BatchEvaluateRequest, form: &mut Form) -> Op
     if !(1..=MOST_ITEMS).contains(&message.items.len()) {
         return form.note("items", format!("must be 1 to {MOST_ITEMS}"));
     }
-    let mut items = Vec::new();
-    for (place, item) in message.items.iter().enumerate() {
-        items.push(form.within(&format!("items[{place}]"), |form| {
-            let product = form.text("product", &item.product);
-            let account = form.account("account", &item.account);
+    let mut items = Vec::with_capacity(message.items.len());
+    for (place, item) in message.items.into_iter().enumerate() {
+        items.push(form.within_item("items", place, |form| {
+            let product = form.owned("product", item.product);
+            let account = form.owned_account("account", item.account);
             Some(Item { product: product?, account: account? })
         }));
     }

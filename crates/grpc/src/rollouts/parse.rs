@@ -28,7 +28,7 @@ pub(super) fn create(message: proto::CreateRolloutRequest, form: &mut Form) -> O
     }
     let mut waves = Vec::new();
     for (place, wave) in message.waves.into_iter().enumerate().take(MOST_WAVES) {
-        waves.push(form.within(&format!("waves[{place}]"), |form| draft(wave, form)));
+        waves.push(form.within_item("waves", place, |form| draft(wave, form)));
     }
     let waves: Option<Vec<_>> = waves.into_iter().collect();
     let reason = form.optional("reason", &message.reason);

@@ -33,14 +33,14 @@ impl House {
         let digest = TokenKind::Credential.digest(secret.expose()).ok_or(Refusal::Unauthenticated)?;
         let known = self.credential(id).await?.filter(|known| known.kept.token.matches(&digest));
         let known = known.ok_or(Refusal::Unauthenticated)?;
-        if !known.kept.credential.is_live(self.parts.clock.now()) {
+        if !known.kept.credential.is_live(self.inside.parts.clock.now()) {
             return Err(Refusal::Unauthenticated.into());
         }
         let Some(named) = realm.filter(|_| known.caller.role == Role::Operator) else {
             return Ok(known.caller.clone());
         };
         let key = named.parse().map_err(|_| Refusal::RealmNotFound)?;
-        let mut across = self.parts.store.across("identify");
+        let mut across = self.inside.parts.store.across("identify");
         let realm = realms::find(&mut across, &key).await?.ok_or(Refusal::RealmNotFound)?.id;
         Ok(Arc::new(Caller { realm, ..(*known.caller).clone() }))
     }
@@ -48,21 +48,21 @@ impl House {
     /// Whether the credential of a caller who goes on for long is still good.
     pub async fn identify_again(&self, caller: &Caller) -> Result<(), Error> {
         let known = self.credential(caller.credential).await?;
-        let live = known.is_some_and(|known| known.kept.credential.is_live(self.parts.clock.now()));
+        let live = known.is_some_and(|known| known.kept.credential.is_live(self.inside.parts.clock.now()));
         Ok(if live { Ok(()) } else { Err(Refusal::Unauthenticated) }?)
     }
 
     async fn credential(&self, id: CredentialId) -> Result<Option<Arc<Credentialed>>, Fault> {
-        if let Some(known) = self.memory.credential(id) {
+        if let Some(known) = self.inside.memory.credential(id) {
             return Ok(Some(known));
         }
-        let ticket = self.memory.ticket(Concern::Credential(id));
-        let found = credentials::find(&mut self.parts.store.across("identify"), id).await?;
+        let ticket = self.inside.memory.ticket(Concern::Credential(id));
+        let found = credentials::find(&mut self.inside.parts.store.across("identify"), id).await?;
         let Some(kept) = found else { return Ok(None) };
         let Credential { id, holder, realm, role, products, .. } = kept.credential.clone();
         let caller = Arc::new(Caller { credential: id, holder, realm, role, products });
         let known = Arc::new(Credentialed { kept, caller });
-        self.memory.keep_credential(ticket, known.clone());
+        self.inside.memory.keep_credential(ticket, known.clone());
         Ok(Some(known))
     }
 }

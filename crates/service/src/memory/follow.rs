@@ -42,16 +42,16 @@ impl House {
     /// Call this several times a second where other replicas write to the database, and not twice at once.
     /// After an error nothing is believed for longer than before.
     pub async fn follow(&self) -> Result<(), Error> {
-        if self.parts.settings.trust == Trust::Alone {
+        if self.inside.parts.settings.trust == Trust::Alone {
             return Ok(());
         }
-        let (looked, now) = (self.memory.micros(), self.parts.clock.now());
-        let progress = self.memory.followed.get();
+        let (looked, now) = (self.inside.memory.micros(), self.inside.parts.clock.now());
+        let progress = self.inside.memory.followed.get();
         let behind = progress.until.is_none_or(|until| now.since(until) > LONG);
-        let mut across = self.parts.store.across("follow");
+        let mut across = self.inside.parts.store.across("follow");
         let unsealed = events::unsealed(&mut across, MOST).await?;
         if behind || i64::try_from(unsealed.len()).is_ok_and(|count| count >= MOST) {
-            self.memory.drop_what(Concern::Everything);
+            self.inside.memory.drop_what(Concern::Everything);
         }
         for event in &unsealed {
             self.note(event.realm, &event.logged);
@@ -60,21 +60,21 @@ impl House {
         let mut seen = BTreeSet::new();
         for Sealed { realm, first, last } in chain::recent(&mut across, since).await? {
             if !behind && !progress.seen.contains(&(realm, last)) {
-                let mut view = self.parts.store.view("follow", realm);
+                let mut view = self.inside.parts.store.view("follow", realm);
                 for logged in events::between(&mut view, first, last).await? {
                     self.note(realm, &logged);
                 }
             }
             seen.insert((realm, last));
         }
-        self.memory.followed.set(Progress { until: Some(now), seen });
-        self.memory.believe(looked);
+        self.inside.memory.followed.set(Progress { until: Some(now), seen });
+        self.inside.memory.believe(looked);
         Ok(())
     }
 
     fn note(&self, realm: RealmId, logged: &tidegate_core::Logged) {
         let event = &logged.event;
-        self.memory.drop_what(Concern::of_recorded(realm, event.account, &event.fact));
+        self.inside.memory.drop_what(Concern::of_recorded(realm, event.account, &event.fact));
     }
 }
 

@@ -19,9 +19,9 @@ listen = "127.0.0.1:50051"
 "#
     ));
     assert!(reference.ends_with(
-        r"# Passwords hashed at once; 0 is one per core.
-# Must be a whole number from 0 to 1024.
-password_hashes = 0
+        r"# Days for which events are kept.
+# Must be a whole number from 30 to 3660.
+retention_days = 400
 "
     ));
 }
@@ -49,6 +49,7 @@ log.format = "json"                                           # --set log.format
 log.level = "info"                                            # default
 limits.commands = 9                                           # tidegate.toml
 limits.password_hashes = 0                                    # default
+audit.retention_days = 400                                    # default
 "#
     );
 }
