@@ -63,11 +63,11 @@ fn tell(text: &mut String, audience: &Audience, standing: &Standing, product: &P
         Audience::All(parts) => ("all", parts.as_slice()),
         Audience::Any(parts) => ("any", parts.as_slice()),
         Audience::Not(part) => ("not", std::slice::from_ref(&**part)),
-        Audience::Test(test) => {
-            let value = value(test, standing);
-            let holds = if test_holds(test, standing, product) { "holds" } else { "does not hold" };
+        Audience::Test(one) => {
+            let value = value(one, standing);
+            let holds = if test_holds(one, standing, product) { "holds" } else { "does not hold" };
             // Writing to a String cannot fail.
-            let _ = write!(text, "{} is {value}: {holds}", name_of(test));
+            let _ = write!(text, "{} is {value}: {holds}", name_of(one));
             return;
         }
     };

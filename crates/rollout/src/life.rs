@@ -240,8 +240,8 @@ mod tests {
 
     #[test]
     fn each_state_is_told() {
-        let states = [draft(3), live(), paused(), stopped(), rolled_back()].map(|rollout| rollout.state());
         use RolloutState::{Draft, Live, Paused, RolledBack, Stopped};
+        let states = [draft(3), live(), paused(), stopped(), rolled_back()].map(|rollout| rollout.state());
         assert_eq!(states, [Draft, Live, Paused, Stopped, RolledBack]);
     }
 

@@ -33,7 +33,7 @@ pub(super) fn begin(beginning: &Beginning) -> (World, Model) {
     let people = world.people.iter().map(|person| Person {
         born: seconds(person.created_at),
         verified: person.email_verified,
-        firm: person.customer.as_ref().map(|customer| place_of(customer)),
+        firm: person.customer.as_ref().map(place_of),
         ..Person::default()
     });
     let firms = world.customers.iter().map(|customer| Firm {
@@ -178,7 +178,7 @@ impl World {
 
     fn change(&self, rollout: &mut Rollout, verb: &Verb) -> Option<life::Did> {
         let now = self.now;
-        let done = match verb {
+        match verb {
             Verb::AddWave(draft) => rollout.waves.push(wave(draft, rollout.waves.len() + 1)),
             Verb::UpdateWave(ordinal, draft) => {
                 let found = rollout.waves.get_mut(ordinal - 1).filter(|wave| !wave.is_started())?;
@@ -200,8 +200,8 @@ impl World {
             Verb::ClearStop(by) => drop(life::clear_stop(rollout, by.parse().unwrap()).ok()?),
             Verb::Allow(names) => rollout.allow = self.named(names),
             Verb::Deny(names) => rollout.deny = self.named(names),
-        };
-        Some(done).map(|()| life::Did::Change)
+        }
+        Some(life::Did::Change)
     }
 
     fn named(&self, names: &Names) -> Named {
