@@ -9,8 +9,10 @@ mod model;
 mod names;
 mod places;
 mod questions;
+mod served;
 mod standings;
 mod steps;
+mod vendor;
 mod world;
 
 use proptest::test_runner::{Config, RngSeed};

@@ -63,11 +63,11 @@ fn tell(text: &mut String, audience: &Audience, standing: &Standing, product: &P
         Audience::All(parts) => ("all", parts.as_slice()),
         Audience::Any(parts) => ("any", parts.as_slice()),
         Audience::Not(part) => ("not", std::slice::from_ref(&**part)),
-        Audience::Test(test) => {
-            let value = value(test, standing);
-            let holds = if test_holds(test, standing, product) { "holds" } else { "does not hold" };
+        Audience::Test(one) => {
+            let value = value(one, standing);
+            let holds = if test_holds(one, standing, product) { "holds" } else { "does not hold" };
             // Writing to a String cannot fail.
-            let _ = write!(text, "{} is {value}: {holds}", name_of(test));
+            let _ = write!(text, "{} is {value}: {holds}", name_of(one));
             return;
         }
     };
@@ -115,5 +115,177 @@ fn value(test: &Test, standing: &Standing) -> String {
             country(customer.and_then(|customer: &Customer| customer.country.as_ref()))
         }
         Test::CustomerLabel(one) => label(customer.map(|customer| &customer.labels), one),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use tidegate_core::{During, Id, Method, Revision, Timestamp};
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_unix_micros(seconds * 1_000_000)
+    }
+
+    /// Of whom nothing is known but when it was created.
+    fn nobody() -> Standing {
+        Standing {
+            account: Id::from_uuid_bytes([1; 16]),
+            created_at: at(10),
+            country: None,
+            labels: Labels::new(),
+            email_verified: false,
+            customer: None,
+            methods: Vec::new(),
+            two_step_since: None,
+            ledger: Vec::new(),
+            interest: Vec::new(),
+            buckets: Vec::new(),
+        }
+    }
+
+    fn gold() -> Labels {
+        Labels::from([("tier".parse().unwrap(), "gold".parse().unwrap())])
+    }
+
+    /// Of whom everything is known.
+    fn somebody() -> Standing {
+        let customer = Customer {
+            id: Id::from_uuid_bytes([2; 16]),
+            key: "acme".parse().unwrap(),
+            title: "Acme".parse().unwrap(),
+            country: "FR".parse().ok(),
+            labels: gold(),
+            revision: Revision::FIRST,
+            created_at: at(10),
+            updated_at: at(10),
+        };
+        Standing {
+            country: "DE".parse().ok(),
+            labels: gold(),
+            email_verified: true,
+            customer: Some(customer),
+            methods: vec![Method::Totp],
+            interest: vec!["kasa".parse().unwrap()],
+            ..nobody()
+        }
+    }
+
+    fn set<T: std::str::FromStr<Err: std::fmt::Debug> + Ord>(values: &[&str]) -> BTreeSet<T> {
+        values.iter().map(|value| value.parse().unwrap()).collect()
+    }
+
+    fn label(any_of: &[&str]) -> Label {
+        Label { name: "tier".parse().unwrap(), any_of: set(any_of) }
+    }
+
+    fn always() -> During {
+        During { from: None, before: None }
+    }
+
+    /// Every test of something that may be missing, with values or with none.
+    fn tests(
+        country: &[&str],
+        tier: &[&str],
+        method: &[Method],
+        product: &[&str],
+        customer: &[&str],
+    ) -> Vec<Test> {
+        vec![
+            Test::AccountCountry(set(country)),
+            Test::AccountLabel(label(tier)),
+            Test::AccountMethod(method.iter().copied().collect()),
+            Test::AccountInterest(set(product)),
+            Test::CustomerKey(set(customer)),
+            Test::CustomerCountry(set(country)),
+            Test::CustomerLabel(label(tier)),
+        ]
+    }
+
+    fn asked(test: &Test, standing: &Standing) -> bool {
+        holds(Some(&Audience::Test(test.clone())), standing, &"kasa".parse().unwrap())
+    }
+
+    #[test]
+    fn an_empty_set_asks_whether_there_is_any() {
+        for test in tests(&[], &[], &[], &[], &[]) {
+            assert!(asked(&test, &somebody()) && !asked(&test, &nobody()), "{test:?}");
+        }
+    }
+
+    #[test]
+    fn a_set_asks_for_one_of_its_values() {
+        let met = tests(
+            &["DE", "FR"],
+            &["gold", "free"],
+            &[Method::Totp, Method::RecoveryCodes],
+            &["kasa"],
+            &["acme"],
+        );
+        let other = tests(&["US"], &["free"], &[Method::RecoveryCodes], &["tapo"], &["bolt"]);
+        for (met, other) in met.iter().zip(&other) {
+            assert!(asked(met, &somebody()) && !asked(other, &somebody()), "{met:?}, {other:?}");
+            assert!(!asked(met, &nobody()), "{met:?}");
+        }
+    }
+
+    #[test]
+    fn not_holds_of_what_is_missing() {
+        let mut all = tests(&["DE"], &["gold"], &[Method::Totp], &["kasa"], &["acme"]);
+        all.extend([Test::AccountEmailVerified, Test::CustomerCreated(always())]);
+        for test in all {
+            let not = Audience::Not(Box::new(Audience::Test(test.clone())));
+            let product = "kasa".parse().unwrap();
+            assert!(holds(Some(&not), &nobody(), &product), "{test:?}");
+            assert!(!asked(&test, &nobody()), "{test:?}");
+        }
+    }
+
+    /// A wish for one product is none for another.
+    #[test]
+    fn interest_is_that_at_the_product_which_is_decided_on() {
+        let (here, wish) = (Audience::Test(Test::AccountInterest(BTreeSet::new())), somebody());
+        assert!(holds(Some(&here), &wish, &"kasa".parse().unwrap()));
+        assert!(!holds(Some(&here), &wish, &"tapo".parse().unwrap()));
+    }
+
+    #[test]
+    fn times_are_half_open() {
+        let during =
+            |from: Option<i64>, before: Option<i64>| During { from: from.map(at), before: before.map(at) };
+        let cases = [
+            (during(None, None), true),
+            (during(Some(10), None), true),
+            (during(Some(11), None), false),
+            (during(None, Some(10)), false),
+            (during(None, Some(11)), true),
+            (during(Some(10), Some(11)), true),
+            (during(Some(10), Some(10)), false),
+        ];
+        for (during, held) in cases {
+            assert_eq!(asked(&Test::AccountCreated(during), &nobody()), held, "{during:?}");
+            assert_eq!(asked(&Test::CustomerCreated(during), &somebody()), held, "{during:?}");
+            assert!(!asked(&Test::CustomerCreated(during), &nobody()), "{during:?}");
+        }
+    }
+
+    #[test]
+    fn all_of_nothing_holds_and_any_of_nothing_does_not() {
+        let (product, nobody) = ("kasa".parse().unwrap(), nobody());
+        assert!(holds(None, &nobody, &product));
+        assert!(holds(Some(&Audience::All(Vec::new())), &nobody, &product));
+        assert!(!holds(Some(&Audience::Any(Vec::new())), &nobody, &product));
+    }
+
+    #[test]
+    fn lists_join_what_their_parts_say() {
+        let (product, one) = ("kasa".parse().unwrap(), somebody());
+        let (yes, no) = (Audience::All(Vec::new()), Audience::Any(Vec::new()));
+        let mixed = vec![yes, no];
+        assert!(!holds(Some(&Audience::All(mixed.clone())), &one, &product));
+        assert!(holds(Some(&Audience::Any(mixed)), &one, &product));
     }
 }

@@ -240,13 +240,11 @@ impl Answer<'_> {
         let place = |answer: &Self| {
             (rank(answer.reason), Reverse(answer.active_since), Reverse(answer.rollout), answer.revision)
         };
-        match (self.reason, other.reason) {
-            (Reason::Active, Reason::Active) => place(self) > place(other),
-            _ => {
-                let place = |answer: &Self| (rank(answer.reason), Reverse(answer.rollout));
-                place(self) > place(other)
-            }
+        if self.reason == Reason::Active && other.reason == Reason::Active {
+            return place(self) > place(other);
         }
+        let place = |answer: &Self| (rank(answer.reason), Reverse(answer.rollout));
+        place(self) > place(other)
     }
 }
 

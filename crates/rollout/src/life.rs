@@ -160,3 +160,216 @@ pub fn forget_clearing(rollout: &mut Rollout) {
 fn last_started(rollout: &Rollout) -> Option<Ordinal> {
     rollout.waves.iter().filter(|wave| wave.is_started()).map(|wave| wave.ordinal).max()
 }
+
+#[cfg(test)]
+mod tests {
+    use tidegate_core::{Edge, Named, Revision, RolloutState, Salt, Unit, Wave};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_unix_micros(1_700_000_000_000_000);
+
+    fn name(text: &str) -> Title {
+        text.parse().unwrap()
+    }
+
+    /// With so many waves as drafts.
+    fn draft(waves: u32) -> Rollout {
+        let wave = |ordinal| Wave {
+            ordinal: Ordinal(ordinal),
+            title: name("wave"),
+            audience: None,
+            edge: Edge::default(),
+            products: Vec::new(),
+            state: WaveState::Draft,
+            started_at: None,
+        };
+        Rollout {
+            key: "two-step".parse().unwrap(),
+            title: name("Two-step"),
+            products: Vec::new(),
+            unit: Unit::Account,
+            salt: Salt([0; 16]),
+            holdout: Edge::default(),
+            allow: Named::default(),
+            deny: Named::default(),
+            waves: (1..=waves).map(wave).collect(),
+            paused_at: None,
+            stop: None,
+            roll_backs: Vec::new(),
+            revision: Revision::FIRST,
+            created_at: NOW,
+            updated_at: NOW,
+        }
+    }
+
+    /// Of three waves two are started.
+    fn live() -> Rollout {
+        let mut rollout = draft(3);
+        start(&mut rollout, NOW).unwrap();
+        advance(&mut rollout, NOW).unwrap();
+        rollout
+    }
+
+    fn paused() -> Rollout {
+        let mut rollout = live();
+        pause(&mut rollout, NOW).unwrap();
+        rollout
+    }
+
+    fn stopped() -> Rollout {
+        let mut rollout = live();
+        stop(&mut rollout, name("Ann"), None, NOW);
+        rollout
+    }
+
+    fn rolled_back() -> Rollout {
+        let mut rollout = live();
+        roll_back(&mut rollout, Ordinal(0)).unwrap();
+        rollout
+    }
+
+    fn waves(rollout: &Rollout) -> Vec<WaveState> {
+        rollout.waves.iter().map(|wave| wave.state).collect()
+    }
+
+    fn turned(mut rollout: Rollout, verb: impl FnOnce(&mut Rollout)) -> Vec<WaveState> {
+        verb(&mut rollout);
+        waves(&rollout)
+    }
+
+    #[test]
+    fn each_state_is_told() {
+        use RolloutState::{Draft, Live, Paused, RolledBack, Stopped};
+        let states = [draft(3), live(), paused(), stopped(), rolled_back()].map(|rollout| rollout.state());
+        assert_eq!(states, [Draft, Live, Paused, Stopped, RolledBack]);
+    }
+
+    #[test]
+    fn waves_start_one_after_the_other() {
+        use WaveState::{Done, Draft, Live};
+        let mut rollout = draft(2);
+        assert_eq!(start(&mut rollout, NOW), Ok(Ordinal(1)));
+        assert_eq!((waves(&rollout), rollout.waves[0].started_at), (vec![Live, Draft], Some(NOW)));
+        assert_eq!(advance(&mut rollout, NOW), Ok(Ordinal(2)));
+        assert_eq!(waves(&rollout), [Done, Live]);
+        assert_eq!(advance(&mut rollout, NOW), Err(Stuck::NoWaveLeft));
+    }
+
+    #[test]
+    fn start_is_for_the_first_wave_alone() {
+        let started = |mut rollout: Rollout| start(&mut rollout, NOW);
+        assert_eq!(started(draft(0)), Err(Stuck::NoWaveLeft));
+        assert_eq!(started(draft(1)), Ok(Ordinal(1)));
+        assert_eq!([live(), paused(), stopped()].map(started), [Err(Stuck::Started); 3]);
+        assert_eq!(started(rolled_back()), Ok(Ordinal(1)));
+    }
+
+    #[test]
+    fn nothing_advances_before_it_started_nor_while_it_is_held() {
+        let advanced = |mut rollout: Rollout| advance(&mut rollout, NOW);
+        assert_eq!(advanced(draft(1)), Err(Stuck::NotStarted));
+        assert_eq!(advanced(live()), Ok(Ordinal(3)));
+        assert_eq!(advanced(paused()), Err(Stuck::Paused));
+        assert_eq!(advanced(stopped()), Err(Stuck::Stopped));
+        assert_eq!(advanced(rolled_back()), Err(Stuck::NotStarted));
+    }
+
+    /// A hold outlives a roll back of every wave.
+    #[test]
+    fn nothing_starts_anew_while_it_is_held() {
+        let anew = |mut rollout: Rollout| {
+            roll_back(&mut rollout, Ordinal(0)).unwrap();
+            start(&mut rollout, NOW)
+        };
+        assert_eq!([paused(), stopped()].map(anew), [Err(Stuck::Paused), Err(Stuck::Stopped)]);
+    }
+
+    #[test]
+    fn a_pause_is_set_once_and_lifted_once() {
+        let set = |mut rollout: Rollout| pause(&mut rollout, NOW);
+        assert_eq!([draft(1), rolled_back()].map(set), [Err(Stuck::NotStarted); 2]);
+        assert_eq!([live(), stopped()].map(set), [Ok(Did::Change); 2]);
+        assert_eq!(set(paused()), Ok(Did::Nothing));
+        let lifted = |mut rollout: Rollout| resume(&mut rollout);
+        assert_eq!([draft(1), live(), stopped(), rolled_back()].map(lifted), [Err(Stuck::NotPaused); 4]);
+        assert_eq!(lifted(paused()), Ok(()));
+    }
+
+    #[test]
+    fn a_roll_back_takes_the_last_waves_whatever_holds_it() {
+        use WaveState::{Draft, Live, RolledBack};
+        for held in [live(), paused(), stopped()] {
+            let one = turned(held.clone(), |rollout| roll_back(rollout, Ordinal(1)).unwrap());
+            assert_eq!(one, [Live, RolledBack, Draft]);
+            let all = turned(held, |rollout| roll_back(rollout, Ordinal(0)).unwrap());
+            assert_eq!(all, [RolledBack, RolledBack, Draft]);
+        }
+    }
+
+    #[test]
+    fn a_roll_back_needs_something_to_take() {
+        let back = |mut rollout: Rollout, to| roll_back(&mut rollout, Ordinal(to));
+        assert_eq!(back(draft(1), 0), Err(Stuck::NotStarted));
+        assert_eq!(back(rolled_back(), 0), Err(Stuck::NotStarted));
+        assert_eq!(back(live(), 2), Err(Stuck::NothingToRollBack { last: Ordinal(2) }));
+        assert_eq!(back(live(), 9), Err(Stuck::NothingToRollBack { last: Ordinal(2) }));
+    }
+
+    /// The earlier one still counts for what was shown before it, unless the later one goes as far.
+    #[test]
+    fn roll_backs_are_kept_as_long_as_they_take_something() {
+        let mut rollout = draft(4);
+        let mut back = |revision, to| {
+            start(&mut rollout, NOW).ok();
+            while advance(&mut rollout, NOW).is_ok() {}
+            rollout.revision = Revision(revision);
+            roll_back(&mut rollout, Ordinal(to)).unwrap();
+            rollout.roll_backs.iter().map(|back| (back.revision.0, back.to.0)).collect::<Vec<_>>()
+        };
+        assert_eq!(back(3, 1), [(3, 1)]);
+        assert_eq!(back(5, 3), [(3, 1), (5, 3)]);
+        assert_eq!(back(7, 2), [(3, 1), (7, 2)]);
+        assert_eq!(back(9, 1), [(9, 1)]);
+        assert_eq!(back(11, 0), [(11, 0)]);
+    }
+
+    #[test]
+    fn anything_can_be_stopped_once() {
+        let thrown = |mut rollout: Rollout| {
+            let did = stop(&mut rollout, name("Bob"), None, NOW);
+            (did, rollout.stop.map(|stop| stop.by))
+        };
+        for rollout in [draft(1), live(), paused(), rolled_back()] {
+            assert_eq!(thrown(rollout), (Did::Change, Some(name("Bob"))));
+        }
+        assert_eq!(thrown(stopped()), (Did::Nothing, Some(name("Ann"))));
+    }
+
+    #[test]
+    fn two_persons_clear_a_stop() {
+        let mut rollout = stopped();
+        assert_eq!(clear_stop(&mut rollout, name("Bob")), Ok(Clearing::Asked));
+        assert_eq!(clear_stop(&mut rollout, name(" bob ")), Err(Stuck::SamePerson));
+        assert_eq!(clear_stop(&mut rollout, name("Cas")), Ok(Clearing::Cleared));
+        assert_eq!(rollout.stop, None);
+        let clear = |mut rollout: Rollout| clear_stop(&mut rollout, name("Bob"));
+        let none = [draft(1), live(), paused(), rolled_back()].map(clear);
+        assert_eq!(none, [Err(Stuck::NotStopped); 4]);
+    }
+
+    #[test]
+    fn a_new_stop_and_any_change_take_the_first_hand_back() {
+        let asked = || {
+            let mut rollout = stopped();
+            clear_stop(&mut rollout, name("Bob")).unwrap();
+            rollout
+        };
+        let (mut again, mut changed) = (asked(), asked());
+        assert_eq!(stop(&mut again, name("Cas"), None, NOW), Did::Change);
+        forget_clearing(&mut changed);
+        for mut rollout in [again, changed] {
+            assert_eq!(clear_stop(&mut rollout, name("Cas")), Ok(Clearing::Asked));
+        }
+    }
+}

@@ -59,7 +59,6 @@ impl<'a> Verdict<'a> {
     }
 
     /// Nothing is dated yet, so nothing changes unless somebody acts.
-    #[expect(clippy::unused_self, reason = "ladders will be dated")]
     pub fn next_change_at(&self) -> Option<Timestamp> {
         None
     }

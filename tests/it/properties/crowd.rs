@@ -120,7 +120,7 @@ impl Ask {
 
     fn spoken(&self) -> proto::AttributeTest {
         let at = |seconds: i64| prost_types::Timestamp { seconds, nanos: 0 };
-        let label = if self.attribute.ends_with(".label") { LABEL } else { "" };
+        let label = if matches!(self.attribute, "account.label" | "customer.label") { LABEL } else { "" };
         proto::AttributeTest {
             attribute: self.attribute.to_owned(),
             label: label.to_owned(),
@@ -143,7 +143,7 @@ fn ask() -> impl Strategy<Value = Crowd> {
         (Just(attribute), any_of, instant(), option::of(instant()))
     });
     asked.prop_map(|(attribute, any_of, from, before)| {
-        let dated = attribute.ends_with(".created");
+        let dated = matches!(attribute, "account.created" | "customer.created");
         Crowd::Is(Ask { attribute, any_of, from: dated.then_some(from), before: before.filter(|_| dated) })
     })
 }

@@ -28,6 +28,8 @@ pub(super) struct Person {
     pub(super) verified: bool,
     pub(super) interest: BTreeSet<Product>,
     pub(super) on: bool,
+    /// Has a factor, whether or not it is on.
+    pub(super) enrolled: bool,
 }
 
 pub(super) struct Firm {
@@ -144,7 +146,7 @@ impl Model {
         if person.verified {
             note("account.email_verified", "yes".to_owned());
         }
-        if person.on {
+        if person.enrolled {
             note("account.method", "totp".to_owned());
             note("account.method", "recovery_codes".to_owned());
         }
@@ -192,20 +194,28 @@ impl Model {
                     self.show(who, product);
                 }
             }
-            Deed::Enroll(product) => {
-                let person = &self.people[who];
-                if self.answer(who, product).visible && person.verified && !person.on {
+            Deed::SwitchOn(product) => {
+                if self.can_switch_on(who, product) {
                     self.activate(who, product);
-                    self.people[who].on = true;
+                    (self.people[who].on, self.people[who].enrolled) = (true, true);
                 }
             }
-            Deed::SwitchOff => self.people[who].on = false,
+            Deed::SwitchOff(product) => {
+                if self.answer(who, product).visible {
+                    self.people[who].on = false;
+                }
+            }
             Deed::Country(country) => self.people[who].country = *country,
             Deed::Label(label) => self.people[who].label = *label,
             Deed::Customer(firm) => self.people[who].firm = *firm,
             Deed::Verified(verified) => self.people[who].verified = *verified,
             Deed::Interest(product) => drop(self.people[who].interest.insert(product)),
         }
+    }
+
+    pub(super) fn can_switch_on(&self, who: usize, product: Product) -> bool {
+        let person = &self.people[who];
+        self.answer(who, product).visible && person.verified && !person.on
     }
 
     fn show(&mut self, who: usize, product: Product) {

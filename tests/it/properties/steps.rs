@@ -1,5 +1,7 @@
 //! What can happen: verbs on rollouts, and deeds of and to accounts.
 
+use std::ops::Range;
+
 use proptest::{
     bool,
     collection::vec,
@@ -21,7 +23,7 @@ pub(super) const PEOPLE: usize = 6;
 pub(super) const CUSTOMERS: [&str; 2] = ["acme", "bolt"];
 
 /// The last two are one.
-const APPROVERS: &[&str] = &["Ann", "Bob", "bob "];
+pub(super) const APPROVERS: &[&str] = &["Ann", "Bob", "bob "];
 
 #[derive(Debug, Clone)]
 pub(super) enum Step {
@@ -50,8 +52,9 @@ pub(super) enum Verb {
 pub(super) enum Deed {
     /// An app asks what to show.
     Show(Product),
-    Enroll(Product),
-    SwitchOff,
+    /// Sets two-step up; who has a factor only switches it on again.
+    SwitchOn(Product),
+    SwitchOff(Product),
     SignIn(Product),
     Country(Option<&'static str>),
     Label(Option<&'static str>),
@@ -83,12 +86,23 @@ pub(super) struct Beginning {
     pub(super) customers: [u128; CUSTOMERS.len()],
 }
 
+/// Most begin with a wave that is started, so that there is something to do.
 pub(super) fn history() -> impl Strategy<Value = (Beginning, Vec<Step>)> {
-    (beginning(), vec(step(), 1..40))
+    let steps = (first_waves(0..4), vec(step(), 1..36));
+    (beginning(), steps.prop_map(|(first, steps)| first.into_iter().chain(steps).collect()))
+}
+
+pub(super) fn first_waves(count: Range<usize>) -> impl Strategy<Value = Vec<Step>> {
+    vec((0..ROLLOUTS, draft()), count).prop_map(|drafts| {
+        let begun = drafts.into_iter().flat_map(|(which, draft)| {
+            [Verb::AddWave(draft), Verb::Start].map(|verb| Step::Rollout(which, verb))
+        });
+        begun.collect()
+    })
 }
 
 pub(super) fn beginning() -> impl Strategy<Value = Beginning> {
-    let holdout = || prop_oneof![2 => Just(0), 1 => Just(200_000), 1 => 0..=1_000_000_u32];
+    let holdout = || prop_oneof![3 => Just(0), 1 => 0..=500_000_u32];
     let all = (
         any::<[[u8; 16]; 2]>(),
         any::<[bool; 2]>(),
@@ -108,8 +122,13 @@ pub(super) fn beginning() -> impl Strategy<Value = Beginning> {
 pub(super) fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => (0..ROLLOUTS, verb()).prop_map(|(which, verb)| Step::Rollout(which, verb)),
-        3 => (0..PEOPLE, deed()).prop_map(|(who, deed)| Step::Account(who, deed)),
+        4 => (who(), deed()).prop_map(|(who, deed)| Step::Account(who, deed)),
     ]
+}
+
+/// More happens to some than to others.
+fn who() -> impl Strategy<Value = usize> {
+    prop_oneof![1 => 0..PEOPLE, 2 => 1..3_usize]
 }
 
 fn verb() -> impl Strategy<Value = Verb> {
@@ -122,11 +141,11 @@ fn verb() -> impl Strategy<Value = Verb> {
         5 => Just(Verb::Advance),
         1 => Just(Verb::Pause),
         2 => Just(Verb::Resume),
-        2 => (0..4_usize).prop_map(Verb::RollBack),
-        2 => Just(Verb::Stop),
-        4 => select(APPROVERS).prop_map(Verb::ClearStop),
+        3 => (0..3_usize).prop_map(Verb::RollBack),
+        1 => Just(Verb::Stop),
+        3 => select(APPROVERS).prop_map(Verb::ClearStop),
         2 => names().prop_map(Verb::Allow),
-        2 => names().prop_map(Verb::Deny),
+        1 => names().prop_map(Verb::Deny),
     ]
 }
 
@@ -134,8 +153,8 @@ fn deed() -> impl Strategy<Value = Deed> {
     let product = || select(PRODUCTS);
     prop_oneof![
         6 => product().prop_map(Deed::Show),
-        3 => product().prop_map(Deed::Enroll),
-        1 => Just(Deed::SwitchOff),
+        3 => product().prop_map(Deed::SwitchOn),
+        1 => product().prop_map(Deed::SwitchOff),
         5 => product().prop_map(Deed::SignIn),
         1 => option::of(select(&["DE", "FR"][..])).prop_map(Deed::Country),
         1 => option::of(select(&["gold", "free"][..])).prop_map(Deed::Label),
@@ -147,7 +166,7 @@ fn deed() -> impl Strategy<Value = Deed> {
 
 fn draft() -> impl Strategy<Value = Draft> {
     let products = subsequence(PRODUCTS, 0..PRODUCTS.len());
-    (option::of(crowd()), edge(), products).prop_map(|(crowd, edge, products)| Draft {
+    (option::weighted(0.4, crowd()), edge(), products).prop_map(|(crowd, edge, products)| Draft {
         crowd,
         edge,
         products,

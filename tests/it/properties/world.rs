@@ -16,7 +16,7 @@ use super::{
     steps::{Beginning, CUSTOMERS, Deed, Draft, Names, Product, Step, Verb},
 };
 
-const KEYS: [&str; 2] = ["first", "second"];
+pub(super) const KEYS: [&str; 2] = ["first", "second"];
 
 #[derive(Debug, Clone)]
 pub(super) struct World {
@@ -33,7 +33,7 @@ pub(super) fn begin(beginning: &Beginning) -> (World, Model) {
     let people = world.people.iter().map(|person| Person {
         born: seconds(person.created_at),
         verified: person.email_verified,
-        firm: person.customer.as_ref().map(|customer| place_of(customer)),
+        firm: person.customer.as_ref().map(place_of),
         ..Person::default()
     });
     let firms = world.customers.iter().map(|customer| Firm {
@@ -46,12 +46,17 @@ pub(super) fn begin(beginning: &Beginning) -> (World, Model) {
     (world, model)
 }
 
+/// The accounts, and the customers, a day before the one in front of it.
+pub(super) fn born(place: usize) -> Timestamp {
+    BEGINNING.minus(Span::days(i64::try_from(place).unwrap() - 2))
+}
+
 fn place_of(customer: &Customer) -> usize {
     CUSTOMERS.iter().position(|key| *key == customer.key.as_str()).unwrap()
 }
 
 impl World {
-    /// Of the accounts two belong to each customer, and two to none; they came to be a day after the other.
+    /// Of the accounts two belong to each customer, and two to none.
     fn new(beginning: &Beginning) -> Self {
         let now = BEGINNING;
         let rollout = |which: usize| Rollout {
@@ -71,7 +76,6 @@ impl World {
             created_at: now,
             updated_at: now,
         };
-        let born = |place: usize| BEGINNING.minus(Span::days(i64::try_from(place).unwrap() - 2));
         // The first customer has a country and a label, the second has neither.
         let customer = |place: usize| Customer {
             id: CustomerId::from_uuid(Uuid::from_u128(beginning.customers[place])),
@@ -101,13 +105,23 @@ impl World {
             buckets: Vec::new(),
         };
         let people = beginning.accounts.iter().enumerate().map(person).collect();
-        Self { rollouts: vec![rollout(0), rollout(1)], people, customers, now }
+        let mut world = Self { rollouts: vec![rollout(0), rollout(1)], people, customers, now };
+        world.place();
+        world
+    }
+
+    /// Buckets are worked out when an account is read, and kept with it.
+    fn place(&mut self) {
+        for person in &mut self.people {
+            person.buckets = bucket::all(self.rollouts.iter(), person);
+        }
     }
 
     fn plan(&self, rollout: &Rollout) -> Plan {
         let of_account = |person: &Standing| bucket::of_account(rollout.salt, person.account).number();
         let of_customer = |customer: &Customer| {
-            let member = Standing { customer: Some(customer.clone()), ..self.people[0].clone() };
+            let customer = Some(customer.clone());
+            let member = Standing { customer, buckets: Vec::new(), ..self.people[0].clone() };
             let by_customer = Rollout { unit: Unit::Customer, ..rollout.clone() };
             bucket::of(&by_customer, &member).number()
         };
@@ -164,7 +178,7 @@ impl World {
 
     fn change(&self, rollout: &mut Rollout, verb: &Verb) -> Option<life::Did> {
         let now = self.now;
-        let done = match verb {
+        match verb {
             Verb::AddWave(draft) => rollout.waves.push(wave(draft, rollout.waves.len() + 1)),
             Verb::UpdateWave(ordinal, draft) => {
                 let found = rollout.waves.get_mut(ordinal - 1).filter(|wave| !wave.is_started())?;
@@ -186,8 +200,8 @@ impl World {
             Verb::ClearStop(by) => drop(life::clear_stop(rollout, by.parse().unwrap()).ok()?),
             Verb::Allow(names) => rollout.allow = self.named(names),
             Verb::Deny(names) => rollout.deny = self.named(names),
-        };
-        Some(done).map(|()| life::Did::Change)
+        }
+        Some(life::Did::Change)
     }
 
     fn named(&self, names: &Names) -> Named {
@@ -201,7 +215,7 @@ impl World {
         let now = self.now;
         match deed {
             Deed::Show(product) => self.show(who, product),
-            Deed::Enroll(product) => self.enroll(who, product),
+            Deed::SwitchOn(product) => self.switch_on(who, product),
             Deed::SignIn(product) => {
                 let decision = self.decide(who, product);
                 if decision.requirement == Requirement::None {
@@ -212,8 +226,10 @@ impl World {
                     self.entry(who, decision.rollout.unwrap(), product).active_since.get_or_insert(now);
                 }
             }
-            Deed::SwitchOff => {
-                (self.people[who].two_step_since, self.people[who].methods) = (None, Vec::new());
+            Deed::SwitchOff(product) => {
+                if self.decide(who, product).may_toggle {
+                    self.people[who].two_step_since = None;
+                }
             }
             Deed::Country(country) => self.people[who].country = country.map(|name| name.parse().unwrap()),
             Deed::Label(label) => {
@@ -222,13 +238,14 @@ impl World {
             }
             Deed::Customer(place) => {
                 self.people[who].customer = place.map(|place| self.customers[place].clone());
+                self.place();
             }
             Deed::Verified(verified) => self.people[who].email_verified = *verified,
             Deed::Interest(product) => self.people[who].interest.push(product.parse().unwrap()),
         }
     }
 
-    fn enroll(&mut self, who: usize, product: Product) {
+    fn switch_on(&mut self, who: usize, product: Product) {
         let (decision, now) = (self.decide(who, product), self.now);
         if decision.visible && decision.missing.is_empty() && !decision.on {
             self.entry(who, decision.rollout.unwrap(), product).active_since.get_or_insert(now);

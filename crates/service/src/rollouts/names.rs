@@ -97,7 +97,9 @@ fn collect<'a>(audience: Option<&'a Audience>, tests: &mut Vec<&'a Test>) {
     match audience {
         None => {}
         Some(Audience::All(parts) | Audience::Any(parts)) => {
-            parts.iter().for_each(|part| collect(Some(part), tests));
+            for part in parts {
+                collect(Some(part), tests);
+            }
         }
         Some(Audience::Not(part)) => collect(Some(part), tests),
         Some(Audience::Test(test)) => tests.push(test),
