@@ -108,9 +108,12 @@ macro_rules! lists {
 lists! {
     ListAccountsRequest, ListAccountsResponse: accounts of Account;
     ListCredentialsRequest, ListCredentialsResponse: credentials of Credential;
+    ListCustomersRequest, ListCustomersResponse: customers of Customer;
     ListEventsRequest, ListEventsResponse: events of Event;
+    ListInterestRequest, ListInterestResponse: interests of Interest;
     ListProductsRequest, ListProductsResponse: products of Product;
     ListRealmsRequest, ListRealmsResponse: realms of Realm;
+    ListRevisionsRequest, ListRevisionsResponse: revisions of RolloutRevision;
     ListRolloutsRequest, ListRolloutsResponse: rollouts of Rollout;
 }
 

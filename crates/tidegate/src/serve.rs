@@ -15,10 +15,11 @@ use crate::{
 };
 
 pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
-    let mut running = start(&config).await?;
-    say(&config, &running);
+    // Before anybody is told that it serves: who hears that may end it at once.
     let mut terminate = signal(SignalKind::terminate()).context("failed to listen for signals")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for signals")?;
+    let mut running = start(&config).await?;
+    say(&config, &running);
     tokio::select! {
         _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
         _ = interrupt.recv() => tracing::info!("SIGINT: draining"),

@@ -184,7 +184,7 @@ async fn call(line: &str) -> Result<(), String> {
         "tidegate.v1.EvaluationService/Evaluate" => {
             let request = proto::EvaluateRequest { product: text("product"), account: text("account") };
             let answer = heard(client.evaluations().evaluate(request).await).map_err(refused)?;
-            answer.decision.is_some_and(|decision| decision.visible)
+            answer.decision.is_some_and(|decision| decision.rollout == "kasa-two-step")
         }
         "tidegate.v1.AuditService/ListEvents" => {
             let page_size = i32::try_from(body["page_size"].as_i64().unwrap_or(0)).unwrap();

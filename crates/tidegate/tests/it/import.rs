@@ -110,7 +110,7 @@ not json
 
         stderr:
         line 3: expected ident at line 1 column 2
-        line 4: unknown field `emial`, expected one of `external_id`, `email`, `email_verified`, `country`, `created_at`, `password_hash` at line 1 column 30
+        line 4: unknown field `emial`, expected one of `external_id`, `email`, `email_verified`, `country`, `customer`, `labels`, `created_at`, `password_hash` at line 1 column 30
         line 5: acct_1: country must be two upper-case letters (ISO 3166-1 alpha-2)
         line 5: acct_1: email must be an email address of at most 254 bytes
         line 5: acct_1: external_id must not begin with acct_, which names Tidegate's own ids

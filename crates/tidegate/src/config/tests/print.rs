@@ -49,6 +49,7 @@ log.format = "json"                                           # --set log.format
 log.level = "info"                                            # default
 limits.commands = 9                                           # tidegate.toml
 limits.password_hashes = 0                                    # default
+limits.cached_accounts = 100000                               # default
 audit.retention_days = 400                                    # default
 "#
     );
