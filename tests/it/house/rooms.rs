@@ -63,7 +63,7 @@ const GUESTS: &[(&str, &str)] = &[
     ("thiserror", "client core courier factors grpc keyring service store"),
     ("time", "core courier store"),
     ("tokio", "client courier grpc keyring service store tidegate"),
-    ("tokio-stream", "client"),
+    ("tokio-stream", "client grpc"),
     ("tokio-util", "courier grpc service tidegate"),
     ("tonic", "client grpc proto tidegate"),
     ("tonic-health", "grpc"),
