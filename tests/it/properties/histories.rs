@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{
     model::{Answer, Model, person},
-    steps::{Deed, Product, ROLLOUTS, Step, Verb, history},
+    steps::{Deed, Product, ROLLOUTS, Step, Verb, held_history, history},
     world::{World, begin},
 };
 
@@ -117,7 +117,7 @@ proptest! {
     }
 
     #[test]
-    fn a_stop_holds_until_two_persons_clear_it((beginning, steps) in history()) {
+    fn a_stop_holds_until_two_persons_clear_it((beginning, steps) in held_history()) {
         let (mut world, _) = begin(&beginning);
         let mut stops: [Option<BTreeSet<String>>; ROLLOUTS] = [None, None];
         let started = |world: &World, which: usize| {

@@ -92,6 +92,20 @@ pub(super) fn history() -> impl Strategy<Value = (Beginning, Vec<Step>)> {
     (beginning(), steps.prop_map(|(first, steps)| first.into_iter().chain(steps).collect()))
 }
 
+/// Most of what happens is about stops.
+pub(super) fn held_history() -> impl Strategy<Value = (Beginning, Vec<Step>)> {
+    let verb = prop_oneof![
+        4 => select(APPROVERS).prop_map(Verb::ClearStop),
+        2 => Just(Verb::Stop),
+        1 => Just(Verb::Pause),
+        1 => names().prop_map(Verb::Allow),
+        1 => draft().prop_map(Verb::AddWave),
+    ];
+    let held = (0..ROLLOUTS, verb).prop_map(|(which, verb)| Step::Rollout(which, verb));
+    let steps = (first_waves(0..4), vec(prop_oneof![2 => held, 1 => step()], 1..36));
+    (beginning(), steps.prop_map(|(first, steps)| first.into_iter().chain(steps).collect()))
+}
+
 pub(super) fn first_waves(count: Range<usize>) -> impl Strategy<Value = Vec<Step>> {
     vec((0..ROLLOUTS, draft()), count).prop_map(|drafts| {
         let begun = drafts.into_iter().flat_map(|(which, draft)| {
