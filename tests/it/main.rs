@@ -13,6 +13,7 @@
 mod engines;
 
 mod actor;
+mod answers;
 mod app;
 mod arrange;
 mod audiences;

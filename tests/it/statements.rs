@@ -70,7 +70,7 @@ fn every_statement_names_its_realm() {
 fn is_of_one_realm(text: &str) -> bool {
     // `extract(epoch FROM column)` reads no table.
     let plain = text.replace("(epoch FROM ", "(");
-    let words: Vec<&str> = plain.split_whitespace().collect();
+    let words: Vec<&str> = plain.split_whitespace().map(|word| word.trim_start_matches('(')).collect();
     let tables = words.windows(2).filter(|pair| match *pair {
         ["FROM" | "JOIN", table] => !table.starts_with("json_each("),
         ["UPDATE", table] => *table != "SET",
@@ -81,8 +81,17 @@ fn is_of_one_realm(text: &str) -> bool {
         Some((into, rest)) => {
             into.contains(" (realm_id,") && tables.count() == rest.matches("realm_id = $1").count()
         }
-        None => held > 0 && held == tables.count(),
+        None => held > 0 && held == tables.count() && inserts_into_its_realm(&words),
     }
+}
+
+/// What is selected for an insert begins with the realm.
+fn inserts_into_its_realm(words: &[&str]) -> bool {
+    let mut inserts = words.split(|word| *word == "INTO").skip(1);
+    inserts.all(|insert| {
+        let mut selected = insert.iter().skip_while(|word| **word != "SELECT").skip(1);
+        insert.get(1) == Some(&"realm_id,") && selected.next() == Some(&"$1,")
+    })
 }
 
 /// What the check above is worth.
@@ -96,6 +105,10 @@ fn a_forgotten_realm_is_noticed() {
         "UPDATE t SET a = $1 WHERE b = $2",
         "INSERT INTO t (a, realm_id) VALUES ($1, $2)",
         "INSERT INTO t (realm_id, a) VALUES ($2, $1)",
+        "INSERT INTO t (realm_id, a) SELECT $2, a FROM u WHERE realm_id = $1",
+        "INSERT INTO t (a, realm_id) SELECT $1, realm_id FROM u WHERE realm_id = $1",
+        "WITH hit AS (UPDATE t SET a = $2 WHERE b = $3 RETURNING a) DELETE FROM u WHERE realm_id = $1",
+        "UPDATE t SET a = $2 WHERE realm_id = $1; UPDATE u SET a = $2 WHERE b = $3",
     ] {
         assert!(!is_of_one_realm(text), "{text}");
     }

@@ -5,7 +5,7 @@ use tidegate_factors::budget::{self, Charge, Limits};
 use tidegate_keyring::Place;
 use tidegate_store::{
     Tx,
-    attempts::{self, Counter, Taken},
+    attempts::{self, Counter, Kept},
 };
 use uuid::Uuid;
 
@@ -38,7 +38,7 @@ pub(crate) fn of_stranger(desk: &Desk, identifier: &Identifier) -> Result<Counte
 /// What came of charging one guess.
 pub(crate) enum Charged {
     /// It may be looked at.
-    Taken(Taken),
+    Taken,
     /// Not before this instant.
     Slowed(Timestamp),
     Closed,
@@ -54,19 +54,21 @@ pub(crate) async fn charge(
     limits: &Limits,
 ) -> Result<Charged, Fault> {
     let now = desk.now();
-    let kept = attempts::find(tx, counter).await?;
-    let seen = kept.as_ref().map_or(0, |kept| kept.budget.revision);
-    let budget = match kept {
-        Some(kept) if kept.tag == counter.tag => kept.budget,
-        // Nobody's yet, or another stranger's: counting begins, the revision goes on.
-        _ => Budget { revision: seen, ..Budget::fresh(now) },
-    };
+    let budget = counted(attempts::find(tx, counter).await?, counter, now);
     Ok(match budget::charge(limits, budget, now) {
-        Charge::Taken(next) if attempts::replace(tx, counter, seen, next).await? => {
-            Charged::Taken(Taken { budget: next, waited_from: budget.last_at })
-        }
+        Charge::Taken(next) if attempts::replace(tx, counter, budget.revision, next).await? => Charged::Taken,
         Charge::Taken(_) => Charged::Lost,
         Charge::Slowed(until) => Charged::Slowed(until),
         Charge::Closed => Charged::Closed,
     })
+}
+
+/// What was counted on it so far.
+pub(crate) fn counted(kept: Option<Kept>, counter: &Counter, now: Timestamp) -> Budget {
+    let revision = kept.as_ref().map_or(0, |kept| kept.budget.revision);
+    match kept {
+        Some(kept) if kept.tag == counter.tag => kept.budget,
+        // Nobody's yet, or another stranger's: counting begins, the revision goes on.
+        _ => Budget { revision, ..Budget::fresh(now) },
+    }
 }

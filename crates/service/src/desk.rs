@@ -6,11 +6,11 @@ use std::{
 };
 
 use tidegate_core::{
-    Account, Actor, Caller, ClientContext, Entropy, Event, Fact, Id, Kind, Personal, Product, ProductKey,
-    Refusal, Timestamp,
+    Account, AccountId, Actor, Caller, ClientContext, Entropy, Event, Fact, Id, Kind, Personal, Product,
+    ProductKey, Refusal, Sealed, Timestamp,
 };
 use tidegate_keyring::{Keyring, Passwords};
-use tidegate_store::{Across, Store, Tx, View, events, products};
+use tidegate_store::{Across, Leave, Store, Tx, View, events, products};
 use tokio::sync::SemaphorePermit;
 
 use crate::{
@@ -127,11 +127,25 @@ impl Pen {
         work: impl AsyncFnOnce(&mut Tx) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let done = self.store().tx(self.name, self.caller.realm, work).await;
+        self.drop_concerns();
+        done
+    }
+
+    /// One deed in the caller's realm, as a transaction of its own.
+    pub(crate) async fn alone<T>(
+        &self,
+        work: impl AsyncFnOnce(Leave<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let done = self.store().alone(self.name, self.caller.realm, work).await;
+        self.drop_concerns();
+        done
+    }
+
+    fn drop_concerns(&self) {
         let concerns = std::mem::take(&mut *self.concerns.lock().unwrap_or_else(PoisonError::into_inner));
         for concern in concerns {
             self.memory().drop_what(concern);
         }
-        done
     }
 
     fn concerns(&self, concern: Concern) {
@@ -148,12 +162,27 @@ impl Pen {
     }
 }
 
+/// Whom an event is about: what is kept of it, and the key that it is kept with.
+#[derive(Clone, Copy)]
+pub(crate) struct Whose<'n> {
+    pub(crate) id: AccountId,
+    pub(crate) personal_key: &'n Sealed,
+    pub(crate) email: Option<&'n str>,
+}
+
+impl<'n> From<&'n Account> for Whose<'n> {
+    fn from(account: &'n Account) -> Self {
+        let email = account.contact.as_ref().map(|contact| contact.email.as_typed());
+        Self { id: account.id, personal_key: &account.personal_key, email }
+    }
+}
+
 /// An event in the making.
 pub(crate) struct Note<'n> {
     pen: &'n Pen,
     fact: Fact,
     product: Option<&'n ProductKey>,
-    account: Option<&'n Account>,
+    account: Option<Whose<'n>>,
     client: Option<&'n ClientContext>,
 }
 
@@ -163,8 +192,8 @@ impl<'n> Note<'n> {
         self
     }
 
-    pub(crate) fn of(mut self, account: &'n Account) -> Self {
-        self.account = Some(account);
+    pub(crate) fn of(mut self, account: impl Into<Whose<'n>>) -> Self {
+        self.account = Some(account.into());
         self
     }
 
@@ -174,19 +203,24 @@ impl<'n> Note<'n> {
     }
 
     pub(crate) async fn record(self, tx: &mut Tx) -> Result<(), Fault> {
+        Ok(events::record(tx, self.finish()?).await?)
+    }
+
+    /// For a deed that records it.
+    pub(crate) fn finish(self) -> Result<Event, Fault> {
         let pen = self.pen;
         let personal = match self.account {
             Some(account) => Some(pen.keyring().seal_personal(
-                &account.personal_key,
+                account.personal_key,
                 (pen.caller.realm, account.id),
-                &self.personal(account),
+                &self.personal(account.email),
                 pen.entropy(),
             )?),
             // Without an account there is no key, so nothing personal is kept.
             None => None,
         };
         pen.concerns(Concern::of(pen.caller.realm, self.account.map(|account| account.id), &self.fact));
-        let event = Event {
+        Ok(Event {
             id: pen.new_id(),
             at: pen.now(),
             actor: pen.actor(),
@@ -194,13 +228,12 @@ impl<'n> Note<'n> {
             account: self.account.map(|account| account.id),
             fact: self.fact,
             personal,
-        };
-        Ok(events::record(tx, event).await?)
+        })
     }
 
-    fn personal(&self, account: &Account) -> Personal {
+    fn personal(&self, email: Option<&str>) -> Personal {
         Personal {
-            email: account.contact.as_ref().map(|contact| contact.email.as_typed().to_owned()),
+            email: email.map(str::to_owned),
             ip: self.client.and_then(|client| client.ip),
             user_agent: self.client.and_then(|client| client.user_agent.clone()),
         }

@@ -19,7 +19,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwn
 use tidegate_core::{Refusal, RequestId, Sealed, Secret, Span};
 use tidegate_keyring::{Asked, Place};
 use tidegate_store::{
-    Tx, View,
+    Leave, Tx, View,
     requests::{self, Claim, Key, Settled},
 };
 
@@ -229,6 +229,37 @@ impl Pen {
                 Some(first) => Ok(Some(first)),
                 None => Err(Fault::Raced.into()),
             },
+            None => Ok(self.raced().map(|()| None)?),
+        }
+    }
+
+    /// Charges an attempt by one deed; with a request id, in the transaction that claims it. `None`: somebody
+    /// else was faster, try again.
+    pub(crate) async fn charge_by<C, T: Outcome>(
+        &self,
+        deed: impl AsyncFnOnce(Leave<'_>) -> Result<Option<C>, Fault>,
+    ) -> Result<Option<Begun<C, T>>, Error> {
+        if self.once.request.is_some() {
+            let work = async |tx: &mut Tx| Ok(deed(tx.leave()).await?.map_or(Charged::Lost, Charged::Taken));
+            return self.charge(work).await;
+        }
+        match self.alone(deed).await? {
+            Some(charge) => Ok(Some(Begun::Taken(charge))),
+            None => Ok(self.raced().map(|()| None)?),
+        }
+    }
+
+    /// Ends a charged command by one deed; with a request id, in the transaction that remembers the outcome.
+    /// `None`: it lost a race and did nothing.
+    pub(crate) async fn settle_by<T: Outcome>(
+        &self,
+        deed: impl AsyncFnOnce(Leave<'_>) -> Result<Option<T>, Fault>,
+    ) -> Result<Option<T>, Error> {
+        if self.once.request.is_some() {
+            return self.settle(async |tx| deed(tx.leave()).await).await;
+        }
+        match self.alone(deed).await? {
+            Some(outcome) => Ok(Some(outcome)),
             None => Ok(self.raced().map(|()| None)?),
         }
     }

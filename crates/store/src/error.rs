@@ -36,6 +36,29 @@ impl Error {
             _ => Self::Statement { name, source },
         }
     }
+
+    /// Of a change that commits by itself: an outage may have hidden its success.
+    pub(crate) fn of_alone(name: &'static str, source: sqlx::Error) -> Self {
+        match Self::of(name, source) {
+            Self::Unavailable(source) if !is_undone(&source) => Self::Unconfirmed { tx: name, source },
+            error => error,
+        }
+    }
+}
+
+/// Whether nothing was changed for certain: it was not sent, or the engine itself says that it failed. SQLite
+/// may say so of the commit, when what is in the file is not known; but not that it is busy.
+fn is_undone(source: &sqlx::Error) -> bool {
+    match source {
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
+        sqlx::Error::Database(error) => match error.code().as_deref() {
+            Some(code) => {
+                code.len() == 5 || code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6))
+            }
+            None => false,
+        },
+        _ => false,
+    }
 }
 
 /// PostgreSQL's five letters, or SQLite's extended number: the engine is not there, not writable, or has no

@@ -65,6 +65,8 @@ pub(crate) struct Query<'v> {
     sql: Statement,
     args: Result<Args, sqlx::Error>,
     breakage: Option<Breakage>,
+    /// It commits by itself.
+    alone: bool,
 }
 
 /// Runs one sqlx call on whichever connection there is, and wraps what it returns.
@@ -90,7 +92,7 @@ macro_rules! on {
             if let Some(breakage) = $query.breakage {
                 breakage.note(&source);
             }
-            Error::of($query.name, source)
+            if $query.alone { Error::of_alone($query.name, source) } else { Error::of($query.name, source) }
         })
     }};
 }
@@ -105,7 +107,12 @@ impl<'v> Query<'v> {
             Via::PostgresPool(_, breakage) | Via::Lent(Lent::Postgres(_, breakage)) => Some(breakage.clone()),
             Via::SqlitePool(_) | Via::Lent(Lent::Sqlite(_)) => None,
         };
-        Self { via, name, sql, args: Ok(args), breakage }
+        Self { via, name, sql, args: Ok(args), breakage, alone: false }
+    }
+
+    /// An error may then hide that it was done.
+    pub(crate) fn alone(self) -> Self {
+        Self { alone: true, ..self }
     }
 
     pub(crate) fn bind(mut self, value: impl Column) -> Self {
@@ -129,6 +136,12 @@ impl<'v> Query<'v> {
     pub(crate) async fn optional<R: Record>(self) -> Result<Option<R>, Error> {
         let row = on!(self, fetch_optional, |row| row.map(Row::Sqlite), |row| row.map(Row::Postgres))?;
         row.as_ref().map(read).transpose()
+    }
+
+    /// The row of a change that returns one. Unlike `optional` it reads to the end, so that nothing of a
+    /// deed is left out.
+    pub(crate) async fn whole<R: Record>(self) -> Result<Option<R>, Error> {
+        Ok(self.all().await?.pop())
     }
 
     pub(crate) async fn all<R: Record>(self) -> Result<Vec<R>, Error> {

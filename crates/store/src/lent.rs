@@ -19,7 +19,7 @@ pub(crate) enum Lent {
 
 pub(crate) struct Writer {
     pub(crate) connection: SqliteConnection,
-    /// A transaction was begun and not ended in good order.
+    /// A transaction may have been begun, and was not ended in good order.
     torn: bool,
 }
 
@@ -35,14 +35,21 @@ impl Writer {
 
 impl Lent {
     pub(crate) async fn sqlite(writer: &Arc<Mutex<Writer>>) -> Result<Self, sqlx::Error> {
-        let mut turn = Arc::clone(writer).lock_owned().await;
-        if turn.torn {
-            // "No transaction is active" is as good as undone.
-            let _ = turn.run("ROLLBACK").await;
-        }
-        turn.torn = true;
+        let mut turn = take_turn(writer).await;
         turn.run("BEGIN IMMEDIATE").await?;
         Ok(Self::Sqlite(turn))
+    }
+
+    /// For a deed that brings its own transaction: nothing is begun yet.
+    pub(crate) async fn sqlite_alone(writer: &Arc<Mutex<Writer>>) -> Self {
+        Self::Sqlite(take_turn(writer).await)
+    }
+
+    /// The deed was done to its end.
+    pub(crate) fn ended(&mut self) {
+        if let Self::Sqlite(turn) = self {
+            turn.torn = false;
+        }
     }
 
     pub(crate) async fn postgres(pool: &PgPool, breakage: &Breakage) -> Result<Self, sqlx::Error> {
@@ -76,6 +83,17 @@ impl Lent {
             Self::Sqlite(_) => Err(sqlx::Error::Protocol("a transaction of the other engine".into())),
         }
     }
+}
+
+/// Torn until it is said to have ended.
+async fn take_turn(writer: &Arc<Mutex<Writer>>) -> OwnedMutexGuard<Writer> {
+    let mut turn = Arc::clone(writer).lock_owned().await;
+    if turn.torn {
+        // "No transaction is active" is as good as undone.
+        let _ = turn.run("ROLLBACK").await;
+    }
+    turn.torn = true;
+    turn
 }
 
 impl Drop for Lent {

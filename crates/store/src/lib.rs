@@ -6,10 +6,11 @@
 //! deliveries, leases, events, chain, `chain_cuts`. A transaction that changes rows of several tables changes them in this order;
 //! the other way round two of them deadlock on PostgreSQL (seen: 64 answers on two replicas).
 //!
-//! One file per table; each statement is one text for both engines, or an explicit pair. No clock, no
+//! One file per table, and one for what an answer does to several at once; each statement is one text for both engines, or an explicit pair. No clock, no
 //! random source and no case folding in SQL. There is no storage trait: SQLite is the test double.
 
 pub mod accounts;
+pub mod answers;
 pub mod attempts;
 mod breakage;
 pub mod chain;
@@ -51,11 +52,12 @@ pub use executor::{Across, View};
 pub use migrations::NEWEST;
 pub use open::{Engine, OpenError, Schema, Settings, Store};
 pub use statement::{Statement, statements};
-pub use tx::Tx;
+pub use tx::{Leave, Tx};
 
 /// The statements of each table's file.
 const TABLES: &[&[Statement]] = &[
     accounts::STATEMENTS,
+    answers::STATEMENTS,
     attempts::STATEMENTS,
     chain::STATEMENTS,
     challenges::STATEMENTS,

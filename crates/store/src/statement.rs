@@ -16,6 +16,12 @@ pub(crate) struct Select(pub Statement);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Change(pub Statement);
 
+/// Writes several rows, all of them or none: as a transaction of its own, or as a part of one. PostgreSQL gets
+/// one statement for it; SQLite several, one after the other in one round trip, and in `1` with a transaction
+/// around them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deed(pub Statement, pub &'static str);
+
 /// Declares a file's statements and the slice by which the tests find them:
 /// `Select FIND = "…";`, or `Select FIND = { sqlite: "…", postgres: "…" };` where dialects differ.
 macro_rules! sql {
@@ -23,12 +29,16 @@ macro_rules! sql {
     (@text postgres $text:literal) => { $text };
     (@text sqlite { sqlite: $sqlite:expr, postgres: $postgres:expr }) => { $sqlite };
     (@text postgres { sqlite: $sqlite:expr, postgres: $postgres:expr }) => { $postgres };
+    (@make Deed $statement:expr, { sqlite: $sqlite:expr, postgres: $postgres:expr }) => {
+        $crate::statement::Deed($statement, concat!("BEGIN IMMEDIATE; ", $sqlite, "; COMMIT"))
+    };
+    (@make $kind:ident $statement:expr, $text:tt) => { $crate::statement::$kind($statement) };
     ($($kind:ident $name:ident = $text:tt;)+) => {
-        $(const $name: $crate::statement::$kind = $crate::statement::$kind($crate::statement::Statement {
+        $(const $name: $crate::statement::$kind = $crate::statement::sql!(@make $kind $crate::statement::Statement {
             name: concat!(module_path!(), "::", stringify!($name)),
             sqlite: $crate::statement::sql!(@text sqlite $text),
             postgres: $crate::statement::sql!(@text postgres $text),
-        });)+
+        }, $text);)+
         pub(crate) const STATEMENTS: &[$crate::statement::Statement] = &[$($name.0,)+];
     };
 }

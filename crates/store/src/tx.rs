@@ -1,4 +1,4 @@
-//! Named transactions.
+//! Named transactions: of several statements, or of one deed.
 
 use std::ops::{Deref, DerefMut};
 
@@ -10,7 +10,7 @@ use crate::{
     executor::{Query, Via},
     lent::Lent,
     open::Db,
-    statement::Change,
+    statement::{Change, Deed, Statement},
 };
 
 /// A transaction of one realm. Ends by `Store::tx` alone: there is no `commit` to forget.
@@ -45,6 +45,36 @@ impl Tx {
     }
 }
 
+/// Leave for one deed: as a transaction of its own, or as a part of a larger one.
+pub struct Leave<'t> {
+    view: &'t mut View,
+    alone: bool,
+}
+
+impl<'t> Leave<'t> {
+    pub(crate) fn deed(self, Deed(within, alone): Deed) -> Query<'t> {
+        let sqlite = if self.alone { alone } else { within.sqlite };
+        self.query(Statement { sqlite, ..within })
+    }
+
+    /// A single change is a deed too.
+    pub(crate) fn change(self, change: Change) -> Query<'t> {
+        self.query(change.0)
+    }
+
+    fn query(self, statement: Statement) -> Query<'t> {
+        let View { via, realm, name } = self.view;
+        let query = Query::new(via, name, statement).bind(*realm);
+        if self.alone { query.alone() } else { query }
+    }
+}
+
+impl Tx {
+    pub fn leave(&mut self) -> Leave<'_> {
+        Leave { view: &mut self.view, alone: false }
+    }
+}
+
 impl Store {
     /// Runs `work` in one transaction: `Ok` commits, whatever it says; `Err` rolls back. A denial
     /// that must be remembered is therefore an `Ok`.
@@ -68,6 +98,31 @@ impl Store {
                 Err(source) if keep => Err(Error::Unconfirmed { tx: name, source }.into()),
                 _ => done,
             }
+        }
+        .instrument(span)
+        .await
+    }
+
+    /// Runs one deed as a transaction of its own. Dropped at any moment, it is done or not done, and no
+    /// transaction is left open.
+    pub async fn alone<T, E: From<Error>>(
+        &self,
+        name: &'static str,
+        realm: RealmId,
+        work: impl AsyncFnOnce(Leave<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let span = tracing::debug_span!("tx", name);
+        async {
+            let via = match &self.db {
+                Db::Sqlite { write, .. } => Via::Lent(Lent::sqlite_alone(write).await),
+                Db::Postgres(pool, breakage) => Via::PostgresPool(pool.clone(), breakage.clone()),
+            };
+            let mut view = View { via, realm, name };
+            let done = work(Leave { view: &mut view, alone: true }).await;
+            if let (true, Via::Lent(lent)) = (done.is_ok(), &mut view.via) {
+                lent.ended();
+            }
+            done
         }
         .instrument(span)
         .await

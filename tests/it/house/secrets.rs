@@ -47,6 +47,7 @@ fn every_place_that_lays_a_secret_open_is_known() {
         2 crates/service/src/access/identify.rs
         1 crates/service/src/acting.rs
         1 crates/service/src/audit/resume.rs
+        1 crates/service/src/challenges/posed.rs
         2 crates/service/src/enrollments/complete.rs
         1 crates/service/src/links.rs
         5 crates/service/src/once.rs

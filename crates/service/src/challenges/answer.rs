@@ -1,25 +1,29 @@
 //! Hands in one answer to one challenge.
 //!
-//! Charge, look, settle: the attempt is charged and committed before the code is looked at
+//! Read, charge, look, settle: the attempt is charged and committed before the code is looked at
 //! (INV-8), and what came of it is one more transaction. Never looks at a code without a charge,
-//! and never says "approved" before the commit that consumed the code (INV-7).
+//! and never says "approved" before the commit that consumed the code (INV-7). What was read may have
+//! changed meanwhile; the charge and the approval each ask again for all that they rest on.
 
 use tidegate_core::{
-    Answered, Challenge, ChallengeId, ChallengeState, Fact, LaterProof, Material, Method, Permission, Proof,
-    Secret, SessionId, SignInState, Step, Subject,
+    Answered, Challenge, ChallengeId, ChallengeState, Fact, LaterProof, Method, Permission, Proof, Secret,
+    SessionId, SignInId, Step, Subject,
 };
-use tidegate_factors::{budget::Limits, challenge, totp};
-use tidegate_keyring::Place;
+use tidegate_factors::{
+    budget::{self, Charge, Limits},
+    challenge, totp,
+};
 use tidegate_store::{
-    Tx,
+    Leave, Tx,
+    answers::{self, Approval},
     attempts::{self, Taken},
-    challenges, factors, sessions, sign_ins,
+    challenges, events, factors, sessions,
 };
 
+use super::posed::{Asker, Posed};
 use crate::{
-    Command, Error, Fault, Pen,
-    acting::{Acting, By},
-    counters,
+    Command, Error, Fault, Pen, counters,
+    desk::Note,
     once::{Begun, Charged},
 };
 
@@ -36,17 +40,17 @@ impl Command for AnswerChallenge {
     type Outcome = Answered;
 
     async fn run(self, pen: &Pen) -> Result<Answered, Error> {
-        let acting = pen.acting(&self.subject).await?;
-        let charged = loop {
-            match pen.charge(async |tx| self.charge(pen, tx, &acting).await).await? {
-                Some(Begun::Taken(charged)) => break charged,
+        let (posed, paid) = loop {
+            let posed = self.read(pen).await?;
+            match self.charge(pen, &posed).await? {
+                Some(Begun::Taken(paid)) => break (posed, paid),
                 Some(Begun::Done(outcome)) => return Ok(outcome),
                 None => {}
             }
         };
-        let mut verdict = self.look(pen, &charged)?;
+        let mut verdict = self.look(pen, &paid)?;
         loop {
-            match pen.settle(async |tx| settle(pen, tx, &acting, &charged, verdict).await).await? {
+            match self.settle(pen, &posed, &paid, verdict).await? {
                 Some(outcome) => return Ok(outcome),
                 // Another answer was faster.
                 None => verdict = totp::Verdict::Used,
@@ -57,7 +61,8 @@ impl Command for AnswerChallenge {
 
 /// An answer that was paid for and may be looked at.
 struct Paid {
-    challenge: Challenge,
+    /// With this one.
+    tries: i64,
     seed: Secret<Vec<u8>>,
     last_step: Step,
     taken: Taken,
@@ -65,121 +70,152 @@ struct Paid {
 
 impl AnswerChallenge {
     /// Takes one guess from the factor and one try from the challenge, or says why it cannot.
-    async fn charge(
-        &self,
-        pen: &Pen,
-        tx: &mut Tx,
-        acting: &Acting,
-    ) -> Result<Charged<Paid, Answered>, Fault> {
-        let open = match super::find(tx, acting, self.challenge).await? {
-            Ok(open) => open,
-            Err(refusal) => return Ok(Charged::Refused(refusal)),
-        };
-        if let Some(outcome) = challenge::closed(&open, pen.now()) {
-            return Ok(Charged::Done(outcome));
-        }
-        // The second step was taken by another challenge.
-        if let By::SignIn(sign_in) = &acting.by
-            && sign_in.state != SignInState::PendingChallenge
-        {
-            return Ok(Charged::Done(Answered::Superseded));
+    async fn charge(&self, pen: &Pen, posed: &Posed) -> Result<Option<Begun<Paid, Answered>>, Error> {
+        let now = pen.now();
+        if let Some(outcome) = posed.closed(now) {
+            return pen.charge(async |_| Ok(Charged::Done(outcome))).await;
         }
         // Opened first: a seed that does not open is nobody's wrong guess (INV-45).
-        let (seed, last_step) = open_seed(pen, tx, &open).await?;
-        let Some(challenge) = challenges::take_try(tx, open.id, challenge::TRIES, pen.now()).await? else {
-            return Ok(Charged::Lost);
+        let (seed, last_step) = posed.open_seed(pen)?;
+        let counter = counters::of_factor(posed.challenge.factor);
+        let budget = counters::counted(posed.kept.clone(), &counter, now);
+        let next = match budget::charge(&Limits::SECOND_FACTOR, budget, now) {
+            Charge::Taken(next) => next,
+            Charge::Slowed(until) => return self.deny(pen, posed, Answered::Slowed { until }).await,
+            Charge::Closed => return self.deny(pen, posed, Answered::Closed).await,
         };
-        let counter = counters::of_factor(challenge.factor);
-        let outcome = match counters::charge(pen, tx, &counter, &Limits::SECOND_FACTOR).await? {
-            counters::Charged::Lost => return Ok(Charged::Lost),
-            counters::Charged::Taken(taken) => {
-                return Ok(Charged::Taken(Paid { challenge, seed, last_step, taken }));
-            }
-            counters::Charged::Slowed(until) => Answered::Slowed { until },
-            counters::Charged::Closed => Answered::Closed,
-        };
-        challenges::give_back(tx, challenge.id).await?;
-        record(pen, tx, acting, &challenge, outcome).await?;
-        Ok(Charged::Done(outcome))
+        let (challenge, limit) = (posed.challenge.id, challenge::TRIES);
+        let charge = answers::Charge { challenge, limit, counter, next, now };
+        let taken = Taken { budget: next, waited_from: budget.last_at };
+        pen.charge_by(async |leave: Leave<'_>| {
+            let tries = answers::charge(leave, charge).await?;
+            Ok(tries.map(|tries| Paid { tries, seed, last_step, taken }))
+        })
+        .await
+    }
+
+    /// Nothing is charged and nothing looked at.
+    async fn deny(
+        &self,
+        pen: &Pen,
+        posed: &Posed,
+        outcome: Answered,
+    ) -> Result<Option<Begun<Paid, Answered>>, Error> {
+        let note = self.note(pen, posed, outcome);
+        pen.charge(async |tx| {
+            note.record(tx).await?;
+            Ok(Charged::Done(outcome))
+        })
+        .await
     }
 
     /// The only place that looks at the code.
     fn look(&self, pen: &Pen, paid: &Paid) -> Result<totp::Verdict, Fault> {
         Ok(totp::verify(&paid.seed, paid.last_step, &self.code, pen.now())?)
     }
-}
 
-async fn open_seed(pen: &Pen, tx: &mut Tx, challenge: &Challenge) -> Result<(Secret<Vec<u8>>, Step), Fault> {
-    let found = factors::find(tx, challenge.account, challenge.factor).await?;
-    let factor = found.ok_or(Fault::Dangling("factor"))?;
-    let Material::Totp { seed, last_step } = &factor.material else { return Err(Fault::Dangling("seed")) };
-    let place = Place::FactorSeed { realm: pen.caller.realm, account: factor.account, factor: factor.id };
-    Ok((pen.keyring().open(&place, seed)?, *last_step))
-}
+    /// What came of it; `None` when the right answer came too late.
+    async fn settle(
+        &self,
+        pen: &Pen,
+        posed: &Posed,
+        paid: &Paid,
+        verdict: totp::Verdict,
+    ) -> Result<Option<Answered>, Error> {
+        match (verdict, &posed.asker) {
+            (totp::Verdict::Fresh(step), Asker::SignIn { id, proofs, .. }) => {
+                self.approve(pen, posed, (*id, proofs), step).await
+            }
+            (totp::Verdict::Fresh(step), Asker::Session(session)) => {
+                self.approve_later(pen, posed, *session, step).await
+            }
+            (totp::Verdict::Used, _) => {
+                pen.settle(async |tx| {
+                    let outcome = too_late(pen, tx, &posed.challenge, paid).await?;
+                    self.note(pen, posed, outcome).record(tx).await?;
+                    Ok(Some(outcome))
+                })
+                .await
+            }
+            (totp::Verdict::Wrong, _) => self.reject(pen, posed, paid).await,
+        }
+    }
 
-async fn record(
-    pen: &Pen,
-    tx: &mut Tx,
-    acting: &Acting,
-    challenge: &Challenge,
-    outcome: Answered,
-) -> Result<(), Fault> {
-    let fact = Fact::ChallengeAnswered { challenge: challenge.id, factor: challenge.factor, outcome };
-    let event = pen.event(fact).at(&acting.product.key).of(&acting.account);
-    event.from(&acting.client).record(tx).await
-}
+    /// Moves the sign-in, closes the challenge and consumes the step, or none of it.
+    async fn approve(
+        &self,
+        pen: &Pen,
+        posed: &Posed,
+        (sign_in, proofs): (SignInId, &[Proof]),
+        step: Step,
+    ) -> Result<Option<Answered>, Error> {
+        let now = pen.now();
+        let proof = Proof { method: Method::Totp, at: now };
+        let approval = Approval {
+            sign_in,
+            proofs: proofs.iter().copied().chain([proof]).collect(),
+            challenge: posed.challenge.clone(),
+            step,
+            counter: counters::of_factor(posed.challenge.factor),
+            now,
+        };
+        let event = self.note(pen, posed, Answered::Approved).finish()?;
+        pen.settle_by(async |leave: Leave<'_>| {
+            Ok(answers::approve(leave, approval, event).await?.then_some(Answered::Approved))
+        })
+        .await
+    }
 
-/// What came of it; `None` when the right answer came too late.
-async fn settle(
-    pen: &Pen,
-    tx: &mut Tx,
-    acting: &Acting,
-    paid: &Paid,
-    verdict: totp::Verdict,
-) -> Result<Option<Answered>, Fault> {
-    let outcome = match verdict {
-        totp::Verdict::Fresh(step) => {
-            if !approve(pen, tx, acting, &paid.challenge, step).await? {
+    /// Adds to the session, closes the challenge and consumes the step, or none of it.
+    async fn approve_later(
+        &self,
+        pen: &Pen,
+        posed: &Posed,
+        session: SessionId,
+        step: Step,
+    ) -> Result<Option<Answered>, Error> {
+        let (challenge, now) = (&posed.challenge, pen.now());
+        let proof = LaterProof { purpose: challenge.purpose, proof: Proof { method: Method::Totp, at: now } };
+        let (open, approved) = (ChallengeState::Open, ChallengeState::Approved);
+        pen.settle(async |tx| {
+            let all = prove_later(tx, session, proof).await?
+                && challenges::advance(tx, challenge.id, open, approved, now).await?
+                && factors::accept_step(tx, challenge.account, challenge.factor, step, now).await?;
+            if !all {
                 return Ok(None);
             }
-            Answered::Approved
-        }
-        totp::Verdict::Used => too_late(pen, tx, paid).await?,
-        totp::Verdict::Wrong => reject(pen, tx, &paid.challenge).await?,
-    };
-    record(pen, tx, acting, &paid.challenge, outcome).await?;
-    Ok(Some(outcome))
-}
-
-/// Moves the sign-in or adds to the session, closes the challenge and consumes the step, or none of it: `false` when any of
-/// them was taken, and then the transaction must be undone.
-async fn approve(
-    pen: &Pen,
-    tx: &mut Tx,
-    acting: &Acting,
-    challenge: &Challenge,
-    step: Step,
-) -> Result<bool, Fault> {
-    let now = pen.now();
-    let proof = Proof { method: Method::Totp, at: now };
-    let proved = match &acting.by {
-        By::SignIn(sign_in) => {
-            let proofs = sign_in.proofs.iter().copied().chain([proof]).collect();
-            sign_ins::prove(tx, sign_in.id, proofs, now).await?
-        }
-        By::Session(session) => {
-            prove_later(tx, session.id, LaterProof { purpose: challenge.purpose, proof }).await?
-        }
-        By::Support(_) => return Err(Fault::Dangling("sign-in or session")),
-    };
-    let (open, approved) = (ChallengeState::Open, ChallengeState::Approved);
-    let all = proved
-        && challenges::advance(tx, challenge.id, open, approved, now).await?
-        && factors::accept_step(tx, challenge.account, challenge.factor, step, now).await?;
-    if all {
-        attempts::forgive(tx, &counters::of_factor(challenge.factor)).await?;
+            attempts::forgive(tx, &counters::of_factor(challenge.factor)).await?;
+            self.note(pen, posed, Answered::Approved).record(tx).await?;
+            Ok(Some(Answered::Approved))
+        })
+        .await
     }
-    Ok(all)
+
+    async fn reject(&self, pen: &Pen, posed: &Posed, paid: &Paid) -> Result<Option<Answered>, Error> {
+        let outcome = challenge::wrong(paid.tries);
+        let event = self.note(pen, posed, outcome).finish()?;
+        if outcome != Answered::UsedUp {
+            return pen
+                .settle_by(async |leave: Leave<'_>| {
+                    events::record_by(leave, event).await?;
+                    Ok(Some(outcome))
+                })
+                .await;
+        }
+        pen.settle(async |tx| {
+            let (open, used_up) = (ChallengeState::Open, ChallengeState::UsedUp);
+            challenges::advance(tx, posed.challenge.id, open, used_up, pen.now()).await?;
+            events::record(tx, event).await?;
+            Ok(Some(outcome))
+        })
+        .await
+    }
+
+    fn note<'n>(&'n self, pen: &'n Pen, posed: &'n Posed, outcome: Answered) -> Note<'n> {
+        let Challenge { id: challenge, factor, .. } = posed.challenge;
+        let note = pen.event(Fact::ChallengeAnswered { challenge, factor, outcome });
+        note.at(&posed.product).of(posed.whose()).from(&self.subject.client)
+    }
 }
 
 /// Keeps the proof in the session, apart from those that made it: its level never rises (INV-26). `false`
@@ -193,23 +229,14 @@ async fn prove_later(tx: &mut Tx, session: SessionId, new: LaterProof) -> Result
 
 /// A right code that can approve nothing any more: a replay, unless the challenge ended otherwise. A replay
 /// changes no counter (INV-6).
-async fn too_late(pen: &Pen, tx: &mut Tx, paid: &Paid) -> Result<Answered, Fault> {
-    let found = challenges::find(tx, paid.challenge.id).await?.ok_or(Fault::Dangling("challenge"))?;
+async fn too_late(pen: &Pen, tx: &mut Tx, answered: &Challenge, paid: &Paid) -> Result<Answered, Fault> {
+    let found = challenges::find(tx, answered.id).await?.ok_or(Fault::Dangling("challenge"))?;
     // This answer's own try says nothing of how the challenge ended.
     let untried = Challenge { tries: 0, ..found };
     let outcome = challenge::closed(&untried, pen.now()).unwrap_or(Answered::Replayed);
     if outcome == Answered::Replayed {
         challenges::give_back(tx, untried.id).await?;
         attempts::give_back(tx, &counters::of_factor(untried.factor), paid.taken).await?;
-    }
-    Ok(outcome)
-}
-
-async fn reject(pen: &Pen, tx: &mut Tx, challenge: &Challenge) -> Result<Answered, Fault> {
-    let outcome = challenge::wrong(challenge.tries);
-    if outcome == Answered::UsedUp {
-        let (open, used_up) = (ChallengeState::Open, ChallengeState::UsedUp);
-        challenges::advance(tx, challenge.id, open, used_up, pen.now()).await?;
     }
     Ok(outcome)
 }

@@ -4,6 +4,7 @@ mod answer;
 mod cancel;
 mod create;
 mod get;
+mod posed;
 
 pub use answer::AnswerChallenge;
 pub use cancel::CancelChallenge;

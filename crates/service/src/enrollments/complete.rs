@@ -133,7 +133,7 @@ impl CompleteEnrollment {
         let counter = counters::of_factor(pending.factor);
         let outcome = match counters::charge(pen, tx, &counter, &Limits::SECOND_FACTOR).await? {
             counters::Charged::Lost => return Ok(Charged::Lost),
-            counters::Charged::Taken(_) => return Ok(Charged::Taken((pending, seed))),
+            counters::Charged::Taken => return Ok(Charged::Taken((pending, seed))),
             counters::Charged::Slowed(until) => Answered::Slowed { until },
             counters::Charged::Closed => Answered::Closed,
         };

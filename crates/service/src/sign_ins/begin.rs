@@ -113,7 +113,7 @@ impl BeginSignIn {
     ) -> Result<Charged<(), Begun>, Fault> {
         Ok(match counters::charge(pen, tx, counter, &Limits::PASSWORD).await? {
             counters::Charged::Lost => Charged::Lost,
-            counters::Charged::Taken(_) => Charged::Taken(()),
+            counters::Charged::Taken => Charged::Taken(()),
             counters::Charged::Slowed(_) | counters::Charged::Closed => {
                 self.deny(pen, tx, account, Denial::Slowed).await?;
                 Charged::Done(DENIED)

@@ -1,0 +1,199 @@
+//! What one answer to a challenge reads and writes: one statement each, because an answer is little more than
+//! its round trips.
+//!
+//! ```text
+//!   find     sign-in ── account ── challenge ── factor ┄┄ attempts         nothing changes
+//!   charge   challenge: open, a try left ──► attempts: as they were read ──► both are charged
+//!   approve  sign-in: waits ── challenge: open ──► factor: the step is newer ──► sign-in, challenge,
+//!                                                                 factor, attempts and event, together
+//! ```
+//!
+//! A deed happens as a whole or not at all. PostgreSQL shows each part of a statement the rows as they were
+//! before all of it; so a part that others may have changed meanwhile is locked first, which reads it anew,
+//! and what follows asks whether the part before it was found. SQLite does one after the other, and each
+//! asks whether the one before it changed a row. Locks are taken in the store's order.
+
+use tidegate_core::{
+    AccountState, Budget, Challenge, ChallengeId, DeviceId, Event, EventId, ProductKey, Proof, Sealed,
+    SignInId, SignInState, Step, Timestamp, TokenDigest,
+};
+
+use crate::{
+    Error, Leave, View,
+    attempts::{Counter, Kept},
+    column::{Row, Unreadable},
+    executor::Record,
+    statement::sql,
+};
+
+sql! {
+    Select FIND = "SELECT sign_ins.product_key, sign_ins.state AS sign_in_state, sign_ins.proofs, sign_ins.device_id, sign_ins.expires_at AS sign_in_until, \
+        accounts.state AS account_state, accounts.email, accounts.personal_key, \
+        challenges.challenge_id, challenges.account_id, challenges.sign_in_id, challenges.session_id, challenges.factor_id, challenges.purpose, \
+        challenges.state, challenges.tries, challenges.created_at, challenges.expires_at, factors.seed, factors.last_step, \
+        attempts.tag, attempts.revision, attempts.hour_began, attempts.in_hour, attempts.day_began, attempts.in_day, attempts.in_row, attempts.successes, attempts.last_at \
+        FROM sign_ins \
+        JOIN accounts ON accounts.realm_id = $1 AND accounts.account_id = sign_ins.account_id \
+        JOIN challenges ON challenges.realm_id = $1 AND challenges.challenge_id = $3 \
+            AND challenges.sign_in_id = sign_ins.sign_in_id AND challenges.account_id = sign_ins.account_id \
+        JOIN factors ON factors.realm_id = $1 AND factors.account_id = challenges.account_id AND factors.factor_id = challenges.factor_id \
+        LEFT JOIN attempts ON attempts.realm_id = $1 AND attempts.counter_id = challenges.factor_id \
+        WHERE sign_ins.realm_id = $1 AND sign_ins.token_digest = $2";
+    Deed CHARGE = {
+        sqlite: "INSERT INTO attempts (realm_id, counter_id, tag, revision, hour_began, in_hour, day_began, in_day, in_row, last_at, successes) \
+            SELECT $1, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14 FROM challenges \
+                WHERE realm_id = $1 AND challenge_id = $2 AND state = 'open' AND tries < $3 AND expires_at > $4 \
+            ON CONFLICT (realm_id, counter_id) DO UPDATE SET tag = excluded.tag, revision = excluded.revision, \
+            hour_began = excluded.hour_began, in_hour = excluded.in_hour, day_began = excluded.day_began, in_day = excluded.in_day, \
+            in_row = excluded.in_row, last_at = excluded.last_at, successes = excluded.successes WHERE attempts.revision = excluded.revision - 1; \
+            UPDATE challenges SET tries = tries + 1 WHERE realm_id = $1 AND challenge_id = $2 AND changes() = 1 RETURNING challenge_id, tries",
+        postgres: "WITH open AS (SELECT realm_id FROM challenges \
+                WHERE realm_id = $1 AND challenge_id = $2 AND state = 'open' AND tries < $3 AND expires_at > $4 FOR UPDATE), \
+            charged AS (INSERT INTO attempts (realm_id, counter_id, tag, revision, hour_began, in_hour, day_began, in_day, in_row, last_at, successes) \
+                SELECT $1, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14 FROM open WHERE realm_id = $1 \
+                ON CONFLICT (realm_id, counter_id) DO UPDATE SET tag = excluded.tag, revision = excluded.revision, \
+                hour_began = excluded.hour_began, in_hour = excluded.in_hour, day_began = excluded.day_began, in_day = excluded.in_day, \
+                in_row = excluded.in_row, last_at = excluded.last_at, successes = excluded.successes WHERE attempts.revision = excluded.revision - 1 \
+                RETURNING realm_id) \
+            UPDATE challenges SET tries = tries + 1 WHERE realm_id = $1 AND challenge_id = $2 \
+                AND EXISTS (SELECT 1 FROM charged WHERE realm_id = $1) RETURNING challenge_id, tries"
+    };
+    Deed APPROVE = {
+        sqlite: "UPDATE sign_ins SET state = 'ready', proofs = $8 \
+                WHERE realm_id = $1 AND sign_in_id = $2 AND state = 'pending_challenge' AND expires_at > $3 \
+                AND EXISTS (SELECT 1 FROM challenges WHERE realm_id = $1 AND challenge_id = $4 AND sign_in_id = $2 AND state = 'open' AND expires_at > $3) \
+                AND EXISTS (SELECT 1 FROM factors WHERE realm_id = $1 AND account_id = $5 AND factor_id = $6 AND last_step < $7); \
+            UPDATE challenges SET state = 'approved' WHERE realm_id = $1 AND challenge_id = $4 AND changes() = 1; \
+            UPDATE factors SET last_step = $7, last_used_at = $3 WHERE realm_id = $1 AND account_id = $5 AND factor_id = $6 AND changes() = 1; \
+            INSERT INTO events (realm_id, event_id, at, actor, product_key, account_id, fact, personal) \
+                SELECT $1, $10, $11, $12, $13, $5, $14, $15 WHERE changes() = 1 RETURNING event_id; \
+            UPDATE attempts SET revision = revision + 1, successes = successes + 1, in_hour = 0, in_day = 0, in_row = 0 \
+                WHERE realm_id = $1 AND counter_id = $9 AND changes() = 1",
+        postgres: "WITH waits AS (SELECT sign_ins.realm_id FROM sign_ins JOIN challenges ON challenges.sign_in_id = sign_ins.sign_in_id \
+                WHERE sign_ins.realm_id = $1 AND sign_ins.sign_in_id = $2 AND sign_ins.state = 'pending_challenge' AND sign_ins.expires_at > $3 \
+                AND challenges.realm_id = $1 AND challenges.challenge_id = $4 AND challenges.state = 'open' AND challenges.expires_at > $3 FOR UPDATE), \
+            accepted AS (UPDATE factors SET last_step = $7, last_used_at = $3 \
+                WHERE realm_id = $1 AND account_id = $5 AND factor_id = $6 AND last_step < $7 \
+                AND EXISTS (SELECT 1 FROM waits WHERE realm_id = $1) RETURNING realm_id), \
+            proved AS (UPDATE sign_ins SET state = 'ready', proofs = $8 WHERE realm_id = $1 AND sign_in_id = $2 \
+                AND EXISTS (SELECT 1 FROM accepted WHERE realm_id = $1)), \
+            approved AS (UPDATE challenges SET state = 'approved' WHERE realm_id = $1 AND challenge_id = $4 \
+                AND EXISTS (SELECT 1 FROM accepted WHERE realm_id = $1)), \
+            forgiven AS (UPDATE attempts SET revision = revision + 1, successes = successes + 1, in_hour = 0, in_day = 0, in_row = 0 \
+                WHERE realm_id = $1 AND counter_id = $9 AND EXISTS (SELECT 1 FROM accepted WHERE realm_id = $1)) \
+            INSERT INTO events (realm_id, event_id, at, actor, product_key, account_id, fact, personal) \
+                SELECT $1, $10, $11, $12, $13, $5, $14, $15 FROM accepted WHERE realm_id = $1 RETURNING event_id"
+    };
+}
+
+/// An open question to somebody who signs in, and all that an answer needs to know.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    pub product: ProductKey,
+    pub state: SignInState,
+    pub proofs: Vec<Proof>,
+    pub device: Option<DeviceId>,
+    pub until: Timestamp,
+    pub account_state: AccountState,
+    pub email: Option<String>,
+    pub personal_key: Sealed,
+    pub challenge: Challenge,
+    pub seed: Option<Sealed>,
+    pub last_step: Option<Step>,
+    pub kept: Option<Kept>,
+}
+
+impl Record for Asked {
+    const TABLE: &'static str = "challenges";
+    const KEY: &'static str = "challenge_id";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        let charged: Option<i64> = row.get("revision")?;
+        Ok(Self {
+            product: row.get("product_key")?,
+            state: row.get("sign_in_state")?,
+            proofs: row.get("proofs")?,
+            device: row.get("device_id")?,
+            until: row.get("sign_in_until")?,
+            account_state: row.get("account_state")?,
+            email: row.get("email")?,
+            personal_key: row.get("personal_key")?,
+            challenge: Challenge::read(row)?,
+            seed: row.get("seed")?,
+            last_step: row.get("last_step")?,
+            kept: charged.map(|_| Kept::read(row)).transpose()?,
+        })
+    }
+}
+
+/// The challenge, if it belongs to the token's sign-in. Nothing is said of whether either is still good.
+pub async fn find(
+    view: &mut View,
+    token: TokenDigest,
+    challenge: ChallengeId,
+) -> Result<Option<Asked>, Error> {
+    view.select(FIND).bind(token).bind(challenge).optional().await
+}
+
+struct Tries(i64);
+
+impl Record for Tries {
+    const TABLE: &'static str = "challenges";
+    const KEY: &'static str = "challenge_id";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        row.get("tries").map(Self)
+    }
+}
+
+/// One guess: `next` takes the place of the revision before it.
+#[derive(Debug, Clone)]
+pub struct Charge {
+    pub challenge: ChallengeId,
+    /// Tries that a challenge has.
+    pub limit: i64,
+    pub counter: Counter,
+    pub next: Budget,
+    pub now: Timestamp,
+}
+
+/// Takes one try from the challenge and one guess from the counter, and says how many tries were taken; `None`
+/// when the challenge is closed, too old or has none left, or when somebody else charged the counter first.
+pub async fn charge(leave: Leave<'_>, charge: Charge) -> Result<Option<i64>, Error> {
+    let Charge { challenge, limit, counter, next, now } = charge;
+    let deed = leave.deed(CHARGE).bind(challenge).bind(limit).bind(now).bind(counter.id).bind(counter.tag);
+    let deed = deed.bind(next.revision).bind(next.hour_began).bind(next.in_hour).bind(next.day_began);
+    let deed = deed.bind(next.in_day).bind(next.in_row).bind(next.last_at).bind(next.successes);
+    Ok(deed.whole::<Tries>().await?.map(|tries| tries.0))
+}
+
+/// A right answer.
+#[derive(Debug, Clone)]
+pub struct Approval {
+    pub sign_in: SignInId,
+    /// Those of the sign-in from now on.
+    pub proofs: Vec<Proof>,
+    pub challenge: Challenge,
+    pub step: Step,
+    pub counter: Counter,
+    pub now: Timestamp,
+}
+
+struct Recorded;
+
+impl Record for Recorded {
+    const TABLE: &'static str = "events";
+    const KEY: &'static str = "event_id";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        row.get::<EventId>("event_id").map(|_| Self)
+    }
+}
+
+/// Makes the sign-in ready, closes the challenge, consumes the step, forgives the failures and records it;
+/// `false`, and none of it, when the sign-in does not wait any more, the challenge is not open, the step or a
+/// later one was consumed before (INV-2), or either is too old.
+pub async fn approve(leave: Leave<'_>, approval: Approval, event: Event) -> Result<bool, Error> {
+    let Approval { sign_in, proofs, challenge, step, counter, now } = approval;
+    let deed = leave.deed(APPROVE).bind(sign_in).bind(now).bind(challenge.id).bind(challenge.account);
+    let deed = deed.bind(challenge.factor).bind(step).bind(proofs).bind(counter.id);
+    let deed = deed.bind(event.id).bind(event.at).bind(event.actor).bind(event.product);
+    Ok(deed.bind(event.fact).bind(event.personal).whole::<Recorded>().await?.is_some())
+}

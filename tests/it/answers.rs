@@ -1,0 +1,336 @@
+//! What an answer writes at once: all of it or nothing, on both engines, alone or as a part of something
+//! larger, and whatever somebody else does to the same rows meanwhile.
+
+use std::time::Duration;
+
+use tidegate_core::{
+    Actor, Answered, Budget, ChallengeState, Event, Fact, Id, RealmId, SignInId, SignInState, Step, Within,
+};
+use tidegate_factors::{
+    budget::{self, Limits},
+    challenge::TRIES,
+};
+use tidegate_keyring::TokenKind;
+use tidegate_store::{
+    Error, Leave, Tx,
+    answers::{self, Approval, Asked, Charge},
+    attempts::{self, Counter},
+    challenges, factors, sign_ins,
+};
+use tokio::sync::oneshot;
+
+use crate::{raw, setting::Kasa, stage::Stage};
+
+/// A question that waits for its answer.
+struct Waiting {
+    stage: Stage,
+    realm: RealmId,
+    sign_in: SignInId,
+    asked: Asked,
+}
+
+/// What the deeds changed since the question was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Written {
+    tries: i64,
+    charged: i64,
+    /// Of the factor.
+    successes: i64,
+    sign_in: SignInState,
+    challenge: ChallengeState,
+    steps: i64,
+    events: i64,
+}
+
+const NOTHING: Written = Written {
+    tries: 0,
+    charged: 0,
+    successes: 0,
+    sign_in: SignInState::PendingChallenge,
+    challenge: ChallengeState::Open,
+    steps: 0,
+    events: 0,
+};
+const CHARGED: Written = Written { tries: 1, charged: 1, ..NOTHING };
+const APPROVED: Written = Written {
+    tries: 1,
+    successes: 1,
+    sign_in: SignInState::Ready,
+    challenge: ChallengeState::Approved,
+    steps: 1,
+    events: 1,
+    ..NOTHING
+};
+
+/// How a deed is done.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Alone,
+    Within,
+}
+const WAYS: [Way; 2] = [Way::Alone, Way::Within];
+
+impl Waiting {
+    async fn of(kasa: &Kasa, name: &str) -> Self {
+        let (begun, challenge) = kasa.asked(&kasa.owner(name).await, "tablet").await;
+        let (stage, token) = (kasa.stage.clone(), TokenKind::SignIn.digest(&begun.token).unwrap());
+        let realm = raw::realm(&stage).await;
+        let mut view = stage.store.view("test", realm);
+        let asked = answers::find(&mut view, token, challenge.parse().unwrap()).await.unwrap().unwrap();
+        let Within::SignIn(sign_in) = asked.challenge.within else { panic!("of a session") };
+        Self { stage, realm, sign_in, asked }
+    }
+
+    fn counter(&self) -> Counter {
+        Counter { id: self.asked.challenge.factor.uuid(), tag: Vec::new() }
+    }
+
+    /// What was counted on the factor when the question was asked: it was bound with a right code.
+    fn seen(&self) -> Budget {
+        self.asked.kept.as_ref().unwrap().budget
+    }
+
+    /// The budget after one guess more.
+    fn next(&self) -> Budget {
+        match budget::charge(&Limits::SECOND_FACTOR, self.seen(), self.stage.now()) {
+            budget::Charge::Taken(next) => next,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn does<T>(&self, way: Way, deed: impl AsyncFnOnce(Leave<'_>) -> Result<T, Error>) -> T {
+        let store = &self.stage.store;
+        let done = match way {
+            Way::Alone => store.alone("test", self.realm, deed).await,
+            Way::Within => store.tx("test", self.realm, async |tx| deed(tx.leave()).await).await,
+        };
+        done.unwrap()
+    }
+
+    async fn charge(&self, way: Way) -> Option<i64> {
+        let (counter, next, now) = (self.counter(), self.next(), self.stage.now());
+        let charge = Charge { challenge: self.asked.challenge.id, limit: TRIES, counter, next, now };
+        self.does(way, async |leave: Leave<'_>| answers::charge(leave, charge).await).await
+    }
+
+    /// With the step after the last.
+    async fn approve(&self, way: Way) -> bool {
+        let (Asked { challenge, proofs, product, .. }, now) = (self.asked.clone(), self.stage.now());
+        let outcome = Answered::Approved;
+        let event = Event {
+            id: Id::from_uuid(challenge.id.uuid()),
+            at: now,
+            actor: Actor::Worker("test".to_owned()),
+            product: Some(product),
+            account: Some(challenge.account),
+            fact: Fact::ChallengeAnswered { challenge: challenge.id, factor: challenge.factor, outcome },
+            personal: None,
+        };
+        let (sign_in, step, counter) = (self.sign_in, self.step(), self.counter());
+        let approval = Approval { sign_in, proofs, challenge, step, counter, now };
+        self.does(way, async |leave: Leave<'_>| answers::approve(leave, approval, event).await).await
+    }
+
+    fn step(&self) -> Step {
+        Step(self.asked.last_step.unwrap().0 + 1)
+    }
+
+    async fn written(&self) -> Written {
+        let mut view = self.stage.store.view("test", self.realm);
+        let asked = &self.asked.challenge;
+        let challenge = challenges::find(&mut view, asked.id).await.unwrap().unwrap();
+        let kept = attempts::find(&mut view, &self.counter()).await.unwrap().unwrap().budget;
+        let factor = factors::find(&mut view, asked.account, asked.factor).await.unwrap().unwrap();
+        let tidegate_core::Material::Totp { last_step, .. } = factor.material else { panic!("no TOTP") };
+        let events =
+            format!("SELECT count(*) FROM events WHERE fact LIKE '%challenge_answered%{}%'", asked.id);
+        Written {
+            tries: challenge.tries,
+            charged: kept.in_row,
+            successes: kept.successes - self.seen().successes,
+            sign_in: sign_ins::get(&mut view, self.sign_in).await.unwrap().unwrap().state,
+            challenge: challenge.state,
+            steps: last_step.0 - self.asked.last_step.unwrap().0,
+            events: raw::count(&self.stage, &events).await,
+        }
+    }
+
+    /// A deed that comes when somebody else has changed something and not committed it yet.
+    async fn behind<T>(
+        &self,
+        change: impl AsyncFnOnce(&mut Tx) -> Result<bool, Error>,
+        deed: impl AsyncFnOnce() -> T,
+    ) -> T {
+        let (tell, told) = oneshot::channel();
+        let other = self.stage.store.tx("other", self.realm, async |tx| {
+            assert!(change(tx).await?, "nothing was changed");
+            tell.send(()).unwrap();
+            somebody_waits(&self.stage).await;
+            Ok::<_, Error>(())
+        });
+        let deed = async {
+            told.await.unwrap();
+            deed().await
+        };
+        let (other, done) = tokio::join!(other, deed);
+        other.unwrap();
+        done
+    }
+}
+
+/// For a lock; on SQLite everybody waits for the one writer.
+async fn somebody_waits(stage: &Stage) {
+    const SQL: &str = "SELECT count(*) FROM pg_stat_activity \
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while !stage.is_sqlite() && raw::count(stage, SQL).await == 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn moved(tx: &mut Tx, waiting: &Waiting, to: ChallengeState) -> Result<bool, Error> {
+    let now = waiting.stage.now();
+    challenges::advance(tx, waiting.asked.challenge.id, ChallengeState::Open, to, now).await
+}
+
+async fn cancelled(tx: &mut Tx, waiting: &Waiting) -> Result<bool, Error> {
+    let (waits, now) = (SignInState::PendingChallenge, waiting.stage.now());
+    sign_ins::advance(tx, waiting.sign_in, waits, SignInState::Cancelled, now).await
+}
+
+async fn stepped(tx: &mut Tx, waiting: &Waiting) -> Result<bool, Error> {
+    let challenge = &waiting.asked.challenge;
+    factors::accept_step(tx, challenge.account, challenge.factor, waiting.step(), waiting.stage.now()).await
+}
+
+on_both! {
+    async fn a_charge_is_a_try_and_a_guess(stage) {
+        let kasa = Kasa::open(&stage).await;
+        for way in WAYS {
+            let waiting = Waiting::of(&kasa, &format!("{way:?}")).await;
+            assert_eq!(waiting.charge(way).await, Some(1));
+            assert_eq!(waiting.written().await, CHARGED, "{way:?}");
+            assert_eq!(waiting.charge(way).await, None, "the revision has gone on");
+            assert_eq!(waiting.written().await, CHARGED, "{way:?}");
+        }
+    }
+
+    async fn inv_08_a_challenge_that_takes_no_answer_charges_nothing(stage) {
+        let kasa = Kasa::open(&stage).await;
+        for way in WAYS {
+            let spoilt = ["tries = 5", "state = 'used_up'", if stage.is_sqlite() { "expires_at = 0" } else { "expires_at = now() - interval '9 years'" }];
+            for (n, spoilt) in spoilt.into_iter().enumerate() {
+                let waiting = Waiting::of(&kasa, &format!("{way:?}-{n}")).await;
+                raw::change(&stage, &format!("UPDATE challenges SET {spoilt}")).await;
+                let before = waiting.written().await;
+                assert_eq!(waiting.charge(way).await, None, "{spoilt}");
+                assert_eq!(waiting.written().await, before, "{spoilt}");
+            }
+        }
+    }
+
+    async fn inv_08_a_charge_that_waited_takes_both_or_neither(stage) {
+        let kasa = Kasa::open(&stage).await;
+        let tried = async |tx: &mut Tx, waiting: &Waiting| {
+            let (id, now) = (waiting.asked.challenge.id, waiting.stage.now());
+            Ok(challenges::take_try(tx, id, TRIES, now).await?.is_some())
+        };
+        for way in WAYS {
+            let waiting = Waiting::of(&kasa, &format!("{way:?}-1")).await;
+            let taken = waiting.behind(async |tx| moved(tx, &waiting, ChallengeState::Cancelled).await, async || waiting.charge(way).await);
+            assert_eq!(taken.await, None);
+            assert_eq!(waiting.written().await, Written { challenge: ChallengeState::Cancelled, ..NOTHING });
+
+            let waiting = Waiting::of(&kasa, &format!("{way:?}-2")).await;
+            let charged = async |tx: &mut Tx| attempts::replace(tx, &waiting.counter(), waiting.seen().revision, waiting.next()).await;
+            assert_eq!(waiting.behind(charged, async || waiting.charge(way).await).await, None);
+            assert_eq!(waiting.written().await, Written { charged: 1, ..NOTHING });
+
+            let waiting = Waiting::of(&kasa, &format!("{way:?}-3")).await;
+            let taken = waiting.behind(async |tx| tried(tx, &waiting).await, async || waiting.charge(way).await);
+            assert_eq!(taken.await, Some(2), "counted from what the other one left");
+            assert_eq!(waiting.written().await, Written { tries: 2, ..CHARGED });
+        }
+    }
+
+    async fn an_approval_does_all_of_it(stage) {
+        let kasa = Kasa::open(&stage).await;
+        for way in WAYS {
+            let waiting = Waiting::of(&kasa, &format!("{way:?}")).await;
+            waiting.charge(way).await;
+            assert!(waiting.approve(way).await);
+            assert_eq!(waiting.written().await, APPROVED, "{way:?}");
+            assert!(!waiting.approve(way).await);
+            assert_eq!(waiting.written().await, APPROVED, "{way:?}");
+        }
+    }
+
+    async fn inv_49_an_approval_that_lacks_something_does_nothing(stage) {
+        let kasa = Kasa::open(&stage).await;
+        let past = if stage.is_sqlite() { "0" } else { "now() - interval '9 years'" };
+        let spoilt = [
+            "UPDATE sign_ins SET state = 'cancelled'",
+            "UPDATE challenges SET state = 'superseded'",
+            "UPDATE factors SET last_step = last_step + 1",
+            &format!("UPDATE sign_ins SET expires_at = {past}"),
+            &format!("UPDATE challenges SET expires_at = {past}"),
+        ];
+        for way in WAYS {
+            for (n, spoilt) in spoilt.iter().enumerate() {
+                let waiting = Waiting::of(&kasa, &format!("{way:?}-{n}")).await;
+                waiting.charge(way).await;
+                raw::change(&stage, spoilt).await;
+                let before = waiting.written().await;
+                assert!(!waiting.approve(way).await, "{spoilt}");
+                assert_eq!(waiting.written().await, before, "{spoilt}");
+            }
+        }
+    }
+
+    async fn inv_07_an_approval_that_waited_does_all_or_nothing(stage) {
+        let kasa = Kasa::open(&stage).await;
+        for way in WAYS {
+            let waiting = Waiting::of(&kasa, &format!("{way:?}-1")).await;
+            waiting.charge(way).await;
+            let approved = waiting.behind(async |tx| cancelled(tx, &waiting).await, async || waiting.approve(way).await);
+            assert!(!approved.await);
+            assert_eq!(waiting.written().await, Written { sign_in: SignInState::Cancelled, ..CHARGED });
+
+            let waiting = Waiting::of(&kasa, &format!("{way:?}-2")).await;
+            waiting.charge(way).await;
+            let approved = waiting.behind(async |tx| moved(tx, &waiting, ChallengeState::Cancelled).await, async || waiting.approve(way).await);
+            assert!(!approved.await);
+            assert_eq!(waiting.written().await, Written { challenge: ChallengeState::Cancelled, ..CHARGED });
+
+            let waiting = Waiting::of(&kasa, &format!("{way:?}-3")).await;
+            waiting.charge(way).await;
+            let approved = waiting.behind(async |tx| stepped(tx, &waiting).await, async || waiting.approve(way).await);
+            assert!(!approved.await);
+            assert_eq!(waiting.written().await, Written { steps: 1, ..CHARGED });
+
+            let waiting = Waiting::of(&kasa, &format!("{way:?}-4")).await;
+            waiting.charge(way).await;
+            let once = waiting.next();
+            let charged = async |tx: &mut Tx| {
+                attempts::replace(tx, &waiting.counter(), once.revision, Budget { revision: once.revision + 1, ..once }).await
+            };
+            assert!(waiting.behind(charged, async || waiting.approve(way).await).await);
+            assert_eq!(waiting.written().await, APPROVED, "what was charged meanwhile is forgiven too");
+        }
+    }
+
+    async fn inv_53_a_deed_that_is_dropped_is_done_or_not_done(stage) {
+        let kasa = Kasa::open(&stage).await;
+        let waiting = Waiting::of(&kasa, "ann").await;
+        for n in 0..100_u64 {
+            let _ = tokio::time::timeout(Duration::from_micros(n * 20), waiting.charge(Way::Alone)).await;
+            let written = waiting.written().await;
+            assert!(written == NOTHING || written == CHARGED, "{written:?}");
+        }
+        // The next writer finds it in order.
+        kasa.admin.person("bob").await;
+        let written = waiting.written().await;
+        assert!(written == NOTHING || written == CHARGED, "{written:?}");
+        stage.store.close().await;
+        assert_eq!(raw::idle_in_transaction(&stage).await, 0);
+    }
+}
