@@ -49,7 +49,7 @@ pub async fn run(scene: &Scene, report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// From the answer of StopRollout until the other replica decides by it; cleared again by two.
+/// From the answer of `StopRollout` until the other replica decides by it; cleared again by two.
 async fn stop(here: &Client, operator: &Client, approver: &Client) -> anyhow::Result<u32> {
     let stopped = proto::DecisionReason::Stopped;
     ensure!(reason(operator).await? != stopped, "it was stopped before");
@@ -82,7 +82,7 @@ async fn reason(client: &Client) -> anyhow::Result<proto::DecisionReason> {
     Ok(decision.context("no decision")?.reason())
 }
 
-/// From the answer of RevokeCredential until the other replica refuses it.
+/// From the answer of `RevokeCredential` until the other replica refuses it.
 async fn revoke(here: &Client, holder: &Client, id: String) -> anyhow::Result<u32> {
     let who = || proto::WhoAmIRequest {};
     holder.access().who_am_i(who()).await.context("the credential is not good")?;
