@@ -34,7 +34,7 @@ async fn two() -> Two {
     let there = stage.replica().await;
     let frontend = stage.actor("app", Role::Frontend).await.quiet();
     let app = frontend.at(there.channel.clone());
-    let two = Two { stage, rollout, person, frontend, app, there };
+    let two = Two { stage, there, rollout, person, frontend, app };
     two.look().await;
     two
 }

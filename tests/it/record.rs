@@ -132,8 +132,8 @@ async fn set_up(watched: &Watched) {
     w.check("ExportEvents", w.events().await - before);
 }
 
-fn mask(path: &str) -> Option<prost_types::FieldMask> {
-    Some(prost_types::FieldMask { paths: vec![path.to_owned()] })
+fn mask(path: &str) -> prost_types::FieldMask {
+    prost_types::FieldMask { paths: vec![path.to_owned()] }
 }
 
 async fn customers(w: &Watched) {
@@ -142,9 +142,9 @@ async fn customers(w: &Watched) {
     let etag = w.call(customer).await.customer.unwrap().etag;
     w.call(proto::GetCustomerRequest { customer: "acme".into() }).await;
     w.call(proto::ListCustomersRequest::default()).await;
-    let (customer, country, update_mask) = ("acme".to_owned(), "DE".to_owned(), mask("country"));
+    let (customer, country, update_mask) = ("acme".to_owned(), "DE".to_owned(), Some(mask("country")));
     w.call(proto::UpdateCustomerRequest { customer, etag, country, update_mask, ..Default::default() }).await;
-    let (account, customer, update_mask) = ("ann".to_owned(), "acme".to_owned(), mask("customer"));
+    let (account, customer, update_mask) = ("ann".to_owned(), "acme".to_owned(), Some(mask("customer")));
     w.call(proto::UpdateAccountRequest { account, customer, update_mask, ..Default::default() }).await;
 }
 
@@ -195,7 +195,7 @@ async fn lead_a_life(w: &Watched) {
         rollout: rollout(),
         etag: now,
         title: "Two steps".into(),
-        update_mask: mask("title"),
+        update_mask: Some(mask("title")),
         ..Default::default()
     };
     let now = etag(w.call(title).await.rollout);

@@ -38,7 +38,7 @@ macro_rules! ask {
 }
 
 /// Names that anybody may know.
-#[expect(clippy::needless_update, reason = "some requests have no more fields than are named")]
+#[expect(clippy::needless_update, reason = "some requests have no more fields than are only")]
 pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &Names, names: &Names) {
     let n = names.clone();
     let item =
@@ -52,7 +52,7 @@ pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &Names, names: &
     let [accounts, credentials, events, products, rollouts] = n.page_tokens.clone();
     let draft = || Some(proto::WaveDraft { title: "all".to_owned(), ..Default::default() });
     let paths = |path: &str| Some(prost_types::FieldMask { paths: vec![path.to_owned()] });
-    let named =
+    let only =
         |account: &str| Some(proto::NamedAccounts { accounts: vec![account.to_owned()], customers: vec![] });
     let of_customer = Some(proto::NamedAccounts { accounts: vec![], customers: vec![n.customer.clone()] });
     let mask = prost_types::FieldMask { paths: vec!["title".to_owned()] };
@@ -71,7 +71,7 @@ pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &Names, names: &
         StartRolloutRequest { rollout: n.rollout.clone(), etag: "r2" }
         AdvanceRolloutRequest { rollout: n.rollout.clone(), etag: "r2" }
         CreateRolloutRequest { key: "grab", title: "Grab", products: vec![n.product.clone()] }
-        CreateRolloutRequest { key: "grab", title: "Grab", products: vec![own.product.clone()], allow: named(&n.account) }
+        CreateRolloutRequest { key: "grab", title: "Grab", products: vec![own.product.clone()], allow: only(&n.account) }
         CreateRolloutRequest { key: "grab", title: "Grab", products: vec![own.product.clone()], deny: of_customer }
         UpdateRolloutRequest { rollout: n.rollout.clone(), etag: "r2", title: "Mine", update_mask: paths("title") }
         UpdateWaveRequest { rollout: n.rollout.clone(), etag: "r2", ordinal: 1_u32, wave: draft() }
@@ -109,7 +109,7 @@ pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &Names, names: &
 }
 
 /// Tokens, which only their owner has.
-#[expect(clippy::needless_update, reason = "some requests have no more fields than are named")]
+#[expect(clippy::needless_update, reason = "some requests have no more fields than are only")]
 pub async fn by_token(answers: &mut Answers, actor: &Actor, names: &Names) {
     let n = names.clone();
     let session = subject(Who::SessionToken(n.session_token.clone()));
@@ -148,7 +148,7 @@ pub async fn by_token(answers: &mut Answers, actor: &Actor, names: &Names) {
 }
 
 /// Ids of what belongs to one person, asked for by another.
-#[expect(clippy::needless_update, reason = "some requests have no more fields than are named")]
+#[expect(clippy::needless_update, reason = "some requests have no more fields than are only")]
 pub async fn by_subject(answers: &mut Answers, actor: &Actor, own: &Names, names: &Names) {
     let n = names.clone();
     let session = subject(Who::SessionToken(own.session_token.clone()));

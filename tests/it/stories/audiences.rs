@@ -13,8 +13,8 @@ use crate::{
     story::tell,
 };
 
-fn at(text: &str) -> Option<prost_types::Timestamp> {
-    Some(timestamp(Timestamp::from_rfc3339(text).unwrap()))
+fn at(text: &str) -> prost_types::Timestamp {
+    timestamp(Timestamp::from_rfc3339(text).unwrap())
 }
 
 /// Accounts of two customers, of one country or another; u-7 belongs to nobody.
@@ -28,7 +28,7 @@ async fn people(stage: &Stage) {
             title: key.into(),
             country: "DE".into(),
             labels: [("tier".to_owned(), tier.to_owned())].into(),
-            create_time: at(created),
+            create_time: Some(at(created)),
             ..Default::default()
         };
         operator.ok(request).await;
@@ -84,7 +84,7 @@ async fn a_wave_is_for_those_of_whom_its_tests_hold() {
         let rollout = rollout(&stage, proto::RolloutUnit::Account, 1_000_000).await;
         let since = proto::AttributeTest {
             attribute: "customer.created".into(),
-            from_time: at("2021-12-06T00:00:00Z"),
+            from_time: Some(at("2021-12-06T00:00:00Z")),
             ..Default::default()
         };
         let audiences = [
