@@ -39,6 +39,7 @@ mod race;
 mod raw;
 mod realms;
 mod record;
+mod refused;
 mod rpc;
 mod sdk;
 mod serving;

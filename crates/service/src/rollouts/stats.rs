@@ -7,7 +7,7 @@ use tidegate_core::{
     AccountId, Id, Ordinal, Permission, Product, ProductKey, Refusal, Revision, Rollout, RolloutKey, Span,
     Timestamp,
 };
-use tidegate_rollout::{decide, waves};
+use tidegate_rollout::{bucket, decide, waves};
 use tidegate_store::{View, interest, products, rollouts, standings, stats};
 
 use crate::{Desk, Error, Fault, Query};
@@ -90,17 +90,22 @@ async fn on_record(view: &mut View, rollout: &Rollout, stats: &mut Stats) -> Res
         if !waves::still_shown(rollout, shown.shown) {
             continue;
         }
-        stats.products.entry(shown.product).or_default().shown += shown.count;
-        if let Some(wave) = shown.shown.wave {
-            stats.waves.entry(wave).or_default().shown += shown.count;
+        if let Some(at) = stats.products.get_mut(&shown.product) {
+            at.shown += shown.count;
+        }
+        if let Some(wave) = shown.shown.wave.and_then(|wave| stats.waves.get_mut(&wave)) {
+            wave.shown += shown.count;
         }
     }
     for active in stats::active(view, &rollout.key).await? {
-        let at = stats.products.entry(active.product).or_default();
-        (at.active, at.on) = (active.count, active.switched_on);
+        if let Some(at) = stats.products.get_mut(&active.product) {
+            (at.active, at.on) = (active.count, active.switched_on);
+        }
     }
     for started in stats::started(view, &rollout.key).await? {
-        stats.products.entry(started.product).or_default().started = started.count;
+        if let Some(at) = stats.products.get_mut(&started.product) {
+            at.started = started.count;
+        }
     }
     Ok(())
 }
@@ -120,18 +125,23 @@ async fn count_reached(
         let some = standings::page(view, after, SOME).await?;
         let Some(last) = some.last() else { return Ok(()) };
         after = last.standing.account;
-        for known in &some {
+        for mut known in some {
             stats.accounts += 1;
+            // What other rollouts did for the account is not this one's.
+            known.standing.ledger.retain(|entry| entry.rollout == rollout.key);
+            known.standing.buckets = bucket::all(std::iter::once(rollout), &known.standing);
             let mut first: Option<Ordinal> = None;
             for product in &at {
                 let verdict = decide(product, std::iter::once(rollout), &known.standing, desk.now());
                 if verdict.visible() {
-                    stats.products.entry(product.key.clone()).or_default().reached += 1;
+                    if let Some(at) = stats.products.get_mut(&product.key) {
+                        at.reached += 1;
+                    }
                     first = first.or(verdict.wave);
                 }
             }
-            if let Some(wave) = first {
-                stats.waves.entry(wave).or_default().reached += 1;
+            if let Some(wave) = first.and_then(|wave| stats.waves.get_mut(&wave)) {
+                wave.reached += 1;
             }
         }
     }

@@ -1,0 +1,87 @@
+//! What is refused names its own reason, all that is wrong at once, and leaves nothing behind.
+
+use tidegate_client::Refused;
+use tidegate_proto as proto;
+
+use crate::{
+    audiences::has,
+    manage::{Managed, draft, mask},
+    raw,
+};
+
+fn wrong(refused: &Refused) -> Vec<&str> {
+    refused.violations.iter().map(|wrong| wrong.field.as_str()).collect()
+}
+
+on_both! {
+    async fn what_is_refused_leaves_no_revision_and_no_event(stage) {
+        let operator = stage.operator();
+        operator.product("kasa").await;
+        operator.product("tapo").await;
+        let rollout = operator.rollout("two-step", &["kasa"], &[100_000, 500_000]).await;
+        let rollout = Managed::new(&operator, &rollout);
+        rollout.start().await;
+        operator.customer("acme").await;
+        let written = "SELECT (SELECT count(*) FROM events) * 1000 + (SELECT count(*) FROM rollout_revisions)";
+        let before = raw::count(&stage, written).await;
+
+        for refused in [
+            rollout.add_wave_refused("much", 1_000_001, &[]).await,
+            rollout.update_wave_refused(2, "much", u32::MAX).await,
+        ] {
+            assert_eq!((refused.name(), wrong(&refused)), ("EDGE_OUT_OF_RANGE", vec!["wave.edge_ppm"]));
+        }
+        let refused = rollout.hold_out_refused(1_000_001).await;
+        assert_eq!(wrong(&refused), ["holdout_ppm"], "{refused}");
+        let refused = rollout.aim_refused(2, has("account.age", &["18"])).await;
+        assert_eq!((refused.name(), refused.violations.len()), ("UNKNOWN_ATTRIBUTE", 1));
+        for refused in [
+            rollout.add_wave_refused("deco", 1, &["deco"]).await,
+            operator.refused(proto::UpdateWaveRequest {
+                rollout: rollout.key.clone(),
+                etag: rollout.etag(),
+                ordinal: 2,
+                wave: Some(draft("deco", 1, &["deco"])),
+                ..Default::default()
+            }).await,
+        ] {
+            assert_eq!((refused.name(), wrong(&refused)), ("PRODUCT_NOT_FOUND", vec!["wave.products[0]"]));
+        }
+        let refused = operator.refused(proto::UpdateRolloutRequest {
+            rollout: rollout.key.clone(),
+            etag: rollout.etag(),
+            products: vec!["tapo".into()],
+            holdout_ppm: 1,
+            update_mask: Some(prost_types::FieldMask { paths: vec!["products".into(), "holdout_ppm".into()] }),
+            ..Default::default()
+        }).await;
+        assert_eq!((refused.name(), wrong(&refused)), ("FIXED_BY_START", vec!["products", "holdout_ppm"]));
+        let (customer, country, update_mask) = ("acme".to_owned(), "DE".to_owned(), mask("country"));
+        let stale = proto::UpdateCustomerRequest { customer, country, update_mask, etag: "r7".into(), ..Default::default() };
+        let refused = operator.refused(stale).await;
+        assert_eq!((refused.name(), refused.metadata["current"].as_str()), ("ETAG_MISMATCH", "r1"));
+
+        assert_eq!(raw::count(&stage, written).await, before);
+    }
+
+    /// Each rollout counts what it did itself, also where another one did more.
+    async fn the_figures_of_a_rollout_are_its_own(stage) {
+        let operator = stage.operator();
+        operator.product("kasa").await;
+        let person = operator.person("ann").await;
+        let first = operator.rollout("first", &["kasa"], &[1_000_000]).await;
+        let first = Managed::new(&operator, &operator.start(&first).await);
+        let app = stage.actor("app", tidegate_core::Role::Frontend).await;
+        let session = app.sign_in(&person, "kasa", &crate::owner::Device::new("phone")).await;
+        app.enroll(&session, &person).await;
+        let second = operator.rollout("second", &["kasa"], &[1_000_000]).await;
+        let reached = async |rollout: &str| {
+            let request = proto::GetStatsRequest { rollout: rollout.into(), count_reached: true };
+            let stats = operator.ok(request).await;
+            (stats.products[0].reached_count, stats.waves[0].reached_count)
+        };
+        assert_eq!((reached(&first.key).await, reached("second").await), ((1, 1), (0, 0)));
+        operator.start(&second).await;
+        assert_eq!((reached(&first.key).await, reached("second").await), ((1, 1), (1, 1)));
+    }
+}
