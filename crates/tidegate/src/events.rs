@@ -10,24 +10,11 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use tidegate_client::{Client, Refused, Settings};
-use tidegate_core::Secret;
-use tidegate_proto::{self as proto, ErrorReason};
+use tidegate_client::{Client, Refused};
+use tidegate_proto as proto;
+use tonic::Code;
 
-use crate::files;
-
-#[derive(Args)]
-struct Server {
-    /// The server.
-    #[arg(long, default_value = "http://127.0.0.1:50051")]
-    address: String,
-    /// The file that holds the credential; it needs the role auditor, admin or operator.
-    #[arg(long, default_value = "operator.credential")]
-    credential_file: PathBuf,
-    /// Key of the realm, for an operator; else the credential's own.
-    #[arg(long)]
-    realm: Option<String>,
-}
+use crate::server::Server;
 
 #[derive(Args)]
 pub struct Export {
@@ -66,20 +53,6 @@ impl FromStr for Anchor {
     }
 }
 
-impl Server {
-    async fn connect(&self) -> anyhow::Result<Client> {
-        let credential = files::read_secret(&self.credential_file)?;
-        let credential = Secret::new(credential.expose().trim().to_owned());
-        let realm = self.realm.as_deref().map(str::parse).transpose();
-        let settings = Settings {
-            address: self.address.clone(),
-            realm: realm.map_err(|error| anyhow::anyhow!("--realm {error}"))?,
-            ..Settings::new(credential)
-        };
-        Client::connect(&settings).await.context("failed to reach the server")
-    }
-}
-
 pub async fn export(export: Export) -> anyhow::Result<ExitCode> {
     let client = export.server.connect().await?.without_deadline();
     let mut output = open(&export.output)?;
@@ -112,11 +85,11 @@ async fn copy(
     request: &mut proto::ExportEventsRequest,
     output: &mut impl Write,
 ) -> anyhow::Result<Ended> {
-    let refused = |status: tonic::Status| Refused::of(&status);
-    let begun = client.audit().export_events(request.clone()).await.map_err(refused)?;
+    let from = request.clone();
+    let begun = client.retrying(async move |client| client.audit().export_events(from.clone()).await).await?;
     let (mut chunks, mut written) = (begun.into_inner(), false);
     loop {
-        match chunks.message().await.map_err(refused) {
+        match chunks.message().await.map_err(|status| Refused::of(&status)) {
             Ok(Some(chunk)) => {
                 output.write_all(&chunk.lines).context("failed to write")?;
                 (written, request.from_sequence, request.resume_token) = (true, 0, chunk.resume_token);
@@ -125,9 +98,8 @@ async fn copy(
                 }
             }
             Ok(None) => bail!("the stream ended without its end"),
-            Err(refused) if written && refused.reason == Some(ErrorReason::StreamEnded) => {
-                return Ok(Ended::Early);
-            }
+            // Whatever the reason, if there is one: a server that died gives none.
+            Err(refused) if written && refused.code == Code::Unavailable => return Ok(Ended::Early),
             Err(refused) => return Err(refused.into()),
         }
     }

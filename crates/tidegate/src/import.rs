@@ -13,25 +13,18 @@ use anyhow::Context as _;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
-use tidegate_client::{Client, Settings};
-use tidegate_core::{Secret, Timestamp};
+use tidegate_client::Client;
+use tidegate_core::Timestamp;
 use tidegate_proto as proto;
 
-use crate::files;
+use crate::server::Server;
 
 #[derive(Args)]
 pub struct Import {
     /// The file; `-` reads standard input.
     file: PathBuf,
-    /// The server.
-    #[arg(long, default_value = "http://127.0.0.1:50051")]
-    address: String,
-    /// The file that holds the credential; it needs the role admin or operator.
-    #[arg(long, default_value = "operator.credential")]
-    credential_file: PathBuf,
-    /// Key of the realm, for an operator; else the credential's own.
-    #[arg(long)]
-    realm: Option<String>,
+    #[command(flatten)]
+    server: Server,
 }
 
 /// One line of the file.
@@ -56,15 +49,7 @@ struct Line {
 }
 
 pub async fn import(import: Import) -> anyhow::Result<ExitCode> {
-    let credential = files::read_secret(&import.credential_file)?;
-    let credential = Secret::new(credential.expose().trim().to_owned());
-    let realm = import.realm.as_deref().map(str::parse).transpose();
-    let settings = Settings {
-        address: import.address.clone(),
-        realm: realm.map_err(|error| anyhow::anyhow!("--realm {error}"))?,
-        ..Settings::new(credential)
-    };
-    let client = Client::connect(&settings).await.context("failed to reach the server")?;
+    let client = import.server.connect().await?;
     let imported = import_file(&client, &import.file).await?;
     imported.say();
     Ok(if imported.failed() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })

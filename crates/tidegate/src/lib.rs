@@ -17,6 +17,7 @@ mod logs;
 mod migrate;
 mod running;
 mod serve;
+mod server;
 
 use std::{ffi::OsString, process::ExitCode};
 
