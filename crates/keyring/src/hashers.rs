@@ -19,6 +19,7 @@ pub(crate) struct Hashers {
 /// A job was lost: its thread panicked, or there is none.
 pub(crate) struct Lost;
 
+#[cfg(target_os = "linux")]
 const LOWEST: i32 = 19;
 
 impl Hashers {
@@ -45,7 +46,9 @@ impl Hashers {
 }
 
 fn work(jobs: &Mutex<Receiver<Job>>) {
-    // Of this thread alone. Where it is not allowed, hashing takes its turn like everything else.
+    // On Linux it is of this thread alone; elsewhere it would be of the whole program. Where it is not
+    // allowed, hashing takes its turn like everything else.
+    #[cfg(target_os = "linux")]
     let _ = rustix::process::setpriority_process(None, LOWEST);
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();

@@ -193,34 +193,36 @@ async fn sweep(store: Store, clock: Arc<AuthorityClock>, stop: CancellationToken
 
 /// Keeps up with what other replicas write. Without it everything is read again after a moment.
 async fn follow(house: House, stop: CancellationToken) {
-    let mut lost = false;
+    let mut outage = Outage::default();
     while tokio::time::timeout(FOLLOW, stop.cancelled()).await.is_err() {
-        match house.follow().await {
-            Ok(()) => lost = false,
-            // Said once: an outage is long, and the database's own errors are told elsewhere.
-            Err(error) if !lost => {
-                lost = true;
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "what others write cannot be followed"
-                );
-            }
-            Err(_) => {}
-        }
+        outage.say(house.follow().await, "what others write cannot be followed");
     }
 }
 
 /// Gives events their places; what was written last has its own before the program ends.
 async fn seal(sealer: Arc<Sealer>, stop: CancellationToken) {
+    let mut outage = Outage::default();
     loop {
         let last = stop.is_cancelled();
-        if let Err(error) = sealer.seal().await {
-            tracing::error!(error = &error as &dyn std::error::Error, "events could not be sealed");
-        }
+        outage.say(sealer.seal().await, "events cannot be sealed");
         if last {
             return;
         }
         let _ = tokio::time::timeout(SEAL, stop.cancelled()).await;
+    }
+}
+
+/// Of something that is tried many times a second: said once, when it begins. It is long, and the database's
+/// own errors are told elsewhere.
+#[derive(Default)]
+struct Outage(bool);
+
+impl Outage {
+    fn say<E: std::error::Error + 'static>(&mut self, tried: Result<(), E>, what: &str) {
+        let lasts = std::mem::replace(&mut self.0, tried.is_err());
+        if let (Err(error), false) = (&tried, lasts) {
+            tracing::error!(error = error as &dyn std::error::Error, "{what}");
+        }
     }
 }
 
