@@ -72,6 +72,9 @@ impl Reading {
 
     /// The next batches; none when the reader has come to the end.
     pub(super) async fn on(&mut self, desk: &Desk) -> Result<Stretch, Error> {
+        if self.is_done() {
+            return Ok(Stretch { events: Vec::new(), batches: Vec::new(), moved: false });
+        }
         let mut view = desk.view();
         let end = self.last();
         let mut batches = chain::from(&mut view, self.at.next(), SOME_BATCHES).await?;

@@ -59,7 +59,7 @@ impl Query for VerifyChain {
         loop {
             let verified = self.walk(desk).await?;
             let here = verified.cut.as_ref().map(|cut| cut.last);
-            let now = chain::cut(&mut desk.view()).await.ok().flatten().map(|cut| cut.last);
+            let now = readable(chain::cut(&mut desk.view()).await)?.flatten().map(|cut| cut.last);
             tries -= 1;
             if verified.broken.is_none() || here == now || tries == 0 {
                 return Ok(verified);
@@ -154,7 +154,8 @@ impl Walk<'_> {
                 }
             }
             if batches.is_empty() {
-                return self.end(first.then_some(from)).await;
+                // Beyond the end nothing is there that could be verified.
+                return if first { Ok(Ok(None)) } else { self.end().await };
             }
         }
     }
@@ -214,11 +215,7 @@ impl Walk<'_> {
     }
 
     /// Behind the last batch no event may have a place; one that was sealed meanwhile has its batch.
-    async fn end(&mut self, beyond: Option<Sequence>) -> Found<Option<Sequence>> {
-        if beyond.is_some() {
-            // Nothing is there that could be verified.
-            return Ok(Ok(None));
-        }
+    async fn end(&mut self) -> Found<Option<Sequence>> {
         let Some(sequence) = events::above(&mut self.view, self.head.sequence).await? else {
             return Ok(Ok(None));
         };

@@ -22,7 +22,7 @@ pub(crate) async fn judge(desk: &Desk, token: &Token) -> Result<Option<Live>, Fa
     let mut view = desk.view();
     let account = accounts::get(&mut view, session.account).await?.ok_or(Fault::Dangling("account"))?;
     let product = products::find(&mut view, &session.product).await?.ok_or(Fault::Dangling("product"))?;
-    let decision = desk.decide(&mut view, &product, &account).await?;
+    let decision = desk.decide(&mut view, &product, account.id).await?;
     let worth = worth(desk, session, account.state, &decision);
     Ok(worth.map(|introspected| Live { introspected, account, product }))
 }
@@ -32,7 +32,10 @@ pub(crate) async fn judge(desk: &Desk, token: &Token) -> Result<Option<Live>, Fa
 pub(crate) async fn introspect(desk: &Desk, token: &Token) -> Result<Option<Introspected>, Fault> {
     let Some(session) = find(desk, token).await? else { return Ok(None) };
     let snapshot = desk.snapshot().await?;
-    let at = snapshot.at(session.product.as_str()).ok_or(Fault::Dangling("product"))?;
+    let Some(at) = snapshot.at(session.product.as_str()) else {
+        // It was made elsewhere, a moment ago.
+        return Ok(judge(desk, token).await?.map(|live| live.introspected));
+    };
     let account = AccountRef::Id(session.account);
     let known = desk.known(&snapshot, &account).await?.ok_or(Fault::Dangling("account"))?;
     let rollouts = memory::rollouts(&at.rollouts);
