@@ -72,7 +72,7 @@ fn judge<'a>(
     let here = standing.ledger.iter().filter(|entry| entry.product == product.key);
     let kept = here.filter(|entry| entry.active_since.is_some()).map(active);
     for answer in kept.chain(answers) {
-        reached_since = earlier(reached_since, answer.reached_since);
+        reached_since = [reached_since, answer.reached_since].into_iter().flatten().min();
         if answer.is_stronger_than(&best) {
             best = answer;
         }
@@ -110,40 +110,35 @@ fn ask<'a>(
     let entry = standing.ledger.iter().find(here);
     let active_since = entry.and_then(|entry| entry.active_since);
     let shown = entry.and_then(|entry| entry.shown);
-    let shown_at = shown.filter(|shown| waves::still_shown(rollout, *shown)).map(|shown| shown.at);
+    let still_shown = shown.filter(|shown| waves::still_shown(rollout, *shown));
     let mut holds = |rule: Rule, holds: bool, saw: &dyn Fn() -> String| {
         trail.asked(rollout, rule, None, holds, saw);
         holds
     };
     let is_active = holds(Rule::Active, active_since.is_some(), &|| told("acts here since", active_since));
     let was_shown = !is_active
-        && holds(Rule::Shown, shown_at.is_some(), &|| match (shown, shown_at) {
+        && holds(Rule::Shown, still_shown.is_some(), &|| match (shown, still_shown) {
             (Some(shown), None) => format!("shown at {}, and rolled back since", shown.at),
-            _ => told("first shown at", shown_at),
+            _ => told("first shown at", still_shown.map(|shown| shown.at)),
         });
     // What the waves say is told of who was reached before, too; it decides of everybody else.
     let kept = is_active || was_shown;
-    let new = reach(rollout, product, standing, trail, kept);
-    let reason = match new {
-        _ if is_active => Reason::Active,
-        _ if was_shown => Reason::Shown,
-        (reason, _) => reason,
+    let (anew, wave) = reach(rollout, product, standing, trail, kept);
+    let reason = match (is_active, was_shown) {
+        (true, _) => Reason::Active,
+        (false, true) => Reason::Shown,
+        (false, false) => anew,
     };
-    let wave = new.1;
     // Neither a stop nor a list that keeps others out makes sessions last longer (INV-16).
-    let by = if kept {
-        reached_by(rollout, product, standing, shown.filter(|_| shown_at.is_some()))
-    } else {
-        wave
-    };
-    let by_wave = by.and_then(|wave| wave.started_at);
+    let by = if kept { reached_by(rollout, product, standing, still_shown) } else { wave };
+    let since = [active_since, still_shown.map(|shown| shown.at), by.and_then(|wave| wave.started_at)];
     Answer {
         reason,
         rollout: Some(&rollout.key),
         revision: Some(rollout.revision),
-        wave: wave.filter(|_| new.0 != Reason::Allowed),
+        wave: wave.filter(|_| anew != Reason::Allowed),
         active_since,
-        reached_since: earlier(earlier(active_since, shown_at), by_wave),
+        reached_since: since.into_iter().flatten().min(),
     }
 }
 
@@ -188,10 +183,10 @@ fn reach<'a>(
     }) {
         return (Reason::Stopped, None);
     }
-    let held_out = rollout.holdout.holds_from_the_end(bucket::of(rollout, standing));
+    let bucket = bucket::of(rollout, standing);
+    let held_out = rollout.holdout.holds_from_the_end(bucket);
     if asked(Rule::Holdout, None, held_out, &|| {
-        let (bucket, holdout) = (bucket::of(rollout, standing).number(), rollout.holdout.ppm());
-        format!("bucket {bucket}, the last {holdout} are held out")
+        format!("bucket {}, the last {} are held out", bucket.number(), rollout.holdout.ppm())
     }) {
         return (Reason::HeldOut, None);
     }
@@ -204,11 +199,10 @@ fn reach<'a>(
         return (Reason::Allowed, first);
     }
     for wave in waves::started(rollout, key) {
-        let reaches = waves::reaches(rollout, wave, key, standing);
+        let reaches = waves::reaches(wave, key, bucket, standing);
         if asked(Rule::Wave, Some(wave), reaches, &|| {
-            let (bucket, edge) = (bucket::of(rollout, standing).number(), wave.edge.ppm());
             let audience = audience::saw(wave.audience.as_ref(), standing, key);
-            format!("bucket {bucket}, edge {edge}; audience: {audience}")
+            format!("bucket {}, edge {}; audience: {audience}", bucket.number(), wave.edge.ppm())
         }) {
             return (Reason::Wave, Some(wave));
         }
@@ -225,13 +219,6 @@ fn told(what: &str, at: Option<Timestamp>) -> String {
     at.map_or_else(|| "never".to_owned(), |at| format!("{what} {at}"))
 }
 
-fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        _ => one.or(other),
-    }
-}
-
 impl Answer<'_> {
     /// Active before shown, allowed or by wave, before the reasons for no; among equals the one that acted
     /// first, then the first by key, in whatever order they come; with its revision before without.
@@ -240,10 +227,6 @@ impl Answer<'_> {
         let place = |answer: &Self| {
             (rank(answer.reason), Reverse(answer.active_since), Reverse(answer.rollout), answer.revision)
         };
-        if self.reason == Reason::Active && other.reason == Reason::Active {
-            return place(self) > place(other);
-        }
-        let place = |answer: &Self| (rank(answer.reason), Reverse(answer.rollout));
         place(self) > place(other)
     }
 }

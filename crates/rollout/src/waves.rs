@@ -1,6 +1,6 @@
 //! Whom a rollout's started waves reach.
 
-use tidegate_core::{FirstShown, ProductKey, Rollout, Standing, Wave};
+use tidegate_core::{Bucket, FirstShown, ProductKey, Rollout, Standing, Wave};
 
 use crate::{audience, bucket};
 
@@ -16,13 +16,13 @@ pub fn started<'r>(rollout: &'r Rollout, product: &ProductKey) -> impl Iterator<
 
 /// The first started wave that reaches the account at the product.
 pub fn reaching<'r>(rollout: &'r Rollout, product: &ProductKey, standing: &Standing) -> Option<&'r Wave> {
-    started(rollout, product).find(|wave| reaches(rollout, wave, product, standing))
+    let bucket = bucket::of(rollout, standing);
+    started(rollout, product).find(|wave| reaches(wave, product, bucket, standing))
 }
 
 /// In its audience, and below its edge; whether it was started is another question.
-pub fn reaches(rollout: &Rollout, wave: &Wave, product: &ProductKey, standing: &Standing) -> bool {
-    wave.edge.holds(bucket::of(rollout, standing))
-        && audience::holds(wave.audience.as_ref(), standing, product)
+pub fn reaches(wave: &Wave, product: &ProductKey, bucket: Bucket, standing: &Standing) -> bool {
+    wave.edge.holds(bucket) && audience::holds(wave.audience.as_ref(), standing, product)
 }
 
 /// Whether what was shown still counts: no roll back since went behind the wave that reached the account.
