@@ -7,7 +7,7 @@ use tidegate_core::{
 };
 use tidegate_keyring::{Place, TokenKind};
 use tidegate_proto as proto;
-use tidegate_store::{Error, accounts, challenges, factors, sessions, sign_ins};
+use tidegate_store::{Error, challenges, factors, sessions, sign_ins, standings};
 
 use crate::{
     ambient::{self, System},
@@ -50,9 +50,9 @@ pub async fn guests(closed: &Closed, prefix: &str, count: usize) -> anyhow::Resu
     for names in names.chunks(CHUNK) {
         let external = names.iter().map(|name| name.parse()).collect::<Result<Vec<_>, _>>()?;
         let mut view = closed.store.view("bench", closed.realm);
-        let known = accounts::many(&mut view, Vec::new(), external).await?;
-        let made =
-            known.iter().map(|account| guest(closed, account.id)).collect::<anyhow::Result<Vec<_>>>()?;
+        let known = standings::many(&mut view, Vec::new(), external).await?;
+        let accounts = known.iter().map(|known| known.standing.account);
+        let made = accounts.map(|account| guest(closed, account)).collect::<anyhow::Result<Vec<_>>>()?;
         let work = async |tx: &mut _| -> Result<(), Error> {
             for (guest, factor, sign_in, challenge) in &made {
                 let digest = TokenKind::SignIn.digest(guest.sign_in.expose());

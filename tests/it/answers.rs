@@ -1,7 +1,7 @@
 //! What an answer writes at once: all of it or nothing, on both engines, alone or as a part of something
 //! larger, and whatever somebody else does to the same rows meanwhile.
 
-use std::time::Duration;
+use std::{task::Poll, time::Duration};
 
 use tidegate_core::{
     Actor, Answered, Budget, ChallengeState, Event, Fact, Id, RealmId, SignInId, SignInState, Step, Within,
@@ -61,6 +61,9 @@ const APPROVED: Written = Written {
     events: 1,
     ..NOTHING
 };
+
+/// A deed that does not wait for the lock is waited for in vain.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How a deed is done.
 #[derive(Debug, Clone, Copy)]
@@ -161,21 +164,40 @@ impl Waiting {
         change: impl AsyncFnOnce(&mut Tx) -> Result<bool, Error>,
         deed: impl AsyncFnOnce() -> T,
     ) -> T {
-        let (tell, told) = oneshot::channel();
-        let other = self.stage.store.tx("other", self.realm, async |tx| {
+        let ((tell, told), (wait, waits)) = (oneshot::channel(), oneshot::channel());
+        let other = Box::pin(self.stage.store.tx("other", self.realm, async |tx| {
             assert!(change(tx).await?, "nothing was changed");
             tell.send(()).unwrap();
+            waits.await.unwrap();
             somebody_waits(&self.stage).await;
             Ok::<_, Error>(())
-        });
+        }));
         let deed = async {
             told.await.unwrap();
-            deed().await
+            let mut deed = Box::pin(deed());
+            let at_once = std::future::poll_fn(|context| Poll::Ready(deed.as_mut().poll(context))).await;
+            assert!(at_once.is_pending());
+            wait.send(()).unwrap();
+            deed.await
         };
-        let (other, done) = tokio::join!(other, deed);
+        let both = async { tokio::join!(other, deed) };
+        let (other, done) = tokio::time::timeout(PATIENCE, both).await.unwrap();
         other.unwrap();
         done
     }
+}
+
+/// Lets it come so far: it is dropped where it waits for the n-th time.
+async fn drop_after<T>(n: usize, work: impl Future<Output = T>) {
+    let (mut work, mut left) = (std::pin::pin!(work), n);
+    std::future::poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(());
+        }
+        left -= 1;
+        work.as_mut().poll(context).map(drop)
+    })
+    .await;
 }
 
 /// For a lock; on SQLite everybody waits for the one writer.
@@ -231,8 +253,11 @@ on_both! {
     async fn inv_08_a_charge_that_waited_takes_both_or_neither(stage) {
         let kasa = Kasa::open(&stage).await;
         let tried = async |tx: &mut Tx, waiting: &Waiting| {
-            let (id, now) = (waiting.asked.challenge.id, waiting.stage.now());
-            Ok(challenges::take_try(tx, id, TRIES, now).await?.is_some())
+            let counter = Counter { id: waiting.sign_in.uuid(), tag: Vec::new() };
+            let (challenge, now) = (waiting.asked.challenge.id, waiting.stage.now());
+            let next = Budget { revision: 1, ..waiting.next() };
+            let another = Charge { challenge, limit: TRIES, counter, next, now };
+            Ok(answers::charge(tx.leave(), another).await?.is_some())
         };
         for way in WAYS {
             let waiting = Waiting::of(&kasa, &format!("{way:?}-1")).await;
@@ -320,16 +345,22 @@ on_both! {
 
     async fn inv_53_a_deed_that_is_dropped_is_done_or_not_done(stage) {
         let kasa = Kasa::open(&stage).await;
-        let waiting = Waiting::of(&kasa, "ann").await;
-        for n in 0..100_u64 {
-            let _ = tokio::time::timeout(Duration::from_micros(n * 20), waiting.charge(Way::Alone)).await;
-            let written = waiting.written().await;
-            assert!(written == NOTHING || written == CHARGED, "{written:?}");
+        // In one look: the engine may still be at it.
+        let tries = "SELECT CAST(tries AS TEXT) || ' ' || CAST(in_row AS TEXT) FROM challenges \
+            JOIN attempts ON attempts.counter_id = challenges.factor_id ORDER BY 1";
+        for n in 0..12_usize {
+            let waiting = Waiting::of(&kasa, &format!("u-{n}")).await;
+            drop_after(n, waiting.charge(Way::Alone)).await;
+            let seen = raw::rows(&stage, tries).await;
+            assert!(seen.len() == n + 1 && seen.iter().all(|seen| seen == "0 0" || seen == "1 1"), "{seen:?}");
+            assert!(n > 0 || seen == ["0 0"], "it was never begun");
         }
+        let waiting = Waiting::of(&kasa, "ann").await;
+        drop_after(usize::MAX, waiting.charge(Way::Alone)).await;
+        assert_eq!(waiting.written().await, CHARGED);
         // The next writer finds it in order.
         kasa.admin.person("bob").await;
-        let written = waiting.written().await;
-        assert!(written == NOTHING || written == CHARGED, "{written:?}");
+        assert_eq!(raw::idle_in_transaction(&stage).await, 0);
         stage.store.close().await;
         assert_eq!(raw::idle_in_transaction(&stage).await, 0);
     }

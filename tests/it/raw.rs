@@ -19,13 +19,27 @@ pub async fn count(stage: &Stage, sql: &str) -> i64 {
     }
 }
 
-/// Changes what no call can change.
+/// Changes what no call can change: at least one row.
 pub async fn change(stage: &Stage, sql: &str) {
-    let sql = AssertSqlSafe(sql);
-    if stage.is_sqlite() {
-        SqliteConnection::connect(&stage.url).await.unwrap().execute(sql).await.unwrap();
+    let safe = AssertSqlSafe(sql);
+    let rows = if stage.is_sqlite() {
+        let mut lite = SqliteConnection::connect(&stage.url).await.unwrap();
+        lite.execute(safe).await.unwrap().rows_affected()
     } else {
-        PgConnection::connect(&stage.url).await.unwrap().execute(sql).await.unwrap();
+        PgConnection::connect(&stage.url).await.unwrap().execute(safe).await.unwrap().rows_affected()
+    };
+    assert!(rows > 0 || sql.starts_with("CREATE"), "nothing was changed: {sql}");
+}
+
+/// All rows of a question whose columns are texts, in its order.
+pub async fn rows(stage: &Stage, sql: &str) -> Vec<String> {
+    let safe = AssertSqlSafe(sql);
+    if stage.is_sqlite() {
+        let mut lite = SqliteConnection::connect(&stage.url).await.unwrap();
+        sqlx::query_scalar(safe).fetch_all(&mut lite).await.unwrap()
+    } else {
+        let mut pg = PgConnection::connect(&stage.url).await.unwrap();
+        sqlx::query_scalar(safe).fetch_all(&mut pg).await.unwrap()
     }
 }
 

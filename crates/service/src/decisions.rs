@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use tidegate_core::{Account, ClientContext, Decision, Fact, FirstShown, Product, Reason, Rollout};
+use tidegate_core::{
+    Account, AccountId, ClientContext, Decision, Fact, FirstShown, Product, ProductKey, Reason, Rollout,
+    RolloutKey,
+};
 use tidegate_rollout::decide;
 use tidegate_store::{Tx, View, ledger, rollouts, standings};
 
@@ -14,10 +17,10 @@ impl Desk {
         &self,
         view: &mut View,
         product: &Product,
-        account: &Account,
+        account: AccountId,
     ) -> Result<Decision, Fault> {
         let rollouts = self.rollouts(view).await?;
-        let known = standings::get(view, account.id).await?.ok_or(Fault::Dangling("account"))?;
+        let known = standings::get(view, account).await?.ok_or(Fault::Dangling("account"))?;
         let verdict = decide(product, memory::rollouts(&rollouts), &known.standing, self.now());
         Ok(verdict.decision())
     }
@@ -50,6 +53,21 @@ pub(crate) async fn show(
     if ledger::show(tx, account.id, (rollout, &decision.product), shown).await? {
         let event = pen.event(Fact::TwoStepShown { rollout: rollout.clone() });
         event.at(&decision.product).of(account).from(client).record(tx).await?;
+    }
+    Ok(())
+}
+
+/// Two-step acts for the account at the product, from the first time on for good (INV-42).
+pub(crate) async fn activate(
+    pen: &Pen,
+    tx: &mut Tx,
+    account: &Account,
+    (rollout, product): (&RolloutKey, &ProductKey),
+    client: &ClientContext,
+) -> Result<(), Fault> {
+    if ledger::activate(tx, account.id, rollout, product, pen.now()).await? {
+        let event = pen.event(Fact::TwoStepActive { rollout: rollout.clone() });
+        event.at(product).of(account).from(client).record(tx).await?;
     }
     Ok(())
 }

@@ -22,10 +22,6 @@ sql! {
         sqlite: "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, customer_key, labels, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND account_id IN (SELECT unhex(value) FROM json_each($2))",
         postgres: "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, customer_key, labels, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND account_id = ANY($2)"
     };
-    Select MANY_EXTERNAL = {
-        sqlite: "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, customer_key, labels, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND external_id IN (SELECT value FROM json_each($2))",
-        postgres: "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, customer_key, labels, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND external_id = ANY($2)"
-    };
     Select IMPORTED = "SELECT account_id, import_digest FROM accounts WHERE realm_id = $1 AND external_id = $2";
     Change INSERT = "INSERT INTO accounts (realm_id, account_id, external_id, email, email_canonical, email_since, email_verified_at, \
         country, customer_key, labels, state, two_step_since, personal_key, created_at, import_digest) \
@@ -105,19 +101,11 @@ pub async fn page(
 }
 
 /// Those of the named that exist, in no order.
-pub async fn many(
-    view: &mut View,
-    ids: Vec<AccountId>,
-    external: Vec<ExternalId>,
-) -> Result<Vec<Account>, Error> {
-    let mut found = Vec::new();
-    if !ids.is_empty() {
-        found.extend(view.select(MANY).bind(AnyOf(ids)).all().await?);
+pub async fn many(view: &mut View, ids: Vec<AccountId>) -> Result<Vec<Account>, Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
     }
-    if !external.is_empty() {
-        found.extend(view.select(MANY_EXTERNAL).bind(AnyOf(external)).all().await?);
-    }
-    Ok(found)
+    view.select(MANY).bind(AnyOf(ids)).all().await
 }
 
 pub async fn imported(view: &mut View, id: &ExternalId) -> Result<Option<Imported>, Error> {

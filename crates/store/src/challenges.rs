@@ -18,8 +18,6 @@ sql! {
     Change SUPERSEDE = "UPDATE challenges SET state = 'superseded' \
         WHERE realm_id = $1 AND account_id = $2 AND (sign_in_id = $3 OR session_id = $4) AND factor_id = $5 AND purpose = $6 AND state = 'open'";
     Change CANCEL_ALL = "UPDATE challenges SET state = 'cancelled' WHERE realm_id = $1 AND account_id = $2 AND (sign_in_id = $3 OR session_id = $4) AND state = 'open'";
-    Change TAKE_TRY = "UPDATE challenges SET tries = tries + 1 \
-        WHERE realm_id = $1 AND challenge_id = $2 AND state = 'open' AND expires_at > $4 AND tries < $3 RETURNING challenge_id, account_id, sign_in_id, session_id, factor_id, purpose, state, tries, created_at, expires_at";
     Change GIVE_BACK = "UPDATE challenges SET tries = tries - 1 WHERE realm_id = $1 AND challenge_id = $2 AND tries > 0";
     Change MOVE = "UPDATE challenges SET state = $4 WHERE realm_id = $1 AND challenge_id = $2 AND state = $3 AND expires_at > $5";
 }
@@ -84,16 +82,6 @@ pub async fn insert(tx: &mut Tx, new: &Challenge) -> Result<(), Error> {
     let insert = insert.bind(new.factor).bind(new.purpose).bind(new.state).bind(new.tries);
     insert.bind(new.created_at).bind(new.expires_at).rows().await?;
     Ok(())
-}
-
-/// Takes one of the challenge's tries; `None` when it is closed, too old, or has none left.
-pub async fn take_try(
-    tx: &mut Tx,
-    id: ChallengeId,
-    limit: i64,
-    now: Timestamp,
-) -> Result<Option<Challenge>, Error> {
-    tx.change(TAKE_TRY).bind(id).bind(limit).bind(now).optional().await
 }
 
 /// The try was taken for a code that was a replay, or was not looked at.

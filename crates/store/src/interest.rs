@@ -31,7 +31,7 @@ impl Record for Interest {
 }
 
 /// How many rows there are.
-pub(crate) struct Count(pub(crate) i64);
+struct Count(i64);
 
 impl Record for Count {
     const TABLE: &'static str = "a count";

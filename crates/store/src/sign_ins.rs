@@ -1,6 +1,6 @@
 //! Table `sign_ins`.
 
-use tidegate_core::{Proof, Requirement, SignIn, SignInId, SignInState, Timestamp, TokenDigest};
+use tidegate_core::{Requirement, SignIn, SignInId, SignInState, Timestamp, TokenDigest};
 
 use crate::{
     Error, Tx, View,
@@ -15,8 +15,6 @@ sql! {
     Change INSERT = "INSERT INTO sign_ins (realm_id, token_digest, sign_in_id, account_id, product_key, state, requirement, proofs, series_id, device_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     Change MOVE = "UPDATE sign_ins SET state = $4 WHERE realm_id = $1 AND sign_in_id = $2 AND state = $3 AND expires_at > $5";
     Change HOLD = "UPDATE sign_ins SET state = state WHERE realm_id = $1 AND sign_in_id = $2 AND state = $3 AND expires_at > $4";
-    Change PROVE = "UPDATE sign_ins SET state = 'ready', proofs = $3 \
-        WHERE realm_id = $1 AND sign_in_id = $2 AND state = 'pending_challenge' AND expires_at > $4";
     Change HOLD_BACK = "UPDATE sign_ins SET state = 'pending_challenge', requirement = $3, series_id = NULL \
         WHERE realm_id = $1 AND sign_in_id = $2 AND state = 'ready' AND expires_at > $4";
 }
@@ -70,11 +68,6 @@ pub async fn advance(
 /// state, or is too old.
 pub async fn hold(tx: &mut Tx, id: SignInId, state: SignInState, now: Timestamp) -> Result<bool, Error> {
     tx.change(HOLD).bind(id).bind(state).bind(now).hit().await
-}
-
-/// The second step was passed; `false` when it is not asked any more, or the sign-in is too old.
-pub async fn prove(tx: &mut Tx, id: SignInId, proofs: Vec<Proof>, now: Timestamp) -> Result<bool, Error> {
-    tx.change(PROVE).bind(id).bind(proofs).bind(now).hit().await
 }
 
 /// More is required now than was proved; `false` when it was not ready any more.

@@ -2,8 +2,8 @@
 //! `ledger` and `interest`, because a decision that misses the cache waits for it.
 
 use tidegate_core::{
-    AccountId, AccountState, Customer, ExternalId, FirstShown, Labels, LedgerEntry, Method, Ordinal,
-    ProductKey, Revision, RolloutKey, Standing, Timestamp,
+    AccountId, AccountRef, AccountState, Customer, ExternalId, FirstShown, Labels, LedgerEntry, Method,
+    Ordinal, ProductKey, Revision, RolloutKey, Standing, Timestamp,
 };
 
 use crate::{
@@ -135,8 +135,12 @@ pub async fn get(view: &mut View, id: AccountId) -> Result<Option<Known>, Error>
     view.select(GET).bind(id).optional().await
 }
 
-pub async fn by_external_id(view: &mut View, id: &ExternalId) -> Result<Option<Known>, Error> {
-    view.select(BY_EXTERNAL_ID).bind(id.clone()).optional().await
+/// By the name that a caller uses.
+pub async fn find(view: &mut View, account: &AccountRef) -> Result<Option<Known>, Error> {
+    match account {
+        AccountRef::Id(id) => get(view, *id).await,
+        AccountRef::External(id) => view.select(BY_EXTERNAL_ID).bind(id.clone()).optional().await,
+    }
 }
 
 /// Those of the named that exist, in no order.

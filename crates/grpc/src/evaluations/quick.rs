@@ -23,10 +23,10 @@ use tonic::{
     Status,
     body::Body,
     codec::{Codec, EncodeBuf, Encoder},
-    server::{Grpc, NamedService, UnaryService},
+    server::{Grpc, NamedService},
 };
 use tonic_prost::ProstCodec;
-use tower::Service;
+use tower::{Service, service_fn};
 
 use super::write;
 use crate::{door::Door, identity::Admitted};
@@ -38,8 +38,6 @@ pub(crate) struct Evaluations {
     rest: EvaluationServiceServer<Door>,
     most: usize,
 }
-
-type Answer<T> = Pin<Box<dyn Future<Output = Result<T, Status>> + Send>>;
 
 impl Evaluations {
     /// `most` bytes are read of one message.
@@ -69,50 +67,38 @@ impl Service<Request<Body>> for Evaluations {
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         match request.uri().path() {
             "/tidegate.v1.EvaluationService/Evaluate" => {
-                let (mut grpc, one) = (self.grpc(), One(self.door.clone()));
-                Box::pin(async move { Ok(grpc.unary(one, request).await) })
+                let (mut grpc, door) = (self.grpc(), self.door.clone());
+                let answer = service_fn(move |request| evaluate(door.clone(), request));
+                Box::pin(async move { Ok(grpc.unary(answer, request).await) })
             }
             "/tidegate.v1.EvaluationService/BatchEvaluate" => {
-                let (mut grpc, many) = (self.grpc(), Many(self.door.clone()));
-                Box::pin(async move { Ok(grpc.unary(many, request).await) })
+                let (mut grpc, door) = (self.grpc(), self.door.clone());
+                let answer = service_fn(move |request| batch_evaluate(door.clone(), request));
+                Box::pin(async move { Ok(grpc.unary(answer, request).await) })
             }
             _ => Box::pin(self.rest.call(request)),
         }
     }
 }
 
-struct One(Door);
-
-impl UnaryService<proto::EvaluateRequest> for One {
-    type Response = Vec<u8>;
-    type Future = Answer<tonic::Response<Vec<u8>>>;
-
-    fn call(&mut self, request: tonic::Request<proto::EvaluateRequest>) -> Self::Future {
-        let door = self.0.clone();
-        Box::pin(async move {
-            if let Some(written) = one(&door, &request) {
-                return Ok(tonic::Response::new(written));
-            }
-            Ok(EvaluationService::evaluate(&door, request).await?.map(|answer| answer.encode_to_vec()))
-        })
+async fn evaluate(
+    door: Door,
+    request: tonic::Request<proto::EvaluateRequest>,
+) -> Result<tonic::Response<Vec<u8>>, Status> {
+    if let Some(written) = one(&door, &request) {
+        return Ok(tonic::Response::new(written));
     }
+    Ok(EvaluationService::evaluate(&door, request).await?.map(|answer| answer.encode_to_vec()))
 }
 
-struct Many(Door);
-
-impl UnaryService<proto::BatchEvaluateRequest> for Many {
-    type Response = Vec<u8>;
-    type Future = Answer<tonic::Response<Vec<u8>>>;
-
-    fn call(&mut self, request: tonic::Request<proto::BatchEvaluateRequest>) -> Self::Future {
-        let door = self.0.clone();
-        Box::pin(async move {
-            if let Some(written) = many(&door, &request) {
-                return Ok(tonic::Response::new(written));
-            }
-            Ok(EvaluationService::batch_evaluate(&door, request).await?.map(|answer| answer.encode_to_vec()))
-        })
+async fn batch_evaluate(
+    door: Door,
+    request: tonic::Request<proto::BatchEvaluateRequest>,
+) -> Result<tonic::Response<Vec<u8>>, Status> {
+    if let Some(written) = many(&door, &request) {
+        return Ok(tonic::Response::new(written));
     }
+    Ok(EvaluationService::batch_evaluate(&door, request).await?.map(|answer| answer.encode_to_vec()))
 }
 
 fn one(door: &Door, request: &tonic::Request<proto::EvaluateRequest>) -> Option<Vec<u8>> {

@@ -19,9 +19,8 @@ impl Desk {
         let mut named: Vec<_> = logged.iter().filter_map(|logged| logged.event.account).collect();
         named.sort();
         named.dedup();
-        let accounts =
-            if named.is_empty() { Vec::new() } else { accounts::many(view, named, Vec::new()).await? };
-        let accounts: HashMap<_, _> = accounts.into_iter().map(|account| (account.id, account)).collect();
+        let accounts = accounts::many(view, named).await?;
+        let accounts = accounts.into_iter().map(|account| (account.id, account)).collect();
         Ok(logged.into_iter().map(|logged| self.told(&accounts, logged)).collect())
     }
 

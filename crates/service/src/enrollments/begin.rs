@@ -48,7 +48,7 @@ impl Command for BeginEnrollment {
         let session = acting.session()?.clone();
         pen.once(async |tx| {
             let account = accounts::get(tx, acting.account.id).await?.ok_or(Fault::Dangling("account"))?;
-            let decision = pen.decide(tx, &acting.product, &account).await?;
+            let decision = pen.decide(tx, &acting.product, account.id).await?;
             if let Err(refusal) = self.may_begin(tx, &decision, &account).await? {
                 return Ok(Err(refusal));
             }

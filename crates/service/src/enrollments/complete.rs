@@ -10,12 +10,12 @@ use tidegate_core::{
 };
 use tidegate_factors::{budget::Limits, enrollment, recovery_codes as codes, totp};
 use tidegate_keyring::Place;
-use tidegate_store::{Tx, accounts, attempts, enrollments, factors, ledger, recovery_codes};
+use tidegate_store::{Tx, accounts, attempts, enrollments, factors, recovery_codes};
 
 use crate::{
     Command, Error, Fault, Outcome, Pen, Shown,
     acting::Acting,
-    counters,
+    counters, decisions,
     once::{Begun, Charged},
 };
 
@@ -189,15 +189,13 @@ async fn activate(
     let switched_on = accounts::switch_on(tx, account.id, now).await?;
     factors::insert(tx, &factor).await?;
     let recovery_codes = issue_recovery_codes(pen, tx, acting).await?;
-    let decision = pen.decide(tx, &acting.product, account).await?;
+    let decision = pen.decide(tx, &acting.product, account.id).await?;
     let record = async |tx: &mut Tx, fact: Fact| {
         pen.event(fact).at(&pending.product).of(account).from(&acting.client).record(tx).await
     };
     // The rollout that reached it when it began; whatever became of that since, two-step acts here from now on.
-    if let Some(rollout) = pending.rollout.as_ref().or(decision.rollout.as_ref())
-        && ledger::activate(tx, account.id, rollout, &pending.product, now).await?
-    {
-        record(tx, Fact::TwoStepActive { rollout: rollout.clone() }).await?;
+    if let Some(rollout) = pending.rollout.as_ref().or(decision.rollout.as_ref()) {
+        decisions::activate(pen, tx, account, (rollout, &pending.product), &acting.client).await?;
     }
     attempts::forgive(tx, &counters::of_factor(factor.id)).await?;
     record(tx, Fact::FactorActivated { factor: factor.id, method: Method::Totp }).await?;

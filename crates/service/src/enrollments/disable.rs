@@ -1,7 +1,7 @@
 //! Switches two-step off, at every product. Factors, settings, the ledger and challenges stay as they are, so
 //! that switching it on again is one call, and asks wherever it has acted.
 
-use tidegate_core::{Account, Fact, Permission, Refusal, Subject};
+use tidegate_core::{Fact, Permission, Refusal, Subject};
 use tidegate_store::accounts;
 
 use crate::{
@@ -23,11 +23,10 @@ impl Command for DisableTwoStep {
         let acting = pen.acting(&self.subject).await?;
         let session = acting.session()?.id;
         pen.once(async |tx| {
-            let account = match switch::lock(tx, &acting).await? {
-                Ok(account) => account,
+            let (account, decision) = match switch::lock(pen, tx, &acting).await? {
+                Ok(locked) => locked,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            let decision = pen.decide(tx, &acting.product, &account).await?;
             if !decision.may_toggle {
                 return Ok(Err(Refusal::TwoStepNotAvailable));
             }
@@ -40,8 +39,7 @@ impl Command for DisableTwoStep {
             accounts::switch_off(tx, account.id).await?;
             let event = pen.event(Fact::TwoStepSwitchedOff {}).at(&acting.product.key).of(&account);
             event.from(&acting.client).record(tx).await?;
-            let account = Account { two_step_since: None, ..account };
-            Ok(Ok(Switched(pen.decide(tx, &acting.product, &account).await?)))
+            Ok(Ok(Switched(pen.decide(tx, &acting.product, account.id).await?)))
         })
         .await
     }

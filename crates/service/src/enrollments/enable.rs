@@ -4,11 +4,12 @@
 //! sign in afterwards.
 
 use tidegate_core::{Account, Decision, Fact, Permission, Refusal, Subject};
-use tidegate_store::{Tx, accounts, ledger};
+use tidegate_store::{Tx, accounts};
 
 use crate::{
     Command, Error, Fault, Pen,
     acting::Acting,
+    decisions,
     enrollments::switch::{self, Switched},
     sign_ins::offers,
 };
@@ -27,11 +28,10 @@ impl Command for EnableTwoStep {
         let acting = pen.acting(&self.subject).await?;
         let session = acting.session()?.id;
         pen.once(async |tx| {
-            let account = match switch::lock(tx, &acting).await? {
-                Ok(account) => account,
+            let (account, decision) = match switch::lock(pen, tx, &acting).await? {
+                Ok(locked) => locked,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            let decision = pen.decide(tx, &acting.product, &account).await?;
             if !decision.visible {
                 return Ok(Err(Refusal::TwoStepNotAvailable));
             }
@@ -47,7 +47,7 @@ impl Command for EnableTwoStep {
             if let Err(refusal) = switch::proved(pen, tx, &account, session).await? {
                 return Ok(Err(refusal));
             }
-            Ok(Ok(Switched(switch_on(pen, tx, &acting, account, &decision).await?)))
+            Ok(Ok(Switched(switch_on(pen, tx, &acting, &account, &decision).await?)))
         })
         .await
     }
@@ -58,20 +58,15 @@ async fn switch_on(
     pen: &Pen,
     tx: &mut Tx,
     acting: &Acting,
-    account: Account,
+    account: &Account,
     decision: &Decision,
 ) -> Result<Decision, Fault> {
-    let now = pen.now();
-    let record = async |tx: &mut Tx, fact: Fact| {
-        pen.event(fact).at(&acting.product.key).of(&account).from(&acting.client).record(tx).await
-    };
-    accounts::switch_on(tx, account.id, now).await?;
-    if let Some(rollout) = &decision.rollout
-        && ledger::activate(tx, account.id, rollout, &acting.product.key, now).await?
-    {
-        record(tx, Fact::TwoStepActive { rollout: rollout.clone() }).await?;
+    let product = &acting.product;
+    accounts::switch_on(tx, account.id, pen.now()).await?;
+    if let Some(rollout) = &decision.rollout {
+        decisions::activate(pen, tx, account, (rollout, &product.key), &acting.client).await?;
     }
-    record(tx, Fact::TwoStepSwitchedOn {}).await?;
-    let account = Account { two_step_since: Some(now), ..account };
-    pen.decide(tx, &acting.product, &account).await
+    let event = pen.event(Fact::TwoStepSwitchedOn {}).at(&product.key).of(account);
+    event.from(&acting.client).record(tx).await?;
+    pen.decide(tx, product, account.id).await
 }

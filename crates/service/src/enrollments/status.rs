@@ -33,7 +33,7 @@ impl Command for GetTwoStepStatus {
         acting.not_signing_in()?;
         let account = &acting.account;
         let mut view = pen.view();
-        let decision = pen.decide(&mut view, &acting.product, account).await?;
+        let decision = pen.decide(&mut view, &acting.product, account.id).await?;
         let (mut active_methods, mut recovery_codes_left) = (Vec::new(), 0);
         for factor in factors::of_account(&mut view, account.id).await? {
             if factor.method() == Method::RecoveryCodes {

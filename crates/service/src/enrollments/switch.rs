@@ -1,4 +1,5 @@
-//! What both ways of the owner's switch begin with: the account alone, and a fresh proof (INV-20).
+//! What both ways of the owner's switch begin with: the account alone, the decision as it is now, and a fresh
+//! proof (INV-20).
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{Account, AccountState, Decision, Refusal, SessionId};
@@ -14,10 +15,17 @@ pub struct Switched(pub Decision);
 outcomes!(Switched);
 
 /// One change of the switch after the other, and after the sign-ins that are being completed.
-pub(super) async fn lock(tx: &mut Tx, acting: &Acting) -> Result<Result<Account, Refusal>, Fault> {
+pub(super) async fn lock(
+    pen: &Pen,
+    tx: &mut Tx,
+    acting: &Acting,
+) -> Result<Result<(Account, Decision), Refusal>, Fault> {
     let account = accounts::lock(tx, acting.account.id).await?.ok_or(Fault::Dangling("account"))?;
-    let usable = account.state == AccountState::Active;
-    Ok(if usable { Ok(account) } else { Err(Refusal::SubjectNotValid) })
+    if account.state != AccountState::Active {
+        return Ok(Err(Refusal::SubjectNotValid));
+    }
+    let decision = pen.decide(tx, &acting.product, account.id).await?;
+    Ok(Ok((account, decision)))
 }
 
 /// Whether the session proves, now, all that the account's owner can prove.

@@ -35,10 +35,7 @@ impl Query for Explain {
     async fn run(self, desk: &Desk) -> Result<Explained, Error> {
         let mut view = desk.view();
         let product = desk.product(&mut view, &self.product).await?;
-        let known = match &self.account {
-            AccountRef::Id(id) => standings::get(&mut view, *id).await?,
-            AccountRef::External(id) => standings::by_external_id(&mut view, id).await?,
-        };
+        let known = standings::find(&mut view, &self.account).await?;
         let standing = known.ok_or(Refusal::AccountNotFound)?.standing;
         let rollouts = self.rollouts(&mut view).await?;
         let at = self.at.unwrap_or_else(|| desk.now());

@@ -33,10 +33,7 @@ impl Desk {
             return Ok(Some(known));
         }
         let (ticket, mut view) = (self.ticket(account), self.view());
-        let read = match account {
-            AccountRef::Id(id) => standings::get(&mut view, *id).await?,
-            AccountRef::External(external) => standings::by_external_id(&mut view, external).await?,
-        };
+        let read = standings::find(&mut view, account).await?;
         Ok(read.map(|known| self.remember(ticket, snapshot, &name, known)))
     }
 

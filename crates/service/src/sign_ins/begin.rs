@@ -14,11 +14,11 @@ use tidegate_keyring::{TokenKind, passwords::is_foreign};
 use tidegate_store::{
     Tx, accounts,
     attempts::{self, Counter},
-    ledger, passwords, sign_ins,
+    passwords, sign_ins,
 };
 
 use crate::{
-    Command, Error, Fault, Outcome, Pen, Shown, counters,
+    Command, Error, Fault, Outcome, Pen, Shown, counters, decisions,
     once::{self, Charged},
     sign_ins::{offers, trust},
 };
@@ -175,7 +175,7 @@ impl BeginSignIn {
         account: &Account,
     ) -> Result<Begun, Fault> {
         let now = pen.now();
-        let decision = pen.decide(tx, product, account).await?;
+        let decision = pen.decide(tx, product, account.id).await?;
         let token = self.device_token.as_ref();
         let trusted_by = trust::presented(pen, tx, account, product, &self.client, token).await?;
         let trusted = trusted_by.is_some();
@@ -202,10 +202,8 @@ impl BeginSignIn {
         if requirement != Requirement::None
             && decision.reason != Reason::Active
             && let Some(rollout) = &decision.rollout
-            && ledger::activate(tx, account.id, rollout, &product.key, now).await?
         {
-            let active = pen.event(Fact::TwoStepActive { rollout: rollout.clone() });
-            active.at(&product.key).of(account).from(&self.client).record(tx).await?;
+            decisions::activate(pen, tx, account, (rollout, &product.key), &self.client).await?;
         }
         Ok(Begun { sign_in: Some((sign_in, offers, Shown::Now(token))) })
     }

@@ -68,7 +68,7 @@ impl Command for CompleteSignIn {
             if account.state != AccountState::Active {
                 return Ok(Err(Refusal::AccountNotUsable));
             }
-            let decision = pen.decide(tx, &acting.product, &account).await?;
+            let decision = pen.decide(tx, &acting.product, account.id).await?;
             let level = level::of(&sign_in.proofs, pen.now(), pen.now());
             let device = trust::of(pen, tx, &acting.product, &sign_in).await?;
             if !decision.requirement.is_met_by(level, device.stood_in.is_some()) {
