@@ -1,6 +1,8 @@
 //! What a replica remembers: right at once after its own writes, right after the next look when another one
 //! wrote, and never what a sign-in is held to.
 
+use std::collections::BTreeSet;
+
 use tidegate_core::{Role, Span};
 use tidegate_proto::{self as proto, DecisionReason as Why};
 
@@ -10,6 +12,7 @@ use crate::{
     audiences::has,
     manage::{Managed, mask},
     owner::Device,
+    raw,
     stage::{Replica, Stage},
 };
 
@@ -154,20 +157,27 @@ async fn inv_17_a_stale_memory_weakens_no_sign_in() {
 #[tokio::test]
 async fn inv_41_a_new_rollout_places_accounts_that_are_remembered() {
     let two = two().await;
-    two.here().await;
-    let next = two.rollout.manager.rollout("another", &["kasa"], &[500_000]).await;
     two.rollout.roll_back(0).await;
-    let next = Managed::new(&two.rollout.manager, &next);
-    next.start().await;
+    let mut people = vec![two.person.clone()];
+    for name in ["bob", "cat", "dan", "eve", "fay", "gus"] {
+        people.push(two.rollout.manager.person(name).await);
+    }
+    for person in &people {
+        assert!(!two.frontend.evaluate(person, "kasa").await.visible);
+    }
+    let next = two.rollout.manager.rollout("another", &["kasa"], &[500_000]).await;
+    Managed::new(&two.rollout.manager, &next).start().await;
     let fresh = two.stage.replica().await;
-    for name in ["bob", "cat", "dan", "eve"] {
-        let person = two.rollout.manager.person(name).await;
-        let (ours, theirs) = (two.frontend.clone(), two.frontend.at(fresh.channel.clone()));
-        let mut one = ours.evaluate(&person, "kasa").await;
-        let other = theirs.evaluate(&person, "kasa").await;
+    let theirs = two.frontend.at(fresh.channel.clone());
+    let mut seen = BTreeSet::new();
+    for person in &people {
+        let mut one = two.frontend.evaluate(person, "kasa").await;
+        let other = theirs.evaluate(person, "kasa").await;
         one.evaluate_time = other.evaluate_time;
         assert_eq!(one, other);
+        seen.insert(one.visible);
     }
+    assert_eq!(seen.len(), 2, "it places some below its edge and some above");
 }
 
 on_both! {
@@ -194,8 +204,16 @@ on_both! {
             .flat_map(|account| [item("kasa", account), item("tapo", account)])
             .collect();
         let read = operator.ok(proto::BatchEvaluateRequest { items: items.clone() }).await;
+        let again = operator.ok(proto::BatchEvaluateRequest { items: items.clone() }).await;
+        assert_eq!(again, read);
+        // Nobody is told of it: who read anew would answer otherwise.
+        raw::change(&stage, "UPDATE accounts SET two_step_since = NULL WHERE two_step_since IS NOT NULL").await;
         let recalled = operator.ok(proto::BatchEvaluateRequest { items: items.clone() }).await;
         assert_eq!(recalled, read);
+        let explain = proto::ExplainRequest { product: "kasa".into(), account: ann.id.clone(), ..Default::default() };
+        let as_read = operator.ok(explain).await.decision.unwrap();
+        let remembered = operator.ok(proto::EvaluateRequest { product: "kasa".into(), account: ann.id.clone() }).await;
+        assert_eq!((as_read.on, remembered.decision.unwrap().on), (false, true));
         for (item, result) in items.into_iter().zip(read.results) {
             let proto::EvaluationItem { product, account } = item;
             let one = operator.ok(proto::EvaluateRequest { product, account }).await.decision;

@@ -141,6 +141,16 @@ impl Stage {
             let store = open(&self.url).await;
             (store.clone(), house(&store, &self.keyring, &self.clock, &self.entropy))
         };
+        self.served(store, house).await
+    }
+
+    /// On the same database, and remembering nothing: what a server is that was started again.
+    pub async fn reopened(&self) -> Replica {
+        let house = house(&self.store, &self.keyring, &self.clock, &self.entropy);
+        self.served(self.store.clone(), house).await
+    }
+
+    async fn served(&self, store: Store, house: House) -> Replica {
         let (address, open) = serve(&house, PROMPT).await;
         Replica { channel: channel(address), house, sealer: self.sealer_on(store), _open: open }
     }

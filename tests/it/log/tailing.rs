@@ -70,6 +70,13 @@ on_both! {
         let mut stream = operator.stream(proto::TailEventsRequest { filter, ..beginning() }).await.unwrap();
         let read = [stream.one().await, stream.one().await].map(|message| message.event.unwrap().kind);
         assert_eq!(read, ["realm_created", "credential_created"]);
+        let all = operator.ok(proto::ListEventsRequest::default()).await.events;
+        let theirs: Vec<_> = all.iter().rev().filter(|event| event.actor != "worker/init").collect();
+        let filter = Some(proto::EventFilter { actor: theirs[0].actor.clone(), ..Default::default() });
+        let mut stream = operator.stream(proto::TailEventsRequest { filter, ..beginning() }).await.unwrap();
+        for event in theirs {
+            assert_eq!(stream.one().await.event.unwrap().sequence, event.sequence);
+        }
     }
 
     async fn a_resume_token_is_good_for_its_realm_and_its_method(stage) {
@@ -81,6 +88,12 @@ on_both! {
         let other = operator.in_realm("acme");
         for (actor, token) in [(&other, &token), (&operator, &exported), (&operator, &"00".repeat(60))] {
             let refused = actor.stream(tail(Start::ResumeToken(token.clone()))).await.err().unwrap();
+            assert_eq!((refused.code, refused.name()), (Code::FailedPrecondition, "RESUME_TOKEN_NOT_VALID"));
+        }
+        let theirs = other.stream(proto::ExportEventsRequest::default()).await.unwrap().one().await.resume_token;
+        for resume_token in [token.clone(), theirs, "00".repeat(60)] {
+            let export = proto::ExportEventsRequest { resume_token, ..Default::default() };
+            let refused = operator.stream(export).await.err().unwrap();
             assert_eq!((refused.code, refused.name()), (Code::FailedPrecondition, "RESUME_TOKEN_NOT_VALID"));
         }
         operator.stream(tail(Start::ResumeToken(token))).await.unwrap().one().await;

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tidegate_core::{Decision, LedgerEntry, Reason, Requirement, Rule, RuleAsked, Standing};
-use tidegate_rollout::bucket;
+use tidegate_rollout::{bucket, waves};
 
 use super::{
     PRODUCTS,
@@ -112,7 +112,14 @@ fn told(question: &Question, decision: &Decision, trail: &[RuleAsked]) -> Result
         let waves = own.iter().filter(|asked| asked.rule != Rule::Wave);
         let distinct: std::collections::BTreeSet<_> = waves.clone().map(|asked| asked.rule).collect();
         prop_assert_eq!(distinct.len(), waves.count());
-        if decision.rollout.as_ref() != Some(&rollout.key) || own.is_empty() {
+        let covers = waves::covers(rollout, &decision.product);
+        prop_assert_eq!(
+            own.first().map(|asked| asked.rule),
+            covers.then_some(Rule::Active),
+            "{:?}",
+            rollout.key
+        );
+        if decision.rollout.as_ref() != Some(&rollout.key) || !covers {
             continue;
         }
         let last = own.last().filter(|asked| asked.holds).map(|asked| asked.rule);

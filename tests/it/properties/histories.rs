@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use proptest::prelude::*;
+use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
 use tidegate_core::{
     AccountId, Decision, Reason, Requirement, Rollout, Session, SessionId, Span, Standing, Timestamp,
     Word as _,
@@ -170,21 +170,50 @@ proptest! {
     fn inv_16_no_step_lets_a_session_live_longer((beginning, steps) in history()) {
         let (mut world, _) = begin(&beginning);
         let born = world.now;
-        let by = |world: &World, who: usize, product: Product| {
-            let decision = world.decide(who, product);
-            (reauth::by(&decision, &session(decision.account, product, born)), decision.reason)
-        };
         for step in &steps {
-            let before: Vec<_> = Model::everywhere().map(|(who, product)| by(&world, who, product)).collect();
-            world.take(step);
-            for ((who, product), (end, reason)) in Model::everywhere().zip(before) {
-                let (now, _) = by(&world, who, product);
-                if let (Some(end), Some(now), false) = (end, now, begins_anew(step, reason)) {
-                    prop_assert!(now <= end, "{:?}: {} at {}: {}, then {}", step, who, product, end, now);
-                }
+            for (who, product, end, now) in ends(&mut world, step, born) {
+                prop_assert!(now <= end, "{:?}: {} at {}: {}, then {}", step, who, product, end, now);
             }
         }
     }
+}
+
+/// When sessions that were born then must be made anew, before the step and after it, where both is said and the
+/// requirement stands.
+fn ends(world: &mut World, step: &Step, born: Timestamp) -> Vec<(usize, Product, Timestamp, Timestamp)> {
+    let by = |world: &World, who: usize, product: Product| {
+        let decision = world.decide(who, product);
+        (reauth::by(&decision, &session(decision.account, product, born)), decision.reason)
+    };
+    let before: Vec<_> = Model::everywhere().map(|(who, product)| by(world, who, product)).collect();
+    world.take(step);
+    let after = Model::everywhere().map(|(who, product)| by(world, who, product).0);
+    let stands =
+        Model::everywhere().zip(before).zip(after).filter_map(|(((who, product), (end, reason)), now)| {
+            Some((who, product, end?, now?)).filter(|_| !begins_anew(step, reason))
+        });
+    stands.collect()
+}
+
+/// Properties of what never happens say nothing.
+#[test]
+fn the_histories_meet_what_the_properties_are_about() {
+    const SOME: usize = 100;
+    let mut runner = TestRunner::new(super::cases(300));
+    let (mut active, mut shown, mut ended) = (0, 0, 0);
+    for _ in 0..SOME {
+        let (beginning, steps) = history().new_tree(&mut runner).unwrap().current();
+        let (mut world, _) = begin(&beginning);
+        let born = world.now;
+        for step in &steps {
+            if let Step::Account(who, Deed::Show(product)) = step {
+                shown += usize::from(world.decide(*who, product).reason == Reason::Wave);
+            }
+            ended += ends(&mut world, step, born).len();
+        }
+        active += decisions(&world).filter(|(.., made)| made.reason == Reason::Active).count();
+    }
+    assert!(active >= 20 && shown >= 20 && ended >= 20, "{active} {shown} {ended}");
 }
 
 /// Whether the step may take from the account what reached it, and another wave or rollout then reaches it anew.

@@ -38,7 +38,7 @@ macro_rules! ask {
 }
 
 /// Names that anybody may know.
-#[expect(clippy::needless_update, reason = "some requests have no more fields than are only")]
+#[expect(clippy::needless_update, reason = "some requests have no more fields than are named")]
 pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &Names, names: &Names) {
     let n = names.clone();
     let item =
@@ -109,7 +109,7 @@ pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &Names, names: &
 }
 
 /// Tokens, which only their owner has.
-#[expect(clippy::needless_update, reason = "some requests have no more fields than are only")]
+#[expect(clippy::needless_update, reason = "some requests have no more fields than are named")]
 pub async fn by_token(answers: &mut Answers, actor: &Actor, names: &Names) {
     let n = names.clone();
     let session = subject(Who::SessionToken(n.session_token.clone()));
@@ -148,7 +148,7 @@ pub async fn by_token(answers: &mut Answers, actor: &Actor, names: &Names) {
 }
 
 /// Ids of what belongs to one person, asked for by another.
-#[expect(clippy::needless_update, reason = "some requests have no more fields than are only")]
+#[expect(clippy::needless_update, reason = "some requests have no more fields than are named")]
 pub async fn by_subject(answers: &mut Answers, actor: &Actor, own: &Names, names: &Names) {
     let n = names.clone();
     let session = subject(Who::SessionToken(own.session_token.clone()));
