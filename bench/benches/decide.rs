@@ -5,20 +5,19 @@ mod decision;
 
 use std::hint::black_box;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::Criterion;
 
-fn decide(criterion: &mut Criterion) {
+fn main() -> anyhow::Result<()> {
+    let mut criterion = Criterion::default().configure_from_args();
     for (name, case) in [
         ("simple", decision::simple()),
         ("three_rollouts", decision::three_rollouts()),
         ("five_predicates", decision::five_predicates()),
     ] {
-        if let Some(case) = case {
-            criterion
-                .bench_function(name, |bencher| bencher.iter(|| black_box(black_box(&case).decide().reason)));
-        }
+        let case = case?;
+        criterion
+            .bench_function(name, |bencher| bencher.iter(|| black_box(black_box(&case).decide().reason)));
     }
+    criterion.final_summary();
+    Ok(())
 }
-
-criterion_group!(benches, decide);
-criterion_main!(benches);

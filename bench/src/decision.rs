@@ -1,5 +1,6 @@
 //! Cases for the decision: the only file that knows how it is called.
 
+use anyhow::Context as _;
 use serde_json::{Value, json};
 use tidegate_core::{AccountId, Id, Labels, Method, Product, Rollout, Standing, Timestamp};
 use tidegate_rollout::{Verdict, bucket};
@@ -19,17 +20,17 @@ impl Case {
 }
 
 /// One rollout that has reached half of all accounts.
-pub fn simple() -> Option<Case> {
+pub fn simple() -> anyhow::Result<Case> {
     case(&[("kasa", 500_000)])
 }
 
 /// Three rollouts of the product.
-pub fn three_rollouts() -> Option<Case> {
+pub fn three_rollouts() -> anyhow::Result<Case> {
     case(&[("a", 10_000), ("b", 250_000), ("c", 500_000)])
 }
 
 /// One rollout whose waves ask five tests each; all of them have to be asked.
-pub fn five_predicates() -> Option<Case> {
+pub fn five_predicates() -> anyhow::Result<Case> {
     let test = |test: Value| json!({ "test": test });
     let label = json!({ "account_label": { "name": "plan", "any_of": ["pro", "team"] } });
     let audience = json!({ "all": [
@@ -40,14 +41,14 @@ pub fn five_predicates() -> Option<Case> {
         { "not": test(json!({ "account_method": ["totp"] })) },
     ] });
     let mut case = case(&[("kasa", 500_000)])?;
-    let audience: tidegate_core::Audience = serde_json::from_value(audience).ok()?;
-    for wave in &mut case.rollouts.first_mut()?.waves {
+    let audience: tidegate_core::Audience = serde_json::from_value(audience)?;
+    for wave in &mut case.rollouts.iter_mut().flat_map(|rollout| &mut rollout.waves) {
         wave.audience = Some(audience.clone());
     }
-    Some(case)
+    Ok(case)
 }
 
-fn case(rollouts: &[(&str, u32)]) -> Option<Case> {
+fn case(rollouts: &[(&str, u32)]) -> anyhow::Result<Case> {
     let product = json!({
         "key": "kasa", "title": "Kasa", "revision": 1, "created_at": DAY, "updated_at": DAY,
         "settings": {
@@ -57,12 +58,12 @@ fn case(rollouts: &[(&str, u32)]) -> Option<Case> {
     });
     let account: AccountId = Id::from_uuid(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0007));
     let rollouts = rollouts.iter().map(|(key, edge)| serde_json::from_value(rollout(key, *edge)));
-    let rollouts: Vec<Rollout> = rollouts.collect::<Result<_, _>>().ok()?;
+    let rollouts: Vec<Rollout> = rollouts.collect::<Result<_, _>>()?;
     let mut standing = Standing {
         account,
-        created_at: Timestamp::from_rfc3339("2020-05-01T12:00:00Z")?,
-        country: Some("DE".parse().ok()?),
-        labels: Labels::from([("plan".parse().ok()?, "pro".parse().ok()?)]),
+        created_at: instant("2020-05-01T12:00:00Z")?,
+        country: Some("DE".parse()?),
+        labels: Labels::from([("plan".parse()?, "pro".parse()?)]),
         email_verified: true,
         customer: None,
         methods: vec![Method::RecoveryCodes],
@@ -73,12 +74,16 @@ fn case(rollouts: &[(&str, u32)]) -> Option<Case> {
     };
     // As a server keeps it.
     standing.buckets = bucket::all(rollouts.iter(), &standing);
-    Some(Case {
-        product: serde_json::from_value(product).ok()?,
+    Ok(Case {
+        product: serde_json::from_value(product)?,
         rollouts,
         standing,
-        now: Timestamp::from_rfc3339("2026-11-25T12:00:00Z")?,
+        now: instant("2026-11-25T12:00:00Z")?,
     })
+}
+
+fn instant(text: &str) -> anyhow::Result<Timestamp> {
+    Timestamp::from_rfc3339(text).context("not an instant")
 }
 
 const DAY: &str = "2026-11-01T12:00:00Z";

@@ -11,7 +11,10 @@ use std::{
 
 use tokio::task::JoinSet;
 
-use crate::{process::Process, sample::Sample};
+use crate::{
+    process::Process,
+    sample::{Sample, tenths},
+};
 
 /// One kind of call on one connection. Any failure ends the run: what fails is not measured.
 pub trait Call: Clone + Send + 'static {
@@ -99,7 +102,7 @@ impl<C: Call> Worker<C> {
             }
             let at = Instant::now();
             self.connection.call(number).await?;
-            latencies.push(u32::try_from(at.elapsed().as_nanos() / 100).unwrap_or(u32::MAX));
+            latencies.push(tenths(at.elapsed()));
             if !self.pause.is_zero() {
                 tokio::time::sleep(self.pause).await;
             }

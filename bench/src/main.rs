@@ -15,6 +15,7 @@ mod facts;
 mod hashing;
 mod load;
 mod options;
+mod patience;
 mod people;
 mod process;
 mod rounds;
@@ -104,7 +105,7 @@ async fn measure(options: &Options) -> anyhow::Result<String> {
         }
     }
     if options.wants(Name::Decide) {
-        compare::in_process(&mut report);
+        compare::in_process(&mut report)?;
     }
     Ok(format!("{}\n{}", facts::markdown(&engines, &before)?, report.markdown()))
 }

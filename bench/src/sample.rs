@@ -85,6 +85,11 @@ impl Side {
     }
 }
 
+/// A latency as samples keep it: in tenths of a microsecond.
+pub fn tenths(span: Duration) -> u32 {
+    u32::try_from(span.as_nanos() / 100).unwrap_or(u32::MAX)
+}
+
 pub fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let (half, upper) = (values.len().checked_sub(1)? / 2, values.len() / 2);

@@ -1,7 +1,7 @@
 //! How long it is until a stop, and the end of a credential, are in force: on PostgreSQL at another replica,
 //! which had remembered the opposite.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use tidegate_client::{Client, Settings};
@@ -10,14 +10,13 @@ use tidegate_proto as proto;
 
 use crate::{
     crowd,
-    sample::{Sample, Side},
+    patience::until,
+    sample::{Sample, Side, tenths},
     scene::{SLOW, Scene},
     site::Serving,
     table::{Must, Report, Row},
 };
 
-/// Longer than either may take.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// Of each.
 const TIMES: usize = 20;
 
@@ -55,23 +54,14 @@ async fn stop(here: &Client, operator: &Client, approver: &Client) -> anyhow::Re
     ensure!(reason(operator).await? != stopped, "it was stopped before");
     let request = proto::StopRolloutRequest { rollout: SLOW.to_owned(), ..Default::default() };
     let rollout = here.rollouts().stop_rollout(request).await?.into_inner().rollout.context("no rollout")?;
-    let begun = Instant::now();
-    while reason(operator).await? != stopped {
-        ensure!(begun.elapsed() < PATIENCE, "a stop was not in force after {} s", PATIENCE.as_secs());
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    let took = begun.elapsed();
+    let took = until("a stop is in force", async || Ok(reason(operator).await? == stopped)).await?;
     let clear =
         |etag: String| proto::ClearStopRequest { rollout: SLOW.to_owned(), etag, ..Default::default() };
     let asked =
         here.rollouts().clear_stop(clear(rollout.etag)).await?.into_inner().rollout.context("no rollout")?;
     let cleared = approver.rollouts().clear_stop(clear(asked.etag)).await?.into_inner().cleared;
     ensure!(cleared, "two persons did not clear it");
-    let begun = Instant::now();
-    while reason(operator).await? == stopped {
-        ensure!(begun.elapsed() < PATIENCE, "a cleared stop was in force after {} s", PATIENCE.as_secs());
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    until("a stop is cleared", async || Ok(reason(operator).await? != stopped)).await?;
     Ok(tenths(took))
 }
 
@@ -88,12 +78,8 @@ async fn revoke(here: &Client, holder: &Client, id: String) -> anyhow::Result<u3
     holder.access().who_am_i(who()).await.context("the credential is not good")?;
     let request = proto::RevokeCredentialRequest { credential: id, ..Default::default() };
     here.access().revoke_credential(request).await?;
-    let begun = Instant::now();
-    while holder.access().who_am_i(who()).await.is_ok() {
-        ensure!(begun.elapsed() < PATIENCE, "a credential was good after {} s", PATIENCE.as_secs());
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    Ok(tenths(begun.elapsed()))
+    let ended = async || Ok(holder.access().who_am_i(who()).await.is_err());
+    Ok(tenths(until("a credential is refused", ended).await?))
 }
 
 async fn credential(
@@ -110,8 +96,4 @@ async fn credential(
     };
     let made = client.access().create_credential(request).await?.into_inner();
     Ok((made.credential.context("no credential")?.id, Secret::new(made.token)))
-}
-
-fn tenths(span: Duration) -> u32 {
-    u32::try_from(span.as_nanos() / 100).unwrap_or(u32::MAX)
 }

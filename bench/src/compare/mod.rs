@@ -48,8 +48,8 @@ pub async fn run(name: Name, scene: &mut Scene, report: &mut Report) -> anyhow::
     .await
 }
 
-pub fn in_process(report: &mut Report) {
-    decide::run(report);
+pub fn in_process(report: &mut Report) -> anyhow::Result<()> {
+    decide::run(report)
 }
 
 async fn said(

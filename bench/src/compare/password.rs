@@ -16,7 +16,7 @@ use crate::{
     people::PRODUCT,
     process::Process,
     rounds::{Contender, interleave},
-    sample::{Sample, Side},
+    sample::{Sample, Side, tenths},
     scene::{PASSWORDS, Scene},
     table::{By, Must, Report, Row},
 };
@@ -116,7 +116,7 @@ async fn overload(callers: &[BeginSignIn], span: Duration) -> anyhow::Result<Sam
             while begun.elapsed() < span {
                 let at = Instant::now();
                 if caller.begin(next).await.is_err() {
-                    refused.push(u32::try_from(at.elapsed().as_nanos() / 100).unwrap_or(u32::MAX));
+                    refused.push(tenths(at.elapsed()));
                     tokio::time::sleep(REST).await;
                 }
                 next += TOO_MANY as u64;

@@ -3,22 +3,20 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use tidegate_client::Client;
 use tidegate_proto as proto;
 
 use crate::{
     crowd,
     options::Options,
+    patience::until,
     rounds::{Contender, interleave},
-    sample::{Sample, Side},
+    sample::{Sample, Side, tenths},
     scene::{SLOW, Scene},
     site::{Serving, Site},
     table::{By, Must, Report, Row},
 };
-
-/// Longer than a wave may take to be everywhere.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 pub async fn run(scene: &Scene, report: &mut Report) -> anyhow::Result<()> {
     let few = scene.small.client().await?;
@@ -32,7 +30,7 @@ pub async fn run(scene: &Scene, report: &mut Report) -> anyhow::Result<()> {
             Contender::new("1 000 accounts", || async { Ok(advance(&few).await?.0) }),
             Contender::new("many accounts", || async {
                 let (begun, (sample, revision)) = (Instant::now(), advance(&many).await?);
-                until(&elsewhere, revision).await?;
+                until("a wave decides", async || decides(&elsewhere, revision).await).await?;
                 everywhere.borrow_mut().push(tenths(begun.elapsed()));
                 Ok(sample)
             }),
@@ -81,25 +79,13 @@ async fn advance(client: &Client) -> anyhow::Result<(Sample, i64)> {
     let begun = Instant::now();
     let done = client.rollouts().advance_rollout(request).await?.into_inner();
     let took = begun.elapsed();
-    let etag = done.rollout.context("no rollout")?.etag;
-    let revision = etag.trim_start_matches('r').parse()?;
+    let revision = done.rollout.context("no rollout")?.revision;
     Ok((Sample::new(vec![tenths(took)], took, None), revision))
 }
 
-/// Asks until the revision has decided.
-async fn until(client: &Client, revision: i64) -> anyhow::Result<()> {
-    let (account, begun) = (crowd::account(0).to_string(), Instant::now());
-    loop {
-        let request = proto::EvaluateRequest { product: SLOW.to_owned(), account: account.clone() };
-        let decision = client.evaluations().evaluate(request).await?.into_inner().decision;
-        if decision.context("no decision")?.revision >= revision {
-            return Ok(());
-        }
-        ensure!(begun.elapsed() < PATIENCE, "a wave was not there after {} s", PATIENCE.as_secs());
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-}
-
-fn tenths(span: Duration) -> u32 {
-    u32::try_from(span.as_nanos() / 100).unwrap_or(u32::MAX)
+/// Whether the revision has decided.
+async fn decides(client: &Client, revision: i64) -> anyhow::Result<bool> {
+    let request = proto::EvaluateRequest { product: SLOW.to_owned(), account: crowd::account(0).to_string() };
+    let decision = client.evaluations().evaluate(request).await?.into_inner().decision;
+    Ok(decision.context("no decision")?.revision >= revision)
 }
