@@ -56,9 +56,8 @@ fn every_place_that_lays_a_secret_open_is_known() {
         1 crates/service/src/sign_ins/trust.rs
         2 crates/tidegate/src/demo/owner.rs
         1 crates/tidegate/src/demo/scenes.rs
-        1 crates/tidegate/src/events.rs
         1 crates/tidegate/src/files.rs
-        1 crates/tidegate/src/import.rs
+        1 crates/tidegate/src/server.rs
     "]]
     .assert_eq(&counts);
 }
