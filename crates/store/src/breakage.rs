@@ -2,25 +2,21 @@
 //! so those that were not used since are looked at before they are used, and no others.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
-use sqlx::{Connection as _, PgConnection, pool::PoolConnectionMetadata};
+use sqlx::{Connection as _, PgConnection};
 
-#[derive(Clone)]
 pub(crate) struct Breakage {
     opened: Instant,
     /// Milliseconds after `opened`, and one; zero for never.
-    last: Arc<AtomicU64>,
+    last: AtomicU64,
 }
 
 impl Breakage {
     pub(crate) fn none_yet() -> Self {
-        Self { opened: Instant::now(), last: Arc::default() }
+        Self { opened: Instant::now(), last: AtomicU64::new(0) }
     }
 
     pub(crate) fn note(&self, error: &sqlx::Error) {
@@ -29,18 +25,11 @@ impl Breakage {
         }
     }
 
-    /// Whether the connection may be used.
-    pub(crate) async fn passes(
-        &self,
-        connection: &mut PgConnection,
-        metadata: PoolConnectionMetadata,
-    ) -> Result<bool, sqlx::Error> {
+    /// Whether a connection that was last used so long ago may be used.
+    pub(crate) async fn passes(&self, connection: &mut PgConnection, ago: Duration) -> bool {
         let last = self.last.load(Ordering::Relaxed);
         let since = Duration::from_millis(self.millis().saturating_sub(last.saturating_sub(1)));
-        if last == 0 || metadata.idle_for < since {
-            return Ok(true);
-        }
-        Ok(connection.ping().await.is_ok())
+        last == 0 || ago < since || connection.ping().await.is_ok()
     }
 
     fn millis(&self) -> u64 {

@@ -61,6 +61,15 @@ fn is_undone(source: &sqlx::Error) -> bool {
     }
 }
 
+/// Whether a server that cannot be connected to may be there in a moment.
+pub(crate) fn is_away(source: &sqlx::Error) -> bool {
+    match source {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| is_outage(&code)),
+        _ => false,
+    }
+}
+
 /// PostgreSQL's five letters, or SQLite's extended number: the engine is not there, not writable, or has no
 /// room; nothing is wrong with the statement.
 fn is_outage(code: &str) -> bool {

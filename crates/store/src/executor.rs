@@ -4,21 +4,21 @@
 //! statement themselves. A statement that forgets its realm does not get past PostgreSQL's
 //! "could not determine data type of parameter $1", which the test of all statements asks for.
 
-use sqlx::{PgPool, SqlitePool, postgres::PgArguments, sqlite::SqliteArguments};
+use sqlx::{SqlitePool, postgres::PgArguments, sqlite::SqliteArguments};
 use tidegate_core::RealmId;
 
 use crate::{
     Error,
-    breakage::Breakage,
     column::{Args, Column, Row, Unreadable},
     lent::Lent,
+    lines::Lines,
     statement::{Select, Statement},
 };
 
 /// Where a statement runs.
 pub(crate) enum Via {
     SqlitePool(SqlitePool),
-    PostgresPool(PgPool, Breakage),
+    Postgres(Lines),
     Lent(Lent),
 }
 
@@ -64,9 +64,19 @@ pub(crate) struct Query<'v> {
     name: &'static str,
     sql: Statement,
     args: Result<Args, sqlx::Error>,
-    breakage: Option<Breakage>,
     /// It commits by itself.
     alone: bool,
+}
+
+/// Runs one sqlx call on a line.
+macro_rules! on_line {
+    ($line:ident, $query:expr, $call:ident) => {{
+        let done = match $line.connection() {
+            Ok(connection) => $query.$call(connection).await,
+            Err(error) => Err(error),
+        };
+        done.inspect_err(|error| $line.note(error))
+    }};
 }
 
 /// Runs one sqlx call on whichever connection there is, and wraps what it returns.
@@ -80,18 +90,20 @@ macro_rules! on {
             (Via::Lent(Lent::Sqlite(turn)), Args::Sqlite(args)) => {
                 sqlx::query_with($query.sql.sqlite, args).$call(&mut turn.connection).await.map($sqlite)
             }
-            (Via::PostgresPool(pool, _), Args::Postgres(args)) => {
-                sqlx::query_with($query.sql.postgres, args).$call(&*pool).await.map($postgres)
-            }
-            (Via::Lent(Lent::Postgres(Some(connection), _)), Args::Postgres(args)) => {
-                sqlx::query_with($query.sql.postgres, args).$call(&mut **connection).await.map($postgres)
+            (Via::Postgres(lines), Args::Postgres(args)) => match lines.take().await {
+                Ok(mut line) => {
+                    let done = on_line!(line, sqlx::query_with($query.sql.postgres, args), $call);
+                    line.judge(&done);
+                    done.map($postgres)
+                }
+                Err(error) => Err(error),
+            },
+            (Via::Lent(Lent::Postgres(line)), Args::Postgres(args)) => {
+                on_line!(line, sqlx::query_with($query.sql.postgres, args), $call).map($postgres)
             }
             _ => Err(sqlx::Error::Protocol("arguments of another engine".into())),
         };
         done.map_err(|source| {
-            if let Some(breakage) = $query.breakage {
-                breakage.note(&source);
-            }
             if $query.alone { Error::of_alone($query.name, source) } else { Error::of($query.name, source) }
         })
     }};
@@ -101,13 +113,9 @@ impl<'v> Query<'v> {
     pub(crate) fn new(via: &'v mut Via, name: &'static str, sql: Statement) -> Self {
         let args = match via {
             Via::SqlitePool(_) | Via::Lent(Lent::Sqlite(_)) => Args::Sqlite(SqliteArguments::default()),
-            Via::PostgresPool(..) | Via::Lent(Lent::Postgres(..)) => Args::Postgres(PgArguments::default()),
+            Via::Postgres(_) | Via::Lent(Lent::Postgres(_)) => Args::Postgres(PgArguments::default()),
         };
-        let breakage = match via {
-            Via::PostgresPool(_, breakage) | Via::Lent(Lent::Postgres(_, breakage)) => Some(breakage.clone()),
-            Via::SqlitePool(_) | Via::Lent(Lent::Sqlite(_)) => None,
-        };
-        Self { via, name, sql, args: Ok(args), breakage, alone: false }
+        Self { via, name, sql, args: Ok(args), alone: false }
     }
 
     /// An error may then hide that it was done.

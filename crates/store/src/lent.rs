@@ -1,20 +1,20 @@
 //! One connection with a transaction on it, for each engine. Dropped at any moment before its end,
 //! it leaves no transaction open.
 //!
-//! PostgreSQL: the connection is closed instead of going back to the pool, and the server undoes
-//! the transaction. (`sqlx::Pool::begin` gives such a connection back with the transaction open.)
-//! SQLite: there is one writer; whoever takes it next finds it torn and rolls back first.
+//! PostgreSQL: the line is in doubt until the transaction has ended, and closed when it is dropped before; the
+//! server undoes the transaction. SQLite: there is one writer; whoever takes it next finds it torn and rolls back
+//! first.
 
 use std::sync::Arc;
 
-use sqlx::{PgConnection, PgPool, Postgres, SqliteConnection, pool::PoolConnection};
+use sqlx::SqliteConnection;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use crate::breakage::Breakage;
+use crate::lines::{Line, Lines};
 
 pub(crate) enum Lent {
     Sqlite(OwnedMutexGuard<Writer>),
-    Postgres(Option<PoolConnection<Postgres>>, Breakage),
+    Postgres(Line),
 }
 
 pub(crate) struct Writer {
@@ -52,11 +52,11 @@ impl Lent {
         }
     }
 
-    pub(crate) async fn postgres(pool: &PgPool, breakage: &Breakage) -> Result<Self, sqlx::Error> {
-        let mut lent = Self::Postgres(Some(pool.acquire().await?), breakage.clone());
-        let begun = sqlx::raw_sql("BEGIN").execute(lent.connection()?).await;
-        begun.inspect_err(|error| breakage.note(error))?;
-        Ok(lent)
+    pub(crate) async fn postgres(lines: &Lines) -> Result<Self, sqlx::Error> {
+        let mut line = lines.take().await?;
+        let begun = sqlx::raw_sql("BEGIN").execute(line.connection()?).await;
+        begun.inspect_err(|error| line.note(error))?;
+        Ok(Self::Postgres(line))
     }
 
     /// Ends the transaction and gives the connection back; on an error it is closed or torn.
@@ -67,21 +67,13 @@ impl Lent {
                 turn.run(sql).await?;
                 turn.torn = false;
             }
-            Self::Postgres(connection, breakage) => {
-                let ended =
-                    sqlx::raw_sql(sql).execute(connection.as_deref_mut().ok_or(sqlx::Error::PoolClosed)?);
-                ended.await.inspect_err(|error| breakage.note(error))?;
-                drop(connection.take());
+            Self::Postgres(line) => {
+                let ended = sqlx::raw_sql(sql).execute(line.connection()?).await;
+                ended.inspect_err(|error| line.note(error))?;
+                line.judge(&Ok(()));
             }
         }
         Ok(())
-    }
-
-    fn connection(&mut self) -> Result<&mut PgConnection, sqlx::Error> {
-        match self {
-            Self::Postgres(connection, _) => connection.as_deref_mut().ok_or(sqlx::Error::PoolClosed),
-            Self::Sqlite(_) => Err(sqlx::Error::Protocol("a transaction of the other engine".into())),
-        }
     }
 }
 
@@ -94,14 +86,4 @@ async fn take_turn(writer: &Arc<Mutex<Writer>>) -> OwnedMutexGuard<Writer> {
     }
     turn.torn = true;
     turn
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        if let Self::Postgres(connection, _) = self
-            && let Some(connection) = connection.take()
-        {
-            drop(connection.detach());
-        }
-    }
 }

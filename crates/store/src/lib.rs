@@ -30,6 +30,7 @@ pub mod interest;
 pub mod leases;
 pub mod ledger;
 mod lent;
+mod lines;
 pub mod links;
 mod lock;
 mod migrations;

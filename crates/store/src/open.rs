@@ -3,14 +3,14 @@
 use std::{path::PathBuf, str::FromStr as _, sync::Arc, time::Duration};
 
 use sqlx::{
-    ConnectOptions as _, PgPool, SqlitePool,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    ConnectOptions as _, SqlitePool,
+    postgres::PgConnectOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use tidegate_core::RealmId;
 use tokio::sync::Mutex;
 
-use crate::{Across, View, breakage::Breakage, executor::Via, lent::Writer, lock::FileLock, migrations};
+use crate::{Across, View, executor::Via, lent::Writer, lines::Lines, lock::FileLock, migrations};
 
 #[derive(Clone)]
 pub struct Settings {
@@ -29,7 +29,7 @@ pub enum Engine {
 #[derive(Clone)]
 pub(crate) enum Db {
     Sqlite { read: SqlitePool, write: Arc<Mutex<Writer>>, _lock: Arc<FileLock> },
-    Postgres(PgPool, Breakage),
+    Postgres(Lines),
 }
 
 /// Cheap to clone; all clones share the connections.
@@ -67,6 +67,9 @@ pub enum Schema {
 }
 
 const ACQUIRE: Duration = Duration::from_secs(2);
+/// Pages that SQLite's log takes before they are put into their places, 64 MiB: pages that are written again and
+/// again, as those of counters and of the newest events are, go there once.
+const CHECKPOINT: &str = "16000";
 
 impl Store {
     /// Connects; changes nothing. On SQLite the file is created when it is missing, and locked.
@@ -87,7 +90,12 @@ impl Store {
             Db::Sqlite { write, .. } => {
                 migrations::sqlite().run_direct(None, &mut write.lock().await.connection, false).await?;
             }
-            Db::Postgres(pool, _) => migrations::postgres().run(pool).await?,
+            Db::Postgres(lines) => {
+                let mut line = lines.take().await.map_err(OpenError::Unreachable)?;
+                let connection = line.connection().map_err(OpenError::Unreachable)?;
+                migrations::postgres().run(connection).await?;
+                line.judge(&Ok(()));
+            }
         }
         Ok(())
     }
@@ -109,18 +117,18 @@ impl Store {
         Across { via: self.read(), name }
     }
 
-    /// Waits for what is under way, and closes every connection.
+    /// Closes every connection; one that is in use, when its user is done.
     pub async fn close(&self) {
         match &self.db {
             Db::Sqlite { read, .. } => read.close().await,
-            Db::Postgres(pool, _) => pool.close().await,
+            Db::Postgres(lines) => lines.close().await,
         }
     }
 
     fn read(&self) -> Via {
         match &self.db {
             Db::Sqlite { read, .. } => Via::SqlitePool(read.clone()),
-            Db::Postgres(pool, breakage) => Via::PostgresPool(pool.clone(), breakage.clone()),
+            Db::Postgres(lines) => Via::Postgres(lines.clone()),
         }
     }
 }
@@ -135,6 +143,7 @@ async fn sqlite(path: PathBuf, connections: u32) -> Result<Db, OpenError> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        .pragma("wal_autocheckpoint", CHECKPOINT)
         .busy_timeout(Duration::from_secs(5));
     let write = options.connect().await.map_err(OpenError::Unreachable)?;
     let read = SqlitePoolOptions::new()
@@ -162,15 +171,5 @@ async fn postgres(settings: &Settings) -> Result<Db, sqlx::Error> {
         ("lock_timeout", "5s"),
         ("statement_timeout", "30s"),
     ]);
-    let pool = PgPoolOptions::new()
-        .max_connections(settings.connections)
-        .acquire_timeout(ACQUIRE)
-        .test_before_acquire(false);
-    let breakage = Breakage::none_yet();
-    let before = breakage.clone();
-    let pool = pool.before_acquire(move |connection, metadata| {
-        let before = before.clone();
-        Box::pin(async move { before.passes(connection, metadata).await })
-    });
-    Ok(Db::Postgres(pool.connect_with(options).await?, breakage))
+    Ok(Db::Postgres(Lines::open(options, settings.connections).await?))
 }

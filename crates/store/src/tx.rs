@@ -10,7 +10,7 @@ use crate::{
     executor::{Query, Via},
     lent::Lent,
     open::Db,
-    statement::{Change, Deed, Statement},
+    statement::{Change, Deed, Select, Statement},
 };
 
 /// A transaction of one realm. Ends by `Store::tx` alone: there is no `commit` to forget.
@@ -45,7 +45,7 @@ impl Tx {
     }
 }
 
-/// Leave for one deed: as a transaction of its own, or as a part of a larger one.
+/// Leave for one statement: as a transaction of its own, or as a part of a larger one.
 pub struct Leave<'t> {
     view: &'t mut View,
     alone: bool,
@@ -55,6 +55,12 @@ impl<'t> Leave<'t> {
     pub(crate) fn deed(self, Deed(within, alone): Deed) -> Query<'t> {
         let sqlite = if self.alone { alone } else { within.sqlite };
         self.query(Statement { sqlite, ..within })
+    }
+
+    /// On the connection that writes: what it has just written, it has at hand.
+    pub(crate) fn select(self, select: Select) -> Query<'t> {
+        let View { via, realm, name } = self.view;
+        Query::new(via, name, select.0).bind(*realm)
     }
 
     /// A single change is a deed too.
@@ -92,7 +98,7 @@ impl Store {
             let keep = done.is_ok() && !tx.abandoned;
             let end = match tx.view.via {
                 Via::Lent(lent) => lent.end(keep).await,
-                Via::SqlitePool(_) | Via::PostgresPool(..) => Ok(()),
+                Via::SqlitePool(_) | Via::Postgres(_) => Ok(()),
             };
             match end {
                 Err(source) if keep => Err(Error::Unconfirmed { tx: name, source }.into()),
@@ -115,7 +121,7 @@ impl Store {
         async {
             let via = match &self.db {
                 Db::Sqlite { write, .. } => Via::Lent(Lent::sqlite_alone(write).await),
-                Db::Postgres(pool, breakage) => Via::PostgresPool(pool.clone(), breakage.clone()),
+                Db::Postgres(lines) => Via::Postgres(lines.clone()),
             };
             let mut view = View { via, realm, name };
             let done = work(Leave { view: &mut view, alone: true }).await;
@@ -131,7 +137,7 @@ impl Store {
     async fn begin(&self) -> Result<Lent, sqlx::Error> {
         match &self.db {
             Db::Sqlite { write, .. } => Lent::sqlite(write).await,
-            Db::Postgres(pool, breakage) => Lent::postgres(pool, breakage).await,
+            Db::Postgres(lines) => Lent::postgres(lines).await,
         }
     }
 }

@@ -1,0 +1,123 @@
+//! Lines to PostgreSQL: kept open, and lent to one user at a time.
+//!
+//! A line is in doubt from the moment its connection is handed out until its user has found it well. One that is
+//! given up in doubt, in the middle of a statement or of a transaction, is closed, and the server undoes what was
+//! not committed. So nothing has to be asked of the server when a line comes back. (The pool of sqlx asks at every
+//! return: a round trip more for each statement, and a task.)
+
+use std::time::Duration;
+
+use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, QueueMode, RecycleError, RecycleResult};
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection, postgres::PgConnectOptions};
+
+use crate::{breakage::Breakage, error};
+
+/// The longest anybody waits for a line.
+const WAIT: Duration = Duration::from_secs(2);
+/// Between two attempts to reach a server that is away.
+const PAUSE: Duration = Duration::from_millis(20);
+/// Older ones are replaced: a server's memory of a line grows, and servers move.
+const LIFE: Duration = Duration::from_mins(30);
+
+/// Cheap to clone; all clones share the lines.
+#[derive(Clone)]
+pub(crate) struct Lines(Pool<Opener, Line>);
+
+impl Lines {
+    /// At most so many, of which one is opened now.
+    pub(crate) async fn open(options: PgConnectOptions, most: u32) -> Result<Self, sqlx::Error> {
+        let opener = Opener { options, breakage: Breakage::none_yet() };
+        let pool = Pool::builder(opener).max_size(usize::try_from(most).unwrap_or(usize::MAX));
+        let pool = pool.queue_mode(QueueMode::Lifo).build();
+        let lines = Self(pool.map_err(|error| sqlx::Error::Configuration(Box::new(error)))?);
+        lines.take().await.map(|_| lines)
+    }
+
+    pub(crate) async fn take(&self) -> Result<Line, sqlx::Error> {
+        tokio::time::timeout(WAIT, self.wait()).await.map_err(|_| sqlx::Error::PoolTimedOut)?
+    }
+
+    async fn wait(&self) -> Result<Line, sqlx::Error> {
+        loop {
+            match self.0.get().await {
+                Ok(line) => return Ok(line),
+                Err(PoolError::Backend(error)) if error::is_away(&error) => tokio::time::sleep(PAUSE).await,
+                Err(PoolError::Backend(error)) => return Err(error),
+                Err(_) => return Err(sqlx::Error::PoolClosed),
+            }
+        }
+    }
+
+    /// Lends no more, and closes every line; those that are lent, when they come back.
+    pub(crate) async fn close(&self) {
+        let idle = self.0.retain(|_, _| false);
+        self.0.close();
+        for connection in idle.removed {
+            // Who hangs up needs no answer.
+            let _ = connection.close().await;
+        }
+    }
+}
+
+/// Opens lines, and says which may be lent once more.
+struct Opener {
+    options: PgConnectOptions,
+    breakage: Breakage,
+}
+
+impl Manager for Opener {
+    type Type = PgConnection;
+    type Error = sqlx::Error;
+
+    async fn create(&self) -> Result<PgConnection, sqlx::Error> {
+        // Large, and rare.
+        Box::pin(self.options.connect()).await
+    }
+
+    async fn recycle(&self, connection: &mut PgConnection, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
+        if metrics.age() < LIFE && self.breakage.passes(connection, metrics.last_used()).await {
+            return Ok(());
+        }
+        Err(RecycleError::message("too old, or broken"))
+    }
+}
+
+/// One line, of whoever holds it.
+pub(crate) struct Line {
+    held: Option<Object<Opener>>,
+    in_doubt: bool,
+}
+
+impl From<Object<Opener>> for Line {
+    fn from(held: Object<Opener>) -> Self {
+        Self { held: Some(held), in_doubt: false }
+    }
+}
+
+impl Line {
+    /// In doubt from now on.
+    pub(crate) fn connection(&mut self) -> Result<&mut PgConnection, sqlx::Error> {
+        self.in_doubt = true;
+        self.held.as_deref_mut().ok_or(sqlx::Error::PoolClosed)
+    }
+
+    /// Outside of a transaction, after one statement: it went to its end, or the server itself said that it failed.
+    pub(crate) fn judge<T>(&mut self, done: &Result<T, sqlx::Error>) {
+        self.in_doubt = !matches!(done, Ok(_) | Err(sqlx::Error::Database(_)));
+    }
+
+    /// An error may mean that all lines are broken.
+    pub(crate) fn note(&self, error: &sqlx::Error) {
+        if let Some(pool) = self.held.as_ref().and_then(Object::pool) {
+            pool.manager().breakage.note(error);
+        }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if let (true, Some(held)) = (self.in_doubt, self.held.take()) {
+            drop(Object::take(held));
+        }
+    }
+}
