@@ -6,7 +6,7 @@ use sqlx::{
 };
 
 /// The newest migration this program brings.
-pub const NEWEST: i64 = 4;
+pub const NEWEST: i64 = 5;
 
 macro_rules! migrations {
     ($engine:literal, $($number:literal $name:literal,)+) => {{
@@ -24,9 +24,9 @@ macro_rules! migrations {
 }
 
 pub(crate) fn sqlite() -> Migrator {
-    migrations!("sqlite", 1 "0001_init", 2 "0002_rollouts", 3 "0003_record", 4 "0004_switch",)
+    migrations!("sqlite", 1 "0001_init", 2 "0002_rollouts", 3 "0003_record", 4 "0004_switch", 5 "0005_room",)
 }
 
 pub(crate) fn postgres() -> Migrator {
-    migrations!("postgres", 1 "0001_init", 2 "0002_rollouts", 3 "0003_record", 4 "0004_switch",)
+    migrations!("postgres", 1 "0001_init", 2 "0002_rollouts", 3 "0003_record", 4 "0004_switch", 5 "0005_room",)
 }
