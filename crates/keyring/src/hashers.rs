@@ -1,14 +1,19 @@
 //! The threads that hash: as many as may hash at once, each at the lowest priority, so that whoever waits for
-//! anything else is served first.
+//! anything else is served first; and one of ordinary priority that says what came of it.
+//!
+//! A thread of the lowest priority may be put aside at any instant. So it holds no lock that others wait for:
+//! whom to wake and what to give back it leaves to the teller.
 
 use std::sync::{
     Arc, Mutex, PoisonError,
-    mpsc::{Receiver, Sender, channel},
+    mpsc::{Receiver, Sender, TryRecvError, channel},
 };
 
+use argon2::{Block, Params};
 use tokio::sync::oneshot;
 
-type Job = Box<dyn FnOnce() + Send>;
+type Tell = Box<dyn FnOnce() + Send>;
+type Job = Box<dyn FnOnce(&mut Memory) -> Tell + Send>;
 
 /// Cheap to clone. The threads end with the last one.
 #[derive(Clone)]
@@ -19,41 +24,80 @@ pub(crate) struct Hashers {
 /// A job was lost: its thread panicked, or there is none.
 pub(crate) struct Lost;
 
+/// What a hash is made in. Kept from one to the next while there is more to do: to get and clear it anew takes a
+/// twentieth of the time.
+#[derive(Default)]
+pub(crate) struct Memory(Vec<Block>);
+
+impl Memory {
+    pub(crate) fn of(&mut self, params: &Params) -> &mut [Block] {
+        self.0.resize(params.block_count(), Block::new());
+        &mut self.0
+    }
+}
+
 #[cfg(target_os = "linux")]
 const LOWEST: i32 = 19;
 
 impl Hashers {
     pub(crate) fn new(threads: usize) -> Self {
-        let (jobs, taken) = channel::<Job>();
+        let ((jobs, taken), (done, told)) = (channel::<Job>(), channel::<Tell>());
         let taken = Arc::new(Mutex::new(taken));
+        // Without its thread a job is lost, which its caller hears of.
+        let _ = std::thread::Builder::new()
+            .name("hash-told".into())
+            .spawn(move || told.into_iter().for_each(|tell| tell()));
         for number in 0..threads {
-            let taken = taken.clone();
-            // Without its thread a job is lost, which its caller hears of.
-            let _ = std::thread::Builder::new().name(format!("hash-{number}")).spawn(move || work(&taken));
+            let (taken, done) = (taken.clone(), done.clone());
+            let _ =
+                std::thread::Builder::new().name(format!("hash-{number}")).spawn(move || work(&taken, &done));
         }
         Self { jobs }
     }
 
+    /// `held` is given back when the job is done.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
-        job: impl FnOnce() -> T + Send + 'static,
+        held: impl Send + 'static,
+        job: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Result<T, Lost> {
         let (done, end) = oneshot::channel();
-        let job = Box::new(move || drop(done.send(job())));
+        let job = Box::new(move |memory: &mut Memory| {
+            let outcome = job(memory);
+            Box::new(move || {
+                drop(held);
+                drop(done.send(outcome));
+            }) as Tell
+        });
         self.jobs.send(job).map_err(|_| Lost)?;
         end.await.map_err(|_| Lost)
     }
 }
 
-fn work(jobs: &Mutex<Receiver<Job>>) {
+fn work(jobs: &Mutex<Receiver<Job>>, done: &Sender<Tell>) {
     // On Linux it is of this thread alone; elsewhere it would be of the whole program. Where it is not
     // allowed, hashing takes its turn like everything else.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::setpriority_process(None, LOWEST);
-    loop {
-        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = job else { return };
+    let mut memory = Memory::default();
+    while let Some(job) = next(jobs, &mut memory) {
         // A job that panics is lost, and its thread is not.
-        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
+        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| job(&mut memory)));
+        if let Ok(tell) = told {
+            let _ = done.send(tell);
+        }
+    }
+}
+
+/// Waits for it, if there is none, without memory.
+fn next(jobs: &Mutex<Receiver<Job>>, memory: &mut Memory) -> Option<Job> {
+    let jobs = jobs.lock().unwrap_or_else(PoisonError::into_inner);
+    match jobs.try_recv() {
+        Ok(job) => Some(job),
+        Err(TryRecvError::Empty) => {
+            *memory = Memory::default();
+            jobs.recv().ok()
+        }
+        Err(TryRecvError::Disconnected) => None,
     }
 }

@@ -1,8 +1,10 @@
 //! Password hashing: argon2id, a bounded number at once.
 //!
 //! A hash takes 19 MiB and some 20 ms, so whoever may ask for hashes without bound may stop the
-//! house. At most `parallel` run, at most 64 more wait, each at most 2 s; the rest is refused. The
-//! permit belongs to the hashing task: a caller who hangs up does not free it early.
+//! house. At most `parallel` run, and as many again have a place and get ready, so that a thread that
+//! has made one finds the next; at most 64 more wait for a place, each at most 2 s; the rest is
+//! refused before anything is done for them. A place belongs to the hash: a caller who hangs up does
+//! not free it early.
 
 use std::{
     sync::{
@@ -12,13 +14,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use argon2::{Algorithm, Argon2, Params, Version};
 use icu_normalizer::ComposingNormalizerBorrowed;
-use password_hash::phc::PasswordHash;
+use password_hash::phc::{Output, PasswordHash, Salt};
 use tidegate_core::{Entropy, PasswordFlaw, Secret};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::hashers::Hashers;
+use crate::hashers::{Hashers, Memory};
 
 /// Memory in KiB, passes, lanes: the floor of the OWASP list.
 const COST: (u32, u32, u32) = (19_456, 2, 1);
@@ -38,7 +40,9 @@ pub const MOST_TYPED: usize = 4 * MOST_BYTES;
 #[derive(Clone)]
 pub struct Passwords {
     places: Arc<Semaphore>,
-    waiting: Arc<AtomicUsize>,
+    inside: Arc<AtomicUsize>,
+    /// How many may be.
+    most: usize,
     hashers: Hashers,
     /// What a password is compared with when there is none, so that nobody's takes as long.
     nobody: Arc<str>,
@@ -66,12 +70,14 @@ pub struct Unacceptable;
 impl Passwords {
     /// `parallel` hashes at once; as many as the machine has processors is right.
     pub fn new(parallel: usize, entropy: &dyn Entropy) -> Self {
+        let places = 2 * parallel.max(1);
         let random: [u8; 32] = entropy.bytes();
         let begun = Instant::now();
-        let nobody = hash_now(&random, entropy.bytes()).unwrap_or_default();
+        let nobody = hash_now(&random, entropy.bytes(), &mut Memory::default()).unwrap_or_default();
         Self {
-            places: Arc::new(Semaphore::new(parallel.max(1))),
-            waiting: Arc::default(),
+            places: Arc::new(Semaphore::new(places)),
+            inside: Arc::default(),
+            most: places + WAITING,
             hashers: Hashers::new(parallel.max(1)),
             nobody: nobody.into(),
             budget: begun.elapsed().mul_f64(1.25).min(LONGEST_BUDGET),
@@ -85,53 +91,51 @@ impl Passwords {
         entropy: &dyn Entropy,
     ) -> Result<Result<String, HashFault>, TooMany> {
         let (password, salt) = (normal(password), entropy.bytes());
-        let place = self.place().await?;
-        Ok(place.run(move |_| hash_now(password.expose(), salt).ok_or(HashFault::Unreadable)).await)
-    }
-
-    /// Whether it is worth the trouble to ask for a place: for who would do other work before.
-    pub fn have_room(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) < WAITING
-    }
-
-    /// Waits for a place among the hashes, so that nothing is charged for one that cannot be made.
-    pub async fn place(&self) -> Result<HashPlace, TooMany> {
-        let permit = match self.places.clone().try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => self.wait().await?,
+        let place = self.enter()?.place().await?;
+        let hash = move |memory: &mut Memory, _: &str| {
+            hash_now(password.expose(), salt, memory).ok_or(HashFault::Unreadable)
         };
-        let hashers = self.hashers.clone();
-        Ok(HashPlace { permit, hashers, nobody: self.nobody.clone(), budget: self.budget })
+        Ok(place.run(hash).await)
     }
 
-    async fn wait(&self) -> Result<tokio::sync::OwnedSemaphorePermit, TooMany> {
-        let _queued = Queued::enter(&self.waiting)?;
-        let place = tokio::time::timeout(WAIT, self.places.clone().acquire_owned()).await;
-        place.map_err(|_| TooMany)?.map_err(|_| TooMany)
+    /// To be asked before any other work: it is known at once whether there is room.
+    pub fn enter(&self) -> Result<Inside, TooMany> {
+        let counted = Counted(self.inside.clone());
+        let before = self.inside.fetch_add(1, Ordering::Relaxed);
+        if before < self.most { Ok(Inside { passwords: self.clone(), counted }) } else { Err(TooMany) }
+    }
+}
+
+/// One who will have a place, if the others are done in time.
+pub struct Inside {
+    passwords: Passwords,
+    counted: Counted,
+}
+
+impl Inside {
+    /// Waits for it, so that nothing is charged for a hash that cannot be made.
+    pub async fn place(self) -> Result<HashPlace, TooMany> {
+        let Self { passwords, counted } = self;
+        let permit = tokio::time::timeout(WAIT, passwords.places.clone().acquire_owned()).await;
+        let permit = permit.map_err(|_| TooMany)?.map_err(|_| TooMany)?;
+        Ok(HashPlace { permit, counted, passwords })
     }
 }
 
 /// The right to make one hash.
 pub struct HashPlace {
-    permit: tokio::sync::OwnedSemaphorePermit,
-    hashers: Hashers,
-    nobody: Arc<str>,
-    budget: Duration,
+    permit: OwnedSemaphorePermit,
+    counted: Counted,
+    passwords: Passwords,
 }
 
 impl HashPlace {
     /// Whether it is the password; takes as long when there is none.
     pub async fn verify(self, password: &Secret<String>, kept: Option<String>) -> Result<bool, HashFault> {
-        let (password, budget, begun) = (normal(password), self.budget, Instant::now());
-        let right = self.run(move |nobody| {
-            let exists = kept.is_some();
-            let hash =
-                PasswordHash::new(kept.as_deref().unwrap_or(nobody)).map_err(|_| HashFault::Unreadable)?;
-            match Argon2::default().verify_password(password.expose(), &hash) {
-                Ok(()) => Ok(exists),
-                Err(password_hash::Error::PasswordInvalid) => Ok(false),
-                Err(_) => Err(HashFault::Unreadable),
-            }
+        let (password, budget, begun) = (normal(password), self.passwords.budget, Instant::now());
+        let right = self.run(move |memory, nobody| {
+            let same = is_of(password.expose(), kept.as_deref().unwrap_or(nobody), memory);
+            Ok(same.ok_or(HashFault::Unreadable)? && kept.is_some())
         });
         let right = right.await;
         // The place is given back by now: waiting costs nobody a hash.
@@ -141,29 +145,18 @@ impl HashPlace {
 
     async fn run<T: Send + 'static>(
         self,
-        work: impl FnOnce(&str) -> Result<T, HashFault> + Send + 'static,
+        work: impl FnOnce(&mut Memory, &str) -> Result<T, HashFault> + Send + 'static,
     ) -> Result<T, HashFault> {
-        let Self { permit, hashers, nobody, .. } = self;
-        let done = hashers.run(move || {
-            let done = work(&nobody);
-            drop(permit);
-            done
-        });
+        let Self { permit, counted, passwords: Passwords { hashers, nobody, .. } } = self;
+        let done = hashers.run((permit, counted), move |memory| work(memory, &nobody));
         done.await.unwrap_or(Err(HashFault::Task))
     }
 }
 
-/// A place in the queue; given back when the waiting ends, however it ends.
-struct Queued<'q>(&'q AtomicUsize);
+/// Counted until it is done, however it ends.
+struct Counted(Arc<AtomicUsize>);
 
-impl<'q> Queued<'q> {
-    fn enter(waiting: &'q AtomicUsize) -> Result<Self, TooMany> {
-        let queued = Self(waiting);
-        if waiting.fetch_add(1, Ordering::Relaxed) >= WAITING { Err(TooMany) } else { Ok(queued) }
-    }
-}
-
-impl Drop for Queued<'_> {
+impl Drop for Counted {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -214,11 +207,31 @@ fn normal(password: &Secret<String>) -> Secret<Vec<u8>> {
     Secret::new(normal.as_bytes().to_vec())
 }
 
-fn hash_now(password: &[u8], salt: [u8; 16]) -> Option<String> {
+fn hash_now(password: &[u8], salt: [u8; 16], memory: &mut Memory) -> Option<String> {
     let params = Params::new(COST.0, COST.1, COST.2, Some(32)).ok()?;
-    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    let hash: PasswordHash = argon2.hash_password_with_salt(password, &salt).ok()?;
-    Some(hash.to_string())
+    let hash = make(password, &salt, &params, memory)?;
+    let (salt, hash) = (Salt::new(&salt).ok()?, Output::new(hash.expose()).ok()?);
+    let (algorithm, version) = (Algorithm::Argon2id.ident(), Some(Version::V0x13.into()));
+    let params = (&params).try_into().ok()?;
+    Some(PasswordHash { algorithm, version, params, salt: Some(salt), hash: Some(hash) }.to_string())
+}
+
+/// Whether the PHC string is the password's; `None` when it cannot be read.
+fn is_of(password: &[u8], phc: &str, memory: &mut Memory) -> Option<bool> {
+    let phc = PasswordHash::new(phc).ok()?;
+    let ours = phc.algorithm == Algorithm::Argon2id.ident() && phc.version == Some(Version::V0x13.into());
+    let (salt, kept) = phc.salt.as_ref().zip(phc.hash.as_ref()).filter(|_| ours)?;
+    let hash = make(password, salt, &Params::try_from(&phc).ok()?, memory)?;
+    // Compared in constant time.
+    Some(Output::new(hash.expose()).ok()? == *kept)
+}
+
+/// Argon2id, version 19.
+fn make(password: &[u8], salt: &[u8], params: &Params, memory: &mut Memory) -> Option<Secret<Vec<u8>>> {
+    let mut hash = vec![0; params.output_len()?];
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
+    argon2.hash_password_into_with_memory(password, salt, &mut hash, memory.of(params)).ok()?;
+    Some(Secret::new(hash))
 }
 
 #[cfg(test)]
@@ -241,7 +254,7 @@ mod tests {
         let passwords = Passwords::new(1, &Sevens);
         let kept = passwords.hash(&secret("schöne lange Passphrase"), &Sevens).await.unwrap().unwrap();
         let verify = async |text: &str, kept: Option<String>| {
-            passwords.place().await.unwrap().verify(&secret(text), kept).await.unwrap()
+            passwords.enter().unwrap().place().await.unwrap().verify(&secret(text), kept).await.unwrap()
         };
         assert!(verify("schöne lange Passphrase", Some(kept.clone())).await);
         assert!(verify("scho\u{308}ne lange Passphrase", Some(kept.clone())).await);
@@ -285,11 +298,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_finds_the_queue_full_is_refused_at_once() {
+    async fn who_finds_no_room_is_refused_at_once() {
         let passwords = Passwords::new(1, &Sevens);
-        let _busy = passwords.places.clone().acquire_owned().await.unwrap();
-        passwords.waiting.store(WAITING, Ordering::Relaxed);
-        assert_eq!(passwords.place().await.err(), Some(TooMany));
-        assert_eq!(passwords.waiting.load(Ordering::Relaxed), WAITING);
+        let inside: Vec<_> = (0..2 + WAITING).map(|_| passwords.enter().unwrap()).collect();
+        assert_eq!(passwords.enter().err(), Some(TooMany));
+        drop(inside);
+        assert!(passwords.enter().is_ok(), "and nobody is counted who has left");
     }
 }
