@@ -72,7 +72,7 @@ fn judge<'a>(
     let here = standing.ledger.iter().filter(|entry| entry.product == product.key);
     let kept = here.filter(|entry| entry.active_since.is_some()).map(active);
     for answer in kept.chain(answers) {
-        reached_since = [reached_since, answer.reached_since].into_iter().flatten().min();
+        reached_since = earlier(reached_since, answer.reached_since);
         if answer.is_stronger_than(&best) {
             best = answer;
         }
@@ -131,14 +131,21 @@ fn ask<'a>(
     };
     // Neither a stop nor a list that keeps others out makes sessions last longer (INV-16).
     let by = if kept { reached_by(rollout, product, standing, still_shown) } else { wave };
-    let since = [active_since, still_shown.map(|shown| shown.at), by.and_then(|wave| wave.started_at)];
+    let shown_since = still_shown.map(|shown| shown.at);
     Answer {
         reason,
         rollout: Some(&rollout.key),
         revision: Some(rollout.revision),
         wave: wave.filter(|_| anew != Reason::Allowed),
         active_since,
-        reached_since: since.into_iter().flatten().min(),
+        reached_since: earlier(active_since, earlier(shown_since, by.and_then(|wave| wave.started_at))),
+    }
+}
+
+fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 
@@ -190,13 +197,13 @@ fn reach<'a>(
     }) {
         return (Reason::HeldOut, None);
     }
-    let first = waves::started(rollout, key).next();
-    let allowed = first.is_some() && rollout.allow.includes(standing);
-    if asked(Rule::Allow, None, allowed, &|| match first {
+    let first = || waves::started(rollout, key).next();
+    let allowed = if rollout.allow.includes(standing) { first() } else { None };
+    if asked(Rule::Allow, None, allowed.is_some(), &|| match first() {
         Some(_) => named(standing),
         None => format!("no wave has started at {key}"),
     }) {
-        return (Reason::Allowed, first);
+        return (Reason::Allowed, allowed);
     }
     for wave in waves::started(rollout, key) {
         let reaches = waves::reaches(wave, key, bucket, standing);
