@@ -31,7 +31,7 @@ pub mod system;
 pub use desk::{Desk, Pen};
 pub use error::{Error, Fault};
 pub use house::{Command, House, Parts, Query, Settings};
-pub use memory::{Recall, Trust};
+pub use memory::{Place, Recall, Trust};
 pub use once::{Outcome, Request, Shown};
 pub use pages::{Page, PageRequest, PageToken};
 pub use tidegate_store::Error as StoreError;

@@ -2,6 +2,7 @@
 
 mod parse;
 mod quick;
+mod read;
 mod render;
 mod write;
 

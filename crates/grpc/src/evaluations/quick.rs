@@ -1,34 +1,35 @@
-//! `Evaluate` and `BatchEvaluate` from memory: the answer is written as it is decided, without a message in
-//! between. What is not remembered, and what is refused, goes the common way, which gives the same answer.
+//! `Evaluate` and `BatchEvaluate` from memory: the request is read where it lies, and the answer written as it
+//! is decided, without a message in between. What is not remembered, and what is refused, goes the common way, which gives the same answer.
 
 use std::{
     convert::Infallible,
     future::Future,
-    marker::PhantomData,
     pin::Pin,
     task::{Context, Poll},
 };
 
 use http::{Request, Response};
-use prost::{Message, bytes::BufMut as _};
-use tidegate_proto::{
-    self as proto,
-    evaluation_service_server::{EvaluationService, EvaluationServiceServer},
+use prost::{
+    Message,
+    bytes::{Buf as _, BufMut as _, Bytes},
 };
+use tidegate_proto::evaluation_service_server::{EvaluationService, EvaluationServiceServer};
 use tidegate_service::{
-    Query as _,
+    Place, Query as _,
     evaluations::{BatchEvaluate, Evaluate},
 };
 use tonic::{
     Status,
     body::Body,
-    codec::{Codec, EncodeBuf, Encoder},
+    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
     server::{Grpc, NamedService},
 };
-use tonic_prost::ProstCodec;
 use tower::{Service, service_fn};
 
-use super::write;
+use super::{
+    read::{self, Pair},
+    write,
+};
 use crate::{door::Door, identity::Admitted};
 
 /// The service, with its two busy methods taken out of the generated one.
@@ -46,8 +47,8 @@ impl Evaluations {
         Self { door, rest, most }
     }
 
-    fn grpc<M: Message + Default + Send + 'static>(&self) -> Grpc<Written<M>> {
-        Grpc::new(Written(PhantomData)).apply_max_message_size_config(Some(self.most), None)
+    fn grpc(&self) -> Grpc<Raw> {
+        Grpc::new(Raw).apply_max_message_size_config(Some(self.most), None)
     }
 }
 
@@ -81,34 +82,38 @@ impl Service<Request<Body>> for Evaluations {
     }
 }
 
-async fn evaluate(
-    door: Door,
-    request: tonic::Request<proto::EvaluateRequest>,
-) -> Result<tonic::Response<Vec<u8>>, Status> {
+async fn evaluate(door: Door, request: tonic::Request<Bytes>) -> Result<tonic::Response<Vec<u8>>, Status> {
     if let Some(written) = one(&door, &request) {
         return Ok(tonic::Response::new(written));
     }
-    Ok(EvaluationService::evaluate(&door, request).await?.map(|answer| answer.encode_to_vec()))
+    Ok(EvaluationService::evaluate(&door, whole(request)?).await?.map(|answer| answer.encode_to_vec()))
 }
 
 async fn batch_evaluate(
     door: Door,
-    request: tonic::Request<proto::BatchEvaluateRequest>,
+    request: tonic::Request<Bytes>,
 ) -> Result<tonic::Response<Vec<u8>>, Status> {
     if let Some(written) = many(&door, &request) {
         return Ok(tonic::Response::new(written));
     }
-    Ok(EvaluationService::batch_evaluate(&door, request).await?.map(|answer| answer.encode_to_vec()))
+    Ok(EvaluationService::batch_evaluate(&door, whole(request)?).await?.map(|answer| answer.encode_to_vec()))
 }
 
-fn one(door: &Door, request: &tonic::Request<proto::EvaluateRequest>) -> Option<Vec<u8>> {
+/// The request as the generated service would have read it.
+fn whole<M: Message + Default>(request: tonic::Request<Bytes>) -> Result<tonic::Request<M>, Status> {
+    let (metadata, extensions, message) = request.into_parts();
+    let message = M::decode(message).map_err(|error| Status::internal(error.to_string()))?;
+    Ok(tonic::Request::from_parts(metadata, extensions, message))
+}
+
+fn one(door: &Door, request: &tonic::Request<Bytes>) -> Option<Vec<u8>> {
     let admitted = request.extensions().get::<Admitted>()?;
     if admitted.permission != Evaluate::PERMISSION {
         return None;
     }
-    let message = request.get_ref();
+    let Pair { product, account } = read::pair(request.get_ref())?;
     let recall = door.house.recall(&admitted.caller)?;
-    recall.decide(&message.product, &message.account, |verdict| {
+    recall.decide(recall.at(product)?, account, |verdict| {
         let mut answer = Vec::with_capacity(write::DECISION);
         write::nested(&mut answer, 1, |answer| write::decision(answer, verdict));
         answer
@@ -116,16 +121,20 @@ fn one(door: &Door, request: &tonic::Request<proto::EvaluateRequest>) -> Option<
 }
 
 /// `None` as soon as one of them is not remembered.
-fn many(door: &Door, request: &tonic::Request<proto::BatchEvaluateRequest>) -> Option<Vec<u8>> {
+fn many(door: &Door, request: &tonic::Request<Bytes>) -> Option<Vec<u8>> {
     let admitted = request.extensions().get::<Admitted>()?;
-    let items = &request.get_ref().items;
-    if admitted.permission != BatchEvaluate::PERMISSION || !super::parse::ITEMS.contains(&items.len()) {
+    let pairs = read::pairs(request.get_ref())?;
+    if admitted.permission != BatchEvaluate::PERMISSION || !super::parse::ITEMS.contains(&pairs.len()) {
         return None;
     }
     let recall = door.house.recall(&admitted.caller)?;
-    let mut answer = Vec::with_capacity(items.len() * write::DECISION);
-    for item in items {
-        recall.decide(&item.product, &item.account, |verdict| {
+    let mut answer = Vec::with_capacity(pairs.len() * write::DECISION);
+    let mut last = None;
+    for Pair { product, account } in pairs {
+        // Most batches are of one product.
+        let place = last.filter(|last: &Place<'_>| last.is(product)).or_else(|| recall.at(product))?;
+        last = Some(place);
+        recall.decide(place, account, |verdict| {
             write::nested(&mut answer, 1, |answer| {
                 write::nested(answer, 1, |answer| write::decision(answer, verdict));
             });
@@ -134,32 +143,39 @@ fn many(door: &Door, request: &tonic::Request<proto::BatchEvaluateRequest>) -> O
     Some(answer)
 }
 
-/// Reads a message, and sends what was written.
-struct Written<M>(PhantomData<M>);
+/// Messages as they lie on the wire: read later, and written before.
+struct Raw;
 
-impl<M: Message + Default + Send + 'static> Codec for Written<M> {
+impl Codec for Raw {
     type Encode = Vec<u8>;
-    type Decode = M;
-    type Encoder = AsItIs;
-    type Decoder = <ProstCodec<M, M> as Codec>::Decoder;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
 
-    fn encoder(&mut self) -> AsItIs {
-        AsItIs
+    fn encoder(&mut self) -> Self {
+        Self
     }
 
-    fn decoder(&mut self) -> Self::Decoder {
-        ProstCodec::<M, M>::default().decoder()
+    fn decoder(&mut self) -> Self {
+        Self
     }
 }
 
-struct AsItIs;
-
-impl Encoder for AsItIs {
+impl Encoder for Raw {
     type Item = Vec<u8>;
     type Error = Status;
 
     fn encode(&mut self, written: Vec<u8>, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
         buffer.put_slice(&written);
         Ok(())
+    }
+}
+
+impl Decoder for Raw {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
     }
 }

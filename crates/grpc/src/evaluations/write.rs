@@ -1,6 +1,6 @@
 //! A decision on the wire, written field by field. A test compares it with the generated message.
 
-use prost::encoding::{WireType, encode_key, encode_varint};
+use prost::encoding::encode_varint;
 use tidegate_core::{Method, Timestamp, Word};
 use tidegate_service::evaluations::Verdict;
 
@@ -9,29 +9,45 @@ use crate::render::{method, missing, reason, requirement, timestamp};
 /// About as many bytes as one takes.
 pub(super) const DECISION: usize = 192;
 
-/// Lengths up to this take one byte.
-const SHORT: usize = 0x7f;
+/// Numbers up to this take one byte.
+const SHORT: u8 = 0x7f;
+
+/// Numbers below 16 make keys of one byte.
+const FIELDS: std::ops::Range<u8> = 1..16;
+const VARINT: u8 = 0;
+const LENGTH: u8 = 2;
+
+fn key(out: &mut Vec<u8>, field: u8, kind: u8) {
+    debug_assert!(FIELDS.contains(&field), "field {field} takes a longer key");
+    out.push(field << 3 | kind);
+}
+
+fn varint(out: &mut Vec<u8>, number: u64) {
+    match u8::try_from(number) {
+        Ok(short) if short <= SHORT => out.push(short),
+        _ => encode_varint(number, out),
+    }
+}
 
 /// A message inside the message. Its length is written when it is known.
-pub(super) fn nested(out: &mut Vec<u8>, field: u32, write: impl FnOnce(&mut Vec<u8>)) {
-    encode_key(field, WireType::LengthDelimited, out);
+pub(super) fn nested(out: &mut Vec<u8>, field: u8, write: impl FnOnce(&mut Vec<u8>)) {
+    key(out, field, LENGTH);
     let begin = out.len();
     out.push(0);
     write(out);
     let length = out.len() - begin - 1;
-    if length <= SHORT {
-        if let (Some(place), Ok(length)) = (out.get_mut(begin), u8::try_from(length)) {
-            *place = length;
-        }
-        return;
-    }
     let mut long = Vec::with_capacity(5);
-    encode_varint(length as u64, &mut long);
-    out.splice(begin..=begin, long);
+    match (out.get_mut(begin), u8::try_from(length)) {
+        (Some(place), Ok(short)) if short <= SHORT => *place = short,
+        _ => {
+            encode_varint(length as u64, &mut long);
+            out.splice(begin..=begin, long);
+        }
+    }
 }
 
 pub(super) fn decision(out: &mut Vec<u8>, verdict: &Verdict<'_>) {
-    encode_key(1, WireType::LengthDelimited, out);
+    key(out, 1, LENGTH);
     out.push(u8::try_from(tidegate_core::AccountId::TEXT).unwrap_or(0));
     verdict.account().write_to(out);
     text(out, 2, verdict.product().as_str());
@@ -65,31 +81,31 @@ fn word(number: i32) -> u64 {
 }
 
 /// What is nothing is left out, as everywhere in proto3.
-fn number(out: &mut Vec<u8>, field: u32, number: u64) {
+fn number(out: &mut Vec<u8>, field: u8, number: u64) {
     if number != 0 {
-        encode_key(field, WireType::Varint, out);
-        encode_varint(number, out);
+        key(out, field, VARINT);
+        varint(out, number);
     }
 }
 
-fn text(out: &mut Vec<u8>, field: u32, text: &str) {
+fn text(out: &mut Vec<u8>, field: u8, text: &str) {
     if !text.is_empty() {
-        encode_key(field, WireType::LengthDelimited, out);
-        encode_varint(text.len() as u64, out);
+        key(out, field, LENGTH);
+        varint(out, text.len() as u64);
         out.extend_from_slice(text.as_bytes());
     }
 }
 
 /// Numbers below 128.
-fn packed(out: &mut Vec<u8>, field: u32, numbers: &[u8]) {
+fn packed(out: &mut Vec<u8>, field: u8, numbers: &[u8]) {
     if !numbers.is_empty() {
-        encode_key(field, WireType::LengthDelimited, out);
-        encode_varint(numbers.len() as u64, out);
+        key(out, field, LENGTH);
+        varint(out, numbers.len() as u64);
         out.extend_from_slice(numbers);
     }
 }
 
-fn instant(out: &mut Vec<u8>, field: u32, at: Timestamp) {
+fn instant(out: &mut Vec<u8>, field: u8, at: Timestamp) {
     let at = timestamp(at);
     nested(out, field, |out| {
         number(out, 1, at.seconds.cast_unsigned());

@@ -25,7 +25,7 @@ use epochs::Epochs;
 use follow::Followed;
 use quick_cache::sync::Cache;
 pub(crate) use read::name;
-pub use recall::Recall;
+pub use recall::{Place, Recall};
 pub(crate) use snapshot::{At, Snapshot};
 use tidegate_core::{Caller, CredentialId, RealmId, Rollout};
 use tidegate_store::{credentials::Kept, standings::Known};

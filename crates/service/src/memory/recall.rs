@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tidegate_core::{Caller, Timestamp};
 use tidegate_rollout::{Verdict, decide};
 
-use super::{Snapshot, rollouts};
+use super::{At, Snapshot, rollouts};
 use crate::House;
 
 /// What one call may recall; all its decisions are of one moment.
@@ -24,11 +24,30 @@ impl House {
     }
 }
 
+/// A product at which the caller may ask.
+#[derive(Clone, Copy)]
+pub struct Place<'r>(&'r At);
+
+impl Place<'_> {
+    pub fn is(&self, product: &str) -> bool {
+        self.0.product.key.as_str() == product
+    }
+}
+
 impl Recall<'_> {
-    /// The decision for an account by the name that the caller uses. `None` when it is not remembered, and for
-    /// everything that is refused: then it has to be asked for.
-    pub fn decide<T>(&self, product: &str, account: &str, look: impl FnOnce(&Verdict<'_>) -> T) -> Option<T> {
-        let at = self.snapshot.at(product).filter(|at| self.caller.products.include(&at.product.key))?;
+    /// `None` for everything that is refused: then it has to be asked for.
+    pub fn at(&self, product: &str) -> Option<Place<'_>> {
+        let at = self.snapshot.at(product)?;
+        self.caller.products.include(&at.product.key).then_some(Place(at))
+    }
+
+    /// The decision for an account by the name that the caller uses. `None` when it is not remembered.
+    pub fn decide<T>(
+        &self,
+        Place(at): Place<'_>,
+        account: &str,
+        look: impl FnOnce(&Verdict<'_>) -> T,
+    ) -> Option<T> {
         let known = self.house.inside.memory.standing(self.caller.realm, account)?;
         let known = self.snapshot.places(known)?;
         Some(look(&decide(&at.product, rollouts(&at.rollouts), &known.standing, self.now)))

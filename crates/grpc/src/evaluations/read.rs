@@ -1,0 +1,77 @@
+//! Requests of `Evaluate` and `BatchEvaluate`, read where they lie: without a copy of each name.
+//!
+//! Of the usual form only. Whatever else there is, a field that is not known or a name given twice, is for the
+//! generated messages.
+
+use prost::encoding::{WireType, decode_key, decode_varint};
+
+/// One pair of product and account; both messages write it alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pair<'m> {
+    pub(super) product: &'m str,
+    pub(super) account: &'m str,
+}
+
+/// Fields 1 and 2, each once and in this order.
+pub(super) fn pair(mut message: &[u8]) -> Option<Pair<'_>> {
+    let product = field(&mut message, 1)?;
+    let account = field(&mut message, 2)?;
+    let text = |bytes| std::str::from_utf8(bytes).ok();
+    message.is_empty().then_some(Pair { product: text(product)?, account: text(account)? })
+}
+
+/// Field 1, again and again.
+pub(super) fn pairs(mut message: &[u8]) -> Option<Vec<Pair<'_>>> {
+    let mut pairs = Vec::new();
+    while !message.is_empty() {
+        pairs.push(pair(field(&mut message, 1)?)?);
+    }
+    Some(pairs)
+}
+
+/// Takes one field with a length from the front.
+fn field<'m>(message: &mut &'m [u8], number: u32) -> Option<&'m [u8]> {
+    let (found, WireType::LengthDelimited) = decode_key(message).ok()? else { return None };
+    let length = usize::try_from(decode_varint(message).ok()?).ok()?;
+    let (field, rest) = message.split_at_checked(length).filter(|_| found == number)?;
+    *message = rest;
+    Some(field)
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message as _;
+    use tidegate_proto as proto;
+
+    use super::*;
+
+    fn item(product: &str, account: &str) -> proto::EvaluationItem {
+        proto::EvaluationItem { product: product.to_owned(), account: account.to_owned() }
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let batch = proto::BatchEvaluateRequest { items: vec![item("kasa", "u-1"), item("tapo", "u-2")] };
+        let wire = batch.encode_to_vec();
+        let pair = |product, account| Pair { product, account };
+        assert_eq!(pairs(&wire).unwrap(), [pair("kasa", "u-1"), pair("tapo", "u-2")]);
+        let one = proto::EvaluateRequest { product: "kasa".to_owned(), account: "u-1".to_owned() };
+        assert_eq!(super::pair(&one.encode_to_vec()), Some(pair("kasa", "u-1")));
+    }
+
+    #[test]
+    fn what_is_unusual_is_left_to_others() {
+        let usual = item("kasa", "u-1").encode_to_vec();
+        let twice = [usual.clone(), usual.clone()].concat();
+        let unknown = [usual.clone(), vec![0x18, 1]].concat();
+        let no_text = [0x0a, 1, 0xff, 0x12, 1, b'u'].to_vec();
+        let unnamed = item("", "u-1").encode_to_vec();
+        for wire in
+            [&twice, &unknown, &no_text, &unnamed, &usual[..usual.len() - 1].to_vec(), &vec![0x0a, 0xff]]
+        {
+            assert_eq!(pair(wire), None, "{wire:?}");
+        }
+        let broken = [vec![0x0a, 9], usual].concat();
+        assert_eq!(pairs(&broken), None);
+    }
+}
