@@ -2,12 +2,16 @@
 
 use tidegate_client::Client;
 use tidegate_core::{
-    AccountId, Challenge, ChallengeId, ChallengeState, Entropy, Factor, Id, Material, Method, Proof, Purpose,
-    Requirement, Secret, Session, SignIn, SignInState, Span, Step, Within,
+    AccountId, Budget, Challenge, ChallengeId, ChallengeState, Entropy, Factor, Id, Material, Method, Proof,
+    Purpose, Requirement, Secret, Session, SignIn, SignInState, Span, Step, Within,
 };
 use tidegate_keyring::{Place, TokenKind};
 use tidegate_proto as proto;
-use tidegate_store::{Error, challenges, factors, sessions, sign_ins, standings};
+use tidegate_store::{
+    Error, Tx,
+    attempts::{self, Counter},
+    challenges, factors, sessions, sign_ins, standings,
+};
 
 use crate::{
     ambient::{self, System},
@@ -43,7 +47,8 @@ pub async fn import(client: &Client, prefix: &str, count: usize, hash: &str) -> 
     Ok(())
 }
 
-/// Gives each of the imported a factor, and a sign-in with a challenge that waits for its code.
+/// Gives each of the imported a factor that was used before, and a sign-in with a challenge that waits for its
+/// code.
 pub async fn guests(closed: &Closed, prefix: &str, count: usize) -> anyhow::Result<Vec<Guest>> {
     let mut guests = Vec::new();
     let names: Vec<_> = (0..count).map(|place| format!("{prefix}-{place}")).collect();
@@ -53,7 +58,7 @@ pub async fn guests(closed: &Closed, prefix: &str, count: usize) -> anyhow::Resu
         let known = standings::many(&mut view, Vec::new(), external).await?;
         let accounts = known.iter().map(|known| known.standing.account);
         let made = accounts.map(|account| guest(closed, account)).collect::<anyhow::Result<Vec<_>>>()?;
-        let work = async |tx: &mut _| -> Result<(), Error> {
+        let work = async |tx: &mut Tx| -> Result<(), Error> {
             for (guest, factor, sign_in, challenge) in &made {
                 let digest = TokenKind::SignIn.digest(guest.sign_in.expose());
                 if let Some(digest) = digest {
@@ -61,6 +66,9 @@ pub async fn guests(closed: &Closed, prefix: &str, count: usize) -> anyhow::Resu
                 }
                 challenges::insert(tx, challenge).await?;
                 factors::insert(tx, factor).await?;
+                let used = Budget { revision: 1, successes: 1, ..Budget::fresh(factor.created_at) };
+                attempts::replace(tx.leave(), &Counter { id: factor.id.uuid(), tag: Vec::new() }, 0, used)
+                    .await?;
             }
             Ok(())
         };

@@ -63,6 +63,7 @@ impl Scene {
         let guests = Arc::new(people::guests(&closed, "guest", guests).await?);
         let accounts: Vec<_> = (0..SESSIONS).map(crowd::account).collect();
         let sessions = people::sessions(&closed, &accounts).await?;
+        crowd::settle(&closed).await?;
         closed.store.close().await;
         drop(closed);
         large.start()?;
@@ -137,6 +138,7 @@ async fn fill(site: &mut Site, count: u64) -> anyhow::Result<()> {
     site.stop()?;
     let closed = site.closed().await?;
     crowd::gather(&closed, count).await?;
+    crowd::settle(&closed).await?;
     closed.store.close().await;
     drop(closed);
     site.start()

@@ -78,8 +78,9 @@ impl Waiting {
         let (begun, challenge) = kasa.asked(&kasa.owner(name).await, "tablet").await;
         let (stage, token) = (kasa.stage.clone(), TokenKind::SignIn.digest(&begun.token).unwrap());
         let realm = raw::realm(&stage).await;
-        let mut view = stage.store.view("test", realm);
-        let asked = answers::find(&mut view, token, challenge.parse().unwrap()).await.unwrap().unwrap();
+        let id = challenge.parse().unwrap();
+        let asked = stage.store.alone("test", realm, async |leave| answers::find(leave, token, id).await);
+        let asked = asked.await.unwrap().unwrap();
         let Within::SignIn(sign_in) = asked.challenge.within else { panic!("of a session") };
         Self { stage, realm, sign_in, asked }
     }
@@ -266,7 +267,7 @@ on_both! {
             assert_eq!(waiting.written().await, Written { challenge: ChallengeState::Cancelled, ..NOTHING });
 
             let waiting = Waiting::of(&kasa, &format!("{way:?}-2")).await;
-            let charged = async |tx: &mut Tx| attempts::replace(tx, &waiting.counter(), waiting.seen().revision, waiting.next()).await;
+            let charged = async |tx: &mut Tx| attempts::replace(tx.leave(), &waiting.counter(), waiting.seen().revision, waiting.next()).await;
             assert_eq!(waiting.behind(charged, async || waiting.charge(way).await).await, None);
             assert_eq!(waiting.written().await, Written { charged: 1, ..NOTHING });
 
@@ -336,7 +337,7 @@ on_both! {
             waiting.charge(way).await;
             let once = waiting.next();
             let charged = async |tx: &mut Tx| {
-                attempts::replace(tx, &waiting.counter(), once.revision, Budget { revision: once.revision + 1, ..once }).await
+                attempts::replace(tx.leave(), &waiting.counter(), once.revision, Budget { revision: once.revision + 1, ..once }).await
             };
             assert!(waiting.behind(charged, async || waiting.approve(way).await).await);
             assert_eq!(waiting.written().await, APPROVED, "what was charged meanwhile is forgiven too");

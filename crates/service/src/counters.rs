@@ -56,7 +56,9 @@ pub(crate) async fn charge(
     let now = desk.now();
     let budget = counted(attempts::find(tx, counter).await?, counter, now);
     Ok(match budget::charge(limits, budget, now) {
-        Charge::Taken(next) if attempts::replace(tx, counter, budget.revision, next).await? => Charged::Taken,
+        Charge::Taken(next) if attempts::replace(tx.leave(), counter, budget.revision, next).await? => {
+            Charged::Taken
+        }
         Charge::Taken(_) => Charged::Lost,
         Charge::Slowed(until) => Charged::Slowed(until),
         Charge::Closed => Charged::Closed,

@@ -19,7 +19,7 @@ use tidegate_core::{
 };
 
 use crate::{
-    Error, Leave, View,
+    Error, Leave,
     attempts::{Counter, Kept},
     column::{Row, Unreadable},
     executor::Record,
@@ -127,11 +127,11 @@ impl Record for Asked {
 
 /// The challenge, if it belongs to the token's sign-in. Nothing is said of whether either is still good.
 pub async fn find(
-    view: &mut View,
+    leave: Leave<'_>,
     token: TokenDigest,
     challenge: ChallengeId,
 ) -> Result<Option<Asked>, Error> {
-    view.select(FIND).bind(token).bind(challenge).optional().await
+    leave.select(FIND).bind(token).bind(challenge).optional().await
 }
 
 struct Tries(i64);

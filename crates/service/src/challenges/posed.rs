@@ -7,6 +7,7 @@ use tidegate_core::{
 use tidegate_factors::challenge;
 use tidegate_keyring::{Place, TokenKind};
 use tidegate_store::{
+    Leave,
     answers::{self, Asked},
     attempts::{self, Kept},
     factors,
@@ -14,7 +15,7 @@ use tidegate_store::{
 
 use super::AnswerChallenge;
 use crate::{
-    Desk, Error, Fault,
+    Desk, Error, Fault, Pen,
     acting::{Acting, By},
     counters,
     desk::Whose,
@@ -38,22 +39,23 @@ pub(super) enum Asker {
 }
 
 impl AnswerChallenge {
-    pub(super) async fn read(&self, desk: &Desk) -> Result<Posed, Error> {
-        match self.read_at_once(desk).await? {
+    pub(super) async fn read(&self, pen: &Pen) -> Result<Posed, Error> {
+        match self.read_at_once(pen).await? {
             Some(asked) => Ok(Posed::to_sign_in(asked)?),
-            None => self.read_in_turn(desk).await,
+            None => self.read_in_turn(pen).await,
         }
     }
 
     /// Of a sign-in that is as it should be; of anything else nothing, and then `acting` says what is wrong.
-    async fn read_at_once(&self, desk: &Desk) -> Result<Option<Asked>, Fault> {
+    async fn read_at_once(&self, pen: &Pen) -> Result<Option<Asked>, Fault> {
         let Subject { who: Who::SignIn(token), client } = &self.subject else { return Ok(None) };
         let Some(digest) = TokenKind::SignIn.digest(token.expose()) else { return Ok(None) };
-        let found = answers::find(&mut desk.view(), digest, self.challenge).await?;
+        let find = async |leave: Leave<'_>| Ok(answers::find(leave, digest, self.challenge).await?);
+        let found = pen.alone(find).await?;
         Ok(found.filter(|asked| {
             let elsewhere = client.device.as_ref().zip(asked.device.as_ref());
-            desk.now() < asked.until
-                && desk.caller.products.include(&asked.product)
+            pen.now() < asked.until
+                && pen.caller.products.include(&asked.product)
                 && asked.account_state == AccountState::Active
                 && elsewhere.is_none_or(|(named, its)| named == its)
         }))

@@ -9,10 +9,10 @@ use tidegate_core::{
     Permission, Product, ProductKey, Proof, Reason, Refusal, Requirement, Secret, SignIn, SignInState, Span,
     Token,
 };
-use tidegate_factors::budget::Limits;
+use tidegate_factors::budget::{self, Charge, Limits};
 use tidegate_keyring::{TokenKind, passwords::is_foreign};
 use tidegate_store::{
-    Tx, accounts,
+    Leave, Tx, accounts,
     attempts::{self, Counter},
     passwords, sign_ins,
 };
@@ -57,9 +57,7 @@ impl Command for BeginSignIn {
     async fn run(self, pen: &Pen) -> Result<Begun, Error> {
         let too_many = Refusal::TooManyPasswords { retry_after: Span::seconds(1) };
         // Under a flood whoever cannot be served is told before anything is read.
-        if !pen.passwords().have_room() {
-            return Err(too_many.into());
-        }
+        let Ok(inside) = pen.passwords().enter() else { return Err(too_many.into()) };
         let mut view = pen.view();
         let product = pen.product(&mut view, &self.product).await?;
         let account = accounts::by_email(&mut view, &self.identifier).await?;
@@ -71,10 +69,9 @@ impl Command for BeginSignIn {
             None => counters::of_stranger(pen, &self.identifier)?,
         };
         // A place first: a guess that cannot be looked at must not be charged.
-        let place = pen.passwords().place().await;
-        let place = place.map_err(|_| too_many)?;
+        let place = inside.place().await.map_err(|_| too_many)?;
         loop {
-            match pen.charge(async |tx| self.charge(pen, tx, account.as_ref(), &counter).await).await? {
+            match self.charge(pen, account.as_ref(), &counter).await? {
                 Some(once::Begun::Taken(())) => break,
                 Some(once::Begun::Done(denied)) => return Ok(denied),
                 None => {}
@@ -104,21 +101,28 @@ struct Looked<'l> {
 }
 
 impl BeginSignIn {
+    /// Takes one guess, or denies it.
     async fn charge(
         &self,
         pen: &Pen,
-        tx: &mut Tx,
         account: Option<&Account>,
         counter: &Counter,
-    ) -> Result<Charged<(), Begun>, Fault> {
-        Ok(match counters::charge(pen, tx, counter, &Limits::PASSWORD).await? {
-            counters::Charged::Lost => Charged::Lost,
-            counters::Charged::Taken => Charged::Taken(()),
-            counters::Charged::Slowed(_) | counters::Charged::Closed => {
-                self.deny(pen, tx, account, Denial::Slowed).await?;
-                Charged::Done(DENIED)
-            }
+    ) -> Result<Option<once::Begun<(), Begun>>, Error> {
+        let now = pen.now();
+        let kept = attempts::find(&mut pen.view(), counter).await.map_err(Fault::from)?;
+        let budget = counters::counted(kept, counter, now);
+        let Charge::Taken(next) = budget::charge(&Limits::PASSWORD, budget, now) else {
+            return pen
+                .charge(async |tx| {
+                    self.deny(pen, tx, account, Denial::Slowed).await?;
+                    Ok(Charged::Done(DENIED))
+                })
+                .await;
+        };
+        pen.charge_by(async |leave: Leave<'_>| {
+            Ok(attempts::replace(leave, counter, budget.revision, next).await?.then_some(()))
         })
+        .await
     }
 
     async fn settle(&self, pen: &Pen, tx: &mut Tx, looked: &Looked<'_>) -> Result<Option<Begun>, Fault> {
