@@ -176,13 +176,16 @@ fn names_nothing(names: &[NamesNothing]) -> Answer {
         Some(Nothing::Customer) => Answer::new(Code::NotFound, Reason::CustomerNotFound),
         Some(Nothing::Product) | None => Answer::new(Code::NotFound, Reason::ProductNotFound),
     };
-    let what = |name: &NamesNothing| match name.what {
-        Nothing::Product => "names no product",
-        Nothing::Account => "names no account",
-        Nothing::Customer => "names no customer",
+    let violation = |wrong: &NamesNothing| {
+        let what = match wrong.what {
+            Nothing::Product => "names no product",
+            Nothing::Account => "names no account",
+            Nothing::Customer => "names no customer",
+        };
+        let name = wrong.name.as_ref().map(|name| format!(": {name:?}")).unwrap_or_default();
+        Violation::new(wrong.field.clone(), format!("{what}{name}"))
     };
-    let violations = names.iter().map(|name| Violation::new(name.field.clone(), what(name)));
-    answer.because(violations.collect())
+    answer.because(names.iter().map(violation).collect())
 }
 
 /// Where all violations are of one kind, the refusal has its reason.

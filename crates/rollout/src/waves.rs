@@ -6,7 +6,7 @@ use crate::{audience, bucket};
 
 /// Whether the rollout names the product anywhere.
 pub fn covers(rollout: &Rollout, product: &ProductKey) -> bool {
-    rollout.all_products().any(|named| named == product)
+    rollout.products.contains(product) || rollout.waves.iter().any(|wave| wave.products.contains(product))
 }
 
 /// The started waves that name the product, in order.

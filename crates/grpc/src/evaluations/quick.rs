@@ -114,8 +114,10 @@ fn one(door: &Door, request: &tonic::Request<Bytes>) -> Option<Vec<u8>> {
     let Pair { product, account } = read::pair(request.get_ref())?;
     let recall = door.house.recall(&admitted.caller)?;
     recall.decide(recall.at(product)?, account, |verdict| {
-        let mut answer = Vec::with_capacity(write::DECISION);
-        write::nested(&mut answer, 1, |answer| write::decision(answer, verdict));
+        let (mut decision, mut answer) =
+            (Vec::with_capacity(write::DECISION), Vec::with_capacity(write::DECISION));
+        write::decision(&mut decision, verdict);
+        write::message(&mut answer, 1, &decision);
         answer
     })
 }
@@ -128,16 +130,16 @@ fn many(door: &Door, request: &tonic::Request<Bytes>) -> Option<Vec<u8>> {
         return None;
     }
     let recall = door.house.recall(&admitted.caller)?;
+    let (mut decision, mut last) = (Vec::with_capacity(write::DECISION), None);
     let mut answer = Vec::with_capacity(pairs.len() * write::DECISION);
-    let mut last = None;
     for Pair { product, account } in pairs {
         // Most batches are of one product.
         let place = last.filter(|last: &Place<'_>| last.is(product)).or_else(|| recall.at(product))?;
         last = Some(place);
         recall.decide(place, account, |verdict| {
-            write::nested(&mut answer, 1, |answer| {
-                write::nested(answer, 1, |answer| write::decision(answer, verdict));
-            });
+            decision.clear();
+            write::decision(&mut decision, verdict);
+            write::result(&mut answer, &decision);
         })?;
     }
     Some(answer)

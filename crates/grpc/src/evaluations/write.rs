@@ -1,6 +1,6 @@
 //! A decision on the wire, written field by field. A test compares it with the generated message.
 
-use prost::encoding::encode_varint;
+use prost::encoding::{encode_varint, encoded_len_varint};
 use tidegate_core::{Method, Timestamp, Word};
 use tidegate_service::evaluations::Verdict;
 
@@ -29,21 +29,19 @@ fn varint(out: &mut Vec<u8>, number: u64) {
     }
 }
 
-/// A message inside the message. Its length is written when it is known.
-pub(super) fn nested(out: &mut Vec<u8>, field: u8, write: impl FnOnce(&mut Vec<u8>)) {
+/// A message inside the message.
+pub(super) fn message(out: &mut Vec<u8>, field: u8, body: &[u8]) {
     key(out, field, LENGTH);
-    let begin = out.len();
-    out.push(0);
-    write(out);
-    let length = out.len() - begin - 1;
-    let mut long = Vec::with_capacity(5);
-    match (out.get_mut(begin), u8::try_from(length)) {
-        (Some(place), Ok(short)) if short <= SHORT => *place = short,
-        _ => {
-            encode_varint(length as u64, &mut long);
-            out.splice(begin..=begin, long);
-        }
-    }
+    varint(out, body.len() as u64);
+    out.extend_from_slice(body);
+}
+
+/// A result of a batch, of which the decision is the only field.
+pub(super) fn result(out: &mut Vec<u8>, decision: &[u8]) {
+    let length = decision.len() as u64;
+    key(out, 1, LENGTH);
+    varint(out, 1 + encoded_len_varint(length) as u64 + length);
+    message(out, 1, decision);
 }
 
 pub(super) fn decision(out: &mut Vec<u8>, verdict: &Verdict<'_>) {
@@ -105,10 +103,16 @@ fn packed(out: &mut Vec<u8>, field: u8, numbers: &[u8]) {
     }
 }
 
+/// Two numbers, of ten bytes at most each.
 fn instant(out: &mut Vec<u8>, field: u8, at: Timestamp) {
     let at = timestamp(at);
-    nested(out, field, |out| {
-        number(out, 1, at.seconds.cast_unsigned());
-        number(out, 2, i64::from(at.nanos).cast_unsigned());
-    });
+    key(out, field, LENGTH);
+    let begin = out.len();
+    out.push(0);
+    number(out, 1, at.seconds.cast_unsigned());
+    number(out, 2, i64::from(at.nanos).cast_unsigned());
+    let length = out.len() - begin - 1;
+    if let (Some(place), Ok(length)) = (out.get_mut(begin), u8::try_from(length)) {
+        *place = length;
+    }
 }
