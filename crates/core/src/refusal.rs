@@ -130,6 +130,8 @@ pub enum Refusal {
 pub struct NamesNothing {
     pub field: String,
     pub what: Nothing,
+    /// The name itself, where the field is a set: its order is not the caller's.
+    pub name: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

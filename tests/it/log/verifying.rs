@@ -131,6 +131,33 @@ on_both! {
         assert_eq!(broken.kind(), Kind::HeadMissing, "written anew");
     }
 
+    async fn inv_49_an_anchor_is_held_by_a_sealed_batch_only(stage) {
+        let operator = stage.operator();
+        batches(&stage, &operator).await;
+        let (anchor, n) = (verify(&operator).await.head, count(&stage).await);
+        let other = "(SELECT seal FROM chain WHERE last_sequence = 6)";
+        raw::change(&stage, &format!("UPDATE chain SET seal = {other} WHERE last_sequence = {n}")).await;
+        // A walk that ends before that batch looks at it for the anchor alone.
+        let front = proto::VerifyChainRequest { to_sequence: 1, anchor, ..Default::default() };
+        let broken = operator.ok(front).await.first_break.unwrap();
+        assert_eq!((broken.kind(), broken.first_sequence), (Kind::HeadMissing, n));
+    }
+
+    async fn inv_49_a_walk_from_the_middle_needs_what_came_before(stage) {
+        let operator = stage.operator();
+        batches(&stage, &operator).await;
+        let from = async |from_sequence| {
+            let asked = proto::VerifyChainRequest { from_sequence, ..Default::default() };
+            let verified = operator.ok(asked).await;
+            verified.first_break.map(|broken| (broken.kind(), broken.first_sequence, broken.last_sequence))
+        };
+        assert_eq!(from(8).await, None);
+        raw::change(&stage, "DELETE FROM chain WHERE last_sequence = 6").await;
+        assert_eq!(from(8).await, Some((Kind::LinkBroken, 7, 10)), "the batch before it is missing");
+        assert_eq!(from(5).await, Some((Kind::LinkBroken, 5, 6)), "its own batch is missing");
+        assert_eq!(from(12).await, None);
+    }
+
     async fn inv_49_history_is_not_rewritten_without_the_master_key(stage) {
         let (operator, realm) = (stage.operator(), raw::realm(&stage).await);
         batches(&stage, &operator).await;

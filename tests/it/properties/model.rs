@@ -299,7 +299,7 @@ impl Plan {
 }
 
 impl Names {
-    fn name(&self, who: usize, person: &Person) -> bool {
+    pub(super) fn name(&self, who: usize, person: &Person) -> bool {
         self.accounts.contains(&who) || person.firm.is_some_and(|firm| self.customers.contains(&firm))
     }
 }

@@ -69,14 +69,22 @@ impl Names {
         self.products(tx, &format!("{field}.products"), &draft.products).await?;
         let mut tests = Vec::new();
         collect(draft.audience.as_ref(), &mut tests);
+        let field = format!("{field}.audience");
         for test in tests {
-            let field = format!("{field}.audience");
             match test {
                 Test::CustomerKey(keys) => {
-                    self.customers(tx, &field, &keys.iter().cloned().collect::<Vec<_>>()).await?;
+                    for key in keys {
+                        if customers::find(tx, key).await?.is_none() {
+                            self.note_of_set(&field, Nothing::Customer, key);
+                        }
+                    }
                 }
                 Test::AccountInterest(keys) => {
-                    self.products(tx, &field, &keys.iter().cloned().collect::<Vec<_>>()).await?;
+                    for key in keys {
+                        if products::find(tx, key).await?.is_none() {
+                            self.note_of_set(&field, Nothing::Product, key);
+                        }
+                    }
                 }
                 _ => {}
             }
@@ -85,7 +93,11 @@ impl Names {
     }
 
     fn note(&mut self, field: String, what: Nothing) {
-        self.nothing.push(NamesNothing { field, what });
+        self.nothing.push(NamesNothing { field, what, name: None });
+    }
+
+    fn note_of_set(&mut self, field: &str, what: Nothing, name: &impl ToString) {
+        self.nothing.push(NamesNothing { field: field.to_owned(), what, name: Some(name.to_string()) });
     }
 
     pub(super) fn finish(self) -> Result<(), Refusal> {
