@@ -162,7 +162,7 @@ pub async fn charge(leave: Leave<'_>, charge: Charge) -> Result<Option<i64>, Err
     let deed = leave.deed(CHARGE).bind(challenge).bind(limit).bind(now).bind(counter.id).bind(counter.tag);
     let deed = deed.bind(next.revision).bind(next.hour_began).bind(next.in_hour).bind(next.day_began);
     let deed = deed.bind(next.in_day).bind(next.in_row).bind(next.last_at).bind(next.successes);
-    Ok(deed.whole::<Tries>().await?.map(|tries| tries.0))
+    Ok(deed.optional::<Tries>().await?.map(|tries| tries.0))
 }
 
 /// A right answer.
@@ -195,5 +195,5 @@ pub async fn approve(leave: Leave<'_>, approval: Approval, event: Event) -> Resu
     let deed = leave.deed(APPROVE).bind(sign_in).bind(now).bind(challenge.id).bind(challenge.account);
     let deed = deed.bind(challenge.factor).bind(step).bind(proofs).bind(counter.id);
     let deed = deed.bind(event.id).bind(event.at).bind(event.actor).bind(event.product);
-    Ok(deed.bind(event.fact).bind(event.personal).whole::<Recorded>().await?.is_some())
+    Ok(deed.bind(event.fact).bind(event.personal).optional::<Recorded>().await?.is_some())
 }

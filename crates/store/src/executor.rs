@@ -141,14 +141,9 @@ impl<'v> Query<'v> {
         Ok(self.rows().await? > 0)
     }
 
+    /// Of at most one row. Reads to the end, so that nothing of a deed is left out, and nothing of this
+    /// statement left for the next one on its connection.
     pub(crate) async fn optional<R: Record>(self) -> Result<Option<R>, Error> {
-        let row = on!(self, fetch_optional, |row| row.map(Row::Sqlite), |row| row.map(Row::Postgres))?;
-        row.as_ref().map(read).transpose()
-    }
-
-    /// The row of a change that returns one. Unlike `optional` it reads to the end, so that nothing of a
-    /// deed is left out.
-    pub(crate) async fn whole<R: Record>(self) -> Result<Option<R>, Error> {
         Ok(self.all().await?.pop())
     }
 

@@ -100,13 +100,17 @@ const OWNED: &[(&str, &str)] = &[
 /// Packages that are no rooms: they may name whatever they need.
 const OUTSIDE: &[&str] = &["bench", "tests"];
 
-/// Room → what its manifest names outside tests.
-fn manifests() -> BTreeMap<String, BTreeSet<String>> {
+fn metadata() -> Value {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["metadata", "--format-version", "1", "--locked", "--offline", "--no-deps"]);
     let told = cargo.current_dir(super::sources::top()).output().unwrap();
     assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
-    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+    serde_json::from_slice(&told.stdout).unwrap()
+}
+
+/// Room → what its manifest names outside tests.
+fn manifests() -> BTreeMap<String, BTreeSet<String>> {
+    let told = metadata();
     let word = |value: &Value| room(value["name"].as_str().unwrap()).to_owned();
     let packages = told["packages"]
         .as_array()
@@ -126,6 +130,18 @@ fn room(package: &str) -> &str {
 
 fn is_room(name: &str) -> bool {
     ROOMS.iter().any(|(room, _)| *room == name)
+}
+
+/// The first command of the README names no program.
+#[test]
+fn cargo_run_finds_one_program() {
+    let told = metadata();
+    let meant = told["workspace_default_members"].as_array().unwrap();
+    let packages =
+        told["packages"].as_array().unwrap().iter().filter(|package| meant.contains(&package["id"]));
+    let targets = packages.flat_map(|package| package["targets"].as_array().unwrap());
+    let programs = targets.filter(|target| target["kind"].as_array().unwrap().contains(&"bin".into()));
+    assert_eq!(programs.map(|program| program["name"].as_str().unwrap()).collect::<Vec<_>>(), ["tidegate"]);
 }
 
 #[test]
