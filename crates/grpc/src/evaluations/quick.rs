@@ -32,6 +32,9 @@ use super::{
 };
 use crate::{door::Door, identity::Admitted};
 
+const EVALUATE: &str = "/tidegate.v1.EvaluationService/Evaluate";
+const BATCH_EVALUATE: &str = "/tidegate.v1.EvaluationService/BatchEvaluate";
+
 /// The service, with its two busy methods taken out of the generated one.
 #[derive(Clone)]
 pub(crate) struct Evaluations {
@@ -67,12 +70,12 @@ impl Service<Request<Body>> for Evaluations {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         match request.uri().path() {
-            "/tidegate.v1.EvaluationService/Evaluate" => {
+            EVALUATE => {
                 let (mut grpc, door) = (self.grpc(), self.door.clone());
                 let answer = service_fn(move |request| evaluate(door.clone(), request));
                 Box::pin(async move { Ok(grpc.unary(answer, request).await) })
             }
-            "/tidegate.v1.EvaluationService/BatchEvaluate" => {
+            BATCH_EVALUATE => {
                 let (mut grpc, door) = (self.grpc(), self.door.clone());
                 let answer = service_fn(move |request| batch_evaluate(door.clone(), request));
                 Box::pin(async move { Ok(grpc.unary(answer, request).await) })
@@ -179,5 +182,18 @@ impl Decoder for Raw {
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
         Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::{Access, Rules};
+
+    #[test]
+    fn both_paths_are_the_contracts() {
+        let rules = Rules::declared().unwrap();
+        assert_eq!(rules.of(EVALUATE), Some(Access::Needs(Evaluate::PERMISSION)));
+        assert_eq!(rules.of(BATCH_EVALUATE), Some(Access::Needs(BatchEvaluate::PERMISSION)));
     }
 }
