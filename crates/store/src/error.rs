@@ -64,7 +64,11 @@ fn is_undone(source: &sqlx::Error) -> bool {
 /// Whether a server that cannot be connected to may be there in a moment.
 pub(crate) fn is_away(source: &sqlx::Error) -> bool {
     match source {
-        sqlx::Error::Io(_) => true,
+        // A name that means nothing or a path that is not there is told at once, with its cause.
+        sqlx::Error::Io(error) => {
+            use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+            matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+        }
         sqlx::Error::Database(error) => error.code().is_some_and(|code| is_outage(&code)),
         _ => false,
     }

@@ -59,8 +59,7 @@ impl<'t> Leave<'t> {
 
     /// On the connection that writes: what it has just written, it has at hand.
     pub(crate) fn select(self, select: Select) -> Query<'t> {
-        let View { via, realm, name } = self.view;
-        Query::new(via, name, select.0).bind(*realm)
+        self.view.select(select)
     }
 
     /// A single change is a deed too.
