@@ -46,6 +46,21 @@ impl Args {
             Self::Postgres(args) => args.add(value.into_postgres()?),
         }
     }
+
+    pub(crate) fn add_each<C: Column>(
+        &mut self,
+        values: impl IntoIterator<Item = C>,
+    ) -> Result<(), BoxDynError>
+    where
+        Vec<C::Postgres>: for<'q> Encode<'q, Postgres> + Type<Postgres>,
+    {
+        match self {
+            Self::Sqlite(_) => Err("SQLite has no lists".into()),
+            Self::Postgres(args) => {
+                args.add(values.into_iter().map(C::into_postgres).collect::<Result<Vec<_>, _>>()?)
+            }
+        }
+    }
 }
 
 impl Row {

@@ -4,13 +4,16 @@
 //! statement themselves. A statement that forgets its realm does not get past PostgreSQL's
 //! "could not determine data type of parameter $1", which the test of all statements asks for.
 
-use sqlx::{SqlitePool, postgres::PgArguments, sqlite::SqliteArguments};
+use std::sync::Arc;
+
+use sqlx::{Encode, Postgres, SqlitePool, Type, postgres::PgArguments, sqlite::SqliteArguments};
 use tidegate_core::RealmId;
+use tokio::sync::Mutex;
 
 use crate::{
     Error,
     column::{Args, Column, Row, Unreadable},
-    lent::Lent,
+    lent::{self, Lent, Writer},
     lines::Lines,
     statement::{Select, Statement},
 };
@@ -18,6 +21,8 @@ use crate::{
 /// Where a statement runs.
 pub(crate) enum Via {
     SqlitePool(SqlitePool),
+    /// For what brings its own transaction.
+    SqliteWriter(Arc<Mutex<Writer>>),
     Postgres(Lines),
     Lent(Lent),
 }
@@ -90,6 +95,13 @@ macro_rules! on {
             (Via::Lent(Lent::Sqlite(turn)), Args::Sqlite(args)) => {
                 sqlx::query_with($query.sql.sqlite, args).$call(&mut turn.connection).await.map($sqlite)
             }
+            (Via::SqliteWriter(writer), Args::Sqlite(args)) => {
+                let mut turn = lent::take_turn(writer).await;
+                let query = sqlx::query_with($query.sql.sqlite, args);
+                let done = query.$call(&mut turn.connection).await;
+                turn.judge(&done);
+                done.map($sqlite)
+            }
             (Via::Postgres(lines), Args::Postgres(args)) => match lines.take().await {
                 Ok(mut line) => {
                     let done = on_line!(line, sqlx::query_with($query.sql.postgres, args), $call);
@@ -112,7 +124,7 @@ macro_rules! on {
 impl<'v> Query<'v> {
     pub(crate) fn new(via: &'v mut Via, name: &'static str, sql: Statement) -> Self {
         let args = match via {
-            Via::SqlitePool(_) | Via::Lent(Lent::Sqlite(_)) => Args::Sqlite(SqliteArguments::default()),
+            Via::SqlitePool(_) | Via::SqliteWriter(_) | Via::Lent(Lent::Sqlite(_)) => Args::Sqlite(SqliteArguments::default()),
             Via::Postgres(_) | Via::Lent(Lent::Postgres(_)) => Args::Postgres(PgArguments::default()),
         };
         Self { via, name, sql, args: Ok(args), alone: false }
@@ -126,6 +138,18 @@ impl<'v> Query<'v> {
     pub(crate) fn bind(mut self, value: impl Column) -> Self {
         self.args = self.args.and_then(|mut args| {
             args.add(value).map_err(sqlx::Error::Encode)?;
+            Ok(args)
+        });
+        self
+    }
+
+    /// A value of each of several, as a list; PostgreSQL alone has them.
+    pub(crate) fn bind_each<C: Column>(mut self, values: impl IntoIterator<Item = C>) -> Self
+    where
+        Vec<C::Postgres>: for<'q> Encode<'q, Postgres> + Type<Postgres>,
+    {
+        self.args = self.args.and_then(|mut args| {
+            args.add_each(values).map_err(sqlx::Error::Encode)?;
             Ok(args)
         });
         self

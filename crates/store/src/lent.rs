@@ -31,6 +31,11 @@ impl Writer {
     async fn run(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
         sqlx::raw_sql(sql).execute(&mut self.connection).await.map(drop)
     }
+
+    /// What brought its own transaction went to its end, or not.
+    pub(crate) const fn judge<T>(&mut self, done: &Result<T, sqlx::Error>) {
+        self.torn = done.is_err();
+    }
 }
 
 impl Lent {
@@ -38,18 +43,6 @@ impl Lent {
         let mut turn = take_turn(writer).await;
         turn.run("BEGIN IMMEDIATE").await?;
         Ok(Self::Sqlite(turn))
-    }
-
-    /// For a deed that brings its own transaction: nothing is begun yet.
-    pub(crate) async fn sqlite_alone(writer: &Arc<Mutex<Writer>>) -> Self {
-        Self::Sqlite(take_turn(writer).await)
-    }
-
-    /// The deed was done to its end.
-    pub(crate) fn ended(&mut self) {
-        if let Self::Sqlite(turn) = self {
-            turn.torn = false;
-        }
     }
 
     pub(crate) async fn postgres(lines: &Lines) -> Result<Self, sqlx::Error> {
@@ -78,7 +71,7 @@ impl Lent {
 }
 
 /// Torn until it is said to have ended.
-async fn take_turn(writer: &Arc<Mutex<Writer>>) -> OwnedMutexGuard<Writer> {
+pub(crate) async fn take_turn(writer: &Arc<Mutex<Writer>>) -> OwnedMutexGuard<Writer> {
     let mut turn = Arc::clone(writer).lock_owned().await;
     if turn.torn {
         // "No transaction is active" is as good as undone.

@@ -25,6 +25,7 @@ mod error;
 pub mod events;
 mod executor;
 pub mod factors;
+mod group;
 pub mod installation;
 pub mod interest;
 pub mod leases;
@@ -59,6 +60,7 @@ pub use tx::{Leave, Tx};
 const TABLES: &[&[Statement]] = &[
     accounts::STATEMENTS,
     answers::STATEMENTS,
+    answers::TOGETHER,
     attempts::STATEMENTS,
     chain::STATEMENTS,
     challenges::STATEMENTS,

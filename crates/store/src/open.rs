@@ -10,7 +10,7 @@ use sqlx::{
 use tidegate_core::RealmId;
 use tokio::sync::Mutex;
 
-use crate::{Across, View, executor::Via, lent::Writer, lines::Lines, lock::FileLock, migrations};
+use crate::{Across, View, answers::Answering, executor::Via, lent::Writer, lines::Lines, lock::FileLock, migrations};
 
 #[derive(Clone)]
 pub struct Settings {
@@ -36,6 +36,8 @@ pub(crate) enum Db {
 #[derive(Clone)]
 pub struct Store {
     pub(crate) db: Db,
+    /// Answers that go together.
+    pub(crate) answering: Arc<Answering>,
 }
 
 /// Why a store cannot be opened or served.
@@ -81,7 +83,7 @@ impl Store {
         } else {
             return Err(OpenError::Url);
         };
-        Ok(Self { db })
+        Ok(Self { db, answering: Arc::default() })
     }
 
     /// Brings the schema up to this program's; does nothing when it is.

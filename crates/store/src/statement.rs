@@ -1,6 +1,6 @@
 //! Statements: one text for both engines, or an explicit pair. A reader cannot run a change.
 
-/// The text each engine gets.
+/// The text each engine gets; an empty one where the engine does the same in another way.
 #[derive(Debug, Clone, Copy)]
 pub struct Statement {
     pub name: &'static str,
@@ -23,10 +23,15 @@ pub(crate) struct Change(pub Statement);
 pub(crate) struct Deed(pub Statement, pub &'static str);
 
 /// Declares a file's statements and the slice by which the tests find them:
-/// `Select FIND = "…";`, or `Select FIND = { sqlite: "…", postgres: "…" };` where dialects differ.
+/// `Select FIND = "…";`, or `Select FIND = { sqlite: "…", postgres: "…" };` where dialects differ. A text that is
+/// put together stands in parentheses.
 macro_rules! sql {
     (@text sqlite $text:literal) => { $text };
     (@text postgres $text:literal) => { $text };
+    (@text sqlite ($text:expr)) => { $text };
+    (@text postgres ($text:expr)) => { $text };
+    (@text sqlite { postgres: $postgres:expr }) => { "" };
+    (@text postgres { postgres: $postgres:expr }) => { $postgres };
     (@text sqlite { sqlite: $sqlite:expr, postgres: $postgres:expr }) => { $sqlite };
     (@text postgres { sqlite: $sqlite:expr, postgres: $postgres:expr }) => { $postgres };
     (@make Deed $statement:expr, { sqlite: $sqlite:expr, postgres: $postgres:expr }) => {

@@ -1,6 +1,9 @@
 //! Named transactions: of several statements, or of one deed.
 
-use std::ops::{Deref, DerefMut};
+use std::{
+    ops::{Deref, DerefMut},
+    sync::Arc,
+};
 
 use tidegate_core::RealmId;
 use tracing::Instrument as _;
@@ -8,6 +11,7 @@ use tracing::Instrument as _;
 use crate::{
     Error, Store, View,
     executor::{Query, Via},
+    group::Place,
     lent::Lent,
     open::Db,
     statement::{Change, Deed, Select, Statement},
@@ -48,12 +52,13 @@ impl Tx {
 /// Leave for one statement: as a transaction of its own, or as a part of a larger one.
 pub struct Leave<'t> {
     view: &'t mut View,
-    alone: bool,
+    /// With others of its kind, if it likes.
+    alone: Option<&'t Store>,
 }
 
 impl<'t> Leave<'t> {
     pub(crate) fn deed(self, Deed(within, alone): Deed) -> Query<'t> {
-        let sqlite = if self.alone { alone } else { within.sqlite };
+        let sqlite = if self.alone.is_some() { alone } else { within.sqlite };
         self.query(Statement { sqlite, ..within })
     }
 
@@ -67,16 +72,22 @@ impl<'t> Leave<'t> {
         self.query(change.0)
     }
 
+    /// Where it would be a transaction of its own.
+    pub(crate) fn place(&self) -> Option<Place> {
+        let View { realm, name, .. } = *self.view;
+        self.alone.map(|store| Place { store: store.clone(), realm, name })
+    }
+
     fn query(self, statement: Statement) -> Query<'t> {
         let View { via, realm, name } = self.view;
         let query = Query::new(via, name, statement).bind(*realm);
-        if self.alone { query.alone() } else { query }
+        if self.alone.is_some() { query.alone() } else { query }
     }
 }
 
 impl Tx {
     pub fn leave(&mut self) -> Leave<'_> {
-        Leave { view: &mut self.view, alone: false }
+        Leave { view: &mut self.view, alone: None }
     }
 }
 
@@ -97,7 +108,7 @@ impl Store {
             let keep = done.is_ok() && !tx.abandoned;
             let end = match tx.view.via {
                 Via::Lent(lent) => lent.end(keep).await,
-                Via::SqlitePool(_) | Via::Postgres(_) => Ok(()),
+                Via::SqlitePool(_) | Via::SqliteWriter(_) | Via::Postgres(_) => Ok(()),
             };
             match end {
                 Err(source) if keep => Err(Error::Unconfirmed { tx: name, source }.into()),
@@ -117,20 +128,12 @@ impl Store {
         work: impl AsyncFnOnce(Leave<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let span = tracing::debug_span!("tx", name);
-        async {
-            let via = match &self.db {
-                Db::Sqlite { write, .. } => Via::Lent(Lent::sqlite_alone(write).await),
-                Db::Postgres(lines) => Via::Postgres(lines.clone()),
-            };
-            let mut view = View { via, realm, name };
-            let done = work(Leave { view: &mut view, alone: true }).await;
-            if let (true, Via::Lent(lent)) = (done.is_ok(), &mut view.via) {
-                lent.ended();
-            }
-            done
-        }
-        .instrument(span)
-        .await
+        let via = match &self.db {
+            Db::Sqlite { write, .. } => Via::SqliteWriter(Arc::clone(write)),
+            Db::Postgres(lines) => Via::Postgres(lines.clone()),
+        };
+        let mut view = View { via, realm, name };
+        work(Leave { view: &mut view, alone: Some(self) }).instrument(span).await
     }
 
     async fn begin(&self) -> Result<Lent, sqlx::Error> {

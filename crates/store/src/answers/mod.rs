@@ -12,6 +12,12 @@
 //! before all of it; so a part that others may have changed meanwhile is locked first, which reads it anew,
 //! and what follows asks whether the part before it was found. SQLite does one after the other, and each
 //! asks whether the one before it changed a row. Locks are taken in the store's order.
+//!
+//! Answers that come at once are found, charged and approved together: see `together`.
+
+mod together;
+
+use std::sync::Arc;
 
 use tidegate_core::{
     AccountState, Budget, Challenge, ChallengeId, DeviceId, Event, EventId, ProductKey, Proof, Sealed,
@@ -19,26 +25,37 @@ use tidegate_core::{
 };
 
 use crate::{
-    Error, Leave,
+    Engine, Error, Leave,
     attempts::{Counter, Kept},
     column::{Row, Unreadable},
     executor::Record,
     statement::sql,
 };
 
-sql! {
-    Select FIND = "SELECT sign_ins.product_key, sign_ins.state AS sign_in_state, sign_ins.proofs, sign_ins.device_id, sign_ins.expires_at AS sign_in_until, \
+pub(crate) use together::{Answering, STATEMENTS as TOGETHER};
+use together::{Approve, Find};
+
+/// All that `Asked` reads.
+macro_rules! asked {
+    () => {
+        "sign_ins.product_key, sign_ins.state AS sign_in_state, sign_ins.proofs, sign_ins.device_id, sign_ins.expires_at AS sign_in_until, \
         accounts.state AS account_state, accounts.email, accounts.personal_key, \
         challenges.challenge_id, challenges.account_id, challenges.sign_in_id, challenges.session_id, challenges.factor_id, challenges.purpose, \
         challenges.state, challenges.tries, challenges.created_at, challenges.expires_at, factors.seed, factors.last_step, \
-        attempts.tag, attempts.revision, attempts.hour_began, attempts.in_hour, attempts.day_began, attempts.in_day, attempts.in_row, attempts.successes, attempts.last_at \
+        attempts.tag, attempts.revision, attempts.hour_began, attempts.in_hour, attempts.day_began, attempts.in_day, attempts.in_row, attempts.successes, attempts.last_at"
+    };
+}
+use asked;
+
+sql! {
+    Select FIND = (concat!("SELECT ", asked!(), " \
         FROM sign_ins \
         JOIN accounts ON accounts.realm_id = $1 AND accounts.account_id = sign_ins.account_id \
         JOIN challenges ON challenges.realm_id = $1 AND challenges.challenge_id = $3 \
             AND challenges.sign_in_id = sign_ins.sign_in_id AND challenges.account_id = sign_ins.account_id \
         JOIN factors ON factors.realm_id = $1 AND factors.account_id = challenges.account_id AND factors.factor_id = challenges.factor_id \
         LEFT JOIN attempts ON attempts.realm_id = $1 AND attempts.counter_id = challenges.factor_id \
-        WHERE sign_ins.realm_id = $1 AND sign_ins.token_digest = $2";
+        WHERE sign_ins.realm_id = $1 AND sign_ins.token_digest = $2"));
     Deed CHARGE = {
         sqlite: "INSERT INTO attempts (realm_id, counter_id, tag, revision, hour_began, in_hour, day_began, in_day, in_row, last_at, successes) \
             SELECT $1, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14 FROM challenges \
@@ -56,7 +73,7 @@ sql! {
                 in_row = excluded.in_row, last_at = excluded.last_at, successes = excluded.successes WHERE attempts.revision = excluded.revision - 1 \
                 RETURNING realm_id) \
             UPDATE challenges SET tries = tries + 1 WHERE realm_id = $1 AND challenge_id = $2 \
-                AND EXISTS (SELECT 1 FROM charged WHERE realm_id = $1) RETURNING challenge_id, tries"
+                AND EXISTS (SELECT 1 FROM charged WHERE realm_id = $1) RETURNING challenge_id, tries, set_config('synchronous_commit', 'off', true)"
     };
     Deed APPROVE = {
         sqlite: "UPDATE sign_ins SET state = 'ready', proofs = $8 \
@@ -131,7 +148,19 @@ pub async fn find(
     token: TokenDigest,
     challenge: ChallengeId,
 ) -> Result<Option<Asked>, Error> {
-    leave.select(FIND).bind(token).bind(challenge).optional().await
+    let find = Find { token, challenge };
+    match leave.place() {
+        // SQLite has read it in the time in which it could be told to.
+        Some(place) if place.store.engine() == Engine::Postgres => {
+            let finds = &Arc::clone(&place.store.answering).finds;
+            finds.join(find, place, async move |find| find_one(leave, find).await).await
+        }
+        _ => find_one(leave, &find).await,
+    }
+}
+
+async fn find_one(leave: Leave<'_>, find: &Find) -> Result<Option<Asked>, Error> {
+    leave.select(FIND).bind(find.token).bind(find.challenge).optional().await
 }
 
 struct Tries(i64);
@@ -158,8 +187,15 @@ pub struct Charge {
 /// Takes one try from the challenge and one guess from the counter, and says how many tries were taken; `None`
 /// when the challenge is closed, too old or has none left, or when somebody else charged the counter first.
 pub async fn charge(leave: Leave<'_>, charge: Charge) -> Result<Option<i64>, Error> {
+    let Some(place) = leave.place() else { return charge_one(leave, &charge).await };
+    let charges = &Arc::clone(&place.store.answering).charges;
+    charges.join(charge, place, async move |charge| charge_one(leave, charge).await).await
+}
+
+async fn charge_one(leave: Leave<'_>, charge: &Charge) -> Result<Option<i64>, Error> {
     let Charge { challenge, limit, counter, next, now } = charge;
-    let deed = leave.deed(CHARGE).bind(challenge).bind(limit).bind(now).bind(counter.id).bind(counter.tag);
+    let deed = leave.deed(CHARGE).bind(*challenge).bind(*limit).bind(*now);
+    let deed = deed.bind(counter.id).bind(counter.tag.clone());
     let deed = deed.bind(next.revision).bind(next.hour_began).bind(next.in_hour).bind(next.day_began);
     let deed = deed.bind(next.in_day).bind(next.in_row).bind(next.last_at).bind(next.successes);
     Ok(deed.optional::<Tries>().await?.map(|tries| tries.0))
@@ -191,9 +227,17 @@ impl Record for Recorded {
 /// `false`, and none of it, when the sign-in does not wait any more, the challenge is not open, the step or a
 /// later one was consumed before (INV-2), or either is too old.
 pub async fn approve(leave: Leave<'_>, approval: Approval, event: Event) -> Result<bool, Error> {
+    let approve = Approve { approval, event };
+    let Some(place) = leave.place() else { return approve_one(leave, &approve).await };
+    let approvals = &Arc::clone(&place.store.answering).approvals;
+    approvals.join(approve, place, async move |approve| approve_one(leave, approve).await).await
+}
+
+async fn approve_one(leave: Leave<'_>, Approve { approval, event }: &Approve) -> Result<bool, Error> {
     let Approval { sign_in, proofs, challenge, step, counter, now } = approval;
-    let deed = leave.deed(APPROVE).bind(sign_in).bind(now).bind(challenge.id).bind(challenge.account);
-    let deed = deed.bind(challenge.factor).bind(step).bind(proofs).bind(counter.id);
-    let deed = deed.bind(event.id).bind(event.at).bind(event.actor).bind(event.product);
-    Ok(deed.bind(event.fact).bind(event.personal).optional::<Recorded>().await?.is_some())
+    let deed = leave.deed(APPROVE).bind(*sign_in).bind(*now).bind(challenge.id).bind(challenge.account);
+    let deed = deed.bind(challenge.factor).bind(*step).bind(proofs.clone()).bind(counter.id);
+    let deed = deed.bind(event.id).bind(event.at).bind(event.actor.clone()).bind(event.product.clone());
+    let deed = deed.bind(event.fact.clone()).bind(event.personal.clone());
+    Ok(deed.optional::<Recorded>().await?.is_some())
 }

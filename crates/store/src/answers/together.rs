@@ -1,0 +1,273 @@
+//! Answers that come at once: found by one statement, charged in one transaction, approved in one transaction.
+//!
+//! PostgreSQL first holds the rows of all who can go on (`SKIP LOCKED`: nobody is waited for), in a statement of
+//! its own, so that the next one sees them as they are; whoever is not held goes alone, where one statement
+//! decides. SQLite has one writer: there the deeds of each follow one another, and share the commit.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use tidegate_core::{ChallengeId, Event, SignInId, Timestamp, TokenDigest};
+use uuid::Uuid;
+
+use super::{Approval, Asked, Charge, Tries, approve_one, asked, charge_one};
+use crate::{
+    Engine, Error, Tx,
+    column::{Row, Unreadable},
+    executor::Record,
+    group::{Group, Member, Place},
+    statement::sql,
+};
+
+sql! {
+    Select FIND = { postgres: concat!("SELECT wanted.place, ", asked!(), " \
+        FROM unnest((SELECT $2::BYTEA[]), (SELECT $3::UUID[])) WITH ORDINALITY AS wanted(token_digest, challenge_id, place) \
+        JOIN sign_ins ON sign_ins.realm_id = $1 AND sign_ins.token_digest = wanted.token_digest \
+        JOIN accounts ON accounts.realm_id = $1 AND accounts.account_id = sign_ins.account_id \
+        JOIN challenges ON challenges.realm_id = $1 AND challenges.challenge_id = wanted.challenge_id \
+            AND challenges.sign_in_id = sign_ins.sign_in_id AND challenges.account_id = sign_ins.account_id \
+        JOIN factors ON factors.realm_id = $1 AND factors.account_id = challenges.account_id AND factors.factor_id = challenges.factor_id \
+        LEFT JOIN attempts ON attempts.realm_id = $1 AND attempts.counter_id = challenges.factor_id") };
+    Change HOLD_OPEN = { postgres: "SELECT challenges.challenge_id \
+        FROM unnest((SELECT $2::UUID[]), (SELECT $3::INT8[]), (SELECT $4::TIMESTAMPTZ[])) AS wanted(challenge_id, most, now) \
+        JOIN challenges ON challenges.realm_id = $1 AND challenges.challenge_id = wanted.challenge_id \
+        WHERE challenges.state = 'open' AND challenges.tries < wanted.most AND challenges.expires_at > wanted.now \
+        FOR NO KEY UPDATE OF challenges SKIP LOCKED" };
+    Change CHARGE = { postgres: "WITH wanted AS (SELECT * FROM unnest((SELECT $2::UUID[]), (SELECT $3::UUID[]), (SELECT $4::BYTEA[]), (SELECT $5::INT8[]), \
+            (SELECT $6::TIMESTAMPTZ[]), (SELECT $7::INT8[]), (SELECT $8::TIMESTAMPTZ[]), (SELECT $9::INT8[]), (SELECT $10::INT8[]), \
+            (SELECT $11::TIMESTAMPTZ[]), (SELECT $12::INT8[])) \
+            AS wanted(challenge_id, counter_id, tag, revision, hour_began, in_hour, day_began, in_day, in_row, last_at, successes)), \
+        charged AS (INSERT INTO attempts (realm_id, counter_id, tag, revision, hour_began, in_hour, day_began, in_day, in_row, last_at, successes) \
+            SELECT $1, counter_id, tag, revision, hour_began, in_hour, day_began, in_day, in_row, last_at, successes FROM wanted ORDER BY counter_id \
+            ON CONFLICT (realm_id, counter_id) DO UPDATE SET tag = excluded.tag, revision = excluded.revision, \
+            hour_began = excluded.hour_began, in_hour = excluded.in_hour, day_began = excluded.day_began, in_day = excluded.in_day, \
+            in_row = excluded.in_row, last_at = excluded.last_at, successes = excluded.successes WHERE attempts.revision = excluded.revision - 1 \
+            RETURNING realm_id, counter_id) \
+        UPDATE challenges SET tries = tries + 1 FROM wanted JOIN charged ON charged.realm_id = $1 AND charged.counter_id = wanted.counter_id \
+        WHERE challenges.realm_id = $1 AND challenges.challenge_id = wanted.challenge_id \
+        RETURNING challenges.challenge_id, tries, set_config('synchronous_commit', 'off', true)" };
+    Change HOLD_WAITING = { postgres: "SELECT sign_ins.sign_in_id \
+        FROM unnest((SELECT $2::UUID[]), (SELECT $3::UUID[]), (SELECT $4::UUID[]), (SELECT $5::UUID[]), (SELECT $6::UUID[]), (SELECT $7::INT8[]), \
+            (SELECT $8::TIMESTAMPTZ[])) AS wanted(sign_in_id, challenge_id, account_id, factor_id, counter_id, step, now) \
+        JOIN sign_ins ON sign_ins.realm_id = $1 AND sign_ins.sign_in_id = wanted.sign_in_id \
+        JOIN challenges ON challenges.realm_id = $1 AND challenges.challenge_id = wanted.challenge_id AND challenges.sign_in_id = wanted.sign_in_id \
+        JOIN factors ON factors.realm_id = $1 AND factors.account_id = wanted.account_id AND factors.factor_id = wanted.factor_id \
+        JOIN attempts ON attempts.realm_id = $1 AND attempts.counter_id = wanted.counter_id \
+        WHERE sign_ins.state = 'pending_challenge' AND sign_ins.expires_at > wanted.now \
+        AND challenges.state = 'open' AND challenges.expires_at > wanted.now AND factors.last_step < wanted.step \
+        FOR NO KEY UPDATE OF sign_ins, challenges, factors, attempts SKIP LOCKED" };
+    Change APPROVE = { postgres: "WITH wanted AS (SELECT * FROM unnest((SELECT $2::UUID[]), (SELECT $3::UUID[]), (SELECT $4::UUID[]), (SELECT $5::UUID[]), \
+            (SELECT $6::UUID[]), (SELECT $7::INT8[]), (SELECT $8::TIMESTAMPTZ[]), (SELECT $9::TEXT[]), (SELECT $10::UUID[]), (SELECT $11::TIMESTAMPTZ[]), \
+            (SELECT $12::TEXT[]), (SELECT $13::TEXT[]), (SELECT $14::TEXT[]), (SELECT $15::BYTEA[])) \
+            AS wanted(sign_in_id, challenge_id, account_id, factor_id, counter_id, step, now, proofs, event_id, at, actor, product_key, fact, personal)), \
+        proved AS (UPDATE sign_ins SET state = 'ready', proofs = wanted.proofs FROM wanted \
+            WHERE sign_ins.realm_id = $1 AND sign_ins.sign_in_id = wanted.sign_in_id), \
+        approved AS (UPDATE challenges SET state = 'approved' FROM wanted \
+            WHERE challenges.realm_id = $1 AND challenges.challenge_id = wanted.challenge_id), \
+        accepted AS (UPDATE factors SET last_step = wanted.step, last_used_at = wanted.now FROM wanted \
+            WHERE factors.realm_id = $1 AND factors.account_id = wanted.account_id AND factors.factor_id = wanted.factor_id), \
+        forgiven AS (UPDATE attempts SET revision = revision + 1, successes = successes + 1, in_hour = 0, in_day = 0, in_row = 0 FROM wanted \
+            WHERE attempts.realm_id = $1 AND attempts.counter_id = wanted.counter_id) \
+        INSERT INTO events (realm_id, event_id, at, actor, product_key, account_id, fact, personal) \
+        SELECT $1, event_id, at, actor, product_key, account_id, fact, personal FROM wanted" };
+}
+
+/// The answers of one store that are under way.
+#[derive(Default)]
+pub(crate) struct Answering {
+    pub(super) finds: Group<Find>,
+    pub(super) charges: Group<Charge>,
+    pub(super) approvals: Group<Approve>,
+}
+
+/// Which challenge, and whose it must be.
+#[derive(Debug)]
+pub(super) struct Find {
+    pub(super) token: TokenDigest,
+    pub(super) challenge: ChallengeId,
+}
+
+/// A right answer, and what is recorded of it.
+#[derive(Debug)]
+pub(super) struct Approve {
+    pub(super) approval: Approval,
+    pub(super) event: Event,
+}
+
+struct Found {
+    /// From one.
+    place: i64,
+    asked: Asked,
+}
+
+impl Record for Found {
+    const TABLE: &'static str = Asked::TABLE;
+    const KEY: &'static str = Asked::KEY;
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        Ok(Self { place: row.get("place")?, asked: Asked::read(row)? })
+    }
+}
+
+impl Member for Find {
+    type Done = Option<Asked>;
+
+    fn keys(&self) -> impl IntoIterator<Item = Uuid> {
+        []
+    }
+
+    async fn together(members: &[Arc<Self>], place: &Place) -> Result<Vec<Option<Option<Asked>>>, Error> {
+        let mut view = place.store.view(place.name, place.realm);
+        let find = view.select(FIND).bind_each(members.iter().map(|find| find.token));
+        let found = find.bind_each(members.iter().map(|find| find.challenge)).all::<Found>().await?;
+        let mut asked: HashMap<i64, Asked> = found.into_iter().map(|found| (found.place, found.asked)).collect();
+        Ok((1..).zip(members).map(|(place, _)| Some(asked.remove(&place))).collect())
+    }
+}
+
+struct Open(ChallengeId);
+
+impl Record for Open {
+    const TABLE: &'static str = "challenges";
+    const KEY: &'static str = "challenge_id";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        row.get("challenge_id").map(Self)
+    }
+}
+
+struct Charged(ChallengeId, Tries);
+
+impl Record for Charged {
+    const TABLE: &'static str = Tries::TABLE;
+    const KEY: &'static str = Tries::KEY;
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        Ok(Self(row.get("challenge_id")?, Tries::read(row)?))
+    }
+}
+
+impl Member for Charge {
+    /// The tries taken, or none.
+    type Done = Option<i64>;
+
+    fn keys(&self) -> impl IntoIterator<Item = Uuid> {
+        [self.challenge.uuid(), self.counter.id]
+    }
+
+    async fn together(members: &[Arc<Self>], place: &Place) -> Result<Vec<Option<Option<i64>>>, Error> {
+        let work = async |tx: &mut Tx| match place.store.engine() {
+            Engine::Sqlite => {
+                let mut done = Vec::new();
+                for charge in members {
+                    done.push(Some(charge_one(tx.leave(), charge).await?));
+                }
+                Ok(done)
+            }
+            Engine::Postgres => {
+                let open = hold_open(tx, members).await?;
+                let open = members.iter().filter(|charge| open.contains(&charge.challenge)).collect();
+                let tries = charge_each(tx, open).await?;
+                Ok(members.iter().map(|charge| tries.get(&charge.challenge).copied().map(Some)).collect())
+            }
+        };
+        place.store.tx(place.name, place.realm, work).await
+    }
+}
+
+async fn hold_open(tx: &mut Tx, charges: &[Arc<Charge>]) -> Result<HashSet<ChallengeId>, Error> {
+    let hold = tx.change(HOLD_OPEN).bind_each(charges.iter().map(|charge| charge.challenge));
+    let hold = hold.bind_each(charges.iter().map(|charge| charge.limit));
+    let open = hold.bind_each(charges.iter().map(|charge| charge.now)).all::<Open>().await?;
+    Ok(open.into_iter().map(|Open(challenge)| challenge).collect())
+}
+
+/// Of those that were charged, how many tries were taken. Their challenges are held.
+async fn charge_each(tx: &mut Tx, open: Vec<&Arc<Charge>>) -> Result<HashMap<ChallengeId, i64>, Error> {
+    if open.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let each = |what: fn(&Charge) -> i64| open.iter().map(move |charge| what(charge));
+    let at = |what: fn(&Charge) -> Timestamp| open.iter().map(move |charge| what(charge));
+    let charge = tx.change(CHARGE).bind_each(open.iter().map(|charge| charge.challenge));
+    let charge = charge.bind_each(open.iter().map(|charge| charge.counter.id));
+    let charge = charge.bind_each(open.iter().map(|charge| charge.counter.tag.clone()));
+    let charge = charge.bind_each(each(|charge| charge.next.revision));
+    let charge = charge.bind_each(at(|charge| charge.next.hour_began)).bind_each(each(|charge| charge.next.in_hour));
+    let charge = charge.bind_each(at(|charge| charge.next.day_began)).bind_each(each(|charge| charge.next.in_day));
+    let charge = charge.bind_each(each(|charge| charge.next.in_row)).bind_each(at(|charge| charge.next.last_at));
+    let charged = charge.bind_each(each(|charge| charge.next.successes)).all::<Charged>().await?;
+    Ok(charged.into_iter().map(|Charged(challenge, tries)| (challenge, tries.0)).collect())
+}
+
+struct Waits(SignInId);
+
+impl Record for Waits {
+    const TABLE: &'static str = "sign_ins";
+    const KEY: &'static str = "sign_in_id";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        row.get("sign_in_id").map(Self)
+    }
+}
+
+impl Member for Approve {
+    /// Whether it was.
+    type Done = bool;
+
+    fn keys(&self) -> impl IntoIterator<Item = Uuid> {
+        [self.approval.sign_in.uuid(), self.approval.counter.id]
+    }
+
+    async fn together(members: &[Arc<Self>], place: &Place) -> Result<Vec<Option<bool>>, Error> {
+        let work = async |tx: &mut Tx| match place.store.engine() {
+            Engine::Sqlite => {
+                let mut done = Vec::new();
+                for approve in members {
+                    done.push(Some(approve_one(tx.leave(), approve).await?));
+                }
+                Ok(done)
+            }
+            Engine::Postgres => {
+                let waiting = hold_waiting(tx, members).await?;
+                let waits = |approve: &Arc<Self>| waiting.contains(&approve.approval.sign_in);
+                approve_each(tx, members.iter().filter(|approve| waits(approve)).collect()).await?;
+                Ok(members.iter().map(|approve| waits(approve).then_some(true)).collect())
+            }
+        };
+        place.store.tx(place.name, place.realm, work).await
+    }
+}
+
+async fn hold_waiting(tx: &mut Tx, approvals: &[Arc<Approve>]) -> Result<HashSet<SignInId>, Error> {
+    let each = || approvals.iter().map(|approve| &approve.approval);
+    let hold = tx.change(HOLD_WAITING).bind_each(each().map(|approval| approval.sign_in));
+    let hold = hold.bind_each(each().map(|approval| approval.challenge.id));
+    let hold = hold.bind_each(each().map(|approval| approval.challenge.account));
+    let hold = hold.bind_each(each().map(|approval| approval.challenge.factor));
+    let hold = hold.bind_each(each().map(|approval| approval.counter.id));
+    let hold = hold.bind_each(each().map(|approval| approval.step));
+    let waiting = hold.bind_each(each().map(|approval| approval.now)).all::<Waits>().await?;
+    Ok(waiting.into_iter().map(|Waits(sign_in)| sign_in).collect())
+}
+
+/// All that they change is held, and was looked at.
+async fn approve_each(tx: &mut Tx, waiting: Vec<&Arc<Approve>>) -> Result<(), Error> {
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    let each = || waiting.iter().map(|approve| &approve.approval);
+    let event = || waiting.iter().map(|approve| &approve.event);
+    let approve = tx.change(APPROVE).bind_each(each().map(|approval| approval.sign_in));
+    let approve = approve.bind_each(each().map(|approval| approval.challenge.id));
+    let approve = approve.bind_each(each().map(|approval| approval.challenge.account));
+    let approve = approve.bind_each(each().map(|approval| approval.challenge.factor));
+    let approve = approve.bind_each(each().map(|approval| approval.counter.id));
+    let approve = approve.bind_each(each().map(|approval| approval.step));
+    let approve = approve.bind_each(each().map(|approval| approval.now));
+    let approve = approve.bind_each(each().map(|approval| approval.proofs.clone()));
+    let approve = approve.bind_each(event().map(|event| event.id)).bind_each(event().map(|event| event.at));
+    let approve = approve.bind_each(event().map(|event| event.actor.clone()));
+    let approve = approve.bind_each(event().map(|event| event.product.clone()));
+    let approve = approve.bind_each(event().map(|event| event.fact.clone()));
+    approve.bind_each(event().map(|event| event.personal.clone())).rows().await?;
+    Ok(())
+}

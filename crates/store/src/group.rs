@@ -1,0 +1,213 @@
+//! Group commit: whoever comes while another is at it waits, and then goes together with all who wait, in one
+//! transaction. Whoever comes alone goes at once and by itself, as if there were no groups.
+//!
+//! ```text
+//!   first ──► alone ──────────► done
+//!   second ─► waits ┐             │
+//!   third ──► waits ┴───────── together ──► done, each with its own answer
+//!                                 └ not in a group ──► alone
+//! ```
+//!
+//! A group does only what needs no waiting for other transactions, and sends everybody else back to go alone. So
+//! nobody's lock holds a group up, groups cannot deadlock, and whatever is unusual is decided by one statement,
+//! that of those who go alone. When nothing of a group was done, each goes alone too: a failure is of the one
+//! that caused it.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    mem,
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tidegate_core::RealmId;
+use tokio::{runtime::Handle, sync::oneshot};
+use uuid::Uuid;
+
+use crate::{Error, Store};
+
+/// The most that go together: one more adds little speed, and every one waits for all.
+const MOST: usize = 32;
+/// Whoever takes longer waits for somebody's lock, or for a server that is away. The others wait for nothing of
+/// the kind.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// Something that can be done alone or together with others of its kind.
+pub(crate) trait Member: Send + Sync + Sized + 'static {
+    type Done: Send + 'static;
+
+    /// No two of a group have one in common.
+    fn keys(&self) -> impl IntoIterator<Item = Uuid>;
+
+    /// In one transaction, as many as can be done without waiting; `None` for each of the others. On an error
+    /// nothing was done, unless it is `Unconfirmed`.
+    fn together(
+        members: &[Arc<Self>],
+        place: &Place,
+    ) -> impl Future<Output = Result<Vec<Option<Self::Done>>, Error>> + Send;
+}
+
+/// Where a group's transaction takes place.
+#[derive(Clone)]
+pub(crate) struct Place {
+    pub(crate) store: Store,
+    pub(crate) realm: RealmId,
+    /// Of the use case, for errors and traces.
+    pub(crate) name: &'static str,
+}
+
+pub(crate) struct Group<M: Member>(Arc<Mutex<Queue<M>>>);
+
+struct Queue<M: Member> {
+    /// Somebody has the turn.
+    taken: bool,
+    waiting: VecDeque<Waiting<M>>,
+}
+
+struct Waiting<M: Member> {
+    member: Arc<M>,
+    place: Place,
+    tell: oneshot::Sender<Told<M>>,
+}
+
+/// What somebody who waited is told.
+enum Told<M: Member> {
+    Done(M::Done),
+    /// To go alone; with the turn when nobody else waited.
+    Alone(Option<Turn<M>>),
+    /// It may have been done, or not.
+    Unconfirmed,
+}
+
+impl<M: Member> Default for Group<M> {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Queue { taken: false, waiting: VecDeque::new() })))
+    }
+}
+
+impl<M: Member> Clone for Group<M> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<M: Member> Group<M> {
+    /// Does it, alone or together with others. Dropped while it waits, it is not done.
+    pub(crate) async fn join(
+        &self,
+        member: M,
+        place: Place,
+        alone: impl AsyncFnOnce(&M) -> Result<M::Done, Error>,
+    ) -> Result<M::Done, Error> {
+        let name = place.name;
+        let member = Arc::new(member);
+        let turn = match self.ask(&member, place) {
+            Ok(turn) => Some(turn),
+            Err(told) => match told.await {
+                Ok(Told::Done(done)) => return Ok(done),
+                Ok(Told::Alone(turn)) => turn,
+                Ok(Told::Unconfirmed) | Err(_) => {
+                    let source = sqlx::Error::Protocol("the group was not confirmed".into());
+                    return Err(Error::Unconfirmed { tx: name, source });
+                }
+            },
+        };
+        match turn {
+            Some(turn) => turn.keep(alone(&member)).await,
+            None => alone(&member).await,
+        }
+    }
+
+    /// The turn, or how to learn what came of it.
+    fn ask(&self, member: &Arc<M>, place: Place) -> Result<Turn<M>, oneshot::Receiver<Told<M>>> {
+        let mut queue = self.queue();
+        if !mem::replace(&mut queue.taken, true) {
+            return Ok(Turn(self.clone()));
+        }
+        let (tell, told) = oneshot::channel();
+        queue.waiting.push_back(Waiting { member: Arc::clone(member), place, tell });
+        Err(told)
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue<M>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives the turn to those who go next.
+    fn serve(self, next: Vec<Waiting<M>>) {
+        let turn = Turn(self);
+        match <[_; 1]>::try_from(next) {
+            // Whoever has gone away meanwhile drops the turn, and so passes it on.
+            Ok([only]) => drop(only.tell.send(Told::Alone(Some(turn)))),
+            Err(next) => {
+                // Without a runtime nobody waits any more.
+                if let Ok(runtime) = Handle::try_current() {
+                    drop(runtime.spawn(turn.keep(go_together(next))));
+                }
+            }
+        }
+    }
+}
+
+impl<M: Member> Queue<M> {
+    /// Those who go next: of one realm, and no two with a key in common; the others keep their places. When
+    /// there is nobody, the turn is anybody's.
+    fn next(&mut self) -> Vec<Waiting<M>> {
+        let (mut next, mut keys): (Vec<Waiting<M>>, HashSet<Uuid>) = Default::default();
+        for waiting in mem::take(&mut self.waiting) {
+            if waiting.tell.is_closed() {
+                continue;
+            }
+            let same_realm = next.first().is_none_or(|first| first.place.realm == waiting.place.realm);
+            let apart = same_realm && waiting.member.keys().into_iter().all(|key| !keys.contains(&key));
+            if apart && next.len() < MOST {
+                keys.extend(waiting.member.keys());
+                next.push(waiting);
+            } else {
+                self.waiting.push_back(waiting);
+            }
+        }
+        self.taken = !next.is_empty();
+        next
+    }
+}
+
+async fn go_together<M: Member>(group: Vec<Waiting<M>>) {
+    let Some(place) = group.first().map(|first| first.place.clone()) else { return };
+    let members: Vec<_> = group.iter().map(|waiting| Arc::clone(&waiting.member)).collect();
+    let told: Vec<Told<M>> = match M::together(&members, &place).await {
+        Ok(done) => done.into_iter().map(|done| done.map_or(Told::Alone(None), Told::Done)).collect(),
+        Err(Error::Unconfirmed { .. }) => group.iter().map(|_| Told::Unconfirmed).collect(),
+        Err(_) => group.iter().map(|_| Told::Alone(None)).collect(),
+    };
+    for (waiting, told) in group.into_iter().zip(told) {
+        // Whoever has gone away does not ask.
+        let _ = waiting.tell.send(told);
+    }
+}
+
+/// Whoever has it is at it; dropped, it goes to those who wait.
+struct Turn<M: Member>(Group<M>);
+
+impl<M: Member> Turn<M> {
+    /// Keeps the turn until the work is done; not for longer than `PATIENCE`.
+    async fn keep<T>(self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        let done = tokio::time::timeout(PATIENCE, &mut work).await;
+        drop(self);
+        match done {
+            Ok(done) => done,
+            Err(_) => work.await,
+        }
+    }
+}
+
+impl<M: Member> Drop for Turn<M> {
+    fn drop(&mut self) {
+        let next = self.0.queue().next();
+        if !next.is_empty() {
+            self.0.clone().serve(next);
+        }
+    }
+}
