@@ -5,7 +5,7 @@ use tidegate_core::{
 };
 
 use crate::{
-    Across, Error, Leave, Tx, View,
+    Across, Error, Tx, View,
     column::{AnyOf, Row, Unreadable},
     executor::Record,
     statement::sql,
@@ -151,12 +151,7 @@ impl Record for At {
 }
 
 pub async fn record(tx: &mut Tx, event: Event) -> Result<(), Error> {
-    record_by(tx.leave(), event).await
-}
-
-/// Nothing else happened.
-pub async fn record_by(leave: Leave<'_>, event: Event) -> Result<(), Error> {
-    let insert = leave.change(INSERT).bind(event.id).bind(event.at).bind(event.actor).bind(event.product);
+    let insert = tx.change(INSERT).bind(event.id).bind(event.at).bind(event.actor).bind(event.product);
     insert.bind(event.account).bind(event.fact).bind(event.personal).rows().await?;
     Ok(())
 }

@@ -124,7 +124,9 @@ macro_rules! on {
 impl<'v> Query<'v> {
     pub(crate) fn new(via: &'v mut Via, name: &'static str, sql: Statement) -> Self {
         let args = match via {
-            Via::SqlitePool(_) | Via::SqliteWriter(_) | Via::Lent(Lent::Sqlite(_)) => Args::Sqlite(SqliteArguments::default()),
+            Via::SqlitePool(_) | Via::SqliteWriter(_) | Via::Lent(Lent::Sqlite(_)) => {
+                Args::Sqlite(SqliteArguments::default())
+            }
             Via::Postgres(_) | Via::Lent(Lent::Postgres(_)) => Args::Postgres(PgArguments::default()),
         };
         Self { via, name, sql, args: Ok(args), alone: false }

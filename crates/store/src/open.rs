@@ -10,7 +10,9 @@ use sqlx::{
 use tidegate_core::RealmId;
 use tokio::sync::Mutex;
 
-use crate::{Across, View, answers::Answering, executor::Via, lent::Writer, lines::Lines, lock::FileLock, migrations};
+use crate::{
+    Across, View, answers::Answering, executor::Via, lent::Writer, lines::Lines, lock::FileLock, migrations,
+};
 
 #[derive(Clone)]
 pub struct Settings {

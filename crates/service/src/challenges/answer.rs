@@ -17,7 +17,7 @@ use tidegate_store::{
     Leave, Tx,
     answers::{self, Approval},
     attempts::{self, Taken},
-    challenges, events, factors, sessions,
+    challenges, factors, sessions,
 };
 
 use super::posed::{Asker, Posed};
@@ -194,10 +194,11 @@ impl AnswerChallenge {
     async fn reject(&self, pen: &Pen, posed: &Posed, paid: &Paid) -> Result<Option<Answered>, Error> {
         let outcome = challenge::wrong(paid.tries);
         let event = self.note(pen, posed, outcome).finish()?;
+        let (counter, charged) = (counters::of_factor(posed.challenge.factor), paid.taken.budget.revision);
         if outcome != Answered::UsedUp {
             return pen
                 .settle_by(async |leave: Leave<'_>| {
-                    events::record_by(leave, event).await?;
+                    answers::reject(leave, &counter, charged, event).await?;
                     Ok(Some(outcome))
                 })
                 .await;
@@ -205,7 +206,7 @@ impl AnswerChallenge {
         pen.settle(async |tx| {
             let (open, used_up) = (ChallengeState::Open, ChallengeState::UsedUp);
             challenges::advance(tx, posed.challenge.id, open, used_up, pen.now()).await?;
-            events::record(tx, event).await?;
+            answers::reject(tx.leave(), &counter, charged, event).await?;
             Ok(Some(outcome))
         })
         .await

@@ -6,7 +6,12 @@
 //!   charge   challenge: open, a try left ──► attempts: as they were read ──► both are charged
 //!   approve  sign-in: waits ── challenge: open ──► factor: the step is newer ──► sign-in, challenge,
 //!                                                                 factor, attempts and event, together
+//!   reject   attempts: charged ──► event
 //! ```
+//!
+//! A charge is committed before the code is looked at, and is on disk before anybody hears what came of it:
+//! PostgreSQL is not waited for until the approval or the rejection is there too, which writes the charge with
+//! it. A server that breaks down in between may forget the charge; a rejection therefore asks for it.
 //!
 //! A deed happens as a whole or not at all. PostgreSQL shows each part of a statement the rows as they were
 //! before all of it; so a part that others may have changed meanwhile is locked first, which reads it anew,
@@ -71,9 +76,9 @@ sql! {
                 ON CONFLICT (realm_id, counter_id) DO UPDATE SET tag = excluded.tag, revision = excluded.revision, \
                 hour_began = excluded.hour_began, in_hour = excluded.in_hour, day_began = excluded.day_began, in_day = excluded.in_day, \
                 in_row = excluded.in_row, last_at = excluded.last_at, successes = excluded.successes WHERE attempts.revision = excluded.revision - 1 \
-                RETURNING realm_id) \
+                RETURNING realm_id, set_config('synchronous_commit', 'off', true)) \
             UPDATE challenges SET tries = tries + 1 WHERE realm_id = $1 AND challenge_id = $2 \
-                AND EXISTS (SELECT 1 FROM charged WHERE realm_id = $1) RETURNING challenge_id, tries, set_config('synchronous_commit', 'off', true)"
+                AND EXISTS (SELECT 1 FROM charged WHERE realm_id = $1) RETURNING challenge_id, tries"
     };
     Deed APPROVE = {
         sqlite: "UPDATE sign_ins SET state = 'ready', proofs = $8 \
@@ -101,6 +106,8 @@ sql! {
             INSERT INTO events (realm_id, event_id, at, actor, product_key, account_id, fact, personal) \
                 SELECT $1, $10, $11, $12, $13, $5, $14, $15 FROM accepted WHERE realm_id = $1 RETURNING event_id"
     };
+    Change REJECT = "INSERT INTO events (realm_id, event_id, at, actor, product_key, account_id, fact, personal) \
+        SELECT $1, $4, $5, $6, $7, $8, $9, $10 FROM attempts WHERE realm_id = $1 AND counter_id = $2 AND revision >= $3";
 }
 
 /// An open question to somebody who signs in, and all that an answer needs to know.
@@ -240,4 +247,14 @@ async fn approve_one(leave: Leave<'_>, Approve { approval, event }: &Approve) ->
     let deed = deed.bind(event.id).bind(event.at).bind(event.actor.clone()).bind(event.product.clone());
     let deed = deed.bind(event.fact.clone()).bind(event.personal.clone());
     Ok(deed.optional::<Recorded>().await?.is_some())
+}
+
+/// Records that the answer was wrong. The charge must be there still.
+pub async fn reject(leave: Leave<'_>, charged: &Counter, revision: i64, event: Event) -> Result<(), Error> {
+    let insert = leave.change(REJECT).bind(charged.id).bind(revision);
+    let insert = insert.bind(event.id).bind(event.at).bind(event.actor).bind(event.product);
+    if insert.bind(event.account).bind(event.fact).bind(event.personal).hit().await? {
+        return Ok(());
+    }
+    Err(Error::Unavailable(sqlx::Error::Protocol("the database has forgotten a charge".into())))
 }

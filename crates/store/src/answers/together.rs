@@ -44,10 +44,10 @@ sql! {
             ON CONFLICT (realm_id, counter_id) DO UPDATE SET tag = excluded.tag, revision = excluded.revision, \
             hour_began = excluded.hour_began, in_hour = excluded.in_hour, day_began = excluded.day_began, in_day = excluded.in_day, \
             in_row = excluded.in_row, last_at = excluded.last_at, successes = excluded.successes WHERE attempts.revision = excluded.revision - 1 \
-            RETURNING realm_id, counter_id) \
+            RETURNING realm_id, counter_id, set_config('synchronous_commit', 'off', true)) \
         UPDATE challenges SET tries = tries + 1 FROM wanted JOIN charged ON charged.realm_id = $1 AND charged.counter_id = wanted.counter_id \
         WHERE challenges.realm_id = $1 AND challenges.challenge_id = wanted.challenge_id \
-        RETURNING challenges.challenge_id, tries, set_config('synchronous_commit', 'off', true)" };
+        RETURNING challenges.challenge_id, tries" };
     Change HOLD_WAITING = { postgres: "SELECT sign_ins.sign_in_id \
         FROM unnest((SELECT $2::UUID[]), (SELECT $3::UUID[]), (SELECT $4::UUID[]), (SELECT $5::UUID[]), (SELECT $6::UUID[]), (SELECT $7::INT8[]), \
             (SELECT $8::TIMESTAMPTZ[])) AS wanted(sign_in_id, challenge_id, account_id, factor_id, counter_id, step, now) \
@@ -121,7 +121,8 @@ impl Member for Find {
         let mut view = place.store.view(place.name, place.realm);
         let find = view.select(FIND).bind_each(members.iter().map(|find| find.token));
         let found = find.bind_each(members.iter().map(|find| find.challenge)).all::<Found>().await?;
-        let mut asked: HashMap<i64, Asked> = found.into_iter().map(|found| (found.place, found.asked)).collect();
+        let mut asked: HashMap<i64, Asked> =
+            found.into_iter().map(|found| (found.place, found.asked)).collect();
         Ok((1..).zip(members).map(|(place, _)| Some(asked.remove(&place))).collect())
     }
 }
@@ -192,9 +193,12 @@ async fn charge_each(tx: &mut Tx, open: Vec<&Arc<Charge>>) -> Result<HashMap<Cha
     let charge = charge.bind_each(open.iter().map(|charge| charge.counter.id));
     let charge = charge.bind_each(open.iter().map(|charge| charge.counter.tag.clone()));
     let charge = charge.bind_each(each(|charge| charge.next.revision));
-    let charge = charge.bind_each(at(|charge| charge.next.hour_began)).bind_each(each(|charge| charge.next.in_hour));
-    let charge = charge.bind_each(at(|charge| charge.next.day_began)).bind_each(each(|charge| charge.next.in_day));
-    let charge = charge.bind_each(each(|charge| charge.next.in_row)).bind_each(at(|charge| charge.next.last_at));
+    let charge =
+        charge.bind_each(at(|charge| charge.next.hour_began)).bind_each(each(|charge| charge.next.in_hour));
+    let charge =
+        charge.bind_each(at(|charge| charge.next.day_began)).bind_each(each(|charge| charge.next.in_day));
+    let charge =
+        charge.bind_each(each(|charge| charge.next.in_row)).bind_each(at(|charge| charge.next.last_at));
     let charged = charge.bind_each(each(|charge| charge.next.successes)).all::<Charged>().await?;
     Ok(charged.into_iter().map(|Charged(challenge, tries)| (challenge, tries.0)).collect())
 }

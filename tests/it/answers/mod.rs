@@ -1,14 +1,16 @@
 //! What an answer writes at once: all of it or nothing, on both engines, alone or as a part of something
 //! larger, and whatever somebody else does to the same rows meanwhile.
 
-use std::{task::Poll, time::Duration};
+mod together;
+
+use std::{pin::Pin, task::Poll, time::Duration};
 
 use tidegate_core::{
     Actor, Answered, Budget, ChallengeState, Event, Fact, Id, RealmId, SignInId, SignInState, Step, Within,
 };
 use tidegate_factors::{
     budget::{self, Limits},
-    challenge::TRIES,
+    challenge::{self, TRIES},
 };
 use tidegate_keyring::TokenKind;
 use tidegate_store::{
@@ -18,10 +20,12 @@ use tidegate_store::{
     challenges, factors, sign_ins,
 };
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
 use crate::{raw, setting::Kasa, stage::Stage};
 
 /// A question that waits for its answer.
+#[derive(Clone)]
 struct Waiting {
     stage: Stage,
     realm: RealmId,
@@ -70,8 +74,10 @@ const PATIENCE: Duration = Duration::from_mins(1);
 enum Way {
     Alone,
     Within,
+    /// With somebody else's, behind a third.
+    Together,
 }
-const WAYS: [Way; 2] = [Way::Alone, Way::Within];
+const WAYS: [Way; 3] = [Way::Alone, Way::Within, Way::Together];
 
 impl Waiting {
     async fn of(kasa: &Kasa, name: &str) -> Self {
@@ -102,37 +108,74 @@ impl Waiting {
         }
     }
 
-    async fn does<T>(&self, way: Way, deed: impl AsyncFnOnce(Leave<'_>) -> Result<T, Error>) -> T {
+    async fn does<T>(
+        &self,
+        way: Way,
+        deed: impl AsyncFnOnce(Leave<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let store = &self.stage.store;
-        let done = match way {
-            Way::Alone => store.alone("test", self.realm, deed).await,
+        match way {
+            Way::Alone | Way::Together => store.alone("test", self.realm, deed).await,
             Way::Within => store.tx("test", self.realm, async |tx| deed(tx.leave()).await).await,
-        };
-        done.unwrap()
+        }
+    }
+
+    fn guess(&self) -> Charge {
+        let (counter, next, now) = (self.counter(), self.next(), self.stage.now());
+        Charge { challenge: self.asked.challenge.id, limit: TRIES, counter, next, now }
+    }
+
+    async fn take(&self, way: Way, guess: Charge) -> Result<Option<i64>, Error> {
+        self.does(way, async |leave: Leave<'_>| answers::charge(leave, guess).await).await
     }
 
     async fn charge(&self, way: Way) -> Option<i64> {
-        let (counter, next, now) = (self.counter(), self.next(), self.stage.now());
-        let charge = Charge { challenge: self.asked.challenge.id, limit: TRIES, counter, next, now };
-        self.does(way, async |leave: Leave<'_>| answers::charge(leave, charge).await).await
+        let (mine, nobodys) = (self.take(way, self.guess()), |n| self.take(way, nobodys(self.guess(), n)));
+        if !matches!(way, Way::Together) {
+            return mine.await.unwrap();
+        }
+        let (first, second, taken) = tokio::join!(nobodys(1), nobodys(2), mine);
+        assert_eq!((first.unwrap(), second.unwrap()), (None, None), "nobody's challenge");
+        taken.unwrap()
     }
 
     /// With the step after the last.
-    async fn approve(&self, way: Way) -> bool {
-        let (Asked { challenge, proofs, product, .. }, now) = (self.asked.clone(), self.stage.now());
-        let outcome = Answered::Approved;
-        let event = Event {
-            id: Id::from_uuid(challenge.id.uuid()),
-            at: now,
-            actor: Actor::Worker("test".to_owned()),
-            product: Some(product),
-            account: Some(challenge.account),
-            fact: Fact::ChallengeAnswered { challenge: challenge.id, factor: challenge.factor, outcome },
-            personal: None,
-        };
+    fn right(&self) -> (Approval, Event) {
+        let (Asked { challenge, proofs, .. }, now) = (self.asked.clone(), self.stage.now());
+        let event = self.event(Answered::Approved);
         let (sign_in, step, counter) = (self.sign_in, self.step(), self.counter());
-        let approval = Approval { sign_in, proofs, challenge, step, counter, now };
+        (Approval { sign_in, proofs, challenge, step, counter, now }, event)
+    }
+
+    fn event(&self, outcome: Answered) -> Event {
+        let (challenge, factor) = (self.asked.challenge.id, self.asked.challenge.factor);
+        Event {
+            id: Id::from_uuid(challenge.uuid()),
+            at: self.stage.now(),
+            actor: Actor::Worker("test".to_owned()),
+            product: Some(self.asked.product.clone()),
+            account: Some(self.asked.challenge.account),
+            fact: Fact::ChallengeAnswered { challenge, factor, outcome },
+            personal: None,
+        }
+    }
+
+    async fn settle(&self, way: Way, (approval, event): (Approval, Event)) -> Result<bool, Error> {
         self.does(way, async |leave: Leave<'_>| answers::approve(leave, approval, event).await).await
+    }
+
+    async fn approve(&self, way: Way) -> bool {
+        let ((approval, event), mine) = (self.right(), self.settle(way, self.right()));
+        if !matches!(way, Way::Together) {
+            return mine.await.unwrap();
+        }
+        let nobodys = |n| {
+            let (sign_in, counter) = (Id::from_uuid(Uuid::from_u128(n)), nobody(n));
+            self.settle(way, (Approval { sign_in, counter, ..approval.clone() }, event.clone()))
+        };
+        let (first, second, approved) = tokio::join!(nobodys(1), nobodys(2), mine);
+        assert!(!first.unwrap() && !second.unwrap(), "nobody's sign-in");
+        approved.unwrap()
     }
 
     fn step(&self) -> Step {
@@ -176,8 +219,7 @@ impl Waiting {
         let deed = async {
             told.await.unwrap();
             let mut deed = Box::pin(deed());
-            let at_once = std::future::poll_fn(|context| Poll::Ready(deed.as_mut().poll(context))).await;
-            assert!(at_once.is_pending());
+            begin(&mut deed).await;
             wait.send(()).unwrap();
             deed.await
         };
@@ -186,6 +228,20 @@ impl Waiting {
         other.unwrap();
         done
     }
+}
+
+fn nobody(n: u128) -> Counter {
+    Counter { id: Uuid::from_u128(n), tag: Vec::new() }
+}
+
+fn nobodys(guess: Charge, n: u128) -> Charge {
+    Charge { challenge: Id::from_uuid(Uuid::from_u128(n)), counter: nobody(n), ..guess }
+}
+
+/// Lets it come to where it waits.
+async fn begin<T>(work: &mut Pin<Box<impl Future<Output = T>>>) {
+    let at_once = std::future::poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await;
+    assert!(at_once.is_pending());
 }
 
 /// Lets it come so far: it is dropped where it waits for the n-th time.
@@ -341,6 +397,24 @@ on_both! {
             };
             assert!(waiting.behind(charged, async || waiting.approve(way).await).await);
             assert_eq!(waiting.written().await, APPROVED, "what was charged meanwhile is forgiven too");
+        }
+    }
+
+    async fn inv_09_a_rejection_needs_its_charge(stage) {
+        let kasa = Kasa::open(&stage).await;
+        for way in WAYS {
+            let waiting = Waiting::of(&kasa, &format!("{way:?}")).await;
+            waiting.charge(way).await;
+            let reject = async |revision| {
+                let (charged, event) = (waiting.counter(), waiting.event(challenge::wrong(1)));
+                waiting.does(way, async |leave: Leave<'_>| answers::reject(leave, &charged, revision, event).await).await
+            };
+            let charged = waiting.next().revision;
+            let forgotten = reject(charged + 1).await;
+            assert!(matches!(forgotten, Err(Error::Unavailable(_))), "{forgotten:?}");
+            assert_eq!(waiting.written().await, CHARGED, "{way:?}");
+            reject(charged).await.unwrap();
+            assert_eq!(waiting.written().await, Written { events: 1, ..CHARGED }, "{way:?}");
         }
     }
 
