@@ -4,8 +4,11 @@
 
 use std::pin::{Pin, pin};
 
-use tidegate_core::{ChallengeState, Id, SignInState};
-use tidegate_store::Error;
+use tidegate_core::{Budget, ChallengeState, Event, Id, SignInState};
+use tidegate_store::{
+    Error, Tx,
+    answers::{self, Charge},
+};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -24,24 +27,43 @@ async fn waiting<const N: usize>(kasa: &Kasa) -> [Waiting; N] {
     all.try_into().unwrap_or_else(|_| unreachable!())
 }
 
+/// `work` comes while the lead is held up. What the lead did is undone in the end.
+async fn behind<T>(lead: &Waiting, work: impl Future<Output = T>) -> T {
+    let (mut first, mut work) = (Box::pin(lead.charge(ALONE)), Box::pin(work));
+    let mut second = Box::pin(lead.approve(ALONE));
+    let held = lead.stage.store.tx("other", lead.realm, async |tx| {
+        assert!(cancelled(tx, lead).await? && moved(tx, lead, ChallengeState::Cancelled).await?);
+        begin(&mut first).await;
+        begin(&mut second).await;
+        begin(&mut work).await;
+        Ok::<_, Error>(())
+    });
+    held.await.unwrap();
+    let (taken, approved, done) = tokio::join!(first, second, work);
+    assert_eq!((taken, approved), (None, false));
+    done
+}
+
 on_both! {
     async fn each_of_many_is_charged_by_itself(stage) {
         let kasa = Kasa::open(&stage).await;
-        let [a, b, c, d, e] = waiting(&kasa).await;
-        d.charge(ALONE).await;
+        let [lead, closed, stale, tried, fresh] = waiting(&kasa).await;
+        tried.charge(ALONE).await;
         raw::change(&stage, "UPDATE attempts SET revision = revision - 1 WHERE in_row = 1").await;
-        let store = &stage.store;
-        store.tx("test", b.realm, async |tx| moved(tx, &b, ChallengeState::Cancelled).await).await.unwrap();
-        let stale = tidegate_store::answers::Charge { next: tidegate_core::Budget { revision: 9, ..c.next() }, ..c.guess() };
+        let close = async |tx: &mut Tx| moved(tx, &closed, ChallengeState::Cancelled).await;
+        stage.store.tx("test", closed.realm, close).await.unwrap();
+        let guess = Charge { next: Budget { revision: 9, ..stale.next() }, ..stale.guess() };
 
-        let taken = tokio::join!(a.charge(ALONE), b.charge(ALONE), c.take(ALONE, stale), d.charge(ALONE), e.charge(ALONE));
-        let (first, closed, stale, second, last) = taken;
-        assert_eq!((first, closed, stale.unwrap(), second, last), (Some(1), None, None, Some(2), Some(1)));
-        assert_eq!(a.written().await, CHARGED);
-        assert_eq!(b.written().await, Written { challenge: ChallengeState::Cancelled, ..NOTHING });
-        assert_eq!(c.written().await, NOTHING);
-        assert_eq!(d.written().await, Written { tries: 2, ..CHARGED });
-        assert_eq!(e.written().await, CHARGED);
+        let all = Box::pin(async {
+            let (one, two) = (closed.charge(ALONE), stale.take(ALONE, guess));
+            tokio::join!(one, two, tried.charge(ALONE), fresh.charge(ALONE))
+        });
+        let (one, two, three, four) = behind(&lead, all).await;
+        assert_eq!((one, two.unwrap(), three, four), (None, None, Some(2), Some(1)));
+        assert_eq!(closed.written().await, Written { challenge: ChallengeState::Cancelled, ..NOTHING });
+        assert_eq!(stale.written().await, NOTHING);
+        assert_eq!(tried.written().await, Written { tries: 2, ..CHARGED });
+        assert_eq!(fresh.written().await, CHARGED);
     }
 
     async fn each_of_many_is_approved_by_itself(stage) {
@@ -50,36 +72,39 @@ on_both! {
         for one in &all {
             one.charge(ALONE).await;
         }
-        let [a, b, c, d, e] = all;
-        let store = &stage.store;
-        store.tx("test", b.realm, async |tx| cancelled(tx, &b).await).await.unwrap();
-        store.tx("test", c.realm, async |tx| stepped(tx, &c).await).await.unwrap();
+        let [lead, gone, used, ann, bob] = all;
+        let cancel = async |tx: &mut Tx| cancelled(tx, &gone).await;
+        stage.store.tx("test", gone.realm, cancel).await.unwrap();
+        let step = async |tx: &mut Tx| stepped(tx, &used).await;
+        stage.store.tx("test", used.realm, step).await.unwrap();
 
-        let approved = tokio::join!(a.approve(ALONE), b.approve(ALONE), c.approve(ALONE), d.approve(ALONE), e.approve(ALONE));
-        assert_eq!(approved, (true, false, false, true, true));
-        assert_eq!(b.written().await, Written { sign_in: SignInState::Cancelled, ..CHARGED });
-        assert_eq!(c.written().await, Written { steps: 1, ..CHARGED });
-        for one in [a, d, e] {
-            assert_eq!(one.written().await, APPROVED);
-        }
+        let all = Box::pin(async {
+            let (one, two) = (gone.approve(ALONE), used.approve(ALONE));
+            tokio::join!(one, two, ann.approve(ALONE), bob.approve(ALONE))
+        });
+        assert_eq!(behind(&lead, all).await, (false, false, true, true));
+        assert_eq!(gone.written().await, Written { sign_in: SignInState::Cancelled, ..CHARGED });
+        assert_eq!(used.written().await, Written { steps: 1, ..CHARGED });
+        assert_eq!((ann.written().await, bob.written().await), (APPROVED, APPROVED));
     }
 
     async fn inv_01_what_comes_twice_at_once_is_approved_once(stage) {
         let kasa = Kasa::open(&stage).await;
         let [a, b] = waiting(&kasa).await;
-        a.charge(ALONE).await;
         b.charge(ALONE).await;
-        let (first, once, again) = tokio::join!(a.approve(ALONE), b.approve(ALONE), b.approve(ALONE));
-        assert!(first);
-        assert_eq!((once, again), (true, false));
+        let ((approval, event), id) = (b.right(), Id::from_uuid(Uuid::from_u128(7)));
+        let another = (approval, Event { id, ..event });
+        let both = async { tokio::join!(b.approve(ALONE), b.settle(ALONE, another)) };
+        let (once, again) = behind(&a, both).await;
+        assert_eq!((once, again.unwrap()), (true, false));
         assert_eq!(b.written().await, APPROVED);
     }
 
     async fn inv_08_what_comes_twice_at_once_is_charged_once(stage) {
         let kasa = Kasa::open(&stage).await;
         let [a, b] = waiting(&kasa).await;
-        let (first, once, again) = tokio::join!(a.charge(ALONE), b.charge(ALONE), b.charge(ALONE));
-        assert_eq!((first, once, again), (Some(1), Some(1), None));
+        let both = async { tokio::join!(b.charge(ALONE), b.charge(ALONE)) };
+        assert_eq!(behind(&a, both).await, (Some(1), None));
         assert_eq!(b.written().await, CHARGED);
     }
 
@@ -91,7 +116,7 @@ on_both! {
             let (store, guess) = (stage.store.clone(), nobodys(a.guess(), n));
             let realm = a.realm;
             calls.spawn(async move {
-                store.alone("test", realm, async |leave| tidegate_store::answers::charge(leave, guess).await).await
+                store.alone("test", realm, async |leave| answers::charge(leave, guess).await).await
             });
         }
         assert_eq!(a.charge(ALONE).await, Some(1));
@@ -105,8 +130,8 @@ on_both! {
         let kasa = Kasa::open(&stage).await;
         let [a, b, c] = waiting(&kasa).await;
         let elsewhere = Waiting { realm: Id::from_uuid(Uuid::from_u128(7)), ..b.clone() };
-        let (first, none, last) = tokio::join!(a.charge(ALONE), elsewhere.charge(ALONE), c.charge(ALONE));
-        assert_eq!((first, none, last), (Some(1), None, Some(1)));
+        let both = async { tokio::join!(elsewhere.charge(ALONE), c.charge(ALONE)) };
+        assert_eq!(behind(&a, both).await, (None, Some(1)));
         assert_eq!(b.written().await, NOTHING);
         assert_eq!(c.written().await, CHARGED);
     }
@@ -118,12 +143,12 @@ on_both! {
             one.charge(ALONE).await;
         }
         let [a, b, c, d] = all;
-        assert!(a.approve(ALONE).await);
+        assert!(b.approve(ALONE).await);
         // An event that is there already.
-        let ((approval, _), (_, event)) = (c.right(), a.right());
-        let approved = tokio::join!(b.approve(ALONE), c.settle(ALONE, (approval, event)), d.approve(ALONE));
-        let (first, failed, last) = approved;
-        assert!(first && last);
+        let ((approval, _), (_, event)) = (c.right(), b.right());
+        let both = async { tokio::join!(c.settle(ALONE, (approval, event)), d.approve(ALONE)) };
+        let (failed, approved) = behind(&a, both).await;
+        assert!(approved);
         assert!(matches!(failed, Err(Error::Statement { .. })), "{failed:?}");
         assert_eq!(c.written().await, CHARGED);
         assert_eq!(d.written().await, APPROVED);
@@ -132,22 +157,30 @@ on_both! {
     async fn inv_53_who_hangs_up_while_waiting_has_done_nothing(stage) {
         let kasa = Kasa::open(&stage).await;
         let [a, b, c] = waiting(&kasa).await;
-        let mut first = Box::pin(a.charge(ALONE));
-        begin(&mut first).await;
-        let mut second = Box::pin(b.charge(ALONE));
-        begin(&mut second).await;
-        let mut third = Box::pin(c.charge(ALONE));
-        begin(&mut third).await;
-        drop(second);
-        assert_eq!(tokio::join!(first, third), (Some(1), Some(1)));
+        let both = async {
+            let (mut gone, stays) = (Box::pin(b.charge(ALONE)), c.charge(ALONE));
+            begin(&mut gone).await;
+            drop(gone);
+            stays.await
+        };
+        assert_eq!(behind(&a, both).await, Some(1));
         assert_eq!(b.written().await, NOTHING);
+    }
 
-        let mut first = Box::pin(a.charge(ALONE));
-        begin(&mut first).await;
+    async fn inv_53_a_lead_that_hangs_up_holds_nobody_up(stage) {
+        let kasa = Kasa::open(&stage).await;
+        let [a, b] = waiting(&kasa).await;
         let mut second = Box::pin(b.charge(ALONE));
-        begin(&mut second).await;
-        drop(first);
-        assert_eq!(second.await, Some(1), "the turn goes on");
+        let held = stage.store.tx("other", a.realm, async |tx| {
+            assert!(moved(tx, &a, ChallengeState::Cancelled).await?);
+            let mut lead = Box::pin(a.charge(ALONE));
+            begin(&mut lead).await;
+            begin(&mut second).await;
+            Ok::<_, Error>(())
+        });
+        held.await.unwrap();
+        assert_eq!(second.await, Some(1));
+        assert_eq!(a.written().await, Written { challenge: ChallengeState::Cancelled, ..NOTHING });
     }
 }
 
