@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
-use tidegate_core::{AccountId, Id, Labels, Method, Product, Rollout, Standing, Timestamp};
+use tidegate_core::{AccountId, Buckets, Id, Labels, Method, Product, Rollout, Standing, Timestamp};
 use tidegate_rollout::{Verdict, bucket};
 use uuid::Uuid;
 
@@ -70,7 +70,7 @@ fn case(rollouts: &[(&str, u32)]) -> anyhow::Result<Case> {
         two_step_since: None,
         ledger: Vec::new(),
         interest: Vec::new(),
-        buckets: Vec::new(),
+        buckets: Buckets::new(),
     };
     // As a server keeps it.
     standing.buckets = bucket::all(rollouts.iter(), &standing);

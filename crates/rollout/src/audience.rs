@@ -122,7 +122,7 @@ fn value(test: &Test, standing: &Standing) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
-    use tidegate_core::{During, Id, Method, Revision, Timestamp};
+    use tidegate_core::{Buckets, During, Id, Method, Revision, Timestamp};
 
     use super::*;
 
@@ -143,7 +143,7 @@ mod tests {
             two_step_since: None,
             ledger: Vec::new(),
             interest: Vec::new(),
-            buckets: Vec::new(),
+            buckets: Buckets::new(),
         }
     }
 

@@ -7,7 +7,7 @@
 //! languages lie in `proto/vectors/buckets.json`.
 
 use sha2::{Digest as _, Sha256};
-use tidegate_core::{AccountId, Bucket, Rollout, Salt, Standing, Unit};
+use tidegate_core::{AccountId, Bucket, Buckets, Rollout, Salt, Standing, Unit};
 
 const TAG: &[u8] = b"tidegate/b1";
 
@@ -18,7 +18,7 @@ pub fn of(rollout: &Rollout, standing: &Standing) -> Bucket {
 }
 
 /// The places on all lines, for a standing that is kept.
-pub fn all<'r>(rollouts: impl Iterator<Item = &'r Rollout>, standing: &Standing) -> Vec<(Salt, Bucket)> {
+pub fn all<'r>(rollouts: impl Iterator<Item = &'r Rollout>, standing: &Standing) -> Buckets {
     rollouts.map(|rollout| (rollout.salt, place(rollout, standing))).collect()
 }
 

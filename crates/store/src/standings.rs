@@ -2,8 +2,8 @@
 //! `ledger` and `interest`, because a decision that misses the cache waits for it.
 
 use tidegate_core::{
-    AccountId, AccountRef, AccountState, Customer, ExternalId, FirstShown, Labels, LedgerEntry, Method,
-    Ordinal, ProductKey, Revision, RolloutKey, Standing, Timestamp,
+    AccountId, AccountRef, AccountState, Buckets, Customer, ExternalId, FirstShown, Labels, LedgerEntry,
+    Method, Ordinal, ProductKey, Revision, RolloutKey, Standing, Timestamp,
 };
 
 use crate::{
@@ -96,7 +96,7 @@ impl Record for Known {
             two_step_since: row.get("two_step_since")?,
             ledger,
             interest,
-            buckets: Vec::new(),
+            buckets: Buckets::new(),
         };
         Ok(Self { external_id: row.get("external_id")?, state: row.get("state")?, standing })
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
 use tidegate_core::{
-    AccountId, Decision, Reason, Requirement, Rollout, Session, SessionId, Span, Standing, Timestamp,
-    Word as _,
+    AccountId, Buckets, Decision, Reason, Requirement, Rollout, Session, SessionId, Span, Standing,
+    Timestamp, Word as _,
 };
 use tidegate_rollout::{bucket, reauth};
 use uuid::Uuid;
@@ -227,7 +227,7 @@ fn begins_anew(step: &Step, reason: Reason) -> bool {
 
 /// The same without the buckets that were worked out before.
 fn forgetful(standing: &Standing) -> Standing {
-    Standing { buckets: Vec::new(), ..standing.clone() }
+    Standing { buckets: Buckets::new(), ..standing.clone() }
 }
 
 /// One that was made with a password alone.

@@ -8,8 +8,8 @@ use proptest::{
     sample::{select, subsequence},
 };
 use tidegate_core::{
-    AccountId, Customer, CustomerId, CustomerKey, FirstShown, Labels, LedgerEntry, Method, Ordinal, Revision,
-    Standing,
+    AccountId, Buckets, Customer, CustomerId, CustomerKey, FirstShown, Labels, LedgerEntry, Method, Ordinal,
+    Revision, Standing,
 };
 use uuid::Uuid;
 
@@ -47,7 +47,7 @@ pub(super) fn standing() -> impl Strategy<Value = Standing> {
             two_step_since,
             ledger,
             interest,
-            buckets: Vec::new(),
+            buckets: Buckets::new(),
         }
     })
 }

@@ -1,9 +1,9 @@
 //! The same history in the code's own types: rollouts changed by `life`, and accounts as decisions know them.
 
 use tidegate_core::{
-    AccountId, Customer, CustomerId, Decision, Edge, FirstShown, LedgerEntry, Method, Named, Ordinal,
-    ProductKey, Reason, Requirement, Revision, Rollout, RolloutKey, Salt, Span, Standing, Timestamp, Unit,
-    Wave, WaveState,
+    AccountId, Buckets, Customer, CustomerId, Decision, Edge, FirstShown, LedgerEntry, Method, Named,
+    Ordinal, ProductKey, Reason, Requirement, Revision, Rollout, RolloutKey, Salt, Span, Standing, Timestamp,
+    Unit, Wave, WaveState,
 };
 use tidegate_rollout::{bucket, life};
 use uuid::Uuid;
@@ -102,7 +102,7 @@ impl World {
             two_step_since: None,
             ledger: Vec::new(),
             interest: Vec::new(),
-            buckets: Vec::new(),
+            buckets: Buckets::new(),
         };
         let people = beginning.accounts.iter().enumerate().map(person).collect();
         let mut world = Self { rollouts: vec![rollout(0), rollout(1)], people, customers, now };
@@ -121,7 +121,7 @@ impl World {
         let of_account = |person: &Standing| bucket::of_account(rollout.salt, person.account).number();
         let of_customer = |customer: &Customer| {
             let customer = Some(customer.clone());
-            let member = Standing { customer, buckets: Vec::new(), ..self.people[0].clone() };
+            let member = Standing { customer, buckets: Buckets::new(), ..self.people[0].clone() };
             let by_customer = Rollout { unit: Unit::Customer, ..rollout.clone() };
             bucket::of(&by_customer, &member).number()
         };

@@ -11,7 +11,7 @@ pub use audience::{Attribute, Audience, During, Label, Test};
 pub use decision::{Decision, Missing, Reason, Rule, RuleAsked};
 pub use line::{Bucket, Edge, Salt};
 use serde::{Deserialize, Serialize};
-pub use standing::{FirstShown, LedgerEntry, Standing};
+pub use standing::{Buckets, FirstShown, LedgerEntry, Standing};
 
 use crate::{AccountId, CustomerKey, Malformed, ProductKey, RolloutKey, Timestamp, Title, words};
 

@@ -1,11 +1,15 @@
 //! What is known of an account for a decision. Comes from the server, never from a caller.
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::{
     AccountId, Bucket, Country, Customer, Labels, Method, Ordinal, ProductKey, Revision, RolloutKey, Salt,
     Timestamp,
 };
+
+/// Places on lines. A few lie in the standing itself: a decision looks at them first.
+pub type Buckets = SmallVec<[(Salt, Bucket); 4]>;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
@@ -23,7 +27,7 @@ pub struct Standing {
     pub interest: Vec<ProductKey>,
     /// Places on the lines of some rollouts, worked out before. They never change; one that is missing is
     /// worked out when it is asked for.
-    pub buckets: Vec<(Salt, Bucket)>,
+    pub buckets: Buckets,
 }
 
 /// What happened between an account, a rollout and a product.

@@ -26,6 +26,7 @@ use follow::Followed;
 use quick_cache::sync::Cache;
 pub(crate) use read::name;
 pub use recall::{Place, Recall};
+use smallvec::SmallVec;
 pub(crate) use snapshot::{At, Snapshot};
 use tidegate_core::{Caller, CredentialId, RealmId, Rollout};
 use tidegate_store::{credentials::Kept, standings::Known};
@@ -48,7 +49,7 @@ pub(crate) struct Memory {
     credentials: Cache<CredentialId, Remembered<Credentialed>>,
     realms: Cache<RealmId, Remembered<Snapshot>>,
     /// By the names that callers use, `acct_…` or their own: a name never becomes another account's.
-    standings: Cache<(RealmId, Box<str>), Remembered<Known>>,
+    standings: Cache<(RealmId, Name), Remembered<Known>>,
 }
 
 /// Something, and the epoch in which it was read.
@@ -117,7 +118,7 @@ impl Memory {
     }
 
     pub(crate) fn standing(&self, realm: RealmId, name: &str) -> Option<Arc<Known>> {
-        let remembered = self.standings.get(&Named(realm, name))?;
+        let remembered = self.standings.get(&Named(realm, name.as_bytes()))?;
         self.believed(remembered, |known| Concern::Account(realm, known.standing.account))
     }
 
@@ -149,7 +150,8 @@ impl Memory {
 
     pub(crate) fn keep_standing(&self, ticket: Ticket, realm: RealmId, name: &str, known: Arc<Known>) {
         if let Some(epoch) = self.epoch(ticket, Concern::Account(realm, known.standing.account)) {
-            self.standings.insert((realm, name.into()), Remembered { epoch, what: known });
+            self.standings
+                .insert((realm, Name::from_slice(name.as_bytes())), Remembered { epoch, what: known });
         }
     }
 
@@ -181,12 +183,16 @@ pub(crate) struct Credentialed {
     pub(crate) caller: Arc<Caller>,
 }
 
+/// An account's name. It lies beside what it names, unless it is long: looking one up is looking at memory that
+/// is not at hand.
+type Name = SmallVec<[u8; 40]>;
+
 /// A name in a realm, without a copy of it.
 #[derive(Hash)]
-struct Named<'n>(RealmId, &'n str);
+struct Named<'n>(RealmId, &'n [u8]);
 
-impl quick_cache::Equivalent<(RealmId, Box<str>)> for Named<'_> {
-    fn equivalent(&self, key: &(RealmId, Box<str>)) -> bool {
+impl quick_cache::Equivalent<(RealmId, Name)> for Named<'_> {
+    fn equivalent(&self, key: &(RealmId, Name)) -> bool {
         self.0 == key.0 && *self.1 == *key.1
     }
 }
@@ -198,7 +204,7 @@ pub(crate) fn rollouts(all: &[Arc<Rollout>]) -> impl Iterator<Item = &Rollout> {
 
 #[cfg(test)]
 mod tests {
-    use tidegate_core::{AccountState, Id, Labels, Standing, Timestamp};
+    use tidegate_core::{AccountState, Buckets, Id, Labels, Standing, Timestamp};
     use uuid::Uuid;
 
     use super::*;
@@ -217,7 +223,7 @@ mod tests {
             two_step_since: None,
             ledger: Vec::new(),
             interest: Vec::new(),
-            buckets: Vec::new(),
+            buckets: Buckets::new(),
         };
         let external_id = Some(format!("u-{number}").parse().unwrap());
         Arc::new(Known { external_id, state: AccountState::Active, standing })
