@@ -71,6 +71,8 @@ pub(crate) struct Query<'v> {
     args: Result<Args, sqlx::Error>,
     /// It commits by itself.
     alone: bool,
+    /// And SQLite does not wait for the disk.
+    ahead: bool,
 }
 
 /// Runs one sqlx call on a line.
@@ -96,11 +98,16 @@ macro_rules! on {
                 sqlx::query_with($query.sql.sqlite, args).$call(&mut turn.connection).await.map($sqlite)
             }
             (Via::SqliteWriter(writer), Args::Sqlite(args)) => {
-                let mut turn = lent::take_turn(writer).await;
-                let query = sqlx::query_with($query.sql.sqlite, args);
-                let done = query.$call(&mut turn.connection).await;
-                turn.judge(&done);
-                done.map($sqlite)
+                match lent::take_turn(writer, $query.ahead).await {
+                    Ok(mut turn) => {
+                        // A pragma acts when it is prepared, so it has to be prepared each time.
+                        let query = sqlx::query_with($query.sql.sqlite, args).persistent(!$query.ahead);
+                        let done = query.$call(&mut turn.connection).await;
+                        turn.judge(&done);
+                        done.map($sqlite)
+                    }
+                    Err(error) => Err(error),
+                }
             }
             (Via::Postgres(lines), Args::Postgres(args)) => match lines.take().await {
                 Ok(mut line) => {
@@ -129,12 +136,17 @@ impl<'v> Query<'v> {
             }
             Via::Postgres(_) | Via::Lent(Lent::Postgres(_)) => Args::Postgres(PgArguments::default()),
         };
-        Self { via, name, sql, args: Ok(args), alone: false }
+        Self { via, name, sql, args: Ok(args), alone: false, ahead: false }
     }
 
     /// An error may then hide that it was done.
     pub(crate) fn alone(self) -> Self {
         Self { alone: true, ..self }
+    }
+
+    /// What it writes reaches the disk with the next transaction.
+    pub(crate) fn ahead(self) -> Self {
+        Self { ahead: true, ..self }
     }
 
     pub(crate) fn bind(mut self, value: impl Column) -> Self {

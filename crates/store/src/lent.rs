@@ -21,11 +21,13 @@ pub(crate) struct Writer {
     pub(crate) connection: SqliteConnection,
     /// A transaction may have been begun, and was not ended in good order.
     torn: bool,
+    /// Commits may not be waited for to be on disk.
+    ahead: bool,
 }
 
 impl Writer {
     pub(crate) const fn new(connection: SqliteConnection) -> Self {
-        Self { connection, torn: false }
+        Self { connection, torn: false, ahead: false }
     }
 
     async fn run(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
@@ -35,12 +37,13 @@ impl Writer {
     /// What brought its own transaction went to its end, or not.
     pub(crate) const fn judge<T>(&mut self, done: &Result<T, sqlx::Error>) {
         self.torn = done.is_err();
+        self.ahead &= self.torn;
     }
 }
 
 impl Lent {
     pub(crate) async fn sqlite(writer: &Arc<Mutex<Writer>>) -> Result<Self, sqlx::Error> {
-        let mut turn = take_turn(writer).await;
+        let mut turn = take_turn(writer, false).await?;
         turn.run("BEGIN IMMEDIATE").await?;
         Ok(Self::Sqlite(turn))
     }
@@ -71,12 +74,76 @@ impl Lent {
 }
 
 /// Torn until it is said to have ended.
-pub(crate) async fn take_turn(writer: &Arc<Mutex<Writer>>) -> OwnedMutexGuard<Writer> {
+pub(crate) async fn take_turn(
+    writer: &Arc<Mutex<Writer>>,
+    ahead: bool,
+) -> Result<OwnedMutexGuard<Writer>, sqlx::Error> {
     let mut turn = Arc::clone(writer).lock_owned().await;
     if turn.torn {
         // "No transaction is active" is as good as undone.
         let _ = turn.run("ROLLBACK").await;
     }
+    if turn.ahead {
+        turn.run("PRAGMA synchronous = FULL").await?;
+    }
     turn.torn = true;
-    turn
+    turn.ahead = ahead;
+    Ok(turn)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Poll;
+
+    use tidegate_core::{Budget, Id, RealmId, Timestamp};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        Error, Settings, Store,
+        answers::{self, Charge},
+        attempts::Counter,
+        open::Db,
+    };
+
+    const REALM: RealmId = Id::from_uuid_bytes([1; 16]);
+    const FULL: i64 = 2;
+
+    /// At nobody's challenge: it changes nothing, and does all of it.
+    async fn charge(store: &Store) -> Result<Option<i64>, Error> {
+        let now = Timestamp::from_unix_micros(0);
+        let (challenge, counter) = (Id::from_uuid(Uuid::nil()), Counter { id: Uuid::nil(), tag: Vec::new() });
+        let charge = Charge { challenge, limit: 5, counter, next: Budget::fresh(now), now };
+        store.alone("test", REALM, async |leave| answers::charge(leave, charge).await).await
+    }
+
+    /// What the next writer waits for.
+    async fn waits_for(store: &Store) -> i64 {
+        let Db::Sqlite { write, .. } = &store.db else { panic!("not SQLite") };
+        let mut turn = take_turn(write, false).await.unwrap();
+        turn.torn = false;
+        sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut turn.connection).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn whoever_writes_next_waits_for_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("tidegate.db").display());
+        let store = Store::open(&Settings { url, connections: 1 }).await.unwrap();
+        store.migrate().await.unwrap();
+        assert_eq!(charge(&store).await.unwrap(), None);
+        assert_eq!(waits_for(&store).await, FULL);
+        for n in 0..20_usize {
+            let (mut charge, mut left) = (Box::pin(charge(&store)), n);
+            // Dropped where it waits for the n-th time.
+            std::future::poll_fn(|context| {
+                let goes_on = left.checked_sub(1);
+                left = goes_on.unwrap_or_default();
+                if goes_on.is_none() { Poll::Ready(()) } else { charge.as_mut().poll(context).map(drop) }
+            })
+            .await;
+            drop(charge);
+            assert_eq!(waits_for(&store).await, FULL, "dropped after {n}");
+        }
+    }
 }

@@ -17,10 +17,17 @@ pub(crate) struct Select(pub Statement);
 pub(crate) struct Change(pub Statement);
 
 /// Writes several rows, all of them or none: as a transaction of its own, or as a part of one. PostgreSQL gets
-/// one statement for it; SQLite several, one after the other in one round trip, and in `1` with a transaction
-/// around them.
+/// one statement for it; SQLite several, one after the other in one round trip.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Deed(pub Statement, pub &'static str);
+pub(crate) struct Deed(pub Statement, pub Alone);
+
+/// SQLite's text with a transaction around it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Alone {
+    pub(crate) text: &'static str,
+    /// What is written reaches the disk with the next transaction.
+    pub(crate) ahead: &'static str,
+}
 
 /// Declares a file's statements and the slice by which the tests find them:
 /// `Select FIND = "…";`, or `Select FIND = { sqlite: "…", postgres: "…" };` where dialects differ. A text that is
@@ -35,7 +42,12 @@ macro_rules! sql {
     (@text sqlite { sqlite: $sqlite:expr, postgres: $postgres:expr }) => { $sqlite };
     (@text postgres { sqlite: $sqlite:expr, postgres: $postgres:expr }) => { $postgres };
     (@make Deed $statement:expr, { sqlite: $sqlite:expr, postgres: $postgres:expr }) => {
-        $crate::statement::Deed($statement, concat!("BEGIN IMMEDIATE; ", $sqlite, "; COMMIT"))
+        $crate::statement::Deed($statement, $crate::statement::Alone {
+            text: concat!("BEGIN IMMEDIATE; ", $sqlite, "; COMMIT"),
+            ahead: concat!(
+                "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE; ", $sqlite, "; COMMIT; PRAGMA synchronous = FULL"
+            ),
+        })
     };
     (@make $kind:ident $statement:expr, $text:tt) => { $crate::statement::$kind($statement) };
     ($($kind:ident $name:ident = $text:tt;)+) => {

@@ -58,8 +58,17 @@ pub struct Leave<'t> {
 
 impl<'t> Leave<'t> {
     pub(crate) fn deed(self, Deed(within, alone): Deed) -> Query<'t> {
-        let sqlite = if self.alone.is_some() { alone } else { within.sqlite };
+        let sqlite = if self.alone.is_some() { alone.text } else { within.sqlite };
         self.query(Statement { sqlite, ..within })
+    }
+
+    /// A deed that another one will follow before anybody is told of it: it need not be on disk before that.
+    /// PostgreSQL's text says so itself.
+    pub(crate) fn deed_ahead(self, Deed(within, alone): Deed) -> Query<'t> {
+        if self.alone.is_none() {
+            return self.query(within);
+        }
+        self.query(Statement { sqlite: alone.ahead, ..within }).ahead()
     }
 
     /// On the connection that writes: what it has just written, it has at hand.

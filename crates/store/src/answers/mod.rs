@@ -10,8 +10,8 @@
 //! ```
 //!
 //! A charge is committed before the code is looked at, and is on disk before anybody hears what came of it:
-//! PostgreSQL is not waited for until the approval or the rejection is there too, which writes the charge with
-//! it. A server that breaks down in between may forget the charge; a rejection therefore asks for it.
+//! the disk is not waited for until the approval or the rejection is written too, which takes the charge with
+//! it. A database that breaks down in between may forget the charge; a rejection therefore asks for it.
 //!
 //! A deed happens as a whole or not at all. PostgreSQL shows each part of a statement the rows as they were
 //! before all of it; so a part that others may have changed meanwhile is locked first, which reads it anew,
@@ -201,7 +201,7 @@ pub async fn charge(leave: Leave<'_>, charge: Charge) -> Result<Option<i64>, Err
 
 async fn charge_one(leave: Leave<'_>, charge: &Charge) -> Result<Option<i64>, Error> {
     let Charge { challenge, limit, counter, next, now } = charge;
-    let deed = leave.deed(CHARGE).bind(*challenge).bind(*limit).bind(*now);
+    let deed = leave.deed_ahead(CHARGE).bind(*challenge).bind(*limit).bind(*now);
     let deed = deed.bind(counter.id).bind(counter.tag.clone());
     let deed = deed.bind(next.revision).bind(next.hour_began).bind(next.in_hour).bind(next.day_began);
     let deed = deed.bind(next.in_day).bind(next.in_row).bind(next.last_at).bind(next.successes);
