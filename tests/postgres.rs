@@ -43,7 +43,8 @@ pub async fn database() -> String {
 /// The server does not do it.
 pub async fn hang_up(url: &str) {
     let name = options(url).get_database().unwrap_or_default().to_owned();
-    run(&format!("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{name}'")).await;
+    run(&format!("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{name}'"))
+        .await;
 }
 
 /// A server of its own whose commits wait for the disk, as in production: for measurements. It ends when
