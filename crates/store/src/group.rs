@@ -25,7 +25,7 @@ use tidegate_core::RealmId;
 use tokio::{runtime::Handle, sync::oneshot};
 use uuid::Uuid;
 
-use crate::{Error, Store};
+use crate::{Error, Leave, Store};
 
 /// The most that go together: one more adds little speed, and every one waits for all.
 const MOST: usize = 32;
@@ -39,6 +39,9 @@ pub(crate) trait Member: Send + Sync + Sized + 'static {
 
     /// No two of a group have one in common.
     fn keys(&self) -> impl IntoIterator<Item = Uuid>;
+
+    /// Whatever it has to wait for.
+    fn alone(&self, leave: Leave<'_>) -> impl Future<Output = Result<Self::Done, Error>> + Send;
 
     /// In one transaction, as many as can be done without waiting; `None` for each of the others. On an error
     /// nothing was done, unless it is `Unconfirmed`.
@@ -94,12 +97,7 @@ impl<M: Member> Clone for Group<M> {
 
 impl<M: Member> Group<M> {
     /// Does it, alone or together with others. Dropped while it waits, it is not done.
-    pub(crate) async fn join(
-        &self,
-        member: M,
-        place: Place,
-        alone: impl AsyncFnOnce(&M) -> Result<M::Done, Error>,
-    ) -> Result<M::Done, Error> {
+    pub(crate) async fn join(&self, member: M, place: Place, leave: Leave<'_>) -> Result<M::Done, Error> {
         let name = place.name;
         let member = Arc::new(member);
         let turn = match self.ask(&member, place) {
@@ -114,8 +112,8 @@ impl<M: Member> Group<M> {
             },
         };
         match turn {
-            Some(turn) => turn.keep(alone(&member)).await,
-            None => alone(&member).await,
+            Some(turn) => turn.keep(member.alone(leave)).await,
+            None => member.alone(leave).await,
         }
     }
 

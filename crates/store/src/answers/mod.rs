@@ -160,7 +160,7 @@ pub async fn find(
         // SQLite has read it in the time in which it could be told to.
         Some(place) if place.store.engine() == Engine::Postgres => {
             let finds = &Arc::clone(&place.store.answering).finds;
-            finds.join(find, place, async move |find| find_one(leave, find).await).await
+            finds.join(find, place, leave).await
         }
         _ => find_one(leave, &find).await,
     }
@@ -196,7 +196,7 @@ pub struct Charge {
 pub async fn charge(leave: Leave<'_>, charge: Charge) -> Result<Option<i64>, Error> {
     let Some(place) = leave.place() else { return charge_one(leave, &charge).await };
     let charges = &Arc::clone(&place.store.answering).charges;
-    charges.join(charge, place, async move |charge| charge_one(leave, charge).await).await
+    charges.join(charge, place, leave).await
 }
 
 async fn charge_one(leave: Leave<'_>, charge: &Charge) -> Result<Option<i64>, Error> {
@@ -237,7 +237,7 @@ pub async fn approve(leave: Leave<'_>, approval: Approval, event: Event) -> Resu
     let approve = Approve { approval, event };
     let Some(place) = leave.place() else { return approve_one(leave, &approve).await };
     let approvals = &Arc::clone(&place.store.answering).approvals;
-    approvals.join(approve, place, async move |approve| approve_one(leave, approve).await).await
+    approvals.join(approve, place, leave).await
 }
 
 async fn approve_one(leave: Leave<'_>, Approve { approval, event }: &Approve) -> Result<bool, Error> {

@@ -12,9 +12,9 @@ use std::{
 use tidegate_core::{ChallengeId, Event, SignInId, Timestamp, TokenDigest};
 use uuid::Uuid;
 
-use super::{Approval, Asked, Charge, Tries, approve_one, asked, charge_one};
+use super::{Approval, Asked, Charge, Tries, approve_one, asked, charge_one, find_one};
 use crate::{
-    Engine, Error, Tx,
+    Engine, Error, Leave, Tx,
     column::{Row, Unreadable},
     executor::Record,
     group::{Group, Member, Place},
@@ -117,6 +117,10 @@ impl Member for Find {
         []
     }
 
+    async fn alone(&self, leave: Leave<'_>) -> Result<Option<Asked>, Error> {
+        find_one(leave, self).await
+    }
+
     async fn together(members: &[Arc<Self>], place: &Place) -> Result<Vec<Option<Option<Asked>>>, Error> {
         let mut view = place.store.view(place.name, place.realm);
         let find = view.select(FIND).bind_each(members.iter().map(|find| find.token));
@@ -125,6 +129,17 @@ impl Member for Find {
             found.into_iter().map(|found| (found.place, found.asked)).collect();
         Ok((1..).zip(members).map(|(place, _)| Some(asked.remove(&place))).collect())
     }
+}
+
+async fn one_after_the_other<M: Member>(
+    tx: &mut Tx,
+    members: &[Arc<M>],
+) -> Result<Vec<Option<M::Done>>, Error> {
+    let mut done = Vec::new();
+    for member in members {
+        done.push(Some(member.alone(tx.leave()).await?));
+    }
+    Ok(done)
 }
 
 struct Open(ChallengeId);
@@ -155,15 +170,13 @@ impl Member for Charge {
         [self.challenge.uuid(), self.counter.id]
     }
 
+    async fn alone(&self, leave: Leave<'_>) -> Result<Option<i64>, Error> {
+        charge_one(leave, self).await
+    }
+
     async fn together(members: &[Arc<Self>], place: &Place) -> Result<Vec<Option<Option<i64>>>, Error> {
         let work = async |tx: &mut Tx| match place.store.engine() {
-            Engine::Sqlite => {
-                let mut done = Vec::new();
-                for charge in members {
-                    done.push(Some(charge_one(tx.leave(), charge).await?));
-                }
-                Ok(done)
-            }
+            Engine::Sqlite => one_after_the_other(tx, members).await,
             Engine::Postgres => {
                 let open = hold_open(tx, members).await?;
                 let open = members.iter().filter(|charge| open.contains(&charge.challenge)).collect();
@@ -221,15 +234,13 @@ impl Member for Approve {
         [self.approval.sign_in.uuid(), self.approval.counter.id]
     }
 
+    async fn alone(&self, leave: Leave<'_>) -> Result<bool, Error> {
+        approve_one(leave, self).await
+    }
+
     async fn together(members: &[Arc<Self>], place: &Place) -> Result<Vec<Option<bool>>, Error> {
         let work = async |tx: &mut Tx| match place.store.engine() {
-            Engine::Sqlite => {
-                let mut done = Vec::new();
-                for approve in members {
-                    done.push(Some(approve_one(tx.leave(), approve).await?));
-                }
-                Ok(done)
-            }
+            Engine::Sqlite => one_after_the_other(tx, members).await,
             Engine::Postgres => {
                 let waiting = hold_waiting(tx, members).await?;
                 let waits = |approve: &Arc<Self>| waiting.contains(&approve.approval.sign_in);
