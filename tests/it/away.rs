@@ -1,4 +1,4 @@
-//! A database that goes away and comes back, and a caller that does not wait.
+//! A database that goes away and comes back, a caller that does not wait, and a handler that panics.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tidegate_tests::postgres::{self, Line};
 use tokio::sync::oneshot;
 use tonic::Code;
 
-use crate::{raw, stage::Stage};
+use crate::{raw, setting::Kasa, stage::Stage};
 
 fn create(name: &str) -> proto::CreateAccountRequest {
     proto::CreateAccountRequest {
@@ -57,6 +57,23 @@ async fn a_restart_of_the_database_costs_one_retry() {
 }
 
 on_both! {
+    async fn a_handler_that_panics_ends_its_own_call_and_no_other(stage) {
+        let kasa = Kasa::open(&stage).await;
+        let person = kasa.admin.person("ann").await;
+        let product = proto::GetProductRequest { product: "kasa".into() };
+        let asked = proto::EvaluateRequest { product: "kasa".into(), account: person.id.clone() };
+        for _ in 0..2 {
+            stage.clock.trip();
+            let failed = kasa.frontend.refused(asked.clone()).await;
+            assert_eq!((failed.name(), failed.incident.is_some()), ("INTERNAL", true));
+            kasa.frontend.ok(asked.clone()).await;
+            stage.clock.trip();
+            let failed = kasa.admin.refused(product.clone()).await;
+            assert_eq!((failed.name(), failed.incident.is_some()), ("INTERNAL", true));
+            kasa.admin.ok(product.clone()).await;
+        }
+    }
+
     /// The deadline ends the waiting, not the work; the same request id tells how it ended.
     async fn a_caller_in_a_hurry_may_ask_again(stage) {
         let frontend = stage.actor("frontend", Role::Frontend).await.quiet();

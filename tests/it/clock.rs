@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
 };
 
@@ -14,21 +14,30 @@ use tidegate_core::{Clock, Entropy, Span, Timestamp};
 pub const MORNING: Timestamp = Timestamp::from_unix_micros(1_772_442_000_000_000);
 
 /// Moved by hand, never by itself.
-pub struct Hand(AtomicI64);
+pub struct Hand {
+    at: AtomicI64,
+    tripped: AtomicBool,
+}
 
 impl Hand {
     pub const fn at(start: Timestamp) -> Self {
-        Self(AtomicI64::new(start.unix_micros()))
+        Self { at: AtomicI64::new(start.unix_micros()), tripped: AtomicBool::new(false) }
     }
 
     pub fn advance(&self, span: Span) {
-        self.0.fetch_add(span.micros(), Ordering::SeqCst);
+        self.at.fetch_add(span.micros(), Ordering::SeqCst);
+    }
+
+    /// Whoever asks next panics.
+    pub fn trip(&self) {
+        self.tripped.store(true, Ordering::SeqCst);
     }
 }
 
 impl Clock for Hand {
     fn now(&self) -> Timestamp {
-        Timestamp::from_unix_micros(self.0.load(Ordering::SeqCst))
+        assert!(!self.tripped.swap(false, Ordering::SeqCst), "somebody tripped the clock");
+        Timestamp::from_unix_micros(self.at.load(Ordering::SeqCst))
     }
 }
 

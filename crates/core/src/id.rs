@@ -117,6 +117,19 @@ impl<K: Kind> Id<K> {
         out.extend_from_slice(&self.digits());
     }
 
+    /// Of the 26 letters and digits behind the prefix.
+    pub fn of_digits(text: &str) -> Option<Self> {
+        // 26 places of 5 bits are 130 bits: the first digit may only use three of its five.
+        if text.len() != DIGITS || text.as_bytes().first().is_none_or(|first| *first > b'7') {
+            return None;
+        }
+        let mut bits = 0_u128;
+        for letter in text.bytes() {
+            bits = bits << 5 | u128::from(value(letter)?);
+        }
+        Some(Self::from_uuid(Uuid::from_u128(bits)))
+    }
+
     /// The 26 letters and digits behind the prefix.
     fn digits(self) -> [u8; DIGITS] {
         let (mut bits, mut digits) = (self.uuid.as_u128(), [b'0'; DIGITS]);
@@ -143,19 +156,8 @@ impl<K: Kind> FromStr for Id<K> {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        let wrong = IdError { prefix: K::PREFIX };
-        let body =
-            text.strip_prefix(K::PREFIX).and_then(|rest| rest.strip_prefix('_')).ok_or(wrong.clone())?;
-        // 26 places of 5 bits are 130 bits: the first digit may only use three of its five.
-        if body.len() != DIGITS || body.as_bytes().first().is_none_or(|first| *first > b'7') {
-            return Err(wrong);
-        }
-        let mut bits = 0_u128;
-        for letter in body.bytes() {
-            let digit = value(letter).ok_or(wrong.clone())?;
-            bits = bits << 5 | u128::from(digit);
-        }
-        Ok(Self::from_uuid(Uuid::from_u128(bits)))
+        let digits = text.strip_prefix(K::PREFIX).and_then(|rest| rest.strip_prefix('_'));
+        digits.and_then(Self::of_digits).ok_or(IdError { prefix: K::PREFIX })
     }
 }
 

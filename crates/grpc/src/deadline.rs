@@ -3,72 +3,21 @@
 //!
 //! (tonic's own handling of `grpc-timeout` answers CANCELLED, which clients do not retry.)
 
-use std::{
-    future::Future,
-    pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::time::Duration;
 
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request};
 use tidegate_proto as proto;
-use tokio_util::task::TaskTracker;
-use tonic::body::Body;
-use tower::{Layer, Service};
-
-use crate::status;
 
 const LONGEST: Duration = Duration::from_secs(30);
 /// Before tonic's own timer, which starts a little earlier.
 const AHEAD: Duration = Duration::from_millis(5);
 
-#[derive(Clone)]
-pub(crate) struct DeadlineLayer {
-    /// The calls under way, so that the end can wait for them and for nothing else.
-    pub(crate) calls: TaskTracker,
-}
-
-impl<S> Layer<S> for DeadlineLayer {
-    type Service = Deadline<S>;
-    fn layer(&self, inner: S) -> Deadline<S> {
-        Deadline { inner, calls: self.calls.clone() }
-    }
-}
-
-#[derive(Clone)]
-pub(crate) struct Deadline<S> {
-    inner: S,
-    calls: TaskTracker,
-}
-
-impl<S> Service<Request<Body>> for Deadline<S>
-where
-    S: Service<Request<Body>, Response = Response<Body>>,
-    S::Future: Send + 'static,
-{
-    type Response = Response<Body>;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let asked = asked(request.headers());
-        // A stream is as long as it is: its messages are bounded one by one.
-        let most = if proto::STREAMS.contains(&request.uri().path()) { Duration::MAX } else { LONGEST };
-        let deadline = asked.map_or(most, |asked| asked.saturating_sub(AHEAD).max(asked / 2).min(most));
-        let (call, under_way) = (self.inner.call(request), self.calls.token());
-        Box::pin(async move {
-            let _under_way = under_way;
-            if deadline == Duration::MAX {
-                return call.await;
-            }
-            let answer = tokio::time::timeout(deadline, call).await;
-            answer.unwrap_or_else(|_| Ok(status::deadline_exceeded().into_http()))
-        })
-    }
+/// How long the call may take; `None` for a stream of which nothing else was asked: it is as long as it is, and
+/// its messages are bounded one by one.
+pub(crate) fn of<B>(request: &Request<B>) -> Option<Duration> {
+    let most = (!proto::STREAMS.contains(&request.uri().path())).then_some(LONGEST);
+    let asked = asked(request.headers()).map(|asked| asked.saturating_sub(AHEAD).max(asked / 2));
+    asked.into_iter().chain(most).min()
 }
 
 /// `grpc-timeout`: at most eight digits and a unit; anything else does not count.

@@ -12,6 +12,7 @@ mod door;
 mod enrollments;
 mod evaluations;
 mod form;
+mod gate;
 mod identity;
 mod products;
 mod realms;

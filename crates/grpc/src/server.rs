@@ -10,15 +10,12 @@ use tonic::{
     service::Routes,
     transport::{Server, server::TcpIncoming},
 };
-use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
-    deadline::DeadlineLayer,
     door::Door,
-    evaluations::Evaluations,
-    identity::IdentityLayer,
+    evaluations::Quick,
+    gate::Gate,
     rules::{Rules, UnknownPermission},
-    status,
     stream::{StreamSettings, Streams},
 };
 
@@ -59,7 +56,8 @@ pub async fn serve(
     let (reporter, health) = tonic_health::server::health_reporter();
     let (calls, stopping) = (TaskTracker::new(), CancellationToken::new());
     let streams = Streams { settings: settings.streams, stopping: stopping.clone() };
-    let routes = routes(&house, streams).add_service(health);
+    let door = Door { house: house.clone(), streams };
+    let routes = routes(&door).add_service(health);
     let routes = if settings.reflection { reflect(routes)? } else { routes };
     for service in proto::SERVICES {
         reporter.set_service_status(*service, tonic_health::ServingStatus::Serving).await;
@@ -71,7 +69,7 @@ pub async fn serve(
             reporter.set_service_status(*service, tonic_health::ServingStatus::NotServing).await;
         }
     };
-    let panicked = house.clone();
+    let gate = Gate::new(house, Rules::declared()?, Quick { door, most: LARGE }, routes, calls.clone());
     // Said here: the builder says it only of sockets that it opens itself, and a small answer would wait
     // 40 ms for the caller's acknowledgement.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
@@ -79,11 +77,7 @@ pub async fn serve(
         .max_concurrent_streams(STREAMS)
         .http2_max_header_list_size(HEADERS)
         .http2_keepalive_interval(Some(KEEPALIVE))
-        .layer(CatchPanicLayer::custom(move |_| status::panicked(&panicked).into_http::<tonic::body::Body>()))
-        .layer(DeadlineLayer { calls: calls.clone() })
-        .layer(IdentityLayer::new(house, Rules::declared()?))
-        .add_routes(routes)
-        .serve_with_incoming_shutdown(incoming, stop);
+        .serve_with_incoming_shutdown(gate, incoming, stop);
     let ended = async {
         stopping.cancelled().await;
         calls.close();
@@ -97,20 +91,20 @@ pub async fn serve(
     }
 }
 
-fn routes(house: &House, streams: Streams) -> Routes {
-    let door = Door { house: house.clone(), streams };
+fn routes(door: &Door) -> Routes {
     macro_rules! all {
         ($first:ident::$server:ident $most:ident, $($module:ident::$service:ident $limit:ident,)+) => {
             Routes::new(proto::$first::$server::new(door.clone()).max_decoding_message_size($most))
                 $(.add_service(proto::$module::$service::new(door.clone()).max_decoding_message_size($limit)))+
         };
     }
-    let routes = all! {
+    all! {
         access_service_server::AccessServiceServer SMALL,
         account_service_server::AccountServiceServer LARGE,
         audit_service_server::AuditServiceServer SMALL,
         challenge_service_server::ChallengeServiceServer SMALL,
         customer_service_server::CustomerServiceServer SMALL,
+        evaluation_service_server::EvaluationServiceServer LARGE,
         enrollment_service_server::EnrollmentServiceServer SMALL,
         product_service_server::ProductServiceServer SMALL,
         realm_service_server::RealmServiceServer SMALL,
@@ -118,8 +112,7 @@ fn routes(house: &House, streams: Streams) -> Routes {
         session_service_server::SessionServiceServer SMALL,
         sign_in_service_server::SignInServiceServer SMALL,
         system_service_server::SystemServiceServer SMALL,
-    };
-    routes.add_service(Evaluations::new(door, LARGE))
+    }
 }
 
 /// Both versions: older tools ask for the first draft.

@@ -203,14 +203,13 @@ pub(crate) fn invalid(violations: Vec<Violation>) -> Status {
 /// What the transport refuses by itself, as the house says it: bytes that are no message, and too many.
 pub(crate) fn own(answer: Response<Body>) -> Response<Body> {
     let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
-    if header("grpc-status-details-bin").is_some() {
+    // An answer that is no error has none yet.
+    let Some(code) = header("grpc-status").filter(|_| header("grpc-status-details-bin").is_none()) else {
         return answer;
-    }
-    let what = match (header("grpc-status"), header("grpc-message")) {
-        (Some("13"), Some(text)) if text.contains("decod") => "must be a message of the contract",
-        (Some("11"), Some(text)) if text.contains("too%20large") || text.contains("too large") => {
-            "must be smaller"
-        }
+    };
+    let what = match (code, header("grpc-message")) {
+        ("13", Some(text)) if text.contains("decod") => "must be a message of the contract",
+        ("11", Some(text)) if text.contains("too%20large") || text.contains("too large") => "must be smaller",
         _ => return answer,
     };
     invalid(vec![Violation::new("message", what)]).into_http()

@@ -33,6 +33,7 @@ const GUESTS: &[(&str, &str)] = &[
     ("clap", "tidegate"),
     ("deadpool", "store"),
     ("figment", "tidegate"),
+    ("futures-util", "grpc"),
     ("getrandom", "tidegate"),
     ("hkdf", "keyring"),
     ("hmac", "keyring"),
@@ -75,7 +76,6 @@ const GUESTS: &[(&str, &str)] = &[
     ("tonic-types", "client grpc"),
     ("totp-rs", "factors"),
     ("tower", "client grpc"),
-    ("tower-http", "grpc"),
     ("tracing", "courier grpc service store tidegate"),
     ("tracing-subscriber", "tidegate"),
     ("uuid", "core grpc service store tidegate"),
@@ -94,7 +94,6 @@ const OWNED: &[(&str, &str)] = &[
     ("lettre", "courier"),
     ("tonic-health", "grpc"),
     ("tonic-reflection", "grpc"),
-    ("tower-http", "grpc"),
     ("figment", "tidegate"),
     ("clap", "tidegate"),
 ];

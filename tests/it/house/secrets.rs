@@ -44,7 +44,7 @@ fn every_place_that_lays_a_secret_open_is_known() {
         1 crates/courier/src/deliver.rs
         1 crates/courier/src/text.rs
         2 crates/grpc/src/form.rs
-        2 crates/service/src/access/identify.rs
+        1 crates/service/src/access/identify.rs
         1 crates/service/src/acting.rs
         1 crates/service/src/audit/resume.rs
         1 crates/service/src/challenges/posed.rs

@@ -6,7 +6,7 @@ mod read;
 mod render;
 mod write;
 
-pub(crate) use quick::Evaluations;
+pub(crate) use quick::{Busy, Quick};
 
 crate::door::handlers! { EvaluationService in evaluation_service_server {
     ask evaluate(EvaluateRequest) -> EvaluateResponse = parse::evaluate, render::evaluated;

@@ -1,19 +1,13 @@
 //! `Evaluate` and `BatchEvaluate` from memory: the request is read where it lies, and the answer written as it
-//! is decided, without a message in between. What is not remembered, and what is refused, goes the common way, which gives the same answer.
-
-use std::{
-    convert::Infallible,
-    future::Future,
-    pin::Pin,
-    task::{Context, Poll},
-};
+//! is decided, without a message in between. What is not remembered, and what is refused, goes the common way,
+//! which gives the same answer.
 
 use http::{Request, Response};
 use prost::{
     Message,
     bytes::{Buf as _, BufMut as _, Bytes},
 };
-use tidegate_proto::evaluation_service_server::{EvaluationService, EvaluationServiceServer};
+use tidegate_proto::evaluation_service_server::EvaluationService;
 use tidegate_service::{
     Place, Query as _,
     evaluations::{BatchEvaluate, Evaluate},
@@ -22,130 +16,134 @@ use tonic::{
     Status,
     body::Body,
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
-    server::{Grpc, NamedService},
+    server::Grpc,
 };
-use tower::{Service, service_fn};
+use tower::service_fn;
 
 use super::{
+    parse::ITEMS,
     read::{self, Pair},
     write,
 };
 use crate::{door::Door, identity::Admitted};
 
+/// The busy methods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Busy {
+    Evaluate,
+    BatchEvaluate,
+}
+
 const EVALUATE: &str = "/tidegate.v1.EvaluationService/Evaluate";
 const BATCH_EVALUATE: &str = "/tidegate.v1.EvaluationService/BatchEvaluate";
 
-/// The service, with its two busy methods taken out of the generated one.
-#[derive(Clone)]
-pub(crate) struct Evaluations {
-    door: Door,
-    rest: EvaluationServiceServer<Door>,
-    most: usize,
-}
-
-impl Evaluations {
-    /// `most` bytes are read of one message.
-    pub(crate) fn new(door: Door, most: usize) -> Self {
-        let rest = EvaluationServiceServer::new(door.clone()).max_decoding_message_size(most);
-        Self { door, rest, most }
-    }
-
-    fn grpc(&self) -> Grpc<Raw> {
-        Grpc::new(Raw).apply_max_message_size_config(Some(self.most), None)
-    }
-}
-
-impl NamedService for Evaluations {
-    const NAME: &'static str = <EvaluationServiceServer<Door> as NamedService>::NAME;
-}
-
-impl Service<Request<Body>> for Evaluations {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        match request.uri().path() {
-            EVALUATE => {
-                let (mut grpc, door) = (self.grpc(), self.door.clone());
-                let answer = service_fn(move |request| evaluate(door.clone(), request));
-                Box::pin(async move { Ok(grpc.unary(answer, request).await) })
-            }
-            BATCH_EVALUATE => {
-                let (mut grpc, door) = (self.grpc(), self.door.clone());
-                let answer = service_fn(move |request| batch_evaluate(door.clone(), request));
-                Box::pin(async move { Ok(grpc.unary(answer, request).await) })
-            }
-            _ => Box::pin(self.rest.call(request)),
+impl Busy {
+    pub(crate) fn of(path: &str) -> Option<Self> {
+        match path {
+            EVALUATE => Some(Self::Evaluate),
+            BATCH_EVALUATE => Some(Self::BatchEvaluate),
+            _ => None,
         }
     }
 }
 
-async fn evaluate(door: Door, request: tonic::Request<Bytes>) -> Result<tonic::Response<Vec<u8>>, Status> {
-    if let Some(written) = one(&door, &request) {
-        return Ok(tonic::Response::new(written));
-    }
-    Ok(EvaluationService::evaluate(&door, whole(request)?).await?.map(|answer| answer.encode_to_vec()))
+/// What answers them.
+pub(crate) struct Quick {
+    pub(crate) door: Door,
+    /// Bytes that are read of one message.
+    pub(crate) most: usize,
 }
 
-async fn batch_evaluate(
-    door: Door,
-    request: tonic::Request<Bytes>,
-) -> Result<tonic::Response<Vec<u8>>, Status> {
-    if let Some(written) = many(&door, &request) {
-        return Ok(tonic::Response::new(written));
+impl Quick {
+    pub(crate) async fn answer(
+        &self,
+        busy: Busy,
+        admitted: Admitted,
+        request: Request<Body>,
+    ) -> Response<Body> {
+        let mut grpc = Grpc::new(Raw).apply_max_message_size_config(Some(self.most), None);
+        let admitted = &admitted;
+        match busy {
+            Busy::Evaluate => {
+                let answer = service_fn(move |request| self.evaluate(admitted, request));
+                grpc.unary(answer, request).await
+            }
+            Busy::BatchEvaluate => {
+                let answer = service_fn(move |request| self.batch_evaluate(admitted, request));
+                grpc.unary(answer, request).await
+            }
+        }
     }
-    Ok(EvaluationService::batch_evaluate(&door, whole(request)?).await?.map(|answer| answer.encode_to_vec()))
+
+    async fn evaluate(
+        &self,
+        admitted: &Admitted,
+        request: tonic::Request<Bytes>,
+    ) -> Result<tonic::Response<Vec<u8>>, Status> {
+        if let Some(written) = self.one(admitted, request.get_ref()) {
+            return Ok(tonic::Response::new(written));
+        }
+        let answer = self.door.evaluate(whole(admitted, request)?).await?;
+        Ok(answer.map(|answer| answer.encode_to_vec()))
+    }
+
+    async fn batch_evaluate(
+        &self,
+        admitted: &Admitted,
+        request: tonic::Request<Bytes>,
+    ) -> Result<tonic::Response<Vec<u8>>, Status> {
+        if let Some(written) = self.many(admitted, request.get_ref()) {
+            return Ok(tonic::Response::new(written));
+        }
+        let answer = self.door.batch_evaluate(whole(admitted, request)?).await?;
+        Ok(answer.map(|answer| answer.encode_to_vec()))
+    }
+
+    fn one(&self, admitted: &Admitted, request: &[u8]) -> Option<Vec<u8>> {
+        if admitted.permission != Evaluate::PERMISSION {
+            return None;
+        }
+        let Pair { product, account } = read::pair(request)?;
+        let recall = self.door.house.recall(&admitted.caller)?;
+        recall.decide(recall.at(product)?, account, |verdict| {
+            let mut answer = Vec::with_capacity(write::DECISION);
+            write::message(&mut answer, 1, |out| write::decision(out, verdict));
+            answer
+        })
+    }
+
+    /// `None` as soon as one of them is not remembered.
+    fn many(&self, admitted: &Admitted, request: &[u8]) -> Option<Vec<u8>> {
+        if admitted.permission != BatchEvaluate::PERMISSION {
+            return None;
+        }
+        let recall = self.door.house.recall(&admitted.caller)?;
+        let (mut answer, mut last, mut items) = (Vec::with_capacity(2 * request.len()), None, 0);
+        for pair in read::pairs(request).take(ITEMS.end() + 1) {
+            let Pair { product, account } = pair?;
+            // Most batches are of one product.
+            let place = last.filter(|last: &Place<'_>| last.is(product)).or_else(|| recall.at(product))?;
+            (last, items) = (Some(place), items + 1);
+            recall.decide(place, account, |verdict| {
+                // A result, of which the decision is the only field.
+                write::message(&mut answer, 1, |out| {
+                    write::message(out, 1, |out| write::decision(out, verdict));
+                });
+            })?;
+        }
+        ITEMS.contains(&items).then_some(answer)
+    }
 }
 
 /// The request as the generated service would have read it.
-fn whole<M: Message + Default>(request: tonic::Request<Bytes>) -> Result<tonic::Request<M>, Status> {
-    let (metadata, extensions, message) = request.into_parts();
+fn whole<M: Message + Default>(
+    admitted: &Admitted,
+    request: tonic::Request<Bytes>,
+) -> Result<tonic::Request<M>, Status> {
+    let (metadata, mut extensions, message) = request.into_parts();
+    extensions.insert(admitted.clone());
     let message = M::decode(message).map_err(|error| Status::internal(error.to_string()))?;
     Ok(tonic::Request::from_parts(metadata, extensions, message))
-}
-
-fn one(door: &Door, request: &tonic::Request<Bytes>) -> Option<Vec<u8>> {
-    let admitted = request.extensions().get::<Admitted>()?;
-    if admitted.permission != Evaluate::PERMISSION {
-        return None;
-    }
-    let Pair { product, account } = read::pair(request.get_ref())?;
-    let recall = door.house.recall(&admitted.caller)?;
-    recall.decide(recall.at(product)?, account, |verdict| {
-        let (mut decision, mut answer) =
-            (Vec::with_capacity(write::DECISION), Vec::with_capacity(write::DECISION));
-        write::decision(&mut decision, verdict);
-        write::message(&mut answer, 1, &decision);
-        answer
-    })
-}
-
-/// `None` as soon as one of them is not remembered.
-fn many(door: &Door, request: &tonic::Request<Bytes>) -> Option<Vec<u8>> {
-    let admitted = request.extensions().get::<Admitted>()?;
-    let pairs = read::pairs(request.get_ref())?;
-    if admitted.permission != BatchEvaluate::PERMISSION || !super::parse::ITEMS.contains(&pairs.len()) {
-        return None;
-    }
-    let recall = door.house.recall(&admitted.caller)?;
-    let (mut decision, mut last) = (Vec::with_capacity(write::DECISION), None);
-    let mut answer = Vec::with_capacity(pairs.len() * write::DECISION);
-    for Pair { product, account } in pairs {
-        // Most batches are of one product.
-        let place = last.filter(|last: &Place<'_>| last.is(product)).or_else(|| recall.at(product))?;
-        last = Some(place);
-        recall.decide(place, account, |verdict| {
-            decision.clear();
-            write::decision(&mut decision, verdict);
-            write::result(&mut answer, &decision);
-        })?;
-    }
-    Some(answer)
 }
 
 /// Messages as they lie on the wire: read later, and written before.

@@ -20,13 +20,9 @@ pub(super) fn pair(mut message: &[u8]) -> Option<Pair<'_>> {
     message.is_empty().then_some(Pair { product: text(product)?, account: text(account)? })
 }
 
-/// Field 1, again and again.
-pub(super) fn pairs(mut message: &[u8]) -> Option<Vec<Pair<'_>>> {
-    let mut pairs = Vec::new();
-    while !message.is_empty() {
-        pairs.push(pair(field(&mut message, 1)?)?);
-    }
-    Some(pairs)
+/// Field 1, again and again. What follows something unusual is not read.
+pub(super) fn pairs(mut message: &[u8]) -> impl Iterator<Item = Option<Pair<'_>>> {
+    std::iter::from_fn(move || (!message.is_empty()).then(|| pair(field(&mut message, 1)?)))
 }
 
 /// Takes one field with a length from the front.
@@ -54,7 +50,7 @@ mod tests {
         let batch = proto::BatchEvaluateRequest { items: vec![item("kasa", "u-1"), item("tapo", "u-2")] };
         let wire = batch.encode_to_vec();
         let pair = |product, account| Pair { product, account };
-        assert_eq!(pairs(&wire).unwrap(), [pair("kasa", "u-1"), pair("tapo", "u-2")]);
+        assert!(pairs(&wire).flatten().eq([pair("kasa", "u-1"), pair("tapo", "u-2")]));
         let one = proto::EvaluateRequest { product: "kasa".to_owned(), account: "u-1".to_owned() };
         assert_eq!(super::pair(&one.encode_to_vec()), Some(pair("kasa", "u-1")));
     }
@@ -72,6 +68,6 @@ mod tests {
             assert_eq!(pair(wire), None, "{wire:?}");
         }
         let broken = [vec![0x0a, 9], usual].concat();
-        assert_eq!(pairs(&broken), None);
+        assert_eq!(pairs(&broken).next(), Some(None));
     }
 }

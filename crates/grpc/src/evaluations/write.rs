@@ -1,6 +1,6 @@
 //! A decision on the wire, written field by field. A test compares it with the generated message.
 
-use prost::encoding::{encode_varint, encoded_len_varint};
+use prost::encoding::encode_varint;
 use tidegate_core::{Method, Timestamp, Word};
 use tidegate_service::evaluations::Verdict;
 
@@ -29,19 +29,21 @@ fn varint(out: &mut Vec<u8>, number: u64) {
     }
 }
 
-/// A message inside the message.
-pub(super) fn message(out: &mut Vec<u8>, field: u8, body: &[u8]) {
+/// A message inside the message, its length before it. Most are short: those are written where they stay.
+pub(super) fn message(out: &mut Vec<u8>, field: u8, write: impl FnOnce(&mut Vec<u8>)) {
     key(out, field, LENGTH);
-    varint(out, body.len() as u64);
-    out.extend_from_slice(body);
-}
-
-/// A result of a batch, of which the decision is the only field.
-pub(super) fn result(out: &mut Vec<u8>, decision: &[u8]) {
-    let length = decision.len() as u64;
-    key(out, 1, LENGTH);
-    varint(out, 1 + encoded_len_varint(length) as u64 + length);
-    message(out, 1, decision);
+    let begin = out.len();
+    out.push(0);
+    write(out);
+    let length = out.len() - begin - 1;
+    match (u8::try_from(length), out.get_mut(begin)) {
+        (Ok(short), Some(place)) if short <= SHORT => *place = short,
+        _ => {
+            let mut long = Vec::new();
+            varint(&mut long, length as u64);
+            out.splice(begin..=begin, long);
+        }
+    }
 }
 
 pub(super) fn decision(out: &mut Vec<u8>, verdict: &Verdict<'_>) {
@@ -103,16 +105,26 @@ fn packed(out: &mut Vec<u8>, field: u8, numbers: &[u8]) {
     }
 }
 
-/// Two numbers, of ten bytes at most each.
 fn instant(out: &mut Vec<u8>, field: u8, at: Timestamp) {
     let at = timestamp(at);
-    key(out, field, LENGTH);
-    let begin = out.len();
-    out.push(0);
-    number(out, 1, at.seconds.cast_unsigned());
-    number(out, 2, i64::from(at.nanos).cast_unsigned());
-    let length = out.len() - begin - 1;
-    if let (Some(place), Ok(length)) = (out.get_mut(begin), u8::try_from(length)) {
-        *place = length;
+    message(out, field, |out| {
+        number(out, 1, at.seconds.cast_unsigned());
+        number(out, 2, i64::from(at.nanos).cast_unsigned());
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_length_of_a_message_is_before_it_however_long_it_is() {
+        for length in [0, 1, 127, 128, 300, 20_000] {
+            let (body, mut written, mut expected) = (vec![7; length], vec![9], vec![9, 3 << 3 | LENGTH]);
+            message(&mut written, 3, |out| out.extend_from_slice(&body));
+            encode_varint(length as u64, &mut expected);
+            expected.extend_from_slice(&body);
+            assert_eq!(written, expected, "{length}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidegate_core::{Caller, Credential, CredentialId, Refusal, Role, Secret};
+use tidegate_core::{Caller, Credential, CredentialId, Refusal, Role, Secret, TokenDigest};
 use tidegate_keyring::TokenKind;
 use tidegate_store::{credentials, realms};
 
@@ -11,13 +11,21 @@ use crate::{
     memory::{Concern, Credentialed},
 };
 
-/// `tgk_<id>_<secret>`, taken apart, and the realm that an operator may name beside it.
+/// `tgk_<id>_<secret>`, and the realm that an operator may name beside it.
 #[derive(Debug)]
 pub struct Presented {
-    pub id: CredentialId,
-    pub secret: Secret<String>,
+    id: CredentialId,
+    digest: TokenDigest,
     /// Heard of operators only, and read only then.
-    pub realm: Option<String>,
+    realm: Option<String>,
+}
+
+impl Presented {
+    /// `None` when it is no such text.
+    pub fn read(token: &str, realm: Option<String>) -> Option<Self> {
+        let (id, secret) = token.strip_prefix("tgk_")?.split_once('_')?;
+        Some(Self { id: CredentialId::of_digits(id)?, digest: TokenKind::Credential.digest(secret)?, realm })
+    }
 }
 
 /// The text that a caller presents.
@@ -29,8 +37,7 @@ pub fn token_text(id: CredentialId, secret: &Secret<String>) -> Secret<String> {
 impl House {
     /// Unknown id, wrong secret, revoked and expired are one and the same answer.
     pub async fn identify(&self, presented: Presented) -> Result<Arc<Caller>, Error> {
-        let Presented { id, secret, realm } = presented;
-        let digest = TokenKind::Credential.digest(secret.expose()).ok_or(Refusal::Unauthenticated)?;
+        let Presented { id, digest, realm } = presented;
         let known = self.credential(id).await?.filter(|known| known.kept.token.matches(&digest));
         let known = known.ok_or(Refusal::Unauthenticated)?;
         if !known.kept.credential.is_live(self.inside.parts.clock.now()) {
@@ -53,16 +60,17 @@ impl House {
     }
 
     async fn credential(&self, id: CredentialId) -> Result<Option<Arc<Credentialed>>, Fault> {
-        if let Some(known) = self.inside.memory.credential(id) {
+        let memory = &self.inside.memory;
+        if let Some(known) = memory.believed().and_then(|believed| believed.credential(id)) {
             return Ok(Some(known));
         }
-        let ticket = self.inside.memory.ticket(Concern::Credential(id));
+        let ticket = memory.ticket(Concern::Credential(id));
         let found = credentials::find(&mut self.inside.parts.store.across("identify"), id).await?;
         let Some(kept) = found else { return Ok(None) };
         let Credential { id, holder, realm, role, products, .. } = kept.credential.clone();
         let caller = Arc::new(Caller { credential: id, holder, realm, role, products });
         let known = Arc::new(Credentialed { kept, caller });
-        self.inside.memory.keep_credential(ticket, known.clone());
+        memory.keep_credential(ticket, known.clone());
         Ok(Some(known))
     }
 }

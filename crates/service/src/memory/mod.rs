@@ -84,12 +84,13 @@ impl Memory {
         }
     }
 
-    /// Whether what is remembered may be used.
-    fn is_believed(&self) -> bool {
-        match self.trust {
+    /// What is remembered, if it may be used.
+    pub(crate) fn believed(&self) -> Option<Believed<'_>> {
+        let believed = match self.trust {
             Trust::Alone => true,
             Trust::Followed(_) => self.micros() < self.believed_until.load(Ordering::Acquire),
-        }
+        };
+        believed.then_some(Believed(self))
     }
 
     /// What was written before `looked` has been dropped.
@@ -104,27 +105,9 @@ impl Memory {
         u64::try_from(self.born.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    pub(crate) fn credential(&self, id: CredentialId) -> Option<Arc<Credentialed>> {
-        self.believed(self.credentials.get(&id)?, |_| Concern::Credential(id))
-    }
-
-    pub(crate) fn realm(&self, id: RealmId) -> Option<Arc<Snapshot>> {
-        self.believed(self.realms.get(&id)?, |_| Concern::Realm(id))
-    }
-
     /// What was remembered last, right or not: for who compares it with the database.
     pub(crate) fn last_of_realm(&self, id: RealmId) -> Option<Arc<Snapshot>> {
         self.realms.get(&id).map(|remembered| remembered.what)
-    }
-
-    pub(crate) fn standing(&self, realm: RealmId, name: &str) -> Option<Arc<Known>> {
-        let remembered = self.standings.get(&Named(realm, name.as_bytes()))?;
-        self.believed(remembered, |known| Concern::Account(realm, known.standing.account))
-    }
-
-    fn believed<T>(&self, remembered: Remembered<T>, concern: impl FnOnce(&T) -> Concern) -> Option<Arc<T>> {
-        let same = remembered.epoch == self.epochs.of(concern(&remembered.what));
-        (same && self.is_believed()).then_some(remembered.what)
     }
 
     pub(crate) fn ticket(&self, concern: Concern) -> Ticket {
@@ -168,6 +151,31 @@ impl Memory {
 
     pub(crate) fn drop_what(&self, concern: Concern) {
         self.epochs.pass(concern);
+    }
+}
+
+/// What is remembered at a moment in which it is believed. To be used at once: nothing is waited for
+/// with it at hand.
+#[derive(Clone, Copy)]
+pub(crate) struct Believed<'m>(&'m Memory);
+
+impl Believed<'_> {
+    pub(crate) fn credential(self, id: CredentialId) -> Option<Arc<Credentialed>> {
+        self.undropped(self.0.credentials.get(&id)?, |_| Concern::Credential(id))
+    }
+
+    pub(crate) fn realm(self, id: RealmId) -> Option<Arc<Snapshot>> {
+        self.undropped(self.0.realms.get(&id)?, |_| Concern::Realm(id))
+    }
+
+    pub(crate) fn standing(self, realm: RealmId, name: &str) -> Option<Arc<Known>> {
+        let remembered = self.0.standings.get(&Named(realm, name.as_bytes()))?;
+        self.undropped(remembered, |known| Concern::Account(realm, known.standing.account))
+    }
+
+    fn undropped<T>(self, remembered: Remembered<T>, concern: impl FnOnce(&T) -> Concern) -> Option<Arc<T>> {
+        let same = remembered.epoch == self.0.epochs.of(concern(&remembered.what));
+        same.then_some(remembered.what)
     }
 }
 
@@ -229,6 +237,10 @@ mod tests {
         Arc::new(Known { external_id, state: AccountState::Active, standing })
     }
 
+    fn standing(memory: &Memory) -> Option<Arc<Known>> {
+        memory.believed()?.standing(REALM, "u-1")
+    }
+
     fn of(known: &Known) -> Concern {
         Concern::Account(REALM, known.standing.account)
     }
@@ -241,15 +253,15 @@ mod tests {
             for ticket in [memory.ticket(of(&one)), memory.ticket_for_any()] {
                 memory.drop_what(concern);
                 memory.keep_standing(ticket, REALM, "u-1", one.clone());
-                assert!(memory.standing(REALM, "u-1").is_none(), "{concern:?}");
+                assert!(standing(&memory).is_none(), "{concern:?}");
             }
         }
         memory.keep_standing(memory.ticket_for_any(), REALM, "u-1", one.clone());
-        assert!(memory.standing(REALM, "u-1").is_some());
+        assert!(standing(&memory).is_some());
         memory.drop_what(of(&known(2)));
-        assert!(memory.standing(REALM, "u-1").is_some(), "another's is no concern");
+        assert!(standing(&memory).is_some(), "another's is no concern");
         memory.drop_what(of(&one));
-        assert!(memory.standing(REALM, "u-1").is_none());
+        assert!(standing(&memory).is_none());
     }
 
     #[test]
@@ -257,12 +269,12 @@ mod tests {
         let memory = Memory::new(Trust::Followed(Duration::from_hours(1)), 10);
         let one = known(1);
         memory.keep_standing(memory.ticket(of(&one)), REALM, "u-1", one.clone());
-        assert!(memory.standing(REALM, "u-1").is_none());
+        assert!(standing(&memory).is_none());
         memory.believe(memory.micros());
-        assert!(memory.standing(REALM, "u-1").is_some());
+        assert!(standing(&memory).is_some());
         let hasty = Memory::new(Trust::Followed(Duration::ZERO), 10);
         hasty.keep_standing(hasty.ticket(of(&one)), REALM, "u-1", one.clone());
         hasty.believe(hasty.micros());
-        assert!(hasty.standing(REALM, "u-1").is_none());
+        assert!(standing(&hasty).is_none());
     }
 }

@@ -13,7 +13,7 @@ impl Desk {
     /// The realm's products and rollouts.
     pub(crate) async fn snapshot(&self) -> Result<Arc<Snapshot>, Fault> {
         let (memory, realm) = (self.memory(), self.caller.realm);
-        if let Some(known) = memory.realm(realm) {
+        if let Some(known) = memory.believed().and_then(|believed| believed.realm(realm)) {
             return Ok(known);
         }
         let ticket = memory.ticket(Concern::Realm(realm));
@@ -38,7 +38,7 @@ impl Desk {
     }
 
     pub(crate) fn remembered(&self, snapshot: &Snapshot, name: &str) -> Option<Arc<Known>> {
-        snapshot.places(self.memory().standing(self.caller.realm, name)?)
+        snapshot.places(self.memory().believed()?.standing(self.caller.realm, name)?)
     }
 
     fn ticket(&self, account: &AccountRef) -> Ticket {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use tidegate_core::{Caller, Timestamp};
 use tidegate_rollout::{Verdict, decide};
 
-use super::{At, Snapshot, rollouts};
+use super::{At, Believed, Snapshot, rollouts};
 use crate::House;
 
 /// What one call may recall; all its decisions are of one moment.
 pub struct Recall<'h> {
-    house: &'h House,
+    believed: Believed<'h>,
     caller: &'h Caller,
     snapshot: Arc<Snapshot>,
     now: Timestamp,
@@ -19,8 +19,9 @@ pub struct Recall<'h> {
 impl House {
     /// `None` when the realm is not remembered, or nothing is believed now.
     pub fn recall<'h>(&'h self, caller: &'h Caller) -> Option<Recall<'h>> {
-        let snapshot = self.inside.memory.realm(caller.realm)?;
-        Some(Recall { house: self, caller, snapshot, now: self.inside.parts.clock.now() })
+        let believed = self.inside.memory.believed()?;
+        let snapshot = believed.realm(caller.realm)?;
+        Some(Recall { believed, caller, snapshot, now: self.inside.parts.clock.now() })
     }
 }
 
@@ -48,7 +49,7 @@ impl Recall<'_> {
         account: &str,
         look: impl FnOnce(&Verdict<'_>) -> T,
     ) -> Option<T> {
-        let known = self.house.inside.memory.standing(self.caller.realm, account)?;
+        let known = self.believed.standing(self.caller.realm, account)?;
         let known = self.snapshot.places(known)?;
         Some(look(&decide(&at.product, rollouts(&at.rollouts), &known.standing, self.now)))
     }

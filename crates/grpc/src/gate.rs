@@ -1,0 +1,130 @@
+//! What every call passes before it is parsed: its place among the calls under way, its deadline, its caller.
+//! One service for all of it: a call that is answered from memory is little more than what stands in front of it.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use futures_util::FutureExt as _;
+use http::{Request, Response};
+use tidegate_core::CredentialId;
+use tidegate_service::House;
+use tokio_util::task::TaskTracker;
+use tonic::{body::Body, service::Routes};
+use tower::{Service, ServiceExt as _};
+
+use crate::{
+    deadline,
+    evaluations::{Busy, Quick},
+    identity::{self, Admitted},
+    rules::Rules,
+    status,
+};
+
+/// Cheap to clone: it is done for each call.
+#[derive(Clone)]
+pub(crate) struct Gate(Arc<Inside>);
+
+struct Inside {
+    house: House,
+    rules: Rules,
+    quick: Quick,
+    routes: Routes,
+    calls: TaskTracker,
+}
+
+impl Gate {
+    /// `calls` counts those under way, so that the end can wait for them and for nothing else.
+    pub(crate) fn new(house: House, rules: Rules, quick: Quick, routes: Routes, calls: TaskTracker) -> Self {
+        Self(Arc::new(Inside { house, rules, quick, routes: routes.prepare(), calls }))
+    }
+}
+
+impl Service<Request<Body>> for Gate {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let inside = self.0.clone();
+        let under_way = inside.calls.token();
+        let deadline = deadline::of(&request);
+        Box::pin(async move {
+            let _under_way = under_way;
+            let call = AssertUnwindSafe(inside.pass(request)).catch_unwind();
+            let ended = match deadline {
+                None => call.await,
+                Some(deadline) => match tokio::time::timeout(deadline, call).await {
+                    Ok(ended) => ended,
+                    Err(_) => return Ok(status::deadline_exceeded().into_http()),
+                },
+            };
+            Ok(ended.unwrap_or_else(|_| status::panicked(&inside.house).into_http()))
+        })
+    }
+}
+
+impl Inside {
+    async fn pass(&self, request: Request<Body>) -> Response<Body> {
+        let line = Line::of(&request);
+        // Read before anything is waited for: a body is not `Sync`, so no reference to it may be held meanwhile.
+        let access = self.rules.of(request.uri().path());
+        let presented = identity::presented(request.headers());
+        let (answer, credential) = match identity::admit(&self.house, presented, access).await {
+            Ok(admitted) => {
+                let credential = admitted.as_ref().map(|admitted| admitted.caller.credential);
+                (self.answer(request, admitted).await, credential)
+            }
+            Err(refused) => (refused.into_http(), None),
+        };
+        let answer = status::own(answer);
+        if let Some(line) = line {
+            line.write(credential, &answer);
+        }
+        answer
+    }
+
+    async fn answer(&self, mut request: Request<Body>, admitted: Option<Admitted>) -> Response<Body> {
+        if let Some(admitted) = admitted {
+            if let Some(busy) = Busy::of(request.uri().path()) {
+                return self.quick.answer(busy, admitted, request).await;
+            }
+            request.extensions_mut().insert(admitted);
+        }
+        let Ok(answer) = self.routes.clone().oneshot(request).await;
+        answer
+    }
+}
+
+/// A line for each call, for who asks for `tidegate_grpc::gate=debug`: which method, by whom, how it ended, and
+/// how long it took. Nothing of what was said.
+struct Line {
+    path: String,
+    begun: Instant,
+}
+
+impl Line {
+    fn of(request: &Request<Body>) -> Option<Self> {
+        let asked_for = tracing::enabled!(tracing::Level::DEBUG);
+        asked_for.then(|| Self { path: request.uri().path().to_owned(), begun: Instant::now() })
+    }
+
+    fn write(self, credential: Option<CredentialId>, answer: &Response<Body>) {
+        let Self { path, begun } = self;
+        // An answer that is no error says so behind its body only.
+        let code = answer.headers().get("grpc-status").and_then(|code| code.to_str().ok()).unwrap_or("0");
+        let credential = credential.map(|id| id.to_string()).unwrap_or_default();
+        let micros = begun.elapsed().as_micros();
+        tracing::debug!(path, credential, code, micros, "call");
+    }
+}
