@@ -105,9 +105,10 @@ impl Quick {
         }
         let Pair { product, account } = read::pair(request)?;
         let recall = self.door.house.recall(&admitted.caller)?;
+        let moment = write::moment(recall.now());
         recall.decide(recall.at(product)?, account, |verdict| {
             let mut answer = Vec::with_capacity(write::DECISION);
-            write::message(&mut answer, 1, |out| write::decision(out, verdict));
+            write::message(&mut answer, 1, |out| write::decision(out, verdict, &moment));
             answer
         })
     }
@@ -118,6 +119,7 @@ impl Quick {
             return None;
         }
         let recall = self.door.house.recall(&admitted.caller)?;
+        let moment = write::moment(recall.now());
         let (mut answer, mut last, mut items) = (Vec::with_capacity(2 * request.len()), None, 0);
         for pair in read::pairs(request).take(ITEMS.end() + 1) {
             let Pair { product, account } = pair?;
@@ -127,7 +129,7 @@ impl Quick {
             recall.decide(place, account, |verdict| {
                 // A result, of which the decision is the only field.
                 write::message(&mut answer, 1, |out| {
-                    write::message(out, 1, |out| write::decision(out, verdict));
+                    write::message(out, 1, |out| write::decision(out, verdict, &moment));
                 });
             })?;
         }

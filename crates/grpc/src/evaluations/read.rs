@@ -3,21 +3,23 @@
 //! Of the usual form only. Whatever else there is, a field that is not known or a name given twice, is for the
 //! generated messages.
 
-use prost::encoding::{WireType, decode_key, decode_varint};
+use prost::encoding::decode_varint;
 
-/// One pair of product and account; both messages write it alike.
+use super::write::LENGTH;
+
+/// One pair of product and account; both messages write it alike. Names as they came: what is no text
+/// is the name of nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Pair<'m> {
-    pub(super) product: &'m str,
-    pub(super) account: &'m str,
+    pub(super) product: &'m [u8],
+    pub(super) account: &'m [u8],
 }
 
 /// Fields 1 and 2, each once and in this order.
 pub(super) fn pair(mut message: &[u8]) -> Option<Pair<'_>> {
     let product = field(&mut message, 1)?;
     let account = field(&mut message, 2)?;
-    let text = |bytes| std::str::from_utf8(bytes).ok();
-    message.is_empty().then_some(Pair { product: text(product)?, account: text(account)? })
+    message.is_empty().then_some(Pair { product, account })
 }
 
 /// Field 1, again and again. What follows something unusual is not read.
@@ -25,11 +27,14 @@ pub(super) fn pairs(mut message: &[u8]) -> impl Iterator<Item = Option<Pair<'_>>
     std::iter::from_fn(move || (!message.is_empty()).then(|| pair(field(&mut message, 1)?)))
 }
 
-/// Takes one field with a length from the front.
-fn field<'m>(message: &mut &'m [u8], number: u32) -> Option<&'m [u8]> {
-    let (found, WireType::LengthDelimited) = decode_key(message).ok()? else { return None };
-    let length = usize::try_from(decode_varint(message).ok()?).ok()?;
-    let (field, rest) = message.split_at_checked(length).filter(|_| found == number)?;
+/// Takes one field with a length from the front; of a number below 16, of which the key is one byte.
+fn field<'m>(message: &mut &'m [u8], number: u8) -> Option<&'m [u8]> {
+    let (key, mut rest) = message.split_first()?;
+    if *key != number << 3 | LENGTH {
+        return None;
+    }
+    let length = usize::try_from(decode_varint(&mut rest).ok()?).ok()?;
+    let (field, rest) = rest.split_at_checked(length)?;
     *message = rest;
     Some(field)
 }
@@ -50,9 +55,9 @@ mod tests {
         let batch = proto::BatchEvaluateRequest { items: vec![item("kasa", "u-1"), item("tapo", "u-2")] };
         let wire = batch.encode_to_vec();
         let pair = |product, account| Pair { product, account };
-        assert!(pairs(&wire).flatten().eq([pair("kasa", "u-1"), pair("tapo", "u-2")]));
+        assert!(pairs(&wire).flatten().eq([pair(b"kasa", b"u-1"), pair(b"tapo", b"u-2")]));
         let one = proto::EvaluateRequest { product: "kasa".to_owned(), account: "u-1".to_owned() };
-        assert_eq!(super::pair(&one.encode_to_vec()), Some(pair("kasa", "u-1")));
+        assert_eq!(super::pair(&one.encode_to_vec()), Some(pair(b"kasa", b"u-1")));
     }
 
     #[test]
@@ -60,11 +65,8 @@ mod tests {
         let usual = item("kasa", "u-1").encode_to_vec();
         let twice = [usual.clone(), usual.clone()].concat();
         let unknown = [usual.clone(), vec![0x18, 1]].concat();
-        let no_text = [0x0a, 1, 0xff, 0x12, 1, b'u'].to_vec();
         let unnamed = item("", "u-1").encode_to_vec();
-        for wire in
-            [&twice, &unknown, &no_text, &unnamed, &usual[..usual.len() - 1].to_vec(), &vec![0x0a, 0xff]]
-        {
+        for wire in [&twice, &unknown, &unnamed, &usual[..usual.len() - 1].to_vec(), &vec![0x0a, 0xff]] {
             assert_eq!(pair(wire), None, "{wire:?}");
         }
         let broken = [vec![0x0a, 9], usual].concat();

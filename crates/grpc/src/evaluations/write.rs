@@ -15,7 +15,7 @@ const SHORT: u8 = 0x7f;
 /// Numbers below 16 make keys of one byte.
 const FIELDS: std::ops::Range<u8> = 1..16;
 const VARINT: u8 = 0;
-const LENGTH: u8 = 2;
+pub(super) const LENGTH: u8 = 2;
 
 fn key(out: &mut Vec<u8>, field: u8, kind: u8) {
     debug_assert!(FIELDS.contains(&field), "field {field} takes a longer key");
@@ -46,7 +46,14 @@ pub(super) fn message(out: &mut Vec<u8>, field: u8, write: impl FnOnce(&mut Vec<
     }
 }
 
-pub(super) fn decision(out: &mut Vec<u8>, verdict: &Verdict<'_>) {
+/// When a decision was made, as its last field but one; it is the same for a whole batch.
+pub(super) fn moment(at: Timestamp) -> Vec<u8> {
+    let mut moment = Vec::with_capacity(DECISION);
+    instant(&mut moment, 13, at);
+    moment
+}
+
+pub(super) fn decision(out: &mut Vec<u8>, verdict: &Verdict<'_>, moment: &[u8]) {
     key(out, 1, LENGTH);
     out.push(u8::try_from(tidegate_core::AccountId::TEXT).unwrap_or(0));
     verdict.account().write_to(out);
@@ -69,7 +76,7 @@ pub(super) fn decision(out: &mut Vec<u8>, verdict: &Verdict<'_>) {
     text(out, 10, verdict.rollout.map_or("", |rollout| rollout.as_str()));
     number(out, 11, verdict.wave.map_or(0, |wave| wave.0.into()));
     number(out, 12, verdict.revision.and_then(|revision| revision.0.try_into().ok()).unwrap_or(0));
-    instant(out, 13, verdict.evaluated_at);
+    out.extend_from_slice(moment);
     if let Some(at) = verdict.next_change_at() {
         instant(out, 14, at);
     }

@@ -168,8 +168,8 @@ impl Believed<'_> {
         self.undropped(self.0.realms.get(&id)?, |_| Concern::Realm(id))
     }
 
-    pub(crate) fn standing(self, realm: RealmId, name: &str) -> Option<Arc<Known>> {
-        let remembered = self.0.standings.get(&Named(realm, name.as_bytes()))?;
+    pub(crate) fn standing(self, realm: RealmId, name: &[u8]) -> Option<Arc<Known>> {
+        let remembered = self.0.standings.get(&Named(realm, name))?;
         self.undropped(remembered, |known| Concern::Account(realm, known.standing.account))
     }
 
@@ -238,7 +238,7 @@ mod tests {
     }
 
     fn standing(memory: &Memory) -> Option<Arc<Known>> {
-        memory.believed()?.standing(REALM, "u-1")
+        memory.believed()?.standing(REALM, b"u-1")
     }
 
     fn of(known: &Known) -> Concern {

@@ -38,7 +38,7 @@ impl Desk {
     }
 
     pub(crate) fn remembered(&self, snapshot: &Snapshot, name: &str) -> Option<Arc<Known>> {
-        snapshot.places(self.memory().believed()?.standing(self.caller.realm, name)?)
+        snapshot.places(self.memory().believed()?.standing(self.caller.realm, name.as_bytes())?)
     }
 
     fn ticket(&self, account: &AccountRef) -> Ticket {

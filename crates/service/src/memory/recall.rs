@@ -30,15 +30,20 @@ impl House {
 pub struct Place<'r>(&'r At);
 
 impl Place<'_> {
-    pub fn is(&self, product: &str) -> bool {
-        self.0.product.key.as_str() == product
+    pub fn is(&self, product: &[u8]) -> bool {
+        self.0.product.key.as_str().as_bytes() == product
     }
 }
 
 impl Recall<'_> {
+    /// When they are made.
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
     /// `None` for everything that is refused: then it has to be asked for.
-    pub fn at(&self, product: &str) -> Option<Place<'_>> {
-        let at = self.snapshot.at(product)?;
+    pub fn at(&self, product: &[u8]) -> Option<Place<'_>> {
+        let at = self.snapshot.at(std::str::from_utf8(product).ok()?)?;
         self.caller.products.include(&at.product.key).then_some(Place(at))
     }
 
@@ -46,7 +51,7 @@ impl Recall<'_> {
     pub fn decide<T>(
         &self,
         Place(at): Place<'_>,
-        account: &str,
+        account: &[u8],
         look: impl FnOnce(&Verdict<'_>) -> T,
     ) -> Option<T> {
         let known = self.believed.standing(self.caller.realm, account)?;
