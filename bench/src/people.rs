@@ -2,8 +2,8 @@
 
 use tidegate_client::Client;
 use tidegate_core::{
-    AccountId, Budget, Challenge, ChallengeId, ChallengeState, Entropy, Factor, Id, Material, Method, Proof,
-    Purpose, Requirement, Secret, Session, SignIn, SignInState, Span, Step, Within,
+    AccountId, Actor, Budget, Challenge, ChallengeId, ChallengeState, Entropy, Event, Fact, Factor, Id,
+    Material, Method, Proof, Purpose, Requirement, Secret, Session, SignIn, SignInState, Span, Step, Within,
 };
 use tidegate_keyring::{Place, TokenKind};
 use tidegate_proto as proto;
@@ -60,9 +60,9 @@ pub async fn guests(closed: &Closed, prefix: &str, count: usize) -> anyhow::Resu
         let made = accounts.map(|account| guest(closed, account)).collect::<anyhow::Result<Vec<_>>>()?;
         let work = async |tx: &mut Tx| -> Result<(), Error> {
             for (guest, factor, sign_in, challenge) in &made {
-                let digest = TokenKind::SignIn.digest(guest.sign_in.expose());
-                if let Some(digest) = digest {
-                    sign_ins::insert(tx, digest, sign_in).await?;
+                if let Some(digest) = TokenKind::SignIn.digest(guest.sign_in.expose()) {
+                    let nobody = Counter { id: sign_in.id.uuid(), tag: Vec::new() };
+                    sign_ins::begin(tx.leave(), digest, sign_in, &nobody, begun(sign_in)).await?;
                 }
                 challenges::insert(tx, challenge).await?;
                 factors::insert(tx, factor).await?;
@@ -77,6 +77,19 @@ pub async fn guests(closed: &Closed, prefix: &str, count: usize) -> anyhow::Resu
     }
     anyhow::ensure!(guests.len() == count, "{} of {count} were imported", guests.len());
     Ok(guests)
+}
+
+fn begun(sign_in: &SignIn) -> Event {
+    let SignIn { id, account, requirement, .. } = *sign_in;
+    Event {
+        id: Id::new(sign_in.created_at, &System),
+        at: sign_in.created_at,
+        actor: Actor::Worker("bench".to_owned()),
+        product: Some(sign_in.product.clone()),
+        account: Some(account),
+        fact: Fact::SignInBegun { sign_in: id, requirement, trusted: false },
+        personal: None,
+    }
 }
 
 fn guest(closed: &Closed, account: AccountId) -> anyhow::Result<(Guest, Factor, SignIn, Challenge)> {

@@ -1,33 +1,56 @@
 //! Table `passwords`.
 
-use tidegate_core::{AccountId, Timestamp};
+use tidegate_core::{Account, AccountId, Identifier, Timestamp};
 
 use crate::{
     Error, Tx, View,
+    attempts::{Counter, Kept},
     column::{Row, Unreadable},
     executor::Record,
     statement::sql,
 };
 
 sql! {
-    Select FIND = "SELECT account_id, hash FROM passwords WHERE realm_id = $1 AND account_id = $2";
+    Select WHOSE = "SELECT accounts.account_id, external_id, email, email_canonical, email_since, email_verified_at, country, customer_key, labels, state, \
+        two_step_since, personal_key, accounts.created_at, passwords.hash, \
+        tag, attempts.revision, hour_began, in_hour, day_began, in_day, in_row, successes, last_at \
+        FROM realms \
+        LEFT JOIN accounts ON accounts.realm_id = $1 AND accounts.email_canonical = $2 \
+        LEFT JOIN passwords ON passwords.realm_id = $1 AND passwords.account_id = COALESCE(accounts.account_id, $3) \
+        LEFT JOIN attempts ON attempts.realm_id = $1 AND attempts.counter_id = COALESCE(accounts.account_id, $3) \
+        WHERE realms.realm_id = $1";
     Change INSERT = "INSERT INTO passwords (realm_id, account_id, hash, changed_at) VALUES ($1, $2, $3, $4)";
     Change REHASH = "UPDATE passwords SET hash = $4 WHERE realm_id = $1 AND account_id = $2 AND hash = $3";
 }
 
-struct Hash(String);
+/// Whose an identifier is, and what a password is held to.
+pub struct Whose {
+    /// `None`: nobody's.
+    pub account: Option<Account>,
+    /// The account's password as a PHC string.
+    pub hash: Option<String>,
+    /// What was charged to the account, or else to nobody's counter.
+    pub kept: Option<Kept>,
+}
 
-impl Record for Hash {
-    const TABLE: &'static str = "passwords";
+impl Record for Whose {
+    const TABLE: &'static str = "accounts";
     const KEY: &'static str = "account_id";
     fn read(row: &Row) -> Result<Self, Unreadable> {
-        row.get("hash").map(Self)
+        let (account, charged): (Option<AccountId>, Option<i64>) =
+            (row.get("account_id")?, row.get("revision")?);
+        Ok(Self {
+            account: account.map(|_| Account::read(row)).transpose()?,
+            hash: row.get("hash")?,
+            kept: charged.map(|_| Kept::read(row)).transpose()?,
+        })
     }
 }
 
-/// The account's password as a PHC string.
-pub async fn find(view: &mut View, account: AccountId) -> Result<Option<String>, Error> {
-    Ok(view.select(FIND).bind(account).optional::<Hash>().await?.map(|hash| hash.0))
+/// One read, whether or not there is such an account: of nobody's as much is looked for (INV-29).
+pub async fn whose(view: &mut View, identifier: &Identifier, nobody: &Counter) -> Result<Whose, Error> {
+    let found = view.select(WHOSE).bind(identifier.clone()).bind(nobody.id).optional().await?;
+    Ok(found.unwrap_or(Whose { account: None, hash: None, kept: None }))
 }
 
 pub async fn insert(tx: &mut Tx, account: AccountId, hash: String, now: Timestamp) -> Result<(), Error> {

@@ -1,9 +1,10 @@
 //! Table `sign_ins`.
 
-use tidegate_core::{Requirement, SignIn, SignInId, SignInState, Timestamp, TokenDigest};
+use tidegate_core::{Event, Requirement, SignIn, SignInId, SignInState, Timestamp, TokenDigest};
 
 use crate::{
-    Error, Tx, View,
+    Error, Leave, Tx, View,
+    attempts::Counter,
     column::{Row, Unreadable},
     executor::Record,
     statement::sql,
@@ -12,7 +13,14 @@ use crate::{
 sql! {
     Select FIND = "SELECT sign_in_id, account_id, product_key, state, requirement, proofs, series_id, device_id, created_at, expires_at FROM sign_ins WHERE realm_id = $1 AND token_digest = $2";
     Select GET = "SELECT sign_in_id, account_id, product_key, state, requirement, proofs, series_id, device_id, created_at, expires_at FROM sign_ins WHERE realm_id = $1 AND sign_in_id = $2";
-    Change INSERT = "INSERT INTO sign_ins (realm_id, token_digest, sign_in_id, account_id, product_key, state, requirement, proofs, series_id, device_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    Deed BEGIN = {
+        sqlite: "INSERT INTO sign_ins (realm_id, token_digest, sign_in_id, account_id, product_key, state, requirement, proofs, series_id, device_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12); \
+            UPDATE attempts SET revision = revision + 1, successes = successes + 1, in_hour = 0, in_day = 0, in_row = 0 WHERE realm_id = $1 AND counter_id = $13; \
+            INSERT INTO events (realm_id, event_id, at, actor, product_key, account_id, fact, personal) VALUES ($1, $14, $15, $16, $5, $4, $17, $18)",
+        postgres: "WITH begun AS (INSERT INTO sign_ins (realm_id, token_digest, sign_in_id, account_id, product_key, state, requirement, proofs, series_id, device_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)), \
+            forgiven AS (UPDATE attempts SET revision = revision + 1, successes = successes + 1, in_hour = 0, in_day = 0, in_row = 0 WHERE realm_id = $1 AND counter_id = $13) \
+            INSERT INTO events (realm_id, event_id, at, actor, product_key, account_id, fact, personal) VALUES ($1, $14, $15, $16, $5, $4, $17, $18)"
+    };
     Change MOVE = "UPDATE sign_ins SET state = $4 WHERE realm_id = $1 AND sign_in_id = $2 AND state = $3 AND expires_at > $5";
     Change HOLD = "UPDATE sign_ins SET state = state WHERE realm_id = $1 AND sign_in_id = $2 AND state = $3 AND expires_at > $4";
     Change HOLD_BACK = "UPDATE sign_ins SET state = 'pending_challenge', requirement = $3, series_id = NULL \
@@ -46,10 +54,19 @@ pub async fn get(view: &mut View, id: SignInId) -> Result<Option<SignIn>, Error>
     view.select(GET).bind(id).optional().await
 }
 
-pub async fn insert(tx: &mut Tx, token: TokenDigest, new: &SignIn) -> Result<(), Error> {
-    let insert = tx.change(INSERT).bind(token).bind(new.id).bind(new.account).bind(new.product.clone());
-    let insert = insert.bind(new.state).bind(new.requirement).bind(new.proofs.clone()).bind(new.trusted_by);
-    insert.bind(new.device.clone()).bind(new.created_at).bind(new.expires_at).rows().await?;
+/// A sign-in begins: what was charged to the password is forgiven (INV-9), and the event is recorded.
+pub async fn begin(
+    leave: Leave<'_>,
+    token: TokenDigest,
+    new: &SignIn,
+    charged: &Counter,
+    event: Event,
+) -> Result<(), Error> {
+    let deed = leave.deed(BEGIN).bind(token).bind(new.id).bind(new.account).bind(new.product.clone());
+    let deed = deed.bind(new.state).bind(new.requirement).bind(new.proofs.clone()).bind(new.trusted_by);
+    let deed = deed.bind(new.device.clone()).bind(new.created_at).bind(new.expires_at).bind(charged.id);
+    let deed = deed.bind(event.id).bind(event.at).bind(event.actor);
+    deed.bind(event.fact).bind(event.personal).rows().await?;
     Ok(())
 }
 

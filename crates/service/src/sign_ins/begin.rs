@@ -5,16 +5,16 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
-    Account, AccountId, AccountState, ClientContext, Denial, Fact, Identifier, Level, Method, Offer,
-    Permission, Product, ProductKey, Proof, Reason, Refusal, Requirement, Secret, SignIn, SignInState, Span,
-    Token,
+    Account, AccountState, ClientContext, Denial, Fact, Identifier, Level, Method, Offer, Permission,
+    Product, ProductKey, Proof, Reason, Refusal, Requirement, Secret, SignIn, SignInState, Span, Token,
 };
 use tidegate_factors::budget::{self, Charge, Limits};
 use tidegate_keyring::{TokenKind, passwords::is_foreign};
 use tidegate_store::{
-    Leave, Tx, accounts,
+    Leave, Tx,
     attempts::{self, Counter},
-    passwords, sign_ins,
+    passwords::{self, Whose},
+    sign_ins,
 };
 
 use crate::{
@@ -58,29 +58,22 @@ impl Command for BeginSignIn {
         let too_many = Refusal::TooManyPasswords { retry_after: Span::seconds(1) };
         // Under a flood whoever cannot be served is told before anything is read.
         let Ok(inside) = pen.passwords().enter() else { return Err(too_many.into()) };
-        let mut view = pen.view();
-        let product = pen.product(&mut view, &self.product).await?;
-        let account = accounts::by_email(&mut view, &self.identifier).await?;
-        // Nobody's password is looked for as well, so that it takes as long.
-        let whose = account.as_ref().map_or(AccountId::LEAST, |account| account.id);
-        let kept = passwords::find(&mut view, whose).await?;
-        let counter = match &account {
-            Some(account) => counters::of_password(account.id),
-            None => counters::of_stranger(pen, &self.identifier)?,
-        };
+        let product = pen.product(&mut pen.view(), &self.product).await?;
         // A place first: a guess that cannot be looked at must not be charged.
         let place = inside.place().await.map_err(|_| too_many)?;
-        loop {
-            match self.charge(pen, account.as_ref(), &counter).await? {
-                Some(once::Begun::Taken(())) => break,
+        let nobody = counters::of_stranger(pen, &self.identifier)?;
+        let seen = loop {
+            let seen = passwords::whose(&mut pen.view(), &self.identifier, &nobody).await;
+            let seen = Seen::new(seen.map_err(Fault::from)?, &nobody);
+            match self.charge(pen, &seen).await? {
+                Some(once::Begun::Taken(())) => break seen,
                 Some(once::Begun::Done(denied)) => return Ok(denied),
                 None => {}
             }
-        }
-        let right = place.verify(&self.password, kept.clone()).await.map_err(Fault::from)?;
-        let rehashed = self.rehash(pen, right, kept.as_deref()).await;
-        let account = account.filter(|_| right);
-        let looked = Looked { product: &product, account, whose, kept, rehashed, counter };
+        };
+        let right = place.verify(&self.password, seen.whose.hash.clone()).await.map_err(Fault::from)?;
+        let rehashed = self.rehash(pen, right, seen.whose.hash.as_deref()).await;
+        let looked = Looked { product: &product, seen, right, rehashed, nobody };
         loop {
             if let Some(begun) = pen.settle(async |tx| self.settle(pen, tx, &looked).await).await? {
                 return Ok(begun);
@@ -89,32 +82,38 @@ impl Command for BeginSignIn {
     }
 }
 
-/// What was seen before the password was looked at, and whose it turned out to be.
+/// What was seen before the password was looked at, and where the guess is counted.
+struct Seen {
+    whose: Whose,
+    counter: Counter,
+}
+
+impl Seen {
+    fn new(whose: Whose, nobody: &Counter) -> Self {
+        let counter = whose.account.as_ref().map(|account| counters::of_password(account.id));
+        Self { whose, counter: counter.unwrap_or_else(|| nobody.clone()) }
+    }
+}
+
+/// And what came of the look.
 struct Looked<'l> {
     product: &'l Product,
-    account: Option<Account>,
-    whose: AccountId,
-    kept: Option<String>,
+    seen: Seen,
+    right: bool,
     /// A hash of the house's own cost, in place of a foreign one.
     rehashed: Option<String>,
-    counter: Counter,
+    nobody: Counter,
 }
 
 impl BeginSignIn {
     /// Takes one guess, or denies it.
-    async fn charge(
-        &self,
-        pen: &Pen,
-        account: Option<&Account>,
-        counter: &Counter,
-    ) -> Result<Option<once::Begun<(), Begun>>, Error> {
-        let now = pen.now();
-        let kept = attempts::find(&mut pen.view(), counter).await.map_err(Fault::from)?;
-        let budget = counters::counted(kept, counter, now);
+    async fn charge(&self, pen: &Pen, seen: &Seen) -> Result<Option<once::Begun<(), Begun>>, Error> {
+        let (now, counter) = (pen.now(), &seen.counter);
+        let budget = counters::counted(seen.whose.kept.clone(), counter, now);
         let Charge::Taken(next) = budget::charge(&Limits::PASSWORD, budget, now) else {
             return pen
                 .charge(async |tx| {
-                    self.deny(pen, tx, account, Denial::Slowed).await?;
+                    self.deny(pen, tx, seen.whose.account.as_ref(), Denial::Slowed).await?;
                     Ok(Charged::Done(DENIED))
                 })
                 .await;
@@ -126,22 +125,15 @@ impl BeginSignIn {
     }
 
     async fn settle(&self, pen: &Pen, tx: &mut Tx, looked: &Looked<'_>) -> Result<Option<Begun>, Fault> {
-        let account = accounts::by_email(tx, &self.identifier).await?;
-        // Whoever changed the password or suspended the account meanwhile is right.
-        let unchanged = passwords::find(tx, looked.whose).await? == looked.kept;
-        let same = |account: &Account| looked.account.as_ref().is_some_and(|seen| seen.id == account.id);
+        let Looked { seen: Seen { whose: seen, .. }, right, .. } = looked;
+        let Whose { account, hash, .. } = passwords::whose(tx, &self.identifier, &looked.nobody).await?;
+        let same = |account: &Account| seen.account.as_ref().is_some_and(|seen| seen.id == account.id);
         let why = match &account {
             None => Denial::UnknownIdentifier,
-            Some(account) if !same(account) || !unchanged => Denial::WrongPassword,
+            // Whoever changed the password or suspended the account meanwhile is right.
+            Some(account) if !right || !same(account) || hash != seen.hash => Denial::WrongPassword,
             Some(account) if account.state != AccountState::Active => Denial::AccountNotUsable,
-            Some(account) => {
-                let begun = self.begin(pen, tx, looked.product, account).await?;
-                if let (Some(kept), Some(hash)) = (&looked.kept, &looked.rehashed) {
-                    passwords::rehash(tx, account.id, kept.clone(), hash.clone()).await?;
-                }
-                attempts::forgive(tx, &looked.counter).await?;
-                return Ok(Some(begun));
-            }
+            Some(account) => return Ok(Some(self.begin(pen, tx, looked, account).await?)),
         };
         self.deny(pen, tx, account.as_ref(), why).await?;
         Ok(Some(DENIED))
@@ -175,10 +167,10 @@ impl BeginSignIn {
         &self,
         pen: &Pen,
         tx: &mut Tx,
-        product: &Product,
+        looked: &Looked<'_>,
         account: &Account,
     ) -> Result<Begun, Fault> {
-        let now = pen.now();
+        let (product, now) = (looked.product, pen.now());
         let decision = pen.decide(tx, product, account.id).await?;
         let token = self.device_token.as_ref();
         let trusted_by = trust::presented(pen, tx, account, product, &self.client, token).await?;
@@ -198,10 +190,9 @@ impl BeginSignIn {
         };
         let offers = if met { Vec::new() } else { offers(tx, account.id, product).await? };
         let (token, digest) = TokenKind::SignIn.mint(pen.entropy());
-        sign_ins::insert(tx, digest, &sign_in).await?;
         let (id, requirement) = (sign_in.id, sign_in.requirement);
         let begun = pen.event(Fact::SignInBegun { sign_in: id, requirement, trusted });
-        begun.at(&product.key).of(account).from(&self.client).record(tx).await?;
+        let begun = begun.at(&product.key).of(account).from(&self.client).finish()?;
         // Where it was reached, two-step acts from the first sign-in that is held to it, for good.
         if requirement != Requirement::None
             && decision.reason != Reason::Active
@@ -209,6 +200,10 @@ impl BeginSignIn {
         {
             decisions::activate(pen, tx, account, (rollout, &product.key), &self.client).await?;
         }
+        if let (Some(kept), Some(hash)) = (&looked.seen.whose.hash, &looked.rehashed) {
+            passwords::rehash(tx, account.id, kept.clone(), hash.clone()).await?;
+        }
+        sign_ins::begin(tx.leave(), digest, &sign_in, &looked.seen.counter, begun).await?;
         Ok(Begun { sign_in: Some((sign_in, offers, Shown::Now(token))) })
     }
 }
