@@ -2,15 +2,18 @@
 
 use std::slice::from_ref;
 
-use proto::ProofOutcome as Outcome;
+use proto::{ProofOutcome as Outcome, SignInState};
+use sqlx::{Connection as _, Executor as _, PgConnection};
 use tidegate_client::Refused;
 use tidegate_proto as proto;
 
 use crate::{
     actor::Actor,
     owner::{Device, SignIn},
+    raw,
     rpc::Rpc,
     setting::{Kasa, wrong},
+    stage::Stage,
 };
 
 pub const MANY: usize = 64;
@@ -39,6 +42,38 @@ fn outcomes(answers: &[Result<proto::AnswerChallengeResponse, Refused>]) -> Vec<
 
 fn count<T: PartialEq>(all: &[T], of: &T) -> usize {
     all.iter().filter(|one| *one == of).count()
+}
+
+/// Held up between the look at the account and the look at the password.
+#[tokio::test]
+async fn a_password_that_was_right_a_moment_ago_is_wrong() {
+    // Each way the hash that is kept in the end is as good a one of the password.
+    let copied = |from: &str, to: &str| {
+        let of = |name: &str| format!("(SELECT account_id FROM accounts WHERE external_id = '{name}')");
+        let hash = format!("(SELECT hash FROM passwords WHERE account_id = {})", of(from));
+        format!("UPDATE passwords SET hash = {hash} WHERE account_id = {}", of(to))
+    };
+    let readdressed = |name: &str, address: &str| {
+        format!("UPDATE accounts SET email_canonical = '{address}@example.com' WHERE external_id = '{name}'")
+    };
+    let new_password = vec![copied("bob", "ann")];
+    let new_owner = vec![copied("ann", "bob"), readdressed("ann", "ann-anew"), readdressed("bob", "ann")];
+    for changes in [new_password, new_owner] {
+        let stage = Stage::postgres().await;
+        let kasa = Kasa::open(&stage).await;
+        let (ann, _) = (kasa.admin.person("ann").await, kasa.admin.person("bob").await);
+        let request = kasa.frontend.begin_request(&ann, "kasa", &Device::new("phone"));
+        assert_eq!(kasa.frontend.ok(request.clone()).await.sign_in.unwrap().state(), SignInState::Ready);
+        let mut holding = PgConnection::connect(&stage.url).await.unwrap();
+        holding.execute("BEGIN; SELECT * FROM attempts FOR UPDATE").await.unwrap();
+        let begun = tokio::spawn(async move { kasa.frontend.ok(request).await });
+        raw::somebody_waits(&stage).await;
+        for change in &changes {
+            raw::change(&stage, change).await;
+        }
+        holding.execute("COMMIT").await.unwrap();
+        assert_eq!(begun.await.unwrap().sign_in.unwrap().state(), SignInState::Denied, "{changes:?}");
+    }
 }
 
 on_both! {

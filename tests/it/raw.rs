@@ -54,6 +54,15 @@ pub async fn realm(stage: &Stage) -> RealmId {
     Id::from_uuid(id)
 }
 
+/// Until somebody waits for a lock; on SQLite everybody waits for the one writer, and is not waited for.
+pub async fn somebody_waits(stage: &Stage) {
+    const SQL: &str = "SELECT count(*) FROM pg_stat_activity \
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while !stage.is_sqlite() && count(stage, SQL).await == 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// Transactions that somebody forgot; SQLite has one writer, which would block everybody.
 pub async fn idle_in_transaction(stage: &Stage) -> i64 {
     const SQL: &str = "SELECT count(*) FROM pg_stat_activity \

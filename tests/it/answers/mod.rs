@@ -217,7 +217,7 @@ impl Waiting {
             assert!(change(tx).await?, "nothing was changed");
             tell.send(()).unwrap();
             waits.await.unwrap();
-            somebody_waits(&self.stage).await;
+            raw::somebody_waits(&self.stage).await;
             Ok::<_, Error>(())
         }));
         let deed = async {
@@ -259,15 +259,6 @@ async fn drop_after<T>(n: usize, work: impl Future<Output = T>) {
         work.as_mut().poll(context).map(drop)
     })
     .await;
-}
-
-/// For a lock; on SQLite everybody waits for the one writer.
-async fn somebody_waits(stage: &Stage) {
-    const SQL: &str = "SELECT count(*) FROM pg_stat_activity \
-        WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    while !stage.is_sqlite() && raw::count(stage, SQL).await == 0 {
-        tokio::task::yield_now().await;
-    }
 }
 
 async fn moved(tx: &mut Tx, waiting: &Waiting, to: ChallengeState) -> Result<bool, Error> {
