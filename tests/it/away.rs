@@ -60,17 +60,24 @@ on_both! {
     async fn a_handler_that_panics_ends_its_own_call_and_no_other(stage) {
         let kasa = Kasa::open(&stage).await;
         let person = kasa.admin.person("ann").await;
-        let product = proto::GetProductRequest { product: "kasa".into() };
-        let asked = proto::EvaluateRequest { product: "kasa".into(), account: person.id.clone() };
-        for _ in 0..2 {
-            stage.clock.trip();
-            let failed = kasa.frontend.refused(asked.clone()).await;
+        let evaluate = proto::EvaluateRequest { product: "kasa".into(), account: person.id.clone() };
+        let explain = proto::ExplainRequest {
+            product: "kasa".into(),
+            account: person.id.clone(),
+            ..Default::default()
+        };
+        // The first look at the clock is for the caller's credential, the second the handler's: of a decision
+        // from memory, and of one that is explained.
+        kasa.frontend.ok(evaluate.clone()).await;
+        for looks in [1, 2] {
+            stage.clock.trip(looks);
+            let failed = kasa.frontend.refused(evaluate.clone()).await;
             assert_eq!((failed.name(), failed.incident.is_some()), ("INTERNAL", true));
-            kasa.frontend.ok(asked.clone()).await;
-            stage.clock.trip();
-            let failed = kasa.admin.refused(product.clone()).await;
+            kasa.frontend.ok(evaluate.clone()).await;
+            stage.clock.trip(looks);
+            let failed = kasa.admin.refused(explain.clone()).await;
             assert_eq!((failed.name(), failed.incident.is_some()), ("INTERNAL", true));
-            kasa.admin.ok(product.clone()).await;
+            kasa.admin.ok(explain.clone()).await;
         }
     }
 

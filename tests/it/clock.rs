@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU32, Ordering},
     },
 };
 
@@ -16,27 +16,29 @@ pub const MORNING: Timestamp = Timestamp::from_unix_micros(1_772_442_000_000_000
 /// Moved by hand, never by itself.
 pub struct Hand {
     at: AtomicI64,
-    tripped: AtomicBool,
+    /// Looks until somebody stumbles; zero: nobody will.
+    left: AtomicU32,
 }
 
 impl Hand {
     pub const fn at(start: Timestamp) -> Self {
-        Self { at: AtomicI64::new(start.unix_micros()), tripped: AtomicBool::new(false) }
+        Self { at: AtomicI64::new(start.unix_micros()), left: AtomicU32::new(0) }
     }
 
     pub fn advance(&self, span: Span) {
         self.at.fetch_add(span.micros(), Ordering::SeqCst);
     }
 
-    /// Whoever asks next panics.
-    pub fn trip(&self) {
-        self.tripped.store(true, Ordering::SeqCst);
+    /// Whoever asks for the n-th time from now panics.
+    pub fn trip(&self, n: u32) {
+        self.left.store(n, Ordering::SeqCst);
     }
 }
 
 impl Clock for Hand {
     fn now(&self) -> Timestamp {
-        assert!(!self.tripped.swap(false, Ordering::SeqCst), "somebody tripped the clock");
+        let left = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        assert_ne!(left, Ok(1), "the clock was tripped");
         Timestamp::from_unix_micros(self.at.load(Ordering::SeqCst))
     }
 }

@@ -54,10 +54,10 @@ impl Door {
         outcome.map(|outcome| Response::new(render(outcome))).map_err(|error| status::of(&self.house, error))
     }
 
-    /// The caller that the identity layer let in. The contract's permission and the use case's must be
+    /// The caller that the gate let in. The contract's permission and the use case's must be
     /// the same one.
     pub(crate) fn enter(&self, extensions: &Extensions, needed: Permission) -> Result<Arc<Caller>, Status> {
-        // Put there by the identity layer, without which no request comes this far.
+        // Put there by the gate, without which no request comes this far.
         let admitted = extensions.get::<Admitted>();
         let admitted = admitted.ok_or_else(|| status::refused(&Refusal::Unauthenticated))?;
         if admitted.permission == needed {

@@ -80,7 +80,8 @@ pub async fn replace(leave: Leave<'_>, counter: &Counter, seen: i64, next: Budge
         .await
 }
 
-/// Called on success of the very factor that is counted, and by nothing else (INV-9).
+/// Called on success of the very factor that is counted, and by nothing else (INV-9). What does more than that in
+/// one statement forgives the same way: `answers` and `sign_ins::begin`.
 pub async fn forgive(tx: &mut Tx, counter: &Counter) -> Result<(), Error> {
     tx.change(FORGIVE).bind(counter.id).rows().await?;
     Ok(())

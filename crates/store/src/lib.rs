@@ -6,7 +6,10 @@
 //! deliveries, leases, events, chain, `chain_cuts`. A transaction that changes rows of several tables changes them in this order;
 //! the other way round two of them deadlock on PostgreSQL (seen: 64 answers on two replicas).
 //!
-//! One file per table, and `answers` for what an answer does to several at once; each statement is one text for
+//! A row that the transaction itself has made is seen by nobody else, and may come later.
+//!
+//! One file per table, and `answers` for what an answer does to several at once; what one statement reads or
+//! writes beside its own table, its file says. Each statement is one text for
 //! both engines, or an explicit pair, or, for what goes together, PostgreSQL's alone. No clock, no random source
 //! and no case folding in SQL. There is no storage trait: SQLite is the test double.
 

@@ -1,4 +1,4 @@
-//! Table `passwords`.
+//! Table `passwords`, and what is read with it to look at one: `accounts` and `attempts`.
 
 use tidegate_core::{Account, AccountId, Identifier, Timestamp};
 
@@ -11,7 +11,7 @@ use crate::{
 };
 
 sql! {
-    Select WHOSE = "SELECT accounts.account_id, external_id, email, email_canonical, email_since, email_verified_at, country, customer_key, labels, state, \
+    Select IDENTIFIED = "SELECT accounts.account_id, external_id, email, email_canonical, email_since, email_verified_at, country, customer_key, labels, state, \
         two_step_since, personal_key, accounts.created_at, passwords.hash, \
         tag, attempts.revision, hour_began, in_hour, day_began, in_day, in_row, successes, last_at \
         FROM realms \
@@ -24,7 +24,7 @@ sql! {
 }
 
 /// Whose an identifier is, and what a password is held to.
-pub struct Whose {
+pub struct Identified {
     /// `None`: nobody's.
     pub account: Option<Account>,
     /// The account's password as a PHC string.
@@ -33,7 +33,7 @@ pub struct Whose {
     pub kept: Option<Kept>,
 }
 
-impl Record for Whose {
+impl Record for Identified {
     const TABLE: &'static str = "accounts";
     const KEY: &'static str = "account_id";
     fn read(row: &Row) -> Result<Self, Unreadable> {
@@ -48,9 +48,13 @@ impl Record for Whose {
 }
 
 /// One read, whether or not there is such an account: of nobody's as much is looked for (INV-29).
-pub async fn whose(view: &mut View, identifier: &Identifier, nobody: &Counter) -> Result<Whose, Error> {
-    let found = view.select(WHOSE).bind(identifier.clone()).bind(nobody.id).optional().await?;
-    Ok(found.unwrap_or(Whose { account: None, hash: None, kept: None }))
+pub async fn identified(
+    view: &mut View,
+    identifier: &Identifier,
+    nobody: &Counter,
+) -> Result<Identified, Error> {
+    let found = view.select(IDENTIFIED).bind(identifier.clone()).bind(nobody.id).optional().await?;
+    Ok(found.unwrap_or(Identified { account: None, hash: None, kept: None }))
 }
 
 pub async fn insert(tx: &mut Tx, account: AccountId, hash: String, now: Timestamp) -> Result<(), Error> {

@@ -1,4 +1,4 @@
-//! Table `sign_ins`.
+//! Table `sign_ins`. A sign-in begins together with its event, and forgives what is counted in `attempts`.
 
 use tidegate_core::{Event, Requirement, SignIn, SignInId, SignInState, Timestamp, TokenDigest};
 
@@ -16,10 +16,10 @@ sql! {
     Deed BEGIN = {
         sqlite: "INSERT INTO sign_ins (realm_id, token_digest, sign_in_id, account_id, product_key, state, requirement, proofs, series_id, device_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12); \
             UPDATE attempts SET revision = revision + 1, successes = successes + 1, in_hour = 0, in_day = 0, in_row = 0 WHERE realm_id = $1 AND counter_id = $13; \
-            INSERT INTO events (realm_id, event_id, at, actor, product_key, account_id, fact, personal) VALUES ($1, $14, $15, $16, $5, $4, $17, $18)",
+            INSERT INTO events (realm_id, event_id, at, actor, product_key, account_id, fact, personal) VALUES ($1, $14, $15, $16, $17, $18, $19, $20)",
         postgres: "WITH begun AS (INSERT INTO sign_ins (realm_id, token_digest, sign_in_id, account_id, product_key, state, requirement, proofs, series_id, device_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)), \
             forgiven AS (UPDATE attempts SET revision = revision + 1, successes = successes + 1, in_hour = 0, in_day = 0, in_row = 0 WHERE realm_id = $1 AND counter_id = $13) \
-            INSERT INTO events (realm_id, event_id, at, actor, product_key, account_id, fact, personal) VALUES ($1, $14, $15, $16, $5, $4, $17, $18)"
+            INSERT INTO events (realm_id, event_id, at, actor, product_key, account_id, fact, personal) VALUES ($1, $14, $15, $16, $17, $18, $19, $20)"
     };
     Change MOVE = "UPDATE sign_ins SET state = $4 WHERE realm_id = $1 AND sign_in_id = $2 AND state = $3 AND expires_at > $5";
     Change HOLD = "UPDATE sign_ins SET state = state WHERE realm_id = $1 AND sign_in_id = $2 AND state = $3 AND expires_at > $4";
@@ -65,7 +65,7 @@ pub async fn begin(
     let deed = leave.deed(BEGIN).bind(token).bind(new.id).bind(new.account).bind(new.product.clone());
     let deed = deed.bind(new.state).bind(new.requirement).bind(new.proofs.clone()).bind(new.trusted_by);
     let deed = deed.bind(new.device.clone()).bind(new.created_at).bind(new.expires_at).bind(charged.id);
-    let deed = deed.bind(event.id).bind(event.at).bind(event.actor);
+    let deed = deed.bind(event.id).bind(event.at).bind(event.actor).bind(event.product).bind(event.account);
     deed.bind(event.fact).bind(event.personal).rows().await?;
     Ok(())
 }

@@ -120,7 +120,8 @@ impl Quick {
         }
         let recall = self.door.house.recall(&admitted.caller)?;
         let moment = write::moment(recall.now());
-        let (mut answer, mut last, mut items) = (Vec::with_capacity(2 * request.len()), None, 0);
+        let about = (2 * request.len()).min(ITEMS.end() * write::DECISION);
+        let (mut answer, mut last, mut items) = (Vec::with_capacity(about), None, 0);
         for pair in read::pairs(request).take(ITEMS.end() + 1) {
             let Pair { product, account } = pair?;
             // Most batches are of one product.

@@ -22,9 +22,18 @@ pub(super) fn pair(mut message: &[u8]) -> Option<Pair<'_>> {
     message.is_empty().then_some(Pair { product, account })
 }
 
-/// Field 1, again and again. What follows something unusual is not read.
+/// Field 1, again and again. Ends with what is unusual; nothing behind it is read.
 pub(super) fn pairs(mut message: &[u8]) -> impl Iterator<Item = Option<Pair<'_>>> {
-    std::iter::from_fn(move || (!message.is_empty()).then(|| pair(field(&mut message, 1)?)))
+    std::iter::from_fn(move || {
+        if message.is_empty() {
+            return None;
+        }
+        let pair = field(&mut message, 1).and_then(pair);
+        if pair.is_none() {
+            message = &[];
+        }
+        Some(pair)
+    })
 }
 
 /// Takes one field with a length from the front; of a number below 16, of which the key is one byte.
@@ -70,6 +79,8 @@ mod tests {
             assert_eq!(pair(wire), None, "{wire:?}");
         }
         let broken = [vec![0x0a, 9], usual].concat();
-        assert_eq!(pairs(&broken).next(), Some(None));
+        assert!(pairs(&broken).eq([None]));
+        let unknown_inside = [vec![0x0a, 2, 0x18, 1], broken].concat();
+        assert!(pairs(&unknown_inside).eq([None]));
     }
 }

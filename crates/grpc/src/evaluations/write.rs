@@ -9,6 +9,8 @@ use crate::render::{method, missing, reason, requirement, timestamp};
 /// About as many bytes as one takes.
 pub(super) const DECISION: usize = 192;
 
+const MOMENT: usize = 16;
+
 /// Numbers up to this take one byte.
 const SHORT: u8 = 0x7f;
 
@@ -48,7 +50,7 @@ pub(super) fn message(out: &mut Vec<u8>, field: u8, write: impl FnOnce(&mut Vec<
 
 /// When a decision was made, as its last field but one; it is the same for a whole batch.
 pub(super) fn moment(at: Timestamp) -> Vec<u8> {
-    let mut moment = Vec::with_capacity(DECISION);
+    let mut moment = Vec::with_capacity(MOMENT);
     instant(&mut moment, 13, at);
     moment
 }

@@ -13,6 +13,7 @@ mod recall;
 mod snapshot;
 
 use std::{
+    marker::PhantomData,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -90,7 +91,7 @@ impl Memory {
             Trust::Alone => true,
             Trust::Followed(_) => self.micros() < self.believed_until.load(Ordering::Acquire),
         };
-        believed.then_some(Believed(self))
+        believed.then_some(Believed(self, PhantomData))
     }
 
     /// What was written before `looked` has been dropped.
@@ -154,10 +155,10 @@ impl Memory {
     }
 }
 
-/// What is remembered at a moment in which it is believed. To be used at once: nothing is waited for
-/// with it at hand.
+/// What is remembered at a moment in which it is believed. To be used at once: nothing can be waited for with
+/// it at hand, because it cannot be sent.
 #[derive(Clone, Copy)]
-pub(crate) struct Believed<'m>(&'m Memory);
+pub(crate) struct Believed<'m>(&'m Memory, PhantomData<*const ()>);
 
 impl Believed<'_> {
     pub(crate) fn credential(self, id: CredentialId) -> Option<Arc<Credentialed>> {

@@ -1,7 +1,7 @@
 //! Checks the first factor and says what comes next.
 //!
-//! The attempt is charged before the password is looked at, on the identifier as typed, whether or not
-//! it is anybody's. Unknown, wrong, slowed and unusable are one answer, and take as long (INV-29).
+//! The attempt is charged before the password is looked at: to the account, however its identifier is spelled, or
+//! to one of nobody's counters. Unknown, wrong, slowed and unusable are one answer, and take as long (INV-29).
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
@@ -13,7 +13,7 @@ use tidegate_keyring::{TokenKind, passwords::is_foreign};
 use tidegate_store::{
     Leave, Tx,
     attempts::{self, Counter},
-    passwords::{self, Whose},
+    passwords::{self, Identified},
     sign_ins,
 };
 
@@ -63,7 +63,7 @@ impl Command for BeginSignIn {
         let place = inside.place().await.map_err(|_| too_many)?;
         let nobody = counters::of_stranger(pen, &self.identifier)?;
         let seen = loop {
-            let seen = passwords::whose(&mut pen.view(), &self.identifier, &nobody).await;
+            let seen = passwords::identified(&mut pen.view(), &self.identifier, &nobody).await;
             let seen = Seen::new(seen.map_err(Fault::from)?, &nobody);
             match self.charge(pen, &seen).await? {
                 Some(once::Begun::Taken(())) => break seen,
@@ -71,8 +71,8 @@ impl Command for BeginSignIn {
                 None => {}
             }
         };
-        let right = place.verify(&self.password, seen.whose.hash.clone()).await.map_err(Fault::from)?;
-        let rehashed = self.rehash(pen, right, seen.whose.hash.as_deref()).await;
+        let right = place.verify(&self.password, seen.who.hash.clone()).await.map_err(Fault::from)?;
+        let rehashed = self.rehash(pen, right, seen.who.hash.as_deref()).await;
         let looked = Looked { product: &product, seen, right, rehashed, nobody };
         loop {
             if let Some(begun) = pen.settle(async |tx| self.settle(pen, tx, &looked).await).await? {
@@ -84,14 +84,14 @@ impl Command for BeginSignIn {
 
 /// What was seen before the password was looked at, and where the guess is counted.
 struct Seen {
-    whose: Whose,
+    who: Identified,
     counter: Counter,
 }
 
 impl Seen {
-    fn new(whose: Whose, nobody: &Counter) -> Self {
-        let counter = whose.account.as_ref().map(|account| counters::of_password(account.id));
-        Self { whose, counter: counter.unwrap_or_else(|| nobody.clone()) }
+    fn new(who: Identified, nobody: &Counter) -> Self {
+        let counter = who.account.as_ref().map(|account| counters::of_password(account.id));
+        Self { who, counter: counter.unwrap_or_else(|| nobody.clone()) }
     }
 }
 
@@ -109,11 +109,11 @@ impl BeginSignIn {
     /// Takes one guess, or denies it.
     async fn charge(&self, pen: &Pen, seen: &Seen) -> Result<Option<once::Begun<(), Begun>>, Error> {
         let (now, counter) = (pen.now(), &seen.counter);
-        let budget = counters::counted(seen.whose.kept.clone(), counter, now);
+        let budget = counters::counted(seen.who.kept.clone(), counter, now);
         let Charge::Taken(next) = budget::charge(&Limits::PASSWORD, budget, now) else {
             return pen
                 .charge(async |tx| {
-                    self.deny(pen, tx, seen.whose.account.as_ref(), Denial::Slowed).await?;
+                    self.deny(pen, tx, seen.who.account.as_ref(), Denial::Slowed).await?;
                     Ok(Charged::Done(DENIED))
                 })
                 .await;
@@ -125,8 +125,9 @@ impl BeginSignIn {
     }
 
     async fn settle(&self, pen: &Pen, tx: &mut Tx, looked: &Looked<'_>) -> Result<Option<Begun>, Fault> {
-        let Looked { seen: Seen { whose: seen, .. }, right, .. } = looked;
-        let Whose { account, hash, .. } = passwords::whose(tx, &self.identifier, &looked.nobody).await?;
+        let Looked { seen: Seen { who: seen, .. }, right, .. } = looked;
+        let Identified { account, hash, .. } =
+            passwords::identified(tx, &self.identifier, &looked.nobody).await?;
         let same = |account: &Account| seen.account.as_ref().is_some_and(|seen| seen.id == account.id);
         let why = match &account {
             None => Denial::UnknownIdentifier,
@@ -200,7 +201,8 @@ impl BeginSignIn {
         {
             decisions::activate(pen, tx, account, (rollout, &product.key), &self.client).await?;
         }
-        if let (Some(kept), Some(hash)) = (&looked.seen.whose.hash, &looked.rehashed) {
+        // The sign-in's row is new, so that it may come behind those of tables that are changed after its own.
+        if let (Some(kept), Some(hash)) = (&looked.seen.who.hash, &looked.rehashed) {
             passwords::rehash(tx, account.id, kept.clone(), hash.clone()).await?;
         }
         sign_ins::begin(tx.leave(), digest, &sign_in, &looked.seen.counter, begun).await?;
