@@ -63,40 +63,27 @@ impl Quick {
     ) -> Response<Body> {
         let mut grpc = Grpc::new(Raw).apply_max_message_size_config(Some(self.most), None);
         let admitted = &admitted;
-        match busy {
-            Busy::Evaluate => {
-                let answer = service_fn(move |request| self.evaluate(admitted, request));
-                grpc.unary(answer, request).await
-            }
-            Busy::BatchEvaluate => {
-                let answer = service_fn(move |request| self.batch_evaluate(admitted, request));
-                grpc.unary(answer, request).await
-            }
-        }
+        grpc.unary(service_fn(move |request| self.write(busy, admitted, request)), request).await
     }
 
-    async fn evaluate(
+    async fn write(
         &self,
+        busy: Busy,
         admitted: &Admitted,
         request: tonic::Request<Bytes>,
     ) -> Result<tonic::Response<Vec<u8>>, Status> {
-        if let Some(written) = self.one(admitted, request.get_ref()) {
+        let written = match busy {
+            Busy::Evaluate => self.one(admitted, request.get_ref()),
+            Busy::BatchEvaluate => self.many(admitted, request.get_ref()),
+        };
+        if let Some(written) = written {
             return Ok(tonic::Response::new(written));
         }
-        let answer = self.door.evaluate(whole(admitted, request)?).await?;
-        Ok(answer.map(|answer| answer.encode_to_vec()))
-    }
-
-    async fn batch_evaluate(
-        &self,
-        admitted: &Admitted,
-        request: tonic::Request<Bytes>,
-    ) -> Result<tonic::Response<Vec<u8>>, Status> {
-        if let Some(written) = self.many(admitted, request.get_ref()) {
-            return Ok(tonic::Response::new(written));
-        }
-        let answer = self.door.batch_evaluate(whole(admitted, request)?).await?;
-        Ok(answer.map(|answer| answer.encode_to_vec()))
+        let door = &self.door;
+        Ok(match busy {
+            Busy::Evaluate => door.evaluate(whole(admitted, request)?).await?.map(encoded),
+            Busy::BatchEvaluate => door.batch_evaluate(whole(admitted, request)?).await?.map(encoded),
+        })
     }
 
     fn one(&self, admitted: &Admitted, request: &[u8]) -> Option<Vec<u8>> {
@@ -147,6 +134,10 @@ fn whole<M: Message + Default>(
     extensions.insert(admitted.clone());
     let message = M::decode(message).map_err(|error| Status::internal(error.to_string()))?;
     Ok(tonic::Request::from_parts(metadata, extensions, message))
+}
+
+fn encoded<M: Message>(answer: M) -> Vec<u8> {
+    answer.encode_to_vec()
 }
 
 /// Messages as they lie on the wire: read later, and written before.
