@@ -1,6 +1,12 @@
 //! A way to PostgreSQL that a test can cut.
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 use sqlx::postgres::PgConnectOptions;
 use tempfile::TempDir;
@@ -19,6 +25,7 @@ pub struct Line {
     folder: TempDir,
     target: PgConnectOptions,
     traffic: Mutex<Option<JoinHandle<()>>>,
+    opened: Arc<AtomicU32>,
 }
 
 impl Line {
@@ -29,7 +36,13 @@ impl Line {
         let folder = tempfile::Builder::new().prefix("tgline").tempdir().expect("a temporary folder");
         let more = if url.contains('?') { '&' } else { '?' };
         let through = format!("{url}{more}host={}", folder.path().display());
-        let line = Self { url: through, folder, target: options(url), traffic: Mutex::default() };
+        let line = Self {
+            url: through,
+            folder,
+            target: options(url),
+            traffic: Mutex::default(),
+            opened: Arc::default(),
+        };
         line.mend().await;
         line
     }
@@ -37,6 +50,11 @@ impl Line {
     /// The database's, through this line.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// How many connections were ever begun through it.
+    pub fn opened(&self) -> u32 {
+        self.opened.load(Ordering::SeqCst)
     }
 
     /// Breaks every connection, and has new ones refused as if nobody listened.
@@ -56,14 +74,16 @@ impl Line {
         let socket = socket(self.folder.path().to_owned(), &self.target);
         let _ = std::fs::remove_file(&socket);
         let listener = UnixListener::bind(&socket).expect("a socket for the line");
-        *self.traffic.lock().await = Some(tokio::spawn(carry(listener, self.target.clone())));
+        *self.traffic.lock().await =
+            Some(tokio::spawn(carry(listener, self.target.clone(), Arc::clone(&self.opened))));
     }
 }
 
 /// Until it is aborted.
-async fn carry(listener: UnixListener, target: PgConnectOptions) {
+async fn carry(listener: UnixListener, target: PgConnectOptions, opened: Arc<AtomicU32>) {
     let mut connections = JoinSet::new();
     while let Ok((caller, _)) = listener.accept().await {
+        opened.fetch_add(1, Ordering::SeqCst);
         connections.spawn(connect(caller, target.clone()));
     }
 }

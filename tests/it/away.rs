@@ -5,6 +5,7 @@ use std::time::Duration;
 use tidegate_core::Role;
 use tidegate_proto::{self as proto, ErrorReason};
 use tidegate_service::StoreError;
+use tidegate_store::{Settings, Store, realms};
 use tidegate_tests::postgres::{self, Line};
 use tokio::sync::oneshot;
 use tonic::Code;
@@ -54,6 +55,22 @@ async fn a_restart_of_the_database_costs_one_retry() {
     postgres::hang_up(&stage.url).await;
     let _ = operator.call(proto::GetProductRequest { product: "kasa".into() }).await;
     operator.ok(proto::GetProductRequest { product: "kasa".into() }).await;
+}
+
+/// Or callers who wait for less than a line takes would keep each other from ever having one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_is_opened_though_nobody_waits_for_it() {
+    let line = Line::to(&postgres::database().await).await;
+    let store = Store::open(&Settings { url: line.url().to_owned(), connections: 1 }).await.unwrap();
+    store.migrate().await.unwrap();
+    let read = async || realms::page(&mut store.across("test"), "", 1).await;
+    line.mend().await;
+    assert!(read().await.is_err(), "the only line was broken");
+    let before = line.opened();
+    let hurried = tokio::time::timeout(Duration::ZERO, read()).await;
+    assert!(hurried.is_err(), "a line has to be opened first");
+    assert_eq!(read().await.unwrap(), []);
+    assert_eq!(line.opened(), before + 1);
 }
 
 on_both! {

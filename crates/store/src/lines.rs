@@ -5,15 +5,20 @@
 //! not committed. So nothing has to be asked of the server when a line comes back. (The pool of sqlx asks at every
 //! return: a round trip more for each statement, and a task.)
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
-use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, QueueMode, RecycleError, RecycleResult};
+use deadpool::{
+    Status,
+    managed::{Manager, Metrics, Object, Pool, PoolError, QueueMode, RecycleError, RecycleResult},
+};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, postgres::PgConnectOptions};
 
 use crate::{breakage::Breakage, error};
 
 /// The longest anybody waits for a line.
 const WAIT: Duration = Duration::from_secs(2);
+/// The longest that a line takes to be opened.
+const OPENING: Duration = Duration::from_secs(5);
 /// Between two attempts to reach a server that is away.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Older ones are replaced: a server's memory of a line grows, and servers move.
@@ -39,13 +44,24 @@ impl Lines {
 
     async fn wait(&self) -> Result<Line, sqlx::Error> {
         loop {
-            match self.0.get().await {
+            match self.get().await {
                 Ok(line) => return Ok(line),
                 Err(PoolError::Backend(error)) if error::is_away(&error) => tokio::time::sleep(PAUSE).await,
                 Err(PoolError::Backend(error)) => return Err(error),
                 Err(_) => return Err(sqlx::Error::PoolClosed),
             }
         }
+    }
+
+    /// A line that has to be opened is opened to its end, whether or not anybody waits for that long: callers in
+    /// a hurry would otherwise keep each other from ever having one.
+    async fn get(&self) -> Result<Line, PoolError<sqlx::Error>> {
+        let Status { size, max_size, available, .. } = self.0.status();
+        if available > 0 || size >= max_size {
+            return self.0.get().await;
+        }
+        let pool = self.0.clone();
+        tokio::spawn(async move { pool.get().await }).await.unwrap_or(Err(PoolError::Closed))
     }
 
     /// Lends no more, and closes every line; those that are lent, when they come back.
@@ -71,7 +87,8 @@ impl Manager for Opener {
 
     async fn create(&self) -> Result<PgConnection, sqlx::Error> {
         // Large, and rare.
-        Box::pin(self.options.connect()).await
+        let opened = tokio::time::timeout(OPENING, Box::pin(self.options.connect())).await;
+        opened.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
     }
 
     async fn recycle(&self, connection: &mut PgConnection, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
