@@ -67,7 +67,7 @@ const APPROVED: Written = Written {
 };
 
 /// A deed that does not wait for the lock is waited for in vain.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// How a deed is done.
 #[derive(Debug, Clone, Copy)]

@@ -9,7 +9,10 @@ use tidegate_core::{
     Product, ProductKey, Proof, Reason, Refusal, Requirement, Secret, SignIn, SignInState, Span, Token,
 };
 use tidegate_factors::budget::{self, Charge, Limits};
-use tidegate_keyring::{TokenKind, passwords::is_foreign};
+use tidegate_keyring::{
+    TokenKind,
+    passwords::{TooMany, is_foreign},
+};
 use tidegate_store::{
     Leave, Tx,
     attempts::{self, Counter},
@@ -55,31 +58,42 @@ impl Command for BeginSignIn {
     type Outcome = Begun;
 
     async fn run(self, pen: &Pen) -> Result<Begun, Error> {
-        let too_many = Refusal::TooManyPasswords { retry_after: Span::seconds(1) };
         // Under a flood whoever cannot be served is told before anything is read.
-        let Ok(inside) = pen.passwords().enter() else { return Err(too_many.into()) };
+        let inside = pen.passwords().enter().map_err(too_many)?;
         let product = pen.product(&mut pen.view(), &self.product).await?;
         // A place first: a guess that cannot be looked at must not be charged.
-        let place = inside.place().await.map_err(|_| too_many)?;
+        let mut place = inside.place().await.map_err(too_many)?;
         let nobody = counters::of_stranger(pen, &self.identifier)?;
-        let seen = loop {
-            let seen = passwords::identified(&mut pen.view(), &self.identifier, &nobody).await;
-            let seen = Seen::new(seen.map_err(Fault::from)?, &nobody);
+        let mut seen = loop {
+            let seen = self.seen(pen, &nobody).await?;
             match self.charge(pen, &seen).await? {
                 Some(once::Begun::Taken(())) => break seen,
                 Some(once::Begun::Done(denied)) => return Ok(denied),
                 None => {}
             }
         };
-        let right = place.verify(&self.password, seen.who.hash.clone()).await.map_err(Fault::from)?;
-        let rehashed = self.rehash(pen, right, seen.who.hash.as_deref()).await;
-        let looked = Looked { product: &product, seen, right, rehashed, nobody };
         loop {
-            if let Some(begun) = pen.settle(async |tx| self.settle(pen, tx, &looked).await).await? {
-                return Ok(begun);
-            }
+            let right = place.verify(&self.password, seen.who.hash.clone()).await.map_err(Fault::from)?;
+            let rehashed = self.rehash(pen, right, seen.who.hash.as_deref()).await;
+            let looked = Looked { product: &product, seen: &seen, right, rehashed, nobody: &nobody };
+            let anew = loop {
+                if let Some(begun) = pen.settle(async |tx| self.settle(pen, tx, &looked).await).await? {
+                    return Ok(begun);
+                }
+                let now = self.seen(pen, &nobody).await?.who.hash;
+                if now != seen.who.hash {
+                    break now;
+                }
+            };
+            // What counts is the newest: of a new password, or of the same one in a sign-in beside this one.
+            seen.who.hash = anew;
+            place = pen.passwords().enter().map_err(too_many)?.place().await.map_err(too_many)?;
         }
     }
+}
+
+fn too_many(_: TooMany) -> Refusal {
+    Refusal::TooManyPasswords { retry_after: Span::seconds(1) }
 }
 
 /// What was seen before the password was looked at, and where the guess is counted.
@@ -88,24 +102,23 @@ struct Seen {
     counter: Counter,
 }
 
-impl Seen {
-    fn new(who: Identified, nobody: &Counter) -> Self {
-        let counter = who.account.as_ref().map(|account| counters::of_password(account.id));
-        Self { who, counter: counter.unwrap_or_else(|| nobody.clone()) }
-    }
-}
-
 /// And what came of the look.
 struct Looked<'l> {
     product: &'l Product,
-    seen: Seen,
+    seen: &'l Seen,
     right: bool,
     /// A hash of the house's own cost, in place of a foreign one.
     rehashed: Option<String>,
-    nobody: Counter,
+    nobody: &'l Counter,
 }
 
 impl BeginSignIn {
+    async fn seen(&self, pen: &Pen, nobody: &Counter) -> Result<Seen, Fault> {
+        let who = passwords::identified(&mut pen.view(), &self.identifier, nobody).await?;
+        let counter = who.account.as_ref().map(|account| counters::of_password(account.id));
+        Ok(Seen { who, counter: counter.unwrap_or_else(|| nobody.clone()) })
+    }
+
     /// Takes one guess, or denies it.
     async fn charge(&self, pen: &Pen, seen: &Seen) -> Result<Option<once::Begun<(), Begun>>, Error> {
         let (now, counter) = (pen.now(), &seen.counter);
@@ -124,15 +137,17 @@ impl BeginSignIn {
         .await
     }
 
+    /// `None`: the password is kept under another hash than the one that was looked at.
     async fn settle(&self, pen: &Pen, tx: &mut Tx, looked: &Looked<'_>) -> Result<Option<Begun>, Fault> {
-        let Looked { seen: Seen { who: seen, .. }, right, .. } = looked;
-        let Identified { account, hash, .. } =
-            passwords::identified(tx, &self.identifier, &looked.nobody).await?;
+        let Looked { seen: Seen { who: seen, .. }, right, nobody, .. } = looked;
+        let Identified { account, hash, .. } = passwords::identified(tx, &self.identifier, nobody).await?;
         let same = |account: &Account| seen.account.as_ref().is_some_and(|seen| seen.id == account.id);
         let why = match &account {
             None => Denial::UnknownIdentifier,
-            // Whoever changed the password or suspended the account meanwhile is right.
-            Some(account) if !right || !same(account) || hash != seen.hash => Denial::WrongPassword,
+            // Whoever gave the address away or suspended the account meanwhile is right.
+            Some(account) if !same(account) => Denial::WrongPassword,
+            Some(_) if hash != seen.hash => return Ok(None),
+            Some(_) if !right => Denial::WrongPassword,
             Some(account) if account.state != AccountState::Active => Denial::AccountNotUsable,
             Some(account) => return Ok(Some(self.begin(pen, tx, looked, account).await?)),
         };

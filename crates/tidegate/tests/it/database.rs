@@ -8,6 +8,8 @@ use sqlx::{
     sqlite::SqliteConnectOptions,
 };
 
+use crate::program::eventually;
+
 #[derive(Debug, Clone)]
 pub enum Database {
     Sqlite(PathBuf),
@@ -42,6 +44,12 @@ impl Database {
 
     pub async fn count(&self, table: &str) -> i64 {
         self.number(&format!("SELECT COUNT(*) FROM {table}")).await
+    }
+
+    /// Waits until every event has its place in the record.
+    pub async fn sealed(&self) {
+        let waiting = "SELECT COUNT(*) FROM events WHERE sequence IS NULL";
+        eventually("nothing to seal", async || (self.number(waiting).await == 0).then_some(())).await;
     }
 
     pub async fn tables(&self) -> Vec<String> {

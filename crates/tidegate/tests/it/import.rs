@@ -29,6 +29,7 @@ async fn a_second_run_changes_nothing_and_a_row_that_differs_is_reported() {
 
         exit code: Some(0)"]]
     .assert_eq(&import(&folder, &server, &file).await.transcript());
+    folder.database.sealed().await;
     let before = folder.database.contents().await;
     expect![[r"
         stdout:

@@ -12,7 +12,7 @@ use std::{
 use tokio::{sync::watch, time::timeout};
 
 /// How long anything may take before the test gives up on it.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(5);
 const LOOK: Duration = Duration::from_millis(10);
 
 pub struct Program {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::{
     folder::{Engine, Folder, on_both_engines},
     owner::Realm,
-    program::{Ended, eventually},
+    program::Ended,
     server::Server,
 };
 
@@ -63,11 +63,7 @@ async fn recorded(engine: Engine) -> (Folder, Server, i64) {
     let folder = Folder::installed(engine).await;
     let server = folder.serve(&[]).await;
     Realm::set_up(&server, &["ann"]).await;
-    eventually("every event has its place", async || {
-        (folder.database.number("SELECT COUNT(*) FROM events WHERE sequence IS NULL").await == 0)
-            .then_some(())
-    })
-    .await;
+    folder.database.sealed().await;
     let count = folder.database.count("events").await;
     (folder, server, count)
 }
