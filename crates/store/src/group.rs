@@ -11,7 +11,7 @@
 //! A group does only what needs no waiting for other transactions, and sends everybody else back to go alone. So
 //! nobody's lock holds a group up, groups cannot deadlock, and whatever is unusual is decided by one statement,
 //! that of those who go alone. When nothing of a group was done, each goes alone too: a failure is of the one
-//! that caused it.
+//! that caused it. Only when no connection was to be had, nobody waits for one again.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -81,6 +81,8 @@ enum Told<M: Member> {
     Alone(Option<Turn<M>>),
     /// It may have been done, or not.
     Unconfirmed,
+    /// Nobody gets a connection at present, alone neither.
+    Away,
 }
 
 impl<M: Member> Default for Group<M> {
@@ -105,6 +107,7 @@ impl<M: Member> Group<M> {
             Err(told) => match told.await {
                 Ok(Told::Done(done)) => return Ok(done),
                 Ok(Told::Alone(turn)) => turn,
+                Ok(Told::Away) => return Err(Error::Unavailable(sqlx::Error::PoolTimedOut)),
                 Ok(Told::Unconfirmed) | Err(_) => {
                     let source = sqlx::Error::Protocol("the group was not confirmed".into());
                     return Err(Error::Unconfirmed { tx: name, source });
@@ -177,6 +180,7 @@ async fn go_together<M: Member>(group: Vec<Waiting<M>>) {
     let told: Vec<Told<M>> = match M::together(&members, &place).await {
         Ok(done) => done.into_iter().map(|done| done.map_or(Told::Alone(None), Told::Done)).collect(),
         Err(Error::Unconfirmed { .. }) => group.iter().map(|_| Told::Unconfirmed).collect(),
+        Err(Error::Unavailable(sqlx::Error::PoolTimedOut)) => group.iter().map(|_| Told::Away).collect(),
         Err(_) => group.iter().map(|_| Told::Alone(None)).collect(),
     };
     for (waiting, told) in group.into_iter().zip(told) {
@@ -207,5 +211,73 @@ impl<M: Member> Drop for Turn<M> {
         if !next.is_empty() {
             self.0.clone().serve(next);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use tidegate_core::Id;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::Settings;
+
+    const REALM: RealmId = Id::from_uuid_bytes([1; 16]);
+
+    /// Finds no connection in a group.
+    #[derive(Clone, Default)]
+    struct Probe(Arc<Seen>);
+
+    struct Seen {
+        alone: AtomicU32,
+        go_on: Semaphore,
+    }
+
+    impl Default for Seen {
+        fn default() -> Self {
+            Self { alone: AtomicU32::default(), go_on: Semaphore::new(0) }
+        }
+    }
+
+    impl Member for Probe {
+        type Done = ();
+
+        fn keys(&self) -> impl IntoIterator<Item = Uuid> {
+            []
+        }
+
+        async fn alone(&self, _: Leave<'_>) -> Result<(), Error> {
+            self.0.alone.fetch_add(1, Ordering::SeqCst);
+            drop(self.0.go_on.acquire().await);
+            Ok(())
+        }
+
+        async fn together(_: &[Arc<Self>], _: &Place) -> Result<Vec<Option<()>>, Error> {
+            Err(Error::Unavailable(sqlx::Error::PoolTimedOut))
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_twice_for_a_connection() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("tidegate.db").display());
+        let store = Store::open(&Settings { url, connections: 1 }).await.unwrap();
+        let (group, probe) = (Group::default(), Probe::default());
+        let join = || {
+            store.alone("test", REALM, async |leave| {
+                let place = leave.place().unwrap();
+                group.join(probe.clone(), place, leave).await
+            })
+        };
+        // The lead is at it while the others come.
+        let release = async { probe.0.go_on.add_permits(1) };
+        let (lead, one, two, ()) = tokio::join!(biased; join(), join(), join(), release);
+        lead.unwrap();
+        for waited in [one, two] {
+            assert!(matches!(waited, Err(Error::Unavailable(_))), "{waited:?}");
+        }
+        assert_eq!(probe.0.alone.load(Ordering::SeqCst), 1);
     }
 }
