@@ -76,17 +76,11 @@ impl Command for BeginSignIn {
             let right = place.verify(&self.password, seen.who.hash.clone()).await.map_err(Fault::from)?;
             let rehashed = self.rehash(pen, right, seen.who.hash.as_deref()).await;
             let looked = Looked { product: &product, seen: &seen, right, rehashed, nobody: &nobody };
-            let anew = loop {
-                if let Some(begun) = pen.settle(async |tx| self.settle(pen, tx, &looked).await).await? {
-                    return Ok(begun);
-                }
-                let now = self.seen(pen, &nobody).await?.who.hash;
-                if now != seen.who.hash {
-                    break now;
-                }
-            };
+            if let Some(begun) = pen.settle(async |tx| self.settle(pen, tx, &looked).await).await? {
+                return Ok(begun);
+            }
             // What counts is the newest: of a new password, or of the same one in a sign-in beside this one.
-            seen.who.hash = anew;
+            seen.who.hash = self.seen(pen, &nobody).await?.who.hash;
             place = pen.passwords().enter().map_err(too_many)?.place().await.map_err(too_many)?;
         }
     }
