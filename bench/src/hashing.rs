@@ -12,7 +12,7 @@ use password_hash::phc::PasswordHash;
 
 pub const PASSWORD: &str = "correct horse battery staple";
 
-/// The hash of the password at the cost that the house gives new ones.
+/// The hash of the password at the cost that the app gives new ones.
 pub fn hash() -> anyhow::Result<String> {
     let params = Params::new(19_456, 2, 1, Some(32)).map_err(|error| anyhow::anyhow!("{error}"))?;
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);

@@ -39,7 +39,7 @@ on_both! {
                 let _ = tokio::time::timeout(whole * (n * 5 + round) / MOMENTS, guess(one, round == 4)).await;
             }
         }
-        stage.house.close().await;
+        stage.app.close().await;
 
         assert_eq!(raw::idle_in_transaction(&stage).await, 0);
         let told = async |what: &str| {

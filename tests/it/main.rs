@@ -14,7 +14,7 @@ mod engines;
 
 mod actor;
 mod answers;
-mod app;
+mod app_calls;
 mod arrange;
 mod audiences;
 mod away;
@@ -24,7 +24,7 @@ mod buckets;
 mod cancel;
 mod catalogue;
 mod clock;
-mod house;
+mod conventions;
 mod lockout;
 mod log;
 mod mail;

@@ -45,8 +45,8 @@ async fn two() -> Two {
 impl Two {
     /// Both look.
     async fn look(&self) {
-        self.stage.house.follow().await.unwrap();
-        self.there.house.follow().await.unwrap();
+        self.stage.app.follow().await.unwrap();
+        self.there.app.follow().await.unwrap();
     }
 
     async fn here(&self) -> proto::Decision {
@@ -63,7 +63,7 @@ impl Two {
         change().await;
         assert!(seen(&self.here().await), "known at once where it was written");
         assert!(!seen(&self.there().await), "remembered where it was not");
-        self.there.house.follow().await.unwrap();
+        self.there.app.follow().await.unwrap();
         assert!(seen(&self.there().await), "known elsewhere after a look");
     }
 }
@@ -132,7 +132,7 @@ async fn a_revoked_credential_is_refused_after_a_look() {
     let evaluate = || proto::EvaluateRequest { product: "kasa".into(), account: two.person.id.clone() };
     assert_eq!(two.frontend.refused(evaluate()).await.name(), "UNAUTHENTICATED");
     two.app.ok(evaluate()).await;
-    two.there.house.follow().await.unwrap();
+    two.there.app.follow().await.unwrap();
     assert_eq!(two.app.refused(evaluate()).await.name(), "UNAUTHENTICATED");
 }
 
@@ -197,7 +197,7 @@ on_both! {
         let session = app.sign_in(&ann, "kasa", &Device::new("phone")).await;
         app.enroll(&session, &ann).await;
         rollout.deny(&["bob"]).await;
-        stage.house.follow().await.unwrap();
+        stage.app.follow().await.unwrap();
         let item = |product: &str, account: &str| proto::EvaluationItem { product: product.into(), account: account.into() };
         let items: Vec<_> = ["ann", "bob", "cat", ann.id.as_str()]
             .iter()

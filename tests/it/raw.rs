@@ -1,4 +1,4 @@
-//! Looks and changes past the house, straight in the database: what no caller can see or do.
+//! Looks and changes past the app, straight in the database: what no caller can see or do.
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _, SqliteConnection};
 use tidegate_core::{Id, RealmId};

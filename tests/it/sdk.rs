@@ -51,7 +51,7 @@ async fn a_refusal_is_read_and_not_repeated() {
 async fn an_import_into_a_closing_house_says_that_it_may_be_repeated() {
     let stage = Stage::sqlite().await;
     let client = client(&stage).await;
-    stage.house.close().await;
+    stage.app.close().await;
     let rows = (1..=700).map(|line| row(line, &format!("u-{line}"), Address::Verified));
     let refused = client.import_accounts(rows, |_| {}).await.unwrap_err();
     assert_eq!(refused.reason, Some(ErrorReason::Closing));

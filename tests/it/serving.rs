@@ -1,10 +1,10 @@
-//! A house on a database, and a server in front of it.
+//! An app on a database, and a server in front of it.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tidegate_grpc::StreamSettings;
 use tidegate_keyring::{Keyring, Passwords};
-use tidegate_service::{House, Parts, Trust};
+use tidegate_service::{App, Parts, Trust};
 use tidegate_store::{Engine, Store};
 use tokio::{net::TcpListener, sync::oneshot};
 use tonic::transport::{Channel, Endpoint};
@@ -18,8 +18,8 @@ pub async fn open(url: &str) -> Store {
     Store::open(&settings).await.unwrap()
 }
 
-pub fn house(store: &Store, keyring: &Arc<Keyring>, clock: &Arc<Hand>, entropy: &Arc<Counting>) -> House {
-    House::new(Parts {
+pub fn app(store: &Store, keyring: &Arc<Keyring>, clock: &Arc<Hand>, entropy: &Arc<Counting>) -> App {
+    App::new(Parts {
         store: store.clone(),
         keyring: keyring.clone(),
         passwords: Passwords::new(2, &**entropy),
@@ -47,13 +47,13 @@ pub const PROMPT: StreamSettings = StreamSettings {
 };
 
 /// Serves until the sender is dropped.
-pub async fn serve(house: &House, streams: StreamSettings) -> (SocketAddr, oneshot::Sender<()>) {
+pub async fn serve(app: &App, streams: StreamSettings) -> (SocketAddr, oneshot::Sender<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (open, closed) = oneshot::channel::<()>();
     let stop = async { drop(closed.await) };
     let settings = tidegate_grpc::Settings { reflection: true, streams };
-    tokio::spawn(tidegate_grpc::serve(house.clone(), settings, listener, stop));
+    tokio::spawn(tidegate_grpc::serve(app.clone(), settings, listener, stop));
     (address, open)
 }
 

@@ -1,4 +1,4 @@
-//! A served house on a database of its own, with a clock that tests move and repeatable chance.
+//! A served app on a database of its own, with a clock that tests move and repeatable chance.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use tidegate_grpc::StreamSettings;
 use tidegate_keyring::{Keyring, MasterFile};
 use tidegate_proto as proto;
 use tidegate_service::{
-    House,
+    App,
     audit::Sealer,
     installation::{First, Initialised, initialise},
 };
@@ -22,19 +22,19 @@ use crate::{
     actor::Actor,
     clock::{Counting, Hand, MORNING},
     mail::{self, Mail},
-    serving::{PROMPT, channel, house, open, serve},
+    serving::{PROMPT, app, channel, open, serve},
     transcript::Transcript,
 };
 
 /// The key of the realm in which everything happens that does not say otherwise.
 pub const REALM: &str = "main";
 
-/// Cheap to clone; the house closes with the last one.
+/// Cheap to clone; the app closes with the last one.
 #[derive(Clone)]
 pub struct Stage {
     pub url: String,
     pub store: Store,
-    pub house: House,
+    pub app: App,
     pub address: SocketAddr,
     pub clock: Arc<Hand>,
     pub entropy: Arc<Counting>,
@@ -65,10 +65,10 @@ impl Casting<'_> {
     }
 }
 
-/// A second house on the same database, at an address of its own.
+/// A second app on the same database, at an address of its own.
 pub struct Replica {
     pub channel: Channel,
-    pub house: House,
+    pub app: App,
     pub sealer: Sealer,
     _open: oneshot::Sender<()>,
 }
@@ -99,8 +99,8 @@ impl Stage {
         let first = First::new(REALM.parse().unwrap(), "Main".parse().unwrap(), &*clock, &*entropy);
         let made = initialise(&store, &keyring, &*entropy, &first).await.unwrap();
         assert_eq!(made, Initialised::Now);
-        let house = house(&store, &keyring, &clock, &entropy);
-        let (address, open) = serve(&house, PROMPT).await;
+        let app = app(&store, &keyring, &clock, &entropy);
+        let (address, open) = serve(&app, PROMPT).await;
         let settings = tidegate_courier::Settings {
             folder: folder.path().join("mail"),
             from: "Tidegate <no-reply@tidegate.example>".to_owned(),
@@ -113,7 +113,7 @@ impl Stage {
         Self {
             url,
             store,
-            house,
+            app,
             address,
             clock,
             entropy,
@@ -135,33 +135,33 @@ impl Stage {
     /// On PostgreSQL with connections and a memory of its own; a SQLite file has one owner, which serves at two
     /// addresses.
     pub async fn replica(&self) -> Replica {
-        let (store, house) = if self.is_sqlite() {
-            (self.store.clone(), self.house.clone())
+        let (store, app) = if self.is_sqlite() {
+            (self.store.clone(), self.app.clone())
         } else {
             let store = open(&self.url).await;
-            (store.clone(), house(&store, &self.keyring, &self.clock, &self.entropy))
+            (store.clone(), app(&store, &self.keyring, &self.clock, &self.entropy))
         };
-        self.served(store, house).await
+        self.served(store, app).await
     }
 
     /// On the same database, and remembering nothing: what a server is that was started again.
     pub async fn reopened(&self) -> Replica {
-        let house = house(&self.store, &self.keyring, &self.clock, &self.entropy);
-        self.served(self.store.clone(), house).await
+        let app = app(&self.store, &self.keyring, &self.clock, &self.entropy);
+        self.served(self.store.clone(), app).await
     }
 
-    async fn served(&self, store: Store, house: House) -> Replica {
-        let (address, open) = serve(&house, PROMPT).await;
-        Replica { channel: channel(address), house, sealer: self.sealer_on(store), _open: open }
+    async fn served(&self, store: Store, app: App) -> Replica {
+        let (address, open) = serve(&app, PROMPT).await;
+        Replica { channel: channel(address), app, sealer: self.sealer_on(store), _open: open }
     }
 
     fn sealer_on(&self, store: Store) -> Sealer {
         Sealer::new(store, self.keyring.clone(), self.clock.clone(), self.lots.clone())
     }
 
-    /// The same house behind a server whose streams are held to these.
+    /// The same app behind a server whose streams are held to these.
     pub async fn streaming(&self, streams: StreamSettings) -> (Channel, oneshot::Sender<()>) {
-        let (address, open) = serve(&self.house, streams).await;
+        let (address, open) = serve(&self.app, streams).await;
         (channel(address), open)
     }
 
@@ -170,7 +170,7 @@ impl Stage {
         self.sealer.seal().await.unwrap();
     }
 
-    /// A new connection to the house.
+    /// A new connection to the app.
     pub fn channel(&self) -> Channel {
         channel(self.address)
     }

@@ -18,7 +18,7 @@ const BATCHES: u64 = 8;
 
 pub async fn run(scene: &Scene, report: &mut Report) -> anyhow::Result<()> {
     let asked = again((0..BATCHES).map(batch).collect());
-    let (echo, house) = (scene.echo_lines().await?, scene.evaluator_lines().await?);
+    let (echo, app) = (scene.echo_lines().await?, scene.evaluator_lines().await?);
     let of = |lines: Vec<_>| -> Vec<_> {
         lines.into_iter().map(|line| Batch { line, asked: asked.clone() }).collect()
     };
@@ -26,7 +26,7 @@ pub async fn run(scene: &Scene, report: &mut Report) -> anyhow::Result<()> {
     let at_once = scene.options.at_once.div_ceil(8);
     let same = Load::new(of(echo.clone()).into_iter().map(SameBatch).collect(), at_once);
     let canned = Load::new(of(echo).into_iter().map(CannedBatch).collect(), at_once);
-    let subject = Load::new(of(house), at_once);
+    let subject = Load::new(of(app), at_once);
     let (until, echo, server) = (scene.options.until(), &scene.echo.process, &scene.large.serving()?.process);
     let sides = interleave(
         scene.options.rounds(),

@@ -27,15 +27,15 @@ pub async fn run(scene: &Scene, report: &mut Report) -> anyhow::Result<()> {
     let missed: Asking<_> = Arc::new(move |number: u64| {
         asked(crowd::account(KNOWN + number.wrapping_mul(STRIDE) % count).to_string())
     });
-    let (echo, house) = (scene.echo_lines().await?, scene.frontend_lines().await?);
+    let (echo, app) = (scene.echo_lines().await?, scene.frontend_lines().await?);
     let of = |lines: &[_], asked: &Asking<_>| -> Vec<Evaluate> {
         lines.iter().map(|line: &Line| Evaluate { line: line.clone(), asked: asked.clone() }).collect()
     };
     let same = Load::new(of(&echo, &known).into_iter().map(Same).collect(), scene.options.at_once);
     let canned = Load::new(of(&echo, &known).into_iter().map(Canned).collect(), scene.options.at_once);
-    let again = Load::new(of(&house, &known), scene.options.at_once);
-    let external = Load::new(of(&house, &external), scene.options.at_once);
-    let once = Load::new(of(&house, &missed), scene.options.at_once);
+    let again = Load::new(of(&app, &known), scene.options.at_once);
+    let external = Load::new(of(&app, &external), scene.options.at_once);
+    let once = Load::new(of(&app, &missed), scene.options.at_once);
     let (until, echo, server) = (scene.options.until(), &scene.echo.process, &scene.large.serving()?.process);
     let sides = interleave(
         scene.options.rounds(),

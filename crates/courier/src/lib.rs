@@ -1,4 +1,4 @@
-//! Everything that leaves the house.
+//! Everything that leaves the program.
 //!
 //! A worker that drains the table `deliveries`, in all realms. It sends outside of any transaction, so
 //! a mail whose end could not be written is sent again, with the same Message-ID: at least once, never

@@ -1,4 +1,4 @@
-//! The way out of the house. Today a folder; a mail server (SMTP) becomes a second variant, and its
+//! The way out of the program. Today a folder; a mail server (SMTP) becomes a second variant, and its
 //! replies belong into `Trouble` by their code alone.
 
 use std::{

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use prost::Message;
 use tidegate_core::{Caller, Permission, Refusal};
 use tidegate_proto as proto;
-use tidegate_service::{Command, House, Query};
+use tidegate_service::{App, Command, Query};
 use tonic::{Extensions, Request, Response, Status};
 
 use crate::{form::Form, identity::Admitted, status, stream::Streams};
 
 #[derive(Clone)]
 pub(crate) struct Door {
-    pub(crate) house: House,
+    pub(crate) app: App,
     pub(crate) streams: Streams,
 }
 
@@ -30,8 +30,8 @@ impl Door {
         let mut form = Form::default();
         let parsed = parse(request.into_inner(), &mut form);
         let query = form.finish(parsed).map_err(status::invalid)?;
-        let outcome = self.house.ask(caller, query).await;
-        outcome.map(|outcome| Response::new(render(outcome))).map_err(|error| status::of(&self.house, error))
+        let outcome = self.app.ask(caller, query).await;
+        outcome.map(|outcome| Response::new(render(outcome))).map_err(|error| status::of(&self.app, error))
     }
 
     pub(crate) async fn act<M, C, R>(
@@ -50,8 +50,8 @@ impl Door {
         let once = form.request(&message);
         let parsed = parse(message, &mut form);
         let (command, once) = form.finish(parsed.zip(once)).map_err(status::invalid)?;
-        let outcome = self.house.act(caller, command, once).await;
-        outcome.map(|outcome| Response::new(render(outcome))).map_err(|error| status::of(&self.house, error))
+        let outcome = self.app.act(caller, command, once).await;
+        outcome.map(|outcome| Response::new(render(outcome))).map_err(|error| status::of(&self.app, error))
     }
 
     /// The caller that the gate let in. The contract's permission and the use case's must be
@@ -63,7 +63,7 @@ impl Door {
         if admitted.permission == needed {
             return Ok(admitted.caller.clone());
         }
-        Err(status::contradiction(&self.house, admitted.permission, needed))
+        Err(status::contradiction(&self.app, admitted.permission, needed))
     }
 }
 

@@ -14,7 +14,7 @@ use std::{
 use futures_util::FutureExt as _;
 use http::{Request, Response};
 use tidegate_core::CredentialId;
-use tidegate_service::House;
+use tidegate_service::App;
 use tokio_util::task::TaskTracker;
 use tonic::{body::Body, service::Routes};
 use tower::{Service, ServiceExt as _};
@@ -32,7 +32,7 @@ use crate::{
 pub(crate) struct Gate(Arc<Inside>);
 
 struct Inside {
-    house: House,
+    app: App,
     rules: Rules,
     quick: Quick,
     routes: Routes,
@@ -41,8 +41,8 @@ struct Inside {
 
 impl Gate {
     /// `calls` counts those under way, so that the end can wait for them and for nothing else.
-    pub(crate) fn new(house: House, rules: Rules, quick: Quick, routes: Routes, calls: TaskTracker) -> Self {
-        Self(Arc::new(Inside { house, rules, quick, routes: routes.prepare(), calls }))
+    pub(crate) fn new(app: App, rules: Rules, quick: Quick, routes: Routes, calls: TaskTracker) -> Self {
+        Self(Arc::new(Inside { app, rules, quick, routes: routes.prepare(), calls }))
     }
 }
 
@@ -69,7 +69,7 @@ impl Service<Request<Body>> for Gate {
                     Err(_) => return Ok(status::deadline_exceeded().into_http()),
                 },
             };
-            Ok(ended.unwrap_or_else(|_| status::panicked(&inside.house).into_http()))
+            Ok(ended.unwrap_or_else(|_| status::panicked(&inside.app).into_http()))
         })
     }
 }
@@ -80,7 +80,7 @@ impl Inside {
         // Read before anything is waited for: a body is not `Sync`, so no reference to it may be held meanwhile.
         let access = self.rules.of(request.uri().path());
         let presented = identity::presented(request.headers());
-        let (answer, credential) = match identity::admit(&self.house, presented, access).await {
+        let (answer, credential) = match identity::admit(&self.app, presented, access).await {
             Ok(admitted) => {
                 let credential = admitted.as_ref().map(|admitted| admitted.caller.credential);
                 (self.answer(request, admitted).await, credential)

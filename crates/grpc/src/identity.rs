@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, header::AUTHORIZATION};
 use tidegate_core::{Caller, Permission, Refusal};
-use tidegate_service::{House, access::Presented};
+use tidegate_service::{App, access::Presented};
 use tonic::Status;
 
 use crate::{rules::Access, status};
@@ -18,7 +18,7 @@ pub(crate) struct Admitted {
 
 /// `None` for a method that asks for nobody. A stranger learns nothing, not even which methods exist.
 pub(crate) async fn admit(
-    house: &House,
+    app: &App,
     presented: Option<Presented>,
     access: Option<Access>,
 ) -> Result<Option<Admitted>, Status> {
@@ -26,7 +26,7 @@ pub(crate) async fn admit(
         return Ok(None);
     }
     let presented = presented.ok_or_else(|| status::refused(&Refusal::Unauthenticated))?;
-    let caller = house.identify(presented).await.map_err(|error| status::of(house, error))?;
+    let caller = app.identify(presented).await.map_err(|error| status::of(app, error))?;
     match access {
         Some(Access::Needs(permission)) if caller.may(permission) => {
             Ok(Some(Admitted { caller, permission }))

@@ -3,7 +3,7 @@
 use std::{future::Future, time::Duration};
 
 use tidegate_proto as proto;
-use tidegate_service::House;
+use tidegate_service::App;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{
@@ -48,7 +48,7 @@ const LAST_WORDS: Duration = Duration::from_millis(250);
 
 /// Serves until `stop` resolves; then lets the calls under way finish.
 pub async fn serve(
-    house: House,
+    app: App,
     settings: Settings,
     listener: TcpListener,
     stop: impl Future<Output = ()>,
@@ -56,7 +56,7 @@ pub async fn serve(
     let (reporter, health) = tonic_health::server::health_reporter();
     let (calls, stopping) = (TaskTracker::new(), CancellationToken::new());
     let streams = Streams { settings: settings.streams, stopping: stopping.clone() };
-    let door = Door { house: house.clone(), streams };
+    let door = Door { app: app.clone(), streams };
     let routes = routes(&door).add_service(health);
     let routes = if settings.reflection { reflect(routes)? } else { routes };
     for service in proto::SERVICES {
@@ -69,7 +69,7 @@ pub async fn serve(
             reporter.set_service_status(*service, tonic_health::ServingStatus::NotServing).await;
         }
     };
-    let gate = Gate::new(house, Rules::declared()?, Quick { door, most: LARGE }, routes, calls.clone());
+    let gate = Gate::new(app, Rules::declared()?, Quick { door, most: LARGE }, routes, calls.clone());
     // Said here: the builder says it only of sockets that it opens itself, and a small answer would wait
     // 40 ms for the caller's acknowledgement.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));

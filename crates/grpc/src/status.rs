@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use http::Response;
 use tidegate_core::{NamesNothing, Nothing, Ordinal, PasswordFlaw, Permission, Refusal, Span, Word as _};
 use tidegate_proto::ErrorReason as Reason;
-use tidegate_service::{Error, Fault, House, StoreError};
+use tidegate_service::{App, Error, Fault, StoreError};
 use tonic::{Code, Status, body::Body};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
@@ -55,10 +55,10 @@ impl Answer {
     }
 }
 
-pub(crate) fn of(house: &House, error: Error) -> Status {
+pub(crate) fn of(app: &App, error: Error) -> Status {
     match error {
         Error::Refused(refusal) => refused(&refusal),
-        Error::Failed(fault) => failed(house, &fault),
+        Error::Failed(fault) => failed(app, &fault),
     }
 }
 
@@ -200,7 +200,7 @@ pub(crate) fn invalid(violations: Vec<Violation>) -> Status {
     answer.status("the request is not well-formed")
 }
 
-/// What the transport refuses by itself, as the house says it: bytes that are no message, and too many.
+/// What the transport refuses by itself, as the app says it: bytes that are no message, and too many.
 pub(crate) fn own(answer: Response<Body>) -> Response<Body> {
     let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
     // An answer that is no error has none yet.
@@ -231,15 +231,15 @@ pub(crate) fn stream_ended() -> Status {
 }
 
 /// A handler panicked. Nothing of it leaves; the panic hook has written it to the log.
-pub(crate) fn panicked(house: &House) -> Status {
-    let incident = house.new_incident();
+pub(crate) fn panicked(app: &App) -> Status {
+    let incident = app.new_incident();
     tracing::error!(%incident, "a handler panicked");
     Answer::new(Code::Internal, Reason::Internal).with("incident", incident).status(FAILED)
 }
 
 /// The contract and the use case name different permissions. The role matrix meets this first.
-pub(crate) fn contradiction(house: &House, declared: Permission, needed: Permission) -> Status {
-    let incident = house.new_incident();
+pub(crate) fn contradiction(app: &App, declared: Permission, needed: Permission) -> Status {
+    let incident = app.new_incident();
     tracing::error!(%incident, ?declared, ?needed, "the method table and the use case disagree");
     Answer::new(Code::Internal, Reason::Internal).with("incident", incident).status(FAILED)
 }
@@ -247,8 +247,8 @@ pub(crate) fn contradiction(house: &House, declared: Permission, needed: Permiss
 const FAILED: &str = "the call could not be carried out";
 
 /// The text stays in the log; the caller gets a number to quote.
-fn failed(house: &House, fault: &Fault) -> Status {
-    let incident = house.new_incident();
+fn failed(app: &App, fault: &Fault) -> Status {
+    let incident = app.new_incident();
     let (code, reason, retry) = match fault {
         Fault::Closing => (Code::Unavailable, Reason::Closing, true),
         Fault::Store(

@@ -10,7 +10,7 @@ use std::{
 };
 
 use tidegate_core::Caller;
-use tidegate_service::{Error, Fault, House, Query};
+use tidegate_service::{App, Error, Fault, Query};
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Status};
@@ -48,7 +48,7 @@ pub(crate) struct Streams {
 
 /// What looks after one stream: whether it may go on.
 pub(crate) struct Watch {
-    house: House,
+    app: App,
     caller: Arc<Caller>,
     streams: Streams,
     begun: Instant,
@@ -65,8 +65,8 @@ impl Watch {
             return Err(status::stream_ended());
         }
         if self.looked.elapsed() >= self.streams.settings.recheck {
-            let again = self.house.identify_again(&self.caller).await;
-            again.map_err(|error| status::of(&self.house, error))?;
+            let again = self.app.identify_again(&self.caller).await;
+            again.map_err(|error| status::of(&self.app, error))?;
             self.looked = Instant::now();
         }
         Ok(())
@@ -82,8 +82,8 @@ impl Watch {
     }
 
     pub(crate) async fn ask<Q: Query>(&self, query: Q) -> Result<Q::Outcome, Status> {
-        let outcome = self.house.ask(self.caller.clone(), query).await;
-        outcome.map_err(|error| status::of(&self.house, error))
+        let outcome = self.app.ask(self.caller.clone(), query).await;
+        outcome.map_err(|error| status::of(&self.app, error))
     }
 
     pub(crate) const fn heartbeat(&self) -> Duration {
@@ -91,7 +91,7 @@ impl Watch {
     }
 
     fn closing(&self) -> Status {
-        status::of(&self.house, Error::Failed(Fault::Closing))
+        status::of(&self.app, Error::Failed(Fault::Closing))
     }
 }
 
@@ -106,8 +106,8 @@ impl Door {
         let mut form = Form::default();
         let parsed = parse(request.into_inner(), &mut form);
         let query = form.finish(parsed).map_err(status::invalid)?;
-        let (house, streams, now) = (self.house.clone(), self.streams.clone(), Instant::now());
-        let watch = Watch { house, caller, streams, begun: now, looked: now };
+        let (app, streams, now) = (self.app.clone(), self.streams.clone(), Instant::now());
+        let watch = Watch { app, caller, streams, begun: now, looked: now };
         let outcome = watch.ask(query).await?;
         Ok((watch, outcome))
     }

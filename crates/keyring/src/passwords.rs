@@ -1,7 +1,7 @@
 //! Password hashing: argon2id, a bounded number at once.
 //!
 //! A hash takes 19 MiB and some 20 ms, so whoever may ask for hashes without bound may stop the
-//! house. At most `parallel` run, and as many again have a place and get ready, so that a thread that
+//! program. At most `parallel` run, and as many again have a place and get ready, so that a thread that
 //! has made one finds the next; at most 64 more wait for a place, each at most 2 s; the rest is
 //! refused before anything is done for them. A place belongs to the hash: a caller who hangs up does
 //! not free it early.
@@ -63,7 +63,7 @@ pub enum HashFault {
     Task,
 }
 
-/// A hash that is not one this house verifies.
+/// A hash that this program does not verify.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unacceptable;
 

@@ -14,14 +14,14 @@ use tidegate_store::{Across, Leave, Store, Tx, View, events, products};
 use tokio::sync::SemaphorePermit;
 
 use crate::{
-    Error, Fault, House, Settings,
+    App, Error, Fault, Settings,
     memory::{Concern, Memory},
     once::Once,
 };
 
-/// One call: the house, and who is asking. Everything it reaches is of the caller's realm.
+/// One call: the app, and who is asking. Everything it reaches is of the caller's realm.
 pub struct Desk {
-    house: House,
+    app: App,
     /// The use case.
     pub name: &'static str,
     pub caller: Arc<Caller>,
@@ -31,7 +31,7 @@ pub struct Desk {
 pub struct Pen {
     desk: Desk,
     pub(crate) once: Once,
-    /// What this command makes wrong of what the house remembers.
+    /// What this command makes wrong of what the app remembers.
     concerns: Mutex<Vec<Concern>>,
 }
 
@@ -43,28 +43,28 @@ impl Deref for Pen {
 }
 
 impl Desk {
-    pub(crate) const fn new(house: House, name: &'static str, caller: Arc<Caller>) -> Self {
-        Self { house, name, caller }
+    pub(crate) const fn new(app: App, name: &'static str, caller: Arc<Caller>) -> Self {
+        Self { app, name, caller }
     }
 
     pub fn now(&self) -> Timestamp {
-        self.house.inside.parts.clock.now()
+        self.app.inner.parts.clock.now()
     }
 
     pub fn settings(&self) -> &Settings {
-        &self.house.inside.parts.settings
+        &self.app.inner.parts.settings
     }
 
     pub fn keyring(&self) -> &Keyring {
-        &self.house.inside.parts.keyring
+        &self.app.inner.parts.keyring
     }
 
     pub fn passwords(&self) -> &Passwords {
-        &self.house.inside.parts.passwords
+        &self.app.inner.parts.passwords
     }
 
     pub fn entropy(&self) -> &dyn Entropy {
-        &*self.house.inside.parts.entropy
+        &*self.app.inner.parts.entropy
     }
 
     pub fn new_id<K: Kind>(&self) -> Id<K> {
@@ -72,25 +72,25 @@ impl Desk {
     }
 
     pub fn view(&self) -> View {
-        self.house.inside.parts.store.view(self.name, self.caller.realm)
+        self.app.inner.parts.store.view(self.name, self.caller.realm)
     }
 
     /// For what belongs to the installation and to no realm.
     pub(crate) fn across(&self) -> Across {
-        self.house.inside.parts.store.across(self.name)
+        self.app.inner.parts.store.across(self.name)
     }
 
     pub(crate) fn memory(&self) -> &Memory {
-        &self.house.inside.memory
+        &self.app.inner.memory
     }
 
     pub(crate) fn store(&self) -> &Store {
-        &self.house.inside.parts.store
+        &self.app.inner.parts.store
     }
 
     /// Leave to walk through every account; `None` while somebody else does.
     pub(crate) fn turn_to_scan(&self) -> Option<SemaphorePermit<'_>> {
-        self.house.inside.scans.try_acquire().ok()
+        self.app.inner.scans.try_acquire().ok()
     }
 
     /// Whether the caller's credential names all of them.

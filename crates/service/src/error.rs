@@ -31,7 +31,7 @@ pub enum Fault {
     Outcome(#[from] serde_json::Error),
     #[error("a use case panicked")]
     Panicked(#[from] tokio::task::JoinError),
-    #[error("the house is closing")]
+    #[error("the app is closing")]
     Closing,
     #[error("a transaction was raced too often")]
     Raced,

@@ -1,11 +1,12 @@
 //! What may happen.
 //!
-//! One folder per noun, one file per verb: a `Command` or a `Query`, which `House` runs. No SQL, no
+//! One folder per noun, one file per verb: a `Command` or a `Query`, which `App` runs. No SQL, no
 //! protobuf, no transport.
 
 pub mod access;
 pub mod accounts;
 mod acting;
+mod app;
 pub mod audit;
 pub mod challenges;
 mod counters;
@@ -15,7 +16,6 @@ mod desk;
 pub mod enrollments;
 mod error;
 pub mod evaluations;
-mod house;
 pub mod installation;
 mod links;
 mod memory;
@@ -28,9 +28,9 @@ pub mod sessions;
 pub mod sign_ins;
 pub mod system;
 
+pub use app::{App, Command, Parts, Query, Settings};
 pub use desk::{Desk, Pen};
 pub use error::{Error, Fault};
-pub use house::{Command, House, Parts, Query, Settings};
 pub use memory::{Place, Recall, Trust};
 pub use once::{Outcome, Request, Shown};
 pub use pages::{Page, PageRequest, PageToken};

@@ -1,6 +1,6 @@
 //! Request ids: the same id with the same body returns the first outcome for 24 hours.
 //!
-//! Every command gets this without asking: `House::act` looks for the first outcome before it runs,
+//! Every command gets this without asking: `App::act` looks for the first outcome before it runs,
 //! and a command ends by `once` (one transaction) or by `charge` and `settle` (an attempt is charged
 //! and committed before it is looked at). Both keep the record in the transaction of the change, so
 //! there is no moment at which one is remembered without the other. The body is kept as a keyed

@@ -1,4 +1,4 @@
-//! Table `deliveries`: what waits to leave the house. Service adds, courier takes.
+//! Table `deliveries`: what waits to leave the program. Service adds, courier takes.
 
 use tidegate_core::{AccountId, DeliveryId, DeliveryState, RealmId, Sealed, Span, Template, Timestamp};
 

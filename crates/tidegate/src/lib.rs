@@ -1,4 +1,4 @@
-//! The house: the program that wires the rooms together, and the commands that people type. A library, so
+//! The app: the program that wires the rooms together, and the commands that people type. A library, so
 //! that what is measured is the program itself.
 
 mod admin;

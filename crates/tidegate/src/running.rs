@@ -1,4 +1,4 @@
-//! A house that serves: what it is made of, in which order it starts, and in which it stops.
+//! An app that serves: what it is made of, in which order it starts, and in which it stops.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -7,7 +7,7 @@ use tidegate_core::Span;
 use tidegate_courier::Courier;
 use tidegate_keyring::{Keyring, Passwords};
 use tidegate_service::{
-    House, Parts, Trust,
+    App, Parts, Trust,
     audit::Sealer,
     installation::{self, KeyCheck, check},
 };
@@ -29,7 +29,7 @@ use crate::{
 pub struct Running {
     pub grpc: SocketAddr,
     pub admin: SocketAddr,
-    house: House,
+    app: App,
     store: Store,
     /// Stops taking calls.
     stop: CancellationToken,
@@ -75,7 +75,7 @@ impl Running {
         let courier = courier(config, &store, &keyring, &clock)?;
         let sealer = Sealer::new(store.clone(), keyring.clone(), clock.clone(), Arc::new(SystemEntropy));
         let sealer = Arc::new(sealer);
-        let house = house(config, &store, keyring, &clock);
+        let app = app(config, &store, keyring, &clock);
 
         let grpc = listen(config.grpc.listen, "grpc.listen").await?;
         let admin = listen(config.admin.listen, "admin.listen").await?;
@@ -84,7 +84,7 @@ impl Running {
         let (reflection, streams) = (config.grpc.reflection(), tidegate_grpc::StreamSettings::default());
         let settings = tidegate_grpc::Settings { reflection, streams };
         let stopped = stop.clone().cancelled_owned();
-        let server = tokio::spawn(tidegate_grpc::serve(house.clone(), settings, grpc, stopped));
+        let server = tokio::spawn(tidegate_grpc::serve(app.clone(), settings, grpc, stopped));
         let mut background = JoinSet::new();
         background.spawn(serve_admin(store.clone(), admin, stop.clone()));
         background.spawn(keep_time::keep(store.clone(), clock.clone(), rest.clone()));
@@ -92,15 +92,15 @@ impl Running {
         background.spawn(courier.run(rest.clone()));
         let keep = Span::days(config.audit.retention_days);
         if store.engine() == Engine::Postgres {
-            background.spawn(follow(house.clone(), rest.clone()));
+            background.spawn(follow(app.clone(), rest.clone()));
         }
         background.spawn(seal(sealer.clone(), rest.clone()));
         background.spawn(cut(sealer, keep, rest.clone()));
         let (grpc, admin) = (grpc_address, admin_address);
-        Ok(Self { grpc, admin, house, store, stop, rest, server, background })
+        Ok(Self { grpc, admin, app, store, stop, rest, server, background })
     }
 
-    /// Waits until something ends that should go on: then the house is no longer whole.
+    /// Waits until something ends that should go on: then the app is no longer whole.
     pub async fn failed(&mut self) -> anyhow::Error {
         tokio::select! {
             ended = &mut self.server => match ended {
@@ -122,7 +122,7 @@ impl Running {
             tracing::warn!("calls were still under way after {} s and are cut off", DRAIN.as_secs());
             self.server.abort();
         }
-        self.house.close().await;
+        self.app.close().await;
         self.rest.cancel();
         while let Some(ended) = self.background.join_next().await {
             ended.context("failed to stop a background task")?;
@@ -133,13 +133,13 @@ impl Running {
     }
 }
 
-fn house(config: &Config, store: &Store, keyring: Arc<Keyring>, clock: &Arc<AuthorityClock>) -> House {
+fn app(config: &Config, store: &Store, keyring: Arc<Keyring>, clock: &Arc<AuthorityClock>) -> App {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let parallel = match config.limits.password_hashes {
         0 => cores,
         set => set,
     };
-    House::new(Parts {
+    App::new(Parts {
         store: store.clone(),
         keyring,
         passwords: Passwords::new(parallel, &SystemEntropy),
@@ -192,10 +192,10 @@ async fn sweep(store: Store, clock: Arc<AuthorityClock>, stop: CancellationToken
 }
 
 /// Keeps up with what other replicas write. Without it everything is read again after a moment.
-async fn follow(house: House, stop: CancellationToken) {
+async fn follow(app: App, stop: CancellationToken) {
     let mut outage = Outage::default();
     while tokio::time::timeout(FOLLOW, stop.cancelled()).await.is_err() {
-        outage.say(house.follow().await, "what others write cannot be followed");
+        outage.say(app.follow().await, "what others write cannot be followed");
     }
 }
 

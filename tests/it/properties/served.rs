@@ -42,7 +42,7 @@ async fn live(stage: &Stage, number: u8) {
         }
         agree(&vendor, &model, &stage.operator(), &format!("{place}: {step:?}")).await;
         if !stage.is_sqlite() {
-            there.house.follow().await.unwrap();
+            there.app.follow().await.unwrap();
             agree(&vendor, &model, &elsewhere, &format!("replica, {place}: {step:?}")).await;
         }
     }

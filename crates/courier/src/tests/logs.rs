@@ -8,7 +8,7 @@ use std::{
 use tidegate_core::{Span, Template};
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::{House, TOKEN, mail, to_ann};
+use super::{Outbox, TOKEN, mail, to_ann};
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -35,16 +35,16 @@ async fn the_log_says_what_happened_and_nothing_of_the_mail() {
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone());
     let _guard = tracing::subscriber::set_default(subscriber.finish());
 
-    let house = House::new().await;
-    let courier = house.courier();
-    house.queue(&to_ann()).await;
-    house.queue(&mail(Template::ConfirmEnrollment, "ann@example.com@", "Kasa")).await;
-    house.queue_bytes(Template::VerifyEmail, br#"{"template":"ann@example.com"}"#.to_vec()).await;
+    let outbox = Outbox::new().await;
+    let courier = outbox.courier();
+    outbox.queue(&to_ann()).await;
+    outbox.queue(&mail(Template::ConfirmEnrollment, "ann@example.com@", "Kasa")).await;
+    outbox.queue_bytes(Template::VerifyEmail, br#"{"template":"ann@example.com"}"#.to_vec()).await;
     assert_eq!(courier.drain_once().await.unwrap(), 1);
-    house.queue(&to_ann()).await;
-    std::fs::rename(house.folder(), house.dir.path().join("gone")).unwrap();
+    outbox.queue(&to_ann()).await;
+    std::fs::rename(outbox.folder(), outbox.dir.path().join("gone")).unwrap();
     courier.drain_once().await.unwrap();
-    house.advance(Span::hours(3));
+    outbox.advance(Span::hours(3));
     courier.drain_once().await.unwrap();
 
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();

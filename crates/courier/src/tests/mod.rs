@@ -1,4 +1,4 @@
-//! A house on SQLite in a folder of its own, with a clock that is moved by hand.
+//! A outbox on SQLite in a folder of its own, with a clock that is moved by hand.
 
 mod failures;
 mod letters;
@@ -47,7 +47,7 @@ impl Entropy for Counting {
     }
 }
 
-struct House {
+struct Outbox {
     dir: TempDir,
     store: Store,
     keyring: Arc<Keyring>,
@@ -67,7 +67,7 @@ fn to_ann() -> Mail {
     mail(Template::VerifyEmail, "ann@example.com", "Kasa")
 }
 
-impl House {
+impl Outbox {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", dir.path().join("tidegate.db").display());

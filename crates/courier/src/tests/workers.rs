@@ -6,33 +6,33 @@ use tidegate_core::{Clock as _, Entropy, Fact, Span, Template};
 use tidegate_store::deliveries;
 use tokio_util::sync::CancellationToken;
 
-use super::{Counting, House, TOKEN, to_ann};
+use super::{Counting, Outbox, TOKEN, to_ann};
 
 #[tokio::test]
 async fn a_queued_mail_becomes_one_file() {
-    let house = House::new().await;
-    let id = house.queue(&to_ann()).await;
-    let courier = house.courier();
+    let outbox = Outbox::new().await;
+    let id = outbox.queue(&to_ann()).await;
+    let courier = outbox.courier();
     assert_eq!(courier.drain_once().await.unwrap(), 1);
     assert_eq!(courier.drain_once().await.unwrap(), 0);
 
-    let [mail] = &house.mails()[..] else { panic!("one mail") };
+    let [mail] = &outbox.mails()[..] else { panic!("one mail") };
     assert!(mail.contains(&format!("\nhttps://kasa.example/confirm#{TOKEN}\n")), "{mail}");
     assert!(mail.contains("\nTo: ann@example.com\n"), "{mail}");
     assert!(mail.contains(&format!("Message-ID: <{id}@tidegate.example>\n")), "{mail}");
-    assert_eq!(house.row(id).await, ("sent".to_owned(), 1, false));
+    assert_eq!(outbox.row(id).await, ("sent".to_owned(), 1, false));
     let sent = Fact::MailSent { delivery: id, template: Template::VerifyEmail };
-    assert_eq!(house.facts().await, [sent]);
+    assert_eq!(outbox.facts().await, [sent]);
 }
 
 #[tokio::test]
 async fn nobody_else_may_read_the_mails() {
-    let house = House::new().await;
-    house.queue(&to_ann()).await;
-    house.courier().drain_once().await.unwrap();
+    let outbox = Outbox::new().await;
+    outbox.queue(&to_ann()).await;
+    outbox.courier().drain_once().await.unwrap();
     let mode = |path: std::path::PathBuf| path.metadata().unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(house.folder()), 0o700);
-    let files = std::fs::read_dir(house.folder()).unwrap().map(|file| mode(file.unwrap().path()));
+    assert_eq!(mode(outbox.folder()), 0o700);
+    let files = std::fs::read_dir(outbox.folder()).unwrap().map(|file| mode(file.unwrap().path()));
     let mut modes: Vec<_> = files.collect();
     modes.sort_unstable();
     assert_eq!(modes, [0o600, 0o700], "the mail, and the folder of unfinished ones");
@@ -40,33 +40,33 @@ async fn nobody_else_may_read_the_mails() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_workers_send_every_mail_once() {
-    let house = House::new().await;
+    let outbox = Outbox::new().await;
     // More than are read at a time.
     for _ in 0..130 {
-        house.queue(&to_ann()).await;
+        outbox.queue(&to_ann()).await;
     }
-    let (one, two) = (house.courier(), house.courier());
+    let (one, two) = (outbox.courier(), outbox.courier());
     let one = tokio::spawn(async move { one.drain_once().await.unwrap() });
     let two = tokio::spawn(async move { two.drain_once().await.unwrap() });
     assert_eq!(one.await.unwrap() + two.await.unwrap(), 130);
-    assert_eq!(house.mails().len(), 130);
-    let events = house.facts().await;
+    assert_eq!(outbox.mails().len(), 130);
+    let events = outbox.facts().await;
     assert_eq!(events.iter().filter(|fact| matches!(fact, Fact::MailSent { .. })).count(), 130);
 }
 
 #[tokio::test]
 async fn the_mail_of_a_worker_that_died_is_sent_when_its_lease_is_over() {
-    let house = House::new().await;
-    let id = house.queue(&to_ann()).await;
-    let now = house.clock.now();
-    let dead = house
+    let outbox = Outbox::new().await;
+    let id = outbox.queue(&to_ann()).await;
+    let now = outbox.clock.now();
+    let dead = outbox
         .store
-        .tx("test", house.realm, async |tx| deliveries::claim(tx, id, now, Span::seconds(60)).await);
+        .tx("test", outbox.realm, async |tx| deliveries::claim(tx, id, now, Span::seconds(60)).await);
     assert!(dead.await.unwrap().is_some());
-    let courier = house.courier();
-    house.advance(Span::seconds(59));
+    let courier = outbox.courier();
+    outbox.advance(Span::seconds(59));
     assert_eq!(courier.drain_once().await.unwrap(), 0);
-    house.advance(Span::seconds(1));
+    outbox.advance(Span::seconds(1));
     assert_eq!(courier.drain_once().await.unwrap(), 1);
 }
 
@@ -82,14 +82,14 @@ impl Entropy for Stopping {
 
 #[tokio::test]
 async fn a_worker_that_is_told_to_stop_ends_what_it_began() {
-    let house = House::new().await;
+    let outbox = Outbox::new().await;
     for _ in 0..3 {
-        house.queue(&to_ann()).await;
+        outbox.queue(&to_ann()).await;
     }
     let stop = CancellationToken::new();
-    let entropy = Stopping(stop.clone(), house.entropy.clone());
-    let courier = house.courier_with(house.keyring.clone(), Arc::new(entropy));
+    let entropy = Stopping(stop.clone(), outbox.entropy.clone());
+    let courier = outbox.courier_with(outbox.keyring.clone(), Arc::new(entropy));
     tokio::spawn(courier.run(stop)).await.unwrap();
-    assert_eq!((house.mails().len(), house.facts().await.len()), (1, 1));
-    assert_eq!(house.courier().drain_once().await.unwrap(), 2);
+    assert_eq!((outbox.mails().len(), outbox.facts().await.len()), (1, 1));
+    assert_eq!(outbox.courier().drain_once().await.unwrap(), 2);
 }

@@ -30,7 +30,7 @@ pub(super) async fn import(
     while let Some(message) = messages.message().await? {
         let command = parse(message).map_err(status::invalid)?;
         let imported = carry_out(door, &caller, command).await;
-        add(&mut total, imported.map_err(|error| status::of(&door.house, error))?);
+        add(&mut total, imported.map_err(|error| status::of(&door.app, error))?);
     }
     Ok(Response::new(total))
 }
@@ -38,11 +38,11 @@ pub(super) async fn import(
 /// One message. Two imports that hold each other's rows up are told apart by the database, which undoes
 /// one of them; that one is tried again, once.
 async fn carry_out(door: &Door, caller: &Arc<Caller>, command: ImportAccounts) -> Result<Imported, Error> {
-    door.house.identify_again(caller).await?;
-    match door.house.act(caller.clone(), command.clone(), None).await {
+    door.app.identify_again(caller).await?;
+    match door.app.act(caller.clone(), command.clone(), None).await {
         Err(Error::Failed(Fault::Store(StoreError::Undone { name, .. }))) => {
             tracing::warn!(name, "two imports met; one is tried again");
-            door.house.act(caller.clone(), command, None).await
+            door.app.act(caller.clone(), command, None).await
         }
         done => done,
     }

@@ -91,7 +91,7 @@ impl Quick {
             return None;
         }
         let Pair { product, account } = read::pair(request)?;
-        let recall = self.door.house.recall(&admitted.caller)?;
+        let recall = self.door.app.recall(&admitted.caller)?;
         let moment = write::moment(recall.now());
         recall.decide(recall.at(product)?, account, |verdict| {
             let mut answer = Vec::with_capacity(write::DECISION);
@@ -105,7 +105,7 @@ impl Quick {
         if admitted.permission != BatchEvaluate::PERMISSION {
             return None;
         }
-        let recall = self.door.house.recall(&admitted.caller)?;
+        let recall = self.door.app.recall(&admitted.caller)?;
         let moment = write::moment(recall.now());
         let about = (2 * request.len()).min(ITEMS.end() * write::DECISION);
         let (mut answer, mut last, mut items) = (Vec::with_capacity(about), None, 0);

@@ -7,7 +7,7 @@ use tidegate_keyring::TokenKind;
 use tidegate_store::{credentials, realms};
 
 use crate::{
-    Error, Fault, House,
+    App, Error, Fault,
     memory::{Concern, Credentialed},
 };
 
@@ -34,20 +34,20 @@ pub fn token_text(id: CredentialId, secret: &Secret<String>) -> Secret<String> {
     Secret::new(format!("tgk_{}_{}", id.trim_start_matches("cred_"), secret.expose()))
 }
 
-impl House {
+impl App {
     /// Unknown id, wrong secret, revoked and expired are one and the same answer.
     pub async fn identify(&self, presented: Presented) -> Result<Arc<Caller>, Error> {
         let Presented { id, digest, realm } = presented;
         let known = self.credential(id).await?.filter(|known| known.kept.token.matches(&digest));
         let known = known.ok_or(Refusal::Unauthenticated)?;
-        if !known.kept.credential.is_live(self.inside.parts.clock.now()) {
+        if !known.kept.credential.is_live(self.inner.parts.clock.now()) {
             return Err(Refusal::Unauthenticated.into());
         }
         let Some(named) = realm.filter(|_| known.caller.role == Role::Operator) else {
             return Ok(known.caller.clone());
         };
         let key = named.parse().map_err(|_| Refusal::RealmNotFound)?;
-        let mut across = self.inside.parts.store.across("identify");
+        let mut across = self.inner.parts.store.across("identify");
         let realm = realms::find(&mut across, &key).await?.ok_or(Refusal::RealmNotFound)?.id;
         Ok(Arc::new(Caller { realm, ..(*known.caller).clone() }))
     }
@@ -55,17 +55,17 @@ impl House {
     /// Whether the credential of a caller who goes on for long is still good.
     pub async fn identify_again(&self, caller: &Caller) -> Result<(), Error> {
         let known = self.credential(caller.credential).await?;
-        let live = known.is_some_and(|known| known.kept.credential.is_live(self.inside.parts.clock.now()));
+        let live = known.is_some_and(|known| known.kept.credential.is_live(self.inner.parts.clock.now()));
         Ok(if live { Ok(()) } else { Err(Refusal::Unauthenticated) }?)
     }
 
     async fn credential(&self, id: CredentialId) -> Result<Option<Arc<Credentialed>>, Fault> {
-        let memory = &self.inside.memory;
+        let memory = &self.inner.memory;
         if let Some(known) = memory.believed().and_then(|believed| believed.credential(id)) {
             return Ok(Some(known));
         }
         let ticket = memory.ticket(Concern::Credential(id));
-        let found = credentials::find(&mut self.inside.parts.store.across("identify"), id).await?;
+        let found = credentials::find(&mut self.inner.parts.store.across("identify"), id).await?;
         let Some(kept) = found else { return Ok(None) };
         let Credential { id, holder, realm, role, products, .. } = kept.credential.clone();
         let caller = Arc::new(Caller { credential: id, holder, realm, role, products });

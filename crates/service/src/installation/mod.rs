@@ -1,4 +1,4 @@
-//! What happens beside the house: the first realm, the first credential, the check that the master key at
+//! What happens beside the app: the first realm, the first credential, the check that the master key at
 //! hand is the one the database was made with, and the sweeping out of what must not be kept.
 
 mod check;

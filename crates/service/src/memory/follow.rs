@@ -17,7 +17,7 @@ use tidegate_store::{
 };
 
 use super::{Concern, Trust};
-use crate::House;
+use crate::App;
 
 /// How far the log was followed.
 #[derive(Default)]
@@ -38,20 +38,20 @@ const MARGIN: Span = Span::seconds(5);
 /// After a longer time without a look everything is dropped instead.
 const LONG: Span = Span::seconds(30);
 
-impl House {
+impl App {
     /// Call this several times a second where other replicas write to the database, and not twice at once.
     /// After an error nothing is believed for longer than before.
     pub async fn follow(&self) -> Result<(), Error> {
-        if self.inside.parts.settings.trust == Trust::Alone {
+        if self.inner.parts.settings.trust == Trust::Alone {
             return Ok(());
         }
-        let (looked, now) = (self.inside.memory.micros(), self.inside.parts.clock.now());
-        let progress = self.inside.memory.followed.get();
+        let (looked, now) = (self.inner.memory.micros(), self.inner.parts.clock.now());
+        let progress = self.inner.memory.followed.get();
         let behind = progress.until.is_none_or(|until| now.since(until) > LONG);
-        let mut across = self.inside.parts.store.across("follow");
+        let mut across = self.inner.parts.store.across("follow");
         let unsealed = events::unsealed(&mut across, MOST).await?;
         if behind || i64::try_from(unsealed.len()).is_ok_and(|count| count >= MOST) {
-            self.inside.memory.drop_what(Concern::Everything);
+            self.inner.memory.drop_what(Concern::Everything);
         }
         for event in &unsealed {
             self.note(event.realm, &event.logged);
@@ -60,21 +60,21 @@ impl House {
         let mut seen = BTreeSet::new();
         for Sealed { realm, first, last } in chain::recent(&mut across, since).await? {
             if !behind && !progress.seen.contains(&(realm, last)) {
-                let mut view = self.inside.parts.store.view("follow", realm);
+                let mut view = self.inner.parts.store.view("follow", realm);
                 for logged in events::between(&mut view, first, last).await? {
                     self.note(realm, &logged);
                 }
             }
             seen.insert((realm, last));
         }
-        self.inside.memory.followed.set(Progress { until: Some(now), seen });
-        self.inside.memory.believe(looked);
+        self.inner.memory.followed.set(Progress { until: Some(now), seen });
+        self.inner.memory.believe(looked);
         Ok(())
     }
 
     fn note(&self, realm: RealmId, logged: &tidegate_core::Logged) {
         let event = &logged.event;
-        self.inside.memory.drop_what(Concern::of_recorded(realm, event.account, &event.fact));
+        self.inner.memory.drop_what(Concern::of_recorded(realm, event.account, &event.fact));
     }
 }
 

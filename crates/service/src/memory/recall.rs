@@ -6,7 +6,7 @@ use tidegate_core::{Caller, Timestamp};
 use tidegate_rollout::{Verdict, decide};
 
 use super::{At, Believed, Snapshot, rollouts};
-use crate::House;
+use crate::App;
 
 /// What one call may recall; all its decisions are of one moment.
 pub struct Recall<'h> {
@@ -16,12 +16,12 @@ pub struct Recall<'h> {
     now: Timestamp,
 }
 
-impl House {
+impl App {
     /// `None` when the realm is not remembered, or nothing is believed now.
     pub fn recall<'h>(&'h self, caller: &'h Caller) -> Option<Recall<'h>> {
-        let believed = self.inside.memory.believed()?;
+        let believed = self.inner.memory.believed()?;
         let snapshot = believed.realm(caller.realm)?;
-        Some(Recall { believed, caller, snapshot, now: self.inside.parts.clock.now() })
+        Some(Recall { believed, caller, snapshot, now: self.inner.parts.clock.now() })
     }
 }
 

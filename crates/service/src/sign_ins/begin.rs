@@ -59,10 +59,10 @@ impl Command for BeginSignIn {
 
     async fn run(self, pen: &Pen) -> Result<Begun, Error> {
         // Under a flood whoever cannot be served is told before anything is read.
-        let inside = pen.passwords().enter().map_err(too_many)?;
+        let inner = pen.passwords().enter().map_err(too_many)?;
         let product = pen.product(&mut pen.view(), &self.product).await?;
         // A place first: a guess that cannot be looked at must not be charged.
-        let mut place = inside.place().await.map_err(too_many)?;
+        let mut place = inner.place().await.map_err(too_many)?;
         let nobody = counters::of_stranger(pen, &self.identifier)?;
         let mut seen = loop {
             let seen = self.seen(pen, &nobody).await?;
@@ -101,7 +101,7 @@ struct Looked<'l> {
     product: &'l Product,
     seen: &'l Seen,
     right: bool,
-    /// A hash of the house's own cost, in place of a foreign one.
+    /// A hash of the app's own cost, in place of a foreign one.
     rehashed: Option<String>,
     nobody: &'l Counter,
 }

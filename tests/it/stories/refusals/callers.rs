@@ -103,7 +103,7 @@ async fn the_admin_of_one_product() {
 async fn a_house_that_is_closing() {
     tell("refusals/closing", async |stage| {
         let admin = stage.actor("admin", Role::Admin).await;
-        stage.house.close().await;
+        stage.app.close().await;
         let request = proto::CreateAccountRequest { external_id: "u-1".into(), ..Default::default() };
         admin.refused(request).await;
         admin.refused(proto::GetAccountRequest { account: "u-1".into() }).await;

@@ -1,4 +1,4 @@
-//! Habits of the house that a reader would otherwise have to look for.
+//! Habits of the app that a reader would otherwise have to look for.
 
 use super::{
     excused,

@@ -50,13 +50,13 @@ pub struct Parts {
     pub settings: Settings,
 }
 
-/// Cheap to clone; all clones are the same house.
+/// Cheap to clone; all clones are the same app.
 #[derive(Clone)]
-pub struct House {
-    pub(crate) inside: Arc<Inside>,
+pub struct App {
+    pub(crate) inner: Arc<Inner>,
 }
 
-pub(crate) struct Inside {
+pub(crate) struct Inner {
     pub(crate) parts: Parts,
     pub(crate) memory: Memory,
     /// Commands under way, so that a shutdown can wait for them.
@@ -71,12 +71,12 @@ pub(crate) struct Inside {
 const WAIT: Duration = Duration::from_secs(2);
 const RETRY_AFTER: Span = Span::seconds(1);
 
-impl House {
+impl App {
     pub fn new(parts: Parts) -> Self {
         let places = Arc::new(Semaphore::new(parts.settings.commands));
         let memory = Memory::new(parts.settings.trust, parts.settings.accounts);
         let (tasks, scans) = (TaskTracker::new(), Semaphore::new(1));
-        Self { inside: Arc::new(Inside { parts, memory, tasks, scans, places }) }
+        Self { inner: Arc::new(Inner { parts, memory, tasks, scans, places }) }
     }
 
     /// Answers a question, in the caller's task.
@@ -102,7 +102,7 @@ impl House {
         let span = tracing::debug_span!("command", name = C::NAME);
         let pen = Pen::new(Desk::new(self.clone(), C::NAME, caller), request);
         // Waited for here, where a caller that hangs up stops waiting; held there, to the end.
-        let place = match tokio::time::timeout(WAIT, self.inside.places.clone().acquire_owned()).await {
+        let place = match tokio::time::timeout(WAIT, self.inner.places.clone().acquire_owned()).await {
             Ok(place) => place.map_err(|_| Fault::Closing)?,
             Err(_) => return Err(Refusal::Busy { retry_after: RETRY_AFTER }.into()),
         };
@@ -111,19 +111,19 @@ impl House {
             drop(place);
             outcome
         };
-        self.inside.tasks.spawn(work.instrument(span)).await.map_err(Fault::from)?
+        self.inner.tasks.spawn(work.instrument(span)).await.map_err(Fault::from)?
     }
 
     /// A number under which a fault can be found in the log.
     pub fn new_incident(&self) -> IncidentId {
-        Id::new(self.inside.parts.clock.now(), &*self.inside.parts.entropy)
+        Id::new(self.inner.parts.clock.now(), &*self.inner.parts.entropy)
     }
 
     /// Takes no more commands and waits for those under way.
     pub async fn close(&self) {
-        self.inside.places.close();
-        self.inside.tasks.close();
-        self.inside.tasks.wait().await;
+        self.inner.places.close();
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
     }
 }
 

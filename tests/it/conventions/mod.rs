@@ -1,11 +1,11 @@
-//! The house: what its sources, its manifest files and its contract must look like, read from themselves.
+//! The app: what its sources, its manifest files and its contract must look like, read from themselves.
 
 mod absent;
 mod contract;
+mod dependencies;
 mod descriptors;
 mod habits;
 mod reasons;
-mod rooms;
 mod secrets;
 mod sources;
 mod words;

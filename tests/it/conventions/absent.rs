@@ -54,7 +54,7 @@ fn there_is_no_storage_trait() {
         .filter(|name| name.contains("Store") || name.contains("Repository") || name.contains("Mock"));
     assert_eq!(storage.collect::<Vec<_>>(), Vec::<&String>::new());
     assert!(
-        traits.contains(&"crates/service/src/house.rs: Command".to_owned()),
+        traits.contains(&"crates/service/src/app.rs: Command".to_owned()),
         "traits are found: {traits:?}"
     );
 }
