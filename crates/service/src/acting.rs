@@ -8,7 +8,7 @@ use tidegate_core::{
 use tidegate_keyring::TokenKind;
 use tidegate_store::{Tx, accounts, products, sign_ins};
 
-use crate::{Desk, Error, Fault, Pen, sessions};
+use crate::{CommandContext, Error, Fault, QueryContext, sessions};
 
 /// On whose behalf, and with what right.
 pub(crate) struct Acting {
@@ -67,7 +67,7 @@ impl Acting {
     }
 }
 
-impl Pen {
+impl CommandContext {
     /// What support saw, and why, is on record; what an owner sees of the own account is not.
     pub(crate) async fn record_seen(&self, tx: &mut Tx, acting: &Acting) -> Result<(), Fault> {
         let By::Support(reason) = &acting.by else { return Ok(()) };
@@ -76,7 +76,7 @@ impl Pen {
     }
 }
 
-impl Desk {
+impl QueryContext {
     /// One answer for every token that is not good: unknown, expired, ended, another product's.
     pub(crate) async fn acting(&self, subject: &Subject) -> Result<Acting, Error> {
         let client = subject.client.clone();
@@ -97,7 +97,7 @@ impl Desk {
                 (account, product.ok_or(Fault::Dangling("product"))?, By::SignIn(sign_in))
             }
             Who::OnBehalf { account, product, reason } => {
-                if !self.caller.may(Permission::ActOnBehalf) {
+                if !self.caller().may(Permission::ActOnBehalf) {
                     let permission = Permission::ActOnBehalf;
                     return Err(Refusal::PermissionDenied { permission }.into());
                 }
@@ -118,6 +118,6 @@ impl Desk {
         let Some(digest) = TokenKind::SignIn.digest(token) else { return Ok(None) };
         let found = sign_ins::find(&mut self.view(), digest).await?;
         Ok(found
-            .filter(|found| self.now() < found.expires_at && self.caller.products.include(&found.product)))
+            .filter(|found| self.now() < found.expires_at && self.caller().products.include(&found.product)))
     }
 }

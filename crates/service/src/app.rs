@@ -10,23 +10,23 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-use crate::{Desk, Error, Fault, Outcome, Pen, Request, Trust, memory::Memory};
+use crate::{CommandContext, Error, Fault, Outcome, QueryContext, Request, Trust, memory::Memory};
 
 /// A use case that only reads.
 pub trait Query: Send + 'static {
     const NAME: &'static str;
     const PERMISSION: Permission;
     type Outcome: Send + 'static;
-    fn run(self, desk: &Desk) -> impl Future<Output = Result<Self::Outcome, Error>> + Send;
+    fn run(self, cx: &QueryContext) -> impl Future<Output = Result<Self::Outcome, Error>> + Send;
 }
 
-/// A use case that writes. Its request id is taken care of: it ends by `Pen::once` or `Pen::settle`,
+/// A use case that writes. Its request id is taken care of: it ends by `CommandContext::once` or `CommandContext::settle`,
 /// which remember the outcome in the transaction of the change.
 pub trait Command: Send + 'static {
     const NAME: &'static str;
     const PERMISSION: Permission;
     type Outcome: Outcome;
-    fn run(self, pen: &Pen) -> impl Future<Output = Result<Self::Outcome, Error>> + Send;
+    fn run(self, cx: &CommandContext) -> impl Future<Output = Result<Self::Outcome, Error>> + Send;
 }
 
 #[derive(Debug, Clone)]
@@ -82,12 +82,12 @@ impl App {
     /// Answers a question, in the caller's task.
     pub async fn ask<Q: Query>(&self, caller: Arc<Caller>, query: Q) -> Result<Q::Outcome, Error> {
         permit(&caller, Q::PERMISSION)?;
-        let desk = Desk::new(self.clone(), Q::NAME, caller);
+        let cx = QueryContext::new(self.clone(), Q::NAME, caller);
         // Most questions are answered from memory, faster than a span that nobody looks at is made.
         if !tracing::enabled!(tracing::Level::DEBUG) {
-            return query.run(&desk).await;
+            return query.run(&cx).await;
         }
-        query.run(&desk).instrument(tracing::debug_span!("query", name = Q::NAME)).await
+        query.run(&cx).instrument(tracing::debug_span!("query", name = Q::NAME)).await
     }
 
     /// Carries out a command to its end, even when the caller hangs up: the task is the command's
@@ -100,14 +100,14 @@ impl App {
     ) -> Result<C::Outcome, Error> {
         permit(&caller, C::PERMISSION)?;
         let span = tracing::debug_span!("command", name = C::NAME);
-        let pen = Pen::new(Desk::new(self.clone(), C::NAME, caller), request);
+        let cx = CommandContext::new(QueryContext::new(self.clone(), C::NAME, caller), request);
         // Waited for here, where a caller that hangs up stops waiting; held there, to the end.
         let place = match tokio::time::timeout(WAIT, self.inner.places.clone().acquire_owned()).await {
             Ok(place) => place.map_err(|_| Fault::Closing)?,
             Err(_) => return Err(Refusal::Busy { retry_after: RETRY_AFTER }.into()),
         };
         let work = async move {
-            let outcome = pen.carry_out(command).await;
+            let outcome = cx.carry_out(command).await;
             drop(place);
             outcome
         };

@@ -9,7 +9,7 @@ use tidegate_store::{
 };
 use uuid::Uuid;
 
-use crate::{Desk, Fault};
+use crate::{Fault, QueryContext};
 
 /// How many identifiers of nobody are counted at once in a realm. They share places by a keyed
 /// digest, so that nobody can aim at one; a newcomer takes the place over.
@@ -26,9 +26,9 @@ pub(crate) fn of_password(account: AccountId) -> Counter {
 }
 
 /// Where guesses at an identifier of nobody are counted, as if it were somebody's.
-pub(crate) fn of_stranger(desk: &Desk, identifier: &Identifier) -> Result<Counter, Fault> {
-    let place = Place::Stranger { realm: desk.caller.realm };
-    let digest = desk.keyring().digest(&place, identifier.as_str().as_bytes())?;
+pub(crate) fn of_stranger(cx: &QueryContext, identifier: &Identifier) -> Result<Counter, Fault> {
+    let place = Place::Stranger { realm: cx.realm() };
+    let digest = cx.keyring().digest(&place, identifier.as_str().as_bytes())?;
     let (slot, tag) = digest.mac.split_first_chunk::<4>().ok_or(Fault::Dangling("a digest"))?;
     let slot = u32::from_be_bytes(*slot) % STRANGERS;
     // No account or factor has an id of this form: theirs begin with the year.
@@ -48,12 +48,12 @@ pub(crate) enum Charged {
 
 /// Charges one guess to the counter.
 pub(crate) async fn charge(
-    desk: &Desk,
+    cx: &QueryContext,
     tx: &mut Tx,
     counter: &Counter,
     limits: &Limits,
 ) -> Result<Charged, Fault> {
-    let now = desk.now();
+    let now = cx.now();
     let budget = counted(attempts::find(tx, counter).await?, counter, now);
     Ok(match budget::charge(limits, budget, now) {
         Charge::Taken(next) if attempts::replace(tx.leave(), counter, budget.revision, next).await? => {

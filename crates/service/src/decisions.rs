@@ -9,9 +9,9 @@ use tidegate_core::{
 use tidegate_rollout::decide;
 use tidegate_store::{Tx, View, ledger, rollouts, standings};
 
-use crate::{Desk, Fault, Pen, memory};
+use crate::{CommandContext, Fault, QueryContext, memory};
 
-impl Desk {
+impl QueryContext {
     /// The decision for one account, read now: what a sign-in is held to.
     pub(crate) async fn decide(
         &self,
@@ -29,7 +29,7 @@ impl Desk {
     /// else has to be read and understood.
     async fn rollouts(&self, view: &mut View) -> Result<Vec<Arc<Rollout>>, Fault> {
         let newest = rollouts::newest(view).await?;
-        match self.memory().last_of_realm(self.caller.realm).filter(|known| known.has(&newest)) {
+        match self.memory().last_of_realm(self.realm()).filter(|known| known.has(&newest)) {
             Some(known) => Ok(known.rollouts.clone()),
             None => Ok(rollouts::all(view).await?.into_iter().map(Arc::new).collect()),
         }
@@ -39,7 +39,7 @@ impl Desk {
 /// An app is told to show the feature: from the first time on the account stays reached here, until a roll
 /// back takes it back.
 pub(crate) async fn show(
-    pen: &Pen,
+    cx: &CommandContext,
     tx: &mut Tx,
     account: &Account,
     decision: &Decision,
@@ -49,9 +49,9 @@ pub(crate) async fn show(
     let (Some(rollout), Some(revision), true) = (&decision.rollout, decision.revision, newly) else {
         return Ok(());
     };
-    let shown = FirstShown { at: pen.now(), revision, wave: decision.wave };
+    let shown = FirstShown { at: cx.now(), revision, wave: decision.wave };
     if ledger::show(tx, account.id, (rollout, &decision.product), shown).await? {
-        let event = pen.event(Fact::TwoStepShown { rollout: rollout.clone() });
+        let event = cx.event(Fact::TwoStepShown { rollout: rollout.clone() });
         event.at(&decision.product).of(account).from(client).record(tx).await?;
     }
     Ok(())
@@ -59,14 +59,14 @@ pub(crate) async fn show(
 
 /// Two-step acts for the account at the product, from the first time on for good (INV-42).
 pub(crate) async fn activate(
-    pen: &Pen,
+    cx: &CommandContext,
     tx: &mut Tx,
     account: &Account,
     (rollout, product): (&RolloutKey, &ProductKey),
     client: &ClientContext,
 ) -> Result<(), Fault> {
-    if ledger::activate(tx, account.id, rollout, product, pen.now()).await? {
-        let event = pen.event(Fact::TwoStepActive { rollout: rollout.clone() });
+    if ledger::activate(tx, account.id, rollout, product, cx.now()).await? {
+        let event = cx.event(Fact::TwoStepActive { rollout: rollout.clone() });
         event.at(product).of(account).from(client).record(tx).await?;
     }
     Ok(())

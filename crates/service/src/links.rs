@@ -11,7 +11,7 @@ use tidegate_store::{
     links,
 };
 
-use crate::{Fault, Pen};
+use crate::{CommandContext, Fault};
 
 /// What a token that stands for no link is told. It is not charged: 256 bits are not guessed.
 pub(crate) const UNKNOWN: Answered = Answered::WrongAnswer { tries_left: 0 };
@@ -30,11 +30,11 @@ pub(crate) async fn find(tx: &mut Tx, token: &Secret<String>) -> Result<Option<P
 /// Redeems the link, once, and returns whose it is; or why it proves nothing. It proves the address it
 /// was sent to, and no other that the account may have by now.
 pub(crate) async fn redeem(
-    pen: &Pen,
+    cx: &CommandContext,
     tx: &mut Tx,
     presented: &Presented,
 ) -> Result<Result<Account, Answered>, Fault> {
-    let (link, now) = (&presented.link, pen.now());
+    let (link, now) = (&presented.link, cx.now());
     if !links::redeem(tx, presented.digest, now).await? {
         let used = link.used_at.is_some() || now < link.expires_at;
         return Ok(Err(if used { Answered::Replayed } else { Answered::Expired }));
@@ -50,7 +50,7 @@ pub(crate) struct Mailed {
     pub(crate) expires_at: Timestamp,
 }
 
-impl Pen {
+impl CommandContext {
     /// Writes a link for `target` and queues the mail to the account's stored address (INV-30).
     pub(crate) async fn mail_link(
         &self,
@@ -71,7 +71,7 @@ impl Pen {
         let url = product.settings.link_url.clone();
         let mail = Mail::new(template, to, product.title.clone(), url, &token, expires_at);
         let delivery = self.new_id();
-        let place = Place::Delivery { realm: self.caller.realm, delivery };
+        let place = Place::Delivery { realm: self.realm(), delivery };
         let plain = Secret::new(serde_json::to_vec(&mail)?);
         let payload = self.keyring().seal(&place, &plain, self.entropy())?;
         let new = New { id: delivery, account: account.id, template, payload, now, expires_at };

@@ -23,7 +23,7 @@ use tidegate_store::{
     requests::{self, Claim, Key, Settled},
 };
 
-use crate::{Command, Error, Fault, Pen};
+use crate::{Command, CommandContext, Error, Fault};
 
 /// How long a first outcome is returned, and its secrets.
 const KEPT: Span = Span::hours(24);
@@ -116,7 +116,7 @@ enum Before<T> {
     UnderWay,
 }
 
-impl Pen {
+impl CommandContext {
     pub(crate) async fn carry_out<C: Command>(&self, command: C) -> Result<C::Outcome, Error> {
         if let Some(first) = self.first().await? {
             return Ok(first);
@@ -130,7 +130,7 @@ impl Pen {
             done => done?,
         };
         if self.once.request.is_some() && !self.once.remembered.load(Ordering::Relaxed) {
-            return Err(Fault::NotRemembered(self.name).into());
+            return Err(Fault::NotRemembered(self.name()).into());
         }
         Ok(outcome)
     }
@@ -316,11 +316,11 @@ impl Pen {
 
     fn asked(&self, request: &Request) -> Asked {
         let Key { credential, method, request } = self.key(request);
-        Asked { realm: self.caller.realm, credential, method, request }
+        Asked { realm: self.realm(), credential, method, request }
     }
 
     fn key(&self, request: &Request) -> Key {
-        Key { credential: self.caller.credential, method: self.name, request: request.id }
+        Key { credential: self.caller().credential, method: self.name(), request: request.id }
     }
 
     /// Whether this command is the one to carry out its request; without one there is nothing to claim.

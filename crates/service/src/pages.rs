@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_core::{Refusal, Sealed, Secret};
 use tidegate_keyring::Place;
 
-use crate::{Desk, Fault};
+use crate::{Fault, QueryContext};
 
 /// Which page.
 #[derive(Debug, Clone)]
@@ -40,7 +40,7 @@ impl PageRequest {
     }
 }
 
-impl Desk {
+impl QueryContext {
     /// The key behind which the page begins; empty for the first page.
     pub(crate) fn opened(&self, page: &PageRequest, filter: &str) -> Result<String, Refusal> {
         let Some(token) = &page.after else { return Ok(String::new()) };
@@ -78,6 +78,6 @@ impl Desk {
     }
 
     fn place(&self) -> Place {
-        Place::PageToken { realm: self.caller.realm, method: self.name }
+        Place::PageToken { realm: self.realm(), method: self.name }
     }
 }

@@ -5,7 +5,7 @@ use tidegate_core::{Credential, Fact, Permission, Products, Refusal, Role, Times
 use tidegate_keyring::TokenKind;
 use tidegate_store::{credentials, products};
 
-use crate::{Command, Error, Outcome, Pen, Shown, access::token_text};
+use crate::{Command, CommandContext, Error, Outcome, Shown, access::token_text};
 
 #[derive(Debug)]
 pub struct CreateCredential {
@@ -33,20 +33,20 @@ impl Command for CreateCredential {
     const PERMISSION: Permission = Permission::AccessManage;
     type Outcome = NewCredential;
 
-    async fn run(self, pen: &Pen) -> Result<NewCredential, Error> {
-        if !pen.caller.role.may_issue(self.role) {
+    async fn run(self, cx: &CommandContext) -> Result<NewCredential, Error> {
+        if !cx.caller().role.may_issue(self.role) {
             return Err(Refusal::RoleNotPermitted.into());
         }
-        permit_products(pen, &self.products)?;
-        let (secret, digest) = TokenKind::Credential.mint(pen.entropy());
+        permit_products(cx, &self.products)?;
+        let (secret, digest) = TokenKind::Credential.mint(cx.entropy());
         let credential = Credential {
-            id: pen.new_id(),
-            realm: pen.caller.realm,
+            id: cx.new_id(),
+            realm: cx.realm(),
             role: self.role,
             products: self.products,
             title: self.title,
             holder: self.holder,
-            created_at: pen.now(),
+            created_at: cx.now(),
             expires_at: self.expires_at,
             revoked_at: None,
         };
@@ -54,7 +54,7 @@ impl Command for CreateCredential {
             Products::All => None,
             Products::Only(named) => Some(named.clone()),
         };
-        pen.once(async |tx| {
+        cx.once(async |tx| {
             for product in named.iter().flatten() {
                 if products::find(tx, product).await?.is_none() {
                     return Ok(Err(Refusal::ProductNotFound));
@@ -63,7 +63,7 @@ impl Command for CreateCredential {
             credentials::insert(tx, &credential, digest).await?;
             let (id, role) = (credential.id, credential.role);
             let fact = Fact::CredentialCreated { credential: id, role, products: named.clone() };
-            pen.event(fact).record(tx).await?;
+            cx.event(fact).record(tx).await?;
             let token = Shown::Now(token_text(id, &secret));
             Ok(Ok(NewCredential { credential: credential.clone(), token }))
         })
@@ -72,10 +72,10 @@ impl Command for CreateCredential {
 }
 
 /// Nobody hands on, or takes away, more products than the own credential names.
-pub(super) fn permit_products(pen: &Pen, products: &Products) -> Result<(), Refusal> {
-    match (products, &pen.caller.products) {
+pub(super) fn permit_products(cx: &CommandContext, products: &Products) -> Result<(), Refusal> {
+    match (products, &cx.caller().products) {
         (_, Products::All) => Ok(()),
         (Products::All, Products::Only(_)) => Err(Refusal::ProductNotPermitted),
-        (Products::Only(named), Products::Only(_)) => pen.permit_products(named.iter()),
+        (Products::Only(named), Products::Only(_)) => cx.permit_products(named.iter()),
     }
 }

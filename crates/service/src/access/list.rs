@@ -3,7 +3,7 @@
 use tidegate_core::{Credential, CredentialId, Id, Permission};
 use tidegate_store::credentials;
 
-use crate::{Desk, Error, Page, PageRequest, Query};
+use crate::{Error, Page, PageRequest, Query, QueryContext};
 
 #[derive(Debug)]
 pub struct ListCredentials {
@@ -15,10 +15,10 @@ impl Query for ListCredentials {
     const PERMISSION: Permission = Permission::AccessRead;
     type Outcome = Page<Credential>;
 
-    async fn run(self, desk: &Desk) -> Result<Page<Credential>, Error> {
-        let after: CredentialId = desk.opened(&self.page, "")?.parse().unwrap_or(Id::LEAST);
-        let found = credentials::page(&mut desk.view(), after, self.page.limit()).await?;
+    async fn run(self, cx: &QueryContext) -> Result<Page<Credential>, Error> {
+        let after: CredentialId = cx.opened(&self.page, "")?.parse().unwrap_or(Id::LEAST);
+        let found = credentials::page(&mut cx.view(), after, self.page.limit()).await?;
         let found = found.into_iter().map(|kept| kept.credential).collect();
-        Ok(desk.page(&self.page, "", found, |credential: &Credential| credential.id.to_string())?)
+        Ok(cx.page(&self.page, "", found, |credential: &Credential| credential.id.to_string())?)
     }
 }

@@ -3,7 +3,7 @@
 use tidegate_core::{Credential, CredentialId, Fact, Permission, Refusal};
 use tidegate_store::credentials;
 
-use crate::{Command, Error, Pen, access::create::permit_products};
+use crate::{Command, CommandContext, Error, access::create::permit_products};
 
 #[derive(Debug)]
 pub struct RevokeCredential {
@@ -15,22 +15,22 @@ impl Command for RevokeCredential {
     const PERMISSION: Permission = Permission::AccessManage;
     type Outcome = Credential;
 
-    async fn run(self, pen: &Pen) -> Result<Credential, Error> {
-        pen.once(async |tx| {
+    async fn run(self, cx: &CommandContext) -> Result<Credential, Error> {
+        cx.once(async |tx| {
             let Some(kept) = credentials::get(tx, self.credential).await? else {
                 return Ok(Err(Refusal::CredentialNotFound));
             };
             let mut credential = kept.credential;
             // Who may not issue it may not end it: an admin does not lock the operators out.
-            if !pen.caller.role.may_issue(credential.role) {
+            if !cx.caller().role.may_issue(credential.role) {
                 return Ok(Err(Refusal::RoleNotPermitted));
             }
-            if let Err(refusal) = permit_products(pen, &credential.products) {
+            if let Err(refusal) = permit_products(cx, &credential.products) {
                 return Ok(Err(refusal));
             }
-            let now = pen.now();
+            let now = cx.now();
             if credentials::revoke(tx, credential.id, now).await? {
-                pen.event(Fact::CredentialRevoked { credential: credential.id }).record(tx).await?;
+                cx.event(Fact::CredentialRevoked { credential: credential.id }).record(tx).await?;
                 credential.revoked_at = Some(now);
             }
             Ok(Ok(credential))

@@ -3,7 +3,7 @@
 use tidegate_core::{Credential, Permission, RealmKey, Word as _};
 use tidegate_store::{credentials, realms};
 
-use crate::{Desk, Error, Fault, Query};
+use crate::{Error, Fault, Query, QueryContext};
 
 #[derive(Debug)]
 pub struct WhoAmI;
@@ -21,12 +21,12 @@ impl Query for WhoAmI {
     const PERMISSION: Permission = Permission::AnyCaller;
     type Outcome = Self_;
 
-    async fn run(self, desk: &Desk) -> Result<Self_, Error> {
-        let mut across = desk.across();
-        let credential = credentials::find(&mut across, desk.caller.credential).await?;
-        let realm = realms::get(&mut across, desk.caller.realm).await?;
+    async fn run(self, cx: &QueryContext) -> Result<Self_, Error> {
+        let mut across = cx.across();
+        let credential = credentials::find(&mut across, cx.caller().credential).await?;
+        let realm = realms::get(&mut across, cx.realm()).await?;
         let permissions =
-            Permission::ALL.iter().copied().filter(|permission| desk.caller.may(*permission)).collect();
+            Permission::ALL.iter().copied().filter(|permission| cx.caller().may(*permission)).collect();
         Ok(Self_ {
             credential: credential.ok_or(Fault::Dangling("credential"))?.credential,
             realm: realm.ok_or(Fault::Dangling("realm"))?.key,

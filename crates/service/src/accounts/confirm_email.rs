@@ -3,7 +3,7 @@
 use tidegate_core::{Answered, Fact, LinkTarget, Permission, Secret};
 use tidegate_store::accounts;
 
-use crate::{Command, Error, Pen, links};
+use crate::{Command, CommandContext, Error, links};
 
 #[derive(Debug)]
 pub struct ConfirmEmail {
@@ -15,18 +15,18 @@ impl Command for ConfirmEmail {
     const PERMISSION: Permission = Permission::AccountsOwn;
     type Outcome = Answered;
 
-    async fn run(self, pen: &Pen) -> Result<Answered, Error> {
-        pen.once(async |tx| {
+    async fn run(self, cx: &CommandContext) -> Result<Answered, Error> {
+        cx.once(async |tx| {
             let found = links::find(tx, &self.token).await?;
             let Some(presented) = found.filter(|found| found.link.target == LinkTarget::Email) else {
                 return Ok(Ok(links::UNKNOWN));
             };
-            let account = match links::redeem(pen, tx, &presented).await? {
+            let account = match links::redeem(cx, tx, &presented).await? {
                 Ok(account) => account,
                 Err(answer) => return Ok(Ok(answer)),
             };
-            if accounts::verify_email(tx, account.id, &presented.link.email, pen.now()).await? {
-                pen.event(Fact::EmailVerified {}).of(&account).record(tx).await?;
+            if accounts::verify_email(tx, account.id, &presented.link.email, cx.now()).await? {
+                cx.event(Fact::EmailVerified {}).of(&account).record(tx).await?;
             }
             Ok(Ok(Answered::Approved))
         })

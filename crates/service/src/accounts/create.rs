@@ -7,7 +7,7 @@ use tidegate_core::{
 use tidegate_keyring::passwords;
 use tidegate_store::{accounts, customers, passwords as kept};
 
-use crate::{Command, Error, Fault, Pen};
+use crate::{Command, CommandContext, Error, Fault};
 
 #[derive(Debug)]
 pub struct CreateAccount {
@@ -24,12 +24,12 @@ impl Command for CreateAccount {
     const PERMISSION: Permission = Permission::AccountsCreate;
     type Outcome = Account;
 
-    async fn run(self, pen: &Pen) -> Result<Account, Error> {
+    async fn run(self, cx: &CommandContext) -> Result<Account, Error> {
         let hash = match &self.password {
-            Some(password) => Some(hash(pen, password).await?),
+            Some(password) => Some(hash(cx, password).await?),
             None => None,
         };
-        let (id, now) = (pen.new_id(), pen.now());
+        let (id, now) = (cx.new_id(), cx.now());
         let account = Account {
             id,
             external_id: self.external_id,
@@ -39,10 +39,10 @@ impl Command for CreateAccount {
             labels: self.labels,
             state: AccountState::Active,
             two_step_since: None,
-            personal_key: pen.keyring().new_personal_key(pen.caller.realm, id, pen.entropy())?,
+            personal_key: cx.keyring().new_personal_key(cx.realm(), id, cx.entropy())?,
             created_at: now,
         };
-        pen.once(async |tx| {
+        cx.once(async |tx| {
             if let Some(customer) = &account.customer
                 && customers::find(tx, customer).await?.is_none()
             {
@@ -59,19 +59,19 @@ impl Command for CreateAccount {
             if let Some(hash) = &hash {
                 kept::insert(tx, account.id, hash.clone(), now).await?;
             }
-            pen.event(Fact::AccountCreated { imported: false }).of(&account).record(tx).await?;
+            cx.event(Fact::AccountCreated { imported: false }).of(&account).record(tx).await?;
             Ok(Ok(account.clone()))
         })
         .await
     }
 }
 
-async fn hash(pen: &Pen, password: &Secret<String>) -> Result<String, Error> {
+async fn hash(cx: &CommandContext, password: &Secret<String>) -> Result<String, Error> {
     let violations = passwords::flaws(password);
     if !violations.is_empty() {
         return Err(Refusal::PasswordNotAcceptable { violations }.into());
     }
-    let hashed = pen.passwords().hash(password, pen.entropy()).await;
+    let hashed = cx.passwords().hash(password, cx.entropy()).await;
     let hashed = hashed.map_err(|_| Refusal::TooManyPasswords { retry_after: Span::seconds(1) })?;
     Ok(hashed.map_err(Fault::from)?)
 }

@@ -3,7 +3,7 @@
 use tidegate_core::{Account, AccountRef, Permission, Refusal};
 use tidegate_store::accounts;
 
-use crate::{Desk, Error, Query};
+use crate::{Error, Query, QueryContext};
 
 #[derive(Debug)]
 pub struct GetAccount {
@@ -15,7 +15,7 @@ impl Query for GetAccount {
     const PERMISSION: Permission = Permission::AccountsRead;
     type Outcome = Account;
 
-    async fn run(self, desk: &Desk) -> Result<Account, Error> {
-        Ok(accounts::find(&mut desk.view(), &self.account).await?.ok_or(Refusal::AccountNotFound)?)
+    async fn run(self, cx: &QueryContext) -> Result<Account, Error> {
+        Ok(accounts::find(&mut cx.view(), &self.account).await?.ok_or(Refusal::AccountNotFound)?)
     }
 }

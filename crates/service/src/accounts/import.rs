@@ -9,7 +9,7 @@ use tidegate_core::{
 use tidegate_keyring::Place;
 use tidegate_store::{Tx, accounts, customers, passwords};
 
-use crate::{Command, Error, Fault, Pen, once::outcomes};
+use crate::{Command, CommandContext, Error, Fault, once::outcomes};
 
 /// Rows of one message.
 pub const MOST_ROWS: usize = 500;
@@ -80,15 +80,15 @@ impl Command for ImportAccounts {
     const PERMISSION: Permission = Permission::AccountsImport;
     type Outcome = Imported;
 
-    async fn run(mut self, pen: &Pen) -> Result<Imported, Error> {
+    async fn run(mut self, cx: &CommandContext) -> Result<Imported, Error> {
         // In one order, whatever the file's: two imports of the same rows wait for each other, and never
         // in a circle.
         self.rows.sort_by(|one, other| one.external_id.cmp(&other.external_id));
-        pen.once(async |tx| {
+        cx.once(async |tx| {
             let mut imported =
                 Imported { failed: self.malformed_rows, reports: self.malformed, ..Imported::default() };
             for row in &self.rows {
-                match import(pen, tx, row).await? {
+                match import(cx, tx, row).await? {
                     Row::Created => imported.created += 1,
                     Row::Unchanged => imported.unchanged += 1,
                     Row::Failed(problem, field, description) => {
@@ -110,11 +110,11 @@ impl Command for ImportAccounts {
     }
 }
 
-async fn import(pen: &Pen, tx: &mut Tx, row: &ImportRow) -> Result<Row, Fault> {
+async fn import(cx: &CommandContext, tx: &mut Tx, row: &ImportRow) -> Result<Row, Fault> {
     // Keyed, because a row holds a password hash.
-    let place = Place::ImportRow { realm: pen.caller.realm };
+    let place = Place::ImportRow { realm: cx.realm() };
     let content = serde_json::to_vec(row)?;
-    let (id, now) = (pen.new_id(), pen.now());
+    let (id, now) = (cx.new_id(), cx.now());
     let created_at = row.created_at.unwrap_or(now);
     let account = Account {
         id,
@@ -129,7 +129,7 @@ async fn import(pen: &Pen, tx: &mut Tx, row: &ImportRow) -> Result<Row, Fault> {
         labels: row.labels.clone(),
         state: AccountState::Active,
         two_step_since: None,
-        personal_key: pen.keyring().new_personal_key(pen.caller.realm, id, pen.entropy())?,
+        personal_key: cx.keyring().new_personal_key(cx.realm(), id, cx.entropy())?,
         created_at,
     };
     if let Some(customer) = &row.customer
@@ -137,17 +137,17 @@ async fn import(pen: &Pen, tx: &mut Tx, row: &ImportRow) -> Result<Row, Fault> {
     {
         return Ok(Row::Failed(ImportProblem::CustomerNotFound, "customer", "names no customer"));
     }
-    let digest = pen.keyring().digest(&place, &content)?;
+    let digest = cx.keyring().digest(&place, &content)?;
     if accounts::insert(tx, &account, Some(digest)).await? {
         if let Some(hash) = &row.password_hash {
             passwords::insert(tx, account.id, hash.clone(), now).await?;
         }
-        pen.event(Fact::AccountCreated { imported: true }).of(&account).record(tx).await?;
+        cx.event(Fact::AccountCreated { imported: true }).of(&account).record(tx).await?;
         return Ok(Row::Created);
     }
     Ok(match accounts::imported(tx, &row.external_id).await? {
         None => Row::Failed(ImportProblem::EmailTaken, "email", "is another account's"),
-        Some(accounts::Imported(Some(before))) if pen.keyring().matches(&place, &content, &before)? => {
+        Some(accounts::Imported(Some(before))) if cx.keyring().matches(&place, &content, &before)? => {
             Row::Unchanged
         }
         Some(_) => {

@@ -3,7 +3,7 @@
 use tidegate_core::{Account, AccountId, Country, Id, Permission};
 use tidegate_store::accounts;
 
-use crate::{Desk, Error, Page, PageRequest, Query};
+use crate::{Error, Page, PageRequest, Query, QueryContext};
 
 #[derive(Debug)]
 pub struct ListAccounts {
@@ -16,10 +16,10 @@ impl Query for ListAccounts {
     const PERMISSION: Permission = Permission::AccountsList;
     type Outcome = Page<Account>;
 
-    async fn run(self, desk: &Desk) -> Result<Page<Account>, Error> {
+    async fn run(self, cx: &QueryContext) -> Result<Page<Account>, Error> {
         let filter = self.country.as_ref().map_or_else(String::new, ToString::to_string);
-        let after: AccountId = desk.opened(&self.page, &filter)?.parse().unwrap_or(Id::LEAST);
-        let found = accounts::page(&mut desk.view(), after, self.country, self.page.limit()).await?;
-        Ok(desk.page(&self.page, &filter, found, |account| account.id.to_string())?)
+        let after: AccountId = cx.opened(&self.page, &filter)?.parse().unwrap_or(Id::LEAST);
+        let found = accounts::page(&mut cx.view(), after, self.country, self.page.limit()).await?;
+        Ok(cx.page(&self.page, &filter, found, |account| account.id.to_string())?)
     }
 }

@@ -3,7 +3,7 @@
 use tidegate_core::{Account, Identifier, Permission, Refusal};
 use tidegate_store::accounts;
 
-use crate::{Desk, Error, Query};
+use crate::{Error, Query, QueryContext};
 
 #[derive(Debug)]
 pub struct LookupAccount {
@@ -15,7 +15,7 @@ impl Query for LookupAccount {
     const PERMISSION: Permission = Permission::AccountsRead;
     type Outcome = Account;
 
-    async fn run(self, desk: &Desk) -> Result<Account, Error> {
-        Ok(accounts::by_email(&mut desk.view(), &self.email).await?.ok_or(Refusal::AccountNotFound)?)
+    async fn run(self, cx: &QueryContext) -> Result<Account, Error> {
+        Ok(accounts::by_email(&mut cx.view(), &self.email).await?.ok_or(Refusal::AccountNotFound)?)
     }
 }

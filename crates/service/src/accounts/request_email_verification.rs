@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_core::{Fact, LinkTarget, Permission, Refusal, Span, Subject, Template, Timestamp};
 use tidegate_store::accounts;
 
-use crate::{Command, Error, Fault, Pen, once::outcomes};
+use crate::{Command, CommandContext, Error, Fault, once::outcomes};
 
 /// How long the link lives.
 const LIFE: Span = Span::hours(24);
@@ -28,19 +28,19 @@ impl Command for RequestEmailVerification {
     const PERMISSION: Permission = Permission::AccountsOwn;
     type Outcome = Sent;
 
-    async fn run(self, pen: &Pen) -> Result<Sent, Error> {
-        let acting = pen.acting(&self.subject).await?;
+    async fn run(self, cx: &CommandContext) -> Result<Sent, Error> {
+        let acting = cx.acting(&self.subject).await?;
         acting.session()?;
-        pen.once(async |tx| {
+        cx.once(async |tx| {
             let account = accounts::get(tx, acting.account.id).await?.ok_or(Fault::Dangling("account"))?;
             let Some(contact) = &account.contact else { return Ok(Err(Refusal::NoEmail)) };
             if contact.verified_at.is_some() {
                 return Ok(Err(Refusal::EmailAlreadyVerified));
             }
             let what = (LinkTarget::Email, Template::VerifyEmail, LIFE);
-            let mailed = pen.mail_link(tx, &account, contact, &acting.product, what).await?;
+            let mailed = cx.mail_link(tx, &account, contact, &acting.product, what).await?;
             let fact = Fact::EmailVerificationRequested { delivery: mailed.delivery };
-            let event = pen.event(fact).at(&acting.product.key).of(&account).from(&acting.client);
+            let event = cx.event(fact).at(&acting.product.key).of(&account).from(&acting.client);
             event.record(tx).await?;
             Ok(Ok(Sent { to: contact.email.masked(), expires_at: mailed.expires_at }))
         })

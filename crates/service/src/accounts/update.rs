@@ -3,7 +3,7 @@
 use tidegate_core::{Account, AccountRef, Country, CustomerKey, Fact, Labels, Permission, Refusal};
 use tidegate_store::{accounts, customers};
 
-use crate::{Command, Error, Fault, Pen};
+use crate::{Command, CommandContext, Error, Fault};
 
 #[derive(Debug)]
 pub struct UpdateAccount {
@@ -24,8 +24,8 @@ impl Command for UpdateAccount {
     const PERMISSION: Permission = Permission::AccountsManage;
     type Outcome = Account;
 
-    async fn run(self, pen: &Pen) -> Result<Account, Error> {
-        pen.once(async |tx| {
+    async fn run(self, cx: &CommandContext) -> Result<Account, Error> {
+        cx.once(async |tx| {
             let change = self.change.clone();
             if let Some(Some(customer)) = &change.customer
                 && customers::find(tx, customer).await?.is_none()
@@ -45,7 +45,7 @@ impl Command for UpdateAccount {
             let fields = differing(&before, &account);
             if !fields.is_empty() {
                 accounts::describe(tx, &account).await?;
-                pen.event(Fact::AccountUpdated { fields }).of(&account).record(tx).await?;
+                cx.event(Fact::AccountUpdated { fields }).of(&account).record(tx).await?;
             }
             Ok(Ok(account))
         })

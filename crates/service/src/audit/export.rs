@@ -6,7 +6,7 @@ use super::{
     EventFilter, Reading, ResumeToken, lines,
     reading::{From, Stretch},
 };
-use crate::{Desk, Error, Query};
+use crate::{Error, Query, QueryContext};
 
 #[derive(Debug)]
 pub struct BeginExport {
@@ -48,12 +48,12 @@ impl Query for BeginExport {
     const PERMISSION: Permission = Permission::AuditRead;
     type Outcome = Reading;
 
-    async fn run(self, desk: &Desk) -> Result<Reading, Error> {
+    async fn run(self, cx: &QueryContext) -> Result<Reading, Error> {
         let from = match (&self.after, self.from) {
             (Some(token), _) => From::Token(token),
             (None, from) => From::Place(from.map_or(Sequence::START, |from| from.minus(1))),
         };
-        let mut reading = Reading::begin(desk, (&self.filter, METHOD), from).await?;
+        let mut reading = Reading::begin(cx, (&self.filter, METHOD), from).await?;
         reading.to = self.to;
         Ok(reading)
     }
@@ -64,8 +64,8 @@ impl Query for ReadExport {
     const PERMISSION: Permission = Permission::AuditRead;
     type Outcome = Exported;
 
-    async fn run(mut self, desk: &Desk) -> Result<Exported, Error> {
-        let Stretch { events, batches, moved } = self.reading.on(desk).await?;
+    async fn run(mut self, cx: &QueryContext) -> Result<Exported, Error> {
+        let Stretch { events, batches, moved } = self.reading.on(cx).await?;
         let done = self.reading.is_done() || !moved;
         let mut chunks: Vec<Chunk> = Vec::new();
         let mut batches = batches.into_iter().peekable();
@@ -73,18 +73,18 @@ impl Query for ReadExport {
         for told in events {
             let at = told.logged.sequence.unwrap_or(self.reading.at);
             while let Some(batch) = batches.next_if(|batch| batch.last < at) {
-                lines::batch(&mut lines, desk.caller.realm, &batch)?;
+                lines::batch(&mut lines, cx.realm(), &batch)?;
             }
             if lines.len() >= MOST {
-                let resume = desk.resume_token(METHOD, at.minus(1))?;
+                let resume = cx.resume_token(METHOD, at.minus(1))?;
                 chunks.push(Chunk { lines: std::mem::take(&mut lines), resume });
             }
             lines::event(&mut lines, &told)?;
         }
         for batch in batches {
-            lines::batch(&mut lines, desk.caller.realm, &batch)?;
+            lines::batch(&mut lines, cx.realm(), &batch)?;
         }
-        let resume = desk.resume_token(METHOD, self.reading.at)?;
+        let resume = cx.resume_token(METHOD, self.reading.at)?;
         chunks.push(Chunk { lines, resume });
         let end = self.reading.end.filter(|_| done);
         Ok(Exported { reading: self.reading, chunks, end })

@@ -6,7 +6,7 @@ use tidegate_store::events;
 use uuid::Uuid;
 
 use super::{EventFilter, Told, filter};
-use crate::{Desk, Error, Page, PageRequest, Query};
+use crate::{Error, Page, PageRequest, Query, QueryContext};
 
 #[derive(Debug)]
 pub struct ListEvents {
@@ -22,18 +22,18 @@ impl Query for ListEvents {
     const PERMISSION: Permission = Permission::AuditRead;
     type Outcome = Page<Told>;
 
-    async fn run(self, desk: &Desk) -> Result<Page<Told>, Error> {
-        let mut view = desk.view();
+    async fn run(self, cx: &QueryContext) -> Result<Page<Told>, Error> {
+        let mut view = cx.view();
         let which = self.filter.which(&mut view).await?;
         let filter = filter::text(&which);
-        let before = match desk.opened(&self.page, &filter)?.parse() {
+        let before = match cx.opened(&self.page, &filter)?.parse() {
             Ok(before) => before,
             Err(_) => self.filter.until.map_or(Id::MOST, |until| first_id(until.plus(MOMENT))),
         };
         let least = self.filter.from.map_or(Id::LEAST, |from| first_id(from.minus(MOMENT)));
         let found = events::newest(&mut view, (least, before), which, self.page.limit()).await?;
-        let page = desk.page(&self.page, &filter, found, |logged| logged.event.id.to_string())?;
-        Ok(Page { items: desk.tell(&mut view, page.items).await?, next: page.next })
+        let page = cx.page(&self.page, &filter, found, |logged| logged.event.id.to_string())?;
+        Ok(Page { items: cx.tell(&mut view, page.items).await?, next: page.next })
     }
 }
 

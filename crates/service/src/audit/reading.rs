@@ -4,7 +4,7 @@ use tidegate_core::{Anchor, Batch, Cut, Refusal, Sequence};
 use tidegate_store::{View, chain, events, events::Which};
 
 use super::{EventFilter, ResumeToken, Told};
-use crate::{Desk, Error, Fault};
+use crate::{Error, Fault, QueryContext};
 
 /// How far a reader has come, and what it wants. Kept between two calls; nothing of it is secret.
 #[derive(Debug, Clone)]
@@ -36,11 +36,11 @@ impl Reading {
     /// From a token, or from a place of the record; what is not kept any more is passed over only when
     /// nobody said to have read so far.
     pub(super) async fn begin(
-        desk: &Desk,
+        cx: &QueryContext,
         (filter, method): (&EventFilter, &'static str),
         from: From<'_>,
     ) -> Result<Self, Error> {
-        let mut view = desk.view();
+        let mut view = cx.view();
         let which = filter.which(&mut view).await?;
         let head = head(&mut view).await?;
         let begins = begins(&mut view).await?;
@@ -48,7 +48,7 @@ impl Reading {
             From::Place(at) => at.max(begins),
             From::Head => head.sequence,
             From::Token(token) => {
-                let at = desk.resumed(method, token)?;
+                let at = cx.resumed(method, token)?;
                 // After a restore of the database a token can be ahead of the record.
                 if at > head.sequence {
                     return Err(Refusal::ResumeTokenNotValid.into());
@@ -71,11 +71,11 @@ impl Reading {
     }
 
     /// The next batches; none when the reader has come to the end.
-    pub(super) async fn on(&mut self, desk: &Desk) -> Result<Stretch, Error> {
+    pub(super) async fn on(&mut self, cx: &QueryContext) -> Result<Stretch, Error> {
         if self.is_done() {
             return Ok(Stretch { events: Vec::new(), batches: Vec::new(), moved: false });
         }
-        let mut view = desk.view();
+        let mut view = cx.view();
         let end = self.last();
         let mut batches = chain::from(&mut view, self.at.next(), SOME_BATCHES).await?;
         // One at least; then as many as are small.
@@ -94,7 +94,7 @@ impl Reading {
         let moved = upto > self.at;
         self.at = upto;
         batches.retain(|batch| batch.last <= upto);
-        Ok(Stretch { events: desk.tell(&mut view, found).await?, batches, moved })
+        Ok(Stretch { events: cx.tell(&mut view, found).await?, batches, moved })
     }
 }
 

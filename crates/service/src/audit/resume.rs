@@ -3,13 +3,13 @@
 use tidegate_core::{Refusal, Sealed, Secret, Sequence};
 use tidegate_keyring::Place;
 
-use crate::{Desk, Fault};
+use crate::{Fault, QueryContext};
 
 /// The bytes of a sealed resume token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResumeToken(pub Vec<u8>);
 
-impl Desk {
+impl QueryContext {
     /// For whoever has everything up to `at`.
     pub(super) fn resume_token(&self, method: &'static str, at: Sequence) -> Result<ResumeToken, Fault> {
         let plain = Secret::new(at.0.to_be_bytes().to_vec());
@@ -25,6 +25,6 @@ impl Desk {
     }
 
     fn resume_place(&self, method: &'static str) -> Place {
-        Place::ResumeToken { realm: self.caller.realm, method }
+        Place::ResumeToken { realm: self.realm(), method }
     }
 }

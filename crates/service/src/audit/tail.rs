@@ -6,7 +6,7 @@ use super::{
     EventFilter, Reading, ResumeToken, Told,
     reading::{From, Stretch},
 };
-use crate::{Desk, Error, Query};
+use crate::{Error, Query, QueryContext};
 
 /// Where a follower begins.
 #[derive(Debug)]
@@ -47,13 +47,13 @@ impl Query for BeginTail {
     const PERMISSION: Permission = Permission::AuditRead;
     type Outcome = Reading;
 
-    async fn run(self, desk: &Desk) -> Result<Reading, Error> {
+    async fn run(self, cx: &QueryContext) -> Result<Reading, Error> {
         let from = match &self.start {
             Start::Beginning => From::Place(Sequence::START),
             Start::Now => From::Head,
             Start::After(token) => From::Token(token),
         };
-        let reading = Reading::begin(desk, (&self.filter, METHOD), from).await?;
+        let reading = Reading::begin(cx, (&self.filter, METHOD), from).await?;
         Ok(Reading { end: None, ..reading })
     }
 }
@@ -63,14 +63,14 @@ impl Query for ReadTail {
     const PERMISSION: Permission = Permission::AuditRead;
     type Outcome = Tailed;
 
-    async fn run(mut self, desk: &Desk) -> Result<Tailed, Error> {
-        let Stretch { events: found, moved, .. } = self.reading.on(desk).await?;
+    async fn run(mut self, cx: &QueryContext) -> Result<Tailed, Error> {
+        let Stretch { events: found, moved, .. } = self.reading.on(cx).await?;
         let mut events = Vec::with_capacity(found.len());
         for told in found {
             let at = told.logged.sequence.unwrap_or(self.reading.at);
-            events.push((told, desk.resume_token(METHOD, at)?));
+            events.push((told, cx.resume_token(METHOD, at)?));
         }
-        let resume = desk.resume_token(METHOD, self.reading.at)?;
-        Ok(Tailed { reading: self.reading, events, resume, moved, now: desk.now() })
+        let resume = cx.resume_token(METHOD, self.reading.at)?;
+        Ok(Tailed { reading: self.reading, events, resume, moved, now: cx.now() })
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tidegate_core::{Account, AccountId, Logged, Personal};
 use tidegate_store::{View, accounts};
 
-use crate::{Desk, Fault};
+use crate::{Fault, QueryContext};
 
 /// An event, and what its account's key opened; nothing when the account was erased.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub struct Told {
     pub personal: Personal,
 }
 
-impl Desk {
+impl QueryContext {
     pub(super) async fn tell(&self, view: &mut View, logged: Vec<Logged>) -> Result<Vec<Told>, Fault> {
         let mut named: Vec<_> = logged.iter().filter_map(|logged| logged.event.account).collect();
         named.sort();
@@ -27,7 +27,7 @@ impl Desk {
     fn told(&self, accounts: &HashMap<AccountId, Account>, logged: Logged) -> Told {
         let opened = logged.event.personal.as_ref().and_then(|sealed| {
             let account = accounts.get(&logged.event.account?)?;
-            let whose = (self.caller.realm, account.id);
+            let whose = (self.realm(), account.id);
             self.keyring().open_personal(&account.personal_key, whose, sealed).ok()
         });
         Told { logged, personal: opened.unwrap_or_default() }

@@ -7,7 +7,7 @@ use tidegate_core::{Anchor, Batch, BreakKind, Cut, Permission, RealmId, Sequence
 use tidegate_keyring::Chaining;
 use tidegate_store::{View, chain, events};
 
-use crate::{Desk, Error, Fault, Query, StoreError};
+use crate::{Error, Fault, Query, QueryContext, StoreError};
 
 #[derive(Debug, Clone)]
 pub struct VerifyChain {
@@ -54,12 +54,12 @@ impl Query for VerifyChain {
     const PERMISSION: Permission = Permission::AuditRead;
     type Outcome = Verified;
 
-    async fn run(self, desk: &Desk) -> Result<Verified, Error> {
+    async fn run(self, cx: &QueryContext) -> Result<Verified, Error> {
         let mut tries = TRIES;
         loop {
-            let verified = self.walk(desk).await?;
+            let verified = self.walk(cx).await?;
             let here = verified.cut.as_ref().map(|cut| cut.last);
-            let now = readable(chain::cut(&mut desk.view()).await)?.flatten().map(|cut| cut.last);
+            let now = readable(chain::cut(&mut cx.view()).await)?.flatten().map(|cut| cut.last);
             tries -= 1;
             if verified.broken.is_none() || here == now || tries == 0 {
                 return Ok(verified);
@@ -69,9 +69,8 @@ impl Query for VerifyChain {
 }
 
 impl VerifyChain {
-    async fn walk(&self, desk: &Desk) -> Result<Verified, Error> {
-        let mut walk =
-            Walk { desk, view: desk.view(), realm: desk.caller.realm, count: 0, head: Anchor::START };
+    async fn walk(&self, cx: &QueryContext) -> Result<Verified, Error> {
+        let mut walk = Walk { cx, view: cx.view(), realm: cx.realm(), count: 0, head: Anchor::START };
         let cut = walk.cut().await?;
         let begun = match &cut {
             Ok(cut) => cut.as_ref().map_or(Anchor::START, Cut::head),
@@ -100,7 +99,7 @@ impl VerifyChain {
 
 /// A walk along the chain: what was verified, and how far.
 struct Walk<'d> {
-    desk: &'d Desk,
+    cx: &'d QueryContext,
     view: View,
     realm: RealmId,
     count: i64,
@@ -116,7 +115,7 @@ impl Walk<'_> {
             return Ok(Err(at(BreakKind::SealWrong, Sequence::START, Sequence::START)));
         };
         Ok(match cut {
-            Some(cut) if !self.desk.keyring().cut_is_sealed(self.realm, &cut) => {
+            Some(cut) if !self.cx.keyring().cut_is_sealed(self.realm, &cut) => {
                 Err(at(BreakKind::SealWrong, Sequence::START.next(), cut.last))
             }
             cut => Ok(cut),
@@ -188,7 +187,7 @@ impl Walk<'_> {
         if first < expected || batch.previous != self.head.digest || !(1..=LARGEST).contains(&size) {
             return Ok(Err(at(BreakKind::LinkBroken, first, last)));
         }
-        if !self.desk.keyring().batch_is_sealed(self.realm, batch) {
+        if !self.cx.keyring().batch_is_sealed(self.realm, batch) {
             return Ok(Err(at(BreakKind::SealWrong, first, last)));
         }
         let Some(found) = readable(events::between(&mut self.view, first, last).await)? else {
@@ -232,7 +231,7 @@ impl Walk<'_> {
         } else {
             let batch = readable(chain::ending(&mut self.view, anchor.sequence).await)?.flatten();
             batch.is_some_and(|batch| {
-                batch.digest == anchor.digest && self.desk.keyring().batch_is_sealed(self.realm, &batch)
+                batch.digest == anchor.digest && self.cx.keyring().batch_is_sealed(self.realm, &batch)
             })
         };
         Ok(if held { None } else { Some(at(BreakKind::HeadMissing, anchor.sequence, anchor.sequence)) })

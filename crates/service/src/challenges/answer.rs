@@ -22,8 +22,8 @@ use tidegate_store::{
 
 use super::posed::{Asker, Posed};
 use crate::{
-    Command, Error, Fault, Pen, counters,
-    desk::Note,
+    Command, CommandContext, Error, Fault, counters,
+    event_builder::Note,
     once::{Begun, Charged},
 };
 
@@ -39,18 +39,18 @@ impl Command for AnswerChallenge {
     const PERMISSION: Permission = Permission::Challenges;
     type Outcome = Answered;
 
-    async fn run(self, pen: &Pen) -> Result<Answered, Error> {
+    async fn run(self, cx: &CommandContext) -> Result<Answered, Error> {
         let (posed, paid) = loop {
-            let posed = self.read(pen).await?;
-            match self.charge(pen, &posed).await? {
+            let posed = self.read(cx).await?;
+            match self.charge(cx, &posed).await? {
                 Some(Begun::Taken(paid)) => break (posed, paid),
                 Some(Begun::Done(outcome)) => return Ok(outcome),
                 None => {}
             }
         };
-        let mut verdict = self.look(pen, &paid)?;
+        let mut verdict = self.look(cx, &paid)?;
         loop {
-            match self.settle(pen, &posed, &paid, verdict).await? {
+            match self.settle(cx, &posed, &paid, verdict).await? {
                 Some(outcome) => return Ok(outcome),
                 // Another answer was faster.
                 None => verdict = totp::Verdict::Used,
@@ -70,24 +70,28 @@ struct Paid {
 
 impl AnswerChallenge {
     /// Takes one guess from the factor and one try from the challenge, or says why it cannot.
-    async fn charge(&self, pen: &Pen, posed: &Posed) -> Result<Option<Begun<Paid, Answered>>, Error> {
-        let now = pen.now();
+    async fn charge(
+        &self,
+        cx: &CommandContext,
+        posed: &Posed,
+    ) -> Result<Option<Begun<Paid, Answered>>, Error> {
+        let now = cx.now();
         if let Some(outcome) = posed.closed(now) {
-            return pen.charge(async |_| Ok(Charged::Done(outcome))).await;
+            return cx.charge(async |_| Ok(Charged::Done(outcome))).await;
         }
         // Opened first: a seed that does not open is nobody's wrong guess (INV-45).
-        let (seed, last_step) = posed.open_seed(pen)?;
+        let (seed, last_step) = posed.open_seed(cx.query())?;
         let counter = counters::of_factor(posed.challenge.factor);
         let budget = counters::counted(posed.kept.clone(), &counter, now);
         let next = match budget::charge(&Limits::SECOND_FACTOR, budget, now) {
             Charge::Taken(next) => next,
-            Charge::Slowed(until) => return self.deny(pen, posed, Answered::Slowed { until }).await,
-            Charge::Closed => return self.deny(pen, posed, Answered::Closed).await,
+            Charge::Slowed(until) => return self.deny(cx, posed, Answered::Slowed { until }).await,
+            Charge::Closed => return self.deny(cx, posed, Answered::Closed).await,
         };
         let (challenge, limit) = (posed.challenge.id, challenge::TRIES);
         let charge = answers::Charge { challenge, limit, counter, next, now };
         let taken = Taken { budget: next, waited_from: budget.last_at };
-        pen.charge_by(async |leave: Leave<'_>| {
+        cx.charge_by(async |leave: Leave<'_>| {
             let tries = answers::charge(leave, charge).await?;
             Ok(tries.map(|tries| Paid { tries, seed, last_step, taken }))
         })
@@ -97,12 +101,12 @@ impl AnswerChallenge {
     /// Nothing is charged and nothing looked at.
     async fn deny(
         &self,
-        pen: &Pen,
+        cx: &CommandContext,
         posed: &Posed,
         outcome: Answered,
     ) -> Result<Option<Begun<Paid, Answered>>, Error> {
-        let note = self.note(pen, posed, outcome);
-        pen.charge(async |tx| {
+        let note = self.note(cx, posed, outcome);
+        cx.charge(async |tx| {
             note.record(tx).await?;
             Ok(Charged::Done(outcome))
         })
@@ -110,46 +114,46 @@ impl AnswerChallenge {
     }
 
     /// The only place that looks at the code.
-    fn look(&self, pen: &Pen, paid: &Paid) -> Result<totp::Verdict, Fault> {
-        Ok(totp::verify(&paid.seed, paid.last_step, &self.code, pen.now())?)
+    fn look(&self, cx: &CommandContext, paid: &Paid) -> Result<totp::Verdict, Fault> {
+        Ok(totp::verify(&paid.seed, paid.last_step, &self.code, cx.now())?)
     }
 
     /// What came of it; `None` when the right answer came too late.
     async fn settle(
         &self,
-        pen: &Pen,
+        cx: &CommandContext,
         posed: &Posed,
         paid: &Paid,
         verdict: totp::Verdict,
     ) -> Result<Option<Answered>, Error> {
         match (verdict, &posed.asker) {
             (totp::Verdict::Fresh(step), Asker::SignIn { id, proofs, .. }) => {
-                self.approve(pen, posed, (*id, proofs), step).await
+                self.approve(cx, posed, (*id, proofs), step).await
             }
             (totp::Verdict::Fresh(step), Asker::Session(session)) => {
-                self.approve_later(pen, posed, *session, step).await
+                self.approve_later(cx, posed, *session, step).await
             }
             (totp::Verdict::Used, _) => {
-                pen.settle(async |tx| {
-                    let outcome = too_late(pen, tx, &posed.challenge, paid).await?;
-                    self.note(pen, posed, outcome).record(tx).await?;
+                cx.settle(async |tx| {
+                    let outcome = too_late(cx, tx, &posed.challenge, paid).await?;
+                    self.note(cx, posed, outcome).record(tx).await?;
                     Ok(Some(outcome))
                 })
                 .await
             }
-            (totp::Verdict::Wrong, _) => self.reject(pen, posed, paid).await,
+            (totp::Verdict::Wrong, _) => self.reject(cx, posed, paid).await,
         }
     }
 
     /// Moves the sign-in, closes the challenge and consumes the step, or none of it.
     async fn approve(
         &self,
-        pen: &Pen,
+        cx: &CommandContext,
         posed: &Posed,
         (sign_in, proofs): (SignInId, &[Proof]),
         step: Step,
     ) -> Result<Option<Answered>, Error> {
-        let now = pen.now();
+        let now = cx.now();
         let proof = Proof { method: Method::Totp, at: now };
         let approval = Approval {
             sign_in,
@@ -159,8 +163,8 @@ impl AnswerChallenge {
             counter: counters::of_factor(posed.challenge.factor),
             now,
         };
-        let event = self.note(pen, posed, Answered::Approved).finish()?;
-        pen.settle_by(async |leave: Leave<'_>| {
+        let event = self.note(cx, posed, Answered::Approved).finish()?;
+        cx.settle_by(async |leave: Leave<'_>| {
             Ok(answers::approve(leave, approval, event).await?.then_some(Answered::Approved))
         })
         .await
@@ -169,15 +173,15 @@ impl AnswerChallenge {
     /// Adds to the session, closes the challenge and consumes the step, or none of it.
     async fn approve_later(
         &self,
-        pen: &Pen,
+        cx: &CommandContext,
         posed: &Posed,
         session: SessionId,
         step: Step,
     ) -> Result<Option<Answered>, Error> {
-        let (challenge, now) = (&posed.challenge, pen.now());
+        let (challenge, now) = (&posed.challenge, cx.now());
         let proof = LaterProof { purpose: challenge.purpose, proof: Proof { method: Method::Totp, at: now } };
         let (open, approved) = (ChallengeState::Open, ChallengeState::Approved);
-        pen.settle(async |tx| {
+        cx.settle(async |tx| {
             let all = prove_later(tx, session, proof).await?
                 && challenges::advance(tx, challenge.id, open, approved, now).await?
                 && factors::accept_step(tx, challenge.account, challenge.factor, step, now).await?;
@@ -185,36 +189,41 @@ impl AnswerChallenge {
                 return Ok(None);
             }
             attempts::forgive(tx, &counters::of_factor(challenge.factor)).await?;
-            self.note(pen, posed, Answered::Approved).record(tx).await?;
+            self.note(cx, posed, Answered::Approved).record(tx).await?;
             Ok(Some(Answered::Approved))
         })
         .await
     }
 
-    async fn reject(&self, pen: &Pen, posed: &Posed, paid: &Paid) -> Result<Option<Answered>, Error> {
+    async fn reject(
+        &self,
+        cx: &CommandContext,
+        posed: &Posed,
+        paid: &Paid,
+    ) -> Result<Option<Answered>, Error> {
         let outcome = challenge::wrong(paid.tries);
-        let event = self.note(pen, posed, outcome).finish()?;
+        let event = self.note(cx, posed, outcome).finish()?;
         let (counter, charged) = (counters::of_factor(posed.challenge.factor), paid.taken.budget.revision);
         if outcome != Answered::UsedUp {
-            return pen
+            return cx
                 .settle_by(async |leave: Leave<'_>| {
                     answers::reject(leave, &counter, charged, event).await?;
                     Ok(Some(outcome))
                 })
                 .await;
         }
-        pen.settle(async |tx| {
+        cx.settle(async |tx| {
             let (open, used_up) = (ChallengeState::Open, ChallengeState::UsedUp);
-            challenges::advance(tx, posed.challenge.id, open, used_up, pen.now()).await?;
+            challenges::advance(tx, posed.challenge.id, open, used_up, cx.now()).await?;
             answers::reject(tx.leave(), &counter, charged, event).await?;
             Ok(Some(outcome))
         })
         .await
     }
 
-    fn note<'n>(&'n self, pen: &'n Pen, posed: &'n Posed, outcome: Answered) -> Note<'n> {
+    fn note<'n>(&'n self, cx: &'n CommandContext, posed: &'n Posed, outcome: Answered) -> Note<'n> {
         let Challenge { id: challenge, factor, .. } = posed.challenge;
-        let note = pen.event(Fact::ChallengeAnswered { challenge, factor, outcome });
+        let note = cx.event(Fact::ChallengeAnswered { challenge, factor, outcome });
         note.at(&posed.product).of(posed.whose()).from(&self.subject.client)
     }
 }
@@ -230,11 +239,16 @@ async fn prove_later(tx: &mut Tx, session: SessionId, new: LaterProof) -> Result
 
 /// A right code that can approve nothing any more: a replay, unless the challenge ended otherwise. A replay
 /// changes no counter (INV-6).
-async fn too_late(pen: &Pen, tx: &mut Tx, answered: &Challenge, paid: &Paid) -> Result<Answered, Fault> {
+async fn too_late(
+    cx: &CommandContext,
+    tx: &mut Tx,
+    answered: &Challenge,
+    paid: &Paid,
+) -> Result<Answered, Fault> {
     let found = challenges::find(tx, answered.id).await?.ok_or(Fault::Dangling("challenge"))?;
     // This answer's own try says nothing of how the challenge ended.
     let untried = Challenge { tries: 0, ..found };
-    let outcome = challenge::closed(&untried, pen.now()).unwrap_or(Answered::Replayed);
+    let outcome = challenge::closed(&untried, cx.now()).unwrap_or(Answered::Replayed);
     if outcome == Answered::Replayed {
         challenges::give_back(tx, untried.id).await?;
         attempts::give_back(tx, &counters::of_factor(untried.factor), paid.taken).await?;

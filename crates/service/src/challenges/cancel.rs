@@ -3,7 +3,7 @@
 use tidegate_core::{ChallengeId, ChallengeState, Fact, Permission, Subject};
 use tidegate_store::{challenges, factors};
 
-use crate::{Command, Error, Fault, Pen, challenges::Asked};
+use crate::{Command, CommandContext, Error, Fault, challenges::Asked};
 
 #[derive(Debug)]
 pub struct CancelChallenge {
@@ -16,17 +16,17 @@ impl Command for CancelChallenge {
     const PERMISSION: Permission = Permission::Challenges;
     type Outcome = Asked;
 
-    async fn run(self, pen: &Pen) -> Result<Asked, Error> {
-        let acting = pen.acting(&self.subject).await?;
-        pen.once(async |tx| {
+    async fn run(self, cx: &CommandContext) -> Result<Asked, Error> {
+        let acting = cx.acting(&self.subject).await?;
+        cx.once(async |tx| {
             let mut challenge = match super::find(tx, &acting, self.challenge).await? {
                 Ok(challenge) => challenge,
                 Err(refusal) => return Ok(Err(refusal)),
             };
             let (open, cancelled) = (ChallengeState::Open, ChallengeState::Cancelled);
-            if challenges::advance(tx, challenge.id, open, cancelled, pen.now()).await? {
+            if challenges::advance(tx, challenge.id, open, cancelled, cx.now()).await? {
                 challenge.state = cancelled;
-                let event = pen.event(Fact::ChallengeCancelled { challenge: challenge.id });
+                let event = cx.event(Fact::ChallengeCancelled { challenge: challenge.id });
                 let event = event.at(&acting.product.key).of(&acting.account);
                 event.from(&acting.client).record(tx).await?;
             }

@@ -9,7 +9,7 @@ use tidegate_core::{
 use tidegate_factors::challenge;
 use tidegate_store::{Tx, challenges, sessions, sign_ins};
 
-use crate::{Command, Error, Fault, Pen, acting::Acting, once::outcomes, sign_ins::offers};
+use crate::{Command, CommandContext, Error, Fault, acting::Acting, once::outcomes, sign_ins::offers};
 
 #[derive(Debug)]
 pub struct CreateChallenge {
@@ -32,10 +32,10 @@ impl Command for CreateChallenge {
     const PERMISSION: Permission = Permission::Challenges;
     type Outcome = Asked;
 
-    async fn run(self, pen: &Pen) -> Result<Asked, Error> {
-        let acting = pen.acting(&self.subject).await?;
-        pen.once(async |tx| {
-            let (within, ends_at) = match self.hold(pen, tx, &acting).await? {
+    async fn run(self, cx: &CommandContext) -> Result<Asked, Error> {
+        let acting = cx.acting(&self.subject).await?;
+        cx.once(async |tx| {
+            let (within, ends_at) = match self.hold(cx, tx, &acting).await? {
                 Ok(held) => held,
                 Err(refusal) => return Ok(Err(refusal)),
             };
@@ -43,9 +43,9 @@ impl Command for CreateChallenge {
             let Some(offer) = offers.into_iter().find(|offer| offer.factor == self.factor) else {
                 return Ok(Err(Refusal::FactorNotFound));
             };
-            let now = pen.now();
+            let now = cx.now();
             let new = Challenge {
-                id: pen.new_id(),
+                id: cx.new_id(),
                 account: acting.account.id,
                 within,
                 factor: offer.factor,
@@ -72,7 +72,7 @@ impl Command for CreateChallenge {
                 purpose: new.purpose,
                 superseded,
             };
-            let event = pen.event(fact).at(&acting.product.key).of(&acting.account);
+            let event = cx.event(fact).at(&acting.product.key).of(&acting.account);
             event.from(&acting.client).record(tx).await?;
             Ok(Ok(Asked { challenge: new, method: offer.method }))
         })
@@ -85,7 +85,7 @@ impl CreateChallenge {
     /// those before it (INV-5).
     async fn hold(
         &self,
-        pen: &Pen,
+        cx: &CommandContext,
         tx: &mut Tx,
         acting: &Acting,
     ) -> Result<Result<(Within, Timestamp), Refusal>, Fault> {
@@ -95,7 +95,7 @@ impl CreateChallenge {
                     Ok(sign_in) => (sign_in, SignInState::PendingChallenge),
                     Err(refusal) => return Ok(Err(refusal)),
                 };
-                if sign_ins::hold(tx, sign_in.id, pending, pen.now()).await? {
+                if sign_ins::hold(tx, sign_in.id, pending, cx.now()).await? {
                     return Ok(Ok((Within::SignIn(sign_in.id), sign_in.expires_at)));
                 }
                 let found = sign_ins::get(tx, sign_in.id).await?.ok_or(Fault::Dangling("sign-in"))?;
@@ -106,7 +106,7 @@ impl CreateChallenge {
                     Ok(session) => session,
                     Err(refusal) => return Ok(Err(refusal)),
                 };
-                let held = sessions::hold(tx, session.id, pen.now()).await?;
+                let held = sessions::hold(tx, session.id, cx.now()).await?;
                 let held = held.map(|session| (Within::Session(session.id), session.expires_at));
                 Ok(held.ok_or(Refusal::SubjectNotValid))
             }

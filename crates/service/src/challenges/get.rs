@@ -3,7 +3,7 @@
 use tidegate_core::{ChallengeId, Permission, Subject};
 use tidegate_store::factors;
 
-use crate::{Desk, Error, Fault, Query, challenges::Asked};
+use crate::{Error, Fault, Query, QueryContext, challenges::Asked};
 
 #[derive(Debug)]
 pub struct GetChallenge {
@@ -16,9 +16,9 @@ impl Query for GetChallenge {
     const PERMISSION: Permission = Permission::Challenges;
     type Outcome = Asked;
 
-    async fn run(self, desk: &Desk) -> Result<Asked, Error> {
-        let acting = desk.acting(&self.subject).await?;
-        let mut view = desk.view();
+    async fn run(self, cx: &QueryContext) -> Result<Asked, Error> {
+        let acting = cx.acting(&self.subject).await?;
+        let mut view = cx.view();
         let challenge = super::find(&mut view, &acting, self.challenge).await??;
         let factor = factors::find(&mut view, challenge.account, challenge.factor).await?;
         let method = factor.ok_or(Fault::Dangling("factor"))?.method();

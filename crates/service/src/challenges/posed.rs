@@ -15,10 +15,10 @@ use tidegate_store::{
 
 use super::AnswerChallenge;
 use crate::{
-    Desk, Error, Fault, Pen,
+    CommandContext, Error, Fault, QueryContext,
     acting::{Acting, By},
     counters,
-    desk::Whose,
+    event_builder::Whose,
 };
 
 pub(super) struct Posed {
@@ -39,31 +39,31 @@ pub(super) enum Asker {
 }
 
 impl AnswerChallenge {
-    pub(super) async fn read(&self, pen: &Pen) -> Result<Posed, Error> {
-        match self.read_at_once(pen).await? {
+    pub(super) async fn read(&self, cx: &CommandContext) -> Result<Posed, Error> {
+        match self.read_at_once(cx).await? {
             Some(asked) => Ok(Posed::to_sign_in(asked)?),
-            None => self.read_in_turn(pen).await,
+            None => self.read_in_turn(cx.query()).await,
         }
     }
 
     /// Of a sign-in that is as it should be; of anything else nothing, and then `acting` says what is wrong.
-    async fn read_at_once(&self, pen: &Pen) -> Result<Option<Asked>, Fault> {
+    async fn read_at_once(&self, cx: &CommandContext) -> Result<Option<Asked>, Fault> {
         let Subject { who: Who::SignIn(token), client } = &self.subject else { return Ok(None) };
         let Some(digest) = TokenKind::SignIn.digest(token.expose()) else { return Ok(None) };
         let find = async |leave: Leave<'_>| Ok(answers::find(leave, digest, self.challenge).await?);
-        let found = pen.alone(find).await?;
+        let found = cx.alone(find).await?;
         Ok(found.filter(|asked| {
             let elsewhere = client.device.as_ref().zip(asked.device.as_ref());
-            pen.now() < asked.until
-                && pen.caller.products.include(&asked.product)
+            cx.now() < asked.until
+                && cx.caller().products.include(&asked.product)
                 && asked.account_state == AccountState::Active
                 && elsewhere.is_none_or(|(named, its)| named == its)
         }))
     }
 
-    async fn read_in_turn(&self, desk: &Desk) -> Result<Posed, Error> {
-        let acting = desk.acting(&self.subject).await?;
-        let mut view = desk.view();
+    async fn read_in_turn(&self, cx: &QueryContext) -> Result<Posed, Error> {
+        let acting = cx.acting(&self.subject).await?;
+        let mut view = cx.view();
         let challenge = super::find(&mut view, &acting, self.challenge).await??;
         let factor = factors::find(&mut view, challenge.account, challenge.factor).await?;
         let kept = attempts::find(&mut view, &counters::of_factor(challenge.factor)).await?;
@@ -109,12 +109,12 @@ impl Posed {
         Whose { id: self.challenge.account, personal_key: &self.personal_key, email: self.email.as_deref() }
     }
 
-    pub(super) fn open_seed(&self, desk: &Desk) -> Result<(Secret<Vec<u8>>, Step), Fault> {
+    pub(super) fn open_seed(&self, cx: &QueryContext) -> Result<(Secret<Vec<u8>>, Step), Fault> {
         let Some((seed, last_step)) = self.seed.as_ref().zip(self.last_step) else {
             return Err(Fault::Dangling("seed"));
         };
         let (account, factor) = (self.challenge.account, self.challenge.factor);
-        let place = Place::FactorSeed { realm: desk.caller.realm, account, factor };
-        Ok((desk.keyring().open(&place, seed)?, last_step))
+        let place = Place::FactorSeed { realm: cx.realm(), account, factor };
+        Ok((cx.keyring().open(&place, seed)?, last_step))
     }
 }

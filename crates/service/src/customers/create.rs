@@ -5,7 +5,7 @@ use tidegate_core::{
 };
 use tidegate_store::customers;
 
-use crate::{Command, Error, Pen};
+use crate::{Command, CommandContext, Error};
 
 #[derive(Debug)]
 pub struct CreateCustomer {
@@ -22,10 +22,10 @@ impl Command for CreateCustomer {
     const PERMISSION: Permission = Permission::CustomersManage;
     type Outcome = Customer;
 
-    async fn run(self, pen: &Pen) -> Result<Customer, Error> {
-        let now = pen.now();
+    async fn run(self, cx: &CommandContext) -> Result<Customer, Error> {
+        let now = cx.now();
         let customer = Customer {
-            id: pen.new_id(),
+            id: cx.new_id(),
             key: self.key,
             title: self.title,
             country: self.country,
@@ -34,11 +34,11 @@ impl Command for CreateCustomer {
             created_at: self.created_at.unwrap_or(now),
             updated_at: now,
         };
-        pen.once(async |tx| {
+        cx.once(async |tx| {
             if !customers::insert(tx, &customer).await? {
                 return Ok(Err(Refusal::KeyTaken));
             }
-            pen.event(Fact::CustomerCreated { customer: customer.key.clone() }).record(tx).await?;
+            cx.event(Fact::CustomerCreated { customer: customer.key.clone() }).record(tx).await?;
             Ok(Ok(customer.clone()))
         })
         .await

@@ -3,7 +3,7 @@
 use tidegate_core::{Customer, CustomerKey, Permission, Refusal};
 use tidegate_store::customers;
 
-use crate::{Desk, Error, Query};
+use crate::{Error, Query, QueryContext};
 
 #[derive(Debug)]
 pub struct GetCustomer {
@@ -15,7 +15,7 @@ impl Query for GetCustomer {
     const PERMISSION: Permission = Permission::CustomersRead;
     type Outcome = Customer;
 
-    async fn run(self, desk: &Desk) -> Result<Customer, Error> {
-        Ok(customers::find(&mut desk.view(), &self.customer).await?.ok_or(Refusal::CustomerNotFound)?)
+    async fn run(self, cx: &QueryContext) -> Result<Customer, Error> {
+        Ok(customers::find(&mut cx.view(), &self.customer).await?.ok_or(Refusal::CustomerNotFound)?)
     }
 }

@@ -3,7 +3,7 @@
 use tidegate_core::{Customer, Permission};
 use tidegate_store::customers;
 
-use crate::{Desk, Error, Page, PageRequest, Query};
+use crate::{Error, Page, PageRequest, Query, QueryContext};
 
 #[derive(Debug)]
 pub struct ListCustomers {
@@ -15,9 +15,9 @@ impl Query for ListCustomers {
     const PERMISSION: Permission = Permission::CustomersRead;
     type Outcome = Page<Customer>;
 
-    async fn run(self, desk: &Desk) -> Result<Page<Customer>, Error> {
-        let after = desk.opened(&self.page, "")?;
-        let found = customers::page(&mut desk.view(), &after, self.page.limit()).await?;
-        Ok(desk.page(&self.page, "", found, |customer| customer.key.to_string())?)
+    async fn run(self, cx: &QueryContext) -> Result<Page<Customer>, Error> {
+        let after = cx.opened(&self.page, "")?;
+        let found = customers::page(&mut cx.view(), &after, self.page.limit()).await?;
+        Ok(cx.page(&self.page, "", found, |customer| customer.key.to_string())?)
     }
 }

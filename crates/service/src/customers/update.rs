@@ -3,7 +3,7 @@
 use tidegate_core::{Country, Customer, CustomerKey, Fact, Labels, Permission, Refusal, Revision, Title};
 use tidegate_store::customers;
 
-use crate::{Command, Error, Fault, Pen};
+use crate::{Command, CommandContext, Error, Fault};
 
 #[derive(Debug)]
 pub struct UpdateCustomer {
@@ -25,8 +25,8 @@ impl Command for UpdateCustomer {
     const PERMISSION: Permission = Permission::CustomersManage;
     type Outcome = Customer;
 
-    async fn run(self, pen: &Pen) -> Result<Customer, Error> {
-        pen.once(async |tx| {
+    async fn run(self, cx: &CommandContext) -> Result<Customer, Error> {
+        cx.once(async |tx| {
             let Some(before) = customers::find(tx, &self.customer).await? else {
                 return Ok(Err(Refusal::CustomerNotFound));
             };
@@ -39,7 +39,7 @@ impl Command for UpdateCustomer {
                 country: change.country.unwrap_or(before.country),
                 labels: change.labels.unwrap_or(before.labels),
                 revision: self.etag.next(),
-                updated_at: pen.now(),
+                updated_at: cx.now(),
                 ..before
             };
             if !customers::replace(tx, self.etag, &customer).await? {
@@ -48,7 +48,7 @@ impl Command for UpdateCustomer {
                 return Ok(Err(Refusal::EtagMismatch { current: current.revision }));
             }
             let (key, revision) = (customer.key.clone(), customer.revision);
-            pen.event(Fact::CustomerUpdated { customer: key, revision }).record(tx).await?;
+            cx.event(Fact::CustomerUpdated { customer: key, revision }).record(tx).await?;
             Ok(Ok(customer))
         })
         .await

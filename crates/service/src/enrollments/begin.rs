@@ -12,7 +12,7 @@ use tidegate_factors::enrollment::{self, Origin};
 use tidegate_store::{Tx, accounts, enrollments, factors};
 
 use crate::{
-    Command, Error, Fault, Outcome, Pen, Shown,
+    Command, CommandContext, Error, Fault, Outcome, Shown,
     acting::Acting,
     enrollments::{Secrets, seed},
 };
@@ -43,19 +43,19 @@ impl Command for BeginEnrollment {
     const PERMISSION: Permission = Permission::Enroll;
     type Outcome = Begun;
 
-    async fn run(self, pen: &Pen) -> Result<Begun, Error> {
-        let acting = pen.acting(&self.subject).await?;
+    async fn run(self, cx: &CommandContext) -> Result<Begun, Error> {
+        let acting = cx.acting(&self.subject).await?;
         let session = acting.session()?.clone();
-        pen.once(async |tx| {
+        cx.once(async |tx| {
             let account = accounts::get(tx, acting.account.id).await?.ok_or(Fault::Dangling("account"))?;
-            let decision = pen.decide(tx, &acting.product, account.id).await?;
+            let decision = cx.decide(tx, &acting.product, account.id).await?;
             if let Err(refusal) = self.may_begin(tx, &decision, &account).await? {
                 return Ok(Err(refusal));
             }
-            let Some(origin) = enrollment::origin(&account, &session, pen.now()) else {
+            let Some(origin) = enrollment::origin(&account, &session, cx.now()) else {
                 return Ok(Err(Refusal::NoProofOfOrigin));
             };
-            Ok(Ok(self.begin(pen, tx, (&acting, &decision), &account, origin).await?))
+            Ok(Ok(self.begin(cx, tx, (&acting, &decision), &account, origin).await?))
         })
         .await
     }
@@ -84,22 +84,22 @@ impl BeginEnrollment {
 
     async fn begin(
         &self,
-        pen: &Pen,
+        cx: &CommandContext,
         tx: &mut Tx,
         (acting, decision): (&Acting, &Decision),
         account: &Account,
         origin: Origin,
     ) -> Result<Begun, Fault> {
-        let now = pen.now();
+        let now = cx.now();
         let mut new = Enrollment {
-            id: pen.new_id(),
+            id: cx.new_id(),
             account: account.id,
             product: acting.product.key.clone(),
             device: acting.device().cloned(),
             rollout: decision.rollout.clone(),
             method: self.method,
             state: EnrollmentState::AwaitingConfirmation,
-            factor: pen.new_id(),
+            factor: cx.new_id(),
             seed: None,
             tries: 0,
             created_at: now,
@@ -111,18 +111,18 @@ impl BeginEnrollment {
                 let contact = account.verified().ok_or(Fault::Dangling("verified address"))?;
                 let target = LinkTarget::Enrollment(new.id);
                 let what = (target, Template::ConfirmEnrollment, enrollment::LIFE);
-                pen.mail_link(tx, account, contact, &acting.product, what).await?;
+                cx.mail_link(tx, account, contact, &acting.product, what).await?;
                 sent_to = Some(contact.email.masked());
             }
             Origin::OldSession => {
-                let (sealed, shown) = seed::mint(pen, acting, new.factor)?;
+                let (sealed, shown) = seed::mint(cx, acting, new.factor)?;
                 (new.state, new.seed, secrets) = (EnrollmentState::AwaitingProof, Some(sealed), Some(shown));
             }
         }
         enrollments::insert(tx, &new).await?;
         let confirmed = origin == Origin::OldSession;
         let fact = Fact::EnrollmentBegun { enrollment: new.id, method: self.method, confirmed };
-        pen.event(fact).at(&new.product).of(account).from(&acting.client).record(tx).await?;
+        cx.event(fact).at(&new.product).of(account).from(&acting.client).record(tx).await?;
         Ok(Begun { enrollment: new, sent_to, secrets })
     }
 }

@@ -5,7 +5,7 @@ use tidegate_core::{
 };
 use tidegate_store::enrollments;
 
-use crate::{Command, Error, Pen};
+use crate::{Command, CommandContext, Error};
 
 #[derive(Debug)]
 pub struct CancelEnrollment {
@@ -18,23 +18,23 @@ impl Command for CancelEnrollment {
     const PERMISSION: Permission = Permission::Enroll;
     type Outcome = Enrollment;
 
-    async fn run(self, pen: &Pen) -> Result<Enrollment, Error> {
+    async fn run(self, cx: &CommandContext) -> Result<Enrollment, Error> {
         use EnrollmentState::{AwaitingConfirmation, AwaitingProof, Cancelled, Confirmed};
-        let acting = pen.acting(&self.subject).await?;
+        let acting = cx.acting(&self.subject).await?;
         acting.session()?;
-        pen.once(async |tx| {
+        cx.once(async |tx| {
             let mut enrollment = match super::find(tx, &acting, self.enrollment).await? {
                 Ok(enrollment) => enrollment,
                 Err(refusal) => return Ok(Err(refusal)),
             };
             let (id, state) = (enrollment.id, enrollment.state);
             let open = matches!(state, AwaitingConfirmation | Confirmed | AwaitingProof);
-            if !open || !enrollments::advance(tx, id, state, Cancelled, pen.now()).await? {
+            if !open || !enrollments::advance(tx, id, state, Cancelled, cx.now()).await? {
                 let state = if open { "expired" } else { state.as_str() };
                 return Ok(Err(Refusal::EnrollmentState { state }));
             }
             enrollment.state = Cancelled;
-            let event = pen.event(Fact::EnrollmentCancelled { enrollment: id });
+            let event = cx.event(Fact::EnrollmentCancelled { enrollment: id });
             event.at(&enrollment.product).of(&acting.account).from(&acting.client).record(tx).await?;
             Ok(Ok(enrollment))
         })

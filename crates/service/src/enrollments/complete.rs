@@ -13,7 +13,7 @@ use tidegate_keyring::Place;
 use tidegate_store::{Tx, accounts, attempts, enrollments, factors, recovery_codes};
 
 use crate::{
-    Command, Error, Fault, Outcome, Pen, Shown,
+    Command, CommandContext, Error, Fault, Outcome, Shown,
     acting::Acting,
     counters, decisions,
     once::{Begun, Charged},
@@ -57,19 +57,19 @@ impl Command for CompleteEnrollment {
     const PERMISSION: Permission = Permission::Enroll;
     type Outcome = Completed;
 
-    async fn run(self, pen: &Pen) -> Result<Completed, Error> {
-        let acting = pen.acting(&self.subject).await?;
+    async fn run(self, cx: &CommandContext) -> Result<Completed, Error> {
+        let acting = cx.acting(&self.subject).await?;
         acting.session()?;
         let (pending, seed) = loop {
-            match pen.charge(async |tx| self.charge(pen, tx, &acting).await).await? {
+            match cx.charge(async |tx| self.charge(cx, tx, &acting).await).await? {
                 Some(Begun::Taken(paid)) => break paid,
                 Some(Begun::Done(outcome)) => return Ok(outcome),
                 None => {}
             }
         };
-        let verdict = totp::verify(&seed, Step(0), &self.code, pen.now())?;
+        let verdict = totp::verify(&seed, Step(0), &self.code, cx.now())?;
         loop {
-            let settled = pen.settle(async |tx| settle(pen, tx, &acting, &pending, verdict).await).await?;
+            let settled = cx.settle(async |tx| settle(cx, tx, &acting, &pending, verdict).await).await?;
             if let Some(completed) = settled {
                 return Ok(completed);
             }
@@ -78,35 +78,35 @@ impl Command for CompleteEnrollment {
 }
 
 async fn settle(
-    pen: &Pen,
+    cx: &CommandContext,
     tx: &mut Tx,
     acting: &Acting,
     pending: &Enrollment,
     verdict: totp::Verdict,
 ) -> Result<Option<Completed>, Fault> {
     let completed = match verdict {
-        totp::Verdict::Fresh(step) => activate(pen, tx, acting, pending, step).await?,
-        totp::Verdict::Used | totp::Verdict::Wrong => nothing_but(reject(pen, tx, pending).await?),
+        totp::Verdict::Fresh(step) => activate(cx, tx, acting, pending, step).await?,
+        totp::Verdict::Used | totp::Verdict::Wrong => nothing_but(reject(cx, tx, pending).await?),
     };
-    record(pen, tx, acting, pending, completed.outcome).await?;
+    record(cx, tx, acting, pending, completed.outcome).await?;
     Ok(Some(completed))
 }
 
 async fn record(
-    pen: &Pen,
+    cx: &CommandContext,
     tx: &mut Tx,
     acting: &Acting,
     pending: &Enrollment,
     outcome: Answered,
 ) -> Result<(), Fault> {
-    let event = pen.event(Fact::EnrollmentAnswered { enrollment: pending.id, outcome });
+    let event = cx.event(Fact::EnrollmentAnswered { enrollment: pending.id, outcome });
     event.at(&pending.product).of(&acting.account).from(&acting.client).record(tx).await
 }
 
 impl CompleteEnrollment {
     async fn charge(
         &self,
-        pen: &Pen,
+        cx: &CommandContext,
         tx: &mut Tx,
         acting: &Acting,
     ) -> Result<Charged<(Enrollment, Secret<Vec<u8>>), Completed>, Fault> {
@@ -114,7 +114,7 @@ impl CompleteEnrollment {
             Ok(pending) => pending,
             Err(refusal) => return Ok(Charged::Refused(refusal)),
         };
-        match enrollment::closed(&pending, pen.now()) {
+        match enrollment::closed(&pending, cx.now()) {
             Ok(None) => {}
             Ok(Some(outcome)) => return Ok(Charged::Done(nothing_but(outcome))),
             Err(state) => {
@@ -124,43 +124,43 @@ impl CompleteEnrollment {
         }
         // Opened first: a seed that does not open is nobody's wrong code (INV-45).
         let sealed = pending.seed.as_ref().ok_or(Fault::Dangling("seed"))?;
-        let (realm, account) = (pen.caller.realm, acting.account.id);
+        let (realm, account) = (cx.realm(), acting.account.id);
         let place = Place::FactorSeed { realm, account, factor: pending.factor };
-        let seed = pen.keyring().open(&place, sealed)?;
-        let Some(pending) = enrollments::take_try(tx, pending.id, enrollment::TRIES, pen.now()).await? else {
+        let seed = cx.keyring().open(&place, sealed)?;
+        let Some(pending) = enrollments::take_try(tx, pending.id, enrollment::TRIES, cx.now()).await? else {
             return Ok(Charged::Lost);
         };
         let counter = counters::of_factor(pending.factor);
-        let outcome = match counters::charge(pen, tx, &counter, &Limits::SECOND_FACTOR).await? {
+        let outcome = match counters::charge(cx.query(), tx, &counter, &Limits::SECOND_FACTOR).await? {
             counters::Charged::Lost => return Ok(Charged::Lost),
             counters::Charged::Taken => return Ok(Charged::Taken((pending, seed))),
             counters::Charged::Slowed(until) => Answered::Slowed { until },
             counters::Charged::Closed => Answered::Closed,
         };
         enrollments::give_back(tx, pending.id).await?;
-        record(pen, tx, acting, &pending, outcome).await?;
+        record(cx, tx, acting, &pending, outcome).await?;
         Ok(Charged::Done(nothing_but(outcome)))
     }
 }
 
-async fn reject(pen: &Pen, tx: &mut Tx, pending: &Enrollment) -> Result<Answered, Fault> {
+async fn reject(cx: &CommandContext, tx: &mut Tx, pending: &Enrollment) -> Result<Answered, Fault> {
     let outcome = enrollment::wrong(pending.tries);
     if outcome == Answered::UsedUp {
         let (from, to) = (EnrollmentState::AwaitingProof, EnrollmentState::UsedUp);
-        enrollments::advance(tx, pending.id, from, to, pen.now()).await?;
+        enrollments::advance(tx, pending.id, from, to, cx.now()).await?;
     }
     Ok(outcome)
 }
 
 /// The pending factor becomes an active one, and two-step is on; unless another code was faster.
 async fn activate(
-    pen: &Pen,
+    cx: &CommandContext,
     tx: &mut Tx,
     acting: &Acting,
     pending: &Enrollment,
     step: Step,
 ) -> Result<Completed, Fault> {
-    let (account, now) = (&acting.account, pen.now());
+    let (account, now) = (&acting.account, cx.now());
     if !enrollments::activate(tx, pending.id, now).await? {
         let found = enrollments::find(tx, pending.id).await?.ok_or(Fault::Dangling("enrollment"))?;
         let closed = enrollment::closed(&found, now).ok().flatten();
@@ -188,14 +188,14 @@ async fn activate(
     };
     let switched_on = accounts::switch_on(tx, account.id, now).await?;
     factors::insert(tx, &factor).await?;
-    let recovery_codes = issue_recovery_codes(pen, tx, acting).await?;
-    let decision = pen.decide(tx, &acting.product, account.id).await?;
+    let recovery_codes = issue_recovery_codes(cx, tx, acting).await?;
+    let decision = cx.decide(tx, &acting.product, account.id).await?;
     let record = async |tx: &mut Tx, fact: Fact| {
-        pen.event(fact).at(&pending.product).of(account).from(&acting.client).record(tx).await
+        cx.event(fact).at(&pending.product).of(account).from(&acting.client).record(tx).await
     };
     // The rollout that reached it when it began; whatever became of that since, two-step acts here from now on.
     if let Some(rollout) = pending.rollout.as_ref().or(decision.rollout.as_ref()) {
-        decisions::activate(pen, tx, account, (rollout, &pending.product), &acting.client).await?;
+        decisions::activate(cx, tx, account, (rollout, &pending.product), &acting.client).await?;
     }
     attempts::forgive(tx, &counters::of_factor(factor.id)).await?;
     record(tx, Fact::FactorActivated { factor: factor.id, method: Method::Totp }).await?;
@@ -206,25 +206,29 @@ async fn activate(
     Ok(Completed { outcome: Answered::Approved, factor: Some(factor), recovery_codes })
 }
 
-async fn issue_recovery_codes(pen: &Pen, tx: &mut Tx, acting: &Acting) -> Result<Vec<Shown>, Fault> {
-    let (account, now) = (&acting.account, pen.now());
+async fn issue_recovery_codes(
+    cx: &CommandContext,
+    tx: &mut Tx,
+    acting: &Acting,
+) -> Result<Vec<Shown>, Fault> {
+    let (account, now) = (&acting.account, cx.now());
     let set = Factor {
-        id: pen.new_id(),
+        id: cx.new_id(),
         account: account.id,
         material: Material::RecoveryCodes,
         created_at: now,
         last_used_at: None,
     };
     factors::insert(tx, &set).await?;
-    let place = Place::RecoveryCode { realm: pen.caller.realm, account: account.id, factor: set.id };
+    let place = Place::RecoveryCode { realm: cx.realm(), account: account.id, factor: set.id };
     let mut shown = Vec::new();
     for number in 1..=codes::COUNT {
-        let code = codes::mint(pen.entropy());
-        let digest = pen.keyring().digest(&place, codes::canonical(code.expose()).expose().as_bytes())?;
+        let code = codes::mint(cx.entropy());
+        let digest = cx.keyring().digest(&place, codes::canonical(code.expose()).expose().as_bytes())?;
         recovery_codes::insert(tx, account.id, set.id, RecoveryCode { number, digest }).await?;
         shown.push(Shown::Now(code));
     }
-    let event = pen.event(Fact::FactorActivated { factor: set.id, method: Method::RecoveryCodes });
+    let event = cx.event(Fact::FactorActivated { factor: set.id, method: Method::RecoveryCodes });
     event.at(&acting.product.key).of(account).from(&acting.client).record(tx).await?;
     Ok(shown)
 }

@@ -7,7 +7,7 @@ use tidegate_core::{
 use tidegate_store::enrollments;
 
 use crate::{
-    Command, Error, Outcome, Pen, Shown,
+    Command, CommandContext, Error, Outcome, Shown,
     enrollments::{Secrets, seed},
 };
 
@@ -34,22 +34,22 @@ impl Command for ContinueEnrollment {
     const PERMISSION: Permission = Permission::Enroll;
     type Outcome = Continued;
 
-    async fn run(self, pen: &Pen) -> Result<Continued, Error> {
-        let acting = pen.acting(&self.subject).await?;
+    async fn run(self, cx: &CommandContext) -> Result<Continued, Error> {
+        let acting = cx.acting(&self.subject).await?;
         acting.session()?;
-        pen.once(async |tx| {
+        cx.once(async |tx| {
             let mut enrollment = match super::find(tx, &acting, self.enrollment).await? {
                 Ok(enrollment) => enrollment,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            let (sealed, secrets) = seed::mint(pen, &acting, enrollment.factor)?;
-            if !enrollments::reveal(tx, enrollment.id, sealed, pen.now()).await? {
+            let (sealed, secrets) = seed::mint(cx, &acting, enrollment.factor)?;
+            if !enrollments::reveal(tx, enrollment.id, sealed, cx.now()).await? {
                 let confirmed = enrollment.state == EnrollmentState::Confirmed;
                 let state = if confirmed { "expired" } else { enrollment.state.as_str() };
                 return Ok(Err(Refusal::EnrollmentState { state }));
             }
             enrollment.state = EnrollmentState::AwaitingProof;
-            let event = pen.event(Fact::EnrollmentContinued { enrollment: enrollment.id });
+            let event = cx.event(Fact::EnrollmentContinued { enrollment: enrollment.id });
             event.at(&enrollment.product).of(&acting.account).from(&acting.client).record(tx).await?;
             Ok(Ok(Continued { enrollment, secrets }))
         })

@@ -5,7 +5,7 @@ use tidegate_core::{Fact, Permission, Refusal, Subject};
 use tidegate_store::accounts;
 
 use crate::{
-    Command, Error, Pen,
+    Command, CommandContext, Error,
     enrollments::switch::{self, Switched},
 };
 
@@ -19,11 +19,11 @@ impl Command for DisableTwoStep {
     const PERMISSION: Permission = Permission::Enroll;
     type Outcome = Switched;
 
-    async fn run(self, pen: &Pen) -> Result<Switched, Error> {
-        let acting = pen.acting(&self.subject).await?;
+    async fn run(self, cx: &CommandContext) -> Result<Switched, Error> {
+        let acting = cx.acting(&self.subject).await?;
         let session = acting.session()?.id;
-        pen.once(async |tx| {
-            let (account, decision) = match switch::lock(pen, tx, &acting).await? {
+        cx.once(async |tx| {
+            let (account, decision) = match switch::lock(cx, tx, &acting).await? {
                 Ok(locked) => locked,
                 Err(refusal) => return Ok(Err(refusal)),
             };
@@ -33,13 +33,13 @@ impl Command for DisableTwoStep {
             if !decision.on {
                 return Ok(Ok(Switched(decision)));
             }
-            if let Err(refusal) = switch::proved(pen, tx, &account, session).await? {
+            if let Err(refusal) = switch::proved(cx, tx, &account, session).await? {
                 return Ok(Err(refusal));
             }
             accounts::switch_off(tx, account.id).await?;
-            let event = pen.event(Fact::TwoStepSwitchedOff {}).at(&acting.product.key).of(&account);
+            let event = cx.event(Fact::TwoStepSwitchedOff {}).at(&acting.product.key).of(&account);
             event.from(&acting.client).record(tx).await?;
-            Ok(Ok(Switched(pen.decide(tx, &acting.product, account.id).await?)))
+            Ok(Ok(Switched(cx.decide(tx, &acting.product, account.id).await?)))
         })
         .await
     }

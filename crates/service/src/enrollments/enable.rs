@@ -7,7 +7,7 @@ use tidegate_core::{Account, Decision, Fact, Permission, Refusal, Subject};
 use tidegate_store::{Tx, accounts};
 
 use crate::{
-    Command, Error, Fault, Pen,
+    Command, CommandContext, Error, Fault,
     acting::Acting,
     decisions,
     enrollments::switch::{self, Switched},
@@ -24,11 +24,11 @@ impl Command for EnableTwoStep {
     const PERMISSION: Permission = Permission::Enroll;
     type Outcome = Switched;
 
-    async fn run(self, pen: &Pen) -> Result<Switched, Error> {
-        let acting = pen.acting(&self.subject).await?;
+    async fn run(self, cx: &CommandContext) -> Result<Switched, Error> {
+        let acting = cx.acting(&self.subject).await?;
         let session = acting.session()?.id;
-        pen.once(async |tx| {
-            let (account, decision) = match switch::lock(pen, tx, &acting).await? {
+        cx.once(async |tx| {
+            let (account, decision) = match switch::lock(cx, tx, &acting).await? {
                 Ok(locked) => locked,
                 Err(refusal) => return Ok(Err(refusal)),
             };
@@ -44,10 +44,10 @@ impl Command for EnableTwoStep {
             if offers(tx, account.id, &acting.product).await?.is_empty() {
                 return Ok(Err(Refusal::NoFactor));
             }
-            if let Err(refusal) = switch::proved(pen, tx, &account, session).await? {
+            if let Err(refusal) = switch::proved(cx, tx, &account, session).await? {
                 return Ok(Err(refusal));
             }
-            Ok(Ok(Switched(switch_on(pen, tx, &acting, &account, &decision).await?)))
+            Ok(Ok(Switched(switch_on(cx, tx, &acting, &account, &decision).await?)))
         })
         .await
     }
@@ -55,18 +55,18 @@ impl Command for EnableTwoStep {
 
 /// From now on it acts at the subject's product for good, and wherever it acted before.
 async fn switch_on(
-    pen: &Pen,
+    cx: &CommandContext,
     tx: &mut Tx,
     acting: &Acting,
     account: &Account,
     decision: &Decision,
 ) -> Result<Decision, Fault> {
     let product = &acting.product;
-    accounts::switch_on(tx, account.id, pen.now()).await?;
+    accounts::switch_on(tx, account.id, cx.now()).await?;
     if let Some(rollout) = &decision.rollout {
-        decisions::activate(pen, tx, account, (rollout, &product.key), &acting.client).await?;
+        decisions::activate(cx, tx, account, (rollout, &product.key), &acting.client).await?;
     }
-    let event = pen.event(Fact::TwoStepSwitchedOn {}).at(&product.key).of(account);
+    let event = cx.event(Fact::TwoStepSwitchedOn {}).at(&product.key).of(account);
     event.from(&acting.client).record(tx).await?;
-    pen.decide(tx, product, account.id).await
+    cx.decide(tx, product, account.id).await
 }

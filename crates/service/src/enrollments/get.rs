@@ -2,7 +2,7 @@
 
 use tidegate_core::{Enrollment, EnrollmentId, Permission, Subject};
 
-use crate::{Desk, Error, Query};
+use crate::{Error, Query, QueryContext};
 
 #[derive(Debug)]
 pub struct GetEnrollment {
@@ -15,9 +15,9 @@ impl Query for GetEnrollment {
     const PERMISSION: Permission = Permission::Enroll;
     type Outcome = Enrollment;
 
-    async fn run(self, desk: &Desk) -> Result<Enrollment, Error> {
-        let acting = desk.acting(&self.subject).await?;
+    async fn run(self, cx: &QueryContext) -> Result<Enrollment, Error> {
+        let acting = cx.acting(&self.subject).await?;
         acting.session()?;
-        Ok(super::find(&mut desk.view(), &acting, self.enrollment).await??)
+        Ok(super::find(&mut cx.view(), &acting, self.enrollment).await??)
     }
 }

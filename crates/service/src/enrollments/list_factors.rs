@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_core::{FactorId, Method, Permission, Subject, Timestamp};
 use tidegate_store::{factors, recovery_codes};
 
-use crate::{Command, Error, Pen, once::outcomes};
+use crate::{Command, CommandContext, Error, once::outcomes};
 
 #[derive(Debug)]
 pub struct ListFactors {
@@ -32,10 +32,10 @@ impl Command for ListFactors {
     const PERMISSION: Permission = Permission::TwoStepRead;
     type Outcome = Factors;
 
-    async fn run(self, pen: &Pen) -> Result<Factors, Error> {
-        let acting = pen.acting(&self.subject).await?;
+    async fn run(self, cx: &CommandContext) -> Result<Factors, Error> {
+        let acting = cx.acting(&self.subject).await?;
         acting.not_signing_in()?;
-        let mut view = pen.view();
+        let mut view = cx.view();
         let mut listed = Factors::default();
         for factor in factors::of_account(&mut view, acting.account.id).await? {
             let method = factor.method();
@@ -48,8 +48,8 @@ impl Command for ListFactors {
             let (id, created_at, last_used_at) = (factor.id, factor.created_at, factor.last_used_at);
             listed.0.push(Listed { id, method, created_at, last_used_at, codes_left });
         }
-        pen.once(async |tx| {
-            pen.record_seen(tx, &acting).await?;
+        cx.once(async |tx| {
+            cx.record_seen(tx, &acting).await?;
             Ok(Ok(listed))
         })
         .await

@@ -5,7 +5,7 @@ use tidegate_core::{FactorId, Sealed, Secret};
 use tidegate_factors::{qr, totp};
 use tidegate_keyring::Place;
 
-use crate::{Fault, Pen, Shown, acting::Acting};
+use crate::{CommandContext, Fault, Shown, acting::Acting};
 
 /// What an authenticator app needs; shown once.
 #[derive(Debug, Serialize, Deserialize)]
@@ -21,8 +21,12 @@ impl Secrets {
     }
 }
 
-pub(super) fn mint(pen: &Pen, acting: &Acting, factor: FactorId) -> Result<(Sealed, Secrets), Fault> {
-    let random: [u8; totp::SECRET] = pen.entropy().bytes();
+pub(super) fn mint(
+    cx: &CommandContext,
+    acting: &Acting,
+    factor: FactorId,
+) -> Result<(Sealed, Secrets), Fault> {
+    let random: [u8; totp::SECRET] = cx.entropy().bytes();
     let seed = Secret::new(random.to_vec());
     let label = acting
         .account
@@ -31,8 +35,8 @@ pub(super) fn mint(pen: &Pen, acting: &Acting, factor: FactorId) -> Result<(Seal
         .map_or_else(|| acting.account.id.to_string(), |contact| contact.email.as_typed().to_owned());
     let shown = totp::provision(&seed, &label, &acting.product.title.to_string())?;
     let svg = qr::svg(&shown.otpauth_uri).map_err(|_| totp::Unusable)?;
-    let place = Place::FactorSeed { realm: pen.caller.realm, account: acting.account.id, factor };
-    let sealed = pen.keyring().seal(&place, &seed, pen.entropy())?;
+    let place = Place::FactorSeed { realm: cx.realm(), account: acting.account.id, factor };
+    let sealed = cx.keyring().seal(&place, &seed, cx.entropy())?;
     let secrets = Secrets {
         otpauth_uri: Shown::Now(shown.otpauth_uri),
         base32: Shown::Now(shown.base32),

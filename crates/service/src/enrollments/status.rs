@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_core::{Decision, Method, Permission, Subject};
 use tidegate_store::{factors, recovery_codes};
 
-use crate::{Command, Error, Pen, acting::By, decisions, once::outcomes};
+use crate::{Command, CommandContext, Error, acting::By, decisions, once::outcomes};
 
 #[derive(Debug)]
 pub struct GetTwoStepStatus {
@@ -28,12 +28,12 @@ impl Command for GetTwoStepStatus {
     const PERMISSION: Permission = Permission::TwoStepRead;
     type Outcome = Status;
 
-    async fn run(self, pen: &Pen) -> Result<Status, Error> {
-        let acting = pen.acting(&self.subject).await?;
+    async fn run(self, cx: &CommandContext) -> Result<Status, Error> {
+        let acting = cx.acting(&self.subject).await?;
         acting.not_signing_in()?;
         let account = &acting.account;
-        let mut view = pen.view();
-        let decision = pen.decide(&mut view, &acting.product, account.id).await?;
+        let mut view = cx.view();
+        let decision = cx.decide(&mut view, &acting.product, account.id).await?;
         let (mut active_methods, mut recovery_codes_left) = (Vec::new(), 0);
         for factor in factors::of_account(&mut view, account.id).await? {
             if factor.method() == Method::RecoveryCodes {
@@ -42,13 +42,13 @@ impl Command for GetTwoStepStatus {
             active_methods.push(factor.method());
         }
         let status = Status { decision, active_methods, recovery_codes_left };
-        pen.once(async |tx| {
+        cx.once(async |tx| {
             match acting.by {
                 By::Session(_) if status.decision.visible => {
-                    decisions::show(pen, tx, account, &status.decision, &acting.client).await?;
+                    decisions::show(cx, tx, account, &status.decision, &acting.client).await?;
                 }
                 By::Session(_) | By::SignIn(_) => {}
-                By::Support(_) => pen.record_seen(tx, &acting).await?,
+                By::Support(_) => cx.record_seen(tx, &acting).await?,
             }
             Ok(Ok(status))
         })

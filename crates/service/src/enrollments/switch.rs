@@ -6,7 +6,7 @@ use tidegate_core::{Account, AccountState, Decision, Refusal, SessionId};
 use tidegate_factors::fresh;
 use tidegate_store::{Tx, accounts, factors, sessions};
 
-use crate::{Fault, Pen, acting::Acting, once::outcomes};
+use crate::{CommandContext, Fault, acting::Acting, once::outcomes};
 
 /// The answer at the subject's product as it is now.
 #[derive(Debug, Serialize, Deserialize)]
@@ -16,7 +16,7 @@ outcomes!(Switched);
 
 /// One change of the switch after the other, and after the sign-ins that are being completed.
 pub(super) async fn lock(
-    pen: &Pen,
+    cx: &CommandContext,
     tx: &mut Tx,
     acting: &Acting,
 ) -> Result<Result<(Account, Decision), Refusal>, Fault> {
@@ -24,21 +24,21 @@ pub(super) async fn lock(
     if account.state != AccountState::Active {
         return Ok(Err(Refusal::SubjectNotValid));
     }
-    let decision = pen.decide(tx, &acting.product, account.id).await?;
+    let decision = cx.decide(tx, &acting.product, account.id).await?;
     Ok(Ok((account, decision)))
 }
 
 /// Whether the session proves, now, all that the account's owner can prove.
 pub(super) async fn proved(
-    pen: &Pen,
+    cx: &CommandContext,
     tx: &mut Tx,
     account: &Account,
     session: SessionId,
 ) -> Result<Result<(), Refusal>, Fault> {
-    let Some(session) = sessions::hold(tx, session, pen.now()).await? else {
+    let Some(session) = sessions::hold(tx, session, cx.now()).await? else {
         return Ok(Err(Refusal::SubjectNotValid));
     };
     let needed = fresh::needed(&factors::of_account(tx, account.id).await?);
-    let proved = fresh::is_proved(&session, needed, pen.now());
+    let proved = fresh::is_proved(&session, needed, cx.now());
     Ok(if proved { Ok(()) } else { Err(Refusal::FreshProofNeeded { level: needed }) })
 }

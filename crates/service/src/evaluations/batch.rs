@@ -9,7 +9,7 @@ use tidegate_core::{AccountRef, Permission, ProductKey, Refusal};
 use tidegate_store::standings::{self, Known};
 
 use crate::{
-    Desk, Error, Fault, Query,
+    Error, Fault, Query, QueryContext,
     evaluations::Evaluated,
     memory::{At, Snapshot, name},
 };
@@ -31,15 +31,15 @@ impl Query for BatchEvaluate {
     const PERMISSION: Permission = Permission::EvaluateBatch;
     type Outcome = Vec<Result<Evaluated, Refusal>>;
 
-    async fn run(self, desk: &Desk) -> Result<Self::Outcome, Error> {
-        let (snapshot, now) = (desk.snapshot().await?, desk.now());
+    async fn run(self, cx: &QueryContext) -> Result<Self::Outcome, Error> {
+        let (snapshot, now) = (cx.snapshot().await?, cx.now());
         let mut known: Vec<_> =
-            self.items.iter().map(|item| desk.remembered(&snapshot, &name(&item.account))).collect();
+            self.items.iter().map(|item| cx.remembered(&snapshot, &name(&item.account))).collect();
         if known.iter().any(Option::is_none) {
-            read_missing(desk, &snapshot, &self.items, &mut known).await?;
+            read_missing(cx, &snapshot, &self.items, &mut known).await?;
         }
         let answer = |(item, known): (&Item, Option<Arc<Known>>)| {
-            let at = at(desk, &snapshot, &item.product)?;
+            let at = at(cx, &snapshot, &item.product)?;
             let known = known.ok_or(Refusal::AccountNotFound)?;
             Ok(Evaluated { at, known, now })
         };
@@ -48,14 +48,14 @@ impl Query for BatchEvaluate {
 }
 
 /// What the caller's credential does not name is refused before it is looked for.
-fn at(desk: &Desk, snapshot: &Snapshot, product: &ProductKey) -> Result<Arc<At>, Refusal> {
-    desk.permit_products(std::iter::once(product))?;
+fn at(cx: &QueryContext, snapshot: &Snapshot, product: &ProductKey) -> Result<Arc<At>, Refusal> {
+    cx.permit_products(std::iter::once(product))?;
     Ok(snapshot.at(product.as_str()).ok_or(Refusal::ProductNotFound)?.clone())
 }
 
 /// Reads what is not remembered, all at once.
 async fn read_missing(
-    desk: &Desk,
+    cx: &QueryContext,
     snapshot: &Snapshot,
     items: &[Item],
     known: &mut [Option<Arc<Known>>],
@@ -68,14 +68,14 @@ async fn read_missing(
         }
     }
     let by_name: HashSet<_> = external.iter().cloned().map(AccountRef::External).collect();
-    let ticket = desk.memory().ticket_for_any();
+    let ticket = cx.memory().ticket_for_any();
     let mut read: HashMap<AccountRef, Arc<Known>> = HashMap::new();
-    for found in standings::many(&mut desk.view(), ids, external).await? {
+    for found in standings::many(&mut cx.view(), ids, external).await? {
         let external = found.external_id.clone();
         let id = AccountRef::Id(found.standing.account);
         // Under the name it was asked by; by both it is only found here.
         let asked = external.clone().map(AccountRef::External).filter(|external| by_name.contains(external));
-        let found = desk.remember(ticket, snapshot, &name(asked.as_ref().unwrap_or(&id)), found);
+        let found = cx.remember(ticket, snapshot, &name(asked.as_ref().unwrap_or(&id)), found);
         read.insert(id, found.clone());
         if let Some(external) = external {
             read.insert(AccountRef::External(external), found);

@@ -7,7 +7,7 @@ use tidegate_rollout::{Verdict, decide};
 use tidegate_store::standings::Known;
 
 use crate::{
-    Desk, Error, Query,
+    Error, Query, QueryContext,
     memory::{At, rollouts},
 };
 
@@ -37,11 +37,11 @@ impl Query for Evaluate {
     const PERMISSION: Permission = Permission::Evaluate;
     type Outcome = Evaluated;
 
-    async fn run(self, desk: &Desk) -> Result<Evaluated, Error> {
-        desk.permit_products(std::iter::once(&self.product))?;
-        let snapshot = desk.snapshot().await?;
+    async fn run(self, cx: &QueryContext) -> Result<Evaluated, Error> {
+        cx.permit_products(std::iter::once(&self.product))?;
+        let snapshot = cx.snapshot().await?;
         let at = snapshot.at(self.product.as_str()).ok_or(Refusal::ProductNotFound)?.clone();
-        let known = desk.known(&snapshot, &self.account).await?.ok_or(Refusal::AccountNotFound)?;
-        Ok(Evaluated { at, known, now: desk.now() })
+        let known = cx.known(&snapshot, &self.account).await?.ok_or(Refusal::AccountNotFound)?;
+        Ok(Evaluated { at, known, now: cx.now() })
     }
 }

@@ -7,7 +7,7 @@ use tidegate_core::{
 use tidegate_rollout::explain;
 use tidegate_store::{View, rollouts, standings};
 
-use crate::{Desk, Error, Query};
+use crate::{Error, Query, QueryContext};
 
 #[derive(Debug)]
 pub struct Explain {
@@ -32,13 +32,13 @@ impl Query for Explain {
     const PERMISSION: Permission = Permission::Explain;
     type Outcome = Explained;
 
-    async fn run(self, desk: &Desk) -> Result<Explained, Error> {
-        let mut view = desk.view();
-        let product = desk.product(&mut view, &self.product).await?;
+    async fn run(self, cx: &QueryContext) -> Result<Explained, Error> {
+        let mut view = cx.view();
+        let product = cx.product(&mut view, &self.product).await?;
         let known = standings::find(&mut view, &self.account).await?;
         let standing = known.ok_or(Refusal::AccountNotFound)?.standing;
         let rollouts = self.rollouts(&mut view).await?;
-        let at = self.at.unwrap_or_else(|| desk.now());
+        let at = self.at.unwrap_or_else(|| cx.now());
         let (verdict, rules) = explain(&product, rollouts.iter(), &standing, at);
         Ok(Explained { decision: verdict.decision(), rules, standing_of_today: self.at.is_some() })
     }

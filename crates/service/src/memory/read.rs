@@ -7,12 +7,12 @@ use tidegate_rollout::bucket;
 use tidegate_store::standings::{self, Known};
 
 use super::{Concern, Snapshot, Ticket, rollouts};
-use crate::{Desk, Fault};
+use crate::{Fault, QueryContext};
 
-impl Desk {
+impl QueryContext {
     /// The realm's products and rollouts.
     pub(crate) async fn snapshot(&self) -> Result<Arc<Snapshot>, Fault> {
-        let (memory, realm) = (self.memory(), self.caller.realm);
+        let (memory, realm) = (self.memory(), self.realm());
         if let Some(known) = memory.believed().and_then(|believed| believed.realm(realm)) {
             return Ok(known);
         }
@@ -38,12 +38,12 @@ impl Desk {
     }
 
     pub(crate) fn remembered(&self, snapshot: &Snapshot, name: &str) -> Option<Arc<Known>> {
-        snapshot.places(self.memory().believed()?.standing(self.caller.realm, name.as_bytes())?)
+        snapshot.places(self.memory().believed()?.standing(self.realm(), name.as_bytes())?)
     }
 
     fn ticket(&self, account: &AccountRef) -> Ticket {
         match account {
-            AccountRef::Id(id) => self.memory().ticket(Concern::Account(self.caller.realm, *id)),
+            AccountRef::Id(id) => self.memory().ticket(Concern::Account(self.realm(), *id)),
             AccountRef::External(_) => self.memory().ticket_for_any(),
         }
     }
@@ -57,7 +57,7 @@ impl Desk {
     ) -> Arc<Known> {
         known.standing.buckets = bucket::all(rollouts(&snapshot.rollouts), &known.standing);
         let known = Arc::new(known);
-        self.memory().keep_standing(ticket, self.caller.realm, name, known.clone());
+        self.memory().keep_standing(ticket, self.realm(), name, known.clone());
         known
     }
 }

@@ -3,7 +3,7 @@
 use tidegate_core::{Fact, Permission, Product, ProductKey, ProductSettings, Refusal, Revision, Title};
 use tidegate_store::products;
 
-use crate::{Command, Error, Pen};
+use crate::{Command, CommandContext, Error};
 
 #[derive(Debug)]
 pub struct CreateProduct {
@@ -17,9 +17,9 @@ impl Command for CreateProduct {
     const PERMISSION: Permission = Permission::ProductsManage;
     type Outcome = Product;
 
-    async fn run(self, pen: &Pen) -> Result<Product, Error> {
-        pen.permit_products(std::iter::once(&self.key))?;
-        let now = pen.now();
+    async fn run(self, cx: &CommandContext) -> Result<Product, Error> {
+        cx.permit_products(std::iter::once(&self.key))?;
+        let now = cx.now();
         let product = Product {
             key: self.key,
             title: self.title,
@@ -28,12 +28,12 @@ impl Command for CreateProduct {
             created_at: now,
             updated_at: now,
         };
-        pen.once(async |tx| {
+        cx.once(async |tx| {
             if !products::insert(tx, &product).await? {
                 return Ok(Err(Refusal::KeyTaken));
             }
             let fact = Fact::ProductCreated { product: product.key.clone() };
-            pen.event(fact).at(&product.key).record(tx).await?;
+            cx.event(fact).at(&product.key).record(tx).await?;
             Ok(Ok(product.clone()))
         })
         .await

@@ -3,7 +3,7 @@
 use tidegate_core::{Permission, Product, ProductKey, Refusal};
 use tidegate_store::products;
 
-use crate::{Desk, Error, Query};
+use crate::{Error, Query, QueryContext};
 
 #[derive(Debug)]
 pub struct GetProduct {
@@ -15,7 +15,7 @@ impl Query for GetProduct {
     const PERMISSION: Permission = Permission::ProductsRead;
     type Outcome = Product;
 
-    async fn run(self, desk: &Desk) -> Result<Product, Error> {
-        Ok(products::find(&mut desk.view(), &self.product).await?.ok_or(Refusal::ProductNotFound)?)
+    async fn run(self, cx: &QueryContext) -> Result<Product, Error> {
+        Ok(products::find(&mut cx.view(), &self.product).await?.ok_or(Refusal::ProductNotFound)?)
     }
 }

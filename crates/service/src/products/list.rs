@@ -3,7 +3,7 @@
 use tidegate_core::{Permission, Product};
 use tidegate_store::products;
 
-use crate::{Desk, Error, Page, PageRequest, Query};
+use crate::{Error, Page, PageRequest, Query, QueryContext};
 
 #[derive(Debug)]
 pub struct ListProducts {
@@ -15,9 +15,9 @@ impl Query for ListProducts {
     const PERMISSION: Permission = Permission::ProductsRead;
     type Outcome = Page<Product>;
 
-    async fn run(self, desk: &Desk) -> Result<Page<Product>, Error> {
-        let after = desk.opened(&self.page, "")?;
-        let found = products::page(&mut desk.view(), &after, self.page.limit()).await?;
-        Ok(desk.page(&self.page, "", found, |product| product.key.to_string())?)
+    async fn run(self, cx: &QueryContext) -> Result<Page<Product>, Error> {
+        let after = cx.opened(&self.page, "")?;
+        let found = products::page(&mut cx.view(), &after, self.page.limit()).await?;
+        Ok(cx.page(&self.page, "", found, |product| product.key.to_string())?)
     }
 }

@@ -3,7 +3,7 @@
 use tidegate_core::{AccountId, Id, Permission, ProductKey};
 use tidegate_store::interest::{self, Interest};
 
-use crate::{Desk, Error, Page, PageRequest, Query};
+use crate::{Error, Page, PageRequest, Query, QueryContext};
 
 #[derive(Debug)]
 pub struct ListInterest {
@@ -23,14 +23,14 @@ impl Query for ListInterest {
     const PERMISSION: Permission = Permission::InterestRead;
     type Outcome = Interested;
 
-    async fn run(self, desk: &Desk) -> Result<Interested, Error> {
-        let mut view = desk.view();
-        let product = desk.product(&mut view, &self.product).await?.key;
+    async fn run(self, cx: &QueryContext) -> Result<Interested, Error> {
+        let mut view = cx.view();
+        let product = cx.product(&mut view, &self.product).await?.key;
         let filter = product.to_string();
-        let after: AccountId = desk.opened(&self.page, &filter)?.parse().unwrap_or(Id::LEAST);
+        let after: AccountId = cx.opened(&self.page, &filter)?.parse().unwrap_or(Id::LEAST);
         let found = interest::page(&mut view, &product, after, self.page.limit()).await?;
         let total = interest::count(&mut view, &product).await?;
-        let page = desk.page(&self.page, &filter, found, |interest| interest.account.to_string())?;
+        let page = cx.page(&self.page, &filter, found, |interest| interest.account.to_string())?;
         Ok(Interested { page, total })
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_core::{Fact, Permission, Subject};
 use tidegate_store::interest;
 
-use crate::{Command, Error, Pen, once::outcomes};
+use crate::{Command, CommandContext, Error, once::outcomes};
 
 #[derive(Debug)]
 pub struct RegisterInterest {
@@ -22,13 +22,13 @@ impl Command for RegisterInterest {
     const PERMISSION: Permission = Permission::AccountsOwn;
     type Outcome = Registered;
 
-    async fn run(self, pen: &Pen) -> Result<Registered, Error> {
-        let acting = pen.acting(&self.subject).await?;
+    async fn run(self, cx: &CommandContext) -> Result<Registered, Error> {
+        let acting = cx.acting(&self.subject).await?;
         acting.session()?;
-        pen.once(async |tx| {
-            let new = interest::register(tx, &acting.product.key, acting.account.id, pen.now()).await?;
+        cx.once(async |tx| {
+            let new = interest::register(tx, &acting.product.key, acting.account.id, cx.now()).await?;
             if new {
-                let event = pen.event(Fact::InterestRegistered {}).at(&acting.product.key);
+                let event = cx.event(Fact::InterestRegistered {}).at(&acting.product.key);
                 event.of(&acting.account).from(&acting.client).record(tx).await?;
             }
             Ok(Ok(Registered(new)))

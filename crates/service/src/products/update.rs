@@ -3,7 +3,7 @@
 use tidegate_core::{Fact, LinkUrl, Method, Permission, Product, ProductKey, Refusal, Revision, Span, Title};
 use tidegate_store::products;
 
-use crate::{Command, Error, Fault, Pen};
+use crate::{Command, CommandContext, Error, Fault};
 
 #[derive(Debug)]
 pub struct UpdateProduct {
@@ -46,9 +46,9 @@ impl Command for UpdateProduct {
     const PERMISSION: Permission = Permission::ProductsManage;
     type Outcome = Product;
 
-    async fn run(self, pen: &Pen) -> Result<Product, Error> {
-        pen.permit_products(std::iter::once(&self.product))?;
-        pen.once(async |tx| {
+    async fn run(self, cx: &CommandContext) -> Result<Product, Error> {
+        cx.permit_products(std::iter::once(&self.product))?;
+        cx.once(async |tx| {
             let Some(mut product) = products::find(tx, &self.product).await? else {
                 return Ok(Err(Refusal::ProductNotFound));
             };
@@ -56,13 +56,13 @@ impl Command for UpdateProduct {
                 return Ok(Err(Refusal::EtagMismatch { current: product.revision }));
             }
             self.change.clone().apply(&mut product);
-            (product.revision, product.updated_at) = (self.etag.next(), pen.now());
+            (product.revision, product.updated_at) = (self.etag.next(), cx.now());
             if !products::replace(tx, self.etag, &product).await? {
                 let current = products::find(tx, &self.product).await?.ok_or(Fault::Dangling("product"))?;
                 return Ok(Err(Refusal::EtagMismatch { current: current.revision }));
             }
             let fact = Fact::ProductUpdated { product: product.key.clone(), revision: product.revision };
-            pen.event(fact).at(&product.key).record(tx).await?;
+            cx.event(fact).at(&product.key).record(tx).await?;
             Ok(Ok(product))
         })
         .await

@@ -3,7 +3,7 @@
 use tidegate_core::{Fact, Permission, Realm, RealmKey, Refusal, Title};
 use tidegate_store::realms;
 
-use crate::{Command, Error, Pen};
+use crate::{Command, CommandContext, Error};
 
 #[derive(Debug)]
 pub struct CreateRealm {
@@ -16,13 +16,13 @@ impl Command for CreateRealm {
     const PERMISSION: Permission = Permission::RealmsManage;
     type Outcome = Realm;
 
-    async fn run(self, pen: &Pen) -> Result<Realm, Error> {
-        let realm = Realm { id: pen.new_id(), key: self.key, title: self.title, created_at: pen.now() };
-        pen.once(async |tx| {
+    async fn run(self, cx: &CommandContext) -> Result<Realm, Error> {
+        let realm = Realm { id: cx.new_id(), key: self.key, title: self.title, created_at: cx.now() };
+        cx.once(async |tx| {
             if !realms::insert(tx, &realm).await? {
                 return Ok(Err(Refusal::KeyTaken));
             }
-            pen.event(Fact::RealmCreated { realm: realm.key.clone() }).record(tx).await?;
+            cx.event(Fact::RealmCreated { realm: realm.key.clone() }).record(tx).await?;
             Ok(Ok(realm.clone()))
         })
         .await

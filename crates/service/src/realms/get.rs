@@ -3,7 +3,7 @@
 use tidegate_core::{Permission, Realm, RealmKey, Refusal};
 use tidegate_store::realms;
 
-use crate::{Desk, Error, Query};
+use crate::{Error, Query, QueryContext};
 
 #[derive(Debug)]
 pub struct GetRealm {
@@ -15,7 +15,7 @@ impl Query for GetRealm {
     const PERMISSION: Permission = Permission::RealmsRead;
     type Outcome = Realm;
 
-    async fn run(self, desk: &Desk) -> Result<Realm, Error> {
-        Ok(realms::find(&mut desk.across(), &self.realm).await?.ok_or(Refusal::RealmNotFound)?)
+    async fn run(self, cx: &QueryContext) -> Result<Realm, Error> {
+        Ok(realms::find(&mut cx.across(), &self.realm).await?.ok_or(Refusal::RealmNotFound)?)
     }
 }

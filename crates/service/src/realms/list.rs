@@ -3,7 +3,7 @@
 use tidegate_core::{Permission, Realm};
 use tidegate_store::realms;
 
-use crate::{Desk, Error, Page, PageRequest, Query};
+use crate::{Error, Page, PageRequest, Query, QueryContext};
 
 #[derive(Debug)]
 pub struct ListRealms {
@@ -15,9 +15,9 @@ impl Query for ListRealms {
     const PERMISSION: Permission = Permission::RealmsRead;
     type Outcome = Page<Realm>;
 
-    async fn run(self, desk: &Desk) -> Result<Page<Realm>, Error> {
-        let after = desk.opened(&self.page, "")?;
-        let found = realms::page(&mut desk.across(), &after, self.page.limit()).await?;
-        Ok(desk.page(&self.page, "", found, |realm| realm.key.to_string())?)
+    async fn run(self, cx: &QueryContext) -> Result<Page<Realm>, Error> {
+        let after = cx.opened(&self.page, "")?;
+        let found = realms::page(&mut cx.across(), &after, self.page.limit()).await?;
+        Ok(cx.page(&self.page, "", found, |realm| realm.key.to_string())?)
     }
 }

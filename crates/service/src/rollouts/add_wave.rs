@@ -2,7 +2,7 @@
 
 use tidegate_core::{Fact, Permission, Refusal, Rollout};
 
-use crate::{Command, Error, Pen, rollouts::WaveDraft};
+use crate::{Command, CommandContext, Error, rollouts::WaveDraft};
 
 use super::{
     change::{Target, change},
@@ -23,8 +23,8 @@ impl Command for AddWave {
     const PERMISSION: Permission = Permission::RolloutsManage;
     type Outcome = Rollout;
 
-    async fn run(self, pen: &Pen) -> Result<Rollout, Error> {
-        change(pen, &self.target, async |tx, rollout| {
+    async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
+        change(cx, &self.target, async |tx, rollout| {
             let mut names = Names::default();
             names.wave(tx, "wave", &self.wave).await?;
             if let Err(refusal) = names.finish() {

@@ -7,7 +7,7 @@ use tidegate_store::{
     rollouts::{self, Authored},
 };
 
-use crate::{Error, Fault, Pen};
+use crate::{CommandContext, Error, Fault};
 
 /// Which rollout is changed, in which state, and why.
 #[derive(Debug, Clone)]
@@ -21,22 +21,22 @@ pub struct Target {
 /// Puts a changed rollout in the place of the one the caller saw. `change` gets it with the number of the
 /// new revision, and says what happened (nothing, perhaps), or why it cannot.
 pub(super) async fn change(
-    pen: &Pen,
+    cx: &CommandContext,
     target: &Target,
     change: impl AsyncFnOnce(&mut Tx, &mut Rollout) -> Result<Result<Option<Fact>, Refusal>, Fault>,
 ) -> Result<Rollout, Error> {
-    pen.once(async |tx| {
+    cx.once(async |tx| {
         let Some(before) = rollouts::lock(tx, &target.rollout).await? else {
             return Ok(Err(Refusal::RolloutNotFound));
         };
-        if let Err(refusal) = pen.permit_products(before.all_products()) {
+        if let Err(refusal) = cx.permit_products(before.all_products()) {
             return Ok(Err(refusal));
         }
         if target.etag.is_some_and(|etag| etag != before.revision) {
             return Ok(Err(Refusal::EtagMismatch { current: before.revision }));
         }
         let mut rollout = before.clone();
-        (rollout.revision, rollout.updated_at) = (before.revision.next(), pen.now());
+        (rollout.revision, rollout.updated_at) = (before.revision.next(), cx.now());
         let fact = match change(tx, &mut rollout).await? {
             Ok(Some(fact)) => fact,
             Ok(None) => return Ok(Ok(before)),
@@ -45,12 +45,12 @@ pub(super) async fn change(
         if rollout.stop == before.stop {
             life::forget_clearing(&mut rollout);
         }
-        if let Err(refusal) = pen.permit_products(rollout.all_products()) {
+        if let Err(refusal) = cx.permit_products(rollout.all_products()) {
             return Ok(Err(refusal));
         }
-        let by = Authored { author: pen.actor(), reason: target.reason.clone() };
+        let by = Authored { author: cx.actor(), reason: target.reason.clone() };
         rollouts::replace(tx, &rollout, &by).await?;
-        pen.event(fact).record(tx).await?;
+        cx.event(fact).record(tx).await?;
         Ok(Ok(rollout))
     })
     .await
@@ -58,11 +58,11 @@ pub(super) async fn change(
 
 /// A change that needs nothing but the rollout.
 pub(super) async fn turn(
-    pen: &Pen,
+    cx: &CommandContext,
     target: &Target,
     turn: impl FnOnce(&mut Rollout) -> Result<Option<Fact>, Stuck> + Send,
 ) -> Result<Rollout, Error> {
-    change(pen, target, async |_, rollout| Ok(turn(rollout).map_err(refusal))).await
+    change(cx, target, async |_, rollout| Ok(turn(rollout).map_err(refusal))).await
 }
 
 const fn refusal(stuck: Stuck) -> Refusal {

@@ -3,7 +3,7 @@
 use tidegate_core::{Fact, Permission, Rollout};
 use tidegate_rollout::life::{self, Clearing};
 
-use crate::{Command, Error, Pen};
+use crate::{Command, CommandContext, Error};
 
 use super::change::{Target, turn};
 
@@ -17,9 +17,9 @@ impl Command for ClearStop {
     const PERMISSION: Permission = Permission::RolloutsApprove;
     type Outcome = Rollout;
 
-    async fn run(self, pen: &Pen) -> Result<Rollout, Error> {
-        turn(pen, &self.target, |rollout| {
-            let clearing = life::clear_stop(rollout, pen.caller.holder.clone())?;
+    async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
+        turn(cx, &self.target, |rollout| {
+            let clearing = life::clear_stop(rollout, cx.caller().holder.clone())?;
             let (rollout, revision) = (rollout.key.clone(), rollout.revision);
             Ok(Some(match clearing {
                 Clearing::Asked => Fact::StopClearAsked { rollout, revision },

@@ -7,7 +7,7 @@ use tidegate_core::{
 use tidegate_store::rollouts::{self, Authored};
 
 use crate::{
-    Command, Error, Pen,
+    Command, CommandContext, Error,
     rollouts::{NamedDraft, names::Names},
 };
 
@@ -53,14 +53,14 @@ impl Command for CreateRollout {
     const PERMISSION: Permission = Permission::RolloutsManage;
     type Outcome = Rollout;
 
-    async fn run(self, pen: &Pen) -> Result<Rollout, Error> {
-        let now = pen.now();
+    async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
+        let now = cx.now();
         let mut rollout = Rollout {
             key: self.key,
             title: self.title,
             products: self.products,
             unit: self.unit,
-            salt: Salt(pen.entropy().bytes()),
+            salt: Salt(cx.entropy().bytes()),
             holdout: self.holdout,
             allow: tidegate_core::Named::default(),
             deny: tidegate_core::Named::default(),
@@ -75,9 +75,9 @@ impl Command for CreateRollout {
         for wave in &self.waves {
             wave.clone().add_to(&mut rollout);
         }
-        pen.permit_products(rollout.all_products())?;
-        let by = Authored { author: pen.actor(), reason: self.reason };
-        pen.once(async |tx| {
+        cx.permit_products(rollout.all_products())?;
+        let by = Authored { author: cx.actor(), reason: self.reason };
+        cx.once(async |tx| {
             let mut names = Names::default();
             names.products(tx, "products", &rollout.products).await?;
             for (place, wave) in self.waves.iter().enumerate() {
@@ -93,7 +93,7 @@ impl Command for CreateRollout {
                 return Ok(Err(Refusal::KeyTaken));
             }
             let fact = Fact::RolloutCreated { rollout: rollout.key.clone(), revision: rollout.revision };
-            pen.event(fact).record(tx).await?;
+            cx.event(fact).record(tx).await?;
             Ok(Ok(rollout))
         })
         .await

@@ -6,7 +6,7 @@ use serde_json::Value;
 use tidegate_core::{Permission, Refusal, Revision, RolloutKey};
 use tidegate_store::rollouts;
 
-use crate::{Desk, Error, Fault, Query};
+use crate::{Error, Fault, Query, QueryContext};
 
 #[derive(Debug)]
 pub struct DiffRevisions {
@@ -28,8 +28,8 @@ impl Query for DiffRevisions {
     const PERMISSION: Permission = Permission::RolloutsRead;
     type Outcome = Vec<Difference>;
 
-    async fn run(self, desk: &Desk) -> Result<Vec<Difference>, Error> {
-        let mut view = desk.view();
+    async fn run(self, cx: &QueryContext) -> Result<Vec<Difference>, Error> {
+        let mut view = cx.view();
         rollouts::find(&mut view, &self.rollout).await?.ok_or(Refusal::RolloutNotFound)?;
         let mut sides = Vec::new();
         for number in [self.from, self.to] {

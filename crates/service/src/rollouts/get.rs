@@ -3,7 +3,7 @@
 use tidegate_core::{Permission, Refusal, Rollout, RolloutKey};
 use tidegate_store::rollouts;
 
-use crate::{Desk, Error, Query};
+use crate::{Error, Query, QueryContext};
 
 #[derive(Debug)]
 pub struct GetRollout {
@@ -15,7 +15,7 @@ impl Query for GetRollout {
     const PERMISSION: Permission = Permission::RolloutsRead;
     type Outcome = Rollout;
 
-    async fn run(self, desk: &Desk) -> Result<Rollout, Error> {
-        Ok(rollouts::find(&mut desk.view(), &self.rollout).await?.ok_or(Refusal::RolloutNotFound)?)
+    async fn run(self, cx: &QueryContext) -> Result<Rollout, Error> {
+        Ok(rollouts::find(&mut cx.view(), &self.rollout).await?.ok_or(Refusal::RolloutNotFound)?)
     }
 }

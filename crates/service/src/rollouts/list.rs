@@ -3,7 +3,7 @@
 use tidegate_core::{Permission, Rollout};
 use tidegate_store::rollouts;
 
-use crate::{Desk, Error, Page, PageRequest, Query};
+use crate::{Error, Page, PageRequest, Query, QueryContext};
 
 #[derive(Debug)]
 pub struct ListRollouts {
@@ -15,9 +15,9 @@ impl Query for ListRollouts {
     const PERMISSION: Permission = Permission::RolloutsRead;
     type Outcome = Page<Rollout>;
 
-    async fn run(self, desk: &Desk) -> Result<Page<Rollout>, Error> {
-        let after = desk.opened(&self.page, "")?;
-        let found = rollouts::page(&mut desk.view(), &after, self.page.limit()).await?;
-        Ok(desk.page(&self.page, "", found, |rollout| rollout.key.to_string())?)
+    async fn run(self, cx: &QueryContext) -> Result<Page<Rollout>, Error> {
+        let after = cx.opened(&self.page, "")?;
+        let found = rollouts::page(&mut cx.view(), &after, self.page.limit()).await?;
+        Ok(cx.page(&self.page, "", found, |rollout| rollout.key.to_string())?)
     }
 }

@@ -2,7 +2,7 @@
 
 use tidegate_core::{Fact, Ordinal, Permission, Refusal, Rollout};
 
-use crate::{Command, Error, Pen};
+use crate::{Command, CommandContext, Error};
 
 use super::change::{Target, change};
 
@@ -17,9 +17,9 @@ impl Command for RemoveWave {
     const PERMISSION: Permission = Permission::RolloutsManage;
     type Outcome = Rollout;
 
-    async fn run(self, pen: &Pen) -> Result<Rollout, Error> {
+    async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
         let wave = self.ordinal;
-        change(pen, &self.target, async |_, rollout| {
+        change(cx, &self.target, async |_, rollout| {
             let Some(found) = rollout.wave(wave) else { return Ok(Err(Refusal::WaveNotFound)) };
             if found.is_started() {
                 return Ok(Err(Refusal::WaveStarted { waves: vec![wave] }));

@@ -3,7 +3,7 @@
 use tidegate_core::{Fact, Permission, Rollout};
 use tidegate_rollout::life;
 
-use crate::{Command, Error, Pen};
+use crate::{Command, CommandContext, Error};
 
 use super::change::{Target, turn};
 
@@ -17,8 +17,8 @@ impl Command for ResumeRollout {
     const PERMISSION: Permission = Permission::RolloutsManage;
     type Outcome = Rollout;
 
-    async fn run(self, pen: &Pen) -> Result<Rollout, Error> {
-        turn(pen, &self.target, |rollout| {
+    async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
+        turn(cx, &self.target, |rollout| {
             life::resume(rollout)?;
             Ok(Some(Fact::RolloutResumed { rollout: rollout.key.clone(), revision: rollout.revision }))
         })

@@ -4,7 +4,7 @@
 use tidegate_core::{Fact, Permission, Refusal, Revision, Rollout, Wave, WaveState};
 use tidegate_store::rollouts;
 
-use crate::{Command, Error, Pen};
+use crate::{Command, CommandContext, Error};
 
 use super::{
     change::{Target, change},
@@ -22,9 +22,9 @@ impl Command for RevertRollout {
     const PERMISSION: Permission = Permission::RolloutsManage;
     type Outcome = Rollout;
 
-    async fn run(self, pen: &Pen) -> Result<Rollout, Error> {
+    async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
         let to = self.to;
-        change(pen, &self.target, async |tx, rollout| {
+        change(cx, &self.target, async |tx, rollout| {
             let Some(earlier) = rollouts::revision(tx, &rollout.key, to).await? else {
                 return Ok(Err(Refusal::RevisionNotFound));
             };

@@ -3,7 +3,7 @@
 use tidegate_core::{Permission, Refusal, Revision, RolloutKey};
 use tidegate_store::rollouts::{self, Revised};
 
-use crate::{Desk, Error, Page, PageRequest, Query};
+use crate::{Error, Page, PageRequest, Query, QueryContext};
 
 #[derive(Debug)]
 pub struct ListRevisions {
@@ -16,12 +16,12 @@ impl Query for ListRevisions {
     const PERMISSION: Permission = Permission::RolloutsRead;
     type Outcome = Page<Revised>;
 
-    async fn run(self, desk: &Desk) -> Result<Page<Revised>, Error> {
-        let mut view = desk.view();
+    async fn run(self, cx: &QueryContext) -> Result<Page<Revised>, Error> {
+        let mut view = cx.view();
         rollouts::find(&mut view, &self.rollout).await?.ok_or(Refusal::RolloutNotFound)?;
         let filter = self.rollout.to_string();
-        let before = desk.opened(&self.page, &filter)?.parse().unwrap_or(Revision(i64::MAX));
+        let before = cx.opened(&self.page, &filter)?.parse().unwrap_or(Revision(i64::MAX));
         let found = rollouts::revisions(&mut view, &self.rollout, before, self.page.limit()).await?;
-        Ok(desk.page(&self.page, &filter, found, |revised| revised.rollout.revision.to_string())?)
+        Ok(cx.page(&self.page, &filter, found, |revised| revised.rollout.revision.to_string())?)
     }
 }

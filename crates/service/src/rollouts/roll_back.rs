@@ -3,7 +3,7 @@
 use tidegate_core::{Fact, Ordinal, Permission, Rollout};
 use tidegate_rollout::life;
 
-use crate::{Command, Error, Pen};
+use crate::{Command, CommandContext, Error};
 
 use super::change::{Target, turn};
 
@@ -19,8 +19,8 @@ impl Command for RollBackRollout {
     const PERMISSION: Permission = Permission::RolloutsManage;
     type Outcome = Rollout;
 
-    async fn run(self, pen: &Pen) -> Result<Rollout, Error> {
-        turn(pen, &self.target, |rollout| {
+    async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
+        turn(cx, &self.target, |rollout| {
             life::roll_back(rollout, self.to)?;
             let (key, revision) = (rollout.key.clone(), rollout.revision);
             Ok(Some(Fact::RolloutRolledBack { rollout: key, revision, to: self.to }))

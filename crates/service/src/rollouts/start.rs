@@ -3,7 +3,7 @@
 use tidegate_core::{Fact, Permission, Rollout};
 use tidegate_rollout::life;
 
-use crate::{Command, Error, Pen};
+use crate::{Command, CommandContext, Error};
 
 use super::change::{Target, turn};
 
@@ -17,9 +17,9 @@ impl Command for StartRollout {
     const PERMISSION: Permission = Permission::RolloutsManage;
     type Outcome = Rollout;
 
-    async fn run(self, pen: &Pen) -> Result<Rollout, Error> {
-        turn(pen, &self.target, |rollout| {
-            let wave = life::start(rollout, pen.now())?;
+    async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
+        turn(cx, &self.target, |rollout| {
+            let wave = life::start(rollout, cx.now())?;
             Ok(Some(Fact::WaveStarted { rollout: rollout.key.clone(), revision: rollout.revision, wave }))
         })
         .await

@@ -10,7 +10,7 @@ use tidegate_core::{
 use tidegate_rollout::{bucket, decide, waves};
 use tidegate_store::{View, interest, products, rollouts, standings, stats};
 
-use crate::{Desk, Error, Fault, Query};
+use crate::{Error, Fault, Query, QueryContext};
 
 #[derive(Debug)]
 pub struct GetStats {
@@ -58,12 +58,12 @@ impl Query for GetStats {
     const PERMISSION: Permission = Permission::RolloutsRead;
     type Outcome = Stats;
 
-    async fn run(self, desk: &Desk) -> Result<Stats, Error> {
-        let mut view = desk.view();
+    async fn run(self, cx: &QueryContext) -> Result<Stats, Error> {
+        let mut view = cx.view();
         let rollout = rollouts::find(&mut view, &self.rollout).await?.ok_or(Refusal::RolloutNotFound)?;
         let mut stats = Stats {
             revision: Some(rollout.revision),
-            counted_at: Some(desk.now()),
+            counted_at: Some(cx.now()),
             waves: rollout.waves.iter().map(|wave| (wave.ordinal, WaveStats::default())).collect(),
             ..Stats::default()
         };
@@ -76,10 +76,10 @@ impl Query for GetStats {
         }
         on_record(&mut view, &rollout, &mut stats).await?;
         if self.reached == Reached::Counted {
-            let Some(_turn) = desk.turn_to_scan() else {
+            let Some(_turn) = cx.turn_to_scan() else {
                 return Err(Refusal::Busy { retry_after: Span::seconds(5) }.into());
             };
-            count_reached(desk, &mut view, &rollout, &mut stats).await?;
+            count_reached(cx, &mut view, &rollout, &mut stats).await?;
         }
         Ok(stats)
     }
@@ -111,7 +111,7 @@ async fn on_record(view: &mut View, rollout: &Rollout, stats: &mut Stats) -> Res
 }
 
 async fn count_reached(
-    desk: &Desk,
+    cx: &QueryContext,
     view: &mut View,
     rollout: &Rollout,
     stats: &mut Stats,
@@ -132,7 +132,7 @@ async fn count_reached(
             known.standing.buckets = bucket::all(std::iter::once(rollout), &known.standing);
             let mut first: Option<Ordinal> = None;
             for product in &at {
-                let verdict = decide(product, std::iter::once(rollout), &known.standing, desk.now());
+                let verdict = decide(product, std::iter::once(rollout), &known.standing, cx.now());
                 if verdict.visible() {
                     if let Some(at) = stats.products.get_mut(&product.key) {
                         at.reached += 1;

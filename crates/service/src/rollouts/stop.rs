@@ -3,7 +3,7 @@
 use tidegate_core::{Fact, Permission, Rollout};
 use tidegate_rollout::life::{self, Did};
 
-use crate::{Command, Error, Pen};
+use crate::{Command, CommandContext, Error};
 
 use super::change::{Target, turn};
 
@@ -17,10 +17,10 @@ impl Command for StopRollout {
     const PERMISSION: Permission = Permission::RolloutsManage;
     type Outcome = Rollout;
 
-    async fn run(self, pen: &Pen) -> Result<Rollout, Error> {
-        turn(pen, &self.target, |rollout| {
-            let (by, reason) = (pen.caller.holder.clone(), self.target.reason.clone());
-            let did = life::stop(rollout, by, reason, pen.now());
+    async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
+        turn(cx, &self.target, |rollout| {
+            let (by, reason) = (cx.caller().holder.clone(), self.target.reason.clone());
+            let did = life::stop(rollout, by, reason, cx.now());
             let stopped = Fact::RolloutStopped { rollout: rollout.key.clone(), revision: rollout.revision };
             Ok((did == Did::Change).then_some(stopped))
         })

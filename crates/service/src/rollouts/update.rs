@@ -2,7 +2,7 @@
 
 use tidegate_core::{Edge, Fact, Permission, ProductKey, Refusal, Rollout, Title, Wave};
 
-use crate::{Command, Error, Pen, rollouts::NamedDraft};
+use crate::{Command, CommandContext, Error, rollouts::NamedDraft};
 
 use super::{
     change::{Target, change},
@@ -45,8 +45,8 @@ impl Command for UpdateRollout {
     const PERMISSION: Permission = Permission::RolloutsManage;
     type Outcome = Rollout;
 
-    async fn run(self, pen: &Pen) -> Result<Rollout, Error> {
-        change(pen, &self.target, async |tx, rollout| {
+    async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
+        change(cx, &self.target, async |tx, rollout| {
             let (before, to) = (rollout.clone(), &self.change);
             let mut names = Names::default();
             if let Some(title) = &to.title {

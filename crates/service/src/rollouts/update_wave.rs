@@ -2,7 +2,7 @@
 
 use tidegate_core::{Fact, Ordinal, Permission, Refusal, Rollout};
 
-use crate::{Command, Error, Pen, rollouts::WaveDraft};
+use crate::{Command, CommandContext, Error, rollouts::WaveDraft};
 
 use super::{
     change::{Target, change},
@@ -21,9 +21,9 @@ impl Command for UpdateWave {
     const PERMISSION: Permission = Permission::RolloutsManage;
     type Outcome = Rollout;
 
-    async fn run(self, pen: &Pen) -> Result<Rollout, Error> {
+    async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
         let ordinal = self.ordinal;
-        change(pen, &self.target, async |tx, rollout| {
+        change(cx, &self.target, async |tx, rollout| {
             let found = rollout.waves.iter_mut().find(|wave| wave.ordinal == ordinal);
             let Some(wave) = found else { return Ok(Err(Refusal::WaveNotFound)) };
             if wave.is_started() {

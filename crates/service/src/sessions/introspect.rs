@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_core::{Introspected, Permission, Span, Token};
 use tidegate_store::sessions;
 
-use crate::{Command, Error, Pen, once::outcomes};
+use crate::{Command, CommandContext, Error, once::outcomes};
 
 /// The last use is written once a minute at most: a session may end a minute early, never late.
 const FLUSH: Span = Span::seconds(60);
@@ -25,11 +25,13 @@ impl Command for Introspect {
     const PERMISSION: Permission = Permission::SessionsIntrospect;
     type Outcome = Answer;
 
-    async fn run(self, pen: &Pen) -> Result<Answer, Error> {
-        let Some(live) = super::judge::introspect(pen, &self.token).await? else { return Ok(Answer(None)) };
-        let (session, now) = (&live.session, pen.now());
+    async fn run(self, cx: &CommandContext) -> Result<Answer, Error> {
+        let Some(live) = super::judge::introspect(cx.query(), &self.token).await? else {
+            return Ok(Answer(None));
+        };
+        let (session, now) = (&live.session, cx.now());
         if now.since(session.last_used_at) >= FLUSH {
-            pen.tx(async |tx| Ok(sessions::touch(tx, session.id, now).await?)).await?;
+            cx.tx(async |tx| Ok(sessions::touch(tx, session.id, now).await?)).await?;
         }
         Ok(Answer(Some(live)))
     }

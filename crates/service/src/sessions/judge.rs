@@ -6,7 +6,7 @@ use tidegate_keyring::TokenKind;
 use tidegate_rollout::{decide, reauth};
 use tidegate_store::{accounts, products, sessions};
 
-use crate::{Desk, Fault, memory};
+use crate::{Fault, QueryContext, memory};
 
 pub(crate) struct Live {
     pub(crate) introspected: Introspected,
@@ -17,40 +17,45 @@ pub(crate) struct Live {
 /// `None` for every token that is not good: unknown, ended, idle, of a suspended account (INV-27), of a
 /// product the caller's credential does not name (INV-59), or past its `reauth_by` (INV-16). Everything is read
 /// now: whoever acts for the owner acts on this.
-pub(crate) async fn judge(desk: &Desk, token: &Token) -> Result<Option<Live>, Fault> {
-    let Some(session) = find(desk, token).await? else { return Ok(None) };
-    let mut view = desk.view();
+pub(crate) async fn judge(cx: &QueryContext, token: &Token) -> Result<Option<Live>, Fault> {
+    let Some(session) = find(cx, token).await? else { return Ok(None) };
+    let mut view = cx.view();
     let account = accounts::get(&mut view, session.account).await?.ok_or(Fault::Dangling("account"))?;
     let product = products::find(&mut view, &session.product).await?.ok_or(Fault::Dangling("product"))?;
-    let decision = desk.decide(&mut view, &product, account.id).await?;
-    let worth = worth(desk, session, account.state, &decision);
+    let decision = cx.decide(&mut view, &product, account.id).await?;
+    let worth = worth(cx, session, account.state, &decision);
     Ok(worth.map(|introspected| Live { introspected, account, product }))
 }
 
 /// The same for who only wants to know: what is remembered of account and rollouts will do, the session itself
 /// is read.
-pub(crate) async fn introspect(desk: &Desk, token: &Token) -> Result<Option<Introspected>, Fault> {
-    let Some(session) = find(desk, token).await? else { return Ok(None) };
-    let snapshot = desk.snapshot().await?;
+pub(crate) async fn introspect(cx: &QueryContext, token: &Token) -> Result<Option<Introspected>, Fault> {
+    let Some(session) = find(cx, token).await? else { return Ok(None) };
+    let snapshot = cx.snapshot().await?;
     let Some(at) = snapshot.at(session.product.as_str()) else {
         // It was made elsewhere, a moment ago.
-        return Ok(judge(desk, token).await?.map(|live| live.introspected));
+        return Ok(judge(cx, token).await?.map(|live| live.introspected));
     };
     let account = AccountRef::Id(session.account);
-    let known = desk.known(&snapshot, &account).await?.ok_or(Fault::Dangling("account"))?;
+    let known = cx.known(&snapshot, &account).await?.ok_or(Fault::Dangling("account"))?;
     let rollouts = memory::rollouts(&at.rollouts);
-    let decision = decide(&at.product, rollouts, &known.standing, desk.now()).decision();
-    Ok(worth(desk, session, known.state, &decision))
+    let decision = decide(&at.product, rollouts, &known.standing, cx.now()).decision();
+    Ok(worth(cx, session, known.state, &decision))
 }
 
-async fn find(desk: &Desk, token: &Token) -> Result<Option<Session>, Fault> {
+async fn find(cx: &QueryContext, token: &Token) -> Result<Option<Session>, Fault> {
     let Some(digest) = TokenKind::Session.digest(token.expose()) else { return Ok(None) };
-    let found = sessions::find(&mut desk.view(), digest).await?;
-    Ok(found.filter(|session| session.is_live(desk.now()) && desk.caller.products.include(&session.product)))
+    let found = sessions::find(&mut cx.view(), digest).await?;
+    Ok(found.filter(|session| session.is_live(cx.now()) && cx.caller().products.include(&session.product)))
 }
 
-fn worth(desk: &Desk, session: Session, state: AccountState, decision: &Decision) -> Option<Introspected> {
-    let now = desk.now();
+fn worth(
+    cx: &QueryContext,
+    session: Session,
+    state: AccountState,
+    decision: &Decision,
+) -> Option<Introspected> {
+    let now = cx.now();
     let reauth_by = reauth::by(decision, &session);
     if state != AccountState::Active || reauth_by.is_some_and(|by| now >= by) {
         return None;

@@ -21,7 +21,7 @@ use tidegate_store::{
 };
 
 use crate::{
-    Command, Error, Fault, Outcome, Pen, Shown, counters, decisions,
+    Command, CommandContext, Error, Fault, Outcome, Shown, counters, decisions,
     once::{self, Charged},
     sign_ins::{offers, trust},
 };
@@ -57,16 +57,16 @@ impl Command for BeginSignIn {
     const PERMISSION: Permission = Permission::SignIn;
     type Outcome = Begun;
 
-    async fn run(self, pen: &Pen) -> Result<Begun, Error> {
+    async fn run(self, cx: &CommandContext) -> Result<Begun, Error> {
         // Under a flood whoever cannot be served is told before anything is read.
-        let inner = pen.passwords().enter().map_err(too_many)?;
-        let product = pen.product(&mut pen.view(), &self.product).await?;
+        let inner = cx.passwords().enter().map_err(too_many)?;
+        let product = cx.product(&mut cx.view(), &self.product).await?;
         // A place first: a guess that cannot be looked at must not be charged.
         let mut place = inner.place().await.map_err(too_many)?;
-        let nobody = counters::of_stranger(pen, &self.identifier)?;
+        let nobody = counters::of_stranger(cx.query(), &self.identifier)?;
         let mut seen = loop {
-            let seen = self.seen(pen, &nobody).await?;
-            match self.charge(pen, &seen).await? {
+            let seen = self.seen(cx, &nobody).await?;
+            match self.charge(cx, &seen).await? {
                 Some(once::Begun::Taken(())) => break seen,
                 Some(once::Begun::Done(denied)) => return Ok(denied),
                 None => {}
@@ -74,14 +74,14 @@ impl Command for BeginSignIn {
         };
         loop {
             let right = place.verify(&self.password, seen.who.hash.clone()).await.map_err(Fault::from)?;
-            let rehashed = self.rehash(pen, right, seen.who.hash.as_deref()).await;
+            let rehashed = self.rehash(cx, right, seen.who.hash.as_deref()).await;
             let looked = Looked { product: &product, seen: &seen, right, rehashed, nobody: &nobody };
-            if let Some(begun) = pen.settle(async |tx| self.settle(pen, tx, &looked).await).await? {
+            if let Some(begun) = cx.settle(async |tx| self.settle(cx, tx, &looked).await).await? {
                 return Ok(begun);
             }
             // What counts is the newest: of a new password, or of the same one in a sign-in beside this one.
-            seen.who.hash = self.seen(pen, &nobody).await?.who.hash;
-            place = pen.passwords().enter().map_err(too_many)?.place().await.map_err(too_many)?;
+            seen.who.hash = self.seen(cx, &nobody).await?.who.hash;
+            place = cx.passwords().enter().map_err(too_many)?.place().await.map_err(too_many)?;
         }
     }
 }
@@ -107,32 +107,41 @@ struct Looked<'l> {
 }
 
 impl BeginSignIn {
-    async fn seen(&self, pen: &Pen, nobody: &Counter) -> Result<Seen, Fault> {
-        let who = passwords::identified(&mut pen.view(), &self.identifier, nobody).await?;
+    async fn seen(&self, cx: &CommandContext, nobody: &Counter) -> Result<Seen, Fault> {
+        let who = passwords::identified(&mut cx.view(), &self.identifier, nobody).await?;
         let counter = who.account.as_ref().map(|account| counters::of_password(account.id));
         Ok(Seen { who, counter: counter.unwrap_or_else(|| nobody.clone()) })
     }
 
     /// Takes one guess, or denies it.
-    async fn charge(&self, pen: &Pen, seen: &Seen) -> Result<Option<once::Begun<(), Begun>>, Error> {
-        let (now, counter) = (pen.now(), &seen.counter);
+    async fn charge(
+        &self,
+        cx: &CommandContext,
+        seen: &Seen,
+    ) -> Result<Option<once::Begun<(), Begun>>, Error> {
+        let (now, counter) = (cx.now(), &seen.counter);
         let budget = counters::counted(seen.who.kept.clone(), counter, now);
         let Charge::Taken(next) = budget::charge(&Limits::PASSWORD, budget, now) else {
-            return pen
+            return cx
                 .charge(async |tx| {
-                    self.deny(pen, tx, seen.who.account.as_ref(), Denial::Slowed).await?;
+                    self.deny(cx, tx, seen.who.account.as_ref(), Denial::Slowed).await?;
                     Ok(Charged::Done(DENIED))
                 })
                 .await;
         };
-        pen.charge_by(async |leave: Leave<'_>| {
+        cx.charge_by(async |leave: Leave<'_>| {
             Ok(attempts::replace(leave, counter, budget.revision, next).await?.then_some(()))
         })
         .await
     }
 
     /// `None`: the password is kept under another hash than the one that was looked at.
-    async fn settle(&self, pen: &Pen, tx: &mut Tx, looked: &Looked<'_>) -> Result<Option<Begun>, Fault> {
+    async fn settle(
+        &self,
+        cx: &CommandContext,
+        tx: &mut Tx,
+        looked: &Looked<'_>,
+    ) -> Result<Option<Begun>, Fault> {
         let Looked { seen: Seen { who: seen, .. }, right, nobody, .. } = looked;
         let Identified { account, hash, .. } = passwords::identified(tx, &self.identifier, nobody).await?;
         let same = |account: &Account| seen.account.as_ref().is_some_and(|seen| seen.id == account.id);
@@ -143,29 +152,29 @@ impl BeginSignIn {
             Some(_) if hash != seen.hash => return Ok(None),
             Some(_) if !right => Denial::WrongPassword,
             Some(account) if account.state != AccountState::Active => Denial::AccountNotUsable,
-            Some(account) => return Ok(Some(self.begin(pen, tx, looked, account).await?)),
+            Some(account) => return Ok(Some(self.begin(cx, tx, looked, account).await?)),
         };
-        self.deny(pen, tx, account.as_ref(), why).await?;
+        self.deny(cx, tx, account.as_ref(), why).await?;
         Ok(Some(DENIED))
     }
 
     /// Only when the password is right and the hash came from elsewhere. When there is no place for one
     /// more hash, the next sign-in does it.
-    async fn rehash(&self, pen: &Pen, right: bool, kept: Option<&str>) -> Option<String> {
+    async fn rehash(&self, cx: &CommandContext, right: bool, kept: Option<&str>) -> Option<String> {
         if !right || !kept.is_some_and(is_foreign) {
             return None;
         }
-        pen.passwords().hash(&self.password, pen.entropy()).await.ok()?.ok()
+        cx.passwords().hash(&self.password, cx.entropy()).await.ok()?.ok()
     }
 
     async fn deny(
         &self,
-        pen: &Pen,
+        cx: &CommandContext,
         tx: &mut Tx,
         account: Option<&Account>,
         why: Denial,
     ) -> Result<(), Fault> {
-        let event = pen.event(Fact::SignInDenied { why }).at(&self.product).from(&self.client);
+        let event = cx.event(Fact::SignInDenied { why }).at(&self.product).from(&self.client);
         let event = match account {
             Some(account) => event.of(account),
             None => event,
@@ -175,19 +184,19 @@ impl BeginSignIn {
 
     async fn begin(
         &self,
-        pen: &Pen,
+        cx: &CommandContext,
         tx: &mut Tx,
         looked: &Looked<'_>,
         account: &Account,
     ) -> Result<Begun, Fault> {
-        let (product, now) = (looked.product, pen.now());
-        let decision = pen.decide(tx, product, account.id).await?;
+        let (product, now) = (looked.product, cx.now());
+        let decision = cx.decide(tx, product, account.id).await?;
         let token = self.device_token.as_ref();
-        let trusted_by = trust::presented(pen, tx, account, product, &self.client, token).await?;
+        let trusted_by = trust::presented(cx, tx, account, product, &self.client, token).await?;
         let trusted = trusted_by.is_some();
         let met = decision.requirement.is_met_by(Level::Aal1, trusted);
         let sign_in = SignIn {
-            id: pen.new_id(),
+            id: cx.new_id(),
             account: account.id,
             product: product.key.clone(),
             state: if met { SignInState::Ready } else { SignInState::PendingChallenge },
@@ -199,16 +208,16 @@ impl BeginSignIn {
             expires_at: now.plus(LIFE),
         };
         let offers = if met { Vec::new() } else { offers(tx, account.id, product).await? };
-        let (token, digest) = TokenKind::SignIn.mint(pen.entropy());
+        let (token, digest) = TokenKind::SignIn.mint(cx.entropy());
         let (id, requirement) = (sign_in.id, sign_in.requirement);
-        let begun = pen.event(Fact::SignInBegun { sign_in: id, requirement, trusted });
+        let begun = cx.event(Fact::SignInBegun { sign_in: id, requirement, trusted });
         let begun = begun.at(&product.key).of(account).from(&self.client).finish()?;
         // Where it was reached, two-step acts from the first sign-in that is held to it, for good.
         if requirement != Requirement::None
             && decision.reason != Reason::Active
             && let Some(rollout) = &decision.rollout
         {
-            decisions::activate(pen, tx, account, (rollout, &product.key), &self.client).await?;
+            decisions::activate(cx, tx, account, (rollout, &product.key), &self.client).await?;
         }
         // The sign-in's row is new, so that it may come behind those of tables that are changed after its own.
         if let (Some(kept), Some(hash)) = (&looked.seen.who.hash, &looked.rehashed) {

@@ -3,7 +3,7 @@
 use tidegate_core::{Fact, Permission, Refusal, SignInState, Subject, Within, Word as _};
 use tidegate_store::{challenges, sign_ins};
 
-use crate::{Command, Error, Pen, sign_ins::Standing};
+use crate::{Command, CommandContext, Error, sign_ins::Standing};
 
 #[derive(Debug)]
 pub struct CancelSignIn {
@@ -15,18 +15,18 @@ impl Command for CancelSignIn {
     const PERMISSION: Permission = Permission::SignIn;
     type Outcome = Standing;
 
-    async fn run(self, pen: &Pen) -> Result<Standing, Error> {
-        let acting = pen.acting(&self.subject).await?;
+    async fn run(self, cx: &CommandContext) -> Result<Standing, Error> {
+        let acting = cx.acting(&self.subject).await?;
         let mut sign_in = acting.sign_in()?.clone();
-        pen.once(async |tx| {
+        cx.once(async |tx| {
             let open = matches!(sign_in.state, SignInState::PendingChallenge | SignInState::Ready);
             let (id, from, to) = (sign_in.id, sign_in.state, SignInState::Cancelled);
-            if !open || !sign_ins::advance(tx, id, from, to, pen.now()).await? {
+            if !open || !sign_ins::advance(tx, id, from, to, cx.now()).await? {
                 return Ok(Err(Refusal::SignInState { state: sign_in.state.as_str() }));
             }
             sign_in.state = SignInState::Cancelled;
             challenges::cancel_all(tx, sign_in.account, Within::SignIn(sign_in.id)).await?;
-            let event = pen.event(Fact::SignInCancelled { sign_in: sign_in.id });
+            let event = cx.event(Fact::SignInCancelled { sign_in: sign_in.id });
             event.at(&acting.product.key).of(&acting.account).from(&acting.client).record(tx).await?;
             Ok(Ok(Standing { sign_in, offers: Vec::new() }))
         })

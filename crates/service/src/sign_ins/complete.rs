@@ -13,7 +13,7 @@ use tidegate_keyring::TokenKind;
 use tidegate_store::{Tx, accounts, challenges, sessions, sign_ins};
 
 use crate::{
-    Command, Error, Fault, Outcome, Pen, Shown,
+    Command, CommandContext, Error, Fault, Outcome, Shown,
     acting::Acting,
     sign_ins::{offers, trust},
 };
@@ -55,32 +55,32 @@ impl Command for CompleteSignIn {
     const PERMISSION: Permission = Permission::SignIn;
     type Outcome = Completed;
 
-    async fn run(self, pen: &Pen) -> Result<Completed, Error> {
-        let acting = pen.acting(&self.subject).await?;
+    async fn run(self, cx: &CommandContext) -> Result<Completed, Error> {
+        let acting = cx.acting(&self.subject).await?;
         let sign_in = acting.sign_in()?.clone();
         if sign_in.state != SignInState::Ready {
             return Err(Refusal::SignInState { state: sign_in.state.as_str() }.into());
         }
-        pen.once(async |tx| {
+        cx.once(async |tx| {
             // One sign-in of the account after the other: what they read of devices and sessions is what
             // they replace.
             let account = accounts::lock(tx, sign_in.account).await?.ok_or(Fault::Dangling("account"))?;
             if account.state != AccountState::Active {
                 return Ok(Err(Refusal::AccountNotUsable));
             }
-            let decision = pen.decide(tx, &acting.product, account.id).await?;
-            let level = level::of(&sign_in.proofs, pen.now(), pen.now());
-            let device = trust::of(pen, tx, &acting.product, &sign_in).await?;
+            let decision = cx.decide(tx, &acting.product, account.id).await?;
+            let level = level::of(&sign_in.proofs, cx.now(), cx.now());
+            let device = trust::of(cx, tx, &acting.product, &sign_in).await?;
             if !decision.requirement.is_met_by(level, device.stood_in.is_some()) {
-                let held = hold_back(pen, tx, &acting, &account, &sign_in, &decision).await?;
+                let held = hold_back(cx, tx, &acting, &account, &sign_in, &decision).await?;
                 return Ok(held.ok_or(now_in(tx, sign_in.id).await?));
             }
             let (ready, completed) = (SignInState::Ready, SignInState::Completed);
-            if !sign_ins::advance(tx, sign_in.id, ready, completed, pen.now()).await? {
+            if !sign_ins::advance(tx, sign_in.id, ready, completed, cx.now()).await? {
                 return Ok(Err(now_in(tx, sign_in.id).await?));
             }
             let made = Made { acting: &acting, account: &account, sign_in: &sign_in, decision: &decision };
-            let session = made.session(pen, tx, level, (self.remember_device, device)).await?;
+            let session = made.session(cx, tx, level, (self.remember_device, device)).await?;
             let sign_in = SignIn { state: completed, ..sign_in.clone() };
             Ok(Ok(Completed { sign_in, offers: Vec::new(), session: Some(session) }))
         })
@@ -97,7 +97,7 @@ async fn now_in(tx: &mut Tx, id: SignInId) -> Result<Refusal, Fault> {
 
 /// More is required now; `None` when the sign-in was not ready any more.
 async fn hold_back(
-    pen: &Pen,
+    cx: &CommandContext,
     tx: &mut Tx,
     acting: &Acting,
     account: &Account,
@@ -105,11 +105,11 @@ async fn hold_back(
     decision: &Decision,
 ) -> Result<Option<Completed>, Fault> {
     let requirement = decision.requirement;
-    if !sign_ins::hold_back(tx, sign_in.id, requirement, pen.now()).await? {
+    if !sign_ins::hold_back(tx, sign_in.id, requirement, cx.now()).await? {
         return Ok(None);
     }
     let fact = Fact::SignInHeldBack { sign_in: sign_in.id, requirement };
-    pen.event(fact).at(&acting.product.key).of(account).from(&acting.client).record(tx).await?;
+    cx.event(fact).at(&acting.product.key).of(account).from(&acting.client).record(tx).await?;
     let offers = offers(tx, account.id, &acting.product).await?;
     let state = SignInState::PendingChallenge;
     let sign_in = SignIn { state, requirement, trusted_by: None, ..sign_in.clone() };
@@ -127,16 +127,16 @@ struct Made<'m> {
 impl Made<'_> {
     async fn session(
         &self,
-        pen: &Pen,
+        cx: &CommandContext,
         tx: &mut Tx,
         level: Level,
         (remember, device): (bool, trust::Device),
     ) -> Result<NewSession, Fault> {
         let stood_in = device.stood_in;
-        let (now, product) = (pen.now(), &self.acting.product);
-        let former = self.end_former(pen, tx).await?;
+        let (now, product) = (cx.now(), &self.acting.product);
+        let former = self.end_former(cx, tx).await?;
         let session = Session {
-            id: pen.new_id(),
+            id: cx.new_id(),
             account: self.account.id,
             product: product.key.clone(),
             device: self.sign_in.device.clone(),
@@ -150,17 +150,17 @@ impl Made<'_> {
             expires_at: now.plus(product.settings.session_absolute),
             end: None,
         };
-        let (token, digest) = TokenKind::Session.mint(pen.entropy());
+        let (token, digest) = TokenKind::Session.mint(cx.entropy());
         sessions::insert(tx, digest, &session).await?;
-        let rotated = trust::rotate(pen, tx, product, self.sign_in, (level, remember, device)).await?;
+        let rotated = trust::rotate(cx, tx, product, self.sign_in, (level, remember, device)).await?;
         for session in former {
             challenges::cancel_all(tx, self.account.id, Within::Session(session)).await?;
         }
         let trusted_until = rotated.as_ref().and_then(|rotated| rotated.trusted_until);
-        let advice = self.advise(pen, tx).await?;
-        self.record(pen, tx, &session, trusted_until.filter(|_| stood_in.is_none())).await?;
+        let advice = self.advise(cx, tx).await?;
+        self.record(cx, tx, &session, trusted_until.filter(|_| stood_in.is_none())).await?;
         if rotated.as_ref().is_some_and(|rotated| rotated.ended) {
-            let event = pen.event(Fact::DeviceTrustEnded {}).at(&product.key).of(self.account);
+            let event = cx.event(Fact::DeviceTrustEnded {}).at(&product.key).of(self.account);
             event.from(&self.acting.client).record(tx).await?;
         }
         Ok(NewSession {
@@ -175,14 +175,14 @@ impl Made<'_> {
     }
 
     /// The session that this one replaces: of the same account, product and device (INV-26).
-    async fn end_former(&self, pen: &Pen, tx: &mut Tx) -> Result<Vec<SessionId>, Fault> {
+    async fn end_former(&self, cx: &CommandContext, tx: &mut Tx) -> Result<Vec<SessionId>, Fault> {
         let mut ended = Vec::new();
         let Some(device) = &self.sign_in.device else { return Ok(ended) };
         let (account, product) = (self.account, &self.acting.product.key);
         for former in sessions::of_device(tx, account.id, product, device).await? {
             let (session, why) = (former.id, SessionEnd::Replaced);
-            if sessions::end(tx, session, account.id, why, pen.now()).await? {
-                let event = pen.event(Fact::SessionEnded { session, why });
+            if sessions::end(tx, session, account.id, why, cx.now()).await? {
+                let event = cx.event(Fact::SessionEnded { session, why });
                 event.at(product).of(account).from(&self.acting.client).record(tx).await?;
                 ended.push(session);
             }
@@ -191,17 +191,17 @@ impl Made<'_> {
     }
 
     /// What the app should show; telling it counts as showing.
-    async fn advise(&self, pen: &Pen, tx: &mut Tx) -> Result<Advice, Fault> {
+    async fn advise(&self, cx: &CommandContext, tx: &mut Tx) -> Result<Advice, Fault> {
         if self.decision.on || !self.decision.visible {
             return Ok(Advice::Nothing);
         }
-        crate::decisions::show(pen, tx, self.account, self.decision, &self.acting.client).await?;
+        crate::decisions::show(cx, tx, self.account, self.decision, &self.acting.client).await?;
         Ok(Advice::TwoStepAvailable)
     }
 
     async fn record(
         &self,
-        pen: &Pen,
+        cx: &CommandContext,
         tx: &mut Tx,
         session: &Session,
         newly_trusted: Option<Timestamp>,
@@ -213,9 +213,9 @@ impl Made<'_> {
             trusted: session.trusted,
         };
         let product = &session.product;
-        pen.event(fact).at(product).of(self.account).from(&self.acting.client).record(tx).await?;
+        cx.event(fact).at(product).of(self.account).from(&self.acting.client).record(tx).await?;
         if let Some(until) = newly_trusted {
-            let event = pen.event(Fact::DeviceTrusted { until });
+            let event = cx.event(Fact::DeviceTrusted { until });
             event.at(product).of(self.account).from(&self.acting.client).record(tx).await?;
         }
         Ok(())

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tidegate_core::{Offer, Permission, SignIn, SignInState, Subject};
 
-use crate::{Desk, Error, Query, sign_ins::offers};
+use crate::{Error, Query, QueryContext, sign_ins::offers};
 
 #[derive(Debug)]
 pub struct GetSignIn {
@@ -24,12 +24,12 @@ impl Query for GetSignIn {
     const PERMISSION: Permission = Permission::SignIn;
     type Outcome = Standing;
 
-    async fn run(self, desk: &Desk) -> Result<Standing, Error> {
-        let acting = desk.acting(&self.subject).await?;
+    async fn run(self, cx: &QueryContext) -> Result<Standing, Error> {
+        let acting = cx.acting(&self.subject).await?;
         let sign_in = acting.sign_in()?.clone();
         let offers = match sign_in.state {
             SignInState::PendingChallenge => {
-                offers(&mut desk.view(), acting.account.id, &acting.product).await?
+                offers(&mut cx.view(), acting.account.id, &acting.product).await?
             }
             SignInState::Ready | SignInState::Completed | SignInState::Cancelled => Vec::new(),
         };

@@ -3,7 +3,7 @@
 use tidegate_core::{Answered, EnrollmentState, Fact, LinkTarget, Permission, Secret};
 use tidegate_store::enrollments;
 
-use crate::{Command, Error, Fault, Pen, links};
+use crate::{Command, CommandContext, Error, Fault, links};
 
 #[derive(Debug)]
 pub struct RedeemLink {
@@ -15,26 +15,26 @@ impl Command for RedeemLink {
     const PERMISSION: Permission = Permission::SignIn;
     type Outcome = Answered;
 
-    async fn run(self, pen: &Pen) -> Result<Answered, Error> {
-        pen.once(async |tx| {
+    async fn run(self, cx: &CommandContext) -> Result<Answered, Error> {
+        cx.once(async |tx| {
             let Some(presented) = links::find(tx, &self.token).await? else {
                 return Ok(Ok(links::UNKNOWN));
             };
             // A verification mail is for ConfirmEmail.
             let LinkTarget::Enrollment(id) = presented.link.target else { return Ok(Ok(links::UNKNOWN)) };
             let found = enrollments::find(tx, id).await?.ok_or(Fault::Dangling("enrollment"))?;
-            if !pen.caller.products.include(&found.product) {
+            if !cx.caller().products.include(&found.product) {
                 return Ok(Ok(links::UNKNOWN));
             }
-            let account = match links::redeem(pen, tx, &presented).await? {
+            let account = match links::redeem(cx, tx, &presented).await? {
                 Ok(account) => account,
                 Err(answer) => return Ok(Ok(answer)),
             };
             let (from, to) = (EnrollmentState::AwaitingConfirmation, EnrollmentState::Confirmed);
-            if !enrollments::advance(tx, id, from, to, pen.now()).await? {
+            if !enrollments::advance(tx, id, from, to, cx.now()).await? {
                 return Ok(Ok(Answered::UsedUp));
             }
-            let event = pen.event(Fact::EnrollmentConfirmed { enrollment: id });
+            let event = cx.event(Fact::EnrollmentConfirmed { enrollment: id });
             event.at(&found.product).of(&account).record(tx).await?;
             Ok(Ok(Answered::Approved))
         })

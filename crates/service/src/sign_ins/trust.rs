@@ -8,12 +8,12 @@ use tidegate_factors::device::{self, Trust};
 use tidegate_keyring::TokenKind;
 use tidegate_store::{Tx, accounts, devices};
 
-use crate::{Fault, Pen};
+use crate::{CommandContext, Fault};
 
 /// The series that stands in for a second step. A token that was replaced and comes back ends it: only
 /// who has the password gets this far.
 pub(super) async fn presented(
-    pen: &Pen,
+    cx: &CommandContext,
     tx: &mut Tx,
     account: &Account,
     product: &Product,
@@ -23,7 +23,7 @@ pub(super) async fn presented(
     let (Some(token), Some(id)) = (token, &client.device) else { return Ok(None) };
     let Some(digest) = TokenKind::Device.digest(token.expose()) else { return Ok(None) };
     let Some(known) = devices::find(tx, account.id, &product.key, id).await? else { return Ok(None) };
-    match device::judge(&known, &digest, pen.now()) {
+    match device::judge(&known, &digest, cx.now()) {
         Trust::Trusted { .. } if product.settings.trusted_device > Span::ZERO => Ok(Some(known.series)),
         Trust::Trusted { .. } | Trust::Known => Ok(None),
         Trust::Reused => {
@@ -31,7 +31,7 @@ pub(super) async fn presented(
             // trust back.
             accounts::lock(tx, account.id).await?;
             if devices::end_trust(tx, account.id, &product.key, id).await? {
-                let event = pen.event(Fact::DeviceTrustEnded {}).at(&product.key).of(account).from(client);
+                let event = cx.event(Fact::DeviceTrustEnded {}).at(&product.key).of(account).from(client);
                 event.record(tx).await?;
             }
             Ok(None)
@@ -46,11 +46,16 @@ pub(super) struct Device {
     pub(super) stood_in: Option<Timestamp>,
 }
 
-pub(super) async fn of(pen: &Pen, tx: &mut Tx, product: &Product, sign_in: &SignIn) -> Result<Device, Fault> {
+pub(super) async fn of(
+    cx: &CommandContext,
+    tx: &mut Tx,
+    product: &Product,
+    sign_in: &SignIn,
+) -> Result<Device, Fault> {
     let Some(id) = &sign_in.device else { return Ok(Device { known: None, stood_in: None }) };
     let known = devices::find(tx, sign_in.account, &product.key, id).await?;
     let relied_on = known.as_ref().filter(|known| sign_in.trusted_by == Some(known.series));
-    let until = relied_on.and_then(|known| known.trusted_until).filter(|until| pen.now() < *until);
+    let until = relied_on.and_then(|known| known.trusted_until).filter(|until| cx.now() < *until);
     let stood_in = until.filter(|_| product.settings.trusted_device > Span::ZERO);
     Ok(Device { known, stood_in })
 }
@@ -66,24 +71,24 @@ pub(super) struct Rotated {
 /// A new token for the device of a sign-in that is complete. Trust that stood in goes on as it was; a
 /// second step that was passed may begin it anew; anything else ends it.
 pub(super) async fn rotate(
-    pen: &Pen,
+    cx: &CommandContext,
     tx: &mut Tx,
     product: &Product,
     sign_in: &SignIn,
     (level, remember, device): (Level, bool, Device),
 ) -> Result<Option<Rotated>, Fault> {
     let Some(id) = &sign_in.device else { return Ok(None) };
-    let (now, stood_in) = (pen.now(), device.stood_in);
+    let (now, stood_in) = (cx.now(), device.stood_in);
     let before = device.known;
     let may_begin = remember && level > Level::Aal1 && product.settings.trusted_device > Span::ZERO;
     let begun = may_begin.then(|| now.plus(product.settings.trusted_device));
     let trusted_until = stood_in.or(begun);
-    let (token, digest) = TokenKind::Device.mint(pen.entropy());
+    let (token, digest) = TokenKind::Device.mint(cx.entropy());
     // Only a token that was itself worth something has a successor.
     let goes_on = before.as_ref().filter(|_| stood_in.is_some());
     let known = KnownDevice {
         device: id.clone(),
-        series: goes_on.map_or_else(|| pen.new_id(), |before| before.series),
+        series: goes_on.map_or_else(|| cx.new_id(), |before| before.series),
         token: digest,
         previous: goes_on.map(|before| before.token),
         rotated_at: now,

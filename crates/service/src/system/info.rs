@@ -3,7 +3,7 @@
 use tidegate_core::{Permission, Timestamp};
 use tidegate_store::{Engine, installation};
 
-use crate::{Desk, Error, Query};
+use crate::{Error, Query, QueryContext};
 
 #[derive(Debug)]
 pub struct GetServerInfo;
@@ -21,12 +21,12 @@ impl Query for GetServerInfo {
     const PERMISSION: Permission = Permission::AnyCaller;
     type Outcome = ServerInfo;
 
-    async fn run(self, desk: &Desk) -> Result<ServerInfo, Error> {
-        let database = match desk.store().engine() {
+    async fn run(self, cx: &QueryContext) -> Result<ServerInfo, Error> {
+        let database = match cx.store().engine() {
             Engine::Sqlite => "sqlite",
             Engine::Postgres => "postgresql",
         };
-        let schema = installation::applied(&mut desk.across()).await?;
-        Ok(ServerInfo { version: desk.settings().version, database, schema, now: desk.now() })
+        let schema = installation::applied(&mut cx.across()).await?;
+        Ok(ServerInfo { version: cx.settings().version, database, schema, now: cx.now() })
     }
 }

@@ -1,0 +1,230 @@
+//! What a use case works with: a query reads; a command also writes, and remembers its outcome.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tidegate_core::{
+    AccountId, Actor, Caller, Decision, Entropy, Fact, Id, Kind, Product, ProductKey, RealmId, Refusal,
+    Subject, Timestamp,
+};
+use tidegate_keyring::{Keyring, Passwords};
+use tidegate_store::{Across, Leave, Store, Tx, View, products};
+use tokio::sync::SemaphorePermit;
+
+use crate::{
+    App, Error, Fault, Settings,
+    acting::Acting,
+    event_builder::Note,
+    memory::{Concern, Memory},
+    once::Once,
+};
+
+/// One call: the app, and who is asking. Everything it reaches is of the caller's realm.
+pub struct QueryContext {
+    app: App,
+    /// The use case.
+    pub name: &'static str,
+    caller: Arc<Caller>,
+}
+
+/// What a command works with: it reads like a query, and writes. A command runs in its own task.
+pub struct CommandContext {
+    query: QueryContext,
+    pub(crate) once: Once,
+    /// What this command makes wrong of what the app remembers.
+    concerns: Mutex<Vec<Concern>>,
+}
+
+impl QueryContext {
+    pub(crate) const fn new(app: App, name: &'static str, caller: Arc<Caller>) -> Self {
+        Self { app, name, caller }
+    }
+
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// The realm the call is about.
+    pub fn realm(&self) -> RealmId {
+        self.caller.realm
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.app.inner.parts.clock.now()
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.app.inner.parts.settings
+    }
+
+    pub fn keyring(&self) -> &Keyring {
+        &self.app.inner.parts.keyring
+    }
+
+    pub fn passwords(&self) -> &Passwords {
+        &self.app.inner.parts.passwords
+    }
+
+    pub fn entropy(&self) -> &dyn Entropy {
+        &*self.app.inner.parts.entropy
+    }
+
+    pub fn new_id<K: Kind>(&self) -> Id<K> {
+        Id::new(self.now(), self.entropy())
+    }
+
+    pub fn view(&self) -> View {
+        self.app.inner.parts.store.view(self.name, self.realm())
+    }
+
+    /// For what belongs to the installation and to no realm.
+    pub(crate) fn across(&self) -> Across {
+        self.app.inner.parts.store.across(self.name)
+    }
+
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.app.inner.memory
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.app.inner.parts.store
+    }
+
+    /// Leave to walk through every account; `None` while somebody else does.
+    pub(crate) fn turn_to_scan(&self) -> Option<SemaphorePermit<'_>> {
+        self.app.inner.scans.try_acquire().ok()
+    }
+
+    /// Whether the caller's credential names all of them.
+    pub(crate) fn permit_products<'k>(
+        &self,
+        mut keys: impl Iterator<Item = &'k ProductKey>,
+    ) -> Result<(), Refusal> {
+        if keys.all(|key| self.caller().products.include(key)) {
+            Ok(())
+        } else {
+            Err(Refusal::ProductNotPermitted)
+        }
+    }
+
+    /// A product that the caller's credential names. What it does not name is refused before it is
+    /// looked for.
+    pub(crate) async fn product(&self, view: &mut View, key: &ProductKey) -> Result<Product, Error> {
+        if !self.caller().products.include(key) {
+            return Err(Refusal::ProductNotPermitted.into());
+        }
+        Ok(products::find(view, key).await?.ok_or(Refusal::ProductNotFound)?)
+    }
+}
+
+impl CommandContext {
+    pub(crate) fn new(cx: QueryContext, request: Option<crate::Request>) -> Self {
+        Self { query: cx, once: Once::new(request), concerns: Mutex::default() }
+    }
+
+    /// The context of this command's reads, for code that queries use too.
+    pub(crate) const fn query(&self) -> &QueryContext {
+        &self.query
+    }
+
+    pub fn caller(&self) -> &Caller {
+        self.query.caller()
+    }
+
+    pub fn realm(&self) -> RealmId {
+        self.query.realm()
+    }
+
+    /// The use case.
+    pub fn name(&self) -> &'static str {
+        self.query.name
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.query.now()
+    }
+
+    pub fn keyring(&self) -> &Keyring {
+        self.query.keyring()
+    }
+
+    pub fn passwords(&self) -> &Passwords {
+        self.query.passwords()
+    }
+
+    pub fn entropy(&self) -> &dyn Entropy {
+        self.query.entropy()
+    }
+
+    pub fn new_id<K: Kind>(&self) -> Id<K> {
+        self.query.new_id()
+    }
+
+    pub fn view(&self) -> View {
+        self.query.view()
+    }
+
+    pub(crate) fn permit_products<'k>(
+        &self,
+        keys: impl Iterator<Item = &'k ProductKey>,
+    ) -> Result<(), Refusal> {
+        self.query.permit_products(keys)
+    }
+
+    pub(crate) async fn product(&self, view: &mut View, key: &ProductKey) -> Result<Product, Error> {
+        self.query.product(view, key).await
+    }
+
+    pub(crate) async fn acting(&self, subject: &Subject) -> Result<Acting, Error> {
+        self.query.acting(subject).await
+    }
+
+    pub(crate) async fn decide(
+        &self,
+        view: &mut View,
+        product: &Product,
+        account: AccountId,
+    ) -> Result<Decision, Fault> {
+        self.query.decide(view, product, account).await
+    }
+
+    /// One transaction in the caller's realm: `Ok` commits, a `Fault` rolls back. What it wrote is dropped
+    /// from memory before anybody hears of it, whether or not the commit was confirmed.
+    pub(crate) async fn tx<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut Tx) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let done = self.query.store().tx(self.query.name, self.realm(), work).await;
+        self.drop_concerns();
+        done
+    }
+
+    /// One deed in the caller's realm, as a transaction of its own.
+    pub(crate) async fn alone<T>(
+        &self,
+        work: impl AsyncFnOnce(Leave<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let done = self.query.store().alone(self.query.name, self.realm(), work).await;
+        self.drop_concerns();
+        done
+    }
+
+    fn drop_concerns(&self) {
+        let concerns = std::mem::take(&mut *self.concerns.lock().unwrap_or_else(PoisonError::into_inner));
+        for concern in concerns {
+            self.query.memory().drop_what(concern);
+        }
+    }
+
+    pub(crate) fn concerns(&self, concern: Concern) {
+        self.concerns.lock().unwrap_or_else(PoisonError::into_inner).push(concern);
+    }
+
+    pub(crate) fn actor(&self) -> Actor {
+        Actor::Credential(self.caller().credential)
+    }
+
+    /// What happened; to be recorded in the transaction that makes it true.
+    pub(crate) fn event(&self, fact: Fact) -> Note<'_> {
+        Note::new(self, fact)
+    }
+}

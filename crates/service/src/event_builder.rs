@@ -1,0 +1,88 @@
+//! Events in the making: what happened, where, to whom, and from which client.
+
+use tidegate_core::{Account, AccountId, ClientContext, Event, Fact, Personal, ProductKey, Sealed};
+use tidegate_store::{Tx, events};
+
+use crate::{CommandContext, Fault, memory::Concern};
+
+/// Whom an event is about: what is kept of it, and the key that it is kept with.
+#[derive(Clone, Copy)]
+pub(crate) struct Whose<'n> {
+    pub(crate) id: AccountId,
+    pub(crate) personal_key: &'n Sealed,
+    pub(crate) email: Option<&'n str>,
+}
+
+impl<'n> From<&'n Account> for Whose<'n> {
+    fn from(account: &'n Account) -> Self {
+        let email = account.contact.as_ref().map(|contact| contact.email.as_typed());
+        Self { id: account.id, personal_key: &account.personal_key, email }
+    }
+}
+
+/// An event in the making.
+pub(crate) struct Note<'n> {
+    cx: &'n CommandContext,
+    fact: Fact,
+    product: Option<&'n ProductKey>,
+    account: Option<Whose<'n>>,
+    client: Option<&'n ClientContext>,
+}
+
+impl<'n> Note<'n> {
+    pub(crate) const fn new(cx: &'n CommandContext, fact: Fact) -> Self {
+        Self { cx, fact, product: None, account: None, client: None }
+    }
+
+    pub(crate) fn at(mut self, product: &'n ProductKey) -> Self {
+        self.product = Some(product);
+        self
+    }
+
+    pub(crate) fn of(mut self, account: impl Into<Whose<'n>>) -> Self {
+        self.account = Some(account.into());
+        self
+    }
+
+    pub(crate) fn from(mut self, client: &'n ClientContext) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    pub(crate) async fn record(self, tx: &mut Tx) -> Result<(), Fault> {
+        Ok(events::record(tx, self.finish()?).await?)
+    }
+
+    /// For a deed that records it.
+    pub(crate) fn finish(self) -> Result<Event, Fault> {
+        let cx = self.cx;
+        let personal = match self.account {
+            Some(account) => Some(cx.keyring().seal_personal(
+                account.personal_key,
+                (cx.caller().realm, account.id),
+                &self.personal(account.email),
+                cx.entropy(),
+            )?),
+            // Without an account there is no key, so nothing personal is kept.
+            None => None,
+        };
+        cx.concerns(Concern::of(cx.caller().realm, self.account.map(|account| account.id), &self.fact));
+        Ok(Event {
+            id: cx.new_id(),
+            at: cx.now(),
+            actor: cx.actor(),
+            product: self.product.cloned(),
+            account: self.account.map(|account| account.id),
+            fact: self.fact,
+            personal,
+        })
+    }
+
+    fn personal(&self, email: Option<&str>) -> Personal {
+        Personal {
+            email: email.map(str::to_owned),
+            ip: self.client.and_then(|client| client.ip),
+            user_agent: self.client.and_then(|client| client.user_agent.clone()),
+        }
+    }
+}
