@@ -62,12 +62,12 @@ pub async fn guests(closed: &Closed, prefix: &str, count: usize) -> anyhow::Resu
             for (guest, factor, sign_in, challenge) in &made {
                 if let Some(digest) = TokenKind::SignIn.digest(guest.sign_in.expose()) {
                     let nobody = Counter { id: sign_in.id.uuid(), tag: Vec::new() };
-                    sign_ins::begin(tx.leave(), digest, sign_in, &nobody, begun(sign_in)).await?;
+                    sign_ins::begin(tx.executor(), digest, sign_in, &nobody, begun(sign_in)).await?;
                 }
                 challenges::insert(tx, challenge).await?;
                 factors::insert(tx, factor).await?;
                 let used = Budget { revision: 1, successes: 1, ..Budget::fresh(factor.created_at) };
-                attempts::replace(tx.leave(), &Counter { id: factor.id.uuid(), tag: Vec::new() }, 0, used)
+                attempts::replace(tx.executor(), &Counter { id: factor.id.uuid(), tag: Vec::new() }, 0, used)
                     .await?;
             }
             Ok(())

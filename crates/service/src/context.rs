@@ -7,7 +7,7 @@ use tidegate_core::{
     Subject, Timestamp,
 };
 use tidegate_keyring::{Keyring, Passwords};
-use tidegate_store::{Across, Leave, Store, Tx, View, products};
+use tidegate_store::{Across, Executor, Store, Tx, View, products};
 use tokio::sync::SemaphorePermit;
 
 use crate::{
@@ -89,7 +89,7 @@ impl QueryContext {
         &self.app.inner.parts.store
     }
 
-    /// Leave to walk through every account; `None` while somebody else does.
+    /// Executor to walk through every account; `None` while somebody else does.
     pub(crate) fn turn_to_scan(&self) -> Option<SemaphorePermit<'_>> {
         self.app.inner.scans.try_acquire().ok()
     }
@@ -201,7 +201,7 @@ impl CommandContext {
     /// One deed in the caller's realm, as a transaction of its own.
     pub(crate) async fn alone<T>(
         &self,
-        work: impl AsyncFnOnce(Leave<'_>) -> Result<T, Fault>,
+        work: impl AsyncFnOnce(Executor<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let done = self.query.store().alone(self.query.name, self.realm(), work).await;
         self.drop_concerns();

@@ -56,7 +56,7 @@ pub(crate) async fn charge(
     let now = cx.now();
     let budget = counted(attempts::find(tx, counter).await?, counter, now);
     Ok(match budget::charge(limits, budget, now) {
-        Charge::Taken(next) if attempts::replace(tx.leave(), counter, budget.revision, next).await? => {
+        Charge::Taken(next) if attempts::replace(tx.executor(), counter, budget.revision, next).await? => {
             Charged::Taken
         }
         Charge::Taken(_) => Charged::Lost,

@@ -19,7 +19,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwn
 use tidegate_core::{Refusal, RequestId, Sealed, Secret, Span};
 use tidegate_keyring::{Asked, Place};
 use tidegate_store::{
-    Leave, Tx, View,
+    Executor, Tx, View,
     requests::{self, Claim, Key, Settled},
 };
 
@@ -237,10 +237,11 @@ impl CommandContext {
     /// else was faster, try again.
     pub(crate) async fn charge_by<C, T: Outcome>(
         &self,
-        deed: impl AsyncFnOnce(Leave<'_>) -> Result<Option<C>, Fault>,
+        deed: impl AsyncFnOnce(Executor<'_>) -> Result<Option<C>, Fault>,
     ) -> Result<Option<Begun<C, T>>, Error> {
         if self.once.request.is_some() {
-            let work = async |tx: &mut Tx| Ok(deed(tx.leave()).await?.map_or(Charged::Lost, Charged::Taken));
+            let work =
+                async |tx: &mut Tx| Ok(deed(tx.executor()).await?.map_or(Charged::Lost, Charged::Taken));
             return self.charge(work).await;
         }
         match self.alone(deed).await? {
@@ -253,10 +254,10 @@ impl CommandContext {
     /// `None`: it lost a race and did nothing.
     pub(crate) async fn settle_by<T: Outcome>(
         &self,
-        deed: impl AsyncFnOnce(Leave<'_>) -> Result<Option<T>, Fault>,
+        deed: impl AsyncFnOnce(Executor<'_>) -> Result<Option<T>, Fault>,
     ) -> Result<Option<T>, Error> {
         if self.once.request.is_some() {
-            return self.settle(async |tx| deed(tx.leave()).await).await;
+            return self.settle(async |tx| deed(tx.executor()).await).await;
         }
         match self.alone(deed).await? {
             Some(outcome) => Ok(Some(outcome)),

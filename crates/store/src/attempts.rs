@@ -4,7 +4,7 @@ use tidegate_core::{Budget, Timestamp};
 use uuid::Uuid;
 
 use crate::{
-    Error, Leave, Tx, View,
+    Error, Executor, Tx, View,
     column::{Row, Unreadable},
     executor::Record,
     statement::sql,
@@ -62,11 +62,16 @@ pub async fn find(view: &mut View, counter: &Counter) -> Result<Option<Kept>, Er
 
 /// Puts `next` in the place of the revision `seen` (zero: of nothing); `false` when somebody else did
 /// so first.
-pub async fn replace(leave: Leave<'_>, counter: &Counter, seen: i64, next: Budget) -> Result<bool, Error> {
+pub async fn replace(
+    executor: Executor<'_>,
+    counter: &Counter,
+    seen: i64,
+    next: Budget,
+) -> Result<bool, Error> {
     let change = if seen == 0 {
-        leave.change(BEGIN).bind(counter.id)
+        executor.change(BEGIN).bind(counter.id)
     } else {
-        leave.change(REPLACE).bind(counter.id).bind(seen)
+        executor.change(REPLACE).bind(counter.id).bind(seen)
     };
     let change =
         change.bind(counter.tag.clone()).bind(next.revision).bind(next.hour_began).bind(next.in_hour);

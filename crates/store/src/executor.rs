@@ -1,4 +1,4 @@
-//! The one place that knows there are two engines.
+//! Runs statements: the only file that tells the two engines apart.
 //!
 //! A `View` reads, a `Tx` reads and writes; both belong to one realm, and bind it as `$1` of every
 //! statement themselves. A statement that forgets its realm does not get past PostgreSQL's

@@ -25,7 +25,7 @@ use tidegate_core::RealmId;
 use tokio::{runtime::Handle, sync::oneshot};
 use uuid::Uuid;
 
-use crate::{Error, Leave, Store};
+use crate::{Error, Executor, Store};
 
 /// The most that go together: one more adds little speed, and every one waits for all.
 const MOST: usize = 32;
@@ -41,7 +41,7 @@ pub(crate) trait Member: Send + Sync + Sized + 'static {
     fn keys(&self) -> impl IntoIterator<Item = Uuid>;
 
     /// Whatever it has to wait for.
-    fn alone(&self, leave: Leave<'_>) -> impl Future<Output = Result<Self::Done, Error>> + Send;
+    fn alone(&self, executor: Executor<'_>) -> impl Future<Output = Result<Self::Done, Error>> + Send;
 
     /// In one transaction, as many as can be done without waiting; `None` for each of the others. On an error
     /// nothing was done, unless it is `Unconfirmed`.
@@ -99,7 +99,12 @@ impl<M: Member> Clone for Group<M> {
 
 impl<M: Member> Group<M> {
     /// Does it, alone or together with others. Dropped while it waits, it is not done.
-    pub(crate) async fn join(&self, member: M, place: Place, leave: Leave<'_>) -> Result<M::Done, Error> {
+    pub(crate) async fn join(
+        &self,
+        member: M,
+        place: Place,
+        executor: Executor<'_>,
+    ) -> Result<M::Done, Error> {
         let name = place.name;
         let member = Arc::new(member);
         let turn = match self.ask(&member, place) {
@@ -115,8 +120,8 @@ impl<M: Member> Group<M> {
             },
         };
         match turn {
-            Some(turn) => turn.keep(member.alone(leave)).await,
-            None => member.alone(leave).await,
+            Some(turn) => turn.keep(member.alone(executor)).await,
+            None => member.alone(executor).await,
         }
     }
 
@@ -236,7 +241,7 @@ mod tests {
             []
         }
 
-        async fn alone(&self, _: Leave<'_>) -> Result<(), Error> {
+        async fn alone(&self, _: Executor<'_>) -> Result<(), Error> {
             self.0.fetch_add(1, Ordering::SeqCst);
             // The others come while the lead is at it.
             tokio::task::yield_now().await;
@@ -255,9 +260,9 @@ mod tests {
         let store = Store::open(&Settings { url, connections: 1 }).await.unwrap();
         let (group, probe) = (Group::default(), Probe::default());
         let join = || {
-            store.alone("test", REALM, async |leave| {
-                let place = leave.place().unwrap();
-                group.join(probe.clone(), place, leave).await
+            store.alone("test", REALM, async |executor| {
+                let place = executor.place().unwrap();
+                group.join(probe.clone(), place, executor).await
             })
         };
         let (lead, one, two) = tokio::join!(biased; join(), join(), join());

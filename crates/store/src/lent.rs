@@ -114,7 +114,7 @@ mod tests {
         let now = Timestamp::from_unix_micros(0);
         let (challenge, counter) = (Id::from_uuid(Uuid::nil()), Counter { id: Uuid::nil(), tag: Vec::new() });
         let charge = Charge { challenge, limit: 5, counter, next: Budget::fresh(now), now };
-        store.alone("test", REALM, async |leave| answers::charge(leave, charge).await).await
+        store.alone("test", REALM, async |executor| answers::charge(executor, charge).await).await
     }
 
     /// What the next writer waits for.

@@ -58,7 +58,7 @@ pub use executor::{Across, View};
 pub use migrations::NEWEST;
 pub use open::{Engine, OpenError, Schema, Settings, Store};
 pub use statement::{Statement, statements};
-pub use tx::{Leave, Tx};
+pub use tx::{Executor, Tx};
 
 /// The statements of each table's file.
 const TABLES: &[&[Statement]] = &[

@@ -3,7 +3,7 @@
 use tidegate_core::{Event, Requirement, SignIn, SignInId, SignInState, Timestamp, TokenDigest};
 
 use crate::{
-    Error, Leave, Tx, View,
+    Error, Executor, Tx, View,
     attempts::Counter,
     column::{Row, Unreadable},
     executor::Record,
@@ -56,13 +56,13 @@ pub async fn get(view: &mut View, id: SignInId) -> Result<Option<SignIn>, Error>
 
 /// A sign-in begins: what was charged to the password is forgiven (INV-9), and the event is recorded.
 pub async fn begin(
-    leave: Leave<'_>,
+    executor: Executor<'_>,
     token: TokenDigest,
     new: &SignIn,
     charged: &Counter,
     event: Event,
 ) -> Result<(), Error> {
-    let deed = leave.deed(BEGIN).bind(token).bind(new.id).bind(new.account).bind(new.product.clone());
+    let deed = executor.deed(BEGIN).bind(token).bind(new.id).bind(new.account).bind(new.product.clone());
     let deed = deed.bind(new.state).bind(new.requirement).bind(new.proofs.clone()).bind(new.trusted_by);
     let deed = deed.bind(new.device.clone()).bind(new.created_at).bind(new.expires_at).bind(charged.id);
     let deed = deed.bind(event.id).bind(event.at).bind(event.actor).bind(event.product).bind(event.account);

@@ -49,14 +49,14 @@ impl Tx {
     }
 }
 
-/// Leave for one statement: as a transaction of its own, or as a part of a larger one.
-pub struct Leave<'t> {
+/// Executor for one statement: as a transaction of its own, or as a part of a larger one.
+pub struct Executor<'t> {
     view: &'t mut View,
     /// With others of its kind, if it likes.
     alone: Option<&'t Store>,
 }
 
-impl<'t> Leave<'t> {
+impl<'t> Executor<'t> {
     pub(crate) fn deed(self, Deed(within, alone): Deed) -> Query<'t> {
         let sqlite = if self.alone.is_some() { alone.text } else { within.sqlite };
         self.query(Statement { sqlite, ..within })
@@ -95,8 +95,8 @@ impl<'t> Leave<'t> {
 }
 
 impl Tx {
-    pub fn leave(&mut self) -> Leave<'_> {
-        Leave { view: &mut self.view, alone: None }
+    pub fn executor(&mut self) -> Executor<'_> {
+        Executor { view: &mut self.view, alone: None }
     }
 }
 
@@ -134,7 +134,7 @@ impl Store {
         &self,
         name: &'static str,
         realm: RealmId,
-        work: impl AsyncFnOnce(Leave<'_>) -> Result<T, E>,
+        work: impl AsyncFnOnce(Executor<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let span = tracing::debug_span!("tx", name);
         let via = match &self.db {
@@ -142,7 +142,7 @@ impl Store {
             Db::Postgres(lines) => Via::Postgres(lines.clone()),
         };
         let mut view = View { via, realm, name };
-        work(Leave { view: &mut view, alone: Some(self) }).instrument(span).await
+        work(Executor { view: &mut view, alone: Some(self) }).instrument(span).await
     }
 
     async fn begin(&self) -> Result<Lent, sqlx::Error> {

@@ -51,7 +51,7 @@ enum Command {
     Events(EventsCommand),
     /// Shows the main job on a throw-away server: one account is brought to two-step, in waves.
     Demo {
-        /// Leave the server running, and say how to call it.
+        /// Executor the server running, and say how to call it.
         #[arg(long)]
         keep: bool,
     },

@@ -14,7 +14,7 @@ use tidegate_factors::{
 };
 use tidegate_keyring::TokenKind;
 use tidegate_store::{
-    Error, Leave, Tx,
+    Error, Executor, Tx,
     answers::{self, Approval, Asked, Charge},
     attempts::{self, Counter},
     challenges, factors, sign_ins,
@@ -85,7 +85,8 @@ impl Waiting {
         let (stage, token) = (kasa.stage.clone(), TokenKind::SignIn.digest(&begun.token).unwrap());
         let realm = raw::realm(&stage).await;
         let id = challenge.parse().unwrap();
-        let asked = stage.store.alone("test", realm, async |leave| answers::find(leave, token, id).await);
+        let asked =
+            stage.store.alone("test", realm, async |executor| answers::find(executor, token, id).await);
         let asked = asked.await.unwrap().unwrap();
         let Within::SignIn(sign_in) = asked.challenge.within else { panic!("of a session") };
         Self { stage, realm, sign_in, asked }
@@ -111,13 +112,13 @@ impl Waiting {
     async fn does<T>(
         &self,
         way: Way,
-        deed: impl AsyncFnOnce(Leave<'_>) -> Result<T, Error>,
+        deed: impl AsyncFnOnce(Executor<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let store = &self.stage.store;
         match way {
             // Large, and many of them stand side by side.
             Way::Alone | Way::Together => Box::pin(store.alone("test", self.realm, deed)).await,
-            Way::Within => Box::pin(store.tx("test", self.realm, async |tx| deed(tx.leave()).await)).await,
+            Way::Within => Box::pin(store.tx("test", self.realm, async |tx| deed(tx.executor()).await)).await,
         }
     }
 
@@ -127,7 +128,7 @@ impl Waiting {
     }
 
     async fn take(&self, way: Way, guess: Charge) -> Result<Option<i64>, Error> {
-        self.does(way, async |leave: Leave<'_>| answers::charge(leave, guess).await).await
+        self.does(way, async |executor: Executor<'_>| answers::charge(executor, guess).await).await
     }
 
     async fn charge(&self, way: Way) -> Option<i64> {
@@ -164,7 +165,7 @@ impl Waiting {
     }
 
     async fn settle(&self, way: Way, (approval, event): (Approval, Event)) -> Result<bool, Error> {
-        self.does(way, async |leave: Leave<'_>| answers::approve(leave, approval, event).await).await
+        self.does(way, async |executor: Executor<'_>| answers::approve(executor, approval, event).await).await
     }
 
     async fn approve(&self, way: Way) -> bool {
@@ -309,7 +310,7 @@ on_both! {
             let (challenge, now) = (waiting.asked.challenge.id, waiting.stage.now());
             let next = Budget { revision: 1, ..waiting.next() };
             let another = Charge { challenge, limit: TRIES, counter, next, now };
-            Ok(answers::charge(tx.leave(), another).await?.is_some())
+            Ok(answers::charge(tx.executor(), another).await?.is_some())
         };
         for way in WAYS {
             let waiting = Waiting::of(&kasa, &format!("{way:?}-1")).await;
@@ -318,7 +319,7 @@ on_both! {
             assert_eq!(waiting.written().await, Written { challenge: ChallengeState::Cancelled, ..NOTHING });
 
             let waiting = Waiting::of(&kasa, &format!("{way:?}-2")).await;
-            let charged = async |tx: &mut Tx| attempts::replace(tx.leave(), &waiting.counter(), waiting.seen().revision, waiting.next()).await;
+            let charged = async |tx: &mut Tx| attempts::replace(tx.executor(), &waiting.counter(), waiting.seen().revision, waiting.next()).await;
             assert_eq!(waiting.behind(charged, async || waiting.charge(way).await).await, None);
             assert_eq!(waiting.written().await, Written { charged: 1, ..NOTHING });
 
@@ -388,7 +389,7 @@ on_both! {
             waiting.charge(way).await;
             let once = waiting.next();
             let charged = async |tx: &mut Tx| {
-                attempts::replace(tx.leave(), &waiting.counter(), once.revision, Budget { revision: once.revision + 1, ..once }).await
+                attempts::replace(tx.executor(), &waiting.counter(), once.revision, Budget { revision: once.revision + 1, ..once }).await
             };
             assert!(waiting.behind(charged, async || waiting.approve(way).await).await);
             assert_eq!(waiting.written().await, APPROVED, "what was charged meanwhile is forgiven too");
@@ -402,7 +403,7 @@ on_both! {
             waiting.charge(way).await;
             let reject = async |revision| {
                 let (charged, event) = (waiting.counter(), waiting.event(challenge::wrong(1)));
-                waiting.does(way, async |leave: Leave<'_>| answers::reject(leave, &charged, revision, event).await).await
+                waiting.does(way, async |executor: Executor<'_>| answers::reject(executor, &charged, revision, event).await).await
             };
             let charged = waiting.next().revision;
             let forgotten = reject(charged + 1).await;

@@ -56,11 +56,11 @@ impl Sealer {
         if !self.keyring.batch_is_sealed(tx.realm(), last) {
             return Err(Fault::Forged);
         }
-        self.leave(tx, start, last.head()).await?;
+        self.write_cut(tx, start, last.head()).await?;
         Ok(true)
     }
 
-    async fn leave(&self, tx: &mut Tx, first: Sequence, head: Anchor) -> Result<(), Fault> {
+    async fn write_cut(&self, tx: &mut Tx, first: Sequence, head: Anchor) -> Result<(), Fault> {
         let now = self.clock.now();
         let seal = self.keyring.seal_cut(tx.realm(), head, now)?;
         let cut = Cut { last: head.sequence, digest: head.digest, seal, cut_at: now };

@@ -14,7 +14,7 @@ use tidegate_factors::{
     challenge, totp,
 };
 use tidegate_store::{
-    Leave, Tx,
+    Executor, Tx,
     answers::{self, Approval},
     attempts::{self, Taken},
     challenges, factors, sessions,
@@ -91,8 +91,8 @@ impl AnswerChallenge {
         let (challenge, limit) = (posed.challenge.id, challenge::TRIES);
         let charge = answers::Charge { challenge, limit, counter, next, now };
         let taken = Taken { budget: next, waited_from: budget.last_at };
-        cx.charge_by(async |leave: Leave<'_>| {
-            let tries = answers::charge(leave, charge).await?;
+        cx.charge_by(async |executor: Executor<'_>| {
+            let tries = answers::charge(executor, charge).await?;
             Ok(tries.map(|tries| Paid { tries, seed, last_step, taken }))
         })
         .await
@@ -164,8 +164,8 @@ impl AnswerChallenge {
             now,
         };
         let event = self.note(cx, posed, Answered::Approved).finish()?;
-        cx.settle_by(async |leave: Leave<'_>| {
-            Ok(answers::approve(leave, approval, event).await?.then_some(Answered::Approved))
+        cx.settle_by(async |executor: Executor<'_>| {
+            Ok(answers::approve(executor, approval, event).await?.then_some(Answered::Approved))
         })
         .await
     }
@@ -206,8 +206,8 @@ impl AnswerChallenge {
         let (counter, charged) = (counters::of_factor(posed.challenge.factor), paid.taken.budget.revision);
         if outcome != Answered::UsedUp {
             return cx
-                .settle_by(async |leave: Leave<'_>| {
-                    answers::reject(leave, &counter, charged, event).await?;
+                .settle_by(async |executor: Executor<'_>| {
+                    answers::reject(executor, &counter, charged, event).await?;
                     Ok(Some(outcome))
                 })
                 .await;
@@ -215,7 +215,7 @@ impl AnswerChallenge {
         cx.settle(async |tx| {
             let (open, used_up) = (ChallengeState::Open, ChallengeState::UsedUp);
             challenges::advance(tx, posed.challenge.id, open, used_up, cx.now()).await?;
-            answers::reject(tx.leave(), &counter, charged, event).await?;
+            answers::reject(tx.executor(), &counter, charged, event).await?;
             Ok(Some(outcome))
         })
         .await

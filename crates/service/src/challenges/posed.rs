@@ -7,7 +7,7 @@ use tidegate_core::{
 use tidegate_factors::challenge;
 use tidegate_keyring::{Place, TokenKind};
 use tidegate_store::{
-    Leave,
+    Executor,
     answers::{self, Asked},
     attempts::{self, Kept},
     factors,
@@ -50,7 +50,7 @@ impl AnswerChallenge {
     async fn read_at_once(&self, cx: &CommandContext) -> Result<Option<Asked>, Fault> {
         let Subject { who: Who::SignIn(token), client } = &self.subject else { return Ok(None) };
         let Some(digest) = TokenKind::SignIn.digest(token.expose()) else { return Ok(None) };
-        let find = async |leave: Leave<'_>| Ok(answers::find(leave, digest, self.challenge).await?);
+        let find = async |executor: Executor<'_>| Ok(answers::find(executor, digest, self.challenge).await?);
         let found = cx.alone(find).await?;
         Ok(found.filter(|asked| {
             let elsewhere = client.device.as_ref().zip(asked.device.as_ref());

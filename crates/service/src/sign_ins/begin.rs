@@ -14,7 +14,7 @@ use tidegate_keyring::{
     passwords::{TooMany, is_foreign},
 };
 use tidegate_store::{
-    Leave, Tx,
+    Executor, Tx,
     attempts::{self, Counter},
     passwords::{self, Identified},
     sign_ins,
@@ -129,8 +129,8 @@ impl BeginSignIn {
                 })
                 .await;
         };
-        cx.charge_by(async |leave: Leave<'_>| {
-            Ok(attempts::replace(leave, counter, budget.revision, next).await?.then_some(()))
+        cx.charge_by(async |executor: Executor<'_>| {
+            Ok(attempts::replace(executor, counter, budget.revision, next).await?.then_some(()))
         })
         .await
     }
@@ -223,7 +223,7 @@ impl BeginSignIn {
         if let (Some(kept), Some(hash)) = (&looked.seen.who.hash, &looked.rehashed) {
             passwords::rehash(tx, account.id, kept.clone(), hash.clone()).await?;
         }
-        sign_ins::begin(tx.leave(), digest, &sign_in, &looked.seen.counter, begun).await?;
+        sign_ins::begin(tx.executor(), digest, &sign_in, &looked.seen.counter, begun).await?;
         Ok(Begun { sign_in: Some((sign_in, offers, Shown::Now(token))) })
     }
 }

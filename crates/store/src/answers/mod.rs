@@ -30,7 +30,7 @@ use tidegate_core::{
 };
 
 use crate::{
-    Engine, Error, Leave,
+    Engine, Error, Executor,
     attempts::{Counter, Kept},
     column::{Row, Unreadable},
     executor::Record,
@@ -151,23 +151,23 @@ impl Record for Asked {
 
 /// The challenge, if it belongs to the token's sign-in. Nothing is said of whether either is still good.
 pub async fn find(
-    leave: Leave<'_>,
+    executor: Executor<'_>,
     token: TokenDigest,
     challenge: ChallengeId,
 ) -> Result<Option<Asked>, Error> {
     let find = Find { token, challenge };
-    match leave.place() {
+    match executor.place() {
         // SQLite has read it in the time in which it could be told to.
         Some(place) if place.store.engine() == Engine::Postgres => {
             let finds = &Arc::clone(&place.store.answering).finds;
-            finds.join(find, place, leave).await
+            finds.join(find, place, executor).await
         }
-        _ => find_one(leave, &find).await,
+        _ => find_one(executor, &find).await,
     }
 }
 
-async fn find_one(leave: Leave<'_>, find: &Find) -> Result<Option<Asked>, Error> {
-    leave.select(FIND).bind(find.token).bind(find.challenge).optional().await
+async fn find_one(executor: Executor<'_>, find: &Find) -> Result<Option<Asked>, Error> {
+    executor.select(FIND).bind(find.token).bind(find.challenge).optional().await
 }
 
 struct Tries(i64);
@@ -193,15 +193,15 @@ pub struct Charge {
 
 /// Takes one try from the challenge and one guess from the counter, and says how many tries were taken; `None`
 /// when the challenge is closed, too old or has none left, or when somebody else charged the counter first.
-pub async fn charge(leave: Leave<'_>, charge: Charge) -> Result<Option<i64>, Error> {
-    let Some(place) = leave.place() else { return charge_one(leave, &charge).await };
+pub async fn charge(executor: Executor<'_>, charge: Charge) -> Result<Option<i64>, Error> {
+    let Some(place) = executor.place() else { return charge_one(executor, &charge).await };
     let charges = &Arc::clone(&place.store.answering).charges;
-    charges.join(charge, place, leave).await
+    charges.join(charge, place, executor).await
 }
 
-async fn charge_one(leave: Leave<'_>, charge: &Charge) -> Result<Option<i64>, Error> {
+async fn charge_one(executor: Executor<'_>, charge: &Charge) -> Result<Option<i64>, Error> {
     let Charge { challenge, limit, counter, next, now } = charge;
-    let deed = leave.deed_ahead(CHARGE).bind(*challenge).bind(*limit).bind(*now);
+    let deed = executor.deed_ahead(CHARGE).bind(*challenge).bind(*limit).bind(*now);
     let deed = deed.bind(counter.id).bind(counter.tag.clone());
     let deed = deed.bind(next.revision).bind(next.hour_began).bind(next.in_hour).bind(next.day_began);
     let deed = deed.bind(next.in_day).bind(next.in_row).bind(next.last_at).bind(next.successes);
@@ -233,16 +233,16 @@ impl Record for Recorded {
 /// Makes the sign-in ready, closes the challenge, consumes the step, forgives the failures and records it;
 /// `false`, and none of it, when the sign-in does not wait any more, the challenge is not open, the step or a
 /// later one was consumed before (INV-2), or either is too old.
-pub async fn approve(leave: Leave<'_>, approval: Approval, event: Event) -> Result<bool, Error> {
+pub async fn approve(executor: Executor<'_>, approval: Approval, event: Event) -> Result<bool, Error> {
     let approve = Approve { approval, event };
-    let Some(place) = leave.place() else { return approve_one(leave, &approve).await };
+    let Some(place) = executor.place() else { return approve_one(executor, &approve).await };
     let approvals = &Arc::clone(&place.store.answering).approvals;
-    approvals.join(approve, place, leave).await
+    approvals.join(approve, place, executor).await
 }
 
-async fn approve_one(leave: Leave<'_>, Approve { approval, event }: &Approve) -> Result<bool, Error> {
+async fn approve_one(executor: Executor<'_>, Approve { approval, event }: &Approve) -> Result<bool, Error> {
     let Approval { sign_in, proofs, challenge, step, counter, now } = approval;
-    let deed = leave.deed(APPROVE).bind(*sign_in).bind(*now).bind(challenge.id).bind(challenge.account);
+    let deed = executor.deed(APPROVE).bind(*sign_in).bind(*now).bind(challenge.id).bind(challenge.account);
     let deed = deed.bind(challenge.factor).bind(*step).bind(proofs.clone()).bind(counter.id);
     let deed = deed.bind(event.id).bind(event.at).bind(event.actor.clone()).bind(event.product.clone());
     let deed = deed.bind(event.fact.clone()).bind(event.personal.clone());
@@ -250,8 +250,13 @@ async fn approve_one(leave: Leave<'_>, Approve { approval, event }: &Approve) ->
 }
 
 /// Records that the answer was wrong. The charge must be there still.
-pub async fn reject(leave: Leave<'_>, charged: &Counter, revision: i64, event: Event) -> Result<(), Error> {
-    let insert = leave.change(REJECT).bind(charged.id).bind(revision);
+pub async fn reject(
+    executor: Executor<'_>,
+    charged: &Counter,
+    revision: i64,
+    event: Event,
+) -> Result<(), Error> {
+    let insert = executor.change(REJECT).bind(charged.id).bind(revision);
     let insert = insert.bind(event.id).bind(event.at).bind(event.actor).bind(event.product);
     if insert.bind(event.account).bind(event.fact).bind(event.personal).hit().await? {
         return Ok(());

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{Approval, Asked, Charge, Tries, approve_one, asked, charge_one, find_one};
 use crate::{
-    Engine, Error, Leave, Tx,
+    Engine, Error, Executor, Tx,
     column::{Row, Unreadable},
     executor::Record,
     group::{Group, Member, Place},
@@ -117,8 +117,8 @@ impl Member for Find {
         []
     }
 
-    async fn alone(&self, leave: Leave<'_>) -> Result<Option<Asked>, Error> {
-        find_one(leave, self).await
+    async fn alone(&self, executor: Executor<'_>) -> Result<Option<Asked>, Error> {
+        find_one(executor, self).await
     }
 
     async fn together(members: &[Arc<Self>], place: &Place) -> Result<Vec<Option<Option<Asked>>>, Error> {
@@ -137,7 +137,7 @@ async fn one_after_the_other<M: Member>(
 ) -> Result<Vec<Option<M::Done>>, Error> {
     let mut done = Vec::new();
     for member in members {
-        done.push(Some(member.alone(tx.leave()).await?));
+        done.push(Some(member.alone(tx.executor()).await?));
     }
     Ok(done)
 }
@@ -170,8 +170,8 @@ impl Member for Charge {
         [self.challenge.uuid(), self.counter.id]
     }
 
-    async fn alone(&self, leave: Leave<'_>) -> Result<Option<i64>, Error> {
-        charge_one(leave, self).await
+    async fn alone(&self, executor: Executor<'_>) -> Result<Option<i64>, Error> {
+        charge_one(executor, self).await
     }
 
     async fn together(members: &[Arc<Self>], place: &Place) -> Result<Vec<Option<Option<i64>>>, Error> {
@@ -234,8 +234,8 @@ impl Member for Approve {
         [self.approval.sign_in.uuid(), self.approval.counter.id]
     }
 
-    async fn alone(&self, leave: Leave<'_>) -> Result<bool, Error> {
-        approve_one(leave, self).await
+    async fn alone(&self, executor: Executor<'_>) -> Result<bool, Error> {
+        approve_one(executor, self).await
     }
 
     async fn together(members: &[Arc<Self>], place: &Place) -> Result<Vec<Option<bool>>, Error> {
