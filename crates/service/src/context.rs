@@ -199,11 +199,11 @@ impl CommandContext {
     }
 
     /// One deed in the caller's realm, as a transaction of its own.
-    pub(crate) async fn alone<T>(
+    pub(crate) async fn autocommit<T>(
         &self,
         work: impl AsyncFnOnce(Executor<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let done = self.query.store().alone(self.query.name, self.realm(), work).await;
+        let done = self.query.store().autocommit(self.query.name, self.realm(), work).await;
         self.drop_concerns();
         done
     }

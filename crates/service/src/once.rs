@@ -237,14 +237,14 @@ impl CommandContext {
     /// else was faster, try again.
     pub(crate) async fn charge_by<C, T: Outcome>(
         &self,
-        deed: impl AsyncFnOnce(Executor<'_>) -> Result<Option<C>, Fault>,
+        write: impl AsyncFnOnce(Executor<'_>) -> Result<Option<C>, Fault>,
     ) -> Result<Option<Begun<C, T>>, Error> {
         if self.once.request.is_some() {
             let work =
-                async |tx: &mut Tx| Ok(deed(tx.executor()).await?.map_or(Charged::Lost, Charged::Taken));
+                async |tx: &mut Tx| Ok(write(tx.executor()).await?.map_or(Charged::Lost, Charged::Taken));
             return self.charge(work).await;
         }
-        match self.alone(deed).await? {
+        match self.autocommit(write).await? {
             Some(charge) => Ok(Some(Begun::Taken(charge))),
             None => Ok(self.raced().map(|()| None)?),
         }
@@ -254,12 +254,12 @@ impl CommandContext {
     /// `None`: it lost a race and did nothing.
     pub(crate) async fn settle_by<T: Outcome>(
         &self,
-        deed: impl AsyncFnOnce(Executor<'_>) -> Result<Option<T>, Fault>,
+        write: impl AsyncFnOnce(Executor<'_>) -> Result<Option<T>, Fault>,
     ) -> Result<Option<T>, Error> {
         if self.once.request.is_some() {
-            return self.settle(async |tx| deed(tx.executor()).await).await;
+            return self.settle(async |tx| write(tx.executor()).await).await;
         }
-        match self.alone(deed).await? {
+        match self.autocommit(write).await? {
             Some(outcome) => Ok(Some(outcome)),
             None => Ok(self.raced().map(|()| None)?),
         }

@@ -38,7 +38,7 @@ impl Error {
     }
 
     /// Of a change that commits by itself: an outage may have hidden its success.
-    pub(crate) fn of_alone(name: &'static str, source: sqlx::Error) -> Self {
+    pub(crate) fn of_autocommit(name: &'static str, source: sqlx::Error) -> Self {
         match Self::of(name, source) {
             Self::Unavailable(source) if !is_undone(&source) => Self::Unconfirmed { tx: name, source },
             error => error,

@@ -13,9 +13,9 @@ use tokio::sync::Mutex;
 use crate::{
     Error,
     column::{Args, Column, Row, Unreadable},
-    lent::{self, Lent, Writer},
-    lines::Lines,
+    connection_pool::ConnectionPool,
     statement::{Select, Statement},
+    transaction_connection::{self, TransactionConnection, Writer},
 };
 
 /// Where a statement runs.
@@ -23,8 +23,8 @@ pub(crate) enum Via {
     SqlitePool(SqlitePool),
     /// For what brings its own transaction.
     SqliteWriter(Arc<Mutex<Writer>>),
-    Postgres(Lines),
-    Lent(Lent),
+    Postgres(ConnectionPool),
+    Transaction(TransactionConnection),
 }
 
 /// Reads of one realm. Each statement borrows a connection for itself, so a view that is kept
@@ -70,19 +70,19 @@ pub(crate) struct Query<'v> {
     sql: Statement,
     args: Result<Args, sqlx::Error>,
     /// It commits by itself.
-    alone: bool,
+    autocommit: bool,
     /// And SQLite does not wait for the disk.
-    ahead: bool,
+    deferred_sync: bool,
 }
 
 /// Runs one sqlx call on a line.
-macro_rules! on_line {
-    ($line:ident, $query:expr, $call:ident) => {{
-        let done = match $line.connection() {
+macro_rules! on_pooled {
+    ($connection:ident, $query:expr, $call:ident) => {{
+        let done = match $connection.connection() {
             Ok(connection) => $query.$call(connection).await,
             Err(error) => Err(error),
         };
-        done.inspect_err(|error| $line.note(error))
+        done.inspect_err(|error| $connection.note(error))
     }};
 }
 
@@ -94,36 +94,41 @@ macro_rules! on {
             (Via::SqlitePool(pool), Args::Sqlite(args)) => {
                 sqlx::query_with($query.sql.sqlite, args).$call(&*pool).await.map($sqlite)
             }
-            (Via::Lent(Lent::Sqlite(turn)), Args::Sqlite(args)) => {
-                sqlx::query_with($query.sql.sqlite, args).$call(&mut turn.connection).await.map($sqlite)
+            (Via::Transaction(TransactionConnection::Sqlite(writer)), Args::Sqlite(args)) => {
+                sqlx::query_with($query.sql.sqlite, args).$call(&mut writer.connection).await.map($sqlite)
             }
             (Via::SqliteWriter(writer), Args::Sqlite(args)) => {
-                match lent::take_turn(writer, $query.ahead).await {
-                    Ok(mut turn) => {
+                match transaction_connection::lock_writer(writer, $query.deferred_sync).await {
+                    Ok(mut writer) => {
                         // A pragma acts when it is prepared, so it has to be prepared each time.
-                        let query = sqlx::query_with($query.sql.sqlite, args).persistent(!$query.ahead);
-                        let done = query.$call(&mut turn.connection).await;
-                        turn.judge(&done);
+                        let query =
+                            sqlx::query_with($query.sql.sqlite, args).persistent(!$query.deferred_sync);
+                        let done = query.$call(&mut writer.connection).await;
+                        writer.judge(&done);
                         done.map($sqlite)
                     }
                     Err(error) => Err(error),
                 }
             }
-            (Via::Postgres(lines), Args::Postgres(args)) => match lines.take().await {
-                Ok(mut line) => {
-                    let done = on_line!(line, sqlx::query_with($query.sql.postgres, args), $call);
-                    line.judge(&done);
+            (Via::Postgres(pool), Args::Postgres(args)) => match pool.take().await {
+                Ok(mut connection) => {
+                    let done = on_pooled!(connection, sqlx::query_with($query.sql.postgres, args), $call);
+                    connection.judge(&done);
                     done.map($postgres)
                 }
                 Err(error) => Err(error),
             },
-            (Via::Lent(Lent::Postgres(line)), Args::Postgres(args)) => {
-                on_line!(line, sqlx::query_with($query.sql.postgres, args), $call).map($postgres)
+            (Via::Transaction(TransactionConnection::Postgres(connection)), Args::Postgres(args)) => {
+                on_pooled!(connection, sqlx::query_with($query.sql.postgres, args), $call).map($postgres)
             }
             _ => Err(sqlx::Error::Protocol("arguments of another engine".into())),
         };
         done.map_err(|source| {
-            if $query.alone { Error::of_alone($query.name, source) } else { Error::of($query.name, source) }
+            if $query.autocommit {
+                Error::of_autocommit($query.name, source)
+            } else {
+                Error::of($query.name, source)
+            }
         })
     }};
 }
@@ -131,22 +136,24 @@ macro_rules! on {
 impl<'v> Query<'v> {
     pub(crate) fn new(via: &'v mut Via, name: &'static str, sql: Statement) -> Self {
         let args = match via {
-            Via::SqlitePool(_) | Via::SqliteWriter(_) | Via::Lent(Lent::Sqlite(_)) => {
-                Args::Sqlite(SqliteArguments::default())
+            Via::SqlitePool(_)
+            | Via::SqliteWriter(_)
+            | Via::Transaction(TransactionConnection::Sqlite(_)) => Args::Sqlite(SqliteArguments::default()),
+            Via::Postgres(_) | Via::Transaction(TransactionConnection::Postgres(_)) => {
+                Args::Postgres(PgArguments::default())
             }
-            Via::Postgres(_) | Via::Lent(Lent::Postgres(_)) => Args::Postgres(PgArguments::default()),
         };
-        Self { via, name, sql, args: Ok(args), alone: false, ahead: false }
+        Self { via, name, sql, args: Ok(args), autocommit: false, deferred_sync: false }
     }
 
     /// An error may then hide that it was done.
-    pub(crate) fn alone(self) -> Self {
-        Self { alone: true, ..self }
+    pub(crate) fn autocommit(self) -> Self {
+        Self { autocommit: true, ..self }
     }
 
     /// What it writes reaches the disk with the next transaction.
-    pub(crate) fn ahead(self) -> Self {
-        Self { ahead: true, ..self }
+    pub(crate) fn deferred_sync(self) -> Self {
+        Self { deferred_sync: true, ..self }
     }
 
     pub(crate) fn bind(mut self, value: impl Column) -> Self {

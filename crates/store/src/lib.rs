@@ -16,10 +16,12 @@
 pub mod accounts;
 pub mod answers;
 pub mod attempts;
+mod batcher;
 mod breakage;
 pub mod chain;
 pub mod challenges;
 mod column;
+mod connection_pool;
 pub mod credentials;
 pub mod customers;
 pub mod deliveries;
@@ -29,13 +31,10 @@ mod error;
 pub mod events;
 mod executor;
 pub mod factors;
-mod group;
 pub mod installation;
 pub mod interest;
 pub mod leases;
 pub mod ledger;
-mod lent;
-mod lines;
 pub mod links;
 mod lock;
 mod migrations;
@@ -51,6 +50,7 @@ pub mod sign_ins;
 pub mod standings;
 mod statement;
 pub mod stats;
+mod transaction_connection;
 mod tx;
 
 pub use error::Error;
@@ -64,7 +64,7 @@ pub use tx::{Executor, Tx};
 const TABLES: &[&[Statement]] = &[
     accounts::STATEMENTS,
     answers::STATEMENTS,
-    answers::TOGETHER,
+    answers::BATCHED,
     attempts::STATEMENTS,
     chain::STATEMENTS,
     challenges::STATEMENTS,

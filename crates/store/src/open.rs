@@ -11,7 +11,8 @@ use tidegate_core::RealmId;
 use tokio::sync::Mutex;
 
 use crate::{
-    Across, View, answers::Answering, executor::Via, lent::Writer, lines::Lines, lock::FileLock, migrations,
+    Across, View, answers::Answering, connection_pool::ConnectionPool, executor::Via, lock::FileLock,
+    migrations, transaction_connection::Writer,
 };
 
 #[derive(Clone)]
@@ -31,14 +32,14 @@ pub enum Engine {
 #[derive(Clone)]
 pub(crate) enum Db {
     Sqlite { read: SqlitePool, write: Arc<Mutex<Writer>>, _lock: Arc<FileLock> },
-    Postgres(Lines),
+    Postgres(ConnectionPool),
 }
 
 /// Cheap to clone; all clones share the connections.
 #[derive(Clone)]
 pub struct Store {
     pub(crate) db: Db,
-    /// Answers that go together.
+    /// Answers that go batched.
     pub(crate) answering: Arc<Answering>,
 }
 
@@ -94,11 +95,11 @@ impl Store {
             Db::Sqlite { write, .. } => {
                 migrations::sqlite().run_direct(None, &mut write.lock().await.connection, false).await?;
             }
-            Db::Postgres(lines) => {
-                let mut line = lines.take().await.map_err(OpenError::Unreachable)?;
-                let connection = line.connection().map_err(OpenError::Unreachable)?;
+            Db::Postgres(pool) => {
+                let mut pooled = pool.take().await.map_err(OpenError::Unreachable)?;
+                let connection = pooled.connection().map_err(OpenError::Unreachable)?;
                 migrations::postgres().run(connection).await?;
-                line.judge(&Ok(()));
+                pooled.judge(&Ok(()));
             }
         }
         Ok(())
@@ -125,14 +126,14 @@ impl Store {
     pub async fn close(&self) {
         match &self.db {
             Db::Sqlite { read, .. } => read.close().await,
-            Db::Postgres(lines) => lines.close().await,
+            Db::Postgres(pool) => pool.close().await,
         }
     }
 
     fn read(&self) -> Via {
         match &self.db {
             Db::Sqlite { read, .. } => Via::SqlitePool(read.clone()),
-            Db::Postgres(lines) => Via::Postgres(lines.clone()),
+            Db::Postgres(pool) => Via::Postgres(pool.clone()),
         }
     }
 }
@@ -175,5 +176,5 @@ async fn postgres(settings: &Settings) -> Result<Db, sqlx::Error> {
         ("lock_timeout", "5s"),
         ("statement_timeout", "30s"),
     ]);
-    Ok(Db::Postgres(Lines::open(options, settings.connections).await?))
+    Ok(Db::Postgres(ConnectionPool::open(options, settings.connections).await?))
 }

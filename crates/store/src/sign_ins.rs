@@ -13,7 +13,7 @@ use crate::{
 sql! {
     Select FIND = "SELECT sign_in_id, account_id, product_key, state, requirement, proofs, series_id, device_id, created_at, expires_at FROM sign_ins WHERE realm_id = $1 AND token_digest = $2";
     Select GET = "SELECT sign_in_id, account_id, product_key, state, requirement, proofs, series_id, device_id, created_at, expires_at FROM sign_ins WHERE realm_id = $1 AND sign_in_id = $2";
-    Deed BEGIN = {
+    AtomicWrite BEGIN = {
         sqlite: "INSERT INTO sign_ins (realm_id, token_digest, sign_in_id, account_id, product_key, state, requirement, proofs, series_id, device_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12); \
             UPDATE attempts SET revision = revision + 1, successes = successes + 1, in_hour = 0, in_day = 0, in_row = 0 WHERE realm_id = $1 AND counter_id = $13; \
             INSERT INTO events (realm_id, event_id, at, actor, product_key, account_id, fact, personal) VALUES ($1, $14, $15, $16, $17, $18, $19, $20)",
@@ -62,11 +62,12 @@ pub async fn begin(
     charged: &Counter,
     event: Event,
 ) -> Result<(), Error> {
-    let deed = executor.deed(BEGIN).bind(token).bind(new.id).bind(new.account).bind(new.product.clone());
-    let deed = deed.bind(new.state).bind(new.requirement).bind(new.proofs.clone()).bind(new.trusted_by);
-    let deed = deed.bind(new.device.clone()).bind(new.created_at).bind(new.expires_at).bind(charged.id);
-    let deed = deed.bind(event.id).bind(event.at).bind(event.actor).bind(event.product).bind(event.account);
-    deed.bind(event.fact).bind(event.personal).rows().await?;
+    let write =
+        executor.atomic_write(BEGIN).bind(token).bind(new.id).bind(new.account).bind(new.product.clone());
+    let write = write.bind(new.state).bind(new.requirement).bind(new.proofs.clone()).bind(new.trusted_by);
+    let write = write.bind(new.device.clone()).bind(new.created_at).bind(new.expires_at).bind(charged.id);
+    let write = write.bind(event.id).bind(event.at).bind(event.actor).bind(event.product).bind(event.account);
+    write.bind(event.fact).bind(event.personal).rows().await?;
     Ok(())
 }
 

@@ -19,14 +19,14 @@ pub(crate) struct Change(pub Statement);
 /// Writes several rows, all of them or none: as a transaction of its own, or as a part of one. PostgreSQL gets
 /// one statement for it; SQLite several, one after the other in one round trip.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Deed(pub Statement, pub Alone);
+pub(crate) struct AtomicWrite(pub Statement, pub Autocommit);
 
 /// SQLite's text with a transaction around it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Alone {
+pub(crate) struct Autocommit {
     pub(crate) text: &'static str,
     /// What is written reaches the disk with the next transaction.
-    pub(crate) ahead: &'static str,
+    pub(crate) deferred_sync: &'static str,
 }
 
 /// Declares a file's statements and the slice by which the tests find them:
@@ -41,10 +41,10 @@ macro_rules! sql {
     (@text postgres { postgres: $postgres:expr }) => { $postgres };
     (@text sqlite { sqlite: $sqlite:expr, postgres: $postgres:expr }) => { $sqlite };
     (@text postgres { sqlite: $sqlite:expr, postgres: $postgres:expr }) => { $postgres };
-    (@make Deed $statement:expr, { sqlite: $sqlite:expr, postgres: $postgres:expr }) => {
-        $crate::statement::Deed($statement, $crate::statement::Alone {
+    (@make AtomicWrite $statement:expr, { sqlite: $sqlite:expr, postgres: $postgres:expr }) => {
+        $crate::statement::AtomicWrite($statement, $crate::statement::Autocommit {
             text: concat!("BEGIN IMMEDIATE; ", $sqlite, "; COMMIT"),
-            ahead: concat!(
+            deferred_sync: concat!(
                 "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE; ", $sqlite, "; COMMIT; PRAGMA synchronous = FULL"
             ),
         })

@@ -10,11 +10,11 @@ use tracing::Instrument as _;
 
 use crate::{
     Error, Store, View,
+    batcher::BatchOrigin,
     executor::{Query, Via},
-    group::Place,
-    lent::Lent,
     open::Db,
-    statement::{Change, Deed, Select, Statement},
+    statement::{AtomicWrite, Change, Select, Statement},
+    transaction_connection::TransactionConnection,
 };
 
 /// A transaction of one realm. Ends by `Store::tx` alone: there is no `commit` to forget.
@@ -53,22 +53,22 @@ impl Tx {
 pub struct Executor<'t> {
     view: &'t mut View,
     /// With others of its kind, if it likes.
-    alone: Option<&'t Store>,
+    autocommit: Option<&'t Store>,
 }
 
 impl<'t> Executor<'t> {
-    pub(crate) fn deed(self, Deed(within, alone): Deed) -> Query<'t> {
-        let sqlite = if self.alone.is_some() { alone.text } else { within.sqlite };
+    pub(crate) fn atomic_write(self, AtomicWrite(within, autocommit): AtomicWrite) -> Query<'t> {
+        let sqlite = if self.autocommit.is_some() { autocommit.text } else { within.sqlite };
         self.query(Statement { sqlite, ..within })
     }
 
     /// A deed that another one will follow before anybody is told of it: it need not be on disk before that.
     /// PostgreSQL's text says so itself.
-    pub(crate) fn deed_ahead(self, Deed(within, alone): Deed) -> Query<'t> {
-        if self.alone.is_none() {
+    pub(crate) fn atomic_write_deferred(self, AtomicWrite(within, autocommit): AtomicWrite) -> Query<'t> {
+        if self.autocommit.is_none() {
             return self.query(within);
         }
-        self.query(Statement { sqlite: alone.ahead, ..within }).ahead()
+        self.query(Statement { sqlite: autocommit.deferred_sync, ..within }).deferred_sync()
     }
 
     /// On the connection that writes: what it has just written, it has at hand.
@@ -82,21 +82,21 @@ impl<'t> Executor<'t> {
     }
 
     /// Where it would be a transaction of its own.
-    pub(crate) fn place(&self) -> Option<Place> {
+    pub(crate) fn batch_origin(&self) -> Option<BatchOrigin> {
         let View { realm, name, .. } = *self.view;
-        self.alone.map(|store| Place { store: store.clone(), realm, name })
+        self.autocommit.map(|store| BatchOrigin { store: store.clone(), realm, name })
     }
 
     fn query(self, statement: Statement) -> Query<'t> {
         let View { via, realm, name } = self.view;
         let query = Query::new(via, name, statement).bind(*realm);
-        if self.alone.is_some() { query.alone() } else { query }
+        if self.autocommit.is_some() { query.autocommit() } else { query }
     }
 }
 
 impl Tx {
     pub fn executor(&mut self) -> Executor<'_> {
-        Executor { view: &mut self.view, alone: None }
+        Executor { view: &mut self.view, autocommit: None }
     }
 }
 
@@ -111,12 +111,12 @@ impl Store {
     ) -> Result<T, E> {
         let span = tracing::debug_span!("tx", name);
         async {
-            let via = Via::Lent(self.begin().await.map_err(|source| Error::of(name, source))?);
+            let via = Via::Transaction(self.begin().await.map_err(|source| Error::of(name, source))?);
             let mut tx = Tx { view: View { via, realm, name }, abandoned: false };
             let done = work(&mut tx).await;
             let keep = done.is_ok() && !tx.abandoned;
             let end = match tx.view.via {
-                Via::Lent(lent) => lent.end(keep).await,
+                Via::Transaction(connection) => connection.end(keep).await,
                 Via::SqlitePool(_) | Via::SqliteWriter(_) | Via::Postgres(_) => Ok(()),
             };
             match end {
@@ -130,7 +130,7 @@ impl Store {
 
     /// Runs one deed as a transaction of its own. Dropped at any moment, it is done or not done, and no
     /// transaction is left open.
-    pub async fn alone<T, E: From<Error>>(
+    pub async fn autocommit<T, E: From<Error>>(
         &self,
         name: &'static str,
         realm: RealmId,
@@ -139,16 +139,16 @@ impl Store {
         let span = tracing::debug_span!("tx", name);
         let via = match &self.db {
             Db::Sqlite { write, .. } => Via::SqliteWriter(Arc::clone(write)),
-            Db::Postgres(lines) => Via::Postgres(lines.clone()),
+            Db::Postgres(pool) => Via::Postgres(pool.clone()),
         };
         let mut view = View { via, realm, name };
-        work(Executor { view: &mut view, alone: Some(self) }).instrument(span).await
+        work(Executor { view: &mut view, autocommit: Some(self) }).instrument(span).await
     }
 
-    async fn begin(&self) -> Result<Lent, sqlx::Error> {
+    async fn begin(&self) -> Result<TransactionConnection, sqlx::Error> {
         match &self.db {
-            Db::Sqlite { write, .. } => Lent::sqlite(write).await,
-            Db::Postgres(lines) => Lent::postgres(lines).await,
+            Db::Sqlite { write, .. } => TransactionConnection::sqlite(write).await,
+            Db::Postgres(pool) => TransactionConnection::postgres(pool).await,
         }
     }
 }

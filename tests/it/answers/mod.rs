@@ -86,7 +86,7 @@ impl Waiting {
         let realm = raw::realm(&stage).await;
         let id = challenge.parse().unwrap();
         let asked =
-            stage.store.alone("test", realm, async |executor| answers::find(executor, token, id).await);
+            stage.store.autocommit("test", realm, async |executor| answers::find(executor, token, id).await);
         let asked = asked.await.unwrap().unwrap();
         let Within::SignIn(sign_in) = asked.challenge.within else { panic!("of a session") };
         Self { stage, realm, sign_in, asked }
@@ -112,13 +112,15 @@ impl Waiting {
     async fn does<T>(
         &self,
         way: Way,
-        deed: impl AsyncFnOnce(Executor<'_>) -> Result<T, Error>,
+        write: impl AsyncFnOnce(Executor<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let store = &self.stage.store;
         match way {
             // Large, and many of them stand side by side.
-            Way::Alone | Way::Together => Box::pin(store.alone("test", self.realm, deed)).await,
-            Way::Within => Box::pin(store.tx("test", self.realm, async |tx| deed(tx.executor()).await)).await,
+            Way::Alone | Way::Together => Box::pin(store.autocommit("test", self.realm, write)).await,
+            Way::Within => {
+                Box::pin(store.tx("test", self.realm, async |tx| write(tx.executor()).await)).await
+            }
         }
     }
 
@@ -211,7 +213,7 @@ impl Waiting {
     async fn behind<T>(
         &self,
         change: impl AsyncFnOnce(&mut Tx) -> Result<bool, Error>,
-        deed: impl AsyncFnOnce() -> T,
+        write: impl AsyncFnOnce() -> T,
     ) -> T {
         let ((tell, told), (wait, waits)) = (oneshot::channel(), oneshot::channel());
         let other = Box::pin(self.stage.store.tx("other", self.realm, async |tx| {
@@ -221,14 +223,14 @@ impl Waiting {
             raw::somebody_waits(&self.stage).await;
             Ok::<_, Error>(())
         }));
-        let deed = async {
+        let write = async {
             told.await.unwrap();
-            let mut deed = Box::pin(deed());
-            begin(&mut deed).await;
+            let mut write = Box::pin(write());
+            begin(&mut write).await;
             wait.send(()).unwrap();
-            deed.await
+            write.await
         };
-        let both = async { tokio::join!(other, deed) };
+        let both = async { tokio::join!(other, write) };
         let (other, done) = tokio::time::timeout(PATIENCE, both).await.unwrap();
         other.unwrap();
         done

@@ -116,7 +116,7 @@ on_both! {
             let (store, guess) = (stage.store.clone(), nobodys(a.guess(), n));
             let realm = a.realm;
             calls.spawn(async move {
-                store.alone("test", realm, async |executor| answers::charge(executor, guess).await).await
+                store.autocommit("test", realm, async |executor| answers::charge(executor, guess).await).await
             });
         }
         assert_eq!(a.charge(ALONE).await, Some(1));

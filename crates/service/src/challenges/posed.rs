@@ -51,7 +51,7 @@ impl AnswerChallenge {
         let Subject { who: Who::SignIn(token), client } = &self.subject else { return Ok(None) };
         let Some(digest) = TokenKind::SignIn.digest(token.expose()) else { return Ok(None) };
         let find = async |executor: Executor<'_>| Ok(answers::find(executor, digest, self.challenge).await?);
-        let found = cx.alone(find).await?;
+        let found = cx.autocommit(find).await?;
         Ok(found.filter(|asked| {
             let elsewhere = client.device.as_ref().zip(asked.device.as_ref());
             cx.now() < asked.until

@@ -5,7 +5,7 @@
 //!   find     sign-in ── account ── challenge ── factor ┄┄ attempts         nothing changes
 //!   charge   challenge: open, a try left ──► attempts: as they were read ──► both are charged
 //!   approve  sign-in: waits ── challenge: open ──► factor: the step is newer ──► sign-in, challenge,
-//!                                                                 factor, attempts and event, together
+//!                                                                 factor, attempts and event, batched
 //!   reject   attempts: charged ──► event
 //! ```
 //!
@@ -18,9 +18,9 @@
 //! and what follows asks whether the part before it was found. SQLite does one after the other, and each
 //! asks whether the one before it changed a row. Locks are taken in the store's order.
 //!
-//! Answers that come at once are found, charged and approved together: see `together`.
+//! Answers that come at once are found, charged and approved batched: see `batched`.
 
-mod together;
+mod batched;
 
 use std::sync::Arc;
 
@@ -37,8 +37,8 @@ use crate::{
     statement::sql,
 };
 
-pub(crate) use together::{Answering, STATEMENTS as TOGETHER};
-use together::{Approve, Find};
+pub(crate) use batched::{Answering, STATEMENTS as BATCHED};
+use batched::{Approve, Find};
 
 /// All that `Asked` reads.
 macro_rules! asked {
@@ -61,7 +61,7 @@ sql! {
         JOIN factors ON factors.realm_id = $1 AND factors.account_id = challenges.account_id AND factors.factor_id = challenges.factor_id \
         LEFT JOIN attempts ON attempts.realm_id = $1 AND attempts.counter_id = challenges.factor_id \
         WHERE sign_ins.realm_id = $1 AND sign_ins.token_digest = $2"));
-    Deed CHARGE = {
+    AtomicWrite CHARGE = {
         sqlite: "INSERT INTO attempts (realm_id, counter_id, tag, revision, hour_began, in_hour, day_began, in_day, in_row, last_at, successes) \
             SELECT $1, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14 FROM challenges \
                 WHERE realm_id = $1 AND challenge_id = $2 AND state = 'open' AND tries < $3 AND expires_at > $4 \
@@ -80,7 +80,7 @@ sql! {
             UPDATE challenges SET tries = tries + 1 WHERE realm_id = $1 AND challenge_id = $2 \
                 AND EXISTS (SELECT 1 FROM charged WHERE realm_id = $1) RETURNING challenge_id, tries"
     };
-    Deed APPROVE = {
+    AtomicWrite APPROVE = {
         sqlite: "UPDATE sign_ins SET state = 'ready', proofs = $8 \
                 WHERE realm_id = $1 AND sign_in_id = $2 AND state = 'pending_challenge' AND expires_at > $3 \
                 AND EXISTS (SELECT 1 FROM challenges WHERE realm_id = $1 AND challenge_id = $4 AND sign_in_id = $2 AND state = 'open' AND expires_at > $3) \
@@ -156,11 +156,11 @@ pub async fn find(
     challenge: ChallengeId,
 ) -> Result<Option<Asked>, Error> {
     let find = Find { token, challenge };
-    match executor.place() {
+    match executor.batch_origin() {
         // SQLite has read it in the time in which it could be told to.
-        Some(place) if place.store.engine() == Engine::Postgres => {
-            let finds = &Arc::clone(&place.store.answering).finds;
-            finds.join(find, place, executor).await
+        Some(origin) if origin.store.engine() == Engine::Postgres => {
+            let finds = &Arc::clone(&origin.store.answering).finds;
+            finds.join(find, origin, executor).await
         }
         _ => find_one(executor, &find).await,
     }
@@ -194,18 +194,18 @@ pub struct Charge {
 /// Takes one try from the challenge and one guess from the counter, and says how many tries were taken; `None`
 /// when the challenge is closed, too old or has none left, or when somebody else charged the counter first.
 pub async fn charge(executor: Executor<'_>, charge: Charge) -> Result<Option<i64>, Error> {
-    let Some(place) = executor.place() else { return charge_one(executor, &charge).await };
-    let charges = &Arc::clone(&place.store.answering).charges;
-    charges.join(charge, place, executor).await
+    let Some(origin) = executor.batch_origin() else { return charge_one(executor, &charge).await };
+    let charges = &Arc::clone(&origin.store.answering).charges;
+    charges.join(charge, origin, executor).await
 }
 
 async fn charge_one(executor: Executor<'_>, charge: &Charge) -> Result<Option<i64>, Error> {
     let Charge { challenge, limit, counter, next, now } = charge;
-    let deed = executor.deed_ahead(CHARGE).bind(*challenge).bind(*limit).bind(*now);
-    let deed = deed.bind(counter.id).bind(counter.tag.clone());
-    let deed = deed.bind(next.revision).bind(next.hour_began).bind(next.in_hour).bind(next.day_began);
-    let deed = deed.bind(next.in_day).bind(next.in_row).bind(next.last_at).bind(next.successes);
-    Ok(deed.optional::<Tries>().await?.map(|tries| tries.0))
+    let write = executor.atomic_write_deferred(CHARGE).bind(*challenge).bind(*limit).bind(*now);
+    let write = write.bind(counter.id).bind(counter.tag.clone());
+    let write = write.bind(next.revision).bind(next.hour_began).bind(next.in_hour).bind(next.day_began);
+    let write = write.bind(next.in_day).bind(next.in_row).bind(next.last_at).bind(next.successes);
+    Ok(write.optional::<Tries>().await?.map(|tries| tries.0))
 }
 
 /// A right answer.
@@ -235,18 +235,19 @@ impl Record for Recorded {
 /// later one was consumed before (INV-2), or either is too old.
 pub async fn approve(executor: Executor<'_>, approval: Approval, event: Event) -> Result<bool, Error> {
     let approve = Approve { approval, event };
-    let Some(place) = executor.place() else { return approve_one(executor, &approve).await };
-    let approvals = &Arc::clone(&place.store.answering).approvals;
-    approvals.join(approve, place, executor).await
+    let Some(origin) = executor.batch_origin() else { return approve_one(executor, &approve).await };
+    let approvals = &Arc::clone(&origin.store.answering).approvals;
+    approvals.join(approve, origin, executor).await
 }
 
 async fn approve_one(executor: Executor<'_>, Approve { approval, event }: &Approve) -> Result<bool, Error> {
     let Approval { sign_in, proofs, challenge, step, counter, now } = approval;
-    let deed = executor.deed(APPROVE).bind(*sign_in).bind(*now).bind(challenge.id).bind(challenge.account);
-    let deed = deed.bind(challenge.factor).bind(*step).bind(proofs.clone()).bind(counter.id);
-    let deed = deed.bind(event.id).bind(event.at).bind(event.actor.clone()).bind(event.product.clone());
-    let deed = deed.bind(event.fact.clone()).bind(event.personal.clone());
-    Ok(deed.optional::<Recorded>().await?.is_some())
+    let write =
+        executor.atomic_write(APPROVE).bind(*sign_in).bind(*now).bind(challenge.id).bind(challenge.account);
+    let write = write.bind(challenge.factor).bind(*step).bind(proofs.clone()).bind(counter.id);
+    let write = write.bind(event.id).bind(event.at).bind(event.actor.clone()).bind(event.product.clone());
+    let write = write.bind(event.fact.clone()).bind(event.personal.clone());
+    Ok(write.optional::<Recorded>().await?.is_some())
 }
 
 /// Records that the answer was wrong. The charge must be there still.

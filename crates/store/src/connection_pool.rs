@@ -1,4 +1,4 @@
-//! Lines to PostgreSQL: kept open, and lent to one user at a time.
+//! ConnectionPool to PostgreSQL: kept open, and lent to one user at a time.
 //!
 //! A line is in doubt from the moment its connection is handed out until its user has found it well. One that is
 //! given up in doubt, in the middle of a statement or of a transaction, is closed, and the server undoes what was
@@ -26,26 +26,26 @@ const LIFE: Duration = Duration::from_mins(30);
 
 /// Cheap to clone; all clones share the lines.
 #[derive(Clone)]
-pub(crate) struct Lines(Pool<Opener, Line>);
+pub(crate) struct ConnectionPool(Pool<Opener, PooledConnection>);
 
-impl Lines {
+impl ConnectionPool {
     /// At most so many, of which one is opened now.
     pub(crate) async fn open(options: PgConnectOptions, most: u32) -> Result<Self, sqlx::Error> {
         let opener = Opener { options, breakage: Breakage::none_yet() };
         let pool = Pool::builder(opener).max_size(usize::try_from(most).unwrap_or(usize::MAX));
         let pool = pool.queue_mode(QueueMode::Lifo).build();
-        let lines = Self(pool.map_err(|error| sqlx::Error::Configuration(Box::new(error)))?);
-        lines.take().await.map(|_| lines)
+        let pool = Self(pool.map_err(|error| sqlx::Error::Configuration(Box::new(error)))?);
+        pool.take().await.map(|_| pool)
     }
 
-    pub(crate) async fn take(&self) -> Result<Line, sqlx::Error> {
+    pub(crate) async fn take(&self) -> Result<PooledConnection, sqlx::Error> {
         tokio::time::timeout(WAIT, self.wait()).await.map_err(|_| sqlx::Error::PoolTimedOut)?
     }
 
-    async fn wait(&self) -> Result<Line, sqlx::Error> {
+    async fn wait(&self) -> Result<PooledConnection, sqlx::Error> {
         loop {
             match self.get().await {
-                Ok(line) => return Ok(line),
+                Ok(connection) => return Ok(connection),
                 Err(PoolError::Backend(error)) if error::is_away(&error) => tokio::time::sleep(PAUSE).await,
                 Err(PoolError::Backend(error)) => return Err(error),
                 Err(_) => return Err(sqlx::Error::PoolClosed),
@@ -55,7 +55,7 @@ impl Lines {
 
     /// A line that has to be opened is opened to its end, whether or not anybody waits for that long: callers in
     /// a hurry would otherwise keep each other from ever having one.
-    async fn get(&self) -> Result<Line, PoolError<sqlx::Error>> {
+    async fn get(&self) -> Result<PooledConnection, PoolError<sqlx::Error>> {
         let Status { size, max_size, available, .. } = self.0.status();
         if available > 0 || size >= max_size {
             return self.0.get().await;
@@ -100,27 +100,27 @@ impl Manager for Opener {
 }
 
 /// One line, of whoever holds it.
-pub(crate) struct Line {
+pub(crate) struct PooledConnection {
     held: Option<Object<Opener>>,
-    in_doubt: bool,
+    tainted: bool,
 }
 
-impl From<Object<Opener>> for Line {
+impl From<Object<Opener>> for PooledConnection {
     fn from(held: Object<Opener>) -> Self {
-        Self { held: Some(held), in_doubt: false }
+        Self { held: Some(held), tainted: false }
     }
 }
 
-impl Line {
+impl PooledConnection {
     /// In doubt from now on.
     pub(crate) fn connection(&mut self) -> Result<&mut PgConnection, sqlx::Error> {
-        self.in_doubt = true;
+        self.tainted = true;
         self.held.as_deref_mut().ok_or(sqlx::Error::PoolClosed)
     }
 
     /// Outside of a transaction, after one statement: it went to its end, or the server itself said that it failed.
     pub(crate) fn judge<T>(&mut self, done: &Result<T, sqlx::Error>) {
-        self.in_doubt = !matches!(done, Ok(_) | Err(sqlx::Error::Database(_)));
+        self.tainted = !matches!(done, Ok(_) | Err(sqlx::Error::Database(_)));
     }
 
     /// An error may mean that all lines are broken.
@@ -131,9 +131,9 @@ impl Line {
     }
 }
 
-impl Drop for Line {
+impl Drop for PooledConnection {
     fn drop(&mut self) {
-        if let (true, Some(held)) = (self.in_doubt, self.held.take()) {
+        if let (true, Some(held)) = (self.tainted, self.held.take()) {
             drop(Object::take(held));
         }
     }

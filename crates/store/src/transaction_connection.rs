@@ -10,24 +10,24 @@ use std::sync::Arc;
 use sqlx::SqliteConnection;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use crate::lines::{Line, Lines};
+use crate::connection_pool::{ConnectionPool, PooledConnection};
 
-pub(crate) enum Lent {
+pub(crate) enum TransactionConnection {
     Sqlite(OwnedMutexGuard<Writer>),
-    Postgres(Line),
+    Postgres(PooledConnection),
 }
 
 pub(crate) struct Writer {
     pub(crate) connection: SqliteConnection,
     /// A transaction may have been begun, and was not ended in good order.
-    torn: bool,
+    needs_rollback: bool,
     /// Commits may not be waited for to be on disk.
-    ahead: bool,
+    deferred_sync: bool,
 }
 
 impl Writer {
     pub(crate) const fn new(connection: SqliteConnection) -> Self {
-        Self { connection, torn: false, ahead: false }
+        Self { connection, needs_rollback: false, deferred_sync: false }
     }
 
     async fn run(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
@@ -36,37 +36,37 @@ impl Writer {
 
     /// What brought its own transaction went to its end, or not.
     pub(crate) const fn judge<T>(&mut self, done: &Result<T, sqlx::Error>) {
-        self.torn = done.is_err();
-        self.ahead &= self.torn;
+        self.needs_rollback = done.is_err();
+        self.deferred_sync &= self.needs_rollback;
     }
 }
 
-impl Lent {
+impl TransactionConnection {
     pub(crate) async fn sqlite(writer: &Arc<Mutex<Writer>>) -> Result<Self, sqlx::Error> {
-        let mut turn = take_turn(writer, false).await?;
-        turn.run("BEGIN IMMEDIATE").await?;
-        Ok(Self::Sqlite(turn))
+        let mut writer = lock_writer(writer, false).await?;
+        writer.run("BEGIN IMMEDIATE").await?;
+        Ok(Self::Sqlite(writer))
     }
 
-    pub(crate) async fn postgres(lines: &Lines) -> Result<Self, sqlx::Error> {
-        let mut line = lines.take().await?;
-        let begun = sqlx::raw_sql("BEGIN").execute(line.connection()?).await;
-        begun.inspect_err(|error| line.note(error))?;
-        Ok(Self::Postgres(line))
+    pub(crate) async fn postgres(pool: &ConnectionPool) -> Result<Self, sqlx::Error> {
+        let mut connection = pool.take().await?;
+        let begun = sqlx::raw_sql("BEGIN").execute(connection.connection()?).await;
+        begun.inspect_err(|error| connection.note(error))?;
+        Ok(Self::Postgres(connection))
     }
 
     /// Ends the transaction and gives the connection back; on an error it is closed or torn.
     pub(crate) async fn end(mut self, keep: bool) -> Result<(), sqlx::Error> {
         let sql = if keep { "COMMIT" } else { "ROLLBACK" };
         match &mut self {
-            Self::Sqlite(turn) => {
-                turn.run(sql).await?;
-                turn.torn = false;
+            Self::Sqlite(writer) => {
+                writer.run(sql).await?;
+                writer.needs_rollback = false;
             }
-            Self::Postgres(line) => {
-                let ended = sqlx::raw_sql(sql).execute(line.connection()?).await;
-                ended.inspect_err(|error| line.note(error))?;
-                line.judge(&Ok(()));
+            Self::Postgres(connection) => {
+                let ended = sqlx::raw_sql(sql).execute(connection.connection()?).await;
+                ended.inspect_err(|error| connection.note(error))?;
+                connection.judge(&Ok(()));
             }
         }
         Ok(())
@@ -74,21 +74,21 @@ impl Lent {
 }
 
 /// Torn until it is said to have ended.
-pub(crate) async fn take_turn(
+pub(crate) async fn lock_writer(
     writer: &Arc<Mutex<Writer>>,
-    ahead: bool,
+    deferred_sync: bool,
 ) -> Result<OwnedMutexGuard<Writer>, sqlx::Error> {
-    let mut turn = Arc::clone(writer).lock_owned().await;
-    if turn.torn {
+    let mut writer = Arc::clone(writer).lock_owned().await;
+    if writer.needs_rollback {
         // "No transaction is active" is as good as undone.
-        let _ = turn.run("ROLLBACK").await;
+        let _ = writer.run("ROLLBACK").await;
     }
-    if turn.ahead {
-        turn.run("PRAGMA synchronous = FULL").await?;
+    if writer.deferred_sync {
+        writer.run("PRAGMA synchronous = FULL").await?;
     }
-    turn.torn = true;
-    turn.ahead = ahead;
-    Ok(turn)
+    writer.needs_rollback = true;
+    writer.deferred_sync = deferred_sync;
+    Ok(writer)
 }
 
 #[cfg(test)]
@@ -114,15 +114,15 @@ mod tests {
         let now = Timestamp::from_unix_micros(0);
         let (challenge, counter) = (Id::from_uuid(Uuid::nil()), Counter { id: Uuid::nil(), tag: Vec::new() });
         let charge = Charge { challenge, limit: 5, counter, next: Budget::fresh(now), now };
-        store.alone("test", REALM, async |executor| answers::charge(executor, charge).await).await
+        store.autocommit("test", REALM, async |executor| answers::charge(executor, charge).await).await
     }
 
     /// What the next writer waits for.
     async fn waits_for(store: &Store) -> i64 {
         let Db::Sqlite { write, .. } = &store.db else { panic!("not SQLite") };
-        let mut turn = take_turn(write, false).await.unwrap();
-        turn.torn = false;
-        sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut turn.connection).await.unwrap()
+        let mut writer = lock_writer(write, false).await.unwrap();
+        writer.needs_rollback = false;
+        sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut writer.connection).await.unwrap()
     }
 
     #[tokio::test]

@@ -15,9 +15,9 @@ use uuid::Uuid;
 use super::{Approval, Asked, Charge, Tries, approve_one, asked, charge_one, find_one};
 use crate::{
     Engine, Error, Executor, Tx,
+    batcher::{BatchItem, BatchOrigin, Batcher},
     column::{Row, Unreadable},
     executor::Record,
-    group::{Group, Member, Place},
     statement::sql,
 };
 
@@ -77,9 +77,9 @@ sql! {
 /// The answers of one store that are under way.
 #[derive(Default)]
 pub(crate) struct Answering {
-    pub(super) finds: Group<Find>,
-    pub(super) charges: Group<Charge>,
-    pub(super) approvals: Group<Approve>,
+    pub(super) finds: Batcher<Find>,
+    pub(super) charges: Batcher<Charge>,
+    pub(super) approvals: Batcher<Approve>,
 }
 
 /// Which challenge, and whose it must be.
@@ -110,34 +110,37 @@ impl Record for Found {
     }
 }
 
-impl Member for Find {
-    type Done = Option<Asked>;
+impl BatchItem for Find {
+    type Output = Option<Asked>;
 
     fn keys(&self) -> impl IntoIterator<Item = Uuid> {
         []
     }
 
-    async fn alone(&self, executor: Executor<'_>) -> Result<Option<Asked>, Error> {
+    async fn run_single(&self, executor: Executor<'_>) -> Result<Option<Asked>, Error> {
         find_one(executor, self).await
     }
 
-    async fn together(members: &[Arc<Self>], place: &Place) -> Result<Vec<Option<Option<Asked>>>, Error> {
-        let mut view = place.store.view(place.name, place.realm);
-        let find = view.select(FIND).bind_each(members.iter().map(|find| find.token));
-        let found = find.bind_each(members.iter().map(|find| find.challenge)).all::<Found>().await?;
+    async fn run_batch(
+        items: &[Arc<Self>],
+        origin: &BatchOrigin,
+    ) -> Result<Vec<Option<Option<Asked>>>, Error> {
+        let mut view = origin.store.view(origin.name, origin.realm);
+        let find = view.select(FIND).bind_each(items.iter().map(|find| find.token));
+        let found = find.bind_each(items.iter().map(|find| find.challenge)).all::<Found>().await?;
         let mut asked: HashMap<i64, Asked> =
             found.into_iter().map(|found| (found.place, found.asked)).collect();
-        Ok((1..).zip(members).map(|(place, _)| Some(asked.remove(&place))).collect())
+        Ok((1..).zip(items).map(|(place, _)| Some(asked.remove(&place))).collect())
     }
 }
 
-async fn one_after_the_other<M: Member>(
+async fn one_after_the_other<M: BatchItem>(
     tx: &mut Tx,
-    members: &[Arc<M>],
-) -> Result<Vec<Option<M::Done>>, Error> {
+    items: &[Arc<M>],
+) -> Result<Vec<Option<M::Output>>, Error> {
     let mut done = Vec::new();
-    for member in members {
-        done.push(Some(member.alone(tx.executor()).await?));
+    for item in items {
+        done.push(Some(item.run_single(tx.executor()).await?));
     }
     Ok(done)
 }
@@ -162,29 +165,29 @@ impl Record for Charged {
     }
 }
 
-impl Member for Charge {
+impl BatchItem for Charge {
     /// The tries taken, or none.
-    type Done = Option<i64>;
+    type Output = Option<i64>;
 
     fn keys(&self) -> impl IntoIterator<Item = Uuid> {
         [self.challenge.uuid(), self.counter.id]
     }
 
-    async fn alone(&self, executor: Executor<'_>) -> Result<Option<i64>, Error> {
+    async fn run_single(&self, executor: Executor<'_>) -> Result<Option<i64>, Error> {
         charge_one(executor, self).await
     }
 
-    async fn together(members: &[Arc<Self>], place: &Place) -> Result<Vec<Option<Option<i64>>>, Error> {
-        let work = async |tx: &mut Tx| match place.store.engine() {
-            Engine::Sqlite => one_after_the_other(tx, members).await,
+    async fn run_batch(items: &[Arc<Self>], origin: &BatchOrigin) -> Result<Vec<Option<Option<i64>>>, Error> {
+        let work = async |tx: &mut Tx| match origin.store.engine() {
+            Engine::Sqlite => one_after_the_other(tx, items).await,
             Engine::Postgres => {
-                let open = hold_open(tx, members).await?;
-                let open = members.iter().filter(|charge| open.contains(&charge.challenge)).collect();
+                let open = hold_open(tx, items).await?;
+                let open = items.iter().filter(|charge| open.contains(&charge.challenge)).collect();
                 let tries = charge_each(tx, open).await?;
-                Ok(members.iter().map(|charge| tries.get(&charge.challenge).copied().map(Some)).collect())
+                Ok(items.iter().map(|charge| tries.get(&charge.challenge).copied().map(Some)).collect())
             }
         };
-        place.store.tx(place.name, place.realm, work).await
+        origin.store.tx(origin.name, origin.realm, work).await
     }
 }
 
@@ -226,29 +229,29 @@ impl Record for Waits {
     }
 }
 
-impl Member for Approve {
+impl BatchItem for Approve {
     /// Whether it was.
-    type Done = bool;
+    type Output = bool;
 
     fn keys(&self) -> impl IntoIterator<Item = Uuid> {
         [self.approval.sign_in.uuid(), self.approval.counter.id]
     }
 
-    async fn alone(&self, executor: Executor<'_>) -> Result<bool, Error> {
+    async fn run_single(&self, executor: Executor<'_>) -> Result<bool, Error> {
         approve_one(executor, self).await
     }
 
-    async fn together(members: &[Arc<Self>], place: &Place) -> Result<Vec<Option<bool>>, Error> {
-        let work = async |tx: &mut Tx| match place.store.engine() {
-            Engine::Sqlite => one_after_the_other(tx, members).await,
+    async fn run_batch(items: &[Arc<Self>], origin: &BatchOrigin) -> Result<Vec<Option<bool>>, Error> {
+        let work = async |tx: &mut Tx| match origin.store.engine() {
+            Engine::Sqlite => one_after_the_other(tx, items).await,
             Engine::Postgres => {
-                let waiting = hold_waiting(tx, members).await?;
+                let waiting = hold_waiting(tx, items).await?;
                 let waits = |approve: &Arc<Self>| waiting.contains(&approve.approval.sign_in);
-                approve_each(tx, members.iter().filter(|approve| waits(approve)).collect()).await?;
-                Ok(members.iter().map(|approve| waits(approve).then_some(true)).collect())
+                approve_each(tx, items.iter().filter(|approve| waits(approve)).collect()).await?;
+                Ok(items.iter().map(|approve| waits(approve).then_some(true)).collect())
             }
         };
-        place.store.tx(place.name, place.realm, work).await
+        origin.store.tx(origin.name, origin.realm, work).await
     }
 }
 

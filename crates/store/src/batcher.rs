@@ -1,10 +1,10 @@
-//! Group commit: whoever comes while another is at it waits, and then goes together with all who wait, in one
+//! Batcher commit: whoever comes while another is at it waits, and then goes batched with all who wait, in one
 //! transaction. Whoever comes alone goes at once and by itself, as if there were no groups.
 //!
 //! ```text
 //!   first ──► alone ──────────► done
 //!   second ─► waits ┐             │
-//!   third ──► waits ┴───────── together ──► done, each with its own answer
+//!   third ──► waits ┴───────── batched ──► done, each with its own answer
 //!                                 └ not in a group ──► alone
 //! ```
 //!
@@ -27,112 +27,116 @@ use uuid::Uuid;
 
 use crate::{Error, Executor, Store};
 
-/// The most that go together: one more adds little speed, and every one waits for all.
-const MOST: usize = 32;
+/// The most that go batched: one more adds little speed, and every one waits for all.
+const MAX_BATCH: usize = 32;
 /// Whoever takes longer waits for somebody's lock, or for a server that is away. The others wait for nothing of
 /// the kind.
-const PATIENCE: Duration = Duration::from_millis(50);
+const LEADER_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// Something that can be done alone or together with others of its kind.
-pub(crate) trait Member: Send + Sync + Sized + 'static {
-    type Done: Send + 'static;
+/// Something that can be done alone or batched with others of its kind.
+pub(crate) trait BatchItem: Send + Sync + Sized + 'static {
+    type Output: Send + 'static;
 
     /// No two of a group have one in common.
     fn keys(&self) -> impl IntoIterator<Item = Uuid>;
 
     /// Whatever it has to wait for.
-    fn alone(&self, executor: Executor<'_>) -> impl Future<Output = Result<Self::Done, Error>> + Send;
+    fn run_single(&self, executor: Executor<'_>) -> impl Future<Output = Result<Self::Output, Error>> + Send;
 
     /// In one transaction, as many as can be done without waiting; `None` for each of the others. On an error
     /// nothing was done, unless it is `Unconfirmed`.
-    fn together(
-        members: &[Arc<Self>],
-        place: &Place,
-    ) -> impl Future<Output = Result<Vec<Option<Self::Done>>, Error>> + Send;
+    fn run_batch(
+        items: &[Arc<Self>],
+        origin: &BatchOrigin,
+    ) -> impl Future<Output = Result<Vec<Option<Self::Output>>, Error>> + Send;
 }
 
 /// Where a group's transaction takes place.
 #[derive(Clone)]
-pub(crate) struct Place {
+pub(crate) struct BatchOrigin {
     pub(crate) store: Store,
     pub(crate) realm: RealmId,
     /// Of the use case, for errors and traces.
     pub(crate) name: &'static str,
 }
 
-pub(crate) struct Group<M: Member>(Arc<Mutex<Queue<M>>>);
+pub(crate) struct Batcher<M: BatchItem>(Arc<Mutex<Queue<M>>>);
 
-struct Queue<M: Member> {
+struct Queue<M: BatchItem> {
     /// Somebody has the turn.
     taken: bool,
     waiting: VecDeque<Waiting<M>>,
 }
 
-struct Waiting<M: Member> {
-    member: Arc<M>,
-    place: Place,
-    tell: oneshot::Sender<Told<M>>,
+struct Waiting<M: BatchItem> {
+    item: Arc<M>,
+    origin: BatchOrigin,
+    tell: oneshot::Sender<BatchResult<M>>,
 }
 
 /// What somebody who waited is told.
-enum Told<M: Member> {
-    Done(M::Done),
+enum BatchResult<M: BatchItem> {
+    Done(M::Output),
     /// To go alone; with the turn when nobody else waited.
-    Alone(Option<Turn<M>>),
+    RunSingle(Option<Leader<M>>),
     /// It may have been done, or not.
     Unconfirmed,
     /// Nobody gets a connection at present, alone neither.
-    Away,
+    PoolTimedOut,
 }
 
-impl<M: Member> Default for Group<M> {
+impl<M: BatchItem> Default for Batcher<M> {
     fn default() -> Self {
         Self(Arc::new(Mutex::new(Queue { taken: false, waiting: VecDeque::new() })))
     }
 }
 
-impl<M: Member> Clone for Group<M> {
+impl<M: BatchItem> Clone for Batcher<M> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<M: Member> Group<M> {
-    /// Does it, alone or together with others. Dropped while it waits, it is not done.
+impl<M: BatchItem> Batcher<M> {
+    /// Does it, alone or batched with others. Dropped while it waits, it is not done.
     pub(crate) async fn join(
         &self,
-        member: M,
-        place: Place,
+        item: M,
+        origin: BatchOrigin,
         executor: Executor<'_>,
-    ) -> Result<M::Done, Error> {
-        let name = place.name;
-        let member = Arc::new(member);
-        let turn = match self.ask(&member, place) {
-            Ok(turn) => Some(turn),
+    ) -> Result<M::Output, Error> {
+        let name = origin.name;
+        let item = Arc::new(item);
+        let leader = match self.ask(&item, origin) {
+            Ok(leader) => Some(leader),
             Err(told) => match told.await {
-                Ok(Told::Done(done)) => return Ok(done),
-                Ok(Told::Alone(turn)) => turn,
-                Ok(Told::Away) => return Err(Error::Unavailable(sqlx::Error::PoolTimedOut)),
-                Ok(Told::Unconfirmed) | Err(_) => {
+                Ok(BatchResult::Done(done)) => return Ok(done),
+                Ok(BatchResult::RunSingle(leader)) => leader,
+                Ok(BatchResult::PoolTimedOut) => return Err(Error::Unavailable(sqlx::Error::PoolTimedOut)),
+                Ok(BatchResult::Unconfirmed) | Err(_) => {
                     let source = sqlx::Error::Protocol("the group was not confirmed".into());
                     return Err(Error::Unconfirmed { tx: name, source });
                 }
             },
         };
-        match turn {
-            Some(turn) => turn.keep(member.alone(executor)).await,
-            None => member.alone(executor).await,
+        match leader {
+            Some(leader) => leader.keep(item.run_single(executor)).await,
+            None => item.run_single(executor).await,
         }
     }
 
     /// The turn, or how to learn what came of it.
-    fn ask(&self, member: &Arc<M>, place: Place) -> Result<Turn<M>, oneshot::Receiver<Told<M>>> {
+    fn ask(
+        &self,
+        item: &Arc<M>,
+        origin: BatchOrigin,
+    ) -> Result<Leader<M>, oneshot::Receiver<BatchResult<M>>> {
         let mut queue = self.queue();
         if !mem::replace(&mut queue.taken, true) {
-            return Ok(Turn(self.clone()));
+            return Ok(Leader(self.clone()));
         }
         let (tell, told) = oneshot::channel();
-        queue.waiting.push_back(Waiting { member: Arc::clone(member), place, tell });
+        queue.waiting.push_back(Waiting { item: Arc::clone(item), origin, tell });
         Err(told)
     }
 
@@ -142,21 +146,21 @@ impl<M: Member> Group<M> {
 
     /// Gives the turn to those who go next.
     fn serve(self, next: Vec<Waiting<M>>) {
-        let turn = Turn(self);
+        let leader = Leader(self);
         match <[_; 1]>::try_from(next) {
             // Whoever has gone away meanwhile drops the turn, and so passes it on.
-            Ok([only]) => drop(only.tell.send(Told::Alone(Some(turn)))),
+            Ok([only]) => drop(only.tell.send(BatchResult::RunSingle(Some(leader)))),
             Err(next) => {
                 // Without a runtime nobody waits any more.
                 if let Ok(runtime) = Handle::try_current() {
-                    drop(runtime.spawn(turn.keep(go_together(next))));
+                    drop(runtime.spawn(leader.keep(run_in_batch(next))));
                 }
             }
         }
     }
 }
 
-impl<M: Member> Queue<M> {
+impl<M: BatchItem> Queue<M> {
     /// Those who go next: of one realm, and no two with a key in common; the others keep their places. When
     /// there is nobody, the turn is anybody's.
     fn next(&mut self) -> Vec<Waiting<M>> {
@@ -165,10 +169,10 @@ impl<M: Member> Queue<M> {
             if waiting.tell.is_closed() {
                 continue;
             }
-            let same_realm = next.first().is_none_or(|first| first.place.realm == waiting.place.realm);
-            let apart = same_realm && waiting.member.keys().into_iter().all(|key| !keys.contains(&key));
-            if apart && next.len() < MOST {
-                keys.extend(waiting.member.keys());
+            let same_realm = next.first().is_none_or(|first| first.origin.realm == waiting.origin.realm);
+            let apart = same_realm && waiting.item.keys().into_iter().all(|key| !keys.contains(&key));
+            if apart && next.len() < MAX_BATCH {
+                keys.extend(waiting.item.keys());
                 next.push(waiting);
             } else {
                 self.waiting.push_back(waiting);
@@ -179,14 +183,19 @@ impl<M: Member> Queue<M> {
     }
 }
 
-async fn go_together<M: Member>(group: Vec<Waiting<M>>) {
-    let Some(place) = group.first().map(|first| first.place.clone()) else { return };
-    let members: Vec<_> = group.iter().map(|waiting| Arc::clone(&waiting.member)).collect();
-    let told: Vec<Told<M>> = match M::together(&members, &place).await {
-        Ok(done) => done.into_iter().map(|done| done.map_or(Told::Alone(None), Told::Done)).collect(),
-        Err(Error::Unconfirmed { .. }) => group.iter().map(|_| Told::Unconfirmed).collect(),
-        Err(Error::Unavailable(sqlx::Error::PoolTimedOut)) => group.iter().map(|_| Told::Away).collect(),
-        Err(_) => group.iter().map(|_| Told::Alone(None)).collect(),
+async fn run_in_batch<M: BatchItem>(group: Vec<Waiting<M>>) {
+    let Some(origin) = group.first().map(|first| first.origin.clone()) else { return };
+    let items: Vec<_> = group.iter().map(|waiting| Arc::clone(&waiting.item)).collect();
+    let told: Vec<BatchResult<M>> = match M::run_batch(&items, &origin).await {
+        Ok(done) => done
+            .into_iter()
+            .map(|done| done.map_or(BatchResult::RunSingle(None), BatchResult::Done))
+            .collect(),
+        Err(Error::Unconfirmed { .. }) => group.iter().map(|_| BatchResult::Unconfirmed).collect(),
+        Err(Error::Unavailable(sqlx::Error::PoolTimedOut)) => {
+            group.iter().map(|_| BatchResult::PoolTimedOut).collect()
+        }
+        Err(_) => group.iter().map(|_| BatchResult::RunSingle(None)).collect(),
     };
     for (waiting, told) in group.into_iter().zip(told) {
         // Whoever has gone away does not ask.
@@ -195,13 +204,13 @@ async fn go_together<M: Member>(group: Vec<Waiting<M>>) {
 }
 
 /// Whoever has it is at it; dropped, it goes to those who wait.
-struct Turn<M: Member>(Group<M>);
+struct Leader<M: BatchItem>(Batcher<M>);
 
-impl<M: Member> Turn<M> {
+impl<M: BatchItem> Leader<M> {
     /// Keeps the turn until the work is done; not for longer than `PATIENCE`.
     async fn keep<T>(self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
-        let done = tokio::time::timeout(PATIENCE, &mut work).await;
+        let done = tokio::time::timeout(LEADER_TIMEOUT, &mut work).await;
         drop(self);
         match done {
             Ok(done) => done,
@@ -210,7 +219,7 @@ impl<M: Member> Turn<M> {
     }
 }
 
-impl<M: Member> Drop for Turn<M> {
+impl<M: BatchItem> Drop for Leader<M> {
     fn drop(&mut self) {
         let next = self.0.queue().next();
         if !next.is_empty() {
@@ -234,21 +243,21 @@ mod tests {
     #[derive(Clone, Default)]
     struct Probe(Arc<AtomicU32>);
 
-    impl Member for Probe {
-        type Done = ();
+    impl BatchItem for Probe {
+        type Output = ();
 
         fn keys(&self) -> impl IntoIterator<Item = Uuid> {
             []
         }
 
-        async fn alone(&self, _: Executor<'_>) -> Result<(), Error> {
+        async fn run_single(&self, _: Executor<'_>) -> Result<(), Error> {
             self.0.fetch_add(1, Ordering::SeqCst);
             // The others come while the lead is at it.
             tokio::task::yield_now().await;
             Ok(())
         }
 
-        async fn together(_: &[Arc<Self>], _: &Place) -> Result<Vec<Option<()>>, Error> {
+        async fn run_batch(_: &[Arc<Self>], _: &BatchOrigin) -> Result<Vec<Option<()>>, Error> {
             Err(Error::Unavailable(sqlx::Error::PoolTimedOut))
         }
     }
@@ -258,11 +267,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("tidegate.db").display());
         let store = Store::open(&Settings { url, connections: 1 }).await.unwrap();
-        let (group, probe) = (Group::default(), Probe::default());
+        let (group, probe) = (Batcher::default(), Probe::default());
         let join = || {
-            store.alone("test", REALM, async |executor| {
-                let place = executor.place().unwrap();
-                group.join(probe.clone(), place, executor).await
+            store.autocommit("test", REALM, async |executor| {
+                let origin = executor.batch_origin().unwrap();
+                group.join(probe.clone(), origin, executor).await
             })
         };
         let (lead, one, two) = tokio::join!(biased; join(), join(), join());
