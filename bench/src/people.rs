@@ -5,7 +5,7 @@ use tidegate_core::{
     AccountId, Actor, Budget, Challenge, ChallengeId, ChallengeState, Entropy, Event, Fact, Factor, Id,
     Material, Method, Proof, Purpose, Requirement, Secret, Session, SignIn, SignInState, Span, Step, Within,
 };
-use tidegate_keyring::{Place, TokenKind};
+use tidegate_keyring::{SealContext, TokenKind};
 use tidegate_proto as proto;
 use tidegate_store::{
     Error, Tx,
@@ -97,7 +97,7 @@ fn guest(closed: &Closed, account: AccountId) -> anyhow::Result<(Guest, Factor, 
     let (token, _) = TokenKind::SignIn.mint(entropy);
     let seed = Secret::new(entropy.bytes::<20>().to_vec());
     let factor = Id::new(now, entropy);
-    let place = Place::FactorSeed { realm: closed.realm, account, factor };
+    let place = SealContext::FactorSeed { realm: closed.realm, account, factor };
     let sealed = closed.keyring.seal(&place, &seed, entropy)?;
     let sign_in = SignIn {
         id: Id::new(now, entropy),

@@ -25,6 +25,7 @@ mod cancel;
 mod catalogue;
 mod clock;
 mod conventions;
+mod idempotency;
 mod lockout;
 mod log;
 mod mail;
@@ -32,7 +33,7 @@ mod malformed;
 mod manage;
 mod matrix;
 mod memory;
-mod once;
+
 mod owner;
 mod properties;
 mod race;

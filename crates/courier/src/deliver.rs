@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use tidegate_core::{Actor, DeliveryState, Event, Fact, Id, Mail, Span};
-use tidegate_keyring::Place;
+use tidegate_keyring::SealContext;
 use tidegate_store::{
     Error,
     deliveries::{self, Delivery, Due},
@@ -86,7 +86,7 @@ impl Courier {
 
     /// Why it does not open is not told: serde quotes what it reads.
     fn open(&self, due: Due, delivery: &Delivery) -> Option<Mail> {
-        let place = Place::Delivery { realm: due.realm, delivery: due.id };
+        let place = SealContext::Delivery { realm: due.realm, delivery: due.id };
         let plain = self.keyring.open(&place, delivery.payload.as_ref()?).ok()?;
         serde_json::from_slice(plain.expose()).ok()
     }

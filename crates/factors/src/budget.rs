@@ -59,7 +59,7 @@ impl Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Charge {
     /// The guess may be looked at once this budget is stored in place of the one given.
-    Taken(Budget),
+    Granted(Budget),
     /// Not before this instant.
     Slowed(Timestamp),
     Closed,
@@ -87,7 +87,7 @@ pub fn charge(limits: &Limits, budget: Budget, now: Timestamp) -> Charge {
             return Charge::Slowed(until);
         }
     }
-    Charge::Taken(Budget {
+    Charge::Granted(Budget {
         revision: budget.revision + 1,
         hour_began,
         in_hour: in_hour + 1,
@@ -116,7 +116,7 @@ mod tests {
         for _ in 0..times {
             loop {
                 match charge(limits, budget, now) {
-                    Charge::Taken(next) => break budget = next,
+                    Charge::Granted(next) => break budget = next,
                     Charge::Slowed(until) => now = until,
                     Charge::Closed => panic!("closed"),
                 }
@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(now, START);
         assert_eq!(charge(&Limits::SECOND_FACTOR, budget, now), Charge::Slowed(START.plus(HOUR)));
         let later = START.plus(HOUR);
-        assert!(matches!(charge(&Limits::SECOND_FACTOR, budget, later), Charge::Taken(_)));
+        assert!(matches!(charge(&Limits::SECOND_FACTOR, budget, later), Charge::Granted(_)));
         let before = later.minus(Span::from_micros(1));
         assert!(matches!(charge(&Limits::SECOND_FACTOR, budget, before), Charge::Slowed(_)));
     }
@@ -141,7 +141,7 @@ mod tests {
         let (budget, now) = spent(&Limits::SECOND_FACTOR, 19);
         assert_eq!(charge(&Limits::SECOND_FACTOR, budget, now), Charge::Slowed(now.plus(Span::seconds(30))));
         let now = now.plus(Span::seconds(30));
-        let Charge::Taken(budget) = charge(&Limits::SECOND_FACTOR, budget, now) else { panic!() };
+        let Charge::Granted(budget) = charge(&Limits::SECOND_FACTOR, budget, now) else { panic!() };
         // The hour is full as well; behind it the wait has long passed.
         assert!(matches!(charge(&Limits::SECOND_FACTOR, budget, now), Charge::Slowed(_)));
     }

@@ -6,7 +6,7 @@ use tidegate_core::{
     Answered, Decision, Labels, Level, Method, Missing, Proof, Reason, Requirement, Span, Timestamp,
 };
 use tidegate_proto as proto;
-use tidegate_service::{PageToken, Shown};
+use tidegate_service::{OneTimeSecret, PageToken};
 
 pub(crate) fn timestamp(at: Timestamp) -> prost_types::Timestamp {
     let micros = at.unix_micros();
@@ -24,10 +24,10 @@ pub(crate) fn labels(labels: Labels) -> BTreeMap<String, String> {
 }
 
 /// The secret, empty when it is withheld, and whether it is.
-pub(crate) fn shown(shown: Shown) -> (String, bool) {
+pub(crate) fn shown(shown: OneTimeSecret) -> (String, bool) {
     match shown {
-        Shown::Now(secret) => (secret.expose().clone(), false),
-        Shown::Withheld => (String::new(), true),
+        OneTimeSecret::Now(secret) => (secret.expose().clone(), false),
+        OneTimeSecret::Withheld => (String::new(), true),
     }
 }
 

@@ -4,7 +4,7 @@
 use sha2::{Digest as _, Sha256};
 use tidegate_core::{Anchor, Batch, ChainDigest, Cut, KeyedDigest, Logged, RealmId, Sequence, Timestamp};
 
-use crate::{Keyring, Place, Unreadable};
+use crate::{Keyring, SealContext, Unreadable};
 
 const TAG: &[u8] = b"tidegate/c1";
 
@@ -54,21 +54,21 @@ impl Chaining {
 
 impl Keyring {
     pub fn seal_batch(&self, realm: RealmId, digest: ChainDigest) -> Result<KeyedDigest, Unreadable> {
-        self.digest(&Place::Chain { realm }, &digest.0)
+        self.digest(&SealContext::Chain { realm }, &digest.0)
     }
 
     /// A key that is not at hand made no seal that could be trusted.
     pub fn batch_is_sealed(&self, realm: RealmId, batch: &Batch) -> bool {
-        self.matches(&Place::Chain { realm }, &batch.digest.0, &batch.seal).unwrap_or(false)
+        self.matches(&SealContext::Chain { realm }, &batch.digest.0, &batch.seal).unwrap_or(false)
     }
 
     pub fn seal_cut(&self, realm: RealmId, head: Anchor, at: Timestamp) -> Result<KeyedDigest, Unreadable> {
-        self.digest(&Place::ChainCut { realm }, &cut_bytes(head, at))
+        self.digest(&SealContext::ChainCut { realm }, &cut_bytes(head, at))
     }
 
     pub fn cut_is_sealed(&self, realm: RealmId, cut: &Cut) -> bool {
         let bytes = cut_bytes(cut.head(), cut.cut_at);
-        self.matches(&Place::ChainCut { realm }, &bytes, &cut.seal).unwrap_or(false)
+        self.matches(&SealContext::ChainCut { realm }, &bytes, &cut.seal).unwrap_or(false)
     }
 }
 

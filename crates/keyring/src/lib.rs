@@ -7,7 +7,7 @@ mod hashers;
 mod master;
 pub mod passwords;
 mod personal;
-mod place;
+mod seal_context;
 mod tokens;
 
 use std::{collections::BTreeMap, fmt};
@@ -20,7 +20,7 @@ pub use chain::Chaining;
 use hmac::{Hmac, Mac as _};
 pub use master::{MasterFile, MasterFileError};
 pub use passwords::Passwords;
-pub use place::{Asked, Place};
+pub use seal_context::{RequestContext, SealContext};
 use sha2::Sha256;
 use tidegate_core::{Entropy, KeyId, KeyedDigest, Sealed, Secret};
 pub use tokens::TokenKind;
@@ -55,41 +55,51 @@ impl Keyring {
     /// `version(1) key(4) nonce(24) ciphertext+tag`; the header and the place are authenticated.
     pub fn seal(
         &self,
-        place: &Place,
+        context: &SealContext,
         value: &Secret<Vec<u8>>,
         entropy: &dyn Entropy,
     ) -> Result<Sealed, Unreadable> {
         let mut out = vec![VERSION];
         out.extend(self.active.0.to_be_bytes());
         let key = self.keys.get(&self.active).ok_or(Unreadable)?;
-        encrypt(&key.seal, out, &place.bytes(), value.expose(), entropy)
+        encrypt(&key.seal, out, &context.bytes(), value.expose(), entropy)
     }
 
-    pub fn open(&self, place: &Place, sealed: &Sealed) -> Result<Secret<Vec<u8>>, Unreadable> {
+    pub fn open(&self, context: &SealContext, sealed: &Sealed) -> Result<Secret<Vec<u8>>, Unreadable> {
         let (header, rest) = sealed.0.split_at_checked(HEADER).ok_or(Unreadable)?;
         let [VERSION, key @ ..] = header else { return Err(Unreadable) };
         let key = KeyId(u32::from_be_bytes(key.try_into().map_err(|_| Unreadable)?));
         let key = self.keys.get(&key).ok_or(Unreadable)?;
-        decrypt(&key.seal, header, rest, &place.bytes())
+        decrypt(&key.seal, header, rest, &context.bytes())
     }
 
     /// Keyed, so that a copy of the database is no oracle for short codes or request bodies.
-    pub fn digest(&self, place: &Place, value: &[u8]) -> Result<KeyedDigest, Unreadable> {
-        self.digest_with(self.active, place, value)
+    pub fn digest(&self, context: &SealContext, value: &[u8]) -> Result<KeyedDigest, Unreadable> {
+        self.digest_with(self.active, context, value)
     }
 
     /// Whether `value` digests to `kept`, under the key that made it.
-    pub fn matches(&self, place: &Place, value: &[u8], kept: &KeyedDigest) -> Result<bool, Unreadable> {
-        Ok(self.digest_with(kept.key, place, value)?.matches(kept))
+    pub fn matches(
+        &self,
+        context: &SealContext,
+        value: &[u8],
+        kept: &KeyedDigest,
+    ) -> Result<bool, Unreadable> {
+        Ok(self.digest_with(kept.key, context, value)?.matches(kept))
     }
 
-    fn digest_with(&self, key: KeyId, place: &Place, value: &[u8]) -> Result<KeyedDigest, Unreadable> {
+    fn digest_with(
+        &self,
+        key: KeyId,
+        context: &SealContext,
+        value: &[u8],
+    ) -> Result<KeyedDigest, Unreadable> {
         let subkeys = self.keys.get(&key).ok_or(Unreadable)?;
         let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(subkeys.digest.expose())
             .map_err(|_| Unreadable)?;
-        let place = place.bytes();
-        mac.update(&u64::try_from(place.len()).unwrap_or(u64::MAX).to_be_bytes());
-        mac.update(&place);
+        let context = context.bytes();
+        mac.update(&u64::try_from(context.len()).unwrap_or(u64::MAX).to_be_bytes());
+        mac.update(&context);
         mac.update(value);
         Ok(KeyedDigest { key, mac: mac.finalize().into_bytes().into() })
     }
@@ -98,11 +108,11 @@ impl Keyring {
 fn encrypt(
     key: &Secret<[u8; 32]>,
     header: Vec<u8>,
-    place: &[u8],
+    context: &[u8],
     value: &[u8],
     entropy: &dyn Entropy,
 ) -> Result<Sealed, Unreadable> {
-    let aad = [header.as_slice(), place].concat();
+    let aad = [header.as_slice(), context].concat();
     let nonce: [u8; NONCE] = entropy.bytes();
     let cipher = XChaCha20Poly1305::new(key.expose().into());
     let ciphertext =
@@ -117,10 +127,10 @@ fn decrypt(
     key: &Secret<[u8; 32]>,
     header: &[u8],
     rest: &[u8],
-    place: &[u8],
+    context: &[u8],
 ) -> Result<Secret<Vec<u8>>, Unreadable> {
     let (nonce, ciphertext) = rest.split_first_chunk::<NONCE>().ok_or(Unreadable)?;
-    let aad = [header, place].concat();
+    let aad = [header, context].concat();
     let cipher = XChaCha20Poly1305::new(key.expose().into());
     let plain = cipher.decrypt(&(*nonce).into(), Payload { msg: ciphertext, aad: &aad });
     plain.map(Secret::new).map_err(|_| Unreadable)
@@ -159,37 +169,37 @@ mod tests {
         let entropy = Counting(AtomicU8::new(0));
         let keyring = keyring(&entropy);
         let (one, two) = (Id::from_uuid(Uuid::from_u128(1)), Id::from_uuid(Uuid::from_u128(2)));
-        let place = |account, factor| Place::FactorSeed {
+        let context = |account, factor| SealContext::FactorSeed {
             realm: Id::from_uuid(Uuid::nil()),
             account,
             factor: Id::from_uuid(Uuid::from_u128(factor)),
         };
-        let sealed = keyring.seal(&place(one, 7), &Secret::new(b"seed".to_vec()), &entropy).unwrap();
-        assert_eq!(keyring.open(&place(one, 7), &sealed).unwrap().expose(), b"seed");
-        assert!(keyring.open(&place(two, 7), &sealed).is_err());
-        assert!(keyring.open(&place(one, 8), &sealed).is_err());
-        assert!(keyring.open(&Place::KeyCheck, &sealed).is_err());
+        let sealed = keyring.seal(&context(one, 7), &Secret::new(b"seed".to_vec()), &entropy).unwrap();
+        assert_eq!(keyring.open(&context(one, 7), &sealed).unwrap().expose(), b"seed");
+        assert!(keyring.open(&context(two, 7), &sealed).is_err());
+        assert!(keyring.open(&context(one, 8), &sealed).is_err());
+        assert!(keyring.open(&SealContext::KeyCheck, &sealed).is_err());
     }
 
     #[test]
     fn another_master_key_opens_nothing() {
         let entropy = Counting(AtomicU8::new(0));
         let (ours, theirs) = (keyring(&entropy), keyring(&entropy));
-        let sealed = ours.seal(&Place::KeyCheck, &Secret::new(b"x".to_vec()), &entropy).unwrap();
-        assert!(theirs.open(&Place::KeyCheck, &sealed).is_err());
+        let sealed = ours.seal(&SealContext::KeyCheck, &Secret::new(b"x".to_vec()), &entropy).unwrap();
+        assert!(theirs.open(&SealContext::KeyCheck, &sealed).is_err());
     }
 
     #[test]
     fn a_changed_byte_is_noticed_wherever_it_is() {
         let entropy = Counting(AtomicU8::new(0));
         let keyring = keyring(&entropy);
-        let sealed = keyring.seal(&Place::KeyCheck, &Secret::new(b"check".to_vec()), &entropy).unwrap();
-        for place in 0..sealed.0.len() {
+        let sealed = keyring.seal(&SealContext::KeyCheck, &Secret::new(b"check".to_vec()), &entropy).unwrap();
+        for byte in 0..sealed.0.len() {
             let mut changed = sealed.clone();
-            changed.0[place] ^= 1;
-            assert!(keyring.open(&Place::KeyCheck, &changed).is_err(), "byte {place}");
+            changed.0[byte] ^= 1;
+            assert!(keyring.open(&SealContext::KeyCheck, &changed).is_err(), "byte {byte}");
         }
-        assert!(keyring.open(&Place::KeyCheck, &Sealed(vec![1, 2])).is_err());
+        assert!(keyring.open(&SealContext::KeyCheck, &Sealed(vec![1, 2])).is_err());
     }
 
     #[test]
@@ -197,10 +207,10 @@ mod tests {
         let entropy = Counting(AtomicU8::new(0));
         let keyring = keyring(&entropy);
         let realm = Id::from_uuid(Uuid::nil());
-        let place = Place::Stranger { realm };
-        let kept = keyring.digest(&place, b"body").unwrap();
-        assert!(keyring.matches(&place, b"body", &kept).unwrap());
-        assert!(!keyring.matches(&place, b"other", &kept).unwrap());
-        assert!(!keyring.matches(&Place::ImportRow { realm }, b"body", &kept).unwrap());
+        let context = SealContext::UnknownIdentifier { realm };
+        let kept = keyring.digest(&context, b"body").unwrap();
+        assert!(keyring.matches(&context, b"body", &kept).unwrap());
+        assert!(!keyring.matches(&context, b"other", &kept).unwrap());
+        assert!(!keyring.matches(&SealContext::ImportRow { realm }, b"body", &kept).unwrap());
     }
 }

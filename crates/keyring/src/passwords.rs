@@ -91,11 +91,11 @@ impl Passwords {
         entropy: &dyn Entropy,
     ) -> Result<Result<String, HashFault>, TooMany> {
         let (password, salt) = (normal(password), entropy.bytes());
-        let place = self.enter()?.place().await?;
+        let permit = self.enter()?.permit().await?;
         let hash = move |memory: &mut Memory, _: &str| {
             hash_now(password.expose(), salt, memory).ok_or(HashFault::Unreadable)
         };
-        Ok(place.run(hash).await)
+        Ok(permit.run(hash).await)
     }
 
     /// To be asked before any other work: it is known at once whether there is room.
@@ -114,22 +114,22 @@ pub struct Inside {
 
 impl Inside {
     /// Waits for it, so that nothing is charged for a hash that cannot be made.
-    pub async fn place(self) -> Result<HashPlace, TooMany> {
+    pub async fn permit(self) -> Result<HashPermit, TooMany> {
         let Self { passwords, counted } = self;
         let permit = tokio::time::timeout(WAIT, passwords.places.clone().acquire_owned()).await;
         let permit = permit.map_err(|_| TooMany)?.map_err(|_| TooMany)?;
-        Ok(HashPlace { permit, counted, passwords })
+        Ok(HashPermit { permit, counted, passwords })
     }
 }
 
 /// The right to make one hash.
-pub struct HashPlace {
+pub struct HashPermit {
     permit: OwnedSemaphorePermit,
     counted: Counted,
     passwords: Passwords,
 }
 
-impl HashPlace {
+impl HashPermit {
     /// Whether it is the password; takes as long when there is none.
     pub async fn verify(self, password: &Secret<String>, kept: Option<String>) -> Result<bool, HashFault> {
         let (password, budget, begun) = (normal(password), self.passwords.budget, Instant::now());
@@ -254,7 +254,7 @@ mod tests {
         let passwords = Passwords::new(1, &Sevens);
         let kept = passwords.hash(&secret("schöne lange Passphrase"), &Sevens).await.unwrap().unwrap();
         let verify = async |text: &str, kept: Option<String>| {
-            passwords.enter().unwrap().place().await.unwrap().verify(&secret(text), kept).await.unwrap()
+            passwords.enter().unwrap().permit().await.unwrap().verify(&secret(text), kept).await.unwrap()
         };
         assert!(verify("schöne lange Passphrase", Some(kept.clone())).await);
         assert!(verify("scho\u{308}ne lange Passphrase", Some(kept.clone())).await);

@@ -3,7 +3,7 @@
 
 use tidegate_core::{AccountId, Entropy, Personal, RealmId, Sealed, Secret};
 
-use crate::{Keyring, Place, Unreadable, decrypt, encrypt};
+use crate::{Keyring, SealContext, Unreadable, decrypt, encrypt};
 
 const WHERE: &[u8] = b"personal fields of an event";
 
@@ -15,7 +15,7 @@ impl Keyring {
         entropy: &dyn Entropy,
     ) -> Result<Sealed, Unreadable> {
         let key: [u8; 32] = entropy.bytes();
-        self.seal(&Place::PersonalKey { realm, account }, &Secret::new(key.to_vec()), entropy)
+        self.seal(&SealContext::PersonalKey { realm, account }, &Secret::new(key.to_vec()), entropy)
     }
 
     pub fn seal_personal(
@@ -45,7 +45,7 @@ impl Keyring {
         realm: RealmId,
         account: AccountId,
     ) -> Result<Secret<[u8; 32]>, Unreadable> {
-        let key = self.open(&Place::PersonalKey { realm, account }, key)?;
+        let key = self.open(&SealContext::PersonalKey { realm, account }, key)?;
         key.expose().as_slice().try_into().map(Secret::new).map_err(|_| Unreadable)
     }
 }

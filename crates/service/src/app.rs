@@ -20,7 +20,7 @@ pub trait Query: Send + 'static {
     fn run(self, cx: &QueryContext) -> impl Future<Output = Result<Self::Outcome, Error>> + Send;
 }
 
-/// A use case that writes. Its request id is taken care of: it ends by `CommandContext::once` or `CommandContext::settle`,
+/// A use case that writes. Its request id is taken care of: it ends by `CommandContext::idempotent` or `CommandContext::settle`,
 /// which remember the outcome in the transaction of the change.
 pub trait Command: Send + 'static {
     const NAME: &'static str;
@@ -64,7 +64,7 @@ pub(crate) struct Inner {
     /// One walk through all accounts at a time.
     pub(crate) scans: Semaphore,
     /// How many may be: a caller that hangs up and comes back must not pile up work behind it.
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 /// How long a command waits for a place before it is refused.
@@ -73,10 +73,10 @@ const RETRY_AFTER: Span = Span::seconds(1);
 
 impl App {
     pub fn new(parts: Parts) -> Self {
-        let places = Arc::new(Semaphore::new(parts.settings.commands));
+        let permits = Arc::new(Semaphore::new(parts.settings.commands));
         let memory = Memory::new(parts.settings.trust, parts.settings.accounts);
         let (tasks, scans) = (TaskTracker::new(), Semaphore::new(1));
-        Self { inner: Arc::new(Inner { parts, memory, tasks, scans, places }) }
+        Self { inner: Arc::new(Inner { parts, memory, tasks, scans, permits }) }
     }
 
     /// Answers a question, in the caller's task.
@@ -102,13 +102,13 @@ impl App {
         let span = tracing::debug_span!("command", name = C::NAME);
         let cx = CommandContext::new(QueryContext::new(self.clone(), C::NAME, caller), request);
         // Waited for here, where a caller that hangs up stops waiting; held there, to the end.
-        let place = match tokio::time::timeout(WAIT, self.inner.places.clone().acquire_owned()).await {
-            Ok(place) => place.map_err(|_| Fault::Closing)?,
+        let permit = match tokio::time::timeout(WAIT, self.inner.permits.clone().acquire_owned()).await {
+            Ok(permit) => permit.map_err(|_| Fault::Closing)?,
             Err(_) => return Err(Refusal::Busy { retry_after: RETRY_AFTER }.into()),
         };
         let work = async move {
             let outcome = cx.carry_out(command).await;
-            drop(place);
+            drop(permit);
             outcome
         };
         self.inner.tasks.spawn(work.instrument(span)).await.map_err(Fault::from)?
@@ -121,7 +121,7 @@ impl App {
 
     /// Takes no more commands and waits for those under way.
     pub async fn close(&self) {
-        self.inner.places.close();
+        self.inner.permits.close();
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
     }

@@ -14,8 +14,8 @@ use crate::{
     App, Error, Fault, Settings,
     acting::Acting,
     event_builder::Note,
+    idempotency::Idempotency,
     memory::{Concern, Memory},
-    once::Once,
 };
 
 /// One call: the app, and who is asking. Everything it reaches is of the caller's realm.
@@ -29,7 +29,7 @@ pub struct QueryContext {
 /// What a command works with: it reads like a query, and writes. A command runs in its own task.
 pub struct CommandContext {
     query: QueryContext,
-    pub(crate) once: Once,
+    pub(crate) idempotency: Idempotency,
     /// What this command makes wrong of what the app remembers.
     concerns: Mutex<Vec<Concern>>,
 }
@@ -90,7 +90,7 @@ impl QueryContext {
     }
 
     /// Executor to walk through every account; `None` while somebody else does.
-    pub(crate) fn turn_to_scan(&self) -> Option<SemaphorePermit<'_>> {
+    pub(crate) fn scan_permit(&self) -> Option<SemaphorePermit<'_>> {
         self.app.inner.scans.try_acquire().ok()
     }
 
@@ -118,7 +118,7 @@ impl QueryContext {
 
 impl CommandContext {
     pub(crate) fn new(cx: QueryContext, request: Option<crate::Request>) -> Self {
-        Self { query: cx, once: Once::new(request), concerns: Mutex::default() }
+        Self { query: cx, idempotency: Idempotency::new(request), concerns: Mutex::default() }
     }
 
     /// The context of this command's reads, for code that queries use too.

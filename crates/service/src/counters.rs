@@ -2,7 +2,7 @@
 
 use tidegate_core::{AccountId, Budget, FactorId, Identifier, Timestamp};
 use tidegate_factors::budget::{self, Charge, Limits};
-use tidegate_keyring::Place;
+use tidegate_keyring::SealContext;
 use tidegate_store::{
     Tx,
     attempts::{self, Counter, Kept},
@@ -13,7 +13,7 @@ use crate::{Fault, QueryContext};
 
 /// How many identifiers of nobody are counted at once in a realm. They share places by a keyed
 /// digest, so that nobody can aim at one; a newcomer takes the place over.
-const STRANGERS: u32 = 65_536;
+const UNKNOWN_IDENTIFIER_SLOTS: u32 = 65_536;
 
 /// One counter per second factor, whatever endpoint or session the guess comes from (INV-11).
 pub(crate) fn of_factor(factor: FactorId) -> Counter {
@@ -26,19 +26,19 @@ pub(crate) fn of_password(account: AccountId) -> Counter {
 }
 
 /// Where guesses at an identifier of nobody are counted, as if it were somebody's.
-pub(crate) fn of_stranger(cx: &QueryContext, identifier: &Identifier) -> Result<Counter, Fault> {
-    let place = Place::Stranger { realm: cx.realm() };
-    let digest = cx.keyring().digest(&place, identifier.as_str().as_bytes())?;
+pub(crate) fn of_unknown_identifier(cx: &QueryContext, identifier: &Identifier) -> Result<Counter, Fault> {
+    let context = SealContext::UnknownIdentifier { realm: cx.realm() };
+    let digest = cx.keyring().digest(&context, identifier.as_str().as_bytes())?;
     let (slot, tag) = digest.mac.split_first_chunk::<4>().ok_or(Fault::Dangling("a digest"))?;
-    let slot = u32::from_be_bytes(*slot) % STRANGERS;
+    let slot = u32::from_be_bytes(*slot) % UNKNOWN_IDENTIFIER_SLOTS;
     // No account or factor has an id of this form: theirs begin with the year.
     Ok(Counter { id: Uuid::from_u128(u128::from(slot)), tag: tag.to_vec() })
 }
 
 /// What came of charging one guess.
-pub(crate) enum Charged {
+pub(crate) enum CounterCharge {
     /// It may be looked at.
-    Taken,
+    Granted,
     /// Not before this instant.
     Slowed(Timestamp),
     Closed,
@@ -52,16 +52,16 @@ pub(crate) async fn charge(
     tx: &mut Tx,
     counter: &Counter,
     limits: &Limits,
-) -> Result<Charged, Fault> {
+) -> Result<CounterCharge, Fault> {
     let now = cx.now();
     let budget = counted(attempts::find(tx, counter).await?, counter, now);
     Ok(match budget::charge(limits, budget, now) {
-        Charge::Taken(next) if attempts::replace(tx.executor(), counter, budget.revision, next).await? => {
-            Charged::Taken
+        Charge::Granted(next) if attempts::replace(tx.executor(), counter, budget.revision, next).await? => {
+            CounterCharge::Granted
         }
-        Charge::Taken(_) => Charged::Lost,
-        Charge::Slowed(until) => Charged::Slowed(until),
-        Charge::Closed => Charged::Closed,
+        Charge::Granted(_) => CounterCharge::Lost,
+        Charge::Slowed(until) => CounterCharge::Slowed(until),
+        Charge::Closed => CounterCharge::Closed,
     })
 }
 

@@ -4,7 +4,7 @@ use tidegate_core::{
     Account, Answered, Contact, DeliveryId, Link, LinkTarget, Mail, Product, Secret, Span, Template,
     Timestamp, TokenDigest,
 };
-use tidegate_keyring::{Place, TokenKind};
+use tidegate_keyring::{SealContext, TokenKind};
 use tidegate_store::{
     Tx, accounts,
     deliveries::{self, New},
@@ -71,9 +71,9 @@ impl CommandContext {
         let url = product.settings.link_url.clone();
         let mail = Mail::new(template, to, product.title.clone(), url, &token, expires_at);
         let delivery = self.new_id();
-        let place = Place::Delivery { realm: self.realm(), delivery };
+        let context = SealContext::Delivery { realm: self.realm(), delivery };
         let plain = Secret::new(serde_json::to_vec(&mail)?);
-        let payload = self.keyring().seal(&place, &plain, self.entropy())?;
+        let payload = self.keyring().seal(&context, &plain, self.entropy())?;
         let new = New { id: delivery, account: account.id, template, payload, now, expires_at };
         deliveries::insert(tx, new).await?;
         Ok(Mailed { delivery, expires_at })

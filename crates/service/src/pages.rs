@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{Refusal, Sealed, Secret};
-use tidegate_keyring::Place;
+use tidegate_keyring::SealContext;
 
 use crate::{Fault, QueryContext};
 
@@ -46,7 +46,7 @@ impl QueryContext {
         let Some(token) = &page.after else { return Ok(String::new()) };
         let plain = self
             .keyring()
-            .open(&self.place(), &Sealed(token.0.clone()))
+            .open(&self.seal_context(), &Sealed(token.0.clone()))
             .map_err(|_| Refusal::PageTokenNotValid)?;
         let cursor: Cursor =
             serde_json::from_slice(plain.expose()).map_err(|_| Refusal::PageTokenNotValid)?;
@@ -70,14 +70,14 @@ impl QueryContext {
             Some(last) => {
                 let cursor = Cursor { key: key(last), filter: filter.to_owned() };
                 let plain = Secret::new(serde_json::to_vec(&cursor)?);
-                Some(PageToken(self.keyring().seal(&self.place(), &plain, self.entropy())?.0))
+                Some(PageToken(self.keyring().seal(&self.seal_context(), &plain, self.entropy())?.0))
             }
             None => None,
         };
         Ok(Page { items, next })
     }
 
-    fn place(&self) -> Place {
-        Place::PageToken { realm: self.realm(), method: self.name }
+    fn seal_context(&self) -> SealContext {
+        SealContext::PageToken { realm: self.realm(), method: self.name }
     }
 }

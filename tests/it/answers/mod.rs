@@ -104,7 +104,7 @@ impl Waiting {
     /// The budget after one guess more.
     fn next(&self) -> Budget {
         match budget::charge(&Limits::SECOND_FACTOR, self.seen(), self.stage.now()) {
-            budget::Charge::Taken(next) => next,
+            budget::Charge::Granted(next) => next,
             other => panic!("{other:?}"),
         }
     }

@@ -144,9 +144,17 @@ fn nothing_that_counts_lives_in_the_process() {
                 "how far the log was followed; all is dropped when that is lost",
             ),
             ("crates/service/src/context.rs", "Mutex", "what one command changed; it ends with the command"),
-            ("crates/service/src/once.rs", "Mutex", "what one call found out; it ends with the call"),
-            ("crates/service/src/once.rs", "AtomicBool", "what one call found out; it ends with the call"),
-            ("crates/service/src/once.rs", "AtomicUsize", "what one call found out; it ends with the call"),
+            ("crates/service/src/idempotency.rs", "Mutex", "what one call found out; it ends with the call"),
+            (
+                "crates/service/src/idempotency.rs",
+                "AtomicBool",
+                "what one call found out; it ends with the call",
+            ),
+            (
+                "crates/service/src/idempotency.rs",
+                "AtomicUsize",
+                "what one call found out; it ends with the call",
+            ),
             (
                 "crates/store/src/breakage.rs",
                 "AtomicU64",

@@ -20,7 +20,7 @@ use tidegate_core::{
     AccountId, Clock, DeliveryId, Entropy, EventId, Fact, Id, Mail, RealmId, Recorded, Secret, Span,
     Template, Timestamp,
 };
-use tidegate_keyring::{Keyring, MasterFile, Place};
+use tidegate_keyring::{Keyring, MasterFile, SealContext};
 use tidegate_store::{Store, deliveries, events};
 
 use crate::{Courier, Settings};
@@ -105,7 +105,7 @@ impl Outbox {
     async fn queue_bytes(&self, template: Template, plain: Vec<u8>) -> DeliveryId {
         let now = self.clock.now();
         let (id, realm, account) = (Id::new(now, &*self.entropy), self.realm, self.account);
-        let place = Place::Delivery { realm, delivery: id };
+        let place = SealContext::Delivery { realm, delivery: id };
         let payload = self.keyring.seal(&place, &Secret::new(plain), &*self.entropy).unwrap();
         let expires_at = now.plus(Span::hours(2));
         let new = deliveries::New { id, account, template, payload, now, expires_at };

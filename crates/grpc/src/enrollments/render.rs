@@ -1,6 +1,8 @@
 use tidegate_core::{Enrollment, EnrollmentState};
 use tidegate_proto as proto;
-use tidegate_service::enrollments::{Begun, Completed, Continued, Factors, Secrets, Status, Switched};
+use tidegate_service::enrollments::{
+    EnrollmentCompletion, EnrollmentContinued, EnrollmentStarted, Factors, Secrets, Status, Switched,
+};
 
 use crate::render::{answered, decision, method, shown, timestamp};
 
@@ -12,7 +14,7 @@ pub(super) fn status(status: Status) -> proto::GetTwoStepStatusResponse {
     }
 }
 
-pub(super) fn begun(begun: Begun) -> proto::BeginEnrollmentResponse {
+pub(super) fn begun(begun: EnrollmentStarted) -> proto::BeginEnrollmentResponse {
     let (totp, secret_withheld) = begun.secrets.map(totp).unzip();
     proto::BeginEnrollmentResponse {
         enrollment: Some(enrollment(begun.enrollment)),
@@ -26,13 +28,13 @@ pub(super) fn got(got: Enrollment) -> proto::GetEnrollmentResponse {
     proto::GetEnrollmentResponse { enrollment: Some(enrollment(got)) }
 }
 
-pub(super) fn continued(continued: Continued) -> proto::ContinueEnrollmentResponse {
+pub(super) fn continued(continued: EnrollmentContinued) -> proto::ContinueEnrollmentResponse {
     let (totp, secret_withheld) = totp(continued.secrets);
     let enrollment = Some(enrollment(continued.enrollment));
     proto::ContinueEnrollmentResponse { enrollment, totp: Some(totp), secret_withheld }
 }
 
-pub(super) fn completed(completed: Completed) -> proto::CompleteEnrollmentResponse {
+pub(super) fn completed(completed: EnrollmentCompletion) -> proto::CompleteEnrollmentResponse {
     let (outcome, tries_left, retry_time) = answered(completed.outcome);
     let factor = completed.factor.map(|new| proto::Factor {
         id: new.id.to_string(),

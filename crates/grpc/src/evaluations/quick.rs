@@ -9,7 +9,7 @@ use prost::{
 };
 use tidegate_proto::evaluation_service_server::EvaluationService;
 use tidegate_service::{
-    Place, Query as _,
+    ProductEntry, Query as _,
     evaluations::{BatchEvaluate, Evaluate},
 };
 use tonic::{
@@ -112,7 +112,8 @@ impl Quick {
         for pair in read::pairs(request).take(ITEMS.end() + 1) {
             let Pair { product, account } = pair?;
             // Most batches are of one product.
-            let place = last.filter(|last: &Place<'_>| last.is(product)).or_else(|| recall.at(product))?;
+            let place =
+                last.filter(|last: &ProductEntry<'_>| last.is(product)).or_else(|| recall.at(product))?;
             (last, items) = (Some(place), items + 1);
             recall.decide(place, account, |verdict| {
                 // A result, of which the decision is the only field.

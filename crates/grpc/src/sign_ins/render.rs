@@ -1,13 +1,13 @@
 use tidegate_core::{Advice, Answered, Introspected, Offer, SignIn, SignInState};
 use tidegate_proto as proto;
-use tidegate_service::sign_ins::{Begun, Completed, Standing};
+use tidegate_service::sign_ins::{SignInCompletion, SignInStarted, SignInView};
 
 use crate::{
     render::{all_missing, answered, method, requirement, shown, timestamp},
     sessions::session,
 };
 
-pub(super) fn begun(begun: Begun) -> proto::BeginSignInResponse {
+pub(super) fn begun(begun: SignInStarted) -> proto::BeginSignInResponse {
     let Some((sign_in, offers, token)) = begun.sign_in else {
         let denied = proto::SignIn { state: proto::SignInState::Denied.into(), ..Default::default() };
         return proto::BeginSignInResponse { sign_in: Some(denied), ..Default::default() };
@@ -17,15 +17,15 @@ pub(super) fn begun(begun: Begun) -> proto::BeginSignInResponse {
     proto::BeginSignInResponse { sign_in, sign_in_token, secret_withheld }
 }
 
-pub(super) fn got(standing: Standing) -> proto::GetSignInResponse {
+pub(super) fn got(standing: SignInView) -> proto::GetSignInResponse {
     proto::GetSignInResponse { sign_in: Some(sign_in(standing.sign_in, &standing.offers)) }
 }
 
-pub(super) fn cancelled(standing: Standing) -> proto::CancelSignInResponse {
+pub(super) fn cancelled(standing: SignInView) -> proto::CancelSignInResponse {
     proto::CancelSignInResponse { sign_in: Some(sign_in(standing.sign_in, &standing.offers)) }
 }
 
-pub(super) fn completed(completed: Completed) -> proto::CompleteSignInResponse {
+pub(super) fn completed(completed: SignInCompletion) -> proto::CompleteSignInResponse {
     let sign_in = Some(sign_in(completed.sign_in, &completed.offers));
     let Some(new) = completed.session else {
         let advice = proto::Advice::Nothing.into();

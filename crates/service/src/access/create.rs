@@ -5,7 +5,7 @@ use tidegate_core::{Credential, Fact, Permission, Products, Refusal, Role, Times
 use tidegate_keyring::TokenKind;
 use tidegate_store::{credentials, products};
 
-use crate::{Command, CommandContext, Error, Outcome, Shown, access::token_text};
+use crate::{Command, CommandContext, Error, OneTimeSecret, Outcome, access::token_text};
 
 #[derive(Debug)]
 pub struct CreateCredential {
@@ -19,11 +19,11 @@ pub struct CreateCredential {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct NewCredential {
     pub credential: Credential,
-    pub token: Shown,
+    pub token: OneTimeSecret,
 }
 
 impl Outcome for NewCredential {
-    fn secrets(&mut self) -> Vec<&mut Shown> {
+    fn secrets(&mut self) -> Vec<&mut OneTimeSecret> {
         vec![&mut self.token]
     }
 }
@@ -54,7 +54,7 @@ impl Command for CreateCredential {
             Products::All => None,
             Products::Only(named) => Some(named.clone()),
         };
-        cx.once(async |tx| {
+        cx.idempotent(async |tx| {
             for product in named.iter().flatten() {
                 if products::find(tx, product).await?.is_none() {
                     return Ok(Err(Refusal::ProductNotFound));
@@ -64,7 +64,7 @@ impl Command for CreateCredential {
             let (id, role) = (credential.id, credential.role);
             let fact = Fact::CredentialCreated { credential: id, role, products: named.clone() };
             cx.event(fact).record(tx).await?;
-            let token = Shown::Now(token_text(id, &secret));
+            let token = OneTimeSecret::Now(token_text(id, &secret));
             Ok(Ok(NewCredential { credential: credential.clone(), token }))
         })
         .await

@@ -12,4 +12,4 @@ pub use list::ListCredentials;
 pub use revoke::RevokeCredential;
 pub use who_am_i::{Self_, WhoAmI};
 
-crate::once::outcomes!(tidegate_core::Credential);
+crate::idempotency::outcomes!(tidegate_core::Credential);

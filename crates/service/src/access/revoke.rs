@@ -16,7 +16,7 @@ impl Command for RevokeCredential {
     type Outcome = Credential;
 
     async fn run(self, cx: &CommandContext) -> Result<Credential, Error> {
-        cx.once(async |tx| {
+        cx.idempotent(async |tx| {
             let Some(kept) = credentials::get(tx, self.credential).await? else {
                 return Ok(Err(Refusal::CredentialNotFound));
             };

@@ -16,7 +16,7 @@ impl Command for ConfirmEmail {
     type Outcome = Answered;
 
     async fn run(self, cx: &CommandContext) -> Result<Answered, Error> {
-        cx.once(async |tx| {
+        cx.idempotent(async |tx| {
             let found = links::find(tx, &self.token).await?;
             let Some(presented) = found.filter(|found| found.link.target == LinkTarget::Email) else {
                 return Ok(Ok(links::UNKNOWN));

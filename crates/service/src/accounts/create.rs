@@ -42,7 +42,7 @@ impl Command for CreateAccount {
             personal_key: cx.keyring().new_personal_key(cx.realm(), id, cx.entropy())?,
             created_at: now,
         };
-        cx.once(async |tx| {
+        cx.idempotent(async |tx| {
             if let Some(customer) = &account.customer
                 && customers::find(tx, customer).await?.is_none()
             {

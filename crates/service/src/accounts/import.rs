@@ -6,10 +6,10 @@ use tidegate_core::{
     Account, AccountState, Contact, Country, CustomerKey, Email, ExternalId, Fact, Labels, Permission,
     Timestamp,
 };
-use tidegate_keyring::Place;
+use tidegate_keyring::SealContext;
 use tidegate_store::{Tx, accounts, customers, passwords};
 
-use crate::{Command, CommandContext, Error, Fault, once::outcomes};
+use crate::{Command, CommandContext, Error, Fault, idempotency::outcomes};
 
 /// Rows of one message.
 pub const MOST_ROWS: usize = 500;
@@ -84,7 +84,7 @@ impl Command for ImportAccounts {
         // In one order, whatever the file's: two imports of the same rows wait for each other, and never
         // in a circle.
         self.rows.sort_by(|one, other| one.external_id.cmp(&other.external_id));
-        cx.once(async |tx| {
+        cx.idempotent(async |tx| {
             let mut imported =
                 Imported { failed: self.malformed_rows, reports: self.malformed, ..Imported::default() };
             for row in &self.rows {
@@ -112,7 +112,7 @@ impl Command for ImportAccounts {
 
 async fn import(cx: &CommandContext, tx: &mut Tx, row: &ImportRow) -> Result<Row, Fault> {
     // Keyed, because a row holds a password hash.
-    let place = Place::ImportRow { realm: cx.realm() };
+    let context = SealContext::ImportRow { realm: cx.realm() };
     let content = serde_json::to_vec(row)?;
     let (id, now) = (cx.new_id(), cx.now());
     let created_at = row.created_at.unwrap_or(now);
@@ -137,7 +137,7 @@ async fn import(cx: &CommandContext, tx: &mut Tx, row: &ImportRow) -> Result<Row
     {
         return Ok(Row::Failed(ImportProblem::CustomerNotFound, "customer", "names no customer"));
     }
-    let digest = cx.keyring().digest(&place, &content)?;
+    let digest = cx.keyring().digest(&context, &content)?;
     if accounts::insert(tx, &account, Some(digest)).await? {
         if let Some(hash) = &row.password_hash {
             passwords::insert(tx, account.id, hash.clone(), now).await?;
@@ -147,7 +147,7 @@ async fn import(cx: &CommandContext, tx: &mut Tx, row: &ImportRow) -> Result<Row
     }
     Ok(match accounts::imported(tx, &row.external_id).await? {
         None => Row::Failed(ImportProblem::EmailTaken, "email", "is another account's"),
-        Some(accounts::Imported(Some(before))) if cx.keyring().matches(&place, &content, &before)? => {
+        Some(accounts::Imported(Some(before))) if cx.keyring().matches(&context, &content, &before)? => {
             Row::Unchanged
         }
         Some(_) => {

@@ -27,4 +27,4 @@ pub fn adopt(phc: &Secret<String>) -> Option<String> {
     tidegate_keyring::passwords::adopt(phc).ok()
 }
 
-crate::once::outcomes!(tidegate_core::Account);
+crate::idempotency::outcomes!(tidegate_core::Account);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_core::{Fact, LinkTarget, Permission, Refusal, Span, Subject, Template, Timestamp};
 use tidegate_store::accounts;
 
-use crate::{Command, CommandContext, Error, Fault, once::outcomes};
+use crate::{Command, CommandContext, Error, Fault, idempotency::outcomes};
 
 /// How long the link lives.
 const LIFE: Span = Span::hours(24);
@@ -31,7 +31,7 @@ impl Command for RequestEmailVerification {
     async fn run(self, cx: &CommandContext) -> Result<Sent, Error> {
         let acting = cx.acting(&self.subject).await?;
         acting.session()?;
-        cx.once(async |tx| {
+        cx.idempotent(async |tx| {
             let account = accounts::get(tx, acting.account.id).await?.ok_or(Fault::Dangling("account"))?;
             let Some(contact) = &account.contact else { return Ok(Err(Refusal::NoEmail)) };
             if contact.verified_at.is_some() {

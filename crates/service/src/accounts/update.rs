@@ -25,7 +25,7 @@ impl Command for UpdateAccount {
     type Outcome = Account;
 
     async fn run(self, cx: &CommandContext) -> Result<Account, Error> {
-        cx.once(async |tx| {
+        cx.idempotent(async |tx| {
             let change = self.change.clone();
             if let Some(Some(customer)) = &change.customer
                 && customers::find(tx, customer).await?.is_none()

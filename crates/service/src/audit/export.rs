@@ -51,7 +51,7 @@ impl Query for BeginExport {
     async fn run(self, cx: &QueryContext) -> Result<Reading, Error> {
         let from = match (&self.after, self.from) {
             (Some(token), _) => From::Token(token),
-            (None, from) => From::Place(from.map_or(Sequence::START, |from| from.minus(1))),
+            (None, from) => From::After(from.map_or(Sequence::START, |from| from.minus(1))),
         };
         let mut reading = Reading::begin(cx, (&self.filter, METHOD), from).await?;
         reading.to = self.to;

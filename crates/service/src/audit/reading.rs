@@ -45,7 +45,7 @@ impl Reading {
         let head = head(&mut view).await?;
         let begins = begins(&mut view).await?;
         let at = match from {
-            From::Place(at) => at.max(begins),
+            From::After(at) => at.max(begins),
             From::Head => head.sequence,
             From::Token(token) => {
                 let at = cx.resumed(method, token)?;
@@ -101,7 +101,7 @@ impl Reading {
 /// Where a reader begins.
 pub(super) enum From<'t> {
     /// Behind it, or where the record begins.
-    Place(Sequence),
+    After(Sequence),
     Head,
     Token(&'t ResumeToken),
 }

@@ -49,7 +49,7 @@ impl Query for BeginTail {
 
     async fn run(self, cx: &QueryContext) -> Result<Reading, Error> {
         let from = match &self.start {
-            Start::Beginning => From::Place(Sequence::START),
+            Start::Beginning => From::After(Sequence::START),
             Start::Now => From::Head,
             Start::After(token) => From::Token(token),
         };

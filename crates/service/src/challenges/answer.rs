@@ -24,7 +24,7 @@ use super::posed::{Asker, Posed};
 use crate::{
     Command, CommandContext, Error, Fault, counters,
     event_builder::Note,
-    once::{Begun, Charged},
+    idempotency::{Attempt, AttemptCharge},
 };
 
 #[derive(Debug)]
@@ -43,8 +43,8 @@ impl Command for AnswerChallenge {
         let (posed, paid) = loop {
             let posed = self.read(cx).await?;
             match self.charge(cx, &posed).await? {
-                Some(Begun::Taken(paid)) => break (posed, paid),
-                Some(Begun::Done(outcome)) => return Ok(outcome),
+                Some(Attempt::Granted(paid)) => break (posed, paid),
+                Some(Attempt::Finished(outcome)) => return Ok(outcome),
                 None => {}
             }
         };
@@ -74,17 +74,17 @@ impl AnswerChallenge {
         &self,
         cx: &CommandContext,
         posed: &Posed,
-    ) -> Result<Option<Begun<Paid, Answered>>, Error> {
+    ) -> Result<Option<Attempt<Paid, Answered>>, Error> {
         let now = cx.now();
         if let Some(outcome) = posed.closed(now) {
-            return cx.charge(async |_| Ok(Charged::Done(outcome))).await;
+            return cx.charge(async |_| Ok(AttemptCharge::Finished(outcome))).await;
         }
         // Opened first: a seed that does not open is nobody's wrong guess (INV-45).
         let (seed, last_step) = posed.open_seed(cx.query())?;
         let counter = counters::of_factor(posed.challenge.factor);
         let budget = counters::counted(posed.kept.clone(), &counter, now);
         let next = match budget::charge(&Limits::SECOND_FACTOR, budget, now) {
-            Charge::Taken(next) => next,
+            Charge::Granted(next) => next,
             Charge::Slowed(until) => return self.deny(cx, posed, Answered::Slowed { until }).await,
             Charge::Closed => return self.deny(cx, posed, Answered::Closed).await,
         };
@@ -104,11 +104,11 @@ impl AnswerChallenge {
         cx: &CommandContext,
         posed: &Posed,
         outcome: Answered,
-    ) -> Result<Option<Begun<Paid, Answered>>, Error> {
+    ) -> Result<Option<Attempt<Paid, Answered>>, Error> {
         let note = self.note(cx, posed, outcome);
         cx.charge(async |tx| {
             note.record(tx).await?;
-            Ok(Charged::Done(outcome))
+            Ok(AttemptCharge::Finished(outcome))
         })
         .await
     }

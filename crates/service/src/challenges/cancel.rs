@@ -18,7 +18,7 @@ impl Command for CancelChallenge {
 
     async fn run(self, cx: &CommandContext) -> Result<Asked, Error> {
         let acting = cx.acting(&self.subject).await?;
-        cx.once(async |tx| {
+        cx.idempotent(async |tx| {
             let mut challenge = match super::find(tx, &acting, self.challenge).await? {
                 Ok(challenge) => challenge,
                 Err(refusal) => return Ok(Err(refusal)),

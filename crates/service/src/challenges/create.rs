@@ -9,7 +9,7 @@ use tidegate_core::{
 use tidegate_factors::challenge;
 use tidegate_store::{Tx, challenges, sessions, sign_ins};
 
-use crate::{Command, CommandContext, Error, Fault, acting::Acting, once::outcomes, sign_ins::offers};
+use crate::{Command, CommandContext, Error, Fault, acting::Acting, idempotency::outcomes, sign_ins::offers};
 
 #[derive(Debug)]
 pub struct CreateChallenge {
@@ -34,7 +34,7 @@ impl Command for CreateChallenge {
 
     async fn run(self, cx: &CommandContext) -> Result<Asked, Error> {
         let acting = cx.acting(&self.subject).await?;
-        cx.once(async |tx| {
+        cx.idempotent(async |tx| {
             let (within, ends_at) = match self.hold(cx, tx, &acting).await? {
                 Ok(held) => held,
                 Err(refusal) => return Ok(Err(refusal)),

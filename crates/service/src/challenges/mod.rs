@@ -19,7 +19,7 @@ use tidegate_store::{View, challenges};
 
 use crate::{Fault, acting::Acting};
 
-crate::once::outcomes!(Answered);
+crate::idempotency::outcomes!(Answered);
 
 /// A challenge belongs to its sign-in or session: other subjects learn nothing of it (INV-3, INV-32).
 async fn find(

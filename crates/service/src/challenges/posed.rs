@@ -5,7 +5,7 @@ use tidegate_core::{
     SignInState, Step, Subject, Timestamp, Who, Within,
 };
 use tidegate_factors::challenge;
-use tidegate_keyring::{Place, TokenKind};
+use tidegate_keyring::{SealContext, TokenKind};
 use tidegate_store::{
     Executor,
     answers::{self, Asked},
@@ -114,7 +114,7 @@ impl Posed {
             return Err(Fault::Dangling("seed"));
         };
         let (account, factor) = (self.challenge.account, self.challenge.factor);
-        let place = Place::FactorSeed { realm: cx.realm(), account, factor };
-        Ok((cx.keyring().open(&place, seed)?, last_step))
+        let context = SealContext::FactorSeed { realm: cx.realm(), account, factor };
+        Ok((cx.keyring().open(&context, seed)?, last_step))
     }
 }

@@ -34,7 +34,7 @@ impl Command for CreateCustomer {
             created_at: self.created_at.unwrap_or(now),
             updated_at: now,
         };
-        cx.once(async |tx| {
+        cx.idempotent(async |tx| {
             if !customers::insert(tx, &customer).await? {
                 return Ok(Err(Refusal::KeyTaken));
             }

@@ -10,4 +10,4 @@ pub use get::GetCustomer;
 pub use list::ListCustomers;
 pub use update::{CustomerChange, UpdateCustomer};
 
-crate::once::outcomes!(tidegate_core::Customer);
+crate::idempotency::outcomes!(tidegate_core::Customer);

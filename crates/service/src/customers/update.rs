@@ -26,7 +26,7 @@ impl Command for UpdateCustomer {
     type Outcome = Customer;
 
     async fn run(self, cx: &CommandContext) -> Result<Customer, Error> {
-        cx.once(async |tx| {
+        cx.idempotent(async |tx| {
             let Some(before) = customers::find(tx, &self.customer).await? else {
                 return Ok(Err(Refusal::CustomerNotFound));
             };

@@ -12,7 +12,7 @@ use tidegate_factors::enrollment::{self, Origin};
 use tidegate_store::{Tx, accounts, enrollments, factors};
 
 use crate::{
-    Command, CommandContext, Error, Fault, Outcome, Shown,
+    Command, CommandContext, Error, Fault, OneTimeSecret, Outcome,
     acting::Acting,
     enrollments::{Secrets, seed},
 };
@@ -24,7 +24,7 @@ pub struct BeginEnrollment {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Begun {
+pub struct EnrollmentStarted {
     pub enrollment: Enrollment,
     /// Masked; when a link was mailed.
     pub sent_to: Option<String>,
@@ -32,8 +32,8 @@ pub struct Begun {
     pub secrets: Option<Secrets>,
 }
 
-impl Outcome for Begun {
-    fn secrets(&mut self) -> Vec<&mut Shown> {
+impl Outcome for EnrollmentStarted {
+    fn secrets(&mut self) -> Vec<&mut OneTimeSecret> {
         self.secrets.as_mut().map_or_else(Vec::new, Secrets::all)
     }
 }
@@ -41,12 +41,12 @@ impl Outcome for Begun {
 impl Command for BeginEnrollment {
     const NAME: &'static str = "begin_enrollment";
     const PERMISSION: Permission = Permission::Enroll;
-    type Outcome = Begun;
+    type Outcome = EnrollmentStarted;
 
-    async fn run(self, cx: &CommandContext) -> Result<Begun, Error> {
+    async fn run(self, cx: &CommandContext) -> Result<EnrollmentStarted, Error> {
         let acting = cx.acting(&self.subject).await?;
         let session = acting.session()?.clone();
-        cx.once(async |tx| {
+        cx.idempotent(async |tx| {
             let account = accounts::get(tx, acting.account.id).await?.ok_or(Fault::Dangling("account"))?;
             let decision = cx.decide(tx, &acting.product, account.id).await?;
             if let Err(refusal) = self.may_begin(tx, &decision, &account).await? {
@@ -89,7 +89,7 @@ impl BeginEnrollment {
         (acting, decision): (&Acting, &Decision),
         account: &Account,
         origin: Origin,
-    ) -> Result<Begun, Fault> {
+    ) -> Result<EnrollmentStarted, Fault> {
         let now = cx.now();
         let mut new = Enrollment {
             id: cx.new_id(),
@@ -123,6 +123,6 @@ impl BeginEnrollment {
         let confirmed = origin == Origin::OldSession;
         let fact = Fact::EnrollmentBegun { enrollment: new.id, method: self.method, confirmed };
         cx.event(fact).at(&new.product).of(account).from(&acting.client).record(tx).await?;
-        Ok(Begun { enrollment: new, sent_to, secrets })
+        Ok(EnrollmentStarted { enrollment: new, sent_to, secrets })
     }
 }

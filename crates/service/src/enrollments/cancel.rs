@@ -22,7 +22,7 @@ impl Command for CancelEnrollment {
         use EnrollmentState::{AwaitingConfirmation, AwaitingProof, Cancelled, Confirmed};
         let acting = cx.acting(&self.subject).await?;
         acting.session()?;
-        cx.once(async |tx| {
+        cx.idempotent(async |tx| {
             let mut enrollment = match super::find(tx, &acting, self.enrollment).await? {
                 Ok(enrollment) => enrollment,
                 Err(refusal) => return Ok(Err(refusal)),

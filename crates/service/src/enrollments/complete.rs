@@ -9,14 +9,14 @@ use tidegate_core::{
     Permission, RecoveryCode, Refusal, Secret, Step, Subject, Timestamp, Word as _,
 };
 use tidegate_factors::{budget::Limits, enrollment, recovery_codes as codes, totp};
-use tidegate_keyring::Place;
+use tidegate_keyring::SealContext;
 use tidegate_store::{Tx, accounts, attempts, enrollments, factors, recovery_codes};
 
 use crate::{
-    Command, CommandContext, Error, Fault, Outcome, Shown,
+    Command, CommandContext, Error, Fault, OneTimeSecret, Outcome,
     acting::Acting,
     counters, decisions,
-    once::{Begun, Charged},
+    idempotency::{Attempt, AttemptCharge},
 };
 
 #[derive(Debug)]
@@ -27,12 +27,12 @@ pub struct CompleteEnrollment {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Completed {
+pub struct EnrollmentCompletion {
     pub outcome: Answered,
     /// With `Approved`.
     pub factor: Option<NewFactor>,
     /// With `Approved`.
-    pub recovery_codes: Vec<Shown>,
+    pub recovery_codes: Vec<OneTimeSecret>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -42,28 +42,28 @@ pub struct NewFactor {
     pub created_at: Timestamp,
 }
 
-impl Outcome for Completed {
-    fn secrets(&mut self) -> Vec<&mut Shown> {
+impl Outcome for EnrollmentCompletion {
+    fn secrets(&mut self) -> Vec<&mut OneTimeSecret> {
         self.recovery_codes.iter_mut().collect()
     }
 }
 
-const fn nothing_but(outcome: Answered) -> Completed {
-    Completed { outcome, factor: None, recovery_codes: Vec::new() }
+const fn nothing_but(outcome: Answered) -> EnrollmentCompletion {
+    EnrollmentCompletion { outcome, factor: None, recovery_codes: Vec::new() }
 }
 
 impl Command for CompleteEnrollment {
     const NAME: &'static str = "complete_enrollment";
     const PERMISSION: Permission = Permission::Enroll;
-    type Outcome = Completed;
+    type Outcome = EnrollmentCompletion;
 
-    async fn run(self, cx: &CommandContext) -> Result<Completed, Error> {
+    async fn run(self, cx: &CommandContext) -> Result<EnrollmentCompletion, Error> {
         let acting = cx.acting(&self.subject).await?;
         acting.session()?;
         let (pending, seed) = loop {
             match cx.charge(async |tx| self.charge(cx, tx, &acting).await).await? {
-                Some(Begun::Taken(paid)) => break paid,
-                Some(Begun::Done(outcome)) => return Ok(outcome),
+                Some(Attempt::Granted(paid)) => break paid,
+                Some(Attempt::Finished(outcome)) => return Ok(outcome),
                 None => {}
             }
         };
@@ -83,7 +83,7 @@ async fn settle(
     acting: &Acting,
     pending: &Enrollment,
     verdict: totp::Verdict,
-) -> Result<Option<Completed>, Fault> {
+) -> Result<Option<EnrollmentCompletion>, Fault> {
     let completed = match verdict {
         totp::Verdict::Fresh(step) => activate(cx, tx, acting, pending, step).await?,
         totp::Verdict::Used | totp::Verdict::Wrong => nothing_but(reject(cx, tx, pending).await?),
@@ -109,37 +109,37 @@ impl CompleteEnrollment {
         cx: &CommandContext,
         tx: &mut Tx,
         acting: &Acting,
-    ) -> Result<Charged<(Enrollment, Secret<Vec<u8>>), Completed>, Fault> {
+    ) -> Result<AttemptCharge<(Enrollment, Secret<Vec<u8>>), EnrollmentCompletion>, Fault> {
         let pending = match super::find(tx, acting, self.enrollment).await? {
             Ok(pending) => pending,
-            Err(refusal) => return Ok(Charged::Refused(refusal)),
+            Err(refusal) => return Ok(AttemptCharge::Refused(refusal)),
         };
         match enrollment::closed(&pending, cx.now()) {
             Ok(None) => {}
-            Ok(Some(outcome)) => return Ok(Charged::Done(nothing_but(outcome))),
+            Ok(Some(outcome)) => return Ok(AttemptCharge::Finished(nothing_but(outcome))),
             Err(state) => {
                 let state = state.as_str();
-                return Ok(Charged::Refused(Refusal::EnrollmentState { state }));
+                return Ok(AttemptCharge::Refused(Refusal::EnrollmentState { state }));
             }
         }
         // Opened first: a seed that does not open is nobody's wrong code (INV-45).
         let sealed = pending.seed.as_ref().ok_or(Fault::Dangling("seed"))?;
         let (realm, account) = (cx.realm(), acting.account.id);
-        let place = Place::FactorSeed { realm, account, factor: pending.factor };
-        let seed = cx.keyring().open(&place, sealed)?;
+        let context = SealContext::FactorSeed { realm, account, factor: pending.factor };
+        let seed = cx.keyring().open(&context, sealed)?;
         let Some(pending) = enrollments::take_try(tx, pending.id, enrollment::TRIES, cx.now()).await? else {
-            return Ok(Charged::Lost);
+            return Ok(AttemptCharge::Lost);
         };
         let counter = counters::of_factor(pending.factor);
         let outcome = match counters::charge(cx.query(), tx, &counter, &Limits::SECOND_FACTOR).await? {
-            counters::Charged::Lost => return Ok(Charged::Lost),
-            counters::Charged::Taken => return Ok(Charged::Taken((pending, seed))),
-            counters::Charged::Slowed(until) => Answered::Slowed { until },
-            counters::Charged::Closed => Answered::Closed,
+            counters::CounterCharge::Lost => return Ok(AttemptCharge::Lost),
+            counters::CounterCharge::Granted => return Ok(AttemptCharge::Granted((pending, seed))),
+            counters::CounterCharge::Slowed(until) => Answered::Slowed { until },
+            counters::CounterCharge::Closed => Answered::Closed,
         };
         enrollments::give_back(tx, pending.id).await?;
         record(cx, tx, acting, &pending, outcome).await?;
-        Ok(Charged::Done(nothing_but(outcome)))
+        Ok(AttemptCharge::Finished(nothing_but(outcome)))
     }
 }
 
@@ -159,7 +159,7 @@ async fn activate(
     acting: &Acting,
     pending: &Enrollment,
     step: Step,
-) -> Result<Completed, Fault> {
+) -> Result<EnrollmentCompletion, Fault> {
     let (account, now) = (&acting.account, cx.now());
     if !enrollments::activate(tx, pending.id, now).await? {
         let found = enrollments::find(tx, pending.id).await?.ok_or(Fault::Dangling("enrollment"))?;
@@ -203,14 +203,14 @@ async fn activate(
         record(tx, Fact::TwoStepSwitchedOn {}).await?;
     }
     let factor = NewFactor { id: factor.id, method: Method::Totp, created_at: now };
-    Ok(Completed { outcome: Answered::Approved, factor: Some(factor), recovery_codes })
+    Ok(EnrollmentCompletion { outcome: Answered::Approved, factor: Some(factor), recovery_codes })
 }
 
 async fn issue_recovery_codes(
     cx: &CommandContext,
     tx: &mut Tx,
     acting: &Acting,
-) -> Result<Vec<Shown>, Fault> {
+) -> Result<Vec<OneTimeSecret>, Fault> {
     let (account, now) = (&acting.account, cx.now());
     let set = Factor {
         id: cx.new_id(),
@@ -220,13 +220,13 @@ async fn issue_recovery_codes(
         last_used_at: None,
     };
     factors::insert(tx, &set).await?;
-    let place = Place::RecoveryCode { realm: cx.realm(), account: account.id, factor: set.id };
+    let context = SealContext::RecoveryCode { realm: cx.realm(), account: account.id, factor: set.id };
     let mut shown = Vec::new();
     for number in 1..=codes::COUNT {
         let code = codes::mint(cx.entropy());
-        let digest = cx.keyring().digest(&place, codes::canonical(code.expose()).expose().as_bytes())?;
+        let digest = cx.keyring().digest(&context, codes::canonical(code.expose()).expose().as_bytes())?;
         recovery_codes::insert(tx, account.id, set.id, RecoveryCode { number, digest }).await?;
-        shown.push(Shown::Now(code));
+        shown.push(OneTimeSecret::Now(code));
     }
     let event = cx.event(Fact::FactorActivated { factor: set.id, method: Method::RecoveryCodes });
     event.at(&acting.product.key).of(account).from(&acting.client).record(tx).await?;

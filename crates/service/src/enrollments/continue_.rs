@@ -7,7 +7,7 @@ use tidegate_core::{
 use tidegate_store::enrollments;
 
 use crate::{
-    Command, CommandContext, Error, Outcome, Shown,
+    Command, CommandContext, Error, OneTimeSecret, Outcome,
     enrollments::{Secrets, seed},
 };
 
@@ -18,13 +18,13 @@ pub struct ContinueEnrollment {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Continued {
+pub struct EnrollmentContinued {
     pub enrollment: Enrollment,
     pub secrets: Secrets,
 }
 
-impl Outcome for Continued {
-    fn secrets(&mut self) -> Vec<&mut Shown> {
+impl Outcome for EnrollmentContinued {
+    fn secrets(&mut self) -> Vec<&mut OneTimeSecret> {
         self.secrets.all()
     }
 }
@@ -32,12 +32,12 @@ impl Outcome for Continued {
 impl Command for ContinueEnrollment {
     const NAME: &'static str = "continue_enrollment";
     const PERMISSION: Permission = Permission::Enroll;
-    type Outcome = Continued;
+    type Outcome = EnrollmentContinued;
 
-    async fn run(self, cx: &CommandContext) -> Result<Continued, Error> {
+    async fn run(self, cx: &CommandContext) -> Result<EnrollmentContinued, Error> {
         let acting = cx.acting(&self.subject).await?;
         acting.session()?;
-        cx.once(async |tx| {
+        cx.idempotent(async |tx| {
             let mut enrollment = match super::find(tx, &acting, self.enrollment).await? {
                 Ok(enrollment) => enrollment,
                 Err(refusal) => return Ok(Err(refusal)),
@@ -51,7 +51,7 @@ impl Command for ContinueEnrollment {
             enrollment.state = EnrollmentState::AwaitingProof;
             let event = cx.event(Fact::EnrollmentContinued { enrollment: enrollment.id });
             event.at(&enrollment.product).of(&acting.account).from(&acting.client).record(tx).await?;
-            Ok(Ok(Continued { enrollment, secrets }))
+            Ok(Ok(EnrollmentContinued { enrollment, secrets }))
         })
         .await
     }

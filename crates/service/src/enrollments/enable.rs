@@ -27,7 +27,7 @@ impl Command for EnableTwoStep {
     async fn run(self, cx: &CommandContext) -> Result<Switched, Error> {
         let acting = cx.acting(&self.subject).await?;
         let session = acting.session()?.id;
-        cx.once(async |tx| {
+        cx.idempotent(async |tx| {
             let (account, decision) = match switch::lock(cx, tx, &acting).await? {
                 Ok(locked) => locked,
                 Err(refusal) => return Ok(Err(refusal)),

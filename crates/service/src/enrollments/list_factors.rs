@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_core::{FactorId, Method, Permission, Subject, Timestamp};
 use tidegate_store::{factors, recovery_codes};
 
-use crate::{Command, CommandContext, Error, once::outcomes};
+use crate::{Command, CommandContext, Error, idempotency::outcomes};
 
 #[derive(Debug)]
 pub struct ListFactors {
@@ -48,7 +48,7 @@ impl Command for ListFactors {
             let (id, created_at, last_used_at) = (factor.id, factor.created_at, factor.last_used_at);
             listed.0.push(Listed { id, method, created_at, last_used_at, codes_left });
         }
-        cx.once(async |tx| {
+        cx.idempotent(async |tx| {
             cx.record_seen(tx, &acting).await?;
             Ok(Ok(listed))
         })

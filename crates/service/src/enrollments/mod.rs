@@ -12,10 +12,10 @@ mod seed;
 mod status;
 mod switch;
 
-pub use begin::{BeginEnrollment, Begun};
+pub use begin::{BeginEnrollment, EnrollmentStarted};
 pub use cancel::CancelEnrollment;
-pub use complete::{CompleteEnrollment, Completed, NewFactor};
-pub use continue_::{ContinueEnrollment, Continued};
+pub use complete::{CompleteEnrollment, EnrollmentCompletion, NewFactor};
+pub use continue_::{ContinueEnrollment, EnrollmentContinued};
 pub use disable::DisableTwoStep;
 pub use enable::EnableTwoStep;
 pub use get::GetEnrollment;
@@ -29,7 +29,7 @@ use tidegate_store::{View, enrollments};
 
 use crate::{Fault, acting::Acting};
 
-crate::once::outcomes!(Enrollment);
+crate::idempotency::outcomes!(Enrollment);
 
 /// An enrollment belongs to account, product and device: other subjects learn nothing of it (INV-32).
 async fn find(

@@ -3,20 +3,20 @@
 use serde::{Deserialize, Serialize};
 use tidegate_core::{FactorId, Sealed, Secret};
 use tidegate_factors::{qr, totp};
-use tidegate_keyring::Place;
+use tidegate_keyring::SealContext;
 
-use crate::{CommandContext, Fault, Shown, acting::Acting};
+use crate::{CommandContext, Fault, OneTimeSecret, acting::Acting};
 
 /// What an authenticator app needs; shown once.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Secrets {
-    pub otpauth_uri: Shown,
-    pub base32: Shown,
-    pub qr_svg: Shown,
+    pub otpauth_uri: OneTimeSecret,
+    pub base32: OneTimeSecret,
+    pub qr_svg: OneTimeSecret,
 }
 
 impl Secrets {
-    pub(super) fn all(&mut self) -> Vec<&mut Shown> {
+    pub(super) fn all(&mut self) -> Vec<&mut OneTimeSecret> {
         vec![&mut self.otpauth_uri, &mut self.base32, &mut self.qr_svg]
     }
 }
@@ -35,12 +35,12 @@ pub(super) fn mint(
         .map_or_else(|| acting.account.id.to_string(), |contact| contact.email.as_typed().to_owned());
     let shown = totp::provision(&seed, &label, &acting.product.title.to_string())?;
     let svg = qr::svg(&shown.otpauth_uri).map_err(|_| totp::Unusable)?;
-    let place = Place::FactorSeed { realm: cx.realm(), account: acting.account.id, factor };
-    let sealed = cx.keyring().seal(&place, &seed, cx.entropy())?;
+    let context = SealContext::FactorSeed { realm: cx.realm(), account: acting.account.id, factor };
+    let sealed = cx.keyring().seal(&context, &seed, cx.entropy())?;
     let secrets = Secrets {
-        otpauth_uri: Shown::Now(shown.otpauth_uri),
-        base32: Shown::Now(shown.base32),
-        qr_svg: Shown::Now(svg),
+        otpauth_uri: OneTimeSecret::Now(shown.otpauth_uri),
+        base32: OneTimeSecret::Now(shown.base32),
+        qr_svg: OneTimeSecret::Now(svg),
     };
     Ok((sealed, secrets))
 }

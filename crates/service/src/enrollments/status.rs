@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_core::{Decision, Method, Permission, Subject};
 use tidegate_store::{factors, recovery_codes};
 
-use crate::{Command, CommandContext, Error, acting::By, decisions, once::outcomes};
+use crate::{Command, CommandContext, Error, acting::By, decisions, idempotency::outcomes};
 
 #[derive(Debug)]
 pub struct GetTwoStepStatus {
@@ -42,7 +42,7 @@ impl Command for GetTwoStepStatus {
             active_methods.push(factor.method());
         }
         let status = Status { decision, active_methods, recovery_codes_left };
-        cx.once(async |tx| {
+        cx.idempotent(async |tx| {
             match acting.by {
                 By::Session(_) if status.decision.visible => {
                     decisions::show(cx, tx, account, &status.decision, &acting.client).await?;

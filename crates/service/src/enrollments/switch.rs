@@ -6,7 +6,7 @@ use tidegate_core::{Account, AccountState, Decision, Refusal, SessionId};
 use tidegate_factors::fresh;
 use tidegate_store::{Tx, accounts, factors, sessions};
 
-use crate::{CommandContext, Fault, acting::Acting, once::outcomes};
+use crate::{CommandContext, Fault, acting::Acting, idempotency::outcomes};
 
 /// The answer at the subject's product as it is now.
 #[derive(Debug, Serialize, Deserialize)]

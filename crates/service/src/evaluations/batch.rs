@@ -11,7 +11,7 @@ use tidegate_store::standings::{self, Known};
 use crate::{
     Error, Fault, Query, QueryContext,
     evaluations::Evaluated,
-    memory::{At, Snapshot, name},
+    memory::{ProductRollouts, Snapshot, name},
 };
 
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl Query for BatchEvaluate {
 }
 
 /// What the caller's credential does not name is refused before it is looked for.
-fn at(cx: &QueryContext, snapshot: &Snapshot, product: &ProductKey) -> Result<Arc<At>, Refusal> {
+fn at(cx: &QueryContext, snapshot: &Snapshot, product: &ProductKey) -> Result<Arc<ProductRollouts>, Refusal> {
     cx.permit_products(std::iter::once(product))?;
     Ok(snapshot.at(product.as_str()).ok_or(Refusal::ProductNotFound)?.clone())
 }

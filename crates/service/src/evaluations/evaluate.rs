@@ -8,7 +8,7 @@ use tidegate_store::standings::Known;
 
 use crate::{
     Error, Query, QueryContext,
-    memory::{At, rollouts},
+    memory::{ProductRollouts, rollouts},
 };
 
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub struct Evaluate {
 /// All that a decision is made from.
 #[derive(Debug)]
 pub struct Evaluated {
-    pub(super) at: Arc<At>,
+    pub(super) at: Arc<ProductRollouts>,
     pub(super) known: Arc<Known>,
     pub(super) now: Timestamp,
 }

@@ -1,7 +1,7 @@
 //! Whether the master key at hand opens what the database holds. Asked once, before anything is
 //! served: a factor that does not open must never be taken for one that is absent (INV-45).
 
-use tidegate_keyring::{Keyring, Place};
+use tidegate_keyring::{Keyring, SealContext};
 use tidegate_store::{Store, installation};
 
 use crate::StoreError;
@@ -18,6 +18,6 @@ pub async fn check(store: &Store, keyring: &Keyring) -> Result<KeyCheck, StoreEr
     let Some(installation) = installation::find(&mut store.across("check_key")).await? else {
         return Ok(KeyCheck::NotInitialised);
     };
-    let opened = keyring.open(&Place::KeyCheck, &installation.key_check);
+    let opened = keyring.open(&SealContext::KeyCheck, &installation.key_check);
     Ok(if opened.is_ok() { KeyCheck::Right } else { KeyCheck::Wrong })
 }

@@ -4,7 +4,7 @@ use tidegate_core::{
     Actor, Clock, Credential, Entropy, Event, Fact, Id, Products, Realm, RealmKey, Role, Secret, Title,
     TokenDigest,
 };
-use tidegate_keyring::{Keyring, Place, TokenKind};
+use tidegate_keyring::{Keyring, SealContext, TokenKind};
 use tidegate_store::{Store, Tx, credentials, events, installation, realms};
 
 use crate::{Fault, access::token_text};
@@ -53,7 +53,7 @@ pub async fn initialise(
     first: &First,
 ) -> Result<Initialised, Fault> {
     let now = first.realm.created_at;
-    let check = keyring.seal(&Place::KeyCheck, &Secret::new(b"tidegate".to_vec()), entropy)?;
+    let check = keyring.seal(&SealContext::KeyCheck, &Secret::new(b"tidegate".to_vec()), entropy)?;
     store
         .tx("initialise", first.realm.id, async |tx| {
             if !installation::insert(tx, check, now).await? {

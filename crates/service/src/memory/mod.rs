@@ -26,9 +26,9 @@ use epochs::Epochs;
 use follow::Followed;
 use quick_cache::sync::Cache;
 pub(crate) use read::name;
-pub use recall::{Place, Recall};
+pub use recall::{ProductEntry, Recall};
 use smallvec::SmallVec;
-pub(crate) use snapshot::{At, Snapshot};
+pub(crate) use snapshot::{ProductRollouts, Snapshot};
 use tidegate_core::{Caller, CredentialId, RealmId, Rollout};
 use tidegate_store::{credentials::Kept, standings::Known};
 

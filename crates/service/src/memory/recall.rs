@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tidegate_core::{Caller, Timestamp};
 use tidegate_rollout::{Verdict, decide};
 
-use super::{At, Believed, Snapshot, rollouts};
+use super::{Believed, ProductRollouts, Snapshot, rollouts};
 use crate::App;
 
 /// What one call may recall; all its decisions are of one moment.
@@ -27,9 +27,9 @@ impl App {
 
 /// A product at which the caller may ask.
 #[derive(Clone, Copy)]
-pub struct Place<'r>(&'r At);
+pub struct ProductEntry<'r>(&'r ProductRollouts);
 
-impl Place<'_> {
+impl ProductEntry<'_> {
     pub fn is(&self, product: &[u8]) -> bool {
         self.0.product.key.as_str().as_bytes() == product
     }
@@ -42,15 +42,15 @@ impl Recall<'_> {
     }
 
     /// `None` for everything that is refused: then it has to be asked for.
-    pub fn at(&self, product: &[u8]) -> Option<Place<'_>> {
+    pub fn at(&self, product: &[u8]) -> Option<ProductEntry<'_>> {
         let at = self.snapshot.at(std::str::from_utf8(product).ok()?)?;
-        self.caller.products.include(&at.product.key).then_some(Place(at))
+        self.caller.products.include(&at.product.key).then_some(ProductEntry(at))
     }
 
     /// The decision for an account by the name that the caller uses. `None` when it is not remembered.
     pub fn decide<T>(
         &self,
-        Place(at): Place<'_>,
+        ProductEntry(at): ProductEntry<'_>,
         account: &[u8],
         look: impl FnOnce(&Verdict<'_>) -> T,
     ) -> Option<T> {

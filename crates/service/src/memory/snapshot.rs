@@ -10,13 +10,13 @@ use crate::Fault;
 
 #[derive(Debug)]
 pub(crate) struct Snapshot {
-    products: HashMap<ProductKey, Arc<At>>,
+    products: HashMap<ProductKey, Arc<ProductRollouts>>,
     pub(crate) rollouts: Vec<Arc<Rollout>>,
 }
 
 /// A product, and the rollouts that cover it.
 #[derive(Debug)]
-pub(crate) struct At {
+pub(crate) struct ProductRollouts {
     pub(crate) product: Product,
     pub(crate) rollouts: Vec<Arc<Rollout>>,
 }
@@ -35,13 +35,13 @@ impl Snapshot {
             for product in some {
                 let covering = all.iter().filter(|rollout| waves::covers(rollout, &product.key));
                 let rollouts = covering.cloned().collect();
-                found.insert(product.key.clone(), Arc::new(At { product, rollouts }));
+                found.insert(product.key.clone(), Arc::new(ProductRollouts { product, rollouts }));
             }
         }
         Ok(Self { products: found, rollouts: all })
     }
 
-    pub(crate) fn at(&self, product: &str) -> Option<&Arc<At>> {
+    pub(crate) fn at(&self, product: &str) -> Option<&Arc<ProductRollouts>> {
         self.products.get(product)
     }
 

@@ -28,7 +28,7 @@ impl Command for CreateProduct {
             created_at: now,
             updated_at: now,
         };
-        cx.once(async |tx| {
+        cx.idempotent(async |tx| {
             if !products::insert(tx, &product).await? {
                 return Ok(Err(Refusal::KeyTaken));
             }

@@ -15,4 +15,4 @@ pub use register_interest::{RegisterInterest, Registered};
 pub use tidegate_store::interest::Interest;
 pub use update::{ProductChange, UpdateProduct};
 
-crate::once::outcomes!(tidegate_core::Product);
+crate::idempotency::outcomes!(tidegate_core::Product);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_core::{Fact, Permission, Subject};
 use tidegate_store::interest;
 
-use crate::{Command, CommandContext, Error, once::outcomes};
+use crate::{Command, CommandContext, Error, idempotency::outcomes};
 
 #[derive(Debug)]
 pub struct RegisterInterest {
@@ -25,7 +25,7 @@ impl Command for RegisterInterest {
     async fn run(self, cx: &CommandContext) -> Result<Registered, Error> {
         let acting = cx.acting(&self.subject).await?;
         acting.session()?;
-        cx.once(async |tx| {
+        cx.idempotent(async |tx| {
             let new = interest::register(tx, &acting.product.key, acting.account.id, cx.now()).await?;
             if new {
                 let event = cx.event(Fact::InterestRegistered {}).at(&acting.product.key);

@@ -48,7 +48,7 @@ impl Command for UpdateProduct {
 
     async fn run(self, cx: &CommandContext) -> Result<Product, Error> {
         cx.permit_products(std::iter::once(&self.product))?;
-        cx.once(async |tx| {
+        cx.idempotent(async |tx| {
             let Some(mut product) = products::find(tx, &self.product).await? else {
                 return Ok(Err(Refusal::ProductNotFound));
             };

@@ -18,7 +18,7 @@ impl Command for CreateRealm {
 
     async fn run(self, cx: &CommandContext) -> Result<Realm, Error> {
         let realm = Realm { id: cx.new_id(), key: self.key, title: self.title, created_at: cx.now() };
-        cx.once(async |tx| {
+        cx.idempotent(async |tx| {
             if !realms::insert(tx, &realm).await? {
                 return Ok(Err(Refusal::KeyTaken));
             }

@@ -8,4 +8,4 @@ pub use create::CreateRealm;
 pub use get::GetRealm;
 pub use list::ListRealms;
 
-crate::once::outcomes!(tidegate_core::Realm);
+crate::idempotency::outcomes!(tidegate_core::Realm);

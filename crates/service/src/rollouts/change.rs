@@ -25,7 +25,7 @@ pub(super) async fn change(
     target: &Target,
     change: impl AsyncFnOnce(&mut Tx, &mut Rollout) -> Result<Result<Option<Fact>, Refusal>, Fault>,
 ) -> Result<Rollout, Error> {
-    cx.once(async |tx| {
+    cx.idempotent(async |tx| {
         let Some(before) = rollouts::lock(tx, &target.rollout).await? else {
             return Ok(Err(Refusal::RolloutNotFound));
         };
@@ -57,12 +57,12 @@ pub(super) async fn change(
 }
 
 /// A change that needs nothing but the rollout.
-pub(super) async fn turn(
+pub(super) async fn transition(
     cx: &CommandContext,
     target: &Target,
-    turn: impl FnOnce(&mut Rollout) -> Result<Option<Fact>, Stuck> + Send,
+    transition: impl FnOnce(&mut Rollout) -> Result<Option<Fact>, Stuck> + Send,
 ) -> Result<Rollout, Error> {
-    change(cx, target, async |_, rollout| Ok(turn(rollout).map_err(refusal))).await
+    change(cx, target, async |_, rollout| Ok(transition(rollout).map_err(refusal))).await
 }
 
 const fn refusal(stuck: Stuck) -> Refusal {

@@ -5,7 +5,7 @@ use tidegate_rollout::life::{self, Clearing};
 
 use crate::{Command, CommandContext, Error};
 
-use super::change::{Target, turn};
+use super::change::{Target, transition};
 
 #[derive(Debug)]
 pub struct ClearStop {
@@ -18,7 +18,7 @@ impl Command for ClearStop {
     type Outcome = Rollout;
 
     async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
-        turn(cx, &self.target, |rollout| {
+        transition(cx, &self.target, |rollout| {
             let clearing = life::clear_stop(rollout, cx.caller().holder.clone())?;
             let (rollout, revision) = (rollout.key.clone(), rollout.revision);
             Ok(Some(match clearing {

@@ -77,7 +77,7 @@ impl Command for CreateRollout {
         }
         cx.permit_products(rollout.all_products())?;
         let by = Authored { author: cx.actor(), reason: self.reason };
-        cx.once(async |tx| {
+        cx.idempotent(async |tx| {
             let mut names = Names::default();
             names.products(tx, "products", &rollout.products).await?;
             for (place, wave) in self.waves.iter().enumerate() {

@@ -43,4 +43,4 @@ pub use tidegate_store::rollouts::Revised;
 pub use update::{RolloutChange, UpdateRollout};
 pub use update_wave::UpdateWave;
 
-crate::once::outcomes!(tidegate_core::Rollout);
+crate::idempotency::outcomes!(tidegate_core::Rollout);

@@ -5,7 +5,7 @@ use tidegate_rollout::life::{self, Did};
 
 use crate::{Command, CommandContext, Error};
 
-use super::change::{Target, turn};
+use super::change::{Target, transition};
 
 #[derive(Debug)]
 pub struct PauseRollout {
@@ -18,7 +18,7 @@ impl Command for PauseRollout {
     type Outcome = Rollout;
 
     async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
-        turn(cx, &self.target, |rollout| {
+        transition(cx, &self.target, |rollout| {
             let did = life::pause(rollout, cx.now())?;
             let paused = Fact::RolloutPaused { rollout: rollout.key.clone(), revision: rollout.revision };
             Ok((did == Did::Change).then_some(paused))

@@ -5,7 +5,7 @@ use tidegate_rollout::life;
 
 use crate::{Command, CommandContext, Error};
 
-use super::change::{Target, turn};
+use super::change::{Target, transition};
 
 #[derive(Debug)]
 pub struct RollBackRollout {
@@ -20,7 +20,7 @@ impl Command for RollBackRollout {
     type Outcome = Rollout;
 
     async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
-        turn(cx, &self.target, |rollout| {
+        transition(cx, &self.target, |rollout| {
             life::roll_back(rollout, self.to)?;
             let (key, revision) = (rollout.key.clone(), rollout.revision);
             Ok(Some(Fact::RolloutRolledBack { rollout: key, revision, to: self.to }))

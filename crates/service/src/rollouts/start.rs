@@ -5,7 +5,7 @@ use tidegate_rollout::life;
 
 use crate::{Command, CommandContext, Error};
 
-use super::change::{Target, turn};
+use super::change::{Target, transition};
 
 #[derive(Debug)]
 pub struct StartRollout {
@@ -18,7 +18,7 @@ impl Command for StartRollout {
     type Outcome = Rollout;
 
     async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
-        turn(cx, &self.target, |rollout| {
+        transition(cx, &self.target, |rollout| {
             let wave = life::start(rollout, cx.now())?;
             Ok(Some(Fact::WaveStarted { rollout: rollout.key.clone(), revision: rollout.revision, wave }))
         })

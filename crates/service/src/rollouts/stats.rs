@@ -76,7 +76,7 @@ impl Query for GetStats {
         }
         on_record(&mut view, &rollout, &mut stats).await?;
         if self.reached == Reached::Counted {
-            let Some(_turn) = cx.turn_to_scan() else {
+            let Some(_permit) = cx.scan_permit() else {
                 return Err(Refusal::Busy { retry_after: Span::seconds(5) }.into());
             };
             count_reached(cx, &mut view, &rollout, &mut stats).await?;

@@ -5,7 +5,7 @@ use tidegate_rollout::life::{self, Did};
 
 use crate::{Command, CommandContext, Error};
 
-use super::change::{Target, turn};
+use super::change::{Target, transition};
 
 #[derive(Debug)]
 pub struct StopRollout {
@@ -18,7 +18,7 @@ impl Command for StopRollout {
     type Outcome = Rollout;
 
     async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
-        turn(cx, &self.target, |rollout| {
+        transition(cx, &self.target, |rollout| {
             let (by, reason) = (cx.caller().holder.clone(), self.target.reason.clone());
             let did = life::stop(rollout, by, reason, cx.now());
             let stopped = Fact::RolloutStopped { rollout: rollout.key.clone(), revision: rollout.revision };

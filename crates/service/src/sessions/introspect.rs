@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_core::{Introspected, Permission, Span, Token};
 use tidegate_store::sessions;
 
-use crate::{Command, CommandContext, Error, once::outcomes};
+use crate::{Command, CommandContext, Error, idempotency::outcomes};
 
 /// The last use is written once a minute at most: a session may end a minute early, never late.
 const FLUSH: Span = Span::seconds(60);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_core::{Fact, Permission, SessionEnd, SessionId, Subject, Within};
 use tidegate_store::{challenges, sessions};
 
-use crate::{Command, CommandContext, Error, once::outcomes};
+use crate::{Command, CommandContext, Error, idempotency::outcomes};
 
 #[derive(Debug)]
 pub struct RevokeSession {
@@ -27,7 +27,7 @@ impl Command for RevokeSession {
     async fn run(self, cx: &CommandContext) -> Result<Revoked, Error> {
         let acting = cx.acting(&self.subject).await?;
         let session = self.session.unwrap_or(acting.session()?.id);
-        cx.once(async |tx| {
+        cx.idempotent(async |tx| {
             let found = sessions::get(tx, session).await?.filter(|found| {
                 found.account == acting.account.id && cx.caller().products.include(&found.product)
             });

@@ -21,8 +21,8 @@ use tidegate_store::{
 };
 
 use crate::{
-    Command, CommandContext, Error, Fault, Outcome, Shown, counters, decisions,
-    once::{self, Charged},
+    Command, CommandContext, Error, Fault, OneTimeSecret, Outcome, counters, decisions,
+    idempotency::{Attempt, AttemptCharge},
     sign_ins::{offers, trust},
 };
 
@@ -40,40 +40,40 @@ pub struct BeginSignIn {
 
 /// `None`: denied, and nothing more is said.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Begun {
-    pub sign_in: Option<(SignIn, Vec<Offer>, Shown)>,
+pub struct SignInStarted {
+    pub sign_in: Option<(SignIn, Vec<Offer>, OneTimeSecret)>,
 }
 
-impl Outcome for Begun {
-    fn secrets(&mut self) -> Vec<&mut Shown> {
+impl Outcome for SignInStarted {
+    fn secrets(&mut self) -> Vec<&mut OneTimeSecret> {
         self.sign_in.iter_mut().map(|(_, _, token)| token).collect()
     }
 }
 
-const DENIED: Begun = Begun { sign_in: None };
+const DENIED: SignInStarted = SignInStarted { sign_in: None };
 
 impl Command for BeginSignIn {
     const NAME: &'static str = "begin_sign_in";
     const PERMISSION: Permission = Permission::SignIn;
-    type Outcome = Begun;
+    type Outcome = SignInStarted;
 
-    async fn run(self, cx: &CommandContext) -> Result<Begun, Error> {
+    async fn run(self, cx: &CommandContext) -> Result<SignInStarted, Error> {
         // Under a flood whoever cannot be served is told before anything is read.
         let inner = cx.passwords().enter().map_err(too_many)?;
         let product = cx.product(&mut cx.view(), &self.product).await?;
         // A place first: a guess that cannot be looked at must not be charged.
-        let mut place = inner.place().await.map_err(too_many)?;
-        let nobody = counters::of_stranger(cx.query(), &self.identifier)?;
+        let mut permit = inner.permit().await.map_err(too_many)?;
+        let nobody = counters::of_unknown_identifier(cx.query(), &self.identifier)?;
         let mut seen = loop {
             let seen = self.seen(cx, &nobody).await?;
             match self.charge(cx, &seen).await? {
-                Some(once::Begun::Taken(())) => break seen,
-                Some(once::Begun::Done(denied)) => return Ok(denied),
+                Some(Attempt::Granted(())) => break seen,
+                Some(Attempt::Finished(denied)) => return Ok(denied),
                 None => {}
             }
         };
         loop {
-            let right = place.verify(&self.password, seen.who.hash.clone()).await.map_err(Fault::from)?;
+            let right = permit.verify(&self.password, seen.who.hash.clone()).await.map_err(Fault::from)?;
             let rehashed = self.rehash(cx, right, seen.who.hash.as_deref()).await;
             let looked = Looked { product: &product, seen: &seen, right, rehashed, nobody: &nobody };
             if let Some(begun) = cx.settle(async |tx| self.settle(cx, tx, &looked).await).await? {
@@ -81,7 +81,7 @@ impl Command for BeginSignIn {
             }
             // What counts is the newest: of a new password, or of the same one in a sign-in beside this one.
             seen.who.hash = self.seen(cx, &nobody).await?.who.hash;
-            place = cx.passwords().enter().map_err(too_many)?.place().await.map_err(too_many)?;
+            permit = cx.passwords().enter().map_err(too_many)?.permit().await.map_err(too_many)?;
         }
     }
 }
@@ -118,14 +118,14 @@ impl BeginSignIn {
         &self,
         cx: &CommandContext,
         seen: &Seen,
-    ) -> Result<Option<once::Begun<(), Begun>>, Error> {
+    ) -> Result<Option<Attempt<(), SignInStarted>>, Error> {
         let (now, counter) = (cx.now(), &seen.counter);
         let budget = counters::counted(seen.who.kept.clone(), counter, now);
-        let Charge::Taken(next) = budget::charge(&Limits::PASSWORD, budget, now) else {
+        let Charge::Granted(next) = budget::charge(&Limits::PASSWORD, budget, now) else {
             return cx
                 .charge(async |tx| {
                     self.deny(cx, tx, seen.who.account.as_ref(), Denial::Slowed).await?;
-                    Ok(Charged::Done(DENIED))
+                    Ok(AttemptCharge::Finished(DENIED))
                 })
                 .await;
         };
@@ -141,7 +141,7 @@ impl BeginSignIn {
         cx: &CommandContext,
         tx: &mut Tx,
         looked: &Looked<'_>,
-    ) -> Result<Option<Begun>, Fault> {
+    ) -> Result<Option<SignInStarted>, Fault> {
         let Looked { seen: Seen { who: seen, .. }, right, nobody, .. } = looked;
         let Identified { account, hash, .. } = passwords::identified(tx, &self.identifier, nobody).await?;
         let same = |account: &Account| seen.account.as_ref().is_some_and(|seen| seen.id == account.id);
@@ -188,7 +188,7 @@ impl BeginSignIn {
         tx: &mut Tx,
         looked: &Looked<'_>,
         account: &Account,
-    ) -> Result<Begun, Fault> {
+    ) -> Result<SignInStarted, Fault> {
         let (product, now) = (looked.product, cx.now());
         let decision = cx.decide(tx, product, account.id).await?;
         let token = self.device_token.as_ref();
@@ -224,6 +224,6 @@ impl BeginSignIn {
             passwords::rehash(tx, account.id, kept.clone(), hash.clone()).await?;
         }
         sign_ins::begin(tx.executor(), digest, &sign_in, &looked.seen.counter, begun).await?;
-        Ok(Begun { sign_in: Some((sign_in, offers, Shown::Now(token))) })
+        Ok(SignInStarted { sign_in: Some((sign_in, offers, OneTimeSecret::Now(token))) })
     }
 }

@@ -3,7 +3,7 @@
 use tidegate_core::{Fact, Permission, Refusal, SignInState, Subject, Within, Word as _};
 use tidegate_store::{challenges, sign_ins};
 
-use crate::{Command, CommandContext, Error, sign_ins::Standing};
+use crate::{Command, CommandContext, Error, sign_ins::SignInView};
 
 #[derive(Debug)]
 pub struct CancelSignIn {
@@ -13,12 +13,12 @@ pub struct CancelSignIn {
 impl Command for CancelSignIn {
     const NAME: &'static str = "cancel_sign_in";
     const PERMISSION: Permission = Permission::SignIn;
-    type Outcome = Standing;
+    type Outcome = SignInView;
 
-    async fn run(self, cx: &CommandContext) -> Result<Standing, Error> {
+    async fn run(self, cx: &CommandContext) -> Result<SignInView, Error> {
         let acting = cx.acting(&self.subject).await?;
         let mut sign_in = acting.sign_in()?.clone();
-        cx.once(async |tx| {
+        cx.idempotent(async |tx| {
             let open = matches!(sign_in.state, SignInState::PendingChallenge | SignInState::Ready);
             let (id, from, to) = (sign_in.id, sign_in.state, SignInState::Cancelled);
             if !open || !sign_ins::advance(tx, id, from, to, cx.now()).await? {
@@ -28,7 +28,7 @@ impl Command for CancelSignIn {
             challenges::cancel_all(tx, sign_in.account, Within::SignIn(sign_in.id)).await?;
             let event = cx.event(Fact::SignInCancelled { sign_in: sign_in.id });
             event.at(&acting.product.key).of(&acting.account).from(&acting.client).record(tx).await?;
-            Ok(Ok(Standing { sign_in, offers: Vec::new() }))
+            Ok(Ok(SignInView { sign_in, offers: Vec::new() }))
         })
         .await
     }

@@ -13,7 +13,7 @@ use tidegate_keyring::TokenKind;
 use tidegate_store::{Tx, accounts, challenges, sessions, sign_ins};
 
 use crate::{
-    Command, CommandContext, Error, Fault, Outcome, Shown,
+    Command, CommandContext, Error, Fault, OneTimeSecret, Outcome,
     acting::Acting,
     sign_ins::{offers, trust},
 };
@@ -25,7 +25,7 @@ pub struct CompleteSignIn {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Completed {
+pub struct SignInCompletion {
     pub sign_in: SignIn,
     pub offers: Vec<Offer>,
     /// `None`: more is required now than was proved.
@@ -36,15 +36,15 @@ pub struct Completed {
 pub struct NewSession {
     pub session: Session,
     pub level: Level,
-    pub token: Shown,
-    pub device_token: Option<Shown>,
+    pub token: OneTimeSecret,
+    pub device_token: Option<OneTimeSecret>,
     pub trusted_until: Option<Timestamp>,
     pub advice: Advice,
     pub missing: Vec<Missing>,
 }
 
-impl Outcome for Completed {
-    fn secrets(&mut self) -> Vec<&mut Shown> {
+impl Outcome for SignInCompletion {
+    fn secrets(&mut self) -> Vec<&mut OneTimeSecret> {
         let Some(session) = &mut self.session else { return Vec::new() };
         std::iter::once(&mut session.token).chain(&mut session.device_token).collect()
     }
@@ -53,15 +53,15 @@ impl Outcome for Completed {
 impl Command for CompleteSignIn {
     const NAME: &'static str = "complete_sign_in";
     const PERMISSION: Permission = Permission::SignIn;
-    type Outcome = Completed;
+    type Outcome = SignInCompletion;
 
-    async fn run(self, cx: &CommandContext) -> Result<Completed, Error> {
+    async fn run(self, cx: &CommandContext) -> Result<SignInCompletion, Error> {
         let acting = cx.acting(&self.subject).await?;
         let sign_in = acting.sign_in()?.clone();
         if sign_in.state != SignInState::Ready {
             return Err(Refusal::SignInState { state: sign_in.state.as_str() }.into());
         }
-        cx.once(async |tx| {
+        cx.idempotent(async |tx| {
             // One sign-in of the account after the other: what they read of devices and sessions is what
             // they replace.
             let account = accounts::lock(tx, sign_in.account).await?.ok_or(Fault::Dangling("account"))?;
@@ -82,7 +82,7 @@ impl Command for CompleteSignIn {
             let made = Made { acting: &acting, account: &account, sign_in: &sign_in, decision: &decision };
             let session = made.session(cx, tx, level, (self.remember_device, device)).await?;
             let sign_in = SignIn { state: completed, ..sign_in.clone() };
-            Ok(Ok(Completed { sign_in, offers: Vec::new(), session: Some(session) }))
+            Ok(Ok(SignInCompletion { sign_in, offers: Vec::new(), session: Some(session) }))
         })
         .await
     }
@@ -103,7 +103,7 @@ async fn hold_back(
     account: &Account,
     sign_in: &SignIn,
     decision: &Decision,
-) -> Result<Option<Completed>, Fault> {
+) -> Result<Option<SignInCompletion>, Fault> {
     let requirement = decision.requirement;
     if !sign_ins::hold_back(tx, sign_in.id, requirement, cx.now()).await? {
         return Ok(None);
@@ -113,7 +113,7 @@ async fn hold_back(
     let offers = offers(tx, account.id, &acting.product).await?;
     let state = SignInState::PendingChallenge;
     let sign_in = SignIn { state, requirement, trusted_by: None, ..sign_in.clone() };
-    Ok(Some(Completed { sign_in, offers, session: None }))
+    Ok(Some(SignInCompletion { sign_in, offers, session: None }))
 }
 
 /// A sign-in that is complete.
@@ -166,8 +166,8 @@ impl Made<'_> {
         Ok(NewSession {
             session,
             level,
-            token: Shown::Now(token),
-            device_token: rotated.map(|rotated| Shown::Now(rotated.token)),
+            token: OneTimeSecret::Now(token),
+            device_token: rotated.map(|rotated| OneTimeSecret::Now(rotated.token)),
             trusted_until,
             advice,
             missing: if advice == Advice::Nothing { Vec::new() } else { self.decision.missing.clone() },

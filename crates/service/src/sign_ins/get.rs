@@ -12,19 +12,19 @@ pub struct GetSignIn {
 
 /// A sign-in, and the ways to go on while a second step is asked.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Standing {
+pub struct SignInView {
     pub sign_in: SignIn,
     pub offers: Vec<Offer>,
 }
 
-crate::once::outcomes!(Standing);
+crate::idempotency::outcomes!(SignInView);
 
 impl Query for GetSignIn {
     const NAME: &'static str = "get_sign_in";
     const PERMISSION: Permission = Permission::SignIn;
-    type Outcome = Standing;
+    type Outcome = SignInView;
 
-    async fn run(self, cx: &QueryContext) -> Result<Standing, Error> {
+    async fn run(self, cx: &QueryContext) -> Result<SignInView, Error> {
         let acting = cx.acting(&self.subject).await?;
         let sign_in = acting.sign_in()?.clone();
         let offers = match sign_in.state {
@@ -33,6 +33,6 @@ impl Query for GetSignIn {
             }
             SignInState::Ready | SignInState::Completed | SignInState::Cancelled => Vec::new(),
         };
-        Ok(Standing { sign_in, offers })
+        Ok(SignInView { sign_in, offers })
     }
 }

@@ -8,10 +8,10 @@ mod offers;
 mod redeem_link;
 mod trust;
 
-pub use begin::{BeginSignIn, Begun};
+pub use begin::{BeginSignIn, SignInStarted};
 pub use cancel::CancelSignIn;
-pub use complete::{CompleteSignIn, Completed, NewSession};
-pub use get::{GetSignIn, Standing};
+pub use complete::{CompleteSignIn, NewSession, SignInCompletion};
+pub use get::{GetSignIn, SignInView};
 pub use redeem_link::RedeemLink;
 
 pub(crate) use offers::offers;

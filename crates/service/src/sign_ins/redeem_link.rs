@@ -16,7 +16,7 @@ impl Command for RedeemLink {
     type Outcome = Answered;
 
     async fn run(self, cx: &CommandContext) -> Result<Answered, Error> {
-        cx.once(async |tx| {
+        cx.idempotent(async |tx| {
             let Some(presented) = links::find(tx, &self.token).await? else {
                 return Ok(Ok(links::UNKNOWN));
             };

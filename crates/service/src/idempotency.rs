@@ -1,7 +1,7 @@
 //! Request ids: the same id with the same body returns the first outcome for 24 hours.
 //!
 //! Every command gets this without asking: `App::act` looks for the first outcome before it runs,
-//! and a command ends by `once` (one transaction) or by `charge` and `settle` (an attempt is charged
+//! and a command ends by `idempotent` (one transaction) or by `charge` and `settle` (an attempt is charged
 //! and committed before it is looked at). Both keep the record in the transaction of the change, so
 //! there is no moment at which one is remembered without the other. The body is kept as a keyed
 //! digest, because bodies hold codes and passwords; the outcome sealed, and its secrets apart, for
@@ -17,7 +17,7 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 use tidegate_core::{Refusal, RequestId, Sealed, Secret, Span};
-use tidegate_keyring::{Asked, Place};
+use tidegate_keyring::{RequestContext, SealContext};
 use tidegate_store::{
     Executor, Tx, View,
     requests::{self, Claim, Key, Settled},
@@ -45,14 +45,14 @@ pub struct Request {
 /// What a command returns, and what is kept of it.
 pub trait Outcome: Serialize + DeserializeOwned + Send + 'static {
     /// Its secrets, always in the same order. They are kept apart from the rest, and not for as long.
-    fn secrets(&mut self) -> Vec<&mut Shown> {
+    fn secrets(&mut self) -> Vec<&mut OneTimeSecret> {
         Vec::new()
     }
 }
 
 /// A secret that is shown once, in the response that creates it and in its retries of ten minutes.
 #[derive(Debug, Clone)]
-pub enum Shown {
+pub enum OneTimeSecret {
     Now(Secret<String>),
     Withheld,
 }
@@ -60,27 +60,27 @@ pub enum Shown {
 /// What stands in the place of a secret; not nothing, which an option would take for none.
 const WITHHELD: &str = "withheld";
 
-impl Serialize for Shown {
+impl Serialize for OneTimeSecret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(WITHHELD)
     }
 }
 
-impl<'de> Deserialize<'de> for Shown {
+impl<'de> Deserialize<'de> for OneTimeSecret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(|_| Self::Withheld)
     }
 }
 
 /// The request of one command under way.
-pub(crate) struct Once {
+pub(crate) struct Idempotency {
     request: Option<Request>,
     claim: Mutex<Option<Claim>>,
     remembered: AtomicBool,
     races: AtomicUsize,
 }
 
-impl Once {
+impl Idempotency {
     pub(crate) fn new(request: Option<Request>) -> Self {
         Self {
             request,
@@ -92,20 +92,20 @@ impl Once {
 }
 
 /// What came of charging an attempt.
-pub(crate) enum Charged<C, T> {
+pub(crate) enum AttemptCharge<C, T> {
     /// It may be looked at.
-    Taken(C),
+    Granted(C),
     /// There is an answer without a look.
-    Done(T),
+    Finished(T),
     Refused(Refusal),
     /// Somebody else charged first: undone, and tried again.
     Lost,
 }
 
 /// How a charged command goes on.
-pub(crate) enum Begun<C, T> {
-    Taken(C),
-    Done(T),
+pub(crate) enum Attempt<C, T> {
+    Granted(C),
+    Finished(T),
 }
 
 /// What is known of a request before it is carried out.
@@ -129,7 +129,7 @@ impl CommandContext {
             },
             done => done?,
         };
-        if self.once.request.is_some() && !self.once.remembered.load(Ordering::Relaxed) {
+        if self.idempotency.request.is_some() && !self.idempotency.remembered.load(Ordering::Relaxed) {
             return Err(Fault::NotRemembered(self.name()).into());
         }
         Ok(outcome)
@@ -137,7 +137,7 @@ impl CommandContext {
 
     /// Carries out a command that is one transaction. A refusal is not remembered: nothing changed,
     /// and the next try may fare better.
-    pub(crate) async fn once<T: Outcome>(
+    pub(crate) async fn idempotent<T: Outcome>(
         &self,
         work: impl AsyncFnOnce(&mut Tx) -> Result<Result<T, Refusal>, Fault>,
     ) -> Result<T, Error> {
@@ -173,8 +173,8 @@ impl CommandContext {
     /// of a task.
     pub(crate) async fn charge<C, T: Outcome>(
         &self,
-        work: impl AsyncFnOnce(&mut Tx) -> Result<Charged<C, T>, Fault>,
-    ) -> Result<Option<Begun<C, T>>, Error> {
+        work: impl AsyncFnOnce(&mut Tx) -> Result<AttemptCharge<C, T>, Fault>,
+    ) -> Result<Option<Attempt<C, T>>, Error> {
         let charged = self
             .tx(async |tx| {
                 if !self.claim(tx).await? {
@@ -183,20 +183,20 @@ impl CommandContext {
                 }
                 let mut charged = work(tx).await?;
                 match &mut charged {
-                    Charged::Taken(_) => {}
-                    Charged::Done(outcome) => self.remember(tx, outcome).await?,
-                    Charged::Refused(_) => self.release(tx).await?,
-                    Charged::Lost => tx.abandon(),
+                    AttemptCharge::Granted(_) => {}
+                    AttemptCharge::Finished(outcome) => self.remember(tx, outcome).await?,
+                    AttemptCharge::Refused(_) => self.release(tx).await?,
+                    AttemptCharge::Lost => tx.abandon(),
                 }
                 Ok(Some(charged))
             })
             .await?;
         match charged {
-            Some(Charged::Taken(charge)) => Ok(Some(Begun::Taken(charge))),
-            Some(Charged::Done(outcome)) => Ok(Some(Begun::Done(outcome))),
-            Some(Charged::Refused(refusal)) => Err(refusal.into()),
-            Some(Charged::Lost) => Ok(self.raced().map(|()| None)?),
-            None => Ok(self.first().await?.map(Begun::Done)),
+            Some(AttemptCharge::Granted(charge)) => Ok(Some(Attempt::Granted(charge))),
+            Some(AttemptCharge::Finished(outcome)) => Ok(Some(Attempt::Finished(outcome))),
+            Some(AttemptCharge::Refused(refusal)) => Err(refusal.into()),
+            Some(AttemptCharge::Lost) => Ok(self.raced().map(|()| None)?),
+            None => Ok(self.first().await?.map(Attempt::Finished)),
         }
     }
 
@@ -238,14 +238,15 @@ impl CommandContext {
     pub(crate) async fn charge_by<C, T: Outcome>(
         &self,
         write: impl AsyncFnOnce(Executor<'_>) -> Result<Option<C>, Fault>,
-    ) -> Result<Option<Begun<C, T>>, Error> {
-        if self.once.request.is_some() {
-            let work =
-                async |tx: &mut Tx| Ok(write(tx.executor()).await?.map_or(Charged::Lost, Charged::Taken));
+    ) -> Result<Option<Attempt<C, T>>, Error> {
+        if self.idempotency.request.is_some() {
+            let work = async |tx: &mut Tx| {
+                Ok(write(tx.executor()).await?.map_or(AttemptCharge::Lost, AttemptCharge::Granted))
+            };
             return self.charge(work).await;
         }
         match self.autocommit(write).await? {
-            Some(charge) => Ok(Some(Begun::Taken(charge))),
+            Some(charge) => Ok(Some(Attempt::Granted(charge))),
             None => Ok(self.raced().map(|()| None)?),
         }
     }
@@ -256,7 +257,7 @@ impl CommandContext {
         &self,
         write: impl AsyncFnOnce(Executor<'_>) -> Result<Option<T>, Fault>,
     ) -> Result<Option<T>, Error> {
-        if self.once.request.is_some() {
+        if self.idempotency.request.is_some() {
             return self.settle(async |tx| write(tx.executor()).await).await;
         }
         match self.autocommit(write).await? {
@@ -266,7 +267,7 @@ impl CommandContext {
     }
 
     fn raced(&self) -> Result<(), Refusal> {
-        if self.once.races.fetch_add(1, Ordering::Relaxed) < RACES {
+        if self.idempotency.races.fetch_add(1, Ordering::Relaxed) < RACES {
             return Ok(());
         }
         Err(Refusal::Busy { retry_after: Span::seconds(1) })
@@ -274,12 +275,12 @@ impl CommandContext {
 
     /// The first outcome of this request, if there is one; waits for one that is under way.
     async fn first<T: Outcome>(&self) -> Result<Option<T>, Error> {
-        let Some(request) = &self.once.request else { return Ok(None) };
+        let Some(request) = &self.idempotency.request else { return Ok(None) };
         loop {
             match self.before(&mut self.view(), request).await? {
                 Before::Nothing => return Ok(None),
                 Before::First(outcome) => {
-                    self.once.remembered.store(true, Ordering::Relaxed);
+                    self.idempotency.remembered.store(true, Ordering::Relaxed);
                     return Ok(Some(outcome));
                 }
                 Before::Reused => return Err(Refusal::RequestIdReused.into()),
@@ -297,27 +298,27 @@ impl CommandContext {
         if earlier.expires_at <= now {
             return Ok(Before::Nothing);
         }
-        if !self.keyring().matches(&Place::RequestBody(asked), request.body.expose(), &earlier.body)? {
+        if !self.keyring().matches(&SealContext::RequestBody(asked), request.body.expose(), &earlier.body)? {
             return Ok(Before::Reused);
         }
         let Some(outcome) = earlier.outcome else {
             return Ok(if now < earlier.lease_until { Before::UnderWay } else { Before::Nothing });
         };
-        let outcome = self.keyring().open(&Place::RequestOutcome(asked), &outcome)?;
+        let outcome = self.keyring().open(&SealContext::RequestOutcome(asked), &outcome)?;
         let mut outcome: T = serde_json::from_slice(outcome.expose())?;
         if let Some(secrets) = earlier.secrets.filter(|_| now < earlier.secrets_until) {
-            let secrets = self.keyring().open(&Place::RequestSecrets(asked), &secrets)?;
+            let secrets = self.keyring().open(&SealContext::RequestSecrets(asked), &secrets)?;
             let secrets: Vec<String> = serde_json::from_slice(secrets.expose())?;
             for (shown, secret) in outcome.secrets().into_iter().zip(secrets) {
-                *shown = Shown::Now(Secret::new(secret));
+                *shown = OneTimeSecret::Now(Secret::new(secret));
             }
         }
         Ok(Before::First(outcome))
     }
 
-    fn asked(&self, request: &Request) -> Asked {
+    fn asked(&self, request: &Request) -> RequestContext {
         let Key { credential, method, request } = self.key(request);
-        Asked { realm: self.realm(), credential, method, request }
+        RequestContext { realm: self.realm(), credential, method, request }
     }
 
     fn key(&self, request: &Request) -> Key {
@@ -326,11 +327,11 @@ impl CommandContext {
 
     /// Whether this command is the one to carry out its request; without one there is nothing to claim.
     async fn claim(&self, tx: &mut Tx) -> Result<bool, Fault> {
-        let Some(request) = &self.once.request else { return Ok(true) };
+        let Some(request) = &self.idempotency.request else { return Ok(true) };
         let now = self.now();
         let claim = Claim { key: self.key(request), id: self.new_id(), lease_until: now.plus(LEASE) };
-        let place = Place::RequestBody(self.asked(request));
-        let body = self.keyring().digest(&place, request.body.expose())?;
+        let context = SealContext::RequestBody(self.asked(request));
+        let body = self.keyring().digest(&context, request.body.expose())?;
         let claimed = requests::claim(tx, claim, body, now.plus(KEPT), now).await?;
         if claimed {
             self.put_claim(claim);
@@ -344,12 +345,14 @@ impl CommandContext {
     }
 
     async fn remember<T: Outcome>(&self, tx: &mut Tx, outcome: &mut T) -> Result<(), Fault> {
-        self.once.remembered.store(true, Ordering::Relaxed);
-        let (Some(claim), Some(request)) = (self.get_claim(), &self.once.request) else { return Ok(()) };
+        self.idempotency.remembered.store(true, Ordering::Relaxed);
+        let (Some(claim), Some(request)) = (self.get_claim(), &self.idempotency.request) else {
+            return Ok(());
+        };
         let (asked, now) = (self.asked(request), self.now());
         let plain = Secret::new(serde_json::to_vec(outcome)?);
         let settled = Settled {
-            outcome: self.keyring().seal(&Place::RequestOutcome(asked), &plain, self.entropy())?,
+            outcome: self.keyring().seal(&SealContext::RequestOutcome(asked), &plain, self.entropy())?,
             secrets: self.secrets(asked, outcome)?,
             secrets_until: now.plus(SECRETS_KEPT),
             expires_at: now.plus(KEPT),
@@ -357,7 +360,7 @@ impl CommandContext {
         if requests::settle(tx, claim, settled).await? { Ok(()) } else { Err(Fault::Raced) }
     }
 
-    fn secrets<T: Outcome>(&self, asked: Asked, outcome: &mut T) -> Result<Option<Sealed>, Fault> {
+    fn secrets<T: Outcome>(&self, asked: RequestContext, outcome: &mut T) -> Result<Option<Sealed>, Fault> {
         let shown = outcome.secrets();
         if shown.is_empty() {
             return Ok(None);
@@ -365,13 +368,13 @@ impl CommandContext {
         let secrets: Vec<&str> = shown
             .iter()
             .map(|shown| match shown {
-                Shown::Now(secret) => secret.expose().as_str(),
-                Shown::Withheld => "",
+                OneTimeSecret::Now(secret) => secret.expose().as_str(),
+                OneTimeSecret::Withheld => "",
             })
             .collect();
         let plain = Secret::new(serde_json::to_vec(&secrets)?);
-        let place = Place::RequestSecrets(asked);
-        Ok(Some(self.keyring().seal(&place, &plain, self.entropy())?))
+        let context = SealContext::RequestSecrets(asked);
+        Ok(Some(self.keyring().seal(&context, &plain, self.entropy())?))
     }
 
     async fn release(&self, tx: &mut Tx) -> Result<(), Fault> {
@@ -380,11 +383,11 @@ impl CommandContext {
     }
 
     fn put_claim(&self, claim: Claim) {
-        *self.once.claim.lock().unwrap_or_else(PoisonError::into_inner) = Some(claim);
+        *self.idempotency.claim.lock().unwrap_or_else(PoisonError::into_inner) = Some(claim);
     }
 
     fn get_claim(&self) -> Option<Claim> {
-        *self.once.claim.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.idempotency.claim.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -3,7 +3,7 @@
 use tidegate_core::{AccountId, CredentialId, DeliveryId, FactorId, RealmId, RequestId};
 
 #[derive(Debug, Clone, Copy)]
-pub enum Place {
+pub enum SealContext {
     /// The row that tells a wrong master key.
     KeyCheck,
     FactorSeed {
@@ -26,14 +26,14 @@ pub enum Place {
         delivery: DeliveryId,
     },
     /// What was asked, and what was answered, of one request of one caller.
-    RequestBody(Asked),
-    RequestOutcome(Asked),
-    RequestSecrets(Asked),
+    RequestBody(RequestContext),
+    RequestOutcome(RequestContext),
+    RequestSecrets(RequestContext),
     ImportRow {
         realm: RealmId,
     },
     /// Identifiers of nobody, among which attempts are counted.
-    Stranger {
+    UnknownIdentifier {
         realm: RealmId,
     },
     /// The place in a list, of one method.
@@ -58,14 +58,14 @@ pub enum Place {
 
 /// One request: whose, of which method, under which id.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked {
+pub struct RequestContext {
     pub realm: RealmId,
     pub credential: CredentialId,
     pub method: &'static str,
     pub request: RequestId,
 }
 
-impl Asked {
+impl RequestContext {
     fn parts(&self) -> Vec<&[u8]> {
         vec![
             self.realm.as_bytes(),
@@ -76,7 +76,7 @@ impl Asked {
     }
 }
 
-impl Place {
+impl SealContext {
     /// Each part in front of its length, so that no two places read alike.
     pub(crate) fn bytes(self) -> Vec<u8> {
         let parts: (&str, Vec<&[u8]>) = match &self {
@@ -91,11 +91,11 @@ impl Place {
                 ("personal key", vec![realm.as_bytes(), account.as_bytes()])
             }
             Self::Delivery { realm, delivery } => ("delivery", vec![realm.as_bytes(), delivery.as_bytes()]),
-            Self::RequestBody(asked) => ("request body", asked.parts()),
-            Self::RequestOutcome(asked) => ("request outcome", asked.parts()),
-            Self::RequestSecrets(asked) => ("request secrets", asked.parts()),
+            Self::RequestBody(request) => ("request body", request.parts()),
+            Self::RequestOutcome(request) => ("request outcome", request.parts()),
+            Self::RequestSecrets(request) => ("request secrets", request.parts()),
             Self::ImportRow { realm } => ("import row", vec![realm.as_bytes()]),
-            Self::Stranger { realm } => ("stranger", vec![realm.as_bytes()]),
+            Self::UnknownIdentifier { realm } => ("stranger", vec![realm.as_bytes()]),
             Self::PageToken { realm, method } => ("page token", vec![realm.as_bytes(), method.as_bytes()]),
             Self::Chain { realm } => ("chain", vec![realm.as_bytes()]),
             Self::ChainCut { realm } => ("chain cut", vec![realm.as_bytes()]),
