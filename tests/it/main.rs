@@ -21,6 +21,7 @@ mod away;
 mod boundaries;
 mod bounds;
 mod buckets;
+mod cache;
 mod cancel;
 mod catalogue;
 mod clock;
@@ -32,8 +33,6 @@ mod mail;
 mod malformed;
 mod manage;
 mod matrix;
-mod memory;
-
 mod owner;
 mod properties;
 mod race;

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tidegate_grpc::StreamSettings;
 use tidegate_keyring::{Keyring, Passwords};
-use tidegate_service::{App, Parts, Trust};
+use tidegate_service::{App, Freshness, Parts};
 use tidegate_store::{Engine, Store};
 use tokio::{net::TcpListener, sync::oneshot};
 use tonic::transport::{Channel, Endpoint};
@@ -29,9 +29,9 @@ pub fn app(store: &Store, keyring: &Arc<Keyring>, clock: &Arc<Hand>, entropy: &A
             commands: 64,
             version: "0.0.0",
             // A SQLite file has one owner. What others wrote to PostgreSQL is looked at when a test says so.
-            trust: match store.engine() {
-                Engine::Sqlite => Trust::Alone,
-                Engine::Postgres => Trust::Followed(Duration::from_hours(1)),
+            freshness: match store.engine() {
+                Engine::Sqlite => Freshness::SingleReplica,
+                Engine::Postgres => Freshness::Followed(Duration::from_hours(1)),
             },
             accounts: 1_000,
         },

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-use crate::{CommandContext, Error, Fault, Outcome, QueryContext, Request, Trust, memory::Memory};
+use crate::{CommandContext, Error, Fault, Freshness, Outcome, QueryContext, Request, cache::ReplicaCache};
 
 /// A use case that only reads.
 pub trait Query: Send + 'static {
@@ -36,7 +36,7 @@ pub struct Settings {
     /// Of the program, for callers that ask.
     pub version: &'static str,
     /// When what is remembered of the database is believed.
-    pub trust: Trust,
+    pub freshness: Freshness,
     /// How many accounts are remembered.
     pub accounts: usize,
 }
@@ -58,7 +58,7 @@ pub struct App {
 
 pub(crate) struct Inner {
     pub(crate) parts: Parts,
-    pub(crate) memory: Memory,
+    pub(crate) cache: ReplicaCache,
     /// Commands under way, so that a shutdown can wait for them.
     tasks: TaskTracker,
     /// One walk through all accounts at a time.
@@ -74,9 +74,9 @@ const RETRY_AFTER: Span = Span::seconds(1);
 impl App {
     pub fn new(parts: Parts) -> Self {
         let permits = Arc::new(Semaphore::new(parts.settings.commands));
-        let memory = Memory::new(parts.settings.trust, parts.settings.accounts);
+        let cache = ReplicaCache::new(parts.settings.freshness, parts.settings.accounts);
         let (tasks, scans) = (TaskTracker::new(), Semaphore::new(1));
-        Self { inner: Arc::new(Inner { parts, memory, tasks, scans, permits }) }
+        Self { inner: Arc::new(Inner { parts, cache, tasks, scans, permits }) }
     }
 
     /// Answers a question, in the caller's task.

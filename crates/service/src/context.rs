@@ -13,9 +13,9 @@ use tokio::sync::SemaphorePermit;
 use crate::{
     App, Error, Fault, Settings,
     acting::Acting,
+    cache::{Invalidation, ReplicaCache},
     event_builder::Note,
     idempotency::Idempotency,
-    memory::{Concern, Memory},
 };
 
 /// One call: the app, and who is asking. Everything it reaches is of the caller's realm.
@@ -31,7 +31,7 @@ pub struct CommandContext {
     query: QueryContext,
     pub(crate) idempotency: Idempotency,
     /// What this command makes wrong of what the app remembers.
-    concerns: Mutex<Vec<Concern>>,
+    invalidations: Mutex<Vec<Invalidation>>,
 }
 
 impl QueryContext {
@@ -81,8 +81,8 @@ impl QueryContext {
         self.app.inner.parts.store.across(self.name)
     }
 
-    pub(crate) fn memory(&self) -> &Memory {
-        &self.app.inner.memory
+    pub(crate) fn cache(&self) -> &ReplicaCache {
+        &self.app.inner.cache
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -118,7 +118,7 @@ impl QueryContext {
 
 impl CommandContext {
     pub(crate) fn new(cx: QueryContext, request: Option<crate::Request>) -> Self {
-        Self { query: cx, idempotency: Idempotency::new(request), concerns: Mutex::default() }
+        Self { query: cx, idempotency: Idempotency::new(request), invalidations: Mutex::default() }
     }
 
     /// The context of this command's reads, for code that queries use too.
@@ -194,7 +194,7 @@ impl CommandContext {
         work: impl AsyncFnOnce(&mut Tx) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let done = self.query.store().tx(self.query.name, self.realm(), work).await;
-        self.drop_concerns();
+        self.apply_invalidations();
         done
     }
 
@@ -204,19 +204,20 @@ impl CommandContext {
         work: impl AsyncFnOnce(Executor<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let done = self.query.store().autocommit(self.query.name, self.realm(), work).await;
-        self.drop_concerns();
+        self.apply_invalidations();
         done
     }
 
-    fn drop_concerns(&self) {
-        let concerns = std::mem::take(&mut *self.concerns.lock().unwrap_or_else(PoisonError::into_inner));
-        for concern in concerns {
-            self.query.memory().drop_what(concern);
+    fn apply_invalidations(&self) {
+        let invalidations =
+            std::mem::take(&mut *self.invalidations.lock().unwrap_or_else(PoisonError::into_inner));
+        for invalidation in invalidations {
+            self.query.cache().invalidate(invalidation);
         }
     }
 
-    pub(crate) fn concerns(&self, concern: Concern) {
-        self.concerns.lock().unwrap_or_else(PoisonError::into_inner).push(concern);
+    pub(crate) fn invalidations(&self, invalidation: Invalidation) {
+        self.invalidations.lock().unwrap_or_else(PoisonError::into_inner).push(invalidation);
     }
 
     pub(crate) fn actor(&self) -> Actor {

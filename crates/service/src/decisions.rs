@@ -9,7 +9,7 @@ use tidegate_core::{
 use tidegate_rollout::decide;
 use tidegate_store::{Tx, View, ledger, rollouts, standings};
 
-use crate::{CommandContext, Fault, QueryContext, memory};
+use crate::{CommandContext, Fault, QueryContext, cache};
 
 impl QueryContext {
     /// The decision for one account, read now: what a sign-in is held to.
@@ -21,7 +21,7 @@ impl QueryContext {
     ) -> Result<Decision, Fault> {
         let rollouts = self.rollouts(view).await?;
         let known = standings::get(view, account).await?.ok_or(Fault::Dangling("account"))?;
-        let verdict = decide(product, memory::rollouts(&rollouts), &known.standing, self.now());
+        let verdict = decide(product, cache::rollouts(&rollouts), &known.standing, self.now());
         Ok(verdict.decision())
     }
 
@@ -29,7 +29,7 @@ impl QueryContext {
     /// else has to be read and understood.
     async fn rollouts(&self, view: &mut View) -> Result<Vec<Arc<Rollout>>, Fault> {
         let newest = rollouts::newest(view).await?;
-        match self.memory().last_of_realm(self.realm()).filter(|known| known.has(&newest)) {
+        match self.cache().last_of_realm(self.realm()).filter(|known| known.has(&newest)) {
             Some(known) => Ok(known.rollouts.clone()),
             None => Ok(rollouts::all(view).await?.into_iter().map(Arc::new).collect()),
         }

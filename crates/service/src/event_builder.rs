@@ -3,7 +3,7 @@
 use tidegate_core::{Account, AccountId, ClientContext, Event, Fact, Personal, ProductKey, Sealed};
 use tidegate_store::{Tx, events};
 
-use crate::{CommandContext, Fault, memory::Concern};
+use crate::{CommandContext, Fault, cache::Invalidation};
 
 /// Whom an event is about: what is kept of it, and the key that it is kept with.
 #[derive(Clone, Copy)]
@@ -66,7 +66,11 @@ impl<'n> Note<'n> {
             // Without an account there is no key, so nothing personal is kept.
             None => None,
         };
-        cx.concerns(Concern::of(cx.caller().realm, self.account.map(|account| account.id), &self.fact));
+        cx.invalidations(Invalidation::of(
+            cx.caller().realm,
+            self.account.map(|account| account.id),
+            &self.fact,
+        ));
         Ok(Event {
             id: cx.new_id(),
             at: cx.now(),

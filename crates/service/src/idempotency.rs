@@ -76,7 +76,7 @@ impl<'de> Deserialize<'de> for OneTimeSecret {
 pub(crate) struct Idempotency {
     request: Option<Request>,
     claim: Mutex<Option<Claim>>,
-    remembered: AtomicBool,
+    cached: AtomicBool,
     races: AtomicUsize,
 }
 
@@ -85,7 +85,7 @@ impl Idempotency {
         Self {
             request,
             claim: Mutex::default(),
-            remembered: AtomicBool::default(),
+            cached: AtomicBool::default(),
             races: AtomicUsize::default(),
         }
     }
@@ -129,7 +129,7 @@ impl CommandContext {
             },
             done => done?,
         };
-        if self.idempotency.request.is_some() && !self.idempotency.remembered.load(Ordering::Relaxed) {
+        if self.idempotency.request.is_some() && !self.idempotency.cached.load(Ordering::Relaxed) {
             return Err(Fault::NotRemembered(self.name()).into());
         }
         Ok(outcome)
@@ -280,7 +280,7 @@ impl CommandContext {
             match self.before(&mut self.view(), request).await? {
                 Before::Nothing => return Ok(None),
                 Before::First(outcome) => {
-                    self.idempotency.remembered.store(true, Ordering::Relaxed);
+                    self.idempotency.cached.store(true, Ordering::Relaxed);
                     return Ok(Some(outcome));
                 }
                 Before::Reused => return Err(Refusal::RequestIdReused.into()),
@@ -345,7 +345,7 @@ impl CommandContext {
     }
 
     async fn remember<T: Outcome>(&self, tx: &mut Tx, outcome: &mut T) -> Result<(), Fault> {
-        self.idempotency.remembered.store(true, Ordering::Relaxed);
+        self.idempotency.cached.store(true, Ordering::Relaxed);
         let (Some(claim), Some(request)) = (self.get_claim(), &self.idempotency.request) else {
             return Ok(());
         };

@@ -8,6 +8,7 @@ pub mod accounts;
 mod acting;
 mod app;
 pub mod audit;
+mod cache;
 pub mod challenges;
 mod context;
 mod counters;
@@ -20,7 +21,7 @@ mod event_builder;
 mod idempotency;
 pub mod installation;
 mod links;
-mod memory;
+
 mod pages;
 pub mod products;
 pub mod realms;
@@ -30,9 +31,9 @@ pub mod sign_ins;
 pub mod system;
 
 pub use app::{App, Command, Parts, Query, Settings};
+pub use cache::{CachedDecisions, Freshness, ProductEntry};
 pub use context::{CommandContext, QueryContext};
 pub use error::{Error, Fault};
 pub use idempotency::{OneTimeSecret, Outcome, Request};
-pub use memory::{ProductEntry, Recall, Trust};
 pub use pages::{Page, PageRequest, PageToken};
 pub use tidegate_store::Error as StoreError;

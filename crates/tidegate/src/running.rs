@@ -7,7 +7,7 @@ use tidegate_core::Span;
 use tidegate_courier::Courier;
 use tidegate_keyring::{Keyring, Passwords};
 use tidegate_service::{
-    App, Parts, Trust,
+    App, Freshness, Parts,
     audit::Sealer,
     installation::{self, KeyCheck, check},
 };
@@ -148,9 +148,9 @@ fn app(config: &Config, store: &Store, keyring: Arc<Keyring>, clock: &Arc<Author
         settings: tidegate_service::Settings {
             commands: config.limits.commands,
             version: env!("CARGO_PKG_VERSION"),
-            trust: match store.engine() {
-                Engine::Sqlite => Trust::Alone,
-                Engine::Postgres => Trust::Followed(BELIEVED),
+            freshness: match store.engine() {
+                Engine::Sqlite => Freshness::SingleReplica,
+                Engine::Postgres => Freshness::Followed(BELIEVED),
             },
             accounts: config.limits.cached_accounts,
         },

@@ -127,19 +127,19 @@ fn nothing_that_counts_lives_in_the_process() {
                 "how many wait for a place: a shield in front",
             ),
             ("crates/keyring/src/hashers.rs", "Mutex", "who takes the next job; it counts nothing"),
-            ("crates/service/src/memory/mod.rs", "AtomicU64", "until when what is remembered is believed"),
+            ("crates/service/src/cache/mod.rs", "AtomicU64", "until when what is remembered is believed"),
             (
-                "crates/service/src/memory/mod.rs",
+                "crates/service/src/cache/mod.rs",
                 "Cache",
                 "what the database says, read again when it is in doubt",
             ),
             (
-                "crates/service/src/memory/epochs.rs",
+                "crates/service/src/cache/epochs.rs",
                 "AtomicU64",
                 "that something was dropped from what is remembered",
             ),
             (
-                "crates/service/src/memory/follow.rs",
+                "crates/service/src/cache/follow.rs",
                 "Mutex",
                 "how far the log was followed; all is dropped when that is lost",
             ),

@@ -91,9 +91,9 @@ impl Quick {
             return None;
         }
         let Pair { product, account } = read::pair(request)?;
-        let recall = self.door.app.recall(&admitted.caller)?;
-        let moment = write::moment(recall.now());
-        recall.decide(recall.at(product)?, account, |verdict| {
+        let cached = self.door.app.cached_decisions(&admitted.caller)?;
+        let moment = write::moment(cached.now());
+        cached.decide(cached.at(product)?, account, |verdict| {
             let mut answer = Vec::with_capacity(write::DECISION);
             write::message(&mut answer, 1, |out| write::decision(out, verdict, &moment));
             answer
@@ -105,17 +105,17 @@ impl Quick {
         if admitted.permission != BatchEvaluate::PERMISSION {
             return None;
         }
-        let recall = self.door.app.recall(&admitted.caller)?;
-        let moment = write::moment(recall.now());
+        let cached = self.door.app.cached_decisions(&admitted.caller)?;
+        let moment = write::moment(cached.now());
         let about = (2 * request.len()).min(ITEMS.end() * write::DECISION);
         let (mut answer, mut last, mut items) = (Vec::with_capacity(about), None, 0);
         for pair in read::pairs(request).take(ITEMS.end() + 1) {
             let Pair { product, account } = pair?;
             // Most batches are of one product.
             let place =
-                last.filter(|last: &ProductEntry<'_>| last.is(product)).or_else(|| recall.at(product))?;
+                last.filter(|last: &ProductEntry<'_>| last.is(product)).or_else(|| cached.at(product))?;
             (last, items) = (Some(place), items + 1);
-            recall.decide(place, account, |verdict| {
+            cached.decide(place, account, |verdict| {
                 // A result, of which the decision is the only field.
                 write::message(&mut answer, 1, |out| {
                     write::message(out, 1, |out| write::decision(out, verdict, &moment));

@@ -8,7 +8,7 @@ use tidegate_store::{credentials, realms};
 
 use crate::{
     App, Error, Fault,
-    memory::{Concern, Credentialed},
+    cache::{CachedCredential, Invalidation},
 };
 
 /// `tgk_<id>_<secret>`, and the realm that an operator may name beside it.
@@ -59,18 +59,18 @@ impl App {
         Ok(if live { Ok(()) } else { Err(Refusal::Unauthenticated) }?)
     }
 
-    async fn credential(&self, id: CredentialId) -> Result<Option<Arc<Credentialed>>, Fault> {
-        let memory = &self.inner.memory;
-        if let Some(known) = memory.believed().and_then(|believed| believed.credential(id)) {
+    async fn credential(&self, id: CredentialId) -> Result<Option<Arc<CachedCredential>>, Fault> {
+        let cache = &self.inner.cache;
+        if let Some(known) = cache.fresh().and_then(|fresh| fresh.credential(id)) {
             return Ok(Some(known));
         }
-        let ticket = memory.ticket(Concern::Credential(id));
+        let version = cache.version(Invalidation::Credential(id));
         let found = credentials::find(&mut self.inner.parts.store.across("identify"), id).await?;
         let Some(kept) = found else { return Ok(None) };
         let Credential { id, holder, realm, role, products, .. } = kept.credential.clone();
         let caller = Arc::new(Caller { credential: id, holder, realm, role, products });
-        let known = Arc::new(Credentialed { kept, caller });
-        memory.keep_credential(ticket, known.clone());
+        let known = Arc::new(CachedCredential { kept, caller });
+        cache.insert_credential(version, known.clone());
         Ok(Some(known))
     }
 }

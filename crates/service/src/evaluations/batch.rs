@@ -10,8 +10,8 @@ use tidegate_store::standings::{self, Known};
 
 use crate::{
     Error, Fault, Query, QueryContext,
+    cache::{ProductRollouts, Snapshot, name},
     evaluations::Evaluated,
-    memory::{ProductRollouts, Snapshot, name},
 };
 
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl Query for BatchEvaluate {
     async fn run(self, cx: &QueryContext) -> Result<Self::Outcome, Error> {
         let (snapshot, now) = (cx.snapshot().await?, cx.now());
         let mut known: Vec<_> =
-            self.items.iter().map(|item| cx.remembered(&snapshot, &name(&item.account))).collect();
+            self.items.iter().map(|item| cx.cached(&snapshot, &name(&item.account))).collect();
         if known.iter().any(Option::is_none) {
             read_missing(cx, &snapshot, &self.items, &mut known).await?;
         }
@@ -68,14 +68,14 @@ async fn read_missing(
         }
     }
     let by_name: HashSet<_> = external.iter().cloned().map(AccountRef::External).collect();
-    let ticket = cx.memory().ticket_for_any();
+    let version = cx.cache().version_of_all();
     let mut read: HashMap<AccountRef, Arc<Known>> = HashMap::new();
     for found in standings::many(&mut cx.view(), ids, external).await? {
         let external = found.external_id.clone();
         let id = AccountRef::Id(found.standing.account);
         // Under the name it was asked by; by both it is only found here.
         let asked = external.clone().map(AccountRef::External).filter(|external| by_name.contains(external));
-        let found = cx.remember(ticket, snapshot, &name(asked.as_ref().unwrap_or(&id)), found);
+        let found = cx.insert_account(version, snapshot, &name(asked.as_ref().unwrap_or(&id)), found);
         read.insert(id, found.clone());
         if let Some(external) = external {
             read.insert(AccountRef::External(external), found);

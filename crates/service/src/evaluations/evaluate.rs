@@ -8,7 +8,7 @@ use tidegate_store::standings::Known;
 
 use crate::{
     Error, Query, QueryContext,
-    memory::{ProductRollouts, rollouts},
+    cache::{ProductRollouts, rollouts},
 };
 
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use tidegate_keyring::TokenKind;
 use tidegate_rollout::{decide, reauth};
 use tidegate_store::{accounts, products, sessions};
 
-use crate::{Fault, QueryContext, memory};
+use crate::{Fault, QueryContext, cache};
 
 pub(crate) struct Live {
     pub(crate) introspected: Introspected,
@@ -38,7 +38,7 @@ pub(crate) async fn introspect(cx: &QueryContext, token: &Token) -> Result<Optio
     };
     let account = AccountRef::Id(session.account);
     let known = cx.known(&snapshot, &account).await?.ok_or(Fault::Dangling("account"))?;
-    let rollouts = memory::rollouts(&at.rollouts);
+    let rollouts = cache::rollouts(&at.rollouts);
     let decision = decide(&at.product, rollouts, &known.standing, cx.now()).decision();
     Ok(worth(cx, session, known.state, &decision))
 }

@@ -6,19 +6,19 @@ use tidegate_core::AccountRef;
 use tidegate_rollout::bucket;
 use tidegate_store::standings::{self, Known};
 
-use super::{Concern, Snapshot, Ticket, rollouts};
+use super::{CacheVersion, Invalidation, Snapshot, rollouts};
 use crate::{Fault, QueryContext};
 
 impl QueryContext {
     /// The realm's products and rollouts.
     pub(crate) async fn snapshot(&self) -> Result<Arc<Snapshot>, Fault> {
-        let (memory, realm) = (self.memory(), self.realm());
-        if let Some(known) = memory.believed().and_then(|believed| believed.realm(realm)) {
+        let (cache, realm) = (self.cache(), self.realm());
+        if let Some(known) = cache.fresh().and_then(|fresh| fresh.realm(realm)) {
             return Ok(known);
         }
-        let ticket = memory.ticket(Concern::Realm(realm));
+        let version = cache.version(Invalidation::Realm(realm));
         let read = Arc::new(Snapshot::read(&mut self.view()).await?);
-        memory.keep_realm(ticket, realm, read.clone());
+        cache.insert_realm(version, realm, read.clone());
         Ok(read)
     }
 
@@ -29,35 +29,35 @@ impl QueryContext {
         account: &AccountRef,
     ) -> Result<Option<Arc<Known>>, Fault> {
         let name = name(account);
-        if let Some(known) = self.remembered(snapshot, &name) {
+        if let Some(known) = self.cached(snapshot, &name) {
             return Ok(Some(known));
         }
-        let (ticket, mut view) = (self.ticket(account), self.view());
+        let (version, mut view) = (self.version(account), self.view());
         let read = standings::find(&mut view, account).await?;
-        Ok(read.map(|known| self.remember(ticket, snapshot, &name, known)))
+        Ok(read.map(|known| self.insert_account(version, snapshot, &name, known)))
     }
 
-    pub(crate) fn remembered(&self, snapshot: &Snapshot, name: &str) -> Option<Arc<Known>> {
-        snapshot.places(self.memory().believed()?.standing(self.realm(), name.as_bytes())?)
+    pub(crate) fn cached(&self, snapshot: &Snapshot, name: &str) -> Option<Arc<Known>> {
+        snapshot.places(self.cache().fresh()?.standing(self.realm(), name.as_bytes())?)
     }
 
-    fn ticket(&self, account: &AccountRef) -> Ticket {
+    fn version(&self, account: &AccountRef) -> CacheVersion {
         match account {
-            AccountRef::Id(id) => self.memory().ticket(Concern::Account(self.realm(), *id)),
-            AccountRef::External(_) => self.memory().ticket_for_any(),
+            AccountRef::Id(id) => self.cache().version(Invalidation::Account(self.realm(), *id)),
+            AccountRef::External(_) => self.cache().version_of_all(),
         }
     }
 
-    pub(crate) fn remember(
+    pub(crate) fn insert_account(
         &self,
-        ticket: Ticket,
+        version: CacheVersion,
         snapshot: &Snapshot,
         name: &str,
         mut known: Known,
     ) -> Arc<Known> {
         known.standing.buckets = bucket::all(rollouts(&snapshot.rollouts), &known.standing);
         let known = Arc::new(known);
-        self.memory().keep_standing(ticket, self.realm(), name, known.clone());
+        self.cache().insert_standing(version, self.realm(), name, known.clone());
         known
     }
 }

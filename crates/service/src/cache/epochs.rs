@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use uuid::Uuid;
 
-use super::Concern;
+use super::Invalidation;
 
 /// Accounts that share a stripe are dropped together: with so many that is rare.
 const STRIPES: usize = 65_536;
@@ -27,8 +27,8 @@ impl Default for Epochs {
 
 impl Epochs {
     /// Two that are alike mean that nothing was dropped between them.
-    pub(super) fn of(&self, concern: Concern) -> u64 {
-        let stripe = self.stripe(concern).map_or(0, |stripe| stripe.load(Ordering::Acquire));
+    pub(super) fn of(&self, invalidation: Invalidation) -> u64 {
+        let stripe = self.stripe(invalidation).map_or(0, |stripe| stripe.load(Ordering::Acquire));
         self.all.load(Ordering::Acquire).wrapping_add(stripe)
     }
 
@@ -36,14 +36,14 @@ impl Epochs {
         self.any.load(Ordering::Acquire)
     }
 
-    pub(super) fn pass(&self, concern: Concern) {
-        match concern {
-            Concern::Nothing => return,
-            Concern::AllAccounts | Concern::Everything => {
+    pub(super) fn pass(&self, invalidation: Invalidation) {
+        match invalidation {
+            Invalidation::Nothing => return,
+            Invalidation::AllAccounts | Invalidation::Everything => {
                 self.all.fetch_add(1, Ordering::AcqRel);
             }
-            Concern::Credential(_) | Concern::Realm(_) | Concern::Account(..) => {
-                if let Some(stripe) = self.stripe(concern) {
+            Invalidation::Credential(_) | Invalidation::Realm(_) | Invalidation::Account(..) => {
+                if let Some(stripe) = self.stripe(invalidation) {
                     stripe.fetch_add(1, Ordering::AcqRel);
                 }
             }
@@ -51,12 +51,12 @@ impl Epochs {
         self.any.fetch_add(1, Ordering::AcqRel);
     }
 
-    fn stripe(&self, concern: Concern) -> Option<&AtomicU64> {
-        let id = match concern {
-            Concern::Credential(id) => id.uuid(),
-            Concern::Realm(id) => id.uuid(),
-            Concern::Account(_, id) => id.uuid(),
-            Concern::Nothing | Concern::AllAccounts | Concern::Everything => return None,
+    fn stripe(&self, invalidation: Invalidation) -> Option<&AtomicU64> {
+        let id = match invalidation {
+            Invalidation::Credential(id) => id.uuid(),
+            Invalidation::Realm(id) => id.uuid(),
+            Invalidation::Account(_, id) => id.uuid(),
+            Invalidation::Nothing | Invalidation::AllAccounts | Invalidation::Everything => return None,
         };
         self.stripes.get(place(id))
     }

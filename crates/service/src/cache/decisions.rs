@@ -5,12 +5,12 @@ use std::sync::Arc;
 use tidegate_core::{Caller, Timestamp};
 use tidegate_rollout::{Verdict, decide};
 
-use super::{Believed, ProductRollouts, Snapshot, rollouts};
+use super::{FreshCache, ProductRollouts, Snapshot, rollouts};
 use crate::App;
 
 /// What one call may recall; all its decisions are of one moment.
-pub struct Recall<'h> {
-    believed: Believed<'h>,
+pub struct CachedDecisions<'h> {
+    fresh: FreshCache<'h>,
     caller: &'h Caller,
     snapshot: Arc<Snapshot>,
     now: Timestamp,
@@ -18,10 +18,10 @@ pub struct Recall<'h> {
 
 impl App {
     /// `None` when the realm is not remembered, or nothing is believed now.
-    pub fn recall<'h>(&'h self, caller: &'h Caller) -> Option<Recall<'h>> {
-        let believed = self.inner.memory.believed()?;
-        let snapshot = believed.realm(caller.realm)?;
-        Some(Recall { believed, caller, snapshot, now: self.inner.parts.clock.now() })
+    pub fn cached_decisions<'h>(&'h self, caller: &'h Caller) -> Option<CachedDecisions<'h>> {
+        let fresh = self.inner.cache.fresh()?;
+        let snapshot = fresh.realm(caller.realm)?;
+        Some(CachedDecisions { fresh, caller, snapshot, now: self.inner.parts.clock.now() })
     }
 }
 
@@ -35,7 +35,7 @@ impl ProductEntry<'_> {
     }
 }
 
-impl Recall<'_> {
+impl CachedDecisions<'_> {
     /// When they are made.
     pub const fn now(&self) -> Timestamp {
         self.now
@@ -54,7 +54,7 @@ impl Recall<'_> {
         account: &[u8],
         look: impl FnOnce(&Verdict<'_>) -> T,
     ) -> Option<T> {
-        let known = self.believed.standing(self.caller.realm, account)?;
+        let known = self.fresh.standing(self.caller.realm, account)?;
         let known = self.snapshot.places(known)?;
         Some(look(&decide(&at.product, rollouts(&at.rollouts), &known.standing, self.now)))
     }

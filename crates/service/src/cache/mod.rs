@@ -5,11 +5,11 @@
 //! event log when another one wrote (`follow`). Nobody who cannot follow goes on believing: after a moment
 //! everything is read again. A sign-in is never held to what is remembered.
 
-mod concern;
+mod decisions;
 mod epochs;
 mod follow;
+mod invalidation;
 mod read;
-mod recall;
 mod snapshot;
 
 use std::{
@@ -21,40 +21,40 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub(crate) use concern::Concern;
+pub use decisions::{CachedDecisions, ProductEntry};
 use epochs::Epochs;
 use follow::Followed;
+pub(crate) use invalidation::Invalidation;
 use quick_cache::sync::Cache;
 pub(crate) use read::name;
-pub use recall::{ProductEntry, Recall};
 use smallvec::SmallVec;
 pub(crate) use snapshot::{ProductRollouts, Snapshot};
 use tidegate_core::{Caller, CredentialId, RealmId, Rollout};
 use tidegate_store::{credentials::Kept, standings::Known};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trust {
+pub enum Freshness {
     /// No other replica writes to the database.
-    Alone,
+    SingleReplica,
     /// For so long after each look at what the others did.
     Followed(Duration),
 }
 
-pub(crate) struct Memory {
-    trust: Trust,
+pub(crate) struct ReplicaCache {
+    freshness: Freshness,
     born: Instant,
     /// Microseconds after `born`.
-    believed_until: AtomicU64,
+    fresh_until: AtomicU64,
     followed: Followed,
     epochs: Epochs,
-    credentials: Cache<CredentialId, Remembered<Credentialed>>,
-    realms: Cache<RealmId, Remembered<Snapshot>>,
+    credentials: Cache<CredentialId, Entry<CachedCredential>>,
+    realms: Cache<RealmId, Entry<Snapshot>>,
     /// By the names that callers use, `acct_…` or their own: a name never becomes another account's.
-    standings: Cache<(RealmId, Name), Remembered<Known>>,
+    standings: Cache<(RealmId, Name), Entry<Known>>,
 }
 
 /// Something, and the epoch in which it was read.
-struct Remembered<T> {
+struct Entry<T> {
     epoch: u64,
     what: Arc<T>,
 }
@@ -64,19 +64,19 @@ const REALMS: usize = 1_000;
 
 /// When something was read: to be taken before the look at the database.
 #[derive(Clone, Copy)]
-pub(crate) enum Ticket {
+pub(crate) enum CacheVersion {
     /// For one thing: its epoch.
     Of(u64),
     /// For what cannot be told before it is read: of all drops.
     Any(u64),
 }
 
-impl Memory {
-    pub(crate) fn new(trust: Trust, accounts: usize) -> Self {
+impl ReplicaCache {
+    pub(crate) fn new(freshness: Freshness, accounts: usize) -> Self {
         Self {
-            trust,
+            freshness,
             born: Instant::now(),
-            believed_until: AtomicU64::new(0),
+            fresh_until: AtomicU64::new(0),
             followed: Followed::default(),
             epochs: Epochs::default(),
             credentials: Cache::new(CREDENTIALS),
@@ -86,19 +86,19 @@ impl Memory {
     }
 
     /// What is remembered, if it may be used.
-    pub(crate) fn believed(&self) -> Option<Believed<'_>> {
-        let believed = match self.trust {
-            Trust::Alone => true,
-            Trust::Followed(_) => self.micros() < self.believed_until.load(Ordering::Acquire),
+    pub(crate) fn fresh(&self) -> Option<FreshCache<'_>> {
+        let fresh = match self.freshness {
+            Freshness::SingleReplica => true,
+            Freshness::Followed(_) => self.micros() < self.fresh_until.load(Ordering::Acquire),
         };
-        believed.then_some(Believed(self, PhantomData))
+        fresh.then_some(FreshCache(self, PhantomData))
     }
 
     /// What was written before `looked` has been dropped.
-    fn believe(&self, looked: u64) {
-        if let Trust::Followed(span) = self.trust {
+    fn mark_fresh(&self, looked: u64) {
+        if let Freshness::Followed(span) = self.freshness {
             let span = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
-            self.believed_until.store(looked.saturating_add(span), Ordering::Release);
+            self.fresh_until.store(looked.saturating_add(span), Ordering::Release);
         }
     }
 
@@ -108,86 +108,91 @@ impl Memory {
 
     /// What was remembered last, right or not: for who compares it with the database.
     pub(crate) fn last_of_realm(&self, id: RealmId) -> Option<Arc<Snapshot>> {
-        self.realms.get(&id).map(|remembered| remembered.what)
+        self.realms.get(&id).map(|cached| cached.what)
     }
 
-    pub(crate) fn ticket(&self, concern: Concern) -> Ticket {
-        Ticket::Of(self.epochs.of(concern))
+    pub(crate) fn version(&self, invalidation: Invalidation) -> CacheVersion {
+        CacheVersion::Of(self.epochs.of(invalidation))
     }
 
-    pub(crate) fn ticket_for_any(&self) -> Ticket {
-        Ticket::Any(self.epochs.any())
+    pub(crate) fn version_of_all(&self) -> CacheVersion {
+        CacheVersion::Any(self.epochs.any())
     }
 
-    pub(crate) fn keep_credential(&self, ticket: Ticket, known: Arc<Credentialed>) {
+    pub(crate) fn insert_credential(&self, version: CacheVersion, known: Arc<CachedCredential>) {
         let id = known.caller.credential;
-        if let Some(epoch) = self.epoch(ticket, Concern::Credential(id)) {
-            self.credentials.insert(id, Remembered { epoch, what: known });
+        if let Some(epoch) = self.epoch(version, Invalidation::Credential(id)) {
+            self.credentials.insert(id, Entry { epoch, what: known });
         }
     }
 
-    pub(crate) fn keep_realm(&self, ticket: Ticket, realm: RealmId, snapshot: Arc<Snapshot>) {
-        if let Some(epoch) = self.epoch(ticket, Concern::Realm(realm)) {
-            self.realms.insert(realm, Remembered { epoch, what: snapshot });
+    pub(crate) fn insert_realm(&self, version: CacheVersion, realm: RealmId, snapshot: Arc<Snapshot>) {
+        if let Some(epoch) = self.epoch(version, Invalidation::Realm(realm)) {
+            self.realms.insert(realm, Entry { epoch, what: snapshot });
         }
     }
 
-    pub(crate) fn keep_standing(&self, ticket: Ticket, realm: RealmId, name: &str, known: Arc<Known>) {
-        if let Some(epoch) = self.epoch(ticket, Concern::Account(realm, known.standing.account)) {
-            self.standings
-                .insert((realm, Name::from_slice(name.as_bytes())), Remembered { epoch, what: known });
+    pub(crate) fn insert_standing(
+        &self,
+        version: CacheVersion,
+        realm: RealmId,
+        name: &str,
+        known: Arc<Known>,
+    ) {
+        if let Some(epoch) = self.epoch(version, Invalidation::Account(realm, known.standing.account)) {
+            self.standings.insert((realm, Name::from_slice(name.as_bytes())), Entry { epoch, what: known });
         }
     }
 
     /// The epoch in which it was read; `None` when that cannot be told.
-    fn epoch(&self, ticket: Ticket, concern: Concern) -> Option<u64> {
-        match ticket {
-            Ticket::Of(epoch) => Some(epoch),
-            Ticket::Any(any) => {
-                let epoch = self.epochs.of(concern);
+    fn epoch(&self, version: CacheVersion, invalidation: Invalidation) -> Option<u64> {
+        match version {
+            CacheVersion::Of(epoch) => Some(epoch),
+            CacheVersion::Any(any) => {
+                let epoch = self.epochs.of(invalidation);
                 (self.epochs.any() == any).then_some(epoch)
             }
         }
     }
 
-    pub(crate) fn drop_what(&self, concern: Concern) {
-        self.epochs.pass(concern);
+    pub(crate) fn invalidate(&self, invalidation: Invalidation) {
+        self.epochs.pass(invalidation);
     }
 }
 
 /// What is remembered at a moment in which it is believed. To be used at once: nothing can be waited for with
 /// it at hand, because it cannot be sent.
 #[derive(Clone, Copy)]
-pub(crate) struct Believed<'m>(&'m Memory, PhantomData<*const ()>);
+pub(crate) struct FreshCache<'m>(&'m ReplicaCache, PhantomData<*const ()>);
 
-impl Believed<'_> {
-    pub(crate) fn credential(self, id: CredentialId) -> Option<Arc<Credentialed>> {
-        self.undropped(self.0.credentials.get(&id)?, |_| Concern::Credential(id))
+impl FreshCache<'_> {
+    pub(crate) fn credential(self, id: CredentialId) -> Option<Arc<CachedCredential>> {
+        self.undropped(self.0.credentials.get(&id)?, |_| Invalidation::Credential(id))
     }
 
     pub(crate) fn realm(self, id: RealmId) -> Option<Arc<Snapshot>> {
-        self.undropped(self.0.realms.get(&id)?, |_| Concern::Realm(id))
+        self.undropped(self.0.realms.get(&id)?, |_| Invalidation::Realm(id))
     }
 
     pub(crate) fn standing(self, realm: RealmId, name: &[u8]) -> Option<Arc<Known>> {
-        let remembered = self.0.standings.get(&Named(realm, name))?;
-        self.undropped(remembered, |known| Concern::Account(realm, known.standing.account))
+        let cached = self.0.standings.get(&Named(realm, name))?;
+        self.undropped(cached, |known| Invalidation::Account(realm, known.standing.account))
     }
 
-    fn undropped<T>(self, remembered: Remembered<T>, concern: impl FnOnce(&T) -> Concern) -> Option<Arc<T>> {
-        let same = remembered.epoch == self.0.epochs.of(concern(&remembered.what));
-        same.then_some(remembered.what)
+    fn undropped<T>(self, cached: Entry<T>, invalidation: impl FnOnce(&T) -> Invalidation) -> Option<Arc<T>> {
+        let same = cached.epoch == self.0.epochs.of(invalidation(&cached.what));
+        same.then_some(cached.what)
     }
 }
 
-impl<T> Clone for Remembered<T> {
+impl<T> Clone for Entry<T> {
     fn clone(&self) -> Self {
         Self { epoch: self.epoch, what: self.what.clone() }
     }
 }
 
 /// A credential, and the caller that it makes in its own realm.
-pub(crate) struct Credentialed {
+pub(crate) struct CachedCredential {
     pub(crate) kept: Kept,
     pub(crate) caller: Arc<Caller>,
 }
@@ -238,44 +243,44 @@ mod tests {
         Arc::new(Known { external_id, state: AccountState::Active, standing })
     }
 
-    fn standing(memory: &Memory) -> Option<Arc<Known>> {
-        memory.believed()?.standing(REALM, b"u-1")
+    fn standing(cache: &ReplicaCache) -> Option<Arc<Known>> {
+        cache.fresh()?.standing(REALM, b"u-1")
     }
 
-    fn of(known: &Known) -> Concern {
-        Concern::Account(REALM, known.standing.account)
+    fn of(known: &Known) -> Invalidation {
+        Invalidation::Account(REALM, known.standing.account)
     }
 
     #[test]
     fn what_was_dropped_while_it_was_read_is_not_remembered() {
-        let memory = Memory::new(Trust::Alone, 10);
+        let cache = ReplicaCache::new(Freshness::SingleReplica, 10);
         let one = known(1);
-        for concern in [of(&one), Concern::AllAccounts, Concern::Everything] {
-            for ticket in [memory.ticket(of(&one)), memory.ticket_for_any()] {
-                memory.drop_what(concern);
-                memory.keep_standing(ticket, REALM, "u-1", one.clone());
-                assert!(standing(&memory).is_none(), "{concern:?}");
+        for invalidation in [of(&one), Invalidation::AllAccounts, Invalidation::Everything] {
+            for version in [cache.version(of(&one)), cache.version_of_all()] {
+                cache.invalidate(invalidation);
+                cache.insert_standing(version, REALM, "u-1", one.clone());
+                assert!(standing(&cache).is_none(), "{invalidation:?}");
             }
         }
-        memory.keep_standing(memory.ticket_for_any(), REALM, "u-1", one.clone());
-        assert!(standing(&memory).is_some());
-        memory.drop_what(of(&known(2)));
-        assert!(standing(&memory).is_some(), "another's is no concern");
-        memory.drop_what(of(&one));
-        assert!(standing(&memory).is_none());
+        cache.insert_standing(cache.version_of_all(), REALM, "u-1", one.clone());
+        assert!(standing(&cache).is_some());
+        cache.invalidate(of(&known(2)));
+        assert!(standing(&cache).is_some(), "another's is no concern");
+        cache.invalidate(of(&one));
+        assert!(standing(&cache).is_none());
     }
 
     #[test]
     fn nothing_is_believed_that_is_not_followed() {
-        let memory = Memory::new(Trust::Followed(Duration::from_hours(1)), 10);
+        let cache = ReplicaCache::new(Freshness::Followed(Duration::from_hours(1)), 10);
         let one = known(1);
-        memory.keep_standing(memory.ticket(of(&one)), REALM, "u-1", one.clone());
-        assert!(standing(&memory).is_none());
-        memory.believe(memory.micros());
-        assert!(standing(&memory).is_some());
-        let hasty = Memory::new(Trust::Followed(Duration::ZERO), 10);
-        hasty.keep_standing(hasty.ticket(of(&one)), REALM, "u-1", one.clone());
-        hasty.believe(hasty.micros());
+        cache.insert_standing(cache.version(of(&one)), REALM, "u-1", one.clone());
+        assert!(standing(&cache).is_none());
+        cache.mark_fresh(cache.micros());
+        assert!(standing(&cache).is_some());
+        let hasty = ReplicaCache::new(Freshness::Followed(Duration::ZERO), 10);
+        hasty.insert_standing(hasty.version(of(&one)), REALM, "u-1", one.clone());
+        hasty.mark_fresh(hasty.micros());
         assert!(standing(&hasty).is_none());
     }
 }

@@ -16,7 +16,7 @@ use tidegate_store::{
     events,
 };
 
-use super::{Concern, Trust};
+use super::{Freshness, Invalidation};
 use crate::App;
 
 /// How far the log was followed.
@@ -42,16 +42,16 @@ impl App {
     /// Call this several times a second where other replicas write to the database, and not twice at once.
     /// After an error nothing is believed for longer than before.
     pub async fn follow(&self) -> Result<(), Error> {
-        if self.inner.parts.settings.trust == Trust::Alone {
+        if self.inner.parts.settings.freshness == Freshness::SingleReplica {
             return Ok(());
         }
-        let (looked, now) = (self.inner.memory.micros(), self.inner.parts.clock.now());
-        let progress = self.inner.memory.followed.get();
+        let (looked, now) = (self.inner.cache.micros(), self.inner.parts.clock.now());
+        let progress = self.inner.cache.followed.get();
         let behind = progress.until.is_none_or(|until| now.since(until) > LONG);
         let mut across = self.inner.parts.store.across("follow");
         let unsealed = events::unsealed(&mut across, MOST).await?;
         if behind || i64::try_from(unsealed.len()).is_ok_and(|count| count >= MOST) {
-            self.inner.memory.drop_what(Concern::Everything);
+            self.inner.cache.invalidate(Invalidation::Everything);
         }
         for event in &unsealed {
             self.note(event.realm, &event.logged);
@@ -67,14 +67,14 @@ impl App {
             }
             seen.insert((realm, last));
         }
-        self.inner.memory.followed.set(Progress { until: Some(now), seen });
-        self.inner.memory.believe(looked);
+        self.inner.cache.followed.set(Progress { until: Some(now), seen });
+        self.inner.cache.mark_fresh(looked);
         Ok(())
     }
 
     fn note(&self, realm: RealmId, logged: &tidegate_core::Logged) {
         let event = &logged.event;
-        self.inner.memory.drop_what(Concern::of_recorded(realm, event.account, &event.fact));
+        self.inner.cache.invalidate(Invalidation::of_recorded(realm, event.account, &event.fact));
     }
 }
 

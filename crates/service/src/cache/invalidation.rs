@@ -3,7 +3,7 @@
 use tidegate_core::{AccountId, CredentialId, Fact, RealmId, Recorded};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Concern {
+pub(crate) enum Invalidation {
     Nothing,
     Credential(CredentialId),
     /// The products and rollouts of a realm.
@@ -15,7 +15,7 @@ pub(crate) enum Concern {
     Everything,
 }
 
-impl Concern {
+impl Invalidation {
     /// Of an event as it is read back. What a newer version wrote may mean anything.
     pub(crate) fn of_recorded(realm: RealmId, account: Option<AccountId>, fact: &Recorded) -> Self {
         match fact {
