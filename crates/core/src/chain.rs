@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Event, KeyedDigest, Malformed, Recorded, Timestamp, words};
+use crate::{Event, KeyedDigest, Malformed, RecordedFact, Timestamp, words};
 
 /// An event's place in its realm's record: 1, 2, 3 and so on, without gaps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -20,7 +20,7 @@ pub struct ChainDigest(pub [u8; 32]);
 pub struct Logged {
     /// `None` until the sealer gives it.
     pub sequence: Option<Sequence>,
-    pub event: Event<Recorded>,
+    pub event: Event<RecordedFact>,
     /// The fact's exact text: what the chain hashes.
     pub fact: String,
 }

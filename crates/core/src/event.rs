@@ -133,12 +133,12 @@ pub enum Denial {
 /// A fact as read back. During a rolling upgrade an older replica meets kinds it does not know;
 /// readers that only pass events on must not lose them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Recorded {
+pub enum RecordedFact {
     Known(Fact),
     Newer { data: String },
 }
 
-impl Recorded {
+impl RecordedFact {
     /// The kind and the fields, as they are kept; of a newer kind as far as they can be told apart.
     pub fn told(&self) -> (String, String) {
         let kept = match self {

@@ -36,7 +36,7 @@ pub use customer::{Customer, Labels};
 pub use email::{Email, Identifier};
 pub use enrollment::{Enrollment, EnrollmentState, Link, LinkTarget};
 pub use entropy::Entropy;
-pub use event::{Actor, Denial, Event, Fact, Personal, Recorded};
+pub use event::{Actor, Denial, Event, Fact, Personal, RecordedFact};
 pub use factor::{Budget, Factor, Material, Method, RecoveryCode, Step};
 pub use id::{
     AccountId, ChallengeId, ClaimId, CredentialId, CustomerId, DeliveryId, EnrollmentId, EventId, FactorId,

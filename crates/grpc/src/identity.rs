@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, header::AUTHORIZATION};
 use tidegate_core::{Caller, Permission, Refusal};
-use tidegate_service::{App, access::Presented};
+use tidegate_service::{App, access::PresentedCredential};
 use tonic::Status;
 
 use crate::{rules::Access, status};
@@ -19,7 +19,7 @@ pub(crate) struct Admitted {
 /// `None` for a method that asks for nobody. A stranger learns nothing, not even which methods exist.
 pub(crate) async fn admit(
     app: &App,
-    presented: Option<Presented>,
+    presented: Option<PresentedCredential>,
     access: Option<Access>,
 ) -> Result<Option<Admitted>, Status> {
     if access == Some(Access::Public) {
@@ -37,8 +37,8 @@ pub(crate) async fn admit(
 }
 
 /// Of `authorization: Bearer tgk_<id>_<secret>`, and the realm that an operator may name.
-pub(crate) fn presented(headers: &HeaderMap) -> Option<Presented> {
+pub(crate) fn presented(headers: &HeaderMap) -> Option<PresentedCredential> {
     let token = headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?;
     let realm = headers.get("tidegate-realm").map(|named| String::from_utf8_lossy(named.as_bytes()).into());
-    Presented::read(token, realm)
+    PresentedCredential::read(token, realm)
 }

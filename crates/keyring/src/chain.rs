@@ -79,7 +79,7 @@ fn cut_bytes(head: Anchor, at: Timestamp) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use tidegate_core::{Actor, Event, Id, Recorded};
+    use tidegate_core::{Actor, Event, Id, RecordedFact};
     use uuid::Uuid;
 
     use super::*;
@@ -92,7 +92,7 @@ mod tests {
             actor: Actor::Worker("init".to_owned()),
             product: Some("kasa".parse().unwrap()),
             account: Some(Id::from_uuid(Uuid::from_u128(9))),
-            fact: Recorded::Newer { data: String::new() },
+            fact: RecordedFact::Newer { data: String::new() },
             personal: None,
         };
         let mut logged = Logged { sequence: Some(Sequence(1)), event, fact: "{}".to_owned() };

@@ -13,7 +13,7 @@ use tidegate_core::{
     Timestamp, Wave,
 };
 
-use crate::{Trail, Verdict, audience, bucket, waves};
+use crate::{DecisionTrace, Verdict, audience, bucket, waves};
 
 /// What one rollout says of the account at the product.
 #[derive(Clone, Copy)]
@@ -63,7 +63,7 @@ fn judge<'a>(
     rollouts: impl Iterator<Item = &'a Rollout>,
     standing: &'a Standing,
     now: Timestamp,
-    trail: &mut impl Trail,
+    trail: &mut impl DecisionTrace,
 ) -> Verdict<'a> {
     let (mut best, mut reached_since) = (NO_ROLLOUT, None);
     let covering = rollouts.filter(|rollout| waves::covers(rollout, &product.key));
@@ -104,7 +104,7 @@ fn ask<'a>(
     rollout: &'a Rollout,
     product: &Product,
     standing: &'a Standing,
-    trail: &mut impl Trail,
+    trail: &mut impl DecisionTrace,
 ) -> Answer<'a> {
     let here = |entry: &&LedgerEntry| entry.rollout == rollout.key && entry.product == product.key;
     let entry = standing.ledger.iter().find(here);
@@ -172,7 +172,7 @@ fn reach<'a>(
     rollout: &'a Rollout,
     product: &Product,
     standing: &Standing,
-    trail: &mut impl Trail,
+    trail: &mut impl DecisionTrace,
     decided: bool,
 ) -> (Reason, Option<&'a Wave>) {
     let key = &product.key;

@@ -13,5 +13,5 @@ mod verdict;
 pub mod waves;
 
 pub use decide::{decide, explain};
-pub use trail::Trail;
+pub use trail::DecisionTrace;
 pub use verdict::Verdict;

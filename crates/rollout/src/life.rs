@@ -16,7 +16,7 @@ use tidegate_core::{Ordinal, RollBack, Rollout, Stop, Timestamp, Title, WaveStat
 
 /// Why a verb cannot be carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stuck {
+pub enum LifecycleError {
     /// It was started; it can be advanced.
     Started,
     /// It was not started.
@@ -52,59 +52,59 @@ pub enum Clearing {
 }
 
 /// Starts the first wave; returns which.
-pub fn start(rollout: &mut Rollout, now: Timestamp) -> Result<Ordinal, Stuck> {
+pub fn start(rollout: &mut Rollout, now: Timestamp) -> Result<Ordinal, LifecycleError> {
     if last_started(rollout).is_some() {
-        return Err(Stuck::Started);
+        return Err(LifecycleError::Started);
     }
     start_next(rollout, now)
 }
 
 /// Starts the next wave; returns which. Whoever is reached stays reached.
-pub fn advance(rollout: &mut Rollout, now: Timestamp) -> Result<Ordinal, Stuck> {
+pub fn advance(rollout: &mut Rollout, now: Timestamp) -> Result<Ordinal, LifecycleError> {
     if last_started(rollout).is_none() {
-        return Err(Stuck::NotStarted);
+        return Err(LifecycleError::NotStarted);
     }
     start_next(rollout, now)
 }
 
-fn start_next(rollout: &mut Rollout, now: Timestamp) -> Result<Ordinal, Stuck> {
+fn start_next(rollout: &mut Rollout, now: Timestamp) -> Result<Ordinal, LifecycleError> {
     if rollout.stop.is_some() {
-        return Err(Stuck::Stopped);
+        return Err(LifecycleError::Stopped);
     }
     if rollout.paused_at.is_some() {
-        return Err(Stuck::Paused);
+        return Err(LifecycleError::Paused);
     }
-    let place = rollout.waves.iter().position(|wave| !wave.is_started()).ok_or(Stuck::NoWaveLeft)?;
+    let place = rollout.waves.iter().position(|wave| !wave.is_started()).ok_or(LifecycleError::NoWaveLeft)?;
     for live in rollout.waves.iter_mut().filter(|wave| wave.state == WaveState::Live) {
         live.state = WaveState::Done;
     }
-    let next = rollout.waves.get_mut(place).ok_or(Stuck::NoWaveLeft)?;
+    let next = rollout.waves.get_mut(place).ok_or(LifecycleError::NoWaveLeft)?;
     (next.state, next.started_at) = (WaveState::Live, Some(now));
     Ok(next.ordinal)
 }
 
 /// Nothing advances; who is reached stays reached.
-pub fn pause(rollout: &mut Rollout, now: Timestamp) -> Result<Did, Stuck> {
+pub fn pause(rollout: &mut Rollout, now: Timestamp) -> Result<Did, LifecycleError> {
     if rollout.paused_at.is_some() {
         return Ok(Did::Nothing);
     }
     if last_started(rollout).is_none() {
-        return Err(Stuck::NotStarted);
+        return Err(LifecycleError::NotStarted);
     }
     rollout.paused_at = Some(now);
     Ok(Did::Change)
 }
 
-pub fn resume(rollout: &mut Rollout) -> Result<(), Stuck> {
-    rollout.paused_at.take().map(drop).ok_or(Stuck::NotPaused)
+pub fn resume(rollout: &mut Rollout) -> Result<(), LifecycleError> {
+    rollout.paused_at.take().map(drop).ok_or(LifecycleError::NotPaused)
 }
 
 /// Takes back every started wave behind `to`; zero takes back all. `rollout.revision` is already that of the
 /// roll back: what was shown before it by a wave that is taken back counts no more.
-pub fn roll_back(rollout: &mut Rollout, to: Ordinal) -> Result<(), Stuck> {
-    let last = last_started(rollout).ok_or(Stuck::NotStarted)?;
+pub fn roll_back(rollout: &mut Rollout, to: Ordinal) -> Result<(), LifecycleError> {
+    let last = last_started(rollout).ok_or(LifecycleError::NotStarted)?;
     if last <= to {
-        return Err(Stuck::NothingToRollBack { last });
+        return Err(LifecycleError::NothingToRollBack { last });
     }
     for wave in rollout.waves.iter_mut().filter(|wave| wave.is_started()) {
         if wave.ordinal > to {
@@ -134,14 +134,14 @@ pub fn stop(rollout: &mut Rollout, by: Title, reason: Option<Title>, now: Timest
 }
 
 /// The first person asks, the second clears. One person under two credentials is one person.
-pub fn clear_stop(rollout: &mut Rollout, by: Title) -> Result<Clearing, Stuck> {
-    let stop = rollout.stop.as_mut().ok_or(Stuck::NotStopped)?;
+pub fn clear_stop(rollout: &mut Rollout, by: Title) -> Result<Clearing, LifecycleError> {
+    let stop = rollout.stop.as_mut().ok_or(LifecycleError::NotStopped)?;
     match &stop.cleared_by {
         None => {
             stop.cleared_by = Some(by);
             Ok(Clearing::Asked)
         }
-        Some(first) if first.names_the_same_as(&by) => Err(Stuck::SamePerson),
+        Some(first) if first.names_the_same_as(&by) => Err(LifecycleError::SamePerson),
         Some(_) => {
             rollout.stop = None;
             Ok(Clearing::Cleared)
@@ -253,26 +253,26 @@ mod tests {
         assert_eq!((waves(&rollout), rollout.waves[0].started_at), (vec![Live, Draft], Some(NOW)));
         assert_eq!(advance(&mut rollout, NOW), Ok(Ordinal(2)));
         assert_eq!(waves(&rollout), [Done, Live]);
-        assert_eq!(advance(&mut rollout, NOW), Err(Stuck::NoWaveLeft));
+        assert_eq!(advance(&mut rollout, NOW), Err(LifecycleError::NoWaveLeft));
     }
 
     #[test]
     fn start_is_for_the_first_wave_alone() {
         let started = |mut rollout: Rollout| start(&mut rollout, NOW);
-        assert_eq!(started(draft(0)), Err(Stuck::NoWaveLeft));
+        assert_eq!(started(draft(0)), Err(LifecycleError::NoWaveLeft));
         assert_eq!(started(draft(1)), Ok(Ordinal(1)));
-        assert_eq!([live(), paused(), stopped()].map(started), [Err(Stuck::Started); 3]);
+        assert_eq!([live(), paused(), stopped()].map(started), [Err(LifecycleError::Started); 3]);
         assert_eq!(started(rolled_back()), Ok(Ordinal(1)));
     }
 
     #[test]
     fn nothing_advances_before_it_started_nor_while_it_is_held() {
         let advanced = |mut rollout: Rollout| advance(&mut rollout, NOW);
-        assert_eq!(advanced(draft(1)), Err(Stuck::NotStarted));
+        assert_eq!(advanced(draft(1)), Err(LifecycleError::NotStarted));
         assert_eq!(advanced(live()), Ok(Ordinal(3)));
-        assert_eq!(advanced(paused()), Err(Stuck::Paused));
-        assert_eq!(advanced(stopped()), Err(Stuck::Stopped));
-        assert_eq!(advanced(rolled_back()), Err(Stuck::NotStarted));
+        assert_eq!(advanced(paused()), Err(LifecycleError::Paused));
+        assert_eq!(advanced(stopped()), Err(LifecycleError::Stopped));
+        assert_eq!(advanced(rolled_back()), Err(LifecycleError::NotStarted));
     }
 
     /// A hold outlives a roll back of every wave.
@@ -282,17 +282,23 @@ mod tests {
             roll_back(&mut rollout, Ordinal(0)).unwrap();
             start(&mut rollout, NOW)
         };
-        assert_eq!([paused(), stopped()].map(anew), [Err(Stuck::Paused), Err(Stuck::Stopped)]);
+        assert_eq!(
+            [paused(), stopped()].map(anew),
+            [Err(LifecycleError::Paused), Err(LifecycleError::Stopped)]
+        );
     }
 
     #[test]
     fn a_pause_is_set_once_and_lifted_once() {
         let set = |mut rollout: Rollout| pause(&mut rollout, NOW);
-        assert_eq!([draft(1), rolled_back()].map(set), [Err(Stuck::NotStarted); 2]);
+        assert_eq!([draft(1), rolled_back()].map(set), [Err(LifecycleError::NotStarted); 2]);
         assert_eq!([live(), stopped()].map(set), [Ok(Did::Change); 2]);
         assert_eq!(set(paused()), Ok(Did::Nothing));
         let lifted = |mut rollout: Rollout| resume(&mut rollout);
-        assert_eq!([draft(1), live(), stopped(), rolled_back()].map(lifted), [Err(Stuck::NotPaused); 4]);
+        assert_eq!(
+            [draft(1), live(), stopped(), rolled_back()].map(lifted),
+            [Err(LifecycleError::NotPaused); 4]
+        );
         assert_eq!(lifted(paused()), Ok(()));
     }
 
@@ -310,10 +316,10 @@ mod tests {
     #[test]
     fn a_roll_back_needs_something_to_take() {
         let back = |mut rollout: Rollout, to| roll_back(&mut rollout, Ordinal(to));
-        assert_eq!(back(draft(1), 0), Err(Stuck::NotStarted));
-        assert_eq!(back(rolled_back(), 0), Err(Stuck::NotStarted));
-        assert_eq!(back(live(), 2), Err(Stuck::NothingToRollBack { last: Ordinal(2) }));
-        assert_eq!(back(live(), 9), Err(Stuck::NothingToRollBack { last: Ordinal(2) }));
+        assert_eq!(back(draft(1), 0), Err(LifecycleError::NotStarted));
+        assert_eq!(back(rolled_back(), 0), Err(LifecycleError::NotStarted));
+        assert_eq!(back(live(), 2), Err(LifecycleError::NothingToRollBack { last: Ordinal(2) }));
+        assert_eq!(back(live(), 9), Err(LifecycleError::NothingToRollBack { last: Ordinal(2) }));
     }
 
     /// The earlier one still counts for what was shown before it, unless the later one goes as far.
@@ -350,12 +356,12 @@ mod tests {
     fn two_persons_clear_a_stop() {
         let mut rollout = stopped();
         assert_eq!(clear_stop(&mut rollout, name("Bob")), Ok(Clearing::Asked));
-        assert_eq!(clear_stop(&mut rollout, name(" bob ")), Err(Stuck::SamePerson));
+        assert_eq!(clear_stop(&mut rollout, name(" bob ")), Err(LifecycleError::SamePerson));
         assert_eq!(clear_stop(&mut rollout, name("Cas")), Ok(Clearing::Cleared));
         assert_eq!(rollout.stop, None);
         let clear = |mut rollout: Rollout| clear_stop(&mut rollout, name("Bob"));
         let none = [draft(1), live(), paused(), rolled_back()].map(clear);
-        assert_eq!(none, [Err(Stuck::NotStopped); 4]);
+        assert_eq!(none, [Err(LifecycleError::NotStopped); 4]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use tidegate_core::{Rollout, Rule, RuleAsked, Wave};
 
 /// Told of each rule that is asked. What it saw is put into words only for who listens.
-pub trait Trail {
+pub trait DecisionTrace {
     fn asked(
         &mut self,
         rollout: &Rollout,
@@ -15,12 +15,12 @@ pub trait Trail {
 }
 
 /// Nobody listens.
-impl Trail for () {
+impl DecisionTrace for () {
     #[inline]
     fn asked(&mut self, _: &Rollout, _: Rule, _: Option<&Wave>, _: bool, _: impl FnOnce() -> String) {}
 }
 
-impl Trail for Vec<RuleAsked> {
+impl DecisionTrace for Vec<RuleAsked> {
     fn asked(
         &mut self,
         rollout: &Rollout,

@@ -14,7 +14,7 @@ use crate::{
     App, Error, Fault, Settings,
     acting::Acting,
     cache::{Invalidation, ReplicaCache},
-    event_builder::Note,
+    event_builder::EventBuilder,
     idempotency::Idempotency,
 };
 
@@ -225,7 +225,7 @@ impl CommandContext {
     }
 
     /// What happened; to be recorded in the transaction that makes it true.
-    pub(crate) fn event(&self, fact: Fact) -> Note<'_> {
-        Note::new(self, fact)
+    pub(crate) fn event(&self, fact: Fact) -> EventBuilder<'_> {
+        EventBuilder::new(self, fact)
     }
 }

@@ -5,7 +5,7 @@ use tidegate_factors::budget::{self, Charge, Limits};
 use tidegate_keyring::SealContext;
 use tidegate_store::{
     Tx,
-    attempts::{self, Counter, Kept},
+    attempts::{self, AttemptRow, Counter},
 };
 use uuid::Uuid;
 
@@ -66,7 +66,7 @@ pub(crate) async fn charge(
 }
 
 /// What was counted on it so far.
-pub(crate) fn counted(kept: Option<Kept>, counter: &Counter, now: Timestamp) -> Budget {
+pub(crate) fn counted(kept: Option<AttemptRow>, counter: &Counter, now: Timestamp) -> Budget {
     let revision = kept.as_ref().map_or(0, |kept| kept.budget.revision);
     match kept {
         Some(kept) if kept.tag == counter.tag => kept.budget,

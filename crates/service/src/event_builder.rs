@@ -7,13 +7,13 @@ use crate::{CommandContext, Fault, cache::Invalidation};
 
 /// Whom an event is about: what is kept of it, and the key that it is kept with.
 #[derive(Clone, Copy)]
-pub(crate) struct Whose<'n> {
+pub(crate) struct EventSubject<'n> {
     pub(crate) id: AccountId,
     pub(crate) personal_key: &'n Sealed,
     pub(crate) email: Option<&'n str>,
 }
 
-impl<'n> From<&'n Account> for Whose<'n> {
+impl<'n> From<&'n Account> for EventSubject<'n> {
     fn from(account: &'n Account) -> Self {
         let email = account.contact.as_ref().map(|contact| contact.email.as_typed());
         Self { id: account.id, personal_key: &account.personal_key, email }
@@ -21,15 +21,15 @@ impl<'n> From<&'n Account> for Whose<'n> {
 }
 
 /// An event in the making.
-pub(crate) struct Note<'n> {
+pub(crate) struct EventBuilder<'n> {
     cx: &'n CommandContext,
     fact: Fact,
     product: Option<&'n ProductKey>,
-    account: Option<Whose<'n>>,
+    account: Option<EventSubject<'n>>,
     client: Option<&'n ClientContext>,
 }
 
-impl<'n> Note<'n> {
+impl<'n> EventBuilder<'n> {
     pub(crate) const fn new(cx: &'n CommandContext, fact: Fact) -> Self {
         Self { cx, fact, product: None, account: None, client: None }
     }
@@ -39,7 +39,7 @@ impl<'n> Note<'n> {
         self
     }
 
-    pub(crate) fn of(mut self, account: impl Into<Whose<'n>>) -> Self {
+    pub(crate) fn of(mut self, account: impl Into<EventSubject<'n>>) -> Self {
         self.account = Some(account.into());
         self
     }

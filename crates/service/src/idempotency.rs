@@ -20,7 +20,7 @@ use tidegate_core::{Refusal, RequestId, Sealed, Secret, Span};
 use tidegate_keyring::{RequestContext, SealContext};
 use tidegate_store::{
     Executor, Tx, View,
-    requests::{self, Claim, Key, Settled},
+    requests::{self, Key, RequestClaim, Settled},
 };
 
 use crate::{Command, CommandContext, Error, Fault};
@@ -75,7 +75,7 @@ impl<'de> Deserialize<'de> for OneTimeSecret {
 /// The request of one command under way.
 pub(crate) struct Idempotency {
     request: Option<Request>,
-    claim: Mutex<Option<Claim>>,
+    claim: Mutex<Option<RequestClaim>>,
     cached: AtomicBool,
     races: AtomicUsize,
 }
@@ -329,7 +329,7 @@ impl CommandContext {
     async fn claim(&self, tx: &mut Tx) -> Result<bool, Fault> {
         let Some(request) = &self.idempotency.request else { return Ok(true) };
         let now = self.now();
-        let claim = Claim { key: self.key(request), id: self.new_id(), lease_until: now.plus(LEASE) };
+        let claim = RequestClaim { key: self.key(request), id: self.new_id(), lease_until: now.plus(LEASE) };
         let context = SealContext::RequestBody(self.asked(request));
         let body = self.keyring().digest(&context, request.body.expose())?;
         let claimed = requests::claim(tx, claim, body, now.plus(KEPT), now).await?;
@@ -382,11 +382,11 @@ impl CommandContext {
         Ok(requests::release(tx, claim).await?)
     }
 
-    fn put_claim(&self, claim: Claim) {
+    fn put_claim(&self, claim: RequestClaim) {
         *self.idempotency.claim.lock().unwrap_or_else(PoisonError::into_inner) = Some(claim);
     }
 
-    fn get_claim(&self) -> Option<Claim> {
+    fn get_claim(&self) -> Option<RequestClaim> {
         *self.idempotency.claim.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -17,14 +17,14 @@ use crate::{CommandContext, Fault};
 pub(crate) const UNKNOWN: Answered = Answered::WrongAnswer { tries_left: 0 };
 
 /// A link as it was presented.
-pub(crate) struct Presented {
+pub(crate) struct PresentedLink {
     digest: TokenDigest,
     pub(crate) link: Link,
 }
 
-pub(crate) async fn find(tx: &mut Tx, token: &Secret<String>) -> Result<Option<Presented>, Fault> {
+pub(crate) async fn find(tx: &mut Tx, token: &Secret<String>) -> Result<Option<PresentedLink>, Fault> {
     let Some(digest) = TokenKind::Link.digest(token.expose()) else { return Ok(None) };
-    Ok(links::find(tx, digest).await?.map(|link| Presented { digest, link }))
+    Ok(links::find(tx, digest).await?.map(|link| PresentedLink { digest, link }))
 }
 
 /// Redeems the link, once, and returns whose it is; or why it proves nothing. It proves the address it
@@ -32,7 +32,7 @@ pub(crate) async fn find(tx: &mut Tx, token: &Secret<String>) -> Result<Option<P
 pub(crate) async fn redeem(
     cx: &CommandContext,
     tx: &mut Tx,
-    presented: &Presented,
+    presented: &PresentedLink,
 ) -> Result<Result<Account, Answered>, Fault> {
     let (link, now) = (&presented.link, cx.now());
     if !links::redeem(tx, presented.digest, now).await? {

@@ -33,12 +33,12 @@ pub struct Counter {
 
 /// A counter as it is kept.
 #[derive(Debug, Clone)]
-pub struct Kept {
+pub struct AttemptRow {
     pub tag: Vec<u8>,
     pub budget: Budget,
 }
 
-impl Record for Kept {
+impl Record for AttemptRow {
     const TABLE: &'static str = "attempts";
     const KEY: &'static str = "counter_id";
     fn read(row: &Row) -> Result<Self, Unreadable> {
@@ -56,7 +56,7 @@ impl Record for Kept {
     }
 }
 
-pub async fn find(view: &mut View, counter: &Counter) -> Result<Option<Kept>, Error> {
+pub async fn find(view: &mut View, counter: &Counter) -> Result<Option<AttemptRow>, Error> {
     view.select(FIND).bind(counter.id).optional().await
 }
 
@@ -94,13 +94,13 @@ pub async fn forgive(tx: &mut Tx, counter: &Counter) -> Result<(), Error> {
 
 /// One charge, and the instant that waits were counted from before it.
 #[derive(Debug, Clone, Copy)]
-pub struct Taken {
+pub struct GrantedCharge {
     pub budget: Budget,
     pub waited_from: Timestamp,
 }
 
 /// The attempt was a replay (INV-6). A success since then has forgiven the charge already.
-pub async fn give_back(tx: &mut Tx, counter: &Counter, taken: Taken) -> Result<(), Error> {
+pub async fn give_back(tx: &mut Tx, counter: &Counter, taken: GrantedCharge) -> Result<(), Error> {
     let give_back = tx.change(GIVE_BACK).bind(counter.id).bind(taken.budget.successes);
     give_back.bind(taken.budget.last_at).bind(taken.waited_from).rows().await?;
     Ok(())

@@ -26,7 +26,7 @@ sql! {
 
 /// A batch of some realm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sealed {
+pub struct SealedBatch {
     pub realm: RealmId,
     pub first: Sequence,
     pub last: Sequence,
@@ -60,7 +60,7 @@ impl Record for Cut {
     }
 }
 
-impl Record for Sealed {
+impl Record for SealedBatch {
     const TABLE: &'static str = "chain";
     const KEY: &'static str = "last_sequence";
     fn read(row: &Row) -> Result<Self, Unreadable> {
@@ -95,7 +95,7 @@ pub async fn from(view: &mut View, from: Sequence, limit: i64) -> Result<Vec<Bat
 
 /// What was sealed in any realm, not before `since`. A batch shows a little after its time, when its
 /// transaction commits: who follows asks again from some seconds before the newest it has seen.
-pub async fn recent(across: &mut Across, since: Timestamp) -> Result<Vec<Sealed>, Error> {
+pub async fn recent(across: &mut Across, since: Timestamp) -> Result<Vec<SealedBatch>, Error> {
     across.select(RECENT).bind(since).all().await
 }
 

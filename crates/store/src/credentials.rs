@@ -23,12 +23,12 @@ sql! {
 
 /// A credential and what its token must digest to.
 #[derive(Debug, Clone)]
-pub struct Kept {
+pub struct CredentialRow {
     pub credential: Credential,
     pub token: TokenDigest,
 }
 
-impl Record for Kept {
+impl Record for CredentialRow {
     const TABLE: &'static str = "credentials";
     const KEY: &'static str = "credential_id";
     fn read(row: &Row) -> Result<Self, Unreadable> {
@@ -48,16 +48,16 @@ impl Record for Kept {
     }
 }
 
-pub async fn find(across: &mut Across, id: CredentialId) -> Result<Option<Kept>, Error> {
+pub async fn find(across: &mut Across, id: CredentialId) -> Result<Option<CredentialRow>, Error> {
     across.select(FIND).bind(id).optional().await
 }
 
-pub async fn get(view: &mut View, id: CredentialId) -> Result<Option<Kept>, Error> {
+pub async fn get(view: &mut View, id: CredentialId) -> Result<Option<CredentialRow>, Error> {
     view.select(GET).bind(id).optional().await
 }
 
 /// Oldest first, behind `after`.
-pub async fn page(view: &mut View, after: CredentialId, limit: i64) -> Result<Vec<Kept>, Error> {
+pub async fn page(view: &mut View, after: CredentialId, limit: i64) -> Result<Vec<CredentialRow>, Error> {
     view.select(PAGE).bind(after).bind(limit).all().await
 }
 

@@ -1,7 +1,7 @@
 //! Table `events`: the log everything else reads.
 
 use tidegate_core::{
-    AccountId, Actor, Event, EventId, Fact, Logged, ProductKey, RealmId, Recorded, Sequence, Timestamp,
+    AccountId, Actor, Event, EventId, Fact, Logged, ProductKey, RealmId, RecordedFact, Sequence, Timestamp,
 };
 
 use crate::{
@@ -106,8 +106,8 @@ impl Record for Logged {
     fn read(row: &Row) -> Result<Self, Unreadable> {
         let text: String = row.get("fact")?;
         let fact = match row.get::<Fact>("fact") {
-            Ok(fact) => Recorded::Known(fact),
-            Err(_) => Recorded::Newer { data: text.clone() },
+            Ok(fact) => RecordedFact::Known(fact),
+            Err(_) => RecordedFact::Newer { data: text.clone() },
         };
         let event = Event {
             id: row.get("event_id")?,
@@ -130,9 +130,9 @@ impl Record for Unsealed {
     }
 }
 
-struct Of(RealmId);
+struct RealmRow(RealmId);
 
-impl Record for Of {
+impl Record for RealmRow {
     const TABLE: &'static str = "events";
     const KEY: &'static str = "event_id";
     fn read(row: &Row) -> Result<Self, Unreadable> {
@@ -140,9 +140,9 @@ impl Record for Of {
     }
 }
 
-struct At(Sequence);
+struct SequenceRow(Sequence);
 
-impl Record for At {
+impl Record for SequenceRow {
     const TABLE: &'static str = "events";
     const KEY: &'static str = "event_id";
     fn read(row: &Row) -> Result<Self, Unreadable> {
@@ -197,12 +197,12 @@ pub async fn between(view: &mut View, first: Sequence, last: Sequence) -> Result
 
 /// The first place behind `after` that an event has.
 pub async fn above(view: &mut View, after: Sequence) -> Result<Option<Sequence>, Error> {
-    Ok(view.select(ABOVE).bind(after).optional::<At>().await?.map(|at| at.0))
+    Ok(view.select(ABOVE).bind(after).optional::<SequenceRow>().await?.map(|at| at.0))
 }
 
 /// The first place that an event has.
 pub async fn lowest(view: &mut View) -> Result<Option<Sequence>, Error> {
-    Ok(view.select(LOWEST).optional::<At>().await?.map(|at| at.0))
+    Ok(view.select(LOWEST).optional::<SequenceRow>().await?.map(|at| at.0))
 }
 
 /// What no sealer has reached yet, in any realm. Their order means nothing: of what another transaction
@@ -213,7 +213,7 @@ pub async fn unsealed(across: &mut Across, limit: i64) -> Result<Vec<Unsealed>, 
 
 /// The next realm behind this one that has something to seal.
 pub async fn next_unsealed(across: &mut Across, after: RealmId) -> Result<Option<RealmId>, Error> {
-    Ok(across.select(NEXT_UNSEALED).bind(after).optional::<Of>().await?.map(|of| of.0))
+    Ok(across.select(NEXT_UNSEALED).bind(after).optional::<RealmRow>().await?.map(|of| of.0))
 }
 
 /// Gives up to `limit` events the places behind `head`; how many it were. Only what was committed is

@@ -37,9 +37,9 @@ impl Record for Version {
     }
 }
 
-struct At(Timestamp);
+struct ClockRow(Timestamp);
 
-impl Record for At {
+impl Record for ClockRow {
     const TABLE: &'static str = "clock";
     const KEY: &'static str = "at";
     fn read(row: &Row) -> Result<Self, Unreadable> {
@@ -126,6 +126,6 @@ impl Store {
         if self.engine() == Engine::Sqlite {
             return Ok(None);
         }
-        Ok(self.across("clock").select(CLOCK).optional::<At>().await?.map(|at| at.0))
+        Ok(self.across("clock").select(CLOCK).optional::<ClockRow>().await?.map(|at| at.0))
     }
 }

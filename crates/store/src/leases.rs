@@ -12,7 +12,7 @@ sql! {
 
 /// A replica's claim to a work.
 #[derive(Debug, Clone, Copy)]
-pub struct Claim {
+pub struct LeaseClaim {
     pub name: &'static str,
     pub holder: HolderId,
     pub until: Timestamp,
@@ -20,7 +20,7 @@ pub struct Claim {
 
 /// Whether the work is this holder's, now and until then. The row stays locked to the end of the
 /// transaction, so that two holders never work at once, whatever their clocks say.
-pub async fn claim(tx: &mut Tx, claim: Claim, now: Timestamp) -> Result<bool, Error> {
-    let Claim { name, holder, until } = claim;
+pub async fn claim(tx: &mut Tx, claim: LeaseClaim, now: Timestamp) -> Result<bool, Error> {
+    let LeaseClaim { name, holder, until } = claim;
     tx.change(CLAIM).bind(name.to_owned()).bind(holder).bind(until).bind(now).hit().await
 }

@@ -4,7 +4,7 @@ use tidegate_core::{Account, AccountId, Identifier, Timestamp};
 
 use crate::{
     Error, Tx, View,
-    attempts::{Counter, Kept},
+    attempts::{AttemptRow, Counter},
     column::{Row, Unreadable},
     executor::Record,
     statement::sql,
@@ -30,7 +30,7 @@ pub struct Identified {
     /// The account's password as a PHC string.
     pub hash: Option<String>,
     /// What was charged to the account, or else to nobody's counter.
-    pub kept: Option<Kept>,
+    pub kept: Option<AttemptRow>,
 }
 
 impl Record for Identified {
@@ -42,7 +42,7 @@ impl Record for Identified {
         Ok(Self {
             account: account.map(|_| Account::read(row)).transpose()?,
             hash: row.get("hash")?,
-            kept: charged.map(|_| Kept::read(row)).transpose()?,
+            kept: charged.map(|_| AttemptRow::read(row)).transpose()?,
         })
     }
 }

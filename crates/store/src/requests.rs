@@ -41,7 +41,7 @@ pub struct Key {
 
 /// One caller's right to settle a request.
 #[derive(Debug, Clone, Copy)]
-pub struct Claim {
+pub struct RequestClaim {
     pub key: Key,
     pub id: ClaimId,
     pub lease_until: Timestamp,
@@ -84,7 +84,7 @@ impl Record for Earlier {
 /// first one's transaction to end.
 pub async fn claim(
     tx: &mut Tx,
-    claim: Claim,
+    claim: RequestClaim,
     body: KeyedDigest,
     expires_at: Timestamp,
     now: Timestamp,
@@ -99,14 +99,14 @@ pub async fn find(view: &mut View, key: Key) -> Result<Option<Earlier>, Error> {
 }
 
 /// Locks the row for the rest of the transaction; `false` when somebody took the claim over.
-pub async fn hold(tx: &mut Tx, claim: Claim, lease_until: Timestamp) -> Result<bool, Error> {
+pub async fn hold(tx: &mut Tx, claim: RequestClaim, lease_until: Timestamp) -> Result<bool, Error> {
     let Key { credential, method, request } = claim.key;
     let hold = tx.change(HOLD).bind(credential).bind(method.to_owned()).bind(request);
     hold.bind(claim.id).bind(lease_until).hit().await
 }
 
 /// Remembers the outcome; `false` when somebody took the claim over.
-pub async fn settle(tx: &mut Tx, claim: Claim, settled: Settled) -> Result<bool, Error> {
+pub async fn settle(tx: &mut Tx, claim: RequestClaim, settled: Settled) -> Result<bool, Error> {
     let Key { credential, method, request } = claim.key;
     let settle = tx.change(SETTLE).bind(credential).bind(method.to_owned()).bind(request).bind(claim.id);
     let settle = settle.bind(settled.outcome).bind(settled.secrets);
@@ -114,7 +114,7 @@ pub async fn settle(tx: &mut Tx, claim: Claim, settled: Settled) -> Result<bool,
 }
 
 /// Gives the id back after a refusal.
-pub async fn release(tx: &mut Tx, claim: Claim) -> Result<(), Error> {
+pub async fn release(tx: &mut Tx, claim: RequestClaim) -> Result<(), Error> {
     let Key { credential, method, request } = claim.key;
     tx.change(RELEASE).bind(credential).bind(method.to_owned()).bind(request).bind(claim.id).rows().await?;
     Ok(())

@@ -15,7 +15,7 @@ use tidegate_factors::{
 use tidegate_keyring::TokenKind;
 use tidegate_store::{
     Error, Executor, Tx,
-    answers::{self, Approval, Asked, Charge},
+    answers::{self, Approval, ChallengeRow, Charge},
     attempts::{self, Counter},
     challenges, factors, sign_ins,
 };
@@ -30,7 +30,7 @@ struct Waiting {
     stage: Stage,
     realm: RealmId,
     sign_in: SignInId,
-    asked: Asked,
+    asked: ChallengeRow,
 }
 
 /// What the deeds changed since the question was asked.
@@ -147,7 +147,7 @@ impl Waiting {
 
     /// With the step after the last.
     fn right(&self) -> (Approval, Event) {
-        let (Asked { challenge, proofs, .. }, now) = (self.asked.clone(), self.stage.now());
+        let (ChallengeRow { challenge, proofs, .. }, now) = (self.asked.clone(), self.stage.now());
         let event = self.event(Answered::Approved);
         let (sign_in, step, counter) = (self.sign_in, self.step(), self.counter());
         (Approval { sign_in, proofs, challenge, step, counter, now }, event)

@@ -1,7 +1,7 @@
 //! The published chain: computed elsewhere once, it holds in this program; and an export proves itself.
 
 use serde_json::Value;
-use tidegate_core::{Actor, ChainDigest, Event, Logged, Recorded, Sequence, Timestamp};
+use tidegate_core::{Actor, ChainDigest, Event, Logged, RecordedFact, Sequence, Timestamp};
 use tidegate_keyring::Chaining;
 use tidegate_proto as proto;
 
@@ -38,7 +38,7 @@ fn logged(line: &Value) -> Logged {
         actor: text("actor").unwrap().parse::<Actor>().unwrap(),
         product: text("product").map(|key| key.parse().unwrap()),
         account: text("account").map(|id| id.parse().unwrap()),
-        fact: Recorded::Newer { data: String::new() },
+        fact: RecordedFact::Newer { data: String::new() },
         personal: None,
     };
     let fact = text("fact").unwrap().to_owned();

@@ -17,7 +17,7 @@ use std::{
 use sqlx::{ConnectOptions as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use tidegate_core::{
-    AccountId, Clock, DeliveryId, Entropy, EventId, Fact, Id, Mail, RealmId, Recorded, Secret, Span,
+    AccountId, Clock, DeliveryId, Entropy, EventId, Fact, Id, Mail, RealmId, RecordedFact, Secret, Span,
     Template, Timestamp,
 };
 use tidegate_keyring::{Keyring, MasterFile, SealContext};
@@ -138,8 +138,8 @@ impl Outbox {
         let which = events::Which { account: Some(self.account), ..events::Which::any() };
         let events = events::newest(&mut view, (EventId::LEAST, EventId::MOST), which, 1000).await.unwrap();
         let facts = events.into_iter().map(|event| match event.event.fact {
-            Recorded::Known(fact) => fact,
-            Recorded::Newer { data } => panic!("unknown fact {data}"),
+            RecordedFact::Known(fact) => fact,
+            RecordedFact::Newer { data } => panic!("unknown fact {data}"),
         });
         facts.collect()
     }

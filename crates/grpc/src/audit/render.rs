@@ -2,17 +2,17 @@ use tidegate_core::{Anchor, BreakKind, Cut, Sequence, Timestamp};
 use tidegate_proto as proto;
 use tidegate_service::{
     Page, PageToken,
-    audit::{Break, Chunk, ResumeToken, Told, Verified},
+    audit::{Break, Chunk, ReadableEvent, ResumeToken, Verified},
 };
 
 use crate::render::{page_token, timestamp};
 
-pub(super) fn listed(page: Page<Told>) -> proto::ListEventsResponse {
+pub(super) fn listed(page: Page<ReadableEvent>) -> proto::ListEventsResponse {
     let events = page.items.into_iter().map(event).collect();
     proto::ListEventsResponse { events, next_page_token: page_token(page.next) }
 }
 
-pub(super) fn tailed(told: Told, token: ResumeToken) -> proto::TailEventsResponse {
+pub(super) fn tailed(told: ReadableEvent, token: ResumeToken) -> proto::TailEventsResponse {
     let (event, resume_token) = (Some(event(told)), resume_token(token));
     proto::TailEventsResponse { event, heartbeat_time: None, resume_token }
 }
@@ -39,7 +39,7 @@ pub(super) fn verified(verified: Verified) -> proto::VerifyChainResponse {
     }
 }
 
-fn event(told: Told) -> proto::Event {
+fn event(told: ReadableEvent) -> proto::Event {
     let event = told.logged.event;
     let (kind, data) = event.fact.told();
     proto::Event {

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, time::Instant};
 
 use tidegate_proto as proto;
-use tidegate_service::audit::{ReadTail, Reading, ResumeToken, Told};
+use tidegate_service::audit::{ReadTail, ReadableEvent, Reading, ResumeToken};
 use tonic::{Request, Response, Status};
 
 use super::{parse, render};
@@ -15,7 +15,7 @@ use crate::{
 pub(crate) struct Tail {
     watch: Watch,
     reading: Reading,
-    ready: VecDeque<(Told, ResumeToken)>,
+    ready: VecDeque<(ReadableEvent, ResumeToken)>,
     /// When the last message was made; nothing yet at the beginning, so that a first token goes out at once.
     spoke: Option<Instant>,
 }

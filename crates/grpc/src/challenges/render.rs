@@ -1,18 +1,18 @@
 use tidegate_core::{Answered, ChallengeState, Purpose};
 use tidegate_proto as proto;
-use tidegate_service::challenges::{Asked, TRIES};
+use tidegate_service::challenges::{ChallengeView, TRIES};
 
 use crate::render::{self, method, timestamp};
 
-pub(super) fn created(asked: Asked) -> proto::CreateChallengeResponse {
+pub(super) fn created(asked: ChallengeView) -> proto::CreateChallengeResponse {
     proto::CreateChallengeResponse { challenge: Some(challenge(asked)) }
 }
 
-pub(super) fn got(asked: Asked) -> proto::GetChallengeResponse {
+pub(super) fn got(asked: ChallengeView) -> proto::GetChallengeResponse {
     proto::GetChallengeResponse { challenge: Some(challenge(asked)) }
 }
 
-pub(super) fn cancelled(asked: Asked) -> proto::CancelChallengeResponse {
+pub(super) fn cancelled(asked: ChallengeView) -> proto::CancelChallengeResponse {
     proto::CancelChallengeResponse { challenge: Some(challenge(asked)) }
 }
 
@@ -21,7 +21,7 @@ pub(super) fn answered(outcome: Answered) -> proto::AnswerChallengeResponse {
     proto::AnswerChallengeResponse { outcome: outcome.into(), tries_left, retry_time }
 }
 
-fn challenge(asked: Asked) -> proto::Challenge {
+fn challenge(asked: ChallengeView) -> proto::Challenge {
     use proto::ChallengeState as Wire;
     let challenge = asked.challenge;
     let purpose = match challenge.purpose {

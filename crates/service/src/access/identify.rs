@@ -13,14 +13,14 @@ use crate::{
 
 /// `tgk_<id>_<secret>`, and the realm that an operator may name beside it.
 #[derive(Debug)]
-pub struct Presented {
+pub struct PresentedCredential {
     id: CredentialId,
     digest: TokenDigest,
     /// Heard of operators only, and read only then.
     realm: Option<String>,
 }
 
-impl Presented {
+impl PresentedCredential {
     /// `None` when it is no such text.
     pub fn read(token: &str, realm: Option<String>) -> Option<Self> {
         let (id, secret) = token.strip_prefix("tgk_")?.split_once('_')?;
@@ -36,8 +36,8 @@ pub fn token_text(id: CredentialId, secret: &Secret<String>) -> Secret<String> {
 
 impl App {
     /// Unknown id, wrong secret, revoked and expired are one and the same answer.
-    pub async fn identify(&self, presented: Presented) -> Result<Arc<Caller>, Error> {
-        let Presented { id, digest, realm } = presented;
+    pub async fn identify(&self, presented: PresentedCredential) -> Result<Arc<Caller>, Error> {
+        let PresentedCredential { id, digest, realm } = presented;
         let known = self.credential(id).await?.filter(|known| known.kept.token.matches(&digest));
         let known = known.ok_or(Refusal::Unauthenticated)?;
         if !known.kept.credential.is_live(self.inner.parts.clock.now()) {

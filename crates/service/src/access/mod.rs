@@ -7,7 +7,7 @@ mod revoke;
 mod who_am_i;
 
 pub use create::{CreateCredential, NewCredential};
-pub use identify::{Presented, token_text};
+pub use identify::{PresentedCredential, token_text};
 pub use list::ListCredentials;
 pub use revoke::RevokeCredential;
 pub use who_am_i::{Self_, WhoAmI};

@@ -7,7 +7,7 @@ use tidegate_core::{
     AccountId, Batch, ChainDigest, EventId, Personal, ProductKey, RealmId, Sequence, Timestamp,
 };
 
-use super::Told;
+use super::ReadableEvent;
 use crate::Fault;
 
 #[derive(Serialize)]
@@ -44,7 +44,7 @@ struct BatchFields {
     sealed_micros: i64,
 }
 
-pub(super) fn event(lines: &mut Vec<u8>, told: &Told) -> Result<(), Fault> {
+pub(super) fn event(lines: &mut Vec<u8>, told: &ReadableEvent) -> Result<(), Fault> {
     let event = &told.logged.event;
     let (kind, data) = event.fact.told();
     let line = EventLine {

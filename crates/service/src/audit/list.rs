@@ -5,7 +5,7 @@ use tidegate_core::{EventId, Id, Permission, Span, Timestamp};
 use tidegate_store::events;
 use uuid::Uuid;
 
-use super::{EventFilter, Told, filter};
+use super::{EventFilter, ReadableEvent, filter};
 use crate::{Error, Page, PageRequest, Query, QueryContext};
 
 #[derive(Debug)]
@@ -20,9 +20,9 @@ const MOMENT: Span = Span::minutes(1);
 impl Query for ListEvents {
     const NAME: &'static str = "list_events";
     const PERMISSION: Permission = Permission::AuditRead;
-    type Outcome = Page<Told>;
+    type Outcome = Page<ReadableEvent>;
 
-    async fn run(self, cx: &QueryContext) -> Result<Page<Told>, Error> {
+    async fn run(self, cx: &QueryContext) -> Result<Page<ReadableEvent>, Error> {
         let mut view = cx.view();
         let which = self.filter.which(&mut view).await?;
         let filter = filter::text(&which);

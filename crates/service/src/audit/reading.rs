@@ -3,7 +3,7 @@
 use tidegate_core::{Anchor, Batch, Cut, Refusal, Sequence};
 use tidegate_store::{View, chain, events, events::Which};
 
-use super::{EventFilter, ResumeToken, Told};
+use super::{EventFilter, ReadableEvent, ResumeToken};
 use crate::{Error, Fault, QueryContext};
 
 /// How far a reader has come, and what it wants. Kept between two calls; nothing of it is secret.
@@ -20,7 +20,7 @@ pub struct Reading {
 
 /// A part of the record, as far as a reader wants it.
 pub(super) struct Stretch {
-    pub(super) events: Vec<Told>,
+    pub(super) events: Vec<ReadableEvent>,
     /// Those that end in it.
     pub(super) batches: Vec<Batch>,
     /// Whether there was anything to look at.

@@ -77,7 +77,7 @@ impl Sealer {
     /// Whether the realm's record is this replica's to keep.
     pub(super) async fn claim(&self, tx: &mut Tx) -> Result<bool, Fault> {
         let now = self.clock.now();
-        let claim = leases::Claim { name: "record", holder: self.holder, until: now.plus(LEASE) };
+        let claim = leases::LeaseClaim { name: "record", holder: self.holder, until: now.plus(LEASE) };
         Ok(leases::claim(tx, claim, now).await?)
     }
 

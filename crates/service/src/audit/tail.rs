@@ -3,7 +3,7 @@
 use tidegate_core::{Permission, Sequence, Timestamp};
 
 use super::{
-    EventFilter, Reading, ResumeToken, Told,
+    EventFilter, ReadableEvent, Reading, ResumeToken,
     reading::{From, Stretch},
 };
 use crate::{Error, Query, QueryContext};
@@ -32,7 +32,7 @@ pub struct ReadTail {
 pub struct Tailed {
     pub reading: Reading,
     /// Each with the token that goes on behind it.
-    pub events: Vec<(Told, ResumeToken)>,
+    pub events: Vec<(ReadableEvent, ResumeToken)>,
     /// Goes on behind all that was looked at, also where nothing passed the filter.
     pub resume: ResumeToken,
     /// Whether there was anything to look at.

@@ -107,10 +107,10 @@ struct Walk<'d> {
 }
 
 /// A break is no error: it is the answer.
-type Found<T> = Result<Result<T, Break>, Fault>;
+type WalkResult<T> = Result<Result<T, Break>, Fault>;
 
 impl Walk<'_> {
-    async fn cut(&mut self) -> Found<Option<Cut>> {
+    async fn cut(&mut self) -> WalkResult<Option<Cut>> {
         let Some(cut) = readable(chain::cut(&mut self.view).await)? else {
             return Ok(Err(at(BreakKind::SealWrong, Sequence::START, Sequence::START)));
         };
@@ -123,7 +123,7 @@ impl Walk<'_> {
     }
 
     /// Where to go on, when that was not all.
-    async fn go(&mut self, asked: &VerifyChain, begun: Anchor) -> Found<Option<Sequence>> {
+    async fn go(&mut self, asked: &VerifyChain, begun: Anchor) -> WalkResult<Option<Sequence>> {
         if let Some(low) = events::lowest(&mut self.view).await?
             && low <= begun.sequence
         {
@@ -160,7 +160,7 @@ impl Walk<'_> {
     }
 
     /// Begins in the middle: with the batch that holds `from`, which must continue the one before it.
-    async fn enter(&mut self, batch: &Batch, from: Sequence, begun: Anchor) -> Found<()> {
+    async fn enter(&mut self, batch: &Batch, from: Sequence, begun: Anchor) -> WalkResult<()> {
         if batch.first > from {
             return Ok(Err(at(BreakKind::LinkBroken, from, batch.first.minus(1))));
         }
@@ -177,7 +177,7 @@ impl Walk<'_> {
         Ok(Ok(()))
     }
 
-    async fn batch(&mut self, batch: &Batch) -> Found<()> {
+    async fn batch(&mut self, batch: &Batch) -> WalkResult<()> {
         let Batch { first, last, .. } = *batch;
         let expected = self.head.sequence.next();
         if first > expected {
@@ -214,7 +214,7 @@ impl Walk<'_> {
     }
 
     /// Behind the last batch no event may have a place; one that was sealed meanwhile has its batch.
-    async fn end(&mut self) -> Found<Option<Sequence>> {
+    async fn end(&mut self) -> WalkResult<Option<Sequence>> {
         let Some(sequence) = events::above(&mut self.view, self.head.sequence).await? else {
             return Ok(Ok(None));
         };

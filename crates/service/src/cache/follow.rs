@@ -12,7 +12,7 @@ use std::{
 use tidegate_core::{RealmId, Sequence, Span, Timestamp};
 use tidegate_store::{
     Error,
-    chain::{self, Sealed},
+    chain::{self, SealedBatch},
     events,
 };
 
@@ -58,7 +58,7 @@ impl App {
         }
         let since = progress.until.map_or(now, |until| until.min(now)).minus(MARGIN);
         let mut seen = BTreeSet::new();
-        for Sealed { realm, first, last } in chain::recent(&mut across, since).await? {
+        for SealedBatch { realm, first, last } in chain::recent(&mut across, since).await? {
             if !behind && !progress.seen.contains(&(realm, last)) {
                 let mut view = self.inner.parts.store.view("follow", realm);
                 for logged in events::between(&mut view, first, last).await? {

@@ -1,6 +1,6 @@
 //! What of the memory an event makes wrong.
 
-use tidegate_core::{AccountId, CredentialId, Fact, RealmId, Recorded};
+use tidegate_core::{AccountId, CredentialId, Fact, RealmId, RecordedFact};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Invalidation {
@@ -17,10 +17,10 @@ pub(crate) enum Invalidation {
 
 impl Invalidation {
     /// Of an event as it is read back. What a newer version wrote may mean anything.
-    pub(crate) fn of_recorded(realm: RealmId, account: Option<AccountId>, fact: &Recorded) -> Self {
+    pub(crate) fn of_recorded(realm: RealmId, account: Option<AccountId>, fact: &RecordedFact) -> Self {
         match fact {
-            Recorded::Known(fact) => Self::of(realm, account, fact),
-            Recorded::Newer { .. } => Self::Everything,
+            RecordedFact::Known(fact) => Self::of(realm, account, fact),
+            RecordedFact::Newer { .. } => Self::Everything,
         }
     }
 

@@ -30,7 +30,7 @@ pub(crate) use read::name;
 use smallvec::SmallVec;
 pub(crate) use snapshot::{ProductRollouts, Snapshot};
 use tidegate_core::{Caller, CredentialId, RealmId, Rollout};
-use tidegate_store::{credentials::Kept, standings::Known};
+use tidegate_store::{credentials::CredentialRow, standings::Known};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
@@ -193,7 +193,7 @@ impl<T> Clone for Entry<T> {
 
 /// A credential, and the caller that it makes in its own realm.
 pub(crate) struct CachedCredential {
-    pub(crate) kept: Kept,
+    pub(crate) kept: CredentialRow,
     pub(crate) caller: Arc<Caller>,
 }
 

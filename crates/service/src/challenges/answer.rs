@@ -16,14 +16,14 @@ use tidegate_factors::{
 use tidegate_store::{
     Executor, Tx,
     answers::{self, Approval},
-    attempts::{self, Taken},
+    attempts::{self, GrantedCharge},
     challenges, factors, sessions,
 };
 
-use super::posed::{Asker, Posed};
+use super::context::{Answerer, ChallengeContext};
 use crate::{
     Command, CommandContext, Error, Fault, counters,
-    event_builder::Note,
+    event_builder::EventBuilder,
     idempotency::{Attempt, AttemptCharge},
 };
 
@@ -40,17 +40,17 @@ impl Command for AnswerChallenge {
     type Outcome = Answered;
 
     async fn run(self, cx: &CommandContext) -> Result<Answered, Error> {
-        let (posed, paid) = loop {
-            let posed = self.read(cx).await?;
-            match self.charge(cx, &posed).await? {
-                Some(Attempt::Granted(paid)) => break (posed, paid),
+        let (cc, attempt) = loop {
+            let cc = self.read(cx).await?;
+            match self.charge(cx, &cc).await? {
+                Some(Attempt::Granted(attempt)) => break (cc, attempt),
                 Some(Attempt::Finished(outcome)) => return Ok(outcome),
                 None => {}
             }
         };
-        let mut verdict = self.look(cx, &paid)?;
+        let mut verdict = self.look(cx, &attempt)?;
         loop {
-            match self.settle(cx, &posed, &paid, verdict).await? {
+            match self.settle(cx, &cc, &attempt, verdict).await? {
                 Some(outcome) => return Ok(outcome),
                 // Another answer was faster.
                 None => verdict = totp::Verdict::Used,
@@ -60,12 +60,12 @@ impl Command for AnswerChallenge {
 }
 
 /// An answer that was paid for and may be looked at.
-struct Paid {
+struct ChargedAttempt {
     /// With this one.
     tries: i64,
     seed: Secret<Vec<u8>>,
     last_step: Step,
-    taken: Taken,
+    taken: GrantedCharge,
 }
 
 impl AnswerChallenge {
@@ -73,27 +73,27 @@ impl AnswerChallenge {
     async fn charge(
         &self,
         cx: &CommandContext,
-        posed: &Posed,
-    ) -> Result<Option<Attempt<Paid, Answered>>, Error> {
+        cc: &ChallengeContext,
+    ) -> Result<Option<Attempt<ChargedAttempt, Answered>>, Error> {
         let now = cx.now();
-        if let Some(outcome) = posed.closed(now) {
+        if let Some(outcome) = cc.closed(now) {
             return cx.charge(async |_| Ok(AttemptCharge::Finished(outcome))).await;
         }
         // Opened first: a seed that does not open is nobody's wrong guess (INV-45).
-        let (seed, last_step) = posed.open_seed(cx.query())?;
-        let counter = counters::of_factor(posed.challenge.factor);
-        let budget = counters::counted(posed.kept.clone(), &counter, now);
+        let (seed, last_step) = cc.open_seed(cx.query())?;
+        let counter = counters::of_factor(cc.challenge.factor);
+        let budget = counters::counted(cc.kept.clone(), &counter, now);
         let next = match budget::charge(&Limits::SECOND_FACTOR, budget, now) {
             Charge::Granted(next) => next,
-            Charge::Slowed(until) => return self.deny(cx, posed, Answered::Slowed { until }).await,
-            Charge::Closed => return self.deny(cx, posed, Answered::Closed).await,
+            Charge::Slowed(until) => return self.deny(cx, cc, Answered::Slowed { until }).await,
+            Charge::Closed => return self.deny(cx, cc, Answered::Closed).await,
         };
-        let (challenge, limit) = (posed.challenge.id, challenge::TRIES);
+        let (challenge, limit) = (cc.challenge.id, challenge::TRIES);
         let charge = answers::Charge { challenge, limit, counter, next, now };
-        let taken = Taken { budget: next, waited_from: budget.last_at };
+        let taken = GrantedCharge { budget: next, waited_from: budget.last_at };
         cx.charge_by(async |executor: Executor<'_>| {
             let tries = answers::charge(executor, charge).await?;
-            Ok(tries.map(|tries| Paid { tries, seed, last_step, taken }))
+            Ok(tries.map(|tries| ChargedAttempt { tries, seed, last_step, taken }))
         })
         .await
     }
@@ -102,10 +102,10 @@ impl AnswerChallenge {
     async fn deny(
         &self,
         cx: &CommandContext,
-        posed: &Posed,
+        cc: &ChallengeContext,
         outcome: Answered,
-    ) -> Result<Option<Attempt<Paid, Answered>>, Error> {
-        let note = self.note(cx, posed, outcome);
+    ) -> Result<Option<Attempt<ChargedAttempt, Answered>>, Error> {
+        let note = self.note(cx, cc, outcome);
         cx.charge(async |tx| {
             note.record(tx).await?;
             Ok(AttemptCharge::Finished(outcome))
@@ -114,34 +114,34 @@ impl AnswerChallenge {
     }
 
     /// The only place that looks at the code.
-    fn look(&self, cx: &CommandContext, paid: &Paid) -> Result<totp::Verdict, Fault> {
-        Ok(totp::verify(&paid.seed, paid.last_step, &self.code, cx.now())?)
+    fn look(&self, cx: &CommandContext, attempt: &ChargedAttempt) -> Result<totp::Verdict, Fault> {
+        Ok(totp::verify(&attempt.seed, attempt.last_step, &self.code, cx.now())?)
     }
 
     /// What came of it; `None` when the right answer came too late.
     async fn settle(
         &self,
         cx: &CommandContext,
-        posed: &Posed,
-        paid: &Paid,
+        cc: &ChallengeContext,
+        attempt: &ChargedAttempt,
         verdict: totp::Verdict,
     ) -> Result<Option<Answered>, Error> {
-        match (verdict, &posed.asker) {
-            (totp::Verdict::Fresh(step), Asker::SignIn { id, proofs, .. }) => {
-                self.approve(cx, posed, (*id, proofs), step).await
+        match (verdict, &cc.answerer) {
+            (totp::Verdict::Fresh(step), Answerer::SignIn { id, proofs, .. }) => {
+                self.approve(cx, cc, (*id, proofs), step).await
             }
-            (totp::Verdict::Fresh(step), Asker::Session(session)) => {
-                self.approve_later(cx, posed, *session, step).await
+            (totp::Verdict::Fresh(step), Answerer::Session(session)) => {
+                self.approve_later(cx, cc, *session, step).await
             }
             (totp::Verdict::Used, _) => {
                 cx.settle(async |tx| {
-                    let outcome = too_late(cx, tx, &posed.challenge, paid).await?;
-                    self.note(cx, posed, outcome).record(tx).await?;
+                    let outcome = too_late(cx, tx, &cc.challenge, attempt).await?;
+                    self.note(cx, cc, outcome).record(tx).await?;
                     Ok(Some(outcome))
                 })
                 .await
             }
-            (totp::Verdict::Wrong, _) => self.reject(cx, posed, paid).await,
+            (totp::Verdict::Wrong, _) => self.reject(cx, cc, attempt).await,
         }
     }
 
@@ -149,7 +149,7 @@ impl AnswerChallenge {
     async fn approve(
         &self,
         cx: &CommandContext,
-        posed: &Posed,
+        cc: &ChallengeContext,
         (sign_in, proofs): (SignInId, &[Proof]),
         step: Step,
     ) -> Result<Option<Answered>, Error> {
@@ -158,12 +158,12 @@ impl AnswerChallenge {
         let approval = Approval {
             sign_in,
             proofs: proofs.iter().copied().chain([proof]).collect(),
-            challenge: posed.challenge.clone(),
+            challenge: cc.challenge.clone(),
             step,
-            counter: counters::of_factor(posed.challenge.factor),
+            counter: counters::of_factor(cc.challenge.factor),
             now,
         };
-        let event = self.note(cx, posed, Answered::Approved).finish()?;
+        let event = self.note(cx, cc, Answered::Approved).finish()?;
         cx.settle_by(async |executor: Executor<'_>| {
             Ok(answers::approve(executor, approval, event).await?.then_some(Answered::Approved))
         })
@@ -174,11 +174,11 @@ impl AnswerChallenge {
     async fn approve_later(
         &self,
         cx: &CommandContext,
-        posed: &Posed,
+        cc: &ChallengeContext,
         session: SessionId,
         step: Step,
     ) -> Result<Option<Answered>, Error> {
-        let (challenge, now) = (&posed.challenge, cx.now());
+        let (challenge, now) = (&cc.challenge, cx.now());
         let proof = LaterProof { purpose: challenge.purpose, proof: Proof { method: Method::Totp, at: now } };
         let (open, approved) = (ChallengeState::Open, ChallengeState::Approved);
         cx.settle(async |tx| {
@@ -189,7 +189,7 @@ impl AnswerChallenge {
                 return Ok(None);
             }
             attempts::forgive(tx, &counters::of_factor(challenge.factor)).await?;
-            self.note(cx, posed, Answered::Approved).record(tx).await?;
+            self.note(cx, cc, Answered::Approved).record(tx).await?;
             Ok(Some(Answered::Approved))
         })
         .await
@@ -198,12 +198,12 @@ impl AnswerChallenge {
     async fn reject(
         &self,
         cx: &CommandContext,
-        posed: &Posed,
-        paid: &Paid,
+        cc: &ChallengeContext,
+        attempt: &ChargedAttempt,
     ) -> Result<Option<Answered>, Error> {
-        let outcome = challenge::wrong(paid.tries);
-        let event = self.note(cx, posed, outcome).finish()?;
-        let (counter, charged) = (counters::of_factor(posed.challenge.factor), paid.taken.budget.revision);
+        let outcome = challenge::wrong(attempt.tries);
+        let event = self.note(cx, cc, outcome).finish()?;
+        let (counter, charged) = (counters::of_factor(cc.challenge.factor), attempt.taken.budget.revision);
         if outcome != Answered::UsedUp {
             return cx
                 .settle_by(async |executor: Executor<'_>| {
@@ -214,17 +214,22 @@ impl AnswerChallenge {
         }
         cx.settle(async |tx| {
             let (open, used_up) = (ChallengeState::Open, ChallengeState::UsedUp);
-            challenges::advance(tx, posed.challenge.id, open, used_up, cx.now()).await?;
+            challenges::advance(tx, cc.challenge.id, open, used_up, cx.now()).await?;
             answers::reject(tx.executor(), &counter, charged, event).await?;
             Ok(Some(outcome))
         })
         .await
     }
 
-    fn note<'n>(&'n self, cx: &'n CommandContext, posed: &'n Posed, outcome: Answered) -> Note<'n> {
-        let Challenge { id: challenge, factor, .. } = posed.challenge;
+    fn note<'n>(
+        &'n self,
+        cx: &'n CommandContext,
+        cc: &'n ChallengeContext,
+        outcome: Answered,
+    ) -> EventBuilder<'n> {
+        let Challenge { id: challenge, factor, .. } = cc.challenge;
         let note = cx.event(Fact::ChallengeAnswered { challenge, factor, outcome });
-        note.at(&posed.product).of(posed.whose()).from(&self.subject.client)
+        note.at(&cc.product).of(cc.whose()).from(&self.subject.client)
     }
 }
 
@@ -243,7 +248,7 @@ async fn too_late(
     cx: &CommandContext,
     tx: &mut Tx,
     answered: &Challenge,
-    paid: &Paid,
+    attempt: &ChargedAttempt,
 ) -> Result<Answered, Fault> {
     let found = challenges::find(tx, answered.id).await?.ok_or(Fault::Dangling("challenge"))?;
     // This answer's own try says nothing of how the challenge ended.
@@ -251,7 +256,7 @@ async fn too_late(
     let outcome = challenge::closed(&untried, cx.now()).unwrap_or(Answered::Replayed);
     if outcome == Answered::Replayed {
         challenges::give_back(tx, untried.id).await?;
-        attempts::give_back(tx, &counters::of_factor(untried.factor), paid.taken).await?;
+        attempts::give_back(tx, &counters::of_factor(untried.factor), attempt.taken).await?;
     }
     Ok(outcome)
 }

@@ -3,7 +3,7 @@
 use tidegate_core::{ChallengeId, ChallengeState, Fact, Permission, Subject};
 use tidegate_store::{challenges, factors};
 
-use crate::{Command, CommandContext, Error, Fault, challenges::Asked};
+use crate::{Command, CommandContext, Error, Fault, challenges::ChallengeView};
 
 #[derive(Debug)]
 pub struct CancelChallenge {
@@ -14,9 +14,9 @@ pub struct CancelChallenge {
 impl Command for CancelChallenge {
     const NAME: &'static str = "cancel_challenge";
     const PERMISSION: Permission = Permission::Challenges;
-    type Outcome = Asked;
+    type Outcome = ChallengeView;
 
-    async fn run(self, cx: &CommandContext) -> Result<Asked, Error> {
+    async fn run(self, cx: &CommandContext) -> Result<ChallengeView, Error> {
         let acting = cx.acting(&self.subject).await?;
         cx.idempotent(async |tx| {
             let mut challenge = match super::find(tx, &acting, self.challenge).await? {
@@ -32,7 +32,7 @@ impl Command for CancelChallenge {
             }
             let factor = factors::find(tx, challenge.account, challenge.factor).await?;
             let method = factor.ok_or(Fault::Dangling("factor"))?.method();
-            Ok(Ok(Asked { challenge, method }))
+            Ok(Ok(ChallengeView { challenge, method }))
         })
         .await
     }

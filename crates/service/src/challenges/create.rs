@@ -20,19 +20,19 @@ pub struct CreateChallenge {
 
 /// A challenge, and the method of the factor that is asked.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Asked {
+pub struct ChallengeView {
     pub challenge: Challenge,
     pub method: Method,
 }
 
-outcomes!(Asked);
+outcomes!(ChallengeView);
 
 impl Command for CreateChallenge {
     const NAME: &'static str = "create_challenge";
     const PERMISSION: Permission = Permission::Challenges;
-    type Outcome = Asked;
+    type Outcome = ChallengeView;
 
-    async fn run(self, cx: &CommandContext) -> Result<Asked, Error> {
+    async fn run(self, cx: &CommandContext) -> Result<ChallengeView, Error> {
         let acting = cx.acting(&self.subject).await?;
         cx.idempotent(async |tx| {
             let (within, ends_at) = match self.hold(cx, tx, &acting).await? {
@@ -74,7 +74,7 @@ impl Command for CreateChallenge {
             };
             let event = cx.event(fact).at(&acting.product.key).of(&acting.account);
             event.from(&acting.client).record(tx).await?;
-            Ok(Ok(Asked { challenge: new, method: offer.method }))
+            Ok(Ok(ChallengeView { challenge: new, method: offer.method }))
         })
         .await
     }

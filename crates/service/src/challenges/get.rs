@@ -3,7 +3,7 @@
 use tidegate_core::{ChallengeId, Permission, Subject};
 use tidegate_store::factors;
 
-use crate::{Error, Fault, Query, QueryContext, challenges::Asked};
+use crate::{Error, Fault, Query, QueryContext, challenges::ChallengeView};
 
 #[derive(Debug)]
 pub struct GetChallenge {
@@ -14,14 +14,14 @@ pub struct GetChallenge {
 impl Query for GetChallenge {
     const NAME: &'static str = "get_challenge";
     const PERMISSION: Permission = Permission::Challenges;
-    type Outcome = Asked;
+    type Outcome = ChallengeView;
 
-    async fn run(self, cx: &QueryContext) -> Result<Asked, Error> {
+    async fn run(self, cx: &QueryContext) -> Result<ChallengeView, Error> {
         let acting = cx.acting(&self.subject).await?;
         let mut view = cx.view();
         let challenge = super::find(&mut view, &acting, self.challenge).await??;
         let factor = factors::find(&mut view, challenge.account, challenge.factor).await?;
         let method = factor.ok_or(Fault::Dangling("factor"))?.method();
-        Ok(Asked { challenge, method })
+        Ok(ChallengeView { challenge, method })
     }
 }

@@ -2,13 +2,13 @@
 
 mod answer;
 mod cancel;
+mod context;
 mod create;
 mod get;
-mod posed;
 
 pub use answer::AnswerChallenge;
 pub use cancel::CancelChallenge;
-pub use create::{Asked, CreateChallenge};
+pub use create::{ChallengeView, CreateChallenge};
 pub use get::GetChallenge;
 
 /// Wrong answers a challenge takes.

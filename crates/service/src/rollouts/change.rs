@@ -1,7 +1,7 @@
 //! What every change of a rollout has in common: the lock, the etag, a whole new revision, and its event.
 
 use tidegate_core::{Fact, Refusal, Revision, Rollout, RolloutKey, Title};
-use tidegate_rollout::life::{self, Stuck};
+use tidegate_rollout::life::{self, LifecycleError};
 use tidegate_store::{
     Tx,
     rollouts::{self, Authored},
@@ -60,21 +60,21 @@ pub(super) async fn change(
 pub(super) async fn transition(
     cx: &CommandContext,
     target: &Target,
-    transition: impl FnOnce(&mut Rollout) -> Result<Option<Fact>, Stuck> + Send,
+    transition: impl FnOnce(&mut Rollout) -> Result<Option<Fact>, LifecycleError> + Send,
 ) -> Result<Rollout, Error> {
     change(cx, target, async |_, rollout| Ok(transition(rollout).map_err(refusal))).await
 }
 
-const fn refusal(stuck: Stuck) -> Refusal {
+const fn refusal(stuck: LifecycleError) -> Refusal {
     match stuck {
-        Stuck::Started => Refusal::RolloutStarted,
-        Stuck::NotStarted => Refusal::RolloutNotStarted,
-        Stuck::NoWaveLeft => Refusal::NoWaveLeft,
-        Stuck::Paused => Refusal::RolloutPaused,
-        Stuck::NotPaused => Refusal::RolloutNotPaused,
-        Stuck::Stopped => Refusal::RolloutStopped,
-        Stuck::NotStopped => Refusal::RolloutNotStopped,
-        Stuck::SamePerson => Refusal::SecondPersonNeeded,
-        Stuck::NothingToRollBack { last } => Refusal::NothingToRollBack { last },
+        LifecycleError::Started => Refusal::RolloutStarted,
+        LifecycleError::NotStarted => Refusal::RolloutNotStarted,
+        LifecycleError::NoWaveLeft => Refusal::NoWaveLeft,
+        LifecycleError::Paused => Refusal::RolloutPaused,
+        LifecycleError::NotPaused => Refusal::RolloutNotPaused,
+        LifecycleError::Stopped => Refusal::RolloutStopped,
+        LifecycleError::NotStopped => Refusal::RolloutNotStopped,
+        LifecycleError::SamePerson => Refusal::SecondPersonNeeded,
+        LifecycleError::NothingToRollBack { last } => Refusal::NothingToRollBack { last },
     }
 }

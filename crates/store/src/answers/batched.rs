@@ -12,7 +12,7 @@ use std::{
 use tidegate_core::{ChallengeId, Event, SignInId, Timestamp, TokenDigest};
 use uuid::Uuid;
 
-use super::{Approval, Asked, Charge, Tries, approve_one, asked, charge_one, find_one};
+use super::{Approval, ChallengeRow, Charge, Tries, approve_one, challenge_row, charge_one, find_one};
 use crate::{
     Engine, Error, Executor, Tx,
     batcher::{BatchItem, BatchOrigin, Batcher},
@@ -22,7 +22,7 @@ use crate::{
 };
 
 sql! {
-    Select FIND = { postgres: concat!("SELECT wanted.place, ", asked!(), " \
+    Select FIND = { postgres: concat!("SELECT wanted.place, ", challenge_row!(), " \
         FROM unnest((SELECT $2::BYTEA[]), (SELECT $3::UUID[])) WITH ORDINALITY AS wanted(token_digest, challenge_id, place) \
         JOIN sign_ins ON sign_ins.realm_id = $1 AND sign_ins.token_digest = wanted.token_digest \
         JOIN accounts ON accounts.realm_id = $1 AND accounts.account_id = sign_ins.account_id \
@@ -96,41 +96,42 @@ pub(super) struct Approve {
     pub(super) event: Event,
 }
 
-struct Found {
+struct BatchedChallengeRow {
     /// From one.
     place: i64,
-    asked: Asked,
+    row: ChallengeRow,
 }
 
-impl Record for Found {
-    const TABLE: &'static str = Asked::TABLE;
-    const KEY: &'static str = Asked::KEY;
+impl Record for BatchedChallengeRow {
+    const TABLE: &'static str = ChallengeRow::TABLE;
+    const KEY: &'static str = ChallengeRow::KEY;
     fn read(row: &Row) -> Result<Self, Unreadable> {
-        Ok(Self { place: row.get("place")?, asked: Asked::read(row)? })
+        Ok(Self { place: row.get("place")?, row: ChallengeRow::read(row)? })
     }
 }
 
 impl BatchItem for Find {
-    type Output = Option<Asked>;
+    type Output = Option<ChallengeRow>;
 
     fn keys(&self) -> impl IntoIterator<Item = Uuid> {
         []
     }
 
-    async fn run_single(&self, executor: Executor<'_>) -> Result<Option<Asked>, Error> {
+    async fn run_single(&self, executor: Executor<'_>) -> Result<Option<ChallengeRow>, Error> {
         find_one(executor, self).await
     }
 
     async fn run_batch(
         items: &[Arc<Self>],
         origin: &BatchOrigin,
-    ) -> Result<Vec<Option<Option<Asked>>>, Error> {
+    ) -> Result<Vec<Option<Option<ChallengeRow>>>, Error> {
         let mut view = origin.store.view(origin.name, origin.realm);
         let find = view.select(FIND).bind_each(items.iter().map(|find| find.token));
-        let found = find.bind_each(items.iter().map(|find| find.challenge)).all::<Found>().await?;
-        let mut asked: HashMap<i64, Asked> =
-            found.into_iter().map(|found| (found.place, found.asked)).collect();
-        Ok((1..).zip(items).map(|(place, _)| Some(asked.remove(&place))).collect())
+        let found =
+            find.bind_each(items.iter().map(|find| find.challenge)).all::<BatchedChallengeRow>().await?;
+        let mut rows: HashMap<i64, ChallengeRow> =
+            found.into_iter().map(|found| (found.place, found.row)).collect();
+        Ok((1..).zip(items).map(|(place, _)| Some(rows.remove(&place))).collect())
     }
 }
 
@@ -155,9 +156,9 @@ impl Record for Open {
     }
 }
 
-struct Charged(ChallengeId, Tries);
+struct ChargedTries(ChallengeId, Tries);
 
-impl Record for Charged {
+impl Record for ChargedTries {
     const TABLE: &'static str = Tries::TABLE;
     const KEY: &'static str = Tries::KEY;
     fn read(row: &Row) -> Result<Self, Unreadable> {
@@ -215,8 +216,8 @@ async fn charge_each(tx: &mut Tx, open: Vec<&Arc<Charge>>) -> Result<HashMap<Cha
         charge.bind_each(at(|charge| charge.next.day_began)).bind_each(each(|charge| charge.next.in_day));
     let charge =
         charge.bind_each(each(|charge| charge.next.in_row)).bind_each(at(|charge| charge.next.last_at));
-    let charged = charge.bind_each(each(|charge| charge.next.successes)).all::<Charged>().await?;
-    Ok(charged.into_iter().map(|Charged(challenge, tries)| (challenge, tries.0)).collect())
+    let charged = charge.bind_each(each(|charge| charge.next.successes)).all::<ChargedTries>().await?;
+    Ok(charged.into_iter().map(|ChargedTries(challenge, tries)| (challenge, tries.0)).collect())
 }
 
 struct Waits(SignInId);

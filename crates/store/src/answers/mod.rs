@@ -31,7 +31,7 @@ use tidegate_core::{
 
 use crate::{
     Engine, Error, Executor,
-    attempts::{Counter, Kept},
+    attempts::{AttemptRow, Counter},
     column::{Row, Unreadable},
     executor::Record,
     statement::sql,
@@ -40,8 +40,8 @@ use crate::{
 pub(crate) use batched::{Answering, STATEMENTS as BATCHED};
 use batched::{Approve, Find};
 
-/// All that `Asked` reads.
-macro_rules! asked {
+/// All that `ChallengeRow` reads.
+macro_rules! challenge_row {
     () => {
         "sign_ins.product_key, sign_ins.state AS sign_in_state, sign_ins.proofs, sign_ins.device_id, sign_ins.expires_at AS sign_in_until, \
         accounts.state AS account_state, accounts.email, accounts.personal_key, \
@@ -50,10 +50,10 @@ macro_rules! asked {
         attempts.tag, attempts.revision, attempts.hour_began, attempts.in_hour, attempts.day_began, attempts.in_day, attempts.in_row, attempts.successes, attempts.last_at"
     };
 }
-use asked;
+use challenge_row;
 
 sql! {
-    Select FIND = (concat!("SELECT ", asked!(), " \
+    Select FIND = (concat!("SELECT ", challenge_row!(), " \
         FROM sign_ins \
         JOIN accounts ON accounts.realm_id = $1 AND accounts.account_id = sign_ins.account_id \
         JOIN challenges ON challenges.realm_id = $1 AND challenges.challenge_id = $3 \
@@ -112,7 +112,7 @@ sql! {
 
 /// An open question to somebody who signs in, and all that an answer needs to know.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct ChallengeRow {
     pub product: ProductKey,
     pub state: SignInState,
     pub proofs: Vec<Proof>,
@@ -124,10 +124,10 @@ pub struct Asked {
     pub challenge: Challenge,
     pub seed: Option<Sealed>,
     pub last_step: Option<Step>,
-    pub kept: Option<Kept>,
+    pub kept: Option<AttemptRow>,
 }
 
-impl Record for Asked {
+impl Record for ChallengeRow {
     const TABLE: &'static str = "challenges";
     const KEY: &'static str = "challenge_id";
     fn read(row: &Row) -> Result<Self, Unreadable> {
@@ -144,7 +144,7 @@ impl Record for Asked {
             challenge: Challenge::read(row)?,
             seed: row.get("seed")?,
             last_step: row.get("last_step")?,
-            kept: charged.map(|_| Kept::read(row)).transpose()?,
+            kept: charged.map(|_| AttemptRow::read(row)).transpose()?,
         })
     }
 }
@@ -154,7 +154,7 @@ pub async fn find(
     executor: Executor<'_>,
     token: TokenDigest,
     challenge: ChallengeId,
-) -> Result<Option<Asked>, Error> {
+) -> Result<Option<ChallengeRow>, Error> {
     let find = Find { token, challenge };
     match executor.batch_origin() {
         // SQLite has read it in the time in which it could be told to.
@@ -166,7 +166,7 @@ pub async fn find(
     }
 }
 
-async fn find_one(executor: Executor<'_>, find: &Find) -> Result<Option<Asked>, Error> {
+async fn find_one(executor: Executor<'_>, find: &Find) -> Result<Option<ChallengeRow>, Error> {
     executor.select(FIND).bind(find.token).bind(find.challenge).optional().await
 }
 
@@ -220,9 +220,9 @@ pub struct Approval {
     pub now: Timestamp,
 }
 
-struct Recorded;
+struct EventInserted;
 
-impl Record for Recorded {
+impl Record for EventInserted {
     const TABLE: &'static str = "events";
     const KEY: &'static str = "event_id";
     fn read(row: &Row) -> Result<Self, Unreadable> {
@@ -247,7 +247,7 @@ async fn approve_one(executor: Executor<'_>, Approve { approval, event }: &Appro
     let write = write.bind(challenge.factor).bind(*step).bind(proofs.clone()).bind(counter.id);
     let write = write.bind(event.id).bind(event.at).bind(event.actor.clone()).bind(event.product.clone());
     let write = write.bind(event.fact.clone()).bind(event.personal.clone());
-    Ok(write.optional::<Recorded>().await?.is_some())
+    Ok(write.optional::<EventInserted>().await?.is_some())
 }
 
 /// Records that the answer was wrong. The charge must be there still.

@@ -8,8 +8,8 @@ use tidegate_factors::challenge;
 use tidegate_keyring::{SealContext, TokenKind};
 use tidegate_store::{
     Executor,
-    answers::{self, Asked},
-    attempts::{self, Kept},
+    answers::{self, ChallengeRow},
+    attempts::{self, AttemptRow},
     factors,
 };
 
@@ -18,36 +18,36 @@ use crate::{
     CommandContext, Error, Fault, QueryContext,
     acting::{Acting, By},
     counters,
-    event_builder::Whose,
+    event_builder::EventSubject,
 };
 
-pub(super) struct Posed {
-    pub(super) asker: Asker,
+pub(super) struct ChallengeContext {
+    pub(super) answerer: Answerer,
     pub(super) product: ProductKey,
     pub(super) challenge: Challenge,
     email: Option<String>,
     personal_key: Sealed,
     seed: Option<Sealed>,
     last_step: Option<Step>,
-    pub(super) kept: Option<Kept>,
+    pub(super) kept: Option<AttemptRow>,
 }
 
 /// Whom a right answer serves.
-pub(super) enum Asker {
+pub(super) enum Answerer {
     SignIn { id: SignInId, state: SignInState, proofs: Vec<Proof> },
     Session(SessionId),
 }
 
 impl AnswerChallenge {
-    pub(super) async fn read(&self, cx: &CommandContext) -> Result<Posed, Error> {
+    pub(super) async fn read(&self, cx: &CommandContext) -> Result<ChallengeContext, Error> {
         match self.read_at_once(cx).await? {
-            Some(asked) => Ok(Posed::to_sign_in(asked)?),
+            Some(asked) => Ok(ChallengeContext::to_sign_in(asked)?),
             None => self.read_in_turn(cx.query()).await,
         }
     }
 
     /// Of a sign-in that is as it should be; of anything else nothing, and then `acting` says what is wrong.
-    async fn read_at_once(&self, cx: &CommandContext) -> Result<Option<Asked>, Fault> {
+    async fn read_at_once(&self, cx: &CommandContext) -> Result<Option<ChallengeRow>, Fault> {
         let Subject { who: Who::SignIn(token), client } = &self.subject else { return Ok(None) };
         let Some(digest) = TokenKind::SignIn.digest(token.expose()) else { return Ok(None) };
         let find = async |executor: Executor<'_>| Ok(answers::find(executor, digest, self.challenge).await?);
@@ -61,18 +61,18 @@ impl AnswerChallenge {
         }))
     }
 
-    async fn read_in_turn(&self, cx: &QueryContext) -> Result<Posed, Error> {
+    async fn read_in_turn(&self, cx: &QueryContext) -> Result<ChallengeContext, Error> {
         let acting = cx.acting(&self.subject).await?;
         let mut view = cx.view();
         let challenge = super::find(&mut view, &acting, self.challenge).await??;
         let factor = factors::find(&mut view, challenge.account, challenge.factor).await?;
         let kept = attempts::find(&mut view, &counters::of_factor(challenge.factor)).await?;
         let Acting { account, product, by, .. } = acting;
-        let asker = match by {
+        let answerer = match by {
             By::SignIn(sign_in) => {
-                Asker::SignIn { id: sign_in.id, state: sign_in.state, proofs: sign_in.proofs }
+                Answerer::SignIn { id: sign_in.id, state: sign_in.state, proofs: sign_in.proofs }
             }
-            By::Session(session) => Asker::Session(session.id),
+            By::Session(session) => Answerer::Session(session.id),
             By::Support(_) => return Err(Fault::Dangling("sign-in or session").into()),
         };
         // A challenge that is over may have lost its factor.
@@ -82,31 +82,45 @@ impl AnswerChallenge {
         };
         let email = account.contact.map(|contact| contact.email.as_typed().to_owned());
         let (product, personal_key) = (product.key, account.personal_key);
-        Ok(Posed { asker, product, challenge, email, personal_key, seed, last_step, kept })
+        Ok(ChallengeContext { answerer, product, challenge, email, personal_key, seed, last_step, kept })
     }
 }
 
-impl Posed {
-    fn to_sign_in(found: Asked) -> Result<Self, Fault> {
-        let Asked { product, state, proofs, email, personal_key, challenge, seed, last_step, kept, .. } =
-            found;
+impl ChallengeContext {
+    fn to_sign_in(found: ChallengeRow) -> Result<Self, Fault> {
+        let ChallengeRow {
+            product,
+            state,
+            proofs,
+            email,
+            personal_key,
+            challenge,
+            seed,
+            last_step,
+            kept,
+            ..
+        } = found;
         let Within::SignIn(id) = challenge.within else { return Err(Fault::Dangling("sign-in")) };
-        let asker = Asker::SignIn { id, state, proofs };
-        Ok(Self { asker, product, challenge, email, personal_key, seed, last_step, kept })
+        let answerer = Answerer::SignIn { id, state, proofs };
+        Ok(Self { answerer, product, challenge, email, personal_key, seed, last_step, kept })
     }
 
     /// The answer that needs no look at the code, if there is one.
     pub(super) fn closed(&self, now: Timestamp) -> Option<Answered> {
-        let taken = match &self.asker {
+        let taken = match &self.answerer {
             // The second step was taken by another challenge.
-            Asker::SignIn { state, .. } => *state != SignInState::PendingChallenge,
-            Asker::Session(_) => false,
+            Answerer::SignIn { state, .. } => *state != SignInState::PendingChallenge,
+            Answerer::Session(_) => false,
         };
         challenge::closed(&self.challenge, now).or_else(|| taken.then_some(Answered::Superseded))
     }
 
-    pub(super) fn whose(&self) -> Whose<'_> {
-        Whose { id: self.challenge.account, personal_key: &self.personal_key, email: self.email.as_deref() }
+    pub(super) fn whose(&self) -> EventSubject<'_> {
+        EventSubject {
+            id: self.challenge.account,
+            personal_key: &self.personal_key,
+            email: self.email.as_deref(),
+        }
     }
 
     pub(super) fn open_seed(&self, cx: &QueryContext) -> Result<(Secret<Vec<u8>>, Step), Fault> {

@@ -9,13 +9,17 @@ use crate::{Fault, QueryContext};
 
 /// An event, and what its account's key opened; nothing when the account was erased.
 #[derive(Debug)]
-pub struct Told {
+pub struct ReadableEvent {
     pub logged: Logged,
     pub personal: Personal,
 }
 
 impl QueryContext {
-    pub(super) async fn tell(&self, view: &mut View, logged: Vec<Logged>) -> Result<Vec<Told>, Fault> {
+    pub(super) async fn tell(
+        &self,
+        view: &mut View,
+        logged: Vec<Logged>,
+    ) -> Result<Vec<ReadableEvent>, Fault> {
         let mut named: Vec<_> = logged.iter().filter_map(|logged| logged.event.account).collect();
         named.sort();
         named.dedup();
@@ -24,12 +28,12 @@ impl QueryContext {
         Ok(logged.into_iter().map(|logged| self.told(&accounts, logged)).collect())
     }
 
-    fn told(&self, accounts: &HashMap<AccountId, Account>, logged: Logged) -> Told {
+    fn told(&self, accounts: &HashMap<AccountId, Account>, logged: Logged) -> ReadableEvent {
         let opened = logged.event.personal.as_ref().and_then(|sealed| {
             let account = accounts.get(&logged.event.account?)?;
             let whose = (self.realm(), account.id);
             self.keyring().open_personal(&account.personal_key, whose, sealed).ok()
         });
-        Told { logged, personal: opened.unwrap_or_default() }
+        ReadableEvent { logged, personal: opened.unwrap_or_default() }
     }
 }
