@@ -53,9 +53,9 @@ pub fn explain<'a>(
     standing: &'a Standing,
     now: Timestamp,
 ) -> (Verdict<'a>, Vec<RuleAsked>) {
-    let mut trail = Vec::new();
-    let verdict = judge(product, rollouts, standing, now, &mut trail);
-    (verdict, trail)
+    let mut trace = Vec::new();
+    let verdict = judge(product, rollouts, standing, now, &mut trace);
+    (verdict, trace)
 }
 
 fn judge<'a>(
@@ -63,11 +63,11 @@ fn judge<'a>(
     rollouts: impl Iterator<Item = &'a Rollout>,
     standing: &'a Standing,
     now: Timestamp,
-    trail: &mut impl DecisionTrace,
+    trace: &mut impl DecisionTrace,
 ) -> Verdict<'a> {
     let (mut best, mut reached_since) = (NO_ROLLOUT, None);
     let covering = rollouts.filter(|rollout| waves::covers(rollout, &product.key));
-    let answers = covering.map(|rollout| ask(rollout, product, standing, trail));
+    let answers = covering.map(|rollout| ask(rollout, product, standing, trace));
     // Where two-step acted once it acts for good, whatever became of the rollout (INV-42).
     let here = standing.ledger.iter().filter(|entry| entry.product == product.key);
     let kept = here.filter(|entry| entry.active_since.is_some()).map(active);
@@ -104,7 +104,7 @@ fn ask<'a>(
     rollout: &'a Rollout,
     product: &Product,
     standing: &'a Standing,
-    trail: &mut impl DecisionTrace,
+    trace: &mut impl DecisionTrace,
 ) -> Answer<'a> {
     let here = |entry: &&LedgerEntry| entry.rollout == rollout.key && entry.product == product.key;
     let entry = standing.ledger.iter().find(here);
@@ -112,7 +112,7 @@ fn ask<'a>(
     let shown = entry.and_then(|entry| entry.shown);
     let still_shown = shown.filter(|shown| waves::still_shown(rollout, *shown));
     let mut holds = |rule: Rule, holds: bool, saw: &dyn Fn() -> String| {
-        trail.asked(rollout, rule, None, holds, saw);
+        trace.asked(rollout, rule, None, holds, saw);
         holds
     };
     let is_active = holds(Rule::Active, active_since.is_some(), &|| told("acts here since", active_since));
@@ -123,7 +123,7 @@ fn ask<'a>(
         });
     // What the waves say is told of who was reached before, too; it decides of everybody else.
     let kept = is_active || was_shown;
-    let (anew, wave) = reach(rollout, product, standing, trail, kept);
+    let (anew, wave) = reach(rollout, product, standing, trace, kept);
     let reason = match (is_active, was_shown) {
         (true, _) => Reason::Active,
         (false, true) => Reason::Shown,
@@ -167,18 +167,18 @@ fn reached_by<'a>(
 }
 
 /// What the rollout says of an account that it has not reached before: the reason, and the wave by which
-/// it is reached. Not told to the trail where something before it decided.
+/// it is reached. Not told to the trace where something before it decided.
 fn reach<'a>(
     rollout: &'a Rollout,
     product: &Product,
     standing: &Standing,
-    trail: &mut impl DecisionTrace,
+    trace: &mut impl DecisionTrace,
     decided: bool,
 ) -> (Reason, Option<&'a Wave>) {
     let key = &product.key;
     let mut asked = |rule: Rule, wave: Option<&Wave>, holds: bool, saw: &dyn Fn() -> String| {
         if !decided {
-            trail.asked(rollout, rule, wave, holds, saw);
+            trace.asked(rollout, rule, wave, holds, saw);
         }
         holds
     };

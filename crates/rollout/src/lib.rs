@@ -6,12 +6,12 @@
 pub mod audience;
 pub mod bucket;
 mod decide;
-pub mod life;
+pub mod lifecycle;
 pub mod reauth;
-mod trail;
+mod trace;
 mod verdict;
 pub mod waves;
 
 pub use decide::{decide, explain};
-pub use trail::DecisionTrace;
+pub use trace::DecisionTrace;
 pub use verdict::Verdict;

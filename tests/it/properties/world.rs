@@ -5,7 +5,7 @@ use tidegate_core::{
     Ordinal, ProductKey, Reason, Requirement, Revision, Rollout, RolloutKey, Salt, Span, Standing, Timestamp,
     Unit, Wave, WaveState,
 };
-use tidegate_rollout::{bucket, life};
+use tidegate_rollout::{bucket, lifecycle};
 use uuid::Uuid;
 
 use super::{
@@ -167,16 +167,16 @@ impl World {
         let mut rollout = before.clone();
         (rollout.revision, rollout.updated_at) = (before.revision.next(), self.now);
         let done = self.change(&mut rollout, verb);
-        if done == Some(life::Did::Change) {
+        if done == Some(lifecycle::Did::Change) {
             if rollout.stop == before.stop {
-                life::forget_clearing(&mut rollout);
+                lifecycle::forget_clearing(&mut rollout);
             }
             self.rollouts[which] = rollout;
         }
         done.is_some()
     }
 
-    fn change(&self, rollout: &mut Rollout, verb: &Verb) -> Option<life::Did> {
+    fn change(&self, rollout: &mut Rollout, verb: &Verb) -> Option<lifecycle::Did> {
         let now = self.now;
         match verb {
             Verb::AddWave(draft) => rollout.waves.push(wave(draft, rollout.waves.len() + 1)),
@@ -191,17 +191,17 @@ impl World {
                     one.ordinal = Ordinal(ordinal);
                 }
             }
-            Verb::Start => drop(life::start(rollout, now).ok()?),
-            Verb::Advance => drop(life::advance(rollout, now).ok()?),
-            Verb::Pause => return life::pause(rollout, now).ok(),
-            Verb::Resume => life::resume(rollout).ok()?,
-            Verb::RollBack(to) => life::roll_back(rollout, ordinal(*to)).ok()?,
-            Verb::Stop => return Some(life::stop(rollout, "Ann".parse().unwrap(), None, now)),
-            Verb::ClearStop(by) => drop(life::clear_stop(rollout, by.parse().unwrap()).ok()?),
+            Verb::Start => drop(lifecycle::start(rollout, now).ok()?),
+            Verb::Advance => drop(lifecycle::advance(rollout, now).ok()?),
+            Verb::Pause => return lifecycle::pause(rollout, now).ok(),
+            Verb::Resume => lifecycle::resume(rollout).ok()?,
+            Verb::RollBack(to) => lifecycle::roll_back(rollout, ordinal(*to)).ok()?,
+            Verb::Stop => return Some(lifecycle::stop(rollout, "Ann".parse().unwrap(), None, now)),
+            Verb::ClearStop(by) => drop(lifecycle::clear_stop(rollout, by.parse().unwrap()).ok()?),
             Verb::Allow(names) => rollout.allow = self.named(names),
             Verb::Deny(names) => rollout.deny = self.named(names),
         }
-        Some(life::Did::Change)
+        Some(lifecycle::Did::Change)
     }
 
     fn named(&self, names: &Names) -> Named {

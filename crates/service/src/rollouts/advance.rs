@@ -1,7 +1,7 @@
 //! Starts the next wave. Whoever is reached stays reached.
 
 use tidegate_core::{Fact, Permission, Rollout};
-use tidegate_rollout::life;
+use tidegate_rollout::lifecycle;
 
 use crate::{Command, CommandContext, Error};
 
@@ -19,7 +19,7 @@ impl Command for AdvanceRollout {
 
     async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
         transition(cx, &self.target, |rollout| {
-            let wave = life::advance(rollout, cx.now())?;
+            let wave = lifecycle::advance(rollout, cx.now())?;
             Ok(Some(Fact::WaveStarted { rollout: rollout.key.clone(), revision: rollout.revision, wave }))
         })
         .await

@@ -1,7 +1,7 @@
 //! What every change of a rollout has in common: the lock, the etag, a whole new revision, and its event.
 
 use tidegate_core::{Fact, Refusal, Revision, Rollout, RolloutKey, Title};
-use tidegate_rollout::life::{self, LifecycleError};
+use tidegate_rollout::lifecycle::{self, LifecycleError};
 use tidegate_store::{
     Tx,
     rollouts::{self, Authored},
@@ -43,7 +43,7 @@ pub(super) async fn change(
             Err(refusal) => return Ok(Err(refusal)),
         };
         if rollout.stop == before.stop {
-            life::forget_clearing(&mut rollout);
+            lifecycle::forget_clearing(&mut rollout);
         }
         if let Err(refusal) = cx.permit_products(rollout.all_products()) {
             return Ok(Err(refusal));

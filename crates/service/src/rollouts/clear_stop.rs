@@ -1,7 +1,7 @@
 //! Clears a stop: the first person asks, another one clears.
 
 use tidegate_core::{Fact, Permission, Rollout};
-use tidegate_rollout::life::{self, Clearing};
+use tidegate_rollout::lifecycle::{self, Clearing};
 
 use crate::{Command, CommandContext, Error};
 
@@ -19,7 +19,7 @@ impl Command for ClearStop {
 
     async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
         transition(cx, &self.target, |rollout| {
-            let clearing = life::clear_stop(rollout, cx.caller().holder.clone())?;
+            let clearing = lifecycle::clear_stop(rollout, cx.caller().holder.clone())?;
             let (rollout, revision) = (rollout.key.clone(), rollout.revision);
             Ok(Some(match clearing {
                 Clearing::Asked => Fact::StopClearAsked { rollout, revision },

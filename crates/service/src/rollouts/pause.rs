@@ -1,7 +1,7 @@
 //! Pauses a rollout: nothing advances, and who is reached stays reached.
 
 use tidegate_core::{Fact, Permission, Rollout};
-use tidegate_rollout::life::{self, Did};
+use tidegate_rollout::lifecycle::{self, Did};
 
 use crate::{Command, CommandContext, Error};
 
@@ -19,7 +19,7 @@ impl Command for PauseRollout {
 
     async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
         transition(cx, &self.target, |rollout| {
-            let did = life::pause(rollout, cx.now())?;
+            let did = lifecycle::pause(rollout, cx.now())?;
             let paused = Fact::RolloutPaused { rollout: rollout.key.clone(), revision: rollout.revision };
             Ok((did == Did::Change).then_some(paused))
         })

@@ -1,7 +1,7 @@
 //! Ends a pause.
 
 use tidegate_core::{Fact, Permission, Rollout};
-use tidegate_rollout::life;
+use tidegate_rollout::lifecycle;
 
 use crate::{Command, CommandContext, Error};
 
@@ -19,7 +19,7 @@ impl Command for ResumeRollout {
 
     async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
         transition(cx, &self.target, |rollout| {
-            life::resume(rollout)?;
+            lifecycle::resume(rollout)?;
             Ok(Some(Fact::RolloutResumed { rollout: rollout.key.clone(), revision: rollout.revision }))
         })
         .await

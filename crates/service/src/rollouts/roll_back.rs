@@ -1,7 +1,7 @@
 //! Takes waves back. Whoever enrolled keeps factors, settings and challenges (INV-42).
 
 use tidegate_core::{Fact, Ordinal, Permission, Rollout};
-use tidegate_rollout::life;
+use tidegate_rollout::lifecycle;
 
 use crate::{Command, CommandContext, Error};
 
@@ -21,7 +21,7 @@ impl Command for RollBackRollout {
 
     async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
         transition(cx, &self.target, |rollout| {
-            life::roll_back(rollout, self.to)?;
+            lifecycle::roll_back(rollout, self.to)?;
             let (key, revision) = (rollout.key.clone(), rollout.revision);
             Ok(Some(Fact::RolloutRolledBack { rollout: key, revision, to: self.to }))
         })

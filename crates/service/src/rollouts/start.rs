@@ -1,7 +1,7 @@
 //! Starts the first wave.
 
 use tidegate_core::{Fact, Permission, Rollout};
-use tidegate_rollout::life;
+use tidegate_rollout::lifecycle;
 
 use crate::{Command, CommandContext, Error};
 
@@ -19,7 +19,7 @@ impl Command for StartRollout {
 
     async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
         transition(cx, &self.target, |rollout| {
-            let wave = life::start(rollout, cx.now())?;
+            let wave = lifecycle::start(rollout, cx.now())?;
             Ok(Some(Fact::WaveStarted { rollout: rollout.key.clone(), revision: rollout.revision, wave }))
         })
         .await

@@ -1,7 +1,7 @@
 //! Stops a rollout at once: nobody new is reached until two persons clear it.
 
 use tidegate_core::{Fact, Permission, Rollout};
-use tidegate_rollout::life::{self, Did};
+use tidegate_rollout::lifecycle::{self, Did};
 
 use crate::{Command, CommandContext, Error};
 
@@ -20,7 +20,7 @@ impl Command for StopRollout {
     async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
         transition(cx, &self.target, |rollout| {
             let (by, reason) = (cx.caller().holder.clone(), self.target.reason.clone());
-            let did = life::stop(rollout, by, reason, cx.now());
+            let did = lifecycle::stop(rollout, by, reason, cx.now());
             let stopped = Fact::RolloutStopped { rollout: rollout.key.clone(), revision: rollout.revision };
             Ok((did == Did::Change).then_some(stopped))
         })
