@@ -88,7 +88,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 /// Longer than a set-up may take.
-const PATIENCE: Duration = Duration::from_mins(5);
+const TIMEOUT: Duration = Duration::from_mins(5);
 
 async fn measure(options: &Options) -> anyhow::Result<String> {
     let (mut report, mut engines) = (Report::default(), Vec::new());
@@ -96,7 +96,7 @@ async fn measure(options: &Options) -> anyhow::Result<String> {
     let names = || Name::value_variants().iter().filter(|name| options.wants(**name));
     if names().any(|name| *name != Name::Decide) {
         for engine in options.engines() {
-            let scene = tokio::time::timeout(PATIENCE, Scene::set(options, engine)).await;
+            let scene = tokio::time::timeout(TIMEOUT, Scene::set(options, engine)).await;
             let mut scene = scene.context("the set-up did not end")??;
             engines.push(scene.engine.version().await?);
             for name in names() {

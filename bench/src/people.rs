@@ -20,7 +20,7 @@ use crate::{
 
 pub const PRODUCT: &str = "kasa";
 /// Longer than any run.
-const LONG: Span = Span::hours(12);
+const SESSION_AGE: Span = Span::hours(12);
 /// In one transaction.
 const CHUNK: usize = 500;
 
@@ -109,7 +109,7 @@ fn guest(closed: &Closed, account: AccountId) -> anyhow::Result<(Guest, Factor, 
         trusted_by: None,
         device: None,
         created_at: now,
-        expires_at: now.plus(LONG),
+        expires_at: now.plus(SESSION_AGE),
     };
     let challenge = Challenge {
         id: Id::new(now, entropy),
@@ -120,7 +120,7 @@ fn guest(closed: &Closed, account: AccountId) -> anyhow::Result<(Guest, Factor, 
         state: ChallengeState::Open,
         tries: 0,
         created_at: now,
-        expires_at: now.plus(LONG),
+        expires_at: now.plus(SESSION_AGE),
     };
     let factor = Factor {
         id: factor,
@@ -151,9 +151,9 @@ pub async fn sessions(closed: &Closed, accounts: &[AccountId]) -> anyhow::Result
                 met: Requirement::None,
                 later_proofs: Vec::new(),
                 created_at: now,
-                last_used_at: now.plus(LONG),
-                idle: LONG,
-                expires_at: now.plus(LONG),
+                last_used_at: now.plus(SESSION_AGE),
+                idle: SESSION_AGE,
+                expires_at: now.plus(SESSION_AGE),
                 end: None,
             };
             sessions::insert(tx, digest, &session).await?;

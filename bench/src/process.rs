@@ -24,7 +24,7 @@ pub struct Process {
 }
 
 /// How long a process may take to say what it is asked for.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 impl Process {
     /// `words` are what this program is told, `folder` is where it runs.
@@ -48,7 +48,7 @@ impl Process {
     /// The first line from now on that has `text` in it, and when it came.
     pub fn says(&mut self, text: &str) -> anyhow::Result<(String, Duration)> {
         loop {
-            let line = self.lines.recv_timeout(PATIENCE);
+            let line = self.lines.recv_timeout(TIMEOUT);
             let line = line.with_context(|| format!("a process did not say {text:?}"))?;
             if line.contains(text) {
                 return Ok((line, self.started.elapsed()));

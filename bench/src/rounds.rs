@@ -25,7 +25,7 @@ impl<'c> Contender<'c> {
 }
 
 /// Longer than any round may take.
-const PATIENCE: Duration = Duration::from_mins(2);
+const TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Sides in the order of their contenders. One round of each is thrown away: it warms caches and
 /// connections.
@@ -34,7 +34,7 @@ pub async fn interleave(rounds: usize, mut contenders: Vec<Contender<'_>>) -> an
         contenders.iter().map(|one| Side { name: one.name.clone(), rounds: Vec::new() }).collect();
     for round in 0..=rounds {
         for (contender, side) in contenders.iter_mut().zip(&mut sides) {
-            let sample = timeout(PATIENCE, (contender.run)()).await;
+            let sample = timeout(TIMEOUT, (contender.run)()).await;
             let sample = sample.with_context(|| format!("a round did not end: {}", side.name))??;
             if round > 0 {
                 side.rounds.push(sample);

@@ -11,7 +11,7 @@ use crate::{
     setting::{Kasa, wrong},
 };
 
-const MOMENT: Span = Span::from_micros(1);
+const MICROSECOND: Span = Span::from_micros(1);
 
 async fn is_active(kasa: &Kasa, session: &Session) -> bool {
     let request = proto::IntrospectRequest { session_token: session.token.clone() };
@@ -33,7 +33,7 @@ on_both! {
         let kasa = Kasa::open(&stage).await;
         let person = kasa.admin.person("ann").await;
         let begun = kasa.frontend.begin(&person, "kasa", &Device::new("phone")).await;
-        stage.clock.advance(Span::minutes(10).minus(MOMENT));
+        stage.clock.advance(Span::minutes(10).minus(MICROSECOND));
         kasa.frontend.finish(&begun, &Device::new("phone")).await.unwrap();
         let begun = kasa.frontend.begin(&person, "kasa", &Device::new("phone")).await;
         stage.clock.advance(Span::minutes(10));
@@ -49,7 +49,7 @@ on_both! {
         let late = kasa.frontend.answer(&begun, &challenge, &kasa.code(&owner)).await;
         assert_eq!(late.outcome(), Outcome::Expired);
         let challenge = kasa.frontend.challenge(&begun).await;
-        stage.clock.advance(Span::minutes(5).minus(MOMENT));
+        stage.clock.advance(Span::minutes(5).minus(MICROSECOND));
         let (begun, challenge) = (begun, challenge);
         let just = kasa.frontend.answer(&begun, &challenge, &kasa.code(&owner)).await;
         assert_eq!(just.outcome(), Outcome::Approved);
@@ -58,7 +58,7 @@ on_both! {
     async fn inv_04_a_set_up_link_lives_two_hours(stage) {
         let kasa = Kasa::open(&stage).await;
         for (name, waited, outcome) in [
-            ("ann", Span::hours(2).minus(MOMENT), Outcome::Approved),
+            ("ann", Span::hours(2).minus(MICROSECOND), Outcome::Approved),
             ("bob", Span::hours(2), Outcome::Expired),
         ] {
             let person = kasa.admin.person(name).await;
@@ -75,14 +75,14 @@ on_both! {
         let person = kasa.admin.person("ann").await;
         let session = kasa.frontend.sign_in(&person, "kasa", &Device::new("phone")).await;
         for _ in 0..23 {
-            stage.clock.advance(Span::hours(1).minus(MOMENT));
+            stage.clock.advance(Span::hours(1).minus(MICROSECOND));
             assert!(is_active(&kasa, &session).await, "a session that is used does not go idle");
         }
         stage.clock.advance(Span::hours(1));
         assert!(!is_active(&kasa, &session).await, "idle for an hour");
         let session = kasa.frontend.sign_in(&person, "kasa", &Device::new("phone")).await;
         for _ in 0..48 {
-            stage.clock.advance(Span::minutes(30).minus(MOMENT));
+            stage.clock.advance(Span::minutes(30).minus(MICROSECOND));
             assert!(is_active(&kasa, &session).await);
         }
         stage.clock.advance(Span::from_micros(48));
@@ -136,9 +136,9 @@ on_both! {
             assert_eq!(begin(&kasa, &person.email, "wrong").await, proto::SignInState::Denied);
         }
         assert_eq!(begin(&kasa, &person.email, right).await, proto::SignInState::Denied, "INV-12");
-        stage.clock.advance(Span::seconds(1).minus(MOMENT));
+        stage.clock.advance(Span::seconds(1).minus(MICROSECOND));
         assert_eq!(begin(&kasa, " ANN@example.com ", right).await, proto::SignInState::Denied, "INV-11");
-        stage.clock.advance(MOMENT);
+        stage.clock.advance(MICROSECOND);
         assert_eq!(begin(&kasa, &person.email, right).await, proto::SignInState::Ready);
         for _ in 0..4 {
             assert_eq!(begin(&kasa, &person.email, "wrong").await, proto::SignInState::Denied);
@@ -234,9 +234,9 @@ on_both! {
             reauth.seconds * 1_000_000 + i64::from(reauth.nanos) / 1_000 - stage.now().unix_micros(),
         );
         assert!(Span::ZERO < left && left <= Span::days(7));
-        stage.clock.advance(left.minus(MOMENT));
+        stage.clock.advance(left.minus(MICROSECOND));
         assert!(is_active(&kasa, &owner.session).await);
-        stage.clock.advance(MOMENT);
+        stage.clock.advance(MICROSECOND);
         assert!(!is_active(&kasa, &owner.session).await);
     }
 }

@@ -115,13 +115,13 @@ where
 
 /// At most 8 digits and a unit, as gRPC over HTTP/2 prescribes for `Timeout`.
 fn spell(span: Duration) -> HeaderValue {
-    const MOST: u128 = 99_999_999;
-    let text = if span.as_micros() <= MOST {
+    const MAX_DIGITS: u128 = 99_999_999;
+    let text = if span.as_micros() <= MAX_DIGITS {
         format!("{}u", span.as_micros())
-    } else if span.as_millis() <= MOST {
+    } else if span.as_millis() <= MAX_DIGITS {
         format!("{}m", span.as_millis())
     } else {
-        format!("{}S", u128::from(span.as_secs()).min(MOST))
+        format!("{}S", u128::from(span.as_secs()).min(MAX_DIGITS))
     };
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("99999999S"))
 }

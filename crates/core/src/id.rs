@@ -64,9 +64,9 @@ impl<K: Kind> Id<K> {
     }
 
     /// Before every id, for lists that begin.
-    pub const LEAST: Self = Self { uuid: Uuid::nil(), kind: PhantomData };
+    pub const MIN: Self = Self { uuid: Uuid::nil(), kind: PhantomData };
     /// Behind every id, for lists that begin at the newest.
-    pub const MOST: Self = Self { uuid: Uuid::max(), kind: PhantomData };
+    pub const MAX: Self = Self { uuid: Uuid::max(), kind: PhantomData };
 
     pub const fn from_uuid(uuid: Uuid) -> Self {
         Self { uuid, kind: PhantomData }

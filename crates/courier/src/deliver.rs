@@ -23,11 +23,11 @@ use crate::{Courier, trouble::Trouble};
 /// How long a delivery is this worker's. A worker that dies leaves it to the others after that.
 const LEASE: Span = Span::seconds(60);
 /// Ends well before the lease, so that two workers never send the same mail side by side.
-const PATIENCE: Duration = Duration::from_secs(30);
+const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 const FIRST_WAIT: Span = Span::seconds(1);
 const LONGEST_WAIT: Span = Span::minutes(5);
 /// How often sending is tried.
-const TRIES: i64 = 10;
+const MAX_RETRIES: i64 = 10;
 
 impl Courier {
     /// Whether it was sent.
@@ -51,7 +51,7 @@ impl Courier {
                 tracing::error!(%realm, %id, tries, ?trouble, "a mail waits for its key");
                 self.postpone(due, wait(tries)).await?;
             }
-            Err(trouble) if tries < TRIES => {
+            Err(trouble) if tries < MAX_RETRIES => {
                 tracing::warn!(%realm, %id, tries, ?trouble, "a mail was not sent and will be tried again");
                 self.postpone(due, wait(tries)).await?;
             }
@@ -81,7 +81,7 @@ impl Courier {
     async fn attempt(&self, due: Due, delivery: &Delivery) -> Result<(), Trouble> {
         let mail = self.open(due, delivery).ok_or(Trouble::Sealed)?;
         let letter = self.sender.letter(due.id, &mail, self.clock.now())?;
-        tokio::time::timeout(PATIENCE, self.transport.send(letter)).await.map_err(|_| Trouble::Slow)?
+        tokio::time::timeout(SEND_TIMEOUT, self.transport.send(letter)).await.map_err(|_| Trouble::Slow)?
     }
 
     /// Why it does not open is not told: serde quotes what it reads.

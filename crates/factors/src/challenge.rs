@@ -11,11 +11,11 @@
 use tidegate_core::{Answered, Challenge, ChallengeState, Span, Timestamp};
 
 /// Wrong answers a challenge takes; the hard limit is 10.
-pub const TRIES: i64 = 5;
+pub const MAX_TRIES: i64 = 5;
 /// How long a challenge waits for an answer; the hard limit is 10 minutes.
-pub const LIFE: Span = Span::minutes(5);
+pub const TTL: Span = Span::minutes(5);
 /// Live challenges of one account; the hard limit is 5.
-pub const LIVE: usize = 3;
+pub const MAX_LIVE: usize = 3;
 
 /// The answer that needs no look at the proof, if there is one.
 pub fn closed(challenge: &Challenge, now: Timestamp) -> Option<Answered> {
@@ -24,14 +24,14 @@ pub fn closed(challenge: &Challenge, now: Timestamp) -> Option<Answered> {
         ChallengeState::Superseded => Some(Answered::Superseded),
         ChallengeState::UsedUp | ChallengeState::Cancelled => Some(Answered::UsedUp),
         ChallengeState::Open if now >= challenge.expires_at => Some(Answered::Expired),
-        ChallengeState::Open if challenge.tries >= TRIES => Some(Answered::UsedUp),
+        ChallengeState::Open if challenge.tries >= MAX_TRIES => Some(Answered::UsedUp),
         ChallengeState::Open => None,
     }
 }
 
 /// What a wrong answer leaves, counted with the try it took.
 pub const fn wrong(tries: i64) -> Answered {
-    match TRIES - tries {
+    match MAX_TRIES - tries {
         left if left > 0 => Answered::WrongAnswer { tries_left: left },
         _ => Answered::UsedUp,
     }

@@ -5,7 +5,7 @@ use tidegate_core::{KnownDevice, Span, Timestamp, TokenDigest};
 /// How long the predecessor of a token that was never used stays valid.
 pub const OVERLAP: Span = Span::seconds(60);
 /// Devices of one account at one product.
-pub const MOST: i64 = 10;
+pub const MAX_DEVICES: i64 = 10;
 
 /// What a presented device token says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

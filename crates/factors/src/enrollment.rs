@@ -10,11 +10,11 @@
 use tidegate_core::{Account, Answered, Enrollment, EnrollmentState, Session, Span, Timestamp};
 
 /// How long an enrollment and its link live; the hard limit is 24 hours.
-pub const LIFE: Span = Span::hours(2);
+pub const TTL: Span = Span::hours(2);
 /// How old a session or an address must be to prove that the owner started this.
 pub const PROVEN_AGE: Span = Span::days(7);
 /// Wrong codes an enrollment takes.
-pub const TRIES: i64 = 5;
+pub const MAX_TRIES: i64 = 5;
 
 /// How it is known that the owner, and not a thief of the password, started a first enrollment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub fn closed(enrollment: &Enrollment, now: Timestamp) -> Result<Option<Answered
         EnrollmentState::Active => Ok(Some(Answered::Replayed)),
         EnrollmentState::UsedUp => Ok(Some(Answered::UsedUp)),
         _ if now >= enrollment.expires_at => Ok(Some(Answered::Expired)),
-        EnrollmentState::AwaitingProof if enrollment.tries >= TRIES => Ok(Some(Answered::UsedUp)),
+        EnrollmentState::AwaitingProof if enrollment.tries >= MAX_TRIES => Ok(Some(Answered::UsedUp)),
         EnrollmentState::AwaitingProof => Ok(None),
         state => Err(state),
     }
@@ -49,7 +49,7 @@ pub fn closed(enrollment: &Enrollment, now: Timestamp) -> Result<Option<Answered
 
 /// What a wrong code leaves, counted with the try it took.
 pub const fn wrong(tries: i64) -> Answered {
-    match TRIES - tries {
+    match MAX_TRIES - tries {
         left if left > 0 => Answered::WrongAnswer { tries_left: left },
         _ => Answered::UsedUp,
     }

@@ -4,7 +4,7 @@
 use tidegate_core::{Factor, Level, Method, Proof, Purpose, Session, Span, Timestamp};
 
 /// How long a proof counts for a change, the last instant included; the hard limit is 15 minutes.
-pub const LIFE: Span = Span::minutes(5);
+pub const TTL: Span = Span::minutes(5);
 
 /// The highest level that the account's owner can reach.
 pub fn needed(factors: &[Factor]) -> Level {
@@ -16,7 +16,7 @@ pub fn needed(factors: &[Factor]) -> Level {
 pub fn is_proved(session: &Session, needed: Level, now: Timestamp) -> bool {
     let later = session.later_proofs.iter().filter(|later| later.purpose == Purpose::Change);
     let proofs = session.proofs.iter().chain(later.map(|later| &later.proof));
-    let fresh = proofs.filter(|proof| now.since(proof.at) <= LIFE);
+    let fresh = proofs.filter(|proof| now.since(proof.at) <= TTL);
     fresh.filter_map(worth).max().is_some_and(|proved| proved >= needed)
 }
 
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_unix_micros(1_700_000_000_000_000);
-    const MOMENT: Span = Span::from_micros(1);
+    const MICROSECOND: Span = Span::from_micros(1);
 
     fn now(method: Method) -> Proof {
         Proof { method, at: NOW }
@@ -63,8 +63,8 @@ mod tests {
 
     #[test]
     fn inv_20_a_proof_counts_for_five_minutes_and_no_longer() {
-        let (password, last) = (now(Method::Password), NOW.minus(LIFE));
-        for (at, counts) in [(NOW, true), (last, true), (last.minus(MOMENT), false)] {
+        let (password, last) = (now(Method::Password), NOW.minus(TTL));
+        for (at, counts) in [(NOW, true), (last, true), (last.minus(MICROSECOND), false)] {
             let totp = Proof { method: Method::Totp, at };
             let signed_in = session(&[password, totp], &[]);
             let challenged = session(&[password], &[(Purpose::Change, totp)]);

@@ -50,8 +50,8 @@ enum Within {
     Item(&'static str, usize),
 }
 
-const MOST_USER_AGENT: usize = 500;
-const MOST_LABELS: usize = 32;
+const MAX_USER_AGENT: usize = 500;
+const MAX_LABELS: usize = 32;
 
 impl Form {
     /// A value of a type that knows its own form.
@@ -199,7 +199,7 @@ impl Form {
                 },
             };
             let device = form.optional::<DeviceId>("device_id", &client.device_id);
-            let user_agent: String = client.user_agent.chars().take(MOST_USER_AGENT).collect();
+            let user_agent: String = client.user_agent.chars().take(MAX_USER_AGENT).collect();
             let user_agent = Some(user_agent).filter(|text| !text.is_empty());
             Some(ClientContext { ip: ip?, user_agent, device: device? })
         })
@@ -326,8 +326,8 @@ impl Form {
     }
 
     pub(crate) fn labels(&mut self, labels: BTreeMap<String, String>) -> Option<Labels> {
-        if labels.len() > MOST_LABELS {
-            return self.note("labels", format!("must be at most {MOST_LABELS}"));
+        if labels.len() > MAX_LABELS {
+            return self.note("labels", format!("must be at most {MAX_LABELS}"));
         }
         let mut read = Vec::new();
         for (place, (name, text)) in labels.into_iter().enumerate() {

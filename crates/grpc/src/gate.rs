@@ -21,7 +21,7 @@ use tower::{Service, ServiceExt as _};
 
 use crate::{
     deadline,
-    evaluations::{Busy, Quick},
+    evaluations::{FastPath, HotMethod},
     identity::{self, Admitted},
     rules::Rules,
     status,
@@ -34,15 +34,21 @@ pub(crate) struct Gate(Arc<Inside>);
 struct Inside {
     app: App,
     rules: Rules,
-    quick: Quick,
+    fast_path: FastPath,
     routes: Routes,
     calls: TaskTracker,
 }
 
 impl Gate {
     /// `calls` counts those under way, so that the end can wait for them and for nothing else.
-    pub(crate) fn new(app: App, rules: Rules, quick: Quick, routes: Routes, calls: TaskTracker) -> Self {
-        Self(Arc::new(Inside { app, rules, quick, routes: routes.prepare(), calls }))
+    pub(crate) fn new(
+        app: App,
+        rules: Rules,
+        fast_path: FastPath,
+        routes: Routes,
+        calls: TaskTracker,
+    ) -> Self {
+        Self(Arc::new(Inside { app, rules, fast_path, routes: routes.prepare(), calls }))
     }
 }
 
@@ -96,8 +102,8 @@ impl Inside {
 
     async fn answer(&self, mut request: Request<Body>, admitted: Option<Admitted>) -> Response<Body> {
         if let Some(admitted) = admitted {
-            if let Some(busy) = Busy::of(request.uri().path()) {
-                return self.quick.answer(busy, admitted, request).await;
+            if let Some(hot) = HotMethod::of(request.uri().path()) {
+                return self.fast_path.answer(hot, admitted, request).await;
             }
             request.extensions_mut().insert(admitted);
         }

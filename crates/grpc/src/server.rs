@@ -13,7 +13,7 @@ use tonic::{
 
 use crate::{
     door::Door,
-    evaluations::Quick,
+    evaluations::FastPath,
     gate::Gate,
     rules::{Rules, UnknownPermission},
     stream::{StreamSettings, Streams},
@@ -38,7 +38,7 @@ pub enum ServeError {
 
 /// Messages that authenticate are small; an import is not.
 const SMALL: usize = 64 * 1024;
-const LARGE: usize = 4 * 1024 * 1024;
+const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Calls at once on one connection.
 const STREAMS: u32 = 256;
 const HEADERS: u32 = 16 * 1024;
@@ -69,7 +69,8 @@ pub async fn serve(
             reporter.set_service_status(*service, tonic_health::ServingStatus::NotServing).await;
         }
     };
-    let gate = Gate::new(app, Rules::declared()?, Quick { door, most: LARGE }, routes, calls.clone());
+    let gate =
+        Gate::new(app, Rules::declared()?, FastPath { door, most: MAX_MESSAGE_BYTES }, routes, calls.clone());
     // Said here: the builder says it only of sockets that it opens itself, and a small answer would wait
     // 40 ms for the caller's acknowledgement.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
@@ -100,15 +101,15 @@ fn routes(door: &Door) -> Routes {
     }
     all! {
         access_service_server::AccessServiceServer SMALL,
-        account_service_server::AccountServiceServer LARGE,
+        account_service_server::AccountServiceServer MAX_MESSAGE_BYTES,
         audit_service_server::AuditServiceServer SMALL,
         challenge_service_server::ChallengeServiceServer SMALL,
         customer_service_server::CustomerServiceServer SMALL,
         enrollment_service_server::EnrollmentServiceServer SMALL,
-        evaluation_service_server::EvaluationServiceServer LARGE,
+        evaluation_service_server::EvaluationServiceServer MAX_MESSAGE_BYTES,
         product_service_server::ProductServiceServer SMALL,
         realm_service_server::RealmServiceServer SMALL,
-        rollout_service_server::RolloutServiceServer LARGE,
+        rollout_service_server::RolloutServiceServer MAX_MESSAGE_BYTES,
         session_service_server::SessionServiceServer SMALL,
         sign_in_service_server::SignInServiceServer SMALL,
         system_service_server::SystemServiceServer SMALL,

@@ -26,15 +26,15 @@ use crate::hashers::{Hashers, Memory};
 const COST: (u32, u32, u32) = (19_456, 2, 1);
 /// The most that answers are held back.
 const LONGEST_BUDGET: Duration = Duration::from_millis(100);
-const WAITING: usize = 64;
-const WAIT: Duration = Duration::from_secs(2);
+const MAX_QUEUED: usize = 64;
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Characters of a new password (SP 800-63B-4 §3.1.1.2).
 const LENGTH: std::ops::RangeInclusive<usize> = 15..=256;
 /// Bytes of a new password, as it is hashed.
-const MOST_BYTES: usize = 1_024;
+const MAX_BYTES: usize = 1_024;
 /// Bytes of any password that is looked at, as it is typed: composing makes it shorter.
-pub const MOST_TYPED: usize = 4 * MOST_BYTES;
+pub const MAX_TYPED_BYTES: usize = 4 * MAX_BYTES;
 
 /// Cheap to clone; all clones share the bound.
 #[derive(Clone)]
@@ -77,7 +77,7 @@ impl Passwords {
         Self {
             places: Arc::new(Semaphore::new(places)),
             inside: Arc::default(),
-            most: places + WAITING,
+            most: places + MAX_QUEUED,
             hashers: Hashers::new(parallel.max(1)),
             nobody: nobody.into(),
             budget: begun.elapsed().mul_f64(1.25).min(LONGEST_BUDGET),
@@ -116,7 +116,7 @@ impl Inside {
     /// Waits for it, so that nothing is charged for a hash that cannot be made.
     pub async fn permit(self) -> Result<HashPermit, TooMany> {
         let Self { passwords, counted } = self;
-        let permit = tokio::time::timeout(WAIT, passwords.places.clone().acquire_owned()).await;
+        let permit = tokio::time::timeout(QUEUE_TIMEOUT, passwords.places.clone().acquire_owned()).await;
         let permit = permit.map_err(|_| TooMany)?.map_err(|_| TooMany)?;
         Ok(HashPermit { permit, counted, passwords })
     }
@@ -171,7 +171,7 @@ pub fn flaws(password: &Secret<String>) -> Vec<PasswordFlaw> {
     if length < *LENGTH.start() {
         flaws.push(PasswordFlaw::TooShort { least: *LENGTH.start() });
     }
-    if length > *LENGTH.end() || normal.expose().len() > MOST_BYTES {
+    if length > *LENGTH.end() || normal.expose().len() > MAX_BYTES {
         flaws.push(PasswordFlaw::TooLong { most: *LENGTH.end() });
     }
     flaws
@@ -300,7 +300,7 @@ mod tests {
     #[tokio::test]
     async fn who_finds_no_room_is_refused_at_once() {
         let passwords = Passwords::new(1, &Sevens);
-        let inside: Vec<_> = (0..2 + WAITING).map(|_| passwords.enter().unwrap()).collect();
+        let inside: Vec<_> = (0..2 + MAX_QUEUED).map(|_| passwords.enter().unwrap()).collect();
         assert_eq!(passwords.enter().err(), Some(TooMany));
         drop(inside);
         assert!(passwords.enter().is_ok(), "and nobody is counted who has left");

@@ -68,7 +68,7 @@ pub(crate) struct Inner {
 }
 
 /// How long a command waits for a place before it is refused.
-const WAIT: Duration = Duration::from_secs(2);
+const PERMIT_TIMEOUT: Duration = Duration::from_secs(2);
 const RETRY_AFTER: Span = Span::seconds(1);
 
 impl App {
@@ -102,10 +102,11 @@ impl App {
         let span = tracing::debug_span!("command", name = C::NAME);
         let cx = CommandContext::new(QueryContext::new(self.clone(), C::NAME, caller), request);
         // Waited for here, where a caller that hangs up stops waiting; held there, to the end.
-        let permit = match tokio::time::timeout(WAIT, self.inner.permits.clone().acquire_owned()).await {
-            Ok(permit) => permit.map_err(|_| Fault::Closing)?,
-            Err(_) => return Err(Refusal::Busy { retry_after: RETRY_AFTER }.into()),
-        };
+        let permit =
+            match tokio::time::timeout(PERMIT_TIMEOUT, self.inner.permits.clone().acquire_owned()).await {
+                Ok(permit) => permit.map_err(|_| Fault::Closing)?,
+                Err(_) => return Err(Refusal::Busy { retry_after: RETRY_AFTER }.into()),
+            };
         let work = async move {
             let outcome = cx.carry_out(command).await;
             drop(permit);

@@ -26,14 +26,14 @@ use tidegate_store::{
 use crate::{Command, CommandContext, Error, Fault};
 
 /// How long a first outcome is returned, and its secrets.
-const KEPT: Span = Span::hours(24);
-const SECRETS_KEPT: Span = Span::minutes(10);
+const RETENTION: Span = Span::hours(24);
+const SECRETS_RETENTION: Span = Span::minutes(10);
 /// How long a claim keeps others from trying; then the claimant is taken for dead.
 const LEASE: Span = Span::seconds(10);
 /// Between looks at a request that is under way elsewhere.
-const LOOK: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// Each lost race means that somebody else got further, so budgets end the races before this does.
-const RACES: usize = 200;
+const MAX_RETRIES: usize = 200;
 
 /// A caller's request id and the exact bytes it came with.
 #[derive(Debug, Clone)]
@@ -267,7 +267,7 @@ impl CommandContext {
     }
 
     fn raced(&self) -> Result<(), Refusal> {
-        if self.idempotency.races.fetch_add(1, Ordering::Relaxed) < RACES {
+        if self.idempotency.races.fetch_add(1, Ordering::Relaxed) < MAX_RETRIES {
             return Ok(());
         }
         Err(Refusal::Busy { retry_after: Span::seconds(1) })
@@ -284,7 +284,7 @@ impl CommandContext {
                     return Ok(Some(outcome));
                 }
                 Before::Reused => return Err(Refusal::RequestIdReused.into()),
-                Before::UnderWay => tokio::time::sleep(LOOK).await,
+                Before::UnderWay => tokio::time::sleep(POLL_INTERVAL).await,
             }
         }
     }
@@ -332,7 +332,7 @@ impl CommandContext {
         let claim = RequestClaim { key: self.key(request), id: self.new_id(), lease_until: now.plus(LEASE) };
         let context = SealContext::RequestBody(self.asked(request));
         let body = self.keyring().digest(&context, request.body.expose())?;
-        let claimed = requests::claim(tx, claim, body, now.plus(KEPT), now).await?;
+        let claimed = requests::claim(tx, claim, body, now.plus(RETENTION), now).await?;
         if claimed {
             self.put_claim(claim);
         }
@@ -354,8 +354,8 @@ impl CommandContext {
         let settled = Settled {
             outcome: self.keyring().seal(&SealContext::RequestOutcome(asked), &plain, self.entropy())?,
             secrets: self.secrets(asked, outcome)?,
-            secrets_until: now.plus(SECRETS_KEPT),
-            expires_at: now.plus(KEPT),
+            secrets_until: now.plus(SECRETS_RETENTION),
+            expires_at: now.plus(RETENTION),
         };
         if requests::settle(tx, claim, settled).await? { Ok(()) } else { Err(Fault::Raced) }
     }

@@ -16,13 +16,13 @@ use sqlx::{ConnectOptions as _, Connection as _, PgConnection, postgres::PgConne
 use crate::{breakage::Breakage, error};
 
 /// The longest anybody waits for a line.
-const WAIT: Duration = Duration::from_secs(2);
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The longest that a line takes to be opened.
-const OPENING: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Between two attempts to reach a server that is away.
-const PAUSE: Duration = Duration::from_millis(20);
+const RECONNECT_INTERVAL: Duration = Duration::from_millis(20);
 /// Older ones are replaced: a server's memory of a line grows, and servers move.
-const LIFE: Duration = Duration::from_mins(30);
+const MAX_AGE: Duration = Duration::from_mins(30);
 
 /// Cheap to clone; all clones share the lines.
 #[derive(Clone)]
@@ -39,14 +39,16 @@ impl ConnectionPool {
     }
 
     pub(crate) async fn take(&self) -> Result<PooledConnection, sqlx::Error> {
-        tokio::time::timeout(WAIT, self.wait()).await.map_err(|_| sqlx::Error::PoolTimedOut)?
+        tokio::time::timeout(ACQUIRE_TIMEOUT, self.wait()).await.map_err(|_| sqlx::Error::PoolTimedOut)?
     }
 
     async fn wait(&self) -> Result<PooledConnection, sqlx::Error> {
         loop {
             match self.get().await {
                 Ok(connection) => return Ok(connection),
-                Err(PoolError::Backend(error)) if error::is_away(&error) => tokio::time::sleep(PAUSE).await,
+                Err(PoolError::Backend(error)) if error::is_away(&error) => {
+                    tokio::time::sleep(RECONNECT_INTERVAL).await
+                }
                 Err(PoolError::Backend(error)) => return Err(error),
                 Err(_) => return Err(sqlx::Error::PoolClosed),
             }
@@ -87,12 +89,12 @@ impl Manager for Opener {
 
     async fn create(&self) -> Result<PgConnection, sqlx::Error> {
         // Large, and rare.
-        let opened = tokio::time::timeout(OPENING, Box::pin(self.options.connect())).await;
+        let opened = tokio::time::timeout(CONNECT_TIMEOUT, Box::pin(self.options.connect())).await;
         opened.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
     }
 
     async fn recycle(&self, connection: &mut PgConnection, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
-        if metrics.age() < LIFE && self.breakage.passes(connection, metrics.last_used()).await {
+        if metrics.age() < MAX_AGE && self.breakage.passes(connection, metrics.last_used()).await {
             return Ok(());
         }
         Err(RecycleError::message("too old, or broken"))

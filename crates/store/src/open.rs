@@ -71,7 +71,7 @@ pub enum Schema {
     Newer { applied: i64, min_binary: i64 },
 }
 
-const ACQUIRE: Duration = Duration::from_secs(2);
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Pages that SQLite's log takes before they are put into their places, 64 MiB: pages that are written again and
 /// again, as those of counters and of the newest events are, go there once.
 const CHECKPOINT: &str = "16000";
@@ -153,7 +153,7 @@ async fn sqlite(path: PathBuf, connections: u32) -> Result<Db, OpenError> {
     let write = options.connect().await.map_err(OpenError::Unreachable)?;
     let read = SqlitePoolOptions::new()
         .max_connections(connections)
-        .acquire_timeout(ACQUIRE)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
         .connect_with(options.pragma("query_only", "on"))
         .await
         .map_err(OpenError::Unreachable)?;

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// How long the database may take to say that it is there, and a caller to hear it at the end.
-const PATIENCE: Duration = Duration::from_secs(1);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub async fn serve(store: Store, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
     let (store, closing) = (Arc::new(store), stop.clone());
@@ -20,7 +20,7 @@ pub async fn serve(store: Store, listener: TcpListener, stop: CancellationToken)
     let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
     let cut_off = async {
         stop.cancelled().await;
-        tokio::time::sleep(PATIENCE).await;
+        tokio::time::sleep(CHECK_TIMEOUT).await;
     };
     // Who never finishes a request does not keep the program.
     tokio::select! {
@@ -31,7 +31,7 @@ pub async fn serve(store: Store, listener: TcpListener, stop: CancellationToken)
 
 async fn ready(store: &Store, closing: &CancellationToken) -> (StatusCode, &'static str) {
     let mut across = store.across("ready");
-    let asked = tokio::time::timeout(PATIENCE, installation::applied(&mut across));
+    let asked = tokio::time::timeout(CHECK_TIMEOUT, installation::applied(&mut across));
     match asked.await {
         _ if closing.is_cancelled() => (StatusCode::SERVICE_UNAVAILABLE, "closing\n"),
         Ok(Ok(_)) => (StatusCode::OK, "ready\n"),

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::ambient::AuthorityClock;
 
 /// Between two looks.
-const LOOK: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// More than this in one look is a jump.
 const JUMP: Span = Span::seconds(1);
 /// So far behind what was stored, the host's clock is wrong; or what was stored is.
@@ -39,7 +39,7 @@ pub async fn begin(store: &Store, clock: &AuthorityClock) -> anyhow::Result<()> 
 /// Goes on until it is stopped.
 pub async fn keep(store: Store, clock: Arc<AuthorityClock>, stop: CancellationToken) {
     let mut suspected = None;
-    while tokio::time::timeout(LOOK, stop.cancelled()).await.is_err() {
+    while tokio::time::timeout(POLL_INTERVAL, stop.cancelled()).await.is_err() {
         let looked = match store.clock().await {
             Ok(Some(authority)) => {
                 clock.follow(authority);

@@ -43,7 +43,7 @@ pub struct Running {
 const DRAIN: Duration = Duration::from_secs(20);
 /// How long what is remembered is believed after a look at what other replicas wrote: with the time between
 /// looks, a change is effective everywhere within a second.
-const BELIEVED: Duration = Duration::from_millis(700);
+const FRESH_FOR: Duration = Duration::from_millis(700);
 /// Between two sweeps.
 const SWEEP: Duration = Duration::from_mins(1);
 /// Between two looks at what other replicas wrote.
@@ -150,7 +150,7 @@ fn app(config: &Config, store: &Store, keyring: Arc<Keyring>, clock: &Arc<Author
             version: env!("CARGO_PKG_VERSION"),
             freshness: match store.engine() {
                 Engine::Sqlite => Freshness::SingleReplica,
-                Engine::Postgres => Freshness::Followed(BELIEVED),
+                Engine::Postgres => Freshness::Followed(FRESH_FOR),
             },
             accounts: config.limits.cached_accounts,
         },

@@ -10,7 +10,7 @@ use tidegate_core::{
 };
 use tidegate_factors::{
     budget::{self, Limits},
-    challenge::{self, TRIES},
+    challenge::{self, MAX_TRIES},
 };
 use tidegate_keyring::TokenKind;
 use tidegate_store::{
@@ -67,7 +67,7 @@ const APPROVED: Written = Written {
 };
 
 /// A deed that does not wait for the lock is waited for in vain.
-const PATIENCE: Duration = Duration::from_mins(5);
+const TIMEOUT: Duration = Duration::from_mins(5);
 
 /// How a deed is done.
 #[derive(Debug, Clone, Copy)]
@@ -126,7 +126,7 @@ impl Waiting {
 
     fn guess(&self) -> Charge {
         let (counter, next, now) = (self.counter(), self.next(), self.stage.now());
-        Charge { challenge: self.asked.challenge.id, limit: TRIES, counter, next, now }
+        Charge { challenge: self.asked.challenge.id, limit: MAX_TRIES, counter, next, now }
     }
 
     async fn take(&self, way: Way, guess: Charge) -> Result<Option<i64>, Error> {
@@ -231,7 +231,7 @@ impl Waiting {
             write.await
         };
         let both = async { tokio::join!(other, write) };
-        let (other, done) = tokio::time::timeout(PATIENCE, both).await.unwrap();
+        let (other, done) = tokio::time::timeout(TIMEOUT, both).await.unwrap();
         other.unwrap();
         done
     }
@@ -311,7 +311,7 @@ on_both! {
             let counter = Counter { id: waiting.sign_in.uuid(), tag: Vec::new() };
             let (challenge, now) = (waiting.asked.challenge.id, waiting.stage.now());
             let next = Budget { revision: 1, ..waiting.next() };
-            let another = Charge { challenge, limit: TRIES, counter, next, now };
+            let another = Charge { challenge, limit: MAX_TRIES, counter, next, now };
             Ok(answers::charge(tx.executor(), another).await?.is_some())
         };
         for way in WAYS {

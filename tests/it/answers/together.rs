@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::{
-    APPROVED, CHARGED, NOTHING, PATIENCE, Waiting, Way, Written, begin, cancelled, moved, nobodys, stepped,
+    APPROVED, CHARGED, NOTHING, TIMEOUT, Waiting, Way, Written, begin, cancelled, moved, nobodys, stepped,
 };
 use crate::{raw, setting::Kasa, stage::Stage};
 
@@ -212,7 +212,7 @@ async fn somebodys_lock_holds_nobody_else_up() {
         locked = Some((alone, grouped));
         Ok::<_, Error>(())
     });
-    tokio::time::timeout(PATIENCE, pin!(other)).await.unwrap().unwrap();
+    tokio::time::timeout(TIMEOUT, pin!(other)).await.unwrap().unwrap();
     let (alone, grouped) = locked.unwrap();
     assert_eq!((alone.await.unwrap(), grouped.await.unwrap()), (None, None));
     assert_eq!(a.written().await, Written { challenge: ChallengeState::Cancelled, ..NOTHING });

@@ -7,7 +7,7 @@ use tidegate_proto as proto;
 use super::{account, batches, count, verify};
 use crate::raw;
 
-const KEPT: Span = Span::days(400);
+const RETENTION: Span = Span::days(400);
 
 on_both! {
     async fn inv_49_the_record_goes_on_behind_a_signed_cut(stage) {
@@ -18,13 +18,13 @@ on_both! {
         let start = Some(Start::FromBeginning(true));
         let mut stream = operator.stream(proto::TailEventsRequest { start, ..Default::default() }).await.unwrap();
         let early = stream.one().await.resume_token;
-        stage.clock.advance(KEPT);
+        stage.clock.advance(RETENTION);
         account(&operator, "new").await;
         stage.seal().await;
-        stage.sealer.cut(KEPT).await.unwrap();
+        stage.sealer.cut(RETENTION).await.unwrap();
         assert_eq!(verify(&operator).await.cut, None, "not a moment too early");
         stage.clock.advance(Span::from_micros(1));
-        stage.sealer.cut(KEPT).await.unwrap();
+        stage.sealer.cut(RETENTION).await.unwrap();
         stage.seal().await;
 
         let told = async |what: &str| u64::try_from(raw::count(&stage, &format!("SELECT {what}")).await).unwrap();
@@ -51,7 +51,7 @@ on_both! {
         batches(&stage, &operator).await;
         let old = count(&stage).await;
         stage.clock.advance(Span::days(401));
-        stage.sealer.cut(KEPT).await.unwrap();
+        stage.sealer.cut(RETENTION).await.unwrap();
         assert_eq!(raw::count(&stage, "SELECT count(*) FROM chain").await, 0);
         assert!(verify(&operator).await.valid);
         stage.seal().await;
@@ -64,7 +64,7 @@ on_both! {
         batches(&stage, &operator).await;
         raw::change(&stage, "UPDATE chain SET digest = previous_digest WHERE last_sequence = 14").await;
         stage.clock.advance(Span::days(401));
-        assert!(stage.sealer.cut(KEPT).await.is_err());
+        assert!(stage.sealer.cut(RETENTION).await.is_err());
         assert_eq!(verify(&operator).await.first_break.unwrap().kind(), proto::BreakKind::SealWrong);
     }
 }

@@ -198,10 +198,10 @@ fn ends(world: &mut World, step: &Step, born: Timestamp) -> Vec<(usize, Product,
 /// Properties of what never happens say nothing.
 #[test]
 fn the_histories_meet_what_the_properties_are_about() {
-    const SOME: usize = 100;
+    const HISTORIES: usize = 100;
     let mut runner = TestRunner::new(super::cases(300));
     let (mut active, mut shown, mut ended) = (0, 0, 0);
-    for _ in 0..SOME {
+    for _ in 0..HISTORIES {
         let (beginning, steps) = history().new_tree(&mut runner).unwrap().current();
         let (mut world, _) = begin(&beginning);
         let born = world.now;

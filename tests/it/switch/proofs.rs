@@ -11,8 +11,8 @@ use crate::{
     setting::Kasa,
 };
 
-const MOMENT: Span = Span::from_micros(1);
-const LIFE: Span = Span::minutes(5);
+const MICROSECOND: Span = Span::from_micros(1);
+const TTL: Span = Span::minutes(5);
 
 async fn introspected(kasa: &Kasa, session: &Session) -> proto::Session {
     let request = proto::IntrospectRequest { session_token: session.token.clone() };
@@ -29,9 +29,9 @@ on_both! {
         let kasa = Kasa::open(&stage).await;
         let owner = kasa.owner("ann").await;
         let session = fresh(&kasa, &owner, "tablet").await;
-        stage.clock.advance(LIFE);
+        stage.clock.advance(TTL);
         assert!(!kasa.frontend.disable(&session).await.unwrap().on);
-        stage.clock.advance(MOMENT);
+        stage.clock.advance(MICROSECOND);
         needs_proof(kasa.frontend.enable(&session).await);
     }
 
@@ -39,10 +39,10 @@ on_both! {
         let kasa = Kasa::open(&stage).await;
         let owner = kasa.owner("ann").await;
         assert_eq!(proves(&kasa, &owner, &owner.session).await, Outcome::Approved);
-        stage.clock.advance(LIFE);
+        stage.clock.advance(TTL);
         assert!(!kasa.frontend.disable(&owner.session).await.unwrap().on);
         assert!(kasa.frontend.enable(&owner.session).await.unwrap().on);
-        stage.clock.advance(MOMENT);
+        stage.clock.advance(MICROSECOND);
         needs_proof(kasa.frontend.disable(&owner.session).await);
     }
 
@@ -51,7 +51,7 @@ on_both! {
         let owner = kasa.owner("ann").await;
         let tablet = Device::remembered("tablet");
         kasa.frontend.sign_in_with(&owner.person, "kasa", &tablet, &owner.enrolled.seed).await;
-        stage.clock.advance(LIFE.minus(Span::seconds(1)));
+        stage.clock.advance(TTL.minus(Span::seconds(1)));
         let trusted = kasa.frontend.sign_in(&owner.person, "kasa", &tablet).await;
         assert!(trusted.answer.session.as_ref().unwrap().trusted);
         needs_proof(kasa.frontend.disable(&trusted).await);
@@ -59,7 +59,7 @@ on_both! {
         proves(&kasa, &owner, &trusted).await;
         kasa.frontend.disable(&trusted).await.unwrap();
         let password = kasa.frontend.sign_in(&owner.person, "kasa", &Device::new("new")).await;
-        stage.clock.advance(LIFE.minus(MOMENT));
+        stage.clock.advance(TTL.minus(MICROSECOND));
         needs_proof(kasa.frontend.enable(&password).await);
     }
 
@@ -69,9 +69,9 @@ on_both! {
         fresh(&kasa, &owner, "tablet").await;
         stage.clock.advance(Span::seconds(30));
         let other = fresh(&kasa, &owner, "laptop").await;
-        stage.clock.advance(LIFE);
+        stage.clock.advance(TTL);
         assert_eq!(proves(&kasa, &owner, &owner.session).await, Outcome::Approved);
-        stage.clock.advance(MOMENT);
+        stage.clock.advance(MICROSECOND);
         needs_proof(kasa.frontend.disable(&other).await);
     }
 

@@ -17,7 +17,7 @@ fn insert(id: &str, at: &str) -> String {
     )
 }
 
-const KEPT: &str = "SELECT count(*) FROM challenges WHERE sign_in_id = challenge_id AND factor_id = account_id AND \
+const SELECT_KEPT: &str = "SELECT count(*) FROM challenges WHERE sign_in_id = challenge_id AND factor_id = account_id AND \
     purpose = 'sign_in' AND state = 'open' AND tries = 3 AND created_at = expires_at AND session_id IS NULL";
 
 #[tokio::test]
@@ -26,7 +26,7 @@ async fn on_sqlite() {
     db.execute(migration!("sqlite", "0001_init")).await.unwrap();
     db.execute(AssertSqlSafe(insert("x'07'", "7"))).await.unwrap();
     db.execute(migration!("sqlite", "0004_switch")).await.unwrap();
-    assert_eq!(sqlx::query_scalar::<_, i64>(KEPT).fetch_one(&mut db).await.unwrap(), 1);
+    assert_eq!(sqlx::query_scalar::<_, i64>(SELECT_KEPT).fetch_one(&mut db).await.unwrap(), 1);
 }
 
 #[tokio::test]
@@ -36,5 +36,5 @@ async fn on_postgres() {
     let id = "'01890a5d-ac96-774b-bcce-b302099a8057'";
     db.execute(AssertSqlSafe(insert(id, "'2026-03-02'"))).await.unwrap();
     db.execute(migration!("postgres", "0004_switch")).await.unwrap();
-    assert_eq!(sqlx::query_scalar::<_, i64>(KEPT).fetch_one(&mut db).await.unwrap(), 1);
+    assert_eq!(sqlx::query_scalar::<_, i64>(SELECT_KEPT).fetch_one(&mut db).await.unwrap(), 1);
 }

@@ -8,7 +8,7 @@ use crate::{letter::Sender, trouble::Trouble};
 
 fn letter(mail: &Mail) -> Result<String, Trouble> {
     let sender = Sender::parse("Tidegate <no-reply@tidegate.example>").unwrap();
-    let message = sender.letter(Id::LEAST, mail, BEGIN)?;
+    let message = sender.letter(Id::MIN, mail, BEGIN)?;
     let text = decoded(&message.formatted());
     let (_, after) = text.split_once("boundary=\"").unwrap();
     let (boundary, _) = after.split_once('"').unwrap();
@@ -181,7 +181,7 @@ fn a_sender_is_a_mailbox() {
         (r#""Ada \\ L., Ltd." <a@b.example>"#, ""),
         ("Käsa <a@bücher.example>", "<a@xn--bcher-kva.example>"),
     ] {
-        let letter = Sender::parse(from).unwrap().letter(Id::LEAST, &to_ann(), BEGIN).unwrap();
+        let letter = Sender::parse(from).unwrap().letter(Id::MIN, &to_ann(), BEGIN).unwrap();
         let letter = decoded(&letter.formatted());
         assert!(letter.contains(written), "{letter}");
         assert_eq!(header_names(&letter), HEADERS);

@@ -136,7 +136,7 @@ impl Outbox {
     async fn facts(&self) -> Vec<Fact> {
         let mut view = self.store.view("test", self.realm);
         let which = events::Which { account: Some(self.account), ..events::Which::any() };
-        let events = events::newest(&mut view, (EventId::LEAST, EventId::MOST), which, 1000).await.unwrap();
+        let events = events::newest(&mut view, (EventId::MIN, EventId::MAX), which, 1000).await.unwrap();
         let facts = events.into_iter().map(|event| match event.event.fact {
             RecordedFact::Known(fact) => fact,
             RecordedFact::Newer { data } => panic!("unknown fact {data}"),

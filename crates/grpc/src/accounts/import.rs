@@ -7,7 +7,7 @@ use tidegate_core::{Caller, Secret};
 use tidegate_proto as proto;
 use tidegate_service::{
     Command as _, Error, Fault, StoreError,
-    accounts::{ImportAccounts, ImportProblem, ImportReport, ImportRow, Imported, MOST_ROWS},
+    accounts::{ImportAccounts, ImportProblem, ImportReport, ImportRow, Imported, MAX_ROWS},
 };
 use tonic::{Request, Response, Status, Streaming};
 
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Reports in one response.
-const MOST_REPORTS: usize = 1_000;
+const MAX_REPORTS: usize = 1_000;
 
 pub(super) async fn import(
     door: &Door,
@@ -49,8 +49,8 @@ async fn carry_out(door: &Door, caller: &Arc<Caller>, command: ImportAccounts) -
 }
 
 fn parse(message: proto::ImportAccountsRequest) -> Result<ImportAccounts, Vec<Violation>> {
-    if !(1..=MOST_ROWS).contains(&message.rows.len()) {
-        return Err(vec![Violation::new("rows", format!("must be 1 to {MOST_ROWS} rows"))]);
+    if !(1..=MAX_ROWS).contains(&message.rows.len()) {
+        return Err(vec![Violation::new("rows", format!("must be 1 to {MAX_ROWS} rows"))]);
     }
     let mut command = ImportAccounts { rows: Vec::new(), malformed_rows: 0, malformed: Vec::new() };
     for row in message.rows {
@@ -109,7 +109,7 @@ fn add(total: &mut proto::ImportAccountsResponse, imported: Imported) {
     total.created_count += imported.created;
     total.unchanged_count += imported.unchanged;
     total.failed_count += imported.failed;
-    let room = MOST_REPORTS.saturating_sub(total.reports.len());
+    let room = MAX_REPORTS.saturating_sub(total.reports.len());
     total.reports.extend(imported.reports.into_iter().take(room).map(report));
 }
 

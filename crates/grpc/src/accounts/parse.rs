@@ -1,7 +1,7 @@
 use tidegate_core::Email;
 use tidegate_proto as proto;
 use tidegate_service::accounts::{
-    AccountChange, ConfirmEmail, CreateAccount, GetAccount, ListAccounts, LookupAccount, MOST_PASSWORD_BYTES,
+    AccountChange, ConfirmEmail, CreateAccount, GetAccount, ListAccounts, LookupAccount, MAX_PASSWORD_BYTES,
     RequestEmailVerification, UpdateAccount,
 };
 
@@ -15,7 +15,7 @@ pub(super) fn create(message: proto::CreateAccountRequest, form: &mut Form) -> O
     let labels = form.labels(message.labels);
     let password = match message.password {
         none if none.is_empty() => Some(None),
-        password => form.secret("password", password, MOST_PASSWORD_BYTES).map(Some),
+        password => form.secret("password", password, MAX_PASSWORD_BYTES).map(Some),
     };
     if message.external_id.is_empty() && message.email.is_empty() {
         form.note::<()>("external_id", "must be given when there is no email");

@@ -1,13 +1,13 @@
 use tidegate_core::{Actor, Anchor, Sequence};
 use tidegate_proto::{self as proto, tail_events_request::Start as Begin};
 use tidegate_service::audit::{
-    BeginExport, BeginTail, EventFilter, ListEvents, MOST_KINDS, ResumeToken, Start, VerifyChain,
+    BeginExport, BeginTail, EventFilter, ListEvents, MAX_KINDS, ResumeToken, Start, VerifyChain,
 };
 
 use crate::form::Form;
 
 /// Longer than the name of any kind.
-const MOST_LETTERS: usize = 64;
+const MAX_KIND_CHARS: usize = 64;
 
 pub(super) fn list(message: proto::ListEventsRequest, form: &mut Form) -> Option<ListEvents> {
     let filter = filter(message.filter, form);
@@ -81,11 +81,12 @@ fn filter(filter: Option<proto::EventFilter>, form: &mut Form) -> Option<EventFi
 
 /// A kind that this version does not know may be one of a newer version.
 fn kinds(kinds: Vec<String>, form: &mut Form) -> Option<Vec<String>> {
-    if kinds.len() > MOST_KINDS {
-        return form.note("kinds", format!("must be at most {MOST_KINDS}"));
+    if kinds.len() > MAX_KINDS {
+        return form.note("kinds", format!("must be at most {MAX_KINDS}"));
     }
     let sound = |kind: &String| {
-        (1..=MOST_LETTERS).contains(&kind.len()) && kind.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+        (1..=MAX_KIND_CHARS).contains(&kind.len())
+            && kind.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
     };
     if let Some(place) = kinds.iter().position(|kind| !sound(kind)) {
         return form.note(&format!("kinds[{place}]"), "must be lower-case letters and underscores");

@@ -1,6 +1,6 @@
 use tidegate_core::{Answered, ChallengeState, Purpose};
 use tidegate_proto as proto;
-use tidegate_service::challenges::{ChallengeView, TRIES};
+use tidegate_service::challenges::{ChallengeView, MAX_TRIES};
 
 use crate::render::{self, method, timestamp};
 
@@ -41,7 +41,7 @@ fn challenge(asked: ChallengeView) -> proto::Challenge {
         factor_id: challenge.factor.to_string(),
         method: method(asked.method).into(),
         state: state.into(),
-        tries_left: i32::try_from(TRIES.saturating_sub(challenge.tries)).unwrap_or(0),
+        tries_left: i32::try_from(MAX_TRIES.saturating_sub(challenge.tries)).unwrap_or(0),
         expire_time: Some(timestamp(challenge.expires_at)),
     }
 }

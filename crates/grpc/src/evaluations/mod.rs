@@ -1,12 +1,12 @@
 //! `EvaluationService`.
 
+mod fast_path;
+mod fast_read;
+mod fast_write;
 mod parse;
-mod quick;
-mod read;
 mod render;
-mod write;
 
-pub(crate) use quick::{Busy, Quick};
+pub(crate) use fast_path::{FastPath, HotMethod};
 
 crate::door::handlers! { EvaluationService in evaluation_service_server {
     ask evaluate(EvaluateRequest) -> EvaluateResponse = parse::evaluate, render::evaluated;

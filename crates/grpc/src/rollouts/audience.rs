@@ -10,9 +10,9 @@ use crate::{
     render::timestamp,
 };
 
-const MOST_DEEP: usize = 8;
-const MOST_NODES: usize = 100;
-const MOST_VALUES: usize = 1_000;
+const MAX_DEPTH: usize = 8;
+const MAX_NODES: usize = 100;
+const MAX_VALUES: usize = 1_000;
 
 /// What is left of the bounds.
 struct Room {
@@ -23,13 +23,13 @@ struct Room {
 /// Absent means everybody.
 pub(super) fn read(wire: Option<proto::Audience>, form: &mut Form) -> Option<Option<Audience>> {
     let Some(wire) = wire else { return Some(None) };
-    let mut room = Room { nodes: MOST_NODES, values: MOST_VALUES };
-    form.within("audience", |form| tree(wire, form, MOST_DEEP, &mut room)).map(Some)
+    let mut room = Room { nodes: MAX_NODES, values: MAX_VALUES };
+    form.within("audience", |form| tree(wire, form, MAX_DEPTH, &mut room)).map(Some)
 }
 
 fn tree(wire: proto::Audience, form: &mut Form, deep: usize, room: &mut Room) -> Option<Audience> {
     if deep == 0 || room.nodes == 0 {
-        return form.note("kind", format!("must be at most {MOST_DEEP} deep and have {MOST_NODES} nodes"));
+        return form.note("kind", format!("must be at most {MAX_DEPTH} deep and have {MAX_NODES} nodes"));
     }
     room.nodes -= 1;
     match wire.kind {
@@ -69,7 +69,7 @@ fn test(wire: proto::AttributeTest, form: &mut Form, room: &mut Room) -> Option<
         return form.note_as(form::Kind::Attribute, "attribute", what);
     };
     let Some(left) = room.values.checked_sub(wire.any_of.len()) else {
-        return form.note("any_of", format!("must be at most {MOST_VALUES} in the whole audience"));
+        return form.note("any_of", format!("must be at most {MAX_VALUES} in the whole audience"));
     };
     room.values = left;
     superfluous(attribute, &wire, form)?;

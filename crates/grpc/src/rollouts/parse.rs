@@ -2,15 +2,15 @@ use tidegate_core::{Edge, Ordinal, ProductKey, Revision, Unit};
 use tidegate_proto as proto;
 use tidegate_service::rollouts::{
     AddWave, AdvanceRollout, ClearStop, CreateRollout, DiffRevisions, GetRollout, GetStats, ListRevisions,
-    ListRollouts, MOST_WAVES, NamedDraft, PauseRollout, Reached, RemoveWave, ResumeRollout, RevertRollout,
+    ListRollouts, MAX_WAVES, NamedDraft, PauseRollout, Reached, RemoveWave, ResumeRollout, RevertRollout,
     RollBackRollout, RolloutChange, StartRollout, StopRollout, Target, UpdateRollout, UpdateWave, WaveDraft,
 };
 
 use super::audience;
 use crate::form::{Form, Kind};
 
-const MOST_PRODUCTS: usize = 100;
-const MOST_NAMED: usize = 1_000;
+const MAX_PRODUCTS: usize = 100;
+const MAX_NAMED: usize = 1_000;
 
 pub(super) fn create(message: proto::CreateRolloutRequest, form: &mut Form) -> Option<CreateRollout> {
     let key = form.text("key", &message.key);
@@ -23,11 +23,11 @@ pub(super) fn create(message: proto::CreateRolloutRequest, form: &mut Form) -> O
     let holdout = edge("holdout_ppm", message.holdout_ppm, form);
     let allow = named("allow", message.allow, form);
     let deny = named("deny", message.deny, form);
-    if message.waves.len() > MOST_WAVES {
-        form.note::<()>("waves", format!("must be at most {MOST_WAVES}"));
+    if message.waves.len() > MAX_WAVES {
+        form.note::<()>("waves", format!("must be at most {MAX_WAVES}"));
     }
     let mut waves = Vec::new();
-    for (place, wave) in message.waves.into_iter().enumerate().take(MOST_WAVES) {
+    for (place, wave) in message.waves.into_iter().enumerate().take(MAX_WAVES) {
         waves.push(form.within_item("waves", place, |form| draft(wave, form)));
     }
     let waves: Option<Vec<_>> = waves.into_iter().collect();
@@ -184,8 +184,8 @@ fn unit(wire: proto::RolloutUnit) -> Option<Unit> {
 fn named(field: &str, wire: Option<proto::NamedAccounts>, form: &mut Form) -> Option<NamedDraft> {
     let wire = wire.unwrap_or_default();
     form.within(field, |form| {
-        if wire.accounts.len() + wire.customers.len() > MOST_NAMED {
-            return form.note("accounts", format!("must be at most {MOST_NAMED}, customers included"));
+        if wire.accounts.len() + wire.customers.len() > MAX_NAMED {
+            return form.note("accounts", format!("must be at most {MAX_NAMED}, customers included"));
         }
         let mut accounts = Vec::new();
         for (place, account) in wire.accounts.iter().enumerate() {
@@ -206,8 +206,8 @@ fn some_products(keys: &[String], form: &mut Form) -> Option<Vec<ProductKey>> {
 
 /// Each once, in the order given.
 fn products(keys: &[String], form: &mut Form) -> Option<Vec<ProductKey>> {
-    if keys.len() > MOST_PRODUCTS {
-        return form.note("products", format!("must be at most {MOST_PRODUCTS}"));
+    if keys.len() > MAX_PRODUCTS {
+        return form.note("products", format!("must be at most {MAX_PRODUCTS}"));
     }
     let mut products: Vec<ProductKey> = Vec::new();
     for key in form.texts::<ProductKey>("products", keys)? {

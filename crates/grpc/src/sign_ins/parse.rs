@@ -1,6 +1,6 @@
 use tidegate_proto as proto;
 use tidegate_service::{
-    accounts::MOST_PASSWORD_BYTES,
+    accounts::MAX_PASSWORD_BYTES,
     sign_ins::{BeginSignIn, CancelSignIn, CompleteSignIn, GetSignIn, RedeemLink},
 };
 
@@ -9,7 +9,7 @@ use crate::form::Form;
 pub(super) fn begin(message: proto::BeginSignInRequest, form: &mut Form) -> Option<BeginSignIn> {
     let product = form.text("product", &message.product);
     let identifier = form.identifier("identifier", &message.identifier);
-    let password = form.secret("password", message.password, MOST_PASSWORD_BYTES);
+    let password = form.secret("password", message.password, MAX_PASSWORD_BYTES);
     let client = form.client(message.client);
     let device_token = match message.device_token {
         none if none.is_empty() => Some(None),

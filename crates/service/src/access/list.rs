@@ -16,7 +16,7 @@ impl Query for ListCredentials {
     type Outcome = Page<Credential>;
 
     async fn run(self, cx: &QueryContext) -> Result<Page<Credential>, Error> {
-        let after: CredentialId = cx.opened(&self.page, "")?.parse().unwrap_or(Id::LEAST);
+        let after: CredentialId = cx.opened(&self.page, "")?.parse().unwrap_or(Id::MIN);
         let found = credentials::page(&mut cx.view(), after, self.page.limit()).await?;
         let found = found.into_iter().map(|kept| kept.credential).collect();
         Ok(cx.page(&self.page, "", found, |credential: &Credential| credential.id.to_string())?)

@@ -12,7 +12,7 @@ use tidegate_store::{Tx, accounts, customers, passwords};
 use crate::{Command, CommandContext, Error, Fault, idempotency::outcomes};
 
 /// Rows of one message.
-pub const MOST_ROWS: usize = 500;
+pub const MAX_ROWS: usize = 500;
 
 #[derive(Clone)]
 pub struct ImportAccounts {

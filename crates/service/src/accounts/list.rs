@@ -18,7 +18,7 @@ impl Query for ListAccounts {
 
     async fn run(self, cx: &QueryContext) -> Result<Page<Account>, Error> {
         let filter = self.country.as_ref().map_or_else(String::new, ToString::to_string);
-        let after: AccountId = cx.opened(&self.page, &filter)?.parse().unwrap_or(Id::LEAST);
+        let after: AccountId = cx.opened(&self.page, &filter)?.parse().unwrap_or(Id::MIN);
         let found = accounts::page(&mut cx.view(), after, self.country, self.page.limit()).await?;
         Ok(cx.page(&self.page, &filter, found, |account| account.id.to_string())?)
     }

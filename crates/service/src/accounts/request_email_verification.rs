@@ -7,7 +7,7 @@ use tidegate_store::accounts;
 use crate::{Command, CommandContext, Error, Fault, idempotency::outcomes};
 
 /// How long the link lives.
-const LIFE: Span = Span::hours(24);
+const TTL: Span = Span::hours(24);
 
 #[derive(Debug)]
 pub struct RequestEmailVerification {
@@ -37,7 +37,7 @@ impl Command for RequestEmailVerification {
             if contact.verified_at.is_some() {
                 return Ok(Err(Refusal::EmailAlreadyVerified));
             }
-            let what = (LinkTarget::Email, Template::VerifyEmail, LIFE);
+            let what = (LinkTarget::Email, Template::VerifyEmail, TTL);
             let mailed = cx.mail_link(tx, &account, contact, &acting.product, what).await?;
             let fact = Fact::EmailVerificationRequested { delivery: mailed.delivery };
             let event = cx.event(fact).at(&acting.product.key).of(&account).from(&acting.client);

@@ -8,10 +8,10 @@ use super::Sealer;
 use crate::Fault;
 
 /// Batches, and events, of one transaction.
-const MOST_BATCHES: i64 = 100;
-const MOST_EVENTS: i64 = 10_000;
+const MAX_BATCHES: i64 = 100;
+const MAX_EVENTS: i64 = 10_000;
 /// Realms at a time.
-const SOME: i64 = 100;
+const PAGE_SIZE: i64 = 100;
 
 impl Sealer {
     /// Drops what was sealed longer ago than `keep`, in every realm. What fails in one does not keep the
@@ -20,7 +20,7 @@ impl Sealer {
         let before = self.clock.now().minus(keep);
         let (mut first_fault, mut last) = (Ok(()), String::new());
         loop {
-            let realms = realms::page(&mut self.store.across("cut"), &last, SOME).await?;
+            let realms = realms::page(&mut self.store.across("cut"), &last, PAGE_SIZE).await?;
             let Some(end) = realms.last() else { return first_fault };
             last = end.key.to_string();
             for realm in &realms {
@@ -47,9 +47,9 @@ impl Sealer {
         if !self.claim(tx).await? {
             return Ok(false);
         }
-        let batches = chain::from(tx, Sequence::START, MOST_BATCHES).await?;
+        let batches = chain::from(tx, Sequence::START, MAX_BATCHES).await?;
         let Some(start) = batches.first().map(|batch| batch.first) else { return Ok(false) };
-        let enough = start.plus(MOST_EVENTS);
+        let enough = start.plus(MAX_EVENTS);
         let old = batches.iter().take_while(|batch| batch.sealed_at < before);
         let Some(last) = old.take_while(|batch| batch.first < enough).last() else { return Ok(false) };
         // A cut must not turn a forgery into the truth.

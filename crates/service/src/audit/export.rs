@@ -41,7 +41,7 @@ pub struct Exported {
 
 const METHOD: &str = "export_events";
 /// Bytes of a chunk, or one line that is longer.
-const MOST: usize = 256 * 1024;
+const CHUNK_BYTES: usize = 256 * 1024;
 
 impl Query for BeginExport {
     const NAME: &'static str = METHOD;
@@ -75,7 +75,7 @@ impl Query for ReadExport {
             while let Some(batch) = batches.next_if(|batch| batch.last < at) {
                 lines::batch(&mut lines, cx.realm(), &batch)?;
             }
-            if lines.len() >= MOST {
+            if lines.len() >= CHUNK_BYTES {
                 let resume = cx.resume_token(METHOD, at.minus(1))?;
                 chunks.push(Chunk { lines: std::mem::take(&mut lines), resume });
             }

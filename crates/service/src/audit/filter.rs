@@ -20,7 +20,7 @@ pub struct EventFilter {
 }
 
 /// What a filter, and a page token that carries it, has room for.
-pub const MOST_KINDS: usize = 16;
+pub const MAX_KINDS: usize = 16;
 
 impl EventFilter {
     pub(super) async fn which(&self, view: &mut View) -> Result<Which, Error> {

@@ -15,7 +15,7 @@ pub struct ListEvents {
 }
 
 /// An id is made a moment before its event's time is read: a search by time begins so much earlier.
-const MOMENT: Span = Span::minutes(1);
+const CLOCK_MARGIN: Span = Span::minutes(1);
 
 impl Query for ListEvents {
     const NAME: &'static str = "list_events";
@@ -28,9 +28,9 @@ impl Query for ListEvents {
         let filter = filter::text(&which);
         let before = match cx.opened(&self.page, &filter)?.parse() {
             Ok(before) => before,
-            Err(_) => self.filter.until.map_or(Id::MOST, |until| first_id(until.plus(MOMENT))),
+            Err(_) => self.filter.until.map_or(Id::MAX, |until| first_id(until.plus(CLOCK_MARGIN))),
         };
-        let least = self.filter.from.map_or(Id::LEAST, |from| first_id(from.minus(MOMENT)));
+        let least = self.filter.from.map_or(Id::MIN, |from| first_id(from.minus(CLOCK_MARGIN)));
         let found = events::newest(&mut view, (least, before), which, self.page.limit()).await?;
         let page = cx.page(&self.page, &filter, found, |logged| logged.event.id.to_string())?;
         Ok(Page { items: cx.tell(&mut view, page.items).await?, next: page.next })

@@ -13,7 +13,7 @@ mod tail;
 mod verify;
 
 pub use export::{BeginExport, Chunk, Exported, ReadExport};
-pub use filter::{EventFilter, MOST_KINDS};
+pub use filter::{EventFilter, MAX_KINDS};
 pub use list::ListEvents;
 pub use readable::ReadableEvent;
 pub use reading::Reading;

@@ -28,9 +28,9 @@ pub(super) struct Stretch {
 }
 
 /// Events of one stretch, where batches are small.
-const SOME: i64 = 500;
+const PAGE_SIZE: i64 = 500;
 /// Batches of one stretch.
-const SOME_BATCHES: i64 = 50;
+const BATCH_PAGE_SIZE: i64 = 50;
 
 impl Reading {
     /// From a token, or from a place of the record; what is not kept any more is passed over only when
@@ -77,9 +77,9 @@ impl Reading {
         }
         let mut view = cx.view();
         let end = self.last();
-        let mut batches = chain::from(&mut view, self.at.next(), SOME_BATCHES).await?;
+        let mut batches = chain::from(&mut view, self.at.next(), BATCH_PAGE_SIZE).await?;
         // One at least; then as many as are small.
-        let enough = self.at.plus(SOME);
+        let enough = self.at.plus(PAGE_SIZE);
         let large = batches.iter().position(|batch| batch.last >= enough);
         batches.truncate(large.map_or(batches.len(), |place| place + 1));
         batches.retain(|batch| batch.first <= end);

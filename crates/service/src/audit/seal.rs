@@ -23,7 +23,7 @@ pub struct Sealer {
 }
 
 /// Events of one batch at most.
-const MOST: i64 = 1_000;
+const MAX_BATCH: i64 = 1_000;
 /// How long the others wait for a sealer that is stuck.
 const LEASE: Span = Span::seconds(5);
 
@@ -43,11 +43,11 @@ impl Sealer {
     pub async fn seal(&self) -> Result<(), Fault> {
         let mut first_fault = Ok(());
         loop {
-            let (mut full, mut last) = (false, Id::LEAST);
+            let (mut full, mut last) = (false, Id::MIN);
             while let Some(realm) = events::next_unsealed(&mut self.store.across("seal"), last).await? {
                 last = realm;
                 match self.seal_batch(realm).await {
-                    Ok(count) => full |= count == MOST,
+                    Ok(count) => full |= count == MAX_BATCH,
                     Err(fault) => first_fault = first_fault.and(Err(fault)),
                 }
             }
@@ -65,7 +65,7 @@ impl Sealer {
                     return Ok(0);
                 }
                 let (head, not_before) = newest(tx).await?;
-                let count = events::number(tx, head.sequence, MOST).await?;
+                let count = events::number(tx, head.sequence, MAX_BATCH).await?;
                 if count > 0 {
                     self.chain(tx, head, count, not_before).await?;
                 }

@@ -41,13 +41,13 @@ pub struct Break {
 }
 
 /// Events of one call.
-const MOST: i64 = 100_000;
+const MAX_EVENTS: i64 = 100_000;
 /// Batches read at a time.
-const SOME: i64 = 20;
+const PAGE_SIZE: i64 = 20;
 /// No batch is larger.
-const LARGEST: i64 = 10_000;
+const MAX_BATCH: i64 = 10_000;
 /// How often a walk begins anew when the record's front is dropped under it.
-const TRIES: usize = 3;
+const MAX_RETRIES: usize = 3;
 
 impl Query for VerifyChain {
     const NAME: &'static str = "verify_chain";
@@ -55,7 +55,7 @@ impl Query for VerifyChain {
     type Outcome = Verified;
 
     async fn run(self, cx: &QueryContext) -> Result<Verified, Error> {
-        let mut tries = TRIES;
+        let mut tries = MAX_RETRIES;
         loop {
             let verified = self.walk(cx).await?;
             let here = verified.cut.as_ref().map(|cut| cut.last);
@@ -133,14 +133,14 @@ impl Walk<'_> {
         let mut first = from > begun.sequence.next();
         loop {
             let next = if first { from } else { self.head.sequence.next() };
-            let Some(batches) = readable(chain::from(&mut self.view, next, SOME).await)? else {
+            let Some(batches) = readable(chain::from(&mut self.view, next, PAGE_SIZE).await)? else {
                 return Ok(Err(at(BreakKind::LinkBroken, next, next)));
             };
             for batch in &batches {
                 if asked.to.is_some_and(|to| to < batch.first) {
                     return Ok(Ok(None));
                 }
-                if self.count >= MOST {
+                if self.count >= MAX_EVENTS {
                     return Ok(Ok(Some(batch.first)));
                 }
                 if std::mem::take(&mut first)
@@ -184,7 +184,7 @@ impl Walk<'_> {
             return Ok(Err(at(BreakKind::LinkBroken, expected, first.minus(1))));
         }
         let size = last.0.saturating_sub(first.0).saturating_add(1);
-        if first < expected || batch.previous != self.head.digest || !(1..=LARGEST).contains(&size) {
+        if first < expected || batch.previous != self.head.digest || !(1..=MAX_BATCH).contains(&size) {
             return Ok(Err(at(BreakKind::LinkBroken, first, last)));
         }
         if !self.cx.keyring().batch_is_sealed(self.realm, batch) {

@@ -32,11 +32,11 @@ struct Progress {
 }
 
 /// Events without a place that are read at a time; where there are more, everything is dropped.
-const MOST: i64 = 10_000;
+const MAX_UNSEALED: i64 = 10_000;
 /// What the clocks of two replicas may differ, and a batch may take from its time to its commit.
 const MARGIN: Span = Span::seconds(5);
 /// After a longer time without a look everything is dropped instead.
-const LONG: Span = Span::seconds(30);
+const MAX_GAP: Span = Span::seconds(30);
 
 impl App {
     /// Call this several times a second where other replicas write to the database, and not twice at once.
@@ -47,10 +47,10 @@ impl App {
         }
         let (looked, now) = (self.inner.cache.micros(), self.inner.parts.clock.now());
         let progress = self.inner.cache.followed.get();
-        let behind = progress.until.is_none_or(|until| now.since(until) > LONG);
+        let behind = progress.until.is_none_or(|until| now.since(until) > MAX_GAP);
         let mut across = self.inner.parts.store.across("follow");
-        let unsealed = events::unsealed(&mut across, MOST).await?;
-        if behind || i64::try_from(unsealed.len()).is_ok_and(|count| count >= MOST) {
+        let unsealed = events::unsealed(&mut across, MAX_UNSEALED).await?;
+        if behind || i64::try_from(unsealed.len()).is_ok_and(|count| count >= MAX_UNSEALED) {
             self.inner.cache.invalidate(Invalidation::Everything);
         }
         for event in &unsealed {

@@ -22,14 +22,14 @@ pub(crate) struct ProductRollouts {
 }
 
 /// Products that are read at a time.
-const SOME: i64 = 1_000;
+const PAGE_SIZE: i64 = 1_000;
 
 impl Snapshot {
     pub(super) async fn read(view: &mut View) -> Result<Self, Fault> {
         let all: Vec<Arc<Rollout>> = rollouts::all(view).await?.into_iter().map(Arc::new).collect();
         let (mut found, mut last) = (HashMap::new(), String::new());
         loop {
-            let some = products::page(view, &last, SOME).await?;
+            let some = products::page(view, &last, PAGE_SIZE).await?;
             let Some(end) = some.last() else { break };
             last = end.key.to_string();
             for product in some {

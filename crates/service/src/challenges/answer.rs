@@ -88,7 +88,7 @@ impl AnswerChallenge {
             Charge::Slowed(until) => return self.deny(cx, cc, Answered::Slowed { until }).await,
             Charge::Closed => return self.deny(cx, cc, Answered::Closed).await,
         };
-        let (challenge, limit) = (cc.challenge.id, challenge::TRIES);
+        let (challenge, limit) = (cc.challenge.id, challenge::MAX_TRIES);
         let charge = answers::Charge { challenge, limit, counter, next, now };
         let taken = GrantedCharge { budget: next, waited_from: budget.last_at };
         cx.charge_by(async |executor: Executor<'_>| {

@@ -53,7 +53,7 @@ impl Command for CreateChallenge {
                 state: ChallengeState::Open,
                 tries: 0,
                 created_at: now,
-                expires_at: now.plus(challenge::LIFE).min(ends_at),
+                expires_at: now.plus(challenge::TTL).min(ends_at),
             };
             // A bound on rows, not on guesses: two at once may pass it by one.
             let live = challenges::live(tx, new.account, now).await?;
@@ -61,7 +61,7 @@ impl Command for CreateChallenge {
                 .iter()
                 .filter(|other| other.within != new.within || other.factor != new.factor)
                 .collect();
-            if let Some(first) = others.first().filter(|_| others.len() >= challenge::LIVE) {
+            if let Some(first) = others.first().filter(|_| others.len() >= challenge::MAX_LIVE) {
                 return Ok(Err(Refusal::TooManyChallenges { retry_after: first.expires_at.since(now) }));
             }
             let superseded = challenges::supersede(tx, &new).await?;

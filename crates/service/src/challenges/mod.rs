@@ -12,7 +12,7 @@ pub use create::{ChallengeView, CreateChallenge};
 pub use get::GetChallenge;
 
 /// Wrong answers a challenge takes.
-pub use tidegate_factors::challenge::TRIES;
+pub use tidegate_factors::challenge::MAX_TRIES;
 
 use tidegate_core::{Answered, Challenge, ChallengeId, Refusal};
 use tidegate_store::{View, challenges};

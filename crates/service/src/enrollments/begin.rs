@@ -103,14 +103,14 @@ impl BeginEnrollment {
             seed: None,
             tries: 0,
             created_at: now,
-            expires_at: now.plus(enrollment::LIFE),
+            expires_at: now.plus(enrollment::TTL),
         };
         let (mut sent_to, mut secrets) = (None, None);
         match origin {
             Origin::Link => {
                 let contact = account.verified().ok_or(Fault::Dangling("verified address"))?;
                 let target = LinkTarget::Enrollment(new.id);
-                let what = (target, Template::ConfirmEnrollment, enrollment::LIFE);
+                let what = (target, Template::ConfirmEnrollment, enrollment::TTL);
                 cx.mail_link(tx, account, contact, &acting.product, what).await?;
                 sent_to = Some(contact.email.masked());
             }

@@ -127,7 +127,8 @@ impl CompleteEnrollment {
         let (realm, account) = (cx.realm(), acting.account.id);
         let context = SealContext::FactorSeed { realm, account, factor: pending.factor };
         let seed = cx.keyring().open(&context, sealed)?;
-        let Some(pending) = enrollments::take_try(tx, pending.id, enrollment::TRIES, cx.now()).await? else {
+        let Some(pending) = enrollments::take_try(tx, pending.id, enrollment::MAX_TRIES, cx.now()).await?
+        else {
             return Ok(AttemptCharge::Lost);
         };
         let counter = counters::of_factor(pending.factor);

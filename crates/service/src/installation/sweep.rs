@@ -6,13 +6,13 @@ use tidegate_store::{Store, realms, requests};
 use crate::StoreError;
 
 /// Realms at a time.
-const SOME: i64 = 100;
+const PAGE_SIZE: i64 = 100;
 
 /// One pass over all realms, each in a transaction of its own.
 pub async fn sweep(store: &Store, clock: &dyn Clock) -> Result<(), StoreError> {
     let mut last = String::new();
     loop {
-        let realms = realms::page(&mut store.across("sweep"), &last, SOME).await?;
+        let realms = realms::page(&mut store.across("sweep"), &last, PAGE_SIZE).await?;
         let Some(end) = realms.last() else { return Ok(()) };
         last = end.key.to_string();
         for realm in &realms {

@@ -27,7 +27,7 @@ impl Query for ListInterest {
         let mut view = cx.view();
         let product = cx.product(&mut view, &self.product).await?.key;
         let filter = product.to_string();
-        let after: AccountId = cx.opened(&self.page, &filter)?.parse().unwrap_or(Id::LEAST);
+        let after: AccountId = cx.opened(&self.page, &filter)?.parse().unwrap_or(Id::MIN);
         let found = interest::page(&mut view, &product, after, self.page.limit()).await?;
         let total = interest::count(&mut view, &product).await?;
         let page = cx.page(&self.page, &filter, found, |interest| interest.account.to_string())?;

@@ -16,7 +16,7 @@ pub struct AddWave {
 }
 
 /// Waves of one rollout.
-pub const MOST_WAVES: usize = 100;
+pub const MAX_WAVES: usize = 100;
 
 impl Command for AddWave {
     const NAME: &'static str = "add_wave";
@@ -30,7 +30,7 @@ impl Command for AddWave {
             if let Err(refusal) = names.finish() {
                 return Ok(Err(refusal));
             }
-            if rollout.waves.len() >= MOST_WAVES {
+            if rollout.waves.len() >= MAX_WAVES {
                 return Ok(Err(Refusal::TooManyWaves));
             }
             let wave = self.wave.clone().add_to(rollout);

@@ -21,7 +21,7 @@ mod stop;
 mod update;
 mod update_wave;
 
-pub use add_wave::{AddWave, MOST_WAVES};
+pub use add_wave::{AddWave, MAX_WAVES};
 pub use advance::AdvanceRollout;
 pub use change::Target;
 pub use clear_stop::ClearStop;

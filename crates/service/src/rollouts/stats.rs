@@ -51,7 +51,7 @@ pub struct WaveStats {
 }
 
 /// Accounts that are read at a time.
-const SOME: i64 = 1_000;
+const PAGE_SIZE: i64 = 1_000;
 
 impl Query for GetStats {
     const NAME: &'static str = "get_stats";
@@ -120,9 +120,9 @@ async fn count_reached(
     for key in stats.products.keys() {
         at.extend(products::find(view, key).await?);
     }
-    let mut after: AccountId = Id::LEAST;
+    let mut after: AccountId = Id::MIN;
     loop {
-        let some = standings::page(view, after, SOME).await?;
+        let some = standings::page(view, after, PAGE_SIZE).await?;
         let Some(last) = some.last() else { return Ok(()) };
         after = last.standing.account;
         for mut known in some {

@@ -7,7 +7,7 @@ use tidegate_store::sessions;
 use crate::{Command, CommandContext, Error, idempotency::outcomes};
 
 /// The last use is written once a minute at most: a session may end a minute early, never late.
-const FLUSH: Span = Span::seconds(60);
+const FLUSH_INTERVAL: Span = Span::seconds(60);
 
 #[derive(Debug)]
 pub struct Introspect {
@@ -30,7 +30,7 @@ impl Command for Introspect {
             return Ok(Answer(None));
         };
         let (session, now) = (&live.session, cx.now());
-        if now.since(session.last_used_at) >= FLUSH {
+        if now.since(session.last_used_at) >= FLUSH_INTERVAL {
             cx.tx(async |tx| Ok(sessions::touch(tx, session.id, now).await?)).await?;
         }
         Ok(Answer(Some(live)))

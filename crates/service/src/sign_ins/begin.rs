@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// How long a sign-in may take.
-const LIFE: Span = Span::minutes(10);
+const TTL: Span = Span::minutes(10);
 
 #[derive(Debug)]
 pub struct BeginSignIn {
@@ -205,7 +205,7 @@ impl BeginSignIn {
             trusted_by,
             device: self.client.device.clone(),
             created_at: now,
-            expires_at: now.plus(LIFE),
+            expires_at: now.plus(TTL),
         };
         let offers = if met { Vec::new() } else { offers(tx, account.id, product).await? };
         let (token, digest) = TokenKind::SignIn.mint(cx.entropy());

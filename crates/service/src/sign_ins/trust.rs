@@ -95,7 +95,7 @@ pub(super) async fn rotate(
         trusted_until,
         created_at: before.as_ref().map_or(now, |before| before.created_at),
     };
-    devices::put(tx, sign_in.account, &product.key, &known, device::MOST).await?;
+    devices::put(tx, sign_in.account, &product.key, &known, device::MAX_DEVICES).await?;
     let was_trusted = before.and_then(|before| before.trusted_until).is_some_and(|until| now < until);
     Ok(Some(Rotated { token, trusted_until, ended: was_trusted && trusted_until.is_none() }))
 }

@@ -12,8 +12,8 @@ use std::{
 use tokio::{sync::watch, time::timeout};
 
 /// How long anything may take before the test gives up on it.
-const PATIENCE: Duration = Duration::from_mins(5);
-const LOOK: Duration = Duration::from_millis(10);
+const TIMEOUT: Duration = Duration::from_mins(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 pub struct Program {
     child: Child,
@@ -110,14 +110,14 @@ impl Heard {
     /// `None` when it ends, or goes on for too long, without such a line.
     async fn line(&mut self, text: &str) -> Option<String> {
         let find = |said: &str| said.lines().find(|line| line.contains(text)).map(str::to_owned);
-        let said = timeout(PATIENCE, self.said.wait_for(|said| find(said).is_some())).await;
+        let said = timeout(TIMEOUT, self.said.wait_for(|said| find(said).is_some())).await;
         find(&said.ok()?.ok()?)
     }
 
     /// Whether it did so in time.
     async fn ended(&mut self) -> bool {
         // Nothing that is said makes this true; only the end of the listener ends the waiting.
-        timeout(PATIENCE, self.said.wait_for(|_| false)).await.is_ok()
+        timeout(TIMEOUT, self.said.wait_for(|_| false)).await.is_ok()
     }
 
     fn so_far(&self) -> String {
@@ -146,8 +146,8 @@ pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>)
             if let Some(seen) = look().await {
                 return seen;
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     };
-    timeout(PATIENCE, seen).await.unwrap_or_else(|_| panic!("not in time: {what}"))
+    timeout(TIMEOUT, seen).await.unwrap_or_else(|_| panic!("not in time: {what}"))
 }

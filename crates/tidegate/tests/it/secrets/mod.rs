@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What is kept instead of a password, in clear.
-const KEPT: &str = "a password's hash";
+const PASSWORD_HASH: &str = "a password's hash";
 
 /// One server, its realm, and what is secret about both.
 struct Stage<'s> {
@@ -41,7 +41,7 @@ async fn inv_47_no_secret_is_told_or_kept_in_clear_on_sqlite() {
     assert_eq!(secrets.told_by(&(ended.out + &ended.err + &imported)), [""; 0]);
     for name in folder.names().iter().filter(|name| name.starts_with("tidegate.db")) {
         let held = secrets.held_by(&std::fs::read(folder.file(name)).unwrap());
-        let held: Vec<_> = held.into_iter().filter(|name| *name != KEPT).collect();
+        let held: Vec<_> = held.into_iter().filter(|name| *name != PASSWORD_HASH).collect();
         assert_eq!(held, [""; 0], "in {name}");
     }
     kept(&secrets, &folder.database).await;
@@ -76,7 +76,7 @@ async fn kept(secrets: &Secrets, database: &Database) {
     for (table, rows) in database.contents().await {
         let text = rows.join("\n");
         let told: Vec<_> =
-            secrets.told_by(&text).into_iter().filter(|told| !told.starts_with(KEPT)).collect();
+            secrets.told_by(&text).into_iter().filter(|told| !told.starts_with(PASSWORD_HASH)).collect();
         assert_eq!(told, [""; 0], "in {table}");
         let plain = text.to_ascii_lowercase();
         for (name, secret) in &secrets.long {
@@ -94,7 +94,7 @@ impl<'s> Stage<'s> {
         secrets.keep("the master key", master.lines().last().unwrap());
         secrets.keep("a credential", &realm.frontend_token);
         secrets.keep("a password", PASSWORD);
-        secrets.keep(KEPT, HASH);
+        secrets.keep(PASSWORD_HASH, HASH);
         Self { folder, server, realm, secrets }
     }
 

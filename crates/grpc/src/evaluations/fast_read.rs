@@ -5,7 +5,7 @@
 
 use prost::encoding::decode_varint;
 
-use super::write::LENGTH;
+use super::fast_write::LENGTH;
 
 /// One pair of product and account; both messages write it alike. Names as they came: what is no text
 /// is the name of nothing.

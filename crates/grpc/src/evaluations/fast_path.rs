@@ -21,15 +21,15 @@ use tonic::{
 use tower::service_fn;
 
 use super::{
+    fast_read::{self, Pair},
+    fast_write,
     parse::ITEMS,
-    read::{self, Pair},
-    write,
 };
 use crate::{door::Door, identity::Admitted};
 
 /// The busy methods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Busy {
+pub(crate) enum HotMethod {
     Evaluate,
     BatchEvaluate,
 }
@@ -37,7 +37,7 @@ pub(crate) enum Busy {
 const EVALUATE: &str = "/tidegate.v1.EvaluationService/Evaluate";
 const BATCH_EVALUATE: &str = "/tidegate.v1.EvaluationService/BatchEvaluate";
 
-impl Busy {
+impl HotMethod {
     pub(crate) fn of(path: &str) -> Option<Self> {
         match path {
             EVALUATE => Some(Self::Evaluate),
@@ -48,41 +48,41 @@ impl Busy {
 }
 
 /// What answers them.
-pub(crate) struct Quick {
+pub(crate) struct FastPath {
     pub(crate) door: Door,
     /// Bytes that are read of one message.
     pub(crate) most: usize,
 }
 
-impl Quick {
+impl FastPath {
     pub(crate) async fn answer(
         &self,
-        busy: Busy,
+        hot: HotMethod,
         admitted: Admitted,
         request: Request<Body>,
     ) -> Response<Body> {
-        let mut grpc = Grpc::new(Raw).apply_max_message_size_config(Some(self.most), None);
+        let mut grpc = Grpc::new(RawCodec).apply_max_message_size_config(Some(self.most), None);
         let admitted = &admitted;
-        grpc.unary(service_fn(move |request| self.write(busy, admitted, request)), request).await
+        grpc.unary(service_fn(move |request| self.write(hot, admitted, request)), request).await
     }
 
     async fn write(
         &self,
-        busy: Busy,
+        hot: HotMethod,
         admitted: &Admitted,
         request: tonic::Request<Bytes>,
     ) -> Result<tonic::Response<Vec<u8>>, Status> {
-        let written = match busy {
-            Busy::Evaluate => self.one(admitted, request.get_ref()),
-            Busy::BatchEvaluate => self.many(admitted, request.get_ref()),
+        let written = match hot {
+            HotMethod::Evaluate => self.one(admitted, request.get_ref()),
+            HotMethod::BatchEvaluate => self.many(admitted, request.get_ref()),
         };
         if let Some(written) = written {
             return Ok(tonic::Response::new(written));
         }
         let door = &self.door;
-        Ok(match busy {
-            Busy::Evaluate => door.evaluate(whole(admitted, request)?).await?.map(encoded),
-            Busy::BatchEvaluate => door.batch_evaluate(whole(admitted, request)?).await?.map(encoded),
+        Ok(match hot {
+            HotMethod::Evaluate => door.evaluate(whole(admitted, request)?).await?.map(encoded),
+            HotMethod::BatchEvaluate => door.batch_evaluate(whole(admitted, request)?).await?.map(encoded),
         })
     }
 
@@ -90,12 +90,12 @@ impl Quick {
         if admitted.permission != Evaluate::PERMISSION {
             return None;
         }
-        let Pair { product, account } = read::pair(request)?;
+        let Pair { product, account } = fast_read::pair(request)?;
         let cached = self.door.app.cached_decisions(&admitted.caller)?;
-        let moment = write::moment(cached.now());
+        let moment = fast_write::moment(cached.now());
         cached.decide(cached.at(product)?, account, |verdict| {
-            let mut answer = Vec::with_capacity(write::DECISION);
-            write::message(&mut answer, 1, |out| write::decision(out, verdict, &moment));
+            let mut answer = Vec::with_capacity(fast_write::DECISION);
+            fast_write::message(&mut answer, 1, |out| fast_write::decision(out, verdict, &moment));
             answer
         })
     }
@@ -106,10 +106,10 @@ impl Quick {
             return None;
         }
         let cached = self.door.app.cached_decisions(&admitted.caller)?;
-        let moment = write::moment(cached.now());
-        let about = (2 * request.len()).min(ITEMS.end() * write::DECISION);
+        let moment = fast_write::moment(cached.now());
+        let about = (2 * request.len()).min(ITEMS.end() * fast_write::DECISION);
         let (mut answer, mut last, mut items) = (Vec::with_capacity(about), None, 0);
-        for pair in read::pairs(request).take(ITEMS.end() + 1) {
+        for pair in fast_read::pairs(request).take(ITEMS.end() + 1) {
             let Pair { product, account } = pair?;
             // Most batches are of one product.
             let place =
@@ -117,8 +117,8 @@ impl Quick {
             (last, items) = (Some(place), items + 1);
             cached.decide(place, account, |verdict| {
                 // A result, of which the decision is the only field.
-                write::message(&mut answer, 1, |out| {
-                    write::message(out, 1, |out| write::decision(out, verdict, &moment));
+                fast_write::message(&mut answer, 1, |out| {
+                    fast_write::message(out, 1, |out| fast_write::decision(out, verdict, &moment));
                 });
             })?;
         }
@@ -142,9 +142,9 @@ fn encoded<M: Message>(answer: M) -> Vec<u8> {
 }
 
 /// Messages as they lie on the wire: read later, and written before.
-struct Raw;
+struct RawCodec;
 
-impl Codec for Raw {
+impl Codec for RawCodec {
     type Encode = Vec<u8>;
     type Decode = Bytes;
     type Encoder = Self;
@@ -159,7 +159,7 @@ impl Codec for Raw {
     }
 }
 
-impl Encoder for Raw {
+impl Encoder for RawCodec {
     type Item = Vec<u8>;
     type Error = Status;
 
@@ -169,7 +169,7 @@ impl Encoder for Raw {
     }
 }
 
-impl Decoder for Raw {
+impl Decoder for RawCodec {
     type Item = Bytes;
     type Error = Status;
 
