@@ -61,8 +61,8 @@ pub async fn guests(closed: &Closed, prefix: &str, count: usize) -> anyhow::Resu
         let work = async |tx: &mut Tx| -> Result<(), Error> {
             for (guest, factor, sign_in, challenge) in &made {
                 if let Some(digest) = TokenKind::SignIn.digest(guest.sign_in.expose()) {
-                    let nobody = Counter { id: sign_in.id.uuid(), tag: Vec::new() };
-                    sign_ins::begin(tx.executor(), digest, sign_in, &nobody, begun(sign_in)).await?;
+                    let counter = Counter { id: sign_in.id.uuid(), tag: Vec::new() };
+                    sign_ins::begin(tx.executor(), digest, sign_in, &counter, begun(sign_in)).await?;
                 }
                 challenges::insert(tx, challenge).await?;
                 factors::insert(tx, factor).await?;

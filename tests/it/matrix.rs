@@ -62,7 +62,7 @@ on_both! {
         knock(&revoked, WHO_AM_I).await.unwrap();
         stage.pass(Span::days(1));
         operator.ok(proto::RevokeCredentialRequest { credential: revoked.credential.clone(), ..Default::default() }).await;
-        let strangers = [
+        let unknown = [
             ("anonymous", stage.anonymous()),
             ("a wrong secret", with(format!("{id}_{}", "0".repeat(64)))),
             ("half a secret", with(format!("{id}_{}", &secret[..32]))),
@@ -72,8 +72,8 @@ on_both! {
             ("revoked", revoked),
         ];
         for (path, _) in proto::RULES {
-            for (who, stranger) in &strangers {
-                let refused = knock(stranger, path).await.unwrap_err();
+            for (who, caller) in &unknown {
+                let refused = knock(caller, path).await.unwrap_err();
                 let told = (refused.code, refused.reason, refused.message.as_str());
                 assert_eq!(told, (Code::Unauthenticated, Some(ErrorReason::Unauthenticated), "the caller is not known"), "{who} at {path}");
             }
@@ -115,6 +115,6 @@ async fn what_others_say_of_a_realm_is_not_read() {
     let stage = Stage::sqlite().await;
     let admin = stage.actor("admin", Role::Admin).await;
     assert_eq!(admin.in_realm("No Where").ok(proto::WhoAmIRequest {}).await.realm, "main");
-    let stranger = stage.anonymous().with("tgk_01h2xcejqtf2nbrexx3vqjhp41_0").in_realm("No Where");
-    assert_eq!(stranger.refused(proto::WhoAmIRequest {}).await.code, Code::Unauthenticated);
+    let caller = stage.anonymous().with("tgk_01h2xcejqtf2nbrexx3vqjhp41_0").in_realm("No Where");
+    assert_eq!(caller.refused(proto::WhoAmIRequest {}).await.code, Code::Unauthenticated);
 }

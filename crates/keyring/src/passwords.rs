@@ -45,7 +45,7 @@ pub struct Passwords {
     most: usize,
     hashers: Hashers,
     /// What a password is compared with when there is none, so that nobody's takes as long.
-    nobody: Arc<str>,
+    decoy: Arc<str>,
     /// No answer comes earlier than this, so that a cheap hash from elsewhere does not show.
     budget: Duration,
 }
@@ -73,13 +73,13 @@ impl Passwords {
         let places = 2 * parallel.max(1);
         let random: [u8; 32] = entropy.bytes();
         let begun = Instant::now();
-        let nobody = hash_now(&random, entropy.bytes(), &mut Memory::default()).unwrap_or_default();
+        let decoy = hash_now(&random, entropy.bytes(), &mut Memory::default()).unwrap_or_default();
         Self {
             places: Arc::new(Semaphore::new(places)),
             inside: Arc::default(),
             most: places + MAX_QUEUED,
             hashers: Hashers::new(parallel.max(1)),
-            nobody: nobody.into(),
+            decoy: decoy.into(),
             budget: begun.elapsed().mul_f64(1.25).min(LONGEST_BUDGET),
         }
     }
@@ -133,8 +133,8 @@ impl HashPermit {
     /// Whether it is the password; takes as long when there is none.
     pub async fn verify(self, password: &Secret<String>, kept: Option<String>) -> Result<bool, HashFault> {
         let (password, budget, begun) = (normal(password), self.passwords.budget, Instant::now());
-        let right = self.run(move |memory, nobody| {
-            let same = is_of(password.expose(), kept.as_deref().unwrap_or(nobody), memory);
+        let right = self.run(move |memory, decoy| {
+            let same = is_of(password.expose(), kept.as_deref().unwrap_or(decoy), memory);
             Ok(same.ok_or(HashFault::Unreadable)? && kept.is_some())
         });
         let right = right.await;
@@ -147,8 +147,8 @@ impl HashPermit {
         self,
         work: impl FnOnce(&mut Memory, &str) -> Result<T, HashFault> + Send + 'static,
     ) -> Result<T, HashFault> {
-        let Self { permit, counted, passwords: Passwords { hashers, nobody, .. } } = self;
-        let done = hashers.run((permit, counted), move |memory| work(memory, &nobody));
+        let Self { permit, counted, passwords: Passwords { hashers, decoy, .. } } = self;
+        let done = hashers.run((permit, counted), move |memory| work(memory, &decoy));
         done.await.unwrap_or(Err(HashFault::Task))
     }
 }

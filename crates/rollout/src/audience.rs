@@ -131,7 +131,7 @@ mod tests {
     }
 
     /// Of whom nothing is known but when it was created.
-    fn nobody() -> Standing {
+    fn bare() -> Standing {
         Standing {
             account: Id::from_uuid_bytes([1; 16]),
             created_at: at(10),
@@ -152,7 +152,7 @@ mod tests {
     }
 
     /// Of whom everything is known.
-    fn somebody() -> Standing {
+    fn described() -> Standing {
         let customer = Customer {
             id: Id::from_uuid_bytes([2; 16]),
             key: "acme".parse().unwrap(),
@@ -170,7 +170,7 @@ mod tests {
             customer: Some(customer),
             methods: vec![Method::Totp],
             interest: vec!["kasa".parse().unwrap()],
-            ..nobody()
+            ..bare()
         }
     }
 
@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn an_empty_set_asks_whether_there_is_any() {
         for test in tests(&[], &[], &[], &[], &[]) {
-            assert!(asked(&test, &somebody()) && !asked(&test, &nobody()), "{test:?}");
+            assert!(asked(&test, &described()) && !asked(&test, &bare()), "{test:?}");
         }
     }
 
@@ -227,8 +227,8 @@ mod tests {
         );
         let other = tests(&["US"], &["free"], &[Method::RecoveryCodes], &["tapo"], &["bolt"]);
         for (met, other) in met.iter().zip(&other) {
-            assert!(asked(met, &somebody()) && !asked(other, &somebody()), "{met:?}, {other:?}");
-            assert!(!asked(met, &nobody()), "{met:?}");
+            assert!(asked(met, &described()) && !asked(other, &described()), "{met:?}, {other:?}");
+            assert!(!asked(met, &bare()), "{met:?}");
         }
     }
 
@@ -239,15 +239,15 @@ mod tests {
         for test in all {
             let not = Audience::Not(Box::new(Audience::Test(test.clone())));
             let product = "kasa".parse().unwrap();
-            assert!(holds(Some(&not), &nobody(), &product), "{test:?}");
-            assert!(!asked(&test, &nobody()), "{test:?}");
+            assert!(holds(Some(&not), &bare(), &product), "{test:?}");
+            assert!(!asked(&test, &bare()), "{test:?}");
         }
     }
 
     /// A wish for one product is none for another.
     #[test]
     fn interest_is_that_at_the_product_which_is_decided_on() {
-        let (here, wish) = (Audience::Test(Test::AccountInterest(BTreeSet::new())), somebody());
+        let (here, wish) = (Audience::Test(Test::AccountInterest(BTreeSet::new())), described());
         assert!(holds(Some(&here), &wish, &"kasa".parse().unwrap()));
         assert!(!holds(Some(&here), &wish, &"tapo".parse().unwrap()));
     }
@@ -266,23 +266,23 @@ mod tests {
             (during(Some(10), Some(10)), false),
         ];
         for (during, held) in cases {
-            assert_eq!(asked(&Test::AccountCreated(during), &nobody()), held, "{during:?}");
-            assert_eq!(asked(&Test::CustomerCreated(during), &somebody()), held, "{during:?}");
-            assert!(!asked(&Test::CustomerCreated(during), &nobody()), "{during:?}");
+            assert_eq!(asked(&Test::AccountCreated(during), &bare()), held, "{during:?}");
+            assert_eq!(asked(&Test::CustomerCreated(during), &described()), held, "{during:?}");
+            assert!(!asked(&Test::CustomerCreated(during), &bare()), "{during:?}");
         }
     }
 
     #[test]
     fn all_of_nothing_holds_and_any_of_nothing_does_not() {
-        let (product, nobody) = ("kasa".parse().unwrap(), nobody());
-        assert!(holds(None, &nobody, &product));
-        assert!(holds(Some(&Audience::All(Vec::new())), &nobody, &product));
-        assert!(!holds(Some(&Audience::Any(Vec::new())), &nobody, &product));
+        let (product, bare) = ("kasa".parse().unwrap(), bare());
+        assert!(holds(None, &bare, &product));
+        assert!(holds(Some(&Audience::All(Vec::new())), &bare, &product));
+        assert!(!holds(Some(&Audience::Any(Vec::new())), &bare, &product));
     }
 
     #[test]
     fn lists_join_what_their_parts_say() {
-        let (product, one) = ("kasa".parse().unwrap(), somebody());
+        let (product, one) = ("kasa".parse().unwrap(), described());
         let (yes, no) = (Audience::All(Vec::new()), Audience::Any(Vec::new()));
         let mixed = vec![yes, no];
         assert!(!holds(Some(&Audience::All(mixed.clone())), &one, &product));

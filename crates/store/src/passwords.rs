@@ -51,9 +51,9 @@ impl Record for Identified {
 pub async fn identified(
     view: &mut View,
     identifier: &Identifier,
-    nobody: &Counter,
+    decoy: &Counter,
 ) -> Result<Identified, Error> {
-    let found = view.select(IDENTIFIED).bind(identifier.clone()).bind(nobody.id).optional().await?;
+    let found = view.select(IDENTIFIED).bind(identifier.clone()).bind(decoy.id).optional().await?;
     Ok(found.unwrap_or(Identified { account: None, hash: None, kept: None }))
 }
 

@@ -134,12 +134,14 @@ impl Waiting {
     }
 
     async fn charge(&self, way: Way) -> Option<i64> {
-        let (mine, nobodys) = (self.take(way, self.guess()), |n| self.take(way, nobodys(self.guess(), n)));
+        let (mine, unused_charge) =
+            (self.take(way, self.guess()), |n| self.take(way, unused_charge(self.guess(), n)));
         if !matches!(way, Way::Together) {
             return mine.await.unwrap();
         }
         // One that is answered at once leads nobody.
-        let (a, b, c, d, taken) = tokio::join!(nobodys(1), nobodys(2), nobodys(3), nobodys(4), mine);
+        let (a, b, c, d, taken) =
+            tokio::join!(unused_charge(1), unused_charge(2), unused_charge(3), unused_charge(4), mine);
         let none = [a, b, c, d].into_iter().all(|taken| taken.unwrap().is_none());
         assert!(none, "nobody's challenge");
         taken.unwrap()
@@ -175,11 +177,12 @@ impl Waiting {
         if !matches!(way, Way::Together) {
             return mine.await.unwrap();
         }
-        let nobodys = |n| {
-            let (sign_in, counter) = (Id::from_uuid(Uuid::from_u128(n)), nobody(n));
+        let unused_charge = |n| {
+            let (sign_in, counter) = (Id::from_uuid(Uuid::from_u128(n)), unused_counter(n));
             self.settle(way, (Approval { sign_in, counter, ..approval.clone() }, event.clone()))
         };
-        let (a, b, c, d, approved) = tokio::join!(nobodys(1), nobodys(2), nobodys(3), nobodys(4), mine);
+        let (a, b, c, d, approved) =
+            tokio::join!(unused_charge(1), unused_charge(2), unused_charge(3), unused_charge(4), mine);
         let none = [a, b, c, d].into_iter().all(|approved| !approved.unwrap());
         assert!(none, "nobody's sign-in");
         approved.unwrap()
@@ -237,12 +240,12 @@ impl Waiting {
     }
 }
 
-fn nobody(n: u128) -> Counter {
+fn unused_counter(n: u128) -> Counter {
     Counter { id: Uuid::from_u128(n), tag: Vec::new() }
 }
 
-fn nobodys(guess: Charge, n: u128) -> Charge {
-    Charge { challenge: Id::from_uuid(Uuid::from_u128(n)), counter: nobody(n), ..guess }
+fn unused_charge(guess: Charge, n: u128) -> Charge {
+    Charge { challenge: Id::from_uuid(Uuid::from_u128(n)), counter: unused_counter(n), ..guess }
 }
 
 /// Lets it come to where it waits.

@@ -13,7 +13,8 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::{
-    APPROVED, CHARGED, NOTHING, TIMEOUT, Waiting, Way, Written, begin, cancelled, moved, nobodys, stepped,
+    APPROVED, CHARGED, NOTHING, TIMEOUT, Waiting, Way, Written, begin, cancelled, moved, stepped,
+    unused_charge,
 };
 use crate::{raw, setting::Kasa, stage::Stage};
 
@@ -113,15 +114,15 @@ on_both! {
         let [a] = waiting(&kasa).await;
         let mut calls = JoinSet::new();
         for n in 0..100 {
-            let (store, guess) = (stage.store.clone(), nobodys(a.guess(), n));
+            let (store, guess) = (stage.store.clone(), unused_charge(a.guess(), n));
             let realm = a.realm;
             calls.spawn(async move {
                 store.autocommit("test", realm, async |executor| answers::charge(executor, guess).await).await
             });
         }
         assert_eq!(a.charge(ALONE).await, Some(1));
-        for nobodys in calls.join_all().await {
-            assert_eq!(nobodys.unwrap(), None);
+        for unused_charge in calls.join_all().await {
+            assert_eq!(unused_charge.unwrap(), None);
         }
         assert_eq!(a.written().await, CHARGED);
     }

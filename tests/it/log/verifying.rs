@@ -25,7 +25,7 @@ async fn found(stage: &Stage, changes: &[&str]) -> (Kind, u64, u64) {
 }
 
 /// Some other event's id.
-fn stranger(stage: &Stage) -> &'static str {
+fn foreign_event(stage: &Stage) -> &'static str {
     if stage.is_sqlite() {
         "x'018ffffffffffffffffffffffffffff7'"
     } else {
@@ -34,7 +34,7 @@ fn stranger(stage: &Stage) -> &'static str {
 }
 
 fn copy(stage: &Stage, of: u64, to: u64) -> String {
-    let id = stranger(stage);
+    let id = foreign_event(stage);
     let columns = "at, actor, product_key, account_id, fact, personal";
     format!(
         "INSERT INTO events (realm_id, event_id, sequence, {columns}) \
@@ -98,7 +98,7 @@ on_both! {
         batches(&stage, &stage.operator()).await;
         let n = count(&stage).await;
         assert_eq!(found(&stage, &[&copy(&stage, 5, n + 1)]).await, (Kind::EventInserted, n + 1, n + 1));
-        let id = stranger(&stage);
+        let id = foreign_event(&stage);
         let before = format!("UPDATE events SET sequence = 0 WHERE event_id = {id}");
         assert_eq!(found(&stage, &[&before]).await, (Kind::EventInserted, 0, 0));
         let instead = [format!("UPDATE events SET sequence = NULL WHERE sequence = 5 AND event_id <> {id}"),

@@ -62,9 +62,9 @@ async fn a_mail_that_does_not_open_waits_for_its_key() {
     let outbox = Outbox::new().await;
     let id = outbox.queue(&to_ann()).await;
     let other = Keyring::new(&MasterFile::generate(&*outbox.entropy));
-    let stranger = outbox.courier_with(Arc::new(other), outbox.entropy.clone());
+    let unknown = outbox.courier_with(Arc::new(other), outbox.entropy.clone());
     for tried in 1..=12 {
-        assert_eq!(stranger.drain_once().await.unwrap(), 0);
+        assert_eq!(unknown.drain_once().await.unwrap(), 0);
         assert_eq!(outbox.row(id).await, ("queued".to_owned(), tried, true));
         outbox.advance(Span::minutes(5));
     }

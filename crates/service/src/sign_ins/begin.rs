@@ -63,24 +63,24 @@ impl Command for BeginSignIn {
         let product = cx.product(&mut cx.view(), &self.product).await?;
         // A place first: a guess that cannot be looked at must not be charged.
         let mut permit = inner.permit().await.map_err(too_many)?;
-        let nobody = counters::of_unknown_identifier(cx.query(), &self.identifier)?;
-        let mut seen = loop {
-            let seen = self.seen(cx, &nobody).await?;
-            match self.charge(cx, &seen).await? {
-                Some(Attempt::Granted(())) => break seen,
+        let decoy = counters::of_unknown_identifier(cx.query(), &self.identifier)?;
+        let mut known = loop {
+            let known = self.known(cx, &decoy).await?;
+            match self.charge(cx, &known).await? {
+                Some(Attempt::Granted(())) => break known,
                 Some(Attempt::Finished(denied)) => return Ok(denied),
                 None => {}
             }
         };
         loop {
-            let right = permit.verify(&self.password, seen.who.hash.clone()).await.map_err(Fault::from)?;
-            let rehashed = self.rehash(cx, right, seen.who.hash.as_deref()).await;
-            let looked = Looked { product: &product, seen: &seen, right, rehashed, nobody: &nobody };
-            if let Some(begun) = cx.settle(async |tx| self.settle(cx, tx, &looked).await).await? {
+            let right = permit.verify(&self.password, known.row.hash.clone()).await.map_err(Fault::from)?;
+            let rehashed = self.rehash(cx, right, known.row.hash.as_deref()).await;
+            let look = PasswordLook { product: &product, known: &known, right, rehashed, decoy: &decoy };
+            if let Some(begun) = cx.settle(async |tx| self.settle(cx, tx, &look).await).await? {
                 return Ok(begun);
             }
             // What counts is the newest: of a new password, or of the same one in a sign-in beside this one.
-            seen.who.hash = self.seen(cx, &nobody).await?.who.hash;
+            known.row.hash = self.known(cx, &decoy).await?.row.hash;
             permit = cx.passwords().enter().map_err(too_many)?.permit().await.map_err(too_many)?;
         }
     }
@@ -91,40 +91,40 @@ fn too_many(_: TooMany) -> Refusal {
 }
 
 /// What was seen before the password was looked at, and where the guess is counted.
-struct Seen {
-    who: Identified,
+struct Identification {
+    row: Identified,
     counter: Counter,
 }
 
 /// And what came of the look.
-struct Looked<'l> {
+struct PasswordLook<'l> {
     product: &'l Product,
-    seen: &'l Seen,
+    known: &'l Identification,
     right: bool,
     /// A hash of the app's own cost, in place of a foreign one.
     rehashed: Option<String>,
-    nobody: &'l Counter,
+    decoy: &'l Counter,
 }
 
 impl BeginSignIn {
-    async fn seen(&self, cx: &CommandContext, nobody: &Counter) -> Result<Seen, Fault> {
-        let who = passwords::identified(&mut cx.view(), &self.identifier, nobody).await?;
-        let counter = who.account.as_ref().map(|account| counters::of_password(account.id));
-        Ok(Seen { who, counter: counter.unwrap_or_else(|| nobody.clone()) })
+    async fn known(&self, cx: &CommandContext, decoy: &Counter) -> Result<Identification, Fault> {
+        let row = passwords::identified(&mut cx.view(), &self.identifier, decoy).await?;
+        let counter = row.account.as_ref().map(|account| counters::of_password(account.id));
+        Ok(Identification { row, counter: counter.unwrap_or_else(|| decoy.clone()) })
     }
 
     /// Takes one guess, or denies it.
     async fn charge(
         &self,
         cx: &CommandContext,
-        seen: &Seen,
+        known: &Identification,
     ) -> Result<Option<Attempt<(), SignInStarted>>, Error> {
-        let (now, counter) = (cx.now(), &seen.counter);
-        let budget = counters::counted(seen.who.kept.clone(), counter, now);
+        let (now, counter) = (cx.now(), &known.counter);
+        let budget = counters::counted(known.row.kept.clone(), counter, now);
         let Charge::Granted(next) = budget::charge(&Limits::PASSWORD, budget, now) else {
             return cx
                 .charge(async |tx| {
-                    self.deny(cx, tx, seen.who.account.as_ref(), Denial::Slowed).await?;
+                    self.deny(cx, tx, known.row.account.as_ref(), Denial::Slowed).await?;
                     Ok(AttemptCharge::Finished(DENIED))
                 })
                 .await;
@@ -140,19 +140,19 @@ impl BeginSignIn {
         &self,
         cx: &CommandContext,
         tx: &mut Tx,
-        looked: &Looked<'_>,
+        look: &PasswordLook<'_>,
     ) -> Result<Option<SignInStarted>, Fault> {
-        let Looked { seen: Seen { who: seen, .. }, right, nobody, .. } = looked;
-        let Identified { account, hash, .. } = passwords::identified(tx, &self.identifier, nobody).await?;
-        let same = |account: &Account| seen.account.as_ref().is_some_and(|seen| seen.id == account.id);
+        let PasswordLook { known: Identification { row: known, .. }, right, decoy, .. } = look;
+        let Identified { account, hash, .. } = passwords::identified(tx, &self.identifier, decoy).await?;
+        let same = |account: &Account| known.account.as_ref().is_some_and(|known| known.id == account.id);
         let why = match &account {
             None => Denial::UnknownIdentifier,
             // Whoever gave the address away or suspended the account meanwhile is right.
             Some(account) if !same(account) => Denial::WrongPassword,
-            Some(_) if hash != seen.hash => return Ok(None),
+            Some(_) if hash != known.hash => return Ok(None),
             Some(_) if !right => Denial::WrongPassword,
             Some(account) if account.state != AccountState::Active => Denial::AccountNotUsable,
-            Some(account) => return Ok(Some(self.begin(cx, tx, looked, account).await?)),
+            Some(account) => return Ok(Some(self.begin(cx, tx, look, account).await?)),
         };
         self.deny(cx, tx, account.as_ref(), why).await?;
         Ok(Some(DENIED))
@@ -186,10 +186,10 @@ impl BeginSignIn {
         &self,
         cx: &CommandContext,
         tx: &mut Tx,
-        looked: &Looked<'_>,
+        look: &PasswordLook<'_>,
         account: &Account,
     ) -> Result<SignInStarted, Fault> {
-        let (product, now) = (looked.product, cx.now());
+        let (product, now) = (look.product, cx.now());
         let decision = cx.decide(tx, product, account.id).await?;
         let token = self.device_token.as_ref();
         let trusted_by = trust::presented(cx, tx, account, product, &self.client, token).await?;
@@ -220,10 +220,10 @@ impl BeginSignIn {
             decisions::activate(cx, tx, account, (rollout, &product.key), &self.client).await?;
         }
         // The sign-in's row is new, so that it may come behind those of tables that are changed after its own.
-        if let (Some(kept), Some(hash)) = (&looked.seen.who.hash, &looked.rehashed) {
+        if let (Some(kept), Some(hash)) = (&look.known.row.hash, &look.rehashed) {
             passwords::rehash(tx, account.id, kept.clone(), hash.clone()).await?;
         }
-        sign_ins::begin(tx.executor(), digest, &sign_in, &looked.seen.counter, begun).await?;
+        sign_ins::begin(tx.executor(), digest, &sign_in, &look.known.counter, begun).await?;
         Ok(SignInStarted { sign_in: Some((sign_in, offers, OneTimeSecret::Now(token))) })
     }
 }

@@ -83,8 +83,8 @@ async fn reflection_lists_the_services_for_callers_and_not_for_strangers() {
     for service in proto::SERVICES.iter().copied().chain(["grpc.health.v1.Health"]) {
         assert!(services.iter().any(|listed| listed == service), "{service} is not in {services:?}");
     }
-    for stranger in ["", "tgk_01234567890123456789012345_00"] {
-        assert_eq!(reflected(&server, stranger).await.unwrap_err().code(), Code::Unauthenticated);
+    for unknown in ["", "tgk_01234567890123456789012345_00"] {
+        assert_eq!(reflected(&server, unknown).await.unwrap_err().code(), Code::Unauthenticated);
     }
 }
 

@@ -119,14 +119,14 @@ impl<'s> Stage<'s> {
     }
 
     async fn calls(&mut self) {
-        self.strangers().await;
+        self.unknown_identifiers().await;
         self.new_account().await;
         self.verify_email().await;
         let authenticator = self.enroll().await;
         self.challenge(authenticator).await;
     }
 
-    async fn strangers(&mut self) {
+    async fn unknown_identifiers(&mut self) {
         let credential = self.realm.frontend_token.rsplit_once('_').unwrap().0.to_owned();
         let forged = self.secrets.keep("a forged credential", &format!("{credential}_{}", "5e".repeat(32)));
         let caller = self.server.client(&forged);
