@@ -11,7 +11,7 @@ use tonic_prost::ProstCodec;
 
 use crate::{
     rpc::{self, Rpc, Streams},
-    stage::Stage,
+    test_server::TestServer,
     text,
 };
 
@@ -19,7 +19,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Actor {
     pub name: String,
-    pub stage: Stage,
+    pub server: TestServer,
     pub channel: Channel,
     /// `None`: it says nothing of who it is.
     pub token: Option<String>,
@@ -38,11 +38,11 @@ enum Voice {
 }
 
 impl Actor {
-    pub fn new(name: &str, stage: &Stage, token: Option<String>) -> Self {
-        let channel = stage.channel();
+    pub fn new(name: &str, server: &TestServer, token: Option<String>) -> Self {
+        let channel = server.channel();
         Self {
             name: name.to_owned(),
-            stage: stage.clone(),
+            server: server.clone(),
             channel,
             token,
             credential: String::new(),
@@ -170,15 +170,15 @@ impl Actor {
 
     fn write(&self, method: &str, what: &str) {
         if self.voice == Voice::Loud {
-            self.stage.clock.advance(Span::seconds(1));
-            self.stage.transcript.ask(&self.name, method, what);
+            self.server.clock.advance(Span::seconds(1));
+            self.server.transcript.ask(&self.name, method, what);
         }
     }
 
     fn hear<M: Message + Name>(&self, answer: Result<Response<M>, Status>) -> Result<M, Refused> {
         let answer = answer.map(Response::into_inner).map_err(|status| Refused::of(&status));
         if self.voice == Voice::Loud {
-            self.stage.transcript.answer(&answer);
+            self.server.transcript.answer(&answer);
         }
         answer
     }

@@ -61,7 +61,7 @@ impl Actor {
     ) -> Session {
         let begun = self.begin(person, product, device).await;
         let challenge = self.challenge(&begun).await;
-        let answer = self.answer(&begun, &challenge, &self.stage.code(seed)).await;
+        let answer = self.answer(&begun, &challenge, &self.server.code(seed)).await;
         assert_eq!(answer.outcome(), proto::ProofOutcome::Approved);
         self.finish(&begun, device).await.unwrap()
     }
@@ -124,10 +124,10 @@ impl Actor {
     /// it is spent: half a minute later there is another.
     pub async fn enroll(&self, session: &Session, person: &Person) -> Enrolled {
         let enrollment = self.begin_enrollment(session).await;
-        let mail = self.stage.mail_to(&person.email).await;
+        let mail = self.server.mail_to(&person.email).await;
         assert_eq!(self.redeem(&mail.token).await, proto::ProofOutcome::Approved);
         let seed = self.continue_enrollment(session, &enrollment).await;
-        let done = self.complete_enrollment(session, &enrollment, &self.stage.code(&seed)).await;
+        let done = self.complete_enrollment(session, &enrollment, &self.server.code(&seed)).await;
         assert_eq!(done.outcome(), proto::ProofOutcome::Approved);
         Enrolled { seed, factor: done.factor.unwrap().id, recovery_codes: done.recovery_codes }
     }

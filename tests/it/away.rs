@@ -10,7 +10,7 @@ use tidegate_tests::postgres::{self, Line};
 use tokio::sync::oneshot;
 use tonic::Code;
 
-use crate::{raw, setting::Kasa, stage::Stage};
+use crate::{raw, setting::Kasa, test_server::TestServer};
 
 fn create(name: &str) -> proto::CreateAccountRequest {
     proto::CreateAccountRequest {
@@ -23,8 +23,8 @@ fn create(name: &str) -> proto::CreateAccountRequest {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_fail_while_the_database_is_away_and_work_when_it_is_back() {
     let line = Line::to(&postgres::database().await).await;
-    let stage = Stage::at(line.url().to_owned()).await;
-    let operator = stage.operator();
+    let server = TestServer::at(line.url().to_owned()).await;
+    let operator = server.operator();
     operator.product("kasa").await;
     line.cut().await;
     for _ in 0..2 {
@@ -42,8 +42,8 @@ async fn calls_fail_while_the_database_is_away_and_work_when_it_is_back() {
 /// A fail-over closes every pooled connection. Who asks once more, as told, gets an answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restart_of_the_database_costs_one_retry() {
-    let stage = Stage::postgres().await;
-    let operator = stage.operator();
+    let server = TestServer::postgres().await;
+    let operator = server.operator();
     operator.product("kasa").await;
     let many = (0..64).map(|_| {
         let operator = operator.clone();
@@ -52,7 +52,7 @@ async fn a_restart_of_the_database_costs_one_retry() {
     for one in many.collect::<Vec<_>>() {
         one.await.unwrap();
     }
-    postgres::hang_up(&stage.url).await;
+    postgres::hang_up(&server.url).await;
     let _ = operator.call(proto::GetProductRequest { product: "kasa".into() }).await;
     operator.ok(proto::GetProductRequest { product: "kasa".into() }).await;
 }
@@ -74,8 +74,8 @@ async fn a_line_is_opened_though_nobody_waits_for_it() {
 }
 
 on_both! {
-    async fn a_handler_that_panics_ends_its_own_call_and_no_other(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn a_handler_that_panics_ends_its_own_call_and_no_other(server) {
+        let kasa = Kasa::open(&server).await;
         let person = kasa.admin.person("ann").await;
         let evaluate = proto::EvaluateRequest { product: "kasa".into(), account: person.id.clone() };
         let explain = proto::ExplainRequest {
@@ -87,11 +87,11 @@ on_both! {
         // from memory, and of one that is explained.
         kasa.frontend.ok(evaluate.clone()).await;
         for looks in [1, 2] {
-            stage.clock.trip(looks);
+            server.clock.trip(looks);
             let failed = kasa.frontend.refused(evaluate.clone()).await;
             assert_eq!((failed.name(), failed.incident.is_some()), ("INTERNAL", true));
             kasa.frontend.ok(evaluate.clone()).await;
-            stage.clock.trip(looks);
+            server.clock.trip(looks);
             let failed = kasa.admin.refused(explain.clone()).await;
             assert_eq!((failed.name(), failed.incident.is_some()), ("INTERNAL", true));
             kasa.admin.ok(explain.clone()).await;
@@ -99,10 +99,10 @@ on_both! {
     }
 
     /// The deadline ends the waiting, not the work; the same request id tells how it ended.
-    async fn a_caller_in_a_hurry_may_ask_again(stage) {
-        let frontend = stage.actor("frontend", Role::Frontend).await.quiet();
+    async fn a_caller_in_a_hurry_may_ask_again(server) {
+        let frontend = server.actor("frontend", Role::Frontend).await.quiet();
         let ((taken, begun), (release, end)) = (oneshot::channel(), oneshot::channel::<()>());
-        let (store, realm) = (stage.store.clone(), raw::realm(&stage).await);
+        let (store, realm) = (server.store.clone(), raw::realm(&server).await);
         // Takes SQLite's only writer, and on PostgreSQL a lock that every new account needs.
         let holder = tokio::spawn(async move {
             store.tx("hold", realm, async |tx| -> Result<(), StoreError> {

@@ -29,34 +29,34 @@ async fn begin(kasa: &Kasa, email: &str, password: &str) -> proto::SignInState {
 }
 
 on_both! {
-    async fn a_sign_in_lives_ten_minutes(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn a_sign_in_lives_ten_minutes(server) {
+        let kasa = Kasa::open(&server).await;
         let person = kasa.admin.person("ann").await;
         let begun = kasa.frontend.begin(&person, "kasa", &Device::new("phone")).await;
-        stage.clock.advance(Span::minutes(10).minus(MICROSECOND));
+        server.clock.advance(Span::minutes(10).minus(MICROSECOND));
         kasa.frontend.finish(&begun, &Device::new("phone")).await.unwrap();
         let begun = kasa.frontend.begin(&person, "kasa", &Device::new("phone")).await;
-        stage.clock.advance(Span::minutes(10));
+        server.clock.advance(Span::minutes(10));
         let late = kasa.frontend.finish(&begun, &Device::new("phone")).await.unwrap_err();
         assert_eq!(late.name(), "SUBJECT_NOT_VALID");
     }
 
-    async fn inv_04_a_challenge_waits_five_minutes(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_04_a_challenge_waits_five_minutes(server) {
+        let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
         let (begun, challenge) = kasa.asked(&owner, "tablet").await;
-        stage.clock.advance(Span::minutes(5));
+        server.clock.advance(Span::minutes(5));
         let late = kasa.frontend.answer(&begun, &challenge, &kasa.code(&owner)).await;
         assert_eq!(late.outcome(), Outcome::Expired);
         let challenge = kasa.frontend.challenge(&begun).await;
-        stage.clock.advance(Span::minutes(5).minus(MICROSECOND));
+        server.clock.advance(Span::minutes(5).minus(MICROSECOND));
         let (begun, challenge) = (begun, challenge);
         let just = kasa.frontend.answer(&begun, &challenge, &kasa.code(&owner)).await;
         assert_eq!(just.outcome(), Outcome::Approved);
     }
 
-    async fn inv_04_a_set_up_link_lives_two_hours(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_04_a_set_up_link_lives_two_hours(server) {
+        let kasa = Kasa::open(&server).await;
         for (name, waited, outcome) in [
             ("ann", Span::hours(2).minus(MICROSECOND), Outcome::Approved),
             ("bob", Span::hours(2), Outcome::Expired),
@@ -64,58 +64,58 @@ on_both! {
             let person = kasa.admin.person(name).await;
             let session = kasa.frontend.sign_in(&person, "kasa", &Device::new("phone")).await;
             kasa.frontend.begin_enrollment(&session).await;
-            let token = stage.mail_to(&person.email).await.token;
-            stage.clock.advance(waited);
+            let token = server.mail_to(&person.email).await.token;
+            server.clock.advance(waited);
             assert_eq!(kasa.frontend.redeem(&token).await, outcome);
         }
     }
 
-    async fn a_session_goes_idle_after_an_hour_and_ends_after_a_day(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn a_session_goes_idle_after_an_hour_and_ends_after_a_day(server) {
+        let kasa = Kasa::open(&server).await;
         let person = kasa.admin.person("ann").await;
         let session = kasa.frontend.sign_in(&person, "kasa", &Device::new("phone")).await;
         for _ in 0..23 {
-            stage.clock.advance(Span::hours(1).minus(MICROSECOND));
+            server.clock.advance(Span::hours(1).minus(MICROSECOND));
             assert!(is_active(&kasa, &session).await, "a session that is used does not go idle");
         }
-        stage.clock.advance(Span::hours(1));
+        server.clock.advance(Span::hours(1));
         assert!(!is_active(&kasa, &session).await, "idle for an hour");
         let session = kasa.frontend.sign_in(&person, "kasa", &Device::new("phone")).await;
         for _ in 0..48 {
-            stage.clock.advance(Span::minutes(30).minus(MICROSECOND));
+            server.clock.advance(Span::minutes(30).minus(MICROSECOND));
             assert!(is_active(&kasa, &session).await);
         }
-        stage.clock.advance(Span::from_micros(48));
+        server.clock.advance(Span::from_micros(48));
         assert!(!is_active(&kasa, &session).await, "24 hours old, however much it is used");
     }
 
-    async fn trust_lasts_thirty_days_and_rotates(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn trust_lasts_thirty_days_and_rotates(server) {
+        let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
         let tablet = Device::remembered("tablet");
         kasa.frontend.sign_in_with(&owner.person, "kasa", &tablet, &owner.enrolled.seed).await;
         let first = tablet.token();
-        stage.clock.advance(Span::days(30).minus(Span::minutes(1)));
+        server.clock.advance(Span::days(30).minus(Span::minutes(1)));
         let begun = kasa.frontend.begin(&owner.person, "kasa", &tablet).await;
         assert_eq!(begun.state, proto::SignInState::Ready);
         let session = kasa.frontend.finish(&begun, &tablet).await.unwrap();
         let made = session.answer.session.unwrap();
         assert!(made.trusted && made.level() == proto::Level::Aal1, "trust never raises the level");
         assert_ne!(tablet.token(), first, "the token rotates at each use");
-        stage.clock.advance(Span::minutes(1));
+        server.clock.advance(Span::minutes(1));
         let begun = kasa.frontend.begin(&owner.person, "kasa", &tablet).await;
         assert_eq!(begun.state, proto::SignInState::PendingChallenge);
     }
 
-    async fn inv_25_a_token_that_was_replaced_ends_the_series(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_25_a_token_that_was_replaced_ends_the_series(server) {
+        let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
         let tablet = Device::remembered("tablet");
         kasa.frontend.sign_in_with(&owner.person, "kasa", &tablet, &owner.enrolled.seed).await;
         let stolen = tablet.token();
         kasa.frontend.sign_in(&owner.person, "kasa", &tablet).await;
         let thief = async |waited| {
-            stage.clock.advance(waited);
+            server.clock.advance(waited);
             let request = proto::BeginSignInRequest {
                 device_token: stolen.clone(),
                 ..kasa.frontend.begin_request(&owner.person, "kasa", &tablet)
@@ -128,35 +128,35 @@ on_both! {
         assert_eq!(begun.state, proto::SignInState::PendingChallenge, "nobody is trusted any more");
     }
 
-    async fn the_fifth_wrong_password_makes_the_next_one_wait(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn the_fifth_wrong_password_makes_the_next_one_wait(server) {
+        let kasa = Kasa::open(&server).await;
         let person = kasa.admin.person("ann").await;
         let right = crate::arrange::PASSWORD;
         for _ in 0..4 {
             assert_eq!(begin(&kasa, &person.email, "wrong").await, proto::SignInState::Denied);
         }
         assert_eq!(begin(&kasa, &person.email, right).await, proto::SignInState::Denied, "INV-12");
-        stage.clock.advance(Span::seconds(1).minus(MICROSECOND));
+        server.clock.advance(Span::seconds(1).minus(MICROSECOND));
         assert_eq!(begin(&kasa, " ANN@example.com ", right).await, proto::SignInState::Denied, "INV-11");
-        stage.clock.advance(MICROSECOND);
+        server.clock.advance(MICROSECOND);
         assert_eq!(begin(&kasa, &person.email, right).await, proto::SignInState::Ready);
         for _ in 0..4 {
             assert_eq!(begin(&kasa, &person.email, "wrong").await, proto::SignInState::Denied);
         }
     }
 
-    async fn inv_29_an_identifier_of_nobody_is_slowed_like_anybodys(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_29_an_identifier_of_nobody_is_slowed_like_anybodys(server) {
+        let kasa = Kasa::open(&server).await;
         for _ in 0..5 {
             assert_eq!(begin(&kasa, "nobody@example.com", "wrong").await, proto::SignInState::Denied);
         }
         let slowed = "SELECT count(*) FROM events WHERE fact LIKE '%sign_in_denied%slowed%'";
-        assert_eq!(raw::count(&stage, slowed).await, 1);
-        assert_eq!(raw::count(&stage, "SELECT count(*) FROM attempts").await, 1);
+        assert_eq!(raw::count(&server, slowed).await, 1);
+        assert_eq!(raw::count(&server, "SELECT count(*) FROM attempts").await, 1);
     }
 
-    async fn inv_09_a_new_challenge_gives_no_guesses_back(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_09_a_new_challenge_gives_no_guesses_back(server) {
+        let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
         for _ in 0..2 {
             let (begun, challenge) = kasa.asked(&owner, "tablet").await;
@@ -171,29 +171,29 @@ on_both! {
             assert!(answered.retry_time.is_some());
         }
         let tries = "SELECT tries FROM challenges WHERE state = 'open'";
-        assert_eq!(raw::count(&stage, tries).await, 0, "what was not looked at takes no try");
-        stage.clock.advance(Span::hours(1));
+        assert_eq!(raw::count(&server, tries).await, 0, "what was not looked at takes no try");
+        server.clock.advance(Span::hours(1));
         let (begun, challenge) = kasa.asked(&owner, "laptop").await;
         let right = kasa.frontend.answer(&begun, &challenge, &kasa.code(&owner)).await;
         assert_eq!(right.outcome(), Outcome::Approved);
     }
 
-    async fn inv_10_after_fifty_failures_in_a_row_the_factor_is_closed(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_10_after_fifty_failures_in_a_row_the_factor_is_closed(server) {
+        let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
         let spent = "UPDATE attempts SET in_row = 49 WHERE counter_id IN (SELECT factor_id FROM factors)";
-        raw::change(&stage, spent).await;
+        raw::change(&server, spent).await;
         let (begun, challenge) = kasa.asked(&owner, "tablet").await;
         let last = kasa.frontend.answer(&begun, &challenge, &wrong(&kasa.code(&owner))).await;
         assert_eq!(last.outcome(), Outcome::WrongAnswer);
-        stage.clock.advance(Span::days(365));
+        server.clock.advance(Span::days(365));
         let (begun, challenge) = kasa.asked(&owner, "laptop").await;
         let closed = kasa.frontend.answer(&begun, &challenge, &kasa.code(&owner)).await;
         assert_eq!(closed.outcome(), Outcome::Closed);
     }
 
-    async fn a_fourth_live_challenge_is_refused(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn a_fourth_live_challenge_is_refused(server) {
+        let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
         for device in ["one", "two", "three"] {
             kasa.asked(&owner, device).await;
@@ -210,8 +210,8 @@ on_both! {
         assert_eq!(refused.retry_after, Some(std::time::Duration::from_mins(5)));
     }
 
-    async fn inv_16_a_session_that_met_less_fails_within_seven_days_of_the_switch(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_16_a_session_that_met_less_fails_within_seven_days_of_the_switch(server) {
+        let kasa = Kasa::open(&server).await;
         let long = proto::UpdateProductRequest {
             product: "kasa".into(),
             etag: "r1".into(),
@@ -231,12 +231,12 @@ on_both! {
         let session = kasa.frontend.ok(request).await.session.unwrap();
         let reauth = session.reauth_time.unwrap();
         let left = Span::from_micros(
-            reauth.seconds * 1_000_000 + i64::from(reauth.nanos) / 1_000 - stage.now().unix_micros(),
+            reauth.seconds * 1_000_000 + i64::from(reauth.nanos) / 1_000 - server.now().unix_micros(),
         );
         assert!(Span::ZERO < left && left <= Span::days(7));
-        stage.clock.advance(left.minus(MICROSECOND));
+        server.clock.advance(left.minus(MICROSECOND));
         assert!(is_active(&kasa, &owner.session).await);
-        stage.clock.advance(MICROSECOND);
+        server.clock.advance(MICROSECOND);
         assert!(!is_active(&kasa, &owner.session).await);
     }
 }

@@ -8,12 +8,12 @@ use crate::{
     owner::{Device, subject},
     raw,
     setting::Kasa,
-    stage::Casting,
+    test_server::CredentialSpec,
 };
 
 on_both! {
-    async fn inv_03_a_challenge_answers_to_its_own_sign_in_only(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_03_a_challenge_answers_to_its_own_sign_in_only(server) {
+        let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
         let (begun, challenge) = kasa.asked(&owner, "tablet").await;
         let (other, _) = kasa.asked(&owner, "laptop").await;
@@ -32,8 +32,8 @@ on_both! {
         assert_eq!(answered.outcome(), Outcome::Approved);
     }
 
-    async fn inv_05_a_newer_challenge_ends_the_older_one_of_its_sign_in(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_05_a_newer_challenge_ends_the_older_one_of_its_sign_in(server) {
+        let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
         let (begun, older) = kasa.asked(&owner, "tablet").await;
         let (other, elsewhere) = kasa.asked(&owner, "laptop").await;
@@ -47,8 +47,8 @@ on_both! {
         assert_eq!(outcome, Outcome::Replayed, "another sign-in's challenge was not ended");
     }
 
-    async fn inv_06_a_replay_takes_no_guess_and_no_try(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_06_a_replay_takes_no_guess_and_no_try(server) {
+        let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
         let code = kasa.code(&owner);
         let (begun, challenge) = kasa.asked(&owner, "tablet").await;
@@ -59,11 +59,11 @@ on_both! {
             assert_eq!(outcome, Outcome::Replayed);
         }
         let charged = "SELECT COALESCE(SUM(in_row), 0) FROM attempts";
-        assert_eq!(raw::count(&stage, charged).await, 0);
+        assert_eq!(raw::count(&server, charged).await, 0);
     }
 
-    async fn inv_17_what_is_required_is_decided_again_at_the_end(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_17_what_is_required_is_decided_again_at_the_end(server) {
+        let kasa = Kasa::open(&server).await;
         let person = kasa.admin.person("ann").await;
         let early = kasa.frontend.begin(&person, "kasa", &Device::new("tablet")).await;
         assert_eq!(early.state, proto::SignInState::Ready);
@@ -77,8 +77,8 @@ on_both! {
         assert_eq!(kasa.frontend.refused(request).await.name(), "SIGN_IN_STATE");
     }
 
-    async fn inv_26_a_sign_in_on_the_same_device_ends_the_former_session(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_26_a_sign_in_on_the_same_device_ends_the_former_session(server) {
+        let kasa = Kasa::open(&server).await;
         let person = kasa.admin.person("ann").await;
         let former = kasa.frontend.sign_in(&person, "kasa", &Device::new("phone")).await;
         let beside = kasa.frontend.sign_in(&person, "kasa", &Device::new("tablet")).await;
@@ -89,12 +89,12 @@ on_both! {
         }
     }
 
-    async fn inv_27_a_suspended_account_yields_and_keeps_no_session(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_27_a_suspended_account_yields_and_keeps_no_session(server) {
+        let kasa = Kasa::open(&server).await;
         let person = kasa.admin.person("ann").await;
         let session = kasa.frontend.sign_in(&person, "kasa", &Device::new("phone")).await;
         let begun = kasa.frontend.begin(&person, "kasa", &Device::new("tablet")).await;
-        raw::change(&stage, "UPDATE accounts SET state = 'suspended'").await;
+        raw::change(&server, "UPDATE accounts SET state = 'suspended'").await;
         let request = proto::IntrospectRequest { session_token: session.token.clone() };
         assert!(!kasa.frontend.ok(request).await.active);
         let refused = kasa.frontend.finish(&begun, &Device::new("tablet")).await.unwrap_err();
@@ -104,11 +104,11 @@ on_both! {
         assert_eq!(denied.state(), proto::SignInState::Denied);
     }
 
-    async fn inv_45_a_factor_that_does_not_open_is_not_taken_for_absent(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_45_a_factor_that_does_not_open_is_not_taken_for_absent(server) {
+        let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
-        let broken = if stage.is_sqlite() { "x'0102'" } else { r"'\x0102'" };
-        raw::change(&stage, &format!("UPDATE factors SET seed = {broken} WHERE seed IS NOT NULL")).await;
+        let broken = if server.is_sqlite() { "x'0102'" } else { r"'\x0102'" };
+        raw::change(&server, &format!("UPDATE factors SET seed = {broken} WHERE seed IS NOT NULL")).await;
         let (begun, challenge_id) = kasa.asked(&owner, "tablet").await;
         let request = proto::AnswerChallengeRequest {
             subject: begun.subject(),
@@ -122,8 +122,8 @@ on_both! {
         assert_eq!(refused.name(), "SIGN_IN_STATE");
     }
 
-    async fn inv_57_a_password_alone_binds_no_first_factor(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_57_a_password_alone_binds_no_first_factor(server) {
+        let kasa = Kasa::open(&server).await;
         let person = kasa.admin.person("ann").await;
         let session = kasa.frontend.sign_in(&person, "kasa", &Device::new("thief")).await;
         let request = proto::BeginEnrollmentRequest {
@@ -143,13 +143,13 @@ on_both! {
         assert_eq!(kasa.frontend.refused(request).await.name(), "ENROLLMENT_STATE");
     }
 
-    async fn inv_59_a_credential_acts_at_the_products_it_names(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_59_a_credential_acts_at_the_products_it_names(server) {
+        let kasa = Kasa::open(&server).await;
         kasa.admin.product("forum").await;
         let person = kasa.admin.person("ann").await;
         let session = kasa.frontend.sign_in(&person, "kasa", &Device::new("phone")).await;
-        let only = Casting { products: &["forum"], ..Casting::of(Role::Frontend) };
-        let forum = stage.cast("forum", only).await.quiet();
+        let only = CredentialSpec { products: &["forum"], ..CredentialSpec::of(Role::Frontend) };
+        let forum = server.with_credential("forum", only).await.quiet();
         let refused = forum.refused(forum.begin_request(&person, "kasa", &Device::new("phone"))).await;
         assert_eq!(refused.name(), "PRODUCT_NOT_PERMITTED");
         let request = proto::IntrospectRequest { session_token: session.token.clone() };
@@ -160,10 +160,10 @@ on_both! {
         assert_eq!(forum.refused(request).await.name(), "PRODUCT_NOT_PERMITTED");
     }
 
-    async fn support_sees_with_a_reason_and_changes_nothing(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn support_sees_with_a_reason_and_changes_nothing(server) {
+        let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
-        let support = stage.actor("support", Role::Support).await.quiet();
+        let support = server.actor("support", Role::Support).await.quiet();
         let on_behalf = || subject(Who::OnBehalf(proto::OnBehalf {
             account: owner.person.id.clone(),
             product: "kasa".into(),
@@ -172,7 +172,7 @@ on_both! {
         let factors = support.ok(proto::ListFactorsRequest { subject: on_behalf() }).await.factors;
         assert_eq!(factors.len(), 2);
         let seen = "SELECT count(*) FROM events WHERE fact LIKE '%seen_on_behalf%ticket 7%'";
-        assert_eq!(raw::count(&stage, seen).await, 1);
+        assert_eq!(raw::count(&server, seen).await, 1);
         let refused = kasa.frontend.refused(proto::ListFactorsRequest { subject: on_behalf() }).await;
         assert_eq!(refused.name(), "PERMISSION_DENIED");
     }

@@ -13,12 +13,12 @@ use crate::{
     manage::{Managed, mask},
     owner::Device,
     raw,
-    stage::{Replica, Stage},
+    test_server::{Replica, TestServer},
 };
 
 /// Two replicas on PostgreSQL, both of which have just looked at what the other did.
 struct Two {
-    stage: Stage,
+    server: TestServer,
     there: Replica,
     rollout: Managed,
     person: Person,
@@ -28,16 +28,16 @@ struct Two {
 }
 
 async fn two() -> Two {
-    let stage = Stage::postgres().await;
-    let operator = stage.operator();
+    let server = TestServer::postgres().await;
+    let operator = server.operator();
     operator.product("kasa").await;
     let draft = operator.rollout("two-step", &["kasa"], &[1_000_000]).await;
     let rollout = Managed::new(&operator, &operator.start(&draft).await);
     let person = operator.person("ann").await;
-    let there = stage.replica().await;
-    let frontend = stage.actor("app", Role::Frontend).await.quiet();
+    let there = server.replica().await;
+    let frontend = server.actor("app", Role::Frontend).await.quiet();
     let app = frontend.at(there.channel.clone());
-    let two = Two { stage, there, rollout, person, frontend, app };
+    let two = Two { server, there, rollout, person, frontend, app };
     two.look().await;
     two
 }
@@ -45,7 +45,7 @@ async fn two() -> Two {
 impl Two {
     /// Both look.
     async fn look(&self) {
-        self.stage.app.follow().await.unwrap();
+        self.server.app.follow().await.unwrap();
         self.there.app.follow().await.unwrap();
     }
 
@@ -117,7 +117,7 @@ async fn what_was_sealed_between_two_looks_is_known_too() {
     let show = async || {
         let device = Device::new("phone");
         two.frontend.sign_in(&two.person, "kasa", &device).await;
-        two.stage.seal().await;
+        two.server.seal().await;
     };
     two.is_followed(show, |decision| decision.reason() == Why::Shown).await;
 }
@@ -167,7 +167,7 @@ async fn inv_41_a_new_rollout_places_accounts_that_are_remembered() {
     }
     let next = two.rollout.manager.rollout("another", &["kasa"], &[500_000]).await;
     Managed::new(&two.rollout.manager, &next).start().await;
-    let fresh = two.stage.replica().await;
+    let fresh = two.server.replica().await;
     let theirs = two.frontend.at(fresh.channel.clone());
     let mut seen = BTreeSet::new();
     for person in &people {
@@ -182,13 +182,13 @@ async fn inv_41_a_new_rollout_places_accounts_that_are_remembered() {
 
 on_both! {
     /// What is written from memory is, to the byte that matters, what is read and rendered.
-    async fn inv_41_what_is_recalled_is_what_is_read(stage) {
-        let operator = stage.operator();
+    async fn inv_41_what_is_recalled_is_what_is_read(server) {
+        let operator = server.operator();
         operator.product("kasa").await;
         operator.product("tapo").await;
         let draft = operator.rollout("two-step", &["kasa"], &[500_000]).await;
         let rollout = Managed::new(&operator, &operator.start(&draft).await);
-        let app = stage.actor("app", Role::Frontend).await.quiet();
+        let app = server.actor("app", Role::Frontend).await.quiet();
         for (name, address) in [("ann", Address::Verified), ("bob", Address::Unverified), ("cat", Address::Verified)] {
             operator.person_with(name, address).await;
         }
@@ -197,7 +197,7 @@ on_both! {
         let session = app.sign_in(&ann, "kasa", &Device::new("phone")).await;
         app.enroll(&session, &ann).await;
         rollout.deny(&["bob"]).await;
-        stage.app.follow().await.unwrap();
+        server.app.follow().await.unwrap();
         let item = |product: &str, account: &str| proto::EvaluationItem { product: product.into(), account: account.into() };
         let items: Vec<_> = ["ann", "bob", "cat", ann.id.as_str()]
             .iter()
@@ -207,7 +207,7 @@ on_both! {
         let again = operator.ok(proto::BatchEvaluateRequest { items: items.clone() }).await;
         assert_eq!(again, read);
         // Nobody is told of it: who read anew would answer otherwise.
-        raw::change(&stage, "UPDATE accounts SET two_step_since = NULL WHERE two_step_since IS NOT NULL").await;
+        raw::change(&server, "UPDATE accounts SET two_step_since = NULL WHERE two_step_since IS NOT NULL").await;
         let recalled = operator.ok(proto::BatchEvaluateRequest { items: items.clone() }).await;
         assert_eq!(recalled, read);
         let explain = proto::ExplainRequest { product: "kasa".into(), account: ann.id.clone(), ..Default::default() };
@@ -222,12 +222,12 @@ on_both! {
     }
 
     /// A session is worth what the newest look says: also for who is remembered.
-    async fn inv_16_a_session_is_told_by_when_it_must_be_made_anew(stage) {
-        let operator = stage.operator();
+    async fn inv_16_a_session_is_told_by_when_it_must_be_made_anew(server) {
+        let operator = server.operator();
         operator.product("kasa").await;
         let draft = operator.rollout("two-step", &["kasa"], &[1_000_000]).await;
         let person = operator.person("ann").await;
-        let app = stage.actor("app", Role::Frontend).await.quiet();
+        let app = server.actor("app", Role::Frontend).await.quiet();
         let old = app.sign_in(&person, "kasa", &Device::new("old")).await;
         let introspect = || proto::IntrospectRequest { session_token: old.token.clone() };
         assert_eq!(app.ok(introspect()).await.session.unwrap().reauth_time, None);
@@ -235,7 +235,7 @@ on_both! {
         let session = app.sign_in(&person, "kasa", &Device::new("phone")).await;
         app.enroll(&session, &person).await;
         assert!(app.ok(introspect()).await.session.unwrap().reauth_time.is_some());
-        stage.clock.advance(Span::minutes(1));
+        server.clock.advance(Span::minutes(1));
         assert!(app.ok(introspect()).await.active);
     }
 }

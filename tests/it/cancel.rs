@@ -15,8 +15,8 @@ use crate::{
 const MOMENTS: u32 = 36;
 
 on_both! {
-    async fn inv_53_hanging_up_leaves_nothing_half_done(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_53_hanging_up_leaves_nothing_half_done(server) {
+        let kasa = Kasa::open(&server).await;
         let mut asked = Vec::new();
         for n in 0..9 {
             let owner = kasa.owner(&format!("ann-{n}")).await;
@@ -39,44 +39,44 @@ on_both! {
                 let _ = tokio::time::timeout(whole * (n * 5 + round) / MOMENTS, guess(one, round == 4)).await;
             }
         }
-        stage.app.close().await;
+        server.app.close().await;
 
-        assert_eq!(raw::idle_in_transaction(&stage).await, 0);
+        assert_eq!(raw::idle_in_transaction(&server).await, 0);
         let told = async |what: &str| {
             let fact = format!("challenge_answered%{what}");
-            raw::count(&stage, &format!("SELECT count(*) FROM events WHERE fact LIKE '%{fact}%'")).await
+            raw::count(&server, &format!("SELECT count(*) FROM events WHERE fact LIKE '%{fact}%'")).await
         };
         let (answered, approved) = (told("").await, told("approved").await);
         let wrong = told("wrong_answer").await + told("used_up").await;
-        let tries = raw::count(&stage, "SELECT COALESCE(SUM(tries), 0) FROM challenges").await;
-        let moved = raw::count(&stage, "SELECT count(*) FROM challenges WHERE state = 'approved'").await;
-        let ready = raw::count(&stage, "SELECT count(*) FROM sign_ins WHERE state = 'ready'").await;
+        let tries = raw::count(&server, "SELECT COALESCE(SUM(tries), 0) FROM challenges").await;
+        let moved = raw::count(&server, "SELECT count(*) FROM challenges WHERE state = 'approved'").await;
+        let ready = raw::count(&server, "SELECT count(*) FROM sign_ins WHERE state = 'ready'").await;
         assert!(answered > 0, "nobody waited");
         assert_eq!(tries, answered, "every charge was settled, and nothing was looked at uncharged");
         assert_eq!((moved, ready, answered), (approved, approved, wrong + approved));
     }
 
-    async fn inv_53_a_transaction_that_is_dropped_is_undone(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_53_a_transaction_that_is_dropped_is_undone(server) {
+        let kasa = Kasa::open(&server).await;
         let person = kasa.admin.person("ann").await;
         let id = person.id.parse().unwrap();
-        let realm = raw::realm(&stage).await;
+        let realm = raw::realm(&server).await;
         for n in 0..100_u64 {
-            let work = stage.store.tx("dropped", realm, async |tx| -> Result<(), tidegate_store::Error> {
+            let work = server.store.tx("dropped", realm, async |tx| -> Result<(), tidegate_store::Error> {
                 for _ in 0..5 {
-                    tidegate_store::accounts::switch_on(tx, id, stage.now()).await?;
+                    tidegate_store::accounts::switch_on(tx, id, server.now()).await?;
                 }
                 tx.abandon();
                 Ok(())
             });
             let _ = tokio::time::timeout(Duration::from_micros(n * 20), work).await;
             // The next writer finds everything as it was, and commits nothing of it.
-            stage.store.tx("next", realm, async |_| Ok::<_, tidegate_store::Error>(())).await.unwrap();
+            server.store.tx("next", realm, async |_| Ok::<_, tidegate_store::Error>(())).await.unwrap();
         }
         kasa.admin.person("bob").await;
         let account = kasa.admin.ok(proto::GetAccountRequest { account: person.id }).await.account.unwrap();
         assert_eq!(account.two_step_time, None);
-        stage.store.close().await;
-        assert_eq!(raw::idle_in_transaction(&stage).await, 0);
+        server.store.close().await;
+        assert_eq!(raw::idle_in_transaction(&server).await, 0);
     }
 }

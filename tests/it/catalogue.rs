@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use sqlx::{Connection as _, PgConnection, Row as _, SqliteConnection};
 
-use crate::{stage::Stage, story::compare};
+use crate::{story::compare, test_server::TestServer};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Table {
@@ -86,8 +86,8 @@ fn told(tables: &[Table]) -> String {
 }
 
 async fn of_sqlite() -> Vec<Table> {
-    let stage = Stage::sqlite().await;
-    let mut db = SqliteConnection::connect(&stage.url).await.unwrap();
+    let server = TestServer::sqlite().await;
+    let mut db = SqliteConnection::connect(&server.url).await.unwrap();
     let odd = "SELECT name FROM sqlite_schema WHERE type NOT IN ('table', 'index')
         UNION SELECT t.name FROM pragma_table_list t WHERE t.type = 'table' AND t.schema = 'main' AND NOT (t.strict AND t.wr) AND t.name NOT IN ('sqlite_schema', '_sqlx_migrations')
         UNION SELECT t.name FROM pragma_table_list t, pragma_foreign_key_list(t.name) WHERE t.schema = 'main'";
@@ -115,8 +115,8 @@ async fn of_sqlite() -> Vec<Table> {
 }
 
 async fn of_postgres() -> Vec<Table> {
-    let stage = Stage::postgres().await;
-    let mut db = PgConnection::connect(&stage.url).await.unwrap();
+    let server = TestServer::postgres().await;
+    let mut db = PgConnection::connect(&server.url).await.unwrap();
     let odd = "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind NOT IN ('r', 'i')
         UNION SELECT conname::text FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype NOT IN ('p', 'u', 'n')
         UNION SELECT tgname::text FROM pg_trigger

@@ -14,13 +14,13 @@ use tidegate_core::{Clock, Entropy, Span, Timestamp};
 pub const MORNING: Timestamp = Timestamp::from_unix_micros(1_772_442_000_000_000);
 
 /// Moved by hand, never by itself.
-pub struct Hand {
+pub struct ManualClock {
     at: AtomicI64,
     /// Looks until somebody stumbles; zero: nobody will.
     left: AtomicU32,
 }
 
-impl Hand {
+impl ManualClock {
     pub const fn at(start: Timestamp) -> Self {
         Self { at: AtomicI64::new(start.unix_micros()), left: AtomicU32::new(0) }
     }
@@ -35,7 +35,7 @@ impl Hand {
     }
 }
 
-impl Clock for Hand {
+impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         let left = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         assert_ne!(left, Ok(1), "the clock was tripped");
@@ -46,7 +46,7 @@ impl Clock for Hand {
 /// Never the same bytes twice, and in every run the same. Each length has a count of its own, so that
 /// one more nonce does not change every salt.
 #[derive(Default)]
-pub struct Counting {
+pub struct CountingEntropy {
     counts: Mutex<BTreeMap<usize, u64>>,
     /// Added to each count.
     begin: u64,
@@ -55,7 +55,7 @@ pub struct Counting {
 /// Of the random part of an id.
 const ID: usize = 10;
 
-impl Entropy for Counting {
+impl Entropy for CountingEntropy {
     fn fill(&self, bytes: &mut [u8]) {
         let number = self.next(bytes.len());
         if bytes.len() == ID {
@@ -71,7 +71,7 @@ impl Entropy for Counting {
     }
 }
 
-impl Counting {
+impl CountingEntropy {
     /// What it draws is drawn by no other that begins elsewhere.
     pub fn from(begin: u64) -> Self {
         Self { begin, ..Self::default() }

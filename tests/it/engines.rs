@@ -2,14 +2,14 @@
 
 /// `on_both! { async fn a_fact(stage) { … } }` runs the body once on each engine.
 macro_rules! on_both {
-    ($($(#[$meta:meta])* async fn $name:ident($stage:ident) $body:block)+) => { $(
+    ($($(#[$meta:meta])* async fn $name:ident($server:ident) $body:block)+) => { $(
         mod $name {
             use super::*;
-            async fn run($stage: $crate::stage::Stage) $body
+            async fn run($server: $crate::test_server::TestServer) $body
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            $(#[$meta])* async fn sqlite() { run($crate::stage::Stage::sqlite().await).await }
+            $(#[$meta])* async fn sqlite() { run($crate::test_server::TestServer::sqlite().await).await }
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            $(#[$meta])* async fn postgres() { run($crate::stage::Stage::postgres().await).await }
+            $(#[$meta])* async fn postgres() { run($crate::test_server::TestServer::postgres().await).await }
         }
     )+ };
 }

@@ -23,41 +23,41 @@ fn account(external_id: &str, request_id: &str) -> proto::CreateAccountRequest {
 }
 
 on_both! {
-    async fn inv_58_a_retry_returns_the_same_session(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_58_a_retry_returns_the_same_session(server) {
+        let kasa = Kasa::open(&server).await;
         let person = kasa.admin.person("ann").await;
         let begun = kasa.frontend.begin(&person, "kasa", &Device::new("phone")).await;
         let first = kasa.frontend.ok(complete(&begun, ONE)).await;
         assert!(!first.session_token.is_empty() && !first.device_token.is_empty());
         assert_eq!(kasa.frontend.ok(complete(&begun, ONE)).await, first);
 
-        stage.clock.advance(Span::minutes(10));
+        server.clock.advance(Span::minutes(10));
         let later = kasa.frontend.ok(complete(&begun, ONE)).await;
         assert_eq!((later.session_token.as_str(), later.device_token.as_str()), ("", ""));
         assert!(later.secret_withheld);
         assert_eq!(later.session, first.session);
     }
 
-    async fn inv_58_the_secrets_of_an_enrollment_are_shown_again_for_ten_minutes(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_58_the_secrets_of_an_enrollment_are_shown_again_for_ten_minutes(server) {
+        let kasa = Kasa::open(&server).await;
         let person = kasa.admin.person("ann").await;
         let session = kasa.frontend.sign_in(&person, "kasa", &Device::new("phone")).await;
         let enrollment_id = kasa.frontend.begin_enrollment(&session).await;
-        kasa.frontend.redeem(&stage.mail_to(&person.email).await.token).await;
+        kasa.frontend.redeem(&server.mail_to(&person.email).await.token).await;
         let request = proto::ContinueEnrollmentRequest {
             subject: session.subject(),
             enrollment_id: enrollment_id.clone(),
             request_id: ONE.into(),
         };
         let first = kasa.frontend.ok(request.clone()).await;
-        stage.clock.advance(Span::minutes(10).minus(Span::seconds(1)));
+        server.clock.advance(Span::minutes(10).minus(Span::seconds(1)));
         assert_eq!(kasa.frontend.ok(request.clone()).await, first);
-        stage.clock.advance(Span::seconds(1));
+        server.clock.advance(Span::seconds(1));
         let later = kasa.frontend.ok(request).await;
         assert!(later.secret_withheld && later.totp.unwrap().otpauth_uri.is_empty());
 
         let seed = crate::owner::Seed::scan(&first.totp.unwrap().otpauth_uri);
-        let code = stage.code(&seed);
+        let code = server.code(&seed);
         let request =
             proto::CompleteEnrollmentRequest { subject: session.subject(), enrollment_id, code, request_id: ONE.into() };
         let first = kasa.frontend.ok(request.clone()).await;
@@ -65,35 +65,35 @@ on_both! {
         assert_eq!(kasa.frontend.ok(request).await, first);
     }
 
-    async fn inv_58_one_id_creates_once_for_a_day(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_58_one_id_creates_once_for_a_day(server) {
+        let kasa = Kasa::open(&server).await;
         let first = kasa.frontend.ok(account("u-1", ONE)).await;
         assert_eq!(kasa.frontend.ok(account("u-1", ONE)).await, first);
-        stage.clock.advance(Span::hours(24).minus(Span::seconds(1)));
+        server.clock.advance(Span::hours(24).minus(Span::seconds(1)));
         assert_eq!(kasa.frontend.ok(account("u-1", ONE)).await, first);
-        stage.clock.advance(Span::seconds(1));
+        server.clock.advance(Span::seconds(1));
         assert_eq!(kasa.frontend.refused(account("u-1", ONE)).await.name(), "EXTERNAL_ID_TAKEN");
     }
 
-    async fn another_body_with_the_same_id_is_refused(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn another_body_with_the_same_id_is_refused(server) {
+        let kasa = Kasa::open(&server).await;
         kasa.frontend.ok(account("u-1", ONE)).await;
         assert_eq!(kasa.frontend.refused(account("u-2", ONE)).await.name(), "REQUEST_ID_REUSED");
         kasa.frontend.ok(account("u-2", OTHER)).await;
     }
 
-    async fn an_id_belongs_to_its_credential_and_method(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn an_id_belongs_to_its_credential_and_method(server) {
+        let kasa = Kasa::open(&server).await;
         kasa.frontend.ok(account("u-1", ONE)).await;
-        let neighbour = stage.actor("neighbour", Role::Frontend).await.quiet();
+        let neighbour = server.actor("neighbour", Role::Frontend).await.quiet();
         assert_eq!(neighbour.refused(account("u-1", ONE)).await.name(), "EXTERNAL_ID_TAKEN");
         let person = kasa.admin.person("ann").await;
         let begun = kasa.frontend.begin(&person, "kasa", &Device::new("phone")).await;
         kasa.frontend.ok(complete(&begun, ONE)).await;
     }
 
-    async fn a_refusal_is_decided_anew(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn a_refusal_is_decided_anew(server) {
+        let kasa = Kasa::open(&server).await;
         let product = proto::CreateCredentialRequest {
             role: proto::RoleType::Frontend.into(),
             products: vec!["tapo".into()],
@@ -107,8 +107,8 @@ on_both! {
         kasa.admin.ok(product).await;
     }
 
-    async fn inv_09_a_repeated_wrong_answer_is_not_charged_again(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_09_a_repeated_wrong_answer_is_not_charged_again(server) {
+        let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
         let (begun, challenge_id) = kasa.asked(&owner, "tablet").await;
         let request = proto::AnswerChallengeRequest {
@@ -124,8 +124,8 @@ on_both! {
         assert_eq!(right.outcome(), Outcome::Approved);
     }
 
-    async fn a_denied_sign_in_is_remembered_too(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn a_denied_sign_in_is_remembered_too(server) {
+        let kasa = Kasa::open(&server).await;
         let person = kasa.admin.person("ann").await;
         let request = proto::BeginSignInRequest {
             password: "not the password".into(),

@@ -8,14 +8,14 @@ use crate::{
     owner::Device,
     raw,
     setting::{Kasa, wrong},
-    stage::Casting,
+    test_server::CredentialSpec,
 };
 
 const CHARGED: &str = "SELECT COALESCE(SUM(in_row), 0) FROM attempts";
 
 on_both! {
-    async fn sign_ins_that_are_given_up_leave_no_challenge_in_the_way(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn sign_ins_that_are_given_up_leave_no_challenge_in_the_way(server) {
+        let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
         for n in 0..5 {
             let (begun, _) = kasa.asked(&owner, &format!("device-{n}")).await;
@@ -24,22 +24,22 @@ on_both! {
         }
     }
 
-    async fn the_second_of_two_enrollments_ends_without_a_factor(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn the_second_of_two_enrollments_ends_without_a_factor(server) {
+        let kasa = Kasa::open(&server).await;
         let person = kasa.admin.person("ann").await;
         let mut pending = Vec::new();
         for device in ["phone", "tablet"] {
             let session = kasa.frontend.sign_in(&person, "kasa", &Device::new(device)).await;
             let enrollment = kasa.frontend.begin_enrollment(&session).await;
-            let mail = stage.mails_to(&person.email).await.pop().unwrap();
+            let mail = server.mails_to(&person.email).await.pop().unwrap();
             assert_eq!(kasa.frontend.redeem(&mail.token).await, Outcome::Approved);
             let seed = kasa.frontend.continue_enrollment(&session, &enrollment).await;
             pending.push((session, enrollment, seed));
-            stage.clock.advance(Span::seconds(1));
+            server.clock.advance(Span::seconds(1));
         }
         let mut outcomes = Vec::new();
         for (session, enrollment, seed) in &pending {
-            let done = kasa.frontend.complete_enrollment(session, enrollment, &stage.code(seed)).await;
+            let done = kasa.frontend.complete_enrollment(session, enrollment, &server.code(seed)).await;
             outcomes.push(done.outcome());
         }
         assert_eq!(outcomes, [Outcome::Approved, Outcome::UsedUp]);
@@ -47,14 +47,14 @@ on_both! {
         let request = proto::GetEnrollmentRequest { subject: session.subject(), enrollment_id };
         let state = kasa.frontend.ok(request).await.enrollment.unwrap().state();
         assert_eq!(state, proto::EnrollmentState::UsedUp);
-        assert_eq!(raw::count(&stage, "SELECT count(*) FROM factors WHERE method = 'totp'").await, 1);
+        assert_eq!(raw::count(&server, "SELECT count(*) FROM factors WHERE method = 'totp'").await, 1);
     }
 
-    async fn inv_45_a_seed_that_does_not_open_costs_the_owner_nothing(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_45_a_seed_that_does_not_open_costs_the_owner_nothing(server) {
+        let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
-        let broken = if stage.is_sqlite() { "x'0102'" } else { r"'\x0102'" };
-        raw::change(&stage, &format!("UPDATE factors SET seed = {broken} WHERE seed IS NOT NULL")).await;
+        let broken = if server.is_sqlite() { "x'0102'" } else { r"'\x0102'" };
+        raw::change(&server, &format!("UPDATE factors SET seed = {broken} WHERE seed IS NOT NULL")).await;
         let (begun, challenge_id) = kasa.asked(&owner, "tablet").await;
         for _ in 0..12 {
             let request = proto::AnswerChallengeRequest {
@@ -65,12 +65,12 @@ on_both! {
             };
             assert_eq!(kasa.frontend.refused(request).await.name(), "INTERNAL");
         }
-        assert_eq!(raw::count(&stage, CHARGED).await, 0);
-        assert_eq!(raw::count(&stage, "SELECT tries FROM challenges").await, 0);
+        assert_eq!(raw::count(&server, CHARGED).await, 0);
+        assert_eq!(raw::count(&server, "SELECT tries FROM challenges").await, 0);
     }
 
-    async fn inv_06_a_replay_gives_back_its_own_charge_and_no_other(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_06_a_replay_gives_back_its_own_charge_and_no_other(server) {
+        let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
         let code = kasa.code(&owner);
         let (begun, challenge) = kasa.asked(&owner, "tablet").await;
@@ -80,12 +80,12 @@ on_both! {
             kasa.frontend.answer(&begun, &challenge, &wrong(&code)).await;
             let outcome = kasa.frontend.answer(&begun, &challenge, &code).await.outcome();
             assert_eq!(outcome, Outcome::Replayed);
-            assert_eq!(raw::count(&stage, CHARGED).await, guesses);
+            assert_eq!(raw::count(&server, CHARGED).await, guesses);
         }
     }
 
-    async fn a_right_code_for_a_challenge_that_is_over_is_told_so(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn a_right_code_for_a_challenge_that_is_over_is_told_so(server) {
+        let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
         let (begun, challenge_id) = kasa.asked(&owner, "tablet").await;
         let subject = begun.subject();
@@ -98,13 +98,13 @@ on_both! {
         assert_eq!(outcome, Outcome::Approved, "the code was not spent");
     }
 
-    async fn inv_59_a_credential_ends_no_session_of_a_product_it_does_not_name(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_59_a_credential_ends_no_session_of_a_product_it_does_not_name(server) {
+        let kasa = Kasa::open(&server).await;
         kasa.admin.product("forum").await;
         let person = kasa.admin.person("ann").await;
         let camera = kasa.frontend.sign_in(&person, "kasa", &Device::new("phone")).await;
-        let only = Casting { products: &["forum"], ..Casting::of(Role::Frontend) };
-        let forum = stage.cast("forum", only).await.quiet();
+        let only = CredentialSpec { products: &["forum"], ..CredentialSpec::of(Role::Frontend) };
+        let forum = server.with_credential("forum", only).await.quiet();
         let session = forum.sign_in(&person, "forum", &Device::new("laptop")).await;
         let request = proto::RevokeSessionRequest {
             subject: session.subject(),
@@ -116,18 +116,18 @@ on_both! {
         assert!(kasa.frontend.ok(request).await.active);
     }
 
-    async fn a_hash_from_elsewhere_is_made_anew_at_the_first_sign_in(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn a_hash_from_elsewhere_is_made_anew_at_the_first_sign_in(server) {
+        let kasa = Kasa::open(&server).await;
         let person = kasa.admin.person("ann").await;
         let foreign = "SELECT count(*) FROM passwords WHERE hash LIKE '%m=8,%'";
-        assert_eq!(raw::count(&stage, foreign).await, 1);
+        assert_eq!(raw::count(&server, foreign).await, 1);
         kasa.frontend.sign_in(&person, "kasa", &Device::new("phone")).await;
-        assert_eq!(raw::count(&stage, foreign).await, 0);
+        assert_eq!(raw::count(&server, foreign).await, 0);
         kasa.frontend.sign_in(&person, "kasa", &Device::new("phone")).await;
     }
 
-    async fn inv_47_the_secrets_of_responses_are_swept_out(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_47_the_secrets_of_responses_are_swept_out(server) {
+        let kasa = Kasa::open(&server).await;
         let person = kasa.admin.person("ann").await;
         let begun = kasa.frontend.begin(&person, "kasa", &Device::new("phone")).await;
         let request = proto::CompleteSignInRequest {
@@ -142,10 +142,10 @@ on_both! {
             (Span::from_micros(1), 0, 1),
             (Span::hours(24), 0, 0),
         ] {
-            stage.clock.advance(waited);
-            tidegate_service::installation::sweep(&stage.store, &*stage.clock).await.unwrap();
-            assert_eq!(raw::count(&stage, kept).await, secrets);
-            assert_eq!(raw::count(&stage, "SELECT count(*) FROM requests").await, requests);
+            server.clock.advance(waited);
+            tidegate_service::installation::sweep(&server.store, &*server.clock).await.unwrap();
+            assert_eq!(raw::count(&server, kept).await, secrets);
+            assert_eq!(raw::count(&server, "SELECT count(*) FROM requests").await, requests);
         }
     }
 }

@@ -10,7 +10,7 @@ use tidegate_proto::{self as proto, ErrorReason};
 use tonic::Code;
 use tonic_prost::ProstCodec;
 
-use crate::{actor::Actor, rpc::method_of, stage::Stage, story::compare, text::POOL};
+use crate::{actor::Actor, rpc::method_of, story::compare, test_server::TestServer, text::POOL};
 
 async fn send(actor: &Actor, path: &'static str, message: DynamicMessage) -> Result<(), Refused> {
     let mut grpc = actor.grpc();
@@ -110,8 +110,8 @@ const DEEPEST: usize = 4;
 
 /// What is said of every method, with nothing and with nothing right in its message.
 async fn complaints() -> String {
-    let stage = Stage::sqlite().await;
-    let operator = stage.operator();
+    let server = TestServer::sqlite().await;
+    let operator = server.operator();
     let mut complaints = String::new();
     for (path, _) in proto::RULES {
         let message = input(path);
@@ -186,8 +186,8 @@ mod bytes {
     }
 
     async fn send(path: &'static str, bytes: Vec<u8>) -> Refused {
-        let stage = Stage::sqlite().await;
-        let operator = stage.operator();
+        let server = TestServer::sqlite().await;
+        let operator = server.operator();
         let mut grpc = operator.grpc();
         grpc.ready().await.unwrap();
         let answer = grpc

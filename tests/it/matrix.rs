@@ -11,8 +11,8 @@ use tonic_prost::ProstCodec;
 
 use crate::{
     actor::Actor,
-    stage::{Casting, Stage},
     story::compare,
+    test_server::{CredentialSpec, TestServer},
 };
 
 /// Calls a method with an empty message; a stream gets it as its only one.
@@ -27,10 +27,10 @@ async fn knock(actor: &Actor, path: &'static str) -> Result<(), Refused> {
 /// Whoever may call gets past the door, where an empty message is answered or found wanting.
 #[tokio::test]
 async fn every_role_against_every_method() {
-    let stage = Stage::sqlite().await;
+    let server = TestServer::sqlite().await;
     let mut actors = Vec::new();
     for role in Role::ALL {
-        actors.push((role.as_str(), stage.actor(role.as_str(), *role).await));
+        actors.push((role.as_str(), server.actor(role.as_str(), *role).await));
     }
     let mut table = String::new();
     for (path, rule) in proto::RULES {
@@ -52,18 +52,18 @@ async fn every_role_against_every_method() {
 
 on_both! {
     /// One answer, whoever has no valid credential and for whatever reason.
-    async fn nobody_without_a_credential_gets_past_the_door(stage) {
-        let operator = stage.operator();
+    async fn nobody_without_a_credential_gets_past_the_door(server) {
+        let operator = server.operator();
         let (id, secret) = operator.token.clone().unwrap().rsplit_once('_').map(|(id, secret)| (id.to_owned(), secret.to_owned())).unwrap();
-        let with = |token: String| stage.anonymous().with(&token);
-        let tomorrow = Casting { expires_at: Some(stage.now().plus(Span::days(1))), ..Casting::of(Role::Operator) };
-        let (expired, revoked) = (stage.cast("expired", tomorrow).await, stage.actor("revoked", Role::Operator).await);
+        let with = |token: String| server.anonymous().with(&token);
+        let tomorrow = CredentialSpec { expires_at: Some(server.now().plus(Span::days(1))), ..CredentialSpec::of(Role::Operator) };
+        let (expired, revoked) = (server.with_credential("expired", tomorrow).await, server.actor("revoked", Role::Operator).await);
         knock(&expired, WHO_AM_I).await.unwrap();
         knock(&revoked, WHO_AM_I).await.unwrap();
-        stage.pass(Span::days(1));
+        server.pass(Span::days(1));
         operator.ok(proto::RevokeCredentialRequest { credential: revoked.credential.clone(), ..Default::default() }).await;
         let unknown = [
-            ("anonymous", stage.anonymous()),
+            ("anonymous", server.anonymous()),
             ("a wrong secret", with(format!("{id}_{}", "0".repeat(64)))),
             ("half a secret", with(format!("{id}_{}", &secret[..32]))),
             ("no such credential", with(format!("tgk_01h2xcejqtf2nbrexx3vqjhp41_{secret}"))),
@@ -85,8 +85,8 @@ const WHO_AM_I: &str = "/tidegate.v1.AccessService/WhoAmI";
 
 #[tokio::test]
 async fn a_method_that_is_not_declared_is_told_to_callers_only() {
-    let stage = Stage::sqlite().await;
-    let admin = stage.actor("admin", Role::Admin).await;
+    let server = TestServer::sqlite().await;
+    let admin = server.actor("admin", Role::Admin).await;
     for path in ["/tidegate.v1.AccountService/Nothing", "/tidegate.v1.NoService/GetAccount", "/"] {
         let refused = knock(&admin, path).await.unwrap_err();
         assert_eq!(
@@ -94,17 +94,17 @@ async fn a_method_that_is_not_declared_is_told_to_callers_only() {
             (Code::Unimplemented, Some(ErrorReason::NoSuchMethod)),
             "{path}"
         );
-        assert_eq!(knock(&stage.anonymous(), path).await.unwrap_err().code, Code::Unauthenticated, "{path}");
+        assert_eq!(knock(&server.anonymous(), path).await.unwrap_err().code, Code::Unauthenticated, "{path}");
     }
 }
 
 #[tokio::test]
 async fn only_an_operator_names_another_realm() {
-    let stage = Stage::sqlite().await;
-    stage.realm("other").await;
-    let admin = stage.actor("admin", Role::Admin).await.in_realm("other");
+    let server = TestServer::sqlite().await;
+    server.realm("other").await;
+    let admin = server.actor("admin", Role::Admin).await.in_realm("other");
     assert_eq!(admin.ok(proto::WhoAmIRequest {}).await.realm, "main");
-    let operator = stage.operator();
+    let operator = server.operator();
     assert_eq!(operator.in_realm("other").ok(proto::WhoAmIRequest {}).await.realm, "other");
     let refused = operator.in_realm("nowhere").refused(proto::WhoAmIRequest {}).await;
     assert_eq!(refused.reason, Some(ErrorReason::RealmNotFound));
@@ -112,9 +112,9 @@ async fn only_an_operator_names_another_realm() {
 
 #[tokio::test]
 async fn what_others_say_of_a_realm_is_not_read() {
-    let stage = Stage::sqlite().await;
-    let admin = stage.actor("admin", Role::Admin).await;
+    let server = TestServer::sqlite().await;
+    let admin = server.actor("admin", Role::Admin).await;
     assert_eq!(admin.in_realm("No Where").ok(proto::WhoAmIRequest {}).await.realm, "main");
-    let caller = stage.anonymous().with("tgk_01h2xcejqtf2nbrexx3vqjhp41_0").in_realm("No Where");
+    let caller = server.anonymous().with("tgk_01h2xcejqtf2nbrexx3vqjhp41_0").in_realm("No Where");
     assert_eq!(caller.refused(proto::WhoAmIRequest {}).await.code, Code::Unauthenticated);
 }

@@ -7,7 +7,7 @@ use tidegate_core::Clock as _;
 use tidegate_proto::{self as proto, subject::Who};
 use totp_rs::Totp;
 
-use crate::stage::Stage;
+use crate::test_server::TestServer;
 
 /// Where an app runs. It keeps the device token for the next sign-in.
 pub struct Device {
@@ -105,7 +105,7 @@ impl Seed {
     }
 }
 
-impl Stage {
+impl TestServer {
     /// The code an authenticator app shows now.
     pub fn code(&self, seed: &Seed) -> String {
         seed.0.generate(u64::try_from(self.clock.now().unix_seconds()).unwrap()).to_string()

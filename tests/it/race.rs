@@ -13,7 +13,7 @@ use crate::{
     raw,
     rpc::Rpc,
     setting::{Kasa, wrong},
-    stage::Stage,
+    test_server::TestServer,
 };
 
 pub const MANY: usize = 64;
@@ -66,17 +66,17 @@ async fn what_counts_is_the_password_of_now() {
         (another_password, SignInState::Denied),
         (another_owner, SignInState::Denied),
     ] {
-        let stage = Stage::postgres().await;
-        let kasa = Kasa::open(&stage).await;
+        let server = TestServer::postgres().await;
+        let kasa = Kasa::open(&server).await;
         let (ann, _) = (kasa.admin.person("ann").await, kasa.admin.person("bob").await);
         let request = kasa.frontend.begin_request(&ann, "kasa", &Device::new("phone"));
         assert_eq!(kasa.frontend.ok(request.clone()).await.sign_in.unwrap().state(), SignInState::Ready);
-        let mut holding = PgConnection::connect(&stage.url).await.unwrap();
+        let mut holding = PgConnection::connect(&server.url).await.unwrap();
         holding.execute("BEGIN; SELECT * FROM attempts FOR UPDATE").await.unwrap();
         let begun = tokio::spawn(async move { kasa.frontend.ok(request).await });
-        raw::somebody_waits(&stage).await;
+        raw::somebody_waits(&server).await;
         for change in &changes {
-            raw::change(&stage, change).await;
+            raw::change(&server, change).await;
         }
         holding.execute("COMMIT").await.unwrap();
         assert_eq!(begun.await.unwrap().sign_in.unwrap().state(), state, "{changes:?}");
@@ -85,8 +85,8 @@ async fn what_counts_is_the_password_of_now() {
 
 on_both! {
     /// The first sign-ins of somebody who was imported: each would make the hash anew.
-    async fn a_right_password_is_right_as_often_as_it_comes_at_once(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn a_right_password_is_right_as_often_as_it_comes_at_once(server) {
+        let kasa = Kasa::open(&server).await;
         let person = kasa.admin.person("ann").await;
         let request = kasa.frontend.begin_request(&person, "kasa", &Device::new("phone"));
         let calls = (0..4).map(|_| {
@@ -98,9 +98,9 @@ on_both! {
         }
     }
 
-    async fn inv_01_one_code_of_64_is_approved(stage) {
-        let kasa = Kasa::open(&stage).await;
-        let replica = stage.replica().await;
+    async fn inv_01_one_code_of_64_is_approved(server) {
+        let kasa = Kasa::open(&server).await;
+        let replica = server.replica().await;
         let callers = [kasa.frontend.clone(), kasa.frontend.at(replica.channel.clone())];
         for round in 0..6 {
             let owner = kasa.owner(&format!("ann-{round}")).await;
@@ -114,8 +114,8 @@ on_both! {
         }
     }
 
-    async fn inv_02_one_step_is_accepted_once_whatever_the_sign_in(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_02_one_step_is_accepted_once_whatever_the_sign_in(server) {
+        let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
         let code = kasa.code(&owner);
         let mut asked = Vec::new();
@@ -134,11 +134,11 @@ on_both! {
         assert_eq!(count(&told, &Outcome::Replayed), 2, "{told:?}");
     }
 
-    async fn inv_08_64_wrong_codes_take_five_tries(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_08_64_wrong_codes_take_five_tries(server) {
+        let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
         let (begun, challenge) = kasa.asked(&owner, "tablet").await;
-        let replica = stage.replica().await;
+        let replica = server.replica().await;
         let callers = [kasa.frontend.clone(), kasa.frontend.at(replica.channel.clone())];
         let told = outcomes(&together(&callers, &answer(&begun, &challenge, &wrong(&kasa.code(&owner)))).await);
         assert_eq!(count(&told, &Outcome::WrongAnswer), 4, "{told:?}");
@@ -147,8 +147,8 @@ on_both! {
         assert_eq!(late.outcome(), Outcome::UsedUp);
     }
 
-    async fn inv_58_64_copies_of_one_request_are_charged_once(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_58_64_copies_of_one_request_are_charged_once(server) {
+        let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
         let (begun, challenge) = kasa.asked(&owner, "tablet").await;
         let request_id = "7f0c1a52-5a1e-4d4e-9c7b-3f3b1c2d4e5f".to_owned();
@@ -164,8 +164,8 @@ on_both! {
         assert_eq!(next.tries_left, Some(3), "the copies were charged once");
     }
 
-    async fn a_sign_in_becomes_one_session(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn a_sign_in_becomes_one_session(server) {
+        let kasa = Kasa::open(&server).await;
         let person = kasa.admin.person("ann").await;
         let begun = kasa.frontend.begin(&person, "kasa", &Device::new("phone")).await;
         let request = proto::CompleteSignInRequest { subject: begun.subject(), ..Default::default() };
@@ -176,29 +176,29 @@ on_both! {
         }
     }
 
-    async fn inv_01_a_link_is_redeemed_once(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_01_a_link_is_redeemed_once(server) {
+        let kasa = Kasa::open(&server).await;
         let person = kasa.admin.person("ann").await;
         let session = kasa.frontend.sign_in(&person, "kasa", &Device::new("phone")).await;
         kasa.frontend.begin_enrollment(&session).await;
-        let token = stage.mail_to(&person.email).await.token;
+        let token = server.mail_to(&person.email).await.token;
         let request = proto::RedeemLinkRequest { token, ..Default::default() };
         let told = together(from_ref(&kasa.frontend), &request).await;
         let told: Vec<_> = told.into_iter().map(|one| one.unwrap().outcome()).collect();
         assert_eq!((count(&told, &Outcome::Approved), count(&told, &Outcome::Replayed)), (1, MANY - 1));
     }
 
-    async fn inv_36_recovery_codes_are_issued_once(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_36_recovery_codes_are_issued_once(server) {
+        let kasa = Kasa::open(&server).await;
         let person = kasa.admin.person("ann").await;
         let session = kasa.frontend.sign_in(&person, "kasa", &Device::new("phone")).await;
         let enrollment_id = kasa.frontend.begin_enrollment(&session).await;
-        kasa.frontend.redeem(&stage.mail_to(&person.email).await.token).await;
+        kasa.frontend.redeem(&server.mail_to(&person.email).await.token).await;
         let seed = kasa.frontend.continue_enrollment(&session, &enrollment_id).await;
         let request = proto::CompleteEnrollmentRequest {
             subject: session.subject(),
             enrollment_id,
-            code: stage.code(&seed),
+            code: server.code(&seed),
             ..Default::default()
         };
         let told = together(from_ref(&kasa.frontend), &request).await;
@@ -209,8 +209,8 @@ on_both! {
         assert!(told.iter().all(|one| one.recovery_codes.is_empty() || one.outcome() == Outcome::Approved));
     }
 
-    async fn one_of_64_changes_of_a_rollout_wins(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn one_of_64_changes_of_a_rollout_wins(server) {
+        let kasa = Kasa::open(&server).await;
         let rollout = kasa.admin.rollout("kasa-next", &["kasa"], &[10_000, 50_000]).await;
         let request = proto::StartRolloutRequest {
             rollout: rollout.key.clone(),

@@ -4,68 +4,68 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _
 use tidegate_core::{Id, RealmId};
 use uuid::Uuid;
 
-use crate::stage::Stage;
+use crate::test_server::TestServer;
 
 /// One number.
-pub async fn count(stage: &Stage, sql: &str) -> i64 {
-    if stage.is_sqlite() {
-        let mut lite = SqliteConnection::connect(&stage.url).await.unwrap();
+pub async fn count(server: &TestServer, sql: &str) -> i64 {
+    if server.is_sqlite() {
+        let mut lite = SqliteConnection::connect(&server.url).await.unwrap();
         sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut lite).await.unwrap()
     } else {
         // PostgreSQL sums whole numbers into NUMERIC.
         let sql = format!("SELECT CAST(({sql}) AS BIGINT)");
-        let mut pg = PgConnection::connect(&stage.url).await.unwrap();
+        let mut pg = PgConnection::connect(&server.url).await.unwrap();
         sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut pg).await.unwrap()
     }
 }
 
 /// Changes what no call can change: at least one row.
-pub async fn change(stage: &Stage, sql: &str) {
+pub async fn change(server: &TestServer, sql: &str) {
     let safe = AssertSqlSafe(sql);
-    let rows = if stage.is_sqlite() {
-        let mut lite = SqliteConnection::connect(&stage.url).await.unwrap();
+    let rows = if server.is_sqlite() {
+        let mut lite = SqliteConnection::connect(&server.url).await.unwrap();
         lite.execute(safe).await.unwrap().rows_affected()
     } else {
-        PgConnection::connect(&stage.url).await.unwrap().execute(safe).await.unwrap().rows_affected()
+        PgConnection::connect(&server.url).await.unwrap().execute(safe).await.unwrap().rows_affected()
     };
     assert!(rows > 0 || sql.starts_with("CREATE"), "nothing was changed: {sql}");
 }
 
 /// All rows of a question whose columns are texts, in its order.
-pub async fn rows(stage: &Stage, sql: &str) -> Vec<String> {
+pub async fn rows(server: &TestServer, sql: &str) -> Vec<String> {
     let safe = AssertSqlSafe(sql);
-    if stage.is_sqlite() {
-        let mut lite = SqliteConnection::connect(&stage.url).await.unwrap();
+    if server.is_sqlite() {
+        let mut lite = SqliteConnection::connect(&server.url).await.unwrap();
         sqlx::query_scalar(safe).fetch_all(&mut lite).await.unwrap()
     } else {
-        let mut pg = PgConnection::connect(&stage.url).await.unwrap();
+        let mut pg = PgConnection::connect(&server.url).await.unwrap();
         sqlx::query_scalar(safe).fetch_all(&mut pg).await.unwrap()
     }
 }
 
 /// The realm that the stage was initialised with.
-pub async fn realm(stage: &Stage) -> RealmId {
+pub async fn realm(server: &TestServer) -> RealmId {
     const SQL: &str = "SELECT first_realm_id FROM installation";
-    let id: Uuid = if stage.is_sqlite() {
-        SqliteConnection::connect(&stage.url).await.unwrap().fetch_one(SQL).await.unwrap().get(0)
+    let id: Uuid = if server.is_sqlite() {
+        SqliteConnection::connect(&server.url).await.unwrap().fetch_one(SQL).await.unwrap().get(0)
     } else {
-        PgConnection::connect(&stage.url).await.unwrap().fetch_one(SQL).await.unwrap().get(0)
+        PgConnection::connect(&server.url).await.unwrap().fetch_one(SQL).await.unwrap().get(0)
     };
     Id::from_uuid(id)
 }
 
 /// Until somebody waits for a lock; on SQLite everybody waits for the one writer, and is not waited for.
-pub async fn somebody_waits(stage: &Stage) {
+pub async fn somebody_waits(server: &TestServer) {
     const SQL: &str = "SELECT count(*) FROM pg_stat_activity \
         WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    while !stage.is_sqlite() && count(stage, SQL).await == 0 {
+    while !server.is_sqlite() && count(server, SQL).await == 0 {
         tokio::task::yield_now().await;
     }
 }
 
 /// Transactions that somebody forgot; SQLite has one writer, which would block everybody.
-pub async fn idle_in_transaction(stage: &Stage) -> i64 {
+pub async fn idle_in_transaction(server: &TestServer) -> i64 {
     const SQL: &str = "SELECT count(*) FROM pg_stat_activity \
         WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
-    if stage.is_sqlite() { 0 } else { count(stage, SQL).await }
+    if server.is_sqlite() { 0 } else { count(server, SQL).await }
 }

@@ -13,19 +13,19 @@ use crate::{
     owner::subject,
     raw,
     rpc::{Rpc, method_of},
-    stage::Stage,
+    test_server::TestServer,
 };
 
 /// Calls, and counts the events that each leaves.
 struct Watched {
-    stage: Stage,
+    server: TestServer,
     operator: Actor,
     seen: Mutex<BTreeSet<&'static str>>,
 }
 
 impl Watched {
     async fn events(&self) -> i64 {
-        raw::count(&self.stage, "SELECT count(*) FROM events").await
+        raw::count(&self.server, "SELECT count(*) FROM events").await
     }
 
     async fn call<M: Rpc>(&self, request: M) -> M::Answer {
@@ -56,9 +56,9 @@ fn etag(rollout: Option<proto::Rollout>) -> (String, String) {
 }
 
 on_both! {
-    async fn inv_49_every_change_has_its_event_and_nothing_else_has_one(stage) {
-        let operator = stage.operator();
-        let watched = Watched { stage: stage.clone(), operator, seen: Mutex::default() };
+    async fn inv_49_every_change_has_its_event_and_nothing_else_has_one(server) {
+        let operator = server.operator();
+        let watched = Watched { server: server.clone(), operator, seen: Mutex::default() };
         set_up(&watched).await;
         roll_out(&watched).await;
         enroll(&watched).await;
@@ -121,7 +121,7 @@ async fn set_up(watched: &Watched) {
     w.check("ImportAccounts", w.events().await - before);
     w.call(proto::ListEventsRequest::default()).await;
     customers(w).await;
-    w.stage.seal().await;
+    w.server.seal().await;
     w.call(proto::VerifyChainRequest::default()).await;
     let before = w.events().await;
     let start = Some(proto::tail_events_request::Start::FromBeginning(true));
@@ -207,7 +207,7 @@ async fn lead_a_life(w: &Watched) {
     let stopped = w.call(proto::StopRolloutRequest { rollout: rollout(), ..Default::default() }).await;
     let clear = |etag| proto::ClearStopRequest { rollout: rollout(), etag, ..Default::default() };
     let asked = w.call(clear(etag(stopped.rollout))).await;
-    let other = w.stage.held("approver", Role::RolloutApprover, "Bob").await.quiet();
+    let other = w.server.held("approver", Role::RolloutApprover, "Bob").await.quiet();
     assert!(w.call_as(&other, clear(etag(asked.rollout))).await.cleared);
     w.call(proto::GetStatsRequest { rollout: rollout(), count_reached: true }).await;
     w.call(proto::ListRevisionsRequest { rollout: rollout(), ..Default::default() }).await;
@@ -237,7 +237,7 @@ async fn enroll(watched: &Watched) {
     let verify =
         proto::RequestEmailVerificationRequest { subject: session.clone(), request_id: String::new() };
     w.call(verify).await;
-    let token = w.stage.mail_to("ann@example.com").await.token;
+    let token = w.server.mail_to("ann@example.com").await.token;
     w.call(proto::ConfirmEmailRequest { token, ..Default::default() }).await;
     let begin = || proto::BeginEnrollmentRequest {
         subject: session.clone(),
@@ -248,23 +248,23 @@ async fn enroll(watched: &Watched) {
     let (subject, enrollment_id) = (session.clone(), given_up);
     w.call(proto::CancelEnrollmentRequest { subject, enrollment_id, ..Default::default() }).await;
 
-    w.stage.clock.advance(Span::seconds(1));
+    w.server.clock.advance(Span::seconds(1));
     let enrollment_id = w.call(begin()).await.enrollment.unwrap().id;
-    let token = w.stage.mails_to("ann@example.com").await.pop().unwrap().token;
+    let token = w.server.mails_to("ann@example.com").await.pop().unwrap().token;
     w.call(proto::RedeemLinkRequest { token, ..Default::default() }).await;
     let (subject, id) = (session.clone(), enrollment_id.clone());
     w.call(proto::GetEnrollmentRequest { subject, enrollment_id: id.clone() }).await;
     let (subject, request_id) = (session.clone(), String::new());
     let shown = w.call(proto::ContinueEnrollmentRequest { subject, enrollment_id: id, request_id }).await;
     let seed = crate::owner::Seed::scan(&shown.totp.unwrap().otpauth_uri);
-    let code = w.stage.code(&seed);
+    let code = w.server.code(&seed);
     let (subject, request_id) = (session.clone(), String::new());
     let done = w.call(proto::CompleteEnrollmentRequest { subject, enrollment_id, code, request_id }).await;
     switch(w, session, &seed, done.factor.unwrap().id).await;
 }
 
 async fn switch(w: &Watched, subject: Option<proto::Subject>, seed: &crate::owner::Seed, factor_id: String) {
-    w.stage.clock.advance(Span::seconds(30));
+    w.server.clock.advance(Span::seconds(30));
     let create = proto::CreateChallengeRequest {
         subject: subject.clone(),
         purpose: proto::ChallengePurpose::Change.into(),
@@ -272,7 +272,7 @@ async fn switch(w: &Watched, subject: Option<proto::Subject>, seed: &crate::owne
         ..Default::default()
     };
     let challenge_id = w.call(create).await.challenge.unwrap().id;
-    let (code, request_id) = (w.stage.code(seed), String::new());
+    let (code, request_id) = (w.server.code(seed), String::new());
     let answer = proto::AnswerChallengeRequest { subject: subject.clone(), challenge_id, code, request_id };
     assert_eq!(w.call(answer).await.outcome(), proto::ProofOutcome::Approved);
     w.call(proto::DisableTwoStepRequest { subject: subject.clone(), ..Default::default() }).await;
@@ -313,7 +313,7 @@ async fn sign_in(watched: &Watched) {
 /// What support sees is on record; a session that ends, too.
 async fn support(watched: &Watched) {
     let w = watched;
-    let support = w.stage.actor("support", Role::Support).await.quiet();
+    let support = w.server.actor("support", Role::Support).await.quiet();
     let on_behalf = || {
         let (account, product, reason) = ("ann".into(), "kasa".into(), "ticket 7".into());
         subject(Who::OnBehalf(proto::OnBehalf { account, product, reason }))

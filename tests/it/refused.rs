@@ -14,8 +14,8 @@ fn wrong(refused: &Refused) -> Vec<&str> {
 }
 
 on_both! {
-    async fn what_is_refused_leaves_no_revision_and_no_event(stage) {
-        let operator = stage.operator();
+    async fn what_is_refused_leaves_no_revision_and_no_event(server) {
+        let operator = server.operator();
         operator.product("kasa").await;
         operator.product("tapo").await;
         let rollout = operator.rollout("two-step", &["kasa"], &[100_000, 500_000]).await;
@@ -23,7 +23,7 @@ on_both! {
         rollout.start().await;
         operator.customer("acme").await;
         let written = "SELECT (SELECT count(*) FROM events) * 1000 + (SELECT count(*) FROM rollout_revisions)";
-        let before = raw::count(&stage, written).await;
+        let before = raw::count(&server, written).await;
 
         for refused in [
             rollout.add_wave_refused("much", 1_000_001, &[]).await,
@@ -61,17 +61,17 @@ on_both! {
         let refused = operator.refused(stale).await;
         assert_eq!((refused.name(), refused.metadata["current"].as_str()), ("ETAG_MISMATCH", "r1"));
 
-        assert_eq!(raw::count(&stage, written).await, before);
+        assert_eq!(raw::count(&server, written).await, before);
     }
 
     /// Each rollout counts what it did itself, also where another one did more.
-    async fn the_figures_of_a_rollout_are_its_own(stage) {
-        let operator = stage.operator();
+    async fn the_figures_of_a_rollout_are_its_own(server) {
+        let operator = server.operator();
         operator.product("kasa").await;
         let person = operator.person("ann").await;
         let first = operator.rollout("first", &["kasa"], &[1_000_000]).await;
         let first = Managed::new(&operator, &operator.start(&first).await);
-        let app = stage.actor("app", tidegate_core::Role::Frontend).await;
+        let app = server.actor("app", tidegate_core::Role::Frontend).await;
         let session = app.sign_in(&person, "kasa", &crate::owner::Device::new("phone")).await;
         app.enroll(&session, &person).await;
         let second = operator.rollout("second", &["kasa"], &[1_000_000]).await;

@@ -8,18 +8,18 @@ use tidegate_proto::{self as proto, ErrorReason};
 
 use crate::{
     arrange::{Address, row},
-    stage::Stage,
+    test_server::TestServer,
 };
 
-async fn client(stage: &Stage) -> Client {
-    let settings = Settings::new(Secret::new(stage.operator().token.unwrap()));
-    Client::connect(&Settings { address: format!("http://{}", stage.address), ..settings }).await.unwrap()
+async fn client(server: &TestServer) -> Client {
+    let settings = Settings::new(Secret::new(server.operator().token.unwrap()));
+    Client::connect(&Settings { address: format!("http://{}", server.address), ..settings }).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_accounts_are_streamed_in_and_listed() {
-    let stage = Stage::sqlite().await;
-    let client = client(&stage).await;
+    let server = TestServer::sqlite().await;
+    let client = client(&server).await;
     let rows = (1..=1_001).map(|line| row(line, &format!("u-{line}"), Address::Verified));
     let mut batches = Vec::new();
     let imported = client.import_accounts(rows.clone(), |count| batches.push(count)).await.unwrap();
@@ -37,8 +37,8 @@ async fn many_accounts_are_streamed_in_and_listed() {
 
 #[tokio::test]
 async fn a_refusal_is_read_and_not_repeated() {
-    let stage = Stage::sqlite().await;
-    let (client, mut calls) = (client(&stage).await, 0);
+    let server = TestServer::sqlite().await;
+    let (client, mut calls) = (client(&server).await, 0);
     let answer = client.retrying(async |client| {
         calls += 1;
         client.accounts().get_account(proto::GetAccountRequest { account: "nobody".into() }).await
@@ -49,9 +49,9 @@ async fn a_refusal_is_read_and_not_repeated() {
 
 #[tokio::test]
 async fn an_import_into_a_closing_house_says_that_it_may_be_repeated() {
-    let stage = Stage::sqlite().await;
-    let client = client(&stage).await;
-    stage.app.close().await;
+    let server = TestServer::sqlite().await;
+    let client = client(&server).await;
+    server.app.close().await;
     let rows = (1..=700).map(|line| row(line, &format!("u-{line}"), Address::Verified));
     let refused = client.import_accounts(rows, |_| {}).await.unwrap_err();
     assert_eq!(refused.reason, Some(ErrorReason::Closing));

@@ -9,7 +9,7 @@ use tidegate_store::{Engine, Store};
 use tokio::{net::TcpListener, sync::oneshot};
 use tonic::transport::{Channel, Endpoint};
 
-use crate::clock::{Counting, Hand};
+use crate::clock::{CountingEntropy, ManualClock};
 
 const CONNECTIONS: u32 = 8;
 
@@ -18,7 +18,12 @@ pub async fn open(url: &str) -> Store {
     Store::open(&settings).await.unwrap()
 }
 
-pub fn app(store: &Store, keyring: &Arc<Keyring>, clock: &Arc<Hand>, entropy: &Arc<Counting>) -> App {
+pub fn app(
+    store: &Store,
+    keyring: &Arc<Keyring>,
+    clock: &Arc<ManualClock>,
+    entropy: &Arc<CountingEntropy>,
+) -> App {
     App::new(Parts {
         store: store.clone(),
         keyring: keyring.clone(),

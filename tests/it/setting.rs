@@ -7,12 +7,12 @@ use crate::{
     actor::Actor,
     arrange::Person,
     owner::{Device, Enrolled, Session, SignIn},
-    stage::Stage,
+    test_server::TestServer,
 };
 
 /// The product kasa with two-step for everybody, and its front end.
 pub struct Kasa {
-    pub stage: Stage,
+    pub server: TestServer,
     pub admin: Actor,
     pub frontend: Actor,
 }
@@ -25,13 +25,13 @@ pub struct Owner {
 }
 
 impl Kasa {
-    pub async fn open(stage: &Stage) -> Self {
-        let admin = stage.actor("admin", Role::Admin).await.quiet();
-        let frontend = stage.actor("frontend", Role::Frontend).await.quiet();
+    pub async fn open(server: &TestServer) -> Self {
+        let admin = server.actor("admin", Role::Admin).await.quiet();
+        let frontend = server.actor("frontend", Role::Frontend).await.quiet();
         admin.product("kasa").await;
         let rollout = admin.rollout("everybody", &["kasa"], &[1_000_000]).await;
         admin.start(&rollout).await;
-        Self { stage: stage.clone(), admin, frontend }
+        Self { server: server.clone(), admin, frontend }
     }
 
     /// With a code to spare: the one that enrolled is spent, and half a minute has passed.
@@ -39,7 +39,7 @@ impl Kasa {
         let person = self.admin.person(name).await;
         let session = self.frontend.sign_in(&person, "kasa", &Device::new("first")).await;
         let enrolled = self.frontend.enroll(&session, &person).await;
-        self.stage.clock.advance(Span::seconds(30));
+        self.server.clock.advance(Span::seconds(30));
         Owner { person, session, enrolled }
     }
 
@@ -52,7 +52,7 @@ impl Kasa {
     }
 
     pub fn code(&self, owner: &Owner) -> String {
-        self.stage.code(&owner.enrolled.seed)
+        self.server.code(&owner.enrolled.seed)
     }
 }
 

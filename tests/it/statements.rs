@@ -3,7 +3,7 @@
 use sqlx::{Connection as _, Executor as _, PgConnection, SqlSafeStr as _, SqliteConnection, Statement as _};
 use tidegate_store::Statement;
 
-use crate::stage::Stage;
+use crate::test_server::TestServer;
 
 /// The statements that look across realms, and why they may.
 const ACROSS: &[(&str, &str)] = &[
@@ -26,7 +26,7 @@ const ACROSS: &[(&str, &str)] = &[
 /// cannot be told.
 #[tokio::test]
 async fn every_statement_prepares_on_both_engines() {
-    let (sqlite, postgres) = tokio::join!(Stage::sqlite(), Stage::postgres());
+    let (sqlite, postgres) = tokio::join!(TestServer::sqlite(), TestServer::postgres());
     let mut sqlite = SqliteConnection::connect(&sqlite.url).await.unwrap();
     let mut postgres = PgConnection::connect(&postgres.url).await.unwrap();
     let mut wrong = Vec::new();

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use expect_test::expect_file;
 
-use crate::stage::Stage;
+use crate::test_server::TestServer;
 
 /// Both engines must tell the same before it is compared with what is on file; so an update of the
 /// file cannot hide that they differ.
-pub async fn tell(name: &str, story: impl AsyncFn(Stage)) {
-    let (sqlite, postgres) = tokio::join!(Stage::sqlite(), Stage::postgres());
+pub async fn tell(name: &str, story: impl AsyncFn(TestServer)) {
+    let (sqlite, postgres) = tokio::join!(TestServer::sqlite(), TestServer::postgres());
     // Stories are long, and so are their futures.
     tokio::join!(Box::pin(story(sqlite.clone())), Box::pin(story(postgres.clone())));
     let (sqlite, postgres) = (sqlite.transcript.told(), postgres.transcript.told());

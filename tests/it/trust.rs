@@ -13,7 +13,7 @@ use crate::{
 async fn trusted(kasa: &Kasa, owner: &Owner) -> Device {
     let tablet = Device::remembered("tablet");
     kasa.frontend.sign_in_with(&owner.person, "kasa", &tablet, &owner.enrolled.seed).await;
-    kasa.stage.clock.advance(Span::seconds(30));
+    kasa.server.clock.advance(Span::seconds(30));
     tablet
 }
 
@@ -26,8 +26,8 @@ async fn begin_with(kasa: &Kasa, owner: &Owner, token: &str) -> proto::BeginSign
 }
 
 on_both! {
-    async fn inv_25_a_sign_in_does_not_outlive_the_trust_it_relied_on(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_25_a_sign_in_does_not_outlive_the_trust_it_relied_on(server) {
+        let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
         let tablet = trusted(&kasa, &owner).await;
         // A thief with the password and a copy of the token begins, and waits.
@@ -36,7 +36,7 @@ on_both! {
         assert_eq!(thief.state, proto::SignInState::Ready);
         // The owner goes on; the copy comes back too late, and the series ends.
         kasa.frontend.sign_in(&owner.person, "kasa", &tablet).await;
-        stage.clock.advance(Span::minutes(2));
+        server.clock.advance(Span::minutes(2));
         begin_with(&kasa, &owner, &stolen).await;
         // The owner passes a second step and trusts the device anew.
         kasa.frontend.sign_in_with(&owner.person, "kasa", &tablet, &owner.enrolled.seed).await;
@@ -51,8 +51,8 @@ on_both! {
         assert_eq!(again.state, proto::SignInState::Ready, "the owner's is as it was");
     }
 
-    async fn inv_25_a_token_two_generations_old_ends_the_series(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_25_a_token_two_generations_old_ends_the_series(server) {
+        let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
         let tablet = trusted(&kasa, &owner).await;
         let first = tablet.token();
@@ -64,11 +64,11 @@ on_both! {
         let begun = begin_with(&kasa, &owner, &tablet.token()).await.sign_in.unwrap();
         assert_eq!(begun.state(), proto::SignInState::PendingChallenge);
         let ended = "SELECT count(*) FROM events WHERE fact LIKE '%device_trust_ended%'";
-        assert_eq!(raw::count(&stage, ended).await, 1);
+        assert_eq!(raw::count(&server, ended).await, 1);
     }
 
-    async fn a_product_that_trusts_no_device_any_more_trusts_none(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn a_product_that_trusts_no_device_any_more_trusts_none(server) {
+        let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
         let tablet = trusted(&kasa, &owner).await;
         let relied_on = kasa.frontend.begin(&owner.person, "kasa", &tablet).await;
@@ -87,20 +87,20 @@ on_both! {
         assert_eq!(begun.state, proto::SignInState::PendingChallenge);
     }
 
-    async fn the_eleventh_device_takes_the_place_of_the_oldest(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn the_eleventh_device_takes_the_place_of_the_oldest(server) {
+        let kasa = Kasa::open(&server).await;
         let person = kasa.admin.person("ann").await;
         for n in 0..12 {
             kasa.frontend.sign_in(&person, "kasa", &Device::new(&format!("device-{n}"))).await;
-            stage.clock.advance(Span::seconds(1));
+            server.clock.advance(Span::seconds(1));
         }
-        assert_eq!(raw::count(&stage, "SELECT count(*) FROM devices").await, 10);
+        assert_eq!(raw::count(&server, "SELECT count(*) FROM devices").await, 10);
         let oldest = "SELECT count(*) FROM devices WHERE device_id IN ('device-0', 'device-1')";
-        assert_eq!(raw::count(&stage, oldest).await, 0);
+        assert_eq!(raw::count(&server, oldest).await, 0);
     }
 
-    async fn a_token_from_another_device_is_not_valid(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn a_token_from_another_device_is_not_valid(server) {
+        let kasa = Kasa::open(&server).await;
         let person = kasa.admin.person("ann").await;
         let session = kasa.frontend.sign_in(&person, "kasa", &Device::new("phone")).await;
         let mut subject = session.subject();

@@ -32,8 +32,8 @@ pub fn canonical(code: &str) -> Secret<String> {
 mod tests {
     use super::*;
 
-    struct Counting;
-    impl Entropy for Counting {
+    struct CountingEntropy;
+    impl Entropy for CountingEntropy {
         fn fill(&self, bytes: &mut [u8]) {
             for (byte, n) in bytes.iter_mut().zip(0..) {
                 *byte = n;
@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn a_code_has_24_letters_of_five_bits_in_four_groups() {
-        let code = mint(&Counting);
+        let code = mint(&CountingEntropy);
         assert_eq!(code.expose(), "012345-6789ab-cdefgh-jkmnpq");
         assert_eq!(canonical(" 012345 6789AB-cdefgh-jkmnpq").expose(), "0123456789abcdefghjkmnpq");
     }

@@ -122,8 +122,8 @@ mod tests {
         }
     }
 
-    struct Sevens;
-    impl tidegate_core::Entropy for Sevens {
+    struct FixedEntropy;
+    impl tidegate_core::Entropy for FixedEntropy {
         fn fill(&self, bytes: &mut [u8]) {
             bytes.fill(7);
         }
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_seal_is_good_for_its_realm_and_its_digest() {
-        let keyring = Keyring::new(&MasterFile::generate(&Sevens));
+        let keyring = Keyring::new(&MasterFile::generate(&FixedEntropy));
         let realm = |number| Id::from_uuid(Uuid::from_u128(number));
         let digest = digest(|_| {});
         let seal = keyring.seal_batch(realm(1), digest).unwrap();

@@ -151,8 +151,8 @@ mod tests {
 
     use super::*;
 
-    struct Counting(AtomicU8);
-    impl Entropy for Counting {
+    struct CountingEntropy(AtomicU8);
+    impl Entropy for CountingEntropy {
         fn fill(&self, bytes: &mut [u8]) {
             for byte in bytes {
                 *byte = self.0.fetch_add(1, Ordering::Relaxed);
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn inv_46_a_value_opens_only_where_it_was_sealed() {
-        let entropy = Counting(AtomicU8::new(0));
+        let entropy = CountingEntropy(AtomicU8::new(0));
         let keyring = keyring(&entropy);
         let (one, two) = (Id::from_uuid(Uuid::from_u128(1)), Id::from_uuid(Uuid::from_u128(2)));
         let context = |account, factor| SealContext::FactorSeed {
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn another_master_key_opens_nothing() {
-        let entropy = Counting(AtomicU8::new(0));
+        let entropy = CountingEntropy(AtomicU8::new(0));
         let (ours, theirs) = (keyring(&entropy), keyring(&entropy));
         let sealed = ours.seal(&SealContext::KeyCheck, &Secret::new(b"x".to_vec()), &entropy).unwrap();
         assert!(theirs.open(&SealContext::KeyCheck, &sealed).is_err());
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_changed_byte_is_noticed_wherever_it_is() {
-        let entropy = Counting(AtomicU8::new(0));
+        let entropy = CountingEntropy(AtomicU8::new(0));
         let keyring = keyring(&entropy);
         let sealed = keyring.seal(&SealContext::KeyCheck, &Secret::new(b"check".to_vec()), &entropy).unwrap();
         for byte in 0..sealed.0.len() {
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_keyed_digest_depends_on_place_and_value() {
-        let entropy = Counting(AtomicU8::new(0));
+        let entropy = CountingEntropy(AtomicU8::new(0));
         let keyring = keyring(&entropy);
         let realm = Id::from_uuid(Uuid::nil());
         let context = SealContext::UnknownIdentifier { realm };

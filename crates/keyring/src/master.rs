@@ -90,8 +90,8 @@ fn key(line: &str) -> Option<Secret<[u8; 32]>> {
 mod tests {
     use super::*;
 
-    struct Sevens;
-    impl Entropy for Sevens {
+    struct FixedEntropy;
+    impl Entropy for FixedEntropy {
         fn fill(&self, bytes: &mut [u8]) {
             bytes.fill(7);
         }
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_file_is_read_as_it_was_written() {
-        let file = MasterFile::generate(&Sevens);
+        let file = MasterFile::generate(&FixedEntropy);
         let again = MasterFile::parse(&file.text()).unwrap();
         assert_eq!(again.subkeys().0, file.subkeys().0);
     }

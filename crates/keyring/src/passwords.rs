@@ -238,8 +238,8 @@ fn make(password: &[u8], salt: &[u8], params: &Params, memory: &mut Memory) -> O
 mod tests {
     use super::*;
 
-    struct Sevens;
-    impl Entropy for Sevens {
+    struct FixedEntropy;
+    impl Entropy for FixedEntropy {
         fn fill(&self, bytes: &mut [u8]) {
             bytes.fill(7);
         }
@@ -251,8 +251,8 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_password_itself_is_right_in_any_normal_form() {
-        let passwords = Passwords::new(1, &Sevens);
-        let kept = passwords.hash(&secret("schöne lange Passphrase"), &Sevens).await.unwrap().unwrap();
+        let passwords = Passwords::new(1, &FixedEntropy);
+        let kept = passwords.hash(&secret("schöne lange Passphrase"), &FixedEntropy).await.unwrap().unwrap();
         let verify = async |text: &str, kept: Option<String>| {
             passwords.enter().unwrap().permit().await.unwrap().verify(&secret(text), kept).await.unwrap()
         };
@@ -299,7 +299,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_finds_no_room_is_refused_at_once() {
-        let passwords = Passwords::new(1, &Sevens);
+        let passwords = Passwords::new(1, &FixedEntropy);
         let inside: Vec<_> = (0..2 + MAX_QUEUED).map(|_| passwords.enter().unwrap()).collect();
         assert_eq!(passwords.enter().err(), Some(TooMany));
         drop(inside);

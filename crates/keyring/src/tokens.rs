@@ -54,8 +54,8 @@ fn digest(text: &str) -> TokenDigest {
 mod tests {
     use super::*;
 
-    struct Sevens;
-    impl Entropy for Sevens {
+    struct FixedEntropy;
+    impl Entropy for FixedEntropy {
         fn fill(&self, bytes: &mut [u8]) {
             bytes.fill(7);
         }
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn a_token_is_found_by_its_digest_and_only_as_its_kind() {
-        let (token, kept) = TokenKind::Session.mint(&Sevens);
+        let (token, kept) = TokenKind::Session.mint(&FixedEntropy);
         assert!(TokenKind::Session.digest(token.expose()).unwrap().matches(&kept));
         assert!(TokenKind::SignIn.digest(token.expose()).is_none());
         assert!(TokenKind::Session.digest("tgs_07").is_none());

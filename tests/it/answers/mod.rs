@@ -22,12 +22,12 @@ use tidegate_store::{
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::{raw, setting::Kasa, stage::Stage};
+use crate::{raw, setting::Kasa, test_server::TestServer};
 
 /// A question that waits for its answer.
 #[derive(Clone)]
 struct Waiting {
-    stage: Stage,
+    server: TestServer,
     realm: RealmId,
     sign_in: SignInId,
     asked: ChallengeRow,
@@ -82,14 +82,14 @@ const WAYS: [Way; 3] = [Way::Alone, Way::Within, Way::Together];
 impl Waiting {
     async fn of(kasa: &Kasa, name: &str) -> Self {
         let (begun, challenge) = kasa.asked(&kasa.owner(name).await, "tablet").await;
-        let (stage, token) = (kasa.stage.clone(), TokenKind::SignIn.digest(&begun.token).unwrap());
-        let realm = raw::realm(&stage).await;
+        let (server, token) = (kasa.server.clone(), TokenKind::SignIn.digest(&begun.token).unwrap());
+        let realm = raw::realm(&server).await;
         let id = challenge.parse().unwrap();
         let asked =
-            stage.store.autocommit("test", realm, async |executor| answers::find(executor, token, id).await);
+            server.store.autocommit("test", realm, async |executor| answers::find(executor, token, id).await);
         let asked = asked.await.unwrap().unwrap();
         let Within::SignIn(sign_in) = asked.challenge.within else { panic!("of a session") };
-        Self { stage, realm, sign_in, asked }
+        Self { server, realm, sign_in, asked }
     }
 
     fn counter(&self) -> Counter {
@@ -103,7 +103,7 @@ impl Waiting {
 
     /// The budget after one guess more.
     fn next(&self) -> Budget {
-        match budget::charge(&Limits::SECOND_FACTOR, self.seen(), self.stage.now()) {
+        match budget::charge(&Limits::SECOND_FACTOR, self.seen(), self.server.now()) {
             budget::Charge::Granted(next) => next,
             other => panic!("{other:?}"),
         }
@@ -114,7 +114,7 @@ impl Waiting {
         way: Way,
         write: impl AsyncFnOnce(Executor<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let store = &self.stage.store;
+        let store = &self.server.store;
         match way {
             // Large, and many of them stand side by side.
             Way::Alone | Way::Together => Box::pin(store.autocommit("test", self.realm, write)).await,
@@ -125,7 +125,7 @@ impl Waiting {
     }
 
     fn guess(&self) -> Charge {
-        let (counter, next, now) = (self.counter(), self.next(), self.stage.now());
+        let (counter, next, now) = (self.counter(), self.next(), self.server.now());
         Charge { challenge: self.asked.challenge.id, limit: MAX_TRIES, counter, next, now }
     }
 
@@ -149,7 +149,7 @@ impl Waiting {
 
     /// With the step after the last.
     fn right(&self) -> (Approval, Event) {
-        let (ChallengeRow { challenge, proofs, .. }, now) = (self.asked.clone(), self.stage.now());
+        let (ChallengeRow { challenge, proofs, .. }, now) = (self.asked.clone(), self.server.now());
         let event = self.event(Answered::Approved);
         let (sign_in, step, counter) = (self.sign_in, self.step(), self.counter());
         (Approval { sign_in, proofs, challenge, step, counter, now }, event)
@@ -159,7 +159,7 @@ impl Waiting {
         let (challenge, factor) = (self.asked.challenge.id, self.asked.challenge.factor);
         Event {
             id: Id::from_uuid(challenge.uuid()),
-            at: self.stage.now(),
+            at: self.server.now(),
             actor: Actor::Worker("test".to_owned()),
             product: Some(self.asked.product.clone()),
             account: Some(self.asked.challenge.account),
@@ -193,7 +193,7 @@ impl Waiting {
     }
 
     async fn written(&self) -> Written {
-        let mut view = self.stage.store.view("test", self.realm);
+        let mut view = self.server.store.view("test", self.realm);
         let asked = &self.asked.challenge;
         let challenge = challenges::find(&mut view, asked.id).await.unwrap().unwrap();
         let kept = attempts::find(&mut view, &self.counter()).await.unwrap().unwrap().budget;
@@ -208,7 +208,7 @@ impl Waiting {
             sign_in: sign_ins::get(&mut view, self.sign_in).await.unwrap().unwrap().state,
             challenge: challenge.state,
             steps: last_step.0 - self.asked.last_step.unwrap().0,
-            events: raw::count(&self.stage, &events).await,
+            events: raw::count(&self.server, &events).await,
         }
     }
 
@@ -219,11 +219,11 @@ impl Waiting {
         write: impl AsyncFnOnce() -> T,
     ) -> T {
         let ((tell, told), (wait, waits)) = (oneshot::channel(), oneshot::channel());
-        let other = Box::pin(self.stage.store.tx("other", self.realm, async |tx| {
+        let other = Box::pin(self.server.store.tx("other", self.realm, async |tx| {
             assert!(change(tx).await?, "nothing was changed");
             tell.send(()).unwrap();
             waits.await.unwrap();
-            raw::somebody_waits(&self.stage).await;
+            raw::somebody_waits(&self.server).await;
             Ok::<_, Error>(())
         }));
         let write = async {
@@ -268,23 +268,23 @@ async fn drop_after<T>(n: usize, work: impl Future<Output = T>) {
 }
 
 async fn moved(tx: &mut Tx, waiting: &Waiting, to: ChallengeState) -> Result<bool, Error> {
-    let now = waiting.stage.now();
+    let now = waiting.server.now();
     challenges::advance(tx, waiting.asked.challenge.id, ChallengeState::Open, to, now).await
 }
 
 async fn cancelled(tx: &mut Tx, waiting: &Waiting) -> Result<bool, Error> {
-    let (waits, now) = (SignInState::PendingChallenge, waiting.stage.now());
+    let (waits, now) = (SignInState::PendingChallenge, waiting.server.now());
     sign_ins::advance(tx, waiting.sign_in, waits, SignInState::Cancelled, now).await
 }
 
 async fn stepped(tx: &mut Tx, waiting: &Waiting) -> Result<bool, Error> {
     let challenge = &waiting.asked.challenge;
-    factors::accept_step(tx, challenge.account, challenge.factor, waiting.step(), waiting.stage.now()).await
+    factors::accept_step(tx, challenge.account, challenge.factor, waiting.step(), waiting.server.now()).await
 }
 
 on_both! {
-    async fn a_charge_is_a_try_and_a_guess(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn a_charge_is_a_try_and_a_guess(server) {
+        let kasa = Kasa::open(&server).await;
         for way in WAYS {
             let waiting = Waiting::of(&kasa, &format!("{way:?}")).await;
             assert_eq!(waiting.charge(way).await, Some(1));
@@ -294,13 +294,13 @@ on_both! {
         }
     }
 
-    async fn inv_08_a_challenge_that_takes_no_answer_charges_nothing(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_08_a_challenge_that_takes_no_answer_charges_nothing(server) {
+        let kasa = Kasa::open(&server).await;
         for way in WAYS {
-            let spoilt = ["tries = 5", "state = 'used_up'", if stage.is_sqlite() { "expires_at = 0" } else { "expires_at = now() - interval '9 years'" }];
+            let spoilt = ["tries = 5", "state = 'used_up'", if server.is_sqlite() { "expires_at = 0" } else { "expires_at = now() - interval '9 years'" }];
             for (n, spoilt) in spoilt.into_iter().enumerate() {
                 let waiting = Waiting::of(&kasa, &format!("{way:?}-{n}")).await;
-                raw::change(&stage, &format!("UPDATE challenges SET {spoilt}")).await;
+                raw::change(&server, &format!("UPDATE challenges SET {spoilt}")).await;
                 let before = waiting.written().await;
                 assert_eq!(waiting.charge(way).await, None, "{spoilt}");
                 assert_eq!(waiting.written().await, before, "{spoilt}");
@@ -308,11 +308,11 @@ on_both! {
         }
     }
 
-    async fn inv_08_a_charge_that_waited_takes_both_or_neither(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_08_a_charge_that_waited_takes_both_or_neither(server) {
+        let kasa = Kasa::open(&server).await;
         let tried = async |tx: &mut Tx, waiting: &Waiting| {
             let counter = Counter { id: waiting.sign_in.uuid(), tag: Vec::new() };
-            let (challenge, now) = (waiting.asked.challenge.id, waiting.stage.now());
+            let (challenge, now) = (waiting.asked.challenge.id, waiting.server.now());
             let next = Budget { revision: 1, ..waiting.next() };
             let another = Charge { challenge, limit: MAX_TRIES, counter, next, now };
             Ok(answers::charge(tx.executor(), another).await?.is_some())
@@ -335,8 +335,8 @@ on_both! {
         }
     }
 
-    async fn an_approval_does_all_of_it(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn an_approval_does_all_of_it(server) {
+        let kasa = Kasa::open(&server).await;
         for way in WAYS {
             let waiting = Waiting::of(&kasa, &format!("{way:?}")).await;
             waiting.charge(way).await;
@@ -347,9 +347,9 @@ on_both! {
         }
     }
 
-    async fn inv_49_an_approval_that_lacks_something_does_nothing(stage) {
-        let kasa = Kasa::open(&stage).await;
-        let past = if stage.is_sqlite() { "0" } else { "now() - interval '9 years'" };
+    async fn inv_49_an_approval_that_lacks_something_does_nothing(server) {
+        let kasa = Kasa::open(&server).await;
+        let past = if server.is_sqlite() { "0" } else { "now() - interval '9 years'" };
         let spoilt = [
             "UPDATE sign_ins SET state = 'cancelled'",
             "UPDATE challenges SET state = 'superseded'",
@@ -361,7 +361,7 @@ on_both! {
             for (n, spoilt) in spoilt.iter().enumerate() {
                 let waiting = Waiting::of(&kasa, &format!("{way:?}-{n}")).await;
                 waiting.charge(way).await;
-                raw::change(&stage, spoilt).await;
+                raw::change(&server, spoilt).await;
                 let before = waiting.written().await;
                 assert!(!waiting.approve(way).await, "{spoilt}");
                 assert_eq!(waiting.written().await, before, "{spoilt}");
@@ -369,8 +369,8 @@ on_both! {
         }
     }
 
-    async fn inv_07_an_approval_that_waited_does_all_or_nothing(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_07_an_approval_that_waited_does_all_or_nothing(server) {
+        let kasa = Kasa::open(&server).await;
         for way in WAYS {
             let waiting = Waiting::of(&kasa, &format!("{way:?}-1")).await;
             waiting.charge(way).await;
@@ -401,8 +401,8 @@ on_both! {
         }
     }
 
-    async fn inv_09_a_rejection_needs_its_charge(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_09_a_rejection_needs_its_charge(server) {
+        let kasa = Kasa::open(&server).await;
         for way in WAYS {
             let waiting = Waiting::of(&kasa, &format!("{way:?}")).await;
             waiting.charge(way).await;
@@ -419,15 +419,15 @@ on_both! {
         }
     }
 
-    async fn inv_53_a_deed_that_is_dropped_is_done_or_not_done(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_53_a_deed_that_is_dropped_is_done_or_not_done(server) {
+        let kasa = Kasa::open(&server).await;
         // In one look: the engine may still be at it.
         let tries = "SELECT CAST(tries AS TEXT) || ' ' || CAST(in_row AS TEXT) FROM challenges \
             JOIN attempts ON attempts.counter_id = challenges.factor_id ORDER BY 1";
         for n in 0..12_usize {
             let waiting = Waiting::of(&kasa, &format!("u-{n}")).await;
             drop_after(n, waiting.charge(Way::Alone)).await;
-            let seen = raw::rows(&stage, tries).await;
+            let seen = raw::rows(&server, tries).await;
             assert!(seen.len() == n + 1 && seen.iter().all(|seen| seen == "0 0" || seen == "1 1"), "{seen:?}");
             assert!(n > 0 || seen == ["0 0"], "it was never begun");
         }
@@ -436,8 +436,8 @@ on_both! {
         assert_eq!(waiting.written().await, CHARGED);
         // The next writer finds it in order.
         kasa.admin.person("bob").await;
-        assert_eq!(raw::idle_in_transaction(&stage).await, 0);
-        stage.store.close().await;
-        assert_eq!(raw::idle_in_transaction(&stage).await, 0);
+        assert_eq!(raw::idle_in_transaction(&server).await, 0);
+        server.store.close().await;
+        assert_eq!(raw::idle_in_transaction(&server).await, 0);
     }
 }

@@ -16,7 +16,7 @@ use super::{
     APPROVED, CHARGED, NOTHING, TIMEOUT, Waiting, Way, Written, begin, cancelled, moved, stepped,
     unused_charge,
 };
-use crate::{raw, setting::Kasa, stage::Stage};
+use crate::{raw, setting::Kasa, test_server::TestServer};
 
 const ALONE: Way = Way::Alone;
 
@@ -32,7 +32,7 @@ async fn waiting<const N: usize>(kasa: &Kasa) -> [Waiting; N] {
 async fn behind<T>(lead: &Waiting, work: impl Future<Output = T>) -> T {
     let (mut first, mut work) = (Box::pin(lead.charge(ALONE)), Box::pin(work));
     let mut second = Box::pin(lead.approve(ALONE));
-    let held = lead.stage.store.tx("other", lead.realm, async |tx| {
+    let held = lead.server.store.tx("other", lead.realm, async |tx| {
         assert!(cancelled(tx, lead).await? && moved(tx, lead, ChallengeState::Cancelled).await?);
         begin(&mut first).await;
         begin(&mut second).await;
@@ -46,13 +46,13 @@ async fn behind<T>(lead: &Waiting, work: impl Future<Output = T>) -> T {
 }
 
 on_both! {
-    async fn each_of_many_is_charged_by_itself(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn each_of_many_is_charged_by_itself(server) {
+        let kasa = Kasa::open(&server).await;
         let [lead, closed, stale, tried, fresh] = waiting(&kasa).await;
         tried.charge(ALONE).await;
-        raw::change(&stage, "UPDATE attempts SET revision = revision - 1 WHERE in_row = 1").await;
+        raw::change(&server, "UPDATE attempts SET revision = revision - 1 WHERE in_row = 1").await;
         let close = async |tx: &mut Tx| moved(tx, &closed, ChallengeState::Cancelled).await;
-        stage.store.tx("test", closed.realm, close).await.unwrap();
+        server.store.tx("test", closed.realm, close).await.unwrap();
         let guess = Charge { next: Budget { revision: 9, ..stale.next() }, ..stale.guess() };
 
         let all = Box::pin(async {
@@ -67,17 +67,17 @@ on_both! {
         assert_eq!(fresh.written().await, CHARGED);
     }
 
-    async fn each_of_many_is_approved_by_itself(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn each_of_many_is_approved_by_itself(server) {
+        let kasa = Kasa::open(&server).await;
         let all: [Waiting; 5] = waiting(&kasa).await;
         for one in &all {
             one.charge(ALONE).await;
         }
         let [lead, gone, used, ann, bob] = all;
         let cancel = async |tx: &mut Tx| cancelled(tx, &gone).await;
-        stage.store.tx("test", gone.realm, cancel).await.unwrap();
+        server.store.tx("test", gone.realm, cancel).await.unwrap();
         let step = async |tx: &mut Tx| stepped(tx, &used).await;
-        stage.store.tx("test", used.realm, step).await.unwrap();
+        server.store.tx("test", used.realm, step).await.unwrap();
 
         let all = Box::pin(async {
             let (one, two) = (gone.approve(ALONE), used.approve(ALONE));
@@ -89,8 +89,8 @@ on_both! {
         assert_eq!((ann.written().await, bob.written().await), (APPROVED, APPROVED));
     }
 
-    async fn inv_01_what_comes_twice_at_once_is_approved_once(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_01_what_comes_twice_at_once_is_approved_once(server) {
+        let kasa = Kasa::open(&server).await;
         let [a, b] = waiting(&kasa).await;
         b.charge(ALONE).await;
         let ((approval, event), id) = (b.right(), Id::from_uuid(Uuid::from_u128(7)));
@@ -101,20 +101,20 @@ on_both! {
         assert_eq!(b.written().await, APPROVED);
     }
 
-    async fn inv_08_what_comes_twice_at_once_is_charged_once(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_08_what_comes_twice_at_once_is_charged_once(server) {
+        let kasa = Kasa::open(&server).await;
         let [a, b] = waiting(&kasa).await;
         let both = async { tokio::join!(b.charge(ALONE), b.charge(ALONE)) };
         assert_eq!(behind(&a, both).await, (Some(1), None));
         assert_eq!(b.written().await, CHARGED);
     }
 
-    async fn more_than_go_together_go_one_group_after_the_other(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn more_than_go_together_go_one_group_after_the_other(server) {
+        let kasa = Kasa::open(&server).await;
         let [a] = waiting(&kasa).await;
         let mut calls = JoinSet::new();
         for n in 0..100 {
-            let (store, guess) = (stage.store.clone(), unused_charge(a.guess(), n));
+            let (store, guess) = (server.store.clone(), unused_charge(a.guess(), n));
             let realm = a.realm;
             calls.spawn(async move {
                 store.autocommit("test", realm, async |executor| answers::charge(executor, guess).await).await
@@ -127,8 +127,8 @@ on_both! {
         assert_eq!(a.written().await, CHARGED);
     }
 
-    async fn inv_32_realms_do_not_go_together(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_32_realms_do_not_go_together(server) {
+        let kasa = Kasa::open(&server).await;
         let [a, b, c] = waiting(&kasa).await;
         let elsewhere = Waiting { realm: Id::from_uuid(Uuid::from_u128(7)), ..b.clone() };
         let both = async { tokio::join!(elsewhere.charge(ALONE), c.charge(ALONE)) };
@@ -137,8 +137,8 @@ on_both! {
         assert_eq!(c.written().await, CHARGED);
     }
 
-    async fn a_failure_is_of_the_one_that_caused_it(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn a_failure_is_of_the_one_that_caused_it(server) {
+        let kasa = Kasa::open(&server).await;
         let all: [Waiting; 4] = waiting(&kasa).await;
         for one in &all {
             one.charge(ALONE).await;
@@ -155,8 +155,8 @@ on_both! {
         assert_eq!(d.written().await, APPROVED);
     }
 
-    async fn inv_53_who_hangs_up_while_waiting_has_done_nothing(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_53_who_hangs_up_while_waiting_has_done_nothing(server) {
+        let kasa = Kasa::open(&server).await;
         let [a, b, c] = waiting(&kasa).await;
         let both = async {
             let (mut gone, stays) = (Box::pin(b.charge(ALONE)), c.charge(ALONE));
@@ -168,11 +168,11 @@ on_both! {
         assert_eq!(b.written().await, NOTHING);
     }
 
-    async fn inv_53_a_lead_that_hangs_up_holds_nobody_up(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_53_a_lead_that_hangs_up_holds_nobody_up(server) {
+        let kasa = Kasa::open(&server).await;
         let [a, b] = waiting(&kasa).await;
         let mut second = Box::pin(b.charge(ALONE));
-        let held = stage.store.tx("other", a.realm, async |tx| {
+        let held = server.store.tx("other", a.realm, async |tx| {
             assert!(moved(tx, &a, ChallengeState::Cancelled).await?);
             let mut lead = Box::pin(a.charge(ALONE));
             begin(&mut lead).await;
@@ -194,11 +194,11 @@ fn charge_by_itself(waiting: &Waiting) -> Pin<Box<impl Future<Output = Option<i6
 /// On SQLite everybody waits for the one writer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn somebodys_lock_holds_nobody_else_up() {
-    let kasa = Kasa::open(&Stage::postgres().await).await;
+    let kasa = Kasa::open(&TestServer::postgres().await).await;
     let all: [Waiting; 4] = waiting(&kasa).await;
     let [a, b, c, d] = &all;
     let mut locked = None;
-    let other = kasa.stage.store.tx("other", a.realm, async |tx| {
+    let other = kasa.server.store.tx("other", a.realm, async |tx| {
         assert!(moved(tx, a, ChallengeState::Cancelled).await?);
         // One that goes alone and waits, and another that waits in a group.
         let (mut alone, mut second, mut grouped) =

@@ -10,24 +10,24 @@ use crate::raw;
 const RETENTION: Span = Span::days(400);
 
 on_both! {
-    async fn inv_49_the_record_goes_on_behind_a_signed_cut(stage) {
-        let operator = stage.operator();
-        batches(&stage, &operator).await;
-        let old = count(&stage).await;
+    async fn inv_49_the_record_goes_on_behind_a_signed_cut(server) {
+        let operator = server.operator();
+        batches(&server, &operator).await;
+        let old = count(&server).await;
         let anchor = verify(&operator).await.head;
         let start = Some(Start::FromBeginning(true));
         let mut stream = operator.stream(proto::TailEventsRequest { start, ..Default::default() }).await.unwrap();
         let early = stream.one().await.resume_token;
-        stage.clock.advance(RETENTION);
+        server.clock.advance(RETENTION);
         account(&operator, "new").await;
-        stage.seal().await;
-        stage.sealer.cut(RETENTION).await.unwrap();
+        server.seal().await;
+        server.sealer.cut(RETENTION).await.unwrap();
         assert_eq!(verify(&operator).await.cut, None, "not a moment too early");
-        stage.clock.advance(Span::from_micros(1));
-        stage.sealer.cut(RETENTION).await.unwrap();
-        stage.seal().await;
+        server.clock.advance(Span::from_micros(1));
+        server.sealer.cut(RETENTION).await.unwrap();
+        server.seal().await;
 
-        let told = async |what: &str| u64::try_from(raw::count(&stage, &format!("SELECT {what}")).await).unwrap();
+        let told = async |what: &str| u64::try_from(raw::count(&server, &format!("SELECT {what}")).await).unwrap();
         assert_eq!(told("min(sequence) FROM events").await, old + 1);
         let verified = verify(&operator).await;
         let cut = verified.cut.unwrap();
@@ -46,25 +46,25 @@ on_both! {
         assert_eq!(kinds, ["account_created", "events_cut"], "the cut is an event");
     }
 
-    async fn inv_49_everything_may_be_cut_and_the_places_go_on(stage) {
-        let operator = stage.operator();
-        batches(&stage, &operator).await;
-        let old = count(&stage).await;
-        stage.clock.advance(Span::days(401));
-        stage.sealer.cut(RETENTION).await.unwrap();
-        assert_eq!(raw::count(&stage, "SELECT count(*) FROM chain").await, 0);
+    async fn inv_49_everything_may_be_cut_and_the_places_go_on(server) {
+        let operator = server.operator();
+        batches(&server, &operator).await;
+        let old = count(&server).await;
+        server.clock.advance(Span::days(401));
+        server.sealer.cut(RETENTION).await.unwrap();
+        assert_eq!(raw::count(&server, "SELECT count(*) FROM chain").await, 0);
         assert!(verify(&operator).await.valid);
-        stage.seal().await;
+        server.seal().await;
         let verified = verify(&operator).await;
         assert_eq!((verified.valid, verified.verified_count, verified.head.unwrap().sequence), (true, 1, old + 1));
     }
 
-    async fn a_forgery_is_not_cut_away(stage) {
-        let operator = stage.operator();
-        batches(&stage, &operator).await;
-        raw::change(&stage, "UPDATE chain SET digest = previous_digest WHERE last_sequence = 14").await;
-        stage.clock.advance(Span::days(401));
-        assert!(stage.sealer.cut(RETENTION).await.is_err());
+    async fn a_forgery_is_not_cut_away(server) {
+        let operator = server.operator();
+        batches(&server, &operator).await;
+        raw::change(&server, "UPDATE chain SET digest = previous_digest WHERE last_sequence = 14").await;
+        server.clock.advance(Span::days(401));
+        assert!(server.sealer.cut(RETENTION).await.is_err());
         assert_eq!(verify(&operator).await.first_break.unwrap().kind(), proto::BreakKind::SealWrong);
     }
 }

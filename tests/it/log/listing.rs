@@ -3,22 +3,22 @@
 use tidegate_core::Span;
 use tidegate_proto as proto;
 
-use crate::{raw, stage::timestamp};
+use crate::{raw, test_server::timestamp};
 
 on_both! {
-    async fn every_condition_of_a_filter_holds(stage) {
-        let operator = stage.operator();
+    async fn every_condition_of_a_filter_holds(server) {
+        let operator = server.operator();
         for (name, product) in [("ann", "kasa"), ("bob", "tapo")] {
             operator.product(product).await;
-            stage.clock.advance(Span::hours(1));
+            server.clock.advance(Span::hours(1));
             operator.person(name).await;
-            stage.clock.advance(Span::hours(1));
+            server.clock.advance(Span::hours(1));
             let begin = operator.begin_request(&operator.known(name).await, product, &crate::owner::Device::new("phone"));
             operator.ok(begin).await;
-            stage.seal().await;
+            server.seal().await;
         }
         operator.product("cloud").await;
-        let all = raw::count(&stage, "SELECT count(*) FROM events").await;
+        let all = raw::count(&server, "SELECT count(*) FROM events").await;
         let list = async |filter: proto::EventFilter| {
             let mut told = Vec::new();
             let mut page_token = String::new();
@@ -51,7 +51,7 @@ on_both! {
         assert_eq!(list(proto::EventFilter { product: "tapo".into(), ..begun.clone() }).await.len(), 0);
         assert_eq!(list(proto::EventFilter { actor: "worker/init".into(), ..begun }).await.len(), 0);
         assert_eq!(list(proto::EventFilter { actor: "worker/init".into(), ..none() }).await.len(), 2);
-        let noon = Some(timestamp(stage.now().minus(Span::hours(2))));
+        let noon = Some(timestamp(server.now().minus(Span::hours(2))));
         let before = list(proto::EventFilter { to_time: noon, ..none() }).await.len();
         let after = list(proto::EventFilter { from_time: noon, ..none() }).await.len();
         assert!(before > 0 && after > 0);

@@ -10,7 +10,7 @@ mod verifying;
 use tidegate_core::Sequence;
 use tidegate_proto as proto;
 
-use crate::{actor::Actor, raw, stage::Stage};
+use crate::{actor::Actor, raw, test_server::TestServer};
 
 /// An account that nobody will sign in to: one event, and no password to wait for.
 async fn account(actor: &Actor, name: &str) {
@@ -18,17 +18,17 @@ async fn account(actor: &Actor, name: &str) {
 }
 
 /// Some batches, each with some events.
-async fn batches(stage: &Stage, operator: &Actor) {
+async fn batches(server: &TestServer, operator: &Actor) {
     for batch in 0..3 {
         for number in 0..4 {
             account(operator, &format!("u-{batch}-{number}")).await;
         }
-        stage.seal().await;
+        server.seal().await;
     }
 }
 
-async fn count(stage: &Stage) -> u64 {
-    raw::count(stage, "SELECT count(*) FROM events").await.try_into().unwrap()
+async fn count(server: &TestServer) -> u64 {
+    raw::count(server, "SELECT count(*) FROM events").await.try_into().unwrap()
 }
 
 async fn verify(actor: &Actor) -> proto::VerifyChainResponse {

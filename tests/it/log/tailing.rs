@@ -9,7 +9,7 @@ use tidegate_proto as proto;
 use tonic::Code;
 
 use super::{account, batches, count};
-use crate::{actor::Actor, serving::PROMPT, stage::Casting};
+use crate::{actor::Actor, serving::PROMPT, test_server::CredentialSpec};
 
 fn tail(start: Start) -> proto::TailEventsRequest {
     proto::TailEventsRequest { start: Some(start), ..Default::default() }
@@ -39,29 +39,29 @@ async fn read_in_pieces(actor: Actor, n: u64, seed: u64) -> Vec<u64> {
 }
 
 on_both! {
-    async fn inv_49_readers_that_are_killed_at_random_miss_nothing_and_repeat_nothing(stage) {
+    async fn inv_49_readers_that_are_killed_at_random_miss_nothing_and_repeat_nothing(server) {
         const MANY: u64 = 60;
-        let operator = stage.operator();
-        let n = count(&stage).await + MANY;
+        let operator = server.operator();
+        let n = count(&server).await + MANY;
         let readers: Vec<_> = (0..4).map(|seed| tokio::spawn(read_in_pieces(operator.clone(), n, seed))).collect();
         for number in 0..MANY {
             account(&operator, &format!("u-{number}")).await;
             if number % 7 == 0 {
-                stage.seal().await;
+                server.seal().await;
             }
         }
-        stage.seal().await;
+        server.seal().await;
         for reader in readers {
             assert_eq!(reader.await.unwrap(), (1..=n).collect::<Vec<_>>());
         }
     }
 
-    async fn a_filter_passes_what_it_names_and_nothing_else(stage) {
-        let operator = stage.operator();
-        batches(&stage, &operator).await;
+    async fn a_filter_passes_what_it_names_and_nothing_else(server) {
+        let operator = server.operator();
+        batches(&server, &operator).await;
         operator.product("kasa").await;
-        stage.seal().await;
-        let n = count(&stage).await;
+        server.seal().await;
+        let n = count(&server).await;
         let kinds = vec!["product_created".to_owned()];
         let filter = Some(proto::EventFilter { kinds, ..Default::default() });
         let mut stream = operator.stream(proto::TailEventsRequest { filter, ..beginning() }).await.unwrap();
@@ -79,10 +79,10 @@ on_both! {
         }
     }
 
-    async fn a_resume_token_is_good_for_its_realm_and_its_method(stage) {
-        stage.realm("acme").await;
-        stage.seal().await;
-        let operator = stage.operator();
+    async fn a_resume_token_is_good_for_its_realm_and_its_method(server) {
+        server.realm("acme").await;
+        server.seal().await;
+        let operator = server.operator();
         let token = operator.stream(beginning()).await.unwrap().one().await.resume_token;
         let exported = operator.stream(proto::ExportEventsRequest::default()).await.unwrap().one().await.resume_token;
         let other = operator.in_realm("acme");
@@ -101,23 +101,23 @@ on_both! {
         assert_eq!(theirs.one().await.event, None, "nothing happened in the other realm");
     }
 
-    async fn a_token_ahead_of_the_record_is_refused(stage) {
-        let operator = stage.operator();
-        batches(&stage, &operator).await;
+    async fn a_token_ahead_of_the_record_is_refused(server) {
+        let operator = server.operator();
+        batches(&server, &operator).await;
         let mut stream = operator.stream(tail(Start::FromNow(true))).await.unwrap();
         let token = stream.one().await.resume_token;
-        crate::raw::change(&stage, "DELETE FROM events WHERE sequence > 6").await;
-        crate::raw::change(&stage, "DELETE FROM chain WHERE last_sequence > 6").await;
+        crate::raw::change(&server, "DELETE FROM events WHERE sequence > 6").await;
+        crate::raw::change(&server, "DELETE FROM chain WHERE last_sequence > 6").await;
         let refused = operator.stream(tail(Start::ResumeToken(token))).await.err().unwrap();
         assert_eq!(refused.name(), "RESUME_TOKEN_NOT_VALID");
     }
 
-    async fn a_revoked_credential_ends_its_streams(stage) {
-        let auditor = stage.cast("auditor", Casting::of(Role::Auditor)).await.quiet();
+    async fn a_revoked_credential_ends_its_streams(server) {
+        let auditor = server.with_credential("auditor", CredentialSpec::of(Role::Auditor)).await.quiet();
         let mut stream = auditor.stream(tail(Start::FromNow(true))).await.unwrap();
         stream.one().await;
         let credential = auditor.credential.clone();
-        stage.operator().ok(proto::RevokeCredentialRequest { credential, ..Default::default() }).await;
+        server.operator().ok(proto::RevokeCredentialRequest { credential, ..Default::default() }).await;
         assert_eq!(stream.end().await.name(), "UNAUTHENTICATED");
     }
 }
@@ -125,8 +125,8 @@ on_both! {
 #[tokio::test]
 async fn inv_49_a_record_longer_than_a_stretch_is_read_to_its_end() {
     const MANY: u64 = 1_200;
-    let stage = crate::stage::Stage::sqlite().await;
-    let operator = stage.operator();
+    let server = crate::test_server::TestServer::sqlite().await;
+    let operator = server.operator();
     let rows = (1..=MANY).map(|line| proto::ImportRow {
         line,
         external_id: format!("u-{line}"),
@@ -136,8 +136,8 @@ async fn inv_49_a_record_longer_than_a_stretch_is_read_to_its_end() {
     for rows in rows.chunks(500) {
         operator.import(rows.to_vec()).await.unwrap();
     }
-    stage.seal().await;
-    let n = count(&stage).await;
+    server.seal().await;
+    let n = count(&server).await;
     assert!(n > MANY);
     let mut stream = operator.stream(beginning()).await.unwrap();
     for sequence in 1..=n {
@@ -154,10 +154,10 @@ async fn inv_49_a_record_longer_than_a_stretch_is_read_to_its_end() {
 
 #[tokio::test]
 async fn a_stream_speaks_when_nothing_happens_and_ends_when_it_has_lasted() {
-    let stage = crate::stage::Stage::sqlite().await;
+    let server = crate::test_server::TestServer::sqlite().await;
     let restless = StreamSettings { heartbeat: Duration::ZERO, ..PROMPT };
-    let (channel, _open) = stage.streaming(restless).await;
-    let mut stream = stage.operator().at(channel).stream(tail(Start::FromNow(true))).await.unwrap();
+    let (channel, _open) = server.streaming(restless).await;
+    let mut stream = server.operator().at(channel).stream(tail(Start::FromNow(true))).await.unwrap();
     for _ in 0..3 {
         let message = stream.one().await;
         assert!(
@@ -165,8 +165,8 @@ async fn a_stream_speaks_when_nothing_happens_and_ends_when_it_has_lasted() {
         );
     }
     let brief = StreamSettings { longest: Duration::ZERO, ..PROMPT };
-    let (channel, _open) = stage.streaming(brief).await;
-    let mut stream = stage.operator().at(channel).stream(beginning()).await.unwrap();
+    let (channel, _open) = server.streaming(brief).await;
+    let mut stream = server.operator().at(channel).stream(beginning()).await.unwrap();
     let ended = stream.end().await;
     assert_eq!((ended.code, ended.name()), (Code::Unavailable, "STREAM_ENDED"));
     assert!(ended.retry_after.is_some());
@@ -174,9 +174,9 @@ async fn a_stream_speaks_when_nothing_happens_and_ends_when_it_has_lasted() {
 
 #[tokio::test]
 async fn a_server_that_closes_ends_its_streams_and_says_so() {
-    let stage = crate::stage::Stage::sqlite().await;
-    let (channel, open) = stage.streaming(StreamSettings { poll: Duration::from_hours(1), ..PROMPT }).await;
-    let mut stream = stage.operator().at(channel).stream(tail(Start::FromNow(true))).await.unwrap();
+    let server = crate::test_server::TestServer::sqlite().await;
+    let (channel, open) = server.streaming(StreamSettings { poll: Duration::from_hours(1), ..PROMPT }).await;
+    let mut stream = server.operator().at(channel).stream(tail(Start::FromNow(true))).await.unwrap();
     stream.one().await;
     drop(open);
     let ended = stream.end().await;
@@ -186,8 +186,8 @@ async fn a_server_that_closes_ends_its_streams_and_says_so() {
 /// Both sides spell the permission alike; a stream is refused at the door.
 #[tokio::test]
 async fn a_stream_asks_for_the_permission_of_its_method() {
-    let stage = crate::stage::Stage::sqlite().await;
-    let frontend = stage.actor("frontend", Role::Frontend).await.quiet();
+    let server = crate::test_server::TestServer::sqlite().await;
+    let frontend = server.actor("frontend", Role::Frontend).await.quiet();
     let refused = frontend.stream(beginning()).await.err().unwrap();
     assert_eq!(refused.metadata["permission"], tidegate_core::Permission::AuditRead.as_str());
 }

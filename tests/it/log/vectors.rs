@@ -54,12 +54,12 @@ fn the_published_chain_holds_here() {
 }
 
 on_both! {
-    async fn inv_49_an_export_holds_all_that_proves_it(stage) {
-        let operator = stage.operator();
+    async fn inv_49_an_export_holds_all_that_proves_it(server) {
+        let operator = server.operator();
         operator.product("kasa").await;
         operator.person("ann").await;
-        batches(&stage, &operator).await;
-        let n = count(&stage).await;
+        batches(&server, &operator).await;
+        let n = count(&server).await;
         let mut stream = operator.stream(proto::ExportEventsRequest::default()).await.unwrap();
         let (mut lines, mut head) = (Vec::new(), None);
         while let Some(chunk) = stream.next().await.unwrap() {

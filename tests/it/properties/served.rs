@@ -18,37 +18,37 @@ use super::{
     vendor::Vendor,
     world::begin,
 };
-use crate::{actor::Actor, raw, stage::Stage};
+use crate::{actor::Actor, raw, test_server::TestServer};
 
 const STEPS: usize = 60;
 
 /// Each number is a history, always the same.
-async fn live(stage: &Stage, number: u8) {
+async fn live(server: &TestServer, number: u8) {
     let (beginning, steps) = story(number);
-    let (vendor, mut model) = Vendor::open(stage, &beginning).await;
-    let there = stage.replica().await;
-    let elsewhere = stage.operator().at(there.channel.clone());
+    let (vendor, mut model) = Vendor::open(server, &beginning).await;
+    let there = server.replica().await;
+    let elsewhere = server.operator().at(there.channel.clone());
     let mut factors = vendor.factors().await;
     for (place, step) in steps.iter().enumerate() {
-        stage.clock.advance(Span::seconds(30));
+        server.clock.advance(Span::seconds(30));
         let is_verb = matches!(step, Step::Rollout(..));
-        let before = if is_verb { kept(stage).await } else { Vec::new() };
+        let before = if is_verb { kept(server).await } else { Vec::new() };
         let did = vendor.take(&mut model, step).await;
         assert_eq!(did, model.take(step), "{place}: {step:?}");
         if is_verb {
-            assert_eq!(kept(stage).await, before, "{place}: {step:?}");
+            assert_eq!(kept(server).await, before, "{place}: {step:?}");
         } else if matches!(step, Step::Account(_, Deed::SwitchOn(_))) {
             factors = vendor.factors().await;
         }
-        agree(&vendor, &model, &stage.operator(), &format!("{place}: {step:?}")).await;
-        if !stage.is_sqlite() {
+        agree(&vendor, &model, &server.operator(), &format!("{place}: {step:?}")).await;
+        if !server.is_sqlite() {
             there.app.follow().await.unwrap();
             agree(&vendor, &model, &elsewhere, &format!("replica, {place}: {step:?}")).await;
         }
     }
     assert_eq!(vendor.factors().await, factors);
-    let late = stage.reopened().await;
-    agree(&vendor, &model, &stage.operator().at(late.channel.clone()), "one that remembers nothing").await;
+    let late = server.reopened().await;
+    agree(&vendor, &model, &server.operator().at(late.channel.clone()), "one that remembers nothing").await;
 }
 
 /// The first rollout reaches all of an audience or none, and holds nobody out: what becomes of it is not left to
@@ -97,10 +97,10 @@ fn heard(decision: &proto::Decision) -> Answer {
 }
 
 /// What is kept of accounts, row by row.
-async fn kept(stage: &Stage) -> Vec<String> {
+async fn kept(server: &TestServer) -> Vec<String> {
     let text = |column: &str| {
         // An id is bytes on SQLite, and no text.
-        let column = if stage.is_sqlite() { format!("quote({column})") } else { column.to_owned() };
+        let column = if server.is_sqlite() { format!("quote({column})") } else { column.to_owned() };
         format!("COALESCE(CAST({column} AS TEXT), '')")
     };
     let tables = [
@@ -116,7 +116,7 @@ async fn kept(stage: &Stage) -> Vec<String> {
     for (table, columns) in tables {
         let columns: Vec<_> = columns.split(' ').map(text).collect();
         let row = columns.join(" || ' ' || ");
-        kept.extend(raw::rows(stage, &format!("SELECT '{table} ' || {row} FROM {table} ORDER BY 1")).await);
+        kept.extend(raw::rows(server, &format!("SELECT '{table} ' || {row} FROM {table} ORDER BY 1")).await);
     }
     kept
 }
@@ -204,8 +204,8 @@ fn the_histories_tell_everything() {
 }
 
 on_both! {
-    async fn inv_42_no_verb_touches_the_standing_first_history(stage) { live(&stage, HISTORIES[0]).await }
-    async fn inv_42_no_verb_touches_the_standing_second_history(stage) { live(&stage, HISTORIES[1]).await }
-    async fn inv_42_no_verb_touches_the_standing_third_history(stage) { live(&stage, HISTORIES[2]).await }
-    async fn inv_42_no_verb_touches_the_standing_fourth_history(stage) { live(&stage, HISTORIES[3]).await }
+    async fn inv_42_no_verb_touches_the_standing_first_history(server) { live(&server, HISTORIES[0]).await }
+    async fn inv_42_no_verb_touches_the_standing_second_history(server) { live(&server, HISTORIES[1]).await }
+    async fn inv_42_no_verb_touches_the_standing_third_history(server) { live(&server, HISTORIES[2]).await }
+    async fn inv_42_no_verb_touches_the_standing_fourth_history(server) { live(&server, HISTORIES[3]).await }
 }

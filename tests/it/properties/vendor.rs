@@ -15,12 +15,12 @@ use crate::{
     arrange::{Address, Person, row},
     manage::mask,
     owner::{Device, Session},
-    stage::{Stage, timestamp},
+    test_server::{TestServer, timestamp},
 };
 
 pub(super) struct Vendor {
     pub(super) people: Vec<Person>,
-    stage: Stage,
+    server: TestServer,
     operator: Actor,
     app: Actor,
     support: Actor,
@@ -32,8 +32,8 @@ pub(super) struct Vendor {
 
 impl Vendor {
     /// The products, customers, accounts and rollouts of the beginning, and the model that begins there, too.
-    pub(super) async fn open(stage: &Stage, beginning: &Beginning) -> (Self, Model) {
-        let operator = stage.operator();
+    pub(super) async fn open(server: &TestServer, beginning: &Beginning) -> (Self, Model) {
+        let operator = server.operator();
         for product in PRODUCTS {
             operator.product(product).await;
         }
@@ -50,7 +50,7 @@ impl Vendor {
             let rollout = rollout(&operator, &beginning, which).await;
             beginning.salts[which] = rollout.salt.try_into().unwrap();
         }
-        let app = stage.actor("app", Role::Frontend).await.quiet();
+        let app = server.actor("app", Role::Frontend).await.quiet();
         let mut sessions = Vec::new();
         for person in &people {
             let mut own = Vec::new();
@@ -61,10 +61,10 @@ impl Vendor {
         }
         let mut approvers = Vec::new();
         for name in super::steps::APPROVERS {
-            approvers.push((*name, stage.held("approver", Role::RolloutApprover, name).await.quiet()));
+            approvers.push((*name, server.held("approver", Role::RolloutApprover, name).await.quiet()));
         }
-        let support = stage.actor("support", Role::Support).await.quiet();
-        let vendor = Self { people, stage: stage.clone(), operator, app, support, approvers, sessions };
+        let support = server.actor("support", Role::Support).await.quiet();
+        let vendor = Self { people, server: server.clone(), operator, app, support, approvers, sessions };
         (vendor, begin(&beginning).1)
     }
 
@@ -176,7 +176,7 @@ impl Vendor {
 
     /// A session, unless a second step is asked for: then two-step acts there already.
     async fn sign_in(&self, who: usize, product: Product) -> Option<Session> {
-        let device = Device::new(&format!("at-{}", self.stage.now().unix_micros()));
+        let device = Device::new(&format!("at-{}", self.server.now().unix_micros()));
         let begun = self.app.begin(&self.people[who], product, &device).await;
         match begun.state {
             proto::SignInState::Ready => Some(self.app.finish(&begun, &device).await.unwrap()),

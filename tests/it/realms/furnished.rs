@@ -7,7 +7,7 @@ use crate::{
     actor::Actor,
     arrange::Address,
     owner::{Device, Seed, SignIn, subject},
-    stage::{Casting, Stage},
+    test_server::{CredentialSpec, TestServer},
 };
 
 /// Everything by which somebody can name something.
@@ -43,9 +43,12 @@ pub struct Furnished {
 }
 
 /// A realm with two products and a rollout at one of them; its operator, unheard.
-pub async fn realm(stage: &Stage, realm: &str) -> Actor {
-    stage.realm(realm).await;
-    let operator = stage.cast("operator", Casting { realm, ..Casting::of(Role::Operator) }).await.quiet();
+pub async fn realm(server: &TestServer, realm: &str) -> Actor {
+    server.realm(realm).await;
+    let operator = server
+        .with_credential("operator", CredentialSpec { realm, ..CredentialSpec::of(Role::Operator) })
+        .await
+        .quiet();
     let product = operator.product(&format!("{realm}-app")).await.key;
     operator.product(&format!("{realm}-web")).await;
     operator.start(&operator.rollout(&format!("{realm}-two-step"), &[&product], &[1_000_000]).await).await;
@@ -53,7 +56,7 @@ pub async fn realm(stage: &Stage, realm: &str) -> Actor {
     for customer in ["customer", "other"] {
         operator.customer(&format!("{realm}-{customer}")).await;
     }
-    stage.cast("second", Casting { realm, ..Casting::of(Role::Frontend) }).await;
+    server.with_credential("second", CredentialSpec { realm, ..CredentialSpec::of(Role::Frontend) }).await;
     operator
 }
 
@@ -102,8 +105,8 @@ pub async fn furnish(operator: &Actor, realm: &str, name: &str) -> Furnished {
         page_tokens: page_tokens(operator).await,
         session_token: session.token,
         sign_in_token: asked.token.clone(),
-        email_link: operator.stage.mail_to(&bob.email).await.token,
-        enrollment_link: operator.stage.mail_to(&cat.email).await.token,
+        email_link: operator.server.mail_to(&bob.email).await.token,
+        enrollment_link: operator.server.mail_to(&cat.email).await.token,
         session: session.id,
         challenge,
         factor: enrolled.factor,
@@ -116,8 +119,8 @@ pub async fn furnish(operator: &Actor, realm: &str, name: &str) -> Furnished {
 /// What others asked for in vain is as it was.
 pub async fn is_unharmed(operator: &Actor, furnished: &Furnished) {
     let Furnished { names, seed, asked } = furnished;
-    let stage = &operator.stage;
-    stage.pass(Span::seconds(30));
+    let server = &operator.server;
+    server.pass(Span::seconds(30));
     assert!(
         operator.ok(proto::IntrospectRequest { session_token: names.session_token.clone() }).await.active
     );
@@ -125,7 +128,7 @@ pub async fn is_unharmed(operator: &Actor, furnished: &Furnished) {
     let request = proto::GetChallengeRequest { subject, challenge_id: names.change_challenge.clone() };
     let challenge = operator.ok(request).await.challenge.unwrap();
     assert_eq!((challenge.state(), challenge.tries_left), (proto::ChallengeState::Open, 5));
-    let answer = operator.answer(asked, &names.challenge, &stage.code(seed)).await;
+    let answer = operator.answer(asked, &names.challenge, &server.code(seed)).await;
     assert_eq!(answer.outcome(), ProofOutcome::Approved);
     operator.finish(asked, &Device::new("tablet-1")).await.unwrap();
     assert_eq!(operator.redeem(&names.enrollment_link).await, ProofOutcome::Approved);

@@ -12,7 +12,7 @@ use tidegate_proto as proto;
 
 use crate::{
     rpc::method_of,
-    stage::{Casting, Stage},
+    test_server::{CredentialSpec, TestServer},
 };
 
 /// Methods that take no name of anything that exists, and why the others here need no probe.
@@ -31,8 +31,8 @@ const NO_PROBE: &[(&str, &str)] = &[
 ];
 
 on_both! {
-    async fn inv_32_another_realms_names_are_nobodys(stage) {
-        let (operator, other) = (realm(&stage, "one").await, realm(&stage, "two").await);
+    async fn inv_32_another_realms_names_are_nobodys(server) {
+        let (operator, other) = (realm(&server, "one").await, realm(&server, "two").await);
         let (theirs, ours) = (furnish(&operator, "one", "ann").await, furnish(&other, "two", "eva").await);
         let ask = async |names: &Names| {
             let mut answers = Answers::default();
@@ -51,8 +51,8 @@ on_both! {
         assert_eq!(told.methods().len() + NO_PROBE.len(), all.len(), "no method is asked and excused");
     }
 
-    async fn inv_32_another_persons_ids_are_nobodys(stage) {
-        let operator = realm(&stage, "one").await;
+    async fn inv_32_another_persons_ids_are_nobodys(server) {
+        let operator = realm(&server, "one").await;
         let (theirs, ours) = (furnish(&operator, "one", "ann").await, furnish(&operator, "one", "eva").await);
         let ask = async |names: &Names| {
             let mut answers = Answers::default();
@@ -63,11 +63,11 @@ on_both! {
         is_unharmed(&operator, &theirs).await;
     }
 
-    async fn inv_59_another_products_tokens_are_nobodys(stage) {
-        let operator = realm(&stage, "one").await;
+    async fn inv_59_another_products_tokens_are_nobodys(server) {
+        let operator = realm(&server, "one").await;
         let theirs = furnish(&operator, "one", "ann").await;
-        let web = Casting { realm: "one", products: &["one-web"], ..Casting::of(Role::Operator) };
-        let web = stage.cast("web", web).await.quiet();
+        let web = CredentialSpec { realm: "one", products: &["one-web"], ..CredentialSpec::of(Role::Operator) };
+        let web = server.with_credential("web", web).await.quiet();
         let ask = async |names: &Names| {
             let mut answers = Answers::default();
             by_token(&mut answers, &web, names).await;
@@ -81,10 +81,10 @@ on_both! {
 /// What is unique in a realm is free in another.
 #[tokio::test]
 async fn realms_do_not_take_each_others_names() {
-    let stage = Stage::sqlite().await;
+    let server = TestServer::sqlite().await;
     for key in ["one", "two"] {
-        stage.realm(key).await;
-        let operator = stage.operator().in_realm(key);
+        server.realm(key).await;
+        let operator = server.operator().in_realm(key);
         operator.product("kasa").await;
         operator.rollout("kasa-two-step", &["kasa"], &[]).await;
         operator.person("ann").await;
@@ -94,11 +94,11 @@ async fn realms_do_not_take_each_others_names() {
 /// What the tests above are worth: whoever has a right to a name gets another answer.
 #[tokio::test]
 async fn the_names_are_real() {
-    let stage = Stage::sqlite().await;
-    let operator = realm(&stage, "one").await;
+    let server = TestServer::sqlite().await;
+    let operator = realm(&server, "one").await;
     let (mut theirs, ours) = (furnish(&operator, "one", "ann").await, furnish(&operator, "one", "eva").await);
-    let spare = Casting { realm: "one", ..Casting::of(Role::Frontend) };
-    theirs.names.credential = stage.cast("spare", spare).await.credential;
+    let spare = CredentialSpec { realm: "one", ..CredentialSpec::of(Role::Frontend) };
+    theirs.names.credential = server.with_credential("spare", spare).await.credential;
     let ask = async |names: &Names| {
         let mut answers = Answers::default();
         by_name(&mut answers, &operator, &ours.names, names).await;

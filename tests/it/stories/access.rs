@@ -3,12 +3,12 @@
 use tidegate_core::{Role, Span};
 use tidegate_proto as proto;
 
-use crate::{stage::timestamp, story::tell};
+use crate::{story::tell, test_server::timestamp};
 
 #[tokio::test]
 async fn an_operator_makes_a_realm_and_its_admin() {
-    tell("access/a_new_realm", async |stage| {
-        let operator = stage.operator().aloud();
+    tell("access/a_new_realm", async |server| {
+        let operator = server.operator().aloud();
         operator.ok(proto::GetServerInfoRequest {}).await;
         let request =
             proto::CreateRealmRequest { key: "acme".into(), title: "Acme".into(), ..Default::default() };
@@ -18,7 +18,7 @@ async fn an_operator_makes_a_realm_and_its_admin() {
         let page = operator.ok(proto::ListRealmsRequest { page_size: 1, ..Default::default() }).await;
         operator.ok(proto::ListRealmsRequest { page_size: 1, page_token: page.next_page_token }).await;
 
-        stage.transcript.note("in the new realm");
+        server.transcript.note("in the new realm");
         let operator = operator.in_realm("acme");
         operator.ok(proto::WhoAmIRequest {}).await;
         let admin = credential(proto::RoleType::Admin, &[]);
@@ -44,10 +44,10 @@ fn credential(role: proto::RoleType, products: &[&str]) -> proto::CreateCredenti
 
 #[tokio::test]
 async fn a_credential_is_made_used_and_revoked() {
-    tell("access/a_credential", async |stage| {
-        let admin = stage.actor("admin", Role::Admin).await;
+    tell("access/a_credential", async |server| {
+        let admin = server.actor("admin", Role::Admin).await;
         admin.quiet().product("kasa").await;
-        let expire_time = Some(timestamp(stage.now().plus(Span::days(90))));
+        let expire_time = Some(timestamp(server.now().plus(Span::days(90))));
         let request_id = "7f0c1a52-5a1e-4d4e-9c7b-3f3b1c2d4e5f".to_owned();
         let request = proto::CreateCredentialRequest {
             expire_time,
@@ -57,7 +57,7 @@ async fn a_credential_is_made_used_and_revoked() {
         let new = admin.ok(request.clone()).await;
         let again = admin.ok(request.clone()).await;
         assert_eq!(new.token, again.token);
-        stage.pass(Span::minutes(10));
+        server.pass(Span::minutes(10));
         admin.ok(request.clone()).await;
         admin.refused(proto::CreateCredentialRequest { title: "Other".into(), ..request.clone() }).await;
         let frontend = admin.with(&new.token).named("frontend");
@@ -69,7 +69,7 @@ async fn a_credential_is_made_used_and_revoked() {
         admin.ok(proto::RevokeCredentialRequest { credential, ..Default::default() }).await;
         frontend.refused(proto::WhoAmIRequest {}).await;
         admin.ok(proto::ListCredentialsRequest::default()).await;
-        stage.pass(Span::hours(24));
+        server.pass(Span::hours(24));
         let later = admin.ok(request).await;
         assert_ne!(new.token, later.token);
     })

@@ -5,14 +5,14 @@ use tidegate_proto as proto;
 
 use crate::{
     arrange::{Address, PASSWORD, row},
-    stage::timestamp,
     story::tell,
+    test_server::timestamp,
 };
 
 #[tokio::test]
 async fn an_account_is_found_by_every_name() {
-    tell("accounts/one", async |stage| {
-        let frontend = stage.actor("frontend", Role::Frontend).await;
+    tell("accounts/one", async |server| {
+        let frontend = server.actor("frontend", Role::Frontend).await;
         let request = proto::CreateAccountRequest {
             external_id: "u-1".into(),
             email: "Ann@Example.com".into(),
@@ -35,8 +35,8 @@ async fn an_account_is_found_by_every_name() {
 
 #[tokio::test]
 async fn an_import_keeps_the_good_rows_and_reports_the_bad() {
-    tell("accounts/import", async |stage| {
-        let admin = stage.actor("admin", Role::Admin).await;
+    tell("accounts/import", async |server| {
+        let admin = server.actor("admin", Role::Admin).await;
         let created = Some(timestamp(Timestamp::from_rfc3339("2019-05-01T12:00:00Z").unwrap()));
         let ann = proto::ImportRow {
             create_time: created,
@@ -45,7 +45,7 @@ async fn an_import_keeps_the_good_rows_and_reports_the_bad() {
         };
         let bob = proto::ImportRow { password_hash: String::new(), ..row(2, "bob", Address::Unverified) };
         admin.import(vec![ann.clone(), bob.clone()]).await.unwrap();
-        stage.transcript.note("again, with a line that changed, and worse ones");
+        server.transcript.note("again, with a line that changed, and worse ones");
         let changed = proto::ImportRow { email: "robert@example.com".into(), ..bob };
         let taken = proto::ImportRow { email: "ANN@example.com".into(), ..row(3, "cat", Address::Verified) };
         let bad = proto::ImportRow {
@@ -70,8 +70,8 @@ async fn an_import_keeps_the_good_rows_and_reports_the_bad() {
 
 #[tokio::test]
 async fn all_accounts_are_listed_page_by_page() {
-    tell("accounts/pages", async |stage| {
-        let admin = stage.actor("admin", Role::Admin).await;
+    tell("accounts/pages", async |server| {
+        let admin = server.actor("admin", Role::Admin).await;
         let country = |number: u64| if number.is_multiple_of(2) { "DE" } else { "FR" };
         let rows = (1..=5).map(|number| {
             let country = country(number).to_owned();

@@ -9,8 +9,8 @@ use crate::{
     audiences::{all, any, has, labelled, not, test},
     manage::{Managed, mask},
     owner::Device,
-    stage::{Stage, timestamp},
     story::tell,
+    test_server::{TestServer, timestamp},
 };
 
 fn at(text: &str) -> prost_types::Timestamp {
@@ -18,8 +18,8 @@ fn at(text: &str) -> prost_types::Timestamp {
 }
 
 /// Accounts of two customers, of one country or another; u-7 belongs to nobody.
-async fn people(stage: &Stage) {
-    let operator = stage.operator();
+async fn people(server: &TestServer) {
+    let operator = server.operator();
     for (key, created, tier) in
         [("acme", "2019-01-01T00:00:00Z", "gold"), ("brandnew", "2021-12-06T00:00:00Z", "free")]
     {
@@ -62,10 +62,10 @@ async fn reached(actor: &Actor) -> Vec<usize> {
     (1..).zip(visible).filter(|(_, visible)| *visible).map(|(number, _)| number).collect()
 }
 
-async fn rollout(stage: &Stage, unit: proto::RolloutUnit, edge_ppm: u32) -> Managed {
-    let operator = stage.operator();
+async fn rollout(server: &TestServer, unit: proto::RolloutUnit, edge_ppm: u32) -> Managed {
+    let operator = server.operator();
     operator.product("kasa").await;
-    people(stage).await;
+    people(server).await;
     let request = proto::CreateRolloutRequest {
         key: "two-step".into(),
         title: "Two-step".into(),
@@ -75,13 +75,13 @@ async fn rollout(stage: &Stage, unit: proto::RolloutUnit, edge_ppm: u32) -> Mana
         ..Default::default()
     };
     let draft = operator.ok(request).await.rollout.unwrap();
-    Managed::new(&stage.actor("manager", Role::RolloutManager).await, &draft)
+    Managed::new(&server.actor("manager", Role::RolloutManager).await, &draft)
 }
 
 #[tokio::test]
 async fn a_wave_is_for_those_of_whom_its_tests_hold() {
-    tell("audiences/1_tests", async |stage| {
-        let rollout = rollout(&stage, proto::RolloutUnit::Account, 1_000_000).await;
+    tell("audiences/1_tests", async |server| {
+        let rollout = rollout(&server, proto::RolloutUnit::Account, 1_000_000).await;
         let since = proto::AttributeTest {
             attribute: "customer.created".into(),
             from_time: Some(at("2021-12-06T00:00:00Z")),
@@ -106,7 +106,7 @@ async fn a_wave_is_for_those_of_whom_its_tests_hold() {
             rollout.aim(1, audience).await;
             rollout.quiet().start().await;
             let reached = reached(&rollout.manager).await;
-            stage.transcript.note(&format!("reached: {reached:?}"));
+            server.transcript.note(&format!("reached: {reached:?}"));
             assert_eq!(reached, expected);
             rollout.quiet().roll_back(0).await;
         }
@@ -116,11 +116,11 @@ async fn a_wave_is_for_those_of_whom_its_tests_hold() {
 
 #[tokio::test]
 async fn who_wished_for_it_comes_first() {
-    tell("audiences/2_interest", async |stage| {
-        let rollout = rollout(&stage, proto::RolloutUnit::Account, 1_000_000).await;
-        let app = stage.actor("app", Role::Frontend).await;
+    tell("audiences/2_interest", async |server| {
+        let rollout = rollout(&server, proto::RolloutUnit::Account, 1_000_000).await;
+        let app = server.actor("app", Role::Frontend).await;
         for number in [2, 5] {
-            let person = stage.operator().known(&format!("u-{number}")).await;
+            let person = server.operator().known(&format!("u-{number}")).await;
             let session = app.quiet().sign_in(&person, "kasa", &Device::new("phone")).await;
             app.ok(proto::RegisterInterestRequest { subject: session.subject() }).await;
             app.ok(proto::RegisterInterestRequest { subject: session.subject() }).await;
@@ -137,8 +137,8 @@ async fn who_wished_for_it_comes_first() {
 
 #[tokio::test]
 async fn an_organisation_moves_together() {
-    tell("audiences/3_customers", async |stage| {
-        let rollout = rollout(&stage, proto::RolloutUnit::Customer, 1_000_000).await;
+    tell("audiences/3_customers", async |server| {
+        let rollout = rollout(&server, proto::RolloutUnit::Customer, 1_000_000).await;
         let mut seen = Vec::new();
         for edge_ppm in (0..=10).map(|tenth| tenth * 100_000) {
             rollout.quiet().update_wave(1, "wave", edge_ppm).await;
@@ -149,13 +149,13 @@ async fn an_organisation_moves_together() {
                 assert!(of_it == 0 || of_it == 3, "{now:?}");
             }
             if seen.last() != Some(&now) {
-                stage.transcript.note(&format!("at {} %: {now:?}", edge_ppm / 10_000));
+                server.transcript.note(&format!("at {} %: {now:?}", edge_ppm / 10_000));
                 seen.push(now);
             }
             rollout.quiet().roll_back(0).await;
         }
         assert_eq!(seen.len(), 4, "three units, one after the other");
-        let admin = stage.actor("admin", Role::Admin).await;
+        let admin = server.actor("admin", Role::Admin).await;
         let customer =
             admin.ok(proto::GetCustomerRequest { customer: "acme".into() }).await.customer.unwrap();
         admin
@@ -191,20 +191,20 @@ async fn an_organisation_moves_together() {
 
 #[tokio::test]
 async fn some_are_named_and_some_are_held_out() {
-    tell("audiences/4_named", async |stage| {
-        let rollout = rollout(&stage, proto::RolloutUnit::Account, 0).await;
-        let app = stage.actor("app", Role::Frontend).await.quiet();
+    tell("audiences/4_named", async |server| {
+        let rollout = rollout(&server, proto::RolloutUnit::Account, 0).await;
+        let app = server.actor("app", Role::Frontend).await.quiet();
         rollout.allow(&["u-1", "u-2"]).await;
-        stage.transcript.note("nobody before a wave has started");
+        server.transcript.note("nobody before a wave has started");
         assert_eq!(reached(&rollout.manager).await, [0; 0]);
         rollout.start().await;
         assert_eq!(reached(&rollout.manager).await, [1, 2]);
-        let shown = stage.operator().known("u-1").await;
+        let shown = server.operator().known("u-1").await;
         app.sign_in(&shown, "kasa", &Device::new("phone")).await;
         rollout.deny(&["u-1", "u-2"]).await;
-        stage.transcript.note("u-1 was shown it, u-2 was not");
+        server.transcript.note("u-1 was shown it, u-2 was not");
         assert_eq!(reached(&rollout.manager).await, [1]);
-        let denied = stage.operator().known("u-2").await;
+        let denied = server.operator().known("u-2").await;
         assert_eq!(rollout.manager.evaluate(&denied, "kasa").await.reason(), Why::Denied);
         rollout.hold_out_refused(500_000).await;
     })
@@ -213,15 +213,15 @@ async fn some_are_named_and_some_are_held_out() {
 
 #[tokio::test]
 async fn a_holdout_is_reached_by_no_wave() {
-    tell("audiences/5_holdout", async |stage| {
-        let rollout = rollout(&stage, proto::RolloutUnit::Account, 1_000_000).await;
+    tell("audiences/5_holdout", async |server| {
+        let rollout = rollout(&server, proto::RolloutUnit::Account, 1_000_000).await;
         rollout.hold_out(500_000).await;
         rollout.start().await;
         let reached = reached(&rollout.manager).await;
-        stage.transcript.note(&format!("reached: {reached:?}"));
+        server.transcript.note(&format!("reached: {reached:?}"));
         assert!(!reached.is_empty() && reached.len() < 7);
         let left = (1..=7).find(|number| !reached.contains(number)).unwrap();
-        let left = stage.operator().known(&format!("u-{left}")).await;
+        let left = server.operator().known(&format!("u-{left}")).await;
         let decision = rollout.manager.evaluate(&left, "kasa").await;
         assert_eq!(decision.reason(), Why::HeldOut);
     })
@@ -230,9 +230,9 @@ async fn a_holdout_is_reached_by_no_wave() {
 
 on_both! {
     /// Who was shown it stays reached when an attribute changes, and only then.
-    async fn inv_42_shown_outlives_the_attribute(stage) {
-        let rollout = rollout(&stage, proto::RolloutUnit::Account, 1_000_000).await.quiet();
-        let (operator, app) = (stage.operator(), stage.actor("app", Role::Frontend).await.quiet());
+    async fn inv_42_shown_outlives_the_attribute(server) {
+        let rollout = rollout(&server, proto::RolloutUnit::Account, 1_000_000).await.quiet();
+        let (operator, app) = (server.operator(), server.actor("app", Role::Frontend).await.quiet());
         rollout.aim(1, has("account.country", &["DE"])).await;
         rollout.start().await;
         let shown = operator.known("u-2").await;

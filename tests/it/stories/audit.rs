@@ -8,8 +8,8 @@ use crate::{owner::Device, raw, setting::Kasa, story::tell};
 
 #[tokio::test]
 async fn every_change_has_its_event() {
-    tell("audit/one_account", async |stage| {
-        let kasa = Kasa::open(&stage).await;
+    tell("audit/one_account", async |server| {
+        let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
         let frontend = kasa.frontend.aloud().quiet();
         let client = proto::ClientContext {
@@ -25,11 +25,11 @@ async fn every_change_has_its_event() {
                 ..request
             })
             .await;
-        stage.pass(Span::seconds(1));
+        server.pass(Span::seconds(1));
         frontend
             .sign_in_with(&owner.person, "kasa", &Device::remembered("tablet-1"), &owner.enrolled.seed)
             .await;
-        let auditor = stage.actor("auditor", Role::Auditor).await;
+        let auditor = server.actor("auditor", Role::Auditor).await;
         let filter = Some(proto::EventFilter { account: "ann".into(), ..Default::default() });
         let events = auditor
             .quiet()
@@ -37,7 +37,7 @@ async fn every_change_has_its_event() {
             .await
             .events;
         for event in events.iter().rev() {
-            stage
+            server
                 .transcript
                 .note(&format!("{} by {} at {:?}: {}", event.kind, event.actor, event.product, event.data));
         }
@@ -59,10 +59,10 @@ async fn every_change_has_its_event() {
 
 #[tokio::test]
 async fn the_record_is_followed_and_a_break_is_no_loss() {
-    tell("audit/followed", async |stage| {
-        let admin = stage.actor("admin", Role::Admin).await;
-        let auditor = stage.actor("auditor", Role::Auditor).await;
-        stage.seal().await;
+    tell("audit/followed", async |server| {
+        let admin = server.actor("admin", Role::Admin).await;
+        let auditor = server.actor("auditor", Role::Auditor).await;
+        server.seal().await;
         let filter = Some(proto::EventFilter {
             kinds: vec!["product_created".into(), "account_created".into()],
             ..Default::default()
@@ -71,22 +71,22 @@ async fn the_record_is_followed_and_a_break_is_no_loss() {
         let mut stream = auditor.stream(tail(Start::FromNow(true))).await.unwrap();
         let token = stream.one().await.resume_token;
         admin.product("kasa").await;
-        stage.transcript.note("the auditor's connection breaks");
+        server.transcript.note("the auditor's connection breaks");
         drop(stream);
         let request = proto::CreateAccountRequest { external_id: "u-1".into(), ..Default::default() };
         admin.ok(request).await;
-        stage.seal().await;
+        server.seal().await;
         let mut stream = auditor.stream(tail(Start::ResumeToken(token))).await.unwrap();
         stream.one().await;
         let token = stream.one().await.resume_token;
 
-        stage.transcript.note("a token of something else, and one that is too old");
+        server.transcript.note("a token of something else, and one that is too old");
         let wrong = auditor.stream(tail(Start::ResumeToken("00ff".repeat(20)))).await;
         assert!(wrong.is_err());
         admin.quiet().product("tapo").await;
-        stage.seal().await;
-        stage.pass(Span::days(401));
-        stage.sealer.cut(Span::days(400)).await.unwrap();
+        server.seal().await;
+        server.pass(Span::days(401));
+        server.sealer.cut(Span::days(400)).await.unwrap();
         let late = auditor.stream(tail(Start::ResumeToken(token))).await;
         assert!(late.is_err());
     })
@@ -95,20 +95,20 @@ async fn the_record_is_followed_and_a_break_is_no_loss() {
 
 #[tokio::test]
 async fn the_record_is_handed_out_and_proves_itself() {
-    tell("audit/proved", async |stage| {
-        let admin = stage.actor("admin", Role::Admin).await;
+    tell("audit/proved", async |server| {
+        let admin = server.actor("admin", Role::Admin).await;
         admin.quiet().product("kasa").await;
         admin.quiet().person("ann").await;
-        stage.seal().await;
-        let auditor = stage.actor("auditor", Role::Auditor).await;
+        server.seal().await;
+        let auditor = server.actor("auditor", Role::Auditor).await;
         let mut export = auditor.stream(proto::ExportEventsRequest::default()).await.unwrap();
         let lines = String::from_utf8(export.one().await.lines).unwrap();
         for line in lines.lines().filter(|line| !line.contains("batch")) {
-            stage.transcript.note(line);
+            server.transcript.note(line);
         }
         let verified = auditor.ok(proto::VerifyChainRequest::default()).await;
-        stage.transcript.note("somebody changes what the database holds");
-        raw::change(&stage, "UPDATE events SET account_id = NULL WHERE sequence = 5").await;
+        server.transcript.note("somebody changes what the database holds");
+        raw::change(&server, "UPDATE events SET account_id = NULL WHERE sequence = 5").await;
         auditor.ok(proto::VerifyChainRequest { anchor: verified.head, ..Default::default() }).await;
     })
     .await;

@@ -23,19 +23,19 @@ fn cancel(session: &Session, enrollment: &str) -> proto::CancelEnrollmentRequest
 
 #[tokio::test]
 async fn one_is_given_up_and_one_is_begun_anew() {
-    tell("enrollments/given_up", async |stage| {
-        let kasa = Kasa::open(&stage).await;
+    tell("enrollments/given_up", async |server| {
+        let kasa = Kasa::open(&server).await;
         let (ann, frontend) = (kasa.admin.person("ann").await, kasa.frontend.aloud());
         let session = frontend.quiet().sign_in(&ann, "kasa", &Device::new("phone-1")).await;
         let first = frontend.begin_enrollment(&session).await;
-        let link = stage.mail_to(&ann.email).await.token;
+        let link = server.mail_to(&ann.email).await.token;
         frontend.ok(cancel(&session, &first)).await;
         frontend.redeem(&link).await;
         frontend.redeem(&link).await;
         frontend.redeem(&format!("tgl_{}", "0".repeat(64))).await;
         let second = frontend.begin_enrollment(&session).await;
-        let link = stage.mail_to(&ann.email).await.token;
-        stage.pass(Span::hours(2));
+        let link = server.mail_to(&ann.email).await.token;
+        server.pass(Span::hours(2));
         frontend.redeem(&link).await;
         frontend.refused(cancel(&session, &second)).await;
         frontend.quiet().call(get(&session, &second)).await.unwrap_err();
@@ -45,23 +45,23 @@ async fn one_is_given_up_and_one_is_begun_anew() {
 
 #[tokio::test]
 async fn the_first_code_is_typed_wrong() {
-    tell("enrollments/wrong_codes", async |stage| {
-        let kasa = Kasa::open(&stage).await;
+    tell("enrollments/wrong_codes", async |server| {
+        let kasa = Kasa::open(&server).await;
         let (ann, frontend) = (kasa.admin.person("ann").await, kasa.frontend.aloud());
         let session = frontend.quiet().sign_in(&ann, "kasa", &Device::new("phone-1")).await;
         let enrollment = frontend.quiet().begin_enrollment(&session).await;
-        let link = stage.mail_to(&ann.email).await.token;
+        let link = server.mail_to(&ann.email).await.token;
         frontend.ok(get(&session, &enrollment)).await;
         frontend.redeem(&link).await;
         frontend.ok(get(&session, &enrollment)).await;
         let seed = frontend.continue_enrollment(&session, &enrollment).await;
         for _ in 0..3 {
-            frontend.quiet().complete_enrollment(&session, &enrollment, &wrong(&stage.code(&seed))).await;
+            frontend.quiet().complete_enrollment(&session, &enrollment, &wrong(&server.code(&seed))).await;
         }
-        stage.transcript.note("three wrong codes later");
-        frontend.complete_enrollment(&session, &enrollment, &wrong(&stage.code(&seed))).await;
-        frontend.complete_enrollment(&session, &enrollment, &wrong(&stage.code(&seed))).await;
-        frontend.complete_enrollment(&session, &enrollment, &stage.code(&seed)).await;
+        server.transcript.note("three wrong codes later");
+        frontend.complete_enrollment(&session, &enrollment, &wrong(&server.code(&seed))).await;
+        frontend.complete_enrollment(&session, &enrollment, &wrong(&server.code(&seed))).await;
+        frontend.complete_enrollment(&session, &enrollment, &server.code(&seed)).await;
         frontend.ok(proto::ListFactorsRequest { subject: session.subject() }).await;
         frontend.ok(get(&session, &enrollment)).await;
     })
@@ -71,8 +71,8 @@ async fn the_first_code_is_typed_wrong() {
 /// Whoever stole a password would not have waited a week.
 #[tokio::test]
 async fn an_old_session_needs_no_mail() {
-    tell("enrollments/old_session", async |stage| {
-        let kasa = Kasa::open(&stage).await;
+    tell("enrollments/old_session", async |server| {
+        let kasa = Kasa::open(&server).await;
         let month = Some(prost_types::Duration { seconds: 30 * 86_400, nanos: 0 });
         let request = proto::UpdateProductRequest {
             product: "kasa".into(),
@@ -90,7 +90,7 @@ async fn an_old_session_needs_no_mail() {
         kasa.admin.ok(request).await;
         let (ann, frontend) = (kasa.admin.person("ann").await, kasa.frontend.aloud());
         let session = frontend.quiet().sign_in(&ann, "kasa", &Device::new("phone-1")).await;
-        stage.pass(Span::days(7));
+        server.pass(Span::days(7));
         let request = proto::BeginEnrollmentRequest {
             subject: session.subject(),
             method: proto::Method::Totp.into(),
@@ -98,22 +98,22 @@ async fn an_old_session_needs_no_mail() {
         };
         let begun = frontend.ok(request.clone()).await;
         assert_eq!(frontend.ok(request.clone()).await, begun);
-        stage.pass(Span::minutes(10));
+        server.pass(Span::minutes(10));
         frontend.ok(request).await;
         let seed = crate::owner::Seed::scan(&begun.totp.unwrap().otpauth_uri);
-        frontend.complete_enrollment(&session, &begun.enrollment.unwrap().id, &stage.code(&seed)).await;
-        assert!(stage.mails_to(&ann.email).await.is_empty());
+        frontend.complete_enrollment(&session, &begun.enrollment.unwrap().id, &server.code(&seed)).await;
+        assert!(server.mails_to(&ann.email).await.is_empty());
     })
     .await;
 }
 
 on_both! {
-    async fn inv_31_a_mailed_link_opens_the_products_page(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_31_a_mailed_link_opens_the_products_page(server) {
+        let kasa = Kasa::open(&server).await;
         let ann = kasa.admin.person("ann").await;
         let session = kasa.frontend.sign_in(&ann, "kasa", &Device::new("phone-1")).await;
         kasa.frontend.begin_enrollment(&session).await;
-        let mail = stage.mail_to(&ann.email).await;
+        let mail = server.mail_to(&ann.email).await;
         assert_eq!(mail.link, format!("https://kasa.example/confirm#{}", mail.token));
         assert!(mail.text.contains("Kasa account of ann@example.com") && mail.text.contains("2 March 2026, 11:00 UTC"));
     }

@@ -7,8 +7,8 @@ use crate::story::tell;
 
 #[tokio::test]
 async fn a_product_is_made_and_changed() {
-    tell("products/one", async |stage| {
-        let admin = stage.actor("admin", Role::Admin).await;
+    tell("products/one", async |server| {
+        let admin = server.actor("admin", Role::Admin).await;
         let product = admin.product("kasa").await;
         let settings = proto::ProductSettings {
             trusted_device: Some(prost_types::Duration { seconds: 0, nanos: 0 }),
@@ -40,8 +40,8 @@ async fn a_product_is_made_and_changed() {
 
 on_both! {
     /// The order is that of the bytes, whatever rules a database compares text by.
-    async fn products_are_listed_by_key(stage) {
-        let operator = stage.operator();
+    async fn products_are_listed_by_key(server) {
+        let operator = server.operator();
         for key in ["kasa2", "kasa-web", "kasab", "kasa"] {
             operator.product(key).await;
         }

@@ -8,22 +8,22 @@ use crate::{
     audiences::{all, has, labelled},
     manage::Managed,
     owner::Device,
-    stage::{Stage, timestamp},
     story::tell,
+    test_server::{TestServer, timestamp},
 };
 
-async fn rollout(stage: &Stage) -> Managed {
-    let operator = stage.operator();
+async fn rollout(server: &TestServer) -> Managed {
+    let operator = server.operator();
     operator.product("kasa").await;
     operator.product("tapo").await;
     let draft = operator.rollout("two-step", &["kasa"], &[10_000, 1_000_000]).await;
-    Managed::new(&stage.actor("manager", Role::RolloutManager).await, &draft)
+    Managed::new(&server.actor("manager", Role::RolloutManager).await, &draft)
 }
 
 #[tokio::test]
 async fn every_change_is_on_record_and_can_be_reverted() {
-    tell("revisions/one", async |stage| {
-        let rollout = rollout(&stage).await;
+    tell("revisions/one", async |server| {
+        let rollout = rollout(&server).await;
         let manager = &rollout.manager;
         rollout.quiet().retitle("Two steps").await;
         rollout.quiet().aim(2, has("account.country", &["DE"])).await;
@@ -41,7 +41,7 @@ async fn every_change_is_on_record_and_can_be_reverted() {
         manager.ok(diff(1, 5)).await;
         manager.ok(diff(5, 1)).await;
         manager.refused(diff(1, 6)).await;
-        stage.transcript.note("back to the first, as far as it is not done; it stays started and paused");
+        server.transcript.note("back to the first, as far as it is not done; it stays started and paused");
         let reverted = rollout.revert(1).await;
         assert_eq!((reverted.revision, reverted.title.as_str()), (6, "Two step"));
         assert_eq!(reverted.state(), proto::RolloutState::Paused);
@@ -53,9 +53,9 @@ async fn every_change_is_on_record_and_can_be_reverted() {
 
 #[tokio::test]
 async fn how_far_it_has_come_is_counted() {
-    tell("revisions/stats", async |stage| {
-        let rollout = rollout(&stage).await;
-        let (operator, app) = (stage.operator(), stage.actor("app", Role::Frontend).await.quiet());
+    tell("revisions/stats", async |server| {
+        let rollout = rollout(&server).await;
+        let (operator, app) = (server.operator(), server.actor("app", Role::Frontend).await.quiet());
         let rows = (1..=6).map(|number| row(number, &format!("u-{number}"), Address::Verified));
         operator.import(rows.collect()).await.unwrap();
         rollout.quiet().start().await;
@@ -73,7 +73,7 @@ async fn how_far_it_has_come_is_counted() {
         rollout.manager.ok(stats(false)).await;
         rollout.manager.ok(stats(true)).await;
         rollout.quiet().roll_back(1).await;
-        stage.transcript.note("rolled back to the first wave: nothing that was shown by the second counts");
+        server.transcript.note("rolled back to the first wave: nothing that was shown by the second counts");
         rollout.manager.ok(stats(true)).await;
     })
     .await;
@@ -81,9 +81,9 @@ async fn how_far_it_has_come_is_counted() {
 
 #[tokio::test]
 async fn why_an_account_got_its_answer_is_told_rule_by_rule() {
-    tell("revisions/explain", async |stage| {
-        let rollout = rollout(&stage).await;
-        let (operator, manager) = (stage.operator(), &rollout.manager);
+    tell("revisions/explain", async |server| {
+        let rollout = rollout(&server).await;
+        let (operator, manager) = (server.operator(), &rollout.manager);
         let person = operator.person("ann").await;
         let audience =
             all(vec![has("account.country", &["DE"]), labelled("account.label", "plan", &["pro", "team"])]);
@@ -95,8 +95,8 @@ async fn why_an_account_got_its_answer_is_told_rule_by_rule() {
         };
         manager.ok(explain()).await;
         rollout.quiet().start().await;
-        let before = stage.now();
-        stage.pass(Span::hours(1));
+        let before = server.now();
+        server.pass(Span::hours(1));
         rollout.quiet().advance().await;
         manager.ok(explain()).await;
         let update = proto::UpdateAccountRequest {
@@ -110,10 +110,10 @@ async fn why_an_account_got_its_answer_is_told_rule_by_rule() {
         };
         operator.aloud().ok(update).await;
         manager.ok(explain()).await;
-        stage.transcript.note("an hour ago; and under the first revision");
+        server.transcript.note("an hour ago; and under the first revision");
         manager.ok(proto::ExplainRequest { at_time: Some(timestamp(before)), ..explain() }).await;
         manager.ok(proto::ExplainRequest { rollout: "two-step".into(), revision: 1, ..explain() }).await;
-        let app = stage.actor("app", Role::Frontend).await.quiet();
+        let app = server.actor("app", Role::Frontend).await.quiet();
         let session = app.sign_in(&person, "kasa", &Device::new("phone")).await;
         manager.ok(explain()).await;
         app.enroll(&session, &person).await;

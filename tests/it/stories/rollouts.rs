@@ -7,11 +7,11 @@ use crate::story::tell;
 
 #[tokio::test]
 async fn a_rollout_is_drafted_started_and_advanced() {
-    tell("rollouts/one", async |stage| {
-        let operator = stage.operator();
+    tell("rollouts/one", async |server| {
+        let operator = server.operator();
         operator.product("kasa").await;
         operator.product("tapo").await;
-        let manager = stage.actor("manager", Role::RolloutManager).await;
+        let manager = server.actor("manager", Role::RolloutManager).await;
         let draft = manager.rollout("kasa-two-step", &["kasa", "tapo"], &[10_000]).await;
         let request = proto::AddWaveRequest {
             rollout: draft.key.clone(),
@@ -27,11 +27,11 @@ async fn a_rollout_is_drafted_started_and_advanced() {
         };
         let longer = manager.ok(request.clone()).await.rollout.unwrap();
         assert_eq!(manager.ok(request).await.rollout.unwrap(), longer);
-        stage.pass(Span::days(1));
+        server.pass(Span::days(1));
         let started = manager.start(&longer).await;
-        stage.pass(Span::days(7));
+        server.pass(Span::days(7));
         manager.advance(&started).await;
-        let approver = stage.actor("approver", Role::RolloutApprover).await;
+        let approver = server.actor("approver", Role::RolloutApprover).await;
         approver.ok(proto::GetRolloutRequest { rollout: draft.key }).await;
         operator.rollout("tapo-two-step", &["tapo"], &[]).await;
         let first = approver.ok(proto::ListRolloutsRequest { page_size: 1, ..Default::default() }).await;
@@ -44,8 +44,8 @@ async fn a_rollout_is_drafted_started_and_advanced() {
 
 on_both! {
     /// The order is that of the bytes, whatever rules a database compares text by.
-    async fn rollouts_are_listed_by_key(stage) {
-        let operator = stage.operator();
+    async fn rollouts_are_listed_by_key(server) {
+        let operator = server.operator();
         operator.product("kasa").await;
         for key in ["two2", "two-step", "twos"] {
             operator.rollout(key, &["kasa"], &[]).await;
@@ -56,8 +56,8 @@ on_both! {
     }
 
     /// Of equals the first by key, on every engine the same (INV-41).
-    async fn inv_41_equal_rollouts_have_an_order(stage) {
-        let operator = stage.operator();
+    async fn inv_41_equal_rollouts_have_an_order(server) {
+        let operator = server.operator();
         operator.product("kasa").await;
         let ann = operator.person("ann").await;
         for key in ["two2", "two-step"] {

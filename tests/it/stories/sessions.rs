@@ -15,14 +15,14 @@ fn introspect(session: &Session) -> proto::IntrospectRequest {
 
 #[tokio::test]
 async fn sessions_end_by_will_by_replacement_and_by_themselves() {
-    tell("sessions/ends", async |stage| {
-        let kasa = Kasa::open(&stage).await;
+    tell("sessions/ends", async |server| {
+        let kasa = Kasa::open(&server).await;
         let (ann, frontend) = (kasa.admin.person("ann").await, kasa.frontend.aloud());
         let (phone, tablet) = (Device::new("phone-1"), Device::new("tablet-1"));
         let first = frontend.quiet().sign_in(&ann, "kasa", &phone).await;
         frontend.ok(introspect(&first)).await;
         let second = frontend.quiet().sign_in(&ann, "kasa", &phone).await;
-        stage.transcript.note("signed in again on the same device, and on another");
+        server.transcript.note("signed in again on the same device, and on another");
         frontend.ok(introspect(&first)).await;
         let other = frontend.quiet().sign_in(&ann, "kasa", &tablet).await;
         let revoke = proto::RevokeSessionRequest {
@@ -33,12 +33,12 @@ async fn sessions_end_by_will_by_replacement_and_by_themselves() {
         frontend.ok(revoke.clone()).await;
         frontend.ok(revoke).await;
         frontend.ok(introspect(&other)).await;
-        stage.pass(Span::minutes(59));
+        server.pass(Span::minutes(59));
         frontend.ok(introspect(&second)).await;
-        stage.pass(Span::minutes(59));
+        server.pass(Span::minutes(59));
         frontend.quiet().ok(introspect(&second)).await;
-        stage.pass(Span::hours(1));
-        stage.transcript.note("unused for an hour");
+        server.pass(Span::hours(1));
+        server.transcript.note("unused for an hour");
         frontend.ok(introspect(&second)).await;
         let own = frontend.quiet().sign_in(&ann, "kasa", &phone).await;
         frontend.ok(proto::RevokeSessionRequest { subject: own.subject(), ..Default::default() }).await;
@@ -50,8 +50,8 @@ async fn sessions_end_by_will_by_replacement_and_by_themselves() {
 /// A consumer's session lives for weeks; what it has proved does not.
 #[tokio::test]
 async fn a_level_falls_after_a_day() {
-    tell("sessions/level", async |stage| {
-        let kasa = Kasa::open(&stage).await;
+    tell("sessions/level", async |server| {
+        let kasa = Kasa::open(&server).await;
         let month = Some(prost_types::Duration { seconds: 30 * 86_400, nanos: 0 });
         let settings =
             proto::ProductSettings { session_idle: month, session_absolute: month, ..Default::default() };
@@ -70,13 +70,13 @@ async fn a_level_falls_after_a_day() {
             .sign_in_with(&owner.person, "kasa", &Device::new("tablet-1"), &owner.enrolled.seed)
             .await;
         frontend.ok(introspect(&session)).await;
-        stage.pass(Span::hours(24));
+        server.pass(Span::hours(24));
         frontend.ok(introspect(&session)).await;
-        stage.transcript.note("the session in which two-step was set up met less, and has some days");
+        server.transcript.note("the session in which two-step was set up met less, and has some days");
         frontend.ok(introspect(&owner.session)).await;
-        stage.pass(Span::days(7));
+        server.pass(Span::days(7));
         frontend.ok(introspect(&owner.session)).await;
-        stage.pass(Span::days(22));
+        server.pass(Span::days(22));
         frontend.ok(introspect(&session)).await;
     })
     .await;

@@ -7,8 +7,8 @@ use crate::{owner::Device, setting::Kasa, story::tell};
 
 #[tokio::test]
 async fn nobody_learns_why_a_sign_in_is_denied() {
-    tell("sign_ins/denied", async |stage| {
-        let kasa = Kasa::open(&stage).await;
+    tell("sign_ins/denied", async |server| {
+        let kasa = Kasa::open(&server).await;
         let (ann, frontend, phone) =
             (kasa.admin.person("ann").await, kasa.frontend.aloud(), Device::new("phone-1"));
         let right = frontend.begin_request(&ann, "kasa", &phone);
@@ -17,7 +17,7 @@ async fn nobody_learns_why_a_sign_in_is_denied() {
         let unknown = proto::BeginSignInRequest { identifier: "nobody@example.com".into(), ..right.clone() };
         frontend.ok(unknown.clone()).await;
         frontend.ok(wrong.clone()).await;
-        stage
+        server
             .transcript
             .note("three more of each; then the right one comes too soon, and a second later in time");
         for _ in 0..3 {
@@ -33,8 +33,8 @@ async fn nobody_learns_why_a_sign_in_is_denied() {
 
 #[tokio::test]
 async fn a_sign_in_is_looked_at_and_given_up() {
-    tell("sign_ins/given_up", async |stage| {
-        let kasa = Kasa::open(&stage).await;
+    tell("sign_ins/given_up", async |server| {
+        let kasa = Kasa::open(&server).await;
         let (owner, frontend) = (kasa.owner("ann").await, kasa.frontend.aloud());
         let asked = frontend.begin(&owner.person, "kasa", &Device::new("tablet-1")).await;
         frontend.ok(proto::GetSignInRequest { subject: asked.subject() }).await;
@@ -53,7 +53,7 @@ async fn a_sign_in_is_looked_at_and_given_up() {
         frontend.ok(proto::CancelSignInRequest { subject: asked.subject(), ..Default::default() }).await;
         frontend.refused(proto::CancelSignInRequest { subject: asked.subject(), ..Default::default() }).await;
         frontend.ok(proto::GetSignInRequest { subject: asked.subject() }).await;
-        stage.pass(Span::minutes(10));
+        server.pass(Span::minutes(10));
         frontend.refused(proto::GetSignInRequest { subject: asked.subject() }).await;
     })
     .await;
@@ -61,8 +61,8 @@ async fn a_sign_in_is_looked_at_and_given_up() {
 
 #[tokio::test]
 async fn a_challenge_takes_five_wrong_answers() {
-    tell("sign_ins/wrong_codes", async |stage| {
-        let kasa = Kasa::open(&stage).await;
+    tell("sign_ins/wrong_codes", async |server| {
+        let kasa = Kasa::open(&server).await;
         let (owner, frontend) = (kasa.owner("ann").await, kasa.frontend.aloud());
         let asked = frontend.begin(&owner.person, "kasa", &Device::new("tablet-1")).await;
         let (older, newer) = (frontend.challenge(&asked).await, frontend.challenge(&asked).await);
@@ -70,14 +70,14 @@ async fn a_challenge_takes_five_wrong_answers() {
         for _ in 0..4 {
             frontend.quiet().answer(&asked, &newer, "000000").await;
         }
-        stage.transcript.note("four wrong answers later");
+        server.transcript.note("four wrong answers later");
         frontend
             .ok(proto::GetChallengeRequest { subject: asked.subject(), challenge_id: newer.clone() })
             .await;
         frontend.answer(&asked, &newer, "000000").await;
         frontend.answer(&asked, &newer, &kasa.code(&owner)).await;
         let third = frontend.challenge(&asked).await;
-        stage.pass(Span::minutes(5));
+        server.pass(Span::minutes(5));
         frontend.answer(&asked, &third, &kasa.code(&owner)).await;
         let fourth = frontend.challenge(&asked).await;
         frontend.answer(&asked, &fourth, &kasa.code(&owner)).await;
@@ -87,21 +87,21 @@ async fn a_challenge_takes_five_wrong_answers() {
 
 #[tokio::test]
 async fn more_is_required_at_the_end_than_at_the_beginning() {
-    tell("sign_ins/held_back", async |stage| {
-        let kasa = Kasa::open(&stage).await;
+    tell("sign_ins/held_back", async |server| {
+        let kasa = Kasa::open(&server).await;
         let (ann, frontend, tablet) =
             (kasa.admin.person("ann").await, kasa.frontend.aloud(), Device::new("tablet-1"));
         let begun = frontend.begin(&ann, "kasa", &tablet).await;
-        stage.transcript.note("meanwhile two-step is set up on another device");
+        server.transcript.note("meanwhile two-step is set up on another device");
         let session = frontend.quiet().sign_in(&ann, "kasa", &Device::new("phone-1")).await;
         let enrolled = frontend.quiet().enroll(&session, &ann).await;
         let held = frontend
             .ok(proto::CompleteSignInRequest { subject: begun.subject(), ..Default::default() })
             .await;
         let begun = crate::owner::SignIn { offers: held.sign_in.unwrap().offers, ..begun };
-        stage.pass(Span::seconds(30));
+        server.pass(Span::seconds(30));
         let challenge = frontend.challenge(&begun).await;
-        frontend.answer(&begun, &challenge, &stage.code(&enrolled.seed)).await;
+        frontend.answer(&begun, &challenge, &server.code(&enrolled.seed)).await;
         frontend.finish(&begun, &tablet).await.unwrap();
     })
     .await;
@@ -110,8 +110,8 @@ async fn more_is_required_at_the_end_than_at_the_beginning() {
 /// "Remember this device" counts for what was proved there, and nothing was.
 #[tokio::test]
 async fn a_device_that_passed_nothing_is_not_trusted() {
-    tell("sign_ins/nothing_to_trust", async |stage| {
-        let kasa = Kasa::open(&stage).await;
+    tell("sign_ins/nothing_to_trust", async |server| {
+        let kasa = Kasa::open(&server).await;
         let (ann, frontend) = (kasa.admin.person("ann").await, kasa.frontend.aloud());
         let (phone, tablet) = (Device::new("phone-1"), Device::remembered("tablet-1"));
         frontend.sign_in(&ann, "kasa", &tablet).await;

@@ -16,14 +16,14 @@ fn introspect(session: &Session) -> proto::IntrospectRequest {
 
 #[tokio::test]
 async fn it_is_switched_off_and_on_again_behind_a_sign_in() {
-    tell("switch/off_and_on_again", async |stage| {
-        let kasa = Kasa::open(&stage).await;
+    tell("switch/off_and_on_again", async |server| {
+        let kasa = Kasa::open(&server).await;
         let (owner, frontend) = (kasa.owner("ann").await, kasa.frontend.aloud());
         let (tablet, laptop) = (Device::new("tablet-1"), Device::new("laptop-1"));
         let session = frontend.sign_in_with(&owner.person, "kasa", &tablet, &owner.enrolled.seed).await;
         frontend.disable(&session).await.unwrap();
         frontend.disable(&session).await.unwrap();
-        stage.transcript.note("a password is enough now, and the app may offer two-step");
+        server.transcript.note("a password is enough now, and the app may offer two-step");
         frontend.sign_in(&owner.person, "kasa", &laptop).await;
         frontend.enable(&session).await.unwrap();
         frontend.enable(&session).await.unwrap();
@@ -36,8 +36,8 @@ async fn it_is_switched_off_and_on_again_behind_a_sign_in() {
 
 #[tokio::test]
 async fn a_session_that_proved_nothing_lately_is_asked_for_a_code() {
-    tell("switch/by_a_challenge", async |stage| {
-        let kasa = Kasa::open(&stage).await;
+    tell("switch/by_a_challenge", async |server| {
+        let kasa = Kasa::open(&server).await;
         let (owner, frontend) = (kasa.owner("ann").await, kasa.frontend.aloud());
         let (session, factor) = (&owner.session, owner.enrolled.factor.as_str());
         frontend.disable(session).await.unwrap_err();
@@ -47,10 +47,10 @@ async fn a_session_that_proved_nothing_lately_is_asked_for_a_code() {
         let (subject, challenge_id) = (session.subject(), challenge.clone());
         frontend.ok(proto::GetChallengeRequest { subject, challenge_id }).await;
         frontend.answer_change(session, &challenge, &kasa.code(&owner)).await;
-        stage.transcript.note("the session is worth what it was");
+        server.transcript.note("the session is worth what it was");
         frontend.ok(introspect(session)).await;
         frontend.disable(session).await.unwrap();
-        stage.pass(Span::minutes(5));
+        server.pass(Span::minutes(5));
         frontend.enable(session).await.unwrap_err();
         let given_up = frontend.quiet().change_challenge(session, factor).await;
         let (subject, challenge_id) = (session.subject(), given_up);
@@ -58,7 +58,7 @@ async fn a_session_that_proved_nothing_lately_is_asked_for_a_code() {
         let challenge = frontend.quiet().change_challenge(session, factor).await;
         frontend.answer_change(session, &challenge, &kasa.code(&owner)).await;
         frontend.enable(session).await.unwrap();
-        stage.transcript.note("its sign-in was not asked for a code: it has some days");
+        server.transcript.note("its sign-in was not asked for a code: it has some days");
         frontend.ok(introspect(session)).await;
     })
     .await;
@@ -76,8 +76,8 @@ fn create(
 
 #[tokio::test]
 async fn it_is_not_switched() {
-    tell("refusals/switch", async |stage| {
-        let kasa = Kasa::open(&stage).await;
+    tell("refusals/switch", async |server| {
+        let kasa = Kasa::open(&server).await;
         let frontend = kasa.frontend.aloud();
         kasa.admin.product("tapo").await;
         let owner = kasa.owner("ann").await;
@@ -89,11 +89,11 @@ async fn it_is_not_switched() {
         let cats = sign_in(&cat, "kasa").await;
         frontend.enable(&cats).await.unwrap_err();
         frontend.disable(&cats).await.unwrap();
-        stage.transcript.note("where two-step has not reached the account");
+        server.transcript.note("where two-step has not reached the account");
         let elsewhere = sign_in(&owner.person, "tapo").await;
         frontend.enable(&elsewhere).await.unwrap_err();
         frontend.disable(&elsewhere).await.unwrap_err();
-        stage.transcript.note("a sign-in changes nothing, and a session signs nobody in");
+        server.transcript.note("a sign-in changes nothing, and a session signs nobody in");
         let asked = frontend.quiet().begin(&owner.person, "kasa", &Device::new("tablet-1")).await;
         let subject_ = asked.subject();
         frontend.refused(proto::DisableTwoStepRequest { subject: subject_, ..Default::default() }).await;
@@ -101,10 +101,10 @@ async fn it_is_not_switched() {
         frontend.refused(create(asked.subject(), change, &asked.factor())).await;
         frontend.refused(create(owner.session.subject(), to_sign_in, &asked.factor())).await;
         frontend.refused(create(cats.subject(), change, &asked.factor())).await;
-        stage.transcript.note("support neither");
+        server.transcript.note("support neither");
         let on = proto::OnBehalf { account: "ann".into(), product: "kasa".into(), reason: "ticket 7".into() };
         let on_behalf = subject(proto::subject::Who::OnBehalf(on));
-        let operator = stage.operator().aloud();
+        let operator = server.operator().aloud();
         operator
             .refused(proto::DisableTwoStepRequest { subject: on_behalf.clone(), ..Default::default() })
             .await;

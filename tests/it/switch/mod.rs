@@ -36,28 +36,28 @@ async fn two_pending(kasa: &Kasa, name: &str) -> [(Session, String, Seed); 2] {
     for device in ["phone", "thief"] {
         let session = kasa.frontend.sign_in(&person, "kasa", &Device::new(device)).await;
         let enrollment = kasa.frontend.begin_enrollment(&session).await;
-        let mail = kasa.stage.mails_to(&person.email).await.pop().unwrap();
+        let mail = kasa.server.mails_to(&person.email).await.pop().unwrap();
         assert_eq!(kasa.frontend.redeem(&mail.token).await, Outcome::Approved);
         let seed = kasa.frontend.continue_enrollment(&session, &enrollment).await;
         pending.push((session, enrollment, seed));
-        kasa.stage.clock.advance(Span::seconds(1));
+        kasa.server.clock.advance(Span::seconds(1));
     }
     pending.try_into().unwrap()
 }
 
 /// The first of them is completed, and its session has proved the factor since.
 async fn first_done(kasa: &Kasa, (session, enrollment, seed): &(Session, String, Seed)) {
-    let done = kasa.frontend.complete_enrollment(session, enrollment, &kasa.stage.code(seed)).await;
-    kasa.stage.clock.advance(Span::seconds(30));
+    let done = kasa.frontend.complete_enrollment(session, enrollment, &kasa.server.code(seed)).await;
+    kasa.server.clock.advance(Span::seconds(30));
     let challenge = kasa.frontend.change_challenge(session, &done.factor.unwrap().id).await;
-    let code = kasa.stage.code(seed);
+    let code = kasa.server.code(seed);
     assert_eq!(kasa.frontend.answer_change(session, &challenge, &code).await, Outcome::Approved);
 }
 
 on_both! {
-    async fn who_switched_it_on_again_is_asked_wherever_it_has_acted(stage) {
+    async fn who_switched_it_on_again_is_asked_wherever_it_has_acted(server) {
         use proto::SignInState::{PendingChallenge, Ready};
-        let kasa = Kasa::open(&stage).await;
+        let kasa = Kasa::open(&server).await;
         for product in ["tapo", "deco"] {
             kasa.admin.product(product).await;
         }
@@ -66,7 +66,7 @@ on_both! {
         let owner = kasa.owner("ann").await;
         assert_eq!(begun(&kasa, &owner, "tapo").await, PendingChallenge);
         // What becomes of the rollouts makes no difference where it acts (INV-42).
-        raw::change(&stage, "DELETE FROM rollouts").await;
+        raw::change(&server, "DELETE FROM rollouts").await;
         let session = fresh(&kasa, &owner, "tablet").await;
         let off = kasa.frontend.disable(&session).await.unwrap();
         assert!(!off.on && off.visible && off.requirement() == proto::Requirement::None);
@@ -82,16 +82,16 @@ on_both! {
         }
     }
 
-    async fn switching_it_off_leaves_everything_else_as_it_is(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn switching_it_off_leaves_everything_else_as_it_is(server) {
+        let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
         let session = fresh(&kasa, &owner, "tablet").await;
-        stage.clock.advance(Span::seconds(30));
+        server.clock.advance(Span::seconds(30));
         let (begun, challenge) = kasa.asked(&owner, "laptop").await;
         let rows = async || {
             let mut rows = Vec::new();
             for table in ["factors", "recovery_codes", "ledger WHERE active_since IS NOT NULL", "devices"] {
-                rows.push(raw::count(&stage, &format!("SELECT count(*) FROM {table}")).await);
+                rows.push(raw::count(&server, &format!("SELECT count(*) FROM {table}")).await);
             }
             rows
         };
@@ -102,12 +102,12 @@ on_both! {
         assert_eq!(outcome, Outcome::Approved, "a challenge under way goes on");
     }
 
-    async fn an_enrollment_that_was_left_binds_no_second_factor(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn an_enrollment_that_was_left_binds_no_second_factor(server) {
+        let kasa = Kasa::open(&server).await;
         let [first, (thief, enrollment, stolen)] = two_pending(&kasa, "ann").await;
         first_done(&kasa, &first).await;
         kasa.frontend.disable(&first.0).await.unwrap();
-        let late = kasa.frontend.complete_enrollment(&thief, &enrollment, &stage.code(&stolen)).await;
+        let late = kasa.frontend.complete_enrollment(&thief, &enrollment, &server.code(&stolen)).await;
         assert_eq!((late.outcome(), late.factor), (Outcome::UsedUp, None));
         let request = proto::ListFactorsRequest { subject: first.0.subject() };
         let factors = kasa.frontend.ok(request).await.factors;
@@ -115,9 +115,9 @@ on_both! {
         assert!(!kasa.admin.evaluate(&kasa.admin.known("ann").await, "kasa").await.on);
     }
 
-    async fn where_it_is_switched_on_it_acts_for_good(stage) {
+    async fn where_it_is_switched_on_it_acts_for_good(server) {
         use proto::SignInState::{PendingChallenge, Ready};
-        let kasa = Kasa::open(&stage).await;
+        let kasa = Kasa::open(&server).await;
         for product in ["tapo", "deco"] {
             kasa.admin.product(product).await;
         }
@@ -126,16 +126,16 @@ on_both! {
         let owner = kasa.owner("ann").await;
         assert_eq!(proves(&kasa, &owner, &owner.session).await, Outcome::Approved);
         kasa.frontend.disable(&owner.session).await.unwrap();
-        stage.clock.advance(Span::seconds(30));
+        server.clock.advance(Span::seconds(30));
         let tapo = kasa.frontend.sign_in(&owner.person, "tapo", &Device::new("tablet")).await;
         assert_eq!(proves(&kasa, &owner, &tapo).await, Outcome::Approved);
         let on = kasa.frontend.enable(&tapo).await.unwrap();
         assert_eq!((on.product.as_str(), on.reason()), ("tapo", proto::DecisionReason::Active));
-        raw::change(&stage, "DELETE FROM rollouts").await;
+        raw::change(&server, "DELETE FROM rollouts").await;
         for (product, state) in [("kasa", PendingChallenge), ("tapo", PendingChallenge), ("deco", Ready)] {
             assert_eq!(begun(&kasa, &owner, product).await, state, "{product}");
         }
         let active = "SELECT count(*) FROM events WHERE fact LIKE '%two_step_active%both%'";
-        assert_eq!(raw::count(&stage, active).await, 1);
+        assert_eq!(raw::count(&server, active).await, 1);
     }
 }

@@ -25,33 +25,33 @@ fn needs_proof(answer: Result<proto::Decision, Refused>) {
 }
 
 on_both! {
-    async fn inv_20_the_proof_of_a_sign_in_counts_five_minutes(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_20_the_proof_of_a_sign_in_counts_five_minutes(server) {
+        let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
         let session = fresh(&kasa, &owner, "tablet").await;
-        stage.clock.advance(TTL);
+        server.clock.advance(TTL);
         assert!(!kasa.frontend.disable(&session).await.unwrap().on);
-        stage.clock.advance(MICROSECOND);
+        server.clock.advance(MICROSECOND);
         needs_proof(kasa.frontend.enable(&session).await);
     }
 
-    async fn inv_20_the_proof_of_a_challenge_counts_five_minutes(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_20_the_proof_of_a_challenge_counts_five_minutes(server) {
+        let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
         assert_eq!(proves(&kasa, &owner, &owner.session).await, Outcome::Approved);
-        stage.clock.advance(TTL);
+        server.clock.advance(TTL);
         assert!(!kasa.frontend.disable(&owner.session).await.unwrap().on);
         assert!(kasa.frontend.enable(&owner.session).await.unwrap().on);
-        stage.clock.advance(MICROSECOND);
+        server.clock.advance(MICROSECOND);
         needs_proof(kasa.frontend.disable(&owner.session).await);
     }
 
-    async fn inv_20_neither_a_password_nor_a_trusted_device_is_a_proof(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_20_neither_a_password_nor_a_trusted_device_is_a_proof(server) {
+        let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
         let tablet = Device::remembered("tablet");
         kasa.frontend.sign_in_with(&owner.person, "kasa", &tablet, &owner.enrolled.seed).await;
-        stage.clock.advance(TTL.minus(Span::seconds(1)));
+        server.clock.advance(TTL.minus(Span::seconds(1)));
         let trusted = kasa.frontend.sign_in(&owner.person, "kasa", &tablet).await;
         assert!(trusted.answer.session.as_ref().unwrap().trusted);
         needs_proof(kasa.frontend.disable(&trusted).await);
@@ -59,32 +59,32 @@ on_both! {
         proves(&kasa, &owner, &trusted).await;
         kasa.frontend.disable(&trusted).await.unwrap();
         let password = kasa.frontend.sign_in(&owner.person, "kasa", &Device::new("new")).await;
-        stage.clock.advance(TTL.minus(MICROSECOND));
+        server.clock.advance(TTL.minus(MICROSECOND));
         needs_proof(kasa.frontend.enable(&password).await);
     }
 
-    async fn inv_20_a_proof_counts_in_its_own_session_only(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_20_a_proof_counts_in_its_own_session_only(server) {
+        let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
         fresh(&kasa, &owner, "tablet").await;
-        stage.clock.advance(Span::seconds(30));
+        server.clock.advance(Span::seconds(30));
         let other = fresh(&kasa, &owner, "laptop").await;
-        stage.clock.advance(TTL);
+        server.clock.advance(TTL);
         assert_eq!(proves(&kasa, &owner, &owner.session).await, Outcome::Approved);
-        stage.clock.advance(MICROSECOND);
+        server.clock.advance(MICROSECOND);
         needs_proof(kasa.frontend.disable(&other).await);
     }
 
-    async fn inv_15_a_later_proof_raises_no_level(stage) {
-        let kasa = Kasa::open(&stage).await;
+    async fn inv_15_a_later_proof_raises_no_level(server) {
+        let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
         let before = introspected(&kasa, &owner.session).await;
         assert_eq!((before.level(), before.proofs.len()), (proto::Level::Aal1, 1));
         assert_eq!(proves(&kasa, &owner, &owner.session).await, Outcome::Approved);
         assert_eq!(introspected(&kasa, &owner.session).await, before, "INV-26");
-        stage.clock.advance(Span::seconds(30));
+        server.clock.advance(Span::seconds(30));
         let strong = fresh(&kasa, &owner, "tablet").await;
-        stage.clock.advance(Span::seconds(30));
+        server.clock.advance(Span::seconds(30));
         let before = introspected(&kasa, &strong).await;
         assert_eq!((before.level(), before.proofs.len()), (proto::Level::Aal2, 2));
         assert_eq!(proves(&kasa, &owner, &strong).await, Outcome::Approved);

@@ -17,14 +17,14 @@ const TOTP: &str = "SELECT count(*) FROM factors WHERE method = 'totp'";
 
 async fn completes(caller: Actor, pending: (Session, String, Seed)) -> Outcome {
     let (session, enrollment, seed) = pending;
-    let code = caller.stage.code(&seed);
+    let code = caller.server.code(&seed);
     caller.complete_enrollment(&session, &enrollment, &code).await.outcome()
 }
 
 on_both! {
-    async fn inv_01_one_code_of_64_is_approved_for_a_change(stage) {
-        let kasa = Kasa::open(&stage).await;
-        let replica = stage.replica().await;
+    async fn inv_01_one_code_of_64_is_approved_for_a_change(server) {
+        let kasa = Kasa::open(&server).await;
+        let replica = server.replica().await;
         let callers = [kasa.frontend.clone(), kasa.frontend.at(replica.channel.clone())];
         let owner = kasa.owner("ann").await;
         let challenge_id = kasa.frontend.change_challenge(&owner.session, &owner.enrolled.factor).await;
@@ -37,9 +37,9 @@ on_both! {
         assert!(!kasa.frontend.disable(&owner.session).await.unwrap().on);
     }
 
-    async fn a_session_that_ends_meanwhile_spends_a_code_or_leaves_it(stage) {
-        let kasa = Kasa::open(&stage).await;
-        let replica = stage.replica().await;
+    async fn a_session_that_ends_meanwhile_spends_a_code_or_leaves_it(server) {
+        let kasa = Kasa::open(&server).await;
+        let replica = server.replica().await;
         for round in 0..4 {
             let owner = kasa.owner(&format!("ann-{round}")).await;
             let challenge_id = kasa.frontend.change_challenge(&owner.session, &owner.enrolled.factor).await;
@@ -66,9 +66,9 @@ on_both! {
         }
     }
 
-    async fn inv_49_on_and_off_at_once_end_as_the_log_says(stage) {
-        let kasa = Kasa::open(&stage).await;
-        let replica = stage.replica().await;
+    async fn inv_49_on_and_off_at_once_end_as_the_log_says(server) {
+        let kasa = Kasa::open(&server).await;
+        let replica = server.replica().await;
         let callers = [kasa.frontend.clone(), kasa.frontend.at(replica.channel.clone())];
         let owner = kasa.owner("ann").await;
         let session = fresh(&kasa, &owner, "tablet").await;
@@ -83,17 +83,17 @@ on_both! {
         }
         calls.join_all().await;
         let told = async |what: &str| {
-            raw::count(&stage, &format!("SELECT count(*) FROM events WHERE fact LIKE '%{what}%'")).await
+            raw::count(&server, &format!("SELECT count(*) FROM events WHERE fact LIKE '%{what}%'")).await
         };
-        let on = raw::count(&stage, "SELECT count(*) FROM accounts WHERE two_step_since IS NOT NULL").await;
+        let on = raw::count(&server, "SELECT count(*) FROM accounts WHERE two_step_since IS NOT NULL").await;
         assert_eq!(told("two_step_switched_on").await - told("two_step_switched_off").await, on);
         assert!(told("two_step_switched_off").await > 0, "somebody switched it off");
         assert_eq!(told("two_step_active").await, 1);
     }
 
-    async fn an_enrollment_and_the_switch_at_once_bind_no_second_factor(stage) {
-        let kasa = Kasa::open(&stage).await;
-        let replica = stage.replica().await;
+    async fn an_enrollment_and_the_switch_at_once_bind_no_second_factor(server) {
+        let kasa = Kasa::open(&server).await;
+        let replica = server.replica().await;
         let [first, other] = two_pending(&kasa, "ann").await;
         first_done(&kasa, &first).await;
         let mut calls = JoinSet::new();
@@ -109,12 +109,12 @@ on_both! {
             });
         }
         calls.join_all().await;
-        assert_eq!(raw::count(&stage, TOTP).await, 1);
+        assert_eq!(raw::count(&server, TOTP).await, 1);
     }
 
-    async fn two_enrollments_at_once_bind_one_factor(stage) {
-        let kasa = Kasa::open(&stage).await;
-        let replica = stage.replica().await;
+    async fn two_enrollments_at_once_bind_one_factor(server) {
+        let kasa = Kasa::open(&server).await;
+        let replica = server.replica().await;
         let elsewhere = kasa.frontend.at(replica.channel.clone());
         for round in 1..=6 {
             let [one, other] = two_pending(&kasa, &format!("ann-{round}")).await;
@@ -123,7 +123,7 @@ on_both! {
             let mut told = [one.unwrap(), other.unwrap()];
             told.sort_unstable();
             assert_eq!(told, [Outcome::Approved, Outcome::UsedUp]);
-            assert_eq!(raw::count(&stage, TOTP).await, round);
+            assert_eq!(raw::count(&server, TOTP).await, round);
         }
     }
 }

@@ -29,18 +29,18 @@ use crate::{Courier, Settings};
 const BEGIN: Timestamp = Timestamp::from_unix_micros(1_772_874_330_000_000);
 const TOKEN: &str = "tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
 
-struct Hand(AtomicI64);
+struct ManualClock(AtomicI64);
 
-impl Clock for Hand {
+impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_unix_micros(self.0.load(Ordering::Relaxed))
     }
 }
 
 /// Never the same bytes twice.
-struct Counting(AtomicU64);
+struct CountingEntropy(AtomicU64);
 
-impl Entropy for Counting {
+impl Entropy for CountingEntropy {
     fn fill(&self, bytes: &mut [u8]) {
         let number = self.0.fetch_add(1, Ordering::Relaxed).to_le_bytes();
         bytes.iter_mut().zip(number.iter().cycle()).for_each(|(byte, next)| *byte = *next);
@@ -51,8 +51,8 @@ struct Outbox {
     dir: TempDir,
     store: Store,
     keyring: Arc<Keyring>,
-    clock: Arc<Hand>,
-    entropy: Arc<Counting>,
+    clock: Arc<ManualClock>,
+    entropy: Arc<CountingEntropy>,
     realm: RealmId,
     account: AccountId,
 }
@@ -73,9 +73,9 @@ impl Outbox {
         let url = format!("sqlite:{}", dir.path().join("tidegate.db").display());
         let store = Store::open(&tidegate_store::Settings { url, connections: 2 }).await.unwrap();
         store.migrate().await.unwrap();
-        let entropy = Arc::new(Counting(AtomicU64::new(0)));
+        let entropy = Arc::new(CountingEntropy(AtomicU64::new(0)));
         let keyring = Arc::new(Keyring::new(&MasterFile::generate(&*entropy)));
-        let clock = Arc::new(Hand(AtomicI64::new(BEGIN.unix_micros())));
+        let clock = Arc::new(ManualClock(AtomicI64::new(BEGIN.unix_micros())));
         let (realm, account) = (Id::new(BEGIN, &*entropy), Id::new(BEGIN, &*entropy));
         Self { dir, store, keyring, clock, entropy, realm, account }
     }

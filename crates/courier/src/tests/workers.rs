@@ -6,7 +6,7 @@ use tidegate_core::{Clock as _, Entropy, Fact, Span, Template};
 use tidegate_store::deliveries;
 use tokio_util::sync::CancellationToken;
 
-use super::{Counting, Outbox, TOKEN, to_ann};
+use super::{CountingEntropy, Outbox, TOKEN, to_ann};
 
 #[tokio::test]
 async fn a_queued_mail_becomes_one_file() {
@@ -71,7 +71,7 @@ async fn the_mail_of_a_worker_that_died_is_sent_when_its_lease_is_over() {
 }
 
 /// Tells the worker to stop while it is writing the end of a delivery.
-struct Stopping(CancellationToken, Arc<Counting>);
+struct Stopping(CancellationToken, Arc<CountingEntropy>);
 
 impl Entropy for Stopping {
     fn fill(&self, bytes: &mut [u8]) {

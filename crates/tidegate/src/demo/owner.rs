@@ -9,7 +9,7 @@ use super::{cast::Demo, people};
 use crate::ambient::AuthorityClock;
 
 /// An app on a device; it keeps what a sign-in gives it.
-pub struct App<'d> {
+pub struct OwnerApp<'d> {
     demo: &'d Demo,
     pub account: String,
     device: String,
@@ -23,7 +23,7 @@ pub struct Begun {
     pub token: String,
 }
 
-impl<'d> App<'d> {
+impl<'d> OwnerApp<'d> {
     pub fn new(demo: &'d Demo, account: &str, device: &str) -> Self {
         Self {
             demo,

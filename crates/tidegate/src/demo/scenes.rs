@@ -11,7 +11,7 @@ use tidegate_proto as proto;
 use super::{
     cast::Demo,
     mailbox,
-    owner::{App, Authenticator},
+    owner::{Authenticator, OwnerApp},
     people, teller, undo,
 };
 
@@ -84,7 +84,7 @@ async fn rollout(demo: &Demo) -> anyhow::Result<String> {
 
 async fn before_the_start(demo: &Demo) -> anyhow::Result<()> {
     teller::title("Before the start");
-    let mut app = App::new(demo, &people::external_id(1), "first-phone");
+    let mut app = OwnerApp::new(demo, &people::external_id(1), "first-phone");
     app.sign_in("kasa").await?;
     let decision = app.status().await?;
     ensure!(!decision.visible && decision.reason() == proto::DecisionReason::NotYet, "expected: not yet");
@@ -131,14 +131,14 @@ async fn count(demo: &Demo) -> anyhow::Result<BTreeSet<String>> {
 
 async fn enroll_and_sign_in(demo: &Demo, cast: &Cast) -> anyhow::Result<()> {
     teller::title(&format!("{} is in the wave, and turns two-step on", cast.reached));
-    let mut phone = App::new(demo, &cast.reached, "phone");
+    let mut phone = OwnerApp::new(demo, &cast.reached, "phone");
     let completed = phone.sign_in("kasa").await?;
     ensure!(completed.advice() == proto::Advice::TwoStepAvailable, "expected: available");
     teller::answer("signed in; the app is advised to show two-step");
     let authenticator = enroll(demo, &phone).await?;
 
     teller::title("A sign-in from a new device");
-    let mut tablet = App::new(demo, &cast.reached, "tablet");
+    let mut tablet = OwnerApp::new(demo, &cast.reached, "tablet");
     let begun = tablet.begin("kasa").await?;
     ensure!(begun.sign_in.state() == proto::SignInState::PendingChallenge, "expected: a challenge");
     teller::answer("the password is right; a second step is asked");
@@ -157,13 +157,13 @@ async fn enroll_and_sign_in(demo: &Demo, cast: &Cast) -> anyhow::Result<()> {
     ensure!(again.sign_in.state() == proto::SignInState::Ready, "expected: a trusted device");
     tablet.complete(&again, false).await?;
     teller::answer("that device again, now trusted: nothing is asked");
-    let mut tapo = App::new(demo, &cast.reached, "phone");
+    let mut tapo = OwnerApp::new(demo, &cast.reached, "phone");
     tapo.sign_in("tapo").await?;
     teller::answer("the same account at tapo, which the rollout does not name: nothing is asked");
     Ok(())
 }
 
-async fn enroll(demo: &Demo, phone: &App<'_>) -> anyhow::Result<Authenticator> {
+async fn enroll(demo: &Demo, phone: &OwnerApp<'_>) -> anyhow::Result<Authenticator> {
     let begun = phone.begin_enrollment().await?;
     let id = begun.enrollment.context("an enrollment")?.id;
     teller::answer(&format!("a link was mailed to {}: a password alone binds no factor", begun.sent_to));
@@ -191,7 +191,7 @@ async fn enroll(demo: &Demo, phone: &App<'_>) -> anyhow::Result<Authenticator> {
 }
 
 async fn replay(demo: &Demo, cast: &Cast, code: &Secret<String>) -> anyhow::Result<()> {
-    let laptop = App::new(demo, &cast.reached, "laptop");
+    let laptop = OwnerApp::new(demo, &cast.reached, "laptop");
     let begun = laptop.begin("kasa").await?;
     let outcome = laptop.answer(&begun, code).await?;
     ensure!(outcome == proto::ProofOutcome::Replayed, "expected: replayed");
@@ -201,11 +201,11 @@ async fn replay(demo: &Demo, cast: &Cast, code: &Secret<String>) -> anyhow::Resu
 
 async fn others(demo: &Demo, cast: &Cast) -> anyhow::Result<()> {
     teller::title("Others, meanwhile");
-    let mut app = App::new(demo, &cast.not_reached, "phone");
+    let mut app = OwnerApp::new(demo, &cast.not_reached, "phone");
     let completed = app.sign_in("kasa").await?;
     ensure!(completed.advice() == proto::Advice::Nothing, "expected: nothing to show");
     teller::answer(&format!("{}, not reached, signs in as before", cast.not_reached));
-    let mut app = App::new(demo, &cast.reached_unverified, "phone");
+    let mut app = OwnerApp::new(demo, &cast.reached_unverified, "phone");
     let completed = app.sign_in("kasa").await?;
     let missing: Vec<_> = completed.missing().collect();
     ensure!(missing == [proto::Missing::VerifiedEmail], "expected: a verified address is missing");
@@ -218,7 +218,7 @@ async fn others(demo: &Demo, cast: &Cast) -> anyhow::Result<()> {
 
 async fn now_available(demo: &Demo, cast: &Cast) -> anyhow::Result<()> {
     teller::title(&format!("{} comes back", cast.not_reached));
-    let mut app = App::new(demo, &cast.not_reached, "phone");
+    let mut app = OwnerApp::new(demo, &cast.not_reached, "phone");
     let completed = app.sign_in("kasa").await?;
     ensure!(completed.advice() == proto::Advice::TwoStepAvailable, "expected: available");
     ensure!(app.status().await?.visible, "expected: visible");

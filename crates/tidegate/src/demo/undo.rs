@@ -7,7 +7,7 @@ use anyhow::{Context as _, ensure};
 use tidegate_client::{Client, Refused};
 use tidegate_proto::{self as proto, DecisionReason as Why, ErrorReason};
 
-use super::{cast::Demo, owner::App, scenes::ROLLOUT, teller};
+use super::{cast::Demo, owner::OwnerApp, scenes::ROLLOUT, teller};
 
 /// `enrolled` has two-step on; `shown` was told of it, and did nothing.
 pub async fn all(demo: &Demo, enrolled: &str, shown: &str) -> anyhow::Result<()> {
@@ -69,7 +69,7 @@ async fn second_app(demo: &Demo, enrolled: &str) -> anyhow::Result<()> {
     };
     demo.manager.rollouts().add_wave(request).await.context("AddWave")?;
     advance(demo).await.context("AdvanceRollout")?;
-    let begun = App::new(demo, enrolled, "tapo-tablet").begin("tapo").await?;
+    let begun = OwnerApp::new(demo, enrolled, "tapo-tablet").begin("tapo").await?;
     ensure!(begun.sign_in.state() == proto::SignInState::PendingChallenge, "expected: a challenge at tapo");
     teller::answer(&format!("{enrolled} is asked for a second step at tapo too, without enrolling again"));
     Ok(())
@@ -102,7 +102,7 @@ async fn roll_back(demo: &Demo, enrolled: &str, shown: &str) -> anyhow::Result<(
     ensure!(explain(demo, "kasa", shown).await? == Why::NotYet, "expected: not yet");
     teller::answer(&format!("{shown}, who was shown it and did nothing, is back to not yet"));
     for product in ["kasa", "tapo"] {
-        let begun = App::new(demo, enrolled, "another").begin(product).await?;
+        let begun = OwnerApp::new(demo, enrolled, "another").begin(product).await?;
         ensure!(begun.sign_in.state() == proto::SignInState::PendingChallenge, "expected: a challenge");
     }
     teller::answer(&format!("{enrolled}, who enrolled, is asked as before, wherever two-step has acted"));

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A server whose way to its database can be cut, and the database itself.
-struct Stage {
+struct OutageTest {
     line: Line,
     url: String,
     folder: Folder,
@@ -22,7 +22,7 @@ struct Stage {
     frontend: Frontend,
 }
 
-impl Stage {
+impl OutageTest {
     async fn set_up() -> Self {
         let url = postgres::database().await;
         let line = Line::to(&url).await;
@@ -67,16 +67,16 @@ async fn create(operator: &Client, name: &str) -> Result<proto::CreateAccountRes
 
 #[tokio::test]
 async fn while_the_database_is_away_callers_are_told_to_try_again() {
-    let stage = Stage::set_up().await;
-    let before = stage.written().await;
-    assert_eq!(stage.server.page("/readyz").await, (200, "ready\n".to_owned()));
-    stage.line.cut().await;
+    let test = OutageTest::set_up().await;
+    let before = test.written().await;
+    assert_eq!(test.server.page("/readyz").await, (200, "ready\n".to_owned()));
+    test.line.cut().await;
 
     let product = proto::GetProductRequest { product: "kasa".into() };
-    let read = heard(stage.operator().products().get_product(product).await).unwrap_err();
-    let written = stage.create("bob").await.unwrap_err();
+    let read = heard(test.operator().products().get_product(product).await).unwrap_err();
+    let written = test.create("bob").await.unwrap_err();
     let signing_in = begin_request("ann", "phone");
-    let signed_in = heard(stage.frontend.client.sign_ins().begin_sign_in(signing_in).await).unwrap_err();
+    let signed_in = heard(test.frontend.client.sign_ins().begin_sign_in(signing_in).await).unwrap_err();
     for refused in [read, written, signed_in] {
         assert_eq!((refused.code, refused.name()), (Code::Unavailable, "UNAVAILABLE"), "{refused}");
         assert!(refused.retry_after.is_some(), "{refused}");
@@ -84,24 +84,24 @@ async fn while_the_database_is_away_callers_are_told_to_try_again() {
         assert_eq!(refused.message, "the call could not be carried out");
     }
     let away = "the database cannot be reached\n".to_owned();
-    assert_eq!(stage.server.page("/readyz").await, (503, away));
-    assert_eq!(stage.server.page("/healthz").await, (200, "ok\n".to_owned()));
-    assert_eq!(stage.written().await, before);
+    assert_eq!(test.server.page("/readyz").await, (503, away));
+    assert_eq!(test.server.page("/healthz").await, (200, "ok\n".to_owned()));
+    assert_eq!(test.written().await, before);
 
-    stage.line.mend().await;
-    eventually("a ready server", async || (stage.server.page("/readyz").await.0 == 200).then_some(())).await;
-    eventually("a call that works", async || stage.create("bob").await.ok()).await;
-    stage.frontend.sign_in("ann", "phone").await;
-    let ended = stage.server.stopped().await;
+    test.line.mend().await;
+    eventually("a ready server", async || (test.server.page("/readyz").await.0 == 200).then_some(())).await;
+    eventually("a call that works", async || test.create("bob").await.ok()).await;
+    test.frontend.sign_in("ann", "phone").await;
+    let ended = test.server.stopped().await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
 }
 
 #[tokio::test]
 async fn each_incident_is_found_in_the_log_with_its_cause() {
-    let stage = Stage::set_up().await;
-    stage.line.cut().await;
-    let incident = stage.create("bob").await.unwrap_err().incident.unwrap();
-    let ended = stage.server.stopped().await;
+    let test = OutageTest::set_up().await;
+    test.line.cut().await;
+    let incident = test.create("bob").await.unwrap_err().incident.unwrap();
+    let ended = test.server.stopped().await;
     let line = ended.err.lines().find(|line| line.contains(&incident));
     assert!(
         line.is_some_and(|line| line.contains("the database is not reachable")),
@@ -112,23 +112,23 @@ async fn each_incident_is_found_in_the_log_with_its_cause() {
 
 #[tokio::test]
 async fn lost_connections_cost_one_call_at_most() {
-    let stage = Stage::set_up().await;
+    let test = OutageTest::set_up().await;
     // As many connections as there may be, all of them idle when the line is cut.
-    let calls: Vec<_> = (0..32).map(|number| tokio::spawn(named(stage.operator().clone(), number))).collect();
+    let calls: Vec<_> = (0..32).map(|number| tokio::spawn(named(test.operator().clone(), number))).collect();
     for call in calls {
         call.await.unwrap().unwrap();
     }
-    stage.line.cut().await;
-    stage.line.mend().await;
+    test.line.cut().await;
+    test.line.mend().await;
     let mut failed = Vec::new();
     for number in 32..64 {
-        if let Err(refused) = named(stage.operator().clone(), number).await {
+        if let Err(refused) = named(test.operator().clone(), number).await {
             assert_eq!((refused.code, refused.retry_after.is_some()), (Code::Unavailable, true), "{refused}");
             failed.push(number);
         }
     }
     assert!(failed.len() <= 1, "{failed:?}");
-    assert_eq!(stage.folder.database.count("accounts").await, 65 - i64::try_from(failed.len()).unwrap());
+    assert_eq!(test.folder.database.count("accounts").await, 65 - i64::try_from(failed.len()).unwrap());
 }
 
 /// Without a password: so many at once would wait for each other.
@@ -141,16 +141,16 @@ async fn named(operator: Client, number: usize) -> Result<proto::CreateAccountRe
 #[tokio::test]
 async fn inv_51_what_was_under_way_is_whole_or_not_at_all() {
     const ROWS: i64 = 6_000;
-    let stage = Stage::set_up().await;
+    let test = OutageTest::set_up().await;
     let import = async |operator: Client| {
         let rows = (1..).zip(1..=ROWS).map(|(line, number)| row(line, &format!("u-{number}")));
         operator.import_accounts(rows, |_| {}).await
     };
-    let under_way = tokio::spawn(import(stage.operator().clone()));
+    let under_way = tokio::spawn(import(test.operator().clone()));
     // In the middle of a message, if each row were kept by itself.
-    let kept = async || (stage.folder.database.count("accounts").await > 1_200).then_some(());
+    let kept = async || (test.folder.database.count("accounts").await > 1_200).then_some(());
     eventually("an import under way", kept).await;
-    stage.line.cut().await;
+    test.line.cut().await;
     let refused = under_way.await.unwrap().unwrap_err();
     assert_eq!((refused.code, refused.retry_after.is_some()), (Code::Unavailable, true), "{refused}");
 
@@ -158,28 +158,27 @@ async fn inv_51_what_was_under_way_is_whole_or_not_at_all() {
     let open = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL \
         AND pid <> pg_backend_pid()";
     eventually("the end of the transaction", async || {
-        (stage.folder.database.number(open).await == 0).then_some(())
+        (test.folder.database.number(open).await == 0).then_some(())
     })
     .await;
-    let [accounts, passwords, created, _] = stage.written().await;
+    let [accounts, passwords, created, _] = test.written().await;
     assert_eq!((passwords, created), (accounts, accounts));
     // One account was there before; each message has 500 rows.
     assert_eq!((accounts - 1) % 500, 0, "{accounts}");
     assert!(accounts - 1 < ROWS, "the cut came too late");
 
-    stage.line.mend().await;
-    let again =
-        eventually("an import that works", async || import(stage.operator().clone()).await.ok()).await;
+    test.line.mend().await;
+    let again = eventually("an import that works", async || import(test.operator().clone()).await.ok()).await;
     assert_eq!((again.failed_count, again.unchanged_count), (0, accounts - 1));
     assert_eq!(again.created_count + again.unchanged_count, ROWS);
 }
 
 #[tokio::test]
 async fn connections_that_the_server_ends_are_replaced() {
-    let stage = Stage::set_up().await;
-    let sign_in = stage.frontend.begin("ann", "phone").await;
-    postgres::hang_up(&stage.url).await;
-    let complete = async |sign_in: &SignIn| stage.frontend.complete(sign_in).await;
+    let test = OutageTest::set_up().await;
+    let sign_in = test.frontend.begin("ann", "phone").await;
+    postgres::hang_up(&test.url).await;
+    let complete = async |sign_in: &SignIn| test.frontend.complete(sign_in).await;
     let completed = eventually("a call that works", async || match complete(&sign_in).await {
         Ok(completed) => Some(completed),
         Err(refused) => {

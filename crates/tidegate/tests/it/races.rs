@@ -28,13 +28,13 @@ on_both_engines! {
 }
 
 /// The processes that serve one database, and a back end that calls all of them.
-struct Stage {
+struct OutageTest {
     folder: Folder,
     _servers: Vec<Server>,
     doors: Vec<Frontend>,
 }
 
-impl Stage {
+impl OutageTest {
     async fn on(engine: Engine, names: &[&str]) -> Self {
         let folder = Folder::installed(engine).await;
         // Passwords of everybody at once: what is tested is what they are charged.
@@ -116,148 +116,148 @@ fn approved_once(counts: &Counts, others: &[&str]) {
 
 async fn inv_01_one_code_approves_once_and_makes_one_session(engine: Engine) {
     let names = ["ann", "bob", "cem", "dan"];
-    let stage = Stage::on(engine, &names).await;
+    let test = OutageTest::on(engine, &names).await;
     for name in names {
-        let mut authenticator = stage.door().enrolled(name).await;
+        let mut authenticator = test.door().enrolled(name).await;
         for device in ["tablet", "laptop"] {
-            let asked = [stage.challenged(name, device).await];
-            let code = authenticator.next_code(stage.door()).await;
-            approved_once(&stage.answer(&asked, &code, MANY).await, &["REPLAYED", "USED_UP"]);
+            let asked = [test.challenged(name, device).await];
+            let code = authenticator.next_code(test.door()).await;
+            approved_once(&test.answer(&asked, &code, MANY).await, &["REPLAYED", "USED_UP"]);
             let [(sign_in, _)] = asked;
             let complete = |_: usize, door: Frontend| {
                 let sign_in = sign_in.clone();
                 async move { door.complete(&sign_in).await }
             };
-            let completed = stage.at_once(8, complete).await;
+            let completed = test.at_once(8, complete).await;
             let sessions = completed.iter().flatten().filter(|made| made.session.is_some()).count();
             assert_eq!(sessions, 1, "{completed:?}");
             let refused = completed.iter().filter_map(|made| made.as_ref().err());
             assert!(refused.clone().all(|refused| refused.name() == "SIGN_IN_STATE"), "{completed:?}");
         }
     }
-    assert_eq!(stage.events("challenge_answered", "approved").await, 8);
+    assert_eq!(test.events("challenge_answered", "approved").await, 8);
     // A replay changes no counter, and success forgives what was charged (INV-6, INV-9).
-    assert_eq!(stage.number("SELECT COUNT(*) FROM challenges WHERE tries <> 1").await, 0);
-    assert_eq!(stage.number("SELECT COUNT(*) FROM attempts WHERE in_hour <> 0 OR in_row <> 0").await, 0);
+    assert_eq!(test.number("SELECT COUNT(*) FROM challenges WHERE tries <> 1").await, 0);
+    assert_eq!(test.number("SELECT COUNT(*) FROM attempts WHERE in_hour <> 0 OR in_row <> 0").await, 0);
 }
 
 async fn inv_01_one_code_approves_one_of_three_sign_ins(engine: Engine) {
-    let stage = Stage::on(engine, &["ann", "bob"]).await;
+    let test = OutageTest::on(engine, &["ann", "bob"]).await;
     for name in ["ann", "bob"] {
-        let mut authenticator = stage.door().enrolled(name).await;
+        let mut authenticator = test.door().enrolled(name).await;
         for round in 1..=2 {
             let mut asked = Vec::new();
             for device in ["tablet", "laptop", "watch"] {
-                asked.push(stage.challenged(name, &format!("{device}-{round}")).await);
+                asked.push(test.challenged(name, &format!("{device}-{round}")).await);
             }
-            let code = authenticator.next_code(stage.door()).await;
-            let counts = stage.answer(&asked, &code, MANY).await;
+            let code = authenticator.next_code(test.door()).await;
+            let counts = test.answer(&asked, &code, MANY).await;
             approved_once(&counts, &["REPLAYED", "USED_UP", "SLOWED"]);
             let mut sessions = 0;
             for (sign_in, challenge) in &asked {
-                sessions += usize::from(stage.door().complete(sign_in).await.is_ok());
-                cancel(stage.door(), sign_in, challenge).await;
+                sessions += usize::from(test.door().complete(sign_in).await.is_ok());
+                cancel(test.door(), sign_in, challenge).await;
             }
             assert_eq!(sessions, 1);
         }
     }
-    assert_eq!(stage.events("challenge_answered", "approved").await, 4);
+    assert_eq!(test.events("challenge_answered", "approved").await, 4);
 }
 
 async fn inv_08_parallel_guesses_take_no_more_than_a_challenge_has(engine: Engine) {
-    let stage = Stage::on(engine, &["ann"]).await;
-    let mut authenticator = stage.door().enrolled("ann").await;
-    let asked = [stage.challenged("ann", "tablet").await];
-    let counts = stage.answer(&asked, "wrong", MANY).await;
+    let test = OutageTest::on(engine, &["ann"]).await;
+    let mut authenticator = test.door().enrolled("ann").await;
+    let asked = [test.challenged("ann", "tablet").await];
+    let counts = test.answer(&asked, "wrong", MANY).await;
     assert_eq!(counts, Counts::from([("WRONG_ANSWER", 4), ("USED_UP", MANY - 4)]));
-    assert_eq!(stage.number("SELECT tries FROM challenges").await, 5);
-    assert_eq!(stage.number("SELECT MAX(in_hour) FROM attempts").await, 5);
-    assert_eq!(stage.events("challenge_answered", "wrong_answer").await, 4);
-    assert_eq!(stage.events("challenge_answered", "used_up").await, 1);
+    assert_eq!(test.number("SELECT tries FROM challenges").await, 5);
+    assert_eq!(test.number("SELECT MAX(in_hour) FROM attempts").await, 5);
+    assert_eq!(test.events("challenge_answered", "wrong_answer").await, 4);
+    assert_eq!(test.events("challenge_answered", "used_up").await, 1);
     // The right code comes too late for this one, and is good for the next.
-    let code = authenticator.next_code(stage.door()).await;
-    assert_eq!(stage.answer(&asked, &code, 1).await, Counts::from([("USED_UP", 1)]));
-    let asked = [stage.challenged("ann", "laptop").await];
-    assert_eq!(stage.answer(&asked, &code, 1).await, Counts::from([("APPROVED", 1)]));
+    let code = authenticator.next_code(test.door()).await;
+    assert_eq!(test.answer(&asked, &code, 1).await, Counts::from([("USED_UP", 1)]));
+    let asked = [test.challenged("ann", "laptop").await];
+    assert_eq!(test.answer(&asked, &code, 1).await, Counts::from([("APPROVED", 1)]));
 }
 
 async fn inv_08_parallel_guesses_take_no_more_than_an_hour_has(engine: Engine) {
-    let stage = Stage::on(engine, &["ann"]).await;
-    let mut authenticator = stage.door().enrolled("ann").await;
+    let test = OutageTest::on(engine, &["ann"]).await;
+    let mut authenticator = test.door().enrolled("ann").await;
     let mut asked = Vec::new();
     for device in ["tablet", "laptop", "watch"] {
-        asked.push(stage.challenged("ann", device).await);
+        asked.push(test.challenged("ann", device).await);
     }
-    let counts = stage.answer(&asked, "wrong", MANY).await;
-    let told = async |outcome| stage.events("challenge_answered", outcome).await;
+    let counts = test.answer(&asked, "wrong", MANY).await;
+    let told = async |outcome| test.events("challenge_answered", outcome).await;
     let looked_at = told("").await - told("slowed").await;
     assert_eq!(looked_at, 10, "{counts:?}");
-    assert_eq!(stage.number("SELECT CAST(SUM(tries) AS BIGINT) FROM challenges").await, 10);
-    assert_eq!(stage.number("SELECT MAX(in_hour) FROM attempts").await, 10);
+    assert_eq!(test.number("SELECT CAST(SUM(tries) AS BIGINT) FROM challenges").await, 10);
+    assert_eq!(test.number("SELECT MAX(in_hour) FROM attempts").await, 10);
     let slowed = counts.get("SLOWED").copied().unwrap_or_default();
     assert!(slowed > 0, "{counts:?}");
     // While it is slowed, right and wrong are told the same (INV-12).
     for (sign_in, challenge) in &asked {
-        cancel(stage.door(), sign_in, challenge).await;
+        cancel(test.door(), sign_in, challenge).await;
     }
-    let (sign_in, challenge) = stage.challenged("ann", "console").await;
-    let code = authenticator.next_code(stage.door()).await;
-    let right = stage.door().answer(&sign_in, &challenge, &code).await.unwrap();
-    let wrong = stage.door().answer(&sign_in, &challenge, "wrong").await.unwrap();
+    let (sign_in, challenge) = test.challenged("ann", "console").await;
+    let code = authenticator.next_code(test.door()).await;
+    let right = test.door().answer(&sign_in, &challenge, &code).await.unwrap();
+    let wrong = test.door().answer(&sign_in, &challenge, "wrong").await.unwrap();
     assert_eq!((right.outcome(), right.retry_time.is_some()), (ProofOutcome::Slowed, true));
     assert_eq!(right, wrong);
 }
 
 async fn inv_08_parallel_passwords_take_no_more_than_are_free(engine: Engine) {
-    let stage = Stage::on(engine, &["ann"]).await;
+    let test = OutageTest::on(engine, &["ann"]).await;
     let begin = |number: usize, door: Frontend| {
         let mut request = begin_request("ann", "phone");
         request.password = format!("a guess, the {number}th");
         async move { heard(door.client.sign_ins().begin_sign_in(request).await).unwrap() }
     };
-    let answers = stage.at_once(MANY, begin).await;
+    let answers = test.at_once(MANY, begin).await;
     let first = &answers[0];
     assert_eq!(first.sign_in.as_ref().unwrap().state(), proto::SignInState::Denied);
     assert!(answers.iter().all(|answer| answer == first), "{answers:?}");
-    let looked_at = stage.events("sign_in_denied", "wrong_password").await;
+    let looked_at = test.events("sign_in_denied", "wrong_password").await;
     assert!((4..=7).contains(&looked_at), "{looked_at}");
-    assert_eq!(stage.number("SELECT MAX(in_row) FROM attempts").await, looked_at);
-    assert_eq!(stage.events("sign_in_denied", "").await, i64::try_from(MANY).unwrap());
+    assert_eq!(test.number("SELECT MAX(in_row) FROM attempts").await, looked_at);
+    assert_eq!(test.events("sign_in_denied", "").await, i64::try_from(MANY).unwrap());
 }
 
 async fn inv_58_one_request_id_is_carried_out_once(engine: Engine) {
-    let stage = Stage::on(engine, &["ann"]).await;
-    let mut authenticator = stage.door().enrolled("ann").await;
+    let test = OutageTest::on(engine, &["ann"]).await;
+    let mut authenticator = test.door().enrolled("ann").await;
     let id = "0192f0c1-0000-7000-8000-000000000001";
-    let sign_ins = stage.folder.database.count("sign_ins").await;
+    let sign_ins = test.folder.database.count("sign_ins").await;
 
     let begin = |_: usize, door: Frontend| {
         let request = proto::BeginSignInRequest { request_id: id.into(), ..begin_request("ann", "tablet") };
         async move { heard(door.client.sign_ins().begin_sign_in(request).await) }
     };
-    let sign_in = SignIn::of(one(stage.at_once(MANY, begin).await));
-    assert_eq!(stage.folder.database.count("sign_ins").await, sign_ins + 1);
+    let sign_in = SignIn::of(one(test.at_once(MANY, begin).await));
+    assert_eq!(test.folder.database.count("sign_ins").await, sign_ins + 1);
     assert!(sign_in.token.starts_with("tgi_"), "no token");
 
-    let challenge = stage.door().challenge(&sign_in).await;
-    let code = authenticator.next_code(stage.door()).await;
+    let challenge = test.door().challenge(&sign_in).await;
+    let code = authenticator.next_code(test.door()).await;
     let answer = |_: usize, door: Frontend| {
         let request = answer_request(&sign_in, &challenge, &code);
         let request = proto::AnswerChallengeRequest { request_id: id.into(), ..request };
         async move { heard(door.client.challenges().answer_challenge(request).await) }
     };
-    assert_eq!(one(stage.at_once(MANY, answer).await).outcome(), ProofOutcome::Approved);
-    assert_eq!(stage.events("challenge_answered", "").await, 1);
+    assert_eq!(one(test.at_once(MANY, answer).await).outcome(), ProofOutcome::Approved);
+    assert_eq!(test.events("challenge_answered", "").await, 1);
 
     let other = proto::BeginSignInRequest { request_id: id.into(), ..begin_request("ann", "another-tablet") };
-    let refused = heard(stage.door().client.sign_ins().begin_sign_in(other).await).unwrap_err();
+    let refused = heard(test.door().client.sign_ins().begin_sign_in(other).await).unwrap_err();
     assert_eq!(refused.name(), "REQUEST_ID_REUSED");
 }
 
 async fn inv_58_calls_that_overtake_each_other_get_one_session(engine: Engine) {
-    let stage = Stage::on(engine, &["ann"]).await;
+    let test = OutageTest::on(engine, &["ann"]).await;
     for round in 1..=5 {
-        let sign_in = stage.door().begin("ann", "phone").await;
+        let sign_in = test.door().begin("ann", "phone").await;
         let complete = |_: usize, door: Frontend| {
             let request = proto::CompleteSignInRequest {
                 subject: Some(sign_in.subject()),
@@ -266,26 +266,26 @@ async fn inv_58_calls_that_overtake_each_other_get_one_session(engine: Engine) {
             };
             async move { heard(door.client.sign_ins().complete_sign_in(request).await) }
         };
-        let completed = one(stage.at_once(MANY, complete).await);
+        let completed = one(test.at_once(MANY, complete).await);
         assert!(completed.session_token.starts_with("tgs_") && !completed.secret_withheld);
-        assert_eq!(stage.folder.database.count("sessions").await, round);
+        assert_eq!(test.folder.database.count("sessions").await, round);
     }
 }
 
 async fn inv_58_a_wrong_answer_that_is_retried_is_charged_once(engine: Engine) {
-    let stage = Stage::on(engine, &["ann"]).await;
-    stage.door().enrolled("ann").await;
-    let (sign_in, challenge) = stage.challenged("ann", "tablet").await;
+    let test = OutageTest::on(engine, &["ann"]).await;
+    test.door().enrolled("ann").await;
+    let (sign_in, challenge) = test.challenged("ann", "tablet").await;
     let answer = |_: usize, door: Frontend| {
         let id = "0192f0c1-0000-7000-8000-000000000002";
         let request = answer_request(&sign_in, &challenge, "wrong");
         let request = proto::AnswerChallengeRequest { request_id: id.into(), ..request };
         async move { heard(door.client.challenges().answer_challenge(request).await) }
     };
-    let answered = one(stage.at_once(MANY, answer).await);
+    let answered = one(test.at_once(MANY, answer).await);
     assert_eq!((answered.outcome(), answered.tries_left), (ProofOutcome::WrongAnswer, Some(4)));
-    assert_eq!(stage.number("SELECT MAX(tries) FROM challenges").await, 1);
-    assert_eq!(stage.number("SELECT MAX(in_hour) FROM attempts").await, 1);
+    assert_eq!(test.number("SELECT MAX(tries) FROM challenges").await, 1);
+    assert_eq!(test.number("SELECT MAX(in_hour) FROM attempts").await, 1);
 }
 
 /// What all of them were told.

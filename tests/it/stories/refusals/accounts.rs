@@ -13,9 +13,9 @@ use crate::{
 
 #[tokio::test]
 async fn accounts() {
-    tell("refusals/accounts", async |stage| {
-        stage.operator().person("ann").await;
-        let frontend = stage.actor("frontend", Role::Frontend).await;
+    tell("refusals/accounts", async |server| {
+        server.operator().person("ann").await;
+        let frontend = server.actor("frontend", Role::Frontend).await;
         let create = |external_id: &str, email: &str, password: &str| proto::CreateAccountRequest {
             external_id: external_id.into(),
             email: email.into(),
@@ -34,10 +34,10 @@ async fn accounts() {
             .refused(proto::GetAccountRequest { account: "acct_01h2xcejqtf2nbrexx3vqjhp41".into() })
             .await;
         frontend.refused(proto::LookupAccountRequest { email: "bob@example.com".into() }).await;
-        let auditor = stage.actor("auditor", Role::Auditor).await;
+        let auditor = server.actor("auditor", Role::Auditor).await;
         let filter = Some(proto::EventFilter { account: "bob".into(), ..Default::default() });
         auditor.refused(proto::ListEventsRequest { filter, ..Default::default() }).await;
-        stage.transcript.note("the longest password, and one of 15 characters");
+        server.transcript.note("the longest password, and one of 15 characters");
         frontend.ok(create("bob", "", &"😀".repeat(256))).await;
         frontend.ok(create("cat", "", "15 characters..")).await;
     })
@@ -46,8 +46,8 @@ async fn accounts() {
 
 #[tokio::test]
 async fn a_request_id_is_for_one_request() {
-    tell("refusals/request_id", async |stage| {
-        let frontend = stage.actor("frontend", Role::Frontend).await;
+    tell("refusals/request_id", async |server| {
+        let frontend = server.actor("frontend", Role::Frontend).await;
         let request = proto::CreateAccountRequest {
             external_id: "ann".into(),
             password: PASSWORD.into(),
@@ -58,8 +58,8 @@ async fn a_request_id_is_for_one_request() {
         frontend.ok(request.clone()).await;
         frontend.ok(request.clone()).await;
         frontend.refused(other.clone()).await;
-        stage.transcript.note("another caller's, and a refusal, do not count");
-        let second = stage.actor("second", Role::Frontend).await;
+        server.transcript.note("another caller's, and a refusal, do not count");
+        let second = server.actor("second", Role::Frontend).await;
         second.refused(request).await;
         second.ok(other).await;
     })
@@ -68,8 +68,8 @@ async fn a_request_id_is_for_one_request() {
 
 #[tokio::test]
 async fn addresses() {
-    tell("refusals/addresses", async |stage| {
-        let kasa = Kasa::open(&stage).await;
+    tell("refusals/addresses", async |server| {
+        let kasa = Kasa::open(&server).await;
         let (frontend, phone) = (kasa.frontend.aloud(), Device::new("phone-1"));
         let ann = kasa.admin.person("ann").await;
         let bob = kasa.admin.person_with("bob", Address::Unverified).await;
@@ -78,14 +78,14 @@ async fn addresses() {
         let request = |session: &crate::owner::Session| proto::RequestEmailVerificationRequest { subject: session.subject(), ..Default::default() };
         frontend.refused(request(&anns)).await;
         frontend.quiet().ok(request(&bobs)).await;
-        let link = stage.mail_to(&bob.email).await.token;
+        let link = server.mail_to(&bob.email).await.token;
         let confirm = |token: &str| proto::ConfirmEmailRequest { token: token.into(), ..Default::default() };
         frontend.redeem(&link).await;
         frontend.ok(confirm(&format!("tgl_{}", "0".repeat(64)))).await;
         frontend.ok(confirm(&link)).await;
         frontend.ok(confirm(&link)).await;
-        stage.transcript.note("what no call can do yet: the address is taken away");
-        raw::change(&stage, "UPDATE accounts SET email = NULL, email_canonical = NULL, email_since = NULL, email_verified_at = NULL").await;
+        server.transcript.note("what no call can do yet: the address is taken away");
+        raw::change(&server, "UPDATE accounts SET email = NULL, email_canonical = NULL, email_since = NULL, email_verified_at = NULL").await;
         frontend.refused(request(&bobs)).await;
     })
     .await;

@@ -3,24 +3,28 @@
 use tidegate_core::Role;
 use tidegate_proto as proto;
 
-use crate::{owner::Device, stage::Casting, story::tell};
+use crate::{owner::Device, story::tell, test_server::CredentialSpec};
 
 #[tokio::test]
 async fn callers_without_the_right() {
-    tell("refusals/callers", async |stage| {
-        let operator = stage.operator();
+    tell("refusals/callers", async |server| {
+        let operator = server.operator();
         operator.product("kasa").await;
         operator.product("tapo").await;
         let ann = operator.person("ann").await;
-        stage.anonymous().refused(proto::WhoAmIRequest {}).await;
-        let evaluator = stage.actor("evaluator", Role::Evaluator).await;
+        server.anonymous().refused(proto::WhoAmIRequest {}).await;
+        let evaluator = server.actor("evaluator", Role::Evaluator).await;
         evaluator.refused(proto::GetAccountRequest { account: "ann".into() }).await;
-        let tapo =
-            stage.cast("tapo's app", Casting { products: &["tapo"], ..Casting::of(Role::Frontend) }).await;
+        let tapo = server
+            .with_credential(
+                "tapo's app",
+                CredentialSpec { products: &["tapo"], ..CredentialSpec::of(Role::Frontend) },
+            )
+            .await;
         tapo.refused(tapo.begin_request(&ann, "kasa", &Device::new("phone-1"))).await;
         tapo.refused(tapo.begin_request(&ann, "deco", &Device::new("phone-1"))).await;
         tapo.refused(proto::EvaluateRequest { product: "kasa".into(), account: "ann".into() }).await;
-        let app = stage.actor("anybody's app", Role::Frontend).await;
+        let app = server.actor("anybody's app", Role::Frontend).await;
         app.refused(app.begin_request(&ann, "deco", &Device::new("phone-1"))).await;
         app.refused(proto::EvaluateRequest { product: "kasa".into(), account: "bob".into() }).await;
         let operator = operator.aloud();
@@ -33,12 +37,16 @@ async fn callers_without_the_right() {
 
 #[tokio::test]
 async fn credentials_that_are_not_handed_out() {
-    tell("refusals/credentials", async |stage| {
-        let operator = stage.operator();
+    tell("refusals/credentials", async |server| {
+        let operator = server.operator();
         operator.product("kasa").await;
         operator.product("tapo").await;
-        let kasas =
-            stage.cast("kasa's admin", Casting { products: &["kasa"], ..Casting::of(Role::Admin) }).await;
+        let kasas = server
+            .with_credential(
+                "kasa's admin",
+                CredentialSpec { products: &["kasa"], ..CredentialSpec::of(Role::Admin) },
+            )
+            .await;
         let credential = |role: proto::RoleType, products: &[&str]| proto::CreateCredentialRequest {
             role: role.into(),
             products: products.iter().map(ToString::to_string).collect(),
@@ -50,13 +58,13 @@ async fn credentials_that_are_not_handed_out() {
         kasas.refused(credential(proto::RoleType::Operator, &[])).await;
         kasas.refused(credential(proto::RoleType::Frontend, &[])).await;
         kasas.refused(credential(proto::RoleType::Frontend, &["kasa", "tapo"])).await;
-        let admin = stage.actor("admin", Role::Admin).await;
+        let admin = server.actor("admin", Role::Admin).await;
         admin.refused(credential(proto::RoleType::Frontend, &["deco"])).await;
         let revoke = |credential: &str| proto::RevokeCredentialRequest {
             credential: credential.into(),
             ..Default::default()
         };
-        let other = stage.actor("another operator", Role::Operator).await;
+        let other = server.actor("another operator", Role::Operator).await;
         admin.refused(revoke(&other.credential)).await;
         admin.refused(revoke("cred_01h2xcejqtf2nbrexx3vqjhp41")).await;
         other.ok(proto::WhoAmIRequest {}).await;
@@ -67,12 +75,15 @@ async fn credentials_that_are_not_handed_out() {
 /// An admin for one product touches nothing of another's.
 #[tokio::test]
 async fn the_admin_of_one_product() {
-    tell("refusals/one_products_admin", async |stage| {
-        let operator = stage.operator();
+    tell("refusals/one_products_admin", async |server| {
+        let operator = server.operator();
         operator.product("tapo").await;
         let rollout = operator.rollout("tapo-two-step", &["tapo"], &[10_000]).await;
-        let everybodys = stage.actor("everybody's app", Role::Frontend).await;
-        let kasas = stage.cast("kasa's admin", Casting { products: &["kasa"], ..Casting::of(Role::Admin) });
+        let everybodys = server.actor("everybody's app", Role::Frontend).await;
+        let kasas = server.with_credential(
+            "kasa's admin",
+            CredentialSpec { products: &["kasa"], ..CredentialSpec::of(Role::Admin) },
+        );
         operator.product("kasa").await;
         let kasas = kasas.await;
         let settings =
@@ -101,9 +112,9 @@ async fn the_admin_of_one_product() {
 /// What was begun goes on; nothing new is.
 #[tokio::test]
 async fn a_house_that_is_closing() {
-    tell("refusals/closing", async |stage| {
-        let admin = stage.actor("admin", Role::Admin).await;
-        stage.app.close().await;
+    tell("refusals/closing", async |server| {
+        let admin = server.actor("admin", Role::Admin).await;
+        server.app.close().await;
         let request = proto::CreateAccountRequest { external_id: "u-1".into(), ..Default::default() };
         admin.refused(request).await;
         admin.refused(proto::GetAccountRequest { account: "u-1".into() }).await;

@@ -37,8 +37,8 @@ fn complete(session: &Session, enrollment: &str) -> proto::CompleteEnrollmentReq
 
 #[tokio::test]
 async fn enrollments() {
-    tell("refusals/enrollments", async |stage| {
-        let kasa = Kasa::open(&stage).await;
+    tell("refusals/enrollments", async |server| {
+        let kasa = Kasa::open(&server).await;
         let frontend = kasa.frontend.aloud();
         kasa.admin.product("tapo").await;
         let owner = kasa.owner("ann").await;
@@ -51,21 +51,21 @@ async fn enrollments() {
         frontend.refused(begin(&owner.session)).await;
         let cats = sign_in(&cat, "kasa").await;
         let enrollment = frontend.quiet().begin_enrollment(&cats).await;
-        stage.transcript.note("another owner's, and the same owner's from another device");
+        server.transcript.note("another owner's, and the same owner's from another device");
         frontend.refused(continue_(&owner.session, &enrollment)).await;
         let other = frontend.quiet().sign_in(&cat, "kasa", &Device::new("tablet-1")).await;
         frontend.refused(continue_(&other, &enrollment)).await;
-        stage.transcript.note("before the link");
+        server.transcript.note("before the link");
         frontend.refused(continue_(&cats, &enrollment)).await;
         frontend.refused(complete(&cats, &enrollment)).await;
-        let link = stage.mail_to(&cat.email).await.token;
+        let link = server.mail_to(&cat.email).await.token;
         frontend.quiet().redeem(&link).await;
-        stage.transcript.note("behind the link");
+        server.transcript.note("behind the link");
         frontend.refused(complete(&cats, &enrollment)).await;
         let seed = frontend.quiet().continue_enrollment(&cats, &enrollment).await;
         frontend.refused(continue_(&cats, &enrollment)).await;
-        frontend.quiet().complete_enrollment(&cats, &enrollment, &stage.code(&seed)).await;
-        stage.transcript.note("when it is done");
+        frontend.quiet().complete_enrollment(&cats, &enrollment, &server.code(&seed)).await;
+        server.transcript.note("when it is done");
         frontend.ok(complete(&cats, &enrollment)).await;
         frontend.refused(continue_(&cats, &enrollment)).await;
         let cancel = proto::CancelEnrollmentRequest {
@@ -80,37 +80,37 @@ async fn enrollments() {
 
 #[tokio::test]
 async fn enrollments_that_are_too_late() {
-    tell("refusals/enrollments_too_late", async |stage| {
-        let kasa = Kasa::open(&stage).await;
+    tell("refusals/enrollments_too_late", async |server| {
+        let kasa = Kasa::open(&server).await;
         let (frontend, cat) = (kasa.frontend.aloud(), kasa.admin.person("cat").await);
         let sign_in = async || frontend.quiet().sign_in(&cat, "kasa", &Device::new("phone-1")).await;
         let (session, quiet) = (sign_in().await, frontend.quiet());
         let confirmed = quiet.begin_enrollment(&session).await;
-        quiet.redeem(&stage.mail_to(&cat.email).await.token).await;
+        quiet.redeem(&server.mail_to(&cat.email).await.token).await;
         let shown = quiet.begin_enrollment(&session).await;
-        quiet.redeem(&stage.mail_to(&cat.email).await.token).await;
+        quiet.redeem(&server.mail_to(&cat.email).await.token).await;
         let seed = quiet.continue_enrollment(&session, &shown).await;
         let used_up = quiet.begin_enrollment(&session).await;
-        quiet.redeem(&stage.mail_to(&cat.email).await.token).await;
+        quiet.redeem(&server.mail_to(&cat.email).await.token).await;
         let other = quiet.continue_enrollment(&session, &used_up).await;
         for _ in 0..5 {
-            quiet.complete_enrollment(&session, &used_up, &wrong(&stage.code(&other))).await;
+            quiet.complete_enrollment(&session, &used_up, &wrong(&server.code(&other))).await;
         }
         frontend.refused(continue_(&session, &used_up)).await;
-        stage.pass(Span::hours(2));
+        server.pass(Span::hours(2));
         let session = sign_in().await;
         frontend.refused(continue_(&session, &confirmed)).await;
-        frontend.complete_enrollment(&session, &shown, &stage.code(&seed)).await;
+        frontend.complete_enrollment(&session, &shown, &server.code(&seed)).await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn support_reads_and_no_more() {
-    tell("refusals/support", async |stage| {
-        let kasa = Kasa::open(&stage).await;
+    tell("refusals/support", async |server| {
+        let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
-        let support = stage.actor("support", Role::Support).await;
+        let support = server.actor("support", Role::Support).await;
         let on = |account: &str, product: &str| {
             subject(Who::OnBehalf(OnBehalf {
                 account: account.into(),
@@ -122,10 +122,10 @@ async fn support_reads_and_no_more() {
         support.ok(proto::ListFactorsRequest { subject: on("ann", "kasa") }).await;
         support.refused(proto::ListFactorsRequest { subject: on("bob", "kasa") }).await;
         support.refused(proto::ListFactorsRequest { subject: on("ann", "deco") }).await;
-        stage.transcript.note("a front end may, for those whose token it has");
+        server.transcript.note("a front end may, for those whose token it has");
         let frontend = kasa.frontend.aloud();
         frontend.refused(proto::ListFactorsRequest { subject: on("ann", "kasa") }).await;
-        let operator = stage.operator().aloud();
+        let operator = server.operator().aloud();
         let method = proto::Method::Totp.into();
         operator
             .refused(proto::BeginEnrollmentRequest {
@@ -142,7 +142,7 @@ async fn support_reads_and_no_more() {
             })
             .await;
         operator.refused(proto::GetSignInRequest { subject: on("ann", "kasa") }).await;
-        let auditor = stage.actor("auditor", Role::Auditor).await;
+        let auditor = server.actor("auditor", Role::Auditor).await;
         auditor.ok(proto::ListEventsRequest { page_size: 2, ..Default::default() }).await;
     })
     .await;

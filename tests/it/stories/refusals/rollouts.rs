@@ -7,8 +7,8 @@ use crate::story::tell;
 
 #[tokio::test]
 async fn products() {
-    tell("refusals/products", async |stage| {
-        let admin = stage.actor("admin", Role::Admin).await;
+    tell("refusals/products", async |server| {
+        let admin = server.actor("admin", Role::Admin).await;
         admin.quiet().product("kasa").await;
         let settings =
             Some(proto::ProductSettings { link_url: "https://kasa.example".into(), ..Default::default() });
@@ -63,11 +63,11 @@ async fn products() {
 
 #[tokio::test]
 async fn rollouts() {
-    tell("refusals/rollouts", async |stage| {
-        let operator = stage.operator();
+    tell("refusals/rollouts", async |server| {
+        let operator = server.operator();
         operator.product("kasa").await;
         operator.product("tapo").await;
-        let manager = stage.actor("manager", Role::RolloutManager).await;
+        let manager = server.actor("manager", Role::RolloutManager).await;
         let wave = |products: &[&str]| proto::WaveDraft {
             title: "1 %".into(),
             edge_ppm: 10_000,

@@ -25,8 +25,8 @@ fn create(sign_in: &SignIn, factor_id: &str) -> proto::CreateChallengeRequest {
 
 #[tokio::test]
 async fn sign_ins() {
-    tell("refusals/sign_ins", async |stage| {
-        let kasa = Kasa::open(&stage).await;
+    tell("refusals/sign_ins", async |server| {
+        let kasa = Kasa::open(&server).await;
         let (owner, frontend) = (kasa.owner("ann").await, kasa.frontend.aloud());
         let asked = frontend.quiet().begin(&owner.person, "kasa", &Device::new("tablet-1")).await;
         frontend.refused(complete(&asked)).await;
@@ -42,15 +42,15 @@ async fn sign_ins() {
         frontend.refused(proto::GetSignInRequest { subject: nobodys }).await;
         let challenge = frontend.quiet().challenge(&asked).await;
         frontend.quiet().answer(&asked, &challenge, &kasa.code(&owner)).await;
-        stage.transcript.note("the code was right");
+        server.transcript.note("the code was right");
         frontend.refused(create(&asked, &asked.factor())).await;
         frontend.quiet().finish(&asked, &Device::new("tablet-1")).await.unwrap();
-        stage.transcript.note("the sign-in is complete");
+        server.transcript.note("the sign-in is complete");
         frontend.refused(complete(&asked)).await;
         frontend.refused(proto::CancelSignInRequest { subject: asked.subject(), ..Default::default() }).await;
         let asked = frontend.quiet().begin(&owner.person, "kasa", &Device::new("tablet-1")).await;
-        stage.transcript.note("what no call can do yet: the account is suspended");
-        raw::change(&stage, "UPDATE accounts SET state = 'suspended'").await;
+        server.transcript.note("what no call can do yet: the account is suspended");
+        raw::change(&server, "UPDATE accounts SET state = 'suspended'").await;
         frontend.refused(proto::GetSignInRequest { subject: asked.subject() }).await;
         frontend.refused(proto::GetTwoStepStatusRequest { subject: session }).await;
     })
@@ -59,8 +59,8 @@ async fn sign_ins() {
 
 #[tokio::test]
 async fn challenges() {
-    tell("refusals/challenges", async |stage| {
-        let kasa = Kasa::open(&stage).await;
+    tell("refusals/challenges", async |server| {
+        let kasa = Kasa::open(&server).await;
         let (owner, frontend) = (kasa.owner("ann").await, kasa.frontend.aloud());
         let begin =
             async |device: &str| frontend.quiet().begin(&owner.person, "kasa", &Device::new(device)).await;
@@ -68,10 +68,10 @@ async fn challenges() {
         frontend.refused(create(&one, "fac_01h2xcejqtf2nbrexx3vqjhp41")).await;
         let factors =
             frontend.quiet().ok(proto::ListFactorsRequest { subject: owner.session.subject() }).await.factors;
-        stage.transcript.note("a set of recovery codes is no second step");
+        server.transcript.note("a set of recovery codes is no second step");
         frontend.refused(create(&one, &factors[1].id)).await;
         let challenge_id = frontend.quiet().challenge(&two).await;
-        stage.transcript.note("another sign-in's challenge");
+        server.transcript.note("another sign-in's challenge");
         frontend
             .refused(proto::GetChallengeRequest {
                 subject: one.subject(),
@@ -95,10 +95,10 @@ async fn challenges() {
         for device in ["tablet-3", "tablet-4"] {
             frontend.quiet().challenge(&begin(device).await).await;
         }
-        stage.transcript.note("three sign-ins wait for a code");
+        server.transcript.note("three sign-ins wait for a code");
         frontend.refused(create(&one, &one.factor())).await;
         frontend.ok(create(&two, &two.factor())).await;
-        stage.pass(Span::minutes(5));
+        server.pass(Span::minutes(5));
         frontend.ok(create(&one, &one.factor())).await;
     })
     .await;

@@ -11,15 +11,15 @@ use crate::{
 
 #[tokio::test]
 async fn a_started_wave_is_not_changed() {
-    tell("refusals/waves", async |stage| {
-        let operator = stage.operator();
+    tell("refusals/waves", async |server| {
+        let operator = server.operator();
         operator.product("kasa").await;
         operator.product("tapo").await;
         let created = operator.rollout("two-step", &["kasa"], &[500_000, 600_000]).await;
-        let rollout = Managed::new(&stage.actor("manager", Role::RolloutManager).await, &created);
+        let rollout = Managed::new(&server.actor("manager", Role::RolloutManager).await, &created);
         rollout.pause_refused().await;
         rollout.roll_back_refused(0).await;
-        rollout.clear_refused(&stage.held("approver", Role::RolloutApprover, "Bob").await).await;
+        rollout.clear_refused(&server.held("approver", Role::RolloutApprover, "Bob").await).await;
         rollout.quiet().start().await;
         rollout.update_wave_refused(1, "less", 499_999).await;
         rollout.update_wave_refused(1, "more", 500_001).await;
@@ -28,7 +28,7 @@ async fn a_started_wave_is_not_changed() {
         rollout.update_wave_refused(3, "third", 0).await;
         rollout.hold_out_refused(1).await;
         rollout.roll_back_refused(1).await;
-        stage.transcript.note("a revision that had another first wave");
+        server.transcript.note("a revision that had another first wave");
         rollout.quiet().roll_back(0).await;
         rollout.quiet().update_wave(1, "a little", 1_000).await;
         rollout.quiet().start().await;
@@ -38,7 +38,7 @@ async fn a_started_wave_is_not_changed() {
             .manager
             .refused(proto::RemoveWaveRequest { rollout: key, etag, ordinal: 2, ..Default::default() })
             .await;
-        stage.transcript.note("nothing was changed");
+        server.transcript.note("nothing was changed");
         rollout.manager.ok(proto::GetRolloutRequest { rollout: rollout.key.clone() }).await;
     })
     .await;
@@ -46,11 +46,11 @@ async fn a_started_wave_is_not_changed() {
 
 #[tokio::test]
 async fn what_is_named_must_exist() {
-    tell("refusals/names", async |stage| {
-        let operator = stage.operator();
+    tell("refusals/names", async |server| {
+        let operator = server.operator();
         operator.product("kasa").await;
         operator.person("ann").await;
-        let manager = stage.actor("manager", Role::RolloutManager).await;
+        let manager = server.actor("manager", Role::RolloutManager).await;
         let create = |waves: Vec<proto::WaveDraft>| proto::CreateRolloutRequest {
             key: "two-step".into(),
             title: "Two-step".into(),
@@ -73,7 +73,7 @@ async fn what_is_named_must_exist() {
         let ninety_nine: Vec<_> = (1..=100).map(|_| draft("wave", 0, &[])).collect();
         let full = manager.quiet().ok(create(ninety_nine)).await.rollout.unwrap();
         Managed::new(&manager, &full).add_wave_refused("one more", 0, &[]).await;
-        let admin = stage.actor("admin", Role::Admin).await;
+        let admin = server.actor("admin", Role::Admin).await;
         let account = proto::CreateAccountRequest {
             external_id: "bob".into(),
             customer: "acme".into(),

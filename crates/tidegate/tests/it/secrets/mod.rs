@@ -19,7 +19,7 @@ use crate::{
 const PASSWORD_HASH: &str = "a password's hash";
 
 /// One server, its realm, and what is secret about both.
-struct Stage<'s> {
+struct OutageTest<'s> {
     folder: &'s Folder,
     server: &'s Server,
     realm: Realm,
@@ -30,10 +30,10 @@ struct Stage<'s> {
 async fn inv_47_no_secret_is_told_or_kept_in_clear_on_sqlite() {
     let folder = Folder::empty();
     let server = folder.serve(&["log.level=trace"]).await;
-    let mut stage = Stage::set_up(&folder, &server).await;
-    let imported = stage.import().await;
-    stage.calls().await;
-    let secrets = stage.secrets;
+    let mut test = OutageTest::set_up(&folder, &server).await;
+    let imported = test.import().await;
+    test.calls().await;
+    let secrets = test.secrets;
     let ended = server.stopped().await;
     assert_eq!(ended.code, Some(0));
     assert!(ended.err.contains("TRACE") && ended.err.contains("begin_sign_in"), "the log is not a full one");
@@ -55,14 +55,14 @@ async fn inv_47_no_secret_is_told_or_kept_in_clear_on_postgresql() {
     let init = folder.run(&["init", "--set", "log.level=trace"]).await;
     let through = format!("database.url={}", line.url());
     let server = folder.serve(&[&through, "log.level=trace", "log.format=json"]).await;
-    let mut stage = Stage::set_up(&folder, &server).await;
-    let imported = stage.import().await;
-    stage.calls().await;
+    let mut test = OutageTest::set_up(&folder, &server).await;
+    let imported = test.import().await;
+    test.calls().await;
     // What fails is logged in full.
     line.cut().await;
-    stage.calls_that_fail().await;
+    test.calls_that_fail().await;
     line.mend().await;
-    let secrets = stage.secrets;
+    let secrets = test.secrets;
     let ended = server.stopped().await;
     assert_eq!((init.code, ended.code), (Some(0), Some(0)));
     assert!(ended.err.contains("\"level\":\"TRACE\"") && ended.err.contains("a call failed"));
@@ -85,7 +85,7 @@ async fn kept(secrets: &Secrets, database: &Database) {
     }
 }
 
-impl<'s> Stage<'s> {
+impl<'s> OutageTest<'s> {
     async fn set_up(folder: &'s Folder, server: &'s Server) -> Self {
         let realm = Realm::set_up(server, &["ann"]).await;
         let mut secrets = Secrets::default();

@@ -20,7 +20,7 @@ use tonic::transport::Channel;
 
 use crate::{
     actor::Actor,
-    clock::{Counting, Hand, MORNING},
+    clock::{CountingEntropy, MORNING, ManualClock},
     mail::{self, Mail},
     serving::{PROMPT, app, channel, open, serve},
     transcript::Transcript,
@@ -31,17 +31,17 @@ pub const REALM: &str = "main";
 
 /// Cheap to clone; the app closes with the last one.
 #[derive(Clone)]
-pub struct Stage {
+pub struct TestServer {
     pub url: String,
     pub store: Store,
     pub app: App,
     pub address: SocketAddr,
-    pub clock: Arc<Hand>,
-    pub entropy: Arc<Counting>,
+    pub clock: Arc<ManualClock>,
+    pub entropy: Arc<CountingEntropy>,
     pub transcript: Arc<Transcript>,
     pub courier: Arc<Courier>,
     pub sealer: Arc<Sealer>,
-    lots: Arc<Counting>,
+    lots: Arc<CountingEntropy>,
     keyring: Arc<Keyring>,
     operator: Arc<Secret<String>>,
     folder: Arc<TempDir>,
@@ -49,7 +49,7 @@ pub struct Stage {
 }
 
 /// What an actor's credential says.
-pub struct Casting<'c> {
+pub struct CredentialSpec<'c> {
     pub role: Role,
     pub realm: &'c str,
     /// Empty: all.
@@ -59,7 +59,7 @@ pub struct Casting<'c> {
     pub holder: &'c str,
 }
 
-impl Casting<'_> {
+impl CredentialSpec<'_> {
     pub const fn of(role: Role) -> Self {
         Self { role, realm: REALM, products: &[], expires_at: None, holder: "Ann" }
     }
@@ -73,7 +73,7 @@ pub struct Replica {
     _open: oneshot::Sender<()>,
 }
 
-impl Stage {
+impl TestServer {
     pub async fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("tidegate.db").display());
@@ -92,7 +92,7 @@ impl Stage {
     async fn on(url: String, folder: TempDir) -> Self {
         let level = tracing_subscriber::filter::LevelFilter::ERROR;
         let _ = tracing_subscriber::fmt().with_max_level(level).with_test_writer().try_init();
-        let (clock, entropy) = (Arc::new(Hand::at(MORNING)), Arc::new(Counting::default()));
+        let (clock, entropy) = (Arc::new(ManualClock::at(MORNING)), Arc::new(CountingEntropy::default()));
         let keyring = Arc::new(Keyring::new(&MasterFile::generate(&*entropy)));
         let store = open(&url).await;
         store.migrate().await.unwrap();
@@ -107,7 +107,7 @@ impl Stage {
             poll: Duration::ZERO,
         };
         // What the sealers draw is no part of a story.
-        let lots = Arc::new(Counting::from(1 << 40));
+        let lots = Arc::new(CountingEntropy::from(1 << 40));
         let sealer = Sealer::new(store.clone(), keyring.clone(), clock.clone(), lots.clone());
         let sender = Courier::new(store.clone(), keyring.clone(), clock.clone(), entropy.clone(), settings);
         Self {
@@ -195,26 +195,26 @@ impl Stage {
 
     /// For all products of the first realm.
     pub async fn actor(&self, name: &str, role: Role) -> Actor {
-        self.cast(name, Casting::of(role)).await
+        self.with_credential(name, CredentialSpec::of(role)).await
     }
 
     /// The same, with a person of that name behind it.
     pub async fn held(&self, name: &str, role: Role, holder: &str) -> Actor {
-        self.cast(name, Casting { holder, ..Casting::of(role) }).await
+        self.with_credential(name, CredentialSpec { holder, ..CredentialSpec::of(role) }).await
     }
 
-    pub async fn cast(&self, name: &str, casting: Casting<'_>) -> Actor {
-        let role = format!("ROLE_TYPE_{}", casting.role.as_str().to_uppercase());
+    pub async fn with_credential(&self, name: &str, spec: CredentialSpec<'_>) -> Actor {
+        let role = format!("ROLE_TYPE_{}", spec.role.as_str().to_uppercase());
         let request = proto::CreateCredentialRequest {
             role: proto::RoleType::from_str_name(&role).unwrap().into(),
-            products: casting.products.iter().map(ToString::to_string).collect(),
-            all_products: casting.products.is_empty(),
+            products: spec.products.iter().map(ToString::to_string).collect(),
+            all_products: spec.products.is_empty(),
             title: name.to_owned(),
-            holder: casting.holder.to_owned(),
-            expire_time: casting.expires_at.map(timestamp),
+            holder: spec.holder.to_owned(),
+            expire_time: spec.expires_at.map(timestamp),
             request_id: String::new(),
         };
-        let new = self.operator().in_realm(casting.realm).ok(request).await;
+        let new = self.operator().in_realm(spec.realm).ok(request).await;
         let mut actor = Actor::new(name, self, Some(new.token));
         actor.credential = new.credential.unwrap().id;
         actor
