@@ -84,6 +84,7 @@ mod tests {
 
     use super::*;
     use crate::MasterFile;
+    use crate::fixed_entropy::FixedEntropy;
 
     fn digest(change: fn(&mut Logged)) -> ChainDigest {
         let event = Event {
@@ -119,13 +120,6 @@ mod tests {
         ];
         for change in changes {
             assert_ne!(digest(change), same);
-        }
-    }
-
-    struct FixedEntropy;
-    impl tidegate_core::Entropy for FixedEntropy {
-        fn fill(&self, bytes: &mut [u8]) {
-            bytes.fill(7);
         }
     }
 

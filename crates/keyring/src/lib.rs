@@ -3,6 +3,8 @@
 //! Secrets leave this room sealed, digested, or as `Secret<T>`, whose `Debug` prints nothing.
 
 mod chain;
+#[cfg(test)]
+mod fixed_entropy;
 mod hashers;
 mod master;
 pub mod passwords;

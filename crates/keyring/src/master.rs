@@ -89,13 +89,7 @@ fn key(line: &str) -> Option<Secret<[u8; 32]>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    struct FixedEntropy;
-    impl Entropy for FixedEntropy {
-        fn fill(&self, bytes: &mut [u8]) {
-            bytes.fill(7);
-        }
-    }
+    use crate::fixed_entropy::FixedEntropy;
 
     #[test]
     fn a_file_is_read_as_it_was_written() {

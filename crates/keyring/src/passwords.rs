@@ -237,13 +237,7 @@ fn make(password: &[u8], salt: &[u8], params: &Params, memory: &mut Memory) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    struct FixedEntropy;
-    impl Entropy for FixedEntropy {
-        fn fill(&self, bytes: &mut [u8]) {
-            bytes.fill(7);
-        }
-    }
+    use crate::fixed_entropy::FixedEntropy;
 
     fn secret(text: &str) -> Secret<String> {
         Secret::new(text.to_owned())

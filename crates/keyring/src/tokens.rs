@@ -53,13 +53,7 @@ fn digest(text: &str) -> TokenDigest {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    struct FixedEntropy;
-    impl Entropy for FixedEntropy {
-        fn fill(&self, bytes: &mut [u8]) {
-            bytes.fill(7);
-        }
-    }
+    use crate::fixed_entropy::FixedEntropy;
 
     #[test]
     fn a_token_is_found_by_its_digest_and_only_as_its_kind() {

@@ -9,7 +9,7 @@ use super::{
 const PURE: &[&str] = &["core", "factors", "rollout"];
 
 #[test]
-fn pure_rooms_do_no_io_and_never_read_a_clock_or_a_random_source() {
+fn pure_crates_do_no_io_and_never_read_a_clock_or_a_random_source() {
     let mut sources = sources::of(PURE);
     for source in &mut sources {
         // An address as data; nothing connects to it.
@@ -40,7 +40,7 @@ fn pure_rooms_do_no_io_and_never_read_a_clock_or_a_random_source() {
 
 #[test]
 fn there_is_no_storage_trait() {
-    let traits = sources::of(&sources::rooms()).into_iter().flat_map(|source| {
+    let traits = sources::of(&sources::crates()).into_iter().flat_map(|source| {
         let names = source
             .code
             .split("trait ")
@@ -90,8 +90,8 @@ fn service_and_courier_never_call_each_other() {
 }
 
 #[test]
-fn no_room_but_the_program_reads_the_environment() {
-    let others: Vec<_> = sources::rooms().into_iter().filter(|room| room != "tidegate").collect();
+fn no_crate_but_the_program_reads_the_environment() {
+    let others: Vec<_> = sources::crates().into_iter().filter(|name| name != "tidegate").collect();
     excused(
         in_code(&sources::of(&others), &["env::", "option_env!"]),
         &[("crates/proto/build.rs", "env::", "cargo tells a build script where to write by the environment")],
@@ -119,7 +119,7 @@ fn nothing_that_counts_lives_in_the_process() {
         "Cache",
     ];
     excused(
-        in_code(&sources::of(&sources::rooms()), &words),
+        in_code(&sources::of(&sources::crates()), &words),
         &[
             (
                 "crates/keyring/src/passwords.rs",

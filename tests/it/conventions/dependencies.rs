@@ -1,4 +1,4 @@
-//! The rooms: who may import whom, and which outside library is named where.
+//! The crates: who may import whom, and which outside library is named where.
 //!
 //! Tests are not looked at: they may name whatever they need.
 
@@ -9,8 +9,8 @@ use std::{
 
 use serde_json::Value;
 
-/// A room, and the rooms it may import.
-const ROOMS: &[(&str, &str)] = &[
+/// A crate, and the crates it may import.
+const CRATES: &[(&str, &str)] = &[
     ("core", ""),
     ("factors", "core"),
     ("rollout", "core"),
@@ -24,8 +24,8 @@ const ROOMS: &[(&str, &str)] = &[
     ("tidegate", "core factors rollout keyring store service courier proto grpc client"),
 ];
 
-/// The guest list: an outside library, and the rooms that name it.
-const GUESTS: &[(&str, &str)] = &[
+/// the list: an outside library, and the crates that name it.
+const ALLOWED_DEPENDENCIES: &[(&str, &str)] = &[
     ("anyhow", "tidegate"),
     ("argon2", "keyring"),
     ("axum", "tidegate"),
@@ -82,7 +82,7 @@ const GUESTS: &[(&str, &str)] = &[
     ("zeroize", "core"),
 ];
 
-/// Libraries that one room hides from all others; a line of the guest list never gets a second name.
+/// Libraries that one crate hides from all others; a line of the list never gets a second name.
 const OWNED: &[(&str, &str)] = &[
     ("totp-rs", "factors"),
     ("qrcode", "factors"),
@@ -98,8 +98,8 @@ const OWNED: &[(&str, &str)] = &[
     ("clap", "tidegate"),
 ];
 
-/// Packages that are no rooms: they may name whatever they need.
-const OUTSIDE: &[&str] = &["bench", "tests"];
+/// Packages of tests and benchmarks: they may name whatever they need.
+const TEST_PACKAGES: &[&str] = &["bench", "tests"];
 
 fn metadata() -> Value {
     let mut cargo = Command::new(env!("CARGO"));
@@ -112,12 +112,12 @@ fn metadata() -> Value {
 /// Room → what its manifest names outside tests.
 fn manifests() -> BTreeMap<String, BTreeSet<String>> {
     let told = metadata();
-    let word = |value: &Value| room(value["name"].as_str().unwrap()).to_owned();
+    let word = |value: &Value| crate_name(value["name"].as_str().unwrap()).to_owned();
     let packages = told["packages"]
         .as_array()
         .unwrap()
         .iter()
-        .filter(|package| !OUTSIDE.contains(&word(package).as_str()));
+        .filter(|package| !TEST_PACKAGES.contains(&word(package).as_str()));
     let named = |package: &Value| {
         let all = package["dependencies"].as_array().unwrap().iter();
         all.filter(|one| one["kind"] != "dev").map(word).collect()
@@ -125,12 +125,12 @@ fn manifests() -> BTreeMap<String, BTreeSet<String>> {
     packages.map(|package| (word(package), named(package))).collect()
 }
 
-fn room(package: &str) -> &str {
+fn crate_name(package: &str) -> &str {
     package.strip_prefix("tidegate-").unwrap_or(package)
 }
 
-fn is_room(name: &str) -> bool {
-    ROOMS.iter().any(|(room, _)| *room == name)
+fn is_ours(name: &str) -> bool {
+    CRATES.iter().any(|(crate_name, _)| *crate_name == name)
 }
 
 /// The first command of the README names no program.
@@ -148,27 +148,28 @@ fn cargo_run_finds_one_program() {
 #[test]
 fn every_room_imports_only_what_its_row_allows() {
     let manifests = manifests();
-    let known: BTreeSet<_> = ROOMS.iter().map(|(room, _)| (*room).to_owned()).collect();
+    let known: BTreeSet<_> = CRATES.iter().map(|(crate_name, _)| (*crate_name).to_owned()).collect();
     assert_eq!(manifests.keys().cloned().collect::<BTreeSet<_>>(), known);
-    for (room, may) in ROOMS {
-        let rooms = manifests[*room].iter().filter(|name| is_room(name));
+    for (crate_name, may) in CRATES {
+        let crates = manifests[*crate_name].iter().filter(|name| is_ours(name));
         let may: Vec<_> = may.split_whitespace().collect();
-        let foreign: Vec<_> = rooms.filter(|name| !may.contains(&name.as_str())).collect();
-        assert!(foreign.is_empty(), "{room} imports {foreign:?}");
+        let foreign: Vec<_> = crates.filter(|name| !may.contains(&name.as_str())).collect();
+        assert!(foreign.is_empty(), "{crate_name} imports {foreign:?}");
     }
 }
 
 #[test]
 fn every_outside_library_is_on_the_guest_list() {
-    let mut guests = BTreeMap::<String, BTreeSet<String>>::new();
-    for (room, named) in manifests() {
-        for library in named.into_iter().filter(|name| !is_room(name)) {
-            guests.entry(library).or_default().insert(room.clone());
+    let mut named_by = BTreeMap::<String, BTreeSet<String>>::new();
+    for (crate_name, named) in manifests() {
+        for library in named.into_iter().filter(|name| !is_ours(name)) {
+            named_by.entry(library).or_default().insert(crate_name.clone());
         }
     }
     let found: BTreeSet<_> =
-        guests.into_iter().map(|(library, rooms)| format!("{library}: {}", join(rooms))).collect();
-    let listed = GUESTS.iter().map(|(library, rooms)| format!("{library}: {rooms}")).collect();
+        named_by.into_iter().map(|(library, crates)| format!("{library}: {}", join(crates))).collect();
+    let listed =
+        ALLOWED_DEPENDENCIES.iter().map(|(library, crates)| format!("{library}: {crates}")).collect();
     let (new, gone): (Vec<_>, Vec<_>) =
         (found.difference(&listed).collect(), listed.difference(&found).collect());
     assert!(new.is_empty() && gone.is_empty(), "not on the list: {new:?}; on the list in vain: {gone:?}");
@@ -177,12 +178,12 @@ fn every_outside_library_is_on_the_guest_list() {
 #[test]
 fn an_owned_library_has_one_room() {
     for (library, owner) in OWNED {
-        assert!(GUESTS.contains(&(library, owner)), "{library} belongs to {owner} alone");
+        assert!(ALLOWED_DEPENDENCIES.contains(&(library, owner)), "{library} belongs to {owner} alone");
     }
     // Its server side is `grpc`'s; a manifest does not tell the sides apart.
-    assert!(GUESTS.contains(&("tonic", "client grpc proto tidegate")));
+    assert!(ALLOWED_DEPENDENCIES.contains(&("tonic", "client grpc proto tidegate")));
 }
 
-fn join(rooms: BTreeSet<String>) -> String {
-    rooms.into_iter().collect::<Vec<_>>().join(" ")
+fn join(crates: BTreeSet<String>) -> String {
+    crates.into_iter().collect::<Vec<_>>().join(" ")
 }

@@ -9,7 +9,7 @@ use super::sources::{self, in_code};
 /// Its `impl`s outside `Debug` and `Drop` are none, and its only derive is `Clone`.
 #[test]
 fn a_secret_implements_nothing_that_shows_it() {
-    let all = sources::of(&sources::rooms());
+    let all = sources::of(&sources::crates());
     let lines: Vec<_> = all.iter().flat_map(|source| source.code.lines()).collect();
     let headers = lines.iter().map(|line| line.trim()).filter(|line| line.starts_with("impl"));
     let of_secret = headers.filter(|line| {
@@ -33,7 +33,7 @@ fn every_place_that_lays_a_secret_open_is_known() {
         renders || ["crates/keyring/", "crates/factors/"].iter().any(|home| path.starts_with(home))
     };
     let mut counts = BTreeMap::<String, usize>::new();
-    for found in in_code(&sources::of(&sources::rooms()), &[".expose()"]) {
+    for found in in_code(&sources::of(&sources::crates()), &[".expose()"]) {
         *counts.entry(found.path).or_default() += 1;
     }
     let abroad = counts.into_iter().filter(|(path, _)| !at_home(path));

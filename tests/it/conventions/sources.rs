@@ -51,23 +51,23 @@ pub(super) fn files(folder: &str) -> Vec<(String, String)> {
     found
 }
 
-/// The names of all rooms, in order.
-pub(super) fn rooms() -> Vec<String> {
-    let rooms = fs::read_dir(top().join("crates")).unwrap().map(Result::unwrap);
-    let rooms = rooms.filter(|entry| entry.path().is_dir());
-    let mut names: Vec<_> = rooms.map(|room| room.file_name().into_string().unwrap()).collect();
+/// The names of all crates, in order.
+pub(super) fn crates() -> Vec<String> {
+    let crates = fs::read_dir(top().join("crates")).unwrap().map(Result::unwrap);
+    let crates = crates.filter(|entry| entry.path().is_dir());
+    let mut names: Vec<_> = crates.map(|folder| folder.file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
 
-/// The code of some rooms.
-pub(super) fn of(rooms: &[impl AsRef<str>]) -> Vec<Source> {
-    rooms.iter().flat_map(|name| room(name.as_ref())).collect()
+/// The code of some crates.
+pub(super) fn of(crates: &[impl AsRef<str>]) -> Vec<Source> {
+    crates.iter().flat_map(|name| sources_of(name.as_ref())).collect()
 }
 
-/// A room's code: its build script too, its tests not.
-fn room(room: &str) -> Vec<Source> {
-    let files = files(&format!("crates/{room}")).into_iter();
+/// A crate's code: its build script too, its tests not.
+fn sources_of(name: &str) -> Vec<Source> {
+    let files = files(&format!("crates/{name}")).into_iter();
     let ours = files.filter(|(path, _)| !path.contains("/tests/") && !path.ends_with("/tests.rs"));
     ours.map(|(path, text)| {
         let (code, texts) = split(&text);

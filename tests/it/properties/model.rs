@@ -10,7 +10,7 @@ use super::{
 };
 
 pub(super) struct Model {
-    pub(super) people: Vec<Person>,
+    pub(super) people: Vec<ModelPerson>,
     pub(super) firms: Vec<Firm>,
     pub(super) plans: Vec<Plan>,
     /// By account, rollout and product: the wave that it was shown by, if any did.
@@ -20,7 +20,7 @@ pub(super) struct Model {
 }
 
 #[derive(Clone, Default)]
-pub(super) struct Person {
+pub(super) struct ModelPerson {
     pub(super) born: i64,
     pub(super) country: Option<&'static str>,
     pub(super) label: Option<&'static str>,
@@ -71,7 +71,7 @@ const STRENGTH: [&str; 9] =
     ["active", "shown", "allowed", "wave", "denied", "stopped", "held_out", "not_yet", "no_rollout"];
 
 impl Model {
-    pub(super) fn new(people: Vec<Person>, firms: Vec<Firm>, plans: Vec<Plan>) -> Self {
+    pub(super) fn new(people: Vec<ModelPerson>, firms: Vec<Firm>, plans: Vec<Plan>) -> Self {
         Self { people, firms, plans, shown: BTreeMap::new(), active: BTreeMap::new() }
     }
 
@@ -238,7 +238,7 @@ impl Model {
 }
 
 impl Plan {
-    pub(super) fn place(&self, who: usize, person: &Person) -> u32 {
+    pub(super) fn place(&self, who: usize, person: &ModelPerson) -> u32 {
         match person.firm {
             Some(firm) if self.by_customer => self.firms_places[firm],
             _ => self.places[who],
@@ -299,7 +299,7 @@ impl Plan {
 }
 
 impl Names {
-    pub(super) fn name(&self, who: usize, person: &Person) -> bool {
+    pub(super) fn name(&self, who: usize, person: &ModelPerson) -> bool {
         self.accounts.contains(&who) || person.firm.is_some_and(|firm| self.customers.contains(&firm))
     }
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{
     BEGINNING, PRODUCTS,
     crowd::LABEL,
-    model::{Firm, Model, Person, Plan},
+    model::{Firm, Model, ModelPerson, Plan},
     questions::Question,
     steps::{Beginning, CUSTOMERS, Deed, Draft, Names, Product, Step, Verb},
 };
@@ -30,11 +30,11 @@ pub(super) struct World {
 pub(super) fn begin(beginning: &Beginning) -> (World, Model) {
     let world = World::new(beginning);
     let seconds = |at: Timestamp| at.unix_seconds();
-    let people = world.people.iter().map(|person| Person {
+    let people = world.people.iter().map(|person| ModelPerson {
         born: seconds(person.created_at),
         verified: person.email_verified,
         firm: person.customer.as_ref().map(place_of),
-        ..Person::default()
+        ..ModelPerson::default()
     });
     let firms = world.customers.iter().map(|customer| Firm {
         born: seconds(customer.created_at),

@@ -12,7 +12,7 @@ use crate::{
 
 /// Everything by which somebody can name something.
 #[derive(Clone)]
-pub struct Names {
+pub struct RealmNames {
     pub account: String,
     pub external_id: String,
     pub email: String,
@@ -37,7 +37,7 @@ pub struct Names {
 
 /// Somebody with one of everything.
 pub struct Furnished {
-    pub names: Names,
+    pub names: RealmNames,
     pub seed: Seed,
     pub asked: SignIn,
 }
@@ -90,7 +90,7 @@ pub async fn furnish(operator: &Actor, realm: &str, name: &str) -> Furnished {
         .await;
     let cats = operator.sign_in(&cat, &product, &phone).await;
     let enrollment = operator.begin_enrollment(&cats).await;
-    let names = Names {
+    let names = RealmNames {
         account: ann.id,
         external_id: ann.external_id,
         email: ann.email,
@@ -142,10 +142,10 @@ pub async fn is_unharmed(operator: &Actor, furnished: &Furnished) {
 }
 
 /// Well-formed, and nobody's.
-pub fn nobodys() -> Names {
+pub fn nobodys() -> RealmNames {
     let token = |kind: &str| format!("{kind}_{}", "0".repeat(64));
     let id = |kind: &str| format!("{kind}_01h2xcejqtf2nbrexx3vqjhp41");
-    Names {
+    RealmNames {
         account: id("acct"),
         external_id: "nobody".to_owned(),
         email: "nobody@example.com".to_owned(),

@@ -5,7 +5,7 @@ mod probes;
 
 use std::collections::BTreeSet;
 
-use furnished::{Names, furnish, is_unharmed, nobodys, realm};
+use furnished::{RealmNames, furnish, is_unharmed, nobodys, realm};
 use probes::{Answers, by_name, by_subject, by_token};
 use tidegate_core::Role;
 use tidegate_proto as proto;
@@ -34,7 +34,7 @@ on_both! {
     async fn inv_32_another_realms_names_are_nobodys(server) {
         let (operator, other) = (realm(&server, "one").await, realm(&server, "two").await);
         let (theirs, ours) = (furnish(&operator, "one", "ann").await, furnish(&other, "two", "eva").await);
-        let ask = async |names: &Names| {
+        let ask = async |names: &RealmNames| {
             let mut answers = Answers::default();
             by_name(&mut answers, &other, &ours.names, names).await;
             by_token(&mut answers, &other, names).await;
@@ -54,7 +54,7 @@ on_both! {
     async fn inv_32_another_persons_ids_are_nobodys(server) {
         let operator = realm(&server, "one").await;
         let (theirs, ours) = (furnish(&operator, "one", "ann").await, furnish(&operator, "one", "eva").await);
-        let ask = async |names: &Names| {
+        let ask = async |names: &RealmNames| {
             let mut answers = Answers::default();
             by_subject(&mut answers, &operator, &ours.names, names).await;
             answers
@@ -68,7 +68,7 @@ on_both! {
         let theirs = furnish(&operator, "one", "ann").await;
         let web = CredentialSpec { realm: "one", products: &["one-web"], ..CredentialSpec::of(Role::Operator) };
         let web = server.with_credential("web", web).await.quiet();
-        let ask = async |names: &Names| {
+        let ask = async |names: &RealmNames| {
             let mut answers = Answers::default();
             by_token(&mut answers, &web, names).await;
             answers
@@ -99,7 +99,7 @@ async fn the_names_are_real() {
     let (mut theirs, ours) = (furnish(&operator, "one", "ann").await, furnish(&operator, "one", "eva").await);
     let spare = CredentialSpec { realm: "one", ..CredentialSpec::of(Role::Frontend) };
     theirs.names.credential = server.with_credential("spare", spare).await.credential;
-    let ask = async |names: &Names| {
+    let ask = async |names: &RealmNames| {
         let mut answers = Answers::default();
         by_name(&mut answers, &operator, &ours.names, names).await;
         by_token(&mut answers, &operator, names).await;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tidegate_proto::{self as proto, EvaluationItem, OnBehalf, subject::Who};
 
-use super::furnished::Names;
+use super::furnished::RealmNames;
 use crate::{actor::Actor, arrange::PASSWORD, owner::subject, rpc::Rpc, text, transcript::refusal};
 
 /// What was answered, by method.
@@ -37,9 +37,9 @@ macro_rules! ask {
     };
 }
 
-/// Names that anybody may know.
+/// RealmNames that anybody may know.
 #[expect(clippy::needless_update, reason = "some requests have no more fields than are named")]
-pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &Names, names: &Names) {
+pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &RealmNames, names: &RealmNames) {
     let n = names.clone();
     let item =
         |product: &str, account: &str| EvaluationItem { product: product.into(), account: account.into() };
@@ -110,7 +110,7 @@ pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &Names, names: &
 
 /// Tokens, which only their owner has.
 #[expect(clippy::needless_update, reason = "some requests have no more fields than are named")]
-pub async fn by_token(answers: &mut Answers, actor: &Actor, names: &Names) {
+pub async fn by_token(answers: &mut Answers, actor: &Actor, names: &RealmNames) {
     let n = names.clone();
     let session = subject(Who::SessionToken(n.session_token.clone()));
     let purpose = proto::ChallengePurpose::Change;
@@ -149,7 +149,7 @@ pub async fn by_token(answers: &mut Answers, actor: &Actor, names: &Names) {
 
 /// Ids of what belongs to one person, asked for by another.
 #[expect(clippy::needless_update, reason = "some requests have no more fields than are named")]
-pub async fn by_subject(answers: &mut Answers, actor: &Actor, own: &Names, names: &Names) {
+pub async fn by_subject(answers: &mut Answers, actor: &Actor, own: &RealmNames, names: &RealmNames) {
     let n = names.clone();
     let session = subject(Who::SessionToken(own.session_token.clone()));
     let sign_in = subject(Who::SignInToken(own.sign_in_token.clone()));

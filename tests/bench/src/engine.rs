@@ -9,7 +9,7 @@ use tidegate_tests::postgres::Durable;
 use crate::site::Site;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Name {
+pub enum EngineName {
     Sqlite,
     Postgres,
 }
@@ -20,10 +20,10 @@ pub enum Engine {
 }
 
 impl Engine {
-    pub fn start(name: Name) -> anyhow::Result<Self> {
+    pub fn start(name: EngineName) -> anyhow::Result<Self> {
         Ok(match name {
-            Name::Sqlite => Self::Sqlite,
-            Name::Postgres => Self::Postgres(Durable::start().map_err(|why| anyhow!(why))?),
+            EngineName::Sqlite => Self::Sqlite,
+            EngineName::Postgres => Self::Postgres(Durable::start().map_err(|why| anyhow!(why))?),
         })
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tidegate_proto as proto;
 
 use crate::{
-    calls::{Asking, Canned, Evaluate, Line, Same, again},
+    calls::{Asking, CannedDecision, Evaluate, Line, Same, again},
     crowd,
     load::Load,
     people::PRODUCT,
@@ -32,7 +32,8 @@ pub async fn run(scene: &Scene, report: &mut Report) -> anyhow::Result<()> {
         lines.iter().map(|line: &Line| Evaluate { line: line.clone(), asked: asked.clone() }).collect()
     };
     let same = Load::new(of(&echo, &known).into_iter().map(Same).collect(), scene.options.at_once);
-    let canned = Load::new(of(&echo, &known).into_iter().map(Canned).collect(), scene.options.at_once);
+    let canned =
+        Load::new(of(&echo, &known).into_iter().map(CannedDecision).collect(), scene.options.at_once);
     let again = Load::new(of(&app, &known), scene.options.at_once);
     let external = Load::new(of(&app, &external), scene.options.at_once);
     let once = Load::new(of(&app, &missed), scene.options.at_once);

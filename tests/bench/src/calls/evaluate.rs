@@ -34,9 +34,9 @@ impl Call for Same {
 }
 
 #[derive(Clone)]
-pub struct Canned(pub Evaluate);
+pub struct CannedDecision(pub Evaluate);
 
-impl Call for Canned {
+impl Call for CannedDecision {
     async fn call(&mut self, number: u64) -> anyhow::Result<()> {
         let request = self.0.line.request((self.0.asked)(number));
         let answer = EchoClient::new(self.0.line.channel.clone()).canned(request).await?;

@@ -14,7 +14,7 @@ pub struct Options {
     pub only: Vec<Name>,
     /// One engine only.
     #[arg(long)]
-    pub engine: Option<engine::Name>,
+    pub engine: Option<engine::EngineName>,
     /// Seconds of one round; 1, or 0.5 with --quick.
     #[arg(long)]
     pub seconds: Option<f64>,
@@ -34,8 +34,9 @@ impl Options {
         self.only.is_empty() || self.only.contains(&name)
     }
 
-    pub fn engines(&self) -> Vec<engine::Name> {
-        self.engine.map_or(vec![engine::Name::Sqlite, engine::Name::Postgres], |engine| vec![engine])
+    pub fn engines(&self) -> Vec<engine::EngineName> {
+        self.engine
+            .map_or(vec![engine::EngineName::Sqlite, engine::EngineName::Postgres], |engine| vec![engine])
     }
 
     pub fn span(&self) -> Duration {

@@ -44,7 +44,7 @@ pub struct Scene {
 }
 
 impl Scene {
-    pub async fn set(options: &Options, name: crate::engine::Name) -> anyhow::Result<Self> {
+    pub async fn set(options: &Options, name: crate::engine::EngineName) -> anyhow::Result<Self> {
         let (engine, begun) = (Engine::start(name)?, Instant::now());
         let mut small = engine.site("small").await?;
         furnish(&small.client().await?, options).await?;

@@ -19,7 +19,7 @@ use tonic::{
 pub use self::{
     answer::Answer,
     batch::{Batch, CannedBatch, SameBatch},
-    evaluate::{Canned, Evaluate, Same},
+    evaluate::{CannedDecision, Evaluate, Same},
     introspect::{Introspect, SameToken},
     sign_in::BeginSignIn,
 };
