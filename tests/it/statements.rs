@@ -70,7 +70,7 @@ fn every_statement_names_its_realm() {
 
 /// SQLite has no text for it: there one writer does one after the other.
 fn is_done_otherwise(name: &str) -> bool {
-    name.starts_with("tidegate_store::answers::together::")
+    name.starts_with("tidegate_store::answers::batched::")
 }
 
 /// A list that the statement is given, and no table.

@@ -161,9 +161,9 @@ fn nothing_that_counts_lives_in_the_process() {
                 "when this process lost a connection; a hint to look",
             ),
             ("crates/store/src/executor.rs", "Mutex", "SQLite's one writer"),
-            ("crates/store/src/group.rs", "Mutex", "who goes next; it counts nothing"),
+            ("crates/store/src/batcher.rs", "Mutex", "who goes next; it counts nothing"),
             ("crates/store/src/open.rs", "Mutex", "SQLite's one writer"),
-            ("crates/store/src/lent.rs", "Mutex", "SQLite's one writer"),
+            ("crates/store/src/transaction_connection.rs", "Mutex", "SQLite's one writer"),
             ("crates/tidegate/src/ambient.rs", "AtomicI64", "the clock never goes back"),
         ],
     );

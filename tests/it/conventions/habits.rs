@@ -68,5 +68,7 @@ fn declared_type(line: &str) -> Option<&str> {
     let keyword = words.next()?;
     let declares = ["struct", "enum", "trait", "union"].contains(&keyword) || keyword == "type" && !indented;
     let name = words.next().filter(|_| declares)?;
-    name.split(|c: char| !c.is_alphanumeric() && c != '_').next().filter(|name| !name.starts_with('$'))
+    name.split(|c: char| !c.is_alphanumeric() && c != '_')
+        .next()
+        .filter(|name| name.starts_with(|c: char| c.is_ascii_uppercase()))
 }

@@ -28,13 +28,13 @@ on_both_engines! {
 }
 
 /// The processes that serve one database, and a back end that calls all of them.
-struct OutageTest {
+struct RaceTest {
     folder: Folder,
     _servers: Vec<Server>,
     doors: Vec<Frontend>,
 }
 
-impl OutageTest {
+impl RaceTest {
     async fn on(engine: Engine, names: &[&str]) -> Self {
         let folder = Folder::installed(engine).await;
         // Passwords of everybody at once: what is tested is what they are charged.
@@ -116,7 +116,7 @@ fn approved_once(counts: &Counts, others: &[&str]) {
 
 async fn inv_01_one_code_approves_once_and_makes_one_session(engine: Engine) {
     let names = ["ann", "bob", "cem", "dan"];
-    let test = OutageTest::on(engine, &names).await;
+    let test = RaceTest::on(engine, &names).await;
     for name in names {
         let mut authenticator = test.door().enrolled(name).await;
         for device in ["tablet", "laptop"] {
@@ -142,7 +142,7 @@ async fn inv_01_one_code_approves_once_and_makes_one_session(engine: Engine) {
 }
 
 async fn inv_01_one_code_approves_one_of_three_sign_ins(engine: Engine) {
-    let test = OutageTest::on(engine, &["ann", "bob"]).await;
+    let test = RaceTest::on(engine, &["ann", "bob"]).await;
     for name in ["ann", "bob"] {
         let mut authenticator = test.door().enrolled(name).await;
         for round in 1..=2 {
@@ -165,7 +165,7 @@ async fn inv_01_one_code_approves_one_of_three_sign_ins(engine: Engine) {
 }
 
 async fn inv_08_parallel_guesses_take_no_more_than_a_challenge_has(engine: Engine) {
-    let test = OutageTest::on(engine, &["ann"]).await;
+    let test = RaceTest::on(engine, &["ann"]).await;
     let mut authenticator = test.door().enrolled("ann").await;
     let asked = [test.challenged("ann", "tablet").await];
     let counts = test.answer(&asked, "wrong", MANY).await;
@@ -182,7 +182,7 @@ async fn inv_08_parallel_guesses_take_no_more_than_a_challenge_has(engine: Engin
 }
 
 async fn inv_08_parallel_guesses_take_no_more_than_an_hour_has(engine: Engine) {
-    let test = OutageTest::on(engine, &["ann"]).await;
+    let test = RaceTest::on(engine, &["ann"]).await;
     let mut authenticator = test.door().enrolled("ann").await;
     let mut asked = Vec::new();
     for device in ["tablet", "laptop", "watch"] {
@@ -209,7 +209,7 @@ async fn inv_08_parallel_guesses_take_no_more_than_an_hour_has(engine: Engine) {
 }
 
 async fn inv_08_parallel_passwords_take_no_more_than_are_free(engine: Engine) {
-    let test = OutageTest::on(engine, &["ann"]).await;
+    let test = RaceTest::on(engine, &["ann"]).await;
     let begin = |number: usize, door: Frontend| {
         let mut request = begin_request("ann", "phone");
         request.password = format!("a guess, the {number}th");
@@ -226,7 +226,7 @@ async fn inv_08_parallel_passwords_take_no_more_than_are_free(engine: Engine) {
 }
 
 async fn inv_58_one_request_id_is_carried_out_once(engine: Engine) {
-    let test = OutageTest::on(engine, &["ann"]).await;
+    let test = RaceTest::on(engine, &["ann"]).await;
     let mut authenticator = test.door().enrolled("ann").await;
     let id = "0192f0c1-0000-7000-8000-000000000001";
     let sign_ins = test.folder.database.count("sign_ins").await;
@@ -255,7 +255,7 @@ async fn inv_58_one_request_id_is_carried_out_once(engine: Engine) {
 }
 
 async fn inv_58_calls_that_overtake_each_other_get_one_session(engine: Engine) {
-    let test = OutageTest::on(engine, &["ann"]).await;
+    let test = RaceTest::on(engine, &["ann"]).await;
     for round in 1..=5 {
         let sign_in = test.door().begin("ann", "phone").await;
         let complete = |_: usize, door: Frontend| {
@@ -273,7 +273,7 @@ async fn inv_58_calls_that_overtake_each_other_get_one_session(engine: Engine) {
 }
 
 async fn inv_58_a_wrong_answer_that_is_retried_is_charged_once(engine: Engine) {
-    let test = OutageTest::on(engine, &["ann"]).await;
+    let test = RaceTest::on(engine, &["ann"]).await;
     test.door().enrolled("ann").await;
     let (sign_in, challenge) = test.challenged("ann", "tablet").await;
     let answer = |_: usize, door: Frontend| {

@@ -19,7 +19,7 @@ use crate::{
 const PASSWORD_HASH: &str = "a password's hash";
 
 /// One server, its realm, and what is secret about both.
-struct OutageTest<'s> {
+struct SecretsTest<'s> {
     folder: &'s Folder,
     server: &'s Server,
     realm: Realm,
@@ -30,7 +30,7 @@ struct OutageTest<'s> {
 async fn inv_47_no_secret_is_told_or_kept_in_clear_on_sqlite() {
     let folder = Folder::empty();
     let server = folder.serve(&["log.level=trace"]).await;
-    let mut test = OutageTest::set_up(&folder, &server).await;
+    let mut test = SecretsTest::set_up(&folder, &server).await;
     let imported = test.import().await;
     test.calls().await;
     let secrets = test.secrets;
@@ -55,7 +55,7 @@ async fn inv_47_no_secret_is_told_or_kept_in_clear_on_postgresql() {
     let init = folder.run(&["init", "--set", "log.level=trace"]).await;
     let through = format!("database.url={}", line.url());
     let server = folder.serve(&[&through, "log.level=trace", "log.format=json"]).await;
-    let mut test = OutageTest::set_up(&folder, &server).await;
+    let mut test = SecretsTest::set_up(&folder, &server).await;
     let imported = test.import().await;
     test.calls().await;
     // What fails is logged in full.
@@ -85,7 +85,7 @@ async fn kept(secrets: &Secrets, database: &Database) {
     }
 }
 
-impl<'s> OutageTest<'s> {
+impl<'s> SecretsTest<'s> {
     async fn set_up(folder: &'s Folder, server: &'s Server) -> Self {
         let realm = Realm::set_up(server, &["ann"]).await;
         let mut secrets = Secrets::default();
