@@ -15,8 +15,37 @@ pub enum Error {
     Failed(#[from] Fault),
 }
 
-/// What a transaction may fail with. No `Refusal` converts into it, so that a denial inside a
-/// transaction can only be a value, and is committed.
+/// How a transaction of a command ends without an outcome. `?` works on both; `CommandContext::idempotent` alone
+/// tells them apart: a refusal commits, because what led to it must be remembered, and a fault rolls back.
+#[derive(Debug)]
+pub enum Denied {
+    Refused(Refusal),
+    Failed(Fault),
+}
+
+impl From<Denied> for Error {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Refused(refusal) => Self::Refused(refusal),
+            Denied::Failed(fault) => Self::Failed(fault),
+        }
+    }
+}
+
+impl From<Refusal> for Denied {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// Everything that becomes a fault becomes a `Denied` too.
+impl<F: Into<Fault>> From<F> for Denied {
+    fn from(fault: F) -> Self {
+        Self::Failed(fault.into())
+    }
+}
+
+/// What cannot be answered. No `Refusal` converts into it.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     #[error(transparent)]

@@ -23,7 +23,7 @@ use tidegate_store::{
     requests::{self, Key, RequestClaim, Settled},
 };
 
-use crate::{Command, CommandContext, Error, Fault};
+use crate::{Command, CommandContext, Denied, Error, Fault};
 
 /// How long a first outcome is returned, and its secrets.
 const RETENTION: Span = Span::hours(24);
@@ -97,7 +97,6 @@ pub(crate) enum AttemptCharge<C, T> {
     Granted(C),
     /// There is an answer without a look.
     Finished(T),
-    Refused(Refusal),
     /// Somebody else charged first: undone, and tried again.
     Lost,
 }
@@ -139,7 +138,7 @@ impl CommandContext {
     /// and the next try may fare better.
     pub(crate) async fn idempotent<T: Outcome>(
         &self,
-        work: impl AsyncFnOnce(&mut Tx) -> Result<Result<T, Refusal>, Fault>,
+        work: impl AsyncFnOnce(&mut Tx) -> Result<T, Denied>,
     ) -> Result<T, Error> {
         let mut work = Some(work);
         loop {
@@ -150,12 +149,17 @@ impl CommandContext {
                         return Ok(None);
                     }
                     let work = work.take().ok_or(Fault::Raced)?;
-                    let mut done = work(tx).await?;
-                    match &mut done {
-                        Ok(outcome) => self.remember(tx, outcome).await?,
-                        Err(_) => self.release(tx).await?,
+                    match work(tx).await {
+                        Ok(mut outcome) => {
+                            self.remember(tx, &mut outcome).await?;
+                            Ok(Some(Ok(outcome)))
+                        }
+                        Err(Denied::Refused(refusal)) => {
+                            self.release(tx).await?;
+                            Ok(Some(Err(refusal)))
+                        }
+                        Err(Denied::Failed(fault)) => Err(fault),
                     }
-                    Ok(Some(done))
                 })
                 .await?;
             if let Some(done) = done {
@@ -173,7 +177,7 @@ impl CommandContext {
     /// of a task.
     pub(crate) async fn charge<C, T: Outcome>(
         &self,
-        work: impl AsyncFnOnce(&mut Tx) -> Result<AttemptCharge<C, T>, Fault>,
+        work: impl AsyncFnOnce(&mut Tx) -> Result<AttemptCharge<C, T>, Denied>,
     ) -> Result<Option<Attempt<C, T>>, Error> {
         let charged = self
             .tx(async |tx| {
@@ -181,20 +185,25 @@ impl CommandContext {
                     tx.abandon();
                     return Ok(None);
                 }
-                let mut charged = work(tx).await?;
+                let mut charged = match work(tx).await {
+                    Ok(charged) => charged,
+                    Err(Denied::Refused(refusal)) => {
+                        self.release(tx).await?;
+                        return Ok(Some(Err(refusal)));
+                    }
+                    Err(Denied::Failed(fault)) => return Err(fault),
+                };
                 match &mut charged {
                     AttemptCharge::Granted(_) => {}
                     AttemptCharge::Finished(outcome) => self.remember(tx, outcome).await?,
-                    AttemptCharge::Refused(_) => self.release(tx).await?,
                     AttemptCharge::Lost => tx.abandon(),
                 }
-                Ok(Some(charged))
+                Ok(Some(Ok(charged)))
             })
             .await?;
-        match charged {
+        match charged.transpose()? {
             Some(AttemptCharge::Granted(charge)) => Ok(Some(Attempt::Granted(charge))),
             Some(AttemptCharge::Finished(outcome)) => Ok(Some(Attempt::Finished(outcome))),
-            Some(AttemptCharge::Refused(refusal)) => Err(refusal.into()),
             Some(AttemptCharge::Lost) => Ok(self.raced().map(|()| None)?),
             None => Ok(self.first().await?.map(Attempt::Finished)),
         }

@@ -33,7 +33,7 @@ pub mod system;
 pub use app::{App, Command, Parts, Query, Settings};
 pub use cache::{CachedDecisions, Freshness, ProductEntry};
 pub use context::{CommandContext, QueryContext};
-pub use error::{Error, Fault};
+pub use error::{Denied, Error, Fault};
 pub use idempotency::{OneTimeSecret, Outcome, Request};
 pub use pages::{Page, PageRequest, PageToken};
 pub use tidegate_store::Error as StoreError;

@@ -57,7 +57,7 @@ impl Command for CreateCredential {
         cx.idempotent(async |tx| {
             for product in named.iter().flatten() {
                 if products::find(tx, product).await?.is_none() {
-                    return Ok(Err(Refusal::ProductNotFound));
+                    return Err(Refusal::ProductNotFound.into());
                 }
             }
             credentials::insert(tx, &credential, digest).await?;
@@ -65,7 +65,7 @@ impl Command for CreateCredential {
             let fact = Fact::CredentialCreated { credential: id, role, products: named.clone() };
             cx.event(fact).record(tx).await?;
             let token = OneTimeSecret::Now(token_text(id, &secret));
-            Ok(Ok(NewCredential { credential: credential.clone(), token }))
+            Ok(NewCredential { credential: credential.clone(), token })
         })
         .await
     }

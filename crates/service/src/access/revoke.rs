@@ -17,23 +17,19 @@ impl Command for RevokeCredential {
 
     async fn run(self, cx: &CommandContext) -> Result<Credential, Error> {
         cx.idempotent(async |tx| {
-            let Some(kept) = credentials::get(tx, self.credential).await? else {
-                return Ok(Err(Refusal::CredentialNotFound));
-            };
+            let kept = credentials::get(tx, self.credential).await?.ok_or(Refusal::CredentialNotFound)?;
             let mut credential = kept.credential;
             // Who may not issue it may not end it: an admin does not lock the operators out.
             if !cx.caller().role.may_issue(credential.role) {
-                return Ok(Err(Refusal::RoleNotPermitted));
+                return Err(Refusal::RoleNotPermitted.into());
             }
-            if let Err(refusal) = permit_products(cx, &credential.products) {
-                return Ok(Err(refusal));
-            }
+            permit_products(cx, &credential.products)?;
             let now = cx.now();
             if credentials::revoke(tx, credential.id, now).await? {
                 cx.event(Fact::CredentialRevoked { credential: credential.id }).record(tx).await?;
                 credential.revoked_at = Some(now);
             }
-            Ok(Ok(credential))
+            Ok(credential)
         })
         .await
     }

@@ -19,16 +19,16 @@ impl Command for ConfirmEmail {
         cx.idempotent(async |tx| {
             let found = links::find(tx, &self.token).await?;
             let Some(presented) = found.filter(|found| found.link.target == LinkTarget::Email) else {
-                return Ok(Ok(links::UNKNOWN));
+                return Ok(links::UNKNOWN);
             };
             let account = match links::redeem(cx, tx, &presented).await? {
                 Ok(account) => account,
-                Err(answer) => return Ok(Ok(answer)),
+                Err(answer) => return Ok(answer),
             };
             if accounts::verify_email(tx, account.id, &presented.link.email, cx.now()).await? {
                 cx.event(Fact::EmailVerified {}).of(&account).record(tx).await?;
             }
-            Ok(Ok(Answered::Approved))
+            Ok(Answered::Approved)
         })
         .await
     }

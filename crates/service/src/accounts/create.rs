@@ -46,7 +46,7 @@ impl Command for CreateAccount {
             if let Some(customer) = &account.customer
                 && customers::find(tx, customer).await?.is_none()
             {
-                return Ok(Err(Refusal::CustomerNotFound));
+                return Err(Refusal::CustomerNotFound.into());
             }
             if !accounts::insert(tx, &account, None).await? {
                 let external = account.external_id.as_ref();
@@ -54,13 +54,13 @@ impl Command for CreateAccount {
                     Some(external) => accounts::imported(tx, external).await?.is_some(),
                     None => false,
                 };
-                return Ok(Err(if taken { Refusal::ExternalIdTaken } else { Refusal::EmailTaken }));
+                return Err((if taken { Refusal::ExternalIdTaken } else { Refusal::EmailTaken }).into());
             }
             if let Some(hash) = &hash {
                 kept::insert(tx, account.id, hash.clone(), now).await?;
             }
             cx.event(Fact::AccountCreated { imported: false }).of(&account).record(tx).await?;
-            Ok(Ok(account.clone()))
+            Ok(account.clone())
         })
         .await
     }

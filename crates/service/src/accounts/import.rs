@@ -104,7 +104,7 @@ impl Command for ImportAccounts {
                 }
             }
             imported.reports.sort_by_key(|report| report.line);
-            Ok(Ok(imported))
+            Ok(imported)
         })
         .await
     }

@@ -33,16 +33,16 @@ impl Command for RequestEmailVerification {
         acting.session()?;
         cx.idempotent(async |tx| {
             let account = accounts::get(tx, acting.account.id).await?.ok_or(Fault::Dangling("account"))?;
-            let Some(contact) = &account.contact else { return Ok(Err(Refusal::NoEmail)) };
+            let contact = account.contact.as_ref().ok_or(Refusal::NoEmail)?;
             if contact.verified_at.is_some() {
-                return Ok(Err(Refusal::EmailAlreadyVerified));
+                return Err(Refusal::EmailAlreadyVerified.into());
             }
             let what = (LinkTarget::Email, Template::VerifyEmail, TTL);
             let mailed = cx.mail_link(tx, &account, contact, &acting.product, what).await?;
             let fact = Fact::EmailVerificationRequested { delivery: mailed.delivery };
             let event = cx.event(fact).at(&acting.product.key).of(&account).from(&acting.client);
             event.record(tx).await?;
-            Ok(Ok(Sent { to: contact.email.masked(), expires_at: mailed.expires_at }))
+            Ok(Sent { to: contact.email.masked(), expires_at: mailed.expires_at })
         })
         .await
     }

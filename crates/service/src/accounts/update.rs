@@ -30,11 +30,9 @@ impl Command for UpdateAccount {
             if let Some(Some(customer)) = &change.customer
                 && customers::find(tx, customer).await?.is_none()
             {
-                return Ok(Err(Refusal::CustomerNotFound));
+                return Err(Refusal::CustomerNotFound.into());
             }
-            let Some(found) = accounts::find(tx, &self.account).await? else {
-                return Ok(Err(Refusal::AccountNotFound));
-            };
+            let found = accounts::find(tx, &self.account).await?.ok_or(Refusal::AccountNotFound)?;
             let before = accounts::lock(tx, found.id).await?.ok_or(Fault::Dangling("account"))?;
             let account = Account {
                 country: change.country.unwrap_or_else(|| before.country.clone()),
@@ -47,7 +45,7 @@ impl Command for UpdateAccount {
                 accounts::describe(tx, &account).await?;
                 cx.event(Fact::AccountUpdated { fields }).of(&account).record(tx).await?;
             }
-            Ok(Ok(account))
+            Ok(account)
         })
         .await
     }

@@ -19,10 +19,7 @@ impl Command for CancelChallenge {
     async fn run(self, cx: &CommandContext) -> Result<ChallengeView, Error> {
         let acting = cx.acting(&self.subject).await?;
         cx.idempotent(async |tx| {
-            let mut challenge = match super::find(tx, &acting, self.challenge).await? {
-                Ok(challenge) => challenge,
-                Err(refusal) => return Ok(Err(refusal)),
-            };
+            let mut challenge = super::find(tx, &acting, self.challenge).await?;
             let (open, cancelled) = (ChallengeState::Open, ChallengeState::Cancelled);
             if challenges::advance(tx, challenge.id, open, cancelled, cx.now()).await? {
                 challenge.state = cancelled;
@@ -32,7 +29,7 @@ impl Command for CancelChallenge {
             }
             let factor = factors::find(tx, challenge.account, challenge.factor).await?;
             let method = factor.ok_or(Fault::Dangling("factor"))?.method();
-            Ok(Ok(ChallengeView { challenge, method }))
+            Ok(ChallengeView { challenge, method })
         })
         .await
     }

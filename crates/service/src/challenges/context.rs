@@ -64,7 +64,7 @@ impl AnswerChallenge {
     async fn read_in_turn(&self, cx: &QueryContext) -> Result<ChallengeContext, Error> {
         let acting = cx.acting(&self.subject).await?;
         let mut view = cx.view();
-        let challenge = super::find(&mut view, &acting, self.challenge).await??;
+        let challenge = super::find(&mut view, &acting, self.challenge).await?;
         let factor = factors::find(&mut view, challenge.account, challenge.factor).await?;
         let kept = attempts::find(&mut view, &counters::of_factor(challenge.factor)).await?;
         let Acting { account, product, by, .. } = acting;

@@ -9,7 +9,9 @@ use tidegate_core::{
 use tidegate_factors::challenge;
 use tidegate_store::{Tx, challenges, sessions, sign_ins};
 
-use crate::{Command, CommandContext, Error, Fault, acting::Acting, idempotency::outcomes, sign_ins::offers};
+use crate::{
+    Command, CommandContext, Denied, Error, Fault, acting::Acting, idempotency::outcomes, sign_ins::offers,
+};
 
 #[derive(Debug)]
 pub struct CreateChallenge {
@@ -35,14 +37,12 @@ impl Command for CreateChallenge {
     async fn run(self, cx: &CommandContext) -> Result<ChallengeView, Error> {
         let acting = cx.acting(&self.subject).await?;
         cx.idempotent(async |tx| {
-            let (within, ends_at) = match self.hold(cx, tx, &acting).await? {
-                Ok(held) => held,
-                Err(refusal) => return Ok(Err(refusal)),
-            };
+            let (within, ends_at) = self.hold(cx, tx, &acting).await?;
             let offers = offers(tx, acting.account.id, &acting.product).await?;
-            let Some(offer) = offers.into_iter().find(|offer| offer.factor == self.factor) else {
-                return Ok(Err(Refusal::FactorNotFound));
-            };
+            let offer = offers
+                .into_iter()
+                .find(|offer| offer.factor == self.factor)
+                .ok_or(Refusal::FactorNotFound)?;
             let now = cx.now();
             let new = Challenge {
                 id: cx.new_id(),
@@ -62,7 +62,7 @@ impl Command for CreateChallenge {
                 .filter(|other| other.within != new.within || other.factor != new.factor)
                 .collect();
             if let Some(first) = others.first().filter(|_| others.len() >= challenge::MAX_LIVE) {
-                return Ok(Err(Refusal::TooManyChallenges { retry_after: first.expires_at.since(now) }));
+                return Err(Refusal::TooManyChallenges { retry_after: first.expires_at.since(now) }.into());
             }
             let superseded = challenges::supersede(tx, &new).await?;
             challenges::insert(tx, &new).await?;
@@ -74,7 +74,7 @@ impl Command for CreateChallenge {
             };
             let event = cx.event(fact).at(&acting.product.key).of(&acting.account);
             event.from(&acting.client).record(tx).await?;
-            Ok(Ok(ChallengeView { challenge: new, method: offer.method }))
+            Ok(ChallengeView { challenge: new, method: offer.method })
         })
         .await
     }
@@ -88,27 +88,24 @@ impl CreateChallenge {
         cx: &CommandContext,
         tx: &mut Tx,
         acting: &Acting,
-    ) -> Result<Result<(Within, Timestamp), Refusal>, Fault> {
+    ) -> Result<(Within, Timestamp), Denied> {
         match self.purpose {
             Purpose::SignIn => {
                 let (sign_in, pending) = match acting.sign_in() {
                     Ok(sign_in) => (sign_in, SignInState::PendingChallenge),
-                    Err(refusal) => return Ok(Err(refusal)),
+                    Err(refusal) => return Err(refusal.into()),
                 };
                 if sign_ins::hold(tx, sign_in.id, pending, cx.now()).await? {
-                    return Ok(Ok((Within::SignIn(sign_in.id), sign_in.expires_at)));
+                    return Ok((Within::SignIn(sign_in.id), sign_in.expires_at));
                 }
                 let found = sign_ins::get(tx, sign_in.id).await?.ok_or(Fault::Dangling("sign-in"))?;
-                Ok(Err(Refusal::SignInState { state: found.state.as_str() }))
+                Err(Refusal::SignInState { state: found.state.as_str() }.into())
             }
             Purpose::Change => {
-                let session = match acting.session() {
-                    Ok(session) => session,
-                    Err(refusal) => return Ok(Err(refusal)),
-                };
+                let session = acting.session()?;
                 let held = sessions::hold(tx, session.id, cx.now()).await?;
                 let held = held.map(|session| (Within::Session(session.id), session.expires_at));
-                Ok(held.ok_or(Refusal::SubjectNotValid))
+                Ok(held.ok_or(Refusal::SubjectNotValid)?)
             }
         }
     }

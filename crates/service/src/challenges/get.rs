@@ -19,7 +19,7 @@ impl Query for GetChallenge {
     async fn run(self, cx: &QueryContext) -> Result<ChallengeView, Error> {
         let acting = cx.acting(&self.subject).await?;
         let mut view = cx.view();
-        let challenge = super::find(&mut view, &acting, self.challenge).await??;
+        let challenge = super::find(&mut view, &acting, self.challenge).await?;
         let factor = factors::find(&mut view, challenge.account, challenge.factor).await?;
         let method = factor.ok_or(Fault::Dangling("factor"))?.method();
         Ok(ChallengeView { challenge, method })

@@ -17,21 +17,14 @@ pub use tidegate_factors::challenge::MAX_TRIES;
 use tidegate_core::{Answered, Challenge, ChallengeId, Refusal};
 use tidegate_store::{View, challenges};
 
-use crate::{Fault, acting::Acting};
+use crate::{Denied, acting::Acting};
 
 crate::idempotency::outcomes!(Answered);
 
 /// A challenge belongs to its sign-in or session: other subjects learn nothing of it (INV-3, INV-32).
-async fn find(
-    view: &mut View,
-    acting: &Acting,
-    id: ChallengeId,
-) -> Result<Result<Challenge, Refusal>, Fault> {
-    let within = match acting.within() {
-        Ok(within) => within,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
+async fn find(view: &mut View, acting: &Acting, id: ChallengeId) -> Result<Challenge, Denied> {
+    let within = acting.within()?;
     let found = challenges::find(view, id).await?;
     let theirs = found.filter(|found| found.within == within && found.account == acting.account.id);
-    Ok(theirs.ok_or(Refusal::ChallengeNotFound))
+    Ok(theirs.ok_or(Refusal::ChallengeNotFound)?)
 }

@@ -36,10 +36,10 @@ impl Command for CreateCustomer {
         };
         cx.idempotent(async |tx| {
             if !customers::insert(tx, &customer).await? {
-                return Ok(Err(Refusal::KeyTaken));
+                return Err(Refusal::KeyTaken.into());
             }
             cx.event(Fact::CustomerCreated { customer: customer.key.clone() }).record(tx).await?;
-            Ok(Ok(customer.clone()))
+            Ok(customer.clone())
         })
         .await
     }

@@ -27,11 +27,9 @@ impl Command for UpdateCustomer {
 
     async fn run(self, cx: &CommandContext) -> Result<Customer, Error> {
         cx.idempotent(async |tx| {
-            let Some(before) = customers::find(tx, &self.customer).await? else {
-                return Ok(Err(Refusal::CustomerNotFound));
-            };
+            let before = customers::find(tx, &self.customer).await?.ok_or(Refusal::CustomerNotFound)?;
             if before.revision != self.etag {
-                return Ok(Err(Refusal::EtagMismatch { current: before.revision }));
+                return Err(Refusal::EtagMismatch { current: before.revision }.into());
             }
             let change = self.change.clone();
             let customer = Customer {
@@ -45,11 +43,11 @@ impl Command for UpdateCustomer {
             if !customers::replace(tx, self.etag, &customer).await? {
                 let current =
                     customers::find(tx, &self.customer).await?.ok_or(Fault::Dangling("customer"))?;
-                return Ok(Err(Refusal::EtagMismatch { current: current.revision }));
+                return Err(Refusal::EtagMismatch { current: current.revision }.into());
             }
             let (key, revision) = (customer.key.clone(), customer.revision);
             cx.event(Fact::CustomerUpdated { customer: key, revision }).record(tx).await?;
-            Ok(Ok(customer))
+            Ok(customer)
         })
         .await
     }

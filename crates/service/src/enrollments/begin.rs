@@ -12,7 +12,7 @@ use tidegate_factors::enrollment::{self, Origin};
 use tidegate_store::{Tx, accounts, enrollments, factors};
 
 use crate::{
-    Command, CommandContext, Error, Fault, OneTimeSecret, Outcome,
+    Command, CommandContext, Denied, Error, Fault, OneTimeSecret, Outcome,
     acting::Acting,
     enrollments::{Secrets, seed},
 };
@@ -49,37 +49,28 @@ impl Command for BeginEnrollment {
         cx.idempotent(async |tx| {
             let account = accounts::get(tx, acting.account.id).await?.ok_or(Fault::Dangling("account"))?;
             let decision = cx.decide(tx, &acting.product, account.id).await?;
-            if let Err(refusal) = self.may_begin(tx, &decision, &account).await? {
-                return Ok(Err(refusal));
-            }
-            let Some(origin) = enrollment::origin(&account, &session, cx.now()) else {
-                return Ok(Err(Refusal::NoProofOfOrigin));
-            };
-            Ok(Ok(self.begin(cx, tx, (&acting, &decision), &account, origin).await?))
+            self.may_begin(tx, &decision, &account).await?;
+            let origin = enrollment::origin(&account, &session, cx.now()).ok_or(Refusal::NoProofOfOrigin)?;
+            Ok(self.begin(cx, tx, (&acting, &decision), &account, origin).await?)
         })
         .await
     }
 }
 
 impl BeginEnrollment {
-    async fn may_begin(
-        &self,
-        tx: &mut Tx,
-        decision: &Decision,
-        account: &Account,
-    ) -> Result<Result<(), Refusal>, Fault> {
+    async fn may_begin(&self, tx: &mut Tx, decision: &Decision, account: &Account) -> Result<(), Denied> {
         let factors = factors::of_account(tx, account.id).await?;
-        Ok(if !decision.visible {
-            Err(Refusal::TwoStepNotAvailable)
+        if !decision.visible {
+            Err(Refusal::TwoStepNotAvailable.into())
         } else if !decision.methods.contains(&self.method) {
-            Err(Refusal::MethodNotAllowed)
+            Err(Refusal::MethodNotAllowed.into())
         } else if factors.iter().any(|factor| factor.method() == self.method) {
-            Err(Refusal::AlreadyEnrolled)
+            Err(Refusal::AlreadyEnrolled.into())
         } else if account.verified().is_none() {
-            Err(Refusal::EmailNotVerified)
+            Err(Refusal::EmailNotVerified.into())
         } else {
             Ok(())
-        })
+        }
     }
 
     async fn begin(

@@ -23,20 +23,17 @@ impl Command for CancelEnrollment {
         let acting = cx.acting(&self.subject).await?;
         acting.session()?;
         cx.idempotent(async |tx| {
-            let mut enrollment = match super::find(tx, &acting, self.enrollment).await? {
-                Ok(enrollment) => enrollment,
-                Err(refusal) => return Ok(Err(refusal)),
-            };
+            let mut enrollment = super::find(tx, &acting, self.enrollment).await?;
             let (id, state) = (enrollment.id, enrollment.state);
             let open = matches!(state, AwaitingConfirmation | Confirmed | AwaitingProof);
             if !open || !enrollments::advance(tx, id, state, Cancelled, cx.now()).await? {
                 let state = if open { "expired" } else { state.as_str() };
-                return Ok(Err(Refusal::EnrollmentState { state }));
+                return Err(Refusal::EnrollmentState { state }.into());
             }
             enrollment.state = Cancelled;
             let event = cx.event(Fact::EnrollmentCancelled { enrollment: id });
             event.at(&enrollment.product).of(&acting.account).from(&acting.client).record(tx).await?;
-            Ok(Ok(enrollment))
+            Ok(enrollment)
         })
         .await
     }

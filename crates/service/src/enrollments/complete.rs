@@ -13,7 +13,7 @@ use tidegate_keyring::SealContext;
 use tidegate_store::{Tx, accounts, attempts, enrollments, factors, recovery_codes};
 
 use crate::{
-    Command, CommandContext, Error, Fault, OneTimeSecret, Outcome,
+    Command, CommandContext, Denied, Error, Fault, OneTimeSecret, Outcome,
     acting::Acting,
     counters, decisions,
     idempotency::{Attempt, AttemptCharge},
@@ -109,17 +109,14 @@ impl CompleteEnrollment {
         cx: &CommandContext,
         tx: &mut Tx,
         acting: &Acting,
-    ) -> Result<AttemptCharge<(Enrollment, Secret<Vec<u8>>), EnrollmentCompletion>, Fault> {
-        let pending = match super::find(tx, acting, self.enrollment).await? {
-            Ok(pending) => pending,
-            Err(refusal) => return Ok(AttemptCharge::Refused(refusal)),
-        };
+    ) -> Result<AttemptCharge<(Enrollment, Secret<Vec<u8>>), EnrollmentCompletion>, Denied> {
+        let pending = super::find(tx, acting, self.enrollment).await?;
         match enrollment::closed(&pending, cx.now()) {
             Ok(None) => {}
             Ok(Some(outcome)) => return Ok(AttemptCharge::Finished(nothing_but(outcome))),
             Err(state) => {
                 let state = state.as_str();
-                return Ok(AttemptCharge::Refused(Refusal::EnrollmentState { state }));
+                return Err(Refusal::EnrollmentState { state }.into());
             }
         }
         // Opened first: a seed that does not open is nobody's wrong code (INV-45).

@@ -38,20 +38,17 @@ impl Command for ContinueEnrollment {
         let acting = cx.acting(&self.subject).await?;
         acting.session()?;
         cx.idempotent(async |tx| {
-            let mut enrollment = match super::find(tx, &acting, self.enrollment).await? {
-                Ok(enrollment) => enrollment,
-                Err(refusal) => return Ok(Err(refusal)),
-            };
+            let mut enrollment = super::find(tx, &acting, self.enrollment).await?;
             let (sealed, secrets) = seed::mint(cx, &acting, enrollment.factor)?;
             if !enrollments::reveal(tx, enrollment.id, sealed, cx.now()).await? {
                 let confirmed = enrollment.state == EnrollmentState::Confirmed;
                 let state = if confirmed { "expired" } else { enrollment.state.as_str() };
-                return Ok(Err(Refusal::EnrollmentState { state }));
+                return Err(Refusal::EnrollmentState { state }.into());
             }
             enrollment.state = EnrollmentState::AwaitingProof;
             let event = cx.event(Fact::EnrollmentContinued { enrollment: enrollment.id });
             event.at(&enrollment.product).of(&acting.account).from(&acting.client).record(tx).await?;
-            Ok(Ok(EnrollmentContinued { enrollment, secrets }))
+            Ok(EnrollmentContinued { enrollment, secrets })
         })
         .await
     }

@@ -23,23 +23,18 @@ impl Command for DisableTwoStep {
         let acting = cx.acting(&self.subject).await?;
         let session = acting.session()?.id;
         cx.idempotent(async |tx| {
-            let (account, decision) = match switch::lock(cx, tx, &acting).await? {
-                Ok(locked) => locked,
-                Err(refusal) => return Ok(Err(refusal)),
-            };
+            let (account, decision) = switch::lock(cx, tx, &acting).await?;
             if !decision.may_toggle {
-                return Ok(Err(Refusal::TwoStepNotAvailable));
+                return Err(Refusal::TwoStepNotAvailable.into());
             }
             if !decision.on {
-                return Ok(Ok(Switched(decision)));
+                return Ok(Switched(decision));
             }
-            if let Err(refusal) = switch::proved(cx, tx, &account, session).await? {
-                return Ok(Err(refusal));
-            }
+            switch::proved(cx, tx, &account, session).await?;
             accounts::switch_off(tx, account.id).await?;
             let event = cx.event(Fact::TwoStepSwitchedOff {}).at(&acting.product.key).of(&account);
             event.from(&acting.client).record(tx).await?;
-            Ok(Ok(Switched(cx.decide(tx, &acting.product, account.id).await?)))
+            Ok(Switched(cx.decide(tx, &acting.product, account.id).await?))
         })
         .await
     }

@@ -28,26 +28,21 @@ impl Command for EnableTwoStep {
         let acting = cx.acting(&self.subject).await?;
         let session = acting.session()?.id;
         cx.idempotent(async |tx| {
-            let (account, decision) = match switch::lock(cx, tx, &acting).await? {
-                Ok(locked) => locked,
-                Err(refusal) => return Ok(Err(refusal)),
-            };
+            let (account, decision) = switch::lock(cx, tx, &acting).await?;
             if !decision.visible {
-                return Ok(Err(Refusal::TwoStepNotAvailable));
+                return Err(Refusal::TwoStepNotAvailable.into());
             }
             if decision.on {
-                return Ok(Ok(Switched(decision)));
+                return Ok(Switched(decision));
             }
             if account.verified().is_none() {
-                return Ok(Err(Refusal::EmailNotVerified));
+                return Err(Refusal::EmailNotVerified.into());
             }
             if offers(tx, account.id, &acting.product).await?.is_empty() {
-                return Ok(Err(Refusal::NoFactor));
+                return Err(Refusal::NoFactor.into());
             }
-            if let Err(refusal) = switch::proved(cx, tx, &account, session).await? {
-                return Ok(Err(refusal));
-            }
-            Ok(Ok(Switched(switch_on(cx, tx, &acting, &account, &decision).await?)))
+            switch::proved(cx, tx, &account, session).await?;
+            Ok(Switched(switch_on(cx, tx, &acting, &account, &decision).await?))
         })
         .await
     }

@@ -18,6 +18,6 @@ impl Query for GetEnrollment {
     async fn run(self, cx: &QueryContext) -> Result<Enrollment, Error> {
         let acting = cx.acting(&self.subject).await?;
         acting.session()?;
-        Ok(super::find(&mut cx.view(), &acting, self.enrollment).await??)
+        Ok(super::find(&mut cx.view(), &acting, self.enrollment).await?)
     }
 }

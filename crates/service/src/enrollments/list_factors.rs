@@ -50,7 +50,7 @@ impl Command for ListFactors {
         }
         cx.idempotent(async |tx| {
             cx.record_seen(tx, &acting).await?;
-            Ok(Ok(listed))
+            Ok(listed)
         })
         .await
     }

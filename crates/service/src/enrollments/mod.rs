@@ -27,21 +27,17 @@ pub use switch::Switched;
 use tidegate_core::{Enrollment, EnrollmentId, Refusal};
 use tidegate_store::{View, enrollments};
 
-use crate::{Fault, acting::Acting};
+use crate::{Denied, acting::Acting};
 
 crate::idempotency::outcomes!(Enrollment);
 
 /// An enrollment belongs to account, product and device: other subjects learn nothing of it (INV-32).
-async fn find(
-    view: &mut View,
-    acting: &Acting,
-    id: EnrollmentId,
-) -> Result<Result<Enrollment, Refusal>, Fault> {
+async fn find(view: &mut View, acting: &Acting, id: EnrollmentId) -> Result<Enrollment, Denied> {
     let found = enrollments::find(view, id).await?;
     let theirs = found.filter(|found| {
         found.account == acting.account.id
             && found.product == acting.product.key
             && found.device.as_ref() == acting.device()
     });
-    Ok(theirs.ok_or(Refusal::EnrollmentNotFound))
+    Ok(theirs.ok_or(Refusal::EnrollmentNotFound)?)
 }

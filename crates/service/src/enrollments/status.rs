@@ -50,7 +50,7 @@ impl Command for GetTwoStepStatus {
                 By::Session(_) | By::SignIn(_) => {}
                 By::Support(_) => cx.record_seen(tx, &acting).await?,
             }
-            Ok(Ok(status))
+            Ok(status)
         })
         .await
     }

@@ -6,7 +6,7 @@ use tidegate_core::{Account, AccountState, Decision, Refusal, SessionId};
 use tidegate_factors::fresh;
 use tidegate_store::{Tx, accounts, factors, sessions};
 
-use crate::{CommandContext, Fault, acting::Acting, idempotency::outcomes};
+use crate::{CommandContext, Denied, Fault, acting::Acting, idempotency::outcomes};
 
 /// The answer at the subject's product as it is now.
 #[derive(Debug, Serialize, Deserialize)]
@@ -19,13 +19,13 @@ pub(super) async fn lock(
     cx: &CommandContext,
     tx: &mut Tx,
     acting: &Acting,
-) -> Result<Result<(Account, Decision), Refusal>, Fault> {
+) -> Result<(Account, Decision), Denied> {
     let account = accounts::lock(tx, acting.account.id).await?.ok_or(Fault::Dangling("account"))?;
     if account.state != AccountState::Active {
-        return Ok(Err(Refusal::SubjectNotValid));
+        return Err(Refusal::SubjectNotValid.into());
     }
     let decision = cx.decide(tx, &acting.product, account.id).await?;
-    Ok(Ok((account, decision)))
+    Ok((account, decision))
 }
 
 /// Whether the session proves, now, all that the account's owner can prove.
@@ -34,11 +34,9 @@ pub(super) async fn proved(
     tx: &mut Tx,
     account: &Account,
     session: SessionId,
-) -> Result<Result<(), Refusal>, Fault> {
-    let Some(session) = sessions::hold(tx, session, cx.now()).await? else {
-        return Ok(Err(Refusal::SubjectNotValid));
-    };
+) -> Result<(), Denied> {
+    let session = sessions::hold(tx, session, cx.now()).await?.ok_or(Refusal::SubjectNotValid)?;
     let needed = fresh::needed(&factors::of_account(tx, account.id).await?);
     let proved = fresh::is_proved(&session, needed, cx.now());
-    Ok(if proved { Ok(()) } else { Err(Refusal::FreshProofNeeded { level: needed }) })
+    if proved { Ok(()) } else { Err(Refusal::FreshProofNeeded { level: needed }.into()) }
 }

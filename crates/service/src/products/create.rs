@@ -30,11 +30,11 @@ impl Command for CreateProduct {
         };
         cx.idempotent(async |tx| {
             if !products::insert(tx, &product).await? {
-                return Ok(Err(Refusal::KeyTaken));
+                return Err(Refusal::KeyTaken.into());
             }
             let fact = Fact::ProductCreated { product: product.key.clone() };
             cx.event(fact).at(&product.key).record(tx).await?;
-            Ok(Ok(product.clone()))
+            Ok(product.clone())
         })
         .await
     }

@@ -31,7 +31,7 @@ impl Command for RegisterInterest {
                 let event = cx.event(Fact::InterestRegistered {}).at(&acting.product.key);
                 event.of(&acting.account).from(&acting.client).record(tx).await?;
             }
-            Ok(Ok(Registered(new)))
+            Ok(Registered(new))
         })
         .await
     }

@@ -49,21 +49,19 @@ impl Command for UpdateProduct {
     async fn run(self, cx: &CommandContext) -> Result<Product, Error> {
         cx.permit_products(std::iter::once(&self.product))?;
         cx.idempotent(async |tx| {
-            let Some(mut product) = products::find(tx, &self.product).await? else {
-                return Ok(Err(Refusal::ProductNotFound));
-            };
+            let mut product = products::find(tx, &self.product).await?.ok_or(Refusal::ProductNotFound)?;
             if product.revision != self.etag {
-                return Ok(Err(Refusal::EtagMismatch { current: product.revision }));
+                return Err(Refusal::EtagMismatch { current: product.revision }.into());
             }
             self.change.clone().apply(&mut product);
             (product.revision, product.updated_at) = (self.etag.next(), cx.now());
             if !products::replace(tx, self.etag, &product).await? {
                 let current = products::find(tx, &self.product).await?.ok_or(Fault::Dangling("product"))?;
-                return Ok(Err(Refusal::EtagMismatch { current: current.revision }));
+                return Err(Refusal::EtagMismatch { current: current.revision }.into());
             }
             let fact = Fact::ProductUpdated { product: product.key.clone(), revision: product.revision };
             cx.event(fact).at(&product.key).record(tx).await?;
-            Ok(Ok(product))
+            Ok(product)
         })
         .await
     }

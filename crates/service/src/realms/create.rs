@@ -20,10 +20,10 @@ impl Command for CreateRealm {
         let realm = Realm { id: cx.new_id(), key: self.key, title: self.title, created_at: cx.now() };
         cx.idempotent(async |tx| {
             if !realms::insert(tx, &realm).await? {
-                return Ok(Err(Refusal::KeyTaken));
+                return Err(Refusal::KeyTaken.into());
             }
             cx.event(Fact::RealmCreated { realm: realm.key.clone() }).record(tx).await?;
-            Ok(Ok(realm.clone()))
+            Ok(realm.clone())
         })
         .await
     }

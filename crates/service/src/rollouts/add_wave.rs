@@ -27,14 +27,12 @@ impl Command for AddWave {
         change(cx, &self.target, async |tx, rollout| {
             let mut names = Names::default();
             names.wave(tx, "wave", &self.wave).await?;
-            if let Err(refusal) = names.finish() {
-                return Ok(Err(refusal));
-            }
+            names.finish()?;
             if rollout.waves.len() >= MAX_WAVES {
-                return Ok(Err(Refusal::TooManyWaves));
+                return Err(Refusal::TooManyWaves.into());
             }
             let wave = self.wave.clone().add_to(rollout);
-            Ok(Ok(Some(Fact::WaveAdded { rollout: rollout.key.clone(), revision: rollout.revision, wave })))
+            Ok(Some(Fact::WaveAdded { rollout: rollout.key.clone(), revision: rollout.revision, wave }))
         })
         .await
     }

@@ -7,7 +7,7 @@ use tidegate_store::{
     rollouts::{self, Authored},
 };
 
-use crate::{CommandContext, Error, Fault};
+use crate::{CommandContext, Denied, Error};
 
 /// Which rollout is changed, in which state, and why.
 #[derive(Debug, Clone)]
@@ -23,35 +23,25 @@ pub struct Target {
 pub(super) async fn change(
     cx: &CommandContext,
     target: &Target,
-    change: impl AsyncFnOnce(&mut Tx, &mut Rollout) -> Result<Result<Option<Fact>, Refusal>, Fault>,
+    change: impl AsyncFnOnce(&mut Tx, &mut Rollout) -> Result<Option<Fact>, Denied>,
 ) -> Result<Rollout, Error> {
     cx.idempotent(async |tx| {
-        let Some(before) = rollouts::lock(tx, &target.rollout).await? else {
-            return Ok(Err(Refusal::RolloutNotFound));
-        };
-        if let Err(refusal) = cx.permit_products(before.all_products()) {
-            return Ok(Err(refusal));
-        }
+        let before = rollouts::lock(tx, &target.rollout).await?.ok_or(Refusal::RolloutNotFound)?;
+        cx.permit_products(before.all_products())?;
         if target.etag.is_some_and(|etag| etag != before.revision) {
-            return Ok(Err(Refusal::EtagMismatch { current: before.revision }));
+            return Err(Refusal::EtagMismatch { current: before.revision }.into());
         }
         let mut rollout = before.clone();
         (rollout.revision, rollout.updated_at) = (before.revision.next(), cx.now());
-        let fact = match change(tx, &mut rollout).await? {
-            Ok(Some(fact)) => fact,
-            Ok(None) => return Ok(Ok(before)),
-            Err(refusal) => return Ok(Err(refusal)),
-        };
+        let Some(fact) = change(tx, &mut rollout).await? else { return Ok(before) };
         if rollout.stop == before.stop {
             lifecycle::forget_clearing(&mut rollout);
         }
-        if let Err(refusal) = cx.permit_products(rollout.all_products()) {
-            return Ok(Err(refusal));
-        }
+        cx.permit_products(rollout.all_products())?;
         let by = Authored { author: cx.actor(), reason: target.reason.clone() };
         rollouts::replace(tx, &rollout, &by).await?;
         cx.event(fact).record(tx).await?;
-        Ok(Ok(rollout))
+        Ok(rollout)
     })
     .await
 }
@@ -62,7 +52,7 @@ pub(super) async fn transition(
     target: &Target,
     transition: impl FnOnce(&mut Rollout) -> Result<Option<Fact>, LifecycleError> + Send,
 ) -> Result<Rollout, Error> {
-    change(cx, target, async |_, rollout| Ok(transition(rollout).map_err(refusal))).await
+    change(cx, target, async |_, rollout| Ok(transition(rollout).map_err(refusal)?)).await
 }
 
 const fn refusal(stuck: LifecycleError) -> Refusal {

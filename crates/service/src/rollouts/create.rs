@@ -86,15 +86,13 @@ impl Command for CreateRollout {
             let mut rollout = rollout.clone();
             rollout.allow = names.named(tx, "allow", &self.allow).await?;
             rollout.deny = names.named(tx, "deny", &self.deny).await?;
-            if let Err(refusal) = names.finish() {
-                return Ok(Err(refusal));
-            }
+            names.finish()?;
             if !rollouts::insert(tx, &rollout, &by).await? {
-                return Ok(Err(Refusal::KeyTaken));
+                return Err(Refusal::KeyTaken.into());
             }
             let fact = Fact::RolloutCreated { rollout: rollout.key.clone(), revision: rollout.revision };
             cx.event(fact).record(tx).await?;
-            Ok(Ok(rollout))
+            Ok(rollout)
         })
         .await
     }

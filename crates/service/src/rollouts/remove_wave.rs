@@ -20,15 +20,15 @@ impl Command for RemoveWave {
     async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
         let wave = self.ordinal;
         change(cx, &self.target, async |_, rollout| {
-            let Some(found) = rollout.wave(wave) else { return Ok(Err(Refusal::WaveNotFound)) };
+            let found = rollout.wave(wave).ok_or(Refusal::WaveNotFound)?;
             if found.is_started() {
-                return Ok(Err(Refusal::WaveStarted { waves: vec![wave] }));
+                return Err(Refusal::WaveStarted { waves: vec![wave] }.into());
             }
             rollout.waves.retain(|one| one.ordinal != wave);
             for (one, ordinal) in rollout.waves.iter_mut().zip(1..) {
                 one.ordinal = Ordinal(ordinal);
             }
-            Ok(Ok(Some(Fact::WaveRemoved { rollout: rollout.key.clone(), revision: rollout.revision, wave })))
+            Ok(Some(Fact::WaveRemoved { rollout: rollout.key.clone(), revision: rollout.revision, wave }))
         })
         .await
     }

@@ -25,14 +25,10 @@ impl Command for RevertRollout {
     async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
         let to = self.to;
         change(cx, &self.target, async |tx, rollout| {
-            let Some(earlier) = rollouts::revision(tx, &rollout.key, to).await? else {
-                return Ok(Err(Refusal::RevisionNotFound));
-            };
-            if let Err(refusal) = revert(rollout, earlier.rollout) {
-                return Ok(Err(refusal));
-            }
+            let earlier = rollouts::revision(tx, &rollout.key, to).await?.ok_or(Refusal::RevisionNotFound)?;
+            revert(rollout, earlier.rollout)?;
             let (key, revision) = (rollout.key.clone(), rollout.revision);
-            Ok(Ok(Some(Fact::RolloutReverted { rollout: key, revision, to })))
+            Ok(Some(Fact::RolloutReverted { rollout: key, revision, to }))
         })
         .await
     }

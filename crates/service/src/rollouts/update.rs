@@ -65,11 +65,9 @@ impl Command for UpdateRollout {
             if let Some(deny) = &to.deny {
                 rollout.deny = names.named(tx, "deny", deny).await?;
             }
-            if let Err(refusal) = names.finish().and_then(|()| fixed_by_start(&before, rollout)) {
-                return Ok(Err(refusal));
-            }
+            names.finish().and_then(|()| fixed_by_start(&before, rollout))?;
             let (key, revision) = (rollout.key.clone(), rollout.revision);
-            Ok(Ok(Some(Fact::RolloutUpdated { rollout: key, revision })))
+            Ok(Some(Fact::RolloutUpdated { rollout: key, revision }))
         })
         .await
     }

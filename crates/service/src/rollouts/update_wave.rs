@@ -25,23 +25,22 @@ impl Command for UpdateWave {
         let ordinal = self.ordinal;
         change(cx, &self.target, async |tx, rollout| {
             let found = rollout.waves.iter_mut().find(|wave| wave.ordinal == ordinal);
-            let Some(wave) = found else { return Ok(Err(Refusal::WaveNotFound)) };
+            let wave = found.ok_or(Refusal::WaveNotFound)?;
             if wave.is_started() {
-                return Ok(Err(match wave.edge {
+                return Err((match wave.edge {
                     current if self.wave.edge < current => Refusal::EdgeFalls { current },
                     _ => Refusal::WaveStarted { waves: vec![ordinal] },
-                }));
+                })
+                .into());
             }
             let mut names = Names::default();
             names.wave(tx, "wave", &self.wave).await?;
-            if let Err(refusal) = names.finish() {
-                return Ok(Err(refusal));
-            }
+            names.finish()?;
             let state = wave.state;
             *wave = self.wave.clone().at(ordinal);
             wave.state = state;
             let (key, revision) = (rollout.key.clone(), rollout.revision);
-            Ok(Ok(Some(Fact::WaveUpdated { rollout: key, revision, wave: ordinal })))
+            Ok(Some(Fact::WaveUpdated { rollout: key, revision, wave: ordinal }))
         })
         .await
     }

@@ -31,7 +31,7 @@ impl Command for RevokeSession {
             let found = sessions::get(tx, session).await?.filter(|found| {
                 found.account == acting.account.id && cx.caller().products.include(&found.product)
             });
-            let Some(found) = found else { return Ok(Ok(Revoked(false))) };
+            let Some(found) = found else { return Ok(Revoked(false)) };
             let why = SessionEnd::Revoked;
             let ended = sessions::end(tx, session, found.account, why, cx.now()).await?;
             if ended {
@@ -39,7 +39,7 @@ impl Command for RevokeSession {
                 let event = cx.event(Fact::SessionEnded { session, why });
                 event.at(&found.product).of(&acting.account).from(&acting.client).record(tx).await?;
             }
-            Ok(Ok(Revoked(ended)))
+            Ok(Revoked(ended))
         })
         .await
     }

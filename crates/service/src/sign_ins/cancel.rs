@@ -22,13 +22,13 @@ impl Command for CancelSignIn {
             let open = matches!(sign_in.state, SignInState::PendingChallenge | SignInState::Ready);
             let (id, from, to) = (sign_in.id, sign_in.state, SignInState::Cancelled);
             if !open || !sign_ins::advance(tx, id, from, to, cx.now()).await? {
-                return Ok(Err(Refusal::SignInState { state: sign_in.state.as_str() }));
+                return Err(Refusal::SignInState { state: sign_in.state.as_str() }.into());
             }
             sign_in.state = SignInState::Cancelled;
             challenges::cancel_all(tx, sign_in.account, Within::SignIn(sign_in.id)).await?;
             let event = cx.event(Fact::SignInCancelled { sign_in: sign_in.id });
             event.at(&acting.product.key).of(&acting.account).from(&acting.client).record(tx).await?;
-            Ok(Ok(SignInView { sign_in, offers: Vec::new() }))
+            Ok(SignInView { sign_in, offers: Vec::new() })
         })
         .await
     }

@@ -66,23 +66,23 @@ impl Command for CompleteSignIn {
             // they replace.
             let account = accounts::lock(tx, sign_in.account).await?.ok_or(Fault::Dangling("account"))?;
             if account.state != AccountState::Active {
-                return Ok(Err(Refusal::AccountNotUsable));
+                return Err(Refusal::AccountNotUsable.into());
             }
             let decision = cx.decide(tx, &acting.product, account.id).await?;
             let level = level::of(&sign_in.proofs, cx.now(), cx.now());
             let device = trust::of(cx, tx, &acting.product, &sign_in).await?;
             if !decision.requirement.is_met_by(level, device.stood_in.is_some()) {
                 let held = hold_back(cx, tx, &acting, &account, &sign_in, &decision).await?;
-                return Ok(held.ok_or(now_in(tx, sign_in.id).await?));
+                return Ok(held.ok_or(now_in(tx, sign_in.id).await?)?);
             }
             let (ready, completed) = (SignInState::Ready, SignInState::Completed);
             if !sign_ins::advance(tx, sign_in.id, ready, completed, cx.now()).await? {
-                return Ok(Err(now_in(tx, sign_in.id).await?));
+                return Err(now_in(tx, sign_in.id).await?.into());
             }
             let made = Made { acting: &acting, account: &account, sign_in: &sign_in, decision: &decision };
             let session = made.session(cx, tx, level, (self.remember_device, device)).await?;
             let sign_in = SignIn { state: completed, ..sign_in.clone() };
-            Ok(Ok(SignInCompletion { sign_in, offers: Vec::new(), session: Some(session) }))
+            Ok(SignInCompletion { sign_in, offers: Vec::new(), session: Some(session) })
         })
         .await
     }

@@ -18,25 +18,25 @@ impl Command for RedeemLink {
     async fn run(self, cx: &CommandContext) -> Result<Answered, Error> {
         cx.idempotent(async |tx| {
             let Some(presented) = links::find(tx, &self.token).await? else {
-                return Ok(Ok(links::UNKNOWN));
+                return Ok(links::UNKNOWN);
             };
             // A verification mail is for ConfirmEmail.
-            let LinkTarget::Enrollment(id) = presented.link.target else { return Ok(Ok(links::UNKNOWN)) };
+            let LinkTarget::Enrollment(id) = presented.link.target else { return Ok(links::UNKNOWN) };
             let found = enrollments::find(tx, id).await?.ok_or(Fault::Dangling("enrollment"))?;
             if !cx.caller().products.include(&found.product) {
-                return Ok(Ok(links::UNKNOWN));
+                return Ok(links::UNKNOWN);
             }
             let account = match links::redeem(cx, tx, &presented).await? {
                 Ok(account) => account,
-                Err(answer) => return Ok(Ok(answer)),
+                Err(answer) => return Ok(answer),
             };
             let (from, to) = (EnrollmentState::AwaitingConfirmation, EnrollmentState::Confirmed);
             if !enrollments::advance(tx, id, from, to, cx.now()).await? {
-                return Ok(Ok(Answered::UsedUp));
+                return Ok(Answered::UsedUp);
             }
             let event = cx.event(Fact::EnrollmentConfirmed { enrollment: id });
             event.at(&found.product).of(&account).record(tx).await?;
-            Ok(Ok(Answered::Approved))
+            Ok(Answered::Approved)
         })
         .await
     }
