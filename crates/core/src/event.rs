@@ -28,6 +28,8 @@ pub struct Event<F = Fact> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
     Credential(CredentialId),
+    /// A person who operates, by their account.
+    Person(AccountId),
     /// A part of Tidegate itself.
     Worker(String),
 }
@@ -36,6 +38,7 @@ impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Credential(id) => id.fmt(f),
+            Self::Person(id) => write!(f, "person/{id}"),
             Self::Worker(name) => write!(f, "worker/{name}"),
         }
     }
@@ -46,6 +49,9 @@ impl FromStr for Actor {
     fn from_str(text: &str) -> Result<Self, Malformed> {
         if let Some(name) = text.strip_prefix("worker/") {
             return Ok(Self::Worker(name.to_owned()));
+        }
+        if let Some(id) = text.strip_prefix("person/") {
+            return id.parse().map(Self::Person).map_err(|_| Malformed("be an actor"));
         }
         text.parse().map(Self::Credential).map_err(|_| Malformed("be an actor"))
     }

@@ -4,6 +4,7 @@
 
 mod access;
 mod account;
+mod agent;
 mod caller;
 mod chain;
 mod challenge;
@@ -29,6 +30,7 @@ mod word;
 
 pub use access::{Credential, Realm};
 pub use account::{Account, AccountRef, AccountState, Contact};
+pub use agent::{Agent, Person};
 pub use caller::{Caller, Permission, Products, Role};
 pub use chain::{Anchor, Batch, BreakKind, ChainDigest, Cut, Logged, Sequence};
 pub use challenge::{Answered, Challenge, ChallengeState, Purpose, Within};
@@ -51,9 +53,9 @@ pub use mail::{DeliveryState, Mail, Template};
 pub use product::{Product, ProductSettings};
 pub use refusal::{NamesNothing, Nothing, PasswordFlaw, Refusal};
 pub use rollout::{
-    Attribute, Audience, Bucket, Buckets, Decision, During, Edge, FirstShown, Label, LedgerEntry, Missing,
-    Named, Ordinal, Reason, Revision, RollBack, Rollout, RolloutState, Rule, RuleAsked, Salt, Standing, Stop,
-    Test, Unit, Wave, WaveState,
+    Approver, Attribute, Audience, Bucket, Buckets, Decision, During, Edge, FirstShown, Label, LedgerEntry,
+    Missing, Named, Ordinal, Reason, Revision, RollBack, Rollout, RolloutState, Rule, RuleAsked, Salt,
+    Standing, Stop, Test, Unit, Wave, WaveState,
 };
 pub use sealed::{KeyId, KeyedDigest, Sealed, TokenDigest};
 pub use secret::Secret;

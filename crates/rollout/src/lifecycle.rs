@@ -12,7 +12,7 @@
 //! whoever sets it may lift, and stop, which two persons clear, and under which nobody new is reached.
 //! No verb touches a factor, nor takes from anybody what two-step protects (INV-42).
 
-use tidegate_core::{Ordinal, RollBack, Rollout, Stop, Timestamp, Title, WaveState};
+use tidegate_core::{Approver, Ordinal, RollBack, Rollout, Stop, Timestamp, Title, WaveState};
 
 /// Why a verb cannot be carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +119,7 @@ pub fn roll_back(rollout: &mut Rollout, to: Ordinal) -> Result<(), LifecycleErro
 }
 
 /// Latches. A stop that is on already takes back what one person did to clear it.
-pub fn stop(rollout: &mut Rollout, by: Title, reason: Option<Title>, now: Timestamp) -> Did {
+pub fn stop(rollout: &mut Rollout, by: Approver, reason: Option<Title>, now: Timestamp) -> Did {
     match &mut rollout.stop {
         Some(Stop { cleared_by: None, .. }) => Did::Nothing,
         Some(stop) => {
@@ -134,14 +134,14 @@ pub fn stop(rollout: &mut Rollout, by: Title, reason: Option<Title>, now: Timest
 }
 
 /// The first person asks, the second clears. One person under two credentials is one person.
-pub fn clear_stop(rollout: &mut Rollout, by: Title) -> Result<Clearing, LifecycleError> {
+pub fn clear_stop(rollout: &mut Rollout, by: Approver) -> Result<Clearing, LifecycleError> {
     let stop = rollout.stop.as_mut().ok_or(LifecycleError::NotStopped)?;
     match &stop.cleared_by {
         None => {
             stop.cleared_by = Some(by);
             Ok(Clearing::Asked)
         }
-        Some(first) if first.names_the_same_as(&by) => Err(LifecycleError::SamePerson),
+        Some(first) if first.is(&by) => Err(LifecycleError::SamePerson),
         Some(_) => {
             rollout.stop = None;
             Ok(Clearing::Cleared)
@@ -169,15 +169,15 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_unix_micros(1_700_000_000_000_000);
 
-    fn name(text: &str) -> Title {
-        text.parse().unwrap()
+    fn name(text: &str) -> Approver {
+        Approver::holder(text.parse().unwrap())
     }
 
     /// With so many waves as drafts.
     fn draft(waves: u32) -> Rollout {
         let wave = |ordinal| Wave {
             ordinal: Ordinal(ordinal),
-            title: name("wave"),
+            title: "wave".parse().unwrap(),
             audience: None,
             edge: Edge::default(),
             products: Vec::new(),
@@ -186,7 +186,7 @@ mod tests {
         };
         Rollout {
             key: "two-step".parse().unwrap(),
-            title: name("Two-step"),
+            title: "Two-step".parse().unwrap(),
             products: Vec::new(),
             unit: Unit::Account,
             salt: Salt([0; 16]),

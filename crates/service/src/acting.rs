@@ -97,7 +97,7 @@ impl QueryContext {
                 (account, product.ok_or(Fault::Dangling("product"))?, By::SignIn(sign_in))
             }
             Who::OnBehalf { account, product, reason } => {
-                if !self.caller().may(Permission::ActOnBehalf) {
+                if !self.agent().may(Permission::ActOnBehalf) {
                     let permission = Permission::ActOnBehalf;
                     return Err(Refusal::PermissionDenied { permission }.into());
                 }
@@ -117,7 +117,6 @@ impl QueryContext {
     async fn sign_in(&self, token: &str) -> Result<Option<SignIn>, Fault> {
         let Some(digest) = TokenKind::SignIn.digest(token) else { return Ok(None) };
         let found = sign_ins::find(&mut self.view(), digest).await?;
-        Ok(found
-            .filter(|found| self.now() < found.expires_at && self.caller().products.include(&found.product)))
+        Ok(found.filter(|found| self.now() < found.expires_at && self.agent().covers(&found.product)))
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tidegate_core::{Caller, Clock, Entropy, Id, IncidentId, Permission, Refusal, Span};
+use tidegate_core::{Agent, Clock, Entropy, Id, IncidentId, Permission, RealmId, Refusal, Span};
 use tidegate_keyring::{Keyring, Passwords};
 use tidegate_store::Store;
 use tokio::sync::Semaphore;
@@ -80,9 +80,10 @@ impl App {
     }
 
     /// Answers a question, in the caller's task.
-    pub async fn ask<Q: Query>(&self, caller: Arc<Caller>, query: Q) -> Result<Q::Outcome, Error> {
-        permit(&caller, Q::PERMISSION)?;
-        let cx = QueryContext::new(self.clone(), Q::NAME, caller);
+    pub async fn ask<Q: Query>(&self, agent: impl Into<Agent>, query: Q) -> Result<Q::Outcome, Error> {
+        let agent = agent.into();
+        permit(&agent, Q::PERMISSION)?;
+        let cx = QueryContext::new(self.clone(), Q::NAME, agent);
         // Most questions are answered from memory, faster than a span that nobody looks at is made.
         if !tracing::enabled!(tracing::Level::DEBUG) {
             return query.run(&cx).await;
@@ -94,13 +95,14 @@ impl App {
     /// own, and dropping the returned future only drops the wish to know.
     pub async fn act<C: Command>(
         &self,
-        caller: Arc<Caller>,
+        agent: impl Into<Agent>,
         command: C,
         request: Option<Request>,
     ) -> Result<C::Outcome, Error> {
-        permit(&caller, C::PERMISSION)?;
+        let agent = agent.into();
+        permit(&agent, C::PERMISSION)?;
         let span = tracing::debug_span!("command", name = C::NAME);
-        let cx = CommandContext::new(QueryContext::new(self.clone(), C::NAME, caller), request);
+        let cx = CommandContext::new(QueryContext::new(self.clone(), C::NAME, agent), request);
         // Waited for here, where a caller that hangs up stops waiting; held there, to the end.
         let permit =
             match tokio::time::timeout(PERMIT_TIMEOUT, self.inner.permits.clone().acquire_owned()).await {
@@ -113,6 +115,17 @@ impl App {
             outcome
         };
         self.inner.tasks.spawn(work.instrument(span)).await.map_err(Fault::from)?
+    }
+
+    /// Carries out a command for a part of the program itself, in one realm: a scheduler, a guardrail, a notice.
+    /// Its events name the worker.
+    pub async fn work<C: Command>(
+        &self,
+        worker: &'static str,
+        realm: RealmId,
+        command: C,
+    ) -> Result<C::Outcome, Error> {
+        self.act(Agent::Worker { name: worker, realm }, command, None).await
     }
 
     /// A number under which a fault can be found in the log.
@@ -128,6 +141,6 @@ impl App {
     }
 }
 
-fn permit(caller: &Caller, permission: Permission) -> Result<(), Refusal> {
-    if caller.may(permission) { Ok(()) } else { Err(Refusal::PermissionDenied { permission }) }
+fn permit(agent: &Agent, permission: Permission) -> Result<(), Refusal> {
+    if agent.may(permission) { Ok(()) } else { Err(Refusal::PermissionDenied { permission }) }
 }

@@ -1,9 +1,9 @@
 //! What a use case works with: a query reads; a command also writes, and remembers its outcome.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use tidegate_core::{
-    AccountId, Actor, Caller, Decision, Entropy, Fact, Id, Kind, Product, ProductKey, RealmId, Refusal,
+    AccountId, Actor, Agent, Decision, Entropy, Fact, Id, Kind, Product, ProductKey, RealmId, Refusal,
     Subject, Timestamp,
 };
 use tidegate_keyring::{Keyring, Passwords};
@@ -18,12 +18,12 @@ use crate::{
     idempotency::Idempotency,
 };
 
-/// One call: the app, and who is asking. Everything it reaches is of the caller's realm.
+/// One piece of work: the app, and who carries it out. Everything it reaches is of one realm.
 pub struct QueryContext {
     app: App,
     /// The use case.
     pub name: &'static str,
-    caller: Arc<Caller>,
+    agent: Agent,
 }
 
 /// What a command works with: it reads like a query, and writes. A command runs in its own task.
@@ -35,17 +35,17 @@ pub struct CommandContext {
 }
 
 impl QueryContext {
-    pub(crate) const fn new(app: App, name: &'static str, caller: Arc<Caller>) -> Self {
-        Self { app, name, caller }
+    pub(crate) const fn new(app: App, name: &'static str, agent: Agent) -> Self {
+        Self { app, name, agent }
     }
 
-    pub fn caller(&self) -> &Caller {
-        &self.caller
+    pub fn agent(&self) -> &Agent {
+        &self.agent
     }
 
-    /// The realm the call is about.
+    /// The realm that the work is about.
     pub fn realm(&self) -> RealmId {
-        self.caller.realm
+        self.agent.realm()
     }
 
     pub fn now(&self) -> Timestamp {
@@ -99,17 +99,13 @@ impl QueryContext {
         &self,
         mut keys: impl Iterator<Item = &'k ProductKey>,
     ) -> Result<(), Refusal> {
-        if keys.all(|key| self.caller().products.include(key)) {
-            Ok(())
-        } else {
-            Err(Refusal::ProductNotPermitted)
-        }
+        if keys.all(|key| self.agent.covers(key)) { Ok(()) } else { Err(Refusal::ProductNotPermitted) }
     }
 
     /// A product that the caller's credential names. What it does not name is refused before it is
     /// looked for.
     pub(crate) async fn product(&self, view: &mut View, key: &ProductKey) -> Result<Product, Error> {
-        if !self.caller().products.include(key) {
+        if !self.agent.covers(key) {
             return Err(Refusal::ProductNotPermitted.into());
         }
         Ok(products::find(view, key).await?.ok_or(Refusal::ProductNotFound)?)
@@ -126,8 +122,8 @@ impl CommandContext {
         &self.query
     }
 
-    pub fn caller(&self) -> &Caller {
-        self.query.caller()
+    pub fn agent(&self) -> &Agent {
+        self.query.agent()
     }
 
     pub fn realm(&self) -> RealmId {
@@ -221,7 +217,7 @@ impl CommandContext {
     }
 
     pub(crate) fn actor(&self) -> Actor {
-        Actor::Credential(self.caller().credential)
+        self.agent().actor()
     }
 
     /// What happened; to be recorded in the transaction that makes it true.

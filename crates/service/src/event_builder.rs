@@ -59,18 +59,14 @@ impl<'n> EventBuilder<'n> {
         let personal = match self.account {
             Some(account) => Some(cx.keyring().seal_personal(
                 account.personal_key,
-                (cx.caller().realm, account.id),
+                (cx.realm(), account.id),
                 &self.personal(account.email),
                 cx.entropy(),
             )?),
             // Without an account there is no key, so nothing personal is kept.
             None => None,
         };
-        cx.invalidations(Invalidation::of(
-            cx.caller().realm,
-            self.account.map(|account| account.id),
-            &self.fact,
-        ));
+        cx.invalidations(Invalidation::of(cx.realm(), self.account.map(|account| account.id), &self.fact));
         Ok(Event {
             id: cx.new_id(),
             at: cx.now(),

@@ -16,7 +16,7 @@ use std::{
 };
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
-use tidegate_core::{Refusal, RequestId, Sealed, Secret, Span};
+use tidegate_core::{Id, Refusal, RequestId, Sealed, Secret, Span};
 use tidegate_keyring::{RequestContext, SealContext};
 use tidegate_store::{
     Executor, Tx, View,
@@ -331,7 +331,8 @@ impl CommandContext {
     }
 
     fn key(&self, request: &Request) -> Key {
-        Key { credential: self.caller().credential, method: self.name(), request: request.id }
+        let credential = self.agent().requester().unwrap_or(Id::MIN);
+        Key { credential, method: self.name(), request: request.id }
     }
 
     /// Whether this command is the one to carry out its request; without one there is nothing to claim.

@@ -2,9 +2,9 @@
 
 use proptest::{collection::vec, option, prelude::*, sample::subsequence};
 use tidegate_core::{
-    Decision, Edge, LinkUrl, Method, Named, Ordinal, Product, ProductKey, ProductSettings, Revision,
-    RollBack, Rollout, RuleAsked, Salt, Span, Standing, Stop, Timestamp, Title, Unit, Wave, WaveState,
-    Word as _,
+    Approver, Decision, Edge, LinkUrl, Method, Named, Ordinal, Product, ProductKey, ProductSettings,
+    Revision, RollBack, Rollout, RuleAsked, Salt, Span, Standing, Stop, Timestamp, Title, Unit, Wave,
+    WaveState, Word as _,
 };
 use tidegate_rollout::{decide, explain};
 
@@ -94,8 +94,8 @@ fn named() -> impl Strategy<Value = Named> {
 
 fn stop() -> impl Strategy<Value = Stop> {
     (instant(), any::<bool>()).prop_map(|(since, asked)| {
-        let cleared_by = asked.then(|| "Bob".parse().unwrap());
-        Stop { since, by: "Ann".parse().unwrap(), reason: None, cleared_by }
+        let cleared_by = asked.then(|| Approver::holder("Bob".parse().unwrap()));
+        Stop { since, by: Approver::holder("Ann".parse().unwrap()), reason: None, cleared_by }
     })
 }
 

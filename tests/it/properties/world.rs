@@ -1,9 +1,9 @@
 //! The same history in the code's own types: rollouts changed by `life`, and accounts as decisions know them.
 
 use tidegate_core::{
-    AccountId, Buckets, Customer, CustomerId, Decision, Edge, FirstShown, LedgerEntry, Method, Named,
-    Ordinal, ProductKey, Reason, Requirement, Revision, Rollout, RolloutKey, Salt, Span, Standing, Timestamp,
-    Unit, Wave, WaveState,
+    AccountId, Approver, Buckets, Customer, CustomerId, Decision, Edge, FirstShown, LedgerEntry, Method,
+    Named, Ordinal, ProductKey, Reason, Requirement, Revision, Rollout, RolloutKey, Salt, Span, Standing,
+    Timestamp, Unit, Wave, WaveState,
 };
 use tidegate_rollout::{bucket, lifecycle};
 use uuid::Uuid;
@@ -196,8 +196,12 @@ impl World {
             Verb::Pause => return lifecycle::pause(rollout, now).ok(),
             Verb::Resume => lifecycle::resume(rollout).ok()?,
             Verb::RollBack(to) => lifecycle::roll_back(rollout, ordinal(*to)).ok()?,
-            Verb::Stop => return Some(lifecycle::stop(rollout, "Ann".parse().unwrap(), None, now)),
-            Verb::ClearStop(by) => drop(lifecycle::clear_stop(rollout, by.parse().unwrap()).ok()?),
+            Verb::Stop => {
+                return Some(lifecycle::stop(rollout, Approver::holder("Ann".parse().unwrap()), None, now));
+            }
+            Verb::ClearStop(by) => {
+                lifecycle::clear_stop(rollout, Approver::holder(by.parse().unwrap())).ok()?;
+            }
             Verb::Allow(names) => rollout.allow = self.named(names),
             Verb::Deny(names) => rollout.deny = self.named(names),
         }

@@ -136,10 +136,62 @@ impl Named {
 pub struct Stop {
     pub since: Timestamp,
     /// Who threw it.
-    pub by: Title,
+    pub by: Approver,
     pub reason: Option<Title>,
     /// The first of the two who clear it. Any other change of the rollout takes this back.
-    pub cleared_by: Option<Title>,
+    #[serde(default)]
+    pub cleared_by: Option<Approver>,
+}
+
+/// A person who decides about a rollout: by the account with which they signed in, or else by the holder that
+/// their credential names. In documents the name alone, where there is no account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "ApproverDocument", into = "ApproverDocument")]
+pub struct Approver {
+    pub name: Title,
+    pub person: Option<AccountId>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum ApproverDocument {
+    Holder(Title),
+    Person { name: Title, person: AccountId },
+}
+
+impl From<ApproverDocument> for Approver {
+    fn from(document: ApproverDocument) -> Self {
+        match document {
+            ApproverDocument::Holder(name) => Self { name, person: None },
+            ApproverDocument::Person { name, person } => Self { name, person: Some(person) },
+        }
+    }
+}
+
+impl From<Approver> for ApproverDocument {
+    fn from(approver: Approver) -> Self {
+        let Approver { name, person } = approver;
+        match person {
+            None => Self::Holder(name),
+            Some(person) => Self::Person { name, person },
+        }
+    }
+}
+
+impl Approver {
+    /// The holder of a credential.
+    pub const fn holder(name: Title) -> Self {
+        Self { name, person: None }
+    }
+
+    /// Whether both are one person. Accounts are compared where both have one, names otherwise: a credential
+    /// does not say whose account its holder has.
+    pub fn is(&self, other: &Self) -> bool {
+        match (self.person, other.person) {
+            (Some(one), Some(other)) => one == other,
+            _ => self.name.names_the_same_as(&other.name),
+        }
+    }
 }
 
 /// From this revision on, what was shown by later waves before it counts no more.

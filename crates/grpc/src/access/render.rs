@@ -9,7 +9,7 @@ use crate::render::{page_token, shown, timestamp};
 
 pub(super) fn known(known: Self_) -> proto::WhoAmIResponse {
     proto::WhoAmIResponse {
-        credential: Some(credential(known.credential)),
+        credential: known.credential.map(credential),
         realm: known.realm.into(),
         permissions: known.permissions.into_iter().map(permission).collect(),
     }

@@ -120,9 +120,9 @@ fn rollout(rollout: Rollout) -> proto::Rollout {
 fn stop(stop: Stop) -> proto::RolloutStop {
     proto::RolloutStop {
         stop_time: Some(timestamp(stop.since)),
-        holder: stop.by.into(),
+        holder: stop.by.name.into(),
         reason: stop.reason.map(String::from).unwrap_or_default(),
-        clear_holder: stop.cleared_by.map(String::from).unwrap_or_default(),
+        clear_holder: stop.cleared_by.map(|by| by.name.into()).unwrap_or_default(),
     }
 }
 

@@ -34,7 +34,7 @@ impl Command for CreateCredential {
     type Outcome = NewCredential;
 
     async fn run(self, cx: &CommandContext) -> Result<NewCredential, Error> {
-        if !cx.caller().role.may_issue(self.role) {
+        if !cx.agent().may_issue(self.role) {
             return Err(Refusal::RoleNotPermitted.into());
         }
         permit_products(cx, &self.products)?;
@@ -73,7 +73,7 @@ impl Command for CreateCredential {
 
 /// Nobody hands on, or takes away, more products than the own credential names.
 pub(super) fn permit_products(cx: &CommandContext, products: &Products) -> Result<(), Refusal> {
-    match (products, &cx.caller().products) {
+    match (products, cx.agent().products()) {
         (_, Products::All) => Ok(()),
         (Products::All, Products::Only(_)) => Err(Refusal::ProductNotPermitted),
         (Products::Only(named), Products::Only(_)) => cx.permit_products(named.iter()),

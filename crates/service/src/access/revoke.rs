@@ -20,7 +20,7 @@ impl Command for RevokeCredential {
             let kept = credentials::get(tx, self.credential).await?.ok_or(Refusal::CredentialNotFound)?;
             let mut credential = kept.credential;
             // Who may not issue it may not end it: an admin does not lock the operators out.
-            if !cx.caller().role.may_issue(credential.role) {
+            if !cx.agent().may_issue(credential.role) {
                 return Err(Refusal::RoleNotPermitted.into());
             }
             permit_products(cx, &credential.products)?;

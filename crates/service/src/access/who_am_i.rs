@@ -1,6 +1,6 @@
 //! Says who the caller is.
 
-use tidegate_core::{Credential, Permission, RealmKey, Word as _};
+use tidegate_core::{Agent, Credential, Permission, RealmKey, Word as _};
 use tidegate_store::{credentials, realms};
 
 use crate::{Error, Fault, Query, QueryContext};
@@ -11,7 +11,8 @@ pub struct WhoAmI;
 /// The caller, as it is known.
 #[derive(Debug)]
 pub struct Self_ {
-    pub credential: Credential,
+    /// `None`: a person, or a worker.
+    pub credential: Option<Credential>,
     pub realm: RealmKey,
     pub permissions: Vec<Permission>,
 }
@@ -23,14 +24,16 @@ impl Query for WhoAmI {
 
     async fn run(self, cx: &QueryContext) -> Result<Self_, Error> {
         let mut across = cx.across();
-        let credential = credentials::find(&mut across, cx.caller().credential).await?;
+        let credential = match cx.agent() {
+            Agent::Credential(caller) => {
+                let found = credentials::find(&mut across, caller.credential).await?;
+                Some(found.ok_or(Fault::Dangling("credential"))?.credential)
+            }
+            Agent::Person(_) | Agent::Worker { .. } => None,
+        };
         let realm = realms::get(&mut across, cx.realm()).await?;
         let permissions =
-            Permission::ALL.iter().copied().filter(|permission| cx.caller().may(*permission)).collect();
-        Ok(Self_ {
-            credential: credential.ok_or(Fault::Dangling("credential"))?.credential,
-            realm: realm.ok_or(Fault::Dangling("realm"))?.key,
-            permissions,
-        })
+            Permission::ALL.iter().copied().filter(|permission| cx.agent().may(*permission)).collect();
+        Ok(Self_ { credential, realm: realm.ok_or(Fault::Dangling("realm"))?.key, permissions })
     }
 }

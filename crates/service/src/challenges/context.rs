@@ -55,7 +55,7 @@ impl AnswerChallenge {
         Ok(found.filter(|asked| {
             let elsewhere = client.device.as_ref().zip(asked.device.as_ref());
             cx.now() < asked.until
-                && cx.caller().products.include(&asked.product)
+                && cx.agent().covers(&asked.product)
                 && asked.account_state == AccountState::Active
                 && elsewhere.is_none_or(|(named, its)| named == its)
         }))

@@ -1,6 +1,6 @@
 //! Clears a stop: the first person asks, another one clears.
 
-use tidegate_core::{Fact, Permission, Rollout};
+use tidegate_core::{Fact, Permission, Refusal, Rollout};
 use tidegate_rollout::lifecycle::{self, Clearing};
 
 use crate::{Command, CommandContext, Error};
@@ -18,8 +18,10 @@ impl Command for ClearStop {
     type Outcome = Rollout;
 
     async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
+        // A worker is no person, so it clears no stop.
+        let by = cx.agent().approver().ok_or(Refusal::SecondPersonNeeded)?;
         transition(cx, &self.target, |rollout| {
-            let clearing = lifecycle::clear_stop(rollout, cx.caller().holder.clone())?;
+            let clearing = lifecycle::clear_stop(rollout, by)?;
             let (rollout, revision) = (rollout.key.clone(), rollout.revision);
             Ok(Some(match clearing {
                 Clearing::Asked => Fact::StopClearAsked { rollout, revision },

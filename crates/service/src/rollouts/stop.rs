@@ -3,7 +3,7 @@
 use tidegate_core::{Fact, Permission, Rollout};
 use tidegate_rollout::lifecycle::{self, Did};
 
-use crate::{Command, CommandContext, Error};
+use crate::{Command, CommandContext, Error, Fault};
 
 use super::change::{Target, transition};
 
@@ -18,8 +18,9 @@ impl Command for StopRollout {
     type Outcome = Rollout;
 
     async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
+        let by = cx.agent().signature().ok_or(Fault::Dangling("the agent's name"))?;
         transition(cx, &self.target, |rollout| {
-            let (by, reason) = (cx.caller().holder.clone(), self.target.reason.clone());
+            let reason = self.target.reason.clone();
             let did = lifecycle::stop(rollout, by, reason, cx.now());
             let stopped = Fact::RolloutStopped { rollout: rollout.key.clone(), revision: rollout.revision };
             Ok((did == Did::Change).then_some(stopped))

@@ -46,7 +46,7 @@ pub(crate) async fn introspect(cx: &QueryContext, token: &Token) -> Result<Optio
 async fn find(cx: &QueryContext, token: &Token) -> Result<Option<Session>, Fault> {
     let Some(digest) = TokenKind::Session.digest(token.expose()) else { return Ok(None) };
     let found = sessions::find(&mut cx.view(), digest).await?;
-    Ok(found.filter(|session| session.is_live(cx.now()) && cx.caller().products.include(&session.product)))
+    Ok(found.filter(|session| session.is_live(cx.now()) && cx.agent().covers(&session.product)))
 }
 
 fn worth(

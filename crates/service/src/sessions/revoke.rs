@@ -28,9 +28,9 @@ impl Command for RevokeSession {
         let acting = cx.acting(&self.subject).await?;
         let session = self.session.unwrap_or(acting.session()?.id);
         cx.idempotent(async |tx| {
-            let found = sessions::get(tx, session).await?.filter(|found| {
-                found.account == acting.account.id && cx.caller().products.include(&found.product)
-            });
+            let found = sessions::get(tx, session)
+                .await?
+                .filter(|found| found.account == acting.account.id && cx.agent().covers(&found.product));
             let Some(found) = found else { return Ok(Revoked(false)) };
             let why = SessionEnd::Revoked;
             let ended = sessions::end(tx, session, found.account, why, cx.now()).await?;

@@ -23,7 +23,7 @@ impl Command for RedeemLink {
             // A verification mail is for ConfirmEmail.
             let LinkTarget::Enrollment(id) = presented.link.target else { return Ok(links::UNKNOWN) };
             let found = enrollments::find(tx, id).await?.ok_or(Fault::Dangling("enrollment"))?;
-            if !cx.caller().products.include(&found.product) {
+            if !cx.agent().covers(&found.product) {
                 return Ok(links::UNKNOWN);
             }
             let account = match links::redeem(cx, tx, &presented).await? {
