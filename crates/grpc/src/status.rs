@@ -99,6 +99,9 @@ fn answer(refusal: &Refusal) -> Answer {
         Refusal::EmailTaken => new(C::AlreadyExists, R::EmailTaken),
         Refusal::RequestIdReused => new(C::AlreadyExists, R::RequestIdReused),
         Refusal::EtagMismatch { current } => new(C::Aborted, R::EtagMismatch).with("current", current),
+        Refusal::TimeNotAcceptable { field, must } => {
+            new(C::InvalidArgument, R::InvalidRequest).because(vec![Violation::new(*field, *must)])
+        }
         Refusal::PageTokenNotValid => new(C::InvalidArgument, R::InvalidRequest)
             .because(vec![Violation::new("page_token", "must be one of this list with this filter")]),
         Refusal::PasswordNotAcceptable { violations } => {
