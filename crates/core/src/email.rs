@@ -70,7 +70,9 @@ impl Email {
         let canonical = Identifier::of(typed);
         // The canonical form is an address too, and its own canonical form (INV-28).
         let (local, _) = canonical.0.rsplit_once('@').ok_or(NOT_AN_ADDRESS)?;
-        let sound = is_dot_string(local) && canonical.0.len() <= MAX_BYTES && Identifier::of(&canonical.0) == canonical;
+        let sound = is_dot_string(local)
+            && canonical.0.len() <= MAX_BYTES
+            && Identifier::of(&canonical.0) == canonical;
         if sound { Ok(Self { typed: typed.to_owned(), canonical }) } else { Err(NOT_AN_ADDRESS) }
     }
 
@@ -157,7 +159,8 @@ mod tests {
     #[test]
     fn spellings_of_one_address_are_one_identifier() {
         let one = Identifier::of("ann@example.com");
-        for other in [" Ann@Example.COM ", "ＡＮＮ@example.com", "ann@EXAMPLE.com", "ann＠example。com"] {
+        for other in [" Ann@Example.COM ", "ＡＮＮ@example.com", "ann@EXAMPLE.com", "ann＠example。com"]
+        {
             assert_eq!(Identifier::of(other), one, "{other}");
         }
         assert_eq!(Identifier::of("a@Bücher.example"), Identifier::of("a@xn--bcher-kva.example"));
@@ -183,11 +186,34 @@ mod tests {
     #[test]
     fn what_mail_cannot_reach_is_no_address() {
         for text in [
-            "", "ann", "@x", "ann@", "a b@x.org", "ann@-.org", "<ann@x.org>", "a@b\r\nBcc: c@d",
-            "a@b@example.com", ".a@example.com", "a.@example.com", "a..b@example.com", "a,b@example.com",
-            "a@example..com", "a@example.com.", "a@.example.com", "a@exa_mple.com", "a@xn--zzzz-.example",
-            "\"a b\"@example.com", "\"a\"@example.com", "\"@example.com", "a@[192.0.2.1]", "a@192.0.2.1",
-            "a@[IPv6:2001:db8::1]", "a@0x7f.1", "ann＠example.com", "a．．b@example.com", "a＠b@example.com",
+            "",
+            "ann",
+            "@x",
+            "ann@",
+            "a b@x.org",
+            "ann@-.org",
+            "<ann@x.org>",
+            "a@b\r\nBcc: c@d",
+            "a@b@example.com",
+            ".a@example.com",
+            "a.@example.com",
+            "a..b@example.com",
+            "a,b@example.com",
+            "a@example..com",
+            "a@example.com.",
+            "a@.example.com",
+            "a@exa_mple.com",
+            "a@xn--zzzz-.example",
+            "\"a b\"@example.com",
+            "\"a\"@example.com",
+            "\"@example.com",
+            "a@[192.0.2.1]",
+            "a@192.0.2.1",
+            "a@[IPv6:2001:db8::1]",
+            "a@0x7f.1",
+            "ann＠example.com",
+            "a．．b@example.com",
+            "a＠b@example.com",
         ] {
             assert!(Email::parse(text).is_err(), "{text}");
         }
@@ -195,12 +221,19 @@ mod tests {
 
     #[test]
     fn what_a_reader_does_not_see_is_in_no_address() {
-        for unseen in ["\u{200b}", "\u{ad}", "\u{202e}", "\u{2060}", "\u{feff}", "\u{e000}", "\u{378}", "\u{fe0f}"] {
+        for unseen in
+            ["\u{200b}", "\u{ad}", "\u{202e}", "\u{2060}", "\u{feff}", "\u{e000}", "\u{378}", "\u{fe0f}"]
+        {
             for text in [format!("an{unseen}n@example.com"), format!("ann@exam{unseen}ple.com")] {
                 assert!(Email::parse(&text).is_err(), "{}", text.escape_unicode());
             }
         }
-        for text in ["an\u{200d}n@example.com", "a\u{a0}n@example.com", "a\u{3000}n@example.com", "ann@a\u{200d}b.com"] {
+        for text in [
+            "an\u{200d}n@example.com",
+            "a\u{a0}n@example.com",
+            "a\u{3000}n@example.com",
+            "ann@a\u{200d}b.com",
+        ] {
             assert!(Email::parse(text).is_err(), "{}", text.escape_unicode());
         }
     }

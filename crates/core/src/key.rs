@@ -163,7 +163,9 @@ mod tests {
         assert!(title(&"😀".repeat(200)).is_ok());
         // Counted in NFC: 400 code points as typed, 200 as kept.
         assert!(title(&"a\u{308}".repeat(200)).is_ok());
-        for text in ["", "   ", "\u{3000}\u{a0}", &"ä".repeat(201), "a\u{200b}b", "\u{202e}asak", "a\nb", "\u{3164}"] {
+        for text in
+            ["", "   ", "\u{3000}\u{a0}", &"ä".repeat(201), "a\u{200b}b", "\u{202e}asak", "a\nb", "\u{3164}"]
+        {
             assert!(title(text).is_err(), "{}", text.escape_unicode());
             assert!(text.parse::<LabelText>().is_err(), "{}", text.escape_unicode());
         }

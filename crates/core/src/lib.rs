@@ -45,8 +45,8 @@ pub use id::{
     HolderId, Id, IdError, IncidentId, Kind, RealmId, RequestId, SeriesId, SessionId, SignInId, kind,
 };
 pub use key::{
-    Country, CustomerKey, DeviceId, ExternalId, LabelName, LabelText, Malformed, ProductKey,
-    RealmKey, RolloutKey, Title,
+    Country, CustomerKey, DeviceId, ExternalId, LabelName, LabelText, Malformed, ProductKey, RealmKey,
+    RolloutKey, Title,
 };
 pub use level::{Level, Proof, Requirement};
 pub use link_url::{LinkUrl, LinkUrlError};

@@ -22,7 +22,7 @@ pub struct LinkUrl(String);
 pub enum LinkUrlError {
     #[error("must be an absolute URL of at most {MAX_BYTES} bytes")]
     NoUrl,
-    #[error("must begin with https://, or with http://localhost while you try things out")]
+    #[error("must begin with https://, or with http://localhost in development")]
     Scheme,
     #[error("must name no user and no password")]
     User,

@@ -180,7 +180,8 @@ impl Form {
         // As google.protobuf.Duration demands: less than a second of nanoseconds, with the sign of the seconds.
         let one_sign = span.seconds == 0 || span.nanos == 0 || (span.seconds < 0) == (span.nanos < 0);
         if span.nanos.unsigned_abs() >= 1_000_000_000 || !one_sign {
-            return self.note(field, "must be a duration with less than a second of nanoseconds, of one sign");
+            return self
+                .note(field, "must be a duration with less than a second of nanoseconds, of one sign");
         }
         let micros = span.seconds.saturating_mul(1_000_000).saturating_add(i64::from(span.nanos) / 1_000);
         let span = Span::from_micros(micros);

@@ -166,8 +166,10 @@ fn answer(refusal: &Refusal) -> Answer {
 
 fn flaws(flaws: &[PasswordFlaw]) -> Vec<Violation> {
     let what = |flaw: &PasswordFlaw| match flaw {
-        PasswordFlaw::TooShort { least } => format!("must have at least {least} characters"),
-        PasswordFlaw::TooLong { most } => format!("must have at most {most} characters, and 1024 bytes"),
+        PasswordFlaw::TooShort { least } => format!("must have at least {least} Unicode characters"),
+        PasswordFlaw::TooLong { most } => {
+            format!("must have at most {most} Unicode characters, and 1024 bytes")
+        }
     };
     flaws.iter().map(|flaw| Violation::new("password", what(flaw))).collect()
 }

@@ -221,7 +221,9 @@ mod tests {
         for revision in [Revision::FIRST, Revision(30), Revision(i64::MAX)] {
             assert_eq!(revision.to_string().parse(), Ok(revision));
         }
-        for text in ["", "r", "3", "r0", "r-3", "r+3", "r03", "r 3", "r3 ", "R3", "r３", "r9223372036854775808"] {
+        for text in
+            ["", "r", "3", "r0", "r-3", "r+3", "r03", "r 3", "r3 ", "R3", "r３", "r9223372036854775808"]
+        {
             assert!(text.parse::<Revision>().is_err(), "{text:?}");
         }
     }

@@ -157,7 +157,14 @@ fn a_link_stays_inside_its_quotes() {
 
 #[test]
 fn what_is_no_address_gets_no_mail() {
-    for to in ["ann", "ann@example.com\r\nBcc: eve@example.com", "a@b, c@d", "<a@b>", "\"a\r\nb\"@c.example", "a..b@c.example"] {
+    for to in [
+        "ann",
+        "ann@example.com\r\nBcc: eve@example.com",
+        "a@b, c@d",
+        "<a@b>",
+        "\"a\r\nb\"@c.example",
+        "a..b@c.example",
+    ] {
         let refused = letter(&mail(Template::VerifyEmail, to, "Kasa"));
         assert!(matches!(refused, Err(Trouble::Address)), "{to}");
     }

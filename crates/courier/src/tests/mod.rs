@@ -18,8 +18,8 @@ use std::{
 use sqlx::{ConnectOptions as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use tidegate_core::{
-    AccountId, Clock, DeliveryId, Email, Entropy, EventId, Fact, Id, Mail, RealmId, RecordedFact, Secret, Span,
-    Template, Timestamp,
+    AccountId, Clock, DeliveryId, Email, Entropy, EventId, Fact, Id, Mail, RealmId, RecordedFact, Secret,
+    Span, Template, Timestamp,
 };
 use tidegate_keyring::{Keyring, MasterFile, SealContext};
 use tidegate_store::{Store, deliveries, events};

@@ -68,14 +68,7 @@ fn filter(filter: Option<proto::EventFilter>, form: &mut Form) -> Option<EventFi
         let actor = form.optional::<Actor>("actor", &filter.actor);
         let times = form.times(("from_time", filter.from_time), ("to_time", filter.to_time));
         let (from, until) = times?;
-        Some(EventFilter {
-            account: account?,
-            product: product?,
-            actor: actor?,
-            kinds: kinds?,
-            from,
-            until,
-        })
+        Some(EventFilter { account: account?, product: product?, actor: actor?, kinds: kinds?, from, until })
     })
 }
 
@@ -89,7 +82,8 @@ fn kinds(kinds: Vec<String>, form: &mut Form) -> Option<Vec<String>> {
             && kind.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
     };
     if let Some(place) = kinds.iter().position(|kind| !sound(kind)) {
-        return form.note(&format!("kinds[{place}]"), format!("must be 1 to {MAX_KIND_BYTES} bytes of a-z and _"));
+        return form
+            .note(&format!("kinds[{place}]"), format!("must be 1 to {MAX_KIND_BYTES} bytes of a-z and _"));
     }
     Some(kinds)
 }
