@@ -86,7 +86,9 @@ impl Title {
     pub fn names_the_same_as(&self, other: &Self) -> bool {
         let letters = |title: &Self| {
             let seen = |c: &char| is_readable(*c) && !c.is_whitespace();
-            folded(&folded(&title.0).chars().filter(seen).collect::<String>())
+            let letters: String = folded(&title.0).chars().filter(seen).collect();
+            // A dotless ı folds to itself, and is yet the small letter of I.
+            folded(&letters.to_uppercase())
         };
         letters(self) == letters(other)
     }
@@ -186,6 +188,8 @@ mod tests {
         ] {
             assert!(ann.names_the_same_as(&same.parse().unwrap()), "{same}");
         }
+        let names = ["Işık".parse::<Title>().unwrap(), "IŞIK".parse().unwrap()];
+        assert!(names[0].names_the_same_as(&names[1]));
         assert!(!ann.names_the_same_as(&"Anna Ångström".parse().unwrap()));
         // Kept before such characters were refused.
         let kept = Title("Ann \u{200b}Ång\u{ad}ström".to_owned());
