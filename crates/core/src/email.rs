@@ -133,7 +133,7 @@ fn is_dot_string(local: &str) -> bool {
     readable && !local.starts_with('"') && EmailAddress::is_valid_local_part(local)
 }
 
-/// UTS 46 ToASCII, non-transitional: ß, ς and joiners keep their meaning.
+/// UTS 46 `ToASCII`, non-transitional: ß, ς and joiners keep their meaning.
 fn a_labels(domain: &str) -> Option<String> {
     let (deny, hyphens) = (AsciiDenyList::STD3, Hyphens::CheckFirstLast);
     let ascii = Uts46::new().to_ascii(domain.as_bytes(), deny, hyphens, DnsLength::Verify);
