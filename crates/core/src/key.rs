@@ -82,7 +82,7 @@ texts! {
 
 impl Title {
     /// Whether both are the name of one person, however it is spelled: blanks, case, compatibility forms and
-    /// characters that nobody sees make no second person. Letters of another script that look alike do.
+    /// invisible characters make no second person. Letters of another script that look alike do.
     pub fn names_the_same_as(&self, other: &Self) -> bool {
         let letters = |title: &Self| {
             let seen = |c: &char| is_readable(*c) && !c.is_whitespace();

@@ -52,7 +52,7 @@ on_both! {
 
 /// A user agent is no more than a hint, so what cannot be read of it is left out.
 #[tokio::test]
-async fn a_user_agent_is_kept_without_what_nobody_sees() {
+async fn a_user_agent_is_kept_without_invisible_characters() {
     let server = TestServer::sqlite().await;
     let operator = server.operator();
     operator.product("kasa").await;
