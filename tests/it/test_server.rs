@@ -241,7 +241,8 @@ impl TestServer {
 }
 
 pub fn timestamp(at: Timestamp) -> prost_types::Timestamp {
-    prost_types::Timestamp { seconds: at.unix_seconds(), nanos: 0 }
+    let nanos = i32::try_from(at.unix_micros().rem_euclid(1_000_000) * 1_000).unwrap();
+    prost_types::Timestamp { seconds: at.unix_seconds(), nanos }
 }
 
 fn spelled(span: Span) -> String {

@@ -1,43 +1,61 @@
-//! Email addresses: kept as typed, compared in canonical form.
+//! Email addresses: kept and mailed as typed, compared in canonical form.
 //!
-//! Canonical: trimmed, NFKC and case folded, the domain by IDNA (UTS 46). Dots and `+tags` stay,
-//! because only the mail provider knows what they mean.
+//! One grammar for accepting and for sending, that of the mail library (RFC 5321 §4.1.2, RFC 6531 §3.3): a
+//! dot-string of at most 64 bytes, `@`, and a domain name that UTS 46 turns into A-labels; at most 254 bytes in
+//! all, as typed and as mailed (RFC 5321 §4.5.3). Refused, though the standards know them: quoted local parts and
+//! address literals, which hardly any provider gives to a person. Refused, because a reader takes the address for
+//! another one: characters that are not readable.
+//!
+//! Canonical, for comparison alone: the local part in NFKC and case folded; the domain by UTS 46, non-transitional
+//! and without any folding before it, because `faß.example` and `fass.example` are two domains with two owners.
+//! Dots and `+tags` stay: only the mail provider knows what they mean.
 
 use std::fmt;
 
-use icu_casemap::CaseMapper;
-use icu_normalizer::ComposingNormalizerBorrowed;
+use email_address::EmailAddress;
+use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use serde::{Deserialize, Serialize};
+use url::Host;
 
-use crate::Malformed;
+use crate::{
+    Malformed,
+    text::{folded, is_readable},
+};
 
-/// A deliverable address. Mail goes to `as_typed`; identity is `canonical`.
+/// An address that mail can be sent to. Mail goes to `destination`; identity is `canonical`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Email {
     typed: String,
     canonical: Identifier,
 }
 
-/// What a person types to say who they are, in canonical form; not necessarily anybody's.
+/// What a person types to say who they are, in canonical form; not necessarily an address, nor any account's.
+/// It compares, and never becomes a [`Destination`]: folding makes other people's addresses.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Identifier(String);
 
-const NOT_AN_ADDRESS: Malformed = Malformed("be an email address of at most 254 bytes");
+/// Where a mail goes (INV-28, INV-30): the address of an account as it was typed. Only an [`Email`] makes one.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Destination(String);
+
+const NOT_AN_ADDRESS: Malformed = Malformed(
+    "be an email address: at most 64 bytes, @ and a domain name, 254 bytes in all; \
+     without quotes, brackets and invisible characters",
+);
+const MAX_BYTES: usize = 254;
+/// An `@`, and what NFKC makes one of.
+const AT: [char; 3] = ['@', '＠', '﹫'];
 
 impl Identifier {
-    /// Never fails: what is nobody's address is an unknown identifier. Repeated until nothing moves, because
-    /// folding can bring forth an `@`, and IDNA letters that fold.
+    /// Never fails: what is no address is an identifier that no account has.
     pub fn of(typed: &str) -> Self {
-        let mut last = typed.to_owned();
-        for _ in 0..4 {
-            let next = once(&last);
-            if next == last {
-                break;
-            }
-            last = next;
-        }
-        Self(last)
+        let typed = typed.trim();
+        Self(match typed.rsplit_once(AT) {
+            Some((local, domain)) => format!("{}@{}", folded(local), compared(domain)),
+            None => folded(typed),
+        })
     }
 
     pub fn as_str(&self) -> &str {
@@ -48,19 +66,13 @@ impl Identifier {
 impl Email {
     pub fn parse(typed: &str) -> Result<Self, Malformed> {
         let typed = typed.trim();
+        smtp_address(typed).ok_or(NOT_AN_ADDRESS)?;
         let canonical = Identifier::of(typed);
-        let (local, domain) = canonical.0.rsplit_once('@').ok_or(NOT_AN_ADDRESS)?;
-        let plain =
-            |text: &str| !text.is_empty() && !text.chars().any(|c| c.is_whitespace() || c.is_control());
-        // What was typed must itself be an address: mail goes to it, not to its canonical form.
-        let sound = typed.contains('@')
-            && plain(local)
-            && plain(domain)
-            && local.len() <= 64
-            && canonical.0.len() <= 254
-            && typed.len() <= 254
-            && idna::domain_to_ascii_strict(domain).is_ok()
-            && !local.contains(['<', '>', '"', ',', ';', ':', '\\', '(', ')', '[', ']']);
+        // The canonical form is an address too, and its own canonical form (INV-28).
+        let (local, _) = canonical.0.rsplit_once('@').ok_or(NOT_AN_ADDRESS)?;
+        let sound = is_dot_string(local)
+            && canonical.0.len() <= MAX_BYTES
+            && Identifier::of(&canonical.0) == canonical;
         if sound { Ok(Self { typed: typed.to_owned(), canonical }) } else { Err(NOT_AN_ADDRESS) }
     }
 
@@ -74,6 +86,9 @@ impl Email {
     }
     pub const fn canonical(&self) -> &Identifier {
         &self.canonical
+    }
+    pub fn destination(&self) -> Destination {
+        Destination(self.typed.clone())
     }
     /// `a…@example.com`: enough for the owner to know it, too little for anybody else.
     pub fn masked(&self) -> String {
@@ -89,45 +104,160 @@ impl fmt::Display for Email {
     }
 }
 
-fn once(text: &str) -> String {
-    let folded = folded(text);
-    match folded.rsplit_once('@') {
-        Some((local, domain)) => format!("{local}@{}", domain_of(domain)),
-        None => folded,
+impl Destination {
+    /// As its owner knows it.
+    pub fn as_typed(&self) -> &str {
+        &self.0
+    }
+
+    /// As SMTP wants it: the local part as typed, the domain as A-labels. An address that was kept before the
+    /// grammar refused it has none.
+    pub fn smtp_address(&self) -> Result<String, Malformed> {
+        smtp_address(&self.0).ok_or(NOT_AN_ADDRESS)
     }
 }
 
-/// NFKC and case folding; each can undo the other's normal form, so both run twice.
-fn folded(text: &str) -> String {
-    let (normal, fold) = (ComposingNormalizerBorrowed::new_nfkc(), CaseMapper::new());
-    let folded = normal.normalize(&fold.fold_string(&normal.normalize(text))).into_owned();
-    normal.normalize(&fold.fold_string(&folded)).trim().to_owned()
+fn smtp_address(typed: &str) -> Option<String> {
+    let (local, domain) = typed.rsplit_once('@').filter(|_| typed.len() <= MAX_BYTES)?;
+    // UTS 46 looks at joiners in a domain itself: they make a difference between two names in some scripts.
+    let readable = |c: char| is_readable(c) || matches!(c, '\u{200c}' | '\u{200d}');
+    let domain = a_labels(domain).filter(|_| domain.chars().all(readable))?;
+    let name = matches!(Host::parse(&domain), Ok(Host::Domain(_))) && EmailAddress::is_valid_domain(&domain);
+    let address = format!("{local}@{domain}");
+    (name && is_dot_string(local) && address.len() <= MAX_BYTES).then_some(address)
 }
 
-fn domain_of(domain: &str) -> String {
-    idna::domain_to_ascii(domain).unwrap_or_else(|_| folded(domain))
+/// Atoms with dots between them. The mail library also knows a quoted string, which begins with a quote.
+fn is_dot_string(local: &str) -> bool {
+    let readable = local.chars().all(|c| is_readable(c) && !c.is_whitespace());
+    readable && !local.starts_with('"') && EmailAddress::is_valid_local_part(local)
+}
+
+/// UTS 46 `ToASCII`, non-transitional: ß, ς and joiners keep their meaning.
+fn a_labels(domain: &str) -> Option<String> {
+    let (deny, hyphens) = (AsciiDenyList::STD3, Hyphens::CheckFirstLast);
+    let ascii = Uts46::new().to_ascii(domain.as_bytes(), deny, hyphens, DnsLength::Verify);
+    ascii.ok().map(std::borrow::Cow::into_owned)
+}
+
+/// Text that is no domain may become one when it is folded.
+fn compared(domain: &str) -> String {
+    a_labels(domain).unwrap_or_else(|| {
+        let folded = folded(domain);
+        a_labels(&folded).unwrap_or(folded)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn mailed(typed: &str) -> String {
+        Email::parse(typed).unwrap().destination().smtp_address().unwrap()
+    }
+
     #[test]
     fn spellings_of_one_address_are_one_identifier() {
         let one = Identifier::of("ann@example.com");
-        for other in [" Ann@Example.COM ", "ＡＮＮ@example.com", "ann@EXAMPLE.com"] {
+        for other in [" Ann@Example.COM ", "ＡＮＮ@example.com", "ann@EXAMPLE.com", "ann＠example。com"]
+        {
             assert_eq!(Identifier::of(other), one, "{other}");
         }
         assert_eq!(Identifier::of("a@Bücher.example"), Identifier::of("a@xn--bcher-kva.example"));
+        assert_eq!(Identifier::of("straße@x.example"), Identifier::of("STRASSE@x.example"));
         assert_ne!(Identifier::of("a.nn+x@example.com"), one);
+    }
+
+    /// Two domains with two owners: neither gets the other's mail, nor signs in to the other's account.
+    #[test]
+    fn inv_28_a_domain_is_never_folded_into_another_one() {
+        for (typed, sent, other) in [
+            ("ann@faß.example", "ann@xn--fa-hia.example", "ann@fass.example"),
+            ("ann@βόλος.example", "ann@xn--nxasmm1c.example", "ann@βόλοσ.example"),
+            ("ann@نامه\u{200c}ای.example", "ann@xn--mgba3gch31f060k.example", "ann@نامهای.example"),
+        ] {
+            assert_eq!(mailed(typed), sent);
+            assert_ne!(Identifier::of(typed), Identifier::of(other));
+            assert_eq!(Identifier::of(typed), Identifier::of(sent));
+        }
+        assert_eq!(mailed("Straße@FASS.example"), "Straße@fass.example");
     }
 
     #[test]
     fn what_mail_cannot_reach_is_no_address() {
-        for text in ["", "ann", "@x", "ann@", "a b@x.org", "ann@-.org", "<ann@x.org>", "a@b\r\nBcc: c@d"] {
+        for text in [
+            "",
+            "ann",
+            "@x",
+            "ann@",
+            "a b@x.org",
+            "ann@-.org",
+            "<ann@x.org>",
+            "a@b\r\nBcc: c@d",
+            "a@b@example.com",
+            ".a@example.com",
+            "a.@example.com",
+            "a..b@example.com",
+            "a,b@example.com",
+            "a@example..com",
+            "a@example.com.",
+            "a@.example.com",
+            "a@exa_mple.com",
+            "a@xn--zzzz-.example",
+            "\"a b\"@example.com",
+            "\"a\"@example.com",
+            "\"@example.com",
+            "a@[192.0.2.1]",
+            "a@192.0.2.1",
+            "a@[IPv6:2001:db8::1]",
+            "a@0x7f.1",
+            "ann＠example.com",
+            "a．．b@example.com",
+            "a＠b@example.com",
+        ] {
             assert!(Email::parse(text).is_err(), "{text}");
         }
-        assert!(Email::parse(&format!("{}@example.com", "a".repeat(65))).is_err());
+    }
+
+    #[test]
+    fn what_a_reader_does_not_see_is_in_no_address() {
+        for unseen in
+            ["\u{200b}", "\u{ad}", "\u{202e}", "\u{2060}", "\u{feff}", "\u{e000}", "\u{378}", "\u{fe0f}"]
+        {
+            for text in [format!("an{unseen}n@example.com"), format!("ann@exam{unseen}ple.com")] {
+                assert!(Email::parse(&text).is_err(), "{}", text.escape_unicode());
+            }
+        }
+        for text in [
+            "an\u{200d}n@example.com",
+            "a\u{a0}n@example.com",
+            "a\u{3000}n@example.com",
+            "ann@a\u{200d}b.com",
+        ] {
+            assert!(Email::parse(text).is_err(), "{}", text.escape_unicode());
+        }
+    }
+
+    #[test]
+    fn limits_are_bytes_as_typed_and_as_mailed() {
+        let local = |bytes: usize| format!("{}@example.com", "a".repeat(bytes));
+        assert!(Email::parse(&local(64)).is_ok());
+        assert!(Email::parse(&local(65)).is_err());
+        assert!(Email::parse(&format!("{}@example.com", "ä".repeat(33))).is_err());
+        let labels = |bytes: usize| {
+            let domain = [&"b".repeat(63), &"c".repeat(63), &"d".repeat(bytes)].map(String::as_str).join(".");
+            format!("{}@{domain}", "a".repeat(64))
+        };
+        assert_eq!(labels(61).len(), 254);
+        assert!(Email::parse(&labels(61)).is_ok());
+        assert!(Email::parse(&labels(62)).is_err());
+        assert!(Email::parse(&format!("a@{}.example", "b".repeat(64))).is_err());
+        // 40 letters of two bytes are more than 63 bytes of Punycode.
+        assert!(Email::parse(&format!("a@{}.example", "äöü".repeat(20))).is_err());
+    }
+
+    #[test]
+    fn an_address_is_shown_to_its_owner_alone() {
         assert_eq!(Email::parse("Änn@example.com").unwrap().masked(), "Ä…@example.com");
     }
 }

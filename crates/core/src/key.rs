@@ -1,8 +1,13 @@
-//! Names that people choose and type: realms, products, rollouts; external ids; countries.
+//! Names that people choose and type: realms, products, rollouts; external ids; countries; titles.
+//!
+//! Identifiers are ASCII, and their limits are bytes. Text that people read is Unicode, and its limits are Unicode
+//! characters (scalar values); it is kept in NFC, without blanks around it.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+
+use crate::text::{folded, is_readable, readable};
 
 /// A value that is not what its type allows; the text completes "must …".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -10,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub struct Malformed(pub &'static str);
 
 macro_rules! texts {
-    ($($(#[$doc:meta])* $name:ident = $check:ident;)+) => { $(
+    ($($(#[$doc:meta])* $name:ident = $read:ident;)+) => { $(
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -30,8 +35,7 @@ macro_rules! texts {
         impl TryFrom<String> for $name {
             type Error = Malformed;
             fn try_from(text: String) -> Result<Self, Malformed> {
-                $check(&text)?;
-                Ok(Self(text))
+                $read(text).map(Self)
             }
         }
         impl FromStr for $name {
@@ -64,100 +68,75 @@ texts! {
     CustomerKey = key;
     /// What a label is called.
     LabelName = label_name;
-    /// What a label says: 1 to 100 characters, no control characters.
+    /// What a label says: 1 to 100 Unicode characters.
     LabelText = label_text;
     /// The caller's own name for an account; unique in its realm.
     ExternalId = external_id;
     /// ISO 3166-1 alpha-2, upper case.
     Country = country;
-    /// What a person reads: 1 to 200 characters, no control characters.
+    /// What a person reads: 1 to 200 Unicode characters. Titles, reasons, and who holds a credential.
     Title = title;
     /// An app's own name for the device it runs on. Binds, and proves nothing.
-    DeviceId = device_id;
-    /// A page of a product; a token is appended behind `#`.
-    LinkUrl = link_url;
+    DeviceId = opaque;
 }
 
 impl Title {
-    /// Whether both are the name of one person, however it is spelled.
+    /// Whether both are the name of one person, however it is spelled: blanks, case, compatibility forms and
+    /// invisible characters make no second person. Letters of another script that look alike do.
     pub fn names_the_same_as(&self, other: &Self) -> bool {
-        let plain = |title: &Self| title.0.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-        plain(self) == plain(other)
+        let letters = |title: &Self| {
+            let seen = |c: &char| is_readable(*c) && !c.is_whitespace();
+            let letters: String = folded(&title.0).chars().filter(seen).collect();
+            // A dotless ı folds to itself, and is yet the small letter of I.
+            folded(&letters.to_uppercase())
+        };
+        letters(self) == letters(other)
     }
 }
 
-fn key(text: &str) -> Result<(), Malformed> {
+fn sound(text: String, sound: bool, must: &'static str) -> Result<String, Malformed> {
+    if sound { Ok(text) } else { Err(Malformed(must)) }
+}
+
+fn key(text: String) -> Result<String, Malformed> {
     let letters = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     let first = text.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
-    if first && letters && text.len() <= 63 && !text.ends_with('-') {
-        return Ok(());
-    }
-    Err(Malformed("be 1 to 63 of a-z, 0-9 and -, begin with a letter and not end with -"))
+    let is_key = first && letters && text.len() <= 63 && !text.ends_with('-');
+    sound(text, is_key, "be 1 to 63 bytes of a-z, 0-9 and -, begin with a letter and not end with -")
 }
 
-fn label_name(text: &str) -> Result<(), Malformed> {
+fn label_name(text: String) -> Result<String, Malformed> {
     let letters = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.');
-    if (1..=63).contains(&text.len()) && text.bytes().all(letters) {
-        return Ok(());
-    }
-    Err(Malformed("be 1 to 63 of a-z, 0-9, -, _ and ."))
+    let is_name = (1..=63).contains(&text.len()) && text.bytes().all(letters);
+    sound(text, is_name, "be 1 to 63 bytes of a-z, 0-9, -, _ and .")
 }
 
-fn label_text(text: &str) -> Result<(), Malformed> {
-    if (1..=100).contains(&text.chars().count()) && !text.chars().any(char::is_control) {
-        return Ok(());
-    }
-    Err(Malformed("be 1 to 100 characters without control characters"))
-}
-
-fn external_id(text: &str) -> Result<(), Malformed> {
+fn external_id(text: String) -> Result<String, Malformed> {
     if text.starts_with("acct_") {
         return Err(Malformed("not begin with acct_, which names Tidegate's own ids"));
     }
-    if (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) {
-        return Ok(());
-    }
-    Err(Malformed("be 1 to 128 printable ASCII characters without blanks"))
+    opaque(text)
 }
 
-fn country(text: &str) -> Result<(), Malformed> {
-    if text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase()) {
-        return Ok(());
-    }
-    Err(Malformed("be two upper-case letters (ISO 3166-1 alpha-2)"))
+/// A name that another system chose.
+fn opaque(text: String) -> Result<String, Malformed> {
+    let printable = (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+    sound(text, printable, "be 1 to 128 bytes of printable ASCII without blanks")
 }
 
-fn title(text: &str) -> Result<(), Malformed> {
-    if (1..=200).contains(&text.chars().count()) && !text.chars().any(char::is_control) {
-        return Ok(());
-    }
-    Err(Malformed("be 1 to 200 characters without control characters"))
+fn country(text: String) -> Result<String, Malformed> {
+    let two_letters = text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase());
+    sound(text, two_letters, "be two upper-case letters (ISO 3166-1 alpha-2)")
 }
 
-fn device_id(text: &str) -> Result<(), Malformed> {
-    if (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) {
-        return Ok(());
-    }
-    Err(Malformed("be 1 to 128 printable ASCII characters without blanks"))
+fn title(text: String) -> Result<String, Malformed> {
+    let must = "be 1 to 200 Unicode characters, not all blank, without control and invisible characters";
+    readable(&text, 200).ok_or(Malformed(must))
 }
 
-fn link_url(text: &str) -> Result<(), Malformed> {
-    let plain = text.bytes().all(|b| b.is_ascii_graphic()) && !text.contains('#') && text.len() <= 500;
-    let secure = text.strip_prefix("https://").is_some_and(|host| !host.is_empty());
-    if plain && (secure || text.strip_prefix("http://localhost").is_some_and(is_port_and_path)) {
-        return Ok(());
-    }
-    Err(Malformed("begin with https:// (or http://localhost/), in ASCII, at most 500 characters, without #"))
-}
-
-/// What may follow the machine's own name, so that no other name begins with it.
-fn is_port_and_path(rest: &str) -> bool {
-    let (port, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let port_is_sound = match port.strip_prefix(':') {
-        Some(digits) => digits.parse::<u16>().is_ok(),
-        None => port.is_empty(),
-    };
-    port_is_sound && (path.is_empty() || path.starts_with('/'))
+fn label_text(text: String) -> Result<String, Malformed> {
+    let must = "be 1 to 100 Unicode characters, not all blank, without control and invisible characters";
+    readable(&text, 100).ok_or(Malformed(must))
 }
 
 #[cfg(test)]
@@ -179,18 +158,41 @@ mod tests {
     }
 
     #[test]
-    fn a_link_url_is_secure_and_has_room_for_the_token() {
-        assert!("https://kasa.example/confirm".parse::<LinkUrl>().is_ok());
-        assert!("http://localhost:3000/confirm".parse::<LinkUrl>().is_ok());
-        for text in [
-            "http://kasa.example",
-            "http://localhost.evil.example/",
-            "http://localhost@evil.example",
-            "https://",
-            "https://a.example/#x",
-            "javascript:alert(1)",
-        ] {
-            assert!(text.parse::<LinkUrl>().is_err(), "{text}");
+    fn what_people_read_is_kept_in_one_form() {
+        let title = |text: &str| text.parse::<Title>().map(String::from);
+        assert_eq!(title("  Ka\u{308}sa "), Ok("Käsa".to_owned()));
+        assert_eq!("g\u{75}\u{308}ld ".parse::<LabelText>().map(String::from), Ok("güld".to_owned()));
+        assert!(title(&"😀".repeat(200)).is_ok());
+        // Counted in NFC: 400 code points as typed, 200 as kept.
+        assert!(title(&"a\u{308}".repeat(200)).is_ok());
+        for text in
+            ["", "   ", "\u{3000}\u{a0}", &"ä".repeat(201), "a\u{200b}b", "\u{202e}asak", "a\nb", "\u{3164}"]
+        {
+            assert!(title(text).is_err(), "{}", text.escape_unicode());
+            assert!(text.parse::<LabelText>().is_err(), "{}", text.escape_unicode());
         }
+    }
+
+    #[test]
+    fn a_person_is_one_person_however_the_name_is_spelled() {
+        let ann: Title = "Ann Ångström".parse().unwrap();
+        for same in [
+            "ann ångström",
+            " ANN  A\u{30a}NGSTRÖM",
+            "Ann\u{a0}Ångström",
+            "Ann\u{2009}Ångström",
+            "Ann\u{3000}Ångström",
+            "Ann\u{1680}Ångström",
+            "Ａｎｎ Ångström",
+            "AnnÅngström",
+        ] {
+            assert!(ann.names_the_same_as(&same.parse().unwrap()), "{same}");
+        }
+        let names = ["Işık".parse::<Title>().unwrap(), "IŞIK".parse().unwrap()];
+        assert!(names[0].names_the_same_as(&names[1]));
+        assert!(!ann.names_the_same_as(&"Anna Ångström".parse().unwrap()));
+        // Kept before such characters were refused.
+        let kept = Title("Ann \u{200b}Ång\u{ad}ström".to_owned());
+        assert!(ann.names_the_same_as(&kept));
     }
 }

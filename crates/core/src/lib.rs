@@ -17,6 +17,7 @@ mod factor;
 mod id;
 mod key;
 mod level;
+mod link_url;
 mod mail;
 mod product;
 mod refusal;
@@ -25,6 +26,7 @@ mod sealed;
 mod secret;
 mod sign_in;
 mod subject;
+mod text;
 mod time;
 mod word;
 
@@ -35,7 +37,7 @@ pub use caller::{Caller, Permission, Products, Role};
 pub use chain::{Anchor, Batch, BreakKind, ChainDigest, Cut, Logged, Sequence};
 pub use challenge::{Answered, Challenge, ChallengeState, Purpose, Within};
 pub use customer::{Customer, Labels};
-pub use email::{Email, Identifier};
+pub use email::{Destination, Email, Identifier};
 pub use enrollment::{Enrollment, EnrollmentState, Link, LinkTarget};
 pub use entropy::Entropy;
 pub use event::{Actor, Denial, Event, Fact, Personal, RecordedFact};
@@ -45,10 +47,11 @@ pub use id::{
     HolderId, Id, IdError, IncidentId, Kind, RealmId, RequestId, SeriesId, SessionId, SignInId, kind,
 };
 pub use key::{
-    Country, CustomerKey, DeviceId, ExternalId, LabelName, LabelText, LinkUrl, Malformed, ProductKey,
-    RealmKey, RolloutKey, Title,
+    Country, CustomerKey, DeviceId, ExternalId, LabelName, LabelText, Malformed, ProductKey, RealmKey,
+    RolloutKey, Title,
 };
 pub use level::{Level, Proof, Requirement};
+pub use link_url::{LinkUrl, LinkUrlError};
 pub use mail::{DeliveryState, Mail, Template};
 pub use product::{Product, ProductSettings};
 pub use refusal::{NamesNothing, Nothing, PasswordFlaw, Refusal};
@@ -63,5 +66,6 @@ pub use sign_in::{
     Advice, Introspected, KnownDevice, LaterProof, Offer, Session, SessionEnd, SignIn, SignInState,
 };
 pub use subject::{ClientContext, Subject, Token, Who};
+pub use text::is_readable;
 pub use time::{Clock, Span, Timestamp};
 pub use word::{UnknownWord, Word};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{LinkUrl, Secret, Timestamp, Title, words};
+use crate::{Destination, LinkUrl, Secret, Timestamp, Title, words};
 
 words! {
     /// Which text a mail has.
@@ -16,7 +16,7 @@ words! {
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Mail {
     pub template: Template,
-    pub to: String,
+    pub to: Destination,
     pub product: Title,
     pub link_url: LinkUrl,
     token: String,
@@ -26,7 +26,7 @@ pub struct Mail {
 impl Mail {
     pub fn new(
         template: Template,
-        to: String,
+        to: Destination,
         product: Title,
         link_url: LinkUrl,
         token: &Secret<String>,

@@ -106,6 +106,8 @@ pub enum Refusal {
     #[error("no wave behind that one is started")]
     NothingToRollBack { last: Ordinal },
 
+    #[error("a time in the request is not acceptable now")]
+    TimeNotAcceptable { field: &'static str, must: &'static str },
     #[error("the page token is not one of this list with this filter")]
     PageTokenNotValid,
     #[error("the account has too many live challenges")]

@@ -1,7 +1,8 @@
 //! A mail as it travels: addresses, headers, and both forms of its text.
 //!
 //! Whatever comes from outside passes through a type that knows its header: lettre encodes the subject,
-//! and an address is one that `Email` and lettre both accept.
+//! and an address is one that `Email` and lettre both accept. A mail goes to a `Destination`, never to the form in
+//! which addresses are compared.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,7 +14,7 @@ use lettre::{
         header::{HeaderName, HeaderValue},
     },
 };
-use tidegate_core::{DeliveryId, Email, Identifier, Mail, Timestamp};
+use tidegate_core::{DeliveryId, Destination, Email, Mail, Timestamp};
 
 use crate::{text::Text, trouble::Trouble};
 
@@ -29,9 +30,8 @@ impl Sender {
     /// `None` when it is no mailbox. The domain is kept in ASCII, for headers that allow nothing else.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let Mailbox { name, email } = text.parse().ok()?;
-        let canonical = Identifier::of(email.as_ref());
-        let (_, domain) = canonical.as_str().rsplit_once('@')?;
-        let from = Mailbox::new(name, Address::new(email.user(), domain).ok()?);
+        let address = address(&Email::parse(email.as_ref()).ok()?.destination())?;
+        let from = Mailbox::new(name, address);
         Some(Self { from })
     }
 
@@ -57,11 +57,7 @@ impl Sender {
     }
 }
 
-/// The local part as typed, the domain in ASCII.
-fn address(to: &str) -> Option<Address> {
-    let email = Email::parse(to).ok()?;
-    let (local, _) = email.as_typed().rsplit_once('@')?;
-    let (_, domain) = email.canonical().as_str().rsplit_once('@')?;
-    // Some have dots where RFC 5321 §4.1.2 wants quotes around them; `Email` admits no quote inside.
-    Address::new(local, domain).or_else(|_| Address::new(format!("\"{local}\""), domain)).ok()
+/// The local part as typed, the domain as A-labels.
+fn address(to: &Destination) -> Option<Address> {
+    to.smtp_address().ok()?.parse().ok()
 }

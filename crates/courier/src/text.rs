@@ -44,7 +44,7 @@ impl Text {
         let words = Words {
             subject: &subject,
             product,
-            to: &mail.to,
+            to: mail.to.as_typed(),
             link: link.expose(),
             until: readable(mail.expires_at),
         };

@@ -9,7 +9,7 @@ use std::{
 use prost::Message;
 use tidegate_core::{
     AccountRef, ClientContext, DeviceId, Identifier, Labels, RequestId, Revision, Secret, Span, Subject,
-    Timestamp, Title, Token, Who,
+    Timestamp, Title, Token, Who, is_readable,
 };
 use tidegate_proto as proto;
 use tidegate_service::{PageRequest, PageToken, Request};
@@ -50,7 +50,8 @@ enum Within {
     Item(&'static str, usize),
 }
 
-const MAX_USER_AGENT: usize = 500;
+/// Unicode characters; the rest is cut.
+const MAX_USER_AGENT_CHARS: usize = 500;
 const MAX_LABELS: usize = 32;
 
 impl Form {
@@ -153,6 +154,21 @@ impl Form {
         Some(Some(Timestamp::from_unix_micros(micros)))
     }
 
+    /// A half-open range of time, each end with its field; absent means open. A range of no instant is a mistake.
+    pub(crate) fn times(
+        &mut self,
+        (from_field, from): (&str, Option<prost_types::Timestamp>),
+        (end_field, end): (&str, Option<prost_types::Timestamp>),
+    ) -> Option<(Option<Timestamp>, Option<Timestamp>)> {
+        let (from, end) = (self.time(from_field, from), self.time(end_field, end));
+        match (from?, end?) {
+            (Some(from), Some(end)) if end <= from => {
+                self.note(end_field, format!("must be after {from_field}"))
+            }
+            range => Some(range),
+        }
+    }
+
     /// Absent means none; what is given must lie between the two.
     pub(crate) fn span(
         &mut self,
@@ -161,6 +177,12 @@ impl Form {
         (least, most, words): (Span, Span, &str),
     ) -> Option<Option<Span>> {
         let Some(span) = span else { return Some(None) };
+        // As google.protobuf.Duration demands: less than a second of nanoseconds, with the sign of the seconds.
+        let one_sign = span.seconds == 0 || span.nanos == 0 || (span.seconds < 0) == (span.nanos < 0);
+        if span.nanos.unsigned_abs() >= 1_000_000_000 || !one_sign {
+            return self
+                .note(field, "must be a duration with less than a second of nanoseconds, of one sign");
+        }
         let micros = span.seconds.saturating_mul(1_000_000).saturating_add(i64::from(span.nanos) / 1_000);
         let span = Span::from_micros(micros);
         if least <= span && span <= most {
@@ -199,7 +221,8 @@ impl Form {
                 },
             };
             let device = form.optional::<DeviceId>("device_id", &client.device_id);
-            let user_agent: String = client.user_agent.chars().take(MAX_USER_AGENT).collect();
+            let readable = client.user_agent.chars().filter(|c| is_readable(*c));
+            let user_agent: String = readable.take(MAX_USER_AGENT_CHARS).collect();
             let user_agent = Some(user_agent).filter(|text| !text.is_empty());
             Some(ClientContext { ip: ip?, user_agent, device: device? })
         })
@@ -363,6 +386,22 @@ mod tests {
         let told = form.finish(subject.zip(page)).unwrap_err();
         let fields: Vec<_> = told.iter().map(|wrong| wrong.field.as_str()).collect();
         assert_eq!(fields, ["subject.client.ip", "subject.session_token", "page_size"]);
+    }
+
+    #[test]
+    fn a_range_of_no_instant_and_a_duration_of_two_signs_are_refused() {
+        let mut form = Form::default();
+        let time = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+        let at = |seconds: i64| Some(Timestamp::from_unix_micros(seconds * 1_000_000));
+        assert_eq!(form.times(("from", time(1)), ("to", time(2))), Some((at(1), at(2))));
+        assert_eq!(form.times(("from", time(2)), ("to", None)), Some((at(2), None)));
+        assert_eq!(form.times(("from", time(2)), ("to", time(2))), None);
+        let day = (Span::ZERO, Span::days(1), "0 s to 1 day");
+        let span = |seconds, nanos| Some(prost_types::Duration { seconds, nanos });
+        assert_eq!(form.span("for", span(1, 5_000), day), Some(Some(Span::from_micros(1_000_005))));
+        for (seconds, nanos) in [(60, -1), (0, 1_000_000_000), (1, i32::MAX), (0, i32::MIN)] {
+            assert_eq!(form.span("for", span(seconds, nanos), day), None, "{seconds} {nanos}");
+        }
     }
 
     #[test]

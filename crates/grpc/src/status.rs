@@ -99,6 +99,9 @@ fn answer(refusal: &Refusal) -> Answer {
         Refusal::EmailTaken => new(C::AlreadyExists, R::EmailTaken),
         Refusal::RequestIdReused => new(C::AlreadyExists, R::RequestIdReused),
         Refusal::EtagMismatch { current } => new(C::Aborted, R::EtagMismatch).with("current", current),
+        Refusal::TimeNotAcceptable { field, must } => {
+            new(C::InvalidArgument, R::InvalidRequest).because(vec![Violation::new(*field, *must)])
+        }
         Refusal::PageTokenNotValid => new(C::InvalidArgument, R::InvalidRequest)
             .because(vec![Violation::new("page_token", "must be one of this list with this filter")]),
         Refusal::PasswordNotAcceptable { violations } => {
@@ -163,8 +166,10 @@ fn answer(refusal: &Refusal) -> Answer {
 
 fn flaws(flaws: &[PasswordFlaw]) -> Vec<Violation> {
     let what = |flaw: &PasswordFlaw| match flaw {
-        PasswordFlaw::TooShort { least } => format!("must have at least {least} characters"),
-        PasswordFlaw::TooLong { most } => format!("must have at most {most} characters, and 1024 bytes"),
+        PasswordFlaw::TooShort { least } => format!("must have at least {least} Unicode characters"),
+        PasswordFlaw::TooLong { most } => {
+            format!("must have at most {most} Unicode characters, and 1024 bytes")
+        }
     };
     flaws.iter().map(|flaw| Violation::new("password", what(flaw))).collect()
 }

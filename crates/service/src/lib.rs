@@ -29,6 +29,7 @@ pub mod rollouts;
 pub mod sessions;
 pub mod sign_ins;
 pub mod system;
+mod times;
 
 pub use app::{App, Command, Parts, Query, Settings};
 pub use cache::{CachedDecisions, Freshness, ProductEntry};

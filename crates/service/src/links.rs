@@ -67,7 +67,7 @@ impl CommandContext {
         let link = Link { account: account.id, target, email, expires_at, used_at: None };
         links::insert(tx, digest, &link, now).await?;
 
-        let to = contact.email.as_typed().to_owned();
+        let to = contact.email.destination();
         let url = product.settings.link_url.clone();
         let mail = Mail::new(template, to, product.title.clone(), url, &token, expires_at);
         let delivery = self.new_id();

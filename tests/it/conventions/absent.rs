@@ -89,6 +89,13 @@ fn service_and_courier_never_call_each_other() {
     excused(in_code(&sources::of(&["courier"]), &["tidegate_service"]), &[]);
 }
 
+/// INV-28: the canonical form of an address only compares. Folding makes other people's addresses, so what sends
+/// mail cannot even name it.
+#[test]
+fn what_sends_mail_does_not_know_the_canonical_form() {
+    excused(in_code(&sources::of(&["courier"]), &["Identifier", "canonical"]), &[]);
+}
+
 #[test]
 fn no_crate_but_the_program_reads_the_environment() {
     let others: Vec<_> = sources::crates().into_iter().filter(|name| name != "tidegate").collect();

@@ -33,6 +33,20 @@ fn everything_is_explained() {
     assert_eq!(nested.collect::<Vec<_>>(), [], "nested types are not looked at here");
 }
 
+/// Languages count text differently: a limit without a unit is another one in each of them.
+#[test]
+fn every_limit_of_a_text_has_a_unit() {
+    let mut limits = 0;
+    for one in contract().everything() {
+        let words: Vec<_> = one.comment.split_whitespace().collect();
+        for pair in words.windows(2).filter(|pair| pair[1].starts_with("characters")) {
+            assert!(!pair[0].ends_with(|c: char| c.is_ascii_digit()), "{}: {}", one.name, one.comment);
+            limits += usize::from(pair[0] == "Unicode");
+        }
+    }
+    assert!(limits > 20, "limits are found: {limits}");
+}
+
 #[test]
 fn every_enum_begins_with_unspecified_and_prefixes_its_values() {
     for words in contract().enums() {

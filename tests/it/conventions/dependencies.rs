@@ -32,6 +32,7 @@ const ALLOWED_DEPENDENCIES: &[(&str, &str)] = &[
     ("chacha20poly1305", "keyring"),
     ("clap", "tidegate"),
     ("deadpool", "store"),
+    ("email_address", "core"),
     ("figment", "tidegate"),
     ("futures-util", "grpc"),
     ("getrandom", "tidegate"),
@@ -40,6 +41,7 @@ const ALLOWED_DEPENDENCIES: &[(&str, &str)] = &[
     ("http", "client grpc"),
     ("icu_casemap", "core"),
     ("icu_normalizer", "core keyring"),
+    ("icu_properties", "core"),
     ("idna", "core"),
     ("indicatif", "tidegate"),
     ("lettre", "courier"),
@@ -78,6 +80,7 @@ const ALLOWED_DEPENDENCIES: &[(&str, &str)] = &[
     ("tower", "client grpc"),
     ("tracing", "courier grpc service store tidegate"),
     ("tracing-subscriber", "tidegate"),
+    ("url", "core"),
     ("uuid", "core grpc service store tidegate"),
     ("zeroize", "core"),
 ];

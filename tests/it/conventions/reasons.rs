@@ -23,6 +23,7 @@ const NO_REFUSALS: &[(&str, &str)] = &[
 /// Refusals that have no reason of their own.
 const SHARED: &[(&str, &str)] = &[
     ("PAGE_TOKEN_NOT_VALID", "it is an INVALID_REQUEST"),
+    ("TIME_NOT_ACCEPTABLE", "it is an INVALID_REQUEST"),
     (
         "NAMES_NOTHING",
         "it is PRODUCT_NOT_FOUND, ACCOUNT_NOT_FOUND or CUSTOMER_NOT_FOUND, for several at once",

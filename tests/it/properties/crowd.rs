@@ -140,9 +140,10 @@ fn ask() -> impl Strategy<Value = Crowd> {
     let which = proptest::sample::select(ATTRIBUTES);
     let asked = which.prop_flat_map(|(attribute, values)| {
         let any_of = subsequence(values, 0..=values.len());
-        (Just(attribute), any_of, instant(), option::of(instant()))
+        (Just(attribute), any_of, instant(), option::of(1_i64..7))
     });
-    asked.prop_map(|(attribute, any_of, from, before)| {
+    asked.prop_map(|(attribute, any_of, from, days)| {
+        let before = days.map(|days| from + days * 86_400);
         let dated = matches!(attribute, "account.created" | "customer.created");
         Crowd::Is(Ask { attribute, any_of, from: dated.then_some(from), before: before.filter(|_| dated) })
     })

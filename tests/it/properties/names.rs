@@ -1,7 +1,7 @@
 //! Names of accounts: what people type, and ids.
 
 use proptest::{collection::vec, prelude::*, sample::select};
-use tidegate_core::{AccountId, ChallengeId, Email, Identifier};
+use tidegate_core::{AccountId, ChallengeId, Email, Identifier, LabelText, LinkUrl, Title};
 use uuid::Uuid;
 
 const ALPHABET: &str = "0123456789abcdefghjkmnpqrstvwxyz";
@@ -66,6 +66,56 @@ fn typed() -> impl Strategy<Value = String> {
     vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }
 
+/// Pieces of URLs that parsers read differently.
+const URL_PIECES: &[&str] = &[
+    "https://",
+    "http://",
+    "https:",
+    "//",
+    "/",
+    "\\",
+    "@",
+    ":",
+    "?",
+    "#",
+    "%",
+    "%2f",
+    "%2e",
+    "%40",
+    ".",
+    "..",
+    "[",
+    "]",
+    "::1",
+    "|",
+    "^",
+    "\t",
+    " ",
+    "kasa.example",
+    "evil.example",
+    "localhost",
+    "KASA",
+    "user",
+    ":443",
+    ":8443",
+    "0x7f",
+    "127.0.0.1",
+    "ß",
+    "。",
+    "＠",
+    "xn--",
+    "a=b",
+    "&",
+];
+
+fn url() -> impl Strategy<Value = String> {
+    let pieces = vec(select(URL_PIECES), 0..8).prop_map(|pieces| pieces.concat());
+    pieces.prop_flat_map(|rest| {
+        select(vec!["https://kasa.example", "https://", "http://localhost", ""])
+            .prop_map(move |begin| format!("{begin}{rest}"))
+    })
+}
+
 fn account(bits: u128) -> AccountId {
     AccountId::from_uuid(Uuid::from_u128(bits))
 }
@@ -88,6 +138,31 @@ proptest! {
             prop_assert_eq!(&Identifier::of(&format!(" {typed}\t")), email.canonical());
             let local = email.canonical().as_str().rsplit_once('@').map(|(local, _)| local.to_owned());
             prop_assert!(local.is_some_and(|local| !local.is_empty()));
+        }
+    }
+
+    /// A parser of RFC 3986 finds the same host as the one that accepted the URL, and a token after it.
+    #[test]
+    fn inv_31_a_link_url_has_one_host_for_every_parser(text in url()) {
+        if let Ok(link) = text.parse::<LinkUrl>() {
+            prop_assert_eq!(link.as_str(), &text);
+            let (_, rest) = text.split_once("://").unwrap();
+            let authority = &rest[..rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len())];
+            let uri: http::Uri = text.parse().unwrap();
+            prop_assert_eq!(uri.authority().map(http::uri::Authority::as_str), Some(authority));
+            prop_assert!(!authority.contains('@'), "{}", authority);
+        }
+    }
+
+    /// What was kept is read again as it is.
+    #[test]
+    fn text_that_people_read_has_one_form(typed in typed()) {
+        if let Ok(title) = typed.parse::<Title>() {
+            prop_assert_eq!(&title.as_str().parse::<Title>().unwrap(), &title);
+            prop_assert!(title.names_the_same_as(&title.as_str().to_uppercase().parse().unwrap_or(title.clone())));
+        }
+        if let Ok(label) = typed.parse::<LabelText>() {
+            prop_assert_eq!(&label.as_str().parse::<LabelText>().unwrap(), &label);
         }
     }
 

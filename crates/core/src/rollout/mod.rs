@@ -36,9 +36,11 @@ impl fmt::Display for Revision {
 
 impl FromStr for Revision {
     type Err = Malformed;
+    /// Only as it was returned: integers also parse with a sign or leading zeros.
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        let number = text.strip_prefix('r').and_then(|digits| digits.parse().ok());
-        number.filter(|n| *n > 0).map(Self).ok_or(Malformed("be an etag as it was returned"))
+        let revision = text.strip_prefix('r').and_then(|digits| digits.parse().ok()).map(Self);
+        let returned = revision.filter(|revision| *revision >= Self::FIRST && revision.to_string() == text);
+        returned.ok_or(Malformed("be an etag as it was returned"))
     }
 }
 
@@ -259,5 +261,22 @@ impl Wave {
     /// Whether it ever was, even if it was rolled back.
     pub const fn was_started(&self) -> bool {
         !matches!(self.state, WaveState::Draft)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_etag_is_read_only_as_it_was_returned() {
+        for revision in [Revision::FIRST, Revision(30), Revision(i64::MAX)] {
+            assert_eq!(revision.to_string().parse(), Ok(revision));
+        }
+        for text in
+            ["", "r", "3", "r0", "r-3", "r+3", "r03", "r 3", "r3 ", "R3", "r３", "r9223372036854775808"]
+        {
+            assert!(text.parse::<Revision>().is_err(), "{text:?}");
+        }
     }
 }

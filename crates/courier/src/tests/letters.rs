@@ -1,7 +1,7 @@
 //! What a mail says, and what it cannot be made to say.
 
 use expect_test::{Expect, expect};
-use tidegate_core::{Id, Mail, Secret, Template};
+use tidegate_core::{Id, LinkUrl, Mail, Secret, Template};
 
 use super::{BEGIN, TOKEN, decoded, mail, to_ann};
 use crate::{letter::Sender, trouble::Trouble};
@@ -146,30 +146,27 @@ fn a_long_title_is_folded() {
 #[test]
 fn a_link_stays_inside_its_quotes() {
     let mut mail = to_ann();
-    mail.link_url = r#"https://kasa.example/"><script>x</script>"#.parse().unwrap();
+    mail.link_url = "https://kasa.example/'x'?a=1&b=2".parse().unwrap();
     let letter = letter(&mail).unwrap();
     let (_, html) = letter.split_once("<!doctype html>").unwrap();
-    assert!(!html.contains("<script>") && html.contains("&quot;&gt;"), "{html}");
-}
-
-#[test]
-fn what_is_no_address_gets_no_mail() {
-    for to in ["ann", "ann@example.com\r\nBcc: eve@example.com", "a@b, c@d", "<a@b>", "\"a\r\nb\"@c.example"]
-    {
-        let refused = letter(&mail(Template::VerifyEmail, to, "Kasa"));
-        assert!(matches!(refused, Err(Trouble::Address)), "{to}");
+    assert!(html.contains("&#x27;x&#x27;?a=1&amp;b=2#"), "{html}");
+    for link in [r#"https://kasa.example/"><script>x</script>"#, r#"https://kasa.example/?""#] {
+        assert!(link.parse::<LinkUrl>().is_err(), "{link}");
     }
 }
 
 #[test]
-fn unusual_addresses_are_written_as_the_standards_want_them() {
-    for (to, written) in [
-        ("Ann+x@Example.COM", "Ann+x@example.com"),
-        ("a..b@example.com", "\"a..b\"@example.com"),
-        ("ann@bücher.example", "ann@xn--bcher-kva.example"),
+fn what_is_no_address_gets_no_mail() {
+    for to in [
+        "ann",
+        "ann@example.com\r\nBcc: eve@example.com",
+        "a@b, c@d",
+        "<a@b>",
+        "\"a\r\nb\"@c.example",
+        "a..b@c.example",
     ] {
-        let letter = letter(&mail(Template::VerifyEmail, to, "Kasa")).unwrap();
-        assert!(letter.contains(&format!("\nTo: {written}\n")), "{letter}");
+        let refused = letter(&mail(Template::VerifyEmail, to, "Kasa"));
+        assert!(matches!(refused, Err(Trouble::Address)), "{to}");
     }
 }
 
@@ -180,6 +177,7 @@ fn a_sender_is_a_mailbox() {
         ("Tidegate <no-reply@localhost>", "From: Tidegate <no-reply@localhost>"),
         (r#""Ada \\ L., Ltd." <a@b.example>"#, ""),
         ("Käsa <a@bücher.example>", "<a@xn--bcher-kva.example>"),
+        ("Käsa <Käsa@faß.example>", "<Käsa@xn--fa-hia.example>"),
     ] {
         let letter = Sender::parse(from).unwrap().letter(Id::MIN, &to_ann(), BEGIN).unwrap();
         let letter = decoded(&letter.formatted());

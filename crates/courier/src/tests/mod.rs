@@ -1,5 +1,6 @@
 //! A outbox on SQLite in a folder of its own, with a clock that is moved by hand.
 
+mod destinations;
 mod failures;
 mod letters;
 mod logs;
@@ -17,8 +18,8 @@ use std::{
 use sqlx::{ConnectOptions as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use tidegate_core::{
-    AccountId, Clock, DeliveryId, Entropy, EventId, Fact, Id, Mail, RealmId, RecordedFact, Secret, Span,
-    Template, Timestamp,
+    AccountId, Clock, DeliveryId, Email, Entropy, EventId, Fact, Id, Mail, RealmId, RecordedFact, Secret,
+    Span, Template, Timestamp,
 };
 use tidegate_keyring::{Keyring, MasterFile, SealContext};
 use tidegate_store::{Store, deliveries, events};
@@ -57,10 +58,12 @@ struct Outbox {
     account: AccountId,
 }
 
+/// Any text can have been kept.
 fn mail(template: Template, to: &str, title: &str) -> Mail {
+    let to = Email::restored(to.to_owned(), String::new()).destination();
     let url = "https://kasa.example/confirm".parse().unwrap();
     let token = Secret::new(TOKEN.to_owned());
-    Mail::new(template, to.to_owned(), title.parse().unwrap(), url, &token, BEGIN.plus(Span::hours(2)))
+    Mail::new(template, to, title.parse().unwrap(), url, &token, BEGIN.plus(Span::hours(2)))
 }
 
 fn to_ann() -> Mail {

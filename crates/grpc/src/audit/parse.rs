@@ -7,7 +7,7 @@ use tidegate_service::audit::{
 use crate::form::Form;
 
 /// Longer than the name of any kind.
-const MAX_KIND_CHARS: usize = 64;
+const MAX_KIND_BYTES: usize = 64;
 
 pub(super) fn list(message: proto::ListEventsRequest, form: &mut Form) -> Option<ListEvents> {
     let filter = filter(message.filter, form);
@@ -66,16 +66,9 @@ fn filter(filter: Option<proto::EventFilter>, form: &mut Form) -> Option<EventFi
         let product = form.optional("product", &filter.product);
         let kinds = kinds(filter.kinds, form);
         let actor = form.optional::<Actor>("actor", &filter.actor);
-        let from = form.time("from_time", filter.from_time);
-        let until = form.time("to_time", filter.to_time);
-        Some(EventFilter {
-            account: account?,
-            product: product?,
-            actor: actor?,
-            kinds: kinds?,
-            from: from?,
-            until: until?,
-        })
+        let times = form.times(("from_time", filter.from_time), ("to_time", filter.to_time));
+        let (from, until) = times?;
+        Some(EventFilter { account: account?, product: product?, actor: actor?, kinds: kinds?, from, until })
     })
 }
 
@@ -85,11 +78,12 @@ fn kinds(kinds: Vec<String>, form: &mut Form) -> Option<Vec<String>> {
         return form.note("kinds", format!("must be at most {MAX_KINDS}"));
     }
     let sound = |kind: &String| {
-        (1..=MAX_KIND_CHARS).contains(&kind.len())
+        (1..=MAX_KIND_BYTES).contains(&kind.len())
             && kind.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
     };
     if let Some(place) = kinds.iter().position(|kind| !sound(kind)) {
-        return form.note(&format!("kinds[{place}]"), "must be lower-case letters and underscores");
+        return form
+            .note(&format!("kinds[{place}]"), format!("must be 1 to {MAX_KIND_BYTES} bytes of a-z and _"));
     }
     Some(kinds)
 }

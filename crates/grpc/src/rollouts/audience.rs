@@ -131,9 +131,7 @@ fn methods(wire: &proto::AttributeTest, form: &mut Form) -> Option<BTreeSet<Meth
 }
 
 fn during(wire: &proto::AttributeTest, form: &mut Form) -> Option<During> {
-    let from = form.time("from_time", wire.from_time);
-    let before = form.time("before_time", wire.before_time);
-    match (from?, before?) {
+    match form.times(("from_time", wire.from_time), ("before_time", wire.before_time))? {
         (None, None) => form.note("from_time", "must be given when before_time is not"),
         (from, before) => Some(During { from, before }),
     }

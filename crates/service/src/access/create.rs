@@ -5,7 +5,7 @@ use tidegate_core::{Credential, Fact, Permission, Products, Refusal, Role, Times
 use tidegate_keyring::TokenKind;
 use tidegate_store::{credentials, products};
 
-use crate::{Command, CommandContext, Error, OneTimeSecret, Outcome, access::token_text};
+use crate::{Command, CommandContext, Error, OneTimeSecret, Outcome, access::token_text, times};
 
 #[derive(Debug)]
 pub struct CreateCredential {
@@ -13,6 +13,7 @@ pub struct CreateCredential {
     pub products: Products,
     pub title: Title,
     pub holder: Title,
+    /// After now.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -55,6 +56,9 @@ impl Command for CreateCredential {
             Products::Only(named) => Some(named.clone()),
         };
         cx.idempotent(async |tx| {
+            if let Err(refusal) = times::ends("expire_time", credential.expires_at, credential.created_at) {
+                return Ok(Err(refusal));
+            }
             for product in named.iter().flatten() {
                 if products::find(tx, product).await?.is_none() {
                     return Err(Refusal::ProductNotFound.into());

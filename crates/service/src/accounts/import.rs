@@ -9,7 +9,7 @@ use tidegate_core::{
 use tidegate_keyring::SealContext;
 use tidegate_store::{Tx, accounts, customers, passwords};
 
-use crate::{Command, CommandContext, Error, Fault, idempotency::outcomes};
+use crate::{Command, CommandContext, Error, Fault, idempotency::outcomes, times};
 
 /// Rows of one message.
 pub const MAX_ROWS: usize = 500;
@@ -116,6 +116,9 @@ async fn import(cx: &CommandContext, tx: &mut Tx, row: &ImportRow) -> Result<Row
     let content = serde_json::to_vec(row)?;
     let (id, now) = (cx.new_id(), cx.now());
     let created_at = row.created_at.unwrap_or(now);
+    if !times::is_past(created_at, now) {
+        return Ok(Row::Failed(ImportProblem::Malformed, "create_time", times::PAST));
+    }
     let account = Account {
         id,
         external_id: Some(row.external_id.clone()),

@@ -5,7 +5,7 @@ use tidegate_core::{
 };
 use tidegate_store::customers;
 
-use crate::{Command, CommandContext, Error};
+use crate::{Command, CommandContext, Error, times};
 
 #[derive(Debug)]
 pub struct CreateCustomer {
@@ -13,7 +13,7 @@ pub struct CreateCustomer {
     pub title: Title,
     pub country: Option<Country>,
     pub labels: Labels,
-    /// Where it comes from; `None`: now.
+    /// Where it comes from, not after now; `None`: now.
     pub created_at: Option<Timestamp>,
 }
 
@@ -24,6 +24,7 @@ impl Command for CreateCustomer {
 
     async fn run(self, cx: &CommandContext) -> Result<Customer, Error> {
         let now = cx.now();
+        let created = times::created("create_time", self.created_at, now);
         let customer = Customer {
             id: cx.new_id(),
             key: self.key,
@@ -31,15 +32,19 @@ impl Command for CreateCustomer {
             country: self.country,
             labels: self.labels,
             revision: Revision::FIRST,
-            created_at: self.created_at.unwrap_or(now),
+            created_at: now,
             updated_at: now,
         };
         cx.idempotent(async |tx| {
+            let customer = match &created {
+                Ok(created_at) => Customer { created_at: *created_at, ..customer.clone() },
+                Err(refusal) => return Err(refusal.clone().into()),
+            };
             if !customers::insert(tx, &customer).await? {
                 return Err(Refusal::KeyTaken.into());
             }
             cx.event(Fact::CustomerCreated { customer: customer.key.clone() }).record(tx).await?;
-            Ok(customer.clone())
+            Ok(customer)
         })
         .await
     }

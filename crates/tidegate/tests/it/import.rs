@@ -113,7 +113,7 @@ not json
         line 3: expected ident at line 1 column 2
         line 4: unknown field `emial`, expected one of `external_id`, `email`, `email_verified`, `country`, `customer`, `labels`, `created_at`, `password_hash` at line 1 column 30
         line 5: acct_1: country must be two upper-case letters (ISO 3166-1 alpha-2)
-        line 5: acct_1: email must be an email address of at most 254 bytes
+        line 5: acct_1: email must be an email address: at most 64 bytes, @ and a domain name, 254 bytes in all; without quotes, brackets and invisible characters
         line 5: acct_1: external_id must not begin with acct_, which names Tidegate's own ids
         line 6: cem: password_hash must be an argon2id PHC string within bounds
         line 7: dan: email is another account's

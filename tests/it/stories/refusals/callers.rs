@@ -87,7 +87,7 @@ async fn the_admin_of_one_product() {
         operator.product("kasa").await;
         let kasas = kasas.await;
         let settings =
-            proto::ProductSettings { link_url: "https://deco.example".into(), ..Default::default() };
+            proto::ProductSettings { link_url: "https://deco.example/".into(), ..Default::default() };
         let (key, title, settings) = ("deco".into(), "Deco".into(), Some(settings));
         kasas.refused(proto::CreateProductRequest { key, title, settings, ..Default::default() }).await;
         let update_mask = Some(prost_types::FieldMask { paths: vec!["title".into()] });

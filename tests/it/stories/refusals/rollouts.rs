@@ -11,7 +11,7 @@ async fn products() {
         let admin = server.actor("admin", Role::Admin).await;
         admin.quiet().product("kasa").await;
         let settings =
-            Some(proto::ProductSettings { link_url: "https://kasa.example".into(), ..Default::default() });
+            Some(proto::ProductSettings { link_url: "https://kasa.example/".into(), ..Default::default() });
         admin
             .refused(proto::CreateProductRequest {
                 key: "kasa".into(),
