@@ -52,3 +52,4 @@ mod test_server;
 mod text;
 mod transcript;
 mod trust;
+mod wire;
