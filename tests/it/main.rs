@@ -13,6 +13,7 @@
 mod engines;
 
 mod actor;
+mod anonymous;
 mod answers;
 mod app_calls;
 mod arrange;
