@@ -31,8 +31,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// One line per method: `("/package.Service/Method", MethodRule { … })`, the names of the services, and
-/// the paths of the methods that stream. A method without a rule is a build error.
+/// One line per method: `("/package.Service/Method", MethodRule { … })`, the names of the services, the paths
+/// of the methods that stream, and of those whose requests do. A method without a rule is a build error.
 fn rules(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> {
     let extension = pool.get_extension_by_name(RULE).ok_or("the rule option is not declared")?;
     let mut table = String::from("pub const RULES: &[(&str, MethodRule)] = &[\n");
@@ -55,13 +55,17 @@ fn rules(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> {
         }
     }
     table.push_str("];\n");
-    let streams = pool.services().flat_map(|service| service.methods().collect::<Vec<_>>());
-    let streams = streams.filter(|method| method.is_client_streaming() || method.is_server_streaming());
-    let paths: Vec<String> =
-        streams.map(|method| format!("/{}/{}", method.parent_service().full_name(), method.name())).collect();
+    let paths = |streams: fn(&MethodDescriptor) -> bool| -> Vec<String> {
+        let methods = pool.services().flat_map(|service| service.methods().collect::<Vec<_>>());
+        let streams = methods.filter(streams);
+        streams.map(|method| format!("/{}/{}", method.parent_service().full_name(), method.name())).collect()
+    };
+    let streams = paths(|method| method.is_client_streaming() || method.is_server_streaming());
+    let client_streams = paths(MethodDescriptor::is_client_streaming);
     let services: Vec<String> = pool.services().map(|service| service.full_name().to_owned()).collect();
     writeln!(table, "pub const SERVICES: &[&str] = &{services:?};")?;
-    writeln!(table, "pub const STREAMS: &[&str] = &{paths:?};")?;
+    writeln!(table, "pub const STREAMS: &[&str] = &{streams:?};")?;
+    writeln!(table, "pub const CLIENT_STREAMS: &[&str] = &{client_streams:?};")?;
     Ok(table)
 }
 

@@ -13,6 +13,7 @@
 mod engines;
 
 mod actor;
+mod anonymous;
 mod answers;
 mod app_calls;
 mod arrange;
@@ -53,3 +54,4 @@ mod text;
 mod transcript;
 mod trust;
 mod values;
+mod wire;

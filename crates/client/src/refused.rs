@@ -25,7 +25,8 @@ pub struct Refused {
     pub message: String,
     /// What the reason is about; [`ErrorReason`] lists the keys of each.
     pub metadata: BTreeMap<String, String>,
-    /// Everything wrong with the request, or with what it holds.
+    /// What is wrong with the request, or with what it holds. All of it, unless `metadata` has `violation_count`:
+    /// then the first of so many.
     pub violations: Vec<Violation>,
     /// Not to be tried again sooner; absent: trying again does not help, or nobody said when.
     pub retry_after: Option<Duration>,

@@ -5,26 +5,28 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, Request};
 use tidegate_proto as proto;
 
 const LONGEST: Duration = Duration::from_secs(30);
 /// Before tonic's own timer, which starts a little earlier.
 const AHEAD: Duration = Duration::from_millis(5);
 
-/// How long the call may take; `None` for a stream of which nothing else was asked: it is as long as it is, and
-/// its messages are bounded one by one.
-pub(crate) fn of<B>(request: &Request<B>) -> Option<Duration> {
-    let most = (!proto::STREAMS.contains(&request.uri().path())).then_some(LONGEST);
-    let asked = asked(request.headers()).map(|asked| asked.saturating_sub(AHEAD).max(asked / 2));
+/// How long a call of the method at this path may take; `None` for a stream of which nothing else was asked: it is
+/// as long as it is, and its messages are bounded one by one.
+pub(crate) fn of(path: &str, asked: Option<Duration>) -> Option<Duration> {
+    let most = (!proto::STREAMS.contains(&path)).then_some(LONGEST);
+    let asked = asked.map(|asked| asked.saturating_sub(AHEAD).max(asked / 2));
     asked.into_iter().chain(most).min()
 }
 
-/// `grpc-timeout`: at most eight digits and a unit; anything else does not count.
-fn asked(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+/// `grpc-timeout`: at most eight digits and a unit. 0 is none in PROTOCOL-HTTP2.md, but what clients send whose
+/// deadline has passed.
+pub(crate) fn parse(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let amount: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
+    if !(1..=8).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let amount: u64 = digits.parse().ok()?;
     Some(match unit {
         "H" => Duration::from_secs(amount.saturating_mul(3_600)),
         "M" => Duration::from_secs(amount.saturating_mul(60)),
@@ -42,16 +44,11 @@ mod tests {
 
     #[test]
     fn timeouts_are_read_in_every_unit() {
-        let read = |text: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert("grpc-timeout", http::HeaderValue::from_static(text));
-            asked(&headers)
-        };
-        assert_eq!(read("2S"), Some(Duration::from_secs(2)));
-        assert_eq!(read("150m"), Some(Duration::from_millis(150)));
-        assert_eq!(read("1H"), Some(Duration::from_hours(1)));
-        for text in ["", "S", "123456789S", "2s", "-1S", "2"] {
-            assert_eq!(read(text), None, "{text}");
+        assert_eq!(parse("2S"), Some(Duration::from_secs(2)));
+        assert_eq!(parse("150m"), Some(Duration::from_millis(150)));
+        assert_eq!(parse("1H"), Some(Duration::from_hours(1)));
+        for text in ["", "S", "123456789S", "2s", "-1S", "+1S", "2", "2µ"] {
+            assert_eq!(parse(text), None, "{text}");
         }
     }
 }

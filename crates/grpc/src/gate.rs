@@ -1,4 +1,5 @@
-//! What every call passes before it is parsed: its place among the calls under way, its deadline, its caller.
+//! What every call passes before it is parsed: its place among the calls under way, its headers, its deadline,
+//! its caller.
 //! One service for all of it: a call that is answered from memory is little more than what stands in front of it.
 
 use std::{
@@ -8,7 +9,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use futures_util::FutureExt as _;
@@ -22,8 +23,10 @@ use tower::{Service, ServiceExt as _};
 use crate::{
     deadline,
     evaluations::{FastPath, HotMethod},
+    frames::FramedBody,
+    headers::{self, HeaderFault},
     identity::{self, Admitted},
-    rules::Rules,
+    rules::{self, Rules},
     status,
 };
 
@@ -64,12 +67,15 @@ impl Service<Request<Body>> for Gate {
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let inside = self.0.clone();
         let under_way = inside.calls.token();
-        let deadline = deadline::of(&request);
+        let asked = headers::read(&request);
+        let deadline = deadline::of(request.uri().path(), asked.ok().flatten());
         Box::pin(async move {
             let _under_way = under_way;
-            let call = AssertUnwindSafe(inside.pass(request)).catch_unwind();
+            let call = AssertUnwindSafe(inside.pass(request, asked.err())).catch_unwind();
             let ended = match deadline {
                 None => call.await,
+                // The caller waits no longer: nothing is carried out.
+                Some(Duration::ZERO) => return Ok(status::deadline_exceeded().into_http()),
                 Some(deadline) => match tokio::time::timeout(deadline, call).await {
                     Ok(ended) => ended,
                     Err(_) => return Ok(status::deadline_exceeded().into_http()),
@@ -81,28 +87,37 @@ impl Service<Request<Body>> for Gate {
 }
 
 impl Inside {
-    async fn pass(&self, request: Request<Body>) -> Response<Body> {
+    async fn pass(&self, request: Request<Body>, fault: Option<HeaderFault>) -> Response<Body> {
         let line = Line::of(&request);
-        // Read before anything is waited for: a body is not `Sync`, so no reference to it may be held meanwhile.
-        let access = self.rules.of(request.uri().path());
-        let presented = identity::presented(request.headers());
-        let (answer, credential) = match identity::admit(&self.app, presented, access).await {
-            Ok(admitted) => {
-                let credential = admitted.as_ref().map(|admitted| admitted.caller.credential);
-                (self.answer(request, admitted).await, credential)
-            }
-            Err(refused) => (refused.into_http(), None),
+        let (answer, credential) = match fault {
+            None => self.admit(request).await,
+            Some(fault) => (fault.answer(request.headers()), None),
         };
-        let answer = status::own(answer);
         if let Some(line) = line {
             line.write(credential, &answer);
         }
         answer
     }
 
-    async fn answer(&self, mut request: Request<Body>, admitted: Option<Admitted>) -> Response<Body> {
+    async fn admit(&self, request: Request<Body>) -> (Response<Body>, Option<CredentialId>) {
+        // Read before anything is waited for: a body is not `Sync`, so no reference to it may be held meanwhile.
+        let access = self.rules.of(request.uri());
+        let presented = identity::presented(request.headers());
+        match identity::admit(&self.app, presented, access).await {
+            Ok(admitted) => {
+                let credential = admitted.as_ref().map(|admitted| admitted.caller.credential);
+                (status::with_reason(self.answer(request, admitted).await), credential)
+            }
+            Err(refused) => (refused.into_http(), None),
+        }
+    }
+
+    async fn answer(&self, request: Request<Body>, admitted: Option<Admitted>) -> Response<Body> {
+        let path = request.uri().path();
+        let (messages, hot) = (rules::messages(path), HotMethod::of(path));
+        let mut request = request.map(|body| FramedBody::new(body, messages));
         if let Some(admitted) = admitted {
-            if let Some(hot) = HotMethod::of(request.uri().path()) {
+            if let Some(hot) = hot {
                 return self.fast_path.answer(hot, admitted, request).await;
             }
             request.extensions_mut().insert(admitted);

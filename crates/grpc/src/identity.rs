@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, header::AUTHORIZATION};
+use http::{HeaderMap, HeaderName, header::AUTHORIZATION};
 use tidegate_core::{Caller, Permission, Refusal};
 use tidegate_service::{App, access::PresentedCredential};
 use tonic::Status;
 
-use crate::{rules::Access, status};
+use crate::{headers, rules::Access, status};
+
+const TIDEGATE_REALM: HeaderName = HeaderName::from_static("tidegate-realm");
 
 /// A caller who may call the method, by what the contract says of it.
 #[derive(Clone)]
@@ -16,16 +18,16 @@ pub(crate) struct Admitted {
     pub(crate) permission: Permission,
 }
 
-/// `None` for a method that asks for nobody. A stranger learns nothing, not even which methods exist.
+/// `None` for a public method. An unknown caller learns nothing, not even which methods exist.
 pub(crate) async fn admit(
     app: &App,
-    presented: Option<PresentedCredential>,
+    presented: Result<PresentedCredential, PresentedFault>,
     access: Option<Access>,
 ) -> Result<Option<Admitted>, Status> {
     if access == Some(Access::Public) {
         return Ok(None);
     }
-    let presented = presented.ok_or_else(|| status::refused(&Refusal::Unauthenticated))?;
+    let presented = presented.map_err(PresentedFault::status)?;
     let caller = app.identify(presented).await.map_err(|error| status::of(app, error))?;
     match access {
         Some(Access::Needs(permission)) if caller.may(permission) => {
@@ -36,9 +38,38 @@ pub(crate) async fn admit(
     }
 }
 
-/// Of `authorization: Bearer tgk_<id>_<secret>`, and the realm that an operator may name.
-pub(crate) fn presented(headers: &HeaderMap) -> Option<PresentedCredential> {
-    let token = headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?;
-    let realm = headers.get("tidegate-realm").map(|named| String::from_utf8_lossy(named.as_bytes()).into());
-    PresentedCredential::read(token, realm)
+/// Why no credential can be looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PresentedFault {
+    Unauthenticated,
+    Realm,
+}
+
+impl PresentedFault {
+    fn status(self) -> Status {
+        match self {
+            Self::Unauthenticated => status::refused(&Refusal::Unauthenticated),
+            Self::Realm => status::malformed("tidegate-realm", "must be given once, as the key of a realm"),
+        }
+    }
+}
+
+/// The credential of `authorization: Bearer tgk_<id>_<secret>`, and the realm that an operator may name.
+///
+/// Each header is given once. Of two, a proxy may have added or checked one while the server reads the other. A
+/// proxy may also have joined them by a comma, which neither a token nor the key of a realm has.
+pub(crate) fn presented(headers: &HeaderMap) -> Result<PresentedCredential, PresentedFault> {
+    let unauthenticated = PresentedFault::Unauthenticated;
+    let authorization = headers::one(headers, &AUTHORIZATION).ok().flatten().ok_or(unauthenticated)?;
+    let token = authorization.to_str().ok().and_then(bearer).ok_or(unauthenticated)?;
+    let realm = headers::one(headers, &TIDEGATE_REALM).map_err(|headers::Several| PresentedFault::Realm)?;
+    let realm = realm.map(|named| named.to_str().ok().filter(|named| !named.contains(',')));
+    let realm = realm.map(|named| named.ok_or(PresentedFault::Realm)).transpose()?;
+    PresentedCredential::read(token, realm.map(str::to_owned)).ok_or(unauthenticated)
+}
+
+/// RFC 9110 §11.1 and §11.4: a scheme in any case, one or more spaces, and the token.
+fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim_start_matches(' '))
 }

@@ -5,6 +5,7 @@
 mod access;
 mod accounts;
 mod audit;
+mod bound;
 mod challenges;
 mod customers;
 mod deadline;
@@ -12,7 +13,9 @@ mod door;
 mod enrollments;
 mod evaluations;
 mod form;
+mod frames;
 mod gate;
+mod headers;
 mod identity;
 mod products;
 mod realms;

@@ -1,9 +1,12 @@
 //! Who may call which method: the generated table, checked at start. What is not in it is refused.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
+use http::Uri;
 use tidegate_core::{Permission, Word as _};
 use tidegate_proto as proto;
+
+use crate::frames::Messages;
 
 /// What a method asks of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +23,12 @@ const VENDORED: &[(&str, Access)] = &[
     ("/grpc.health.v1.Health/List", Access::Public),
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Access::Needs(Permission::AnyCaller)),
     ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Access::Needs(Permission::AnyCaller)),
+];
+
+/// Those of them whose requests are streams.
+const VENDORED_STREAMS: &[&str] = &[
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
 
 pub struct Rules {
@@ -43,9 +52,21 @@ impl Rules {
         Ok(Self { by_path })
     }
 
-    pub fn of(&self, path: &str) -> Option<Access> {
-        self.by_path.get(path).copied()
+    /// A path with a query is another path: gRPC knows no queries.
+    pub fn of(&self, uri: &Uri) -> Option<Access> {
+        if uri.query().is_some() { None } else { self.by_path.get(uri.path()).copied() }
     }
+
+    /// The path of every method, in order, and what it asks of its caller.
+    pub fn all(&self) -> BTreeMap<&'static str, Access> {
+        self.by_path.iter().map(|(path, access)| (*path, *access)).collect()
+    }
+}
+
+/// How many messages a request of the method at this path has.
+pub(crate) fn messages(path: &str) -> Messages {
+    let streams = proto::CLIENT_STREAMS.contains(&path) || VENDORED_STREAMS.contains(&path);
+    if streams { Messages::Any } else { Messages::One }
 }
 
 fn permission(rule: &proto::MethodRule) -> Option<Permission> {

@@ -39,6 +39,8 @@ pub enum ServeError {
 /// Messages that authenticate are small; an import is not.
 const SMALL: usize = 64 * 1024;
 const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
+/// For services of other packages: their requests are names, which reflection echoes whole when it refuses.
+const MAX_NAME_BYTES: usize = 1024;
 /// Calls at once on one connection.
 const STREAMS: u32 = 256;
 const HEADERS: u32 = 16 * 1024;
@@ -57,7 +59,7 @@ pub async fn serve(
     let (calls, stopping) = (TaskTracker::new(), CancellationToken::new());
     let streams = Streams { settings: settings.streams, stopping: stopping.clone() };
     let door = Door { app: app.clone(), streams };
-    let routes = routes(&door).add_service(health);
+    let routes = routes(&door).add_service(health.max_decoding_message_size(MAX_NAME_BYTES));
     let routes = if settings.reflection { reflect(routes)? } else { routes };
     for service in proto::SERVICES {
         reporter.set_service_status(*service, tonic_health::ServingStatus::Serving).await;
@@ -125,5 +127,7 @@ fn reflect(routes: Routes) -> Result<Routes, ServeError> {
             // So that tools can print the details of a refusal.
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
-    Ok(routes.add_service(builder().build_v1()?).add_service(builder().build_v1alpha()?))
+    let stable = builder().build_v1()?.max_decoding_message_size(MAX_NAME_BYTES);
+    let draft = builder().build_v1alpha()?.max_decoding_message_size(MAX_NAME_BYTES);
+    Ok(routes.add_service(stable).add_service(draft))
 }

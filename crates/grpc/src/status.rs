@@ -1,17 +1,22 @@
 //! Every way a call ends badly, as gRPC says it. The only file that makes a `Status`.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, fmt::Write as _, time::Duration};
 
 use http::Response;
 use tidegate_core::{NamesNothing, Nothing, Ordinal, PasswordFlaw, Permission, Refusal, Span, Word as _};
 use tidegate_proto::ErrorReason as Reason;
 use tidegate_service::{App, Error, Fault, StoreError};
-use tonic::{Code, Status, body::Body};
+use tonic::{Code, Status, body::Body, metadata::MetadataValue};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
-use crate::form::{Kind, Violation};
+use crate::{
+    bound,
+    form::{Kind, Violation},
+};
 
 const DOMAIN: &str = "tidegate.dev";
+/// The key in the metadata of `ErrorInfo` where `BadRequest` does not list all violations.
+const VIOLATION_COUNT: &str = "violation_count";
 
 /// A refusal as it goes over the wire.
 struct Answer {
@@ -38,20 +43,29 @@ impl Answer {
         self.violations = violations;
         self
     }
+    /// Bounded in size: see [`bound`].
     fn status(self, text: impl ToString) -> Status {
+        let Self { code, reason, metadata, violations, retry_after } = self;
+        let metadata = metadata.map(|(key, value)| (key.to_owned(), bound::value(value)));
+        let mut metadata: HashMap<_, _> = metadata.into_iter().collect();
+        let mut message = text.to_string();
+        let count = violations.len();
+        let listed = bound::first(violations);
+        if listed.len() < count {
+            metadata.insert(VIOLATION_COUNT.to_owned(), count.to_string());
+            // Writing to a String cannot fail.
+            let _ = write!(message, ": {count} violations, the first {} are listed", listed.len());
+        }
         let mut details = ErrorDetails::new();
-        let metadata = self.metadata.into_iter().map(|(key, value)| (key.to_owned(), value));
-        details.set_error_info(name(self.reason), DOMAIN, metadata.collect::<HashMap<_, _>>());
-        if !self.violations.is_empty() {
-            let violations = self.violations.into_iter();
-            details.set_bad_request(
-                violations.map(|wrong| FieldViolation::new(wrong.field, wrong.what)).collect::<Vec<_>>(),
-            );
+        details.set_error_info(name(reason), DOMAIN, metadata);
+        if !listed.is_empty() {
+            let violations = listed.into_iter().map(|wrong| FieldViolation::new(wrong.field, wrong.what));
+            details.set_bad_request(violations.collect::<Vec<_>>());
         }
-        if self.retry_after.is_some() {
-            details.set_retry_info(self.retry_after);
+        if retry_after.is_some() {
+            details.set_retry_info(retry_after);
         }
-        Status::with_error_details(self.code, text.to_string(), details)
+        Status::with_error_details(code, bound::message(message), details)
     }
 }
 
@@ -205,19 +219,42 @@ pub(crate) fn invalid(violations: Vec<Violation>) -> Status {
     answer.status("the request is not well-formed")
 }
 
-/// What the transport refuses by itself, as the app says it: bytes that are no message, and too many.
-pub(crate) fn own(answer: Response<Body>) -> Response<Body> {
+/// A header of the request, or its message, is not as gRPC demands.
+pub(crate) fn malformed(field: &str, must: &str) -> Status {
+    invalid(vec![Violation::new(field, must)])
+}
+
+/// The bytes of a message are not those of a message that the method takes.
+pub(crate) fn no_message_of_the_contract() -> Status {
+    malformed("message", "must be a message of the contract")
+}
+
+/// A refusal that tonic makes by itself, with the reason that it lacks: bytes that are no message, too many of
+/// them, and methods of other packages that are not served.
+pub(crate) fn with_reason(answer: Response<Body>) -> Response<Body> {
     let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
     // An answer that is no error has none yet.
     let Some(code) = header("grpc-status").filter(|_| header("grpc-status-details-bin").is_none()) else {
         return answer;
     };
-    let what = match (code, header("grpc-message")) {
-        ("13", Some(text)) if text.contains("decod") => "must be a message of the contract",
-        ("11", Some(text)) if text.contains("too%20large") || text.contains("too large") => "must be smaller",
+    let status = match (code, header("grpc-message")) {
+        ("13", Some(text)) if text.contains("decod") => no_message_of_the_contract(),
+        ("11", Some(text)) if text.contains("too%20large") || text.contains("too large") => {
+            malformed("message", "must be smaller")
+        }
+        ("12", _) => no_such_method(),
         _ => return answer,
     };
-    invalid(vec![Violation::new("message", what)]).into_http()
+    status.into_http()
+}
+
+/// Names the encodings that are read, as gRPC's compression.md demands.
+pub(crate) fn encoding_not_supported(encoding: &str) -> Status {
+    let answer = Answer::new(Code::Unimplemented, Reason::EncodingNotSupported).with("encoding", encoding);
+    let mut status =
+        answer.status("messages are read without compression only: grpc-encoding must be identity");
+    status.metadata_mut().insert("grpc-accept-encoding", MetadataValue::from_static("identity"));
+    status
 }
 
 pub(crate) fn no_such_method() -> Status {

@@ -39,6 +39,7 @@ const ALLOWED_DEPENDENCIES: &[(&str, &str)] = &[
     ("hkdf", "keyring"),
     ("hmac", "keyring"),
     ("http", "client grpc"),
+    ("http-body", "grpc"),
     ("icu_casemap", "core"),
     ("icu_normalizer", "core keyring"),
     ("icu_properties", "core"),

@@ -17,6 +17,7 @@ const NO_REFUSALS: &[(&str, &str)] = &[
     ("DEADLINE_EXCEEDED", "the door's"),
     ("INTERNAL", "a fault"),
     ("NO_SUCH_METHOD", "the door's"),
+    ("ENCODING_NOT_SUPPORTED", "the door's"),
     ("STREAM_ENDED", "the door's"),
 ];
 

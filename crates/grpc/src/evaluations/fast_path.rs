@@ -25,7 +25,7 @@ use super::{
     fast_write,
     parse::ITEMS,
 };
-use crate::{door::Door, identity::Admitted};
+use crate::{door::Door, frames::FramedBody, identity::Admitted, status};
 
 /// The busy methods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl FastPath {
         &self,
         hot: HotMethod,
         admitted: Admitted,
-        request: Request<Body>,
+        request: Request<FramedBody>,
     ) -> Response<Body> {
         let mut grpc = Grpc::new(RawCodec).apply_max_message_size_config(Some(self.most), None);
         let admitted = &admitted;
@@ -133,7 +133,7 @@ fn whole<M: Message + Default>(
 ) -> Result<tonic::Request<M>, Status> {
     let (metadata, mut extensions, message) = request.into_parts();
     extensions.insert(admitted.clone());
-    let message = M::decode(message).map_err(|error| Status::internal(error.to_string()))?;
+    let message = M::decode(message).map_err(|_| status::no_message_of_the_contract())?;
     Ok(tonic::Request::from_parts(metadata, extensions, message))
 }
 
@@ -180,13 +180,18 @@ impl Decoder for RawCodec {
 
 #[cfg(test)]
 mod tests {
+    use http::Uri;
+
     use super::*;
     use crate::rules::{Access, Rules};
 
     #[test]
     fn both_paths_are_the_contracts() {
         let rules = Rules::declared().unwrap();
-        assert_eq!(rules.of(EVALUATE), Some(Access::Needs(Evaluate::PERMISSION)));
-        assert_eq!(rules.of(BATCH_EVALUATE), Some(Access::Needs(BatchEvaluate::PERMISSION)));
+        assert_eq!(rules.of(&Uri::from_static(EVALUATE)), Some(Access::Needs(Evaluate::PERMISSION)));
+        assert_eq!(
+            rules.of(&Uri::from_static(BATCH_EVALUATE)),
+            Some(Access::Needs(BatchEvaluate::PERMISSION))
+        );
     }
 }
