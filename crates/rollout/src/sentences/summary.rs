@@ -107,6 +107,7 @@ fn not_yet(verdict: &Verdict<'_>, rollout: &Rollout, the_rollout: &str) -> Strin
         }
         Some(wave) => format!("; {} would reach it, and has not started", wave::name(wave)),
         None if waiting.is_empty() => String::new(),
+        None if started.is_empty() => "; none would reach it".to_owned(),
         None => "; no other wave would reach it".to_owned(),
     };
     let paused =

@@ -51,22 +51,13 @@ impl AskedWave<'_> {
         }
         let reaches = waves::reaches(self.wave, product, self.bucket, self.standing);
         let (facts, paused) = (self.facts(), self.paused());
-        match (self.wave.state, reaches) {
-            (WaveState::Live | WaveState::Done, true) => format!("{name}: reached, {facts}"),
-            (WaveState::Live | WaveState::Done, false) => format!("{name}: not reached, {facts}"),
-            (WaveState::Draft, true) => {
-                format!("{name}: not started yet{paused}; it would reach the account: {facts}")
-            }
-            (WaveState::Draft, false) => {
-                format!("{name}: not started yet{paused}; it would not reach the account either: {facts}")
-            }
-            (WaveState::RolledBack, true) => {
-                format!(
-                    "{name}: rolled back{paused}; it would reach the account if it were started again: {facts}"
-                )
-            }
-            (WaveState::RolledBack, false) => {
-                format!("{name}: rolled back{paused}; it would not reach the account either: {facts}")
+        let (reached, would) =
+            if reaches { ("reached", "would reach") } else { ("not reached", "would not reach") };
+        match self.wave.state {
+            WaveState::Live | WaveState::Done => format!("{name}: {reached}, {facts}"),
+            WaveState::Draft => format!("{name}: not started yet{paused}; it {would} the account: {facts}"),
+            WaveState::RolledBack => {
+                format!("{name}: rolled back{paused}; started again, it {would} the account: {facts}")
             }
         }
     }

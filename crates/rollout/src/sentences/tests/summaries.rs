@@ -54,6 +54,11 @@ fn no_wave_that_reaches_yet() {
         (100 %) would reach it, and has not started",
     );
     says_of(
+        &[small.clone()],
+        false,
+        "the rollout 'Two-step at Kasa' has not started a wave at kasa; none would reach it",
+    );
+    says_of(
         &[one.clone(), small],
         true,
         "wave 1 'staff' (1 %), the only wave that the rollout 'Two-step at Kasa' has started at kasa, does not reach \

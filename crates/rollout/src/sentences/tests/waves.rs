@@ -81,15 +81,15 @@ fn a_wave_that_has_not_started_tells_what_it_would_do() {
             format!("wave 3 'all' (100 %): not started yet{paused}; it would reach the account: {below}");
         says_of(draft, is_paused, 1_000_000, &would);
         let would_not = format!(
-            "wave 3 'all' (0.01 %): not started yet{paused}; it would not reach the account either: {beyond}"
+            "wave 3 'all' (0.01 %): not started yet{paused}; it would not reach the account: {beyond}"
         );
         says_of(draft, is_paused, 100, &would_not);
         let would = format!(
-            "wave 3 'all' (100 %): rolled back{paused}; it would reach the account if it were started again: {below}"
+            "wave 3 'all' (100 %): rolled back{paused}; started again, it would reach the account: {below}"
         );
         says_of(back, is_paused, 1_000_000, &would);
         let would_not = format!(
-            "wave 3 'all' (0.01 %): rolled back{paused}; it would not reach the account either: {beyond}"
+            "wave 3 'all' (0.01 %): rolled back{paused}; started again, it would not reach the account: {beyond}"
         );
         says_of(back, is_paused, 100, &would_not);
     }
