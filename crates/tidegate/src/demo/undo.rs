@@ -42,10 +42,14 @@ pub async fn explain(demo: &Demo, product: &str, account: &str) -> anyhow::Resul
         proto::ExplainRequest { product: product.into(), account: account.into(), ..Default::default() };
     let explained = demo.manager.evaluations().explain(request).await.context("Explain")?.into_inner();
     let decision = explained.decision.context("a decision")?;
-    teller::say(&format!("why, for {account} at {product}?"));
+    teller::say(&format!("why does {account} get its answer at {product}?"));
     teller::answer(&explained.summary);
     for asked in &explained.rules {
-        teller::picture(&format!("{} {}", if asked.holds { "yes:" } else { "no: " }, asked.sentence));
+        teller::picture(&format!(
+            "- {}{}",
+            asked.sentence,
+            if asked.holds { " <- this decides" } else { "" }
+        ));
     }
     Ok(decision.reason())
 }
@@ -89,6 +93,7 @@ async fn pause(demo: &Demo) -> anyhow::Result<()> {
 
 async fn roll_back(demo: &Demo, enrolled: &str, shown: &str) -> anyhow::Result<()> {
     teller::title("A roll back to the first wave");
+    teller::say("before the roll back:");
     ensure!(explain(demo, "kasa", shown).await? == Why::Shown, "expected: shown");
     let request = proto::RollBackRolloutRequest {
         rollout: ROLLOUT.into(),
@@ -97,6 +102,7 @@ async fn roll_back(demo: &Demo, enrolled: &str, shown: &str) -> anyhow::Result<(
         ..Default::default()
     };
     demo.manager.rollouts().roll_back_rollout(request).await.context("RollBackRollout")?;
+    teller::answer("rolled back, because codes arrive late: only wave 1 'first look' is left");
     ensure!(explain(demo, "kasa", shown).await? == Why::NotYet, "expected: not yet");
     teller::answer(&format!("{shown}, who was shown it and did nothing, is back to not yet"));
     ensure!(explain(demo, "kasa", enrolled).await? == Why::Active, "expected: active");

@@ -1,6 +1,6 @@
 //! The decision and its reason in one sentence.
 
-use tidegate_core::Stop;
+use tidegate_core::{Stop, Test};
 
 use super::*;
 
@@ -170,4 +170,25 @@ fn a_summary_says_what_it_supposes() {
     assert_eq!(supposing(None, Some(("two-step", 2))), tried);
     assert_eq!(supposing(then, Some(("two-step", 2))), format!("{as_of}, {tried}"));
     assert_eq!(supposing(None, None), "two-step has not reached the account at kasa: no rollout is for kasa");
+}
+
+/// The plan of the README's chapter "Rolling out", and what it shows of Explain.
+#[test]
+fn the_readme_shows_what_is_told() {
+    let of = |wave: Wave, test| Wave { audience: Some(Audience::Test(test)), ..wave };
+    let [_, germany, all] = <[Wave; 3]>::try_from(rollout().waves).unwrap();
+    let interested = wave(1, "interested", 1_000_000, WaveState::Done);
+    let waves = vec![
+        of(interested, Test::AccountInterest([].into())),
+        of(germany, Test::AccountCountry([text("DE")].into())),
+        all,
+    ];
+    let rollout = Rollout { waves, holdout: edge(20_000), ..rollout() };
+    let told = tell(&[rollout], &Standing { country: Some(text("FR")), ..standing(126_234) });
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let readme = words(include_str!("../../../../../README.md"));
+    let shown = told.rules.iter().filter(|(rule, ..)| [Rule::Holdout, Rule::Wave].contains(rule));
+    for sentence in shown.map(|(.., sentence)| sentence).chain([&told.summary]) {
+        assert!(readme.contains(sentence.as_str()), "{sentence}");
+    }
 }
