@@ -41,7 +41,7 @@ pub fn asked(test: &Test, product: &ProductKey, sense: Sense) -> String {
         Test::AccountLabel(label) => labelled("", label),
         Test::AccountEmailVerified => is("email address", "verified"),
         Test::AccountMethod(set) if set.is_empty() => has("a second factor"),
-        Test::AccountMethod(set) => has(&any_of(set.iter().map(factor))),
+        Test::AccountMethod(set) => has(&any_of(set.iter().copied().map(factor))),
         Test::AccountInterest(set) => wished(&plain_or(set, product.as_str())),
         Test::CustomerKey(set) if set.is_empty() => has("a customer"),
         Test::CustomerKey(set) => is("customer", &any_of(set.iter().map(quoted))),
@@ -102,7 +102,7 @@ fn plain_or<T: Display>(set: &BTreeSet<T>, empty: &str) -> String {
     if set.is_empty() { empty.to_owned() } else { any_of(set.iter().map(ToString::to_string)) }
 }
 
-/// The only value that is asked for, or any: yes says which it is. Of an empty set, no says that there is none.
+/// `None` where the answer tells the value: a yes to its only value, or a no to whether there is any.
 fn value<T: Ord>(
     asked: &BTreeSet<T>,
     seen: Option<&T>,
@@ -130,11 +130,11 @@ fn methods(asked: &BTreeSet<Method>, seen: &[Method]) -> Option<String> {
         [] if asked.is_empty() => None,
         [] => Some("the account has no second factor".to_owned()),
         [only] if asked.len() == 1 && asked.contains(only) => None,
-        some => Some(format!("the account has {}", all_of(some.iter().map(factor)))),
+        some => Some(format!("the account has {}", all_of(some.iter().copied().map(factor)))),
     }
 }
 
-fn factor(method: &Method) -> String {
+fn factor(method: Method) -> String {
     let words = match method {
         Method::Password => "a password",
         Method::Totp => "an authenticator app",

@@ -25,40 +25,49 @@ enum Depth {
     Nested,
 }
 
+/// How a list of tests reads. No call makes an empty one.
+struct ListWords {
+    between: &'static str,
+    empty: &'static str,
+}
+
+const ALL: ListWords = ListWords { between: "; and ", empty: "nothing is asked: yes" };
+const ANY: ListWords = ListWords { between: "; or ", empty: "nothing is enough: no" };
+
 struct Reader<'a> {
     standing: &'a Standing,
     product: &'a ProductKey,
 }
 
 impl Reader<'_> {
-    fn tree(&self, text: &mut String, audience: &Audience, sense: Sense, depth: Depth) {
+    fn tree(&self, sentence: &mut String, audience: &Audience, sense: Sense, depth: Depth) {
         match audience {
-            Audience::All(parts) => self.list(text, parts, "; and ", sense, depth),
-            Audience::Any(parts) => self.list(text, parts, "; or ", sense, depth),
-            Audience::Not(part) => self.tree(text, part, sense.contrary(), depth),
-            Audience::Test(test) => text.push_str(&self.test(test, sense)),
+            Audience::All(parts) => self.list(sentence, parts, &ALL, sense, depth),
+            Audience::Any(parts) => self.list(sentence, parts, &ANY, sense, depth),
+            Audience::Not(part) => self.tree(sentence, part, sense.contrary(), depth),
+            Audience::Test(test) => sentence.push_str(&self.test(test, sense)),
         }
     }
 
     /// In brackets when it is part of another list, or denied as a whole.
-    fn list(&self, text: &mut String, parts: &[Audience], joined: &str, sense: Sense, depth: Depth) {
+    fn list(&self, sentence: &mut String, parts: &[Audience], words: &ListWords, sense: Sense, depth: Depth) {
         if let [only] = parts {
-            return self.tree(text, only, sense, depth);
+            return self.tree(sentence, only, sense, depth);
         }
         let (opening, closing) = match (sense, depth) {
             (Sense::Negated, _) => ("not (", ")"),
             (Sense::Plain, Depth::Nested) => ("(", ")"),
             (Sense::Plain, Depth::Top) => ("", ""),
         };
-        text.push_str(opening);
+        sentence.push_str(opening);
         for (place, part) in parts.iter().enumerate() {
-            text.push_str(if place > 0 { joined } else { "" });
-            self.tree(text, part, Sense::Plain, Depth::Nested);
+            sentence.push_str(if place > 0 { words.between } else { "" });
+            self.tree(sentence, part, Sense::Plain, Depth::Nested);
         }
         if parts.is_empty() {
-            text.push_str(if joined == "; and " { "nothing is asked: yes" } else { "nothing is enough: no" });
+            sentence.push_str(words.empty);
         }
-        text.push_str(closing);
+        sentence.push_str(closing);
     }
 
     fn test(&self, test: &Test, sense: Sense) -> String {

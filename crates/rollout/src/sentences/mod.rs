@@ -103,7 +103,7 @@ fn shown(rollout: &Rollout, first: Option<FirstShown>, counts: bool, product: &P
         return format!("two-step was first shown here on {at}{by}: it stays, unless it is rolled back");
     }
     // The wave may have been changed since, so its number is all that is certain.
-    let by = first.wave.map(|wave| format!(" after what was wave {} then had reached the account", wave.0));
+    let by = first.wave.map(|wave| format!(" after wave {} of that time had reached the account", wave.0));
     let by = by.unwrap_or_default();
     format!("two-step was first shown here on {at}{by}, but it was rolled back since and no longer counts")
 }

@@ -49,12 +49,14 @@ impl AskedWave<'_> {
                 ),
             };
         }
-        let reaches = waves::reaches(self.wave, product, self.bucket, self.standing);
         let (facts, paused) = (self.facts(), self.paused());
-        let (reached, would) =
-            if reaches { ("reached", "would reach") } else { ("not reached", "would not reach") };
+        let (result, would) = if waves::reaches(self.wave, product, self.bucket, self.standing) {
+            ("reached", "would reach")
+        } else {
+            ("not reached", "would not reach")
+        };
         match self.wave.state {
-            WaveState::Live | WaveState::Done => format!("{name}: {reached}, {facts}"),
+            WaveState::Live | WaveState::Done => format!("{name}: {result}, {facts}"),
             WaveState::Draft => format!("{name}: not started yet{paused}; it {would} the account: {facts}"),
             WaveState::RolledBack => {
                 format!("{name}: rolled back{paused}; started again, it {would} the account: {facts}")
@@ -62,7 +64,7 @@ impl AskedWave<'_> {
         }
     }
 
-    /// Why no wave starts now.
+    /// Since when no wave starts, if the rollout is paused.
     fn paused(&self) -> String {
         let since = self.rollout.paused_at.map(instant);
         since.map(|since| format!(", and the rollout has been paused since {since}")).unwrap_or_default()

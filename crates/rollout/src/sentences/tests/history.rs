@@ -49,7 +49,7 @@ fn what_was_shown_stays_shown() {
 fn what_was_rolled_back_no_longer_counts() {
     let rolled_back =
         Rollout { roll_backs: vec![RollBack { revision: Revision(4), to: Ordinal(1) }], ..rollout() };
-    let cases = [(Some(2), " after what was wave 2 then had reached the account"), (None, "")];
+    let cases = [(Some(2), " after wave 2 of that time had reached the account"), (None, "")];
     for (wave, by) in cases {
         let told = Standing { ledger: vec![entry(Some(shown(3, wave)), None)], ..standing(126_234) };
         let gone = format!(

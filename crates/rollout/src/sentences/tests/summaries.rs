@@ -54,7 +54,7 @@ fn no_wave_that_reaches_yet() {
         (100 %) would reach it, and has not started",
     );
     says_of(
-        &[small.clone()],
+        std::slice::from_ref(&small),
         false,
         "the rollout 'Two-step at Kasa' has not started a wave at kasa; none would reach it",
     );
