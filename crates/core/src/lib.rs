@@ -56,9 +56,9 @@ pub use mail::{DeliveryState, Mail, Template};
 pub use product::{Product, ProductSettings};
 pub use refusal::{NamesNothing, Nothing, PasswordFlaw, Refusal};
 pub use rollout::{
-    Approver, Attribute, Audience, Bucket, Buckets, Decision, During, Edge, FirstShown, Label, LedgerEntry,
-    Missing, Named, Ordinal, Reason, Revision, RollBack, Rollout, RolloutState, Rule, RuleAsked, Salt,
-    Standing, Stop, Test, Unit, Wave, WaveState,
+    Approver, Attribute, Audience, Bucket, Buckets, Decision, During, Edge, FirstShown, Grouped, Label,
+    LedgerEntry, Missing, Named, Ordinal, Reason, Revision, RollBack, Rollout, RolloutState, Rule, RuleAsked,
+    Salt, Standing, Stop, Test, Unit, Wave, WaveState,
 };
 pub use sealed::{KeyId, KeyedDigest, Sealed, TokenDigest};
 pub use secret::Secret;

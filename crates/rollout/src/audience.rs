@@ -3,9 +3,7 @@
 //! Total: what is not known does not hold, and so its `not` does. No test looks at the time or at anything
 //! but the standing.
 
-use std::fmt::Write as _;
-
-use tidegate_core::{Audience, Country, Customer, Label, Labels, ProductKey, Standing, Test, Word as _};
+use tidegate_core::{Audience, Label, Labels, ProductKey, Standing, Test};
 
 /// `None` is everybody.
 pub fn holds(audience: Option<&Audience>, standing: &Standing, product: &ProductKey) -> bool {
@@ -21,7 +19,7 @@ fn tree(audience: &Audience, standing: &Standing, product: &ProductKey) -> bool 
     }
 }
 
-fn test_holds(test: &Test, standing: &Standing, product: &ProductKey) -> bool {
+pub(crate) fn test_holds(test: &Test, standing: &Standing, product: &ProductKey) -> bool {
     let customer = standing.customer.as_ref();
     match test {
         Test::AccountCreated(during) => during.holds(standing.created_at),
@@ -48,81 +46,11 @@ fn labelled(label: &Label, labels: &Labels) -> bool {
     any(&label.any_of, labels.get(&label.name))
 }
 
-/// The tree in words, each test with the value it saw and whether it held.
-pub fn saw(audience: Option<&Audience>, standing: &Standing, product: &ProductKey) -> String {
-    let mut text = String::new();
-    match audience {
-        None => text.push_str("everybody"),
-        Some(audience) => tell(&mut text, audience, standing, product),
-    }
-    text
-}
-
-fn tell(text: &mut String, audience: &Audience, standing: &Standing, product: &ProductKey) {
-    let (name, parts) = match audience {
-        Audience::All(parts) => ("all", parts.as_slice()),
-        Audience::Any(parts) => ("any", parts.as_slice()),
-        Audience::Not(part) => ("not", std::slice::from_ref(&**part)),
-        Audience::Test(one) => {
-            let value = value(one, standing);
-            let holds = if test_holds(one, standing, product) { "holds" } else { "does not hold" };
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{} is {value}: {holds}", name_of(one));
-            return;
-        }
-    };
-    text.push_str(name);
-    text.push('(');
-    for (place, part) in parts.iter().enumerate() {
-        if place > 0 {
-            text.push_str("; ");
-        }
-        tell(text, part, standing, product);
-    }
-    text.push(')');
-}
-
-fn name_of(test: &Test) -> String {
-    let attribute = test.attribute().as_str();
-    match test {
-        Test::AccountLabel(label) | Test::CustomerLabel(label) => format!("{attribute} {}", label.name),
-        _ => attribute.to_owned(),
-    }
-}
-
-/// What the test saw, in words.
-fn value(test: &Test, standing: &Standing) -> String {
-    const NONE: &str = "not known";
-    let or_none = |value: Option<String>| value.unwrap_or_else(|| NONE.to_owned());
-    let listed = |values: Vec<String>| if values.is_empty() { "none".to_owned() } else { values.join(", ") };
-    let customer = standing.customer.as_ref();
-    let country = |country: Option<&Country>| or_none(country.map(ToString::to_string));
-    let label = |labels: Option<&Labels>, label: &Label| {
-        or_none(labels.and_then(|labels| labels.get(&label.name)).map(|text| format!("{:?}", text.as_str())))
-    };
-    match test {
-        Test::AccountCreated(_) => standing.created_at.to_string(),
-        Test::AccountCountry(_) => country(standing.country.as_ref()),
-        Test::AccountLabel(one) => label(Some(&standing.labels), one),
-        Test::AccountEmailVerified => standing.email_verified.to_string(),
-        Test::AccountMethod(_) => {
-            listed(standing.methods.iter().map(|method| method.as_str().to_owned()).collect())
-        }
-        Test::AccountInterest(_) => listed(standing.interest.iter().map(ToString::to_string).collect()),
-        Test::CustomerKey(_) => or_none(customer.map(|customer| customer.key.to_string())),
-        Test::CustomerCreated(_) => or_none(customer.map(|customer| customer.created_at.to_string())),
-        Test::CustomerCountry(_) => {
-            country(customer.and_then(|customer: &Customer| customer.country.as_ref()))
-        }
-        Test::CustomerLabel(one) => label(customer.map(|customer| &customer.labels), one),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use tidegate_core::{Buckets, During, Id, Method, Revision, Timestamp};
+    use tidegate_core::{Buckets, Customer, During, Id, Method, Revision, Timestamp};
 
     use super::*;
 

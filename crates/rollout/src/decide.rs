@@ -9,11 +9,15 @@
 //! from then on for good: only there is a second step asked.
 
 use tidegate_core::{
-    FirstShown, LedgerEntry, Product, Reason, Revision, Rollout, RolloutKey, Rule, RuleAsked, Standing,
-    Timestamp, Wave,
+    FirstShown, LedgerEntry, Product, Reason, Revision, Rollout, RolloutKey, RuleAsked, Standing, Timestamp,
+    Wave,
 };
 
-use crate::{DecisionTrace, Verdict, audience, bucket, waves};
+use crate::{
+    DecisionTrace, Observation, Verdict, bucket,
+    sentences::{Sentences, summary},
+    waves,
+};
 
 /// What one rollout says of the account at the product.
 #[derive(Clone, Copy)]
@@ -46,16 +50,36 @@ pub fn decide<'a>(
     judge(product, rollouts, standing, now, &mut ())
 }
 
+/// A decision, and why it is as it is, in sentences for product managers.
+#[derive(Debug)]
+pub struct Explanation<'a> {
+    pub verdict: Verdict<'a>,
+    /// The decision and its reason, in one sentence.
+    pub summary: String,
+    /// Every rule that was asked, rollout by rollout.
+    pub rules: Vec<RuleAsked>,
+}
+
+impl Explanation<'_> {
+    /// Says in the summary what differs from a decision now: its instant, for which what is known of the
+    /// account is still that of today, and the revision in which a rollout was tried.
+    #[must_use]
+    pub fn supposing(mut self, at: Option<Timestamp>, under: Option<(&RolloutKey, Revision)>) -> Self {
+        self.summary.insert_str(0, &summary::suppositions(at, under));
+        self
+    }
+}
+
 /// The same decision, and every rule that was asked on the way to it.
 pub fn explain<'a>(
     product: &'a Product,
-    rollouts: impl Iterator<Item = &'a Rollout>,
+    rollouts: &'a [Rollout],
     standing: &'a Standing,
     now: Timestamp,
-) -> (Verdict<'a>, Vec<RuleAsked>) {
-    let mut trace = Vec::new();
-    let verdict = judge(product, rollouts, standing, now, &mut trace);
-    (verdict, trace)
+) -> Explanation<'a> {
+    let mut trace = Sentences::new(&product.key, standing);
+    let verdict = judge(product, rollouts.iter(), standing, now, &mut trace);
+    Explanation { verdict, summary: summary::of(&verdict, rollouts), rules: trace.rules }
 }
 
 fn judge<'a>(
@@ -76,6 +100,10 @@ fn judge<'a>(
         if answer.is_stronger_than(&best) {
             best = answer;
         }
+    }
+    // It acts here by a rollout that does not cover the product now, and so was not asked.
+    if let Answer { rollout: Some(rollout), revision: None, active_since: Some(since), .. } = best {
+        trace.kept(rollout, since);
     }
     Verdict {
         product,
@@ -111,19 +139,16 @@ fn ask<'a>(
     let active_since = entry.and_then(|entry| entry.active_since);
     let shown = entry.and_then(|entry| entry.shown);
     let still_shown = shown.filter(|shown| waves::still_shown(rollout, *shown));
-    let mut holds = |rule: Rule, holds: bool, saw: &dyn Fn() -> String| {
-        trace.asked(rollout, rule, None, holds, saw);
-        holds
-    };
-    let is_active = holds(Rule::Active, active_since.is_some(), &|| told("acts here since", active_since));
-    let was_shown = !is_active
-        && holds(Rule::Shown, still_shown.is_some(), &|| match (shown, still_shown) {
-            (Some(shown), None) => format!("shown at {}, and rolled back since", shown.at),
-            _ => told("first shown at", still_shown.map(|shown| shown.at)),
-        });
-    // What the waves say is told of who was reached before, too; it decides of everybody else.
+    let is_active = asked(trace, rollout, Observation::Active { since: active_since });
+    let seen = Observation::Shown { first: shown, counts: still_shown.is_some() };
+    let was_shown = !is_active && asked(trace, rollout, seen);
+    // The waves decide about accounts that were not reached before; of the others they say by which wave.
     let kept = is_active || was_shown;
-    let (anew, wave) = reach(rollout, product, standing, trace, kept);
+    let (anew, wave) = if kept {
+        reach(rollout, product, standing, &mut ())
+    } else {
+        reach(rollout, product, standing, trace)
+    };
     let reason = match (is_active, was_shown) {
         (true, _) => Reason::Active,
         (false, true) => Reason::Shown,
@@ -167,63 +192,44 @@ fn reached_by<'a>(
 }
 
 /// What the rollout says of an account that it has not reached before: the reason, and the wave by which
-/// it is reached. Not told to the trace where something before it decided.
+/// it is reached.
 fn reach<'a>(
     rollout: &'a Rollout,
     product: &Product,
     standing: &Standing,
     trace: &mut impl DecisionTrace,
-    decided: bool,
 ) -> (Reason, Option<&'a Wave>) {
     let key = &product.key;
-    let mut asked = |rule: Rule, wave: Option<&Wave>, holds: bool, saw: &dyn Fn() -> String| {
-        if !decided {
-            trace.asked(rollout, rule, wave, holds, saw);
-        }
-        holds
-    };
-    if asked(Rule::Deny, None, rollout.deny.includes(standing), &|| named(standing)) {
+    let mut holds = |seen: Observation<'_>| asked(trace, rollout, seen);
+    if holds(Observation::Deny { named: rollout.deny.includes(standing) }) {
         return (Reason::Denied, None);
     }
-    if asked(Rule::Stop, None, rollout.stop.is_some(), &|| {
-        told("stopped since", rollout.stop.as_ref().map(|stop| stop.since))
-    }) {
+    if holds(Observation::Stop { stop: rollout.stop.as_ref() }) {
         return (Reason::Stopped, None);
     }
     let bucket = bucket::of(rollout, standing);
-    let held_out = rollout.holdout.holds_from_the_end(bucket);
-    if asked(Rule::Holdout, None, held_out, &|| {
-        format!("bucket {}, the last {} are held out", bucket.number(), rollout.holdout.ppm())
-    }) {
+    if holds(Observation::Holdout { bucket, held_out: rollout.holdout.holds_from_the_end(bucket) }) {
         return (Reason::HeldOut, None);
     }
-    let first = || waves::started(rollout, key).next();
-    let allowed = if rollout.allow.includes(standing) { first() } else { None };
-    if asked(Rule::Allow, None, allowed.is_some(), &|| match first() {
-        Some(_) => named(standing),
-        None => format!("no wave has started at {key}"),
-    }) {
-        return (Reason::Allowed, allowed);
+    let named = rollout.allow.includes(standing);
+    let first = if named { waves::started(rollout, key).next() } else { None };
+    if holds(Observation::Allow { named, first }) {
+        return (Reason::Allowed, first);
     }
-    for wave in waves::started(rollout, key) {
-        let reaches = waves::reaches(wave, key, bucket, standing);
-        if asked(Rule::Wave, Some(wave), reaches, &|| {
-            let audience = audience::saw(wave.audience.as_ref(), standing, key);
-            format!("bucket {}, edge {}; audience: {audience}", bucket.number(), wave.edge.ppm())
-        }) {
+    for wave in &rollout.waves {
+        let reaches =
+            waves::is_started_for(rollout, wave, key) && waves::reaches(wave, key, bucket, standing);
+        if holds(Observation::Wave { wave, bucket, reaches }) {
             return (Reason::Wave, Some(wave));
         }
     }
     (Reason::NotYet, None)
 }
 
-fn named(standing: &Standing) -> String {
-    let customer = standing.customer.as_ref().map(|customer| format!(" of customer {}", customer.key));
-    format!("{}{}", standing.account, customer.unwrap_or_default())
-}
-
-fn told(what: &str, at: Option<Timestamp>) -> String {
-    at.map_or_else(|| "never".to_owned(), |at| format!("{what} {at}"))
+/// Tells the trace of the rule, and answers by what was told.
+fn asked(trace: &mut impl DecisionTrace, rollout: &Rollout, seen: Observation<'_>) -> bool {
+    trace.asked(rollout, seen);
+    seen.holds()
 }
 
 impl Answer<'_> {

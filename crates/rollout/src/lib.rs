@@ -8,10 +8,11 @@ pub mod bucket;
 mod decide;
 pub mod lifecycle;
 pub mod reauth;
+mod sentences;
 mod trace;
 mod verdict;
 pub mod waves;
 
-pub use decide::{decide, explain};
-pub use trace::DecisionTrace;
+pub use decide::{Explanation, decide, explain};
+pub use trace::{DecisionTrace, Observation};
 pub use verdict::Verdict;

@@ -9,9 +9,14 @@ pub fn covers(rollout: &Rollout, product: &ProductKey) -> bool {
     rollout.products.contains(product) || rollout.waves.iter().any(|wave| wave.products.contains(product))
 }
 
+/// Whether the wave is started and names the product.
+pub fn is_started_for(rollout: &Rollout, wave: &Wave, product: &ProductKey) -> bool {
+    wave.is_started() && rollout.products_of(wave).contains(product)
+}
+
 /// The started waves that name the product, in order.
 pub fn started<'r>(rollout: &'r Rollout, product: &ProductKey) -> impl Iterator<Item = &'r Wave> {
-    rollout.waves.iter().filter(|wave| wave.is_started() && rollout.products_of(wave).contains(product))
+    rollout.waves.iter().filter(|wave| is_started_for(rollout, wave, product))
 }
 
 /// The first started wave that reaches the account at the product.

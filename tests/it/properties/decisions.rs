@@ -61,9 +61,20 @@ proptest! {
     #[test]
     fn explaining_decides_the_same(question in question()) {
         for name in PRODUCTS {
-            let (decision, trail) = question.explained(name);
+            let (decision, _, trail) = question.explained(name);
             prop_assert_eq!(&decision, &question.at(name));
             told(&question, &decision, &trail)?;
+        }
+    }
+
+    #[test]
+    fn explanations_say_what_was_decided(question in question()) {
+        for name in PRODUCTS {
+            let (decision, summary, trail) = question.explained(name);
+            summed_up(&question, &decision, &summary)?;
+            for asked in &trail {
+                sentence(&question, asked)?;
+            }
         }
     }
 
@@ -104,6 +115,13 @@ fn sound(decision: &Decision, question: &Question) -> Result<(), TestCaseError> 
 /// the rollout which decided says why.
 fn told(question: &Question, decision: &Decision, trail: &[RuleAsked]) -> Result<(), TestCaseError> {
     let mut left = trail;
+    // Two-step acts by a rollout that does not cover the product: told last, for that one was not asked.
+    if decision.reason == Reason::Active && decision.revision.is_none() {
+        let Some((kept, asked)) = left.split_last() else { panic!("{decision:?} is not explained") };
+        let told = (Some(&kept.rollout), kept.rule, kept.holds);
+        prop_assert_eq!(told, (decision.rollout.as_ref(), Rule::Active, true));
+        left = asked;
+    }
     for rollout in &question.rollouts {
         let count = left.iter().take_while(|asked| asked.rollout == rollout.key).count();
         let (own, others) = left.split_at(count);
@@ -136,6 +154,59 @@ fn told(question: &Question, decision: &Decision, trail: &[RuleAsked]) -> Result
         prop_assert_eq!(last, answered, "{:?}", own);
     }
     prop_assert!(left.is_empty(), "rules of no rollout: {:?}", left);
+    Ok(())
+}
+
+/// A summary agrees with the decision, and names the rollout and the wave that decided.
+fn summed_up(question: &Question, decision: &Decision, summary: &str) -> Result<(), TestCaseError> {
+    let reached = if decision.visible { "has reached" } else { "has not reached" };
+    let begins = format!("two-step {reached} the account at {}: ", decision.product);
+    prop_assert!(summary.starts_with(&begins), "{}", summary);
+    let asks = decision.requirement != Requirement::None;
+    prop_assert_eq!(summary.contains("asks for a second step"), asks, "{}", summary);
+    prop_assert_eq!(summary.contains("it is switched on"), decision.on, "{}", summary);
+    prop_assert_eq!(
+        summary.contains("no rollout is for"),
+        decision.reason == Reason::NoRollout,
+        "{}",
+        summary
+    );
+    if let Some(key) = &decision.rollout {
+        let covers = question.rollouts.iter().any(|rollout| rollout.key == *key);
+        let name =
+            if covers { format!("the rollout 'Two-step {key}'") } else { format!("the rollout {key}") };
+        prop_assert!(summary.contains(&name), "{}", summary);
+    }
+    if let (Reason::Wave, Some(wave)) = (decision.reason, decision.wave) {
+        let name = format!(": wave {0} 'step {0}' (", wave.0);
+        prop_assert!(summary.contains(&name), "{}", summary);
+    }
+    whole(summary)
+}
+
+/// A wave's sentence begins with its number and title, and says whether the wave reaches the account.
+fn sentence(question: &Question, asked: &RuleAsked) -> Result<(), TestCaseError> {
+    whole(&asked.sentence)?;
+    prop_assert_eq!(asked.wave.is_some(), asked.rule == Rule::Wave);
+    if let Some(wave) = asked.wave {
+        let name = format!("wave {0} 'step {0}' (", wave.0);
+        prop_assert!(asked.sentence.starts_with(&name), "{}", asked.sentence);
+        prop_assert_eq!(asked.sentence.contains(" %): reached, "), asked.holds, "{}", asked.sentence);
+    }
+    if asked.rule == Rule::Stop {
+        let title = format!("the rollout 'Two-step {}' was stopped on ", asked.rollout);
+        prop_assert_eq!(asked.sentence.starts_with(&title), asked.holds, "{}", asked.sentence);
+    }
+    let of_customer = asked.sentence.contains("moves with its customer");
+    prop_assert!(!of_customer || question.standing.customer.is_some(), "{}", asked.sentence);
+    Ok(())
+}
+
+/// One line without gaps, a capital or a full stop.
+fn whole(text: &str) -> Result<(), TestCaseError> {
+    let gaps = ["\n", "  ", "''", " ,", " :", " ;"].iter().any(|gap| text.contains(gap));
+    let begins = text.starts_with(|letter: char| letter.is_lowercase() || letter.is_ascii_digit());
+    prop_assert!(begins && !gaps && !text.ends_with(['.', ' ', ',', ';', ':']), "{:?}", text);
     Ok(())
 }
 

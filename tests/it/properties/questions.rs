@@ -32,10 +32,11 @@ impl Question {
         decided(&self.rollouts, &self.standing, self.now, name)
     }
 
-    pub(super) fn explained(&self, name: &str) -> (Decision, Vec<RuleAsked>) {
+    /// The decision, the summary and the rules.
+    pub(super) fn explained(&self, name: &str) -> (Decision, String, Vec<RuleAsked>) {
         let product = product(name);
-        let (verdict, trail) = explain(&product, self.rollouts.iter(), &self.standing, self.now);
-        (verdict.decision(), trail)
+        let told = explain(&product, &self.rollouts, &self.standing, self.now);
+        (told.verdict.decision(), told.summary, told.rules)
     }
 }
 
@@ -78,7 +79,7 @@ fn wave() -> impl Strategy<Value = Wave> {
     let state = proptest::sample::select(WaveState::ALL);
     let all = (1..5_u32, option::of(crowd()), edge(), products(), state, option::of(instant()));
     all.prop_map(|(ordinal, crowd, edge, products, state, started_at)| {
-        let (ordinal, title) = (Ordinal(ordinal), "wave".parse().unwrap());
+        let (ordinal, title) = (Ordinal(ordinal), format!("step {ordinal}").parse().unwrap());
         let audience = crowd.map(|crowd| crowd.audience());
         Wave { ordinal, title, audience, edge, products, state, started_at }
     })
@@ -112,7 +113,7 @@ fn rollout(key: &'static str) -> impl Strategy<Value = Rollout> {
             let (paused_at, stop, roll_backs) = switches;
             Rollout {
                 key: key.parse().unwrap(),
-                title: "Two-step".parse().unwrap(),
+                title: format!("Two-step {key}").parse().unwrap(),
                 products,
                 unit: if by_customer { Unit::Customer } else { Unit::Account },
                 salt: Salt(salt),

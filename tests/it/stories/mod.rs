@@ -5,6 +5,7 @@ mod accounts;
 mod audiences;
 mod audit;
 mod enrollments;
+mod explain;
 mod life;
 mod products;
 mod refusals;

@@ -73,7 +73,7 @@ words! {
     }
 }
 
-/// One rule that was asked, and what it saw.
+/// One rule that was asked, and the sentence that tells a product manager what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleAsked {
     pub rollout: RolloutKey,
@@ -81,6 +81,6 @@ pub struct RuleAsked {
     /// Of the rule `wave`: which.
     pub wave: Option<Ordinal>,
     pub holds: bool,
-    /// The values it looked at, in words.
-    pub saw: String,
+    /// What was asked, the result, the value seen and its bound; without a capital and a full stop.
+    pub sentence: String,
 }

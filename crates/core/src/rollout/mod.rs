@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 
 pub use audience::{Attribute, Audience, During, Label, Test};
 pub use decision::{Decision, Missing, Reason, Rule, RuleAsked};
-pub use line::{Bucket, Edge, Salt};
+pub use line::{Bucket, Edge, Grouped, Salt};
 use serde::{Deserialize, Serialize};
 pub use standing::{Buckets, FirstShown, LedgerEntry, Standing};
 

@@ -25,10 +25,11 @@ pub(super) fn explained(explained: Explained) -> proto::ExplainResponse {
         rule: rule(asked.rule).into(),
         wave: asked.wave.map_or(0, |ordinal| ordinal.0),
         holds: asked.holds,
-        saw: asked.saw,
+        sentence: asked.sentence,
     };
     proto::ExplainResponse {
         decision: Some(decision(explained.decision)),
+        summary: explained.summary,
         rules: explained.rules.into_iter().map(asked).collect(),
         standing_of_today: explained.standing_of_today,
     }

@@ -4,7 +4,7 @@ use tidegate_core::{
     AccountRef, Decision, Permission, ProductKey, Refusal, Revision, Rollout, RolloutKey, RuleAsked,
     Timestamp,
 };
-use tidegate_rollout::explain;
+use tidegate_rollout::{Explanation, explain};
 use tidegate_store::{View, rollouts, standings};
 
 use crate::{Error, Query, QueryContext};
@@ -22,6 +22,8 @@ pub struct Explain {
 #[derive(Debug)]
 pub struct Explained {
     pub decision: Decision,
+    /// The decision and its reason, in one sentence for product managers.
+    pub summary: String,
     pub rules: Vec<RuleAsked>,
     /// The instant is not now, and what is known of the account is that of today.
     pub standing_of_today: bool,
@@ -39,8 +41,10 @@ impl Query for Explain {
         let standing = known.ok_or(Refusal::AccountNotFound)?.standing;
         let rollouts = self.rollouts(&mut view).await?;
         let at = self.at.unwrap_or_else(|| cx.now());
-        let (verdict, rules) = explain(&product, rollouts.iter(), &standing, at);
-        Ok(Explained { decision: verdict.decision(), rules, standing_of_today: self.at.is_some() })
+        let explanation = explain(&product, &rollouts, &standing, at);
+        let under = self.under.as_ref().map(|(key, revision)| (key, *revision));
+        let Explanation { verdict, summary, rules } = explanation.supposing(self.at, under);
+        Ok(Explained { decision: verdict.decision(), summary, rules, standing_of_today: self.at.is_some() })
     }
 }
 

@@ -27,15 +27,15 @@ pub fn is_verified(number: usize) -> bool {
 }
 
 pub async fn import(demo: &Demo) -> anyhow::Result<()> {
-    teller::title(&format!("{COUNT} accounts, imported from a file"));
+    teller::title(&format!("{} accounts, imported from a file", teller::number(COUNT)));
     let file = write(demo).await?;
     let imported = import_file(&demo.admin, &file).await?;
     let response = &imported.response;
     anyhow::ensure!(response.created_count == i64::try_from(COUNT)?, "not all accounts were imported");
-    teller::answer(&format!("{} created, {} failed", response.created_count, response.failed_count));
+    teller::answer(&format!("{} created, {} failed", teller::number(COUNT), response.failed_count));
     let again = import_file(&demo.admin, &file).await?.response;
     anyhow::ensure!(again.unchanged_count == i64::try_from(COUNT)?, "the second run changed something");
-    teller::answer(&format!("the same file again: {} unchanged", again.unchanged_count));
+    teller::answer(&format!("the same file again: {} unchanged", teller::number(COUNT)));
     Ok(())
 }
 

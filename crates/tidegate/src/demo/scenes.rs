@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, ensure};
-use tidegate_core::Secret;
+use tidegate_core::{Edge, Secret};
 use tidegate_factors::qr;
 use tidegate_proto as proto;
 
@@ -16,7 +16,9 @@ use super::{
 };
 
 pub const ROLLOUT: &str = "kasa-two-step";
-const WAVES: [(&str, u32); 4] = [("1 %", 10_000), ("5 %", 50_000), ("25 %", 250_000), ("100 %", 1_000_000)];
+/// The title of each wave, and its share of all accounts in parts per million.
+const WAVES: [(&str, u32); 4] =
+    [("first look", 10_000), ("early", 50_000), ("a quarter", 250_000), ("all", 1_000_000)];
 
 pub async fn all(demo: &Demo) -> anyhow::Result<()> {
     people::import(demo).await?;
@@ -29,11 +31,11 @@ pub async fn all(demo: &Demo) -> anyhow::Result<()> {
     ensure!(why == proto::DecisionReason::NotYet, "expected: not yet");
     enroll_and_sign_in(demo, &cast).await?;
     others(demo, &cast).await?;
-    for (title, _) in WAVES.iter().skip(1) {
-        etag = advance(demo, etag, title).await?;
+    for (title, edge_ppm) in WAVES.iter().skip(1) {
+        etag = advance(demo, etag, title, *edge_ppm).await?;
         let now = count(demo).await?;
-        ensure!(now.is_superset(&reached), "somebody who was reached is not any more");
-        teller::answer("everybody reached before still is");
+        ensure!(now.is_superset(&reached), "an account that was reached is not any more");
+        teller::answer("every account that was reached before still is");
         reached = now;
     }
     now_available(demo, &cast).await?;
@@ -78,7 +80,10 @@ async fn rollout(demo: &Demo) -> anyhow::Result<String> {
     };
     let created = demo.manager.rollouts().create_rollout(request).await.context("CreateRollout")?;
     let rollout = created.into_inner().rollout.context("a rollout")?;
-    teller::answer(&format!("{} with waves of 1 %, 5 %, 25 %, 100 %, as a draft", rollout.key));
+    let waves = rollout.waves.iter().map(|wave| Ok(format!("'{}' {}", wave.title, share(wave.edge_ppm)?)));
+    let waves = waves.collect::<anyhow::Result<Vec<_>>>()?.join(", ");
+    teller::answer(&format!("'{}', waves: {waves}", rollout.title));
+    teller::answer("a draft: it reaches no account before its first wave is started");
     Ok(rollout.etag)
 }
 
@@ -89,19 +94,25 @@ async fn before_the_start(demo: &Demo) -> anyhow::Result<()> {
     let decision = app.status().await?;
     ensure!(!decision.visible && decision.reason() == proto::DecisionReason::NotYet, "expected: not yet");
     teller::say(&format!("{} signs in at kasa with the password alone and asks for two-step", app.account));
-    teller::answer("not yet");
+    teller::answer("not yet: the app has nothing to show");
     Ok(())
 }
 
+/// In per cent.
+fn share(ppm: u32) -> anyhow::Result<Edge> {
+    Edge::try_from(ppm).context("a share of more than everything")
+}
+
 async fn start(demo: &Demo, etag: String) -> anyhow::Result<String> {
-    teller::title("The first wave starts: 1 %");
+    let (title, edge_ppm) = WAVES[0];
+    teller::title(&format!("The first wave starts: '{title}', {} of all accounts", share(edge_ppm)?));
     let request = proto::StartRolloutRequest { rollout: ROLLOUT.into(), etag, ..Default::default() };
     let started = demo.manager.rollouts().start_rollout(request).await.context("StartRollout")?;
     Ok(started.into_inner().rollout.context("a rollout")?.etag)
 }
 
-async fn advance(demo: &Demo, etag: String, title: &str) -> anyhow::Result<String> {
-    teller::title(&format!("The next wave starts: {title}"));
+async fn advance(demo: &Demo, etag: String, title: &str, edge_ppm: u32) -> anyhow::Result<String> {
+    teller::title(&format!("The next wave starts: '{title}', {} of all accounts", share(edge_ppm)?));
     let request = proto::AdvanceRolloutRequest { rollout: ROLLOUT.into(), etag, ..Default::default() };
     let advanced = demo.manager.rollouts().advance_rollout(request).await.context("AdvanceRollout")?;
     Ok(advanced.into_inner().rollout.context("a rollout")?.etag)
@@ -125,7 +136,8 @@ async fn count(demo: &Demo) -> anyhow::Result<BTreeSet<String>> {
             }
         }
     }
-    teller::answer(&format!("{} of {} accounts are reached", reached.len(), people::COUNT));
+    let (number, all) = (teller::number(reached.len()), teller::number(people::COUNT));
+    teller::answer(&format!("{number} of {all} accounts are reached"));
     Ok(reached)
 }
 
@@ -134,7 +146,7 @@ async fn enroll_and_sign_in(demo: &Demo, cast: &Cast) -> anyhow::Result<()> {
     let mut phone = OwnerApp::new(demo, &cast.reached, "phone");
     let completed = phone.sign_in("kasa").await?;
     ensure!(completed.advice() == proto::Advice::TwoStepAvailable, "expected: available");
-    teller::answer("signed in; the app is advised to show two-step");
+    teller::answer("signed in; Tidegate advises the app to show two-step");
     let authenticator = enroll(demo, &phone).await?;
 
     teller::title("A sign-in from a new device");
@@ -204,7 +216,10 @@ async fn others(demo: &Demo, cast: &Cast) -> anyhow::Result<()> {
     let mut app = OwnerApp::new(demo, &cast.not_reached, "phone");
     let completed = app.sign_in("kasa").await?;
     ensure!(completed.advice() == proto::Advice::Nothing, "expected: nothing to show");
-    teller::answer(&format!("{}, not reached, signs in as before", cast.not_reached));
+    teller::answer(&format!(
+        "{}, not reached, signs in as before; the app shows nothing new",
+        cast.not_reached
+    ));
     let mut app = OwnerApp::new(demo, &cast.reached_unverified, "phone");
     let completed = app.sign_in("kasa").await?;
     let missing: Vec<_> = completed.missing().collect();
@@ -222,6 +237,6 @@ async fn now_available(demo: &Demo, cast: &Cast) -> anyhow::Result<()> {
     let completed = app.sign_in("kasa").await?;
     ensure!(completed.advice() == proto::Advice::TwoStepAvailable, "expected: available");
     ensure!(app.status().await?.visible, "expected: visible");
-    teller::answer("two-step is available");
+    teller::answer("the wave 'all' reaches it: two-step is available");
     Ok(())
 }

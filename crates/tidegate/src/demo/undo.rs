@@ -14,7 +14,7 @@ pub async fn all(demo: &Demo, enrolled: &str, shown: &str) -> anyhow::Result<()>
     second_app(demo, enrolled).await?;
     pause(demo).await?;
     roll_back(demo, enrolled, shown).await?;
-    stop(demo).await?;
+    stop(demo, shown).await?;
     record(demo, enrolled).await
 }
 
@@ -36,24 +36,26 @@ async fn advance_refused(demo: &Demo) -> anyhow::Result<ErrorReason> {
     Refused::of(&refused).reason.context("a reason")
 }
 
-/// Why the account gets its answer, told rule by rule.
+/// Why the account gets its answer: the decision in one sentence, then every rule that was asked.
 pub async fn explain(demo: &Demo, product: &str, account: &str) -> anyhow::Result<Why> {
     let request =
         proto::ExplainRequest { product: product.into(), account: account.into(), ..Default::default() };
     let explained = demo.manager.evaluations().explain(request).await.context("Explain")?.into_inner();
     let decision = explained.decision.context("a decision")?;
-    teller::say(&format!("why {account} gets its answer at {product}:"));
+    teller::say(&format!("why does {account} get its answer at {product}?"));
+    teller::answer(&explained.summary);
     for asked in &explained.rules {
-        let rule = asked.rule().as_str_name().trim_start_matches("DECISION_RULE_").to_lowercase();
-        let wave = if asked.wave > 0 { format!(" {}", asked.wave) } else { String::new() };
-        let holds = if asked.holds { "holds" } else { "does not hold" };
-        teller::picture(&format!("{rule}{wave} {holds}: {}", asked.saw));
+        teller::picture(&format!(
+            "- {}{}",
+            asked.sentence,
+            if asked.holds { " <- this decides" } else { "" }
+        ));
     }
     Ok(decision.reason())
 }
 
 async fn second_app(demo: &Demo, enrolled: &str) -> anyhow::Result<()> {
-    teller::title("A second app joins, by a wave of its own");
+    teller::title("A second app joins by a wave of its own: 'tapo', 100 % of all accounts");
     let wave = proto::WaveDraft {
         title: "tapo".into(),
         edge_ppm: 1_000_000,
@@ -76,21 +78,22 @@ async fn second_app(demo: &Demo, enrolled: &str) -> anyhow::Result<()> {
 }
 
 async fn pause(demo: &Demo) -> anyhow::Result<()> {
-    teller::title("A pause");
+    teller::title("A pause: no wave starts until it is resumed");
     let reason = "support is short-handed".to_owned();
     let request = proto::PauseRolloutRequest { rollout: ROLLOUT.into(), reason, ..Default::default() };
     demo.manager.rollouts().pause_rollout(request).await.context("PauseRollout")?;
     ensure!(advance_refused(demo).await? == ErrorReason::RolloutPaused, "expected: paused");
-    teller::answer("nothing advances, and who is reached stays reached");
+    teller::answer("the next wave is refused; every account that is reached stays reached");
     let (rollout, etag) = (ROLLOUT.to_owned(), etag(demo).await?);
     let request = proto::ResumeRolloutRequest { rollout, etag, ..Default::default() };
     demo.manager.rollouts().resume_rollout(request).await.context("ResumeRollout")?;
-    teller::answer("resumed");
+    teller::answer("resumed: the next wave could start");
     Ok(())
 }
 
 async fn roll_back(demo: &Demo, enrolled: &str, shown: &str) -> anyhow::Result<()> {
     teller::title("A roll back to the first wave");
+    teller::say("before the roll back:");
     ensure!(explain(demo, "kasa", shown).await? == Why::Shown, "expected: shown");
     let request = proto::RollBackRolloutRequest {
         rollout: ROLLOUT.into(),
@@ -99,32 +102,35 @@ async fn roll_back(demo: &Demo, enrolled: &str, shown: &str) -> anyhow::Result<(
         ..Default::default()
     };
     demo.manager.rollouts().roll_back_rollout(request).await.context("RollBackRollout")?;
+    teller::answer("rolled back, because codes arrive late: only wave 1 'first look' is left");
     ensure!(explain(demo, "kasa", shown).await? == Why::NotYet, "expected: not yet");
     teller::answer(&format!("{shown}, who was shown it and did nothing, is back to not yet"));
+    ensure!(explain(demo, "kasa", enrolled).await? == Why::Active, "expected: active");
     for product in ["kasa", "tapo"] {
         let begun = OwnerApp::new(demo, enrolled, "another").begin(product).await?;
         ensure!(begun.sign_in.state() == proto::SignInState::PendingChallenge, "expected: a challenge");
     }
-    teller::answer(&format!("{enrolled}, who enrolled, is asked as before, wherever two-step has acted"));
+    teller::answer(&format!("{enrolled}, who enrolled, is asked as before at kasa and at tapo"));
     Ok(())
 }
 
-async fn stop(demo: &Demo) -> anyhow::Result<()> {
+async fn stop(demo: &Demo, shown: &str) -> anyhow::Result<()> {
     teller::title("A stop, and two persons who clear it");
     let reason = "sign-ins fail".to_owned();
     let request = proto::StopRolloutRequest { rollout: ROLLOUT.into(), reason, ..Default::default() };
     demo.manager.rollouts().stop_rollout(request).await.context("StopRollout")?;
     ensure!(advance_refused(demo).await? == ErrorReason::RolloutStopped, "expected: stopped");
-    teller::answer("nothing advances, and nobody new is reached");
+    teller::answer("the next wave is refused, and no further account is reached");
+    ensure!(explain(demo, "kasa", shown).await? == Why::Stopped, "expected: stopped");
     ensure!(!clear(demo, &demo.ann).await.context("ClearStop")?, "expected: not cleared by one");
     let refused = clear(demo, &demo.ann).await.err().context("expected a refusal")?;
     ensure!(
         Refused::of(&refused).reason == Some(ErrorReason::SecondPersonNeeded),
         "expected: a second person"
     );
-    teller::answer("Ann clears it; it holds, and she cannot be the second person as well");
+    teller::answer("Ann clears it: it stays on, and she cannot be the second person as well");
     ensure!(clear(demo, &demo.bob).await.context("ClearStop")?, "expected: cleared by two");
-    teller::answer("Bob agrees: it is cleared");
+    teller::answer("Bob agrees: it is cleared, and waves can start again");
     Ok(())
 }
 
