@@ -128,7 +128,7 @@ on_both! {
         assert_eq!(begun.state, proto::SignInState::PendingChallenge, "nobody is trusted any more");
     }
 
-    async fn the_fifth_wrong_password_makes_the_next_one_wait(server) {
+    async fn inv_12_the_fifth_wrong_password_makes_the_next_one_wait(server) {
         let kasa = Kasa::open(&server).await;
         let person = kasa.admin.person("ann").await;
         let right = crate::arrange::PASSWORD;

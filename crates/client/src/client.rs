@@ -18,8 +18,8 @@ use crate::{
     transport::{Deadline, Story},
 };
 
-/// A caller's access to one server. Clones share the connection and cost a few reference counts; the
-/// connection is made anew when it is lost.
+/// A caller's access to one server. Clones share the connection and cost a few reference counts. A lost connection is
+/// opened again by the next call.
 #[derive(Debug, Clone)]
 pub struct Client {
     transport: Transport,
@@ -27,10 +27,10 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects now, within the deadline. The credential is first looked at by the first call.
+    /// Connects now, within the deadline. The server checks the credential with the first call.
     ///
     /// # Errors
-    /// The settings are not what they must be, or nobody answers at the address.
+    /// The settings are not valid, or nothing answers at the address.
     pub async fn connect(settings: &Settings) -> Result<Self, ConnectError> {
         let channel = settings.endpoint()?.connect().await.map_err(|error| ConnectError::Unreachable {
             address: settings.address.clone(),
@@ -39,11 +39,11 @@ impl Client {
         Self::over(channel, settings)
     }
 
-    /// Connects at the first call, which fails as UNAVAILABLE when nobody answers. To be called
-    /// within a Tokio runtime.
+    /// Connects at the first call, which fails with UNAVAILABLE when nothing answers. Must be called within a Tokio
+    /// runtime.
     ///
     /// # Errors
-    /// The settings are not what they must be.
+    /// The settings are not valid.
     pub fn lazy(settings: &Settings) -> Result<Self, ConnectError> {
         Self::over(settings.endpoint()?.connect_lazy(), settings)
     }
@@ -71,13 +71,13 @@ impl Client {
         self.transport.limit()
     }
 
-    /// How [`Client::retrying`] repeats.
+    /// How [`Client::retrying`] retries.
     pub const fn retries(&self) -> Retries {
         self.retries
     }
 
-    /// The connection itself, for services that are not Tidegate's (health, reflection): nothing is
-    /// added to what is sent over it.
+    /// The connection itself, for services that are not Tidegate's (health, reflection). It adds no metadata to a
+    /// call.
     pub fn channel(&self) -> Channel {
         self.transport.inner().clone()
     }
@@ -153,8 +153,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_there_is_said_with_the_address() {
-        // Port 1 of the own machine: refused at once, without a name to look up.
+    async fn a_connection_that_fails_is_reported_with_the_address() {
+        // Port 1 of this machine: refused at once, without a name to look up.
         let address = "http://127.0.0.1:1".to_owned();
         let settings = Settings { address, ..Settings::new(Secret::new("tgk_1_x".to_owned())) };
         let error = Client::connect(&settings).await.unwrap_err().to_string();

@@ -1,12 +1,11 @@
 //! What callers hold.
 //!
-//! A [`Client`] gives the generated client of every service over one connection, and sends with each
-//! call the credential, the realm and the deadline. What the server refuses is read as [`Refused`];
-//! [`Client::retrying`] repeats what may be repeated, [`pages`] walks a list to its end, and
-//! [`Client::import_accounts`] streams accounts in.
+//! A [`Client`] gives the generated client of every service over one connection, and sends the credential, the realm
+//! and the deadline with each call. A refusal of the server is read as [`Refused`]. [`Client::retrying`] retries what
+//! may be retried, [`pages`] walks a list to its end, and [`Client::import_accounts`] streams accounts to the server.
 //!
-//! It never invents a `request_id` (that takes a random source, which is the caller's) and never
-//! repeats a call unasked.
+//! The client never makes a `request_id` (that takes a random source, which belongs to the caller), and it never
+//! retries a call without being asked to.
 //!
 //! ```no_run
 //! use tidegate_client::{Client, Settings};

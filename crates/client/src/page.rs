@@ -7,7 +7,7 @@ use tonic::Response;
 pub trait ListRequest: Clone {
     /// The method's response.
     type Page: Page;
-    /// Asks for the page that the token names.
+    /// Makes this a request for the page that the token names.
     fn turn_to(&mut self, page_token: String);
 }
 
@@ -15,7 +15,7 @@ pub trait ListRequest: Clone {
 pub trait Page {
     /// What is listed.
     type Item;
-    /// The items, and the token of the next page; empty at the end, and only there.
+    /// The items, and the token of the next page, which is empty at the end and only there.
     fn split(self) -> (Vec<Self::Item>, String);
 }
 
@@ -49,10 +49,10 @@ where
 }
 
 impl<Q: ListRequest, F> Pages<Q, F> {
-    /// The items of the next page, perhaps none; `None` behind the last page.
+    /// The items of the next page, perhaps none; `None` after the last page.
     ///
     /// # Errors
-    /// What the call says. The walk stays where it is, and can be continued.
+    /// The error of the call. The walk stays where it is, and can be continued.
     pub async fn next<E>(&mut self) -> Result<Option<Vec<<Q::Page as Page>::Item>>, E>
     where
         F: AsyncFnMut(Q) -> Result<Response<Q::Page>, E>,
@@ -70,7 +70,7 @@ impl<Q: ListRequest, F> Pages<Q, F> {
     /// All items, in order, in memory at once.
     ///
     /// # Errors
-    /// What the call says; the items so far are lost.
+    /// The error of the call. The items read so far are lost.
     pub async fn collect<E>(mut self) -> Result<Vec<<Q::Page as Page>::Item>, E>
     where
         F: AsyncFnMut(Q) -> Result<Response<Q::Page>, E>,

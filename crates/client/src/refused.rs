@@ -1,4 +1,4 @@
-//! What the server says when it does not do something, read from the status and its details.
+//! Why a call failed, read from the status and its details.
 
 use std::{collections::BTreeMap, error::Error, fmt, time::Duration};
 
@@ -6,11 +6,11 @@ use tidegate_proto::ErrorReason;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-/// Of a deadline that passed here: the server may have finished all the same.
+/// The message when the deadline passed here: the server may have carried out the call all the same.
 pub(crate) const LATE: &str = "no answer within the deadline; the call may have been carried out";
 
 const DOMAIN: &str = "tidegate.dev";
-/// How tonic, client and server, spells a deadline that passed: CANCELLED with this message.
+/// tonic, as client and as server, reports a deadline that passed as CANCELLED with this message.
 const TONICS_LATE: &str = "Timeout expired";
 
 /// Why a call did not succeed. `Display` is one line, and one more for each violation.
@@ -21,16 +21,16 @@ pub struct Refused {
     /// The machine-readable reason; absent when the status is not Tidegate's (the connection failed, a
     /// proxy answered), or the reason is newer than this client.
     pub reason: Option<ErrorReason>,
-    /// What happened, in words; not to be parsed.
+    /// What happened, for people; not to be parsed.
     pub message: String,
     /// What the reason is about; [`ErrorReason`] lists the keys of each.
     pub metadata: BTreeMap<String, String>,
     /// What is wrong with the request, or with what it holds. All of it, unless `metadata` has `violation_count`:
     /// then the first of so many.
     pub violations: Vec<Violation>,
-    /// Not to be tried again sooner; absent: trying again does not help, or nobody said when.
+    /// How long to wait before a retry. Absent: a retry does not help, or the server did not say when.
     pub retry_after: Option<Duration>,
-    /// The number to quote to whoever runs the server.
+    /// The incident id to quote to the server's operator.
     pub incident: Option<String>,
 }
 
@@ -39,7 +39,7 @@ pub struct Refused {
 pub struct Violation {
     /// Path of the field, for example `waves[0].edge_ppm`.
     pub field: String,
-    /// What is wrong with it, in words.
+    /// What is wrong with it, for people.
     pub description: String,
 }
 
@@ -104,7 +104,7 @@ impl fmt::Display for Refused {
 
 impl Error for Refused {}
 
-/// What comes over the wire must not move a terminal's cursor, nor start a line of its own.
+/// Without control characters: text from the wire must neither move a terminal's cursor nor begin a line.
 fn plain(text: &str) -> String {
     text.replace(char::is_control, " ")
 }

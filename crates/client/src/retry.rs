@@ -1,8 +1,8 @@
-//! Calls that are repeated: only what the server says may be repeated, or what never reached it.
+//! Retries with exponential backoff: only of what the server says may be retried, or of what never reached it.
 //!
 //! ```text
 //! refused ── UNAVAILABLE or RESOURCE_EXHAUSTED with RetryInfo ──► wait at least what it says ─► again
-//!         ├─ UNAVAILABLE without a word of Tidegate's (no connection, a proxy) ──► wait ──────► again
+//!         ├─ UNAVAILABLE without a reason of Tidegate's (no connection, a proxy) ──► wait ────► again
 //!         └─ anything else, no attempt left, or the wait outlives the deadline ──► refused
 //! ```
 
@@ -13,14 +13,14 @@ use tonic::{Code, Status};
 
 use crate::{Client, Refused};
 
-/// How often and how slowly a call is repeated.
+/// How often and how slowly a call is retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retries {
     /// How often a call is made, the first time included; 0 counts as 1.
     pub attempts: u32,
-    /// The first wait where the server names none; every further wait is twice as long.
+    /// The first wait where the server names none; each further wait is twice as long.
     pub first_wait: Duration,
-    /// No wait is longer. A server that asks for more is not asked again.
+    /// The longest wait. A call for which the server asks for a longer one is not retried.
     pub longest_wait: Duration,
 }
 
@@ -32,8 +32,8 @@ impl Default for Retries {
 }
 
 impl Retries {
-    /// How long to wait before the next attempt; `None`: there is none. `made` attempts were made, at
-    /// least one, and `left` is what remains of the deadline (absent: there is no deadline).
+    /// How long to wait before the next attempt; `None` when there is none. `made` attempts were made, at least one, and
+    /// `left` is what remains of the deadline (absent: there is no deadline).
     pub fn wait(&self, refused: &Refused, made: u32, left: Option<Duration>) -> Option<Duration> {
         if made >= self.attempts {
             return None;
@@ -53,16 +53,15 @@ impl Retries {
 }
 
 impl Client {
-    /// Makes a call, and makes it again while the refusal allows it, all attempts within one deadline:
-    /// the client that `call` is given has what is left of it.
+    /// Makes a call, and makes it again while the refusal allows it. All attempts share one deadline: the client that
+    /// `call` gets has what is left of it.
     ///
-    /// A method that changes something needs a `request_id` to be repeated safely: an attempt whose
-    /// answer was lost may have been carried out, and only the same `request_id` gets its outcome
-    /// instead of a second one. Choose it once, outside `call`. Methods without a `request_id` only
-    /// read, or do nothing the second time.
+    /// A method that changes something needs a `request_id` to be retried safely. An attempt whose answer was lost may
+    /// have been carried out, and only a retry with the same `request_id` gets its outcome instead of a second change.
+    /// Choose it once, outside `call`. Methods without a `request_id` only read, or change nothing the second time.
     ///
-    /// Write `async move |client| …`: a closure that only borrows what it names works too, but the
-    /// compiler then cannot see that the future is `Send`, which a spawned task needs.
+    /// Write `async move |client| …`. A closure that borrows works too, but then the compiler cannot prove that the
+    /// future is `Send`, which a spawned task needs.
     ///
     /// # Errors
     /// The refusal of the last attempt.
@@ -170,7 +169,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_task_of_its_own_finds_nobody_there() {
+    async fn a_spawned_task_may_retry() {
         let address = "http://127.0.0.1:1".to_owned();
         let retries = Retries { first_wait: Duration::ZERO, ..RETRIES };
         let settings = Settings { address, retries, ..Settings::new(Secret::new("tgk_1_x".to_owned())) };

@@ -11,19 +11,19 @@ use crate::{
     transport::{Deadline, Identity},
 };
 
-/// What a [`Client`](crate::Client) is made of.
+/// How a [`Client`](crate::Client) connects.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// `http://host:port`. The connection is not encrypted, and carries the credential: the same
-    /// machine, a trusted network, or a proxy that adds TLS.
+    /// `http://host:port`. The connection is not encrypted and carries the credential, so use it on the same machine, on
+    /// a trusted network, or to a proxy that adds TLS.
     pub address: String,
     /// The whole token, `tgk_<id>_<secret>`.
     pub credential: Secret<String>,
-    /// The realm an operator means; absent: the credential's own. Ignored for everybody but operators.
+    /// The realm that an operator means; absent: the credential's own. The server reads it for operators only.
     pub realm: Option<RealmKey>,
-    /// How long a call may take, connecting included; the server hears it too.
+    /// How long a call may take, connecting included. It is sent to the server, too.
     pub deadline: Duration,
-    /// How [`Client::retrying`](crate::Client::retrying) repeats.
+    /// How [`Client::retrying`](crate::Client::retrying) retries.
     pub retries: Retries,
 }
 
@@ -45,7 +45,7 @@ impl Settings {
         if endpoint.uri().scheme_str() != Some("http") {
             return Err(malformed());
         }
-        // Pings notice a peer that is gone while a call without a deadline waits for it.
+        // Keepalive pings find a peer that is gone while a call without a deadline waits for it.
         Ok(endpoint
             .connect_timeout(self.deadline)
             .http2_keep_alive_interval(Duration::from_secs(30))
@@ -56,7 +56,7 @@ impl Settings {
         let bearer = Secret::new(format!("Bearer {}", self.credential.expose()));
         let authorization = HeaderValue::from_str(bearer.expose()).map_err(|_| ConnectError::Credential)?;
         let realm = self.realm.as_ref().map(|realm| HeaderValue::from_str(realm.as_str())).transpose();
-        // Sending the call without it would send it to another realm.
+        // A call without it would act in another realm.
         let realm = realm.map_err(|_| ConnectError::Realm)?;
         Ok(Identity::new(authorization, realm))
     }
@@ -75,13 +75,13 @@ pub enum ConnectError {
         /// As it was given.
         address: String,
     },
-    /// The credential holds characters that no token has.
+    /// The credential has characters that no token has.
     #[error("the credential is not a token: it must be printable ASCII, tgk_<id>_<secret>")]
     Credential,
     /// The realm cannot be sent.
     #[error("the realm is not a key")]
     Realm,
-    /// Nobody answers there.
+    /// Nothing answers at the address.
     #[error("no connection to {address}: {reason}")]
     Unreachable {
         /// Where it was tried.

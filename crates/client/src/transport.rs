@@ -1,5 +1,5 @@
-//! One connection, and what every call sends over it: who calls, in which realm, and until when.
-//! Whatever goes wrong below gRPC leaves here as a status with the code that gRPC gives it.
+//! One connection, and the metadata of every call: credential, realm and deadline. A failure below gRPC becomes a
+//! status with the code that gRPC prescribes for it.
 
 use std::{
     error::Error,
@@ -30,7 +30,7 @@ pub struct Transport<S = Channel> {
     deadline: Option<Deadline>,
 }
 
-/// Who calls, in which realm.
+/// The credential and the realm, as metadata.
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
     authorization: HeaderValue,
@@ -61,7 +61,7 @@ impl<S> Transport<S> {
 
 impl Identity {
     pub(crate) fn new(mut authorization: HeaderValue, realm: Option<HeaderValue>) -> Self {
-        // Keeps it out of Debug and of the header compression table.
+        // Sensitive values are left out of Debug and of the header compression table.
         authorization.set_sensitive(true);
         Self { authorization, realm }
     }
@@ -113,7 +113,7 @@ where
     }
 }
 
-/// At most 8 digits and a unit, as gRPC over HTTP/2 prescribes for `Timeout`.
+/// At most 8 digits and a unit, as the gRPC over HTTP/2 protocol prescribes for `Timeout`.
 fn spell(span: Duration) -> HeaderValue {
     const MAX_DIGITS: u128 = 99_999_999;
     let text = if span.as_micros() <= MAX_DIGITS {
@@ -140,7 +140,7 @@ fn failed(error: Box<dyn Error + Send + Sync>) -> Status {
     let status = Status::from_error(error);
     let reset = status.message().starts_with("h2 protocol error");
     match status.code() {
-        // A request that was never sent, because the connection went first.
+        // The connection was lost before the request was sent.
         Code::Cancelled if !reset => Status::unavailable(story),
         Code::Unknown | Code::Unavailable => Status::unavailable(story),
         code => Status::new(code, story),
@@ -151,13 +151,13 @@ fn sources<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dy
     std::iter::successors(Some(error), |&error| error.source())
 }
 
-/// An error and its causes in one line, each thing said once.
+/// An error and its causes in one line, without repetition.
 pub(crate) struct Story<'a>(pub &'a (dyn Error + 'static));
 
 impl fmt::Display for Story<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut told: Vec<String> = Vec::new();
-        // The outermost layer says "transport error", which everybody knows.
+        // The outermost error only says "transport error".
         let told_by = sources(self.0).filter(|source| !source.is::<tonic::transport::Error>());
         for text in told_by.map(ToString::to_string) {
             if !told.last().is_some_and(|last| last.contains(&text)) {

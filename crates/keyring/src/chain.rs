@@ -1,5 +1,5 @@
-//! The chain: what each batch of the record digests to, and the seal that only the master key makes.
-//! The encoding is published in `proto/README.md`; it never changes under its tag.
+//! The hash chain: the digest of each batch of the record, and the seal that only a holder of the master key can make.
+//! The encoding is published in `proto/README.md`, and never changes under its tag.
 
 use sha2::{Digest as _, Sha256};
 use tidegate_core::{Anchor, Batch, ChainDigest, Cut, KeyedDigest, Logged, RealmId, Sequence, Timestamp};
@@ -8,8 +8,8 @@ use crate::{Keyring, SealContext, Unreadable};
 
 const TAG: &[u8] = b"tidegate/c1";
 
-/// A digest in the making: each part behind its length. What is personal stays out, so that the chain
-/// outlives an erasure.
+/// A digest under construction: each part after its length. Personal fields are left out, so that the chain still
+/// verifies after the erasure of a person (INV-49).
 pub struct Chaining(Sha256);
 
 impl Chaining {
@@ -29,7 +29,7 @@ impl Chaining {
         chaining
     }
 
-    /// The next event, in order.
+    /// Adds the next event, in order.
     pub fn add(&mut self, logged: &Logged) {
         let text = |text: Option<String>| text.unwrap_or_default();
         let event = &logged.event;
@@ -57,7 +57,7 @@ impl Keyring {
         self.digest(&SealContext::Chain { realm }, &digest.0)
     }
 
-    /// A key that is not at hand made no seal that could be trusted.
+    /// `false` also where the key of the seal is not in the keyring: such a seal proves nothing.
     pub fn batch_is_sealed(&self, realm: RealmId, batch: &Batch) -> bool {
         self.matches(&SealContext::Chain { realm }, &batch.digest.0, &batch.seal).unwrap_or(false)
     }

@@ -1,8 +1,8 @@
-//! The threads that hash: as many as may hash at once, each at the lowest priority, so that whoever waits for
-//! anything else is served first; and one of ordinary priority that says what came of it.
+//! The threads that hash passwords. There are as many as may hash at once, each at the lowest scheduling priority, so
+//! that other work on the machine comes first. One thread of ordinary priority delivers their results.
 //!
-//! A thread of the lowest priority may be put aside at any instant. So it holds no lock that others wait for:
-//! whom to wake and what to give back it leaves to the teller.
+//! The scheduler may preempt a thread of the lowest priority for a long time (priority inversion). So it holds no lock
+//! that other threads wait for: waking the caller and giving back the permit are left to the delivering thread.
 
 use std::sync::{
     Arc, Mutex, PoisonError,
@@ -15,17 +15,17 @@ use tokio::sync::oneshot;
 type Tell = Box<dyn FnOnce() + Send>;
 type Job = Box<dyn FnOnce(&mut Memory) -> Tell + Send>;
 
-/// Cheap to clone. The threads end with the last one.
+/// Cheap to clone. The threads end when the last clone is dropped.
 #[derive(Clone)]
 pub(crate) struct Hashers {
     jobs: Sender<Job>,
 }
 
-/// A job was lost: its thread panicked, or there is none.
+/// A job was lost: it panicked, or the threads could not be started.
 pub(crate) struct Lost;
 
-/// What a hash is made in. Kept from one to the next while there is more to do: to get and clear it anew takes a
-/// twentieth of the time.
+/// The memory of argon2. It is reused while there are more jobs: allocating and clearing it takes a twentieth of a
+/// hash's time.
 #[derive(Default)]
 pub(crate) struct Memory(Vec<Block>);
 
@@ -43,7 +43,7 @@ impl Hashers {
     pub(crate) fn new(threads: usize) -> Self {
         let ((jobs, taken), (done, told)) = (channel::<Job>(), channel::<Tell>());
         let taken = Arc::new(Mutex::new(taken));
-        // Without its thread a job is lost, which its caller hears of.
+        // If a thread cannot be started, jobs are lost, and their callers get `Lost`.
         let _ = std::thread::Builder::new()
             .name("hash-told".into())
             .spawn(move || told.into_iter().for_each(|tell| tell()));
@@ -55,7 +55,7 @@ impl Hashers {
         Self { jobs }
     }
 
-    /// `held` is given back when the job is done.
+    /// Runs the job on one of the threads, and drops `held` when it is done.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         held: impl Send + 'static,
@@ -75,13 +75,13 @@ impl Hashers {
 }
 
 fn work(jobs: &Mutex<Receiver<Job>>, done: &Sender<Tell>) {
-    // On Linux it is of this thread alone; elsewhere it would be of the whole program. Where it is not
-    // allowed, hashing takes its turn like everything else.
+    // On Linux the priority is the thread's; elsewhere it would be the whole process's. Where setting it is not
+    // allowed, hashing runs at the ordinary priority.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::setpriority_process(None, LOWEST);
     let mut memory = Memory::default();
     while let Some(job) = next(jobs, &mut memory) {
-        // A job that panics is lost, and its thread is not.
+        // A panic loses the job, but not the thread.
         let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| job(&mut memory)));
         if let Ok(tell) = told {
             let _ = done.send(tell);
@@ -89,7 +89,7 @@ fn work(jobs: &Mutex<Receiver<Job>>, done: &Sender<Tell>) {
     }
 }
 
-/// Waits for it, if there is none, without memory.
+/// The next job. Frees the memory before it waits for one.
 fn next(jobs: &Mutex<Receiver<Job>>, memory: &mut Memory) -> Option<Job> {
     let jobs = jobs.lock().unwrap_or_else(PoisonError::into_inner);
     match jobs.try_recv() {

@@ -1,6 +1,6 @@
 //! The only hands that touch keys.
 //!
-//! Secrets leave this room sealed, digested, or as `Secret<T>`, whose `Debug` prints nothing.
+//! Secrets leave this crate sealed, digested, or as `Secret<T>`, whose `Debug` prints nothing.
 
 mod chain;
 #[cfg(test)]
@@ -33,13 +33,13 @@ pub struct Keyring {
     keys: BTreeMap<KeyId, Subkeys>,
 }
 
-/// One key per purpose, so that no key serves two algorithms.
+/// One key for each purpose, so that no key is used with two algorithms.
 pub(crate) struct Subkeys {
     seal: Secret<[u8; 32]>,
     digest: Secret<[u8; 32]>,
 }
 
-/// The key is missing, or the bytes were not sealed for this place. The value is unavailable, never absent.
+/// The key is missing, or the bytes were not sealed for this context. The value is unavailable, never absent (INV-45).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a protected value does not open with the keys at hand")]
 pub struct Unreadable;
@@ -54,7 +54,7 @@ impl Keyring {
         Self { active, keys }
     }
 
-    /// `version(1) key(4) nonce(24) ciphertext+tag`; the header and the place are authenticated.
+    /// Encrypts to `version(1) key(4) nonce(24) ciphertext+tag`. The header and the context are associated data.
     pub fn seal(
         &self,
         context: &SealContext,
@@ -75,12 +75,12 @@ impl Keyring {
         decrypt(&key.seal, header, rest, &context.bytes())
     }
 
-    /// Keyed, so that a copy of the database is no oracle for short codes or request bodies.
+    /// An HMAC, so that a copy of the database alone does not allow guessing short codes or request bodies offline.
     pub fn digest(&self, context: &SealContext, value: &[u8]) -> Result<KeyedDigest, Unreadable> {
         self.digest_with(self.active, context, value)
     }
 
-    /// Whether `value` digests to `kept`, under the key that made it.
+    /// Whether the digest of `value` is `kept`, under the key that made `kept`.
     pub fn matches(
         &self,
         context: &SealContext,
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_keyed_digest_depends_on_place_and_value() {
+    fn a_keyed_digest_depends_on_context_and_value() {
         let entropy = CountingEntropy(AtomicU8::new(0));
         let keyring = keyring(&entropy);
         let realm = Id::from_uuid(Uuid::nil());

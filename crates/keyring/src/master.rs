@@ -1,5 +1,5 @@
-//! The file of master keys: one key a line, 64 hexadecimal digits; the first is the active one, the
-//! others still open what they sealed. Blank lines and lines that begin with `#` do not count.
+//! The file of master keys: one key on each line, 64 hexadecimal digits. The first key is the active one; the others
+//! still open what they sealed (key rotation). Blank lines and lines that begin with `#` are ignored.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -57,13 +57,13 @@ impl MasterFile {
     }
 }
 
-/// Recognises a key without telling anything of it.
+/// An id that tells keys apart and reveals nothing of them.
 fn id(key: &Secret<[u8; 32]>) -> KeyId {
     let digest = Sha256::new_with_prefix(b"tidegate/key-id").chain_update(key.expose()).finalize();
     KeyId(digest.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes)))
 }
 
-/// One subkey per purpose (RFC 5869).
+/// One subkey for each purpose, by HKDF (RFC 5869).
 fn derive(key: &Secret<[u8; 32]>) -> Subkeys {
     let hkdf = Hkdf::<Sha256>::new(None, key.expose());
     let subkey = |purpose: &str| {

@@ -1,5 +1,5 @@
-//! Each account's own key, for what events say of the person: dropping the key erases all of it at
-//! once, and leaves the events as they were.
+//! Each account's own key, which seals the personal fields of its events. Dropping the key erases all of them at once
+//! and leaves the events as they are (crypto-shredding).
 
 use tidegate_core::{AccountId, Entropy, Personal, RealmId, Sealed, Secret};
 

@@ -1,10 +1,11 @@
-//! Where a protected value lives. A value moved to another place does not open (INV-46).
+//! Where a sealed value belongs: the associated data of the encryption. A value that is moved elsewhere does not open
+//! (INV-46).
 
 use tidegate_core::{AccountId, CredentialId, DeliveryId, FactorId, RealmId, RequestId};
 
 #[derive(Debug, Clone, Copy)]
 pub enum SealContext {
-    /// The row that tells a wrong master key.
+    /// The value by which a wrong master key is recognised.
     KeyCheck,
     FactorSeed {
         realm: RealmId,
@@ -25,18 +26,18 @@ pub enum SealContext {
         realm: RealmId,
         delivery: DeliveryId,
     },
-    /// What was asked, and what was answered, of one request of one caller.
+    /// The body of one request of one caller; its outcome and the outcome's secrets follow.
     RequestBody(RequestContext),
     RequestOutcome(RequestContext),
     RequestSecrets(RequestContext),
     ImportRow {
         realm: RealmId,
     },
-    /// Identifiers of nobody, among which attempts are counted.
+    /// The digest that places an unknown identifier among the counters for attempts.
     UnknownIdentifier {
         realm: RealmId,
     },
-    /// The place in a list, of one method.
+    /// The place in a list of one method.
     PageToken {
         realm: RealmId,
         method: &'static str,
@@ -49,14 +50,14 @@ pub enum SealContext {
     ChainCut {
         realm: RealmId,
     },
-    /// The place in a stream, of one method.
+    /// The place in a stream of one method.
     ResumeToken {
         realm: RealmId,
         method: &'static str,
     },
 }
 
-/// One request: whose, of which method, under which id.
+/// Names one request: its realm, credential, method and id.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestContext {
     pub realm: RealmId,
@@ -77,7 +78,7 @@ impl RequestContext {
 }
 
 impl SealContext {
-    /// Each part in front of its length, so that no two places read alike.
+    /// Each part after its length, so that no two contexts have the same bytes.
     pub(crate) fn bytes(self) -> Vec<u8> {
         let parts: (&str, Vec<&[u8]>) = match &self {
             Self::KeyCheck => ("key check", vec![]),

@@ -1,11 +1,11 @@
-//! Bearer tokens: 256 random bits behind a prefix that says what they are. Kept as digests only.
+//! Bearer tokens: 256 random bits after a prefix that names the kind. They are stored only as digests (INV-24).
 
 use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 use tidegate_core::{Entropy, Secret, TokenDigest};
 
-/// What a token is good for. A token of one kind is never looked for among another's.
+/// What a token is for. A token of one kind is never looked up among those of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKind {
     SignIn,
@@ -38,7 +38,7 @@ impl TokenKind {
         (Secret::new(text), digest)
     }
 
-    /// What it would be kept as; `None` when it is no token of this kind.
+    /// The digest under which the token is stored; `None` when it is no token of this kind.
     pub fn digest(self, token: &str) -> Option<TokenDigest> {
         let random = token.strip_prefix(self.prefix())?;
         let plain = random.len() == 64 && random.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
@@ -56,7 +56,7 @@ mod tests {
     use crate::fixed_entropy::FixedEntropy;
 
     #[test]
-    fn a_token_is_found_by_its_digest_and_only_as_its_kind() {
+    fn inv_24_a_token_is_found_by_its_digest_and_only_as_its_kind() {
         let (token, kept) = TokenKind::Session.mint(&FixedEntropy);
         assert!(TokenKind::Session.digest(token.expose()).unwrap().matches(&kept));
         assert!(TokenKind::SignIn.digest(token.expose()).is_none());

@@ -64,7 +64,7 @@ impl Record for Account {
     }
 }
 
-/// What an account was imported from; `None` when it was not.
+/// The keyed digest of the row that an account was imported from; `None` when it was not imported.
 pub struct Imported(pub Option<KeyedDigest>);
 
 impl Record for Imported {
@@ -90,7 +90,7 @@ pub async fn by_email(view: &mut View, email: &Identifier) -> Result<Option<Acco
     view.select(BY_EMAIL).bind(email.clone()).optional().await
 }
 
-/// By id, behind `after`.
+/// By id, after `after`.
 pub async fn page(
     view: &mut View,
     after: AccountId,
@@ -100,7 +100,7 @@ pub async fn page(
     view.select(PAGE).bind(after).bind(country).bind(limit).all().await
 }
 
-/// Those of the named that exist, in no order.
+/// The accounts of these ids that exist, in no order.
 pub async fn many(view: &mut View, ids: Vec<AccountId>) -> Result<Vec<Account>, Error> {
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -112,7 +112,7 @@ pub async fn imported(view: &mut View, id: &ExternalId) -> Result<Option<Importe
     view.select(IMPORTED).bind(id.clone()).optional().await
 }
 
-/// `false` when its external id or its address is taken; ask which.
+/// `false` when its external id or its address is taken; the caller finds out which.
 pub async fn insert(tx: &mut Tx, account: &Account, imported: Option<KeyedDigest>) -> Result<bool, Error> {
     let contact = account.contact.as_ref();
     let insert = tx.change(INSERT).bind(account.id).bind(account.external_id.clone());
@@ -135,13 +135,13 @@ pub async fn verify_email(
     tx.change(VERIFY_EMAIL).bind(id).bind(email.clone()).bind(now).hit().await
 }
 
-/// Reads the account and keeps everybody else from what takes this lock too, for the rest of the
-/// transaction: sign-ins of one account end one after the other.
+/// Reads the account and locks its row for the rest of the transaction. What takes this lock runs one after the other
+/// for an account: compare-and-set cannot see rows that do not exist yet.
 pub async fn lock(tx: &mut Tx, id: AccountId) -> Result<Option<Account>, Error> {
     tx.change(LOCK).bind(id).optional().await
 }
 
-/// `false` when two-step was on.
+/// `false` when two-step was on already.
 pub async fn switch_on(tx: &mut Tx, id: AccountId, now: Timestamp) -> Result<bool, Error> {
     tx.change(SWITCH_ON).bind(id).bind(now).hit().await
 }
@@ -153,7 +153,7 @@ pub async fn describe(tx: &mut Tx, account: &Account) -> Result<(), Error> {
     Ok(())
 }
 
-/// `false` when two-step was off.
+/// `false` when two-step was off already.
 pub async fn switch_off(tx: &mut Tx, id: AccountId) -> Result<bool, Error> {
     tx.change(SWITCH_OFF).bind(id).hit().await
 }

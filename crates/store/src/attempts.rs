@@ -1,4 +1,4 @@
-//! Table `attempts`: what was charged to each counter. `factors::budget` decides, this remembers.
+//! Table `attempts`: what was charged to each counter. `factors::budget` decides; this file stores.
 
 use tidegate_core::{Budget, Timestamp};
 use uuid::Uuid;
@@ -24,14 +24,14 @@ sql! {
         WHERE realm_id = $1 AND counter_id = $2 AND successes = $3 AND in_hour > 0 AND in_day > 0 AND in_row > 0";
 }
 
-/// Which counter, and whose it must be now: the tag tells apart the identifiers that share a place.
+/// A counter. The tag tells apart the unknown identifiers that share a slot.
 #[derive(Debug, Clone)]
 pub struct Counter {
     pub id: Uuid,
     pub tag: Vec<u8>,
 }
 
-/// A counter as it is kept.
+/// A counter as it is stored.
 #[derive(Debug, Clone)]
 pub struct AttemptRow {
     pub tag: Vec<u8>,
@@ -60,8 +60,8 @@ pub async fn find(view: &mut View, counter: &Counter) -> Result<Option<AttemptRo
     view.select(FIND).bind(counter.id).optional().await
 }
 
-/// Puts `next` in the place of the revision `seen` (zero: of nothing); `false` when somebody else did
-/// so first.
+/// Compare-and-set: puts `next` in the place of the revision `seen` (zero: inserts it); `false` when another
+/// transaction changed the counter first.
 pub async fn replace(
     executor: Executor<'_>,
     counter: &Counter,
@@ -85,21 +85,21 @@ pub async fn replace(
         .await
 }
 
-/// Called on success of the very factor that is counted, and by nothing else (INV-9). What does more than that in
-/// one statement forgives the same way: `answers` and `sign_ins::begin`.
+/// Resets the counter. Called on success of the very factor that is counted, and by nothing else (INV-9). `answers` and
+/// `sign_ins::begin` do the same within larger statements.
 pub async fn forgive(tx: &mut Tx, counter: &Counter) -> Result<(), Error> {
     tx.change(FORGIVE).bind(counter.id).rows().await?;
     Ok(())
 }
 
-/// One charge, and the instant that waits were counted from before it.
+/// A charge that was granted, and the instant from which waits were counted before it.
 #[derive(Debug, Clone, Copy)]
 pub struct GrantedCharge {
     pub budget: Budget,
     pub waited_from: Timestamp,
 }
 
-/// The attempt was a replay (INV-6). A success since then has forgiven the charge already.
+/// Gives a charge back, because the attempt was a replay (INV-6). Does nothing if a success has reset the counter since.
 pub async fn give_back(tx: &mut Tx, counter: &Counter, taken: GrantedCharge) -> Result<(), Error> {
     let give_back = tx.change(GIVE_BACK).bind(counter.id).bind(taken.budget.successes);
     give_back.bind(taken.budget.last_at).bind(taken.waited_from).rows().await?;

@@ -1,5 +1,5 @@
-//! When a connection to PostgreSQL broke last. After a restart of the server every idle connection is dead;
-//! so those that were not used since are looked at before they are used, and no others.
+//! When a connection to PostgreSQL broke last. After a restart of the server every idle connection is dead. So a
+//! connection that was not used since the last breakage is pinged before it is used; others are not.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -10,7 +10,7 @@ use sqlx::{Connection as _, PgConnection};
 
 pub(crate) struct Breakage {
     opened: Instant,
-    /// Milliseconds after `opened`, and one; zero for never.
+    /// Milliseconds after `opened`, plus one; zero for never.
     last: AtomicU64,
 }
 
@@ -25,7 +25,7 @@ impl Breakage {
         }
     }
 
-    /// Whether a connection that was last used so long ago may be used.
+    /// Whether a connection that was last used `ago` may be used again; pings it where that is not certain.
     pub(crate) async fn passes(&self, connection: &mut PgConnection, ago: Duration) -> bool {
         let last = self.last.load(Ordering::Relaxed);
         let since = Duration::from_millis(self.millis().saturating_sub(last.saturating_sub(1)));
@@ -37,7 +37,7 @@ impl Breakage {
     }
 }
 
-/// What a server says before it hangs up.
+/// Whether the server announced that it closes the connection (PostgreSQL's class 57P).
 fn is_farewell(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     matches!(code.as_deref(), Some("57P01" | "57P02" | "57P03" | "57P05"))

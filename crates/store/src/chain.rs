@@ -1,4 +1,4 @@
-//! Tables `chain` and `chain_cuts`: the batches that prove the record, and where it begins.
+//! Tables `chain` and `chain_cuts`: the batches that prove the record, and where the record begins.
 
 use tidegate_core::{Batch, Cut, RealmId, Sequence, Timestamp};
 
@@ -88,13 +88,13 @@ pub async fn ending(view: &mut View, last: Sequence) -> Result<Option<Batch>, Er
     view.select(ENDING).bind(last).optional().await
 }
 
-/// In order, beginning with the one that holds `from`.
+/// Batches in order, from the one that holds `from` on.
 pub async fn from(view: &mut View, from: Sequence, limit: i64) -> Result<Vec<Batch>, Error> {
     view.select(FROM).bind(from).bind(limit).all().await
 }
 
-/// What was sealed in any realm, not before `since`. A batch shows a little after its time, when its
-/// transaction commits: who follows asks again from some seconds before the newest it has seen.
+/// What was sealed in any realm at `since` or later. A batch becomes visible when its transaction commits, a little
+/// after its time. So a follower asks again from some seconds before the newest batch that it has seen.
 pub async fn recent(across: &mut Across, since: Timestamp) -> Result<Vec<SealedBatch>, Error> {
     across.select(RECENT).bind(since).all().await
 }
@@ -110,7 +110,7 @@ pub async fn cut(view: &mut View) -> Result<Option<Cut>, Error> {
     view.select(FIND_CUT).optional().await
 }
 
-/// Remembers where the record begins from now on.
+/// Stores where the record begins from now on.
 pub async fn set_cut(tx: &mut Tx, cut: &Cut) -> Result<(), Error> {
     tx.change(CUT).bind(cut.last).bind(cut.digest).bind(cut.seal).bind(cut.cut_at).rows().await?;
     Ok(())

@@ -45,7 +45,7 @@ impl Record for Challenge {
     }
 }
 
-/// One of the two is empty, and equals nothing.
+/// One of the two is NULL, which equals nothing in SQL.
 const fn columns(within: Within) -> (Option<SignInId>, Option<SessionId>) {
     match within {
         Within::SignIn(sign_in) => (Some(sign_in), None),
@@ -57,19 +57,19 @@ pub async fn find(view: &mut View, id: ChallengeId) -> Result<Option<Challenge>,
     view.select(FIND).bind(id).optional().await
 }
 
-/// The account's live ones, the first to expire first.
+/// The account's live challenges, the first to expire first.
 pub async fn live(view: &mut View, account: AccountId, now: Timestamp) -> Result<Vec<Challenge>, Error> {
     view.select(LIVE).bind(account).bind(now).all().await
 }
 
-/// Ends every open one of a sign-in that is given up, or of a session that ended.
+/// Ends every open challenge of a sign-in that was cancelled, or of a session that ended.
 pub async fn cancel_all(tx: &mut Tx, account: AccountId, within: Within) -> Result<(), Error> {
     let (sign_in, session) = columns(within);
     tx.change(CANCEL_ALL).bind(account).bind(sign_in).bind(session).rows().await?;
     Ok(())
 }
 
-/// Ends every older one of the same sign-in or session, factor and purpose (INV-5), and says how many.
+/// Ends every older challenge of the same sign-in or session, factor and purpose (INV-5); returns how many.
 pub async fn supersede(tx: &mut Tx, new: &Challenge) -> Result<u64, Error> {
     let (sign_in, session) = columns(new.within);
     let supersede = tx.change(SUPERSEDE).bind(new.account).bind(sign_in).bind(session);
@@ -84,13 +84,13 @@ pub async fn insert(tx: &mut Tx, new: &Challenge) -> Result<(), Error> {
     Ok(())
 }
 
-/// The try was taken for a code that was a replay, or was not looked at.
+/// Gives a try back that was taken for a replay, or for a code that was not evaluated.
 pub async fn give_back(tx: &mut Tx, id: ChallengeId) -> Result<(), Error> {
     tx.change(GIVE_BACK).bind(id).rows().await?;
     Ok(())
 }
 
-/// Moves the challenge from one state to another; `false` when it was not in the first, or is too old.
+/// Compare-and-set of the state; `false` when it was not `from`, or the challenge has expired.
 pub async fn advance(
     tx: &mut Tx,
     id: ChallengeId,

@@ -1,4 +1,4 @@
-//! How each shared word is written to and read from each engine.
+//! How each type of `core` is written to and read from each engine.
 
 use std::{fmt, str::FromStr};
 
@@ -19,7 +19,7 @@ use tidegate_core::{
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-/// A word that is kept as something both engines know.
+/// A type that is stored as a type that each engine knows.
 pub(crate) trait Column: Sized {
     type Sqlite: for<'q> Encode<'q, Sqlite> + for<'r> Decode<'r, Sqlite> + Type<Sqlite> + 'static;
     type Postgres: for<'q> Encode<'q, Postgres> + for<'r> Decode<'r, Postgres> + Type<Postgres> + 'static;
@@ -102,7 +102,7 @@ impl<C: Column> Column for Option<C> {
     }
 }
 
-/// A column whose content this version does not understand.
+/// A column whose content this version cannot read.
 pub(crate) struct Unreadable {
     pub(crate) column: &'static str,
     pub(crate) source: sqlx::Error,
@@ -114,7 +114,7 @@ impl Unreadable {
     }
 }
 
-/// `column!(Word: Native, into, from)` for words that both engines keep alike.
+/// `column!(Type: Native, into, from)` for types that both engines store alike.
 macro_rules! column {
     ($word:ty: $native:ty, $into:expr, $from:expr $(, $generic:ident: $bound:ident)?) => {
         impl$(<$generic: $bound>)? Column for $word {
@@ -131,11 +131,11 @@ macro_rules! word_columns {
     ($($word:ty,)+) => { $(column!($word: String, |word| Ok(word.as_str().to_owned()), |text| Ok(Word::parse(&text)?));)+ };
 }
 
-/// Words with a text form of their own.
+/// Types with a text form of their own.
 macro_rules! text_columns {
     ($($word:ty,)+) => { $(column!($word: String, |word| Ok(word.to_string()), parsed);)+ };
 }
-/// Values that no statement looks into, as JSON text.
+/// Values that no statement looks into; stored as JSON text.
 macro_rules! json_columns {
     ($($word:ty,)+) => { $(column!($word: String, to_json, from_json);)+ };
 }
@@ -198,7 +198,7 @@ fn keyed_digest(bytes: Vec<u8>) -> Result<KeyedDigest, BoxDynError> {
     Ok(KeyedDigest { key: KeyId(u32::from_be_bytes(*key)), mac: mac.try_into().map_err(|_| "not 36 bytes")? })
 }
 
-/// Yes or no.
+/// BOOLEAN, or INTEGER on SQLite.
 impl Column for bool {
     type Sqlite = i64;
     type Postgres = bool;

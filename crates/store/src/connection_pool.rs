@@ -1,9 +1,9 @@
-//! ConnectionPool to PostgreSQL: kept open, and lent to one user at a time.
+//! The pool of PostgreSQL connections.
 //!
-//! A line is in doubt from the moment its connection is handed out until its user has found it well. One that is
-//! given up in doubt, in the middle of a statement or of a transaction, is closed, and the server undoes what was
-//! not committed. So nothing has to be asked of the server when a line comes back. (The pool of sqlx asks at every
-//! return: a round trip more for each statement, and a task.)
+//! A connection is tainted from the moment its user takes it until a statement on it ended well. A connection that
+//! is dropped while tainted, in the middle of a statement or a transaction, is closed, and the server rolls back what
+//! was not committed. So a connection that comes back needs no check. (The pool of sqlx checks at every return: one
+//! more round trip and one more task for each statement.)
 
 use std::{io, time::Duration};
 
@@ -15,21 +15,21 @@ use sqlx::{ConnectOptions as _, Connection as _, PgConnection, postgres::PgConne
 
 use crate::{breakage::Breakage, error};
 
-/// The longest anybody waits for a line.
+/// How long a caller waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
-/// The longest that a line takes to be opened.
+/// How long opening a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Between two attempts to reach a server that is away.
+/// Between two attempts to reach a server that refuses connections.
 const RECONNECT_INTERVAL: Duration = Duration::from_millis(20);
-/// Older ones are replaced: a server's memory of a line grows, and servers move.
+/// Older connections are replaced: the server's memory for a connection grows, and servers move.
 const MAX_AGE: Duration = Duration::from_mins(30);
 
-/// Cheap to clone; all clones share the lines.
+/// Cheap to clone; all clones share the connections.
 #[derive(Clone)]
 pub(crate) struct ConnectionPool(Pool<Opener, PooledConnection>);
 
 impl ConnectionPool {
-    /// At most so many, of which one is opened now.
+    /// A pool of at most `most` connections. One is opened now, so that a wrong address fails at the start.
     pub(crate) async fn open(options: PgConnectOptions, most: u32) -> Result<Self, sqlx::Error> {
         let opener = Opener { options, breakage: Breakage::none_yet() };
         let pool = Pool::builder(opener).max_size(usize::try_from(most).unwrap_or(usize::MAX));
@@ -55,8 +55,8 @@ impl ConnectionPool {
         }
     }
 
-    /// A line that has to be opened is opened to its end, whether or not anybody waits for that long: callers in
-    /// a hurry would otherwise keep each other from ever having one.
+    /// A new connection is opened in a task of its own: a cancelled caller must not abort the attempt, or callers with
+    /// short deadlines would starve the pool.
     async fn get(&self) -> Result<PooledConnection, PoolError<sqlx::Error>> {
         let Status { size, max_size, available, .. } = self.0.status();
         if available > 0 || size >= max_size {
@@ -66,18 +66,18 @@ impl ConnectionPool {
         tokio::spawn(async move { pool.get().await }).await.unwrap_or(Err(PoolError::Closed))
     }
 
-    /// Lends no more, and closes every line; those that are lent, when they come back.
+    /// Closes the idle connections now, and those in use when they come back; hands out no more.
     pub(crate) async fn close(&self) {
         let idle = self.0.retain(|_, _| false);
         self.0.close();
         for connection in idle.removed {
-            // Who hangs up needs no answer.
+            // The connection is given up, whatever the server says.
             let _ = connection.close().await;
         }
     }
 }
 
-/// Opens lines, and says which may be lent once more.
+/// Opens connections, and decides which of them may be used again.
 struct Opener {
     options: PgConnectOptions,
     breakage: Breakage,
@@ -88,7 +88,7 @@ impl Manager for Opener {
     type Error = sqlx::Error;
 
     async fn create(&self) -> Result<PgConnection, sqlx::Error> {
-        // Large, and rare.
+        // Boxed, because this future is large and rarely made.
         let opened = tokio::time::timeout(CONNECT_TIMEOUT, Box::pin(self.options.connect())).await;
         opened.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
     }
@@ -101,7 +101,7 @@ impl Manager for Opener {
     }
 }
 
-/// One line, of whoever holds it.
+/// One connection, for one user at a time.
 pub(crate) struct PooledConnection {
     held: Option<Object<Opener>>,
     tainted: bool,
@@ -114,18 +114,19 @@ impl From<Object<Opener>> for PooledConnection {
 }
 
 impl PooledConnection {
-    /// In doubt from now on.
+    /// The connection, which is tainted from now on.
     pub(crate) fn connection(&mut self) -> Result<&mut PgConnection, sqlx::Error> {
         self.tainted = true;
         self.held.as_deref_mut().ok_or(sqlx::Error::PoolClosed)
     }
 
-    /// Outside of a transaction, after one statement: it went to its end, or the server itself said that it failed.
+    /// Clears the taint after one statement outside of a transaction, if it succeeded or the server itself reported the
+    /// failure: then the connection is in a known state.
     pub(crate) fn judge<T>(&mut self, done: &Result<T, sqlx::Error>) {
         self.tainted = !matches!(done, Ok(_) | Err(sqlx::Error::Database(_)));
     }
 
-    /// An error may mean that all lines are broken.
+    /// Tells the pool of an error, which may mean that all its connections are broken.
     pub(crate) fn note(&self, error: &sqlx::Error) {
         if let Some(pool) = self.held.as_ref().and_then(Object::pool) {
             pool.manager().breakage.note(error);

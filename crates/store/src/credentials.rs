@@ -1,4 +1,4 @@
-//! Table `credentials`: who may call. Found before the realm is known, because they name it.
+//! Table `credentials`: who may call. A credential is found before the realm is known, because it names the realm.
 
 use tidegate_core::{Credential, CredentialId, ProductKey, Products, Timestamp, TokenDigest};
 
@@ -21,7 +21,7 @@ sql! {
     Change REVOKE = "UPDATE credentials SET revoked_at = $3 WHERE realm_id = $1 AND credential_id = $2 AND revoked_at IS NULL";
 }
 
-/// A credential and what its token must digest to.
+/// A credential, and the digest that its token must have.
 #[derive(Debug, Clone)]
 pub struct CredentialRow {
     pub credential: Credential,
@@ -56,7 +56,7 @@ pub async fn get(view: &mut View, id: CredentialId) -> Result<Option<CredentialR
     view.select(GET).bind(id).optional().await
 }
 
-/// Oldest first, behind `after`.
+/// Oldest first, after `after`.
 pub async fn page(view: &mut View, after: CredentialId, limit: i64) -> Result<Vec<CredentialRow>, Error> {
     view.select(PAGE).bind(after).bind(limit).all().await
 }
@@ -72,7 +72,7 @@ pub async fn insert(tx: &mut Tx, credential: &Credential, token: TokenDigest) ->
     Ok(())
 }
 
-/// `false` when it was revoked before, or there is none.
+/// `false` when it was revoked before, or does not exist.
 pub async fn revoke(tx: &mut Tx, id: CredentialId, now: Timestamp) -> Result<bool, Error> {
     tx.change(REVOKE).bind(id).bind(now).hit().await
 }

@@ -40,7 +40,7 @@ pub async fn find(view: &mut View, key: &CustomerKey) -> Result<Option<Customer>
     view.select(FIND).bind(key.clone()).optional().await
 }
 
-/// By key, behind `after`.
+/// By key, after `after`.
 pub async fn page(view: &mut View, after: &str, limit: i64) -> Result<Vec<Customer>, Error> {
     view.select(PAGE).bind(after.to_owned()).bind(limit).all().await
 }
@@ -52,7 +52,7 @@ pub async fn insert(tx: &mut Tx, new: &Customer) -> Result<bool, Error> {
     insert.bind(new.created_at).bind(new.updated_at).hit().await
 }
 
-/// Puts `next` in the place of the revision `seen`; `false` when somebody else did so first.
+/// Compare-and-set: puts `next` in the place of the revision `seen`; `false` when another call changed it first.
 pub async fn replace(tx: &mut Tx, seen: Revision, next: &Customer) -> Result<bool, Error> {
     let replace = tx.change(REPLACE).bind(next.key.clone()).bind(seen).bind(next.title.clone());
     let replace = replace.bind(next.country.clone()).bind(next.labels.clone());

@@ -1,4 +1,4 @@
-//! Table `deliveries`: what waits to leave the program. Service adds, courier takes.
+//! Table `deliveries`: the outbox. `service` adds rows, `courier` sends them.
 
 use tidegate_core::{AccountId, DeliveryId, DeliveryState, RealmId, Sealed, Span, Template, Timestamp};
 
@@ -27,20 +27,20 @@ pub struct Due {
     pub id: DeliveryId,
 }
 
-/// A delivery that is this worker's until its next try.
+/// A delivery that this worker claimed, until its next try.
 #[derive(Debug, Clone)]
 pub struct Delivery {
     pub id: DeliveryId,
     pub account: AccountId,
     pub template: Template,
-    /// Gone when the delivery has ended.
+    /// `None` when the delivery has ended.
     pub payload: Option<Sealed>,
-    /// This one included.
+    /// With this one.
     pub tries: i64,
     pub expires_at: Timestamp,
 }
 
-/// A delivery to be.
+/// A delivery to be queued.
 pub struct New {
     pub id: DeliveryId,
     pub account: AccountId,
@@ -79,13 +79,13 @@ pub async fn insert(tx: &mut Tx, new: New) -> Result<(), Error> {
     Ok(())
 }
 
-/// What is due in any realm, the longest waiting first.
+/// What is due in any realm, the one that waited longest first.
 pub async fn due(across: &mut Across, now: Timestamp, limit: i64) -> Result<Vec<Due>, Error> {
     across.select(DUE).bind(now).bind(limit).all().await
 }
 
-/// Takes a delivery for as long as `lease`; `None` when another worker did. A worker that dies leaves
-/// it to be tried again.
+/// Claims a delivery for as long as `lease`; `None` when another worker claimed it. When a worker dies, its claim runs
+/// out, and the delivery is tried again.
 pub async fn claim(
     tx: &mut Tx,
     id: DeliveryId,
@@ -100,7 +100,7 @@ pub async fn postpone(tx: &mut Tx, id: DeliveryId, until: Timestamp) -> Result<(
     Ok(())
 }
 
-/// Ends it and forgets what it said; `false` when it had ended.
+/// Ends the delivery and drops its payload; `false` when it had ended before.
 pub async fn end(tx: &mut Tx, id: DeliveryId, state: DeliveryState, now: Timestamp) -> Result<bool, Error> {
     tx.change(END).bind(id).bind(state).bind(now).hit().await
 }

@@ -1,4 +1,4 @@
-//! Table `devices`: from where an account completed a sign-in, per product.
+//! Table `devices`: the devices from which an account completed a sign-in, for each product.
 
 use tidegate_core::{AccountId, DeviceId, KnownDevice, ProductKey};
 
@@ -47,7 +47,7 @@ pub async fn find(
     view.select(FIND).bind(account).bind(product.clone()).bind(device.clone()).optional().await
 }
 
-/// Adds or replaces the device, and forgets all but the `most` used last.
+/// Adds or replaces the device, and deletes all but the `most` that were used last.
 pub async fn put(
     tx: &mut Tx,
     account: AccountId,

@@ -60,7 +60,7 @@ pub async fn insert(tx: &mut Tx, new: &Enrollment) -> Result<(), Error> {
     Ok(())
 }
 
-/// Moves it from one state to another; `false` when it was not in the first, or is too old.
+/// Compare-and-set of the state; `false` when it was not `from`, or the enrollment has expired.
 pub async fn advance(
     tx: &mut Tx,
     id: EnrollmentId,
@@ -71,12 +71,12 @@ pub async fn advance(
     tx.change(MOVE).bind(id).bind(from).bind(to).bind(now).hit().await
 }
 
-/// Gives a confirmed enrollment its secret; `false` when it has one, or is not confirmed, or too old.
+/// Gives a confirmed enrollment its seed; `false` when it has one, is not confirmed, or has expired.
 pub async fn reveal(tx: &mut Tx, id: EnrollmentId, seed: Sealed, now: Timestamp) -> Result<bool, Error> {
     tx.change(REVEAL).bind(id).bind(seed).bind(now).hit().await
 }
 
-/// Takes one of its tries; `None` when it is closed or has none left.
+/// Takes one try; `None` when the enrollment is closed, has expired or has no try left.
 pub async fn take_try(
     tx: &mut Tx,
     id: EnrollmentId,
@@ -86,13 +86,13 @@ pub async fn take_try(
     tx.change(TAKE_TRY).bind(id).bind(limit).bind(now).optional().await
 }
 
-/// The try was taken for a code that was not looked at.
+/// Gives a try back that was taken for a code that was not evaluated.
 pub async fn give_back(tx: &mut Tx, id: EnrollmentId) -> Result<(), Error> {
     tx.change(GIVE_BACK).bind(id).rows().await?;
     Ok(())
 }
 
-/// Ends it in success; `false` when it ended before, or is too old (INV-1, INV-4).
+/// Ends the enrollment in success; `false` when it ended before, or has expired (INV-1, INV-4).
 pub async fn activate(tx: &mut Tx, id: EnrollmentId, now: Timestamp) -> Result<bool, Error> {
     tx.change(ACTIVATE).bind(id).bind(now).hit().await
 }

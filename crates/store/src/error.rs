@@ -1,20 +1,20 @@
-//! What can go wrong with remembering. Never "not found": that is `Ok(None)`.
+//! What can go wrong with the database. "Not found" is no error: it is `Ok(None)`.
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The engine cannot be reached, is going away, or has no connection left; worth a retry.
+    /// The engine cannot be reached, is shutting down, or has no connection left. Worth a retry.
     #[error("the database is not reachable")]
     Unavailable(#[source] sqlx::Error),
-    /// The commit was sent and its answer lost: it may or may not have happened.
+    /// The commit was sent and its answer was lost: it may or may not have happened.
     #[error("the database did not confirm the commit of {tx}")]
     Unconfirmed { tx: &'static str, source: sqlx::Error },
-    /// A row this version cannot read.
+    /// A row that this version cannot read.
     #[error("{table}.{column} of {key} is unreadable")]
     Inconsistent { table: &'static str, column: &'static str, key: String, source: sqlx::Error },
     /// A statement failed that must not fail.
     #[error("a statement of {name} failed")]
     Statement { name: &'static str, source: sqlx::Error },
-    /// Two transactions met in the wrong order: a bug, logged, and worth one retry.
+    /// A deadlock or a serialization failure: two transactions locked rows in different orders. A bug; worth one retry.
     #[error("a transaction of {name} was undone by the database")]
     Undone { name: &'static str, source: sqlx::Error },
 }
@@ -37,7 +37,7 @@ impl Error {
         }
     }
 
-    /// Of a change that commits by itself: an outage may have hidden its success.
+    /// The error of a statement that commits by itself: an outage may have hidden its success.
     pub(crate) fn of_autocommit(name: &'static str, source: sqlx::Error) -> Self {
         match Self::of(name, source) {
             Self::Unavailable(source) if !is_undone(&source) => Self::Unconfirmed { tx: name, source },
@@ -46,8 +46,8 @@ impl Error {
     }
 }
 
-/// Whether nothing was changed for certain: it was not sent, or the engine itself says that it failed. SQLite
-/// may say so of the commit, when what is in the file is not known; but not that it is busy.
+/// Whether it is certain that nothing was changed: the statement was not sent, or the engine itself reported its
+/// failure. An I/O error of SQLite is not certain, because it may come from the commit; BUSY and LOCKED are.
 fn is_undone(source: &sqlx::Error) -> bool {
     match source {
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
@@ -61,10 +61,10 @@ fn is_undone(source: &sqlx::Error) -> bool {
     }
 }
 
-/// Whether a server that cannot be connected to may be there in a moment.
+/// Whether a server that refused a connection may accept one in a moment.
 pub(crate) fn is_away(source: &sqlx::Error) -> bool {
     match source {
-        // A name that means nothing or a path that is not there is told at once, with its cause.
+        // A name that does not resolve or a path that does not exist is reported at once, with its cause.
         sqlx::Error::Io(error) => {
             use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
             matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
@@ -74,14 +74,14 @@ pub(crate) fn is_away(source: &sqlx::Error) -> bool {
     }
 }
 
-/// PostgreSQL's five letters, or SQLite's extended number: the engine is not there, not writable, or has no
-/// room; nothing is wrong with the statement.
+/// Whether a code (PostgreSQL's five characters, or SQLite's extended number) means that the engine is not reachable,
+/// not writable or out of space, while nothing is wrong with the statement.
 fn is_outage(code: &str) -> bool {
     let sqlite = code.parse::<u32>().ok().filter(|_| code.len() != 5).map(|number| number & 0xff);
     match sqlite {
         // BUSY, LOCKED, IOERR, FULL, CANTOPEN.
         Some(primary) => matches!(primary, 5 | 6 | 10 | 13 | 14),
-        // Connection, resources, a server that starts or stops, one that only reads, a wait cut short.
+        // Connection, resources, a server that starts or stops, a read-only server, a timeout.
         None => {
             code.starts_with("08")
                 || code.starts_with("53")

@@ -1,4 +1,4 @@
-//! Table `events`: the log everything else reads.
+//! Table `events`: the log of what happened. Audit, exports and the follower of the cache read it.
 
 use tidegate_core::{
     AccountId, Actor, Event, EventId, Fact, Logged, ProductKey, RealmId, RecordedFact, Sequence, Timestamp,
@@ -67,21 +67,21 @@ sql! {
     Change DROP = "DELETE FROM events WHERE realm_id = $1 AND sequence <= $2";
 }
 
-/// Which events: all conditions hold.
+/// Which events. All conditions must hold.
 #[derive(Debug, Clone)]
 pub struct Which {
     pub account: Option<AccountId>,
     pub product: Option<ProductKey>,
     pub actor: Option<Actor>,
-    /// Empty: any.
+    /// Empty: of any kind.
     pub kinds: Vec<String>,
-    /// Not before.
+    /// At this time or later.
     pub from: Timestamp,
-    /// Before.
+    /// Before this time.
     pub until: Timestamp,
 }
 
-/// The years 1 and 9999, beyond which no event is.
+/// The first and last instants that an event can have: years 1 and 9999.
 const EARLIEST: Timestamp = Timestamp::from_unix_micros(-62_135_596_800_000_000);
 const LATEST: Timestamp = Timestamp::from_unix_micros(253_402_300_799_999_999);
 
@@ -93,7 +93,7 @@ impl Which {
     }
 }
 
-/// An event of some realm that the sealer has not reached.
+/// An event of some realm that has no sequence number yet.
 #[derive(Debug, Clone)]
 pub struct Unsealed {
     pub realm: RealmId,
@@ -156,14 +156,14 @@ pub async fn record(tx: &mut Tx, event: Event) -> Result<(), Error> {
     Ok(())
 }
 
-/// Newest first, below `before` and not below `least`, which spares a search by time the rest of the log.
+/// Newest first, with ids from `least` on and before `before`. `least` bounds how much of the log a search by time reads.
 pub async fn newest(
     view: &mut View,
     (least, before): (EventId, EventId),
     which: Which,
     limit: i64,
 ) -> Result<Vec<Logged>, Error> {
-    // What the conditions begin with decides about the index.
+    // Each statement fits one index.
     let statement = match &which {
         Which { account: Some(_), .. } => NEWEST_OF_ACCOUNT,
         Which { kinds, .. } if !kinds.is_empty() => NEWEST_OF_KINDS,
@@ -174,7 +174,7 @@ pub async fn newest(
     select.bind(kinds(which.kinds)).bind(limit).all().await
 }
 
-/// Those behind `after`, up to `last`, in order.
+/// The matching events after `after` and up to `last`, in order.
 pub async fn stretch(
     view: &mut View,
     after: Sequence,
@@ -190,40 +190,40 @@ fn kinds(kinds: Vec<String>) -> Option<AnyOf<String>> {
     Some(AnyOf(kinds)).filter(|kinds| !kinds.0.is_empty())
 }
 
-/// All from `first` to `last`, in order.
+/// All events from `first` to `last`, in order.
 pub async fn between(view: &mut View, first: Sequence, last: Sequence) -> Result<Vec<Logged>, Error> {
     view.select(BETWEEN).bind(first).bind(last).all().await
 }
 
-/// The first place behind `after` that an event has.
+/// The lowest sequence number after `after`.
 pub async fn above(view: &mut View, after: Sequence) -> Result<Option<Sequence>, Error> {
     Ok(view.select(ABOVE).bind(after).optional::<SequenceRow>().await?.map(|at| at.0))
 }
 
-/// The first place that an event has.
+/// The lowest sequence number.
 pub async fn lowest(view: &mut View) -> Result<Option<Sequence>, Error> {
     Ok(view.select(LOWEST).optional::<SequenceRow>().await?.map(|at| at.0))
 }
 
-/// What no sealer has reached yet, in any realm. Their order means nothing: of what another transaction
-/// wrote, an older one may still come.
+/// Events of any realm that have no sequence number yet. Their order means nothing: another transaction may still
+/// commit an older event.
 pub async fn unsealed(across: &mut Across, limit: i64) -> Result<Vec<Unsealed>, Error> {
     across.select(UNSEALED).bind(limit).all().await
 }
 
-/// The next realm behind this one that has something to seal.
+/// The next realm after this one that has something to seal.
 pub async fn next_unsealed(across: &mut Across, after: RealmId) -> Result<Option<RealmId>, Error> {
     Ok(across.select(NEXT_UNSEALED).bind(after).optional::<RealmRow>().await?.map(|of| of.0))
 }
 
-/// Gives up to `limit` events the places behind `head`; how many it were. Only what was committed is
-/// seen, so a place is never given before its event can be read.
+/// Numbers up to `limit` events after `head`; returns how many. Only committed events are visible, so no event gets
+/// its number before it can be read.
 pub async fn number(tx: &mut Tx, head: Sequence, limit: i64) -> Result<i64, Error> {
     let count = tx.change(NUMBER).bind(head).bind(limit).rows().await?;
     Ok(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
-/// Drops the front of the record, up to `last`.
+/// Deletes the front of the record, up to `last`.
 pub async fn drop_until(tx: &mut Tx, last: Sequence) -> Result<(), Error> {
     tx.change(DROP).bind(last).rows().await?;
     Ok(())

@@ -1,8 +1,8 @@
 //! Runs statements: the only file that tells the two engines apart.
 //!
-//! A `View` reads, a `Tx` reads and writes; both belong to one realm, and bind it as `$1` of every
-//! statement themselves. A statement that forgets its realm does not get past PostgreSQL's
-//! "could not determine data type of parameter $1", which the test of all statements asks for.
+//! A `View` reads, a `Tx` reads and writes. Both belong to one realm and bind it as `$1` of every statement
+//! themselves (INV-32). A statement that forgets its realm fails on PostgreSQL with "could not determine data type
+//! of parameter $1"; a test prepares every statement to find such a one.
 
 use std::sync::Arc;
 
@@ -21,14 +21,14 @@ use crate::{
 /// Where a statement runs.
 pub(crate) enum Via {
     SqlitePool(SqlitePool),
-    /// For what brings its own transaction.
+    /// For statements that contain their own transaction.
     SqliteWriter(Arc<Mutex<Writer>>),
     Postgres(ConnectionPool),
     Transaction(TransactionConnection),
 }
 
-/// Reads of one realm. Each statement borrows a connection for itself, so a view that is kept
-/// around holds nothing and cannot starve a transaction.
+/// Reads of one realm. Each statement takes a connection for itself, so a view that is kept around holds none and
+/// cannot starve a transaction.
 pub struct View {
     pub(crate) via: Via,
     pub(crate) realm: RealmId,
@@ -42,7 +42,7 @@ pub struct Across {
     pub(crate) name: &'static str,
 }
 
-/// A row that can be read as a value, and says what it is when it cannot.
+/// A row that is read as a value. Table and key name it in an error when it cannot be read.
 pub(crate) trait Record: Sized {
     const TABLE: &'static str;
     const KEY: &'static str;
@@ -69,13 +69,13 @@ pub(crate) struct Query<'v> {
     name: &'static str,
     sql: Statement,
     args: Result<Args, sqlx::Error>,
-    /// It commits by itself.
+    /// The statement commits by itself.
     autocommit: bool,
-    /// And SQLite does not wait for the disk.
+    /// SQLite commits without waiting for fsync.
     deferred_sync: bool,
 }
 
-/// Runs one sqlx call on a line.
+/// Runs one sqlx call on a PostgreSQL connection, and notes its error.
 macro_rules! on_pooled {
     ($connection:ident, $query:expr, $call:ident) => {{
         let done = match $connection.connection() {
@@ -86,7 +86,7 @@ macro_rules! on_pooled {
     }};
 }
 
-/// Runs one sqlx call on whichever connection there is, and wraps what it returns.
+/// Runs one sqlx call where the query belongs, and wraps what it returns.
 macro_rules! on {
     ($query:ident, $call:ident, $sqlite:expr, $postgres:expr) => {{
         let args = $query.args.map_err(|source| Error::of($query.name, source))?;
@@ -100,7 +100,7 @@ macro_rules! on {
             (Via::SqliteWriter(writer), Args::Sqlite(args)) => {
                 match transaction_connection::lock_writer(writer, $query.deferred_sync).await {
                     Ok(mut writer) => {
-                        // A pragma acts when it is prepared, so it has to be prepared each time.
+                        // SQLite applies this pragma when the text is prepared, so it must not be cached.
                         let query =
                             sqlx::query_with($query.sql.sqlite, args).persistent(!$query.deferred_sync);
                         let done = query.$call(&mut writer.connection).await;
@@ -146,12 +146,12 @@ impl<'v> Query<'v> {
         Self { via, name, sql, args: Ok(args), autocommit: false, deferred_sync: false }
     }
 
-    /// An error may then hide that it was done.
+    /// The statement commits by itself, so an outage may hide that it was done.
     pub(crate) fn autocommit(self) -> Self {
         Self { autocommit: true, ..self }
     }
 
-    /// What it writes reaches the disk with the next transaction.
+    /// Commits without waiting for fsync on SQLite; the next commit that waits flushes this one too.
     pub(crate) fn deferred_sync(self) -> Self {
         Self { deferred_sync: true, ..self }
     }
@@ -164,7 +164,7 @@ impl<'v> Query<'v> {
         self
     }
 
-    /// A value of each of several, as a list; PostgreSQL alone has them.
+    /// Binds one value of each item, as an array. PostgreSQL only.
     pub(crate) fn bind_each<C: Column>(mut self, values: impl IntoIterator<Item = C>) -> Self
     where
         Vec<C::Postgres>: for<'q> Encode<'q, Postgres> + Type<Postgres>,
@@ -186,8 +186,8 @@ impl<'v> Query<'v> {
         Ok(self.rows().await? > 0)
     }
 
-    /// Of at most one row. Reads to the end, so that nothing of a deed is left out, and nothing of this
-    /// statement left for the next one on its connection.
+    /// The value of a statement that returns at most one row. Reads the result to its end: SQLite runs the later
+    /// statements of a text only then, and an unread rest would disturb the next statement of the connection.
     pub(crate) async fn optional<R: Record>(self) -> Result<Option<R>, Error> {
         Ok(self.all().await?.pop())
     }

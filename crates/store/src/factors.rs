@@ -1,4 +1,4 @@
-//! Table `factors`: active factors. A pending one is an enrollment.
+//! Table `factors`: active factors. A pending factor is a row of `enrollments` (INV-22).
 
 use tidegate_core::{AccountId, Factor, FactorId, Material, Method, Sealed, Step, Timestamp};
 
@@ -24,7 +24,7 @@ impl Record for Factor {
         let material = match row.get("method")? {
             Method::Totp => Material::Totp { seed: row.get("seed")?, last_step: row.get("last_step")? },
             Method::RecoveryCodes => Material::RecoveryCodes,
-            Method::Password => return Err(Unreadable::new("method", "a password is no factor row")),
+            Method::Password => return Err(Unreadable::new("method", "a password is not a factor row")),
         };
         Ok(Self {
             id: row.get("factor_id")?,

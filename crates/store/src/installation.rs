@@ -1,4 +1,4 @@
-//! Table `installation`: one row for the whole database, and sqlx's own table of migrations.
+//! Table `installation`, which has one row for the whole database, and sqlx's own table of migrations.
 
 use tidegate_core::{RealmId, Sealed, Timestamp};
 
@@ -52,9 +52,9 @@ pub struct Installation {
     /// The realm that `init` made.
     pub first_realm: RealmId,
     pub min_binary: i64,
-    /// A value that only the right master key opens.
+    /// A sealed value that only the right master key opens.
     pub key_check: Sealed,
-    /// An instant that a clock showed; no later one may fall behind it (INV-54).
+    /// An instant that the authority clock showed. The clock must never show an earlier one (INV-54).
     pub clock_floor: Timestamp,
 }
 
@@ -99,13 +99,13 @@ pub async fn find(across: &mut Across) -> Result<Option<Installation>, Error> {
     across.select(FIND).optional().await
 }
 
-/// Whether it was the first. The transaction's realm becomes the first realm.
+/// `false` when the database was initialised before. The transaction's realm becomes the first realm.
 pub async fn insert(tx: &mut Tx, key_check: Sealed, now: Timestamp) -> Result<bool, Error> {
     tx.change(INSERT).bind(migrations::NEWEST).bind(key_check).bind(now).hit().await
 }
 
 impl Store {
-    /// Remembers what the clock shows, so that it cannot fall behind it, not even across a restart.
+    /// Stores what the clock shows, so that a clock that was set back is noticed, also after a restart.
     pub async fn raise_clock_floor(&self, installation: &Installation, now: Timestamp) -> Result<(), Error> {
         self.tx("raise_clock_floor", installation.first_realm, async |tx| {
             tx.change(RAISE_FLOOR).bind(now).rows().await.map(drop)
@@ -113,7 +113,7 @@ impl Store {
         .await
     }
 
-    /// Takes back what was remembered of a clock that was wrong.
+    /// Replaces what was stored while the clock was wrong.
     pub async fn set_clock_floor(&self, installation: &Installation, to: Timestamp) -> Result<(), Error> {
         self.tx("set_clock_floor", installation.first_realm, async |tx| {
             tx.change(SET_FLOOR).bind(to).rows().await.map(drop)

@@ -1,4 +1,4 @@
-//! Table `interest`: who wished for the feature at a product, before any rollout exists.
+//! Table `interest`: accounts that asked for two-step at a product, possibly before any rollout exists.
 
 use tidegate_core::{AccountId, ProductKey, Timestamp};
 
@@ -41,7 +41,7 @@ impl Record for Count {
     }
 }
 
-/// By account, behind `after`.
+/// By account, after `after`.
 pub async fn page(
     view: &mut View,
     product: &ProductKey,

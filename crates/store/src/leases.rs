@@ -1,4 +1,4 @@
-//! Table `leases`: work of a realm that one replica does at a time.
+//! Table `leases`: background work of a realm that one replica does at a time.
 
 use tidegate_core::{HolderId, Timestamp};
 
@@ -10,7 +10,7 @@ sql! {
         WHERE leases.holder = excluded.holder OR leases.until <= $5";
 }
 
-/// A replica's claim to a work.
+/// A replica's claim to such work.
 #[derive(Debug, Clone, Copy)]
 pub struct LeaseClaim {
     pub name: &'static str,
@@ -18,8 +18,8 @@ pub struct LeaseClaim {
     pub until: Timestamp,
 }
 
-/// Whether the work is this holder's, now and until then. The row stays locked to the end of the
-/// transaction, so that two holders never work at once, whatever their clocks say.
+/// Claims or renews the lease; `false` while another holder has it. The row stays locked to the end of the transaction,
+/// so two holders never work at the same time, whatever their clocks say.
 pub async fn claim(tx: &mut Tx, claim: LeaseClaim, now: Timestamp) -> Result<bool, Error> {
     let LeaseClaim { name, holder, until } = claim;
     tx.change(CLAIM).bind(name.to_owned()).bind(holder).bind(until).bind(now).hit().await

@@ -15,8 +15,8 @@ sql! {
         WHERE ledger.active_since IS NULL";
 }
 
-/// The feature was shown by a decision of this revision, and not before, or rolled back since; `false` when
-/// another call was faster.
+/// Records that the feature was shown by a decision of this revision; `false` when another call recorded it first. The
+/// decision found no earlier mark, or one that was rolled back.
 pub async fn show(
     tx: &mut Tx,
     account: AccountId,
@@ -27,7 +27,7 @@ pub async fn show(
     show.bind(shown.at).bind(shown.revision).bind(shown.wave).hit().await
 }
 
-/// Two-step acts here from now on, for good; `false` when it did before.
+/// Records that two-step acts here from now on, for good; `false` when it did before.
 pub async fn activate(
     tx: &mut Tx,
     account: AccountId,

@@ -1,17 +1,16 @@
 //! What we remember.
 //!
 //! Lock order: requests, realms, credentials, customers, products, rollouts, links, enrollments, accounts,
-//! `sign_ins`, sessions, devices, challenges, factors, `recovery_codes`, ledger, interest, passwords,
-//! attempts,
-//! deliveries, leases, events, chain, `chain_cuts`. A transaction that changes rows of several tables changes them in this order;
-//! the other way round two of them deadlock on PostgreSQL (seen: 64 answers on two replicas).
+//! `sign_ins`, sessions, devices, challenges, factors, `recovery_codes`, ledger, interest, passwords, attempts,
+//! deliveries, leases, events, chain, `chain_cuts`. A transaction that changes rows of several tables changes
+//! them in this order. Two transactions that take them in different orders deadlock on PostgreSQL (seen with 64
+//! answers on two replicas). A row that the transaction itself inserted may come later: no other transaction
+//! sees it.
 //!
-//! A row that the transaction itself has made is seen by nobody else, and may come later.
-//!
-//! One file per table, and `answers` for what an answer does to several at once; what one statement reads or
-//! writes beside its own table, its file says. Each statement is one text for
-//! both engines, or an explicit pair, or, for what goes together, PostgreSQL's alone. No clock, no random source
-//! and no case folding in SQL. There is no storage trait: SQLite is the test double.
+//! There is one file per table, and `answers` for what an answer to a challenge does to several tables at once. A
+//! file whose statements read or write other tables says so. Each statement is one text for both engines, an
+//! explicit pair, or, where answers are batched, PostgreSQL's alone. SQL contains no clock, no random source and
+//! no case folding. There is no storage trait: SQLite is the test double.
 
 pub mod accounts;
 pub mod answers;

@@ -1,4 +1,4 @@
-//! Table `links`: mailed tokens, by digest.
+//! Table `links`: mailed tokens, stored as digests.
 
 use tidegate_core::{Link, Timestamp, TokenDigest};
 
@@ -40,7 +40,7 @@ pub async fn insert(tx: &mut Tx, token: TokenDigest, link: &Link, now: Timestamp
     Ok(())
 }
 
-/// Redeems the link; `false` when it was redeemed before or is too old (INV-1, INV-4).
+/// Redeems the link; `false` when it was redeemed before or has expired (INV-1, INV-4).
 pub async fn redeem(tx: &mut Tx, token: TokenDigest, now: Timestamp) -> Result<bool, Error> {
     tx.change(USE).bind(token).bind(now).hit().await
 }

@@ -1,17 +1,17 @@
-//! One program at a time on one SQLite file.
+//! A file lock: one program at a time uses an SQLite file.
 
 use std::{fs::File, path::Path};
 
 use crate::OpenError;
 
-/// Held as long as the store is open; the operating system gives it back however the program ends.
+/// Held while the store is open; the operating system releases it however the program ends.
 #[derive(Debug)]
 pub(crate) struct FileLock {
     _file: File,
 }
 
 impl FileLock {
-    /// By the file's real name, so that a link to the file is the same file.
+    /// Uses the file's canonical path, so that a link to the file is the same file.
     pub(crate) fn take(database: &Path) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Unusable { path: database.display().to_string(), source };
         let mut path = database.canonicalize().map_err(failed)?.into_os_string();

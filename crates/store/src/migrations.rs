@@ -1,4 +1,4 @@
-//! The paired migrations, in order. Forward only; a published one is never edited.
+//! The paired migrations, in order. They only go forward, and a published one is never edited.
 
 use sqlx::{
     SqlSafeStr as _,
@@ -17,7 +17,7 @@ macro_rules! migrations {
             include_str!(concat!("../../../migrations/", $engine, "/", $name, ".sql")).into_sql_str(),
             false,
         ),)+]);
-        // A newer schema is judged by its min_binary, not by migrations this program does not know.
+        // A newer schema is judged by its min_binary, not by migrations that this program does not know.
         migrator.set_ignore_missing(true);
         migrator
     }};

@@ -1,4 +1,4 @@
-//! Opening a store, and what its schema must be.
+//! Opens a store, and says what its schema is to this program.
 
 use std::{path::PathBuf, str::FromStr as _, sync::Arc, time::Duration};
 
@@ -39,7 +39,7 @@ pub(crate) enum Db {
 #[derive(Clone)]
 pub struct Store {
     pub(crate) db: Db,
-    /// Answers that go batched.
+    /// Answers under way, for batching.
     pub(crate) answering: Arc<Answering>,
 }
 
@@ -48,7 +48,7 @@ pub struct Store {
 pub enum OpenError {
     #[error("the database URL must begin with sqlite:, postgres:// or postgresql://")]
     Url,
-    #[error("another program is using {path}: one at a time may")]
+    #[error("another program is using {path}: only one at a time can")]
     InUse { path: String },
     #[error("{path} cannot be opened")]
     Unusable { path: String, source: std::io::Error },
@@ -61,9 +61,9 @@ pub enum OpenError {
 /// What a schema is to this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Schema {
-    /// There is none.
+    /// The database has none.
     Absent,
-    /// It lacks migrations this program brings.
+    /// It lacks migrations that this program brings.
     Older { applied: i64 },
     /// This program can serve it; a newer one that allows older programs included.
     Usable { applied: i64 },
@@ -72,8 +72,8 @@ pub enum Schema {
 }
 
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Pages that SQLite's log takes before they are put into their places, 64 MiB: pages that are written again and
-/// again, as those of counters and of the newest events are, go there once.
+/// Pages in SQLite's write-ahead log before a checkpoint, 64 MiB. Pages that are written again and again, such as
+/// those of counters and of the newest events, are then copied to the database file once.
 const CHECKPOINT: &str = "16000";
 
 impl Store {
@@ -89,7 +89,7 @@ impl Store {
         Ok(Self { db, answering: Arc::default() })
     }
 
-    /// Brings the schema up to this program's; does nothing when it is.
+    /// Brings the schema up to this program's; does nothing when it is up to date.
     pub async fn migrate(&self) -> Result<(), OpenError> {
         match &self.db {
             Db::Sqlite { write, .. } => {
@@ -122,7 +122,7 @@ impl Store {
         Across { via: self.read(), name }
     }
 
-    /// Closes every connection; one that is in use, when its user is done.
+    /// Closes every connection; one that is in use when its user is done with it.
     pub async fn close(&self) {
         match &self.db {
             Db::Sqlite { read, .. } => read.close().await,
@@ -160,7 +160,7 @@ async fn sqlite(path: PathBuf, connections: u32) -> Result<Db, OpenError> {
     Ok(Db::Sqlite { read, write: Arc::new(Mutex::new(Writer::new(write))), _lock: Arc::new(lock) })
 }
 
-/// The file holds everybody's addresses: nobody but its owner may read it.
+/// The file holds people's addresses, so only its owner may read it.
 fn make_private(path: &std::path::Path) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
     if path.exists() {
@@ -170,7 +170,7 @@ fn make_private(path: &std::path::Path) -> std::io::Result<()> {
 }
 
 async fn postgres(settings: &Settings) -> Result<Db, sqlx::Error> {
-    // A replica that was cut off in the middle of something must not keep the others waiting for ever.
+    // A replica that was cut off in the middle of a transaction must not block the others for ever.
     let options = PgConnectOptions::from_str(&settings.url)?.options([
         ("idle_in_transaction_session_timeout", "15s"),
         ("lock_timeout", "5s"),

@@ -1,4 +1,4 @@
-//! Table `passwords`, and what is read with it to look at one: `accounts` and `attempts`.
+//! Table `passwords`, and the tables that are read with it to verify one: `accounts` and `attempts`.
 
 use tidegate_core::{Account, AccountId, Identifier, Timestamp};
 
@@ -23,13 +23,13 @@ sql! {
     Change REHASH = "UPDATE passwords SET hash = $4 WHERE realm_id = $1 AND account_id = $2 AND hash = $3";
 }
 
-/// Whose an identifier is, and what a password is held to.
+/// The account of an identifier, and what its password is verified against.
 pub struct Identified {
-    /// `None`: nobody's.
+    /// `None`: the identifier is unknown.
     pub account: Option<Account>,
     /// The account's password as a PHC string.
     pub hash: Option<String>,
-    /// What was charged to the account, or else to nobody's counter.
+    /// What was charged to the account's counter, or to the decoy's where the identifier is unknown.
     pub kept: Option<AttemptRow>,
 }
 
@@ -47,7 +47,7 @@ impl Record for Identified {
     }
 }
 
-/// One read, whether or not there is such an account: of nobody's as much is looked for (INV-29).
+/// The same query for known and unknown identifiers, so that timing does not reveal which accounts exist (INV-29).
 pub async fn identified(
     view: &mut View,
     identifier: &Identifier,
@@ -62,7 +62,7 @@ pub async fn insert(tx: &mut Tx, account: AccountId, hash: String, now: Timestam
     Ok(())
 }
 
-/// The same password, hashed anew; `false` when it was changed meanwhile.
+/// Stores another hash of the same password; `false` when the password was changed meanwhile.
 pub async fn rehash(tx: &mut Tx, account: AccountId, seen: String, hash: String) -> Result<bool, Error> {
     tx.change(REHASH).bind(account).bind(seen).bind(hash).hit().await
 }

@@ -46,7 +46,7 @@ pub async fn find(view: &mut View, key: &ProductKey) -> Result<Option<Product>, 
     view.select(FIND).bind(key.clone()).optional().await
 }
 
-/// By key, behind `after`.
+/// By key, after `after`.
 pub async fn page(view: &mut View, after: &str, limit: i64) -> Result<Vec<Product>, Error> {
     view.select(PAGE).bind(after.to_owned()).bind(limit).all().await
 }
@@ -60,7 +60,7 @@ pub async fn insert(tx: &mut Tx, product: &Product) -> Result<bool, Error> {
     insert.bind(product.revision).bind(product.created_at).bind(product.updated_at).hit().await
 }
 
-/// Puts `next` in the place of the revision `seen`; `false` when somebody else did so first.
+/// Compare-and-set: puts `next` in the place of the revision `seen`; `false` when another call changed it first.
 pub async fn replace(tx: &mut Tx, seen: Revision, next: &Product) -> Result<bool, Error> {
     let settings = next.settings.clone();
     let replace = tx.change(REPLACE).bind(next.key.clone()).bind(seen).bind(next.title.clone());

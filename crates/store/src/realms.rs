@@ -1,4 +1,4 @@
-//! Table `realms`. Found before any realm is known: a credential names one by id, an operator by key.
+//! Table `realms`. A realm is found before any is known: a credential names it by id, an operator by key.
 
 use tidegate_core::{Realm, RealmId, RealmKey};
 
@@ -38,12 +38,12 @@ pub async fn get(across: &mut Across, id: RealmId) -> Result<Option<Realm>, Erro
     across.select(GET).bind(id).optional().await
 }
 
-/// By key, behind `after`.
+/// By key, after `after`.
 pub async fn page(across: &mut Across, after: &str, limit: i64) -> Result<Vec<Realm>, Error> {
     across.select(PAGE).bind(after.to_owned()).bind(limit).all().await
 }
 
-/// Adds a realm, created in the transaction's; `false` when its key is taken.
+/// Adds a realm; `created_in` is the transaction's realm. `false` when the key is taken.
 pub async fn insert(tx: &mut Tx, realm: &Realm) -> Result<bool, Error> {
     tx.change(INSERT)
         .bind(realm.id)

@@ -23,7 +23,7 @@ impl Record for RecoveryCode {
     }
 }
 
-/// Those not used yet.
+/// The codes that were not used yet.
 pub async fn left(view: &mut View, account: AccountId, factor: FactorId) -> Result<Vec<RecoveryCode>, Error> {
     view.select(LEFT).bind(account).bind(factor).all().await
 }

@@ -1,7 +1,7 @@
-//! Table `requests`: first outcomes, for callers that ask again.
+//! Table `requests`: idempotency keys and their first outcomes, for callers that retry.
 //!
-//! A row is claimed under a lease before the work, and holds the outcome after it. Whoever finds a
-//! claim whose lease is over may take it over; then the first claimant's outcome no longer counts.
+//! A row is claimed under a lease before the work, and holds the outcome after it. A caller that finds a claim whose
+//! lease has ended may take it over; then the outcome of the first claimant is not stored any more.
 
 use tidegate_core::{ClaimId, CredentialId, KeyedDigest, RequestId, Sealed, Timestamp};
 
@@ -30,16 +30,16 @@ sql! {
         WHERE realm_id = $1 AND credential_id = $2 AND method = $3 AND request_id = $4 AND claim_id = $5 AND outcome IS NULL";
 }
 
-/// Whose request it is.
+/// Names a request: its credential, method and id.
 #[derive(Debug, Clone, Copy)]
 pub struct Key {
     pub credential: CredentialId,
-    /// The use case's name: one id in two methods is two requests, and they never wait for each other.
+    /// The use case's name. One id in two methods is two requests, which never wait for each other.
     pub method: &'static str,
     pub request: RequestId,
 }
 
-/// One caller's right to settle a request.
+/// The right to settle a request.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestClaim {
     pub key: Key,
@@ -57,7 +57,7 @@ pub struct Earlier {
     pub expires_at: Timestamp,
 }
 
-/// What is remembered of a request that was carried out.
+/// What is stored of a request that was carried out.
 pub struct Settled {
     pub outcome: Sealed,
     pub secrets: Option<Sealed>,
@@ -80,8 +80,8 @@ impl Record for Earlier {
     }
 }
 
-/// Whether the request is this caller's to carry out. On PostgreSQL a second claim waits here for the
-/// first one's transaction to end.
+/// Claims the request; `false` when another copy of it has an outcome, or a claim whose lease has not ended. On PostgreSQL
+/// a second claim waits here until the first one's transaction ends.
 pub async fn claim(
     tx: &mut Tx,
     claim: RequestClaim,
@@ -98,14 +98,14 @@ pub async fn find(view: &mut View, key: Key) -> Result<Option<Earlier>, Error> {
     view.select(FIND).bind(key.credential).bind(key.method.to_owned()).bind(key.request).optional().await
 }
 
-/// Locks the row for the rest of the transaction; `false` when somebody took the claim over.
+/// Locks the row for the rest of the transaction; `false` when another copy took the claim over.
 pub async fn hold(tx: &mut Tx, claim: RequestClaim, lease_until: Timestamp) -> Result<bool, Error> {
     let Key { credential, method, request } = claim.key;
     let hold = tx.change(HOLD).bind(credential).bind(method.to_owned()).bind(request);
     hold.bind(claim.id).bind(lease_until).hit().await
 }
 
-/// Remembers the outcome; `false` when somebody took the claim over.
+/// Stores the outcome; `false` when another copy took the claim over.
 pub async fn settle(tx: &mut Tx, claim: RequestClaim, settled: Settled) -> Result<bool, Error> {
     let Key { credential, method, request } = claim.key;
     let settle = tx.change(SETTLE).bind(credential).bind(method.to_owned()).bind(request).bind(claim.id);
@@ -113,14 +113,14 @@ pub async fn settle(tx: &mut Tx, claim: RequestClaim, settled: Settled) -> Resul
     settle.bind(settled.secrets_until).bind(settled.expires_at).hit().await
 }
 
-/// Gives the id back after a refusal.
+/// Deletes the claim after a refusal, so that the id can be used again.
 pub async fn release(tx: &mut Tx, claim: RequestClaim) -> Result<(), Error> {
     let Key { credential, method, request } = claim.key;
     tx.change(RELEASE).bind(credential).bind(method.to_owned()).bind(request).bind(claim.id).rows().await?;
     Ok(())
 }
 
-/// Drops what is not returned any more: secrets after minutes, outcomes after a day.
+/// Deletes what is not returned any more: secrets after minutes, outcomes after a day.
 pub async fn forget(tx: &mut Tx, now: Timestamp) -> Result<(), Error> {
     tx.change(FORGET_SECRETS).bind(now).rows().await?;
     tx.change(FORGET).bind(now).rows().await?;

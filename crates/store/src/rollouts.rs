@@ -1,5 +1,5 @@
-//! Tables `rollouts`, each as it stands, and `rollout_revisions`, each as it ever stood. Rollouts are
-//! kept whole: a change is a new document, and nothing is edited in place.
+//! Tables `rollouts`, with the newest revision of each, and `rollout_revisions`, with all of them. A rollout is stored
+//! as one document: a change writes a whole new revision, and nothing is edited in place.
 
 use tidegate_core::{Actor, Revision, Rollout, RolloutKey, Timestamp, Title};
 
@@ -28,14 +28,14 @@ sql! {
         VALUES ($1, $2, $3, $4, $5, $6, $7)";
 }
 
-/// Who made a revision, and why.
+/// The author of a revision, and the reason.
 #[derive(Debug, Clone)]
 pub struct Authored {
     pub author: Actor,
     pub reason: Option<Title>,
 }
 
-/// A rollout as it stood, and how it came to.
+/// A revision, and where it came from.
 #[derive(Debug, Clone)]
 pub struct Revised {
     pub rollout: Rollout,
@@ -52,7 +52,7 @@ impl Record for Revised {
     }
 }
 
-/// Which revision is the newest.
+/// The newest revision of a rollout.
 struct Newest(RolloutKey, Revision);
 
 impl Record for Newest {
@@ -75,18 +75,18 @@ pub async fn find(view: &mut View, key: &RolloutKey) -> Result<Option<Rollout>, 
     view.select(FIND).bind(key.clone()).optional().await
 }
 
-/// All of the realm: what a decision is made from.
+/// All rollouts of the realm, for decisions.
 pub async fn all(view: &mut View) -> Result<Vec<Rollout>, Error> {
     view.select(ALL).all().await
 }
 
-/// The newest revision of each, in no order: enough to know whether what one has is what there is.
+/// The newest revision of each rollout, in no order: enough to check whether a cached copy is current.
 pub async fn newest(view: &mut View) -> Result<Vec<(RolloutKey, Revision)>, Error> {
     let newest: Vec<Newest> = view.select(NEWEST).all().await?;
     Ok(newest.into_iter().map(|Newest(key, revision)| (key, revision)).collect())
 }
 
-/// All of the realm as they stood at an instant.
+/// All rollouts of the realm as they were at an instant.
 pub async fn as_of(view: &mut View, at: Timestamp) -> Result<Vec<Rollout>, Error> {
     view.select(AS_OF).bind(at).all().await
 }
@@ -95,7 +95,7 @@ pub async fn revision(view: &mut View, key: &RolloutKey, number: Revision) -> Re
     view.select(REVISION).bind(key.clone()).bind(number).optional().await
 }
 
-/// Newest first, before `before`.
+/// Newest first, from before the revision `before`.
 pub async fn revisions(
     view: &mut View,
     key: &RolloutKey,
@@ -105,12 +105,12 @@ pub async fn revisions(
     view.select(REVISIONS).bind(key.clone()).bind(before).bind(limit).all().await
 }
 
-/// Reads the rollout and keeps everybody else from changing it for the rest of the transaction.
+/// Reads the rollout and locks its row for the rest of the transaction.
 pub async fn lock(tx: &mut Tx, key: &RolloutKey) -> Result<Option<Rollout>, Error> {
     tx.change(LOCK).bind(key.clone()).optional().await
 }
 
-/// By key, behind `after`.
+/// By key, after `after`.
 pub async fn page(view: &mut View, after: &str, limit: i64) -> Result<Vec<Rollout>, Error> {
     view.select(PAGE).bind(after.to_owned()).bind(limit).all().await
 }
@@ -125,7 +125,7 @@ pub async fn insert(tx: &mut Tx, rollout: &Rollout, by: &Authored) -> Result<boo
     Ok(new)
 }
 
-/// Puts `next` in the place of the rollout that was locked.
+/// Replaces the rollout that was locked, and appends the revision.
 pub async fn replace(tx: &mut Tx, next: &Rollout, by: &Authored) -> Result<(), Error> {
     let replace = tx.change(REPLACE).bind(next.key.clone()).bind(next.revision);
     replace.bind(next.clone()).rows().await?;

@@ -53,7 +53,7 @@ pub async fn get(view: &mut View, id: SessionId) -> Result<Option<Session>, Erro
     view.select(GET).bind(id).optional().await
 }
 
-/// Those of one account at one product on one device that were not ended.
+/// The sessions of one account at one product on one device that were not ended.
 pub async fn of_device(
     view: &mut View,
     account: AccountId,
@@ -76,7 +76,7 @@ pub async fn touch(tx: &mut Tx, id: SessionId, now: Timestamp) -> Result<(), Err
     Ok(())
 }
 
-/// `false` when it had ended before, or is not the account's.
+/// `false` when the session had ended before, or is not the account's.
 pub async fn end(
     tx: &mut Tx,
     id: SessionId,
@@ -87,13 +87,12 @@ pub async fn end(
     tx.change(END).bind(id).bind(account).bind(why).bind(now).hit().await
 }
 
-/// Reads a session and keeps everybody else from changing it for the rest of the transaction; `None` when
-/// it ended.
+/// Reads a session and locks its row for the rest of the transaction; `None` when it has ended.
 pub async fn hold(tx: &mut Tx, id: SessionId, now: Timestamp) -> Result<Option<Session>, Error> {
     tx.change(HOLD).bind(id).bind(now).optional().await
 }
 
-/// Something was proved later; `false` when the session had ended. What it was made by is as it was.
+/// Stores the session's later proofs; `false` when it had ended. The proofs that made it stay as they are (INV-26).
 pub async fn prove(tx: &mut Tx, id: SessionId, later: Vec<LaterProof>) -> Result<bool, Error> {
     tx.change(PROVE).bind(id).bind(later).hit().await
 }

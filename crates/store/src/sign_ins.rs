@@ -1,4 +1,4 @@
-//! Table `sign_ins`. A sign-in begins together with its event, and forgives what is counted in `attempts`.
+//! Table `sign_ins`. One statement begins a sign-in, records its event and resets the password's counter in `attempts`.
 
 use tidegate_core::{Event, Requirement, SignIn, SignInId, SignInState, Timestamp, TokenDigest};
 
@@ -54,7 +54,7 @@ pub async fn get(view: &mut View, id: SignInId) -> Result<Option<SignIn>, Error>
     view.select(GET).bind(id).optional().await
 }
 
-/// A sign-in begins: what was charged to the password is forgiven (INV-9), and the event is recorded.
+/// Inserts a sign-in, resets the password's counter (INV-9) and records the event, in one statement.
 pub async fn begin(
     executor: Executor<'_>,
     token: TokenDigest,
@@ -71,7 +71,7 @@ pub async fn begin(
     Ok(())
 }
 
-/// Moves it from one state to another; `false` when it was not in the first, or is too old.
+/// Compare-and-set of the state; `false` when it was not `from`, or the sign-in has expired.
 pub async fn advance(
     tx: &mut Tx,
     id: SignInId,
@@ -82,13 +82,13 @@ pub async fn advance(
     tx.change(MOVE).bind(id).bind(from).bind(to).bind(now).hit().await
 }
 
-/// Keeps everybody else from moving it for the rest of the transaction; `false` when it is not in that
-/// state, or is too old.
+/// Locks the row for the rest of the transaction; `false` when the sign-in is not in that state, or has expired.
 pub async fn hold(tx: &mut Tx, id: SignInId, state: SignInState, now: Timestamp) -> Result<bool, Error> {
     tx.change(HOLD).bind(id).bind(state).bind(now).hit().await
 }
 
-/// More is required now than was proved; `false` when it was not ready any more.
+/// Sends a ready sign-in back to its challenge, because more is required now than was proved; `false` when it was not
+/// ready any more.
 pub async fn hold_back(
     tx: &mut Tx,
     id: SignInId,

@@ -1,5 +1,5 @@
-//! What is known of accounts for decisions: one statement over `accounts`, `customers`, `factors`,
-//! `ledger` and `interest`, because a decision that misses the cache waits for it.
+//! What is known of accounts for decisions. It is one statement over `accounts`, `customers`, `factors`, `ledger` and
+//! `interest`, because a decision that misses the cache waits for it.
 
 use tidegate_core::{
     AccountId, AccountRef, AccountState, Buckets, Customer, ExternalId, FirstShown, Labels, LedgerEntry,
@@ -62,7 +62,7 @@ sql! {
     };
 }
 
-/// An account as decisions know it. Its standing has no buckets yet.
+/// An account for decisions. Its standing has no buckets yet.
 #[derive(Debug, Clone)]
 pub struct Known {
     pub external_id: Option<ExternalId>,
@@ -70,7 +70,7 @@ pub struct Known {
     pub standing: Standing,
 }
 
-/// Of the ledger: rollout, product, shown at, by which revision and wave, active since.
+/// A row of the ledger: rollout, product, shown at, by which revision and wave, active since.
 type Entry = (RolloutKey, ProductKey, Option<i64>, Option<i64>, Option<u32>, Option<i64>);
 
 impl Record for Known {
@@ -110,7 +110,7 @@ fn list<T: serde::de::DeserializeOwned>(row: &Row, column: &'static str) -> Resu
 fn entry((rollout, product, shown_at, revision, wave, active_since): Entry) -> LedgerEntry {
     let shown = shown_at.map(|at| FirstShown {
         at: Timestamp::from_unix_micros(at),
-        // Shown before revisions were kept: any roll back takes it back.
+        // Shown before revisions were stored: any roll back takes it back.
         revision: Revision(revision.unwrap_or(0)),
         wave: wave.map(Ordinal),
     });
@@ -135,7 +135,7 @@ pub async fn get(view: &mut View, id: AccountId) -> Result<Option<Known>, Error>
     view.select(GET).bind(id).optional().await
 }
 
-/// By the name that a caller uses.
+/// By id or external id, as the caller names the account.
 pub async fn find(view: &mut View, account: &AccountRef) -> Result<Option<Known>, Error> {
     match account {
         AccountRef::Id(id) => get(view, *id).await,
@@ -143,7 +143,7 @@ pub async fn find(view: &mut View, account: &AccountRef) -> Result<Option<Known>
     }
 }
 
-/// Those of the named that exist, in no order.
+/// The named accounts that exist, in no order.
 pub async fn many(
     view: &mut View,
     ids: Vec<AccountId>,
@@ -159,7 +159,7 @@ pub async fn many(
     Ok(found)
 }
 
-/// By id, behind `after`.
+/// By id, after `after`.
 pub async fn page(view: &mut View, after: AccountId, limit: i64) -> Result<Vec<Known>, Error> {
     view.select(PAGE).bind(after).bind(limit).all().await
 }

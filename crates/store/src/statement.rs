@@ -1,6 +1,6 @@
 //! Statements: one text for both engines, or an explicit pair. A reader cannot run a change.
 
-/// The text each engine gets; an empty one where the engine does the same in another way.
+/// The text for each engine. It is empty for SQLite where only PostgreSQL has the statement.
 #[derive(Debug, Clone, Copy)]
 pub struct Statement {
     pub name: &'static str,
@@ -16,8 +16,8 @@ pub(crate) struct Select(pub Statement);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Change(pub Statement);
 
-/// Writes several rows, all of them or none: as a transaction of its own, or as a part of one. PostgreSQL gets
-/// one statement for it; SQLite several, one after the other in one round trip.
+/// Writes several rows, all of them or none, as a transaction of its own or as a part of one. For PostgreSQL it is one
+/// statement; for SQLite several, which run in one call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AtomicWrite(pub Statement, pub Autocommit);
 
@@ -25,13 +25,13 @@ pub(crate) struct AtomicWrite(pub Statement, pub Autocommit);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Autocommit {
     pub(crate) text: &'static str,
-    /// What is written reaches the disk with the next transaction.
+    /// The same, committed without waiting for fsync; the next commit that waits flushes it too.
     pub(crate) deferred_sync: &'static str,
 }
 
-/// Declares a file's statements and the slice by which the tests find them:
-/// `Select FIND = "…";`, or `Select FIND = { sqlite: "…", postgres: "…" };` where dialects differ. A text that is
-/// put together stands in parentheses.
+/// Declares a file's statements, and the slice by which the tests find them. The forms are `Select FIND = "…";`, and
+/// `Select FIND = { sqlite: "…", postgres: "…" };` where dialects differ. An expression such as `concat!` stands in
+/// parentheses.
 macro_rules! sql {
     (@text sqlite $text:literal) => { $text };
     (@text postgres $text:literal) => { $text };

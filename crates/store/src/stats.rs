@@ -1,4 +1,4 @@
-//! How far a rollout has come: counts over `ledger`, `accounts` and `enrollments`.
+//! The figures of a rollout: counts over `ledger`, `accounts` and `enrollments`.
 
 use tidegate_core::{FirstShown, Ordinal, ProductKey, Revision, RolloutKey, Timestamp};
 
@@ -22,7 +22,7 @@ sql! {
 /// Accounts to which the feature was shown at a product, by the same revision and wave.
 pub struct ShownCount {
     pub product: ProductKey,
-    /// Without its time, which does not matter to who counts.
+    /// Without its time: the count does not need it.
     pub shown: FirstShown,
     pub count: i64,
 }

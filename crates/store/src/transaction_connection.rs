@@ -1,9 +1,10 @@
-//! One connection with a transaction on it, for each engine. Dropped at any moment before its end,
-//! it leaves no transaction open.
+//! A connection with a transaction on it, for each engine. Dropping it before the end leaves no transaction open
+//! (INV-53).
 //!
-//! PostgreSQL: the line is in doubt until the transaction has ended, and closed when it is dropped before; the
-//! server undoes the transaction. SQLite: there is one writer; whoever takes it next finds it torn and rolls back
-//! first.
+//! - PostgreSQL: the connection stays tainted until the transaction has ended. Dropped before, it is closed, and the
+//!   server rolls back.
+//! - SQLite: there is one writer. Dropped before the end, it keeps `needs_rollback`, and the next user of the writer
+//!   rolls back first.
 
 use std::sync::Arc;
 
@@ -19,9 +20,9 @@ pub(crate) enum TransactionConnection {
 
 pub(crate) struct Writer {
     pub(crate) connection: SqliteConnection,
-    /// A transaction may have been begun, and was not ended in good order.
+    /// A transaction may be open that was not ended by COMMIT or ROLLBACK.
     needs_rollback: bool,
-    /// Commits may not be waited for to be on disk.
+    /// `synchronous` may be NORMAL, where a commit does not wait for fsync.
     deferred_sync: bool,
 }
 
@@ -34,7 +35,7 @@ impl Writer {
         sqlx::raw_sql(sql).execute(&mut self.connection).await.map(drop)
     }
 
-    /// What brought its own transaction went to its end, or not.
+    /// After a text that contains its own transaction: whether it ran to its end.
     pub(crate) const fn judge<T>(&mut self, done: &Result<T, sqlx::Error>) {
         self.needs_rollback = done.is_err();
         self.deferred_sync &= self.needs_rollback;
@@ -55,7 +56,8 @@ impl TransactionConnection {
         Ok(Self::Postgres(connection))
     }
 
-    /// Ends the transaction and gives the connection back; on an error it is closed or torn.
+    /// Ends the transaction and gives the connection back. After an error the connection is closed (PostgreSQL), or
+    /// the next user rolls back (SQLite).
     pub(crate) async fn end(mut self, keep: bool) -> Result<(), sqlx::Error> {
         let sql = if keep { "COMMIT" } else { "ROLLBACK" };
         match &mut self {
@@ -73,14 +75,15 @@ impl TransactionConnection {
     }
 }
 
-/// Torn until it is said to have ended.
+/// Locks SQLite's writer and restores its state: no open transaction, and fsync at commit unless `deferred_sync`.
+/// The writer needs a rollback from now on, until it is told that the transaction ended.
 pub(crate) async fn lock_writer(
     writer: &Arc<Mutex<Writer>>,
     deferred_sync: bool,
 ) -> Result<OwnedMutexGuard<Writer>, sqlx::Error> {
     let mut writer = Arc::clone(writer).lock_owned().await;
     if writer.needs_rollback {
-        // "No transaction is active" is as good as undone.
+        // The error "no transaction is active" means that there is nothing to roll back.
         let _ = writer.run("ROLLBACK").await;
     }
     if writer.deferred_sync {
@@ -109,7 +112,7 @@ mod tests {
     const REALM: RealmId = Id::from_uuid_bytes([1; 16]);
     const FULL: i64 = 2;
 
-    /// At nobody's challenge: it changes nothing, and does all of it.
+    /// Charges a challenge that does not exist: all statements run, and change nothing.
     async fn charge(store: &Store) -> Result<Option<i64>, Error> {
         let now = Timestamp::from_unix_micros(0);
         let (challenge, counter) = (Id::from_uuid(Uuid::nil()), Counter { id: Uuid::nil(), tag: Vec::new() });
@@ -117,7 +120,7 @@ mod tests {
         store.autocommit("test", REALM, async |executor| answers::charge(executor, charge).await).await
     }
 
-    /// What the next writer waits for.
+    /// The `synchronous` setting that the next writer finds.
     async fn waits_for(store: &Store) -> i64 {
         let Db::Sqlite { write, .. } = &store.db else { panic!("not SQLite") };
         let mut writer = lock_writer(write, false).await.unwrap();
@@ -126,7 +129,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_writes_next_waits_for_the_disk() {
+    async fn the_next_write_waits_for_fsync() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("tidegate.db").display());
         let store = Store::open(&Settings { url, connections: 1 }).await.unwrap();
@@ -135,7 +138,7 @@ mod tests {
         assert_eq!(waits_for(&store).await, FULL);
         for n in 0..20_usize {
             let (mut charge, mut left) = (Box::pin(charge(&store)), n);
-            // Dropped where it waits for the n-th time.
+            // Dropped when it is pending for the n-th time.
             std::future::poll_fn(|context| {
                 let goes_on = left.checked_sub(1);
                 left = goes_on.unwrap_or_default();

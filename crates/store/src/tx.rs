@@ -1,4 +1,5 @@
-//! Named transactions: of several statements, or of one deed.
+//! Named transactions: of several statements (`Store::tx`), or of one (`Store::autocommit`). The name appears in
+//! errors and traces.
 
 use std::{
     ops::{Deref, DerefMut},
@@ -17,7 +18,7 @@ use crate::{
     transaction_connection::TransactionConnection,
 };
 
-/// A transaction of one realm. Ends by `Store::tx` alone: there is no `commit` to forget.
+/// A transaction of one realm. Only `Store::tx` ends it, so there is no `commit` to forget.
 pub struct Tx {
     view: View,
     abandoned: bool,
@@ -42,17 +43,17 @@ impl Tx {
         Query::new(via, name, statement.0).bind(*realm)
     }
 
-    /// Undoes everything when the transaction ends, and still returns its value. For a lost race
-    /// that is run again; never for a denial, which must be remembered.
+    /// Rolls back when the transaction ends, and still returns its value. For a lost race that is run again; never for
+    /// a denial, whose writes must be committed.
     pub fn abandon(&mut self) {
         self.abandoned = true;
     }
 }
 
-/// Executor for one statement: as a transaction of its own, or as a part of a larger one.
+/// The right to run one statement: as a transaction of its own, or as a part of a larger one.
 pub struct Executor<'t> {
     view: &'t mut View,
-    /// With others of its kind, if it likes.
+    /// The store, where the statement is a transaction of its own. Such a statement may be batched.
     autocommit: Option<&'t Store>,
 }
 
@@ -62,8 +63,8 @@ impl<'t> Executor<'t> {
         self.query(Statement { sqlite, ..within })
     }
 
-    /// A deed that another one will follow before anybody is told of it: it need not be on disk before that.
-    /// PostgreSQL's text says so itself.
+    /// Commits without waiting for fsync (`synchronous_commit = off`, which PostgreSQL's text sets itself). Only for a
+    /// write whose result is not told to a caller before a later write that waits: the later one flushes both.
     pub(crate) fn atomic_write_deferred(self, AtomicWrite(within, autocommit): AtomicWrite) -> Query<'t> {
         if self.autocommit.is_none() {
             return self.query(within);
@@ -71,17 +72,17 @@ impl<'t> Executor<'t> {
         self.query(Statement { sqlite: autocommit.deferred_sync, ..within }).deferred_sync()
     }
 
-    /// On the connection that writes: what it has just written, it has at hand.
+    /// Reads on the connection that writes, so within a transaction it sees the transaction's own writes.
     pub(crate) fn select(self, select: Select) -> Query<'t> {
         self.view.select(select)
     }
 
-    /// A single change is a deed too.
+    /// Runs a single change, which is atomic by itself.
     pub(crate) fn change(self, change: Change) -> Query<'t> {
         self.query(change.0)
     }
 
-    /// Where it would be a transaction of its own.
+    /// Where a batch would run; `None` within a transaction.
     pub(crate) fn batch_origin(&self) -> Option<BatchOrigin> {
         let View { realm, name, .. } = *self.view;
         self.autocommit.map(|store| BatchOrigin { store: store.clone(), realm, name })
@@ -101,8 +102,8 @@ impl Tx {
 }
 
 impl Store {
-    /// Runs `work` in one transaction: `Ok` commits, whatever it says; `Err` rolls back. A denial
-    /// that must be remembered is therefore an `Ok`.
+    /// Runs `work` in one transaction. `Ok` commits, whatever the value; `Err` rolls back. A denial whose writes must
+    /// stay is therefore an `Ok`.
     pub async fn tx<T, E: From<Error>>(
         &self,
         name: &'static str,
@@ -128,8 +129,8 @@ impl Store {
         .await
     }
 
-    /// Runs one deed as a transaction of its own. Dropped at any moment, it is done or not done, and no
-    /// transaction is left open.
+    /// Runs one statement as a transaction of its own. Dropped at any moment, it is done as a whole or not at all, and
+    /// leaves no transaction open (INV-53).
     pub async fn autocommit<T, E: From<Error>>(
         &self,
         name: &'static str,

@@ -1,4 +1,4 @@
-//! The admin port: whether the program lives, and whether it can serve. No secrets, no changes.
+//! The admin port, with the liveness and readiness probes. It shows no secret and changes nothing.
 
 use std::{future::IntoFuture as _, sync::Arc, time::Duration};
 
@@ -7,7 +7,7 @@ use tidegate_store::{Store, installation};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// How long the database may take to say that it is there, and a caller to hear it at the end.
+/// How long the database may take to answer a readiness probe, and how long open requests may take at shutdown.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub async fn serve(store: Store, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
@@ -22,7 +22,7 @@ pub async fn serve(store: Store, listener: TcpListener, stop: CancellationToken)
         stop.cancelled().await;
         tokio::time::sleep(CHECK_TIMEOUT).await;
     };
-    // Who never finishes a request does not keep the program.
+    // A client that never finishes its request must not keep the program from ending.
     tokio::select! {
         ended = served.into_future() => ended,
         () = cut_off => Ok(()),

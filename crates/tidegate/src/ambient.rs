@@ -7,18 +7,18 @@ use std::{
 
 use tidegate_core::{Clock, Entropy, Span, Timestamp};
 
-/// The authority clock: what the authority showed when it was looked at last, and the time since then by a
-/// clock that nobody sets. One wrong look of the host's clock moves nothing.
+/// The authority clock: what the authority showed when it was read last, plus the time since then by a monotonic clock.
+/// So a jump of the host's clock between two reads moves nothing (INV-54).
 #[derive(Debug)]
 pub struct AuthorityClock {
     started: Instant,
     /// What the authority showed when this clock started, in microseconds.
     at_start: AtomicI64,
-    /// The latest that was shown: small steps back are waited out.
+    /// The latest instant that was shown. After a small step back the clock stands still until it is reached again.
     shown: AtomicI64,
 }
 
-/// So much back is a step of the authority that must be followed, and said.
+/// A step back of the authority by more than this is followed.
 const STEP: Span = Span::seconds(5);
 
 impl Default for AuthorityClock {
@@ -29,15 +29,15 @@ impl Default for AuthorityClock {
 }
 
 impl AuthorityClock {
-    /// The host's own clock, which can be set to anything at any time.
+    /// The host's wall clock, which can be set to anything at any time.
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub fn host() -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_unix_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
     }
 
-    /// The authority shows `authority` now. Where it went back by more than a moment it is followed, because
-    /// it alone decides (INV-54); who it is must have made sure that it is right.
+    /// Sets the clock to what the authority shows now. A step back by more than `STEP` is followed too, because the
+    /// authority alone decides (INV-54). The caller must have checked that the authority is right.
     pub fn follow(&self, authority: Timestamp) {
         let behind = self.now().since(authority);
         self.at_start.store(authority.unix_micros().saturating_sub(self.elapsed()), Ordering::Relaxed);
@@ -65,7 +65,7 @@ pub struct SystemEntropy;
 impl Entropy for SystemEntropy {
     #[expect(
         clippy::panic,
-        reason = "without a random source nothing may be minted; there is no way to go on"
+        reason = "without a random source no token may be minted, so the program cannot go on"
     )]
     fn fill(&self, bytes: &mut [u8]) {
         if let Err(error) = getrandom::fill(bytes) {

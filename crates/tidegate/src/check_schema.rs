@@ -1,4 +1,4 @@
-//! Whether this program may serve the database's schema; if not, which command mends it.
+//! Checks whether this program may serve the database's schema; the error names the command that fixes it.
 
 use anyhow::bail;
 use tidegate_store::{NEWEST, Schema, Store, installation};

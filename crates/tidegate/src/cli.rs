@@ -1,4 +1,4 @@
-//! What can be typed, and which file does it.
+//! The command line: arguments, and which file runs each command.
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
@@ -38,7 +38,7 @@ enum Command {
     Init,
     /// Brings the schema of an initialised database up to this program's.
     Migrate,
-    /// Takes back how far the clock had come, after an SQLite database was used with a wrong one.
+    /// Forgets the stored time of an SQLite database, after it was used with a wrong clock.
     ForgetClock,
     /// Settings: where each value comes from, and what is wrong with them.
     #[command(subcommand)]
@@ -51,7 +51,7 @@ enum Command {
     Events(EventsCommand),
     /// Shows the main job on a throw-away server: one account is brought to two-step, in waves.
     Demo {
-        /// Executor the server running, and say how to call it.
+        /// Leave the server running, and say how to call it.
         #[arg(long)]
         keep: bool,
     },
@@ -79,11 +79,11 @@ enum AccountsCommand {
 enum EventsCommand {
     /// Writes the record to a file of JSON objects, one a line (NDJSON), with all that proves it.
     Export(events::Export),
-    /// Computes the chain anew, and says where it breaks first.
+    /// Recomputes the hash chain, and reports the first break.
     Verify(events::Verify),
 }
 
-/// The arguments with every setting behind the command, wherever it stood: clap keeps only those of the
+/// The arguments with `--set` and `--config` moved after the command, wherever they stood: clap keeps only those of the
 /// innermost command.
 pub fn gathered(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let (mut rest, mut settings) = (Vec::new(), Vec::new());

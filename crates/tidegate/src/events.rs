@@ -1,4 +1,4 @@
-//! `tidegate events`: the record of a running server, into a file or proved in place.
+//! `tidegate events`: exports the record of a running server to a file, or verifies it on the server.
 
 use std::{
     fs::File,
@@ -21,10 +21,10 @@ pub struct Export {
     /// The file to make; `-` writes to standard output.
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
-    /// The first event's place in the record; 0: the oldest that is kept.
+    /// The first event's sequence number; 0: the oldest event that is kept.
     #[arg(long, default_value_t = 0)]
     from: u64,
-    /// The last event's place in the record; 0: the newest.
+    /// The last event's sequence number; 0: the newest event.
     #[arg(long, default_value_t = 0)]
     to: u64,
     #[command(flatten)]
@@ -68,8 +68,8 @@ pub async fn export(export: Export) -> anyhow::Result<ExitCode> {
                 eprintln!("exported; the record ended at {}:{}", head.sequence, head.digest);
                 return Ok(ExitCode::SUCCESS);
             }
-            // A stream lasts for an hour at most, and servers come and go.
-            Ended::Early => eprintln!("the server ended the stream; going on where it was"),
+            // A stream lasts an hour at most, and a server may be restarted.
+            Ended::Early => eprintln!("the server ended the stream; resuming where it ended"),
         }
     }
 }
@@ -79,7 +79,7 @@ enum Ended {
     Early,
 }
 
-/// One stream, as far as it goes. The request then begins behind what was written.
+/// Copies one stream until it ends. The request then resumes after what was written.
 async fn copy(
     client: &Client,
     request: &mut proto::ExportEventsRequest,
@@ -97,15 +97,15 @@ async fn copy(
                     return Ok(Ended::Well(head));
                 }
             }
-            Ok(None) => bail!("the stream ended without its end"),
-            // Whatever the reason, if there is one: a server that died gives none.
+            Ok(None) => bail!("the stream ended before the record's end"),
+            // Any reason will do: a server that died gives none.
             Err(refused) if written && refused.code == Code::Unavailable => return Ok(Ended::Early),
             Err(refused) => return Err(refused.into()),
         }
     }
 }
 
-/// A file that exists is not written over: it may be the only copy of what is not kept any more.
+/// An existing file is not overwritten: it may be the only copy of events that were dropped since.
 fn open(path: &Path) -> anyhow::Result<Box<dyn Write>> {
     use std::os::unix::fs::OpenOptionsExt as _;
     if path == Path::new("-") {

@@ -1,4 +1,4 @@
-//! After a database was used with a wrong clock, far ahead: takes back what was stored of it.
+//! Lowers the stored time of a database that was used with a clock that was far ahead.
 
 use std::process::ExitCode;
 
@@ -19,6 +19,8 @@ pub async fn forget_clock(config: &Config) -> anyhow::Result<ExitCode> {
     store.set_clock_floor(&installation, host).await?;
     store.close().await;
     println!("The clock was {}; from now on it is {host}.", installation.clock_floor);
-    println!("What expired meanwhile may be open again: end sessions if in doubt.");
+    println!(
+        "Sessions and links that expired by the wrong clock may be valid again: end sessions to be safe."
+    );
     Ok(ExitCode::SUCCESS)
 }

@@ -1,4 +1,4 @@
-//! Makes the database, the master key and the first credential, where they are missing.
+//! Creates the database, the master key and the first credential, where they are missing.
 
 use std::{path::Path, process::ExitCode};
 
@@ -31,31 +31,31 @@ pub async fn is_initialised(store: &Store) -> anyhow::Result<bool> {
     Ok(installation::applied(&mut across).await? > 0 && installation::find(&mut across).await?.is_some())
 }
 
-/// Migrates, and makes what is missing. Prints where the secrets lie, never what they are.
+/// Migrates, and creates what is missing. Prints the paths of the secrets, never the secrets (INV-47).
 pub async fn initialise_here(config: &Config, store: &Store) -> anyhow::Result<Keyring> {
     let realm: RealmKey =
         config.bootstrap.realm.parse().map_err(|error| anyhow::anyhow!("bootstrap.realm {error}"))?;
     let title: Title =
         "operator".parse().map_err(|error| anyhow::anyhow!("the first credential's title {error}"))?;
-    // Looked at first, so that nothing is made when it is in the way.
+    // Checked first, so that nothing is created when the file is in the way.
     let credential_file = &config.bootstrap.credential_file;
     if credential_file.exists() {
         bail!("{} exists: move it away, or name another file", credential_file.display());
     }
-    store.migrate().await.context("failed to make the schema")?;
+    store.migrate().await.context("failed to create the schema")?;
     let master_file = &config.keys.master_file;
     let (keyring, new) = files::keyring_or_new(master_file, &SystemEntropy)?;
     let first = First::new(realm, title, &AuthorityClock::default(), &SystemEntropy);
-    // The token first: a credential that nobody holds must not exist.
-    files::write_secret(credential_file, &first.token).context("failed to put the first credential down")?;
+    // The token is written before the credential is stored, so no credential exists whose token is lost.
+    files::write_secret(credential_file, &first.token).context("failed to write the first credential")?;
     let done = initialise(store, &keyring, &SystemEntropy, &first).await;
     match done {
         Ok(Initialised::Now) => say(new.then_some(master_file), credential_file),
         Ok(Initialised::Before) => {
-            std::fs::remove_file(credential_file).context("failed to take the credential file back")?;
+            std::fs::remove_file(credential_file).context("failed to remove the credential file")?;
             println!("The database was initialised meanwhile by another program.");
         }
-        // It may have happened all the same: then this file is the only way in.
+        // The commit may have happened all the same; then this file is the only way in.
         Err(error) => {
             let kept = credential_file.display();
             return Err(error).with_context(|| format!("failed to initialise the database; {kept} was kept"));

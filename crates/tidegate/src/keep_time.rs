@@ -1,6 +1,7 @@
-//! Where the time comes from: the database server on PostgreSQL, the host on SQLite. The host's clock can be
-//! wrong, so a jump of it is believed only when it is still there at the next look; and it is stored how far
-//! it has come, so that a start with a clock set back is noticed before anything is judged by it (INV-54).
+//! Keeps the authority clock: on PostgreSQL the database server's, on SQLite the host's (INV-54).
+//!
+//! The host's clock can be wrong. A jump forward is followed only if the next read shows it too. The clock's progress is
+//! stored, so that a clock that was set back is noticed at the start, before anything is decided by it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,14 +12,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ambient::AuthorityClock;
 
-/// Between two looks.
+/// Between two reads of the authority.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
-/// More than this in one look is a jump.
+/// More than this between two reads is a jump.
 const JUMP: Span = Span::seconds(1);
-/// So far behind what was stored, the host's clock is wrong; or what was stored is.
+/// If the host's clock is this far before the stored time, one of the two is wrong.
 const BEHIND: Span = Span::minutes(1);
 
-/// The first look must succeed: without an authority nothing may be judged by time.
+/// The first read must succeed: without an authority nothing may be decided by time.
 pub async fn begin(store: &Store, clock: &AuthorityClock) -> anyhow::Result<()> {
     if let Some(authority) = store.clock().await? {
         clock.follow(authority);
@@ -36,7 +37,7 @@ pub async fn begin(store: &Store, clock: &AuthorityClock) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Goes on until it is stopped.
+/// Runs until it is stopped.
 pub async fn keep(store: Store, clock: Arc<AuthorityClock>, stop: CancellationToken) {
     let mut suspected = None;
     while tokio::time::timeout(POLL_INTERVAL, stop.cancelled()).await.is_err() {
@@ -57,7 +58,8 @@ pub async fn keep(store: Store, clock: Arc<AuthorityClock>, stop: CancellationTo
     }
 }
 
-/// Follows the host forward, a jump only at the second look; never back. Returns the jump it suspects.
+/// Follows the host's clock forward, a jump only at the second read, and never back. Returns a jump that it saw for the
+/// first time.
 fn look_at_the_host(clock: &AuthorityClock, host: Timestamp, suspected: Option<Span>) -> Option<Span> {
     let now = clock.now();
     if now.since(host) > BEHIND {
@@ -70,7 +72,7 @@ fn look_at_the_host(clock: &AuthorityClock, host: Timestamp, suspected: Option<S
     }
     let again = suspected.is_some_and(|before| ahead.minus(before) <= JUMP && before.minus(ahead) <= JUMP);
     if !again {
-        tracing::warn!(clock = %now, host = %host, "the machine's clock jumped; it is looked at again");
+        tracing::warn!(clock = %now, host = %host, "the machine's clock jumped; it is read again before it is followed");
         return Some(ahead);
     }
     clock.follow(host);
@@ -89,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_jump_of_the_host_is_believed_at_the_second_look() {
+    fn a_jump_of_the_host_is_followed_at_the_second_read() {
         let clock = AuthorityClock::default();
         let jumped = clock.now().plus(Span::days(1));
         let suspected = look_at_the_host(&clock, jumped, None);

@@ -1,5 +1,7 @@
-//! The app: the program that wires the rooms together, and the commands that people type. A library, so
-//! that what is measured is the program itself.
+//! The program.
+//!
+//! It wires the crates together and holds the commands that people type. It is a library, so that the benchmarks measure
+//! the program itself.
 
 mod admin;
 mod ambient;
@@ -23,12 +25,12 @@ use std::{ffi::OsString, process::ExitCode};
 
 use clap::Parser as _;
 
-/// The program, told by its arguments, its own name first.
+/// Runs the program. The first argument is its own name.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     match cli::run(cli::Cli::parse_from(cli::gathered(arguments))) {
         Ok(code) => code,
         Err(error) => {
-            // The whole chain, because the first link alone rarely says what to mend.
+            // The whole chain of causes: the first error alone rarely says what to fix.
             eprintln!("tidegate: {error:#}");
             ExitCode::FAILURE
         }

@@ -1,4 +1,4 @@
-//! The log: structured lines on standard error. Standard output is for people.
+//! The log: structured lines on standard error. Standard output is for what people read.
 
 use std::io::IsTerminal as _;
 
@@ -18,7 +18,7 @@ pub fn begin(settings: &Log) -> anyhow::Result<()> {
         Format::Text => builder.try_init(),
         Format::Json => builder.json().flatten_event(true).try_init(),
     };
-    // A log that was begun before goes on.
+    // Fails when a subscriber is set already, which then stays.
     drop(done);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! An app that serves: what it is made of, in which order it starts, and in which it stops.
+//! A running server: its parts, and the order in which they start and stop.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -33,7 +33,7 @@ pub struct Running {
     store: Store,
     /// Stops taking calls.
     stop: CancellationToken,
-    /// Stops what works in the background, once no call can need it.
+    /// Stops the background tasks, once no call can need them.
     rest: CancellationToken,
     server: JoinHandle<Result<(), tidegate_grpc::ServeError>>,
     background: JoinSet<()>,
@@ -41,16 +41,16 @@ pub struct Running {
 
 /// How long calls under way may take when the program stops.
 const DRAIN: Duration = Duration::from_secs(20);
-/// How long what is remembered is believed after a look at what other replicas wrote: with the time between
-/// looks, a change is effective everywhere within a second.
+/// How long the cache is fresh after the event log was read. Together with `FOLLOW` it bounds the staleness: a change is
+/// effective on every replica within a second.
 const FRESH_FOR: Duration = Duration::from_millis(700);
 /// Between two sweeps.
 const SWEEP: Duration = Duration::from_mins(1);
-/// Between two looks at what other replicas wrote.
+/// Between two reads of what other replicas wrote.
 const FOLLOW: Duration = Duration::from_millis(200);
-/// Between two looks for events that have no place in the record.
+/// Between two runs of the sealer.
 const SEAL: Duration = Duration::from_millis(200);
-/// Between two looks for what is not kept any more.
+/// Between two runs of retention.
 const CUT: Duration = Duration::from_hours(1);
 
 pub async fn open(config: &Config) -> anyhow::Result<Store> {
@@ -100,7 +100,7 @@ impl Running {
         Ok(Self { grpc, admin, app, store, stop, rest, server, background })
     }
 
-    /// Waits until something ends that should go on: then the app is no longer whole.
+    /// Waits until the server or a background task ends by itself, which is a failure.
     pub async fn failed(&mut self) -> anyhow::Error {
         tokio::select! {
             ended = &mut self.server => match ended {
@@ -115,7 +115,7 @@ impl Running {
         }
     }
 
-    /// Takes no more calls, lets those under way end, then stops the rest.
+    /// Takes no more calls, drains those under way, then stops the background tasks.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         self.stop.cancel();
         if tokio::time::timeout(DRAIN, &mut self.server).await.is_err() {
@@ -182,24 +182,24 @@ async fn serve_admin(store: Store, listener: TcpListener, stop: CancellationToke
     }
 }
 
-/// Drops what must not be kept, once a minute.
+/// Deletes what must not be kept, once a minute.
 async fn sweep(store: Store, clock: Arc<AuthorityClock>, stop: CancellationToken) {
     while tokio::time::timeout(SWEEP, stop.cancelled()).await.is_err() {
         if let Err(error) = installation::sweep(&store, &*clock).await {
-            tracing::warn!(%error, "what is not kept any more could not be dropped");
+            tracing::warn!(%error, "expired outcomes and secrets of requests could not be deleted");
         }
     }
 }
 
-/// Keeps up with what other replicas write. Without it everything is read again after a moment.
+/// Follows what other replicas write. While it fails, the cache is not fresh, and everything is read from the database.
 async fn follow(app: App, stop: CancellationToken) {
     let mut outage = Outage::default();
     while tokio::time::timeout(FOLLOW, stop.cancelled()).await.is_err() {
-        outage.say(app.follow().await, "what others write cannot be followed");
+        outage.say(app.follow().await, "the event log cannot be followed");
     }
 }
 
-/// Gives events their places; what was written last has its own before the program ends.
+/// Seals events; once more at the end, so that the last events are sealed before the program ends.
 async fn seal(sealer: Arc<Sealer>, stop: CancellationToken) {
     let mut outage = Outage::default();
     loop {
@@ -212,8 +212,7 @@ async fn seal(sealer: Arc<Sealer>, stop: CancellationToken) {
     }
 }
 
-/// Of something that is tried many times a second: said once, when it begins. It is long, and the database's
-/// own errors are told elsewhere.
+/// Logs an error of a task that runs many times a second only once, when the outage begins.
 #[derive(Default)]
 struct Outage(bool);
 
@@ -226,7 +225,7 @@ impl Outage {
     }
 }
 
-/// Drops the front of the record when it is old enough, at the start and then once an hour.
+/// Drops events that are older than the retention, at the start and then once an hour.
 async fn cut(sealer: Arc<Sealer>, keep: Span, stop: CancellationToken) {
     loop {
         if let Err(error) = sealer.cut(keep).await {

@@ -1,4 +1,4 @@
-//! Serves until told to stop.
+//! `tidegate serve`: serves until SIGTERM or SIGINT.
 
 use std::process::ExitCode;
 
@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
-    // Before anybody is told that it serves: who hears that may end it at once.
+    // Before the program reports that it serves: a supervisor may send a signal right after that.
     let mut terminate = signal(SignalKind::terminate()).context("failed to listen for signals")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for signals")?;
     let mut running = start(&config).await?;
@@ -29,15 +29,14 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// On SQLite an empty folder is made into an installation; a PostgreSQL database is initialised only
-/// when somebody says so.
+/// On SQLite an empty folder is initialised; a PostgreSQL database is initialised only by `tidegate init`.
 pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let store = open(config).await?;
     let fresh = store.engine() == Engine::Sqlite && !is_initialised(&store).await?;
     let keyring = if fresh {
         initialise_here(config, &store).await?
     } else {
-        // Said first: a database that nobody initialised has no key either.
+        // Before the key: a database that was not initialised has no key either, and the schema's error says what to do.
         check_schema(&store).await?;
         files::keyring(&config.keys.master_file)?
     };

@@ -1,4 +1,4 @@
-//! The running server that a command speaks to.
+//! The running server that a command calls.
 
 use std::path::PathBuf;
 

@@ -5,7 +5,7 @@ use super::{
     sources::{self, Finding, Source, in_code},
 };
 
-/// Rooms that get time and entropy as parameters, and wait for nothing.
+/// Crates that get time and entropy as parameters, and do no I/O.
 const PURE: &[&str] = &["core", "factors", "rollout"];
 
 #[test]

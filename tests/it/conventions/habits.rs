@@ -1,4 +1,4 @@
-//! Habits of the app that a reader would otherwise have to look for.
+//! Habits of the code on which a reader can rely.
 
 use std::collections::BTreeMap;
 

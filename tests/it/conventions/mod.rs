@@ -1,10 +1,12 @@
-//! The app: what its sources, its manifest files and its contract must look like, read from themselves.
+//! Conventions: what sources, manifests, contract and documents must look like, checked by reading them.
 
 mod absent;
 mod contract;
 mod dependencies;
 mod descriptors;
+mod documents;
 mod habits;
+mod invariants;
 mod reasons;
 mod secrets;
 mod sources;
@@ -15,7 +17,7 @@ use sources::Finding;
 /// Where a word stands, the word, and why it may.
 type Excuse = (&'static str, &'static str, &'static str);
 
-/// Nothing was found but what is excused, and every excuse is still needed.
+/// Only what is excused was found, and every excuse is still needed.
 #[track_caller]
 fn excused(found: Vec<Finding>, excuses: &[Excuse]) {
     let hit = |finding: &Finding, (path, word, _): &Excuse| finding.path == *path && finding.word == *word;

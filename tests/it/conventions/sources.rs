@@ -35,13 +35,18 @@ pub(super) fn top() -> PathBuf {
 
 /// Every Rust file below a folder of the repository, tests included, in order.
 pub(super) fn files(folder: &str) -> Vec<(String, String)> {
+    files_ending(folder, &["rs"])
+}
+
+/// Every file below a folder whose name ends in one of these.
+pub(super) fn files_ending(folder: &str, endings: &[&str]) -> Vec<(String, String)> {
     let (mut found, mut folders) = (Vec::new(), vec![top().join(folder)]);
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|end| end == "rs") {
+            } else if path.extension().is_some_and(|end| endings.iter().any(|ending| end == *ending)) {
                 let name = path.strip_prefix(top()).unwrap().to_str().unwrap().to_owned();
                 found.push((name, fs::read_to_string(&path).unwrap()));
             }

@@ -75,7 +75,7 @@ impl Command for CreateCredential {
     }
 }
 
-/// Nobody hands on, or takes away, more products than the own credential names.
+/// A caller may only grant or revoke products that its own credential names.
 pub(super) fn permit_products(cx: &CommandContext, products: &Products) -> Result<(), Refusal> {
     match (products, cx.agent().products()) {
         (_, Products::All) => Ok(()),

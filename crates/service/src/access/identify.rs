@@ -1,4 +1,4 @@
-//! Finds the caller behind a presented credential. The only use case without a caller.
+//! Finds the caller of a presented credential. The only use case without a caller.
 
 use std::sync::Arc;
 
@@ -16,12 +16,12 @@ use crate::{
 pub struct PresentedCredential {
     id: CredentialId,
     digest: TokenDigest,
-    /// Heard of operators only, and read only then.
+    /// Used for operators only, and parsed only then.
     realm: Option<String>,
 }
 
 impl PresentedCredential {
-    /// `None` when it is no such text.
+    /// `None` when the text is not of this form.
     pub fn read(token: &str, realm: Option<String>) -> Option<Self> {
         let (id, secret) = token.strip_prefix("tgk_")?.split_once('_')?;
         Some(Self { id: CredentialId::of_digits(id)?, digest: TokenKind::Credential.digest(secret)?, realm })
@@ -35,7 +35,7 @@ pub fn token_text(id: CredentialId, secret: &Secret<String>) -> Secret<String> {
 }
 
 impl App {
-    /// Unknown id, wrong secret, revoked and expired are one and the same answer.
+    /// An unknown id, a wrong secret, a revoked and an expired credential get the same answer.
     pub async fn identify(&self, presented: PresentedCredential) -> Result<Arc<Caller>, Error> {
         let PresentedCredential { id, digest, realm } = presented;
         let known = self.credential(id).await?.filter(|known| known.kept.token.matches(&digest));
@@ -52,7 +52,7 @@ impl App {
         Ok(Arc::new(Caller { realm, ..(*known.caller).clone() }))
     }
 
-    /// Whether the credential of a caller who goes on for long is still good.
+    /// Checks the credential of a long-running stream again.
     pub async fn identify_again(&self, caller: &Caller) -> Result<(), Error> {
         let known = self.credential(caller.credential).await?;
         let live = known.is_some_and(|known| known.kept.credential.is_live(self.inner.parts.clock.now()));

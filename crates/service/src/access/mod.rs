@@ -1,4 +1,4 @@
-//! Who is calling.
+//! Callers and their credentials.
 
 mod create;
 mod identify;

@@ -1,4 +1,4 @@
-//! Ends a credential for good.
+//! Revokes a credential for good.
 
 use tidegate_core::{Credential, CredentialId, Fact, Permission, Refusal};
 use tidegate_store::credentials;
@@ -19,7 +19,7 @@ impl Command for RevokeCredential {
         cx.idempotent(async |tx| {
             let kept = credentials::get(tx, self.credential).await?.ok_or(Refusal::CredentialNotFound)?;
             let mut credential = kept.credential;
-            // Who may not issue it may not end it: an admin does not lock the operators out.
+            // An agent that may not issue this role may not revoke it: an admin must not lock the operators out.
             if !cx.agent().may_issue(credential.role) {
                 return Err(Refusal::RoleNotPermitted.into());
             }

@@ -1,4 +1,4 @@
-//! Says who the caller is.
+//! Returns who the caller is.
 
 use tidegate_core::{Agent, Credential, Permission, RealmKey, Word as _};
 use tidegate_store::{credentials, realms};
@@ -8,7 +8,7 @@ use crate::{Error, Fault, Query, QueryContext};
 #[derive(Debug)]
 pub struct WhoAmI;
 
-/// The caller, as it is known.
+/// What is known of the caller.
 #[derive(Debug)]
 pub struct Self_ {
     /// `None`: a person, or a worker.

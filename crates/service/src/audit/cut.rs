@@ -1,5 +1,5 @@
-//! Drops the front of the record when it is old enough, batch by batch, and leaves a signed cut: where
-//! the record begins from now on, and what it continues. The cut itself is an event.
+//! Retention: drops the front of the record when it is old enough, batch by batch, and leaves a sealed cut. The cut says
+//! where the record begins from now on, and the digest that it continues. The cut itself is recorded as an event.
 
 use tidegate_core::{Actor, Anchor, Cut, Event, Fact, Id, RealmId, Sequence, Span, Timestamp};
 use tidegate_store::{Tx, chain, events, realms};
@@ -7,15 +7,15 @@ use tidegate_store::{Tx, chain, events, realms};
 use super::Sealer;
 use crate::Fault;
 
-/// Batches, and events, of one transaction.
+/// Batches and events that one transaction drops.
 const MAX_BATCHES: i64 = 100;
 const MAX_EVENTS: i64 = 10_000;
 /// Realms at a time.
 const PAGE_SIZE: i64 = 100;
 
 impl Sealer {
-    /// Drops what was sealed longer ago than `keep`, in every realm. What fails in one does not keep the
-    /// others; the first fault is returned.
+    /// Drops what was sealed longer ago than `keep`, in every realm. A fault in one realm does not stop the others; the
+    /// first one is returned.
     pub async fn cut(&self, keep: Span) -> Result<(), Fault> {
         let before = self.clock.now().minus(keep);
         let (mut first_fault, mut last) = (Ok(()), String::new());
@@ -32,7 +32,7 @@ impl Sealer {
     }
 
     async fn cut_realm(&self, realm: RealmId, before: Timestamp) -> Result<(), Fault> {
-        // Looked at without a transaction first: nearly always there is nothing to do.
+        // First a read without a transaction: nearly always there is nothing to do.
         loop {
             let batches = chain::from(&mut self.store.view("cut", realm), Sequence::START, 1).await?;
             let due = batches.first().is_some_and(|batch| batch.sealed_at < before);
@@ -52,7 +52,7 @@ impl Sealer {
         let enough = start.plus(MAX_EVENTS);
         let old = batches.iter().take_while(|batch| batch.sealed_at < before);
         let Some(last) = old.take_while(|batch| batch.first < enough).last() else { return Ok(false) };
-        // A cut must not turn a forgery into the truth.
+        // Sealing a cut after a forged batch would make the forgery look genuine.
         if !self.keyring.batch_is_sealed(tx.realm(), last) {
             return Err(Fault::Forged);
         }

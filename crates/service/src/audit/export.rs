@@ -1,4 +1,4 @@
-//! Hands the record out as lines of JSON, from a place to where it ended when the export began.
+//! Exports the record as lines of JSON, from a sequence number to where the record ended when the export began.
 
 use tidegate_core::{Anchor, Permission, Sequence};
 
@@ -24,7 +24,7 @@ pub struct ReadExport {
     pub reading: Reading,
 }
 
-/// Whole lines, and where to go on behind them.
+/// Whole lines, and the token to resume after them.
 #[derive(Debug)]
 pub struct Chunk {
     pub lines: Vec<u8>,
@@ -35,12 +35,12 @@ pub struct Chunk {
 pub struct Exported {
     pub reading: Reading,
     pub chunks: Vec<Chunk>,
-    /// Where the record ended when the export began; the export has come so far.
+    /// Where the record ended when the export began; present when the export has reached it.
     pub end: Option<Anchor>,
 }
 
 const METHOD: &str = "export_events";
-/// Bytes of a chunk, or one line that is longer.
+/// Bytes of a chunk; a single line may be longer.
 const CHUNK_BYTES: usize = 256 * 1024;
 
 impl Query for BeginExport {

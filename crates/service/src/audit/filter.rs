@@ -5,21 +5,21 @@ use tidegate_store::{View, accounts, events::Which};
 
 use crate::Error;
 
-/// All conditions hold.
+/// Which events. All conditions must hold.
 #[derive(Debug, Clone, Default)]
 pub struct EventFilter {
     pub account: Option<AccountRef>,
     pub product: Option<ProductKey>,
     pub actor: Option<Actor>,
-    /// Empty: any.
+    /// Empty: of any kind.
     pub kinds: Vec<String>,
-    /// Not before.
+    /// At this time or later.
     pub from: Option<Timestamp>,
-    /// Before.
+    /// Before this time.
     pub until: Option<Timestamp>,
 }
 
-/// What a filter, and a page token that carries it, has room for.
+/// Kinds of one filter at most: a page token is bound to the filter.
 pub const MAX_KINDS: usize = 16;
 
 impl EventFilter {
@@ -43,7 +43,7 @@ impl EventFilter {
     }
 }
 
-/// For a page token: the same conditions read alike.
+/// The filter as text, to bind page tokens to it: equal filters have equal texts.
 pub(super) fn text(which: &Which) -> String {
     let Which { account, product, actor, kinds, from, until } = which;
     let or = |text: Option<String>| text.unwrap_or_default();

@@ -1,5 +1,5 @@
-//! The lines of an export: one JSON object for each event, and one for each batch behind its events, so
-//! that the chain can be computed from the file alone (`proto/README.md`).
+//! The lines of an export: one JSON object for each event, and one for each batch after its events, so that the chain
+//! can be computed from the file alone (`proto/README.md`).
 
 use serde::Serialize;
 use serde_json::Value;
@@ -15,14 +15,14 @@ struct EventLine<'e> {
     sequence: Option<Sequence>,
     id: EventId,
     time: Timestamp,
-    /// Since 1970, as it is hashed.
+    /// Microseconds since 1970, as they are hashed.
     micros: i64,
     actor: String,
     product: Option<&'e ProductKey>,
     account: Option<AccountId>,
     kind: String,
     data: Option<Value>,
-    /// Its exact text, as it is hashed.
+    /// The fact's exact text, as it is hashed.
     fact: &'e str,
     #[serde(flatten)]
     personal: &'e Personal,

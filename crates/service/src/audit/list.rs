@@ -1,5 +1,4 @@
-//! Lists events, newest first, with their personal fields opened. Those that have no place in the record
-//! yet are listed too.
+//! Lists events, newest first, with their personal fields opened. Events that are not sealed yet are listed too.
 
 use tidegate_core::{EventId, Id, Permission, Span, Timestamp};
 use tidegate_store::events;
@@ -14,7 +13,7 @@ pub struct ListEvents {
     pub page: PageRequest,
 }
 
-/// An id is made a moment before its event's time is read: a search by time begins so much earlier.
+/// An id is made a moment before its event's time is read. So a search by time begins this much earlier.
 const CLOCK_MARGIN: Span = Span::minutes(1);
 
 impl Query for ListEvents {
@@ -37,7 +36,7 @@ impl Query for ListEvents {
     }
 }
 
-/// Before every id that was made at this time or later.
+/// The lowest id that can be made at this time.
 fn first_id(at: Timestamp) -> EventId {
     let millis = u128::try_from(at.unix_micros().div_euclid(1_000)).unwrap_or(0);
     Id::from_uuid(Uuid::from_u128(millis.min((1 << 48) - 1) << 80))

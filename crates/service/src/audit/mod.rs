@@ -1,4 +1,4 @@
-//! The event log: the record, the chain that proves it, and everybody who reads it.
+//! The event log: the record, the hash chain that proves it, and its readers.
 
 mod cut;
 mod export;

@@ -1,4 +1,4 @@
-//! An event as its readers get it: with what its account's key opens.
+//! An event as readers get it: with the personal fields that its account's key opens.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use tidegate_store::{View, accounts};
 
 use crate::{Fault, QueryContext};
 
-/// An event, and what its account's key opened; nothing when the account was erased.
+/// An event and its personal fields, which are empty when the account was erased.
 #[derive(Debug)]
 pub struct ReadableEvent {
     pub logged: Logged,

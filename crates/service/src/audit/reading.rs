@@ -1,4 +1,5 @@
-//! Reads the record in order, a stretch at a time: every event once, and none that could be overtaken.
+//! Reads the record in order of the sequence, a stretch at a time: every event exactly once (INV-49). Unsealed events are
+//! not read, because an earlier one may still commit.
 
 use tidegate_core::{Anchor, Batch, Cut, Refusal, Sequence};
 use tidegate_store::{View, chain, events, events::Which};
@@ -6,7 +7,7 @@ use tidegate_store::{View, chain, events, events::Which};
 use super::{EventFilter, ReadableEvent, ResumeToken};
 use crate::{Error, Fault, QueryContext};
 
-/// How far a reader has come, and what it wants. Kept between two calls; nothing of it is secret.
+/// A reader's cursor and filter, between two calls. It holds no secret.
 #[derive(Debug, Clone)]
 pub struct Reading {
     pub(super) which: Which,
@@ -21,20 +22,20 @@ pub struct Reading {
 /// A part of the record, as far as a reader wants it.
 pub(super) struct Stretch {
     pub(super) events: Vec<ReadableEvent>,
-    /// Those that end in it.
+    /// The batches that end in it.
     pub(super) batches: Vec<Batch>,
-    /// Whether there was anything to look at.
+    /// Whether the cursor moved.
     pub(super) moved: bool,
 }
 
-/// Events of one stretch, where batches are small.
+/// Events of one stretch; more where a single batch is larger.
 const PAGE_SIZE: i64 = 500;
 /// Batches of one stretch.
 const BATCH_PAGE_SIZE: i64 = 50;
 
 impl Reading {
-    /// From a token, or from a place of the record; what is not kept any more is passed over only when
-    /// nobody said to have read so far.
+    /// Begins at a token or at a sequence number. A number before the cut begins at the cut; a token before it is refused,
+    /// because its reader would miss events.
     pub(super) async fn begin(
         cx: &QueryContext,
         (filter, method): (&EventFilter, &'static str),
@@ -60,7 +61,7 @@ impl Reading {
         Ok(Self { which, at, end: Some(head), to: None })
     }
 
-    /// Whether nothing more is wanted.
+    /// Whether the reader has everything that it asked for.
     pub(super) fn is_done(&self) -> bool {
         self.at >= self.last()
     }
@@ -70,7 +71,7 @@ impl Reading {
         self.to.map_or(end, |to| to.min(end))
     }
 
-    /// The next batches; none when the reader has come to the end.
+    /// The next stretch; empty when the reader has come to the end.
     pub(super) async fn on(&mut self, cx: &QueryContext) -> Result<Stretch, Error> {
         if self.is_done() {
             return Ok(Stretch { events: Vec::new(), batches: Vec::new(), moved: false });
@@ -78,7 +79,7 @@ impl Reading {
         let mut view = cx.view();
         let end = self.last();
         let mut batches = chain::from(&mut view, self.at.next(), BATCH_PAGE_SIZE).await?;
-        // One at least; then as many as are small.
+        // At least one batch, and more while they are small.
         let enough = self.at.plus(PAGE_SIZE);
         let large = batches.iter().position(|batch| batch.last >= enough);
         batches.truncate(large.map_or(batches.len(), |place| place + 1));
@@ -89,7 +90,7 @@ impl Reading {
         } else {
             Vec::new()
         };
-        // Looked at last: what was dropped meanwhile must not go unnoticed.
+        // Checked last, so that events that were dropped during the read are noticed.
         still_there(self.at, begins(&mut view).await?)?;
         let moved = upto > self.at;
         self.at = upto;
@@ -100,7 +101,7 @@ impl Reading {
 
 /// Where a reader begins.
 pub(super) enum From<'t> {
-    /// Behind it, or where the record begins.
+    /// After this sequence number, or where the record begins.
     After(Sequence),
     Head,
     Token(&'t ResumeToken),

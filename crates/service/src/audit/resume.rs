@@ -1,4 +1,4 @@
-//! How a reader of the record goes on where it was: a sealed place, good for one realm and one method.
+//! Resume tokens: a reader's sealed cursor, valid for one realm and one method.
 
 use tidegate_core::{Refusal, Sealed, Secret, Sequence};
 use tidegate_keyring::SealContext;
@@ -10,7 +10,7 @@ use crate::{Fault, QueryContext};
 pub struct ResumeToken(pub Vec<u8>);
 
 impl QueryContext {
-    /// For whoever has everything up to `at`.
+    /// The token for a reader that has everything up to `at`.
     pub(super) fn resume_token(&self, method: &'static str, at: Sequence) -> Result<ResumeToken, Fault> {
         let plain = Secret::new(at.0.to_be_bytes().to_vec());
         let sealed = self.keyring().seal(&self.resume_context(method), &plain, self.entropy())?;

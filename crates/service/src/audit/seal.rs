@@ -1,9 +1,9 @@
-//! Gives events their places in the record, and proves them by the chain.
+//! Numbers events and seals them into the hash chain.
 //!
-//! An event has no place when it is written: of two transactions, the one that began later may commit
-//! first. So one replica at a time gives the places, to what is committed: who follows them misses
-//! nothing. The lease's row is locked first, and held to the end of the transaction; whatever clocks
-//! say, no two sealers ever work on a realm at once.
+//! An event has no sequence number when it is written, because of two transactions the one that began later may commit
+//! first. One sealer at a time numbers what is committed, so a reader that follows the numbers misses nothing. The
+//! lease's row is locked first and until the end of the transaction, so two sealers never work on a realm at the same
+//! time, whatever their clocks say.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use tidegate_store::{Store, Tx, chain, events, leases};
 
 use crate::Fault;
 
-/// The keeper of the record on one replica.
+/// The sealer of one replica. It numbers, chains and cuts the record.
 pub struct Sealer {
     pub(super) store: Store,
     pub(super) keyring: Arc<Keyring>,
@@ -24,7 +24,7 @@ pub struct Sealer {
 
 /// Events of one batch at most.
 const MAX_BATCH: i64 = 1_000;
-/// How long the others wait for a sealer that is stuck.
+/// How long other replicas wait for a sealer that is stuck.
 const LEASE: Span = Span::seconds(5);
 
 impl Sealer {
@@ -38,8 +38,8 @@ impl Sealer {
         Self { store, keyring, clock, entropy, holder }
     }
 
-    /// Seals what waits in any realm, to the end. Realms take turns, and what fails in one does not keep
-    /// the others; the first fault is returned.
+    /// Seals all unsealed events of all realms, one batch of each realm in turn. A fault in one realm does not stop the
+    /// others; the first one is returned.
     pub async fn seal(&self) -> Result<(), Fault> {
         let mut first_fault = Ok(());
         loop {
@@ -57,7 +57,7 @@ impl Sealer {
         }
     }
 
-    /// How many events it were.
+    /// Seals one batch; returns the number of its events.
     async fn seal_batch(&self, realm: RealmId) -> Result<i64, Fault> {
         self.store
             .tx("seal", realm, async |tx| {
@@ -74,7 +74,7 @@ impl Sealer {
             .await
     }
 
-    /// Whether the realm's record is this replica's to keep.
+    /// Claims the lease of the realm's record; `false` while another replica has it.
     pub(super) async fn claim(&self, tx: &mut Tx) -> Result<bool, Fault> {
         let now = self.clock.now();
         let claim = leases::LeaseClaim { name: "record", holder: self.holder, until: now.plus(LEASE) };

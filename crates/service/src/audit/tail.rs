@@ -1,4 +1,4 @@
-//! Follows the record: what is sealed, in order, each event once.
+//! Follows the record: sealed events, in order, each exactly once.
 
 use tidegate_core::{Permission, Sequence, Timestamp};
 
@@ -22,7 +22,7 @@ pub struct BeginTail {
     pub start: Start,
 }
 
-/// What follows; nothing when nothing new is sealed.
+/// The next events; none when nothing new is sealed.
 #[derive(Debug)]
 pub struct ReadTail {
     pub reading: Reading,
@@ -31,11 +31,11 @@ pub struct ReadTail {
 #[derive(Debug)]
 pub struct Tailed {
     pub reading: Reading,
-    /// Each with the token that goes on behind it.
+    /// Each event with the token to resume after it.
     pub events: Vec<(ReadableEvent, ResumeToken)>,
-    /// Goes on behind all that was looked at, also where nothing passed the filter.
+    /// Resumes after everything that was read, also where nothing passed the filter.
     pub resume: ResumeToken,
-    /// Whether there was anything to look at.
+    /// Whether the cursor moved.
     pub moved: bool,
     pub now: Timestamp,
 }

@@ -1,7 +1,7 @@
-//! Computes the chain anew from what lies in the log, batch by batch, and says where it breaks first.
+//! Recomputes the hash chain from the stored events, batch by batch, and reports the first break.
 //!
-//! Each batch is proved by its seal, so a walk may begin at any of them. What no walk can see is an end
-//! that was cut off together with its batches: for that there is the anchor, kept elsewhere.
+//! Each batch is proved by its seal, so a walk may begin at any batch. A walk cannot find that the end of the record was
+//! removed together with its batches; for that the caller passes an anchor, which was stored elsewhere.
 
 use tidegate_core::{Anchor, Batch, BreakKind, Cut, Permission, RealmId, Sequence};
 use tidegate_keyring::Chaining;
@@ -20,19 +20,19 @@ pub struct VerifyChain {
 
 #[derive(Debug)]
 pub struct Verified {
-    /// Events that are as they were sealed.
+    /// Events that were verified.
     pub count: i64,
-    /// How far they reach.
+    /// The end of what was verified.
     pub head: Anchor,
     pub cut: Option<Cut>,
-    /// Nothing can be said of an anchor that lies before the cut.
+    /// `false` also where the anchor lies before the cut, because its batch is gone.
     pub anchor_checked: bool,
     pub broken: Option<Break>,
-    /// Where to go on; `None` when this was all.
+    /// Where the next call should begin; `None` when everything was verified.
     pub next: Option<Sequence>,
 }
 
-/// What is wrong first, and where.
+/// The first break, and where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Break {
     pub kind: BreakKind,
@@ -40,13 +40,13 @@ pub struct Break {
     pub last: Sequence,
 }
 
-/// Events of one call.
+/// Events that one call verifies.
 const MAX_EVENTS: i64 = 100_000;
 /// Batches read at a time.
 const PAGE_SIZE: i64 = 20;
-/// No batch is larger.
+/// Events of one batch at most; a larger one was not written by a sealer.
 const MAX_BATCH: i64 = 10_000;
-/// How often a walk begins anew when the record's front is dropped under it.
+/// How often a walk is started again because the front of the record was dropped during it.
 const MAX_RETRIES: usize = 3;
 
 impl Query for VerifyChain {
@@ -106,7 +106,7 @@ struct Walk<'d> {
     head: Anchor,
 }
 
-/// A break is no error: it is the answer.
+/// A break is a result, not an error.
 type WalkResult<T> = Result<Result<T, Break>, Fault>;
 
 impl Walk<'_> {
@@ -122,7 +122,7 @@ impl Walk<'_> {
         })
     }
 
-    /// Where to go on, when that was not all.
+    /// Walks the batches; returns where the next call should begin, if the end was not reached.
     async fn go(&mut self, asked: &VerifyChain, begun: Anchor) -> WalkResult<Option<Sequence>> {
         if let Some(low) = events::lowest(&mut self.view).await?
             && low <= begun.sequence
@@ -153,13 +153,13 @@ impl Walk<'_> {
                 }
             }
             if batches.is_empty() {
-                // Beyond the end nothing is there that could be verified.
+                // `from` is beyond the end, where nothing can be verified.
                 return if first { Ok(Ok(None)) } else { self.end().await };
             }
         }
     }
 
-    /// Begins in the middle: with the batch that holds `from`, which must continue the one before it.
+    /// Begins in the middle, with the batch that holds `from`. It must continue the batch before it.
     async fn enter(&mut self, batch: &Batch, from: Sequence, begun: Anchor) -> WalkResult<()> {
         if batch.first > from {
             return Ok(Err(at(BreakKind::LinkBroken, from, batch.first.minus(1))));
@@ -213,7 +213,7 @@ impl Walk<'_> {
         Ok(Ok(()))
     }
 
-    /// Behind the last batch no event may have a place; one that was sealed meanwhile has its batch.
+    /// After the last batch no event may have a sequence number, unless its batch was sealed meanwhile.
     async fn end(&mut self) -> WalkResult<Option<Sequence>> {
         let Some(sequence) = events::above(&mut self.view, self.head.sequence).await? else {
             return Ok(Ok(None));
@@ -242,7 +242,7 @@ const fn at(kind: BreakKind, first: Sequence, last: Sequence) -> Break {
     Break { kind, first, last }
 }
 
-/// `None`: what lies there was never written by this program.
+/// `None`: a row that this program cannot have written.
 fn readable<T>(read: Result<T, StoreError>) -> Result<Option<T>, Fault> {
     match read {
         Ok(read) => Ok(Some(read)),

@@ -1,4 +1,4 @@
-//! Decisions from memory alone: for who asks again and again, and must not wait.
+//! Decisions from the cache alone, for the hot methods (Evaluate and BatchEvaluate): they await nothing.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use tidegate_rollout::{Verdict, decide};
 use super::{FreshCache, ProductRollouts, Snapshot, rollouts};
 use crate::App;
 
-/// What one call may recall; all its decisions are of one moment.
+/// The cache for one call, at one instant: all decisions of the call agree.
 pub struct CachedDecisions<'h> {
     fresh: FreshCache<'h>,
     caller: &'h Caller,
@@ -17,7 +17,7 @@ pub struct CachedDecisions<'h> {
 }
 
 impl App {
-    /// `None` when the realm is not remembered, or nothing is believed now.
+    /// `None` when the realm is not cached, or the cache is not fresh.
     pub fn cached_decisions<'h>(&'h self, caller: &'h Caller) -> Option<CachedDecisions<'h>> {
         let fresh = self.inner.cache.fresh()?;
         let snapshot = fresh.realm(caller.realm)?;
@@ -25,7 +25,7 @@ impl App {
     }
 }
 
-/// A product at which the caller may ask.
+/// A product that the caller's credential names.
 #[derive(Clone, Copy)]
 pub struct ProductEntry<'r>(&'r ProductRollouts);
 
@@ -36,18 +36,18 @@ impl ProductEntry<'_> {
 }
 
 impl CachedDecisions<'_> {
-    /// When they are made.
+    /// The instant of the decisions.
     pub const fn now(&self) -> Timestamp {
         self.now
     }
 
-    /// `None` for everything that is refused: then it has to be asked for.
+    /// `None` for a product that is unknown or not permitted: the use case then finds the reason.
     pub fn at(&self, product: &[u8]) -> Option<ProductEntry<'_>> {
         let at = self.snapshot.at(std::str::from_utf8(product).ok()?)?;
         self.caller.products.include(&at.product.key).then_some(ProductEntry(at))
     }
 
-    /// The decision for an account by the name that the caller uses. `None` when it is not remembered.
+    /// The decision for an account, by id or external id. `None` when the account is not cached.
     pub fn decide<T>(
         &self,
         ProductEntry(at): ProductEntry<'_>,

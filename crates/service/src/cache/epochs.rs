@@ -1,5 +1,5 @@
-//! How often things were dropped, by stripes. What is remembered bears the epoch in which it was read, and is
-//! worth nothing in another: a drop needs to find nothing, and a read that it overtook is never believed.
+//! Counts invalidations, in stripes. A cached entry carries the epoch in which it was read, and is not used in any other
+//! epoch. So an invalidation need not find the entry, and a value whose read began before it is never used.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -7,13 +7,13 @@ use uuid::Uuid;
 
 use super::Invalidation;
 
-/// Accounts that share a stripe are dropped together: with so many that is rare.
+/// Ids that share a stripe are invalidated together, which is rare with so many stripes.
 const STRIPES: usize = 65_536;
 
 pub(super) struct Epochs {
-    /// Every drop of any kind.
+    /// Invalidations of any kind.
     any: AtomicU64,
-    /// Of everything at once; it is part of each.
+    /// Invalidations of everything; part of every epoch.
     all: AtomicU64,
     stripes: Box<[AtomicU64]>,
 }
@@ -26,7 +26,7 @@ impl Default for Epochs {
 }
 
 impl Epochs {
-    /// Two that are alike mean that nothing was dropped between them.
+    /// The epoch of an entry. Two equal epochs mean that the entry was not invalidated in between.
     pub(super) fn of(&self, invalidation: Invalidation) -> u64 {
         let stripe = self.stripe(invalidation).map_or(0, |stripe| stripe.load(Ordering::Acquire));
         self.all.load(Ordering::Acquire).wrapping_add(stripe)
@@ -62,7 +62,7 @@ impl Epochs {
     }
 }
 
-/// The end of an id is drawn at random, and need not be mixed again.
+/// The last bits of an id are random, so they need no hash.
 fn place(id: Uuid) -> usize {
     usize::try_from(id.as_u128() % STRIPES as u128).unwrap_or(0)
 }

@@ -1,8 +1,8 @@
-//! Looking at what other replicas wrote, and dropping what it makes wrong.
+//! Follows the event log, to invalidate what other replicas changed.
 //!
-//! Every change writes its event in the same transaction, so whatever is committed stands in the log: without
-//! a place in the record, or in one of its newest batches. First what has no place is read, then the batches: an
-//! event that gets its place in between is seen twice, and none is missed.
+//! Every change writes its event in the same transaction, so a committed change has its event in the log: unsealed, or
+//! in one of the newest batches. Unsealed events are read first, then the batches. An event that is sealed in between
+//! is seen twice, and none is missed. Reading unsealed events bounds the staleness even when the sealer is down.
 
 use std::{
     collections::BTreeSet,
@@ -25,22 +25,22 @@ pub(super) struct Followed(Mutex<Progress>);
 
 #[derive(Default, Clone)]
 struct Progress {
-    /// `None`: never yet.
+    /// `None`: the log was not read yet.
     until: Option<Timestamp>,
-    /// Batches behind that which were seen.
+    /// Batches near `until` that were read already.
     seen: BTreeSet<(RealmId, Sequence)>,
 }
 
-/// Events without a place that are read at a time; where there are more, everything is dropped.
+/// Unsealed events that are read at a time; where there are more, everything is invalidated.
 const MAX_UNSEALED: i64 = 10_000;
-/// What the clocks of two replicas may differ, and a batch may take from its time to its commit.
+/// How far the clocks of two replicas may differ, plus the time from a batch's timestamp to its commit.
 const MARGIN: Span = Span::seconds(5);
-/// After a longer time without a look everything is dropped instead.
+/// After a longer gap everything is invalidated instead.
 const MAX_GAP: Span = Span::seconds(30);
 
 impl App {
-    /// Call this several times a second where other replicas write to the database, and not twice at once.
-    /// After an error nothing is believed for longer than before.
+    /// Must be called several times a second where other replicas write to the database, and never concurrently. An
+    /// error leaves the cache fresh for no longer than it was.
     pub async fn follow(&self) -> Result<(), Error> {
         if self.inner.parts.settings.freshness == Freshness::SingleReplica {
             return Ok(());

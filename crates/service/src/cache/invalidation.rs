@@ -1,4 +1,4 @@
-//! What of the memory an event makes wrong.
+//! Which cached entries an event invalidates.
 
 use tidegate_core::{AccountId, CredentialId, Fact, RealmId, RecordedFact};
 
@@ -10,13 +10,13 @@ pub(crate) enum Invalidation {
     Realm(RealmId),
     /// The standing of one account.
     Account(RealmId, AccountId),
-    /// The standings of accounts that cannot be told one by one.
+    /// The standings of all accounts, where the affected ones are not known.
     AllAccounts,
     Everything,
 }
 
 impl Invalidation {
-    /// Of an event as it is read back. What a newer version wrote may mean anything.
+    /// For an event that was read back. An event of a newer version may concern anything, so it invalidates everything.
     pub(crate) fn of_recorded(realm: RealmId, account: Option<AccountId>, fact: &RecordedFact) -> Self {
         match fact {
             RecordedFact::Known(fact) => Self::of(realm, account, fact),

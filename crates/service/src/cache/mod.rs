@@ -1,9 +1,10 @@
-//! What this replica remembers of the database, so that decisions need not wait for it.
+//! The replica's cache of the database: credentials, the products and rollouts of each realm, and standings of accounts.
 //!
-//! A hint, never a promise: it is believed only while this replica is the only one, or has just followed what
-//! the others did. What is believed is dropped at once by a write of this replica, and by the next look at the
-//! event log when another one wrote (`follow`). Nobody who cannot follow goes on believing: after a moment
-//! everything is read again. A sign-in is never held to what is remembered.
+//! - Entries are used only while the cache is fresh: while this replica is the only one, or for a moment after it
+//!   followed what other replicas wrote (`follow`). A replica that cannot follow reads everything from the database.
+//! - A write of this replica invalidates its entries at once; a write of another replica when its event is found in
+//!   the log. So staleness is bounded.
+//! - Sign-ins never use it: what protects an account is decided from the database (INV-17).
 
 mod decisions;
 mod epochs;
@@ -34,9 +35,9 @@ use tidegate_store::{credentials::CredentialRow, standings::Known};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
-    /// No other replica writes to the database.
+    /// The cache is always fresh: no other replica writes to the database.
     SingleReplica,
-    /// For so long after each look at what the others did.
+    /// The cache is fresh for this long after the event log was read.
     Followed(Duration),
 }
 
@@ -49,11 +50,11 @@ pub(crate) struct ReplicaCache {
     epochs: Epochs,
     credentials: Cache<CredentialId, Entry<CachedCredential>>,
     realms: Cache<RealmId, Entry<Snapshot>>,
-    /// By the names that callers use, `acct_…` or their own: a name never becomes another account's.
+    /// By the name that callers use, `acct_…` or the external id. A name never passes to another account.
     standings: Cache<(RealmId, Name), Entry<Known>>,
 }
 
-/// Something, and the epoch in which it was read.
+/// A cached value, and the epoch in which it was read.
 struct Entry<T> {
     epoch: u64,
     what: Arc<T>,
@@ -62,12 +63,12 @@ struct Entry<T> {
 const CREDENTIALS: usize = 10_000;
 const REALMS: usize = 1_000;
 
-/// When something was read: to be taken before the look at the database.
+/// The version of the cache at which a value was read. Must be taken before the database is read.
 #[derive(Clone, Copy)]
 pub(crate) enum CacheVersion {
-    /// For one thing: its epoch.
+    /// The epoch of the one entry that is read.
     Of(u64),
-    /// For what cannot be told before it is read: of all drops.
+    /// The count of all invalidations, where the entry is not known before it is read.
     Any(u64),
 }
 
@@ -85,7 +86,7 @@ impl ReplicaCache {
         }
     }
 
-    /// What is remembered, if it may be used.
+    /// The cache, if it is fresh.
     pub(crate) fn fresh(&self) -> Option<FreshCache<'_>> {
         let fresh = match self.freshness {
             Freshness::SingleReplica => true,
@@ -94,7 +95,7 @@ impl ReplicaCache {
         fresh.then_some(FreshCache(self, PhantomData))
     }
 
-    /// What was written before `looked` has been dropped.
+    /// Everything that was written before `looked` has been invalidated.
     fn mark_fresh(&self, looked: u64) {
         if let Freshness::Followed(span) = self.freshness {
             let span = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
@@ -106,7 +107,7 @@ impl ReplicaCache {
         u64::try_from(self.born.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// What was remembered last, right or not: for who compares it with the database.
+    /// The snapshot that was read last, possibly stale. Only for callers that compare it with the database.
     pub(crate) fn last_of_realm(&self, id: RealmId) -> Option<Arc<Snapshot>> {
         self.realms.get(&id).map(|cached| cached.what)
     }
@@ -144,7 +145,7 @@ impl ReplicaCache {
         }
     }
 
-    /// The epoch in which it was read; `None` when that cannot be told.
+    /// The epoch in which the value was read; `None` when something was invalidated meanwhile.
     fn epoch(&self, version: CacheVersion, invalidation: Invalidation) -> Option<u64> {
         match version {
             CacheVersion::Of(epoch) => Some(epoch),
@@ -160,8 +161,8 @@ impl ReplicaCache {
     }
 }
 
-/// What is remembered at a moment in which it is believed. To be used at once: nothing can be waited for with
-/// it at hand, because it cannot be sent.
+/// The cache at a moment at which it is fresh. It must be used at once, so it is not `Send`: a task that holds it cannot
+/// await anything.
 #[derive(Clone, Copy)]
 pub(crate) struct FreshCache<'m>(&'m ReplicaCache, PhantomData<*const ()>);
 
@@ -191,17 +192,17 @@ impl<T> Clone for Entry<T> {
     }
 }
 
-/// A credential, and the caller that it makes in its own realm.
+/// A credential, and the caller that it stands for in its own realm.
 pub(crate) struct CachedCredential {
     pub(crate) kept: CredentialRow,
     pub(crate) caller: Arc<Caller>,
 }
 
-/// An account's name. It lies beside what it names, unless it is long: looking one up is looking at memory that
-/// is not at hand.
+/// An account's name. Short names are stored in the key itself, which saves a cache miss of the processor at each
+/// look-up.
 type Name = SmallVec<[u8; 40]>;
 
-/// A name in a realm, without a copy of it.
+/// A borrowed key: a name in a realm.
 #[derive(Hash)]
 struct Named<'n>(RealmId, &'n [u8]);
 
@@ -211,7 +212,7 @@ impl quick_cache::Equivalent<(RealmId, Name)> for Named<'_> {
     }
 }
 
-/// The rollouts of a snapshot, for who decides from them.
+/// The rollouts of a snapshot, as a decision takes them.
 pub(crate) fn rollouts(all: &[Arc<Rollout>]) -> impl Iterator<Item = &Rollout> {
     all.iter().map(|rollout| &**rollout)
 }
@@ -252,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_dropped_while_it_was_read_is_not_remembered() {
+    fn what_was_invalidated_while_it_was_read_is_not_cached() {
         let cache = ReplicaCache::new(Freshness::SingleReplica, 10);
         let one = known(1);
         for invalidation in [of(&one), Invalidation::AllAccounts, Invalidation::Everything] {
@@ -265,13 +266,13 @@ mod tests {
         cache.insert_standing(cache.version_of_all(), REALM, "u-1", one.clone());
         assert!(standing(&cache).is_some());
         cache.invalidate(of(&known(2)));
-        assert!(standing(&cache).is_some(), "another's is no concern");
+        assert!(standing(&cache).is_some(), "another account's invalidation does not matter");
         cache.invalidate(of(&one));
         assert!(standing(&cache).is_none());
     }
 
     #[test]
-    fn nothing_is_believed_that_is_not_followed() {
+    fn nothing_is_used_that_is_not_fresh() {
         let cache = ReplicaCache::new(Freshness::Followed(Duration::from_hours(1)), 10);
         let one = known(1);
         cache.insert_standing(cache.version(of(&one)), REALM, "u-1", one.clone());

@@ -1,4 +1,4 @@
-//! Reading what is remembered, and remembering what had to be read.
+//! Reads through the cache: from it where it is fresh, else from the database.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -22,7 +22,7 @@ impl QueryContext {
         Ok(read)
     }
 
-    /// What is known of one account; one read when it is not remembered.
+    /// What is known of one account; one query when it is not cached.
     pub(crate) async fn known(
         &self,
         snapshot: &Snapshot,
@@ -62,7 +62,7 @@ impl QueryContext {
     }
 }
 
-/// As a caller writes it.
+/// The name of an account as a caller writes it: the cache's key.
 pub(crate) fn name(account: &AccountRef) -> Cow<'_, str> {
     match account {
         AccountRef::Id(id) => id.to_string().into(),

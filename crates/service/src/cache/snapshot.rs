@@ -1,4 +1,4 @@
-//! The products and rollouts of a realm at one moment, swapped whole when any of them changes.
+//! The products and rollouts of a realm at one moment: immutable, and replaced whole when any of them changes.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -45,13 +45,12 @@ impl Snapshot {
         self.products.get(product)
     }
 
-    /// What is remembered of an account, if it has its place on the line of every rollout: one that is newer
-    /// has a line of its own.
+    /// The cached account, if it has a bucket for every rollout. It has none for a rollout that was created later.
     pub(crate) fn places(&self, known: Arc<Known>) -> Option<Arc<Known>> {
         Some(known).filter(|known| known.standing.buckets.len() >= self.rollouts.len())
     }
 
-    /// Whether its rollouts are exactly these: a revision, once made, never changes.
+    /// Whether its rollouts are exactly these revisions. A revision never changes.
     pub(crate) fn has(&self, newest: &[(RolloutKey, Revision)]) -> bool {
         let same = |(key, revision): &(RolloutKey, Revision)| {
             self.rollouts.iter().any(|known| known.key == *key && known.revision == *revision)

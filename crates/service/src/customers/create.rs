@@ -13,7 +13,7 @@ pub struct CreateCustomer {
     pub title: Title,
     pub country: Option<Country>,
     pub labels: Labels,
-    /// Where it comes from, not after now; `None`: now.
+    /// When it was created in the system that it comes from, not after now; `None`: now.
     pub created_at: Option<Timestamp>,
 }
 

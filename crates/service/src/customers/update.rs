@@ -12,7 +12,7 @@ pub struct UpdateCustomer {
     pub change: CustomerChange,
 }
 
-/// What is to be different; `None` stays.
+/// New values; `None` leaves the field as it is.
 #[derive(Debug, Clone, Default)]
 pub struct CustomerChange {
     pub title: Option<Title>,

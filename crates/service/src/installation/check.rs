@@ -1,5 +1,5 @@
-//! Whether the master key at hand opens what the database holds. Asked once, before anything is
-//! served: a factor that does not open must never be taken for one that is absent (INV-45).
+//! Whether the master key opens what the database holds. Checked once, before anything is served: a factor that does not
+//! open must never be taken for an absent one (INV-45).
 
 use tidegate_keyring::{Keyring, SealContext};
 use tidegate_store::{Store, installation};
@@ -10,7 +10,7 @@ use crate::StoreError;
 pub enum KeyCheck {
     Right,
     Wrong,
-    /// Nothing was initialised here.
+    /// The database was not initialised.
     NotInitialised,
 }
 

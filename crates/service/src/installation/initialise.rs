@@ -1,4 +1,4 @@
-//! Creates the first realm and the first credential: an operator, for all products.
+//! Creates the first realm and the first credential: an operator's, for all products.
 
 use tidegate_core::{
     Actor, Clock, Credential, Entropy, Event, Fact, Id, Products, Realm, RealmKey, Role, Secret, Title,
@@ -9,8 +9,8 @@ use tidegate_store::{Store, Tx, credentials, events, installation, realms};
 
 use crate::{Fault, access::token_text};
 
-/// What the first credential will be. Made first, so that its token can be put where it belongs before
-/// the database knows it.
+/// The first realm and credential. They are made before they are stored, so that the token is written to its file before
+/// the database accepts it.
 pub struct First {
     credential: Credential,
     digest: TokenDigest,
@@ -21,7 +21,7 @@ pub struct First {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Initialised {
     Now,
-    /// Somebody did so before; nothing was changed.
+    /// The database had been initialised before; nothing was changed.
     Before,
 }
 

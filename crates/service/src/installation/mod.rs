@@ -1,5 +1,5 @@
-//! What happens beside the app: the first realm, the first credential, the check that the master key at
-//! hand is the one the database was made with, and the sweeping out of what must not be kept.
+//! What happens outside of calls: creating the first realm and credential, checking that the master key is the one that
+//! the database was initialised with, and deleting what must not be kept.
 
 mod check;
 mod initialise;

@@ -1,11 +1,11 @@
-//! Drops what must not be kept: the secrets of responses after ten minutes, their outcomes after a day.
+//! Deletes what must not be kept: the secrets of responses after ten minutes, their outcomes after a day.
 
 use tidegate_core::Clock;
 use tidegate_store::{Store, realms, requests};
 
 use crate::StoreError;
 
-/// Realms at a time.
+/// Realms that are read at a time.
 const PAGE_SIZE: i64 = 100;
 
 /// One pass over all realms, each in a transaction of its own.

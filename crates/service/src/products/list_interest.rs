@@ -1,4 +1,4 @@
-//! Lists who wishes for two-step at a product.
+//! Lists the accounts that asked for two-step at a product.
 
 use tidegate_core::{AccountId, Id, Permission, ProductKey};
 use tidegate_store::interest::{self, Interest};

@@ -1,4 +1,4 @@
-//! Registers the owner's wish for two-step at a product, before any rollout, too.
+//! Registers that the owner wants two-step at a product. No rollout needs to exist.
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{Fact, Permission, Subject};
@@ -11,7 +11,7 @@ pub struct RegisterInterest {
     pub subject: Subject,
 }
 
-/// Whether it was registered now.
+/// Whether this call registered it.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Registered(pub bool);
 

@@ -12,7 +12,7 @@ pub struct UpdateProduct {
     pub change: ProductChange,
 }
 
-/// What is to be different; `None` stays.
+/// New values; `None` leaves the field as it is.
 #[derive(Debug, Clone, Default)]
 pub struct ProductChange {
     pub title: Option<Title>,

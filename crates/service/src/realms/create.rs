@@ -1,4 +1,4 @@
-//! Creates a realm. The event is written in the realm that the call is about.
+//! Creates a realm. The event is recorded in the caller's realm.
 
 use tidegate_core::{Fact, Permission, Realm, RealmKey, Refusal, Title};
 use tidegate_store::realms;

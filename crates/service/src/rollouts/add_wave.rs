@@ -1,4 +1,4 @@
-//! Adds a wave behind the others, as a draft. It may name products that the rollout does not.
+//! Adds a wave after the others, as a draft. It may name products that the rollout does not name.
 
 use tidegate_core::{Fact, Permission, Refusal, Rollout};
 

@@ -1,4 +1,4 @@
-//! Starts the next wave. Whoever is reached stays reached.
+//! Starts the next wave. Accounts that are reached stay reached.
 
 use tidegate_core::{Fact, Permission, Rollout};
 use tidegate_rollout::lifecycle;

@@ -1,4 +1,5 @@
-//! What every change of a rollout has in common: the lock, the etag, a whole new revision, and its event.
+//! What every change of a rollout shares: the row lock, the etag (optimistic concurrency), a whole new revision, and its
+//! event.
 
 use tidegate_core::{Fact, Refusal, Revision, Rollout, RolloutKey, Title};
 use tidegate_rollout::lifecycle::{self, LifecycleError};
@@ -9,17 +10,17 @@ use tidegate_store::{
 
 use crate::{CommandContext, Denied, Error};
 
-/// Which rollout is changed, in which state, and why.
+/// Which rollout is changed, from which revision, and why.
 #[derive(Debug, Clone)]
 pub struct Target {
     pub rollout: RolloutKey,
-    /// `None`, for verbs that narrow only: in whatever state it is.
+    /// `None`: whatever its revision is. Only verbs that narrow a rollout allow that.
     pub etag: Option<Revision>,
     pub reason: Option<Title>,
 }
 
-/// Puts a changed rollout in the place of the one the caller saw. `change` gets it with the number of the
-/// new revision, and says what happened (nothing, perhaps), or why it cannot.
+/// Replaces the rollout that the caller saw by a changed one. `change` gets it with its new revision number, and returns
+/// what happened, `None` if nothing did, or the reason to refuse.
 pub(super) async fn change(
     cx: &CommandContext,
     target: &Target,
@@ -46,7 +47,7 @@ pub(super) async fn change(
     .await
 }
 
-/// A change that needs nothing but the rollout.
+/// A change that reads nothing but the rollout.
 pub(super) async fn transition(
     cx: &CommandContext,
     target: &Target,

@@ -1,4 +1,4 @@
-//! Clears a stop: the first person asks, another one clears.
+//! Clears a stop, which takes two persons: the first call asks for it, a call of another person clears it.
 
 use tidegate_core::{Fact, Permission, Refusal, Rollout};
 use tidegate_rollout::lifecycle::{self, Clearing};

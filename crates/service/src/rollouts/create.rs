@@ -1,4 +1,4 @@
-//! Creates a rollout. Nobody is reached before it is started.
+//! Creates a rollout. It reaches no account before it is started.
 
 use tidegate_core::{
     Audience, Edge, Fact, Ordinal, Permission, ProductKey, Refusal, Revision, Rollout, RolloutKey, Salt,
@@ -24,13 +24,13 @@ pub struct CreateRollout {
     pub reason: Option<Title>,
 }
 
-/// A wave to be.
+/// A wave to be added.
 #[derive(Debug, Clone)]
 pub struct WaveDraft {
     pub title: Title,
     pub audience: Option<Audience>,
     pub edge: Edge,
-    /// Empty: those of the rollout.
+    /// Empty: the products of the rollout.
     pub products: Vec<ProductKey>,
 }
 
@@ -40,7 +40,7 @@ impl WaveDraft {
         Wave { ordinal, title, audience, edge, products, state: WaveState::Draft, started_at: None }
     }
 
-    /// Puts the wave behind the others.
+    /// Adds the wave after the others.
     pub(super) fn add_to(self, rollout: &mut Rollout) -> Ordinal {
         let ordinal = Ordinal(u32::try_from(rollout.waves.len()).unwrap_or(u32::MAX).saturating_add(1));
         rollout.waves.push(self.at(ordinal));

@@ -15,7 +15,7 @@ pub struct DiffRevisions {
     pub to: Revision,
 }
 
-/// A field that differs, as JSON before and after; `None` where it is not there.
+/// A field that differs, as JSON before and after; `None` where the field is absent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     pub field: String,
@@ -42,7 +42,7 @@ impl Query for DiffRevisions {
     }
 }
 
-/// What differs in every two revisions and tells nothing.
+/// Fields that differ between any two revisions.
 const ALWAYS: [&str; 2] = ["revision", "updated_at"];
 
 fn differences(before: &Fields, after: &Fields) -> Vec<Difference> {
@@ -60,7 +60,8 @@ fn differences(before: &Fields, after: &Fields) -> Vec<Difference> {
 
 type Fields = BTreeMap<String, String>;
 
-/// Every value by its path; waves by their ordinal, other lists and audiences whole.
+/// Every value by its path. Waves are compared field by field under their ordinal; other lists, and audiences, as a
+/// whole.
 fn fields(value: &Value) -> Fields {
     let mut fields = Fields::new();
     walk("", value, &mut fields);

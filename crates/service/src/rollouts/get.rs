@@ -1,4 +1,4 @@
-//! Reads one rollout as it stands.
+//! Reads the newest revision of one rollout.
 
 use tidegate_core::{Permission, Refusal, Rollout, RolloutKey};
 use tidegate_store::rollouts;

@@ -1,4 +1,4 @@
-//! Rollouts. Every verb makes a whole new revision, and none touches a factor (INV-42).
+//! Rollouts. Every verb writes a whole new revision, and none touches a factor (INV-42).
 
 mod add_wave;
 mod advance;

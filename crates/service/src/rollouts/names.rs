@@ -1,4 +1,4 @@
-//! Whether what a rollout names exists: every name is looked for, so that all that is wrong is told at once.
+//! Checks that everything that a rollout names exists. All missing names are reported at once.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ pub struct NamedDraft {
     pub customers: Vec<CustomerKey>,
 }
 
-/// What was named and is not there.
+/// The names that do not exist.
 #[derive(Default)]
 pub(super) struct Names {
     nothing: Vec<NamesNothing>,

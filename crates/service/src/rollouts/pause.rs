@@ -1,4 +1,4 @@
-//! Pauses a rollout: nothing advances, and who is reached stays reached.
+//! Pauses a rollout: nothing advances, and accounts that are reached stay reached.
 
 use tidegate_core::{Fact, Permission, Rollout};
 use tidegate_rollout::lifecycle::{self, Did};

@@ -1,4 +1,4 @@
-//! Removes a wave that is not started; those behind it move up.
+//! Removes a wave that is not started. The waves after it move up.
 
 use tidegate_core::{Fact, Ordinal, Permission, Refusal, Rollout};
 

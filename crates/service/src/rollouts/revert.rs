@@ -1,5 +1,5 @@
-//! Goes back to what people decided in an earlier revision, as a new one. What happened is not undone: who is
-//! reached, pauses and stops stay as they are.
+//! Restores what people decided in an earlier revision, as a new revision. What happened since is not undone: started
+//! waves, pauses and stops stay as they are.
 
 use tidegate_core::{Fact, Permission, Refusal, Revision, Rollout, Wave, WaveState};
 use tidegate_store::rollouts;

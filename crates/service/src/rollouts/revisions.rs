@@ -1,4 +1,4 @@
-//! Lists how a rollout came to be as it is, newest first.
+//! Lists the revisions of a rollout, newest first.
 
 use tidegate_core::{Permission, Refusal, Revision, RolloutKey};
 use tidegate_store::rollouts::{self, Revised};

@@ -1,4 +1,4 @@
-//! Takes waves back. Whoever enrolled keeps factors, settings and challenges (INV-42).
+//! Takes waves back. Accounts that enrolled keep factors, settings and challenges (INV-42).
 
 use tidegate_core::{Fact, Ordinal, Permission, Rollout};
 use tidegate_rollout::lifecycle;
@@ -10,7 +10,7 @@ use super::change::{Target, transition};
 #[derive(Debug)]
 pub struct RollBackRollout {
     pub target: Target,
-    /// The last wave that stays; zero: none does.
+    /// The last wave that stays; zero: none stays.
     pub to: Ordinal,
 }
 

@@ -1,5 +1,5 @@
-//! Says how far a rollout has come. Who was shown the feature and who enrolled is on record; who is reached is
-//! decided for every account, which is done only when it is asked for, and once at a time.
+//! The figures of a rollout. What was shown and enrolled is stored, and is counted by queries. What is reached must be
+//! decided for every account, so it is counted only on request, by one call at a time.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub struct GetStats {
     pub reached: Reached,
 }
 
-/// Whether who is reached is counted.
+/// Whether reached accounts are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reached {
     Counted,
@@ -127,7 +127,7 @@ async fn count_reached(
         after = last.standing.account;
         for mut known in some {
             stats.accounts += 1;
-            // What other rollouts did for the account is not this one's.
+            // What other rollouts did for the account must not count here.
             known.standing.ledger.retain(|entry| entry.rollout == rollout.key);
             known.standing.buckets = bucket::all(std::iter::once(rollout), &known.standing);
             let mut first: Option<Ordinal> = None;

@@ -1,4 +1,4 @@
-//! Stops a rollout at once: nobody new is reached until two persons clear it.
+//! Stops a rollout at once: no further account is reached until two persons clear the stop.
 
 use tidegate_core::{Fact, Permission, Rollout};
 use tidegate_rollout::lifecycle::{self, Did};

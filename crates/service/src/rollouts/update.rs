@@ -1,4 +1,4 @@
-//! Changes what a rollout says beside its waves.
+//! Changes a rollout, except for its waves.
 
 use tidegate_core::{Edge, Fact, Permission, ProductKey, Refusal, Rollout, Title, Wave};
 
@@ -15,7 +15,7 @@ pub struct UpdateRollout {
     pub change: RolloutChange,
 }
 
-/// What is to be different; `None` stays.
+/// New values; `None` leaves the field as it is.
 #[derive(Debug, Clone, Default)]
 pub struct RolloutChange {
     pub title: Option<Title>,
@@ -25,7 +25,7 @@ pub struct RolloutChange {
     pub deny: Option<NamedDraft>,
 }
 
-/// Fields that would move who was reached.
+/// Refuses changes of fields that would change who is reached, once a wave was started.
 pub(super) fn fixed_by_start(before: &Rollout, after: &Rollout) -> Result<(), Refusal> {
     if !before.waves.iter().any(Wave::was_started) {
         return Ok(());

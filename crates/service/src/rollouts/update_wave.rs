@@ -1,4 +1,4 @@
-//! Puts a wave in the place of one that is not started.
+//! Replaces a wave that is not started.
 
 use tidegate_core::{Fact, Ordinal, Permission, Refusal, Rollout};
 

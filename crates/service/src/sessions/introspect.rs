@@ -1,4 +1,4 @@
-//! Says what a session token is worth now, and keeps the session from going idle.
+//! Token introspection (RFC 7662): what a session token is worth now. It also keeps the session from going idle.
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{Introspected, Permission, Span, Token};
@@ -6,7 +6,7 @@ use tidegate_store::sessions;
 
 use crate::{Command, CommandContext, Error, idempotency::outcomes};
 
-/// The last use is written once a minute at most: a session may end a minute early, never late.
+/// The last use is written at most once in this time: a session may end a minute early, never late.
 const FLUSH_INTERVAL: Span = Span::seconds(60);
 
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub struct Introspect {
     pub token: Token,
 }
 
-/// `None`: not active, and nothing more is said.
+/// `None`: not active. The reason is not told.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Answer(pub Option<Introspected>);
 

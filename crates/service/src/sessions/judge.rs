@@ -1,4 +1,4 @@
-//! Whether a session token stands for a live session: the one place that says so.
+//! Whether a session token belongs to a live session. This is the only place that decides it.
 
 use tidegate_core::{Account, AccountRef, AccountState, Decision, Introspected, Product, Session, Token};
 use tidegate_factors::level;
@@ -14,9 +14,9 @@ pub(crate) struct Live {
     pub(crate) product: Product,
 }
 
-/// `None` for every token that is not good: unknown, ended, idle, of a suspended account (INV-27), of a
-/// product the caller's credential does not name (INV-59), or past its `reauth_by` (INV-16). Everything is read
-/// now: whoever acts for the owner acts on this.
+/// `None` for every token that is not valid: unknown, ended, idle, of a suspended account (INV-27), of a product that the
+/// caller's credential does not name (INV-59), or past its `reauth_by` (INV-16). Everything is read from the database,
+/// because calls act for the owner on the strength of it.
 pub(crate) async fn judge(cx: &QueryContext, token: &Token) -> Result<Option<Live>, Fault> {
     let Some(session) = find(cx, token).await? else { return Ok(None) };
     let mut view = cx.view();
@@ -27,13 +27,12 @@ pub(crate) async fn judge(cx: &QueryContext, token: &Token) -> Result<Option<Liv
     Ok(worth.map(|introspected| Live { introspected, account, product }))
 }
 
-/// The same for who only wants to know: what is remembered of account and rollouts will do, the session itself
-/// is read.
+/// The same for Introspect: account and rollouts come from the cache, the session itself from the database.
 pub(crate) async fn introspect(cx: &QueryContext, token: &Token) -> Result<Option<Introspected>, Fault> {
     let Some(session) = find(cx, token).await? else { return Ok(None) };
     let snapshot = cx.snapshot().await?;
     let Some(at) = snapshot.at(session.product.as_str()) else {
-        // It was made elsewhere, a moment ago.
+        // The product was created on another replica a moment ago.
         return Ok(judge(cx, token).await?.map(|live| live.introspected));
     };
     let account = AccountRef::Id(session.account);

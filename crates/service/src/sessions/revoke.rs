@@ -9,7 +9,7 @@ use crate::{Command, CommandContext, Error, idempotency::outcomes};
 #[derive(Debug)]
 pub struct RevokeSession {
     pub subject: Subject,
-    /// `None`: the subject's own.
+    /// `None`: the subject's own session.
     pub session: Option<SessionId>,
 }
 

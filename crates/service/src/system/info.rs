@@ -1,4 +1,4 @@
-//! Says which server answers.
+//! Returns which server answers, and its version.
 
 use tidegate_core::{Permission, Timestamp};
 use tidegate_store::{Engine, installation};

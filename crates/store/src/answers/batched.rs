@@ -1,8 +1,9 @@
-//! Answers that come at once: found by one statement, charged in one transaction, approved in one transaction.
+//! Answers that arrive at the same time: one statement finds them, one transaction charges them, one approves them.
 //!
-//! PostgreSQL first holds the rows of all who can go on (`SKIP LOCKED`: nobody is waited for), in a statement of
-//! its own, so that the next one sees them as they are; whoever is not held goes alone, where one statement
-//! decides. SQLite has one writer: there the deeds of each follow one another, and share the commit.
+//! On PostgreSQL a first statement locks the rows of all answers that can proceed, with `SKIP LOCKED`, so that it
+//! waits for no other transaction. It is a statement of its own, so that the next one sees the newest versions of these
+//! rows. An answer whose rows were not locked runs by itself, and the single statement decides it. SQLite has one
+//! writer: the single writes run one after the other, and share the commit.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -74,7 +75,7 @@ sql! {
         SELECT $1, event_id, at, actor, product_key, account_id, fact, personal FROM wanted" };
 }
 
-/// The answers of one store that are under way.
+/// The answers under way in one store.
 #[derive(Default)]
 pub(crate) struct Answering {
     pub(super) finds: Batcher<Find>,
@@ -82,14 +83,14 @@ pub(crate) struct Answering {
     pub(super) approvals: Batcher<Approve>,
 }
 
-/// Which challenge, and whose it must be.
+/// Which challenge, and the token of the sign-in that it must belong to.
 #[derive(Debug)]
 pub(super) struct Find {
     pub(super) token: TokenDigest,
     pub(super) challenge: ChallengeId,
 }
 
-/// A right answer, and what is recorded of it.
+/// A right answer, and its event.
 #[derive(Debug)]
 pub(super) struct Approve {
     pub(super) approval: Approval,
@@ -97,7 +98,7 @@ pub(super) struct Approve {
 }
 
 struct BatchedChallengeRow {
-    /// From one.
+    /// Its place in the batch, from one.
     place: i64,
     row: ChallengeRow,
 }
@@ -167,7 +168,7 @@ impl Record for ChargedTries {
 }
 
 impl BatchItem for Charge {
-    /// The tries taken, or none.
+    /// The tries taken; `None` when nothing was charged.
     type Output = Option<i64>;
 
     fn keys(&self) -> impl IntoIterator<Item = Uuid> {
@@ -199,7 +200,7 @@ async fn hold_open(tx: &mut Tx, charges: &[Arc<Charge>]) -> Result<HashSet<Chall
     Ok(open.into_iter().map(|Open(challenge)| challenge).collect())
 }
 
-/// Of those that were charged, how many tries were taken. Their challenges are held.
+/// Charges the answers whose challenges are locked; returns how many tries each charged challenge has taken.
 async fn charge_each(tx: &mut Tx, open: Vec<&Arc<Charge>>) -> Result<HashMap<ChallengeId, i64>, Error> {
     if open.is_empty() {
         return Ok(HashMap::new());
@@ -231,7 +232,7 @@ impl Record for Waits {
 }
 
 impl BatchItem for Approve {
-    /// Whether it was.
+    /// Whether it was approved.
     type Output = bool;
 
     fn keys(&self) -> impl IntoIterator<Item = Uuid> {
@@ -268,7 +269,7 @@ async fn hold_waiting(tx: &mut Tx, approvals: &[Arc<Approve>]) -> Result<HashSet
     Ok(waiting.into_iter().map(|Waits(sign_in)| sign_in).collect())
 }
 
-/// All that they change is held, and was looked at.
+/// Approves answers whose rows are all locked and were checked.
 async fn approve_each(tx: &mut Tx, waiting: Vec<&Arc<Approve>>) -> Result<(), Error> {
     if waiting.is_empty() {
         return Ok(());

@@ -1,24 +1,25 @@
-//! What one answer to a challenge reads and writes: one statement each, because an answer is little more than
-//! its round trips.
+//! What one answer to a challenge reads and writes, in one statement each, because the round trips are most of an
+//! answer's cost.
 //!
 //! ```text
 //!   find     sign-in ── account ── challenge ── factor ┄┄ attempts         nothing changes
 //!   charge   challenge: open, a try left ──► attempts: as they were read ──► both are charged
 //!   approve  sign-in: waits ── challenge: open ──► factor: the step is newer ──► sign-in, challenge,
-//!                                                                 factor, attempts and event, batched
+//!                                                                 factor, attempts and event, at once
 //!   reject   attempts: charged ──► event
 //! ```
 //!
-//! A charge is committed before the code is looked at, and is on disk before anybody hears what came of it:
-//! the disk is not waited for until the approval or the rejection is written too, which takes the charge with
-//! it. A database that breaks down in between may forget the charge; a rejection therefore asks for it.
+//! A charge is committed before the code is evaluated (INV-8), with `synchronous_commit = off`: without waiting for
+//! fsync. The approval or rejection that follows waits, and flushes the charge too, before the caller gets a reply. If
+//! the database crashes in between, it may lose the charge; so a rejection checks that the charge is still there.
 //!
-//! A deed happens as a whole or not at all. PostgreSQL shows each part of a statement the rows as they were
-//! before all of it; so a part that others may have changed meanwhile is locked first, which reads it anew,
-//! and what follows asks whether the part before it was found. SQLite does one after the other, and each
-//! asks whether the one before it changed a row. Locks are taken in the store's order.
+//! Each write is atomic.
+//! - On PostgreSQL all parts of a statement see the rows as they were before it (one snapshot). A row that another
+//!   transaction may have changed is locked first, which reads its newest version; each later part checks that the
+//!   part before it found its row.
+//! - On SQLite the statements run one after the other, and each checks that the one before it changed a row.
 //!
-//! Answers that come at once are found, charged and approved batched: see `batched`.
+//! Locks are taken in the store's order. Answers that arrive at the same time are batched: see `batched`.
 
 mod batched;
 
@@ -40,7 +41,7 @@ use crate::{
 pub(crate) use batched::{Answering, STATEMENTS as BATCHED};
 use batched::{Approve, Find};
 
-/// All that `ChallengeRow` reads.
+/// The columns of `ChallengeRow`.
 macro_rules! challenge_row {
     () => {
         "sign_ins.product_key, sign_ins.state AS sign_in_state, sign_ins.proofs, sign_ins.device_id, sign_ins.expires_at AS sign_in_until, \
@@ -110,7 +111,7 @@ sql! {
         SELECT $1, $4, $5, $6, $7, $8, $9, $10 FROM attempts WHERE realm_id = $1 AND counter_id = $2 AND revision >= $3";
 }
 
-/// An open question to somebody who signs in, and all that an answer needs to know.
+/// A challenge of a sign-in, and everything that an answer needs to know.
 #[derive(Debug, Clone)]
 pub struct ChallengeRow {
     pub product: ProductKey,
@@ -149,7 +150,7 @@ impl Record for ChallengeRow {
     }
 }
 
-/// The challenge, if it belongs to the token's sign-in. Nothing is said of whether either is still good.
+/// The challenge, if it belongs to the token's sign-in. The caller checks whether both are still valid.
 pub async fn find(
     executor: Executor<'_>,
     token: TokenDigest,
@@ -157,7 +158,7 @@ pub async fn find(
 ) -> Result<Option<ChallengeRow>, Error> {
     let find = Find { token, challenge };
     match executor.batch_origin() {
-        // SQLite has read it in the time in which it could be told to.
+        // On SQLite the read takes no longer than queueing it.
         Some(origin) if origin.store.engine() == Engine::Postgres => {
             let finds = &Arc::clone(&origin.store.answering).finds;
             finds.join(find, origin, executor).await
@@ -184,15 +185,15 @@ impl Record for Tries {
 #[derive(Debug, Clone)]
 pub struct Charge {
     pub challenge: ChallengeId,
-    /// Tries that a challenge has.
+    /// The tries of a challenge.
     pub limit: i64,
     pub counter: Counter,
     pub next: Budget,
     pub now: Timestamp,
 }
 
-/// Takes one try from the challenge and one guess from the counter, and says how many tries were taken; `None`
-/// when the challenge is closed, too old or has none left, or when somebody else charged the counter first.
+/// Takes one try from the challenge and one guess from the counter; returns how many tries were taken. `None` when the
+/// challenge is closed, has expired or has no try left, or when another answer charged the counter first.
 pub async fn charge(executor: Executor<'_>, charge: Charge) -> Result<Option<i64>, Error> {
     let Some(origin) = executor.batch_origin() else { return charge_one(executor, &charge).await };
     let charges = &Arc::clone(&origin.store.answering).charges;
@@ -212,7 +213,7 @@ async fn charge_one(executor: Executor<'_>, charge: &Charge) -> Result<Option<i6
 #[derive(Debug, Clone)]
 pub struct Approval {
     pub sign_in: SignInId,
-    /// Those of the sign-in from now on.
+    /// All proofs of the sign-in, with this one.
     pub proofs: Vec<Proof>,
     pub challenge: Challenge,
     pub step: Step,
@@ -230,9 +231,9 @@ impl Record for EventInserted {
     }
 }
 
-/// Makes the sign-in ready, closes the challenge, consumes the step, forgives the failures and records it;
-/// `false`, and none of it, when the sign-in does not wait any more, the challenge is not open, the step or a
-/// later one was consumed before (INV-2), or either is too old.
+/// Makes the sign-in ready, closes the challenge, consumes the time step, resets the counter and records the event.
+/// `false`, and none of it, when the sign-in does not wait any more, the challenge is not open, one of them has expired,
+/// or this step or a later one was consumed before (INV-2).
 pub async fn approve(executor: Executor<'_>, approval: Approval, event: Event) -> Result<bool, Error> {
     let approve = Approve { approval, event };
     let Some(origin) = executor.batch_origin() else { return approve_one(executor, &approve).await };
@@ -250,7 +251,7 @@ async fn approve_one(executor: Executor<'_>, Approve { approval, event }: &Appro
     Ok(write.optional::<EventInserted>().await?.is_some())
 }
 
-/// Records that the answer was wrong. The charge must be there still.
+/// Records that the answer was wrong. Fails when the database has lost the charge.
 pub async fn reject(
     executor: Executor<'_>,
     charged: &Counter,
@@ -262,5 +263,5 @@ pub async fn reject(
     if insert.bind(event.account).bind(event.fact).bind(event.personal).hit().await? {
         return Ok(());
     }
-    Err(Error::Unavailable(sqlx::Error::Protocol("the database has forgotten a charge".into())))
+    Err(Error::Unavailable(sqlx::Error::Protocol("the database has lost a charge".into())))
 }

@@ -1,4 +1,4 @@
-//! The address of a database, which may hold a password: readable only by asking for it.
+//! The address of a database. It may contain a password, so only `reveal` returns it whole.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ const REDACTED: &str = "***";
 pub struct DatabaseUrl(String);
 
 impl DatabaseUrl {
-    /// With its password, for the driver alone.
+    /// The whole address, with its password; for the driver only.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -26,7 +26,7 @@ impl TryFrom<String> for DatabaseUrl {
         if SCHEMES.iter().any(|scheme| text.starts_with(scheme)) {
             Ok(Self(text))
         } else {
-            Err("the scheme is not one of ours")
+            Err("the scheme is not supported")
         }
     }
 }
@@ -43,7 +43,7 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// Hides more rather than less: a password that was not percent-encoded may hold any separator.
+/// Redacts too much rather than too little: a password that was not percent-encoded may contain any separator.
 pub fn redacted(url: &str) -> String {
     let url = match url.split_once('?') {
         Some((before, query)) => {
@@ -65,7 +65,8 @@ fn parameter(pair: &str) -> String {
     }
 }
 
-/// From the first colon after the scheme to the last at sign; `None` when there is no such stretch.
+/// The address with everything from the first colon after the scheme to the last at sign redacted; `None` when it has no
+/// such part.
 fn userinfo(url: &str) -> Option<String> {
     let scheme = SCHEMES.iter().find(|scheme| url.starts_with(**scheme)).map_or(0, |scheme| scheme.len());
     let (scheme, rest) = url.split_at_checked(scheme)?;

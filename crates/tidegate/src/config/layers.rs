@@ -1,4 +1,4 @@
-//! Lays one source over another and settles what holds. Problems are gathered, none ends the work.
+//! Merges the sources, the stronger over the weaker. Problems are collected; none ends the work.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ pub struct Layers {
     problems: Vec<Problem>,
 }
 
-/// One value under a known key; a provider of its own, so that figment remembers where it came from.
+/// One value under a known key. It is a figment provider of its own, so that figment reports where it came from.
 struct Given<'a> {
     key: &'a str,
     value: Value,
@@ -60,7 +60,7 @@ impl Layers {
         let document: Dict = match Toml::from_str(text) {
             Ok(document) => document,
             Err(error) => {
-                // The error's own text quotes the line, which may hold a password.
+                // The error's own text quotes the line, which may contain a password.
                 let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
                 let line = before.matches('\n').count() + 1;
                 let reason = error.message().replace('\n', ", ");
@@ -128,7 +128,7 @@ impl Layers {
         }
         match self.figment.extract() {
             Ok(config) => Ok(Loaded { config, entries }),
-            // Every value was read by its own type above, so this is a fault of ours, not of the operator.
+            // Each value was read by its own type above, so this is a bug, not the operator's mistake.
             Err(error) => Err(Problems(vec![Problem::Inconsistent { key: error.path.join(".") }])),
         }
     }

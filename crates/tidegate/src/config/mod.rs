@@ -1,8 +1,7 @@
 //! Configuration: defaults, then a TOML file, then `TIDEGATE__SECTION__KEY`, then `--set section.key=value`.
 //!
-//! The only room that names figment and the only place that reads the environment. Every mistake is
-//! reported at once, with the place it came from. The password of a database never leaves this
-//! room in text: what people read shows it redacted.
+//! The only module that names figment, and the only place that reads the environment. All mistakes are reported at once,
+//! each with its origin. A database's password is redacted in everything that people read.
 
 mod database_url;
 mod layers;
@@ -21,22 +20,22 @@ pub use settings::*;
 
 use layers::Layers;
 
-/// What an environment variable of ours begins with; `__` parts the section from the key.
+/// The prefix of Tidegate's environment variables; `__` separates the section from the key.
 const PREFIX: &str = "TIDEGATE__";
 
-/// What the operator gave, the weakest source first. No `Debug`: these may hold passwords.
+/// What the operator gave, the weakest source first. No `Debug`, because it may contain passwords.
 #[derive(Clone, Default)]
 pub struct Sources {
     /// A file that is named must exist.
     pub file: Option<PathBuf>,
-    /// Pairs of name and value, the later ones winning; names that are not ours are passed over.
+    /// Pairs of name and value; later ones win, and names without the prefix are ignored.
     pub environment: Vec<(String, String)>,
-    /// Each `section.key=value`, the later ones winning.
+    /// Each is `section.key=value`; later ones win.
     pub set: Vec<String>,
 }
 
 impl Sources {
-    /// Takes the environment from the process. A value that is not UTF-8 arrives with its odd bytes replaced.
+    /// Takes the environment from the process. Bytes that are not UTF-8 are replaced.
     pub fn ambient(file: Option<PathBuf>, set: Vec<String>) -> Self {
         let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
         let mut environment: Vec<_> = std::env::vars_os()
@@ -48,11 +47,11 @@ impl Sources {
     }
 }
 
-/// A configuration that holds to every rule, and where each of its values came from.
+/// A valid configuration, and the origin of each value.
 #[derive(Debug)]
 pub struct Loaded {
     pub config: Config,
-    /// One for every setting, in the order of the reference.
+    /// One for each setting, in the order of the reference.
     pub entries: Vec<Entry>,
 }
 
@@ -60,13 +59,13 @@ pub struct Loaded {
 pub struct Entry {
     /// Such as `grpc.listen`.
     pub key: String,
-    /// As TOML writes it, so text is in quotes; secrets are redacted.
+    /// The value as TOML, so text is in quotes. Secrets are redacted.
     pub value: String,
     /// `default`, the path of the file, `environment variable TIDEGATE__…` or `--set section.key`.
     pub origin: String,
 }
 
-/// Fails with all that is wrong. A value that a stronger source replaces is not judged, its name is.
+/// Fails with everything that is wrong. Of a value that a stronger source replaces, only the name is checked.
 pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
     let mut layers = Layers::defaults();
     if let Some(path) = &sources.file {

@@ -12,7 +12,7 @@ use super::{
 };
 
 impl Loaded {
-    /// One line a setting, with its origin as a comment.
+    /// One line for each setting, with its origin as a comment.
     pub fn render(&self) -> String {
         let line = |entry: &Entry| format!("{} = {}", entry.key, entry.value);
         let width = self.entries.iter().map(|entry| line(entry).chars().count()).max().unwrap_or_default();
@@ -24,7 +24,7 @@ impl Loaded {
     }
 }
 
-/// Every setting with its help, what is allowed and its default; as a file it changes nothing.
+/// Every setting with its help, what is allowed, and its default. Used as a file, it changes nothing.
 pub fn reference() -> String {
     let mut text = String::new();
     let mut section = "";
@@ -51,7 +51,7 @@ pub fn shown(setting: &Setting, value: &Value) -> String {
     }
 }
 
-/// Settings are text, numbers or booleans; a list or a table is no setting and prints as nothing.
+/// Settings are text, numbers or booleans. A list or a table is no setting, and gives an empty text.
 pub fn toml(value: &Value) -> String {
     match value {
         Value::String(_, text) => quoted(text),
@@ -64,7 +64,7 @@ pub fn toml(value: &Value) -> String {
     }
 }
 
-/// A basic string of TOML, which is one line whatever it holds.
+/// A basic string of TOML, which is one line whatever it contains.
 pub fn quoted(text: &str) -> String {
     let mut quoted = String::from('"');
     for letter in text.chars() {

@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration, one line each. No problem holds a value that may be secret.
+//! What can be wrong with a configuration, one line each. No problem contains a value that may be secret.
 
 use std::fmt;
 
@@ -10,10 +10,10 @@ use super::{
     settings::SETTINGS,
 };
 
-/// All that was wrong, one problem a line.
+/// Everything that was wrong, one problem on each line.
 pub struct Problems(pub(super) Vec<Problem>);
 
-/// Names are kept as they were given and cut when they are printed, by `safe`.
+/// Names are stored as they were given, and shortened by `safe` when they are printed.
 pub enum Problem {
     Unreadable {
         file: String,
@@ -41,7 +41,7 @@ pub enum Problem {
     NoEquals {
         text: String,
     },
-    /// The types of the program refuse what its rules allow.
+    /// A value follows its rule, but its type refuses it: a bug.
     Inconsistent {
         key: String,
     },
@@ -57,7 +57,7 @@ impl Problem {
         }
     }
 
-    /// The value may be a secret that lacks the rest of its key, so it is not shown.
+    /// The value is not shown, because it may be a secret whose key is incomplete.
     pub fn not_a_section(section: &str, value: &Value, origin: &str) -> Self {
         let settings = SETTINGS.iter().filter(|setting| setting.section == section);
         let names: Vec<_> = settings.map(Setting::name).collect();
@@ -112,7 +112,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Where a name is expected a whole address with its password may stand, so what no name holds is cut off.
+/// A name up to the first character that no name has: where a name is expected, an address with a password may stand.
 pub fn safe(name: &str) -> String {
     let odd = |letter: char| !(letter.is_alphanumeric() || "_-.".contains(letter));
     match name.split_once(odd) {
@@ -121,7 +121,7 @@ pub fn safe(name: &str) -> String {
     }
 }
 
-/// A redacted value shows its type alone: one that is malformed cannot be redacted in part.
+/// What was found. Of a redacted value only the type is shown: a malformed one cannot be redacted in part.
 fn found(value: &Value, shown: Shown) -> String {
     let what = match value {
         Value::String(..) => "text",
@@ -137,7 +137,7 @@ fn found(value: &Value, shown: Shown) -> String {
     }
 }
 
-/// A key that lost its section is near to the one that ends in it.
+/// The most similar key. A key without its section is near to the key that ends in it.
 fn nearest_key(key: &str) -> &'static str {
     let distance = |setting: &&Setting| {
         strsim::osa_distance(key, setting.key).min(strsim::osa_distance(key, setting.name()))

@@ -1,4 +1,4 @@
-//! What a setting is, and the macro that makes the types and the list of settings from one table.
+//! What a setting is, and the macro that generates the types and the list of settings from one table.
 
 use std::{fmt, ops::RangeInclusive};
 
@@ -8,7 +8,7 @@ use super::{print::quoted, settings::SETTINGS};
 
 pub struct Setting {
     pub section: &'static str,
-    /// Of the section, one line.
+    /// The section's description, one line.
     pub about: &'static str,
     /// With its section: `grpc.listen`.
     pub key: &'static str,
@@ -17,7 +17,7 @@ pub struct Setting {
     pub default: fn() -> Value,
     pub rule: Rule,
     pub shown: Shown,
-    /// Whether the type of the setting can be made from the value.
+    /// Whether the setting's type can be read from the value.
     pub reads: fn(&Value) -> bool,
 }
 
@@ -46,7 +46,7 @@ impl Setting {
         self.key.rsplit_once('.').map_or(self.key, |(_, name)| name)
     }
 
-    /// Text takes the type of the default, so that digits stay text where text is wanted.
+    /// Reads text as the type of the default, so that digits stay text where text is wanted.
     pub fn value_of(&self, text: &str) -> Value {
         let typed = match (self.default)() {
             Value::Num(..) => text.parse::<i64>().ok().map(Value::from),
@@ -85,7 +85,7 @@ impl fmt::Display for Rule {
     }
 }
 
-/// The table's grammar is `key: Type = default, rule, shown;` below a line of help.
+/// The table's grammar is `key: Type = default, rule, shown;` after a line of help.
 macro_rules! settings {
     ($(#[doc = $about:literal] $section:ident: $Section:ident {
         $(#[doc = $help:literal] $key:ident: $kind:ty = $default:literal, $rule:expr, $shown:expr;)+

@@ -1,4 +1,4 @@
-//! Every setting, once: key, type, default, what is allowed, whether it is shown, and its line of help.
+//! Every setting, once: key, type, default, what is allowed, whether it is printed, and its line of help.
 
 use std::{net::SocketAddr, path::PathBuf};
 
