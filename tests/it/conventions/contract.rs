@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use prost_reflect::{Kind, MessageDescriptor, MethodDescriptor};
+use prost_types::FileOptions;
 use serde_json::Value;
 
 use super::descriptors::{comment, contract, shouted};
@@ -31,6 +32,29 @@ fn everything_is_explained() {
         .into_iter()
         .filter(|one| one.child_messages().any(|child| !child.is_map_entry()) || one.child_enums().len() > 0);
     assert_eq!(nested.collect::<Vec<_>>(), [], "nested types are not looked at here");
+}
+
+/// Without them, generators need flags, or put stubs where other packages' stubs are.
+#[test]
+fn every_file_tells_generators_where_its_stubs_belong() {
+    for file in contract().files {
+        let options = file.file_descriptor_proto().options.clone().unwrap_or_default();
+        let stem = file.name().rsplit('/').next().unwrap().trim_end_matches(".proto");
+        let words = stem.split('_').map(|word| word[..1].to_uppercase() + &word[1..]);
+        let expected = FileOptions {
+            csharp_namespace: Some("Tidegate.V1".to_owned()),
+            go_package: Some("tidegate.dev/gen/tidegate/v1;tidegatev1".to_owned()),
+            java_multiple_files: Some(true),
+            java_outer_classname: Some(format!("{}Proto", words.collect::<String>())),
+            java_package: Some("dev.tidegate.v1".to_owned()),
+            objc_class_prefix: Some("TGX".to_owned()),
+            php_metadata_namespace: Some(r"Tidegate\V1\GPBMetadata".to_owned()),
+            php_namespace: Some(r"Tidegate\V1".to_owned()),
+            ruby_package: Some("Tidegate::V1".to_owned()),
+            ..Default::default()
+        };
+        assert_eq!(options, expected, "{}", file.name());
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ pub(super) struct Documented {
 /// Without the files of other packages.
 pub(super) struct Contract {
     pub(super) pool: DescriptorPool,
-    files: Vec<FileDescriptor>,
+    pub(super) files: Vec<FileDescriptor>,
 }
 
 pub(super) fn contract() -> Contract {
@@ -70,6 +70,14 @@ pub(super) fn comment(file: &FileDescriptor, path: &[i32]) -> String {
     let place = info.location.iter().find(|place| place.path == path);
     let words = place.and_then(|place| place.leading_comments.as_deref()).unwrap_or_default();
     words.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Those in front of the element's own, an empty line between.
+pub(super) fn detached_comments(file: &FileDescriptor, path: &[i32]) -> Vec<String> {
+    let info = file.file_descriptor_proto().source_code_info.as_ref().unwrap();
+    let place = info.location.iter().find(|place| place.path == path);
+    let texts = place.map(|place| place.leading_detached_comments.as_slice()).unwrap_or_default();
+    texts.iter().map(|text| text.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
 }
 
 /// `RealmNotFound` → `REALM_NOT_FOUND`.
