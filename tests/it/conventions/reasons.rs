@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use prost_reflect::EnumValueDescriptor;
+
 use super::{
     descriptors::{comment, contract, detached_comments, shouted},
     sources,
@@ -86,7 +88,7 @@ fn the_number_of_every_reason_lies_in_the_range_of_its_section() {
     }
     let (_, told) = about.split_once("is about: ").unwrap();
     assert_eq!(told.to_lowercase(), sections.join(" "), "what the enum's comment says of its ranges");
-    assert!(values.is_sorted_by_key(|value| value.number()), "they stand in the order of their numbers");
+    assert!(values.is_sorted_by_key(EnumValueDescriptor::number), "they stand in the order of their numbers");
 }
 
 /// The variants of `Refusal`: what its body names outside attributes and fields.

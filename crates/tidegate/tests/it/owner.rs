@@ -248,6 +248,7 @@ pub fn signed_in(session: &str) -> proto::Subject {
     proto::Subject { who: Some(Who::SessionToken(session.to_owned())), client: None }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a request's field may be absent")]
 pub fn by_password(password: impl Into<String>) -> Option<proto::begin_sign_in_request::FirstFactor> {
     Some(proto::begin_sign_in_request::FirstFactor::Password(password.into()))
 }
@@ -261,11 +262,13 @@ pub fn totp_secret(setup: Option<proto::Setup>) -> proto::TotpSecret {
 }
 
 /// The answer to a challenge, on the wire.
+#[expect(clippy::unnecessary_wraps, reason = "a request's field may be absent")]
 pub fn by_code(code: impl Into<String>) -> Option<proto::answer_challenge_request::Answer> {
     Some(proto::answer_challenge_request::Answer::Code(code.into()))
 }
 
 /// The answer that completes an enrollment.
+#[expect(clippy::unnecessary_wraps, reason = "a request's field may be absent")]
 pub fn by_first_code(code: impl Into<String>) -> Option<proto::complete_enrollment_request::Answer> {
     Some(proto::complete_enrollment_request::Answer::Code(code.into()))
 }
