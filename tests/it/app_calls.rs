@@ -6,7 +6,7 @@ use tidegate_proto as proto;
 use crate::{
     actor::Actor,
     arrange::{PASSWORD, Person},
-    owner::{Device, Enrolled, Seed, Session, SignIn},
+    owner::{Device, Enrolled, Seed, Session, SignIn, by_code, by_first_code, by_password},
 };
 
 impl Actor {
@@ -20,7 +20,7 @@ impl Actor {
         proto::BeginSignInRequest {
             product: product.to_owned(),
             identifier: person.email.clone(),
-            password: PASSWORD.to_owned(),
+            first_factor: by_password(PASSWORD),
             client: Some(device.client()),
             device_token: device.token(),
             request_id: String::new(),
@@ -85,7 +85,12 @@ impl Actor {
     ) -> proto::AnswerChallengeResponse {
         let (challenge_id, code) = (challenge.to_owned(), code.to_owned());
         let subject = sign_in.subject();
-        let request = proto::AnswerChallengeRequest { subject, challenge_id, code, ..Default::default() };
+        let request = proto::AnswerChallengeRequest {
+            subject,
+            challenge_id,
+            answer: by_code(code),
+            ..Default::default()
+        };
         self.ok(request).await
     }
 
@@ -105,7 +110,7 @@ impl Actor {
     pub async fn continue_enrollment(&self, session: &Session, enrollment: &str) -> Seed {
         let (subject, enrollment_id) = (session.subject(), enrollment.to_owned());
         let request = proto::ContinueEnrollmentRequest { subject, enrollment_id, ..Default::default() };
-        Seed::scan(&self.ok(request).await.totp.unwrap().otpauth_uri)
+        Seed::scan(self.ok(request).await.setup)
     }
 
     pub async fn complete_enrollment(
@@ -116,7 +121,12 @@ impl Actor {
     ) -> proto::CompleteEnrollmentResponse {
         let (enrollment_id, code) = (enrollment.to_owned(), code.to_owned());
         let subject = session.subject();
-        let request = proto::CompleteEnrollmentRequest { subject, enrollment_id, code, ..Default::default() };
+        let request = proto::CompleteEnrollmentRequest {
+            subject,
+            enrollment_id,
+            answer: by_first_code(code),
+            ..Default::default()
+        };
         self.ok(request).await
     }
 
@@ -146,7 +156,12 @@ impl Actor {
     pub async fn answer_change(&self, session: &Session, challenge: &str, code: &str) -> proto::ProofOutcome {
         let (challenge_id, code) = (challenge.to_owned(), code.to_owned());
         let subject = session.subject();
-        let request = proto::AnswerChallengeRequest { subject, challenge_id, code, ..Default::default() };
+        let request = proto::AnswerChallengeRequest {
+            subject,
+            challenge_id,
+            answer: by_code(code),
+            ..Default::default()
+        };
         self.ok(request).await.outcome()
     }
 

@@ -6,7 +6,7 @@ use tidegate_core::Span;
 use tidegate_proto as proto;
 
 use crate::{
-    owner::{Device, Session},
+    owner::{Device, Session, by_password},
     raw,
     setting::{Kasa, wrong},
 };
@@ -22,7 +22,7 @@ async fn begin(kasa: &Kasa, email: &str, password: &str) -> proto::SignInState {
     let request = proto::BeginSignInRequest {
         product: "kasa".into(),
         identifier: email.into(),
-        password: password.into(),
+        first_factor: by_password(password),
         ..Default::default()
     };
     kasa.frontend.ok(request).await.sign_in.unwrap().state()

@@ -5,7 +5,7 @@ use tidegate_core::Role;
 use tidegate_proto::{self as proto, subject::Who};
 
 use crate::{
-    owner::{Device, subject},
+    owner::{Device, by_code, subject},
     raw,
     setting::Kasa,
     test_server::CredentialSpec,
@@ -21,7 +21,7 @@ on_both! {
         let request = |subject| proto::AnswerChallengeRequest {
             subject,
             challenge_id: challenge.clone(),
-            code: code.clone(),
+            answer: by_code(code.clone()),
             ..Default::default()
         };
         let refused = kasa.frontend.refused(request(other.subject())).await;
@@ -113,7 +113,7 @@ on_both! {
         let request = proto::AnswerChallengeRequest {
             subject: begun.subject(),
             challenge_id,
-            code: kasa.code(&owner),
+            answer: by_code(kasa.code(&owner)),
             ..Default::default()
         };
         let failed = kasa.frontend.refused(request).await;
@@ -134,7 +134,7 @@ on_both! {
         let begun = kasa.frontend.ok(request).await;
         let enrollment = begun.enrollment.unwrap();
         assert_eq!(enrollment.state(), proto::EnrollmentState::AwaitingConfirmation);
-        assert_eq!(begun.totp, None);
+        assert_eq!(begun.setup, None);
         let request = proto::ContinueEnrollmentRequest {
             subject: session.subject(),
             enrollment_id: enrollment.id,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tidegate_proto as proto;
 
 use crate::{
-    owner::SignIn,
+    owner::{SignIn, by_code},
     raw,
     setting::{Kasa, Owner, wrong},
 };
@@ -27,7 +27,7 @@ on_both! {
             let code = kasa.code(owner);
             let code = if right { code } else { wrong(&code) };
             let (subject, challenge_id) = (begun.subject(), challenge_id.clone());
-            kasa.frontend.call(proto::AnswerChallengeRequest { subject, challenge_id, code, ..Default::default() })
+            kasa.frontend.call(proto::AnswerChallengeRequest { subject, challenge_id, answer: by_code(code), ..Default::default() })
         };
         // One caller waits to the end: so long does a guess take on this machine.
         let begin = Instant::now();

@@ -5,7 +5,7 @@ use tidegate_core::{Role, Span};
 use tidegate_proto as proto;
 
 use crate::{
-    owner::{Device, SignIn},
+    owner::{Device, SignIn, by_code, by_first_code, by_password, totp_secret},
     setting::{Kasa, wrong},
 };
 
@@ -54,12 +54,12 @@ on_both! {
         assert_eq!(kasa.frontend.ok(request.clone()).await, first);
         server.clock.advance(Span::seconds(1));
         let later = kasa.frontend.ok(request).await;
-        assert!(later.secret_withheld && later.totp.unwrap().otpauth_uri.is_empty());
+        assert!(later.secret_withheld && totp_secret(later.setup).otpauth_uri.is_empty());
 
-        let seed = crate::owner::Seed::scan(&first.totp.unwrap().otpauth_uri);
+        let seed = crate::owner::Seed::scan(first.setup.clone());
         let code = server.code(&seed);
         let request =
-            proto::CompleteEnrollmentRequest { subject: session.subject(), enrollment_id, code, request_id: ONE.into() };
+            proto::CompleteEnrollmentRequest { subject: session.subject(), enrollment_id, answer: by_first_code(code), request_id: ONE.into() };
         let first = kasa.frontend.ok(request.clone()).await;
         assert_eq!(first.recovery_codes.len(), 10);
         assert_eq!(kasa.frontend.ok(request).await, first);
@@ -114,7 +114,7 @@ on_both! {
         let request = proto::AnswerChallengeRequest {
             subject: begun.subject(),
             challenge_id: challenge_id.clone(),
-            code: wrong(&kasa.code(&owner)),
+            answer: by_code(wrong(&kasa.code(&owner))),
             request_id: ONE.into(),
         };
         for _ in 0..7 {
@@ -128,7 +128,7 @@ on_both! {
         let kasa = Kasa::open(&server).await;
         let person = kasa.admin.person("ann").await;
         let request = proto::BeginSignInRequest {
-            password: "not the password".into(),
+            first_factor: by_password("not the password"),
             request_id: ONE.into(),
             ..kasa.frontend.begin_request(&person, "kasa", &Device::new("phone"))
         };

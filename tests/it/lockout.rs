@@ -5,7 +5,7 @@ use tidegate_core::{Role, Span};
 use tidegate_proto as proto;
 
 use crate::{
-    owner::Device,
+    owner::{Device, by_code},
     raw,
     setting::{Kasa, wrong},
     test_server::CredentialSpec,
@@ -60,7 +60,7 @@ on_both! {
             let request = proto::AnswerChallengeRequest {
                 subject: begun.subject(),
                 challenge_id: challenge_id.clone(),
-                code: kasa.code(&owner),
+                answer: by_code(kasa.code(&owner)),
                 ..Default::default()
             };
             assert_eq!(kasa.frontend.refused(request).await.name(), "INTERNAL");

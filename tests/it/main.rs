@@ -27,6 +27,7 @@ mod cancel;
 mod catalogue;
 mod clock;
 mod conventions;
+mod examples;
 mod idempotency;
 mod lockout;
 mod log;

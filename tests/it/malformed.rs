@@ -71,6 +71,7 @@ fn value(field: &FieldDescriptor, which: usize, place: &str, places: &mut BTreeS
 fn scalar(kind: &Kind) -> Value {
     match kind {
         Kind::String => Value::String("\u{7}not this".to_owned()),
+        Kind::Bytes => Value::Bytes("\u{7}not this".into()),
         Kind::Enum(_) => Value::EnumNumber(99),
         Kind::Bool => Value::Bool(true),
         Kind::Int32 => Value::I32(-1),

@@ -100,9 +100,34 @@ impl Session {
 }
 
 impl Seed {
-    pub fn scan(otpauth_uri: &str) -> Self {
-        Self(Totp::from_url(otpauth_uri).unwrap())
+    /// Reads what an enrollment shows for an authenticator app.
+    pub fn scan(setup: Option<proto::Setup>) -> Self {
+        Self(Totp::from_url(totp_secret(setup).otpauth_uri).unwrap())
     }
+}
+
+pub fn totp_secret(setup: Option<proto::Setup>) -> proto::TotpSecret {
+    match setup.and_then(|setup| setup.setup) {
+        Some(proto::setup::Setup::Totp(totp)) => totp,
+        other => panic!("no secret for an authenticator app: {other:?}"),
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "a request's field may be absent")]
+pub fn by_password(password: impl Into<String>) -> Option<proto::begin_sign_in_request::FirstFactor> {
+    Some(proto::begin_sign_in_request::FirstFactor::Password(password.into()))
+}
+
+/// The answer to a challenge.
+#[expect(clippy::unnecessary_wraps, reason = "a request's field may be absent")]
+pub fn by_code(code: impl Into<String>) -> Option<proto::answer_challenge_request::Answer> {
+    Some(proto::answer_challenge_request::Answer::Code(code.into()))
+}
+
+/// The answer that completes an enrollment.
+#[expect(clippy::unnecessary_wraps, reason = "a request's field may be absent")]
+pub fn by_first_code(code: impl Into<String>) -> Option<proto::complete_enrollment_request::Answer> {
+    Some(proto::complete_enrollment_request::Answer::Code(code.into()))
 }
 
 impl TestServer {

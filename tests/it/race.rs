@@ -9,7 +9,7 @@ use tidegate_proto as proto;
 
 use crate::{
     actor::Actor,
-    owner::{Device, SignIn},
+    owner::{Device, SignIn, by_code, by_first_code},
     raw,
     rpc::Rpc,
     setting::{Kasa, wrong},
@@ -33,7 +33,12 @@ pub async fn together<M: Rpc + Clone>(callers: &[Actor], request: &M) -> Vec<Res
 
 fn answer(sign_in: &SignIn, challenge: &str, code: &str) -> proto::AnswerChallengeRequest {
     let (challenge_id, code) = (challenge.to_owned(), code.to_owned());
-    proto::AnswerChallengeRequest { subject: sign_in.subject(), challenge_id, code, ..Default::default() }
+    proto::AnswerChallengeRequest {
+        subject: sign_in.subject(),
+        challenge_id,
+        answer: by_code(code),
+        ..Default::default()
+    }
 }
 
 fn outcomes(answers: &[Result<proto::AnswerChallengeResponse, Refused>]) -> Vec<Outcome> {
@@ -198,7 +203,7 @@ on_both! {
         let request = proto::CompleteEnrollmentRequest {
             subject: session.subject(),
             enrollment_id,
-            code: server.code(&seed),
+            answer: by_first_code(server.code(&seed)),
             ..Default::default()
         };
         let told = together(from_ref(&kasa.frontend), &request).await;

@@ -10,7 +10,7 @@ use tidegate_proto::{self as proto, subject::Who};
 use crate::{
     actor::Actor,
     arrange::{Address, PASSWORD, row},
-    owner::subject,
+    owner::{by_code, by_first_code, by_password, subject},
     raw,
     rpc::{Rpc, method_of},
     test_server::TestServer,
@@ -221,7 +221,7 @@ async fn begin(watched: &Watched) -> proto::BeginSignInResponse {
     let request = proto::BeginSignInRequest {
         product: "kasa".into(),
         identifier: "ann@example.com".into(),
-        password: PASSWORD.into(),
+        first_factor: by_password(PASSWORD),
         ..Default::default()
     };
     watched.call(request).await
@@ -256,10 +256,17 @@ async fn enroll(watched: &Watched) {
     w.call(proto::GetEnrollmentRequest { subject, enrollment_id: id.clone() }).await;
     let (subject, request_id) = (session.clone(), String::new());
     let shown = w.call(proto::ContinueEnrollmentRequest { subject, enrollment_id: id, request_id }).await;
-    let seed = crate::owner::Seed::scan(&shown.totp.unwrap().otpauth_uri);
+    let seed = crate::owner::Seed::scan(shown.setup);
     let code = w.server.code(&seed);
     let (subject, request_id) = (session.clone(), String::new());
-    let done = w.call(proto::CompleteEnrollmentRequest { subject, enrollment_id, code, request_id }).await;
+    let done = w
+        .call(proto::CompleteEnrollmentRequest {
+            subject,
+            enrollment_id,
+            answer: by_first_code(code),
+            request_id,
+        })
+        .await;
     switch(w, session, &seed, done.factor.unwrap().id).await;
 }
 
@@ -273,7 +280,12 @@ async fn switch(w: &Watched, subject: Option<proto::Subject>, seed: &crate::owne
     };
     let challenge_id = w.call(create).await.challenge.unwrap().id;
     let (code, request_id) = (w.server.code(seed), String::new());
-    let answer = proto::AnswerChallengeRequest { subject: subject.clone(), challenge_id, code, request_id };
+    let answer = proto::AnswerChallengeRequest {
+        subject: subject.clone(),
+        challenge_id,
+        answer: by_code(code),
+        request_id,
+    };
     assert_eq!(w.call(answer).await.outcome(), proto::ProofOutcome::Approved);
     w.call(proto::DisableTwoStepRequest { subject: subject.clone(), ..Default::default() }).await;
     let before = w.events().await;
@@ -305,7 +317,7 @@ async fn sign_in(watched: &Watched) {
     let subject = subject_.clone();
     w.call(proto::GetChallengeRequest { subject, challenge_id: challenge_id.clone() }).await;
     let (subject, code, request_id) = (subject_.clone(), "000000".to_owned(), String::new());
-    w.call(proto::AnswerChallengeRequest { subject, challenge_id, code, request_id }).await;
+    w.call(proto::AnswerChallengeRequest { subject, challenge_id, answer: by_code(code), request_id }).await;
     w.call(proto::CancelSignInRequest { subject: subject_, ..Default::default() }).await;
     support(w).await;
 }
@@ -323,7 +335,7 @@ async fn support(watched: &Watched) {
     let request = proto::BeginSignInRequest {
         product: "kasa".into(),
         identifier: "bob@example.com".into(),
-        password: PASSWORD.into(),
+        first_factor: by_password(PASSWORD),
         ..Default::default()
     };
     let signing_in = subject(Who::SignInToken(w.call(request).await.sign_in_token));

@@ -119,6 +119,8 @@ pub enum Refusal {
 
     #[error("the account has no second factor that may be used here")]
     NoFactor,
+    #[error("the factor cannot be used now; another one of the account can")]
+    FactorUnavailable,
     #[error("this needs a proof that is not older than five minutes")]
     FreshProofNeeded { level: Level },
     #[error("the resume token is not one of this record and method")]

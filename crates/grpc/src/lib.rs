@@ -4,6 +4,7 @@
 
 mod access;
 mod accounts;
+mod answer;
 mod audit;
 mod bound;
 mod challenges;

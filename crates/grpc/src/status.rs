@@ -168,6 +168,7 @@ fn answer(refusal: &Refusal) -> Answer {
         }
         Refusal::Busy { retry_after } => new(C::Unavailable, R::Busy).retry(*retry_after),
         Refusal::NoFactor => new(C::FailedPrecondition, R::NoFactor),
+        Refusal::FactorUnavailable => new(C::FailedPrecondition, R::FactorUnavailable),
         Refusal::FreshProofNeeded { level } => {
             new(C::FailedPrecondition, R::FreshProofNeeded).with("level", level.as_str())
         }

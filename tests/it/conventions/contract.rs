@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use prost_reflect::{Kind, MessageDescriptor, MethodDescriptor};
-use serde_json::Value;
+use prost_reflect::{MessageDescriptor, MethodDescriptor};
+use prost_types::FileOptions;
 
-use super::descriptors::{comment, contract, shouted};
+use super::descriptors::{about, contract, shouted};
 
 /// Fields whose names sound like secrets and are none.
 const NO_SECRETS: &[(&str, &str)] = &[
@@ -16,10 +16,6 @@ const NO_SECRETS: &[(&str, &str)] = &[
     ("codes_left", "a number"),
     ("recovery_codes_left", "a number"),
 ];
-
-fn about(method: &MethodDescriptor) -> String {
-    comment(&method.parent_file(), method.path())
-}
 
 #[test]
 fn everything_is_explained() {
@@ -45,6 +41,29 @@ fn every_limit_of_a_text_has_a_unit() {
         }
     }
     assert!(limits > 20, "limits are found: {limits}");
+}
+
+/// Without them, generators need flags, or put stubs where other packages' stubs are.
+#[test]
+fn every_file_tells_generators_where_its_stubs_belong() {
+    for file in contract().files {
+        let options = file.file_descriptor_proto().options.clone().unwrap_or_default();
+        let stem = file.name().rsplit('/').next().unwrap().trim_end_matches(".proto");
+        let words = stem.split('_').map(|word| word[..1].to_uppercase() + &word[1..]);
+        let expected = FileOptions {
+            csharp_namespace: Some("Tidegate.V1".to_owned()),
+            go_package: Some("tidegate.dev/gen/tidegate/v1;tidegatev1".to_owned()),
+            java_multiple_files: Some(true),
+            java_outer_classname: Some(format!("{}Proto", words.collect::<String>())),
+            java_package: Some("dev.tidegate.v1".to_owned()),
+            objc_class_prefix: Some("TGX".to_owned()),
+            php_metadata_namespace: Some(r"Tidegate\V1\GPBMetadata".to_owned()),
+            php_namespace: Some(r"Tidegate\V1".to_owned()),
+            ruby_package: Some("Tidegate::V1".to_owned()),
+            ..Default::default()
+        };
+        assert_eq!(options, expected, "{}", file.name());
+    }
 }
 
 #[test]
@@ -98,14 +117,8 @@ fn every_method_says_which_permission_it_needs() {
 fn every_error_a_method_names_exists() {
     let reasons = contract().pool.get_enum_by_name("tidegate.v1.ErrorReason").unwrap();
     for method in contract().methods() {
-        let about = about(&method);
-        let Some((_, errors)) = about.split_once("Errors: ") else { continue };
-        let errors = errors.split('.').next().unwrap();
-        let named: Vec<_> = errors
-            .split(|c: char| !c.is_ascii_uppercase() && c != '_')
-            .filter(|word| word.len() > 2)
-            .collect();
-        assert!(!named.is_empty(), "{}: {errors}", method.full_name());
+        let named = listed_errors(&method);
+        assert_eq!(named.is_empty(), !about(&method).contains("Errors: "), "{}", method.full_name());
         for name in named {
             assert!(
                 reasons.get_value_by_name(&format!("ERROR_REASON_{name}")).is_some(),
@@ -114,50 +127,6 @@ fn every_error_a_method_names_exists() {
             );
         }
     }
-}
-
-#[test]
-fn every_method_shows_a_request_that_it_takes() {
-    for method in contract().methods() {
-        let about = about(&method);
-        let (_, example) =
-            about.split_once("Example: ").unwrap_or_else(|| panic!("{} has no example", method.full_name()));
-        let example = serde_json::from_str(example.trim_end_matches('.'));
-        let example: Value = example.unwrap_or_else(|error| panic!("{}: {error}", method.full_name()));
-        fits(&Kind::Message(method.input()), &example)
-            .unwrap_or_else(|why| panic!("{}: {why}", method.full_name()));
-    }
-}
-
-/// Whether a field of this kind can be written so in JSON.
-fn fits(kind: &Kind, value: &Value) -> Result<(), String> {
-    let fine = match (kind, value) {
-        (Kind::Message(known), Value::String(_)) => known.package_name() == "google.protobuf",
-        (Kind::Message(entry), Value::Object(fields)) if entry.is_map_entry() => {
-            fields.values().try_for_each(|value| fits(&entry.map_entry_value_field().kind(), value))?;
-            true
-        }
-        (Kind::Message(message), Value::Object(fields)) => {
-            for (name, value) in fields {
-                let field = message
-                    .get_field_by_name(name)
-                    .ok_or_else(|| format!("{} has no {name}", message.name()))?;
-                let values = if field.is_list() {
-                    value.as_array().ok_or("no list")?.as_slice()
-                } else {
-                    std::slice::from_ref(value)
-                };
-                values.iter().try_for_each(|value| fits(&field.kind(), value))?;
-            }
-            true
-        }
-        (Kind::Enum(words), Value::String(name)) => words.get_value_by_name(name).is_some(),
-        (Kind::String | Kind::Bytes, value) => value.is_string(),
-        (Kind::Bool, value) => value.is_boolean(),
-        (Kind::Int32 | Kind::Int64 | Kind::Uint32 | Kind::Uint64, value) => value.is_number(),
-        _ => false,
-    };
-    if fine { Ok(()) } else { Err(format!("{value} is no {kind:?}")) }
 }
 
 #[test]
@@ -179,6 +148,14 @@ fn every_field_that_sounds_like_a_secret_is_sensitive() {
         NO_SECRETS.iter().all(|excuse| excused.contains(excuse)),
         "an excuse is not needed any more: {excused:?}"
     );
+}
+
+/// The reasons that the comment of a method lists behind `Errors:`, without their prefix.
+fn listed_errors(method: &MethodDescriptor) -> Vec<String> {
+    let about = about(method);
+    let Some((_, errors)) = about.split_once("Errors: ") else { return Vec::new() };
+    let words = errors.split('.').next().unwrap().split(|c: char| !c.is_ascii_uppercase() && c != '_');
+    words.filter(|word| word.len() > 2).map(ToOwned::to_owned).collect()
 }
 
 /// The capital letters a text begins with.

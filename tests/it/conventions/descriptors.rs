@@ -3,40 +3,40 @@
 use prost_reflect::{DescriptorPool, FileDescriptor, MessageDescriptor, MethodDescriptor};
 
 /// Something of the contract, and what stands above it.
-pub(super) struct Documented {
-    pub(super) name: String,
-    pub(super) comment: String,
+pub struct Documented {
+    pub name: String,
+    pub comment: String,
 }
 
 /// Without the files of other packages.
-pub(super) struct Contract {
-    pub(super) pool: DescriptorPool,
-    files: Vec<FileDescriptor>,
+pub struct Contract {
+    pub pool: DescriptorPool,
+    pub files: Vec<FileDescriptor>,
 }
 
-pub(super) fn contract() -> Contract {
+pub fn contract() -> Contract {
     let pool = DescriptorPool::decode(tidegate_proto::DESCRIPTOR_SET).unwrap();
     let files = pool.files().filter(|file| file.package_name() == "tidegate.v1").collect();
     Contract { pool, files }
 }
 
 impl Contract {
-    pub(super) fn methods(&self) -> Vec<MethodDescriptor> {
+    pub fn methods(&self) -> Vec<MethodDescriptor> {
         let services = self.files.iter().flat_map(FileDescriptor::services);
         services.flat_map(|service| service.methods().collect::<Vec<_>>()).collect()
     }
 
     /// No message or enum of the contract lies inside another; a test sees to it.
-    pub(super) fn messages(&self) -> Vec<MessageDescriptor> {
+    pub fn messages(&self) -> Vec<MessageDescriptor> {
         self.files.iter().flat_map(FileDescriptor::messages).collect()
     }
 
-    pub(super) fn enums(&self) -> Vec<prost_reflect::EnumDescriptor> {
+    pub fn enums(&self) -> Vec<prost_reflect::EnumDescriptor> {
         self.files.iter().flat_map(FileDescriptor::enums).collect()
     }
 
     /// Everything that can carry a comment.
-    pub(super) fn everything(&self) -> Vec<Documented> {
+    pub fn everything(&self) -> Vec<Documented> {
         let mut all = Vec::new();
         let mut add = |file: &FileDescriptor, path: &[i32], name: &str| {
             all.push(Documented { name: name.to_owned(), comment: comment(file, path) });
@@ -65,15 +65,28 @@ impl Contract {
 }
 
 /// On one line; empty when there is none.
-pub(super) fn comment(file: &FileDescriptor, path: &[i32]) -> String {
+pub fn comment(file: &FileDescriptor, path: &[i32]) -> String {
     let info = file.file_descriptor_proto().source_code_info.as_ref().unwrap();
     let place = info.location.iter().find(|place| place.path == path);
     let words = place.and_then(|place| place.leading_comments.as_deref()).unwrap_or_default();
     words.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// The comment of a method.
+pub fn about(method: &MethodDescriptor) -> String {
+    comment(&method.parent_file(), method.path())
+}
+
+/// Those in front of the element's own, an empty line between.
+pub fn detached_comments(file: &FileDescriptor, path: &[i32]) -> Vec<String> {
+    let info = file.file_descriptor_proto().source_code_info.as_ref().unwrap();
+    let place = info.location.iter().find(|place| place.path == path);
+    let texts = place.map(|place| place.leading_detached_comments.as_slice()).unwrap_or_default();
+    texts.iter().map(|text| text.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}
+
 /// `RealmNotFound` → `REALM_NOT_FOUND`.
-pub(super) fn shouted(name: &str) -> String {
+pub fn shouted(name: &str) -> String {
     let gap = |at: usize, letter: char| if at > 0 && letter.is_uppercase() { "_" } else { "" };
     name.char_indices().fold(String::new(), |text, (at, letter)| {
         format!("{text}{}{}", gap(at, letter), letter.to_ascii_uppercase())

@@ -3,7 +3,7 @@
 mod absent;
 mod contract;
 mod dependencies;
-mod descriptors;
+pub mod descriptors;
 mod documents;
 mod habits;
 mod invariants;

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use prost_reflect::EnumValueDescriptor;
+
 use super::{
-    descriptors::{comment, contract, shouted},
+    descriptors::{comment, contract, detached_comments, shouted},
     sources,
 };
 
@@ -66,6 +68,29 @@ fn every_refusal_has_a_reason_and_every_reason_a_giver() {
     let refusals: BTreeSet<_> =
         refusals().into_iter().filter(|name| !SHARED.iter().any(|(one, _)| one == name)).collect();
     same(&refusals, &reasons);
+}
+
+/// `// Accounts: 100 to 199.` opens a section: a comment of its own, in front of the section's first value.
+#[test]
+fn the_number_of_every_reason_lies_in_the_range_of_its_section() {
+    let reasons = contract().pool.get_enum_by_name("tidegate.v1.ErrorReason").unwrap();
+    let about = comment(&reasons.parent_file(), reasons.path());
+    let (mut sections, mut range) = (Vec::new(), 0..=0);
+    // In the order of the file: `values` has that of the numbers.
+    let mut values = reasons.values().collect::<Vec<_>>();
+    values.sort_by_key(|value| value.path().to_vec());
+    for value in &values {
+        for heading in detached_comments(&reasons.parent_file(), value.path()) {
+            let (title, numbers) = heading.trim_end_matches('.').split_once(": ").unwrap();
+            let (first, last) = numbers.split_once(" to ").unwrap();
+            range = first.parse::<i32>().unwrap()..=last.parse().unwrap();
+            sections.push(format!("{numbers}: {}.", title.to_lowercase()));
+        }
+        assert!(range.contains(&value.number()), "{} is not one of {range:?}", value.full_name());
+    }
+    let (_, told) = about.split_once("is about: ").unwrap();
+    assert_eq!(told.to_lowercase(), sections.join(" "), "what the enum's comment says of its ranges");
+    assert!(values.is_sorted_by_key(EnumValueDescriptor::number), "they stand in the order of their numbers");
 }
 
 /// The variants of `Refusal`: what its body names outside attributes and fields.

@@ -5,7 +5,14 @@ use std::collections::BTreeSet;
 use tidegate_proto::{self as proto, EvaluationItem, OnBehalf, subject::Who};
 
 use super::furnished::RealmNames;
-use crate::{actor::Actor, arrange::PASSWORD, owner::subject, rpc::Rpc, text, transcript::refusal};
+use crate::{
+    actor::Actor,
+    arrange::PASSWORD,
+    owner::{by_code, by_first_code, by_password, subject},
+    rpc::Rpc,
+    text,
+    transcript::refusal,
+};
 
 /// What was answered, by method.
 #[derive(Default, Debug, PartialEq, Eq)]
@@ -96,8 +103,8 @@ pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &RealmNames, nam
         ListCustomersRequest { page_token: n.customer_page_token.clone() }
         CreateCredentialRequest { role: proto::RoleType::Frontend, title: "x", holder: "x", products: vec![n.product.clone()] }
         RevokeCredentialRequest { credential: n.credential.clone() }
-        BeginSignInRequest { product: own.product.clone(), identifier: n.email.clone(), password: PASSWORD }
-        BeginSignInRequest { product: n.product.clone(), identifier: own.email.clone(), password: PASSWORD }
+        BeginSignInRequest { product: own.product.clone(), identifier: n.email.clone(), first_factor: by_password(PASSWORD) }
+        BeginSignInRequest { product: n.product.clone(), identifier: own.email.clone(), first_factor: by_password(PASSWORD) }
         GetTwoStepStatusRequest { subject: on_behalf(&n.account, &own.product) }
         ListFactorsRequest { subject: on_behalf(&own.account, &n.product) }
         ListAccountsRequest { page_token: accounts }
@@ -119,7 +126,7 @@ pub async fn by_token(answers: &mut Answers, actor: &Actor, names: &RealmNames) 
         DisableTwoStepRequest { subject: session.clone() }
         CreateChallengeRequest { subject: session.clone(), purpose: purpose, factor_id: n.factor.clone() }
         GetChallengeRequest { subject: session.clone(), challenge_id: n.change_challenge.clone() }
-        AnswerChallengeRequest { subject: session.clone(), challenge_id: n.change_challenge.clone(), code: "000000" }
+        AnswerChallengeRequest { subject: session.clone(), challenge_id: n.change_challenge.clone(), answer: by_code("000000") }
         CancelChallengeRequest { subject: session.clone(), challenge_id: n.change_challenge.clone() }
     }
     let sign_in = subject(Who::SignInToken(n.sign_in_token.clone()));
@@ -132,7 +139,7 @@ pub async fn by_token(answers: &mut Answers, actor: &Actor, names: &RealmNames) 
         BeginEnrollmentRequest { subject: session.clone(), method: proto::Method::Totp }
         GetEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone() }
         ContinueEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone() }
-        CompleteEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone(), code: "000000" }
+        CompleteEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone(), answer: by_first_code("000000") }
         CancelEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone() }
         RegisterInterestRequest { subject: session.clone() }
         RevokeSessionRequest { subject: session }
@@ -140,7 +147,7 @@ pub async fn by_token(answers: &mut Answers, actor: &Actor, names: &RealmNames) 
         CompleteSignInRequest { subject: sign_in.clone() }
         CreateChallengeRequest { subject: sign_in.clone(), purpose: purpose, factor_id: n.factor.clone() }
         GetChallengeRequest { subject: sign_in.clone(), challenge_id: n.challenge.clone() }
-        AnswerChallengeRequest { subject: sign_in.clone(), challenge_id: n.challenge.clone(), code: "000000" }
+        AnswerChallengeRequest { subject: sign_in.clone(), challenge_id: n.challenge.clone(), answer: by_code("000000") }
         CancelChallengeRequest { subject: sign_in.clone(), challenge_id: n.challenge.clone() }
         CancelSignInRequest { subject: sign_in }
         RedeemLinkRequest { token: n.enrollment_link.clone() }
@@ -157,12 +164,12 @@ pub async fn by_subject(answers: &mut Answers, actor: &Actor, own: &RealmNames, 
     ask! { answers, actor,
         GetEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone() }
         ContinueEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone() }
-        CompleteEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone(), code: "000000" }
+        CompleteEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone(), answer: by_first_code("000000") }
         CancelEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone() }
         RevokeSessionRequest { subject: session, session_id: n.session.clone() }
         CreateChallengeRequest { subject: sign_in.clone(), purpose: purpose, factor_id: n.factor.clone() }
         GetChallengeRequest { subject: sign_in.clone(), challenge_id: n.challenge.clone() }
-        AnswerChallengeRequest { subject: sign_in.clone(), challenge_id: n.challenge.clone(), code: "000000" }
+        AnswerChallengeRequest { subject: sign_in.clone(), challenge_id: n.challenge.clone(), answer: by_code("000000") }
         CancelChallengeRequest { subject: sign_in, challenge_id: n.challenge.clone() }
     }
     let session = subject(Who::SessionToken(own.session_token.clone()));
@@ -170,7 +177,7 @@ pub async fn by_subject(answers: &mut Answers, actor: &Actor, own: &RealmNames, 
     ask! { answers, actor,
         CreateChallengeRequest { subject: session.clone(), purpose: purpose, factor_id: n.factor.clone() }
         GetChallengeRequest { subject: session.clone(), challenge_id: n.change_challenge.clone() }
-        AnswerChallengeRequest { subject: session.clone(), challenge_id: n.change_challenge.clone(), code: "000000" }
+        AnswerChallengeRequest { subject: session.clone(), challenge_id: n.change_challenge.clone(), answer: by_code("000000") }
         CancelChallengeRequest { subject: session.clone(), challenge_id: n.change_challenge.clone() }
         GetChallengeRequest { subject: session, challenge_id: n.challenge.clone() }
     }

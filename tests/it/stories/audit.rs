@@ -4,7 +4,12 @@ use proto::tail_events_request::Start;
 use tidegate_core::{Role, Span};
 use tidegate_proto as proto;
 
-use crate::{owner::Device, raw, setting::Kasa, story::tell};
+use crate::{
+    owner::{Device, by_password},
+    raw,
+    setting::Kasa,
+    story::tell,
+};
 
 #[tokio::test]
 async fn every_change_has_its_event() {
@@ -21,7 +26,7 @@ async fn every_change_has_its_event() {
         frontend
             .ok(proto::BeginSignInRequest {
                 client: Some(client),
-                password: "wrong password".into(),
+                first_factor: by_password("wrong password"),
                 ..request
             })
             .await;

@@ -95,12 +95,13 @@ async fn an_old_session_needs_no_mail() {
             subject: session.subject(),
             method: proto::Method::Totp.into(),
             request_id: "7f0c1a52-5a1e-4d4e-9c7b-3f3b1c2d4e5f".into(),
+            ..Default::default()
         };
         let begun = frontend.ok(request.clone()).await;
         assert_eq!(frontend.ok(request.clone()).await, begun);
         server.pass(Span::minutes(10));
         frontend.ok(request).await;
-        let seed = crate::owner::Seed::scan(&begun.totp.unwrap().otpauth_uri);
+        let seed = crate::owner::Seed::scan(begun.setup);
         frontend.complete_enrollment(&session, &begun.enrollment.unwrap().id, &server.code(&seed)).await;
         assert!(server.mails_to(&ann.email).await.is_empty());
     })

@@ -3,7 +3,11 @@
 use tidegate_core::Span;
 use tidegate_proto as proto;
 
-use crate::{owner::Device, setting::Kasa, story::tell};
+use crate::{
+    owner::{Device, by_password},
+    setting::Kasa,
+    story::tell,
+};
 
 #[tokio::test]
 async fn nobody_learns_why_a_sign_in_is_denied() {
@@ -12,8 +16,10 @@ async fn nobody_learns_why_a_sign_in_is_denied() {
         let (ann, frontend, phone) =
             (kasa.admin.person("ann").await, kasa.frontend.aloud(), Device::new("phone-1"));
         let right = frontend.begin_request(&ann, "kasa", &phone);
-        let wrong =
-            proto::BeginSignInRequest { password: "correct horse battery stapler".into(), ..right.clone() };
+        let wrong = proto::BeginSignInRequest {
+            first_factor: by_password("correct horse battery stapler"),
+            ..right.clone()
+        };
         let unknown = proto::BeginSignInRequest { identifier: "nobody@example.com".into(), ..right.clone() };
         frontend.ok(unknown.clone()).await;
         frontend.ok(wrong.clone()).await;

@@ -6,7 +6,7 @@ use tidegate_proto as proto;
 
 use super::proves;
 use crate::{
-    owner::Device,
+    owner::{Device, by_code},
     raw,
     setting::{Kasa, wrong},
 };
@@ -44,7 +44,7 @@ on_both! {
             let request = proto::GetChallengeRequest { subject: subject.clone(), challenge_id: id.clone() };
             assert_eq!(kasa.frontend.refused(request).await.name(), "CHALLENGE_NOT_FOUND");
             let (code, request_id) = (code.clone(), String::new());
-            let request = proto::AnswerChallengeRequest { subject: subject.clone(), challenge_id: id.clone(), code, request_id };
+            let request = proto::AnswerChallengeRequest { subject: subject.clone(), challenge_id: id.clone(), answer: by_code(code), request_id };
             assert_eq!(kasa.frontend.refused(request).await.name(), "CHALLENGE_NOT_FOUND");
             let request = proto::CancelChallengeRequest { subject, challenge_id: id, ..Default::default() };
             assert_eq!(kasa.frontend.refused(request).await.name(), "CHALLENGE_NOT_FOUND");
@@ -97,7 +97,7 @@ on_both! {
             let subject = session.subject();
             kasa.frontend.ok(proto::RevokeSessionRequest { subject: subject.clone(), ..Default::default() }).await;
             let (code, request_id) = (kasa.code(&owner), String::new());
-            let request = proto::AnswerChallengeRequest { subject, challenge_id, code, request_id };
+            let request = proto::AnswerChallengeRequest { subject, challenge_id, answer: by_code(code), request_id };
             assert_eq!(kasa.frontend.refused(request).await.name(), "SUBJECT_NOT_VALID");
         }
         let open = "SELECT count(*) FROM challenges WHERE purpose = 'change' AND state = 'open'";

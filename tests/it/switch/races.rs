@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use super::{first_done, fresh, two_pending};
 use crate::{
     actor::Actor,
-    owner::{Seed, Session},
+    owner::{Seed, Session, by_code},
     race::{MANY, together},
     raw,
     setting::Kasa,
@@ -29,7 +29,7 @@ on_both! {
         let owner = kasa.owner("ann").await;
         let challenge_id = kasa.frontend.change_challenge(&owner.session, &owner.enrolled.factor).await;
         let (subject, code) = (owner.session.subject(), kasa.code(&owner));
-        let request = proto::AnswerChallengeRequest { subject, challenge_id, code, ..Default::default() };
+        let request = proto::AnswerChallengeRequest { subject, challenge_id, answer: by_code(code), ..Default::default() };
         let told = together(&callers, &request).await;
         let told: Vec<_> = told.into_iter().map(|one| one.unwrap().outcome()).collect();
         assert_eq!(told.iter().filter(|one| **one == Outcome::Approved).count(), 1, "{told:?}");
@@ -55,7 +55,7 @@ on_both! {
                         return caller.ok(revoke).await.ended.then_some(Outcome::Unspecified);
                     }
                     let request =
-                        proto::AnswerChallengeRequest { subject, challenge_id, code, ..Default::default() };
+                        proto::AnswerChallengeRequest { subject, challenge_id, answer: by_code(code), ..Default::default() };
                     let answer = caller.call(request).await;
                     answer.map_err(|refused| assert_eq!(refused.name(), "SUBJECT_NOT_VALID")).ok().map(|one| one.outcome())
                 });

@@ -2,10 +2,7 @@ use tidegate_core::Purpose;
 use tidegate_proto as proto;
 use tidegate_service::challenges::{AnswerChallenge, CancelChallenge, CreateChallenge, GetChallenge};
 
-use crate::form::Form;
-
-/// Bytes of a code as it is typed.
-const CODE: usize = 64;
+use crate::{answer, form::Form};
 
 pub(super) fn create(message: proto::CreateChallengeRequest, form: &mut Form) -> Option<CreateChallenge> {
     let subject = form.subject(message.subject);
@@ -23,7 +20,7 @@ pub(super) fn get(message: proto::GetChallengeRequest, form: &mut Form) -> Optio
 pub(super) fn answer(message: proto::AnswerChallengeRequest, form: &mut Form) -> Option<AnswerChallenge> {
     let subject = form.subject(message.subject);
     let challenge = form.text("challenge_id", &message.challenge_id);
-    let code = form.secret("code", message.code, CODE);
+    let code = answer::read(message.answer, form);
     Some(AnswerChallenge { subject: subject?, challenge: challenge?, code: code? })
 }
 

@@ -43,5 +43,6 @@ fn challenge(asked: ChallengeView) -> proto::Challenge {
         state: state.into(),
         tries_left: i32::try_from(MAX_TRIES.saturating_sub(challenge.tries)).unwrap_or(0),
         expire_time: Some(timestamp(challenge.expires_at)),
+        prompt: None,
     }
 }

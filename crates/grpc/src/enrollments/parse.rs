@@ -1,13 +1,10 @@
-use tidegate_proto as proto;
+use tidegate_proto::{self as proto, begin_enrollment_request::About};
 use tidegate_service::enrollments::{
     BeginEnrollment, CancelEnrollment, CompleteEnrollment, ContinueEnrollment, DisableTwoStep, EnableTwoStep,
     GetEnrollment, GetTwoStepStatus, ListFactors,
 };
 
-use crate::{form::Form, render::read_method};
-
-/// Bytes of a code as it is typed.
-const CODE: usize = 64;
+use crate::{answer, form::Form, render::read_method};
 
 pub(super) fn status(message: proto::GetTwoStepStatusRequest, form: &mut Form) -> Option<GetTwoStepStatus> {
     Some(GetTwoStepStatus { subject: form.subject(message.subject)? })
@@ -16,6 +13,17 @@ pub(super) fn status(message: proto::GetTwoStepStatusRequest, form: &mut Form) -
 pub(super) fn begin(message: proto::BeginEnrollmentRequest, form: &mut Form) -> Option<BeginEnrollment> {
     let subject = form.subject(message.subject);
     let method = form.word("method", message.method, read_method);
+    let about = match message.about {
+        None => Some(()),
+        Some(About::Phone(_)) => form.note("phone", "must not be set: no method takes it yet"),
+        Some(About::Device(_)) => form.note("device", "must not be set: no method takes it yet"),
+    };
+    let label = if message.label.is_empty() {
+        Some(())
+    } else {
+        form.note("label", "must not be set: it is not taken yet")
+    };
+    let ((), ()) = (about?, label?);
     Some(BeginEnrollment { subject: subject?, method: method? })
 }
 
@@ -40,7 +48,7 @@ pub(super) fn complete(
 ) -> Option<CompleteEnrollment> {
     let subject = form.subject(message.subject);
     let enrollment = form.text("enrollment_id", &message.enrollment_id);
-    let code = form.secret("code", message.code, CODE);
+    let code = answer::read(message.answer, form);
     Some(CompleteEnrollment { subject: subject?, enrollment: enrollment?, code: code? })
 }
 

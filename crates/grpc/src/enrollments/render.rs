@@ -15,11 +15,11 @@ pub(super) fn status(status: Status) -> proto::GetTwoStepStatusResponse {
 }
 
 pub(super) fn begun(begun: EnrollmentStarted) -> proto::BeginEnrollmentResponse {
-    let (totp, secret_withheld) = begun.secrets.map(totp).unzip();
+    let (setup, secret_withheld) = begun.secrets.map(setup).unzip();
     proto::BeginEnrollmentResponse {
         enrollment: Some(enrollment(begun.enrollment)),
         sent_to: begun.sent_to.unwrap_or_default(),
-        totp,
+        setup,
         secret_withheld: secret_withheld.unwrap_or(false),
     }
 }
@@ -29,9 +29,9 @@ pub(super) fn got(got: Enrollment) -> proto::GetEnrollmentResponse {
 }
 
 pub(super) fn continued(continued: EnrollmentContinued) -> proto::ContinueEnrollmentResponse {
-    let (totp, secret_withheld) = totp(continued.secrets);
+    let (setup, secret_withheld) = setup(continued.secrets);
     let enrollment = Some(enrollment(continued.enrollment));
-    proto::ContinueEnrollmentResponse { enrollment, totp: Some(totp), secret_withheld }
+    proto::ContinueEnrollmentResponse { enrollment, setup: Some(setup), secret_withheld }
 }
 
 pub(super) fn completed(completed: EnrollmentCompletion) -> proto::CompleteEnrollmentResponse {
@@ -42,6 +42,7 @@ pub(super) fn completed(completed: EnrollmentCompletion) -> proto::CompleteEnrol
         create_time: Some(timestamp(new.created_at)),
         last_use_time: Some(timestamp(new.created_at)),
         codes_left: 0,
+        ..Default::default()
     });
     let codes: Vec<_> = completed.recovery_codes.into_iter().map(shown).collect();
     let secret_withheld = codes.iter().any(|(_, withheld)| *withheld);
@@ -67,6 +68,7 @@ pub(super) fn listed(listed: Factors) -> proto::ListFactorsResponse {
         create_time: Some(timestamp(listed.created_at)),
         last_use_time: listed.last_used_at.map(timestamp),
         codes_left: count(listed.codes_left),
+        ..Default::default()
     });
     proto::ListFactorsResponse { factors: factors.collect() }
 }
@@ -98,11 +100,12 @@ fn enrollment(enrollment: Enrollment) -> proto::Enrollment {
     }
 }
 
-fn totp(secrets: Secrets) -> (proto::TotpSecret, bool) {
+fn setup(secrets: Secrets) -> (proto::Setup, bool) {
     let (otpauth_uri, withheld) = shown(secrets.otpauth_uri);
     let (secret, _) = shown(secrets.base32);
     let (qr_svg, _) = shown(secrets.qr_svg);
-    (proto::TotpSecret { otpauth_uri, secret, qr_svg }, withheld)
+    let totp = proto::TotpSecret { otpauth_uri, secret, qr_svg };
+    (proto::Setup { setup: Some(proto::setup::Setup::Totp(totp)) }, withheld)
 }
 
 fn count(count: usize) -> i32 {

@@ -1,4 +1,4 @@
-use tidegate_proto as proto;
+use tidegate_proto::{self as proto, begin_sign_in_request::FirstFactor};
 use tidegate_service::{
     accounts::MAX_PASSWORD_BYTES,
     sign_ins::{BeginSignIn, CancelSignIn, CompleteSignIn, GetSignIn, RedeemLink},
@@ -9,7 +9,14 @@ use crate::form::Form;
 pub(super) fn begin(message: proto::BeginSignInRequest, form: &mut Form) -> Option<BeginSignIn> {
     let product = form.text("product", &message.product);
     let identifier = form.identifier("identifier", &message.identifier);
-    let password = form.secret("password", message.password, MAX_PASSWORD_BYTES);
+    let password = match message.first_factor {
+        None => form.note("first_factor", "must be password"),
+        Some(FirstFactor::Password(password)) => form.secret("password", password, MAX_PASSWORD_BYTES),
+        Some(FirstFactor::PasskeyJson(_)) => {
+            form.note("passkey_json", "must not be set: it is not taken yet")
+        }
+        Some(FirstFactor::Asserted(_)) => form.note("asserted", "must not be set: it is not taken yet"),
+    };
     let client = form.client(message.client);
     let device_token = match message.device_token {
         none if none.is_empty() => Some(None),

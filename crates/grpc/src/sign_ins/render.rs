@@ -63,6 +63,7 @@ fn sign_in(sign_in: SignIn, offers: &[Offer]) -> proto::SignIn {
     let offer = |offer: &Offer| proto::Offer {
         factor_id: offer.factor.to_string(),
         method: method(offer.method).into(),
+        ..Default::default()
     };
     proto::SignIn {
         id: sign_in.id.to_string(),

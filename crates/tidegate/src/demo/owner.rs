@@ -3,7 +3,10 @@
 use anyhow::Context as _;
 use tidegate_core::{Clock as _, Secret, Span};
 use tidegate_factors::totp;
-use tidegate_proto::{self as proto, subject::Who};
+use tidegate_proto::{
+    self as proto, answer_challenge_request, begin_sign_in_request::FirstFactor, complete_enrollment_request,
+    setup::Setup, subject::Who,
+};
 
 use super::{cast::Demo, people};
 use crate::ambient::AuthorityClock;
@@ -56,7 +59,7 @@ impl<'d> OwnerApp<'d> {
         let request = proto::BeginSignInRequest {
             product: product.into(),
             identifier: people::email(&self.account),
-            password: people::PASSWORD.into(),
+            first_factor: Some(FirstFactor::Password(people::PASSWORD.into())),
             client: Some(self.client()),
             device_token: self.device_token.clone(),
             ..Default::default()
@@ -108,7 +111,7 @@ impl<'d> OwnerApp<'d> {
         let request = proto::AnswerChallengeRequest {
             subject: Some(self.signing_in(begun)),
             challenge_id: challenge.id,
-            code: code.expose().clone(),
+            answer: Some(answer_challenge_request::Answer::Code(code.expose().clone())),
             ..Default::default()
         };
         let answered = challenges.clone().answer_challenge(request).await.context("AnswerChallenge")?;
@@ -138,7 +141,10 @@ impl<'d> OwnerApp<'d> {
             ..Default::default()
         };
         let continued = self.demo.frontend.enrollments().continue_enrollment(request).await;
-        continued.context("ContinueEnrollment")?.into_inner().totp.context("a secret")
+        match continued.context("ContinueEnrollment")?.into_inner().setup.and_then(|setup| setup.setup) {
+            Some(Setup::Totp(secret)) => Ok(secret),
+            _ => anyhow::bail!("ContinueEnrollment returned no secret for an app"),
+        }
     }
 
     pub async fn complete_enrollment(
@@ -149,7 +155,7 @@ impl<'d> OwnerApp<'d> {
         let request = proto::CompleteEnrollmentRequest {
             subject: Some(self.signed_in()),
             enrollment_id: id.into(),
-            code: code.expose().clone(),
+            answer: Some(complete_enrollment_request::Answer::Code(code.expose().clone())),
             ..Default::default()
         };
         let completed = self.demo.frontend.enrollments().complete_enrollment(request).await;

@@ -172,11 +172,11 @@ impl Frontend {
             ..Default::default()
         };
         let continued = heard(enrollments.clone().continue_enrollment(request).await).unwrap();
-        let mut authenticator = Authenticator::scan(&continued.totp.unwrap().otpauth_uri);
+        let mut authenticator = Authenticator::scan(&totp_secret(continued.setup).otpauth_uri);
         let request = proto::CompleteEnrollmentRequest {
             subject: Some(signed_in(session)),
             enrollment_id: id,
-            code: authenticator.next_code(self).await,
+            answer: by_first_code(authenticator.next_code(self).await),
             ..Default::default()
         };
         let completed = heard(enrollments.clone().complete_enrollment(request).await).unwrap();
@@ -248,11 +248,36 @@ pub fn signed_in(session: &str) -> proto::Subject {
     proto::Subject { who: Some(Who::SessionToken(session.to_owned())), client: None }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a request's field may be absent")]
+pub fn by_password(password: impl Into<String>) -> Option<proto::begin_sign_in_request::FirstFactor> {
+    Some(proto::begin_sign_in_request::FirstFactor::Password(password.into()))
+}
+
+/// What an enrollment shows for an authenticator app.
+pub fn totp_secret(setup: Option<proto::Setup>) -> proto::TotpSecret {
+    match setup.and_then(|setup| setup.setup) {
+        Some(proto::setup::Setup::Totp(totp)) => totp,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The answer to a challenge, on the wire.
+#[expect(clippy::unnecessary_wraps, reason = "a request's field may be absent")]
+pub fn by_code(code: impl Into<String>) -> Option<proto::answer_challenge_request::Answer> {
+    Some(proto::answer_challenge_request::Answer::Code(code.into()))
+}
+
+/// The answer that completes an enrollment.
+#[expect(clippy::unnecessary_wraps, reason = "a request's field may be absent")]
+pub fn by_first_code(code: impl Into<String>) -> Option<proto::complete_enrollment_request::Answer> {
+    Some(proto::complete_enrollment_request::Answer::Code(code.into()))
+}
+
 pub fn begin_request(name: &str, device: &str) -> proto::BeginSignInRequest {
     proto::BeginSignInRequest {
         product: "kasa".into(),
         identifier: email(name),
-        password: PASSWORD.into(),
+        first_factor: by_password(PASSWORD),
         client: Some(proto::ClientContext { device_id: device.to_owned(), ..Default::default() }),
         ..Default::default()
     }
@@ -262,7 +287,7 @@ pub fn answer_request(sign_in: &SignIn, challenge: &str, code: &str) -> proto::A
     proto::AnswerChallengeRequest {
         subject: Some(sign_in.subject()),
         challenge_id: challenge.to_owned(),
-        code: code.to_owned(),
+        answer: by_code(code),
         ..Default::default()
     }
 }

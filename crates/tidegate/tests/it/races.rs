@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     folder::{Engine, Folder, on_both_engines},
-    owner::{Frontend, Realm, SignIn, answer_request, begin_request, heard},
+    owner::{Frontend, Realm, SignIn, answer_request, begin_request, by_password, heard},
     server::Server,
 };
 
@@ -212,7 +212,7 @@ async fn inv_08_parallel_passwords_take_no_more_than_are_free(engine: Engine) {
     let test = RaceTest::on(engine, &["ann"]).await;
     let begin = |number: usize, door: Frontend| {
         let mut request = begin_request("ann", "phone");
-        request.password = format!("a guess, the {number}th");
+        request.first_factor = by_password(format!("a guess, the {number}th"));
         async move { heard(door.client.sign_ins().begin_sign_in(request).await).unwrap() }
     };
     let answers = test.at_once(MANY, begin).await;

@@ -26,7 +26,7 @@ impl Call for Answer {
                 client: None,
             }),
             challenge_id: guest.challenge.to_string(),
-            code: code.expose().clone(),
+            answer: Some(proto::answer_challenge_request::Answer::Code(code.expose().clone())),
             request_id: String::new(),
         });
         let answer = ChallengeServiceClient::new(self.line.channel.clone()).answer_challenge(request).await?;

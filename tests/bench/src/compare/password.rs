@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use tidegate_proto as proto;
+use tidegate_proto::{self as proto, begin_sign_in_request::FirstFactor};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -91,7 +91,7 @@ fn begin(place: usize) -> proto::BeginSignInRequest {
     proto::BeginSignInRequest {
         product: PRODUCT.to_owned(),
         identifier: format!("password-{place}@example.com"),
-        password: PASSWORD.to_owned(),
+        first_factor: Some(FirstFactor::Password(PASSWORD.to_owned())),
         ..Default::default()
     }
 }

@@ -5,7 +5,7 @@ use tidegate_proto::{self as proto, OnBehalf, subject::Who};
 
 use crate::{
     arrange::Address,
-    owner::{Device, Session, subject},
+    owner::{Device, Session, by_first_code, subject},
     setting::{Kasa, wrong},
     story::tell,
 };
@@ -14,7 +14,7 @@ fn begin(session: &Session) -> proto::BeginEnrollmentRequest {
     proto::BeginEnrollmentRequest {
         subject: session.subject(),
         method: proto::Method::Totp.into(),
-        request_id: String::new(),
+        ..Default::default()
     }
 }
 
@@ -30,7 +30,7 @@ fn complete(session: &Session, enrollment: &str) -> proto::CompleteEnrollmentReq
     proto::CompleteEnrollmentRequest {
         subject: session.subject(),
         enrollment_id: enrollment.to_owned(),
-        code: "000000".into(),
+        answer: by_first_code("000000"),
         request_id: String::new(),
     }
 }

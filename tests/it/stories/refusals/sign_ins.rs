@@ -4,7 +4,7 @@ use tidegate_core::Span;
 use tidegate_proto::{self as proto, subject::Who};
 
 use crate::{
-    owner::{Device, SignIn, subject},
+    owner::{Device, SignIn, by_code, subject},
     raw,
     setting::Kasa,
     story::tell,
@@ -81,7 +81,7 @@ async fn challenges() {
         let answer = proto::AnswerChallengeRequest {
             subject: one.subject(),
             challenge_id: challenge_id.clone(),
-            code: kasa.code(&owner),
+            answer: by_code(kasa.code(&owner)),
             ..Default::default()
         };
         frontend.refused(answer).await;

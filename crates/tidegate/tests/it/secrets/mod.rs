@@ -10,7 +10,10 @@ use search::{Secrets, hexadecimal};
 use crate::{
     database::Database,
     folder::Folder,
-    owner::{Authenticator, Frontend, HASH, PASSWORD, Realm, SignIn, begin_request, email, heard, signed_in},
+    owner::{
+        Authenticator, Frontend, HASH, PASSWORD, Realm, SignIn, begin_request, by_first_code, by_password,
+        email, heard, signed_in, totp_secret,
+    },
     program::Told,
     server::Server,
 };
@@ -145,7 +148,7 @@ impl<'s> SecretsTest<'s> {
             let password = self.secrets.keep("a wrong password", &format!("a guess at {identifier}"));
             let request = proto::BeginSignInRequest {
                 identifier: identifier.to_owned(),
-                password,
+                first_factor: by_password(password),
                 ..begin_request("", "phone")
             };
             let denied = heard(frontend.client.sign_ins().begin_sign_in(request).await).unwrap();
@@ -190,9 +193,12 @@ impl<'s> SecretsTest<'s> {
         let session = frontend.sign_in("ann", "phone").await;
         let session = self.secrets.keep("a session", &session);
         let enrollments = frontend.client.enrollments();
-        let method = proto::Method::Totp.into();
-        let request =
-            proto::BeginEnrollmentRequest { subject: Some(signed_in(&session)), method, request_id: id(4) };
+        let request = proto::BeginEnrollmentRequest {
+            subject: Some(signed_in(&session)),
+            method: proto::Method::Totp.into(),
+            request_id: id(4),
+            ..Default::default()
+        };
         let begun = heard(enrollments.clone().begin_enrollment(request).await).unwrap();
         let enrollment_id = begun.enrollment.unwrap().id;
         let link = frontend.link("ann").await;
@@ -204,7 +210,8 @@ impl<'s> SecretsTest<'s> {
             enrollment_id: enrollment_id.clone(),
             request_id: id(6),
         };
-        let shown = heard(enrollments.clone().continue_enrollment(request).await).unwrap().totp.unwrap();
+        let shown = heard(enrollments.clone().continue_enrollment(request).await).unwrap();
+        let shown = totp_secret(shown.setup);
         let mut authenticator = Authenticator::scan(&shown.otpauth_uri);
         self.secrets.keep("an otpauth URI", &shown.otpauth_uri);
         self.secrets.keep("a seed", &shown.secret);
@@ -218,7 +225,7 @@ impl<'s> SecretsTest<'s> {
             let request = proto::CompleteEnrollmentRequest {
                 subject: Some(signed_in(&session)),
                 enrollment_id: enrollment_id.clone(),
-                code,
+                answer: by_first_code(code),
                 request_id: id(number),
             };
             let completed = heard(enrollments.clone().complete_enrollment(request).await).unwrap();
@@ -267,7 +274,10 @@ impl<'s> SecretsTest<'s> {
     async fn calls_that_fail(&mut self) {
         let frontend = self.frontend();
         let password = self.secrets.keep("a password that nobody looked at", "typed while nobody was there");
-        let request = proto::BeginSignInRequest { password, ..begin_request("ann", "phone") };
+        let request = proto::BeginSignInRequest {
+            first_factor: by_password(password),
+            ..begin_request("ann", "phone")
+        };
         let refused = heard(frontend.client.sign_ins().begin_sign_in(request).await).unwrap_err();
         assert_eq!(refused.name(), "UNAVAILABLE");
         let session = self.secrets.long.iter().find(|(name, _)| *name == "a session").unwrap().1.clone();

@@ -1,0 +1,171 @@
+//! What the examples take as given: the product kasa, the customer acme, Ann's account u-1.
+
+use std::collections::BTreeMap;
+
+use tidegate_core::Span;
+use tidegate_proto as proto;
+
+use crate::{
+    actor::Actor,
+    arrange::{Address, PASSWORD, Person, row},
+    manage::mask,
+    owner::{Device, Session},
+};
+
+/// By what stands in front of the `…`.
+pub type Placeholders = BTreeMap<&'static str, String>;
+
+/// Makes what the method's example names, in a realm that has nothing.
+pub async fn prepare(operator: &Actor, method: &str) -> Placeholders {
+    let mut values = Placeholders::from([("", PASSWORD.to_owned())]);
+    if method != "CreateProduct" {
+        operator.product("kasa").await;
+    }
+    if method != "CreateCustomer" {
+        operator.customer("acme").await;
+    }
+    if !["CreateAccount", "ImportAccounts"].contains(&method) {
+        let unverified = ["RequestEmailVerification", "ConfirmEmail"].contains(&method);
+        let address = if unverified { Address::Unverified } else { Address::Verified };
+        let ann = proto::ImportRow { email: "ann@example.com".to_owned(), ..row(1, "u-1", address) };
+        operator.import(vec![ann, row(2, "u-7", Address::Verified)]).await.unwrap();
+    }
+    match method {
+        "GetRealm" => {
+            let (key, title) = ("acme".to_owned(), "Acme".to_owned());
+            // CreateRealm's example may have made it.
+            let _ = operator.call(proto::CreateRealmRequest { key, title, ..Default::default() }).await;
+        }
+        "RevokeCredential" => {
+            values.insert("cred_", credential(operator).await);
+        }
+        "TailEvents" | "ExportEvents" => operator.server.seal().await,
+        _ if method.ends_with("Rollout") || method.ends_with("Wave") || ROLLOUT.contains(&method) => {
+            rollout(operator, method).await;
+        }
+        _ => owner(operator, method, &mut values).await,
+    }
+    values
+}
+
+/// Methods of a rollout whose names do not say so.
+const ROLLOUT: &[&str] = &["ListRollouts", "ClearStop", "GetStats", "ListRevisions", "DiffRevisions"];
+
+async fn credential(operator: &Actor) -> String {
+    let request = proto::CreateCredentialRequest {
+        role: proto::RoleType::Frontend.into(),
+        all_products: true,
+        title: "to be revoked".to_owned(),
+        holder: "Ann".to_owned(),
+        ..Default::default()
+    };
+    operator.ok(request).await.credential.unwrap().id
+}
+
+/// `kasa-two-step` as far as the example's etag says.
+async fn rollout(operator: &Actor, method: &str) {
+    if method == "CreateRollout" {
+        return;
+    }
+    let draft = operator.rollout("kasa-two-step", &["kasa"], &[10_000, 50_000, 200_000]).await;
+    if ["AddWave", "StartRollout"].contains(&method) {
+        return;
+    }
+    let started = operator.start(&draft).await;
+    let rollout = draft.key;
+    match method {
+        "RollBackRollout" => {
+            operator.advance(&started).await;
+        }
+        "ResumeRollout" => {
+            operator.ok(proto::PauseRolloutRequest { rollout, ..Default::default() }).await;
+        }
+        "ClearStop" => {
+            operator.ok(proto::StopRolloutRequest { rollout, ..Default::default() }).await;
+        }
+        "RevertRollout" => {
+            let change = proto::UpdateRolloutRequest {
+                rollout,
+                etag: started.etag,
+                title: "Renamed".to_owned(),
+                update_mask: mask("title"),
+                ..Default::default()
+            };
+            operator.ok(change).await;
+        }
+        _ => {}
+    }
+}
+
+/// How far Ann is, by the method.
+async fn owner(operator: &Actor, method: &str, values: &mut Placeholders) {
+    match method {
+        "GetTwoStepStatus"
+        | "BeginEnrollment"
+        | "RegisterInterest"
+        | "Introspect"
+        | "RevokeSession"
+        | "RequestEmailVerification" => {
+            values.insert("tgs_", session(operator).await.token);
+        }
+        "ConfirmEmail" => {
+            let (subject, request_id) = (session(operator).await.subject(), String::new());
+            operator.ok(proto::RequestEmailVerificationRequest { subject, request_id }).await;
+            values.insert("tgl_", link(operator).await);
+        }
+        "GetSignIn" | "CompleteSignIn" | "CancelSignIn" => {
+            let begun = operator.begin(&ann(operator).await, "kasa", &phone()).await;
+            values.insert("tgi_", begun.token);
+        }
+        "RedeemLink" | "GetEnrollment" | "ContinueEnrollment" | "CompleteEnrollment" | "CancelEnrollment" => {
+            enrollment(operator, method, values).await;
+        }
+        "CreateChallenge" | "GetChallenge" | "AnswerChallenge" | "CancelChallenge" => {
+            let enrolled = operator.enroll(&session(operator).await, &ann(operator).await).await;
+            let begun = operator.begin(&ann(operator).await, "kasa", &phone()).await;
+            if method != "CreateChallenge" {
+                values.insert("chl_", operator.challenge(&begun).await);
+            }
+            values.extend([("tgi_", begun.token), ("fac_", enrolled.factor)]);
+        }
+        "ListFactors" | "EnableTwoStep" | "DisableTwoStep" => {
+            let enrolled = operator.enroll(&session(operator).await, &ann(operator).await).await;
+            operator.server.clock.advance(Span::seconds(30));
+            let (ann, seed) = (ann(operator).await, enrolled.seed);
+            values.insert("tgs_", operator.sign_in_with(&ann, "kasa", &phone(), &seed).await.token);
+        }
+        _ => {}
+    }
+}
+
+fn phone() -> Device {
+    Device::new("phone-1")
+}
+
+async fn ann(operator: &Actor) -> Person {
+    operator.known("u-1").await
+}
+
+/// Of Ann, where two-step has reached everybody.
+async fn session(operator: &Actor) -> Session {
+    operator.start(&operator.rollout("everybody", &["kasa"], &[1_000_000]).await).await;
+    operator.sign_in(&ann(operator).await, "kasa", &phone()).await
+}
+
+/// The token of the newest link that was mailed to Ann.
+async fn link(operator: &Actor) -> String {
+    operator.server.mail_to("ann@example.com").await.token
+}
+
+async fn enrollment(operator: &Actor, method: &str, values: &mut Placeholders) {
+    let session = session(operator).await;
+    let enrollment = operator.begin_enrollment(&session).await;
+    let link = link(operator).await;
+    if ["ContinueEnrollment", "CompleteEnrollment"].contains(&method) {
+        operator.redeem(&link).await;
+    }
+    if method == "CompleteEnrollment" {
+        operator.continue_enrollment(&session, &enrollment).await;
+    }
+    values.extend([("tgs_", session.token), ("enr_", enrollment), ("tgl_", link)]);
+}
