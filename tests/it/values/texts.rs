@@ -4,7 +4,7 @@ use tidegate_core::Role;
 use tidegate_proto as proto;
 
 use super::{credential, product, wrong};
-use crate::{arrange::PASSWORD, test_server::TestServer};
+use crate::{arrange::PASSWORD, owner::by_password, test_server::TestServer};
 
 on_both! {
     async fn what_people_read_is_kept_in_one_form_and_readable(server) {
@@ -61,7 +61,7 @@ async fn a_user_agent_is_kept_without_invisible_characters() {
     let begin = proto::BeginSignInRequest {
         product: "kasa".into(),
         identifier: ann.email.clone(),
-        password: PASSWORD.into(),
+        first_factor: by_password(PASSWORD),
         client: Some(proto::ClientContext {
             user_agent: "Kasa\u{202e}/1.0\n\u{200b}(phone)".into(),
             ..Default::default()

@@ -134,7 +134,7 @@ fn stopped(rollout: &Rollout, stop: Option<&Stop>) -> String {
     let title = quoted(&rollout.title);
     let Some(stop) = stop else { return format!("the rollout {title} is not stopped") };
     let stopped = phrases::stopped(stop);
-    let first = stop.cleared_by.as_ref().map(|first| format!("; {first} was the first"));
+    let first = stop.cleared_by.as_ref().map(|first| format!("; {} was the first", first.name));
     let first = first.unwrap_or_default();
     format!(
         "the rollout {title} {stopped}: it reaches no further account until two persons clear the stop{first}"

@@ -61,7 +61,7 @@ pub fn count(number: usize, noun: &str) -> String {
 /// When, by whom and why.
 pub fn stopped(stop: &Stop) -> String {
     let reason = stop.reason.as_ref().map(|reason| format!(" ({})", quoted(reason)));
-    format!("was stopped on {} by {}{}", instant(stop.since), stop.by, reason.unwrap_or_default())
+    format!("was stopped on {} by {}{}", instant(stop.since), stop.by.name, reason.unwrap_or_default())
 }
 
 /// Whose position it is and where; a verb has to follow.

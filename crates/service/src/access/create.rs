@@ -56,9 +56,7 @@ impl Command for CreateCredential {
             Products::Only(named) => Some(named.clone()),
         };
         cx.idempotent(async |tx| {
-            if let Err(refusal) = times::ends("expire_time", credential.expires_at, credential.created_at) {
-                return Ok(Err(refusal));
-            }
+            times::ends("expire_time", credential.expires_at, credential.created_at)?;
             for product in named.iter().flatten() {
                 if products::find(tx, product).await?.is_none() {
                     return Err(Refusal::ProductNotFound.into());

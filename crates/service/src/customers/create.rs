@@ -36,10 +36,7 @@ impl Command for CreateCustomer {
             updated_at: now,
         };
         cx.idempotent(async |tx| {
-            let customer = match &created {
-                Ok(created_at) => Customer { created_at: *created_at, ..customer.clone() },
-                Err(refusal) => return Err(refusal.clone().into()),
-            };
+            let customer = Customer { created_at: created.clone()?, ..customer.clone() };
             if !customers::insert(tx, &customer).await? {
                 return Err(Refusal::KeyTaken.into());
             }

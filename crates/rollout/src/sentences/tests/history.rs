@@ -1,6 +1,6 @@
 //! What happened before: two-step acts, was shown, was rolled back.
 
-use tidegate_core::{RollBack, Stop};
+use tidegate_core::{Approver, RollBack, Stop};
 
 use super::*;
 
@@ -63,9 +63,9 @@ fn what_was_rolled_back_no_longer_counts() {
 fn stop(reason: Option<&str>, cleared_by: Option<&str>) -> Rollout {
     let stop = Stop {
         since: at("2026-03-02T10:00:00Z"),
-        by: text("Ann"),
+        by: Approver::holder(text("Ann")),
         reason: reason.map(text),
-        cleared_by: cleared_by.map(text),
+        cleared_by: cleared_by.map(|name| Approver::holder(text(name))),
     };
     Rollout { stop: Some(stop), ..rollout() }
 }

@@ -1,6 +1,6 @@
 //! The decision and its reason in one sentence.
 
-use tidegate_core::{Stop, Test};
+use tidegate_core::{Approver, Stop, Test};
 
 use super::*;
 
@@ -115,7 +115,7 @@ fn names_on_a_list() {
 fn a_stop_and_a_holdout() {
     let stop = Stop {
         since: at("2026-03-02T10:00:00Z"),
-        by: text("Ann"),
+        by: Approver::holder(text("Ann")),
         reason: Some(text("sign-ins fail")),
         cleared_by: None,
     };
