@@ -47,7 +47,7 @@ impl ConnectionPool {
             match self.get().await {
                 Ok(connection) => return Ok(connection),
                 Err(PoolError::Backend(error)) if error::is_away(&error) => {
-                    tokio::time::sleep(RECONNECT_INTERVAL).await
+                    tokio::time::sleep(RECONNECT_INTERVAL).await;
                 }
                 Err(PoolError::Backend(error)) => return Err(error),
                 Err(_) => return Err(sqlx::Error::PoolClosed),

@@ -44,7 +44,7 @@ macro_rules! ask {
     };
 }
 
-/// RealmNames that anybody may know.
+/// Asks for things by names that a caller of another realm may know.
 #[expect(clippy::needless_update, reason = "some requests have no more fields than are named")]
 pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &RealmNames, names: &RealmNames) {
     let n = names.clone();
