@@ -5,6 +5,7 @@ mod accounts;
 mod audiences;
 mod audit;
 mod enrollments;
+mod imports;
 mod life;
 mod products;
 mod refusals;
