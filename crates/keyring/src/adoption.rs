@@ -34,7 +34,7 @@ const MIN_SALT: usize = 8;
 const MARK: &str = "adopted:";
 
 /// A PHC string of argon2id that this program verifies. No `Debug`: it is as good as the password to guess at.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct AdoptedHash(String);
 
 /// Why a hash is not adopted; the text follows the field's name, and names the bound.
