@@ -88,6 +88,16 @@ async fn a_pipe_is_a_file_too() {
     written.await.unwrap().unwrap();
 }
 
+/// Opening this file works, and reading it fails.
+#[tokio::test]
+async fn a_file_that_cannot_be_read_ends_the_import() {
+    let folder = Folder::empty();
+    let server = folder.serve(&[]).await;
+    let ended = run(&folder, &server, "/proc/self/mem").await;
+    assert_eq!((ended.code, ended.out.as_str()), (Some(1), "0 created, 0 unchanged, 0 not imported\n"));
+    assert!(ended.err.contains("failed to read /proc/self/mem: "), "{}", ended.err);
+}
+
 #[tokio::test]
 async fn a_line_that_is_no_row_is_reported_and_the_others_are_imported() {
     let folder = Folder::empty();
