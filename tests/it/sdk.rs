@@ -35,6 +35,24 @@ async fn many_accounts_are_streamed_in_and_listed() {
     assert!(accounts.is_sorted_by(|one, other| one.id < other.id));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_1000_reports_of_an_import_are_told_and_the_others_counted() {
+    let server = TestServer::sqlite().await;
+    let client = client(&server).await;
+    // Each row has two mistakes, and an external id that no message of 1000 reports could hold.
+    let rows = (1..=700).map(|line| proto::ImportRow {
+        line,
+        external_id: "x".repeat(20_000),
+        country: "Germany".into(),
+        ..Default::default()
+    });
+    let good = row(701, "ann", Address::Verified);
+    let imported = client.import_accounts(rows.chain([good]), |_| {}).await.unwrap();
+    assert_eq!((imported.created_count, imported.failed_count), (1, 700));
+    assert_eq!((imported.reports.len(), imported.omitted_report_count), (1_000, 400));
+    assert_eq!((imported.reports[999].line, imported.reports[999].external_id.len()), (500, 128));
+}
+
 #[tokio::test]
 async fn a_refusal_is_read_and_not_repeated() {
     let server = TestServer::sqlite().await;

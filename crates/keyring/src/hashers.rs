@@ -12,6 +12,8 @@ use std::sync::{
 use argon2::{Block, Params};
 use tokio::sync::oneshot;
 
+use crate::passwords::COST;
+
 type Tell = Box<dyn FnOnce() + Send>;
 type Job = Box<dyn FnOnce(&mut Memory) -> Tell + Send>;
 
@@ -24,15 +26,25 @@ pub(crate) struct Hashers {
 /// A job was lost: it panicked, or the threads could not be started.
 pub(crate) struct Lost;
 
-/// The memory of argon2. It is reused while there are more jobs: allocating and clearing it takes a twentieth of a
-/// hash's time.
+/// What a hash is made in. Kept from one to the next while there is more to do: to get and clear it again takes a
+/// twentieth of the time. What an adopted hash needs beyond a hash of the app's own cost is given back after it.
 #[derive(Default)]
 pub(crate) struct Memory(Vec<Block>);
+
+/// Blocks of 1 KiB that are kept: those of a hash of the app's own cost.
+const KEPT_BLOCKS: usize = COST.0 as usize;
 
 impl Memory {
     pub(crate) fn of(&mut self, params: &Params) -> &mut [Block] {
         self.0.resize(params.block_count(), Block::new());
         &mut self.0
+    }
+
+    /// A vector that becomes shorter keeps its memory, so a large one is dropped.
+    fn release(&mut self) {
+        if self.0.capacity() > KEPT_BLOCKS {
+            self.0 = Vec::new();
+        }
     }
 }
 
@@ -83,6 +95,7 @@ fn work(jobs: &Mutex<Receiver<Job>>, done: &Sender<Tell>) {
     while let Some(job) = next(jobs, &mut memory) {
         // A panic loses the job, but not the thread.
         let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| job(&mut memory)));
+        memory.release();
         if let Ok(tell) = told {
             let _ = done.send(tell);
         }
@@ -99,5 +112,31 @@ fn next(jobs: &Mutex<Receiver<Job>>, memory: &mut Memory) -> Option<Job> {
             jobs.recv().ok()
         }
         Err(TryRecvError::Disconnected) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a thread still holds when it begins the next hash.
+    async fn held_after(kib: u32) -> usize {
+        let hashers = Hashers::new(1);
+        let (go, wait) = channel::<()>();
+        let first = hashers.run((), move |memory| {
+            // The next one is in the queue by then, so the thread does not idle in between.
+            let _ = wait.recv();
+            memory.of(&Params::new(kib, 1, 1, None).unwrap()).len()
+        });
+        let next = hashers.run((), |memory| memory.0.capacity());
+        let (first, next, sent) = tokio::join!(first, next, async { go.send(()) });
+        assert!(sent.is_ok() && first.ok() == usize::try_from(kib).ok());
+        next.unwrap_or(usize::MAX)
+    }
+
+    #[tokio::test]
+    async fn memory_beyond_that_of_an_own_hash_is_given_back_after_the_hash() {
+        assert_eq!(held_after(131_072).await, 0);
+        assert_eq!(held_after(COST.0).await, KEPT_BLOCKS);
     }
 }

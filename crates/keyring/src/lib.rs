@@ -2,6 +2,7 @@
 //!
 //! Secrets leave this crate sealed, digested, or as `Secret<T>`, whose `Debug` prints nothing.
 
+pub mod adoption;
 mod chain;
 #[cfg(test)]
 mod fixed_entropy;

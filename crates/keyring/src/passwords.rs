@@ -1,7 +1,7 @@
 //! Password hashing: argon2id, a bounded number at once.
 //!
-//! A hash takes 19 MiB and some 20 ms, so whoever may ask for hashes without bound may stop the
-//! program. At most `parallel` run, and as many again have a place and get ready, so that a thread that
+//! A hash takes 19 MiB and some 20 ms, and an adopted one up to 128 MiB and some 0.3 s (`adoption.rs`), so a
+//! caller who may ask for hashes without bound may stop the program. At most `parallel` run, and as many again have a place and get ready, so that a thread that
 //! has made one finds the next; at most 64 more wait for a place, each at most 2 s; the rest is
 //! refused before anything is done for them. A place belongs to the hash: a caller who hangs up does
 //! not free it early.
@@ -20,10 +20,13 @@ use password_hash::phc::{Output, PasswordHash, Salt};
 use tidegate_core::{Entropy, PasswordFlaw, Secret};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::hashers::{Hashers, Memory};
+use crate::{
+    adoption,
+    hashers::{Hashers, Memory},
+};
 
 /// Memory in KiB, passes, lanes: the floor of the OWASP list.
-const COST: (u32, u32, u32) = (19_456, 2, 1);
+pub(crate) const COST: (u32, u32, u32) = (19_456, 2, 1);
 /// The most that answers are held back.
 const LONGEST_BUDGET: Duration = Duration::from_millis(100);
 const MAX_QUEUED: usize = 64;
@@ -62,10 +65,6 @@ pub enum HashFault {
     #[error("a hashing task did not end")]
     Task,
 }
-
-/// A hash that this program does not verify.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unacceptable;
 
 impl Passwords {
     /// `parallel` hashes at once; as many as the machine has processors is right.
@@ -130,11 +129,12 @@ pub struct HashPermit {
 }
 
 impl HashPermit {
-    /// Whether it is the password; takes as long when there is none.
+    /// Whether it is the password; takes as long when there is none. At most two hashes are computed: see
+    /// `TypedPassword`.
     pub async fn verify(self, password: &Secret<String>, kept: Option<String>) -> Result<bool, HashFault> {
-        let (password, budget, begun) = (normal(password), self.passwords.budget, Instant::now());
+        let (typed, budget, begun) = (TypedPassword::of(password), self.passwords.budget, Instant::now());
         let right = self.run(move |memory, decoy| {
-            let same = is_of(password.expose(), kept.as_deref().unwrap_or(decoy), memory);
+            let same = typed.is_of(kept.as_deref().unwrap_or(decoy), memory);
             Ok(same.ok_or(HashFault::Unreadable)? && kept.is_some())
         });
         let right = right.await;
@@ -150,6 +150,35 @@ impl HashPermit {
         let Self { permit, counted, passwords: Passwords { hashers, decoy, .. } } = self;
         let done = hashers.run((permit, counted), move |memory| work(memory, &decoy));
         done.await.unwrap_or(Err(HashFault::Task))
+    }
+}
+
+/// A password in the forms in which it is compared. The app hashes NFC. Another system may have hashed the bytes
+/// as a keyboard sent them, for example decomposed (NFD), or may have normalised them as well.
+struct TypedPassword {
+    nfc: Secret<Vec<u8>>,
+    /// As it was typed, where that differs.
+    raw: Option<Secret<Vec<u8>>>,
+}
+
+impl TypedPassword {
+    fn of(password: &Secret<String>) -> Self {
+        let nfc = normal(password);
+        let raw = password.expose().as_bytes();
+        let raw = (raw != nfc.expose().as_slice()).then(|| Secret::new(raw.to_vec()));
+        Self { nfc, raw }
+    }
+
+    /// Whether the kept hash is of it; `None` when the hash cannot be read. A foreign hash is compared with what
+    /// was typed, and then with its NFC; an own hash with NFC alone.
+    fn is_of(&self, kept: &str, memory: &mut Memory) -> Option<bool> {
+        let phc = adoption::phc_of(kept);
+        if let Some(raw) = self.raw.as_ref().filter(|_| adoption::is_foreign(kept))
+            && is_of(raw.expose(), phc, memory)?
+        {
+            return Some(true);
+        }
+        is_of(self.nfc.expose(), phc, memory)
     }
 }
 
@@ -175,30 +204,6 @@ pub fn flaws(password: &Secret<String>) -> Vec<PasswordFlaw> {
         flaws.push(PasswordFlaw::TooLong { most: *LENGTH.end() });
     }
     flaws
-}
-
-/// Takes over a hash from elsewhere: argon2id of version 19, 8 to 65 536 KiB, 1 to 10 passes, memory times
-/// passes at most 131 072 KiB (so that it shows little in the time it takes), 1 to 4 lanes, a salt of at
-/// least 8 bytes and 16 to 64 bytes of hash.
-pub fn adopt(phc: &Secret<String>) -> Result<String, Unacceptable> {
-    let hash = PasswordHash::new(phc.expose()).map_err(|_| Unacceptable)?;
-    let params = Params::try_from(&hash).map_err(|_| Unacceptable)?;
-    let (memory, passes, lanes) = (params.m_cost(), params.t_cost(), params.p_cost());
-    let sound = hash.algorithm.as_str() == "argon2id"
-        && hash.version == Some(19)
-        && (8..=65_536).contains(&memory)
-        && (1..=10).contains(&passes)
-        && memory * passes <= 131_072
-        && (1..=4).contains(&lanes)
-        && hash.salt.as_ref().is_some_and(|salt| salt.len() >= 8)
-        && hash.hash.as_ref().is_some_and(|hash| (16..=64).contains(&hash.len()));
-    if sound { Ok(hash.to_string()) } else { Err(Unacceptable) }
-}
-
-/// Whether a hash has another cost than new ones have: then it is made anew when its password is at hand.
-pub fn is_foreign(phc: &str) -> bool {
-    let params = PasswordHash::new(phc).ok().and_then(|hash| Params::try_from(&hash).ok());
-    params.is_none_or(|params| (params.m_cost(), params.t_cost(), params.p_cost()) != COST)
 }
 
 /// NFC, and nothing else: no trimming, no folding.
@@ -256,6 +261,74 @@ mod tests {
         assert!(!verify("anything", None).await);
     }
 
+    /// Made by the reference implementation (argon2-cffi 25.1), as other systems would write them.
+    #[tokio::test]
+    async fn hashes_of_other_systems_are_verified() {
+        const PASSWORD: &str = "correct horse battery staple";
+        let passwords = Passwords::new(1, &FixedEntropy);
+        for params_and_hash in [
+            "m=65536,t=3,p=4$c2FsdHNhbHRzYWx0c2FsdA$opK/12lewr2z5YpUKucJCUXASikIGYN+qjR3vL2e8go",
+            "m=65536,t=4,p=1$c2FsdHNhbHRzYWx0c2FsdA$eFkDWcTsVBElp88wkSeTFEY3rkezIZiy25TveoLHOLw",
+            "m=102400,t=2,p=8$c2FsdHNhbHRzYWx0c2FsdA$gIX6E8tH7CkRhJUEDmOTO61imAN+STeO15ugF6dwmSE",
+            "m=131072,t=4,p=8$c2FsdHNhbHRzYWx0c2FsdA$MCVEkwUiayQwgl+pYOoYx6AfrBq+vYo+ew+Ne1RPi2U",
+        ] {
+            let kept = adopted(&format!("$argon2id$v=19${params_and_hash}"));
+            assert!(verify(&passwords, PASSWORD, &kept).await, "{params_and_hash}");
+            assert!(!verify(&passwords, "correct horse battery stapler", &kept).await);
+        }
+    }
+
+    /// A foreign hash, of NFC or of NFD, at another cost or at the app's own; typed either way.
+    #[tokio::test]
+    async fn a_foreign_hash_is_compared_as_typed_and_then_in_nfc() {
+        const NFC: &str = "sch\u{f6}ne lange Passphrase";
+        const NFD: &str = "scho\u{308}ne lange Passphrase";
+        let passwords = Passwords::new(1, &FixedEntropy);
+        for (of, hash, as_nfc, as_nfd) in [
+            (
+                "NFD",
+                "m=8,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$vSbKK8+IbQwm+C5f0bJgYnAmOXEGRkjCD+oMgKO03Wo",
+                false,
+                true,
+            ),
+            (
+                "NFC",
+                "m=8,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$BT38AKLsUrRsg8SlLb0jRu4McvQMBVX/n/ohRkWEjvU",
+                true,
+                true,
+            ),
+            (
+                "NFD at the own cost",
+                "m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$8oQCJmMFVAkYGLXd4aslvqfuc7Dzds0jwM5fAD62Dv0",
+                false,
+                true,
+            ),
+            (
+                "NFC at the own cost",
+                "m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$fBoPgyVYFPtDlmJAtjXCU5bywtHCoFv0B6rMImtzEDs",
+                true,
+                true,
+            ),
+        ] {
+            let kept = adopted(&format!("$argon2id$v=19${hash}"));
+            assert_eq!(verify(&passwords, NFC, &kept).await, as_nfc, "{of}, typed NFC");
+            assert_eq!(verify(&passwords, NFD, &kept).await, as_nfd, "{of}, typed NFD");
+            assert!(!verify(&passwords, "scho\u{308}ne lange Passphrasen", &kept).await, "{of}");
+        }
+        // What has no mark and the app's own cost is the app's own, so it is of NFC.
+        let own = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$8oQCJmMFVAkYGLXd4aslvqfuc7Dzds0jwM5fAD62Dv0";
+        assert!(!verify(&passwords, NFD, own).await);
+    }
+
+    fn adopted(phc: &str) -> String {
+        adoption::adopt(&secret(phc)).unwrap_or_else(|why| panic!("{phc}: {why}")).kept()
+    }
+
+    async fn verify(passwords: &Passwords, typed: &str, kept: &str) -> bool {
+        let permit = passwords.enter().unwrap().permit().await.unwrap();
+        permit.verify(&secret(typed), Some(kept.to_owned())).await.unwrap()
+    }
+
     #[test]
     fn length_is_counted_in_characters() {
         assert_eq!(flaws(&secret(&"ä".repeat(15))), []);
@@ -265,30 +338,6 @@ mod tests {
         assert_eq!(flaws(&secret(&"\u{10000}".repeat(257))), [PasswordFlaw::TooLong { most: 256 }]);
         assert_eq!(flaws(&secret(&"a\u{308}".repeat(14))), [PasswordFlaw::TooShort { least: 15 }]);
         assert_eq!(flaws(&secret(&"a\u{308}".repeat(256))), []);
-    }
-
-    #[test]
-    fn foreign_hashes_are_adopted_within_bounds() {
-        let salt_and_hash = "c29tZXNhbHRzb21lc2FsdA$MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY";
-        let phc = |head: &str| secret(&format!("${head}${salt_and_hash}"));
-        assert!(adopt(&phc("argon2id$v=19$m=19456,t=2,p=1")).is_ok());
-        assert!(adopt(&phc("argon2id$v=19$m=65536,t=2,p=4")).is_ok());
-        for head in [
-            "argon2i$v=19$m=19456,t=2,p=1",
-            "argon2id$v=16$m=19456,t=2,p=1",
-            "argon2id$m=19456,t=2,p=1",
-            "argon2id$v=19$m=65537,t=1,p=1",
-            "argon2id$v=19$m=65536,t=3,p=1",
-            "argon2id$v=19$m=8,t=11,p=1",
-            "argon2id$v=19$m=19456,t=2,p=5",
-        ] {
-            assert_eq!(adopt(&phc(head)), Err(Unacceptable), "{head}");
-        }
-        assert_eq!(adopt(&secret("hunter2")), Err(Unacceptable));
-        assert_eq!(
-            adopt(&secret("$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA")),
-            Err(Unacceptable)
-        );
     }
 
     #[tokio::test]

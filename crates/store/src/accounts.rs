@@ -22,7 +22,10 @@ sql! {
         sqlite: "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, customer_key, labels, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND account_id IN (SELECT unhex(value) FROM json_each($2))",
         postgres: "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, customer_key, labels, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND account_id = ANY($2)"
     };
-    Select IMPORTED = "SELECT account_id, import_digest FROM accounts WHERE realm_id = $1 AND external_id = $2";
+    Select IMPORTED = "SELECT accounts.account_id, external_id, email, email_canonical, email_since, email_verified_at, country, customer_key, labels, state, \
+        two_step_since, personal_key, accounts.created_at, import_digest, passwords.hash \
+        FROM accounts LEFT JOIN passwords ON passwords.realm_id = $1 AND passwords.account_id = accounts.account_id \
+        WHERE accounts.realm_id = $1 AND external_id = $2";
     Change INSERT = "INSERT INTO accounts (realm_id, account_id, external_id, email, email_canonical, email_since, email_verified_at, \
         country, customer_key, labels, state, two_step_since, personal_key, created_at, import_digest) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
@@ -64,14 +67,20 @@ impl Record for Account {
     }
 }
 
-/// The keyed digest of the row that an account was imported from; `None` when it was not imported.
-pub struct Imported(pub Option<KeyedDigest>);
+/// An account as a later import finds it. Holds a password hash: no `Debug`.
+pub struct Imported {
+    pub account: Account,
+    /// Of the row that it was imported from; `None` when it was not imported.
+    pub digest: Option<KeyedDigest>,
+    /// Its password's hash, as it is kept.
+    pub hash: Option<String>,
+}
 
 impl Record for Imported {
     const TABLE: &'static str = "accounts";
     const KEY: &'static str = "account_id";
     fn read(row: &Row) -> Result<Self, Unreadable> {
-        row.get("import_digest").map(Self)
+        Ok(Self { account: Account::read(row)?, digest: row.get("import_digest")?, hash: row.get("hash")? })
     }
 }
 

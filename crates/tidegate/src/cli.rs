@@ -71,7 +71,8 @@ enum ConfigCommand {
 
 #[derive(Subcommand)]
 enum AccountsCommand {
-    /// Imports accounts from a file of JSON objects, one a line (NDJSON). Running it again changes nothing.
+    /// Imports accounts from a file of JSON objects, one a line (NDJSON). Running it again changes nothing. The
+    /// exit status is 1 when a row was not imported, or not with its password.
     Import(import::Import),
 }
 

@@ -49,7 +49,7 @@ const ALLOWED_DEPENDENCIES: &[(&str, &str)] = &[
     ("mimalloc", "tidegate"),
     ("minijinja", "courier"),
     ("password-hash", "keyring"),
-    ("prost", "grpc proto"),
+    ("prost", "client grpc proto"),
     ("prost-build", "proto"),
     ("prost-reflect", "proto"),
     ("prost-types", "grpc proto"),

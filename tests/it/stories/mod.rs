@@ -6,6 +6,7 @@ mod audiences;
 mod audit;
 mod enrollments;
 mod explain;
+mod imports;
 mod life;
 mod products;
 mod refusals;

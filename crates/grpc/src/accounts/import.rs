@@ -7,7 +7,9 @@ use tidegate_core::{Caller, Secret};
 use tidegate_proto as proto;
 use tidegate_service::{
     Command as _, Error, Fault, StoreError,
-    accounts::{ImportAccounts, ImportProblem, ImportReport, ImportRow, Imported, MAX_ROWS},
+    accounts::{
+        ImportAccounts, ImportPassword, ImportProblem, ImportReport, ImportRow, Imported, MAX_ROWS, adopt,
+    },
 };
 use tonic::{Request, Response, Status, Streaming};
 
@@ -17,8 +19,11 @@ use crate::{
     status,
 };
 
-/// Reports in one response.
+/// Reports in one response. With a part of its external id each stays far below a kilobyte, so that a response
+/// is one that clients take (4 MiB).
 const MAX_REPORTS: usize = 1_000;
+/// Characters of an external id in a report: as many as a sound one may have.
+const MAX_REPORTED_ID: usize = 128;
 
 pub(super) async fn import(
     door: &Door,
@@ -53,14 +58,18 @@ fn parse(message: proto::ImportAccountsRequest) -> Result<ImportAccounts, Vec<Vi
         return Err(vec![Violation::new("rows", format!("must be 1 to {MAX_ROWS} rows"))]);
     }
     let mut command = ImportAccounts { rows: Vec::new(), malformed_rows: 0, malformed: Vec::new() };
-    for row in message.rows {
-        let (line, external_id) = (row.line, row.external_id.clone());
+    for mut row in message.rows {
+        let (line, password) = (row.line, password(std::mem::take(&mut row.password_hash)));
+        let external_id: String = row.external_id.chars().take(MAX_REPORTED_ID).collect();
         let mut form = Form::default();
-        let parsed = parse_row(row, &mut form);
+        let parsed = parse_row(row, &password, &mut form);
         match form.finish(parsed) {
             Ok(row) => command.rows.push(row),
-            // One report a violation: whoever mends the file wants to see all of them.
-            Err(violations) => {
+            // One report a violation, so that all of them can be corrected at once.
+            Err(mut violations) => {
+                if let ImportPassword::NotAdopted(why) = password {
+                    violations.push(Violation::new("password_hash", why.to_string()));
+                }
                 command.malformed_rows += 1;
                 command.malformed.extend(violations.into_iter().map(|wrong| ImportReport {
                     line,
@@ -75,20 +84,21 @@ fn parse(message: proto::ImportAccountsRequest) -> Result<ImportAccounts, Vec<Vi
     Ok(command)
 }
 
-fn parse_row(row: proto::ImportRow, form: &mut Form) -> Option<ImportRow> {
+/// A hash that is not adopted is no violation: its account is imported without a password.
+fn password(hash: String) -> ImportPassword {
+    if hash.is_empty() {
+        return ImportPassword::None;
+    }
+    adopt(&Secret::new(hash)).map_or_else(ImportPassword::NotAdopted, ImportPassword::Adopted)
+}
+
+fn parse_row(row: proto::ImportRow, password: &ImportPassword, form: &mut Form) -> Option<ImportRow> {
     let external_id = form.text("external_id", &row.external_id);
     let email = super::parse::email(form, &row.email);
     let country = form.optional("country", &row.country);
     let customer = form.optional("customer", &row.customer);
     let labels = form.labels(row.labels);
     let created_at = form.time("create_time", row.create_time);
-    let password_hash = match row.password_hash {
-        hash if hash.is_empty() => Some(None),
-        hash => match tidegate_service::accounts::adopt(&Secret::new(hash)) {
-            Some(adopted) => Some(Some(adopted)),
-            None => form.note("password_hash", "must be an argon2id PHC string within bounds"),
-        },
-    };
     if row.email_verified && row.email.is_empty() {
         form.note::<()>("email_verified", "must not be set without an email");
     }
@@ -101,7 +111,7 @@ fn parse_row(row: proto::ImportRow, form: &mut Form) -> Option<ImportRow> {
         customer: customer?,
         labels: labels?,
         created_at: created_at?,
-        password_hash: password_hash?,
+        password: password.clone(),
     })
 }
 
@@ -109,7 +119,10 @@ fn add(total: &mut proto::ImportAccountsResponse, imported: Imported) {
     total.created_count += imported.created;
     total.unchanged_count += imported.unchanged;
     total.failed_count += imported.failed;
+    total.hash_not_adopted_count += imported.passwords_not_adopted;
     let room = MAX_REPORTS.saturating_sub(total.reports.len());
+    let omitted = imported.reports.len().saturating_sub(room);
+    total.omitted_report_count += i64::try_from(omitted).unwrap_or(i64::MAX);
     total.reports.extend(imported.reports.into_iter().take(room).map(report));
 }
 
@@ -119,6 +132,7 @@ fn report(report: ImportReport) -> proto::ImportReport {
         ImportProblem::Differs => proto::ImportProblem::Differs,
         ImportProblem::EmailTaken => proto::ImportProblem::EmailTaken,
         ImportProblem::CustomerNotFound => proto::ImportProblem::CustomerNotFound,
+        ImportProblem::PasswordNotAdopted => proto::ImportProblem::PasswordNotAdopted,
     };
     proto::ImportReport {
         line: report.line,

@@ -1,14 +1,19 @@
 //! Imports accounts: one message of rows, one transaction. Good rows are kept, bad ones reported; a
-//! row that was imported before changes nothing, whether it says the same or not.
+//! row that was imported before changes nothing, whether it says the same or not. An account whose password
+//! hash is not adopted is kept without a password, and reported as well.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use tidegate_core::{
     Account, AccountState, Contact, Country, CustomerKey, Email, ExternalId, Fact, Labels, Permission,
     Timestamp,
 };
-use tidegate_keyring::SealContext;
+use tidegate_keyring::{
+    SealContext,
+    adoption::{AdoptedHash, NotAdopted},
+};
 use tidegate_store::{Tx, accounts, customers, passwords};
 
+use super::differences::{differing_fields, is_the_imported_row};
 use crate::{Command, CommandContext, Error, Fault, idempotency::outcomes, times};
 
 /// Rows of one message.
@@ -38,8 +43,17 @@ pub struct ImportRow {
     #[serde(skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
     pub created_at: Option<Timestamp>,
-    /// A PHC string that `keyring` adopted.
-    pub password_hash: Option<String>,
+    #[serde(rename = "password_hash", serialize_with = "phc")]
+    pub password: ImportPassword,
+}
+
+/// What a row says of the account's password.
+#[derive(Clone)]
+pub enum ImportPassword {
+    None,
+    Adopted(AdoptedHash),
+    /// It counts as none, and its row is reported.
+    NotAdopted(NotAdopted),
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -57,6 +71,8 @@ pub enum ImportProblem {
     Differs,
     EmailTaken,
     CustomerNotFound,
+    /// The account is there, and has no password.
+    PasswordNotAdopted,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -64,15 +80,76 @@ pub struct Imported {
     pub created: i64,
     pub unchanged: i64,
     pub failed: i64,
+    /// Rows among those created and unchanged.
+    pub passwords_not_adopted: i64,
     pub reports: Vec<ImportReport>,
 }
 
 outcomes!(Imported);
 
-enum Row {
+enum RowOutcome {
     Created,
     Unchanged,
     Failed(ImportProblem, &'static str, &'static str),
+    /// From the account that has its external id, in these fields.
+    Differs(Vec<String>),
+}
+
+impl ImportRow {
+    /// What is digested, to know the row again. It must stay as it is, or rows that were imported before would
+    /// no longer be known.
+    pub(super) fn content(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(self)
+    }
+
+    fn report(&self, problem: ImportProblem, field: &str, description: impl ToString) -> ImportReport {
+        ImportReport {
+            line: self.line,
+            external_id: self.external_id.to_string(),
+            problem,
+            field: field.to_owned(),
+            description: description.to_string(),
+        }
+    }
+}
+
+impl ImportPassword {
+    pub(super) const fn adopted(&self) -> Option<&AdoptedHash> {
+        match self {
+            Self::Adopted(hash) => Some(hash),
+            Self::None | Self::NotAdopted(_) => None,
+        }
+    }
+}
+
+fn phc<S: Serializer>(password: &ImportPassword, serializer: S) -> Result<S::Ok, S::Error> {
+    password.adopted().map(AdoptedHash::phc).serialize(serializer)
+}
+
+impl Imported {
+    fn add(&mut self, row: &ImportRow, outcome: RowOutcome) {
+        match outcome {
+            RowOutcome::Created => self.created += 1,
+            RowOutcome::Unchanged => self.unchanged += 1,
+            RowOutcome::Failed(problem, field, description) => {
+                self.failed += 1;
+                self.reports.push(row.report(problem, field, description));
+                return;
+            }
+            RowOutcome::Differs(fields) => {
+                self.failed += 1;
+                let differs = "differs from the account, which is not changed";
+                let reports = fields.iter().map(|field| row.report(ImportProblem::Differs, field, differs));
+                self.reports.extend(reports);
+                return;
+            }
+        }
+        if let ImportPassword::NotAdopted(why) = &row.password {
+            self.passwords_not_adopted += 1;
+            let description = format!("{why}; the account is kept without a password");
+            self.reports.push(row.report(ImportProblem::PasswordNotAdopted, "password_hash", description));
+        }
+    }
 }
 
 impl Command for ImportAccounts {
@@ -88,20 +165,7 @@ impl Command for ImportAccounts {
             let mut imported =
                 Imported { failed: self.malformed_rows, reports: self.malformed, ..Imported::default() };
             for row in &self.rows {
-                match import(cx, tx, row).await? {
-                    Row::Created => imported.created += 1,
-                    Row::Unchanged => imported.unchanged += 1,
-                    Row::Failed(problem, field, description) => {
-                        imported.failed += 1;
-                        imported.reports.push(ImportReport {
-                            line: row.line,
-                            external_id: row.external_id.to_string(),
-                            problem,
-                            field: field.to_owned(),
-                            description: description.to_owned(),
-                        });
-                    }
-                }
+                imported.add(row, import(cx, tx, row).await?);
             }
             imported.reports.sort_by_key(|report| report.line);
             Ok(imported)
@@ -110,14 +174,11 @@ impl Command for ImportAccounts {
     }
 }
 
-async fn import(cx: &CommandContext, tx: &mut Tx, row: &ImportRow) -> Result<Row, Fault> {
-    // Keyed, because a row holds a password hash.
-    let context = SealContext::ImportRow { realm: cx.realm() };
-    let content = serde_json::to_vec(row)?;
+async fn import(cx: &CommandContext, tx: &mut Tx, row: &ImportRow) -> Result<RowOutcome, Fault> {
     let (id, now) = (cx.new_id(), cx.now());
     let created_at = row.created_at.unwrap_or(now);
     if !times::is_past(created_at, now) {
-        return Ok(Row::Failed(ImportProblem::Malformed, "create_time", times::PAST));
+        return Ok(RowOutcome::Failed(ImportProblem::Malformed, "create_time", times::PAST));
     }
     let account = Account {
         id,
@@ -138,23 +199,68 @@ async fn import(cx: &CommandContext, tx: &mut Tx, row: &ImportRow) -> Result<Row
     if let Some(customer) = &row.customer
         && customers::find(tx, customer).await?.is_none()
     {
-        return Ok(Row::Failed(ImportProblem::CustomerNotFound, "customer", "names no customer"));
+        return Ok(RowOutcome::Failed(ImportProblem::CustomerNotFound, "customer", "names no customer"));
     }
-    let digest = cx.keyring().digest(&context, &content)?;
+    // Keyed, because a row holds a password hash.
+    let digest = cx.keyring().digest(&SealContext::ImportRow { realm: cx.realm() }, &row.content()?)?;
     if accounts::insert(tx, &account, Some(digest)).await? {
-        if let Some(hash) = &row.password_hash {
-            passwords::insert(tx, account.id, hash.clone(), now).await?;
+        if let Some(hash) = row.password.adopted() {
+            passwords::insert(tx, account.id, hash.kept(), now).await?;
         }
         cx.event(Fact::AccountCreated { imported: true }).of(&account).record(tx).await?;
-        return Ok(Row::Created);
+        return Ok(RowOutcome::Created);
     }
-    Ok(match accounts::imported(tx, &row.external_id).await? {
-        None => Row::Failed(ImportProblem::EmailTaken, "email", "is another account's"),
-        Some(accounts::Imported(Some(before))) if cx.keyring().matches(&context, &content, &before)? => {
-            Row::Unchanged
-        }
-        Some(_) => {
-            Row::Failed(ImportProblem::Differs, "external_id", "exists with other content; not changed")
-        }
-    })
+    let Some(found) = accounts::imported(tx, &row.external_id).await? else {
+        return Ok(RowOutcome::Failed(ImportProblem::EmailTaken, "email", "is another account's"));
+    };
+    if is_the_imported_row(cx, row, &found)? {
+        return Ok(RowOutcome::Unchanged);
+    }
+    let fields = differing_fields(cx, row, &found)?;
+    Ok(if fields.is_empty() { RowOutcome::Unchanged } else { RowOutcome::Differs(fields) })
+}
+
+#[cfg(test)]
+mod tests {
+    use tidegate_core::Secret;
+    use tidegate_keyring::adoption::adopt;
+
+    use super::*;
+
+    /// Digests of earlier versions are of these bytes.
+    #[test]
+    fn the_content_of_a_row_is_what_it_always_was() {
+        let phc =
+            "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$E/9XOcEJe3mPXG7g015mjI/Ptw7gpcl7bw+7BNqI9bQ";
+        let bare = ImportRow {
+            line: 7,
+            external_id: "ann".parse().unwrap(),
+            email: None,
+            email_verified: false,
+            country: None,
+            customer: None,
+            labels: Labels::new(),
+            created_at: None,
+            password: ImportPassword::NotAdopted(NotAdopted::Algorithm),
+        };
+        let text = |row: &ImportRow| String::from_utf8(row.content().unwrap()).unwrap();
+        assert_eq!(
+            text(&bare),
+            r#"{"external_id":"ann","email":null,"email_verified":false,"country":null,"created_at":null,"password_hash":null}"#
+        );
+        let hash = adopt(&Secret::new(phc.to_owned())).unwrap_or_else(|why| panic!("{why}"));
+        let full = ImportRow {
+            email: Some(Email::parse("Ann@example.com").unwrap()),
+            email_verified: true,
+            country: Some("DE".parse().unwrap()),
+            customer: Some("acme".parse().unwrap()),
+            labels: [("plan".parse().unwrap(), "pro".parse().unwrap())].into(),
+            created_at: Timestamp::from_rfc3339("2019-05-01T12:00:00Z"),
+            password: ImportPassword::Adopted(hash),
+            ..bare
+        };
+        let start = r#"{"external_id":"ann","email":{"typed":"Ann@example.com","canonical":"ann@example.com"},"email_verified":true,"#;
+        let middle = r#""country":"DE","customer":"acme","labels":{"plan":"pro"},"created_at":"2019-05-01T12:00:00Z","#;
+        assert_eq!(text(&full), format!(r#"{start}{middle}"password_hash":"{phc}"}}"#));
+    }
 }

@@ -9,10 +9,7 @@ use tidegate_core::{
     Product, ProductKey, Proof, Reason, Refusal, Requirement, Secret, SignIn, SignInState, Span, Token,
 };
 use tidegate_factors::budget::{self, Charge, Limits};
-use tidegate_keyring::{
-    TokenKind,
-    passwords::{TooMany, is_foreign},
-};
+use tidegate_keyring::{TokenKind, adoption::is_foreign, passwords::TooMany};
 use tidegate_store::{
     Executor, Tx,
     attempts::{self, Counter},

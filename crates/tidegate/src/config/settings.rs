@@ -59,7 +59,7 @@ settings! {
     limits: Limits {
         /// Commands under way at once.
         commands: usize = 256, Rule::Whole(1..=65_536), Shown::Whole;
-        /// Passwords hashed at once; 0 is one per core.
+        /// Passwords hashed at once, 19 MiB each, with an imported hash up to 128 MiB; 0 is one per core.
         password_hashes: usize = 0, Rule::Whole(0..=1024), Shown::Whole;
         /// Accounts whose standing is kept in memory, about 1 KiB each.
         cached_accounts: usize = 100_000, Rule::Whole(1..=100_000_000), Shown::Whole;

@@ -1,5 +1,7 @@
 //! `tidegate accounts import`: good rows are kept, bad ones named by their line, and again is harmless.
 
+use std::process::Command;
+
 use expect_test::expect;
 use tidegate_proto as proto;
 
@@ -43,7 +45,7 @@ async fn a_second_run_changes_nothing_and_a_row_that_differs_is_reported() {
         0 created, 1 unchanged, 1 not imported
 
         stderr:
-        line 2: bob: external_id exists with other content; not changed
+        line 2: bob: country differs from the account, which is not changed
 
         exit code: Some(1)"]]
     .assert_eq(&import(&folder, &server, &file).await.transcript());
@@ -64,6 +66,99 @@ async fn a_dash_reads_standard_input() {
     assert_eq!(folder.database.count("accounts").await, 2);
 }
 
+/// A pipe is read once: there is nothing in it the second time.
+#[tokio::test]
+async fn a_pipe_is_a_file_too() {
+    const ROWS: &str = "{\"external_id\": \"ann\"}\n{\"external_id\": \"bob\"}\n";
+    let folder = Folder::empty();
+    let server = folder.serve(&[]).await;
+    let address = format!("http://{}", server.grpc);
+    let words = vec!["accounts", "import", "/dev/stdin", "--address", &address];
+    let told = Told { words, input: ROWS, ..Told::default() };
+    let ended = folder.start_told(&told).ended().await;
+    assert_eq!((ended.code, ended.out.as_str()), (Some(0), "2 created, 0 unchanged, 0 not imported\n"));
+
+    let pipe = folder.file("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let running = folder.start(&["accounts", "import", "pipe", "--address", &address]);
+    // Opening it waits for the reader, and writing is done when all is read or the reader is gone.
+    let written = tokio::task::spawn_blocking(move || std::fs::write(pipe, ROWS));
+    let ended = running.ended().await;
+    assert_eq!((ended.code, ended.out.as_str()), (Some(0), "0 created, 2 unchanged, 0 not imported\n"));
+    written.await.unwrap().unwrap();
+}
+
+/// Opening this file works, and reading it fails.
+#[tokio::test]
+async fn a_file_that_cannot_be_read_ends_the_import() {
+    let folder = Folder::empty();
+    let server = folder.serve(&[]).await;
+    let ended = run(&folder, &server, "/proc/self/mem").await;
+    assert_eq!((ended.code, ended.out.as_str()), (Some(1), "0 created, 0 unchanged, 0 not imported\n"));
+    assert!(ended.err.contains("failed to read /proc/self/mem: "), "{}", ended.err);
+}
+
+#[tokio::test]
+async fn a_line_that_is_no_row_is_reported_and_the_others_are_imported() {
+    let folder = Folder::empty();
+    let server = folder.serve(&[]).await;
+    let long = format!("{{\"external_id\": \"{}\"}}\n", "x".repeat(4 * 1024 * 1024));
+    let padded = format!("{{\"external_id\": {}\"bob\"}}\r\n", " ".repeat(1024 * 1024));
+    let lines: &[&[u8]] = &[
+        b"\xef\xbb\xbf{\"external_id\": \"ann\", \"email\": null, \"labels\": null}\r\n",
+        b"\r\n",
+        padded.as_bytes(),
+        b"null\r\n",
+        b"[\"cem\", \"cem@example.com\"]\n",
+        b"{\"external_id\": \"dan\", \"country\": \"DE\", \"country\": \"FR\"}\n",
+        b"{\"external_id\": \"dan\", \"labels\": {\"plan\": \"a\", \"plan\": \"b\"}}\n",
+        b"{\"external_id\": \"dan\", \"password_hash\": 4711}\n",
+        b"{\"external_id\": \"d\xe4n\"}\n",
+        long.as_bytes(),
+        b" \t\n",
+        b"{\"external_id\": \"eve\"}",
+    ];
+    std::fs::write(folder.file("accounts.ndjson"), lines.concat()).unwrap();
+    let ended = run(&folder, &server, "accounts.ndjson").await;
+    expect![[r"
+        stdout:
+        3 created, 0 unchanged, 7 not imported
+
+        stderr:
+        line 4: is not a JSON object
+        line 5: is not a JSON object
+        line 6: duplicate field `country` (column 49)
+        line 7: duplicate field `plan` (column 53)
+        line 8: password_hash must be a string
+        line 9: is not UTF-8
+        line 10: must have at most 4194304 bytes
+
+        exit code: Some(1)"]]
+    .assert_eq(&ended.transcript());
+    assert_eq!(folder.database.count("accounts").await, 3);
+}
+
+/// More than one message may hold, and more reports than are told.
+#[tokio::test]
+async fn large_rows_do_not_end_an_import() {
+    let folder = Folder::empty();
+    let server = folder.serve(&[]).await;
+    let bad = |number: usize| format!("{{\"external_id\": \"{}-{number}\"}}\n", "x".repeat(10_000));
+    let unreadable = |number: usize| format!("{{\"unknown-{number}\": 1}}\n");
+    let mut file: String = (0..1_100).map(bad).chain((0..1_001).map(unreadable)).collect();
+    file += "{\"external_id\": \"ann\"}\n";
+    let ended = import(&folder, &server, &file).await;
+    assert_eq!((ended.code, ended.out.as_str()), (Some(1), "1 created, 0 unchanged, 2101 not imported\n"));
+    let told: Vec<_> = ended.err.lines().collect();
+    assert_eq!(told.len(), 2_001);
+    let external_id = "x".repeat(128);
+    let what = "external_id must be 1 to 128 printable ASCII characters without blanks";
+    assert_eq!(told[999], format!("line 1000: {external_id}: {what}"));
+    // Of each of the unreadable lines two things are wrong.
+    assert_eq!(told[1_000], "line 1101: external_id must be given");
+    assert_eq!(told[2_000], "1102 more reports are left out: correct these, and import the file again");
+}
+
 #[tokio::test]
 async fn what_cannot_begin_is_told() {
     let folder = Folder::empty();
@@ -82,6 +177,9 @@ async fn what_cannot_begin_is_told() {
     let told = run(&["--address", &address, "--credential-file", "nowhere.credential"]).await;
     assert!(told.contains("failed to read nowhere.credential"), "{told}");
     folder.write("accounts.ndjson", "{\"external_id\": \"ann\"}\n");
+    let told = folder.run(&["accounts", "import", ".", "--address", &address]).await;
+    assert_eq!((told.code, told.out.as_str()), (Some(1), ""));
+    assert!(told.err.contains(". is a folder, and not a file of accounts"), "{}", told.err);
     let words = ["accounts", "import", "accounts.ndjson", "--address", &address, "--realm", "nowhere"];
     let ended = folder.run(&words).await;
     assert_eq!(ended.code, Some(1));
@@ -98,26 +196,28 @@ async fn good_rows_are_kept_and_bad_ones_reported_by_line(engine: Engine) {
 not json
 {{"external_id": "bob", "emial": "bob@example.com"}}
 {{"external_id": "acct_1", "email": "nobody", "country": "Germany"}}
-{{"external_id": "cem", "email": "cem@example.com", "password_hash": "{PASSWORD}"}}
+{{"external_id": "cem", "email": "cem@example.com", "password_hash": "{PASSWORD}", "created_at": "0000-01-01T00:00:00Z"}}
 {{"external_id": "dan", "email": "ANN@example.com"}}
 {{"external_id": "eve", "created_at": "yesterday"}}
-{{"external_id": "fay", "email": "fay@example.com"}}
+{{"external_id": "fay", "email": "fay@example.com", "password_hash": "{PASSWORD}"}}
 "#
     );
     let ended = import(&folder, &server, &file).await;
     expect![[r"
         stdout:
-        2 created, 0 unchanged, 6 not imported
+        2 created, 0 unchanged, 6 not imported; passwords not adopted: 1
 
         stderr:
-        line 3: expected ident at line 1 column 2
-        line 4: unknown field `emial`, expected one of `external_id`, `email`, `email_verified`, `country`, `customer`, `labels`, `created_at`, `password_hash` at line 1 column 30
+        line 3: expected ident (column 2)
+        line 4: unknown field `emial`: the fields are external_id, email, email_verified, country, customer, labels, created_at, password_hash
         line 5: acct_1: country must be two upper-case letters (ISO 3166-1 alpha-2)
         line 5: acct_1: email must be an email address: at most 64 bytes, @ and a domain name, 254 bytes in all; without quotes, brackets and invisible characters
         line 5: acct_1: external_id must not begin with acct_, which names Tidegate's own ids
-        line 6: cem: password_hash must be an argon2id PHC string within bounds
+        line 6: cem: created_at must be a time between the years 1 and 9999
+        line 6: cem: password_hash must be an argon2id hash ($argon2id$…)
         line 7: dan: email is another account's
         line 8: created_at must be RFC 3339, for example 2021-12-06T00:00:00Z
+        line 9: fay: password_hash must be an argon2id hash ($argon2id$…); the account is kept without a password
 
         exit code: Some(1)"]]
     .assert_eq(&ended.transcript());
@@ -139,6 +239,10 @@ not json
 
 async fn import(folder: &Folder, server: &Server, file: &str) -> Ended {
     folder.write("accounts.ndjson", file);
+    run(folder, server, "accounts.ndjson").await
+}
+
+async fn run(folder: &Folder, server: &Server, name: &str) -> Ended {
     let address = format!("http://{}", server.grpc);
-    folder.run(&["accounts", "import", "accounts.ndjson", "--address", &address]).await
+    folder.run(&["accounts", "import", name, "--address", &address]).await
 }

@@ -117,7 +117,7 @@ impl<'s> SecretsTest<'s> {
         let words = vec!["accounts", "import", "-", "--address", &address];
         let told = Told { words, input: &rows, ..Told::default() };
         let ended = self.folder.start_told(&told).ended().await;
-        assert_eq!(ended.out, "1 created, 0 unchanged, 1 not imported\n");
+        assert_eq!(ended.out, "2 created, 0 unchanged, 0 not imported; passwords not adopted: 1\n");
         ended.out + &ended.err
     }
 

@@ -1,0 +1,81 @@
+//! JSON in which no object has a key twice. Of two values a usual reader keeps one and says nothing.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+
+/// What rows are made of. No `Debug`: a value may be a password's hash.
+#[derive(PartialEq, Eq)]
+pub enum StrictJson {
+    Null,
+    Flag(bool),
+    Text(String),
+    Object(BTreeMap<String, Self>),
+    /// Numbers and arrays, which no row has.
+    Other,
+}
+
+/// A text from the file, for a message: in part, and without what a terminal would obey.
+pub fn shown(text: &str) -> String {
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().take(128).map(escape).collect()
+}
+
+impl<'de> Deserialize<'de> for StrictJson {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(JsonVisitor)
+    }
+}
+
+struct JsonVisitor;
+
+impl<'de> Visitor<'de> for JsonVisitor {
+    type Value = StrictJson;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<StrictJson, E> {
+        Ok(StrictJson::Null)
+    }
+
+    fn visit_bool<E: Error>(self, flag: bool) -> Result<StrictJson, E> {
+        Ok(StrictJson::Flag(flag))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<StrictJson, E> {
+        Ok(StrictJson::Text(text.to_owned()))
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<StrictJson, E> {
+        Ok(StrictJson::Other)
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<StrictJson, E> {
+        Ok(StrictJson::Other)
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<StrictJson, E> {
+        Ok(StrictJson::Other)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<StrictJson, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(StrictJson::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<StrictJson, A::Error> {
+        let mut object = BTreeMap::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            if object.contains_key(&key) {
+                return Err(Error::custom(format_args!("duplicate field `{}`", shown(&key))));
+            }
+            object.insert(key, entries.next_value()?);
+        }
+        Ok(StrictJson::Object(object))
+    }
+}
