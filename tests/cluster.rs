@@ -11,14 +11,15 @@ use std::{
     process::{Child, ChildStdin, Command, Stdio},
 };
 
-/// `$1` is the folder, `$2` where the programs are, `$3` what else the server is told. ICU's rules compare
-/// text like most production databases do, and unlike SQLite: they skip punctuation at first.
+/// `$1` is the folder, `$2` where the programs are, `$3` what else the server is told, `$4` how many connections it
+/// allows. ICU's rules compare text like most production databases do, and unlike SQLite: they skip punctuation at
+/// first.
 const SUPERVISOR: &str = r#"
 trap '"$2/pg_ctl" -D "$1/data" -m immediate stop >&2; cd /; rm -rf "$1"' EXIT
 trap '' PIPE
-make() { "$2/initdb" -U postgres -A trust -E UTF8 --no-sync -D "$1/data" "$3" "$4" >&2; }
-make "$1" "$2" --locale-provider=icu --icu-locale=en-US-u-ka-shifted || make "$1" "$2" --locale=C --lc-messages=C || exit 1
-"$2/pg_ctl" -D "$1/data" -l "$1/log" -w -t 60 -o "-k '$1' -p 5432 -c listen_addresses= -c max_connections=300 \
+make() { "$2/initdb" -U postgres -A trust -E UTF8 --no-sync -D "$1/data" "$5" "$6" >&2; }
+make "$@" --locale-provider=icu --icu-locale=en-US-u-ka-shifted || make "$@" --locale=C --lc-messages=C || exit 1
+"$2/pg_ctl" -D "$1/data" -l "$1/log" -w -t 600 -o "-k '$1' -p 5432 -c listen_addresses= -c max_connections=$4 \
     $3" start >&2 || { cat "$1/log" >&2; exit 1; }
 echo ready
 read -r until_the_end
@@ -31,6 +32,25 @@ pub(crate) enum Durability {
     Lax,
     /// It does, as in production.
     Full,
+}
+
+/// What one test opens at most: two servers with eight connections each, and a few of its own or of a third server.
+const CONNECTIONS_PER_TEST: usize = 24;
+
+/// What all tests open that run at once.
+pub(crate) fn connections_needed() -> usize {
+    CONNECTIONS_PER_TEST * tests_at_once()
+}
+
+/// As the test harness decides it: by its option, its variable, or the number of processors.
+#[expect(clippy::disallowed_methods, reason = "the harness is told from outside")]
+fn tests_at_once() -> usize {
+    let mut words = std::env::args().skip_while(|word| !word.starts_with("--test-threads"));
+    let option =
+        words.next().and_then(|word| word.split_once('=').map(|(_, n)| n.to_owned()).or(words.next()));
+    let told = option.or_else(|| std::env::var("RUST_TEST_THREADS").ok());
+    let processors = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    told.and_then(|told| told.parse().ok()).unwrap_or_else(processors)
 }
 
 /// A running server. Dropping it, or the end of the program, stops it.
@@ -66,6 +86,8 @@ impl Cluster {
             Durability::Lax => "-c fsync=off -c full_page_writes=off -c synchronous_commit=off",
             Durability::Full => "-c fsync=on -c full_page_writes=on -c synchronous_commit=on",
         });
+        // Twice what is needed: the connections of a test that has ended may still be closing.
+        command.arg((2 * connections_needed() + 10).to_string());
         command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").current_dir("/");
         // Its own group: an interrupt at the terminal is for the tests, not for the server below them.
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

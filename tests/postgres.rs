@@ -13,8 +13,9 @@ use std::{
 };
 
 use sqlx::{AssertSqlSafe, ConnectOptions as _, postgres::PgConnectOptions};
+use tokio::sync::OnceCell;
 
-use crate::cluster::{Cluster, Durability};
+use crate::cluster::{Cluster, Durability, connections_needed};
 pub use crate::line::Line;
 
 /// Names a running server.
@@ -43,7 +44,7 @@ pub async fn database() -> String {
 /// The server does not do it.
 pub async fn hang_up(url: &str) {
     let name = options(url).get_database().unwrap_or_default().to_owned();
-    run(&format!("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{name}'"))
+    run(&format!("SELECT pg_terminate_backend(pid, 600000) FROM pg_stat_activity WHERE datname = '{name}'"))
         .await;
 }
 
@@ -66,9 +67,26 @@ impl Durable {
 
 async fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
+    static ROOM: OnceCell<()> = OnceCell::const_new();
     let server = tokio::task::spawn_blocking(|| SERVER.get_or_init(find)).await;
     #[expect(clippy::panic, reason = "without PostgreSQL tests fail, and say why")]
-    server.unwrap_or_else(|_| panic!("there is no PostgreSQL: see above"))
+    let server = server.unwrap_or_else(|_| panic!("there is no PostgreSQL: see above"));
+    ROOM.get_or_init(|| has_room(&server.url)).await;
+    server
+}
+
+/// A server with too few connections would fail one test or another, by chance; so all of them fail, and say why.
+#[expect(clippy::expect_used, reason = "a test that cannot be set up fails")]
+async fn has_room(url: &str) {
+    let mut server = options(url).connect().await.expect("a connection to PostgreSQL");
+    let setting = sqlx::query_scalar("SELECT current_setting('max_connections')::INT8");
+    let allowed: i64 = setting.fetch_one(&mut server).await.expect("PostgreSQL says how it is set");
+    let needed = connections_needed();
+    assert!(
+        usize::try_from(allowed).is_ok_and(|allowed| needed < allowed),
+        "PostgreSQL allows {allowed} connections, and the tests need {needed}: raise max_connections, or run fewer \
+         tests at once (RUST_TEST_THREADS)"
+    );
 }
 
 #[expect(clippy::disallowed_methods, reason = "where the server is, is told from outside")]

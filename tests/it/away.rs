@@ -5,12 +5,20 @@ use std::time::Duration;
 use tidegate_core::Role;
 use tidegate_proto::{self as proto, ErrorReason};
 use tidegate_service::StoreError;
-use tidegate_store::{Settings, Store, realms};
+use tidegate_store::{Settings, Store, Timeouts, realms};
 use tidegate_tests::postgres::{self, Line};
 use tokio::sync::oneshot;
 use tonic::Code;
 
-use crate::{raw, setting::Kasa, test_server::TestServer};
+use crate::{
+    raw,
+    serving::{PATIENT, SERVED},
+    setting::Kasa,
+    test_server::TestServer,
+};
+
+/// Long enough to begin, and never long enough for what cannot happen.
+const HASTY: Duration = Duration::from_millis(100);
 
 fn create(name: &str) -> proto::CreateAccountRequest {
     proto::CreateAccountRequest {
@@ -23,19 +31,21 @@ fn create(name: &str) -> proto::CreateAccountRequest {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_fail_while_the_database_is_away_and_work_when_it_is_back() {
     let line = Line::to(&postgres::database().await).await;
-    let server = TestServer::at(line.url().to_owned()).await;
+    let server = TestServer::at(line.url().to_owned(), PATIENT).await;
     let operator = server.operator();
     operator.product("kasa").await;
+    let hasty = server.hasty_replica(Timeouts { acquire: HASTY, ..PATIENT }).await;
     line.cut().await;
-    for _ in 0..2 {
-        let refused = operator.refused(create("ann")).await;
+    // The first call of each finds that its connection is broken; the next one finds no connection.
+    let hasty = operator.at(hasty.channel.clone());
+    for caller in [&operator, &hasty, &hasty] {
+        let refused = caller.refused(create("ann")).await;
         assert_eq!((refused.code, refused.reason), (Code::Unavailable, Some(ErrorReason::Unavailable)));
         assert!(refused.retry_after.is_some() && refused.incident.is_some(), "{refused:?}");
         assert_eq!(refused.message, "the call could not be carried out");
     }
-    line.mend().await;
-    operator.ok(proto::GetProductRequest { product: "kasa".into() }).await;
-    let first = operator.ok(create("ann")).await;
+    // Who waits for long enough is answered when it is back.
+    let (first, ()) = tokio::join!(operator.ok(create("ann")), line.mend());
     assert_eq!(operator.ok(create("ann")).await, first);
 }
 
@@ -61,7 +71,8 @@ async fn a_restart_of_the_database_costs_one_retry() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_line_is_opened_though_nobody_waits_for_it() {
     let line = Line::to(&postgres::database().await).await;
-    let store = Store::open(&Settings { url: line.url().to_owned(), connections: 1 }).await.unwrap();
+    let settings = Settings { url: line.url().to_owned(), connections: 1, timeouts: PATIENT };
+    let store = Store::open(&settings).await.unwrap();
     store.migrate().await.unwrap();
     let read = async || realms::page(&mut store.across("test"), "", 1).await;
     line.mend().await;
@@ -126,7 +137,12 @@ on_both! {
             }).await
         });
         begun.await.unwrap();
-        let late = frontend.within(Duration::from_millis(100)).refused(create("ann")).await;
+        // The caller's own timer and the server's end the call at about the same time; the first one names the code.
+        let late = frontend.within(HASTY).refused(create("ann")).await;
+        assert!(matches!(late.code, Code::DeadlineExceeded | Code::Cancelled), "{late}");
+        // For a caller that sets no deadline, the server's longest counts.
+        let (channel, _open) = server.behind(tidegate_grpc::Settings { max_deadline: HASTY, ..SERVED }).await;
+        let late = frontend.at(channel).refused(create("ann")).await;
         assert_eq!(late.code, Code::DeadlineExceeded);
         release.send(()).unwrap();
         holder.await.unwrap().unwrap();

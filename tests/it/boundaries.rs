@@ -192,24 +192,6 @@ on_both! {
         assert_eq!(closed.outcome(), Outcome::Closed);
     }
 
-    async fn a_fourth_live_challenge_is_refused(server) {
-        let kasa = Kasa::open(&server).await;
-        let owner = kasa.owner("ann").await;
-        for device in ["one", "two", "three"] {
-            kasa.asked(&owner, device).await;
-        }
-        let begun = kasa.frontend.begin(&owner.person, "kasa", &Device::new("four")).await;
-        let request = proto::CreateChallengeRequest {
-            subject: begun.subject(),
-            purpose: proto::ChallengePurpose::SignIn.into(),
-            factor_id: begun.factor(),
-            ..Default::default()
-        };
-        let refused = kasa.frontend.refused(request).await;
-        assert_eq!(refused.name(), "TOO_MANY_CHALLENGES");
-        assert_eq!(refused.retry_after, Some(std::time::Duration::from_mins(5)));
-    }
-
     async fn inv_16_a_session_that_met_less_fails_within_seven_days_of_the_switch(server) {
         let kasa = Kasa::open(&server).await;
         let long = proto::UpdateProductRequest {

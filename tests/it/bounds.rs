@@ -108,16 +108,21 @@ on_both! {
         let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
         let broken = if server.is_sqlite() { "x'0102'" } else { r"'\x0102'" };
-        raw::change(&server, &format!("UPDATE factors SET seed = {broken} WHERE seed IS NOT NULL")).await;
-        let (begun, challenge_id) = kasa.asked(&owner, "tablet").await;
-        let request = proto::AnswerChallengeRequest {
+        raw::change(&server, &format!("UPDATE factors SET material = {broken} WHERE material IS NOT NULL")).await;
+        let begun = kasa.frontend.begin(&owner.person, "kasa", &Device::new("tablet")).await;
+        let request = proto::GetSignInRequest { subject: begun.subject(), ..Default::default() };
+        let sign_in = kasa.frontend.ok(request).await.sign_in.unwrap();
+        assert_eq!(sign_in.state(), proto::SignInState::PendingChallenge);
+        assert_eq!(sign_in.offers, [], "an answer to it could not be verified");
+        let request = proto::CreateChallengeRequest {
             subject: begun.subject(),
-            challenge_id,
-            answer: by_code(kasa.code(&owner)),
+            purpose: proto::ChallengePurpose::SignIn.into(),
+            factor_id: owner.enrolled.factor.clone(),
             ..Default::default()
         };
-        let failed = kasa.frontend.refused(request).await;
-        assert_eq!((failed.name(), failed.incident.is_some()), ("INTERNAL", true));
+        assert_eq!(kasa.frontend.refused(request).await.name(), "FACTOR_UNAVAILABLE");
+        let recorded = "SELECT count(*) FROM events WHERE fact LIKE '%factor_unreadable%'";
+        assert_eq!(raw::count(&server, recorded).await, 1);
         let refused = kasa.frontend.finish(&begun, &Device::new("tablet")).await.unwrap_err();
         assert_eq!(refused.name(), "SIGN_IN_STATE");
     }

@@ -50,12 +50,12 @@ on_both! {
         assert_eq!(raw::count(&server, "SELECT count(*) FROM factors WHERE method = 'totp'").await, 1);
     }
 
-    async fn inv_45_a_seed_that_does_not_open_costs_the_owner_nothing(server) {
+    async fn inv_45_material_that_does_not_open_costs_the_owner_nothing(server) {
         let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
-        let broken = if server.is_sqlite() { "x'0102'" } else { r"'\x0102'" };
-        raw::change(&server, &format!("UPDATE factors SET seed = {broken} WHERE seed IS NOT NULL")).await;
         let (begun, challenge_id) = kasa.asked(&owner, "tablet").await;
+        let broken = if server.is_sqlite() { "x'0102'" } else { r"'\x0102'" };
+        raw::change(&server, &format!("UPDATE factors SET material = {broken} WHERE material IS NOT NULL")).await;
         for _ in 0..12 {
             let request = proto::AnswerChallengeRequest {
                 subject: begun.subject(),
@@ -63,7 +63,7 @@ on_both! {
                 answer: by_code(kasa.code(&owner)),
                 ..Default::default()
             };
-            assert_eq!(kasa.frontend.refused(request).await.name(), "INTERNAL");
+            assert_eq!(kasa.frontend.refused(request).await.name(), "FACTOR_UNAVAILABLE");
         }
         assert_eq!(raw::count(&server, CHARGED).await, 0);
         assert_eq!(raw::count(&server, "SELECT tries FROM challenges").await, 0);

@@ -1,15 +1,25 @@
 //! Looks and changes past the app, straight in the database: what no caller can see or do.
 
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _, SqliteConnection};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection, Row as _,
+    SqliteConnection, sqlite::SqliteConnectOptions,
+};
 use tidegate_core::{Id, RealmId};
+use tidegate_tests::TIMEOUT;
 use uuid::Uuid;
 
 use crate::test_server::TestServer;
 
+/// Another one writes to the file too; its turn ends.
+async fn sqlite(server: &TestServer) -> SqliteConnection {
+    let options: SqliteConnectOptions = server.url.parse().unwrap();
+    options.busy_timeout(TIMEOUT).connect().await.unwrap()
+}
+
 /// One number.
 pub async fn count(server: &TestServer, sql: &str) -> i64 {
     if server.is_sqlite() {
-        let mut lite = SqliteConnection::connect(&server.url).await.unwrap();
+        let mut lite = sqlite(server).await;
         sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut lite).await.unwrap()
     } else {
         // PostgreSQL sums whole numbers into NUMERIC.
@@ -23,7 +33,7 @@ pub async fn count(server: &TestServer, sql: &str) -> i64 {
 pub async fn change(server: &TestServer, sql: &str) {
     let safe = AssertSqlSafe(sql);
     let rows = if server.is_sqlite() {
-        let mut lite = SqliteConnection::connect(&server.url).await.unwrap();
+        let mut lite = sqlite(server).await;
         lite.execute(safe).await.unwrap().rows_affected()
     } else {
         PgConnection::connect(&server.url).await.unwrap().execute(safe).await.unwrap().rows_affected()
@@ -35,7 +45,7 @@ pub async fn change(server: &TestServer, sql: &str) {
 pub async fn rows(server: &TestServer, sql: &str) -> Vec<String> {
     let safe = AssertSqlSafe(sql);
     if server.is_sqlite() {
-        let mut lite = SqliteConnection::connect(&server.url).await.unwrap();
+        let mut lite = sqlite(server).await;
         sqlx::query_scalar(safe).fetch_all(&mut lite).await.unwrap()
     } else {
         let mut pg = PgConnection::connect(&server.url).await.unwrap();
@@ -43,24 +53,49 @@ pub async fn rows(server: &TestServer, sql: &str) -> Vec<String> {
     }
 }
 
+/// Every row of every table, as text.
+pub async fn contents(server: &TestServer) -> Vec<(String, Vec<String>)> {
+    let tables = if server.is_sqlite() {
+        "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1"
+    } else {
+        "SELECT table_name::TEXT FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1"
+    };
+    let mut contents = Vec::new();
+    for table in rows(server, tables).await {
+        let row = if server.is_sqlite() {
+            let columns = "group_concat('quote(' || name || ')', ' || '' '' || ')";
+            let columns = format!("SELECT {columns} FROM pragma_table_info('{table}')");
+            rows(server, &columns).await.remove(0)
+        } else {
+            "t::TEXT".to_owned()
+        };
+        let all = rows(server, &format!("SELECT {row} FROM {table} AS t ORDER BY 1")).await;
+        contents.push((table, all));
+    }
+    contents
+}
+
 /// The realm that the stage was initialised with.
 pub async fn realm(server: &TestServer) -> RealmId {
     const SQL: &str = "SELECT first_realm_id FROM installation";
     let id: Uuid = if server.is_sqlite() {
-        SqliteConnection::connect(&server.url).await.unwrap().fetch_one(SQL).await.unwrap().get(0)
+        sqlite(server).await.fetch_one(SQL).await.unwrap().get(0)
     } else {
         PgConnection::connect(&server.url).await.unwrap().fetch_one(SQL).await.unwrap().get(0)
     };
     Id::from_uuid(id)
 }
 
-/// Until somebody waits for a lock; on SQLite everybody waits for the one writer, and is not waited for.
+/// Until a transaction waits for a lock; on SQLite all writers wait for the one connection, and are not waited for.
 pub async fn somebody_waits(server: &TestServer) {
     const SQL: &str = "SELECT count(*) FROM pg_stat_activity \
         WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    while !server.is_sqlite() && count(server, SQL).await == 0 {
-        tokio::task::yield_now().await;
-    }
+    let waits = async {
+        while !server.is_sqlite() && count(server, SQL).await == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(TIMEOUT, waits).await.unwrap_or_else(|_| panic!("nothing waits for a lock"));
 }
 
 /// Transactions that somebody forgot; SQLite has one writer, which would block everybody.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use tidegate_client::{Client, Settings, pages};
 use tidegate_core::Secret;
 use tidegate_proto::{self as proto, ErrorReason};
+use tidegate_tests::TIMEOUT;
 
 use crate::{
     arrange::{Address, row},
@@ -13,7 +14,13 @@ use crate::{
 
 async fn client(server: &TestServer) -> Client {
     let settings = Settings::new(Secret::new(server.operator().token.unwrap()));
-    Client::connect(&Settings { address: format!("http://{}", server.address), ..settings }).await.unwrap()
+    Client::connect(&Settings {
+        address: format!("http://{}", server.address),
+        deadline: TIMEOUT,
+        ..settings
+    })
+    .await
+    .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

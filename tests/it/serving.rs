@@ -5,7 +5,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tidegate_grpc::StreamSettings;
 use tidegate_keyring::{Keyring, Passwords};
 use tidegate_service::{App, Freshness, Parts};
-use tidegate_store::{Engine, Store};
+use tidegate_store::{Engine, Store, Timeouts};
+use tidegate_tests::TIMEOUT;
 use tokio::{net::TcpListener, sync::oneshot};
 use tonic::transport::{Channel, Endpoint};
 
@@ -13,25 +14,37 @@ use crate::clock::{CountingEntropy, ManualClock};
 
 const CONNECTIONS: u32 = 8;
 
-pub async fn open(url: &str) -> Store {
-    let settings = tidegate_store::Settings { url: url.to_owned(), connections: CONNECTIONS };
+/// Of every store that no test is hasty with. Queued answers wait for their leader too, so that which of them go
+/// together is decided by the test.
+pub const PATIENT: Timeouts = Timeouts {
+    acquire: TIMEOUT,
+    connect: TIMEOUT,
+    lock: TIMEOUT,
+    statement: TIMEOUT,
+    idle_in_transaction: TIMEOUT,
+    leader: TIMEOUT,
+};
+
+pub async fn open(url: &str, timeouts: Timeouts) -> Store {
+    let settings = tidegate_store::Settings { url: url.to_owned(), connections: CONNECTIONS, timeouts };
     Store::open(&settings).await.unwrap()
 }
 
-pub fn app(
+pub fn parts(
     store: &Store,
     keyring: &Arc<Keyring>,
     clock: &Arc<ManualClock>,
     entropy: &Arc<CountingEntropy>,
-) -> App {
-    App::new(Parts {
+) -> Parts {
+    Parts {
         store: store.clone(),
         keyring: keyring.clone(),
-        passwords: Passwords::new(2, &**entropy),
+        passwords: Passwords::new(2, &**entropy).with_queue_timeout(TIMEOUT),
         clock: clock.clone(),
         entropy: entropy.clone(),
         settings: tidegate_service::Settings {
             commands: 64,
+            queue_timeout: TIMEOUT,
             version: "0.0.0",
             // A SQLite file has one owner. What others wrote to PostgreSQL is looked at when a test says so.
             freshness: match store.engine() {
@@ -40,7 +53,7 @@ pub fn app(
             },
             accounts: 1_000,
         },
-    })
+    }
 }
 
 /// Looks for news all the time, and hardly ever speaks when there is none.
@@ -51,13 +64,16 @@ pub const PROMPT: StreamSettings = StreamSettings {
     longest: Duration::from_hours(1),
 };
 
+/// No call is cut off.
+pub const SERVED: tidegate_grpc::Settings =
+    tidegate_grpc::Settings { reflection: true, streams: PROMPT, max_deadline: TIMEOUT, linger: TIMEOUT };
+
 /// Serves until the sender is dropped.
-pub async fn serve(app: &App, streams: StreamSettings) -> (SocketAddr, oneshot::Sender<()>) {
+pub async fn serve(app: &App, settings: tidegate_grpc::Settings) -> (SocketAddr, oneshot::Sender<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (open, closed) = oneshot::channel::<()>();
     let stop = async { drop(closed.await) };
-    let settings = tidegate_grpc::Settings { reflection: true, streams };
     tokio::spawn(tidegate_grpc::serve(app.clone(), settings, listener, stop));
     (address, open)
 }

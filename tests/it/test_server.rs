@@ -9,11 +9,11 @@ use tidegate_grpc::StreamSettings;
 use tidegate_keyring::{Keyring, MasterFile};
 use tidegate_proto as proto;
 use tidegate_service::{
-    App,
+    App, Parts,
     audit::Sealer,
     installation::{First, Initialised, initialise},
 };
-use tidegate_store::Store;
+use tidegate_store::{Store, Timeouts};
 use tidegate_tests::postgres;
 use tokio::sync::oneshot;
 use tonic::transport::Channel;
@@ -22,7 +22,7 @@ use crate::{
     actor::Actor,
     clock::{CountingEntropy, MORNING, ManualClock},
     mail::{self, Mail},
-    serving::{PROMPT, app, channel, open, serve},
+    serving::{PATIENT, SERVED, channel, open, parts, serve},
     transcript::Transcript,
 };
 
@@ -77,30 +77,30 @@ impl TestServer {
     pub async fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("tidegate.db").display());
-        Self::on(url, folder).await
+        Self::on(url, folder, PATIENT).await
     }
 
     pub async fn postgres() -> Self {
-        Self::at(postgres::database().await).await
+        Self::at(postgres::database().await, PATIENT).await
     }
 
     /// On an empty PostgreSQL database.
-    pub async fn at(url: String) -> Self {
-        Self::on(url, tempfile::tempdir().unwrap()).await
+    pub async fn at(url: String, timeouts: Timeouts) -> Self {
+        Self::on(url, tempfile::tempdir().unwrap(), timeouts).await
     }
 
-    async fn on(url: String, folder: TempDir) -> Self {
+    async fn on(url: String, folder: TempDir, timeouts: Timeouts) -> Self {
         let level = tracing_subscriber::filter::LevelFilter::ERROR;
         let _ = tracing_subscriber::fmt().with_max_level(level).with_test_writer().try_init();
         let (clock, entropy) = (Arc::new(ManualClock::at(MORNING)), Arc::new(CountingEntropy::default()));
         let keyring = Arc::new(Keyring::new(&MasterFile::generate(&*entropy)));
-        let store = open(&url).await;
+        let store = open(&url, timeouts).await;
         store.migrate().await.unwrap();
         let first = First::new(REALM.parse().unwrap(), "Main".parse().unwrap(), &*clock, &*entropy);
         let made = initialise(&store, &keyring, &*entropy, &first).await.unwrap();
         assert_eq!(made, Initialised::Now);
-        let app = app(&store, &keyring, &clock, &entropy);
-        let (address, open) = serve(&app, PROMPT).await;
+        let app = App::new(parts(&store, &keyring, &clock, &entropy));
+        let (address, open) = serve(&app, SERVED).await;
         let settings = tidegate_courier::Settings {
             folder: folder.path().join("mail"),
             from: "Tidegate <no-reply@tidegate.example>".to_owned(),
@@ -138,20 +138,32 @@ impl TestServer {
         let (store, app) = if self.is_sqlite() {
             (self.store.clone(), self.app.clone())
         } else {
-            let store = open(&self.url).await;
-            (store.clone(), app(&store, &self.keyring, &self.clock, &self.entropy))
+            let store = open(&self.url, PATIENT).await;
+            (store.clone(), App::new(self.parts(&store)))
         };
         self.served(store, app).await
     }
 
+    /// A replica on PostgreSQL that waits for the database no longer than it is told.
+    pub async fn hasty_replica(&self, timeouts: Timeouts) -> Replica {
+        let store = open(&self.url, timeouts).await;
+        self.served(store.clone(), App::new(self.parts(&store))).await
+    }
+
+    /// What another app on this database is made of, for a test that wants one of its own settings.
+    pub fn parts(&self, store: &Store) -> Parts {
+        parts(store, &self.keyring, &self.clock, &self.entropy)
+    }
+
     /// On the same database, and remembering nothing: what a server is that was started again.
     pub async fn reopened(&self) -> Replica {
-        let app = app(&self.store, &self.keyring, &self.clock, &self.entropy);
+        let app = App::new(self.parts(&self.store));
         self.served(self.store.clone(), app).await
     }
 
-    async fn served(&self, store: Store, app: App) -> Replica {
-        let (address, open) = serve(&app, PROMPT).await;
+    /// A server in front of another app.
+    pub async fn served(&self, store: Store, app: App) -> Replica {
+        let (address, open) = serve(&app, SERVED).await;
         Replica { channel: channel(address), app, sealer: self.sealer_on(store), _open: open }
     }
 
@@ -161,7 +173,12 @@ impl TestServer {
 
     /// The same app behind a server whose streams are held to these.
     pub async fn streaming(&self, streams: StreamSettings) -> (Channel, oneshot::Sender<()>) {
-        let (address, open) = serve(&self.app, streams).await;
+        self.behind(tidegate_grpc::Settings { streams, ..SERVED }).await
+    }
+
+    /// The same app behind a server with settings of its own.
+    pub async fn behind(&self, settings: tidegate_grpc::Settings) -> (Channel, oneshot::Sender<()>) {
+        let (address, open) = serve(&self.app, settings).await;
         (channel(address), open)
     }
 

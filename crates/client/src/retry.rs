@@ -126,8 +126,8 @@ mod tests {
     fn a_wait_beyond_the_deadline_or_the_longest_is_not_begun() {
         let busy = refused(Code::Unavailable, Some(ErrorReason::Busy), Some(1));
         assert_eq!(waits(&busy, Some(2)), [1_000]);
-        let challenges = refused(Code::ResourceExhausted, Some(ErrorReason::TooManyChallenges), Some(6));
-        assert_eq!(waits(&challenges, None), [0; 0]);
+        let passwords = refused(Code::ResourceExhausted, Some(ErrorReason::TooManyPasswords), Some(6));
+        assert_eq!(waits(&passwords, None), [0; 0]);
     }
 
     #[test]
@@ -145,7 +145,8 @@ mod tests {
 
     async fn calls_until(success: u32) -> (u32, Result<u32, Refused>) {
         let retries = Retries { first_wait: Duration::ZERO, ..RETRIES };
-        let settings = Settings { retries, ..Settings::new(Secret::new("tgk_1_x".to_owned())) };
+        let deadline = Duration::from_hours(1);
+        let settings = Settings { retries, deadline, ..Settings::new(Secret::new("tgk_1_x".to_owned())) };
         let client = Client::lazy(&settings).unwrap();
         let mut calls = 0;
         let answer = client.retrying(async |client| {
@@ -172,7 +173,8 @@ mod tests {
     async fn a_spawned_task_may_retry() {
         let address = "http://127.0.0.1:1".to_owned();
         let retries = Retries { first_wait: Duration::ZERO, ..RETRIES };
-        let settings = Settings { address, retries, ..Settings::new(Secret::new("tgk_1_x".to_owned())) };
+        let (deadline, credential) = (Duration::from_hours(1), Secret::new("tgk_1_x".to_owned()));
+        let settings = Settings { address, retries, deadline, ..Settings::new(credential) };
         let client = Client::lazy(&settings).unwrap();
         let task = tokio::spawn(async move {
             let request = GetAccountRequest::default();

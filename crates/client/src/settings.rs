@@ -21,7 +21,8 @@ pub struct Settings {
     pub credential: Secret<String>,
     /// The realm that an operator means; absent: the credential's own. The server reads it for operators only.
     pub realm: Option<RealmKey>,
-    /// How long a call may take, connecting included. It is sent to the server, too.
+    /// How long a call may take, connecting included. It is sent to the server, too. A peer that does not answer a ping
+    /// for as long is taken for gone.
     pub deadline: Duration,
     /// How [`Client::retrying`](crate::Client::retrying) retries.
     pub retries: Retries,
@@ -49,7 +50,7 @@ impl Settings {
         Ok(endpoint
             .connect_timeout(self.deadline)
             .http2_keep_alive_interval(Duration::from_secs(30))
-            .keep_alive_timeout(Duration::from_secs(10)))
+            .keep_alive_timeout(self.deadline))
     }
 
     pub(crate) fn identity(&self) -> Result<Identity, ConnectError> {

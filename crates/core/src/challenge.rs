@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, ChallengeId, FactorId, SessionId, SignInId, Timestamp, words};
+use crate::{AccountId, ChallengeId, FactorId, Method, Sealed, SessionId, SignInId, Timestamp, words};
 
 words! {
     /// What a challenge is for.
@@ -37,23 +37,33 @@ pub struct Challenge {
     pub account: AccountId,
     #[serde(flatten)]
     pub within: Within,
-    pub factor: FactorId,
+    /// `None` where the answer itself says whose factor it is by.
+    pub factor: Option<FactorId>,
+    /// Of the factor; it stays when the factor is gone.
+    pub method: Method,
     pub purpose: Purpose,
     pub state: ChallengeState,
     pub tries: i64,
+    /// Wrong answers it takes.
+    pub max_tries: i64,
+    /// What was posed, and the answer is verified against; `None` where nothing was.
+    #[serde(skip)]
+    pub material: Option<Sealed>,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
 }
 
-/// What came of handing in a proof. Only `Approved` proves anything.
+/// The outcome of an answer. Only `Approved` proves anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answered {
     Approved,
+    /// The challenge or enrollment was approved before; this answer was not looked at.
+    AlreadyApproved,
     WrongAnswer {
         tries_left: i64,
     },
-    /// The code, or the artifact, was accepted before; nothing was charged.
+    /// The code, or the link, was accepted before; nothing was charged.
     Replayed,
     Expired,
     /// The challenge took its last wrong answer, or was cancelled.

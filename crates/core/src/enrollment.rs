@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AccountId, DeviceId, EnrollmentId, FactorId, Identifier, Method, ProductKey, RolloutKey, Sealed,
-    Timestamp, words,
+    Timestamp, Title, words,
 };
 
 words! {
@@ -14,6 +14,8 @@ words! {
         AwaitingProof = "awaiting_proof",
         Active = "active",
         UsedUp = "used_up",
+        /// A newer one of the same account, product, device and method took its place.
+        Superseded = "superseded",
         Cancelled = "cancelled",
     }
 }
@@ -35,7 +37,10 @@ pub struct Enrollment {
     pub factor: FactorId,
     /// Made on the step into `AwaitingProof`.
     #[serde(skip)]
-    pub seed: Option<Sealed>,
+    pub material: Option<Sealed>,
+    /// What the owner calls the factor.
+    #[serde(default)]
+    pub label: Option<Title>,
     pub tries: i64,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
@@ -59,4 +64,6 @@ pub struct Link {
     pub email: Identifier,
     pub expires_at: Timestamp,
     pub used_at: Option<Timestamp>,
+    /// A newer link for the same target was mailed.
+    pub superseded_at: Option<Timestamp>,
 }

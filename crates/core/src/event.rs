@@ -73,57 +73,195 @@ pub struct Personal {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "data", rename_all = "snake_case")]
 pub enum Fact {
-    RealmCreated { realm: RealmKey },
-    CredentialCreated { credential: CredentialId, role: Role, products: Option<Vec<ProductKey>> },
-    CredentialRevoked { credential: CredentialId },
-    ProductCreated { product: ProductKey },
-    ProductUpdated { product: ProductKey, revision: Revision },
-    AccountCreated { imported: bool },
-    AccountUpdated { fields: Vec<String> },
-    CustomerCreated { customer: CustomerKey },
-    CustomerUpdated { customer: CustomerKey, revision: Revision },
+    RealmCreated {
+        realm: RealmKey,
+    },
+    CredentialCreated {
+        credential: CredentialId,
+        role: Role,
+        products: Option<Vec<ProductKey>>,
+    },
+    CredentialRevoked {
+        credential: CredentialId,
+    },
+    ProductCreated {
+        product: ProductKey,
+    },
+    ProductUpdated {
+        product: ProductKey,
+        revision: Revision,
+    },
+    AccountCreated {
+        imported: bool,
+    },
+    AccountUpdated {
+        fields: Vec<String>,
+    },
+    CustomerCreated {
+        customer: CustomerKey,
+    },
+    CustomerUpdated {
+        customer: CustomerKey,
+        revision: Revision,
+    },
     InterestRegistered {},
-    EmailVerificationRequested { delivery: DeliveryId },
+    EmailVerificationRequested {
+        delivery: DeliveryId,
+    },
     EmailVerified {},
-    SignInBegun { sign_in: SignInId, requirement: Requirement, trusted: bool },
-    SignInDenied { why: Denial },
-    SignInCompleted { sign_in: SignInId, session: SessionId, proofs: Vec<Proof>, trusted: bool },
-    SignInHeldBack { sign_in: SignInId, requirement: Requirement },
-    SignInCancelled { sign_in: SignInId },
-    DeviceTrusted { until: Timestamp },
+    SignInBegun {
+        sign_in: SignInId,
+        requirement: Requirement,
+        trusted: bool,
+    },
+    SignInDenied {
+        why: Denial,
+    },
+    SignInCompleted {
+        sign_in: SignInId,
+        session: SessionId,
+        proofs: Vec<Proof>,
+        trusted: bool,
+    },
+    SignInHeldBack {
+        sign_in: SignInId,
+        requirement: Requirement,
+    },
+    SignInCancelled {
+        sign_in: SignInId,
+    },
+    DeviceTrusted {
+        until: Timestamp,
+    },
     DeviceTrustEnded {},
-    ChallengeCreated { challenge: ChallengeId, factor: FactorId, purpose: Purpose, superseded: u64 },
-    ChallengeAnswered { challenge: ChallengeId, factor: FactorId, outcome: Answered },
-    ChallengeCancelled { challenge: ChallengeId },
-    EnrollmentBegun { enrollment: EnrollmentId, method: Method, confirmed: bool },
-    EnrollmentConfirmed { enrollment: EnrollmentId },
-    EnrollmentContinued { enrollment: EnrollmentId },
-    EnrollmentAnswered { enrollment: EnrollmentId, outcome: Answered },
-    EnrollmentCancelled { enrollment: EnrollmentId },
-    FactorActivated { factor: FactorId, method: Method },
+    ChallengeCreated {
+        challenge: ChallengeId,
+        factor: Option<FactorId>,
+        purpose: Purpose,
+        superseded: u64,
+    },
+    ChallengeAnswered {
+        challenge: ChallengeId,
+        factor: Option<FactorId>,
+        outcome: Answered,
+    },
+    ChallengeCancelled {
+        challenge: ChallengeId,
+    },
+    EnrollmentBegun {
+        enrollment: EnrollmentId,
+        method: Method,
+        confirmed: bool,
+    },
+    EnrollmentConfirmed {
+        enrollment: EnrollmentId,
+    },
+    EnrollmentContinued {
+        enrollment: EnrollmentId,
+    },
+    EnrollmentAnswered {
+        enrollment: EnrollmentId,
+        outcome: Answered,
+    },
+    EnrollmentCancelled {
+        enrollment: EnrollmentId,
+    },
+    FactorActivated {
+        factor: FactorId,
+        method: Method,
+    },
+    /// What is stored of the factor cannot be read: it is unavailable, and never taken for absent.
+    FactorUnreadable {
+        factor: FactorId,
+        method: Method,
+    },
     TwoStepSwitchedOn {},
-    TwoStepShown { rollout: RolloutKey },
-    TwoStepActive { rollout: RolloutKey },
-    SessionEnded { session: SessionId, why: SessionEnd },
-    RolloutCreated { rollout: RolloutKey, revision: Revision },
-    WaveAdded { rollout: RolloutKey, revision: Revision, wave: Ordinal },
-    WaveStarted { rollout: RolloutKey, revision: Revision, wave: Ordinal },
-    WaveUpdated { rollout: RolloutKey, revision: Revision, wave: Ordinal },
-    WaveRemoved { rollout: RolloutKey, revision: Revision, wave: Ordinal },
-    RolloutUpdated { rollout: RolloutKey, revision: Revision },
-    RolloutReverted { rollout: RolloutKey, revision: Revision, to: Revision },
-    RolloutPaused { rollout: RolloutKey, revision: Revision },
-    RolloutResumed { rollout: RolloutKey, revision: Revision },
-    RolloutRolledBack { rollout: RolloutKey, revision: Revision, to: Ordinal },
-    RolloutStopped { rollout: RolloutKey, revision: Revision },
-    StopClearAsked { rollout: RolloutKey, revision: Revision },
-    StopCleared { rollout: RolloutKey, revision: Revision },
-    SeenOnBehalf { reason: Title },
-    MailSent { delivery: DeliveryId, template: Template },
-    MailFailed { delivery: DeliveryId, template: Template },
+    TwoStepShown {
+        rollout: RolloutKey,
+    },
+    TwoStepActive {
+        rollout: RolloutKey,
+    },
+    SessionEnded {
+        session: SessionId,
+        why: SessionEnd,
+    },
+    RolloutCreated {
+        rollout: RolloutKey,
+        revision: Revision,
+    },
+    WaveAdded {
+        rollout: RolloutKey,
+        revision: Revision,
+        wave: Ordinal,
+    },
+    WaveStarted {
+        rollout: RolloutKey,
+        revision: Revision,
+        wave: Ordinal,
+    },
+    WaveUpdated {
+        rollout: RolloutKey,
+        revision: Revision,
+        wave: Ordinal,
+    },
+    WaveRemoved {
+        rollout: RolloutKey,
+        revision: Revision,
+        wave: Ordinal,
+    },
+    RolloutUpdated {
+        rollout: RolloutKey,
+        revision: Revision,
+    },
+    RolloutReverted {
+        rollout: RolloutKey,
+        revision: Revision,
+        to: Revision,
+    },
+    RolloutPaused {
+        rollout: RolloutKey,
+        revision: Revision,
+    },
+    RolloutResumed {
+        rollout: RolloutKey,
+        revision: Revision,
+    },
+    RolloutRolledBack {
+        rollout: RolloutKey,
+        revision: Revision,
+        to: Ordinal,
+    },
+    RolloutStopped {
+        rollout: RolloutKey,
+        revision: Revision,
+    },
+    StopClearAsked {
+        rollout: RolloutKey,
+        revision: Revision,
+    },
+    StopCleared {
+        rollout: RolloutKey,
+        revision: Revision,
+    },
+    SeenOnBehalf {
+        reason: Title,
+    },
+    MailSent {
+        delivery: DeliveryId,
+        template: Template,
+    },
+    MailFailed {
+        delivery: DeliveryId,
+        template: Template,
+    },
 
     TwoStepSwitchedOff {},
-    EventsCut { first: Sequence, last: Sequence, digest: ChainDigest },
+    EventsCut {
+        first: Sequence,
+        last: Sequence,
+        digest: ChainDigest,
+    },
 }
 
 /// Why a sign-in got no further; never told to the caller.

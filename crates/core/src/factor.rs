@@ -1,6 +1,6 @@
 //! One enrolled means of proof, and the count of its wrong guesses.
 
-use crate::{AccountId, FactorId, KeyedDigest, Sealed, Timestamp, words};
+use crate::{AccountId, FactorId, KeyedDigest, Sealed, Timestamp, Title, words};
 
 words! {
     /// The kind of a factor.
@@ -12,48 +12,34 @@ words! {
 }
 
 impl Method {
-    /// Whether it can be the second of two steps; a recovery code only re-binds.
+    /// Whether it can be the second of two steps. A password is the first, and recovery codes only re-bind.
     pub const fn is_second_step(self) -> bool {
-        match self {
-            Self::Totp => true,
-            Self::Password | Self::RecoveryCodes => false,
-        }
+        !matches!(self, Self::Password | Self::RecoveryCodes)
     }
 }
 
-/// A TOTP time step: the number of periods since 1970.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Step(pub i64);
+/// A number of a factor that rises with every proof that is accepted, so that none is accepted twice: a time step,
+/// a signature counter. Methods without one leave it at zero.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark(pub i64);
 
 /// An active factor. A pending one is an enrollment, and is nowhere mistaken for a factor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Factor {
     pub id: FactorId,
     pub account: AccountId,
-    pub material: Material,
+    pub method: Method,
+    /// What the owner calls it.
+    pub label: Option<Title>,
+    /// Where it is, masked for its owner: an address, a phone number.
+    pub hint: Option<String>,
+    /// What it is verified with. Only `factors` understands it, after `keyring` opened it.
+    pub material: Option<Sealed>,
+    pub mark: Mark,
+    /// By which a device or a security key says whose it is; unique in the realm.
+    pub lookup: Option<Vec<u8>>,
     pub created_at: Timestamp,
     pub last_used_at: Option<Timestamp>,
-}
-
-/// What a factor is verified with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Material {
-    Totp {
-        seed: Sealed,
-        /// The newest step ever accepted; only a later one is fresh (RFC 6238 §5.2).
-        last_step: Step,
-    },
-    /// The codes lie in a table of their own.
-    RecoveryCodes,
-}
-
-impl Factor {
-    pub const fn method(&self) -> Method {
-        match self.material {
-            Material::Totp { .. } => Method::Totp,
-            Material::RecoveryCodes => Method::RecoveryCodes,
-        }
-    }
 }
 
 /// One recovery code as it is kept.

@@ -20,6 +20,7 @@ mod level;
 mod link_url;
 mod mail;
 mod product;
+mod proof;
 mod refusal;
 mod rollout;
 mod sealed;
@@ -41,7 +42,7 @@ pub use email::{Destination, Email, Identifier};
 pub use enrollment::{Enrollment, EnrollmentState, Link, LinkTarget};
 pub use entropy::Entropy;
 pub use event::{Actor, Denial, Event, Fact, Personal, RecordedFact};
-pub use factor::{Budget, Factor, Material, Method, RecoveryCode, Step};
+pub use factor::{Budget, Factor, Mark, Method, RecoveryCode};
 pub use id::{
     AccountId, ChallengeId, ClaimId, CredentialId, CustomerId, DeliveryId, EnrollmentId, EventId, FactorId,
     HolderId, Id, IdError, IncidentId, Kind, RealmId, RequestId, SeriesId, SessionId, SignInId, kind,
@@ -53,7 +54,8 @@ pub use key::{
 pub use level::{Level, Proof, Requirement};
 pub use link_url::{LinkUrl, LinkUrlError};
 pub use mail::{DeliveryState, Mail, Template};
-pub use product::{Product, ProductSettings};
+pub use product::{MethodPolicy, MethodRule, Product, ProductSettings, Removable};
+pub use proof::{Answer, AnswerForm, Prompt, Setup, SignedDecision};
 pub use refusal::{NamesNothing, Nothing, PasswordFlaw, Refusal};
 pub use rollout::{
     Approver, Attribute, Audience, Bucket, Buckets, Decision, During, Edge, FirstShown, Grouped, Label,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{LinkUrl, Method, ProductKey, Revision, Span, Timestamp, Title};
+use crate::{LinkUrl, Method, ProductKey, Revision, Span, Timestamp, Title, words};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Product {
@@ -14,17 +14,88 @@ pub struct Product {
     pub updated_at: Timestamp,
 }
 
-/// What the realm's admins decide about a product.
+/// What the realm's admins decide about a product. Kept whole, as a document: a setting added later has a default,
+/// and a program that does not know a setting refuses the document (INV-44).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ProductSettings {
     /// The page that mailed links open.
     pub link_url: LinkUrl,
-    /// The methods that may be enrolled and used here; never empty.
-    pub allowed_methods: Vec<Method>,
+    pub methods: MethodPolicy,
     /// How long a device that passed a second step may skip it; zero means never.
     pub trusted_device: Span,
     /// A session ends when it was not used for this long.
     pub session_idle: Span,
     /// A session ends this long after it began, whatever happens.
     pub session_absolute: Span,
+}
+
+/// Which methods may be enrolled and used at a product. `factors::policy` alone evaluates it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MethodPolicy {
+    /// The allowed methods, the preferred one first; at least one of them is a second step.
+    pub rules: Vec<MethodRule>,
+    /// Second factors that an owner keeps: the last so many are not removed.
+    #[serde(default = "one")]
+    pub minimum: u32,
+    /// Only methods that no fake page can relay are offered.
+    #[serde(default)]
+    pub phishing_resistant_only: bool,
+    /// Each enrollment is confirmed by a mailed link, also those of later factors.
+    #[serde(default)]
+    pub confirm_by_link: bool,
+    /// A verified address is itself a second factor.
+    #[serde(default)]
+    pub email_is_factor: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MethodRule {
+    pub method: Method,
+    /// Methods of which a factor must be active before one of this method is bound.
+    #[serde(default)]
+    pub requires: Vec<Method>,
+    #[serde(default = "always")]
+    pub removable: Removable,
+}
+
+words! {
+    /// When the owner may remove a factor of a method.
+    Removable "removability" {
+        Always = "always",
+        Never = "never",
+    }
+}
+
+const fn one() -> u32 {
+    1
+}
+
+const fn always() -> Removable {
+    Removable::Always
+}
+
+impl MethodPolicy {
+    /// These methods, without any further rule.
+    pub fn allowing(methods: impl IntoIterator<Item = Method>) -> Self {
+        let rule = |method| MethodRule { method, requires: Vec::new(), removable: Removable::Always };
+        Self {
+            rules: methods.into_iter().map(rule).collect(),
+            minimum: 1,
+            phishing_resistant_only: false,
+            confirm_by_link: false,
+            email_is_factor: false,
+        }
+    }
+
+    pub fn rule(&self, method: Method) -> Option<&MethodRule> {
+        self.rules.iter().find(|rule| rule.method == method)
+    }
+
+    /// In the order of preference.
+    pub fn methods(&self) -> impl Iterator<Item = Method> + '_ {
+        self.rules.iter().map(|rule| rule.method)
+    }
 }

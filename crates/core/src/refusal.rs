@@ -108,10 +108,10 @@ pub enum Refusal {
 
     #[error("a time in the request is not acceptable now")]
     TimeNotAcceptable { field: &'static str, must: &'static str },
+    #[error("the answer does not have the form that the method asks for")]
+    AnswerMalformed { field: &'static str, must: String },
     #[error("the page token is not one of this list with this filter")]
     PageTokenNotValid,
-    #[error("the account has too many live challenges")]
-    TooManyChallenges { retry_after: Span },
     #[error("too many at once; try again later")]
     Busy { retry_after: Span },
     #[error("too many passwords at once; try again later")]

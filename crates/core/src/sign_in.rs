@@ -4,12 +4,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AccountId, DeviceId, FactorId, Level, Method, ProductKey, Proof, Purpose, Requirement, SeriesId,
-    SessionId, SignInId, Span, Timestamp, TokenDigest, words,
+    SessionId, SignInId, Span, Timestamp, Title, TokenDigest, words,
 };
 
 words! {
     SignInState "sign-in state" {
+        /// The network is new and must be confirmed first.
+        PendingNetwork = "pending_network",
         PendingChallenge = "pending_challenge",
+        /// More is required than any factor of the account can prove: one has to be enrolled first.
+        PendingEnrollment = "pending_enrollment",
         Ready = "ready",
         Completed = "completed",
         Cancelled = "cancelled",
@@ -37,6 +41,10 @@ pub struct SignIn {
 pub struct Offer {
     pub factor: FactorId,
     pub method: Method,
+    #[serde(default)]
+    pub label: Option<Title>,
+    #[serde(default)]
+    pub hint: Option<String>,
 }
 
 /// What the app is told to show after a sign-in.

@@ -3,18 +3,18 @@
 //! ```text
 //!   awaiting_confirmation ── link redeemed ──► confirmed ── continued ──► awaiting_proof ── code ──► active
 //!            (a session older than 7 days begins here) ────────────────────────► │
-//!   every state but the last ── given up ──► cancelled      last wrong code ──► used_up
+//!   every state but the last ── given up ──► cancelled, newer one begun ──► superseded      last wrong code ──► used_up
 //!   at expires_at nothing goes on; the row needs no change for that
 //! ```
 
 use tidegate_core::{Account, Answered, Enrollment, EnrollmentState, Session, Span, Timestamp};
 
+use crate::method;
+
 /// How long an enrollment and its link live; the hard limit is 24 hours.
 pub const TTL: Span = Span::hours(2);
 /// How old a session or an address must be to prove that the owner started this.
 pub const PROVEN_AGE: Span = Span::days(7);
-/// Wrong codes an enrollment takes.
-pub const MAX_TRIES: i64 = 5;
 
 /// How it is known that the owner, and not a thief of the password, started a first enrollment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,23 +35,23 @@ pub fn origin(account: &Account, session: &Session, now: Timestamp) -> Option<Or
     (since_creation || now.since(contact.since) >= PROVEN_AGE).then_some(Origin::Link)
 }
 
+/// Wrong answers that the enrollment takes.
+pub const fn max_tries(enrollment: &Enrollment) -> i64 {
+    method::rules(enrollment.method).max_tries
+}
+
 /// The answer that needs no look at the code, if there is one; `Err` names a state that takes no code.
 pub fn closed(enrollment: &Enrollment, now: Timestamp) -> Result<Option<Answered>, EnrollmentState> {
     match enrollment.state {
-        EnrollmentState::Active => Ok(Some(Answered::Replayed)),
+        EnrollmentState::Active => Ok(Some(Answered::AlreadyApproved)),
         EnrollmentState::UsedUp => Ok(Some(Answered::UsedUp)),
+        EnrollmentState::Superseded => Ok(Some(Answered::Superseded)),
         _ if now >= enrollment.expires_at => Ok(Some(Answered::Expired)),
-        EnrollmentState::AwaitingProof if enrollment.tries >= MAX_TRIES => Ok(Some(Answered::UsedUp)),
+        EnrollmentState::AwaitingProof if enrollment.tries >= max_tries(enrollment) => {
+            Ok(Some(Answered::UsedUp))
+        }
         EnrollmentState::AwaitingProof => Ok(None),
         state => Err(state),
-    }
-}
-
-/// What a wrong code leaves, counted with the try it took.
-pub const fn wrong(tries: i64) -> Answered {
-    match MAX_TRIES - tries {
-        left if left > 0 => Answered::WrongAnswer { tries_left: left },
-        _ => Answered::UsedUp,
     }
 }
 

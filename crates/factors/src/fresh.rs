@@ -1,15 +1,17 @@
 //! The fresh proof without which nothing that protects the account is changed (INV-20): as strong as the
 //! account can give, and not older than five minutes. A trusted device never counts for it.
 
-use tidegate_core::{Factor, Level, Method, Proof, Purpose, Session, Span, Timestamp};
+use tidegate_core::{Factor, Level, Purpose, Session, Span, Timestamp};
+
+use crate::method::rules;
 
 /// How long a proof counts for a change, the last instant included; the hard limit is 15 minutes.
 pub const TTL: Span = Span::minutes(5);
 
 /// The highest level that the account's owner can reach.
 pub fn needed(factors: &[Factor]) -> Level {
-    let second = factors.iter().any(|factor| factor.method().is_second_step());
-    if second { Level::Aal2 } else { Level::Aal1 }
+    let second = factors.iter().map(|factor| factor.method).filter(|method| method.is_second_step());
+    second.filter_map(|method| rules(method).worth).max().unwrap_or(Level::Aal1)
 }
 
 /// Whether the sign-in that made the session, or a challenge for a change, proved that much lately.
@@ -17,21 +19,12 @@ pub fn is_proved(session: &Session, needed: Level, now: Timestamp) -> bool {
     let later = session.later_proofs.iter().filter(|later| later.purpose == Purpose::Change);
     let proofs = session.proofs.iter().chain(later.map(|later| &later.proof));
     let fresh = proofs.filter(|proof| now.since(proof.at) <= TTL);
-    fresh.filter_map(worth).max().is_some_and(|proved| proved >= needed)
-}
-
-/// What one proof is worth in a session, which begins with a first factor.
-const fn worth(proof: &Proof) -> Option<Level> {
-    match proof.method {
-        Method::Password => Some(Level::Aal1),
-        Method::Totp => Some(Level::Aal2),
-        Method::RecoveryCodes => None,
-    }
+    fresh.filter_map(|proof| rules(proof.method).worth).max().is_some_and(|proved| proved >= needed)
 }
 
 #[cfg(test)]
 mod tests {
-    use tidegate_core::{Id, LaterProof, Requirement};
+    use tidegate_core::{Id, LaterProof, Method, Proof, Requirement};
 
     use super::*;
 

@@ -1,19 +1,28 @@
 //! What a session has proved: from the proofs of the sign-in that made it, and its age, and nothing
 //! else (INV-15).
 
-use tidegate_core::{Level, Method, Proof, Span, Timestamp};
+use tidegate_core::{Level, Proof, Span, Timestamp};
+
+use crate::method::rules;
 
 /// After this long a session is worth one factor again.
 pub const FRESH: Span = Span::hours(24);
 
 pub fn of(proofs: &[Proof], made_at: Timestamp, now: Timestamp) -> Level {
-    let first = proofs.iter().any(|proof| proof.method == Method::Password);
-    let second = proofs.iter().any(|proof| proof.method == Method::Totp);
-    if first && second && now.since(made_at) < FRESH { Level::Aal2 } else { Level::Aal1 }
+    let proved = |second: bool| {
+        let of_step = proofs.iter().filter(move |proof| proof.method.is_second_step() == second);
+        of_step.filter_map(|proof| rules(proof.method).worth).max()
+    };
+    match (proved(false), proved(true)) {
+        (Some(_), Some(level)) if now.since(made_at) < FRESH => level,
+        _ => Level::Aal1,
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use tidegate_core::Method;
+
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_unix_micros(1_700_000_000_000_000);

@@ -5,10 +5,17 @@
 
 pub mod budget;
 pub mod challenge;
+pub mod code;
 pub mod device;
 pub mod enrollment;
 pub mod fresh;
 pub mod level;
+pub mod method;
+pub mod policy;
 pub mod qr;
 pub mod recovery_codes;
+pub mod sign_in;
+#[cfg(test)]
+mod testing;
 pub mod totp;
+pub mod tries;

@@ -1,15 +1,22 @@
-//! Recovery codes: 10 of 120 bits each, shown once.
+//! Recovery codes: 10 of 120 bits each, shown once. Each is used once: its row is consumed.
 
-use tidegate_core::{Entropy, Secret};
+use tidegate_core::{Answer, AnswerForm, Entropy, Mark, Prompt, Secret, Setup, Timestamp};
+
+use crate::{
+    code,
+    method::{About, Consumes, Kind, Malformed, Opened, Rules, SECOND_FACTOR, Unusable, Verdict},
+};
 
 pub const COUNT: i64 = 10;
+/// Letters and digits of a code.
+const LENGTH: usize = 24;
 
 /// Crockford's base 32: no letter that is mistaken for a digit.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 /// Four groups of six characters, for example `4m6ptc-9s2k0w-xv81ha-z7qe5d`.
 pub fn mint(entropy: &dyn Entropy) -> Secret<String> {
-    let random: [u8; 24] = entropy.bytes();
+    let random: [u8; LENGTH] = entropy.bytes();
     let mut code = String::new();
     for (place, byte) in random.iter().enumerate() {
         if place > 0 && place % 6 == 0 {
@@ -22,29 +29,94 @@ pub fn mint(entropy: &dyn Entropy) -> Secret<String> {
     Secret::new(code)
 }
 
-/// What is digested: as it is read aloud, without groups and case.
-pub fn canonical(code: &str) -> Secret<String> {
-    let letters = code.chars().filter(char::is_ascii_alphanumeric);
-    Secret::new(letters.map(|c| c.to_ascii_lowercase()).collect())
+/// What is digested: the code without groups and case, and with the digits for which letters were mistaken.
+pub fn canonical(typed: &Secret<String>) -> Result<Secret<String>, Malformed> {
+    let mut code = String::with_capacity(LENGTH);
+    for letter in typed.expose().chars().filter(|letter| !code::is_separator(*letter)) {
+        let letter = match letter.to_ascii_lowercase() {
+            'o' => '0',
+            'i' | 'l' => '1',
+            letter => letter,
+        };
+        let known = u8::try_from(letter).is_ok_and(|letter| ALPHABET.contains(&letter));
+        if !known || code.len() == LENGTH {
+            return Err(Malformed::RecoveryCode);
+        }
+        code.push(letter);
+    }
+    if code.len() == LENGTH { Ok(Secret::new(code)) } else { Err(Malformed::RecoveryCode) }
+}
+
+pub(crate) struct RecoveryCodes;
+
+impl Kind for RecoveryCodes {
+    const RULES: Rules = Rules { worth: None, enrollable: false, ..SECOND_FACTOR };
+    /// The codes are rows of their own, of which only digests are kept.
+    type Material = ();
+    type Posed = ();
+
+    fn begin(_: About<'_>, _: &dyn Entropy) -> Result<((), Setup<Secret<String>>), Unusable> {
+        Err(Unusable)
+    }
+
+    fn read((): &(), answer: &Answer) -> Result<Secret<String>, Malformed> {
+        let Answer::Code(typed) = answer else { return Err(Malformed::Form(AnswerForm::Code)) };
+        canonical(typed)
+    }
+
+    fn bind((): (), _: &Secret<String>, _: Timestamp) -> Result<Option<((), Mark)>, Unusable> {
+        Err(Unusable)
+    }
+
+    fn pose((): &(), _: &dyn Entropy) -> Result<(Option<()>, Prompt), Unusable> {
+        Ok((None, Prompt::Nothing))
+    }
+
+    fn verify(
+        (): &(),
+        _: Option<&()>,
+        _: Mark,
+        answer: &Secret<String>,
+        _: Timestamp,
+    ) -> Result<Verdict, Unusable> {
+        Ok(Verdict::Right(Consumes { code: Some(answer.clone()), ..Consumes::default() }))
+    }
+
+    fn open(_: &Opened) -> Result<(), Unusable> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::CountingEntropy;
 
-    struct CountingEntropy;
-    impl Entropy for CountingEntropy {
-        fn fill(&self, bytes: &mut [u8]) {
-            for (byte, n) in bytes.iter_mut().zip(0..) {
-                *byte = n;
-            }
-        }
+    fn read(typed: &str) -> Option<String> {
+        canonical(&Secret::new(typed.to_owned())).ok().map(|code| code.expose().clone())
     }
 
     #[test]
     fn a_code_has_24_letters_of_five_bits_in_four_groups() {
         let code = mint(&CountingEntropy);
         assert_eq!(code.expose(), "012345-6789ab-cdefgh-jkmnpq");
-        assert_eq!(canonical(" 012345 6789AB-cdefgh-jkmnpq").expose(), "0123456789abcdefghjkmnpq");
+        for typed in
+            [" 012345 6789AB-cdefgh-jkmnpq", "OI2345\u{2013}6789ab cdefghjkmnpq", "0l23456789abcdefghjkmnpq"]
+        {
+            assert_eq!(read(typed).as_deref(), Some("0123456789abcdefghjkmnpq"), "{typed}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_code_is_not_one() {
+        for typed in [
+            "",
+            "012345",
+            "u12345-6789ab-cdefgh-jkmnpq",
+            "012345-6789ab-cdefgh-jkmnpqr",
+            "012345-6789ab-cdefgh-jkmnpß",
+        ] {
+            assert_eq!(read(typed), None, "{typed}");
+        }
     }
 }

@@ -1,152 +1,292 @@
-//! Time-based one-time passwords (RFC 6238): SHA-1, 6 digits, 30 s, one step either side.
+//! Time-based one-time passwords (RFC 6238) in the variant that every authenticator app takes: SHA-1, 6 digits,
+//! 30 s, one step on either side. Material that says otherwise (SHA-256, SHA-512, 8 digits, 60 s) is verified as
+//! it says.
 //!
-//! Never decides whether a code is *used*: it names the step, and the table that keeps the newest
-//! accepted step decides (INV-2).
+//! The mark is the time step: what is not after the newest accepted step is used (INV-2).
 
-use tidegate_core::{Secret, Step, Timestamp};
-use totp_rs::{Builder, Totp};
+use serde::{Deserialize, Serialize};
+use tidegate_core::{Answer, AnswerForm, Entropy, Mark, Prompt, Secret, Setup, Timestamp};
+use totp_rs::{Algorithm, Builder, Totp as Generator};
+
+use crate::{
+    code,
+    method::{About, Consumes, Kind, Malformed, Opened, Rules, SECOND_FACTOR, Unusable, Verdict},
+    qr,
+};
 
 /// Bytes of a new secret: 160 bits (RFC 4226 §4).
 pub const SECRET: usize = 20;
-const PERIOD: u64 = 30;
 /// Steps accepted on each side of now: 30 s of drift.
 const SKEW: u16 = 1;
+/// So many characters of each name fit into a QR code, whatever they are.
+const DRAWN: usize = 60;
 
-/// What a code says about a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Right, and newer than every accepted step; consuming it must still be compared-and-set.
-    Fresh(Step),
-    /// Right, but this step or a later one was accepted before.
-    Used,
-    Wrong,
+pub(crate) struct Totp;
+
+/// The secret in base 32 (RFC 4648 §6), and how codes are made of it.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Authenticator {
+    secret: String,
+    #[serde(default)]
+    algorithm: Hash,
+    #[serde(default = "six")]
+    digits: u8,
+    /// Seconds.
+    #[serde(default = "thirty")]
+    period: u64,
 }
 
-/// What the owner's app needs.
-pub struct Provisioning {
-    pub otpauth_uri: Secret<String>,
-    pub base32: Secret<String>,
+/// HMAC over this (RFC 6238 §1.2).
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Hash {
+    #[default]
+    Sha1,
+    Sha256,
+    Sha512,
 }
 
-/// The secret cannot be used: it is shorter than 128 bits, or a label has a colon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a TOTP secret or its label cannot be used")]
-pub struct Unusable;
-
-/// Blanks in a code do not matter: apps show them in groups.
-pub fn verify(
-    seed: &Secret<Vec<u8>>,
-    last_step: Step,
-    code: &Secret<String>,
-    now: Timestamp,
-) -> Result<Verdict, Unusable> {
-    let totp = totp(seed, "account", None)?;
-    let seconds = u64::try_from(now.unix_seconds()).unwrap_or(0);
-    let digits: Secret<String> = Secret::new(code.expose().chars().filter(|c| !c.is_whitespace()).collect());
-    let matched = totp.check(digits.expose(), seconds).and_then(|step| i64::try_from(step).ok()).map(Step);
-    Ok(match matched {
-        Some(step) if step > last_step => Verdict::Fresh(step),
-        Some(_) => Verdict::Used,
-        None => Verdict::Wrong,
-    })
+const fn six() -> u8 {
+    6
 }
 
-/// The code that an authenticator shows at an instant.
-pub fn generate(seed: &Secret<Vec<u8>>, at: Timestamp) -> Result<Secret<String>, Unusable> {
-    let seconds = u64::try_from(at.unix_seconds()).unwrap_or(0);
-    Ok(Secret::new(totp(seed, "account", None)?.generate(seconds).to_string()))
+const fn thirty() -> u64 {
+    30
+}
+
+impl Drop for Authenticator {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.secret);
+    }
+}
+
+impl Authenticator {
+    fn of(secret: &Secret<Vec<u8>>) -> Result<Self, Unusable> {
+        let totp = Builder::new().with_secret(secret.expose().clone()).with_account_name("account");
+        let secret = totp.build().map_err(|_| Unusable)?.secret().to_base32();
+        Ok(Self { secret, algorithm: Hash::Sha1, digits: six(), period: thirty() })
+    }
+
+    fn generator(&self, account: &str, issuer: Option<String>) -> Result<Generator, Unusable> {
+        let secret = totp_rs::Secret::try_from_base32(&self.secret).map_err(|_| Unusable)?;
+        let algorithm = match self.algorithm {
+            Hash::Sha1 => Algorithm::SHA1,
+            Hash::Sha256 => Algorithm::SHA256,
+            Hash::Sha512 => Algorithm::SHA512,
+        };
+        Builder::new()
+            .with_secret(secret)
+            .with_algorithm(algorithm)
+            .with_digits(self.digits)
+            .with_skew(SKEW)
+            .with_step_duration(self.period)
+            .with_account_name(account)
+            .with_issuer(issuer)
+            .build()
+            .map_err(|_| Unusable)
+    }
+
+    fn uri(&self, about: About<'_>, most: usize) -> Result<Secret<String>, Unusable> {
+        let account = name(about.account, most);
+        let issuer = Some(name(about.product, most)).filter(|issuer| !issuer.is_empty());
+        let account = if account.is_empty() { "account" } else { &account };
+        Ok(Secret::new(self.generator(account, issuer)?.to_url().map_err(|_| Unusable)?))
+    }
+
+    /// The time step of a right code.
+    fn step(&self, code: &Secret<String>, now: Timestamp) -> Result<Option<Mark>, Unusable> {
+        let step = self.generator("account", None)?.check(code.expose(), seconds(now));
+        Ok(step.and_then(|step| i64::try_from(step).ok()).map(Mark))
+    }
+}
+
+impl Kind for Totp {
+    const RULES: Rules = SECOND_FACTOR;
+    type Material = Authenticator;
+    type Posed = ();
+
+    fn begin(
+        about: About<'_>,
+        entropy: &dyn Entropy,
+    ) -> Result<(Authenticator, Setup<Secret<String>>), Unusable> {
+        let random: [u8; SECRET] = entropy.bytes();
+        let material = Authenticator::of(&Secret::new(random.to_vec()))?;
+        let otpauth_uri = material.uri(about, usize::MAX)?;
+        let drawn =
+            qr::svg(&otpauth_uri).or_else(|_| qr::svg(&material.uri(about, DRAWN).map_err(|_| qr::TooLong)?));
+        let qr_svg = drawn.map_err(|_| Unusable)?;
+        let base32 = Secret::new(material.secret.clone());
+        Ok((material, Setup::Authenticator { otpauth_uri, base32, qr_svg }))
+    }
+
+    fn read(material: &Authenticator, answer: &Answer) -> Result<Secret<String>, Malformed> {
+        let Answer::Code(typed) = answer else { return Err(Malformed::Form(AnswerForm::Code)) };
+        code::digits(typed, usize::from(material.digits))
+    }
+
+    fn bind(
+        pending: Authenticator,
+        answer: &Secret<String>,
+        now: Timestamp,
+    ) -> Result<Option<(Authenticator, Mark)>, Unusable> {
+        Ok(pending.step(answer, now)?.map(|step| (pending, step)))
+    }
+
+    fn pose(_: &Authenticator, _: &dyn Entropy) -> Result<(Option<()>, Prompt), Unusable> {
+        Ok((None, Prompt::Nothing))
+    }
+
+    fn verify(
+        material: &Authenticator,
+        _: Option<&()>,
+        mark: Mark,
+        answer: &Secret<String>,
+        now: Timestamp,
+    ) -> Result<Verdict, Unusable> {
+        Ok(match material.step(answer, now)? {
+            Some(step) if step > mark => Verdict::Right(Consumes { mark: Some(step), ..Consumes::default() }),
+            Some(_) => Verdict::Used,
+            None => Verdict::Wrong,
+        })
+    }
+
+    /// Earlier releases kept the bare bytes of the secret.
+    fn open(material: &Opened) -> Result<Authenticator, Unusable> {
+        if material.expose().len() == SECRET {
+            return Authenticator::of(material);
+        }
+        serde_json::from_slice(material.expose()).map_err(|_| Unusable)
+    }
+}
+
+/// The code that an authenticator of the usual variant shows at an instant.
+pub fn generate(secret: &Secret<Vec<u8>>, at: Timestamp) -> Result<Secret<String>, Unusable> {
+    let generator = Authenticator::of(secret)?.generator("account", None)?;
+    Ok(Secret::new(generator.generate(seconds(at)).to_string()))
 }
 
 /// The secret of an otpauth URI, as an authenticator reads it.
 pub fn read_uri(uri: &Secret<String>) -> Result<Secret<Vec<u8>>, Unusable> {
-    let totp = Totp::from_url(uri.expose()).map_err(|_| Unusable)?;
+    let totp = Generator::from_url(uri.expose()).map_err(|_| Unusable)?;
     Ok(Secret::new(totp.secret().as_bytes().to_vec()))
 }
 
-/// Colons separate issuer and account in the URI, so they are left out of both.
-pub fn provision(seed: &Secret<Vec<u8>>, account: &str, issuer: &str) -> Result<Provisioning, Unusable> {
-    let plain = |text: &str| text.replace(':', " ");
-    let totp = totp(seed, &plain(account), Some(plain(issuer)))?;
-    Ok(Provisioning {
-        otpauth_uri: Secret::new(totp.to_url().map_err(|_| Unusable)?),
-        base32: Secret::new(totp.secret().to_base32()),
-    })
+/// What a URI says of a name: no colon, which separates issuer and account, and at most so many characters.
+fn name(text: &str, most: usize) -> String {
+    let words: Vec<_> = text.split([':', ' ']).filter(|word| !word.is_empty()).collect();
+    words.join(" ").chars().take(most).collect()
 }
 
-fn totp(seed: &Secret<Vec<u8>>, account: &str, issuer: Option<String>) -> Result<Totp, Unusable> {
-    Builder::new()
-        .with_secret(seed.expose().clone())
-        .with_skew(SKEW)
-        .with_step_duration(PERIOD)
-        .with_account_name(account)
-        .with_issuer(issuer)
-        .build()
-        .map_err(|_| Unusable)
+fn seconds(at: Timestamp) -> u64 {
+    u64::try_from(at.unix_seconds()).unwrap_or(0)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use tidegate_core::Method;
 
-    fn seed() -> Secret<Vec<u8>> {
-        Secret::new(b"12345678901234567890".to_vec())
+    use super::*;
+    use crate::{method, testing::CountingEntropy};
+
+    const SHA1_SECRET: &[u8] = b"12345678901234567890";
+    const NOW: Timestamp = Timestamp::from_unix_micros(1_700_000_015_000_000);
+
+    fn secret() -> Secret<Vec<u8>> {
+        Secret::new(SHA1_SECRET.to_vec())
     }
 
-    /// RFC 6238, appendix B, SHA-1; the last six of the eight digits.
+    fn material(algorithm: &str, secret: &[u8], digits: u8) -> Opened {
+        let secret = totp_rs::Secret::from(secret.to_vec()).to_base32();
+        let json = format!(r#"{{"secret":"{secret}","algorithm":"{algorithm}","digits":{digits}}}"#);
+        Secret::new(json.into_bytes())
+    }
+
+    /// The step of a right code, `Err(true)` when it is used.
+    fn verify(material: &Opened, mark: i64, code: &str, now: Timestamp) -> Result<i64, bool> {
+        match method::verify(Method::Totp, (material, Mark(mark)), None, &Secret::new(code.into()), now) {
+            Ok(Verdict::Right(consumes)) => Ok(consumes.mark.unwrap().0),
+            Ok(Verdict::Used) => Err(true),
+            Ok(Verdict::Wrong) => Err(false),
+            Err(Unusable) => panic!("unusable"),
+        }
+    }
+
+    /// RFC 6238, appendix B.
     #[test]
     fn rfc_6238_vectors_hold() {
-        for (seconds, code) in [
-            (59, "287082"),
-            (1_111_111_109, "081804"),
-            (1_111_111_111, "050471"),
-            (1_234_567_890, "005924"),
-            (2_000_000_000, "279037"),
-            (20_000_000_000, "353130"),
+        let long = b"1234567890123456789012345678901234567890123456789012345678901234";
+        for (seconds, sha1, sha256, sha512) in [
+            (59, "94287082", "46119246", "90693936"),
+            (1_111_111_109, "07081804", "68084774", "25091201"),
+            (1_111_111_111, "14050471", "67062674", "99943326"),
+            (1_234_567_890, "89005924", "91819424", "93441116"),
+            (2_000_000_000, "69279037", "90698825", "38618901"),
+            (20_000_000_000, "65353130", "77737706", "47863826"),
         ] {
             let at = Timestamp::from_unix_micros(seconds * 1_000_000);
-            assert_eq!(generate(&seed(), at).unwrap().expose(), code);
-            let verdict = verify(&seed(), Step(0), &Secret::new(code.into()), at).unwrap();
-            assert_eq!(verdict, Verdict::Fresh(Step(seconds / 30)), "{seconds}");
+            let step = Ok(seconds / 30);
+            assert_eq!(generate(&secret(), at).unwrap().expose(), &sha1[2..]);
+            assert_eq!(verify(&secret(), 0, &sha1[2..], at), step, "as earlier releases kept it");
+            assert_eq!(verify(&material("sha1", SHA1_SECRET, 8), 0, sha1, at), step);
+            assert_eq!(verify(&material("sha256", &long[..32], 8), 0, sha256, at), step);
+            assert_eq!(verify(&material("sha512", &long[..64], 8), 0, sha512, at), step);
         }
     }
 
     #[test]
     fn one_step_either_side_counts_and_no_more() {
-        let now = Timestamp::from_unix_micros(1_700_000_015_000_000);
-        let at = |seconds: i64| Timestamp::from_unix_micros(now.unix_micros() + seconds * 1_000_000);
-        let verdict =
-            |seconds| verify(&seed(), Step(0), &generate(&seed(), at(seconds)).unwrap(), now).unwrap();
-        let step = now.unix_seconds() / 30;
-        assert_eq!(verdict(-30), Verdict::Fresh(Step(step - 1)));
-        assert_eq!(verdict(30), Verdict::Fresh(Step(step + 1)));
-        assert_eq!(verdict(-60), Verdict::Wrong);
-        assert_eq!(verdict(60), Verdict::Wrong);
+        let step = NOW.unix_seconds() / 30;
+        let at = |seconds: i64| Timestamp::from_unix_micros(NOW.unix_micros() + seconds * 1_000_000);
+        let verdict = |seconds| verify(&secret(), 0, generate(&secret(), at(seconds)).unwrap().expose(), NOW);
+        assert_eq!([verdict(-30), verdict(30)], [Ok(step - 1), Ok(step + 1)]);
+        assert_eq!([verdict(-60), verdict(60)], [Err(false), Err(false)]);
     }
 
     #[test]
     fn inv_02_a_step_not_after_the_last_is_used() {
-        let now = Timestamp::from_unix_micros(1_700_000_015_000_000);
-        let code = generate(&seed(), now).unwrap();
-        let step = now.unix_seconds() / 30;
-        assert_eq!(verify(&seed(), Step(step), &code, now).unwrap(), Verdict::Used);
-        assert_eq!(verify(&seed(), Step(step - 1), &code, now).unwrap(), Verdict::Fresh(Step(step)));
+        let step = NOW.unix_seconds() / 30;
+        let code = generate(&secret(), NOW).unwrap();
+        assert_eq!(verify(&secret(), step, code.expose(), NOW), Err(true));
+        assert_eq!(verify(&secret(), step - 1, code.expose(), NOW), Ok(step));
     }
 
     #[test]
-    fn blanks_do_not_matter_and_other_letters_do() {
-        let at = Timestamp::from_unix_micros(59_000_000);
-        let verdict = |code: &str| verify(&seed(), Step(0), &Secret::new(code.into()), at).unwrap();
-        assert_eq!(verdict("287 082"), Verdict::Fresh(Step(1)));
-        for code in ["", "28708", "2870822", "28708x", "２８７０８２"] {
-            assert_eq!(verdict(code), Verdict::Wrong, "{code}");
+    fn inv_45_what_cannot_be_read_is_unusable() {
+        for damaged in [&b""[..], b"{}", b"1234567890", br#"{"secret":"1"}"#, br#"{"secret":"","more":1}"#] {
+            let damaged = Secret::new(damaged.to_vec());
+            let code = Secret::new("287082".to_owned());
+            let verdict = method::verify(Method::Totp, (&damaged, Mark(0)), None, &code, NOW);
+            assert!(matches!(verdict, Err(Unusable)), "{:?}", damaged.expose());
         }
     }
 
+    fn begin(account: &str, product: &str) -> (Opened, [String; 3]) {
+        let about = About { account, product };
+        let (material, setup) = method::begin(Method::Totp, about, &CountingEntropy).unwrap();
+        let Setup::Authenticator { otpauth_uri, base32, qr_svg } = setup else { panic!() };
+        (material, [otpauth_uri, base32, qr_svg].map(|text| text.expose().clone()))
+    }
+
     #[test]
-    fn an_app_reads_what_was_provisioned() {
-        let shown = provision(&seed(), "ann@example.com", "Kasa: home").unwrap();
-        assert_eq!(read_uri(&shown.otpauth_uri).unwrap().expose(), seed().expose());
-        assert!(shown.otpauth_uri.expose().contains("issuer=Kasa%20%20home"));
-        assert_eq!(shown.base32.expose(), "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
+    fn an_app_reads_what_was_set_up() {
+        let (material, [uri, base32, svg]) = begin("ann@example.com", "Kasa: home");
+        assert_eq!(base32, "AAAQEAYEAUDAOCAJBIFQYDIOB4IBCEQT");
+        assert!(uri.contains("Kasa%20home:ann") && uri.contains("issuer=Kasa%20home"), "{uri}");
+        assert!(svg.contains("<svg"));
+        let secret = read_uri(&Secret::new(uri)).unwrap();
+        let code = generate(&secret, NOW).unwrap();
+        let bound = method::bind(Method::Totp, &material, &code, NOW).unwrap().unwrap();
+        assert_eq!(bound.mark, Mark(NOW.unix_seconds() / 30));
+        assert_eq!(verify(&bound.material, 0, code.expose(), NOW), Ok(NOW.unix_seconds() / 30));
+        assert!(method::bind(Method::Totp, &material, &Secret::new("000000".into()), NOW).unwrap().is_none());
+    }
+
+    #[test]
+    fn names_of_any_length_are_drawn_and_a_colon_is_in_none() {
+        let (_, [uri, _, svg]) = begin(&format!("{}@example.com", "ß".repeat(120)), &"家".repeat(200));
+        assert!(uri.len() > 2_331 && svg.contains("<svg"));
+        let (_, [uri, ..]) = begin(":", ": :");
+        assert!(uri.starts_with("otpauth://totp/account?"), "{uri}");
     }
 }

@@ -1,6 +1,6 @@
 //! A person's answer to a challenge or in an enrollment: one `oneof` of two requests, read by one function.
 
-use tidegate_core::Secret;
+use tidegate_core::Answer;
 use tidegate_proto::{answer_challenge_request, complete_enrollment_request};
 
 use crate::form::Form;
@@ -37,11 +37,11 @@ impl From<complete_enrollment_request::Answer> for WireAnswer {
     }
 }
 
-/// The code that was typed. Refuses the forms that no method takes yet.
-pub(crate) fn read(answer: Option<impl Into<WireAnswer>>, form: &mut Form) -> Option<Secret<String>> {
+/// What the person answered. Refuses the forms that no method takes yet.
+pub(crate) fn read(answer: Option<impl Into<WireAnswer>>, form: &mut Form) -> Option<Answer> {
     match answer.map(Into::into) {
         None => form.note("answer", "must be code"),
-        Some(WireAnswer::Code(code)) => form.secret("code", code, MAX_CODE_BYTES),
+        Some(WireAnswer::Code(code)) => form.secret("code", code, MAX_CODE_BYTES).map(Answer::Code),
         Some(WireAnswer::WebauthnJson) => form.note("webauthn_json", NOT_TAKEN),
         Some(WireAnswer::Decision) => form.note("decision", NOT_TAKEN),
     }

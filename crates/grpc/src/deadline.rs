@@ -1,4 +1,4 @@
-//! Every call has a deadline: the caller's `grpc-timeout`, 30 seconds at most. It ends the waiting, not
+//! Every call has a deadline: the caller's `grpc-timeout`, or the server's longest. It ends the waiting, not
 //! the work: a command goes on in its task, and `request_id` tells how it ended.
 //!
 //! (tonic's own handling of `grpc-timeout` answers CANCELLED, which clients do not retry.)
@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use tidegate_proto as proto;
 
-const LONGEST: Duration = Duration::from_secs(30);
 /// Before tonic's own timer, which starts a little earlier.
 const AHEAD: Duration = Duration::from_millis(5);
 
 /// How long a call of the method at this path may take; `None` for a stream of which nothing else was asked: it is
 /// as long as it is, and its messages are bounded one by one.
-pub(crate) fn of(path: &str, asked: Option<Duration>) -> Option<Duration> {
-    let most = (!proto::STREAMS.contains(&path)).then_some(LONGEST);
+pub(crate) fn of(path: &str, asked: Option<Duration>, longest: Duration) -> Option<Duration> {
+    let most = (!proto::STREAMS.contains(&path)).then_some(longest);
     let asked = asked.map(|asked| asked.saturating_sub(AHEAD).max(asked / 2));
     asked.into_iter().chain(most).min()
 }

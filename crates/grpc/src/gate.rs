@@ -40,6 +40,7 @@ struct Inside {
     fast_path: FastPath,
     routes: Routes,
     calls: TaskTracker,
+    max_deadline: Duration,
 }
 
 impl Gate {
@@ -50,8 +51,9 @@ impl Gate {
         fast_path: FastPath,
         routes: Routes,
         calls: TaskTracker,
+        max_deadline: Duration,
     ) -> Self {
-        Self(Arc::new(Inside { app, rules, fast_path, routes: routes.prepare(), calls }))
+        Self(Arc::new(Inside { app, rules, fast_path, routes: routes.prepare(), calls, max_deadline }))
     }
 }
 
@@ -68,7 +70,7 @@ impl Service<Request<Body>> for Gate {
         let inside = self.0.clone();
         let under_way = inside.calls.token();
         let asked = headers::read(&request);
-        let deadline = deadline::of(request.uri().path(), asked.ok().flatten());
+        let deadline = deadline::of(request.uri().path(), asked.ok().flatten(), inside.max_deadline);
         Box::pin(async move {
             let _under_way = under_way;
             let call = AssertUnwindSafe(inside.pass(request, asked.err())).catch_unwind();

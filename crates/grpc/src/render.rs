@@ -111,6 +111,7 @@ pub(crate) fn answered(
         Answered::WrongAnswer { tries_left } => {
             (Outcome::WrongAnswer, Some(i32::try_from(tries_left).unwrap_or(0)), None)
         }
+        Answered::AlreadyApproved => (Outcome::AlreadyApproved, None, None),
         Answered::Replayed => (Outcome::Replayed, None, None),
         Answered::Expired => (Outcome::Expired, None, None),
         Answered::UsedUp => (Outcome::UsedUp, None, None),

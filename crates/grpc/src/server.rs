@@ -24,6 +24,10 @@ pub struct Settings {
     /// Whether callers may ask for the contract.
     pub reflection: bool,
     pub streams: StreamSettings,
+    /// How long a call may take whose caller asks for more, or for nothing. Streams are not bounded by it.
+    pub max_deadline: Duration,
+    /// When the server stops: how long answers that are made may take to be sent.
+    pub linger: Duration,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -45,8 +49,6 @@ const MAX_NAME_BYTES: usize = 1024;
 const STREAMS: u32 = 256;
 const HEADERS: u32 = 16 * 1024;
 const KEEPALIVE: Duration = Duration::from_secs(30);
-/// For answers that are made and not sent yet, when the server stops.
-const LAST_WORDS: Duration = Duration::from_millis(250);
 
 /// Serves until `stop` resolves; then lets the calls under way finish.
 pub async fn serve(
@@ -71,8 +73,8 @@ pub async fn serve(
             reporter.set_service_status(*service, tonic_health::ServingStatus::NotServing).await;
         }
     };
-    let gate =
-        Gate::new(app, Rules::declared()?, FastPath { door, most: MAX_MESSAGE_BYTES }, routes, calls.clone());
+    let fast_path = FastPath { door, most: MAX_MESSAGE_BYTES };
+    let gate = Gate::new(app, Rules::declared()?, fast_path, routes, calls.clone(), settings.max_deadline);
     // Said here: the builder says it only of sockets that it opens itself, and a small answer would wait
     // 40 ms for the caller's acknowledgement.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
@@ -85,7 +87,7 @@ pub async fn serve(
         stopping.cancelled().await;
         calls.close();
         calls.wait().await;
-        tokio::time::sleep(LAST_WORDS).await;
+        tokio::time::sleep(settings.linger).await;
     };
     // A connection on which nothing is under way does not hold the end up.
     tokio::select! {

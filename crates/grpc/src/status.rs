@@ -116,6 +116,9 @@ fn answer(refusal: &Refusal) -> Answer {
         Refusal::TimeNotAcceptable { field, must } => {
             new(C::InvalidArgument, R::InvalidRequest).because(vec![Violation::new(*field, *must)])
         }
+        Refusal::AnswerMalformed { field, must } => {
+            new(C::InvalidArgument, R::InvalidRequest).because(vec![Violation::new(*field, must.clone())])
+        }
         Refusal::PageTokenNotValid => new(C::InvalidArgument, R::InvalidRequest)
             .because(vec![Violation::new("page_token", "must be one of this list with this filter")]),
         Refusal::PasswordNotAcceptable { violations } => {
@@ -159,9 +162,6 @@ fn answer(refusal: &Refusal) -> Answer {
         Refusal::SecondPersonNeeded => new(C::FailedPrecondition, R::SecondPersonNeeded),
         Refusal::NothingToRollBack { last } => {
             new(C::FailedPrecondition, R::NothingToRollBack).with("last", last.0)
-        }
-        Refusal::TooManyChallenges { retry_after } => {
-            new(C::ResourceExhausted, R::TooManyChallenges).retry(*retry_after)
         }
         Refusal::TooManyPasswords { retry_after } => {
             new(C::ResourceExhausted, R::TooManyPasswords).retry(*retry_after)
@@ -295,9 +295,17 @@ fn failed(app: &App, fault: &Fault) -> Status {
     let (code, reason, retry) = match fault {
         Fault::Closing => (Code::Unavailable, Reason::Closing, true),
         Fault::Store(
-            StoreError::Unavailable(_) | StoreError::Unconfirmed { .. } | StoreError::Undone { .. },
+            StoreError::Unavailable(_)
+            | StoreError::Unconfirmed { .. }
+            | StoreError::Undone { .. }
+            | StoreError::NewerDocument { .. },
         )
         | Fault::Raced => (Code::Unavailable, Reason::Unavailable, true),
+        Fault::Store(StoreError::Inconsistent { .. })
+        | Fault::Dangling(_)
+        | Fault::Sealed(_)
+        | Fault::Unusable(_)
+        | Fault::Forged => (Code::DataLoss, Reason::DataDamaged, false),
         _ => (Code::Internal, Reason::Internal, false),
     };
     // What each link of the chain says of itself, and nothing of the rows that a database may quote.

@@ -172,7 +172,7 @@ mod tests {
         let entropy = CountingEntropy(AtomicU8::new(0));
         let keyring = keyring(&entropy);
         let (one, two) = (Id::from_uuid(Uuid::from_u128(1)), Id::from_uuid(Uuid::from_u128(2)));
-        let context = |account, factor| SealContext::FactorSeed {
+        let context = |account, factor| SealContext::FactorMaterial {
             realm: Id::from_uuid(Uuid::nil()),
             account,
             factor: Id::from_uuid(Uuid::from_u128(factor)),

@@ -1,10 +1,10 @@
 //! Password hashing: argon2id, a bounded number at once.
 //!
 //! A hash takes 19 MiB and some 20 ms, and an adopted one up to 128 MiB and some 0.3 s (`adoption.rs`), so a
-//! caller who may ask for hashes without bound may stop the program. At most `parallel` run, and as many again have a place and get ready, so that a thread that
-//! has made one finds the next; at most 64 more wait for a place, each at most 2 s; the rest is
-//! refused before anything is done for them. A place belongs to the hash: a caller who hangs up does
-//! not free it early.
+//! caller who may ask for hashes without bound may stop the program. At most `parallel` run, and as many again have a
+//! place and get ready, so that a thread that has made one finds the next; at most 64 more wait for a place, each for a
+//! bounded time; the rest is refused before anything is done for them. A place belongs to the hash: a caller who hangs
+//! up does not free it early.
 
 use std::{
     sync::{
@@ -30,6 +30,7 @@ pub(crate) const COST: (u32, u32, u32) = (19_456, 2, 1);
 /// The most that answers are held back.
 const LONGEST_BUDGET: Duration = Duration::from_millis(100);
 const MAX_QUEUED: usize = 64;
+/// How long a hash waits for a place, unless it is set.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Characters of a new password (SP 800-63B-4 §3.1.1.2).
@@ -46,6 +47,7 @@ pub struct Passwords {
     inside: Arc<AtomicUsize>,
     /// How many may be.
     most: usize,
+    queue_timeout: Duration,
     hashers: Hashers,
     /// What a password is compared with when there is none, so that nobody's takes as long.
     decoy: Arc<str>,
@@ -77,10 +79,17 @@ impl Passwords {
             places: Arc::new(Semaphore::new(places)),
             inside: Arc::default(),
             most: places + MAX_QUEUED,
+            queue_timeout: QUEUE_TIMEOUT,
             hashers: Hashers::new(parallel.max(1)),
             decoy: decoy.into(),
             budget: begun.elapsed().mul_f64(1.25).min(LONGEST_BUDGET),
         }
+    }
+
+    /// With another bound than 2 s on the wait for a place.
+    #[must_use]
+    pub fn with_queue_timeout(self, queue_timeout: Duration) -> Self {
+        Self { queue_timeout, ..self }
     }
 
     /// The PHC string to keep.
@@ -115,7 +124,8 @@ impl Inside {
     /// Waits for it, so that nothing is charged for a hash that cannot be made.
     pub async fn permit(self) -> Result<HashPermit, TooMany> {
         let Self { passwords, counted } = self;
-        let permit = tokio::time::timeout(QUEUE_TIMEOUT, passwords.places.clone().acquire_owned()).await;
+        let permit = passwords.places.clone().acquire_owned();
+        let permit = tokio::time::timeout(passwords.queue_timeout, permit).await;
         let permit = permit.map_err(|_| TooMany)?.map_err(|_| TooMany)?;
         Ok(HashPermit { permit, counted, passwords })
     }
@@ -338,6 +348,17 @@ mod tests {
         assert_eq!(flaws(&secret(&"\u{10000}".repeat(257))), [PasswordFlaw::TooLong { most: 256 }]);
         assert_eq!(flaws(&secret(&"a\u{308}".repeat(14))), [PasswordFlaw::TooShort { least: 15 }]);
         assert_eq!(flaws(&secret(&"a\u{308}".repeat(256))), []);
+    }
+
+    #[tokio::test]
+    async fn a_hash_waits_for_a_place_no_longer_than_it_is_told() {
+        let passwords = Passwords::new(1, &FixedEntropy);
+        let _held = [
+            passwords.enter().unwrap().permit().await.unwrap(),
+            passwords.enter().unwrap().permit().await.unwrap(),
+        ];
+        let hasty = passwords.with_queue_timeout(Duration::ZERO);
+        assert_eq!(hasty.enter().unwrap().permit().await.err(), Some(TooMany));
     }
 
     #[tokio::test]

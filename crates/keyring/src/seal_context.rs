@@ -1,16 +1,23 @@
 //! Where a sealed value belongs: the associated data of the encryption. A value that is moved elsewhere does not open
 //! (INV-46).
 
-use tidegate_core::{AccountId, CredentialId, DeliveryId, FactorId, RealmId, RequestId};
+use tidegate_core::{AccountId, ChallengeId, CredentialId, DeliveryId, FactorId, RealmId, RequestId};
 
 #[derive(Debug, Clone, Copy)]
 pub enum SealContext {
     /// The value by which a wrong master key is recognised.
     KeyCheck,
-    FactorSeed {
+    /// What a factor, or the enrollment that becomes it, is verified with.
+    FactorMaterial {
         realm: RealmId,
         account: AccountId,
         factor: FactorId,
+    },
+    /// What an answer to one challenge is verified against.
+    ChallengeMaterial {
+        realm: RealmId,
+        account: AccountId,
+        challenge: ChallengeId,
     },
     RecoveryCode {
         realm: RealmId,
@@ -82,8 +89,11 @@ impl SealContext {
     pub(crate) fn bytes(self) -> Vec<u8> {
         let parts: (&str, Vec<&[u8]>) = match &self {
             Self::KeyCheck => ("key check", vec![]),
-            Self::FactorSeed { realm, account, factor } => {
+            Self::FactorMaterial { realm, account, factor } => {
                 ("factor seed", vec![realm.as_bytes(), account.as_bytes(), factor.as_bytes()])
+            }
+            Self::ChallengeMaterial { realm, account, challenge } => {
+                ("challenge material", vec![realm.as_bytes(), account.as_bytes(), challenge.as_bytes()])
             }
             Self::RecoveryCode { realm, account, factor } => {
                 ("recovery code", vec![realm.as_bytes(), account.as_bytes(), factor.as_bytes()])

@@ -51,7 +51,7 @@ impl<'a> Verdict<'a> {
 
     /// What may be enrolled and used as a second step here: the one function of the method policy.
     pub fn methods(&self) -> impl Iterator<Item = Method> + 'a {
-        self.product.settings.allowed_methods.iter().copied().filter(|method| method.is_second_step())
+        self.product.settings.methods.methods().filter(|method| method.is_second_step())
     }
 
     pub fn missing(&self) -> Option<Missing> {

@@ -2,8 +2,8 @@
 //! the device from a token, or refuses. An account id alone authorises nothing (INV-59).
 
 use tidegate_core::{
-    Account, AccountState, ClientContext, DeviceId, Fact, Permission, Product, Refusal, Session, SignIn,
-    Subject, Title, Who, Within,
+    Account, AccountState, ClientContext, DeviceId, Fact, Permission, Product, ProductKey, Refusal, Session,
+    SignIn, Subject, Timestamp, Title, Who, Within,
 };
 use tidegate_keyring::TokenKind;
 use tidegate_store::{Tx, accounts, products, sign_ins};
@@ -108,15 +108,32 @@ impl QueryContext {
             }
         };
         let acting = Acting { account, product, client, by };
-        // A token is bound to its device: another one that is named has taken it from somewhere.
-        let elsewhere =
-            acting.client.device.as_ref().zip(acting.device()).is_some_and(|(named, its)| named != its);
-        if elsewhere { Err(Refusal::SubjectNotValid.into()) } else { Ok(acting) }
+        let bound = acting.device();
+        if is_elsewhere(bound, &acting.client) { Err(Refusal::SubjectNotValid.into()) } else { Ok(acting) }
     }
 
     async fn sign_in(&self, token: &str) -> Result<Option<SignIn>, Fault> {
         let Some(digest) = TokenKind::SignIn.digest(token) else { return Ok(None) };
         let found = sign_ins::find(&mut self.view(), digest).await?;
-        Ok(found.filter(|found| self.now() < found.expires_at && self.agent().covers(&found.product)))
+        Ok(found.filter(|found| self.is_live(found.expires_at, &found.product)))
     }
+
+    /// Whether the token of a sign-in is good, from this device: for paths that read the sign-in by themselves.
+    pub(crate) fn admits(
+        &self,
+        expires_at: Timestamp,
+        product: &ProductKey,
+        (bound, client): (Option<&DeviceId>, &ClientContext),
+    ) -> bool {
+        self.is_live(expires_at, product) && !is_elsewhere(bound, client)
+    }
+
+    fn is_live(&self, expires_at: Timestamp, product: &ProductKey) -> bool {
+        self.now() < expires_at && self.agent().covers(product)
+    }
+}
+
+/// A token is bound to its device: where another device is named, the token was taken from its own.
+fn is_elsewhere(bound: Option<&DeviceId>, client: &ClientContext) -> bool {
+    client.device.as_ref().zip(bound).is_some_and(|(named, its)| named != its)
 }

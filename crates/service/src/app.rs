@@ -33,6 +33,8 @@ pub trait Command: Send + 'static {
 pub struct Settings {
     /// Commands at once.
     pub commands: usize,
+    /// How long a command waits for its turn before it is refused.
+    pub queue_timeout: Duration,
     /// Of the program, for callers that ask.
     pub version: &'static str,
     /// When what is remembered of the database is believed.
@@ -67,8 +69,6 @@ pub(crate) struct Inner {
     permits: Arc<Semaphore>,
 }
 
-/// How long a command waits for a place before it is refused.
-const PERMIT_TIMEOUT: Duration = Duration::from_secs(2);
 const RETRY_AFTER: Span = Span::seconds(1);
 
 impl App {
@@ -104,11 +104,11 @@ impl App {
         let span = tracing::debug_span!("command", name = C::NAME);
         let cx = CommandContext::new(QueryContext::new(self.clone(), C::NAME, agent), request);
         // Waited for here, where a caller that hangs up stops waiting; held there, to the end.
-        let permit =
-            match tokio::time::timeout(PERMIT_TIMEOUT, self.inner.permits.clone().acquire_owned()).await {
-                Ok(permit) => permit.map_err(|_| Fault::Closing)?,
-                Err(_) => return Err(Refusal::Busy { retry_after: RETRY_AFTER }.into()),
-            };
+        let (permits, timeout) = (self.inner.permits.clone(), self.inner.parts.settings.queue_timeout);
+        let permit = match tokio::time::timeout(timeout, permits.acquire_owned()).await {
+            Ok(permit) => permit.map_err(|_| Fault::Closing)?,
+            Err(_) => return Err(Refusal::Busy { retry_after: RETRY_AFTER }.into()),
+        };
         let work = async move {
             let outcome = cx.carry_out(command).await;
             drop(permit);

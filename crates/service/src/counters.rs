@@ -1,11 +1,11 @@
 //! Charging attempts: which counter a guess is counted on, and the charge itself.
 
-use tidegate_core::{AccountId, Budget, FactorId, Identifier, Timestamp};
+use tidegate_core::{AccountId, Answered, Budget, FactorId, Identifier, Timestamp};
 use tidegate_factors::budget::{self, Charge, Limits};
 use tidegate_keyring::SealContext;
 use tidegate_store::{
-    Tx,
-    attempts::{self, AttemptRow, Counter},
+    Executor,
+    attempts::{self, AttemptRow, Counter, GrantedCharge},
 };
 use uuid::Uuid;
 
@@ -35,42 +35,33 @@ pub(crate) fn of_unknown_identifier(cx: &QueryContext, identifier: &Identifier) 
     Ok(Counter { id: Uuid::from_u128(u128::from(slot)), tag: tag.to_vec() })
 }
 
-/// What came of charging one guess.
-pub(crate) enum CounterCharge {
-    /// It may be looked at.
-    Granted,
-    /// Not before this instant.
-    Slowed(Timestamp),
-    Closed,
-    /// Somebody else charged meanwhile: begin again.
-    Lost,
-}
-
-/// Charges one guess to the counter.
-pub(crate) async fn charge(
-    cx: &QueryContext,
-    tx: &mut Tx,
+/// One more guess, if the counter allows it: what is to be stored before the guess is looked at, or the answer that
+/// needs no look.
+pub(crate) fn grant(
+    kept: Option<AttemptRow>,
     counter: &Counter,
     limits: &Limits,
-) -> Result<CounterCharge, Fault> {
-    let now = cx.now();
-    let budget = counted(attempts::find(tx, counter).await?, counter, now);
-    Ok(match budget::charge(limits, budget, now) {
-        Charge::Granted(next) if attempts::replace(tx.executor(), counter, budget.revision, next).await? => {
-            CounterCharge::Granted
-        }
-        Charge::Granted(_) => CounterCharge::Lost,
-        Charge::Slowed(until) => CounterCharge::Slowed(until),
-        Charge::Closed => CounterCharge::Closed,
-    })
+    now: Timestamp,
+) -> Result<GrantedCharge, Answered> {
+    let revision = kept.as_ref().map_or(0, |kept| kept.budget.revision);
+    let budget = match kept {
+        Some(kept) if kept.tag == counter.tag => kept.budget,
+        // Not counted yet, or another identifier's: counting begins, the revision goes on.
+        _ => Budget { revision, ..Budget::fresh(now) },
+    };
+    match budget::charge(limits, budget, now) {
+        Charge::Granted(next) => Ok(GrantedCharge { budget: next, waited_from: budget.last_at }),
+        Charge::Slowed(until) => Err(Answered::Slowed { until }),
+        Charge::Closed => Err(Answered::Closed),
+    }
 }
 
-/// What was counted on it so far.
-pub(crate) fn counted(kept: Option<AttemptRow>, counter: &Counter, now: Timestamp) -> Budget {
-    let revision = kept.as_ref().map_or(0, |kept| kept.budget.revision);
-    match kept {
-        Some(kept) if kept.tag == counter.tag => kept.budget,
-        // Nobody's yet, or another stranger's: counting begins, the revision goes on.
-        _ => Budget { revision, ..Budget::fresh(now) },
-    }
+/// Stores the charge in place of the revision before it; `false` when another guess was charged meanwhile.
+pub(crate) async fn store(
+    executor: Executor<'_>,
+    counter: &Counter,
+    granted: &GrantedCharge,
+) -> Result<bool, Fault> {
+    let next = granted.budget;
+    Ok(attempts::replace(executor, counter, next.revision - 1, next).await?)
 }

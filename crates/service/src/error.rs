@@ -1,7 +1,7 @@
 //! The two ways a use case ends badly: it says no, or it cannot say.
 
 use tidegate_core::Refusal;
-use tidegate_factors::totp::Unusable;
+use tidegate_factors::method::Unusable;
 use tidegate_keyring::{Unreadable, passwords::HashFault};
 
 /// What a use case returns outside its transactions.
@@ -53,7 +53,7 @@ pub enum Fault {
     #[error(transparent)]
     Sealed(#[from] Unreadable),
     #[error(transparent)]
-    Totp(#[from] Unusable),
+    Unusable(#[from] Unusable),
     #[error(transparent)]
     Password(#[from] HashFault),
     #[error("a stored outcome is unreadable")]

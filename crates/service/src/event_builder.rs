@@ -57,12 +57,7 @@ impl<'n> EventBuilder<'n> {
     pub(crate) fn finish(self) -> Result<Event, Fault> {
         let cx = self.cx;
         let personal = match self.account {
-            Some(account) => Some(cx.keyring().seal_personal(
-                account.personal_key,
-                (cx.realm(), account.id),
-                &self.personal(account.email),
-                cx.entropy(),
-            )?),
+            Some(account) => self.seal(account),
             // Without an account there is no key, so nothing personal is kept.
             None => None,
         };
@@ -76,6 +71,16 @@ impl<'n> EventBuilder<'n> {
             fact: self.fact,
             personal,
         })
+    }
+
+    /// `None`, and an alarm, when the account's key is damaged: what happened is recorded all the same.
+    fn seal(&self, account: EventSubject<'_>) -> Option<Sealed> {
+        let (cx, personal) = (self.cx, self.personal(account.email));
+        let whose = (cx.realm(), account.id);
+        let sealed = cx.keyring().seal_personal(account.personal_key, whose, &personal, cx.entropy());
+        let alarm =
+            |_: &_| tracing::error!(account = %account.id, "the personal key of an account cannot be opened");
+        sealed.inspect_err(alarm).ok()
     }
 
     fn personal(&self, email: Option<&str>) -> Personal {

@@ -21,7 +21,8 @@ mod event_builder;
 mod idempotency;
 pub mod installation;
 mod links;
-
+mod material;
+mod offers;
 mod pages;
 pub mod products;
 pub mod realms;

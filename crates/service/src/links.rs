@@ -36,8 +36,13 @@ pub(crate) async fn redeem(
 ) -> Result<Result<Account, Answered>, Fault> {
     let (link, now) = (&presented.link, cx.now());
     if !links::redeem(tx, presented.digest, now).await? {
+        let superseded = link.used_at.is_none() && link.superseded_at.is_some();
         let used = link.used_at.is_some() || now < link.expires_at;
-        return Ok(Err(if used { Answered::Replayed } else { Answered::Expired }));
+        return Ok(Err(match (superseded, used) {
+            (true, _) => Answered::Superseded,
+            (false, true) => Answered::Replayed,
+            (false, false) => Answered::Expired,
+        }));
     }
     let account = accounts::get(tx, link.account).await?.ok_or(Fault::Dangling("account"))?;
     let still = account.contact.as_ref().is_some_and(|contact| *contact.email.canonical() == link.email);
@@ -51,7 +56,7 @@ pub(crate) struct Mailed {
 }
 
 impl CommandContext {
-    /// Writes a link for `target` and queues the mail to the account's stored address (INV-30).
+    /// Writes a link for `target`, in place of those before it, and queues the mail to the account's stored address (INV-30).
     pub(crate) async fn mail_link(
         &self,
         tx: &mut Tx,
@@ -64,7 +69,9 @@ impl CommandContext {
         let expires_at = now.plus(life);
         let (token, digest) = TokenKind::Link.mint(self.entropy());
         let email = contact.email.canonical().clone();
-        let link = Link { account: account.id, target, email, expires_at, used_at: None };
+        let link =
+            Link { account: account.id, target, email, expires_at, used_at: None, superseded_at: None };
+        links::supersede(tx, account.id, target, now).await?;
         links::insert(tx, digest, &link, now).await?;
 
         let to = contact.email.destination();

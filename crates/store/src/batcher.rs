@@ -34,9 +34,6 @@ use crate::{Error, Executor, Store};
 
 /// Items of one batch at most. A larger batch adds little throughput, and each of its items waits for all of them.
 const MAX_BATCH: usize = 32;
-/// How long the queue waits for the work under way. Work that takes longer waits for a row lock, or for a server that
-/// cannot be reached; the items in the queue need not wait for either.
-const LEADER_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// A unit of work that can run by itself, or in one transaction with others of its kind.
 pub(crate) trait BatchItem: Send + Sync + Sized + 'static {
@@ -65,7 +62,12 @@ pub(crate) struct BatchOrigin {
     pub(crate) name: &'static str,
 }
 
-pub(crate) struct Batcher<M: BatchItem>(Arc<Mutex<Queue<M>>>);
+pub(crate) struct Batcher<M: BatchItem> {
+    queue: Arc<Mutex<Queue<M>>>,
+    /// How long the queue waits for the work under way. Work that takes longer waits for a row lock, or for a server
+    /// that cannot be reached; the items in the queue need not wait for either.
+    leader_timeout: Duration,
+}
 
 struct Queue<M: BatchItem> {
     /// There is a leader.
@@ -90,19 +92,18 @@ enum BatchResult<M: BatchItem> {
     PoolTimedOut,
 }
 
-impl<M: BatchItem> Default for Batcher<M> {
-    fn default() -> Self {
-        Self(Arc::new(Mutex::new(Queue { taken: false, waiting: VecDeque::new() })))
-    }
-}
-
 impl<M: BatchItem> Clone for Batcher<M> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self { queue: Arc::clone(&self.queue), leader_timeout: self.leader_timeout }
     }
 }
 
 impl<M: BatchItem> Batcher<M> {
+    pub(crate) fn new(leader_timeout: Duration) -> Self {
+        let queue = Queue { taken: false, waiting: VecDeque::new() };
+        Self { queue: Arc::new(Mutex::new(queue)), leader_timeout }
+    }
+
     /// Runs the item, by itself or in a batch. An item whose future is dropped while it waits is not run.
     pub(crate) async fn join(
         &self,
@@ -146,7 +147,7 @@ impl<M: BatchItem> Batcher<M> {
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue<M>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Passes the lead on to the next batch.
@@ -212,10 +213,10 @@ async fn run_in_batch<M: BatchItem>(group: Vec<Waiting<M>>) {
 struct Leader<M: BatchItem>(Batcher<M>);
 
 impl<M: BatchItem> Leader<M> {
-    /// Leads until the work is done, but not for longer than `LEADER_TIMEOUT`.
+    /// Leads until the work is done, but not for longer than the leader's timeout.
     async fn keep<T>(self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
-        let done = tokio::time::timeout(LEADER_TIMEOUT, &mut work).await;
+        let done = tokio::time::timeout(self.0.leader_timeout, &mut work).await;
         drop(self);
         match done {
             Ok(done) => done,
@@ -240,9 +241,10 @@ mod tests {
     use tidegate_core::Id;
 
     use super::*;
-    use crate::Settings;
+    use crate::{Settings, Timeouts};
 
     const REALM: RealmId = Id::from_uuid_bytes([1; 16]);
+    const NEVER: Duration = Duration::from_hours(1);
 
     /// Counts its single runs. A batch of probes gets no connection.
     #[derive(Clone, Default)]
@@ -271,8 +273,9 @@ mod tests {
     async fn items_of_a_batch_without_a_connection_do_not_wait_again() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("tidegate.db").display());
-        let store = Store::open(&Settings { url, connections: 1 }).await.unwrap();
-        let (group, probe) = (Batcher::default(), Probe::default());
+        let store =
+            Store::open(&Settings { url, connections: 1, timeouts: Timeouts::default() }).await.unwrap();
+        let (group, probe) = (Batcher::new(NEVER), Probe::default());
         let join = || {
             store.autocommit("test", REALM, async |executor| {
                 let origin = executor.batch_origin().unwrap();

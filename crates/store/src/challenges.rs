@@ -11,13 +11,29 @@ use crate::{
     statement::sql,
 };
 
+/// The columns of `Challenge`, each with the name of the table.
+macro_rules! challenge {
+    () => {
+        "challenges.challenge_id, challenges.account_id, challenges.sign_in_id, challenges.session_id, challenges.factor_id, challenges.method, \
+        challenges.purpose, challenges.state, challenges.tries, challenges.max_tries, challenges.material, challenges.created_at, challenges.expires_at"
+    };
+}
+pub(crate) use challenge;
+
 sql! {
-    Select FIND = "SELECT challenge_id, account_id, sign_in_id, session_id, factor_id, purpose, state, tries, created_at, expires_at FROM challenges WHERE realm_id = $1 AND challenge_id = $2";
-    Select LIVE = "SELECT challenge_id, account_id, sign_in_id, session_id, factor_id, purpose, state, tries, created_at, expires_at FROM challenges WHERE realm_id = $1 AND account_id = $2 AND state = 'open' AND expires_at > $3 ORDER BY expires_at";
-    Change INSERT = "INSERT INTO challenges (realm_id, challenge_id, account_id, sign_in_id, session_id, factor_id, purpose, state, tries, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
-    Change SUPERSEDE = "UPDATE challenges SET state = 'superseded' \
-        WHERE realm_id = $1 AND account_id = $2 AND (sign_in_id = $3 OR session_id = $4) AND factor_id = $5 AND purpose = $6 AND state = 'open'";
-    Change CANCEL_ALL = "UPDATE challenges SET state = 'cancelled' WHERE realm_id = $1 AND account_id = $2 AND (sign_in_id = $3 OR session_id = $4) AND state = 'open'";
+    Select FIND = (concat!("SELECT ", challenge!(), " FROM challenges WHERE realm_id = $1 AND challenge_id = $2"));
+    Select LIVE = (concat!("SELECT ", challenge!(), " FROM challenges \
+        WHERE realm_id = $1 AND account_id = $2 AND state = $3 AND expires_at > $4 ORDER BY expires_at"));
+    Change INSERT = "INSERT INTO challenges (realm_id, challenge_id, account_id, sign_in_id, session_id, factor_id, method, purpose, state, tries, \
+        max_tries, material, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    Change SUPERSEDE = "UPDATE challenges SET state = $9 \
+        WHERE realm_id = $1 AND account_id = $2 AND (sign_in_id = $3 OR session_id = $4) \
+        AND (factor_id = $5 OR ($5 IS NULL AND factor_id IS NULL AND method = $6)) AND purpose = $7 AND state = $8";
+    Change SUPERSEDE_OLDEST = "UPDATE challenges SET state = $6 \
+        WHERE realm_id = $1 AND account_id = $2 AND state = $5 AND expires_at > $4 AND challenge_id NOT IN \
+        (SELECT challenge_id FROM challenges WHERE realm_id = $1 AND account_id = $2 AND state = $5 AND expires_at > $4 \
+            ORDER BY created_at DESC, challenge_id DESC LIMIT $3)";
+    Change CANCEL_ALL = "UPDATE challenges SET state = $6 WHERE realm_id = $1 AND account_id = $2 AND (sign_in_id = $3 OR session_id = $4) AND state = $5";
     Change GIVE_BACK = "UPDATE challenges SET tries = tries - 1 WHERE realm_id = $1 AND challenge_id = $2 AND tries > 0";
     Change MOVE = "UPDATE challenges SET state = $4 WHERE realm_id = $1 AND challenge_id = $2 AND state = $3 AND expires_at > $5";
 }
@@ -36,9 +52,12 @@ impl Record for Challenge {
             account: row.get("account_id")?,
             within,
             factor: row.get("factor_id")?,
+            method: row.get("method")?,
             purpose: row.get("purpose")?,
             state: row.get("state")?,
             tries: row.get("tries")?,
+            max_tries: row.get("max_tries")?,
+            material: row.get("material")?,
             created_at: row.get("created_at")?,
             expires_at: row.get("expires_at")?,
         })
@@ -59,27 +78,42 @@ pub async fn find(view: &mut View, id: ChallengeId) -> Result<Option<Challenge>,
 
 /// The account's live challenges, the first to expire first.
 pub async fn live(view: &mut View, account: AccountId, now: Timestamp) -> Result<Vec<Challenge>, Error> {
-    view.select(LIVE).bind(account).bind(now).all().await
+    view.select(LIVE).bind(account).bind(ChallengeState::Open).bind(now).all().await
 }
 
 /// Ends every open challenge of a sign-in that was cancelled, or of a session that ended.
 pub async fn cancel_all(tx: &mut Tx, account: AccountId, within: Within) -> Result<(), Error> {
     let (sign_in, session) = columns(within);
-    tx.change(CANCEL_ALL).bind(account).bind(sign_in).bind(session).rows().await?;
+    let cancel = tx.change(CANCEL_ALL).bind(account).bind(sign_in).bind(session);
+    cancel.bind(ChallengeState::Open).bind(ChallengeState::Cancelled).rows().await?;
     Ok(())
 }
 
-/// Ends every older challenge of the same sign-in or session, factor and purpose (INV-5); returns how many.
+/// Ends every older challenge of the same sign-in or session, factor and purpose (INV-5); where the answer says whose
+/// factor it is by, of the same method instead of the factor. Returns how many.
 pub async fn supersede(tx: &mut Tx, new: &Challenge) -> Result<u64, Error> {
     let (sign_in, session) = columns(new.within);
     let supersede = tx.change(SUPERSEDE).bind(new.account).bind(sign_in).bind(session);
-    supersede.bind(new.factor).bind(new.purpose).rows().await
+    let supersede = supersede.bind(new.factor).bind(new.method).bind(new.purpose);
+    supersede.bind(ChallengeState::Open).bind(ChallengeState::Superseded).rows().await
+}
+
+/// Ends the account's live challenges but the newest `keep`; returns how many.
+pub async fn supersede_oldest(
+    tx: &mut Tx,
+    account: AccountId,
+    keep: i64,
+    now: Timestamp,
+) -> Result<u64, Error> {
+    let supersede = tx.change(SUPERSEDE_OLDEST).bind(account).bind(keep).bind(now);
+    supersede.bind(ChallengeState::Open).bind(ChallengeState::Superseded).rows().await
 }
 
 pub async fn insert(tx: &mut Tx, new: &Challenge) -> Result<(), Error> {
     let (sign_in, session) = columns(new.within);
     let insert = tx.change(INSERT).bind(new.id).bind(new.account).bind(sign_in).bind(session);
-    let insert = insert.bind(new.factor).bind(new.purpose).bind(new.state).bind(new.tries);
+    let insert = insert.bind(new.factor).bind(new.method).bind(new.purpose).bind(new.state).bind(new.tries);
+    let insert = insert.bind(new.max_tries).bind(new.material.clone());
     insert.bind(new.created_at).bind(new.expires_at).rows().await?;
     Ok(())
 }

@@ -12,9 +12,9 @@ use sqlx::{
 use tidegate_core::{
     AccountState, Actor, ChainDigest, ChallengeState, Country, CustomerKey, DeliveryState, DeviceId,
     EnrollmentState, ExternalId, Fact, Id, Identifier, KeyId, KeyedDigest, Kind, Labels, LaterProof,
-    LinkTarget, LinkUrl, Method, Ordinal, ProductKey, Proof, Purpose, RealmKey, RequestId, Requirement,
-    Revision, Role, Rollout, RolloutKey, Sealed, Sequence, SessionEnd, SignInState, Span, Step, Template,
-    Timestamp, Title, TokenDigest, Word,
+    LinkTarget, Mark, Method, Ordinal, ProductKey, ProductSettings, Proof, Purpose, RealmKey, RequestId,
+    Requirement, Revision, Role, Rollout, RolloutKey, Sealed, Sequence, SessionEnd, SignInState, Span,
+    Template, Timestamp, Title, TokenDigest, Word,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -102,6 +102,11 @@ impl<C: Column> Column for Option<C> {
     }
 }
 
+/// A document has a field or a word that this version does not know: a newer one wrote it.
+#[derive(Debug, thiserror::Error)]
+#[error("a newer version wrote it")]
+struct Newer;
+
 /// A column whose content this version cannot read.
 pub(crate) struct Unreadable {
     pub(crate) column: &'static str,
@@ -109,6 +114,10 @@ pub(crate) struct Unreadable {
 }
 
 impl Unreadable {
+    pub(crate) fn is_newer(&self) -> bool {
+        matches!(&self.source, sqlx::Error::ColumnDecode { source, .. } if source.is::<Newer>())
+    }
+
     pub(crate) fn new(column: &'static str, what: &'static str) -> Self {
         Self { column, source: sqlx::Error::ColumnDecode { index: column.into(), source: what.into() } }
     }
@@ -139,6 +148,10 @@ macro_rules! text_columns {
 macro_rules! json_columns {
     ($($word:ty,)+) => { $(column!($word: String, to_json, from_json);)+ };
 }
+/// Documents that refuse what they do not know; stored as JSON text.
+macro_rules! document_columns {
+    ($($word:ty,)+) => { $(column!($word: String, to_json, from_document);)+ };
+}
 
 fn parsed<T: FromStr<Err: fmt::Display>>(text: String) -> Result<T, BoxDynError> {
     text.parse().map_err(|error: T::Err| error.to_string().into())
@@ -149,6 +162,15 @@ fn to_json<T: Serialize>(value: T) -> Result<String, BoxDynError> {
 fn from_json<T: DeserializeOwned>(text: String) -> Result<T, BoxDynError> {
     Ok(serde_json::from_str(&text)?)
 }
+fn from_document<T: DeserializeOwned>(text: String) -> Result<T, BoxDynError> {
+    serde_json::from_str(&text).map_err(|error| if is_unknown(&error) { Newer.into() } else { error.into() })
+}
+
+/// serde has no kind for it, only these words (`serde::de::Error::unknown_field` and `unknown_variant`).
+fn is_unknown(error: &serde_json::Error) -> bool {
+    let text = error.to_string();
+    error.is_data() && ["unknown field `", "unknown variant `"].iter().any(|words| text.starts_with(words))
+}
 
 column!(i64: i64, Ok, Ok);
 column!(Uuid: Uuid, Ok, Ok);
@@ -156,7 +178,7 @@ column!(String: String, Ok, Ok);
 column!(Vec<u8>: Vec<u8>, Ok, Ok);
 column!(Id<K>: Uuid, |id| Ok(id.uuid()), |uuid| Ok(Id::from_uuid(uuid)), K: Kind);
 column!(RequestId: Uuid, |id| Ok(id.0), |uuid| Ok(RequestId(uuid)));
-column!(Step: i64, |step| Ok(step.0), |step| Ok(Step(step)));
+column!(Mark: i64, |mark| Ok(mark.0), |number| Ok(Mark(number)));
 column!(Span: i64, |span| Ok(span.micros()), |micros| Ok(Span::from_micros(micros)));
 column!(Ordinal: i64, |ordinal| Ok(ordinal.0.into()), |number| Ok(Ordinal(number.try_into()?)));
 column!(Sequence: i64, |sequence| Ok(sequence.0), |number| Ok(Sequence(number)));
@@ -179,19 +201,9 @@ word_columns!(
     SignInState,
     Template,
 );
-text_columns!(
-    Actor,
-    Country,
-    CustomerKey,
-    DeviceId,
-    ExternalId,
-    LinkUrl,
-    ProductKey,
-    RealmKey,
-    RolloutKey,
-    Title,
-);
-json_columns!(Fact, Labels, LinkTarget, Rollout, Vec<LaterProof>, Vec<Method>, Vec<ProductKey>, Vec<Proof>,);
+text_columns!(Actor, Country, CustomerKey, DeviceId, ExternalId, ProductKey, RealmKey, RolloutKey, Title,);
+json_columns!(Fact, Labels, LinkTarget, Vec<LaterProof>, Vec<Method>, Vec<ProductKey>, Vec<Proof>,);
+document_columns!(ProductSettings, Rollout,);
 
 fn keyed_digest(bytes: Vec<u8>) -> Result<KeyedDigest, BoxDynError> {
     let (key, mac) = bytes.split_first_chunk::<4>().ok_or("not 36 bytes")?;

@@ -13,12 +13,8 @@ use deadpool::{
 };
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, postgres::PgConnectOptions};
 
-use crate::{breakage::Breakage, error};
+use crate::{Timeouts, breakage::Breakage, error};
 
-/// How long a caller waits for a connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long opening a connection may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Between two attempts to reach a server that refuses connections.
 const RECONNECT_INTERVAL: Duration = Duration::from_millis(20);
 /// Older connections are replaced: the server's memory for a connection grows, and servers move.
@@ -30,16 +26,22 @@ pub(crate) struct ConnectionPool(Pool<Opener, PooledConnection>);
 
 impl ConnectionPool {
     /// A pool of at most `most` connections. One is opened now, so that a wrong address fails at the start.
-    pub(crate) async fn open(options: PgConnectOptions, most: u32) -> Result<Self, sqlx::Error> {
-        let opener = Opener { options, breakage: Breakage::none_yet() };
+    pub(crate) async fn open(
+        options: PgConnectOptions,
+        most: u32,
+        timeouts: Timeouts,
+    ) -> Result<Self, sqlx::Error> {
+        let opener = Opener { options, timeouts, breakage: Breakage::none_yet() };
         let pool = Pool::builder(opener).max_size(usize::try_from(most).unwrap_or(usize::MAX));
         let pool = pool.queue_mode(QueueMode::Lifo).build();
         let pool = Self(pool.map_err(|error| sqlx::Error::Configuration(Box::new(error)))?);
-        pool.take().await.map(|_| pool)
+        let first = tokio::time::timeout(timeouts.connect, pool.wait()).await;
+        first.map_err(|_| sqlx::Error::PoolTimedOut)?.map(|_| pool)
     }
 
     pub(crate) async fn take(&self) -> Result<PooledConnection, sqlx::Error> {
-        tokio::time::timeout(ACQUIRE_TIMEOUT, self.wait()).await.map_err(|_| sqlx::Error::PoolTimedOut)?
+        let acquire = self.0.manager().timeouts.acquire;
+        tokio::time::timeout(acquire, self.wait()).await.map_err(|_| sqlx::Error::PoolTimedOut)?
     }
 
     async fn wait(&self) -> Result<PooledConnection, sqlx::Error> {
@@ -80,6 +82,7 @@ impl ConnectionPool {
 /// Opens connections, and decides which of them may be used again.
 struct Opener {
     options: PgConnectOptions,
+    timeouts: Timeouts,
     breakage: Breakage,
 }
 
@@ -89,7 +92,7 @@ impl Manager for Opener {
 
     async fn create(&self) -> Result<PgConnection, sqlx::Error> {
         // Boxed, because this future is large and rarely made.
-        let opened = tokio::time::timeout(CONNECT_TIMEOUT, Box::pin(self.options.connect())).await;
+        let opened = tokio::time::timeout(self.timeouts.connect, Box::pin(self.options.connect())).await;
         opened.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
     }
 

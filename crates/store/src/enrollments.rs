@@ -1,6 +1,8 @@
 //! Table `enrollments`: pending factors.
 
-use tidegate_core::{Enrollment, EnrollmentId, EnrollmentState, Sealed, Timestamp};
+use tidegate_core::{
+    AccountId, DeviceId, Enrollment, EnrollmentId, EnrollmentState, Method, ProductKey, Sealed, Timestamp,
+};
 
 use crate::{
     Error, Tx, View,
@@ -9,17 +11,28 @@ use crate::{
     statement::sql,
 };
 
+/// The columns of `Enrollment`.
+macro_rules! enrollment {
+    () => {
+        "enrollment_id, account_id, product_key, device_id, rollout_key, method, state, factor_id, material, label, tries, created_at, expires_at"
+    };
+}
+
 sql! {
-    Select FIND = "SELECT enrollment_id, account_id, product_key, device_id, rollout_key, method, state, factor_id, seed, tries, created_at, expires_at FROM enrollments WHERE realm_id = $1 AND enrollment_id = $2";
-    Change INSERT = "INSERT INTO enrollments (realm_id, enrollment_id, account_id, product_key, device_id, rollout_key, method, state, factor_id, seed, tries, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+    Select FIND = (concat!("SELECT ", enrollment!(), " FROM enrollments WHERE realm_id = $1 AND enrollment_id = $2"));
+    Change INSERT = (concat!("INSERT INTO enrollments (realm_id, ", enrollment!(), ") \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"));
     Change MOVE = "UPDATE enrollments SET state = $4 WHERE realm_id = $1 AND enrollment_id = $2 AND state = $3 AND expires_at > $5";
-    Change REVEAL = "UPDATE enrollments SET state = 'awaiting_proof', seed = $3 \
-        WHERE realm_id = $1 AND enrollment_id = $2 AND state = 'confirmed' AND expires_at > $4";
-    Change TAKE_TRY = "UPDATE enrollments SET tries = tries + 1 \
-        WHERE realm_id = $1 AND enrollment_id = $2 AND state = 'awaiting_proof' AND expires_at > $4 AND tries < $3 RETURNING enrollment_id, account_id, product_key, device_id, rollout_key, method, state, factor_id, seed, tries, created_at, expires_at";
+    Change REVEAL = "UPDATE enrollments SET state = $4, material = $5 \
+        WHERE realm_id = $1 AND enrollment_id = $2 AND state = $3 AND expires_at > $6";
+    Change TAKE_TRY = (concat!("UPDATE enrollments SET tries = tries + 1 \
+        WHERE realm_id = $1 AND enrollment_id = $2 AND state = $3 AND tries < $4 AND expires_at > $5 RETURNING ", enrollment!()));
     Change GIVE_BACK = "UPDATE enrollments SET tries = tries - 1 WHERE realm_id = $1 AND enrollment_id = $2 AND tries > 0";
-    Change ACTIVATE = "UPDATE enrollments SET state = 'active', seed = NULL \
-        WHERE realm_id = $1 AND enrollment_id = $2 AND state = 'awaiting_proof' AND expires_at > $3";
+    Change ACTIVATE = "UPDATE enrollments SET state = $4, material = NULL \
+        WHERE realm_id = $1 AND enrollment_id = $2 AND state = $3 AND expires_at > $5";
+    Change SUPERSEDE = "UPDATE enrollments SET state = $6, material = NULL \
+        WHERE realm_id = $1 AND account_id = $2 AND product_key = $3 AND (device_id = $4 OR ($4 IS NULL AND device_id IS NULL)) AND method = $5 \
+        AND state IN ($7, $8, $9) AND expires_at > $10 RETURNING enrollment_id";
 }
 
 impl Record for Enrollment {
@@ -35,11 +48,23 @@ impl Record for Enrollment {
             method: row.get("method")?,
             state: row.get("state")?,
             factor: row.get("factor_id")?,
-            seed: row.get("seed")?,
+            material: row.get("material")?,
+            label: row.get("label")?,
             tries: row.get("tries")?,
             created_at: row.get("created_at")?,
             expires_at: row.get("expires_at")?,
         })
+    }
+}
+
+/// Its id alone.
+struct Superseded(EnrollmentId);
+
+impl Record for Superseded {
+    const TABLE: &'static str = Enrollment::TABLE;
+    const KEY: &'static str = Enrollment::KEY;
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        row.get("enrollment_id").map(Self)
     }
 }
 
@@ -49,15 +74,26 @@ pub async fn find(view: &mut View, id: EnrollmentId) -> Result<Option<Enrollment
 
 pub async fn insert(tx: &mut Tx, new: &Enrollment) -> Result<(), Error> {
     let insert = tx.change(INSERT).bind(new.id).bind(new.account).bind(new.product.clone());
-    let insert = insert
-        .bind(new.device.clone())
-        .bind(new.rollout.clone())
-        .bind(new.method)
-        .bind(new.state)
-        .bind(new.factor);
-    let insert = insert.bind(new.seed.clone()).bind(new.tries).bind(new.created_at);
-    insert.bind(new.expires_at).rows().await?;
+    let insert = insert.bind(new.device.clone()).bind(new.rollout.clone()).bind(new.method).bind(new.state);
+    let insert = insert.bind(new.factor).bind(new.material.clone()).bind(new.label.clone());
+    insert.bind(new.tries).bind(new.created_at).bind(new.expires_at).rows().await?;
     Ok(())
+}
+
+/// Ends every pending one of exactly this account, product, device and method; returns which.
+pub async fn supersede(
+    tx: &mut Tx,
+    account: AccountId,
+    product: &ProductKey,
+    device: Option<DeviceId>,
+    method: Method,
+    now: Timestamp,
+) -> Result<Vec<EnrollmentId>, Error> {
+    use EnrollmentState::{AwaitingConfirmation, AwaitingProof, Confirmed};
+    let supersede = tx.change(SUPERSEDE).bind(account).bind(product.clone()).bind(device).bind(method);
+    let supersede = supersede.bind(EnrollmentState::Superseded).bind(AwaitingConfirmation).bind(Confirmed);
+    let superseded = supersede.bind(AwaitingProof).bind(now).all::<Superseded>().await?;
+    Ok(superseded.into_iter().map(|Superseded(id)| id).collect())
 }
 
 /// Compare-and-set of the state; `false` when it was not `from`, or the enrollment has expired.
@@ -71,9 +107,10 @@ pub async fn advance(
     tx.change(MOVE).bind(id).bind(from).bind(to).bind(now).hit().await
 }
 
-/// Gives a confirmed enrollment its seed; `false` when it has one, is not confirmed, or has expired.
-pub async fn reveal(tx: &mut Tx, id: EnrollmentId, seed: Sealed, now: Timestamp) -> Result<bool, Error> {
-    tx.change(REVEAL).bind(id).bind(seed).bind(now).hit().await
+/// Gives a confirmed enrollment its material; `false` when it has some, is not confirmed, or has expired.
+pub async fn reveal(tx: &mut Tx, id: EnrollmentId, material: Sealed, now: Timestamp) -> Result<bool, Error> {
+    let reveal = tx.change(REVEAL).bind(id).bind(EnrollmentState::Confirmed);
+    reveal.bind(EnrollmentState::AwaitingProof).bind(material).bind(now).hit().await
 }
 
 /// Takes one try; `None` when the enrollment is closed, has expired or has no try left.
@@ -83,7 +120,7 @@ pub async fn take_try(
     limit: i64,
     now: Timestamp,
 ) -> Result<Option<Enrollment>, Error> {
-    tx.change(TAKE_TRY).bind(id).bind(limit).bind(now).optional().await
+    tx.change(TAKE_TRY).bind(id).bind(EnrollmentState::AwaitingProof).bind(limit).bind(now).optional().await
 }
 
 /// Gives a try back that was taken for a code that was not evaluated.
@@ -94,5 +131,6 @@ pub async fn give_back(tx: &mut Tx, id: EnrollmentId) -> Result<(), Error> {
 
 /// Ends the enrollment in success; `false` when it ended before, or has expired (INV-1, INV-4).
 pub async fn activate(tx: &mut Tx, id: EnrollmentId, now: Timestamp) -> Result<bool, Error> {
-    tx.change(ACTIVATE).bind(id).bind(now).hit().await
+    let activate = tx.change(ACTIVATE).bind(id).bind(EnrollmentState::AwaitingProof);
+    activate.bind(EnrollmentState::Active).bind(now).hit().await
 }

@@ -11,6 +11,10 @@ pub enum Error {
     /// A row that this version cannot read.
     #[error("{table}.{column} of {key} is unreadable")]
     Inconsistent { table: &'static str, column: &'static str, key: String, source: sqlx::Error },
+    /// A newer version wrote the document: it has a field or a word that this version does not know. Deciding without
+    /// it may decide something weaker (INV-44). Worth a retry: another replica may be newer.
+    #[error("a newer version wrote the document {key} of {table}")]
+    NewerDocument { table: &'static str, key: String },
     /// A statement failed that must not fail.
     #[error("a statement of {name} failed")]
     Statement { name: &'static str, source: sqlx::Error },
@@ -87,7 +91,7 @@ fn is_outage(code: &str) -> bool {
                 || code.starts_with("53")
                 || matches!(
                     code,
-                    "57P01" | "57P02" | "57P03" | "57P05" | "57014" | "25006" | "55P03" | "55000"
+                    "57P01" | "57P02" | "57P03" | "57P05" | "57014" | "25006" | "25P03" | "55P03" | "55000"
                 )
         }
     }
@@ -99,7 +103,7 @@ mod tests {
 
     #[test]
     fn an_outage_is_told_from_a_wrong_statement() {
-        for code in ["08006", "53300", "57P01", "25006", "5", "261", "13", "14"] {
+        for code in ["08006", "53300", "57P01", "25006", "25P03", "5", "261", "13", "14"] {
             assert!(is_outage(code), "{code}");
         }
         for code in ["23505", "42601", "1", "19", "2067"] {

@@ -203,8 +203,12 @@ impl<'v> Query<'v> {
 }
 
 fn read<R: Record>(row: &Row) -> Result<R, Error> {
-    R::read(row).map_err(|Unreadable { column, source }| {
+    R::read(row).map_err(|unreadable| {
         let key = row.key(R::KEY).unwrap_or_else(|| "a row without key".to_owned());
+        if unreadable.is_newer() {
+            return Error::NewerDocument { table: R::TABLE, key };
+        }
+        let Unreadable { column, source } = unreadable;
         Error::Inconsistent { table: R::TABLE, column, key, source }
     })
 }

@@ -1,6 +1,6 @@
 //! Table `factors`: active factors. A pending factor is a row of `enrollments` (INV-22).
 
-use tidegate_core::{AccountId, Factor, FactorId, Material, Method, Sealed, Step, Timestamp};
+use tidegate_core::{AccountId, Factor, FactorId, Mark, Sealed, Timestamp};
 
 use crate::{
     Error, Tx, View,
@@ -9,27 +9,36 @@ use crate::{
     statement::sql,
 };
 
+/// The columns of `Factor`.
+macro_rules! factor {
+    () => {
+        "factor_id, account_id, method, label, hint, material, mark, lookup, created_at, last_used_at"
+    };
+}
+
 sql! {
-    Select FIND = "SELECT factor_id, account_id, method, seed, last_step, created_at, last_used_at FROM factors WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3";
-    Select OF_ACCOUNT = "SELECT factor_id, account_id, method, seed, last_step, created_at, last_used_at FROM factors WHERE realm_id = $1 AND account_id = $2 ORDER BY factor_id";
-    Change INSERT = "INSERT INTO factors (realm_id, factor_id, account_id, method, seed, last_step, created_at, last_used_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    Change ACCEPT_STEP = "UPDATE factors SET last_step = $4, last_used_at = $5 \
-        WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3 AND last_step < $4";
+    Select FIND = (concat!("SELECT ", factor!(), " FROM factors WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3"));
+    Select BY_LOOKUP = (concat!("SELECT ", factor!(), " FROM factors WHERE realm_id = $1 AND lookup = $2"));
+    Select OF_ACCOUNT = (concat!("SELECT ", factor!(), " FROM factors WHERE realm_id = $1 AND account_id = $2 ORDER BY factor_id"));
+    Change INSERT = (concat!("INSERT INTO factors (realm_id, ", factor!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+        ON CONFLICT (realm_id, lookup) WHERE lookup IS NOT NULL DO NOTHING"));
+    Change ACCEPT = "UPDATE factors SET mark = COALESCE($4, mark), material = COALESCE($5, material), last_used_at = $6 \
+        WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3 AND (mark < $4 OR $4 IS NULL)";
 }
 
 impl Record for Factor {
     const TABLE: &'static str = "factors";
     const KEY: &'static str = "factor_id";
     fn read(row: &Row) -> Result<Self, Unreadable> {
-        let material = match row.get("method")? {
-            Method::Totp => Material::Totp { seed: row.get("seed")?, last_step: row.get("last_step")? },
-            Method::RecoveryCodes => Material::RecoveryCodes,
-            Method::Password => return Err(Unreadable::new("method", "a password is not a factor row")),
-        };
         Ok(Self {
             id: row.get("factor_id")?,
             account: row.get("account_id")?,
-            material,
+            method: row.get("method")?,
+            label: row.get("label")?,
+            hint: row.get("hint")?,
+            material: row.get("material")?,
+            mark: row.get("mark")?,
+            lookup: row.get("lookup")?,
             created_at: row.get("created_at")?,
             last_used_at: row.get("last_used_at")?,
         })
@@ -40,29 +49,33 @@ pub async fn find(view: &mut View, account: AccountId, id: FactorId) -> Result<O
     view.select(FIND).bind(account).bind(id).optional().await
 }
 
+/// The factor that an answer names by itself.
+pub async fn by_lookup(view: &mut View, lookup: &[u8]) -> Result<Option<Factor>, Error> {
+    view.select(BY_LOOKUP).bind(lookup.to_vec()).optional().await
+}
+
 /// Oldest first.
 pub async fn of_account(view: &mut View, account: AccountId) -> Result<Vec<Factor>, Error> {
     view.select(OF_ACCOUNT).bind(account).all().await
 }
 
-pub async fn insert(tx: &mut Tx, new: &Factor) -> Result<(), Error> {
-    let (seed, last_step): (Option<Sealed>, Option<Step>) = match &new.material {
-        Material::Totp { seed, last_step } => (Some(seed.clone()), Some(*last_step)),
-        Material::RecoveryCodes => (None, None),
-    };
-    let insert =
-        tx.change(INSERT).bind(new.id).bind(new.account).bind(new.method()).bind(seed).bind(last_step);
-    insert.bind(new.created_at).bind(new.last_used_at).rows().await?;
-    Ok(())
+/// `false` when another factor of the realm has its `lookup`.
+pub async fn insert(tx: &mut Tx, new: &Factor) -> Result<bool, Error> {
+    let insert = tx.change(INSERT).bind(new.id).bind(new.account).bind(new.method).bind(new.label.clone());
+    let insert = insert.bind(new.hint.clone()).bind(new.material.clone()).bind(new.mark);
+    insert.bind(new.lookup.clone()).bind(new.created_at).bind(new.last_used_at).hit().await
 }
 
-/// Consumes a time step; `false` when this step or a later one was consumed before (INV-2).
-pub async fn accept_step(
+/// Raises the mark, where there is one, and keeps new material, where there is some; `false`, and nothing of it, when
+/// this mark or a later one was accepted before (INV-2).
+pub async fn accept(
     tx: &mut Tx,
     account: AccountId,
     id: FactorId,
-    step: Step,
+    mark: Option<Mark>,
+    material: Option<&Sealed>,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    tx.change(ACCEPT_STEP).bind(account).bind(id).bind(step).bind(now).hit().await
+    let accept = tx.change(ACCEPT).bind(account).bind(id).bind(mark);
+    accept.bind(material.cloned()).bind(now).hit().await
 }

@@ -49,6 +49,7 @@ pub mod sign_ins;
 pub mod standings;
 mod statement;
 pub mod stats;
+mod timeouts;
 mod transaction_connection;
 mod tx;
 
@@ -57,6 +58,7 @@ pub use executor::{Across, View};
 pub use migrations::NEWEST;
 pub use open::{Engine, OpenError, Schema, Settings, Store};
 pub use statement::{Statement, statements};
+pub use timeouts::Timeouts;
 pub use tx::{Executor, Tx};
 
 /// The statements of each table's file.

@@ -1,6 +1,6 @@
 //! Table `links`: mailed tokens, stored as digests.
 
-use tidegate_core::{Link, Timestamp, TokenDigest};
+use tidegate_core::{AccountId, Link, LinkTarget, Timestamp, TokenDigest};
 
 use crate::{
     Error, Tx, View,
@@ -10,10 +10,13 @@ use crate::{
 };
 
 sql! {
-    Select FIND = "SELECT account_id, target, email_canonical, expires_at, used_at FROM links WHERE realm_id = $1 AND token_digest = $2";
+    Select FIND = "SELECT account_id, target, email_canonical, expires_at, used_at, superseded_at FROM links WHERE realm_id = $1 AND token_digest = $2";
     Change INSERT = "INSERT INTO links (realm_id, token_digest, account_id, target, email_canonical, created_at, expires_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7)";
-    Change USE = "UPDATE links SET used_at = $3 WHERE realm_id = $1 AND token_digest = $2 AND used_at IS NULL AND expires_at > $3";
+    Change USE = "UPDATE links SET used_at = $3 \
+        WHERE realm_id = $1 AND token_digest = $2 AND used_at IS NULL AND superseded_at IS NULL AND expires_at > $3";
+    Change SUPERSEDE = "UPDATE links SET superseded_at = $4 \
+        WHERE realm_id = $1 AND account_id = $2 AND target = $3 AND used_at IS NULL AND superseded_at IS NULL";
 }
 
 impl Record for Link {
@@ -26,6 +29,7 @@ impl Record for Link {
             email: row.get("email_canonical")?,
             expires_at: row.get("expires_at")?,
             used_at: row.get("used_at")?,
+            superseded_at: row.get("superseded_at")?,
         })
     }
 }
@@ -34,13 +38,24 @@ pub async fn find(view: &mut View, token: TokenDigest) -> Result<Option<Link>, E
     view.select(FIND).bind(token).optional().await
 }
 
+/// A new link, which nothing was done with yet.
 pub async fn insert(tx: &mut Tx, token: TokenDigest, link: &Link, now: Timestamp) -> Result<(), Error> {
     let insert = tx.change(INSERT).bind(token).bind(link.account).bind(link.target).bind(link.email.clone());
     insert.bind(now).bind(link.expires_at).rows().await?;
     Ok(())
 }
 
-/// Redeems the link; `false` when it was redeemed before or has expired (INV-1, INV-4).
+/// Marks the account's unused links for the same target, before a newer one is inserted; returns how many.
+pub async fn supersede(
+    tx: &mut Tx,
+    account: AccountId,
+    target: LinkTarget,
+    now: Timestamp,
+) -> Result<u64, Error> {
+    tx.change(SUPERSEDE).bind(account).bind(target).bind(now).rows().await
+}
+
+/// Redeems the link; `false` when it was redeemed before, was superseded or has expired (INV-1, INV-4).
 pub async fn redeem(tx: &mut Tx, token: TokenDigest, now: Timestamp) -> Result<bool, Error> {
     tx.change(USE).bind(token).bind(now).hit().await
 }

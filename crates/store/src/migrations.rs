@@ -6,7 +6,7 @@ use sqlx::{
 };
 
 /// The newest migration this program brings.
-pub const NEWEST: i64 = 5;
+pub const NEWEST: i64 = 6;
 
 macro_rules! migrations {
     ($engine:literal, $($number:literal $name:literal,)+) => {{
@@ -24,9 +24,25 @@ macro_rules! migrations {
 }
 
 pub(crate) fn sqlite() -> Migrator {
-    migrations!("sqlite", 1 "0001_init", 2 "0002_rollouts", 3 "0003_record", 4 "0004_switch", 5 "0005_room",)
+    migrations!(
+        "sqlite",
+        1 "0001_init",
+        2 "0002_rollouts",
+        3 "0003_record",
+        4 "0004_switch",
+        5 "0005_room",
+        6 "0006_methods",
+    )
 }
 
 pub(crate) fn postgres() -> Migrator {
-    migrations!("postgres", 1 "0001_init", 2 "0002_rollouts", 3 "0003_record", 4 "0004_switch", 5 "0005_room",)
+    migrations!(
+        "postgres",
+        1 "0001_init",
+        2 "0002_rollouts",
+        3 "0003_record",
+        4 "0004_switch",
+        5 "0005_room",
+        6 "0006_methods",
+    )
 }

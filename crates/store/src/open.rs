@@ -1,6 +1,6 @@
 //! Opens a store, and says what its schema is to this program.
 
-use std::{path::PathBuf, str::FromStr as _, sync::Arc, time::Duration};
+use std::{path::PathBuf, str::FromStr as _, sync::Arc};
 
 use sqlx::{
     ConnectOptions as _, SqlitePool,
@@ -11,8 +11,8 @@ use tidegate_core::RealmId;
 use tokio::sync::Mutex;
 
 use crate::{
-    Across, View, answers::Answering, connection_pool::ConnectionPool, executor::Via, lock::FileLock,
-    migrations, transaction_connection::Writer,
+    Across, Timeouts, View, answers::Answering, connection_pool::ConnectionPool, executor::Via,
+    lock::FileLock, migrations, transaction_connection::Writer,
 };
 
 #[derive(Clone)]
@@ -21,6 +21,7 @@ pub struct Settings {
     pub url: String,
     /// Readers on SQLite, all connections on PostgreSQL.
     pub connections: u32,
+    pub timeouts: Timeouts,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +72,6 @@ pub enum Schema {
     Newer { applied: i64, min_binary: i64 },
 }
 
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Pages in SQLite's write-ahead log before a checkpoint, 64 MiB. Pages that are written again and again, such as
 /// those of counters and of the newest events, are then copied to the database file once.
 const CHECKPOINT: &str = "16000";
@@ -80,13 +80,13 @@ impl Store {
     /// Connects; changes nothing. On SQLite the file is created when it is missing, and locked.
     pub async fn open(settings: &Settings) -> Result<Self, OpenError> {
         let db = if let Some(path) = settings.url.strip_prefix("sqlite:") {
-            sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path)), settings.connections).await?
+            sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path)), settings).await?
         } else if settings.url.starts_with("postgres://") || settings.url.starts_with("postgresql://") {
             postgres(settings).await.map_err(OpenError::Unreachable)?
         } else {
             return Err(OpenError::Url);
         };
-        Ok(Self { db, answering: Arc::default() })
+        Ok(Self { db, answering: Arc::new(Answering::new(settings.timeouts.leader)) })
     }
 
     /// Brings the schema up to this program's; does nothing when it is up to date.
@@ -138,7 +138,7 @@ impl Store {
     }
 }
 
-async fn sqlite(path: PathBuf, connections: u32) -> Result<Db, OpenError> {
+async fn sqlite(path: PathBuf, settings: &Settings) -> Result<Db, OpenError> {
     let unusable = |source| OpenError::Unusable { path: path.display().to_string(), source };
     make_private(&path).map_err(unusable)?;
     let lock = FileLock::take(&path)?;
@@ -149,11 +149,11 @@ async fn sqlite(path: PathBuf, connections: u32) -> Result<Db, OpenError> {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .pragma("wal_autocheckpoint", CHECKPOINT)
-        .busy_timeout(Duration::from_secs(5));
+        .busy_timeout(settings.timeouts.lock);
     let write = options.connect().await.map_err(OpenError::Unreachable)?;
     let read = SqlitePoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .max_connections(settings.connections)
+        .acquire_timeout(settings.timeouts.acquire)
         .connect_with(options.pragma("query_only", "on"))
         .await
         .map_err(OpenError::Unreachable)?;
@@ -170,11 +170,7 @@ fn make_private(path: &std::path::Path) -> std::io::Result<()> {
 }
 
 async fn postgres(settings: &Settings) -> Result<Db, sqlx::Error> {
-    // A replica that was cut off in the middle of a transaction must not block the others for ever.
-    let options = PgConnectOptions::from_str(&settings.url)?.options([
-        ("idle_in_transaction_session_timeout", "15s"),
-        ("lock_timeout", "5s"),
-        ("statement_timeout", "30s"),
-    ]);
-    Ok(Db::Postgres(ConnectionPool::open(options, settings.connections).await?))
+    let Settings { url, connections, timeouts } = settings;
+    let options = PgConnectOptions::from_str(url)?.options(timeouts.of_session());
+    Ok(Db::Postgres(ConnectionPool::open(options, *connections, *timeouts).await?))
 }

@@ -1,6 +1,6 @@
 //! Table `recovery_codes`.
 
-use tidegate_core::{AccountId, FactorId, RecoveryCode};
+use tidegate_core::{AccountId, FactorId, RecoveryCode, Timestamp};
 
 use crate::{
     Error, Tx, View,
@@ -13,6 +13,8 @@ sql! {
     Select LEFT = "SELECT factor_id, number, digest FROM recovery_codes \
         WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3 AND used_at IS NULL ORDER BY number";
     Change INSERT = "INSERT INTO recovery_codes (realm_id, account_id, factor_id, number, digest) VALUES ($1, $2, $3, $4, $5)";
+    Change CONSUME = "UPDATE recovery_codes SET used_at = $5 \
+        WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3 AND number = $4 AND used_at IS NULL";
 }
 
 impl Record for RecoveryCode {
@@ -36,4 +38,15 @@ pub async fn insert(
 ) -> Result<(), Error> {
     tx.change(INSERT).bind(account).bind(factor).bind(code.number).bind(code.digest).rows().await?;
     Ok(())
+}
+
+/// Consumes a code; `false` when it was used before (INV-1).
+pub async fn consume(
+    tx: &mut Tx,
+    account: AccountId,
+    factor: FactorId,
+    number: i64,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    tx.change(CONSUME).bind(account).bind(factor).bind(number).bind(now).hit().await
 }

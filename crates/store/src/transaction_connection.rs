@@ -103,7 +103,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        Error, Settings, Store,
+        Error, Settings, Store, Timeouts,
         answers::{self, Charge},
         attempts::Counter,
         open::Db,
@@ -132,7 +132,8 @@ mod tests {
     async fn the_next_write_waits_for_fsync() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("tidegate.db").display());
-        let store = Store::open(&Settings { url, connections: 1 }).await.unwrap();
+        let store =
+            Store::open(&Settings { url, connections: 1, timeouts: Timeouts::default() }).await.unwrap();
         store.migrate().await.unwrap();
         assert_eq!(charge(&store).await.unwrap(), None);
         assert_eq!(waits_for(&store).await, FULL);

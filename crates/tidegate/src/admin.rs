@@ -7,20 +7,26 @@ use tidegate_store::{Store, installation};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// How long the database may take to answer a readiness probe, and how long open requests may take at shutdown.
-const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long open requests may take at shutdown.
+const LINGER: Duration = Duration::from_secs(1);
 
-pub async fn serve(store: Store, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
+/// The database has `check_timeout` to say that it is there.
+pub async fn serve(
+    store: Store,
+    listener: TcpListener,
+    check_timeout: Duration,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
     let (store, closing) = (Arc::new(store), stop.clone());
     let ready = move || {
         let (store, closing) = (store.clone(), closing.clone());
-        async move { ready(&store, &closing).await }
+        async move { ready(&store, check_timeout, &closing).await }
     };
     let router = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready));
     let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
     let cut_off = async {
         stop.cancelled().await;
-        tokio::time::sleep(CHECK_TIMEOUT).await;
+        tokio::time::sleep(LINGER).await;
     };
     // A client that never finishes its request must not keep the program from ending.
     tokio::select! {
@@ -29,9 +35,13 @@ pub async fn serve(store: Store, listener: TcpListener, stop: CancellationToken)
     }
 }
 
-async fn ready(store: &Store, closing: &CancellationToken) -> (StatusCode, &'static str) {
+async fn ready(
+    store: &Store,
+    check_timeout: Duration,
+    closing: &CancellationToken,
+) -> (StatusCode, &'static str) {
     let mut across = store.across("ready");
-    let asked = tokio::time::timeout(CHECK_TIMEOUT, installation::applied(&mut across));
+    let asked = tokio::time::timeout(check_timeout, installation::applied(&mut across));
     match asked.await {
         _ if closing.is_cancelled() => (StatusCode::SERVICE_UNAVAILABLE, "closing\n"),
         Ok(Ok(_)) => (StatusCode::OK, "ready\n"),

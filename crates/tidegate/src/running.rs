@@ -11,7 +11,7 @@ use tidegate_service::{
     audit::Sealer,
     installation::{self, KeyCheck, check},
 };
-use tidegate_store::{Engine, Store};
+use tidegate_store::{Engine, Store, Timeouts};
 use tokio::{
     net::TcpListener,
     task::{JoinHandle, JoinSet},
@@ -22,13 +22,15 @@ use crate::{
     admin,
     ambient::{AuthorityClock, SystemEntropy},
     check_schema::check_schema,
-    config::Config,
+    config::{self, Config},
     keep_time,
 };
 
 pub struct Running {
     pub grpc: SocketAddr,
     pub admin: SocketAddr,
+    /// How long calls under way may take when the program stops.
+    drain: Duration,
     app: App,
     store: Store,
     /// Stops taking calls.
@@ -39,8 +41,6 @@ pub struct Running {
     background: JoinSet<()>,
 }
 
-/// How long calls under way may take when the program stops.
-const DRAIN: Duration = Duration::from_secs(20);
 /// How long the cache is fresh after the event log was read. Together with `FOLLOW` it bounds the staleness: a change is
 /// effective on every replica within a second.
 const FRESH_FOR: Duration = Duration::from_millis(700);
@@ -55,8 +55,23 @@ const CUT: Duration = Duration::from_hours(1);
 
 pub async fn open(config: &Config) -> anyhow::Result<Store> {
     let url = config.database.url.reveal().to_owned();
-    let settings = tidegate_store::Settings { url, connections: config.database.connections };
+    let settings = tidegate_store::Settings {
+        url,
+        connections: config.database.connections,
+        timeouts: timeouts(&config.database),
+    };
     Store::open(&settings).await.context("failed to open the database")
+}
+
+fn timeouts(database: &config::Database) -> Timeouts {
+    Timeouts {
+        acquire: Duration::from_millis(database.acquire_timeout_ms),
+        connect: Duration::from_millis(database.connect_timeout_ms),
+        lock: Duration::from_millis(database.lock_timeout_ms),
+        statement: Duration::from_millis(database.statement_timeout_ms),
+        idle_in_transaction: Duration::from_millis(database.idle_in_transaction_timeout_ms),
+        ..Timeouts::default()
+    }
 }
 
 impl Running {
@@ -82,11 +97,14 @@ impl Running {
         let (grpc_address, admin_address) = (grpc.local_addr()?, admin.local_addr()?);
         let (stop, rest) = (CancellationToken::new(), CancellationToken::new());
         let (reflection, streams) = (config.grpc.reflection(), tidegate_grpc::StreamSettings::default());
-        let settings = tidegate_grpc::Settings { reflection, streams };
+        let max_deadline = Duration::from_millis(config.grpc.max_deadline_ms);
+        let linger = Duration::from_millis(config.grpc.linger_ms);
+        let settings = tidegate_grpc::Settings { reflection, streams, max_deadline, linger };
         let stopped = stop.clone().cancelled_owned();
         let server = tokio::spawn(tidegate_grpc::serve(app.clone(), settings, grpc, stopped));
         let mut background = JoinSet::new();
-        background.spawn(serve_admin(store.clone(), admin, stop.clone()));
+        let check_timeout = Duration::from_millis(config.admin.check_timeout_ms);
+        background.spawn(serve_admin(store.clone(), admin, check_timeout, stop.clone()));
         background.spawn(keep_time::keep(store.clone(), clock.clone(), rest.clone()));
         background.spawn(sweep(store.clone(), clock, rest.clone()));
         background.spawn(courier.run(rest.clone()));
@@ -97,7 +115,8 @@ impl Running {
         background.spawn(seal(sealer.clone(), rest.clone()));
         background.spawn(cut(sealer, keep, rest.clone()));
         let (grpc, admin) = (grpc_address, admin_address);
-        Ok(Self { grpc, admin, app, store, stop, rest, server, background })
+        let drain = Duration::from_millis(config.grpc.drain_ms);
+        Ok(Self { grpc, admin, drain, app, store, stop, rest, server, background })
     }
 
     /// Waits until the server or a background task ends by itself, which is a failure.
@@ -118,8 +137,8 @@ impl Running {
     /// Takes no more calls, drains those under way, then stops the background tasks.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         self.stop.cancel();
-        if tokio::time::timeout(DRAIN, &mut self.server).await.is_err() {
-            tracing::warn!("calls were still under way after {} s and are cut off", DRAIN.as_secs());
+        if tokio::time::timeout(self.drain, &mut self.server).await.is_err() {
+            tracing::warn!("calls were still under way after {:?} and are cut off", self.drain);
             self.server.abort();
         }
         self.app.close().await;
@@ -139,14 +158,16 @@ fn app(config: &Config, store: &Store, keyring: Arc<Keyring>, clock: &Arc<Author
         0 => cores,
         set => set,
     };
+    let queue_timeout = Duration::from_millis(config.limits.queue_timeout_ms);
     App::new(Parts {
         store: store.clone(),
         keyring,
-        passwords: Passwords::new(parallel, &SystemEntropy),
+        passwords: Passwords::new(parallel, &SystemEntropy).with_queue_timeout(queue_timeout),
         clock: clock.clone(),
         entropy: Arc::new(SystemEntropy),
         settings: tidegate_service::Settings {
             commands: config.limits.commands,
+            queue_timeout,
             version: env!("CARGO_PKG_VERSION"),
             freshness: match store.engine() {
                 Engine::Sqlite => Freshness::SingleReplica,
@@ -176,8 +197,8 @@ async fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListene
     TcpListener::bind(address).await.with_context(|| format!("failed to listen on {setting} {address}"))
 }
 
-async fn serve_admin(store: Store, listener: TcpListener, stop: CancellationToken) {
-    if let Err(error) = admin::serve(store, listener, stop).await {
+async fn serve_admin(store: Store, listener: TcpListener, check_timeout: Duration, stop: CancellationToken) {
+    if let Err(error) = admin::serve(store, listener, check_timeout, stop).await {
         tracing::error!(%error, "the admin port failed");
     }
 }

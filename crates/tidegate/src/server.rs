@@ -1,6 +1,6 @@
 //! The running server that a command calls.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -20,6 +20,9 @@ pub struct Server {
     /// Key of the realm, for an operator; else the credential's own.
     #[arg(long)]
     realm: Option<String>,
+    /// Seconds that a call may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    deadline: u64,
 }
 
 impl Server {
@@ -29,6 +32,7 @@ impl Server {
         let realm = self.realm.as_deref().map(str::parse).transpose();
         let settings = Settings {
             address: self.address.clone(),
+            deadline: Duration::from_secs(self.deadline),
             realm: realm.map_err(|error| anyhow::anyhow!("--realm {error}"))?,
             ..Settings::new(credential)
         };

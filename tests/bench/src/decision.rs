@@ -52,7 +52,7 @@ fn case(rollouts: &[(&str, u32)]) -> anyhow::Result<Case> {
     let product = json!({
         "key": "kasa", "title": "Kasa", "revision": 1, "created_at": DAY, "updated_at": DAY,
         "settings": {
-            "link_url": "https://kasa.example/confirm", "allowed_methods": ["password", "totp"],
+            "link_url": "https://kasa.example/confirm", "methods": { "rules": [{ "method": "password" }, { "method": "totp" }] },
             "trusted_device": 0, "session_idle": 3_600_000_000_u64, "session_absolute": 86_400_000_000_u64,
         },
     });

@@ -2,8 +2,8 @@
 
 use tidegate_client::Client;
 use tidegate_core::{
-    AccountId, Actor, Budget, Challenge, ChallengeId, ChallengeState, Entropy, Event, Fact, Factor, Id,
-    Material, Method, Proof, Purpose, Requirement, Secret, Session, SignIn, SignInState, Span, Step, Within,
+    AccountId, Actor, Budget, Challenge, ChallengeId, ChallengeState, Entropy, Event, Fact, Factor, Id, Mark,
+    Method, Proof, Purpose, Requirement, Secret, Session, SignIn, SignInState, Span, Within,
 };
 use tidegate_keyring::{SealContext, TokenKind};
 use tidegate_proto as proto;
@@ -95,10 +95,10 @@ fn begun(sign_in: &SignIn) -> Event {
 fn guest(closed: &Closed, account: AccountId) -> anyhow::Result<(Guest, Factor, SignIn, Challenge)> {
     let (now, entropy): (_, &dyn Entropy) = (ambient::now(), &System);
     let (token, _) = TokenKind::SignIn.mint(entropy);
-    let seed = Secret::new(entropy.bytes::<20>().to_vec());
+    let secret = Secret::new(entropy.bytes::<20>().to_vec());
     let factor = Id::new(now, entropy);
-    let place = SealContext::FactorSeed { realm: closed.realm, account, factor };
-    let sealed = closed.keyring.seal(&place, &seed, entropy)?;
+    let place = SealContext::FactorMaterial { realm: closed.realm, account, factor };
+    let sealed = closed.keyring.seal(&place, &secret, entropy)?;
     let sign_in = SignIn {
         id: Id::new(now, entropy),
         account,
@@ -115,21 +115,29 @@ fn guest(closed: &Closed, account: AccountId) -> anyhow::Result<(Guest, Factor, 
         id: Id::new(now, entropy),
         account,
         within: Within::SignIn(sign_in.id),
-        factor,
+        factor: Some(factor),
+        method: Method::Totp,
         purpose: Purpose::SignIn,
         state: ChallengeState::Open,
         tries: 0,
+        max_tries: 5,
+        material: None,
         created_at: now,
         expires_at: now.plus(SESSION_AGE),
     };
     let factor = Factor {
         id: factor,
         account,
-        material: Material::Totp { seed: sealed, last_step: Step(0) },
+        method: Method::Totp,
+        label: None,
+        hint: None,
+        material: Some(sealed),
+        mark: Mark(0),
+        lookup: None,
         created_at: now,
         last_used_at: None,
     };
-    Ok((Guest { sign_in: token, challenge: challenge.id, seed }, factor, sign_in, challenge))
+    Ok((Guest { sign_in: token, challenge: challenge.id, seed: secret }, factor, sign_in, challenge))
 }
 
 /// Live sessions. Their last use lies ahead, so that looking at them writes nothing: it does so once a

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tidegate_client::{Client, Settings};
 use tidegate_core::{RealmId, Secret};
 use tidegate_keyring::{Keyring, MasterFile};
-use tidegate_store::{Store, realms};
+use tidegate_store::{Store, Timeouts, realms};
 use tonic::transport::{Channel, Endpoint};
 
 use crate::process::Process;
@@ -89,7 +89,8 @@ impl Site {
 
     /// Opens the database beside the program, which must have been stopped.
     pub async fn closed(&self) -> anyhow::Result<Closed> {
-        let settings = tidegate_store::Settings { url: self.url.clone(), connections: 4 };
+        let settings =
+            tidegate_store::Settings { url: self.url.clone(), connections: 4, timeouts: Timeouts::default() };
         let store = Store::open(&settings).await?;
         let master = std::fs::read_to_string(self.folder.path().join("master.key"))?;
         let keyring = Keyring::new(&MasterFile::parse(&Secret::new(master))?);

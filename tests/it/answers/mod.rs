@@ -3,14 +3,15 @@
 
 mod together;
 
-use std::{pin::Pin, task::Poll, time::Duration};
+use std::{pin::Pin, task::Poll};
 
 use tidegate_core::{
-    Actor, Answered, Budget, ChallengeState, Event, Fact, Id, RealmId, SignInId, SignInState, Step, Within,
+    Actor, Answered, Budget, ChallengeState, Event, Fact, FactorId, Id, Mark, RealmId, SignInId, SignInState,
+    Within,
 };
 use tidegate_factors::{
     budget::{self, Limits},
-    challenge::{self, MAX_TRIES},
+    tries,
 };
 use tidegate_keyring::TokenKind;
 use tidegate_store::{
@@ -42,7 +43,7 @@ struct Written {
     successes: i64,
     sign_in: SignInState,
     challenge: ChallengeState,
-    steps: i64,
+    marks: i64,
     events: i64,
 }
 
@@ -52,7 +53,7 @@ const NOTHING: Written = Written {
     successes: 0,
     sign_in: SignInState::PendingChallenge,
     challenge: ChallengeState::Open,
-    steps: 0,
+    marks: 0,
     events: 0,
 };
 const CHARGED: Written = Written { tries: 1, charged: 1, ..NOTHING };
@@ -61,13 +62,10 @@ const APPROVED: Written = Written {
     successes: 1,
     sign_in: SignInState::Ready,
     challenge: ChallengeState::Approved,
-    steps: 1,
+    marks: 1,
     events: 1,
     ..NOTHING
 };
-
-/// A deed that does not wait for the lock is waited for in vain.
-const TIMEOUT: Duration = Duration::from_mins(5);
 
 /// How a deed is done.
 #[derive(Debug, Clone, Copy)]
@@ -93,7 +91,7 @@ impl Waiting {
     }
 
     fn counter(&self) -> Counter {
-        Counter { id: self.asked.challenge.factor.uuid(), tag: Vec::new() }
+        Counter { id: self.factor().uuid(), tag: Vec::new() }
     }
 
     /// What was counted on the factor when the question was asked: it was bound with a right code.
@@ -126,7 +124,13 @@ impl Waiting {
 
     fn guess(&self) -> Charge {
         let (counter, next, now) = (self.counter(), self.next(), self.server.now());
-        Charge { challenge: self.asked.challenge.id, limit: MAX_TRIES, counter, next, now }
+        Charge {
+            challenge: self.asked.challenge.id,
+            limit: self.asked.challenge.max_tries,
+            counter,
+            next,
+            now,
+        }
     }
 
     async fn take(&self, way: Way, guess: Charge) -> Result<Option<i64>, Error> {
@@ -151,8 +155,9 @@ impl Waiting {
     fn right(&self) -> (Approval, Event) {
         let (ChallengeRow { challenge, proofs, .. }, now) = (self.asked.clone(), self.server.now());
         let event = self.event(Answered::Approved);
-        let (sign_in, step, counter) = (self.sign_in, self.step(), self.counter());
-        (Approval { sign_in, proofs, challenge, step, counter, now }, event)
+        let (sign_in, factor, mark) = (self.sign_in, self.factor(), Some(self.mark()));
+        let (next, material, counter) = (SignInState::Ready, None, self.counter());
+        (Approval { sign_in, next, proofs, challenge, factor, mark, material, counter, now }, event)
     }
 
     fn event(&self, outcome: Answered) -> Event {
@@ -188,8 +193,12 @@ impl Waiting {
         approved.unwrap()
     }
 
-    fn step(&self) -> Step {
-        Step(self.asked.last_step.unwrap().0 + 1)
+    fn factor(&self) -> FactorId {
+        self.asked.challenge.factor.unwrap()
+    }
+
+    fn mark(&self) -> Mark {
+        Mark(self.asked.mark.unwrap().0 + 1)
     }
 
     async fn written(&self) -> Written {
@@ -197,8 +206,7 @@ impl Waiting {
         let asked = &self.asked.challenge;
         let challenge = challenges::find(&mut view, asked.id).await.unwrap().unwrap();
         let kept = attempts::find(&mut view, &self.counter()).await.unwrap().unwrap().budget;
-        let factor = factors::find(&mut view, asked.account, asked.factor).await.unwrap().unwrap();
-        let tidegate_core::Material::Totp { last_step, .. } = factor.material else { panic!("no TOTP") };
+        let factor = factors::find(&mut view, asked.account, self.factor()).await.unwrap().unwrap();
         let events =
             format!("SELECT count(*) FROM events WHERE fact LIKE '%challenge_answered%{}%'", asked.id);
         Written {
@@ -207,7 +215,7 @@ impl Waiting {
             successes: kept.successes - self.seen().successes,
             sign_in: sign_ins::get(&mut view, self.sign_in).await.unwrap().unwrap().state,
             challenge: challenge.state,
-            steps: last_step.0 - self.asked.last_step.unwrap().0,
+            marks: factor.mark.0 - self.asked.mark.unwrap().0,
             events: raw::count(&self.server, &events).await,
         }
     }
@@ -233,8 +241,7 @@ impl Waiting {
             wait.send(()).unwrap();
             write.await
         };
-        let both = async { tokio::join!(other, write) };
-        let (other, done) = tokio::time::timeout(TIMEOUT, both).await.unwrap();
+        let (other, done) = tokio::join!(other, write);
         other.unwrap();
         done
     }
@@ -277,9 +284,10 @@ async fn cancelled(tx: &mut Tx, waiting: &Waiting) -> Result<bool, Error> {
     sign_ins::advance(tx, waiting.sign_in, waits, SignInState::Cancelled, now).await
 }
 
-async fn stepped(tx: &mut Tx, waiting: &Waiting) -> Result<bool, Error> {
+async fn marked(tx: &mut Tx, waiting: &Waiting) -> Result<bool, Error> {
     let challenge = &waiting.asked.challenge;
-    factors::accept_step(tx, challenge.account, challenge.factor, waiting.step(), waiting.server.now()).await
+    let (mark, now) = (Some(waiting.mark()), waiting.server.now());
+    factors::accept(tx, challenge.account, waiting.factor(), mark, None, now).await
 }
 
 on_both! {
@@ -314,7 +322,7 @@ on_both! {
             let counter = Counter { id: waiting.sign_in.uuid(), tag: Vec::new() };
             let (challenge, now) = (waiting.asked.challenge.id, waiting.server.now());
             let next = Budget { revision: 1, ..waiting.next() };
-            let another = Charge { challenge, limit: MAX_TRIES, counter, next, now };
+            let another = Charge { challenge, limit: waiting.asked.challenge.max_tries, counter, next, now };
             Ok(answers::charge(tx.executor(), another).await?.is_some())
         };
         for way in WAYS {
@@ -353,7 +361,7 @@ on_both! {
         let spoilt = [
             "UPDATE sign_ins SET state = 'cancelled'",
             "UPDATE challenges SET state = 'superseded'",
-            "UPDATE factors SET last_step = last_step + 1",
+            "UPDATE factors SET mark = mark + 1",
             &format!("UPDATE sign_ins SET expires_at = {past}"),
             &format!("UPDATE challenges SET expires_at = {past}"),
         ];
@@ -386,9 +394,9 @@ on_both! {
 
             let waiting = Waiting::of(&kasa, &format!("{way:?}-3")).await;
             waiting.charge(way).await;
-            let approved = waiting.behind(async |tx| stepped(tx, &waiting).await, async || waiting.approve(way).await);
+            let approved = waiting.behind(async |tx| marked(tx, &waiting).await, async || waiting.approve(way).await);
             assert!(!approved.await);
-            assert_eq!(waiting.written().await, Written { steps: 1, ..CHARGED });
+            assert_eq!(waiting.written().await, Written { marks: 1, ..CHARGED });
 
             let waiting = Waiting::of(&kasa, &format!("{way:?}-4")).await;
             waiting.charge(way).await;
@@ -407,7 +415,7 @@ on_both! {
             let waiting = Waiting::of(&kasa, &format!("{way:?}")).await;
             waiting.charge(way).await;
             let reject = async |revision| {
-                let (charged, event) = (waiting.counter(), waiting.event(challenge::wrong(1)));
+                let (charged, event) = (waiting.counter(), waiting.event(tries::wrong(1, 5)));
                 waiting.does(way, async |executor: Executor<'_>| answers::reject(executor, &charged, revision, event).await).await
             };
             let charged = waiting.next().revision;

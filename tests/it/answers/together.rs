@@ -2,21 +2,21 @@
 //!
 //! Whoever begins first goes alone, and those who begin before that is done go together.
 
-use std::pin::{Pin, pin};
+use std::{pin::Pin, time::Duration};
 
 use tidegate_core::{Budget, ChallengeState, Event, Id, SignInState};
 use tidegate_store::{
-    Error, Tx,
+    Error, Timeouts, Tx,
     answers::{self, Charge},
 };
+use tidegate_tests::postgres;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::{
-    APPROVED, CHARGED, NOTHING, TIMEOUT, Waiting, Way, Written, begin, cancelled, moved, stepped,
-    unused_charge,
+    APPROVED, CHARGED, NOTHING, Waiting, Way, Written, begin, cancelled, marked, moved, unused_charge,
 };
-use crate::{raw, setting::Kasa, test_server::TestServer};
+use crate::{raw, serving::PATIENT, setting::Kasa, test_server::TestServer};
 
 const ALONE: Way = Way::Alone;
 
@@ -76,7 +76,7 @@ on_both! {
         let [lead, gone, used, ann, bob] = all;
         let cancel = async |tx: &mut Tx| cancelled(tx, &gone).await;
         server.store.tx("test", gone.realm, cancel).await.unwrap();
-        let step = async |tx: &mut Tx| stepped(tx, &used).await;
+        let step = async |tx: &mut Tx| marked(tx, &used).await;
         server.store.tx("test", used.realm, step).await.unwrap();
 
         let all = Box::pin(async {
@@ -85,7 +85,7 @@ on_both! {
         });
         assert_eq!(behind(&lead, all).await, (false, false, true, true));
         assert_eq!(gone.written().await, Written { sign_in: SignInState::Cancelled, ..CHARGED });
-        assert_eq!(used.written().await, Written { steps: 1, ..CHARGED });
+        assert_eq!(used.written().await, Written { marks: 1, ..CHARGED });
         assert_eq!((ann.written().await, bob.written().await), (APPROVED, APPROVED));
     }
 
@@ -191,10 +191,12 @@ fn charge_by_itself(waiting: &Waiting) -> Pin<Box<impl Future<Output = Option<i6
     Box::pin(async move { waiting.charge(ALONE).await })
 }
 
-/// On SQLite everybody waits for the one writer.
+/// A leader that waits for a lock is not waited for: once its time is over, the others go on. (On SQLite everybody
+/// waits for the one writer.)
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn somebodys_lock_holds_nobody_else_up() {
-    let kasa = Kasa::open(&TestServer::postgres().await).await;
+    let timeouts = Timeouts { leader: Duration::from_millis(50), ..PATIENT };
+    let kasa = Kasa::open(&TestServer::at(postgres::database().await, timeouts).await).await;
     let all: [Waiting; 4] = waiting(&kasa).await;
     let [a, b, c, d] = &all;
     let mut locked = None;
@@ -213,7 +215,7 @@ async fn somebodys_lock_holds_nobody_else_up() {
         locked = Some((alone, grouped));
         Ok::<_, Error>(())
     });
-    tokio::time::timeout(TIMEOUT, pin!(other)).await.unwrap().unwrap();
+    other.await.unwrap();
     let (alone, grouped) = locked.unwrap();
     assert_eq!((alone.await.unwrap(), grouped.await.unwrap()), (None, None));
     assert_eq!(a.written().await, Written { challenge: ChallengeState::Cancelled, ..NOTHING });

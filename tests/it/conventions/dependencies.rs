@@ -42,7 +42,7 @@ const ALLOWED_DEPENDENCIES: &[(&str, &str)] = &[
     ("http-body", "grpc"),
     ("icu_casemap", "core"),
     ("icu_normalizer", "core keyring"),
-    ("icu_properties", "core"),
+    ("icu_properties", "core factors"),
     ("idna", "core"),
     ("indicatif", "tidegate"),
     ("lettre", "courier"),
@@ -58,8 +58,8 @@ const ALLOWED_DEPENDENCIES: &[(&str, &str)] = &[
     ("quick_cache", "service"),
     ("rustix", "keyring"),
     ("rustls", "tidegate"),
-    ("serde", "core courier service store tidegate"),
-    ("serde_json", "core courier keyring service store tidegate"),
+    ("serde", "core courier factors service store tidegate"),
+    ("serde_json", "core courier factors keyring service store tidegate"),
     ("sha2", "keyring rollout"),
     ("smallvec", "core service"),
     ("sqlx", "store"),
@@ -83,7 +83,7 @@ const ALLOWED_DEPENDENCIES: &[(&str, &str)] = &[
     ("tracing-subscriber", "tidegate"),
     ("url", "core"),
     ("uuid", "core grpc service store tidegate"),
-    ("zeroize", "core"),
+    ("zeroize", "core factors"),
 ];
 
 /// Libraries that one crate hides from all others; a line of the list never gets a second name.

@@ -10,6 +10,8 @@ mod invariants;
 mod reasons;
 mod secrets;
 mod sources;
+mod use_cases;
+mod waits;
 mod words;
 
 use sources::Finding;

@@ -18,6 +18,7 @@ const NO_REFUSALS: &[(&str, &str)] = &[
     ("CLOSING", "a fault"),
     ("DEADLINE_EXCEEDED", "the door's"),
     ("INTERNAL", "a fault"),
+    ("DATA_DAMAGED", "a fault"),
     ("NO_SUCH_METHOD", "the door's"),
     ("ENCODING_NOT_SUPPORTED", "the door's"),
     ("STREAM_ENDED", "the door's"),
@@ -26,6 +27,7 @@ const NO_REFUSALS: &[(&str, &str)] = &[
 /// Refusals that have no reason of their own.
 const SHARED: &[(&str, &str)] = &[
     ("PAGE_TOKEN_NOT_VALID", "it is an INVALID_REQUEST"),
+    ("ANSWER_MALFORMED", "it is an INVALID_REQUEST"),
     ("TIME_NOT_ACCEPTABLE", "it is an INVALID_REQUEST"),
     (
         "NAMES_NOTHING",

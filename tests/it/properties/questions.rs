@@ -2,9 +2,9 @@
 
 use proptest::{collection::vec, option, prelude::*, sample::subsequence};
 use tidegate_core::{
-    Approver, Decision, Edge, LinkUrl, Method, Named, Ordinal, Product, ProductKey, ProductSettings,
-    Revision, RollBack, Rollout, RuleAsked, Salt, Span, Standing, Stop, Timestamp, Title, Unit, Wave,
-    WaveState, Word as _,
+    Approver, Decision, Edge, LinkUrl, Method, MethodPolicy, Named, Ordinal, Product, ProductKey,
+    ProductSettings, Revision, RollBack, Rollout, RuleAsked, Salt, Span, Standing, Stop, Timestamp, Title,
+    Unit, Wave, WaveState, Word as _,
 };
 use tidegate_rollout::{decide, explain};
 
@@ -52,7 +52,7 @@ pub(super) fn question() -> impl Strategy<Value = Question> {
 fn product(key: &str) -> Product {
     let settings = ProductSettings {
         link_url: "https://kasa.example/confirm".parse::<LinkUrl>().unwrap(),
-        allowed_methods: vec![Method::Totp],
+        methods: MethodPolicy::allowing([Method::Totp]),
         trusted_device: Span::days(30),
         session_idle: Span::hours(1),
         session_absolute: Span::hours(24),

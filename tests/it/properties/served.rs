@@ -104,7 +104,7 @@ async fn kept(server: &TestServer) -> Vec<String> {
         format!("COALESCE(CAST({column} AS TEXT), '')")
     };
     let tables = [
-        ("factors", "account_id factor_id method last_step"),
+        ("factors", "account_id factor_id method mark"),
         ("accounts", "account_id two_step_since"),
         (
             "ledger",

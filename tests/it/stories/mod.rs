@@ -41,9 +41,11 @@ const UNTOLD: &[(ErrorReason, &str)] = &[
     (ErrorReason::Busy, "takes many callers: bounds.rs"),
     (ErrorReason::Unavailable, "takes a database that goes away: away.rs"),
     (ErrorReason::DeadlineExceeded, "takes a caller in a hurry: away.rs"),
-    (ErrorReason::FactorUnavailable, "no use case gives it yet"),
+    (ErrorReason::FactorUnavailable, "takes a damaged row: bounds.rs"),
+    (ErrorReason::DataDamaged, "takes a damaged row: methods.rs"),
     (ErrorReason::Internal, "takes a bug"),
     (ErrorReason::NoSuchMethod, "no actor can say it: matrix.rs"),
+    (ErrorReason::EncodingNotSupported, "no actor compresses: wire"),
     (ErrorReason::StreamEnded, "takes an hour: log/tailing.rs"),
 ];
 

@@ -56,12 +56,14 @@ pub enum Test {
 
 /// Half open: from the first instant on, and before the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct During {
     pub from: Option<Timestamp>,
     pub before: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Label {
     pub name: LabelName,
     pub any_of: BTreeSet<LabelText>,

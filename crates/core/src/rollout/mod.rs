@@ -75,6 +75,7 @@ words! {
 /// The staged introduction of two-step at some products. Kept whole, once per revision: a field
 /// added later has a default, because yesterday's revisions are read for years.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Rollout {
     pub key: RolloutKey,
     pub title: Title,
@@ -112,6 +113,7 @@ const fn one_account() -> Unit {
 
 /// Accounts, one by one or by their customer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Named {
     pub accounts: BTreeSet<AccountId>,
     pub customers: BTreeSet<CustomerKey>,
@@ -135,6 +137,7 @@ impl Named {
 
 /// A latch: one person throws it, two others' hands release it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Stop {
     pub since: Timestamp,
     /// Who threw it.
@@ -198,6 +201,7 @@ impl Approver {
 
 /// From this revision on, what was shown by later waves before it counts no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RollBack {
     pub revision: Revision,
     /// The last wave that stayed; zero: none.
@@ -206,6 +210,7 @@ pub struct RollBack {
 
 /// One step of a rollout; its ordinal is its place in the list, from 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Wave {
     pub ordinal: Ordinal,
     pub title: Title,

@@ -22,12 +22,14 @@ use tidegate_core::{
     Span, Template, Timestamp,
 };
 use tidegate_keyring::{Keyring, MasterFile, SealContext};
-use tidegate_store::{Store, deliveries, events};
+use tidegate_store::{Store, Timeouts, deliveries, events};
 
 use crate::{Courier, Settings};
 
 /// 7 March 2026, 09:05:30 UTC.
 const BEGIN: Timestamp = Timestamp::from_unix_micros(1_772_874_330_000_000);
+/// No test waits for it: it bounds what the database takes.
+const PATIENT: Duration = Duration::from_mins(5);
 const TOKEN: &str = "tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
 
 struct ManualClock(AtomicI64);
@@ -74,7 +76,9 @@ impl Outbox {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", dir.path().join("tidegate.db").display());
-        let store = Store::open(&tidegate_store::Settings { url, connections: 2 }).await.unwrap();
+        let timeouts = Timeouts { acquire: PATIENT, lock: PATIENT, ..Timeouts::default() };
+        let settings = tidegate_store::Settings { url, connections: 2, timeouts };
+        let store = Store::open(&settings).await.unwrap();
         store.migrate().await.unwrap();
         let entropy = Arc::new(CountingEntropy(AtomicU64::new(0)));
         let keyring = Arc::new(Keyring::new(&MasterFile::generate(&*entropy)));
@@ -127,7 +131,7 @@ impl Outbox {
     /// A second pair of eyes on the database; the store shows no delivery that has ended.
     async fn database(&self) -> SqliteConnection {
         let file = SqliteConnectOptions::new().filename(self.dir.path().join("tidegate.db"));
-        file.connect().await.unwrap()
+        file.busy_timeout(PATIENT).connect().await.unwrap()
     }
 
     /// Its state, its tries, and whether its payload is kept.

@@ -20,8 +20,8 @@ pub(super) fn get(message: proto::GetChallengeRequest, form: &mut Form) -> Optio
 pub(super) fn answer(message: proto::AnswerChallengeRequest, form: &mut Form) -> Option<AnswerChallenge> {
     let subject = form.subject(message.subject);
     let challenge = form.text("challenge_id", &message.challenge_id);
-    let code = answer::read(message.answer, form);
-    Some(AnswerChallenge { subject: subject?, challenge: challenge?, code: code? })
+    let answer = answer::read(message.answer, form);
+    Some(AnswerChallenge { subject: subject?, challenge: challenge?, answer: answer? })
 }
 
 pub(super) fn cancel(message: proto::CancelChallengeRequest, form: &mut Form) -> Option<CancelChallenge> {

@@ -1,6 +1,6 @@
-use tidegate_core::{Answered, ChallengeState, Purpose};
+use tidegate_core::{Answered, ChallengeState, Prompt, Purpose};
 use tidegate_proto as proto;
-use tidegate_service::challenges::{ChallengeView, MAX_TRIES};
+use tidegate_service::challenges::ChallengeView;
 
 use crate::render::{self, method, timestamp};
 
@@ -38,11 +38,23 @@ fn challenge(asked: ChallengeView) -> proto::Challenge {
     proto::Challenge {
         id: challenge.id.to_string(),
         purpose: purpose.into(),
-        factor_id: challenge.factor.to_string(),
-        method: method(asked.method).into(),
+        factor_id: challenge.factor.map(|id| id.to_string()).unwrap_or_default(),
+        method: method(challenge.method).into(),
         state: state.into(),
-        tries_left: i32::try_from(MAX_TRIES.saturating_sub(challenge.tries)).unwrap_or(0),
+        tries_left: i32::try_from(challenge.max_tries.saturating_sub(challenge.tries)).unwrap_or(0),
         expire_time: Some(timestamp(challenge.expires_at)),
-        prompt: None,
+        prompt: asked.prompt.and_then(prompt),
     }
+}
+
+/// `None` where the person reads the code where it is.
+fn prompt(prompt: Prompt) -> Option<proto::Prompt> {
+    use proto::prompt::Prompt as Wire;
+    let prompt = match prompt {
+        Prompt::Nothing => return None,
+        Prompt::Sent { hint } => Wire::Sent(proto::SentPrompt { hint }),
+        Prompt::WebAuthn { options } => Wire::WebauthnOptionsJson(options),
+        Prompt::Push { number } => Wire::Push(proto::PushPrompt { number }),
+    };
+    Some(proto::Prompt { prompt: Some(prompt) })
 }

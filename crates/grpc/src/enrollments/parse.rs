@@ -18,13 +18,9 @@ pub(super) fn begin(message: proto::BeginEnrollmentRequest, form: &mut Form) -> 
         Some(About::Phone(_)) => form.note("phone", "must not be set: no method takes it yet"),
         Some(About::Device(_)) => form.note("device", "must not be set: no method takes it yet"),
     };
-    let label = if message.label.is_empty() {
-        Some(())
-    } else {
-        form.note("label", "must not be set: it is not taken yet")
-    };
-    let ((), ()) = (about?, label?);
-    Some(BeginEnrollment { subject: subject?, method: method? })
+    let label = form.optional("label", &message.label);
+    let () = about?;
+    Some(BeginEnrollment { subject: subject?, method: method?, label: label? })
 }
 
 pub(super) fn get(message: proto::GetEnrollmentRequest, form: &mut Form) -> Option<GetEnrollment> {
@@ -48,8 +44,8 @@ pub(super) fn complete(
 ) -> Option<CompleteEnrollment> {
     let subject = form.subject(message.subject);
     let enrollment = form.text("enrollment_id", &message.enrollment_id);
-    let code = answer::read(message.answer, form);
-    Some(CompleteEnrollment { subject: subject?, enrollment: enrollment?, code: code? })
+    let answer = answer::read(message.answer, form);
+    Some(CompleteEnrollment { subject: subject?, enrollment: enrollment?, answer: answer? })
 }
 
 pub(super) fn cancel(message: proto::CancelEnrollmentRequest, form: &mut Form) -> Option<CancelEnrollment> {

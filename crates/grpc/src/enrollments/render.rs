@@ -1,7 +1,8 @@
-use tidegate_core::{Enrollment, EnrollmentState};
+use tidegate_core::{Enrollment, EnrollmentState, Setup};
 use tidegate_proto as proto;
+use tidegate_service::OneTimeSecret;
 use tidegate_service::enrollments::{
-    EnrollmentCompletion, EnrollmentContinued, EnrollmentStarted, Factors, Secrets, Status, Switched,
+    EnrollmentCompletion, EnrollmentContinued, EnrollmentStarted, Factors, Status, Switched,
 };
 
 use crate::render::{answered, decision, method, shown, timestamp};
@@ -15,7 +16,7 @@ pub(super) fn status(status: Status) -> proto::GetTwoStepStatusResponse {
 }
 
 pub(super) fn begun(begun: EnrollmentStarted) -> proto::BeginEnrollmentResponse {
-    let (setup, secret_withheld) = begun.secrets.map(setup).unzip();
+    let (setup, secret_withheld) = begun.setup.map(setup).unzip();
     proto::BeginEnrollmentResponse {
         enrollment: Some(enrollment(begun.enrollment)),
         sent_to: begun.sent_to.unwrap_or_default(),
@@ -29,7 +30,7 @@ pub(super) fn got(got: Enrollment) -> proto::GetEnrollmentResponse {
 }
 
 pub(super) fn continued(continued: EnrollmentContinued) -> proto::ContinueEnrollmentResponse {
-    let (setup, secret_withheld) = setup(continued.secrets);
+    let (setup, secret_withheld) = setup(continued.setup);
     let enrollment = Some(enrollment(continued.enrollment));
     proto::ContinueEnrollmentResponse { enrollment, setup: Some(setup), secret_withheld }
 }
@@ -42,6 +43,7 @@ pub(super) fn completed(completed: EnrollmentCompletion) -> proto::CompleteEnrol
         create_time: Some(timestamp(new.created_at)),
         last_use_time: Some(timestamp(new.created_at)),
         codes_left: 0,
+        label: new.label.map(String::from).unwrap_or_default(),
         ..Default::default()
     });
     let codes: Vec<_> = completed.recovery_codes.into_iter().map(shown).collect();
@@ -68,7 +70,8 @@ pub(super) fn listed(listed: Factors) -> proto::ListFactorsResponse {
         create_time: Some(timestamp(listed.created_at)),
         last_use_time: listed.last_used_at.map(timestamp),
         codes_left: count(listed.codes_left),
-        ..Default::default()
+        label: listed.label.map(String::from).unwrap_or_default(),
+        hint: listed.hint.unwrap_or_default(),
     });
     proto::ListFactorsResponse { factors: factors.collect() }
 }
@@ -89,6 +92,7 @@ fn enrollment(enrollment: Enrollment) -> proto::Enrollment {
         EnrollmentState::AwaitingProof => Wire::AwaitingProof,
         EnrollmentState::Active => Wire::Active,
         EnrollmentState::UsedUp => Wire::UsedUp,
+        EnrollmentState::Superseded => Wire::Superseded,
         EnrollmentState::Cancelled => Wire::Cancelled,
     };
     proto::Enrollment {
@@ -100,12 +104,23 @@ fn enrollment(enrollment: Enrollment) -> proto::Enrollment {
     }
 }
 
-fn setup(secrets: Secrets) -> (proto::Setup, bool) {
-    let (otpauth_uri, withheld) = shown(secrets.otpauth_uri);
-    let (secret, _) = shown(secrets.base32);
-    let (qr_svg, _) = shown(secrets.qr_svg);
-    let totp = proto::TotpSecret { otpauth_uri, secret, qr_svg };
-    (proto::Setup { setup: Some(proto::setup::Setup::Totp(totp)) }, withheld)
+fn setup(setup: Setup<OneTimeSecret>) -> (proto::Setup, bool) {
+    use proto::setup::Setup as Wire;
+    let mut any_withheld = false;
+    let setup = setup.map(|secret| {
+        let (text, withheld) = shown(secret);
+        any_withheld |= withheld;
+        text
+    });
+    let setup = match setup {
+        Setup::Authenticator { otpauth_uri, base32: secret, qr_svg } => {
+            Wire::Totp(proto::TotpSecret { otpauth_uri, secret, qr_svg })
+        }
+        Setup::WebAuthn { options } => Wire::WebauthnOptionsJson(options),
+        Setup::Device { nonce } => Wire::Device(proto::DeviceSetup { nonce: nonce.into_bytes() }),
+        Setup::Sent { hint } => Wire::Sent(proto::SentPrompt { hint }),
+    };
+    (proto::Setup { setup: Some(setup) }, any_withheld)
 }
 
 fn count(count: usize) -> i32 {

@@ -91,7 +91,7 @@ impl FastPath {
             return None;
         }
         let Pair { product, account } = fast_read::pair(request)?;
-        let cached = self.door.app.cached_decisions(&admitted.caller)?;
+        let cached = self.door.app.cached_decisions::<Evaluate>(&admitted.caller)?;
         let moment = fast_write::moment(cached.now());
         cached.decide(cached.at(product)?, account, |verdict| {
             let mut answer = Vec::with_capacity(fast_write::DECISION);
@@ -105,7 +105,7 @@ impl FastPath {
         if admitted.permission != BatchEvaluate::PERMISSION {
             return None;
         }
-        let cached = self.door.app.cached_decisions(&admitted.caller)?;
+        let cached = self.door.app.cached_decisions::<BatchEvaluate>(&admitted.caller)?;
         let moment = fast_write::moment(cached.now());
         let about = (2 * request.len()).min(ITEMS.end() * fast_write::DECISION);
         let (mut answer, mut last, mut items) = (Vec::with_capacity(about), None, 0);

@@ -1,4 +1,4 @@
-use tidegate_core::{Method, ProductSettings, Span};
+use tidegate_core::{Method, MethodPolicy, ProductSettings, Span};
 use tidegate_proto as proto;
 use tidegate_service::products::{
     CreateProduct, GetProduct, ListInterest, ListProducts, ProductChange, RegisterInterest, UpdateProduct,
@@ -19,10 +19,9 @@ pub(super) fn create(message: proto::CreateProductRequest, form: &mut Form) -> O
         let trust = form.span("trusted_device", settings.trusted_device, TRUST);
         let idle = form.span("session_idle", settings.session_idle, SESSION);
         let absolute = form.span("session_absolute", settings.session_absolute, SESSION);
-        let methods = methods?;
         Some(ProductSettings {
             link_url: link_url?,
-            allowed_methods: if methods.is_empty() { vec![Method::Totp] } else { methods },
+            methods: methods?,
             trusted_device: trust?.unwrap_or(Span::days(30)),
             session_idle: idle?.unwrap_or(Span::hours(1)),
             session_absolute: absolute?.unwrap_or(Span::hours(24)),
@@ -50,8 +49,7 @@ pub(super) fn update(message: proto::UpdateProductRequest, form: &mut Form) -> O
             "title" => change.title = form.text("title", &message.title),
             "settings.link_url" => change.link_url = form.text(path, &settings.link_url),
             "settings.allowed_methods" => {
-                change.allowed_methods =
-                    form.within("settings", |form| methods(&settings.allowed_methods, form));
+                change.methods = form.within("settings", |form| methods(&settings.allowed_methods, form));
                 if settings.allowed_methods.is_empty() {
                     form.note::<()>(path, "must name a method");
                 }
@@ -95,13 +93,27 @@ fn given(
     if span.is_none() { form.note(path, "must be given when the mask names it") } else { span }
 }
 
-fn methods(numbers: &[i32], form: &mut Form) -> Option<Vec<Method>> {
+/// The allowed methods, the preferred one first; none named: what most products begin with.
+fn methods(numbers: &[i32], form: &mut Form) -> Option<MethodPolicy> {
     let mut methods = Vec::new();
     for (place, number) in numbers.iter().enumerate() {
-        let method = form.word(&format!("allowed_methods[{place}]"), *number, read_method)?;
+        let method = form.word(&format!("allowed_methods[{place}]"), *number, allowed)?;
         if !methods.contains(&method) {
             methods.push(method);
         }
     }
-    Some(methods)
+    if methods.is_empty() {
+        methods.push(Method::Totp);
+    }
+    if methods.iter().any(|method| method.is_second_step()) {
+        return Some(MethodPolicy::allowing(methods));
+    }
+    form.note("allowed_methods", "must name a method that can be a second step")
+}
+
+fn allowed(wire: proto::Method) -> Option<Method> {
+    match wire {
+        proto::Method::RecoveryCodes => Some(Method::RecoveryCodes),
+        other => read_method(other),
+    }
 }

@@ -43,7 +43,7 @@ pub(super) fn interest_listed(interested: Interested) -> proto::ListInterestResp
 fn product(product: Product) -> proto::Product {
     let settings = proto::ProductSettings {
         link_url: product.settings.link_url.into(),
-        allowed_methods: product.settings.allowed_methods.iter().map(|one| method(*one).into()).collect(),
+        allowed_methods: product.settings.methods.methods().map(|one| method(one).into()).collect(),
         trusted_device: Some(duration(product.settings.trusted_device)),
         session_idle: Some(duration(product.settings.session_idle)),
         session_absolute: Some(duration(product.settings.session_absolute)),

@@ -55,6 +55,8 @@ pub(super) fn redeemed(outcome: Answered) -> proto::RedeemLinkResponse {
 
 fn sign_in(sign_in: SignIn, offers: &[Offer]) -> proto::SignIn {
     let state = match sign_in.state {
+        SignInState::PendingNetwork => proto::SignInState::PendingNetwork,
+        SignInState::PendingEnrollment => proto::SignInState::PendingEnrollment,
         SignInState::PendingChallenge => proto::SignInState::PendingChallenge,
         SignInState::Ready => proto::SignInState::Ready,
         SignInState::Completed => proto::SignInState::Completed,
@@ -63,7 +65,8 @@ fn sign_in(sign_in: SignIn, offers: &[Offer]) -> proto::SignIn {
     let offer = |offer: &Offer| proto::Offer {
         factor_id: offer.factor.to_string(),
         method: method(offer.method).into(),
-        ..Default::default()
+        label: offer.label.clone().map(String::from).unwrap_or_default(),
+        hint: offer.hint.clone().unwrap_or_default(),
     };
     proto::SignIn {
         id: sign_in.id.to_string(),

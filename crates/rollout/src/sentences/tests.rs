@@ -8,8 +8,8 @@ mod waves;
 
 use tidegate_core::{
     AccountId, Audience, Bucket, Buckets, Customer, Edge, FirstShown, Id, Labels, LedgerEntry, LinkUrl,
-    Method, Named, Ordinal, Product, ProductSettings, Revision, Rollout, Rule, Salt, Span, Standing,
-    Timestamp, Unit, Wave, WaveState,
+    Method, MethodPolicy, Named, Ordinal, Product, ProductSettings, Revision, Rollout, Rule, Salt, Span,
+    Standing, Timestamp, Unit, Wave, WaveState,
 };
 
 use crate::{Explanation, explain};
@@ -114,7 +114,7 @@ fn shown(revision: i64, wave: Option<u32>) -> FirstShown {
 fn product(key: &str) -> Product {
     let settings = ProductSettings {
         link_url: text::<LinkUrl>("https://kasa.example/confirm"),
-        allowed_methods: vec![Method::Totp],
+        methods: MethodPolicy::allowing([Method::Totp]),
         trusted_device: Span::days(30),
         session_idle: Span::hours(1),
         session_absolute: Span::hours(24),

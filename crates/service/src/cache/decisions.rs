@@ -6,7 +6,7 @@ use tidegate_core::{Caller, Timestamp};
 use tidegate_rollout::{Verdict, decide};
 
 use super::{FreshCache, ProductRollouts, Snapshot, rollouts};
-use crate::App;
+use crate::{App, Query};
 
 /// The cache for one call, at one instant: all decisions of the call agree.
 pub struct CachedDecisions<'h> {
@@ -17,8 +17,12 @@ pub struct CachedDecisions<'h> {
 }
 
 impl App {
-    /// `None` when the realm is not cached, or the cache is not fresh.
-    pub fn cached_decisions<'h>(&'h self, caller: &'h Caller) -> Option<CachedDecisions<'h>> {
+    /// What `Q` may be answered from without running it. `None` when the caller may not run it, when the realm is not
+    /// cached, or when the cache is not fresh.
+    pub fn cached_decisions<'h, Q: Query>(&'h self, caller: &'h Caller) -> Option<CachedDecisions<'h>> {
+        if !caller.may(Q::PERMISSION) {
+            return None;
+        }
         let fresh = self.inner.cache.fresh()?;
         let snapshot = fresh.realm(caller.realm)?;
         Some(CachedDecisions { fresh, caller, snapshot, now: self.inner.parts.clock.now() })

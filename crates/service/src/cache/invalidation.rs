@@ -72,6 +72,7 @@ impl Invalidation {
             | Fact::EnrollmentContinued { .. }
             | Fact::EnrollmentAnswered { .. }
             | Fact::EnrollmentCancelled { .. }
+            | Fact::FactorUnreadable { .. }
             | Fact::SessionEnded { .. }
             | Fact::SeenOnBehalf { .. }
             | Fact::MailSent { .. }

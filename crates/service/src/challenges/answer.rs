@@ -1,37 +1,42 @@
 //! Hands in one answer to one challenge.
 //!
-//! Read, charge, look, settle: the attempt is charged and committed before the code is looked at
-//! (INV-8), and what came of it is one more transaction. Never looks at a code without a charge,
-//! and never says "approved" before the commit that consumed the code (INV-7). What was read may have
+//! Read, charge, look, settle: the attempt is charged and committed before the answer is looked at
+//! (INV-8), and what came of it is one more transaction. Never looks at an answer without a charge,
+//! and never says "approved" before the commit that consumed it (INV-7). What was read may have
 //! changed meanwhile; the charge and the approval each ask again for all that they rest on.
 
 use tidegate_core::{
-    Answered, Challenge, ChallengeId, ChallengeState, Fact, LaterProof, Method, Permission, Proof, Secret,
-    SessionId, SignInId, Step, Subject,
+    Answer, Answered, Challenge, ChallengeId, ChallengeState, Fact, FactorId, LaterProof, Mark, Permission,
+    Proof, Refusal, SignInState, Subject,
 };
 use tidegate_factors::{
-    budget::{self, Charge, Limits},
-    challenge, totp,
+    challenge,
+    method::{self, Consumes, Unread, Verdict},
+    tries,
 };
 use tidegate_store::{
     Executor, Tx,
     answers::{self, Approval},
     attempts::{self, GrantedCharge},
-    challenges, factors, sessions,
+    challenges, events, factors,
 };
 
-use super::context::{Answerer, ChallengeContext};
+use super::{
+    consume,
+    context::{Answerer, ChallengeContext, Readable},
+};
 use crate::{
     Command, CommandContext, Error, Fault, counters,
     event_builder::EventBuilder,
     idempotency::{Attempt, AttemptCharge},
+    material,
 };
 
 #[derive(Debug)]
 pub struct AnswerChallenge {
     pub subject: Subject,
     pub challenge: ChallengeId,
-    pub code: Secret<String>,
+    pub answer: Answer,
 }
 
 impl Command for AnswerChallenge {
@@ -48,12 +53,12 @@ impl Command for AnswerChallenge {
                 None => {}
             }
         };
-        let mut verdict = self.look(cx, &attempt)?;
+        let mut finding = self.look(cx, &cc, &attempt).await?;
         loop {
-            match self.settle(cx, &cc, &attempt, verdict).await? {
+            match self.settle(cx, &cc, &attempt, &finding).await? {
                 Some(outcome) => return Ok(outcome),
-                // Another answer was faster.
-                None => verdict = totp::Verdict::Used,
+                // Another answer, or a change of what the challenge belongs to, was faster.
+                None => finding = finding.late(),
             }
         }
     }
@@ -63,9 +68,29 @@ impl Command for AnswerChallenge {
 struct ChargedAttempt {
     /// With this one.
     tries: i64,
-    seed: Secret<Vec<u8>>,
-    last_step: Step,
+    factor: FactorId,
+    readable: Readable,
     taken: GrantedCharge,
+}
+
+/// What a look at the answer found.
+enum Finding {
+    /// Right; what it consumes is still to be compared and set.
+    Right(consume::Consumed),
+    /// Right, and accepted before.
+    Used,
+    /// Right, with this mark, but something else was faster.
+    Late(Option<Mark>),
+    Wrong,
+}
+
+impl Finding {
+    fn late(self) -> Self {
+        match self {
+            Self::Right(consumed) => Self::Late(consumed.mark),
+            other => other,
+        }
+    }
 }
 
 impl AnswerChallenge {
@@ -75,25 +100,28 @@ impl AnswerChallenge {
         cx: &CommandContext,
         cc: &ChallengeContext,
     ) -> Result<Option<Attempt<ChargedAttempt, Answered>>, Error> {
-        let now = cx.now();
+        let (challenge, now) = (&cc.challenge, cx.now());
         if let Some(outcome) = cc.closed(now) {
             return cx.charge(async |_| Ok(AttemptCharge::Finished(outcome))).await;
         }
-        // Opened first: a seed that does not open is nobody's wrong guess (INV-45).
-        let (seed, last_step) = cc.open_seed(cx.query())?;
-        let counter = counters::of_factor(cc.challenge.factor);
-        let budget = counters::counted(cc.kept.clone(), &counter, now);
-        let next = match budget::charge(&Limits::SECOND_FACTOR, budget, now) {
-            Charge::Granted(next) => next,
-            Charge::Slowed(until) => return self.deny(cx, cc, Answered::Slowed { until }).await,
-            Charge::Closed => return self.deny(cx, cc, Answered::Closed).await,
+        // Opened and read first: what cannot be opened, or is no answer of the method, is no wrong guess (INV-45).
+        let factor = challenge.factor.ok_or(Fault::Dangling("factor"))?;
+        let readable = match cc.open(cx.query(), factor, &self.answer) {
+            Ok(readable) => readable,
+            Err(Unread::Malformed(malformed)) => return Err(super::malformed(malformed).into()),
+            Err(Unread::Unusable) => return self.unavailable(cx, cc, factor).await,
         };
-        let (challenge, limit) = (cc.challenge.id, challenge::MAX_TRIES);
-        let charge = answers::Charge { challenge, limit, counter, next, now };
-        let taken = GrantedCharge { budget: next, waited_from: budget.last_at };
+        let counter = counters::of_factor(factor);
+        let limits = &method::rules(challenge.method).limits;
+        let taken = match counters::grant(cc.kept.clone(), &counter, limits, now) {
+            Ok(taken) => taken,
+            Err(outcome) => return self.deny(cx, cc, outcome).await,
+        };
+        let (id, limit, next) = (challenge.id, challenge.max_tries, taken.budget);
+        let charge = answers::Charge { challenge: id, limit, counter, next, now };
         cx.charge_by(async |executor: Executor<'_>| {
             let tries = answers::charge(executor, charge).await?;
-            Ok(tries.map(|tries| ChargedAttempt { tries, seed, last_step, taken }))
+            Ok(tries.map(|tries| ChargedAttempt { tries, factor, readable, taken }))
         })
         .await
     }
@@ -113,9 +141,61 @@ impl AnswerChallenge {
         .await
     }
 
-    /// The only place that looks at the code.
-    fn look(&self, cx: &CommandContext, attempt: &ChargedAttempt) -> Result<totp::Verdict, Fault> {
-        Ok(totp::verify(&attempt.seed, attempt.last_step, &self.code, cx.now())?)
+    /// The same, put on record for the operators.
+    async fn unavailable(
+        &self,
+        cx: &CommandContext,
+        cc: &ChallengeContext,
+        factor: FactorId,
+    ) -> Result<Option<Attempt<ChargedAttempt, Answered>>, Error> {
+        let note = cx.event(material::unreadable(factor, cc.challenge.method));
+        let note = note.at(&cc.product).of(cc.whose()).from(&self.subject.client);
+        cx.charge(async |tx| {
+            note.record(tx).await?;
+            Err(Refusal::FactorUnavailable.into())
+        })
+        .await
+    }
+
+    /// The only place that looks at the answer.
+    async fn look(
+        &self,
+        cx: &CommandContext,
+        cc: &ChallengeContext,
+        attempt: &ChargedAttempt,
+    ) -> Result<Finding, Error> {
+        let Readable { material, posed, answer } = &attempt.readable;
+        let kept = (material, cc.mark);
+        Ok(
+            match method::verify(cc.challenge.method, kept, posed.as_ref(), answer, cx.now())
+                .map_err(Fault::from)?
+            {
+                Verdict::Right(consumes) => self.consumed(cx, cc, attempt.factor, consumes).await?,
+                Verdict::Used => Finding::Used,
+                Verdict::Wrong => Finding::Wrong,
+            },
+        )
+    }
+
+    /// A code that is kept as a row is right when there is such a row.
+    async fn consumed(
+        &self,
+        cx: &CommandContext,
+        cc: &ChallengeContext,
+        factor: FactorId,
+        consumes: Consumes,
+    ) -> Result<Finding, Fault> {
+        let account = cc.challenge.account;
+        let code = match &consumes.code {
+            None => None,
+            Some(code) => match consume::find(cx, account, factor, code).await? {
+                None => return Ok(Finding::Wrong),
+                found => found,
+            },
+        };
+        let material =
+            consumes.material.as_ref().map(|new| cx.seal_factor(account, factor, new)).transpose()?;
+        Ok(Finding::Right(consume::Consumed { factor, mark: consumes.mark, material, code }))
     }
 
     /// What came of it; `None` when the right answer came too late.
@@ -124,75 +204,77 @@ impl AnswerChallenge {
         cx: &CommandContext,
         cc: &ChallengeContext,
         attempt: &ChargedAttempt,
-        verdict: totp::Verdict,
+        finding: &Finding,
     ) -> Result<Option<Answered>, Error> {
-        match (verdict, &cc.answerer) {
-            (totp::Verdict::Fresh(step), Answerer::SignIn { id, proofs, .. }) => {
-                self.approve(cx, cc, (*id, proofs), step).await
-            }
-            (totp::Verdict::Fresh(step), Answerer::Session(session)) => {
-                self.approve_later(cx, cc, *session, step).await
-            }
-            (totp::Verdict::Used, _) => {
+        match finding {
+            Finding::Right(consumed) => self.approve(cx, cc, consumed).await,
+            Finding::Used | Finding::Late(_) => {
                 cx.settle(async |tx| {
-                    let outcome = too_late(cx, tx, &cc.challenge, attempt).await?;
+                    let outcome = too_late(cx, tx, &cc.challenge, (attempt, finding)).await?;
                     self.note(cx, cc, outcome).record(tx).await?;
                     Ok(Some(outcome))
                 })
                 .await
             }
-            (totp::Verdict::Wrong, _) => self.reject(cx, cc, attempt).await,
+            Finding::Wrong => self.reject(cx, cc, attempt).await,
         }
     }
 
-    /// Moves the sign-in, closes the challenge and consumes the step, or none of it.
+    /// Moves the sign-in or adds to the session, closes the challenge and consumes what the answer says, or none
+    /// of it.
     async fn approve(
         &self,
         cx: &CommandContext,
         cc: &ChallengeContext,
-        (sign_in, proofs): (SignInId, &[Proof]),
-        step: Step,
-    ) -> Result<Option<Answered>, Error> {
-        let now = cx.now();
-        let proof = Proof { method: Method::Totp, at: now };
-        let approval = Approval {
-            sign_in,
-            proofs: proofs.iter().copied().chain([proof]).collect(),
-            challenge: cc.challenge.clone(),
-            step,
-            counter: counters::of_factor(cc.challenge.factor),
-            now,
-        };
-        let event = self.note(cx, cc, Answered::Approved).finish()?;
-        cx.settle_by(async |executor: Executor<'_>| {
-            Ok(answers::approve(executor, approval, event).await?.then_some(Answered::Approved))
-        })
-        .await
-    }
-
-    /// Adds to the session, closes the challenge and consumes the step, or none of it.
-    async fn approve_later(
-        &self,
-        cx: &CommandContext,
-        cc: &ChallengeContext,
-        session: SessionId,
-        step: Step,
+        consumed: &consume::Consumed,
     ) -> Result<Option<Answered>, Error> {
         let (challenge, now) = (&cc.challenge, cx.now());
-        let proof = LaterProof { purpose: challenge.purpose, proof: Proof { method: Method::Totp, at: now } };
-        let (open, approved) = (ChallengeState::Open, ChallengeState::Approved);
-        cx.settle(async |tx| {
-            let all = prove_later(tx, session, proof).await?
-                && challenges::advance(tx, challenge.id, open, approved, now).await?
-                && factors::accept_step(tx, challenge.account, challenge.factor, step, now).await?;
-            if !all {
-                return Ok(None);
+        let proof = Proof { method: challenge.method, at: now };
+        let event = self.note(cx, cc, Answered::Approved).finish()?;
+        match &cc.answerer {
+            Answerer::SignIn { id, proofs, .. } => {
+                let approval = Approval {
+                    sign_in: *id,
+                    next: SignInState::Ready,
+                    proofs: proofs.iter().copied().chain([proof]).collect(),
+                    challenge: challenge.clone(),
+                    factor: consumed.factor,
+                    mark: consumed.mark,
+                    material: consumed.material.clone(),
+                    counter: counters::of_factor(consumed.factor),
+                    now,
+                };
+                let Some(code) = consumed.code else {
+                    // The hot path: one statement, together with the answers of others.
+                    return cx
+                        .settle_by(async |executor: Executor<'_>| {
+                            let approved = answers::approve(executor, approval, event).await?;
+                            Ok(approved.then_some(Answered::Approved))
+                        })
+                        .await;
+                };
+                cx.settle(async |tx| {
+                    let approved = consume::code(tx, challenge.account, consumed.factor, code, now).await?
+                        && answers::approve(tx.executor(), approval, event).await?;
+                    Ok(approved.then_some(Answered::Approved))
+                })
+                .await
             }
-            attempts::forgive(tx, &counters::of_factor(challenge.factor)).await?;
-            self.note(cx, cc, Answered::Approved).record(tx).await?;
-            Ok(Some(Answered::Approved))
-        })
-        .await
+            Answerer::Session(session) => {
+                cx.settle(async |tx| {
+                    let approved =
+                        consume::prove_later(tx, *session, LaterProof { purpose: challenge.purpose, proof })
+                            .await?
+                            && consume::challenge(tx, challenge, consumed, now).await?;
+                    if !approved {
+                        return Ok(None);
+                    }
+                    events::record(tx, event).await?;
+                    Ok(Some(Answered::Approved))
+                })
+                .await
+            }
+        }
     }
 
     async fn reject(
@@ -201,9 +283,9 @@ impl AnswerChallenge {
         cc: &ChallengeContext,
         attempt: &ChargedAttempt,
     ) -> Result<Option<Answered>, Error> {
-        let outcome = challenge::wrong(attempt.tries);
+        let outcome = tries::wrong(attempt.tries, cc.challenge.max_tries);
         let event = self.note(cx, cc, outcome).finish()?;
-        let (counter, charged) = (counters::of_factor(cc.challenge.factor), attempt.taken.budget.revision);
+        let (counter, charged) = (counters::of_factor(attempt.factor), attempt.taken.budget.revision);
         if outcome != Answered::UsedUp {
             return cx
                 .settle_by(async |executor: Executor<'_>| {
@@ -233,30 +315,32 @@ impl AnswerChallenge {
     }
 }
 
-/// Keeps the proof in the session, apart from those that made it: its level never rises (INV-26). `false`
-/// when the session has ended.
-async fn prove_later(tx: &mut Tx, session: SessionId, new: LaterProof) -> Result<bool, Fault> {
-    let Some(held) = sessions::hold(tx, session, new.proof.at).await? else { return Ok(false) };
-    let same = |kept: &LaterProof| (kept.purpose, kept.proof.method) == (new.purpose, new.proof.method);
-    let others = held.later_proofs.into_iter().filter(|kept| !same(kept));
-    Ok(sessions::prove(tx, session, others.chain([new]).collect()).await?)
-}
-
-/// A right code that can approve nothing any more: a replay, unless the challenge ended otherwise. A replay
-/// changes no counter (INV-6).
+/// A right answer that can approve nothing any more: the challenge ended otherwise, or the code was used (INV-6).
+/// A right answer to an approved challenge, and a used code, change no counter.
 async fn too_late(
     cx: &CommandContext,
     tx: &mut Tx,
     answered: &Challenge,
-    attempt: &ChargedAttempt,
+    (attempt, finding): (&ChargedAttempt, &Finding),
 ) -> Result<Answered, Fault> {
     let found = challenges::find(tx, answered.id).await?.ok_or(Fault::Dangling("challenge"))?;
     // This answer's own try says nothing of how the challenge ended.
     let untried = Challenge { tries: 0, ..found };
-    let outcome = challenge::closed(&untried, cx.now()).unwrap_or(Answered::Replayed);
-    if outcome == Answered::Replayed {
+    let outcome = match challenge::closed(&untried, cx.now()) {
+        Some(outcome) => outcome,
+        None => match finding {
+            // The challenge is open, so either the answer's mark was used, or what it belongs to has moved on.
+            Finding::Late(mark) => {
+                let factor = factors::find(tx, untried.account, attempt.factor).await?;
+                let used = factor.is_some_and(|factor| mark.is_some_and(|mark| factor.mark >= mark));
+                if used { Answered::Replayed } else { Answered::Superseded }
+            }
+            Finding::Right(_) | Finding::Used | Finding::Wrong => Answered::Replayed,
+        },
+    };
+    if matches!(outcome, Answered::Replayed | Answered::AlreadyApproved) {
         challenges::give_back(tx, untried.id).await?;
-        attempts::give_back(tx, &counters::of_factor(untried.factor), attempt.taken).await?;
+        attempts::give_back(tx, &counters::of_factor(attempt.factor), attempt.taken).await?;
     }
     Ok(outcome)
 }

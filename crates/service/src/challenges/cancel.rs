@@ -1,9 +1,9 @@
 //! Gives a challenge up.
 
 use tidegate_core::{ChallengeId, ChallengeState, Fact, Permission, Subject};
-use tidegate_store::{challenges, factors};
+use tidegate_store::challenges;
 
-use crate::{Command, CommandContext, Error, Fault, challenges::ChallengeView};
+use crate::{Command, CommandContext, Error, challenges::ChallengeView};
 
 #[derive(Debug)]
 pub struct CancelChallenge {
@@ -27,9 +27,7 @@ impl Command for CancelChallenge {
                 let event = event.at(&acting.product.key).of(&acting.account);
                 event.from(&acting.client).record(tx).await?;
             }
-            let factor = factors::find(tx, challenge.account, challenge.factor).await?;
-            let method = factor.ok_or(Fault::Dangling("factor"))?.method();
-            Ok(ChallengeView { challenge, method })
+            Ok(ChallengeView { challenge, prompt: None })
         })
         .await
     }

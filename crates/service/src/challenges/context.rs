@@ -1,11 +1,15 @@
 //! What an answer begins with: who answers, the challenge, and what is known of its factor.
 
 use tidegate_core::{
-    AccountState, Answered, Challenge, Material, ProductKey, Proof, Sealed, Secret, SessionId, SignInId,
-    SignInState, Step, Subject, Timestamp, Who, Within,
+    AccountState, Answer, Answered, Challenge, FactorId, Mark, ProductKey, Proof, Sealed, Secret, SessionId,
+    SignInId, SignInState, Subject, Timestamp, Who, Within,
 };
-use tidegate_factors::challenge;
-use tidegate_keyring::{SealContext, TokenKind};
+use tidegate_factors::{
+    challenge,
+    method::{self, Opened, Unread},
+    sign_in,
+};
+use tidegate_keyring::TokenKind;
 use tidegate_store::{
     Executor,
     answers::{self, ChallengeRow},
@@ -27,8 +31,8 @@ pub(super) struct ChallengeContext {
     pub(super) challenge: Challenge,
     email: Option<String>,
     personal_key: Sealed,
-    seed: Option<Sealed>,
-    last_step: Option<Step>,
+    material: Option<Sealed>,
+    pub(super) mark: Mark,
     pub(super) kept: Option<AttemptRow>,
 }
 
@@ -53,11 +57,9 @@ impl AnswerChallenge {
         let find = async |executor: Executor<'_>| Ok(answers::find(executor, digest, self.challenge).await?);
         let found = cx.autocommit(find).await?;
         Ok(found.filter(|asked| {
-            let elsewhere = client.device.as_ref().zip(asked.device.as_ref());
-            cx.now() < asked.until
-                && cx.agent().covers(&asked.product)
+            let bound = asked.device.as_ref();
+            cx.query().admits(asked.until, &asked.product, (bound, client))
                 && asked.account_state == AccountState::Active
-                && elsewhere.is_none_or(|(named, its)| named == its)
         }))
     }
 
@@ -65,8 +67,13 @@ impl AnswerChallenge {
         let acting = cx.acting(&self.subject).await?;
         let mut view = cx.view();
         let challenge = super::find(&mut view, &acting, self.challenge).await?;
-        let factor = factors::find(&mut view, challenge.account, challenge.factor).await?;
-        let kept = attempts::find(&mut view, &counters::of_factor(challenge.factor)).await?;
+        let (factor, kept) = match challenge.factor {
+            Some(factor) => (
+                factors::find(&mut view, challenge.account, factor).await?,
+                attempts::find(&mut view, &counters::of_factor(factor)).await?,
+            ),
+            None => (None, None),
+        };
         let Acting { account, product, by, .. } = acting;
         let answerer = match by {
             By::SignIn(sign_in) => {
@@ -76,13 +83,11 @@ impl AnswerChallenge {
             By::Support(_) => return Err(Fault::Dangling("sign-in or session").into()),
         };
         // A challenge that is over may have lost its factor.
-        let (seed, last_step) = match factor.map(|factor| factor.material) {
-            Some(Material::Totp { seed, last_step }) => (Some(seed), Some(last_step)),
-            Some(Material::RecoveryCodes) | None => (None, None),
-        };
+        let (material, mark) =
+            factor.map_or((None, Mark::default()), |factor| (factor.material, factor.mark));
         let email = account.contact.map(|contact| contact.email.as_typed().to_owned());
         let (product, personal_key) = (product.key, account.personal_key);
-        Ok(ChallengeContext { answerer, product, challenge, email, personal_key, seed, last_step, kept })
+        Ok(ChallengeContext { answerer, product, challenge, email, personal_key, material, mark, kept })
     }
 }
 
@@ -95,21 +100,22 @@ impl ChallengeContext {
             email,
             personal_key,
             challenge,
-            seed,
-            last_step,
+            factor_material: material,
+            mark,
             kept,
             ..
         } = found;
         let Within::SignIn(id) = challenge.within else { return Err(Fault::Dangling("sign-in")) };
         let answerer = Answerer::SignIn { id, state, proofs };
-        Ok(Self { answerer, product, challenge, email, personal_key, seed, last_step, kept })
+        let mark = mark.unwrap_or_default();
+        Ok(Self { answerer, product, challenge, email, personal_key, material, mark, kept })
     }
 
     /// The answer that needs no look at the code, if there is one.
     pub(super) fn closed(&self, now: Timestamp) -> Option<Answered> {
         let taken = match &self.answerer {
             // The second step was taken by another challenge.
-            Answerer::SignIn { state, .. } => *state != SignInState::PendingChallenge,
+            Answerer::SignIn { state, .. } => !sign_in::takes_answers(*state),
             Answerer::Session(_) => false,
         };
         challenge::closed(&self.challenge, now).or_else(|| taken.then_some(Answered::Superseded))
@@ -123,12 +129,25 @@ impl ChallengeContext {
         }
     }
 
-    pub(super) fn open_seed(&self, cx: &QueryContext) -> Result<(Secret<Vec<u8>>, Step), Fault> {
-        let Some((seed, last_step)) = self.seed.as_ref().zip(self.last_step) else {
-            return Err(Fault::Dangling("seed"));
-        };
-        let (account, factor) = (self.challenge.account, self.challenge.factor);
-        let context = SealContext::FactorSeed { realm: cx.realm(), account, factor };
-        Ok((cx.keyring().open(&context, seed)?, last_step))
+    /// Opens and reads all that a look at the answer needs.
+    pub(super) fn open(
+        &self,
+        cx: &QueryContext,
+        factor: FactorId,
+        answer: &Answer,
+    ) -> Result<Readable, Unread> {
+        let Challenge { id, account, method, .. } = self.challenge;
+        let material = cx.factor_material(account, factor, self.material.as_ref()).ok_or(Unread::Unusable)?;
+        let posed = self.challenge.material.as_ref();
+        let posed = posed.map(|sealed| cx.challenge_material(account, id, sealed).ok_or(Unread::Unusable));
+        let answer = method::read(method, &material, answer)?;
+        Ok(Readable { posed: posed.transpose()?, material, answer })
     }
+}
+
+/// All that a look at an answer needs, opened.
+pub(super) struct Readable {
+    pub(super) material: Opened,
+    pub(super) posed: Option<Opened>,
+    pub(super) answer: Secret<String>,
 }

@@ -3,14 +3,18 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
-    Challenge, ChallengeState, Fact, FactorId, Method, Permission, Purpose, Refusal, SignInState, Subject,
-    Timestamp, Within, Word as _,
+    Challenge, ChallengeState, Fact, Factor, FactorId, Permission, Prompt, Purpose, Refusal, Requirement,
+    SignInState, Subject, Timestamp, Within, Word as _,
 };
-use tidegate_factors::challenge;
-use tidegate_store::{Tx, challenges, sessions, sign_ins};
+use tidegate_factors::{
+    challenge,
+    method::{self, Opened},
+};
+use tidegate_store::{Tx, challenges, factors, sessions, sign_ins};
 
 use crate::{
-    Command, CommandContext, Denied, Error, Fault, acting::Acting, idempotency::outcomes, sign_ins::offers,
+    Command, CommandContext, Denied, Error, Fault, acting::Acting, idempotency::outcomes, material,
+    offers::offers,
 };
 
 #[derive(Debug)]
@@ -20,14 +24,23 @@ pub struct CreateChallenge {
     pub factor: FactorId,
 }
 
-/// A challenge, and the method of the factor that is asked.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ChallengeView {
     pub challenge: Challenge,
-    pub method: Method,
+    /// What is asked of the person, in the response that creates it.
+    #[serde(default)]
+    pub prompt: Option<Prompt>,
 }
 
 outcomes!(ChallengeView);
+
+/// What the challenge is to belong to.
+struct Holder {
+    within: Within,
+    ends_at: Timestamp,
+    /// What a proof of it has to be worth.
+    requirement: Requirement,
+}
 
 impl Command for CreateChallenge {
     const NAME: &'static str = "create_challenge";
@@ -37,58 +50,69 @@ impl Command for CreateChallenge {
     async fn run(self, cx: &CommandContext) -> Result<ChallengeView, Error> {
         let acting = cx.acting(&self.subject).await?;
         cx.idempotent(async |tx| {
-            let (within, ends_at) = self.hold(cx, tx, &acting).await?;
-            let offers = offers(tx, acting.account.id, &acting.product).await?;
-            let offer = offers
-                .into_iter()
-                .find(|offer| offer.factor == self.factor)
-                .ok_or(Refusal::FactorNotFound)?;
-            let now = cx.now();
+            let holder = self.hold(cx, tx, &acting).await?;
+            let (factor, material) = self.asked(cx, tx, &acting, holder.requirement).await?;
+            let (rules, now) = (method::rules(factor.method), cx.now());
+            let id = cx.new_id();
+            let posed = method::pose(factor.method, &material, cx.entropy())?;
+            let material =
+                posed.material.map(|posed| cx.seal_challenge(factor.account, id, &posed)).transpose()?;
             let new = Challenge {
-                id: cx.new_id(),
-                account: acting.account.id,
-                within,
-                factor: offer.factor,
+                id,
+                account: factor.account,
+                within: holder.within,
+                factor: Some(factor.id),
+                method: factor.method,
                 purpose: self.purpose,
                 state: ChallengeState::Open,
                 tries: 0,
+                max_tries: rules.max_tries,
+                material,
                 created_at: now,
-                expires_at: now.plus(challenge::TTL).min(ends_at),
+                expires_at: now.plus(rules.challenge_ttl).min(holder.ends_at),
             };
-            // A bound on rows, not on guesses: two at once may pass it by one.
-            let live = challenges::live(tx, new.account, now).await?;
-            let others: Vec<_> = live
-                .iter()
-                .filter(|other| other.within != new.within || other.factor != new.factor)
-                .collect();
-            if let Some(first) = others.first().filter(|_| others.len() >= challenge::MAX_LIVE) {
-                return Err(Refusal::TooManyChallenges { retry_after: first.expires_at.since(now) }.into());
-            }
             let superseded = challenges::supersede(tx, &new).await?;
             challenges::insert(tx, &new).await?;
+            // A bound on rows, not on guesses: two at once may pass it by one.
+            let older = challenges::supersede_oldest(tx, new.account, challenge::MAX_LIVE, now).await?;
             let fact = Fact::ChallengeCreated {
                 challenge: new.id,
                 factor: new.factor,
                 purpose: new.purpose,
-                superseded,
+                superseded: superseded + older,
             };
             let event = cx.event(fact).at(&acting.product.key).of(&acting.account);
             event.from(&acting.client).record(tx).await?;
-            Ok(ChallengeView { challenge: new, method: offer.method })
+            Ok(ChallengeView { challenge: new, prompt: Some(posed.prompt) })
         })
         .await
     }
 }
 
 impl CreateChallenge {
-    /// What the challenge is to belong to, and when that ends. One challenge of it after the other: each ends
-    /// those before it (INV-5).
-    async fn hold(
+    /// The factor, if it is offered, and its material.
+    async fn asked(
         &self,
         cx: &CommandContext,
         tx: &mut Tx,
         acting: &Acting,
-    ) -> Result<(Within, Timestamp), Denied> {
+        requirement: Requirement,
+    ) -> Result<(Factor, Opened), Denied> {
+        let account = &acting.account;
+        let factor = factors::find(tx, account.id, self.factor).await?.ok_or(Refusal::FactorNotFound)?;
+        let material = cx.query().factor_material(account.id, factor.id, factor.material.as_ref());
+        let Some(material) = material.filter(|material| method::is_usable(factor.method, material)) else {
+            let event = cx.event(material::unreadable(factor.id, factor.method));
+            event.at(&acting.product.key).of(account).from(&acting.client).record(tx).await?;
+            return Err(Refusal::FactorUnavailable.into());
+        };
+        let offers = offers(cx.query(), tx, account.id, (&acting.product, requirement)).await?;
+        let offered = offers.iter().any(|offer| offer.factor == factor.id);
+        if offered { Ok((factor, material)) } else { Err(Refusal::FactorNotFound.into()) }
+    }
+
+    /// One challenge of a sign-in or session after the other: each ends those before it (INV-5).
+    async fn hold(&self, cx: &CommandContext, tx: &mut Tx, acting: &Acting) -> Result<Holder, Denied> {
         match self.purpose {
             Purpose::SignIn => {
                 let (sign_in, pending) = match acting.sign_in() {
@@ -96,16 +120,17 @@ impl CreateChallenge {
                     Err(refusal) => return Err(refusal.into()),
                 };
                 if sign_ins::hold(tx, sign_in.id, pending, cx.now()).await? {
-                    return Ok((Within::SignIn(sign_in.id), sign_in.expires_at));
+                    let (within, ends_at) = (Within::SignIn(sign_in.id), sign_in.expires_at);
+                    return Ok(Holder { within, ends_at, requirement: sign_in.requirement });
                 }
                 let found = sign_ins::get(tx, sign_in.id).await?.ok_or(Fault::Dangling("sign-in"))?;
                 Err(Refusal::SignInState { state: found.state.as_str() }.into())
             }
             Purpose::Change => {
                 let session = acting.session()?;
-                let held = sessions::hold(tx, session.id, cx.now()).await?;
-                let held = held.map(|session| (Within::Session(session.id), session.expires_at));
-                Ok(held.ok_or(Refusal::SubjectNotValid)?)
+                let held = sessions::hold(tx, session.id, cx.now()).await?.ok_or(Refusal::SubjectNotValid)?;
+                let (within, ends_at) = (Within::Session(held.id), held.expires_at);
+                Ok(Holder { within, ends_at, requirement: Requirement::SecondStep })
             }
         }
     }

@@ -1,9 +1,8 @@
 //! Reads a challenge of the subject's sign-in or session.
 
 use tidegate_core::{ChallengeId, Permission, Subject};
-use tidegate_store::factors;
 
-use crate::{Error, Fault, Query, QueryContext, challenges::ChallengeView};
+use crate::{Error, Query, QueryContext, challenges::ChallengeView};
 
 #[derive(Debug)]
 pub struct GetChallenge {
@@ -20,8 +19,6 @@ impl Query for GetChallenge {
         let acting = cx.acting(&self.subject).await?;
         let mut view = cx.view();
         let challenge = super::find(&mut view, &acting, self.challenge).await?;
-        let factor = factors::find(&mut view, challenge.account, challenge.factor).await?;
-        let method = factor.ok_or(Fault::Dangling("factor"))?.method();
-        Ok(ChallengeView { challenge, method })
+        Ok(ChallengeView { challenge, prompt: None })
     }
 }

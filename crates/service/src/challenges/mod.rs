@@ -2,6 +2,7 @@
 
 mod answer;
 mod cancel;
+mod consume;
 mod context;
 mod create;
 mod get;
@@ -11,10 +12,8 @@ pub use cancel::CancelChallenge;
 pub use create::{ChallengeView, CreateChallenge};
 pub use get::GetChallenge;
 
-/// Wrong answers a challenge takes.
-pub use tidegate_factors::challenge::MAX_TRIES;
-
-use tidegate_core::{Answered, Challenge, ChallengeId, Refusal};
+use tidegate_core::{AnswerForm, Answered, Challenge, ChallengeId, Refusal};
+use tidegate_factors::method::Malformed;
 use tidegate_store::{View, challenges};
 
 use crate::{Denied, acting::Acting};
@@ -27,4 +26,16 @@ async fn find(view: &mut View, acting: &Acting, id: ChallengeId) -> Result<Chall
     let found = challenges::find(view, id).await?;
     let theirs = found.filter(|found| found.within == within && found.account == acting.account.id);
     Ok(theirs.ok_or(Refusal::ChallengeNotFound)?)
+}
+
+/// An answer that is none of the method's form is refused, and not charged.
+pub(crate) fn malformed(malformed: Malformed) -> Refusal {
+    let (field, must) = match malformed {
+        Malformed::Digits(digits) => ("code", format!("must have {digits} digits")),
+        Malformed::RecoveryCode => ("code", "must have 24 letters and digits".to_owned()),
+        Malformed::Form(AnswerForm::Code) => ("answer", "must be code".to_owned()),
+        Malformed::Form(AnswerForm::Assertion) => ("answer", "must be webauthn_json".to_owned()),
+        Malformed::Form(AnswerForm::Decision) => ("answer", "must be decision".to_owned()),
+    };
+    Refusal::AnswerMalformed { field, must }
 }

@@ -5,22 +5,22 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
-    Account, Decision, Enrollment, EnrollmentState, Fact, LinkTarget, Method, Permission, Refusal, Subject,
-    Template,
+    Account, Decision, Enrollment, EnrollmentState, Fact, LinkTarget, Method, Permission, Product, Refusal,
+    Setup, Subject, Template, Title,
 };
-use tidegate_factors::enrollment::{self, Origin};
+use tidegate_factors::{
+    enrollment::{self, Origin},
+    policy::{self, NotBindable},
+};
 use tidegate_store::{Tx, accounts, enrollments, factors};
 
-use crate::{
-    Command, CommandContext, Denied, Error, Fault, OneTimeSecret, Outcome,
-    acting::Acting,
-    enrollments::{Secrets, seed},
-};
+use crate::{Command, CommandContext, Denied, Error, Fault, OneTimeSecret, Outcome, acting::Acting};
 
 #[derive(Debug)]
 pub struct BeginEnrollment {
     pub subject: Subject,
     pub method: Method,
+    pub label: Option<Title>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -29,12 +29,12 @@ pub struct EnrollmentStarted {
     /// Masked; when a link was mailed.
     pub sent_to: Option<String>,
     /// When nothing has to be confirmed.
-    pub secrets: Option<Secrets>,
+    pub setup: Option<Setup<OneTimeSecret>>,
 }
 
 impl Outcome for EnrollmentStarted {
     fn secrets(&mut self) -> Vec<&mut OneTimeSecret> {
-        self.secrets.as_mut().map_or_else(Vec::new, Secrets::all)
+        self.setup.as_mut().map_or_else(Vec::new, Setup::texts)
     }
 }
 
@@ -49,7 +49,7 @@ impl Command for BeginEnrollment {
         cx.idempotent(async |tx| {
             let account = accounts::get(tx, acting.account.id).await?.ok_or(Fault::Dangling("account"))?;
             let decision = cx.decide(tx, &acting.product, account.id).await?;
-            self.may_begin(tx, &decision, &account).await?;
+            self.may_begin(tx, (&acting.product, &decision), &account).await?;
             let origin = enrollment::origin(&account, &session, cx.now()).ok_or(Refusal::NoProofOfOrigin)?;
             Ok(self.begin(cx, tx, (&acting, &decision), &account, origin).await?)
         })
@@ -58,19 +58,24 @@ impl Command for BeginEnrollment {
 }
 
 impl BeginEnrollment {
-    async fn may_begin(&self, tx: &mut Tx, decision: &Decision, account: &Account) -> Result<(), Denied> {
+    async fn may_begin(
+        &self,
+        tx: &mut Tx,
+        (product, decision): (&Product, &Decision),
+        account: &Account,
+    ) -> Result<(), Denied> {
         let factors = factors::of_account(tx, account.id).await?;
         if !decision.visible {
-            Err(Refusal::TwoStepNotAvailable.into())
-        } else if !decision.methods.contains(&self.method) {
-            Err(Refusal::MethodNotAllowed.into())
-        } else if factors.iter().any(|factor| factor.method() == self.method) {
-            Err(Refusal::AlreadyEnrolled.into())
-        } else if account.verified().is_none() {
-            Err(Refusal::EmailNotVerified.into())
-        } else {
-            Ok(())
+            return Err(Refusal::TwoStepNotAvailable.into());
         }
+        policy::may_bind(&product.settings.methods, &factors, self.method).map_err(|why| match why {
+            NotBindable::AlreadyEnrolled => Refusal::AlreadyEnrolled,
+            NotBindable::NotAllowed | NotBindable::Requires(_) => Refusal::MethodNotAllowed,
+        })?;
+        if account.verified().is_none() {
+            return Err(Refusal::EmailNotVerified.into());
+        }
+        Ok(())
     }
 
     async fn begin(
@@ -91,12 +96,15 @@ impl BeginEnrollment {
             method: self.method,
             state: EnrollmentState::AwaitingConfirmation,
             factor: cx.new_id(),
-            seed: None,
+            material: None,
+            label: self.label.clone(),
             tries: 0,
             created_at: now,
             expires_at: now.plus(enrollment::TTL),
         };
-        let (mut sent_to, mut secrets) = (None, None);
+        let (mut sent_to, mut setup) = (None, None);
+        let device = new.device.clone();
+        enrollments::supersede(tx, account.id, &new.product, device, new.method, now).await?;
         match origin {
             Origin::Link => {
                 let contact = account.verified().ok_or(Fault::Dangling("verified address"))?;
@@ -106,14 +114,15 @@ impl BeginEnrollment {
                 sent_to = Some(contact.email.masked());
             }
             Origin::OldSession => {
-                let (sealed, shown) = seed::mint(cx, acting, new.factor)?;
-                (new.state, new.seed, secrets) = (EnrollmentState::AwaitingProof, Some(sealed), Some(shown));
+                let (material, shown) = cx.set_up(acting, new.method, new.factor)?;
+                (new.state, new.material, setup) =
+                    (EnrollmentState::AwaitingProof, Some(material), Some(shown));
             }
         }
         enrollments::insert(tx, &new).await?;
         let confirmed = origin == Origin::OldSession;
         let fact = Fact::EnrollmentBegun { enrollment: new.id, method: self.method, confirmed };
         cx.event(fact).at(&new.product).of(account).from(&acting.client).record(tx).await?;
-        Ok(EnrollmentStarted { enrollment: new, sent_to, secrets })
+        Ok(EnrollmentStarted { enrollment: new, sent_to, setup })
     }
 }

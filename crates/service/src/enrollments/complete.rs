@@ -5,25 +5,30 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
-    Answered, Enrollment, EnrollmentId, EnrollmentState, Fact, Factor, FactorId, Material, Method,
-    Permission, RecoveryCode, Refusal, Secret, Step, Subject, Timestamp, Word as _,
+    AccountId, Answer, Answered, Enrollment, EnrollmentId, EnrollmentState, Fact, Factor, FactorId, Mark,
+    Method, Permission, RecoveryCode, Refusal, Secret, Subject, Timestamp, Title, Word as _,
 };
-use tidegate_factors::{budget::Limits, enrollment, recovery_codes as codes, totp};
+use tidegate_factors::{
+    enrollment,
+    method::{self, Bound, Opened, Unread},
+    recovery_codes as codes, tries,
+};
 use tidegate_keyring::SealContext;
 use tidegate_store::{Tx, accounts, attempts, enrollments, factors, recovery_codes};
 
 use crate::{
     Command, CommandContext, Denied, Error, Fault, OneTimeSecret, Outcome,
     acting::Acting,
-    counters, decisions,
+    challenges, counters, decisions,
     idempotency::{Attempt, AttemptCharge},
+    material,
 };
 
 #[derive(Debug)]
 pub struct CompleteEnrollment {
     pub subject: Subject,
     pub enrollment: EnrollmentId,
-    pub code: Secret<String>,
+    pub answer: Answer,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -39,6 +44,8 @@ pub struct EnrollmentCompletion {
 pub struct NewFactor {
     pub id: FactorId,
     pub method: Method,
+    #[serde(default)]
+    pub label: Option<Title>,
     pub created_at: Timestamp,
 }
 
@@ -60,16 +67,18 @@ impl Command for CompleteEnrollment {
     async fn run(self, cx: &CommandContext) -> Result<EnrollmentCompletion, Error> {
         let acting = cx.acting(&self.subject).await?;
         acting.session()?;
-        let (pending, seed) = loop {
+        let charged = loop {
             match cx.charge(async |tx| self.charge(cx, tx, &acting).await).await? {
                 Some(Attempt::Granted(paid)) => break paid,
                 Some(Attempt::Finished(outcome)) => return Ok(outcome),
                 None => {}
             }
         };
-        let verdict = totp::verify(&seed, Step(0), &self.code, cx.now())?;
+        let Charged { pending, material, answer } = &charged;
+        let bound = method::bind(pending.method, material, answer, cx.now()).map_err(Fault::from)?;
         loop {
-            let settled = cx.settle(async |tx| settle(cx, tx, &acting, &pending, verdict).await).await?;
+            let settled =
+                cx.settle(async |tx| settle(cx, tx, &acting, pending, bound.as_ref()).await).await?;
             if let Some(completed) = settled {
                 return Ok(completed);
             }
@@ -82,11 +91,11 @@ async fn settle(
     tx: &mut Tx,
     acting: &Acting,
     pending: &Enrollment,
-    verdict: totp::Verdict,
+    bound: Option<&Bound>,
 ) -> Result<Option<EnrollmentCompletion>, Fault> {
-    let completed = match verdict {
-        totp::Verdict::Fresh(step) => activate(cx, tx, acting, pending, step).await?,
-        totp::Verdict::Used | totp::Verdict::Wrong => nothing_but(reject(cx, tx, pending).await?),
+    let completed = match bound {
+        Some(bound) => activate(cx, tx, acting, pending, bound).await?,
+        None => nothing_but(reject(cx, tx, pending).await?),
     };
     record(cx, tx, acting, pending, completed.outcome).await?;
     Ok(Some(completed))
@@ -109,7 +118,7 @@ impl CompleteEnrollment {
         cx: &CommandContext,
         tx: &mut Tx,
         acting: &Acting,
-    ) -> Result<AttemptCharge<(Enrollment, Secret<Vec<u8>>), EnrollmentCompletion>, Denied> {
+    ) -> Result<AttemptCharge<Charged, EnrollmentCompletion>, Denied> {
         let pending = super::find(tx, acting, self.enrollment).await?;
         match enrollment::closed(&pending, cx.now()) {
             Ok(None) => {}
@@ -119,21 +128,34 @@ impl CompleteEnrollment {
                 return Err(Refusal::EnrollmentState { state }.into());
             }
         }
-        // Opened first: a seed that does not open is nobody's wrong code (INV-45).
-        let sealed = pending.seed.as_ref().ok_or(Fault::Dangling("seed"))?;
-        let (realm, account) = (cx.realm(), acting.account.id);
-        let context = SealContext::FactorSeed { realm, account, factor: pending.factor };
-        let seed = cx.keyring().open(&context, sealed)?;
-        let Some(pending) = enrollments::take_try(tx, pending.id, enrollment::MAX_TRIES, cx.now()).await?
-        else {
+        // Opened and read first: what cannot be opened, or is no answer of the method, is no wrong guess (INV-45).
+        let (account, factor) = (acting.account.id, pending.factor);
+        let material = cx.query().factor_material(account, factor, pending.material.as_ref());
+        let read = material
+            .ok_or(Unread::Unusable)
+            .and_then(|material| Ok((method::read(pending.method, &material, &self.answer)?, material)));
+        let (answer, material) = match read {
+            Ok(read) => read,
+            Err(Unread::Malformed(malformed)) => return Err(challenges::malformed(malformed).into()),
+            Err(Unread::Unusable) => {
+                let event = cx.event(material::unreadable(factor, pending.method)).at(&pending.product);
+                event.of(&acting.account).from(&acting.client).record(tx).await?;
+                return Err(Refusal::FactorUnavailable.into());
+            }
+        };
+        let max_tries = enrollment::max_tries(&pending);
+        let Some(pending) = enrollments::take_try(tx, pending.id, max_tries, cx.now()).await? else {
             return Ok(AttemptCharge::Lost);
         };
-        let counter = counters::of_factor(pending.factor);
-        let outcome = match counters::charge(cx.query(), tx, &counter, &Limits::SECOND_FACTOR).await? {
-            counters::CounterCharge::Lost => return Ok(AttemptCharge::Lost),
-            counters::CounterCharge::Granted => return Ok(AttemptCharge::Granted((pending, seed))),
-            counters::CounterCharge::Slowed(until) => Answered::Slowed { until },
-            counters::CounterCharge::Closed => Answered::Closed,
+        let counter = counters::of_factor(factor);
+        let kept = attempts::find(tx, &counter).await?;
+        let limits = &method::rules(pending.method).limits;
+        let outcome = match counters::grant(kept, &counter, limits, cx.now()) {
+            Ok(granted) if counters::store(tx.executor(), &counter, &granted).await? => {
+                return Ok(AttemptCharge::Granted(Charged { pending, material, answer }));
+            }
+            Ok(_) => return Ok(AttemptCharge::Lost),
+            Err(outcome) => outcome,
         };
         enrollments::give_back(tx, pending.id).await?;
         record(cx, tx, acting, &pending, outcome).await?;
@@ -141,8 +163,15 @@ impl CompleteEnrollment {
     }
 }
 
+/// An answer that was paid for and may be looked at.
+struct Charged {
+    pending: Enrollment,
+    material: Opened,
+    answer: Secret<String>,
+}
+
 async fn reject(cx: &CommandContext, tx: &mut Tx, pending: &Enrollment) -> Result<Answered, Fault> {
-    let outcome = enrollment::wrong(pending.tries);
+    let outcome = tries::wrong(pending.tries, enrollment::max_tries(pending));
     if outcome == Answered::UsedUp {
         let (from, to) = (EnrollmentState::AwaitingProof, EnrollmentState::UsedUp);
         enrollments::advance(tx, pending.id, from, to, cx.now()).await?;
@@ -156,7 +185,7 @@ async fn activate(
     tx: &mut Tx,
     acting: &Acting,
     pending: &Enrollment,
-    step: Step,
+    bound: &Bound,
 ) -> Result<EnrollmentCompletion, Fault> {
     let (account, now) = (&acting.account, cx.now());
     if !enrollments::activate(tx, pending.id, now).await? {
@@ -167,25 +196,22 @@ async fn activate(
     // The first factor alone can be bound by what an enrollment proves, whether or not two-step is on: with
     // the account locked, so that of two enrollments the second sees the first one's factor.
     accounts::lock(tx, account.id).await?;
-    let bound = factors::of_account(tx, account.id).await?;
-    let first =
-        bound.iter().all(|bound| bound.method() != pending.method && !bound.method().is_second_step());
+    let others = factors::of_account(tx, account.id).await?;
+    let first = others.iter().all(|other| other.method != pending.method && !other.method.is_second_step());
     if !first {
         let (from, to) = (EnrollmentState::Active, EnrollmentState::UsedUp);
         enrollments::advance(tx, pending.id, from, to, now).await?;
         return Ok(nothing_but(Answered::UsedUp));
     }
-    let seed = pending.seed.clone().ok_or(Fault::Dangling("seed"))?;
-    let totp = Material::Totp { seed, last_step: step };
     let factor = Factor {
-        id: pending.factor,
-        account: account.id,
-        material: totp,
-        created_at: now,
+        label: pending.label.clone(),
+        material: Some(cx.seal_factor(account.id, pending.factor, &bound.material)?),
+        mark: bound.mark,
         last_used_at: Some(now),
+        ..new_factor(pending.factor, account.id, pending.method, now)
     };
     let switched_on = accounts::switch_on(tx, account.id, now).await?;
-    factors::insert(tx, &factor).await?;
+    insert(tx, &factor).await?;
     let recovery_codes = issue_recovery_codes(cx, tx, acting).await?;
     let decision = cx.decide(tx, &acting.product, account.id).await?;
     let record = async |tx: &mut Tx, fact: Fact| {
@@ -196,11 +222,11 @@ async fn activate(
         decisions::activate(cx, tx, account, (rollout, &pending.product), &acting.client).await?;
     }
     attempts::forgive(tx, &counters::of_factor(factor.id)).await?;
-    record(tx, Fact::FactorActivated { factor: factor.id, method: Method::Totp }).await?;
+    record(tx, Fact::FactorActivated { factor: factor.id, method: pending.method }).await?;
     if switched_on {
         record(tx, Fact::TwoStepSwitchedOn {}).await?;
     }
-    let factor = NewFactor { id: factor.id, method: Method::Totp, created_at: now };
+    let factor = NewFactor { id: factor.id, method: factor.method, label: factor.label, created_at: now };
     Ok(EnrollmentCompletion { outcome: Answered::Approved, factor: Some(factor), recovery_codes })
 }
 
@@ -210,23 +236,38 @@ async fn issue_recovery_codes(
     acting: &Acting,
 ) -> Result<Vec<OneTimeSecret>, Fault> {
     let (account, now) = (&acting.account, cx.now());
-    let set = Factor {
-        id: cx.new_id(),
-        account: account.id,
-        material: Material::RecoveryCodes,
-        created_at: now,
-        last_used_at: None,
-    };
-    factors::insert(tx, &set).await?;
+    let set = new_factor(cx.new_id(), account.id, Method::RecoveryCodes, now);
+    insert(tx, &set).await?;
     let context = SealContext::RecoveryCode { realm: cx.realm(), account: account.id, factor: set.id };
     let mut shown = Vec::new();
     for number in 1..=codes::COUNT {
         let code = codes::mint(cx.entropy());
-        let digest = cx.keyring().digest(&context, codes::canonical(code.expose()).expose().as_bytes())?;
+        let canonical = codes::canonical(&code).map_err(|_| method::Unusable)?;
+        let digest = cx.keyring().digest(&context, canonical.expose().as_bytes())?;
         recovery_codes::insert(tx, account.id, set.id, RecoveryCode { number, digest }).await?;
         shown.push(OneTimeSecret::Now(code));
     }
     let event = cx.event(Fact::FactorActivated { factor: set.id, method: Method::RecoveryCodes });
     event.at(&acting.product.key).of(account).from(&acting.client).record(tx).await?;
     Ok(shown)
+}
+
+const fn new_factor(id: FactorId, account: AccountId, method: Method, now: Timestamp) -> Factor {
+    Factor {
+        id,
+        account,
+        method,
+        label: None,
+        hint: None,
+        material: None,
+        mark: Mark(0),
+        lookup: None,
+        created_at: now,
+        last_used_at: None,
+    }
+}
+
+/// A lookup of another factor is a bug of the method: no method has one yet.
+async fn insert(tx: &mut Tx, factor: &Factor) -> Result<(), Fault> {
+    if factors::insert(tx, factor).await? { Ok(()) } else { Err(Fault::Dangling("lookup")) }
 }

@@ -2,14 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
-    Enrollment, EnrollmentId, EnrollmentState, Fact, Permission, Refusal, Subject, Word as _,
+    Enrollment, EnrollmentId, EnrollmentState, Fact, Permission, Refusal, Setup, Subject, Word as _,
 };
 use tidegate_store::enrollments;
 
-use crate::{
-    Command, CommandContext, Error, OneTimeSecret, Outcome,
-    enrollments::{Secrets, seed},
-};
+use crate::{Command, CommandContext, Error, OneTimeSecret, Outcome};
 
 #[derive(Debug)]
 pub struct ContinueEnrollment {
@@ -20,12 +17,12 @@ pub struct ContinueEnrollment {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct EnrollmentContinued {
     pub enrollment: Enrollment,
-    pub secrets: Secrets,
+    pub setup: Setup<OneTimeSecret>,
 }
 
 impl Outcome for EnrollmentContinued {
     fn secrets(&mut self) -> Vec<&mut OneTimeSecret> {
-        self.secrets.all()
+        self.setup.texts()
     }
 }
 
@@ -39,8 +36,8 @@ impl Command for ContinueEnrollment {
         acting.session()?;
         cx.idempotent(async |tx| {
             let mut enrollment = super::find(tx, &acting, self.enrollment).await?;
-            let (sealed, secrets) = seed::mint(cx, &acting, enrollment.factor)?;
-            if !enrollments::reveal(tx, enrollment.id, sealed, cx.now()).await? {
+            let (material, setup) = cx.set_up(&acting, enrollment.method, enrollment.factor)?;
+            if !enrollments::reveal(tx, enrollment.id, material, cx.now()).await? {
                 let confirmed = enrollment.state == EnrollmentState::Confirmed;
                 let state = if confirmed { "expired" } else { enrollment.state.as_str() };
                 return Err(Refusal::EnrollmentState { state }.into());
@@ -48,7 +45,7 @@ impl Command for ContinueEnrollment {
             enrollment.state = EnrollmentState::AwaitingProof;
             let event = cx.event(Fact::EnrollmentContinued { enrollment: enrollment.id });
             event.at(&enrollment.product).of(&acting.account).from(&acting.client).record(tx).await?;
-            Ok(EnrollmentContinued { enrollment, secrets })
+            Ok(EnrollmentContinued { enrollment, setup })
         })
         .await
     }

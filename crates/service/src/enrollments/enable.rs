@@ -3,7 +3,7 @@
 //! Never without a fresh proof by the factor that sign-ins will ask for: who cannot give it now could not
 //! sign in afterwards.
 
-use tidegate_core::{Account, Decision, Fact, Permission, Refusal, Subject};
+use tidegate_core::{Account, Decision, Fact, Permission, Refusal, Requirement, Subject};
 use tidegate_store::{Tx, accounts};
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     acting::Acting,
     decisions,
     enrollments::switch::{self, Switched},
-    sign_ins::offers,
+    offers::offers,
 };
 
 #[derive(Debug)]
@@ -38,7 +38,10 @@ impl Command for EnableTwoStep {
             if account.verified().is_none() {
                 return Err(Refusal::EmailNotVerified.into());
             }
-            if offers(tx, account.id, &acting.product).await?.is_empty() {
+            if offers(cx.query(), tx, account.id, (&acting.product, Requirement::SecondStep))
+                .await?
+                .is_empty()
+            {
                 return Err(Refusal::NoFactor.into());
             }
             switch::proved(cx, tx, &account, session).await?;

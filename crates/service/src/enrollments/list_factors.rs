@@ -1,7 +1,7 @@
 //! Lists an account's second factors, never their secrets. What support sees is put on record.
 
 use serde::{Deserialize, Serialize};
-use tidegate_core::{FactorId, Method, Permission, Subject, Timestamp};
+use tidegate_core::{Factor, FactorId, Method, Permission, Subject, Timestamp, Title};
 use tidegate_store::{factors, recovery_codes};
 
 use crate::{Command, CommandContext, Error, idempotency::outcomes};
@@ -21,6 +21,10 @@ outcomes!(Factors);
 pub struct Listed {
     pub id: FactorId,
     pub method: Method,
+    #[serde(default)]
+    pub label: Option<Title>,
+    #[serde(default)]
+    pub hint: Option<String>,
     pub created_at: Timestamp,
     pub last_used_at: Option<Timestamp>,
     /// Of a set of recovery codes.
@@ -38,15 +42,9 @@ impl Command for ListFactors {
         let mut view = cx.view();
         let mut listed = Factors::default();
         for factor in factors::of_account(&mut view, acting.account.id).await? {
-            let method = factor.method();
-            let codes_left = match method {
-                Method::RecoveryCodes => {
-                    recovery_codes::left(&mut view, factor.account, factor.id).await?.len()
-                }
-                Method::Totp | Method::Password => 0,
-            };
-            let (id, created_at, last_used_at) = (factor.id, factor.created_at, factor.last_used_at);
-            listed.0.push(Listed { id, method, created_at, last_used_at, codes_left });
+            let codes_left = recovery_codes::left(&mut view, factor.account, factor.id).await?.len();
+            let Factor { id, method, label, hint, created_at, last_used_at, .. } = factor;
+            listed.0.push(Listed { id, method, label, hint, created_at, last_used_at, codes_left });
         }
         cx.idempotent(async |tx| {
             cx.record_seen(tx, &acting).await?;

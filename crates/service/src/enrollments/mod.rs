@@ -8,7 +8,6 @@ mod disable;
 mod enable;
 mod get;
 mod list_factors;
-mod seed;
 mod status;
 mod switch;
 
@@ -20,7 +19,6 @@ pub use disable::DisableTwoStep;
 pub use enable::EnableTwoStep;
 pub use get::GetEnrollment;
 pub use list_factors::{Factors, ListFactors};
-pub use seed::Secrets;
 pub use status::{GetTwoStepStatus, Status};
 pub use switch::Switched;
 

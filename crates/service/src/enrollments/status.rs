@@ -36,10 +36,8 @@ impl Command for GetTwoStepStatus {
         let decision = cx.decide(&mut view, &acting.product, account.id).await?;
         let (mut active_methods, mut recovery_codes_left) = (Vec::new(), 0);
         for factor in factors::of_account(&mut view, account.id).await? {
-            if factor.method() == Method::RecoveryCodes {
-                recovery_codes_left = recovery_codes::left(&mut view, account.id, factor.id).await?.len();
-            }
-            active_methods.push(factor.method());
+            recovery_codes_left += recovery_codes::left(&mut view, account.id, factor.id).await?.len();
+            active_methods.push(factor.method);
         }
         let status = Status { decision, active_methods, recovery_codes_left };
         cx.idempotent(async |tx| {

@@ -1,6 +1,8 @@
 //! Changes a product.
 
-use tidegate_core::{Fact, LinkUrl, Method, Permission, Product, ProductKey, Refusal, Revision, Span, Title};
+use tidegate_core::{
+    Fact, LinkUrl, MethodPolicy, Permission, Product, ProductKey, Refusal, Revision, Span, Title,
+};
 use tidegate_store::products;
 
 use crate::{Command, CommandContext, Error, Fault};
@@ -17,7 +19,7 @@ pub struct UpdateProduct {
 pub struct ProductChange {
     pub title: Option<Title>,
     pub link_url: Option<LinkUrl>,
-    pub allowed_methods: Option<Vec<Method>>,
+    pub methods: Option<MethodPolicy>,
     pub trusted_device: Option<Span>,
     pub session_idle: Option<Span>,
     pub session_absolute: Option<Span>,
@@ -28,7 +30,7 @@ impl ProductChange {
         let settings = &mut product.settings;
         put(&mut product.title, self.title);
         put(&mut settings.link_url, self.link_url);
-        put(&mut settings.allowed_methods, self.allowed_methods);
+        put(&mut settings.methods, self.methods);
         put(&mut settings.trusted_device, self.trusted_device);
         put(&mut settings.session_idle, self.session_idle);
         put(&mut settings.session_absolute, self.session_absolute);

@@ -6,13 +6,16 @@
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
     Account, AccountState, ClientContext, Denial, Fact, Identifier, Level, Method, Offer, Permission,
-    Product, ProductKey, Proof, Reason, Refusal, Requirement, Secret, SignIn, SignInState, Span, Token,
+    Product, ProductKey, Proof, Reason, Refusal, Requirement, Secret, SignIn, Span, Token,
 };
-use tidegate_factors::budget::{self, Charge, Limits};
+use tidegate_factors::{
+    budget::Limits,
+    sign_in::{self, Enrolling, Network, Situation, Trusted},
+};
 use tidegate_keyring::{TokenKind, adoption::is_foreign, passwords::TooMany};
 use tidegate_store::{
     Executor, Tx,
-    attempts::{self, Counter},
+    attempts::Counter,
     passwords::{self, Identified},
     sign_ins,
 };
@@ -20,7 +23,8 @@ use tidegate_store::{
 use crate::{
     Command, CommandContext, Error, Fault, OneTimeSecret, Outcome, counters, decisions,
     idempotency::{Attempt, AttemptCharge},
-    sign_ins::{offers, trust},
+    offers::offers,
+    sign_ins::trust,
 };
 
 /// How long a sign-in may take.
@@ -117,8 +121,7 @@ impl BeginSignIn {
         known: &Identification,
     ) -> Result<Option<Attempt<(), SignInStarted>>, Error> {
         let (now, counter) = (cx.now(), &known.counter);
-        let budget = counters::counted(known.row.kept.clone(), counter, now);
-        let Charge::Granted(next) = budget::charge(&Limits::PASSWORD, budget, now) else {
+        let Ok(granted) = counters::grant(known.row.kept.clone(), counter, &Limits::PASSWORD, now) else {
             return cx
                 .charge(async |tx| {
                     self.deny(cx, tx, known.row.account.as_ref(), Denial::Slowed).await?;
@@ -127,7 +130,7 @@ impl BeginSignIn {
                 .await;
         };
         cx.charge_by(async |executor: Executor<'_>| {
-            Ok(attempts::replace(executor, counter, budget.revision, next).await?.then_some(()))
+            Ok(counters::store(executor, counter, &granted).await?.then_some(()))
         })
         .await
     }
@@ -191,12 +194,20 @@ impl BeginSignIn {
         let token = self.device_token.as_ref();
         let trusted_by = trust::presented(cx, tx, account, product, &self.client, token).await?;
         let trusted = trusted_by.is_some();
-        let met = decision.requirement.is_met_by(Level::Aal1, trusted);
+        let offers = offers(cx.query(), tx, account.id, (product, decision.requirement)).await?;
+        let state = sign_in::next(Situation {
+            requirement: decision.requirement,
+            level: Level::Aal1,
+            trust: if trusted { Trusted::StandsIn } else { Trusted::No },
+            network: Network::Accepted,
+            offers: &offers,
+            enrollment: Enrolling::Impossible,
+        });
         let sign_in = SignIn {
             id: cx.new_id(),
             account: account.id,
             product: product.key.clone(),
-            state: if met { SignInState::Ready } else { SignInState::PendingChallenge },
+            state,
             requirement: decision.requirement,
             proofs: vec![Proof { method: Method::Password, at: now }],
             trusted_by,
@@ -204,7 +215,7 @@ impl BeginSignIn {
             created_at: now,
             expires_at: now.plus(TTL),
         };
-        let offers = if met { Vec::new() } else { offers(tx, account.id, product).await? };
+        let offers = if sign_in::takes_answers(state) { offers } else { Vec::new() };
         let (token, digest) = TokenKind::SignIn.mint(cx.entropy());
         let (id, requirement) = (sign_in.id, sign_in.requirement);
         let begun = cx.event(Fact::SignInBegun { sign_in: id, requirement, trusted });

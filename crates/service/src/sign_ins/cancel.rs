@@ -1,6 +1,7 @@
 //! Gives a sign-in up.
 
 use tidegate_core::{Fact, Permission, Refusal, SignInState, Subject, Within, Word as _};
+use tidegate_factors::sign_in;
 use tidegate_store::{challenges, sign_ins};
 
 use crate::{Command, CommandContext, Error, sign_ins::SignInView};
@@ -19,7 +20,7 @@ impl Command for CancelSignIn {
         let acting = cx.acting(&self.subject).await?;
         let mut sign_in = acting.sign_in()?.clone();
         cx.idempotent(async |tx| {
-            let open = matches!(sign_in.state, SignInState::PendingChallenge | SignInState::Ready);
+            let open = sign_in::is_open(sign_in.state);
             let (id, from, to) = (sign_in.id, sign_in.state, SignInState::Cancelled);
             if !open || !sign_ins::advance(tx, id, from, to, cx.now()).await? {
                 return Err(Refusal::SignInState { state: sign_in.state.as_str() }.into());

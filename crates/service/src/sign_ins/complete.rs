@@ -13,9 +13,8 @@ use tidegate_keyring::TokenKind;
 use tidegate_store::{Tx, accounts, challenges, sessions, sign_ins};
 
 use crate::{
-    Command, CommandContext, Error, Fault, OneTimeSecret, Outcome,
-    acting::Acting,
-    sign_ins::{offers, trust},
+    Command, CommandContext, Error, Fault, OneTimeSecret, Outcome, acting::Acting, offers::offers,
+    sign_ins::trust,
 };
 
 #[derive(Debug)]
@@ -110,7 +109,7 @@ async fn hold_back(
     }
     let fact = Fact::SignInHeldBack { sign_in: sign_in.id, requirement };
     cx.event(fact).at(&acting.product.key).of(account).from(&acting.client).record(tx).await?;
-    let offers = offers(tx, account.id, &acting.product).await?;
+    let offers = offers(cx.query(), tx, account.id, (&acting.product, requirement)).await?;
     let state = SignInState::PendingChallenge;
     let sign_in = SignIn { state, requirement, trusted_by: None, ..sign_in.clone() };
     Ok(Some(SignInCompletion { sign_in, offers, session: None }))

@@ -1,9 +1,11 @@
 //! Says how far a sign-in is.
 
 use serde::{Deserialize, Serialize};
-use tidegate_core::{Offer, Permission, SignIn, SignInState, Subject};
+use tidegate_core::{Offer, Permission, SignIn, Subject};
 
-use crate::{Error, Query, QueryContext, sign_ins::offers};
+use tidegate_factors::sign_in::takes_answers;
+
+use crate::{Error, Query, QueryContext, offers::offers};
 
 #[derive(Debug)]
 pub struct GetSignIn {
@@ -27,11 +29,10 @@ impl Query for GetSignIn {
     async fn run(self, cx: &QueryContext) -> Result<SignInView, Error> {
         let acting = cx.acting(&self.subject).await?;
         let sign_in = acting.sign_in()?.clone();
-        let offers = match sign_in.state {
-            SignInState::PendingChallenge => {
-                offers(&mut cx.view(), acting.account.id, &acting.product).await?
-            }
-            SignInState::Ready | SignInState::Completed | SignInState::Cancelled => Vec::new(),
+        let offers = if takes_answers(sign_in.state) {
+            offers(cx, &mut cx.view(), acting.account.id, (&acting.product, sign_in.requirement)).await?
+        } else {
+            Vec::new()
         };
         Ok(SignInView { sign_in, offers })
     }

@@ -4,7 +4,6 @@ mod begin;
 mod cancel;
 mod complete;
 mod get;
-mod offers;
 mod redeem_link;
 mod trust;
 
@@ -13,5 +12,3 @@ pub use cancel::CancelSignIn;
 pub use complete::{CompleteSignIn, NewSession, SignInCompletion};
 pub use get::{GetSignIn, SignInView};
 pub use redeem_link::RedeemLink;
-
-pub(crate) use offers::offers;

@@ -32,7 +32,8 @@ impl Command for RedeemLink {
             };
             let (from, to) = (EnrollmentState::AwaitingConfirmation, EnrollmentState::Confirmed);
             if !enrollments::advance(tx, id, from, to, cx.now()).await? {
-                return Ok(Answered::UsedUp);
+                let superseded = found.state == EnrollmentState::Superseded;
+                return Ok(if superseded { Answered::Superseded } else { Answered::UsedUp });
             }
             let event = cx.event(Fact::EnrollmentConfirmed { enrollment: id });
             event.at(&found.product).of(&account).record(tx).await?;

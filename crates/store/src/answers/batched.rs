@@ -8,15 +8,17 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
-use tidegate_core::{ChallengeId, Event, SignInId, Timestamp, TokenDigest};
+use tidegate_core::{ChallengeId, ChallengeState, Event, SignInId, SignInState, Timestamp, TokenDigest};
 use uuid::Uuid;
 
 use super::{Approval, ChallengeRow, Charge, Tries, approve_one, challenge_row, charge_one, find_one};
 use crate::{
     Engine, Error, Executor, Tx,
     batcher::{BatchItem, BatchOrigin, Batcher},
+    challenges::challenge,
     column::{Row, Unreadable},
     executor::Record,
     statement::sql,
@@ -29,12 +31,12 @@ sql! {
         JOIN accounts ON accounts.realm_id = $1 AND accounts.account_id = sign_ins.account_id \
         JOIN challenges ON challenges.realm_id = $1 AND challenges.challenge_id = wanted.challenge_id \
             AND challenges.sign_in_id = sign_ins.sign_in_id AND challenges.account_id = sign_ins.account_id \
-        JOIN factors ON factors.realm_id = $1 AND factors.account_id = challenges.account_id AND factors.factor_id = challenges.factor_id \
+        LEFT JOIN factors ON factors.realm_id = $1 AND factors.account_id = challenges.account_id AND factors.factor_id = challenges.factor_id \
         LEFT JOIN attempts ON attempts.realm_id = $1 AND attempts.counter_id = challenges.factor_id") };
     Change HOLD_OPEN = { postgres: "SELECT challenges.challenge_id \
         FROM unnest((SELECT $2::UUID[]), (SELECT $3::INT8[]), (SELECT $4::TIMESTAMPTZ[])) AS wanted(challenge_id, most, now) \
         JOIN challenges ON challenges.realm_id = $1 AND challenges.challenge_id = wanted.challenge_id \
-        WHERE challenges.state = 'open' AND challenges.tries < wanted.most AND challenges.expires_at > wanted.now \
+        WHERE challenges.state = $5 AND challenges.tries < wanted.most AND challenges.expires_at > wanted.now \
         FOR NO KEY UPDATE OF challenges SKIP LOCKED" };
     Change CHARGE = { postgres: "WITH wanted AS (SELECT * FROM unnest((SELECT $2::UUID[]), (SELECT $3::UUID[]), (SELECT $4::BYTEA[]), (SELECT $5::INT8[]), \
             (SELECT $6::TIMESTAMPTZ[]), (SELECT $7::INT8[]), (SELECT $8::TIMESTAMPTZ[]), (SELECT $9::INT8[]), (SELECT $10::INT8[]), \
@@ -51,23 +53,26 @@ sql! {
         RETURNING challenges.challenge_id, tries" };
     Change HOLD_WAITING = { postgres: "SELECT sign_ins.sign_in_id \
         FROM unnest((SELECT $2::UUID[]), (SELECT $3::UUID[]), (SELECT $4::UUID[]), (SELECT $5::UUID[]), (SELECT $6::UUID[]), (SELECT $7::INT8[]), \
-            (SELECT $8::TIMESTAMPTZ[])) AS wanted(sign_in_id, challenge_id, account_id, factor_id, counter_id, step, now) \
+            (SELECT $8::TIMESTAMPTZ[])) AS wanted(sign_in_id, challenge_id, account_id, factor_id, counter_id, mark, now) \
         JOIN sign_ins ON sign_ins.realm_id = $1 AND sign_ins.sign_in_id = wanted.sign_in_id \
         JOIN challenges ON challenges.realm_id = $1 AND challenges.challenge_id = wanted.challenge_id AND challenges.sign_in_id = wanted.sign_in_id \
         JOIN factors ON factors.realm_id = $1 AND factors.account_id = wanted.account_id AND factors.factor_id = wanted.factor_id \
         JOIN attempts ON attempts.realm_id = $1 AND attempts.counter_id = wanted.counter_id \
-        WHERE sign_ins.state = 'pending_challenge' AND sign_ins.expires_at > wanted.now \
-        AND challenges.state = 'open' AND challenges.expires_at > wanted.now AND factors.last_step < wanted.step \
+        WHERE sign_ins.state = $9 AND sign_ins.expires_at > wanted.now \
+        AND challenges.state = $10 AND challenges.expires_at > wanted.now AND (factors.mark < wanted.mark OR wanted.mark IS NULL) \
         FOR NO KEY UPDATE OF sign_ins, challenges, factors, attempts SKIP LOCKED" };
     Change APPROVE = { postgres: "WITH wanted AS (SELECT * FROM unnest((SELECT $2::UUID[]), (SELECT $3::UUID[]), (SELECT $4::UUID[]), (SELECT $5::UUID[]), \
             (SELECT $6::UUID[]), (SELECT $7::INT8[]), (SELECT $8::TIMESTAMPTZ[]), (SELECT $9::TEXT[]), (SELECT $10::UUID[]), (SELECT $11::TIMESTAMPTZ[]), \
-            (SELECT $12::TEXT[]), (SELECT $13::TEXT[]), (SELECT $14::TEXT[]), (SELECT $15::BYTEA[])) \
-            AS wanted(sign_in_id, challenge_id, account_id, factor_id, counter_id, step, now, proofs, event_id, at, actor, product_key, fact, personal)), \
-        proved AS (UPDATE sign_ins SET state = 'ready', proofs = wanted.proofs FROM wanted \
+            (SELECT $12::TEXT[]), (SELECT $13::TEXT[]), (SELECT $14::TEXT[]), (SELECT $15::BYTEA[]), \
+            (SELECT $16::BYTEA[]), (SELECT $17::TEXT[])) \
+            AS wanted(sign_in_id, challenge_id, account_id, factor_id, counter_id, mark, now, proofs, event_id, at, actor, product_key, fact, personal, \
+            material, next)), \
+        proved AS (UPDATE sign_ins SET state = wanted.next, proofs = wanted.proofs FROM wanted \
             WHERE sign_ins.realm_id = $1 AND sign_ins.sign_in_id = wanted.sign_in_id), \
-        approved AS (UPDATE challenges SET state = 'approved' FROM wanted \
+        approved AS (UPDATE challenges SET state = $18 FROM wanted \
             WHERE challenges.realm_id = $1 AND challenges.challenge_id = wanted.challenge_id), \
-        accepted AS (UPDATE factors SET last_step = wanted.step, last_used_at = wanted.now FROM wanted \
+        accepted AS (UPDATE factors SET mark = COALESCE(wanted.mark, factors.mark), material = COALESCE(wanted.material, factors.material), \
+            last_used_at = wanted.now FROM wanted \
             WHERE factors.realm_id = $1 AND factors.account_id = wanted.account_id AND factors.factor_id = wanted.factor_id), \
         forgiven AS (UPDATE attempts SET revision = revision + 1, successes = successes + 1, in_hour = 0, in_day = 0, in_row = 0 FROM wanted \
             WHERE attempts.realm_id = $1 AND attempts.counter_id = wanted.counter_id) \
@@ -76,11 +81,20 @@ sql! {
 }
 
 /// The answers under way in one store.
-#[derive(Default)]
 pub(crate) struct Answering {
     pub(super) finds: Batcher<Find>,
     pub(super) charges: Batcher<Charge>,
     pub(super) approvals: Batcher<Approve>,
+}
+
+impl Answering {
+    pub(crate) fn new(leader_timeout: Duration) -> Self {
+        Self {
+            finds: Batcher::new(leader_timeout),
+            charges: Batcher::new(leader_timeout),
+            approvals: Batcher::new(leader_timeout),
+        }
+    }
 }
 
 /// Which challenge, and the token of the sign-in that it must belong to.
@@ -196,7 +210,8 @@ impl BatchItem for Charge {
 async fn hold_open(tx: &mut Tx, charges: &[Arc<Charge>]) -> Result<HashSet<ChallengeId>, Error> {
     let hold = tx.change(HOLD_OPEN).bind_each(charges.iter().map(|charge| charge.challenge));
     let hold = hold.bind_each(charges.iter().map(|charge| charge.limit));
-    let open = hold.bind_each(charges.iter().map(|charge| charge.now)).all::<Open>().await?;
+    let hold = hold.bind_each(charges.iter().map(|charge| charge.now));
+    let open = hold.bind(ChallengeState::Open).all::<Open>().await?;
     Ok(open.into_iter().map(|Open(challenge)| challenge).collect())
 }
 
@@ -236,7 +251,7 @@ impl BatchItem for Approve {
     type Output = bool;
 
     fn keys(&self) -> impl IntoIterator<Item = Uuid> {
-        [self.approval.sign_in.uuid(), self.approval.counter.id]
+        [self.approval.sign_in.uuid(), self.approval.factor.uuid(), self.approval.counter.id]
     }
 
     async fn run_single(&self, executor: Executor<'_>) -> Result<bool, Error> {
@@ -262,10 +277,11 @@ async fn hold_waiting(tx: &mut Tx, approvals: &[Arc<Approve>]) -> Result<HashSet
     let hold = tx.change(HOLD_WAITING).bind_each(each().map(|approval| approval.sign_in));
     let hold = hold.bind_each(each().map(|approval| approval.challenge.id));
     let hold = hold.bind_each(each().map(|approval| approval.challenge.account));
-    let hold = hold.bind_each(each().map(|approval| approval.challenge.factor));
+    let hold = hold.bind_each(each().map(|approval| approval.factor));
     let hold = hold.bind_each(each().map(|approval| approval.counter.id));
-    let hold = hold.bind_each(each().map(|approval| approval.step));
-    let waiting = hold.bind_each(each().map(|approval| approval.now)).all::<Waits>().await?;
+    let hold = hold.bind_each(each().map(|approval| approval.mark));
+    let hold = hold.bind_each(each().map(|approval| approval.now));
+    let waiting = hold.bind(SignInState::PendingChallenge).bind(ChallengeState::Open).all::<Waits>().await?;
     Ok(waiting.into_iter().map(|Waits(sign_in)| sign_in).collect())
 }
 
@@ -279,15 +295,18 @@ async fn approve_each(tx: &mut Tx, waiting: Vec<&Arc<Approve>>) -> Result<(), Er
     let approve = tx.change(APPROVE).bind_each(each().map(|approval| approval.sign_in));
     let approve = approve.bind_each(each().map(|approval| approval.challenge.id));
     let approve = approve.bind_each(each().map(|approval| approval.challenge.account));
-    let approve = approve.bind_each(each().map(|approval| approval.challenge.factor));
+    let approve = approve.bind_each(each().map(|approval| approval.factor));
     let approve = approve.bind_each(each().map(|approval| approval.counter.id));
-    let approve = approve.bind_each(each().map(|approval| approval.step));
+    let approve = approve.bind_each(each().map(|approval| approval.mark));
     let approve = approve.bind_each(each().map(|approval| approval.now));
     let approve = approve.bind_each(each().map(|approval| approval.proofs.clone()));
     let approve = approve.bind_each(event().map(|event| event.id)).bind_each(event().map(|event| event.at));
     let approve = approve.bind_each(event().map(|event| event.actor.clone()));
     let approve = approve.bind_each(event().map(|event| event.product.clone()));
     let approve = approve.bind_each(event().map(|event| event.fact.clone()));
-    approve.bind_each(event().map(|event| event.personal.clone())).rows().await?;
+    let approve = approve.bind_each(event().map(|event| event.personal.clone()));
+    let approve = approve.bind_each(each().map(|approval| approval.material.clone()));
+    let approve = approve.bind_each(each().map(|approval| approval.next));
+    approve.bind(ChallengeState::Approved).rows().await?;
     Ok(())
 }

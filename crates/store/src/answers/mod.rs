@@ -4,7 +4,7 @@
 //! ```text
 //!   find     sign-in ── account ── challenge ── factor ┄┄ attempts         nothing changes
 //!   charge   challenge: open, a try left ──► attempts: as they were read ──► both are charged
-//!   approve  sign-in: waits ── challenge: open ──► factor: the step is newer ──► sign-in, challenge,
+//!   approve  sign-in: waits ── challenge: open ──► factor: the mark is newer ──► sign-in, challenge,
 //!                                                                 factor, attempts and event, at once
 //!   reject   attempts: charged ──► event
 //! ```
@@ -26,13 +26,14 @@ mod batched;
 use std::sync::Arc;
 
 use tidegate_core::{
-    AccountState, Budget, Challenge, ChallengeId, DeviceId, Event, EventId, ProductKey, Proof, Sealed,
-    SignInId, SignInState, Step, Timestamp, TokenDigest,
+    AccountState, Budget, Challenge, ChallengeId, ChallengeState, DeviceId, Event, EventId, FactorId, Mark,
+    ProductKey, Proof, Sealed, SignInId, SignInState, Timestamp, TokenDigest,
 };
 
 use crate::{
     Engine, Error, Executor,
     attempts::{AttemptRow, Counter},
+    challenges::challenge,
     column::{Row, Unreadable},
     executor::Record,
     statement::sql,
@@ -44,11 +45,10 @@ use batched::{Approve, Find};
 /// The columns of `ChallengeRow`.
 macro_rules! challenge_row {
     () => {
-        "sign_ins.product_key, sign_ins.state AS sign_in_state, sign_ins.proofs, sign_ins.device_id, sign_ins.expires_at AS sign_in_until, \
+        concat!(challenge!(), ", factors.material AS factor_material, factors.mark, \
+        sign_ins.product_key, sign_ins.state AS sign_in_state, sign_ins.proofs, sign_ins.device_id, sign_ins.expires_at AS sign_in_until, \
         accounts.state AS account_state, accounts.email, accounts.personal_key, \
-        challenges.challenge_id, challenges.account_id, challenges.sign_in_id, challenges.session_id, challenges.factor_id, challenges.purpose, \
-        challenges.state, challenges.tries, challenges.created_at, challenges.expires_at, factors.seed, factors.last_step, \
-        attempts.tag, attempts.revision, attempts.hour_began, attempts.in_hour, attempts.day_began, attempts.in_day, attempts.in_row, attempts.successes, attempts.last_at"
+        attempts.tag, attempts.revision, attempts.hour_began, attempts.in_hour, attempts.day_began, attempts.in_day, attempts.in_row, attempts.successes, attempts.last_at")
     };
 }
 use challenge_row;
@@ -59,19 +59,19 @@ sql! {
         JOIN accounts ON accounts.realm_id = $1 AND accounts.account_id = sign_ins.account_id \
         JOIN challenges ON challenges.realm_id = $1 AND challenges.challenge_id = $3 \
             AND challenges.sign_in_id = sign_ins.sign_in_id AND challenges.account_id = sign_ins.account_id \
-        JOIN factors ON factors.realm_id = $1 AND factors.account_id = challenges.account_id AND factors.factor_id = challenges.factor_id \
+        LEFT JOIN factors ON factors.realm_id = $1 AND factors.account_id = challenges.account_id AND factors.factor_id = challenges.factor_id \
         LEFT JOIN attempts ON attempts.realm_id = $1 AND attempts.counter_id = challenges.factor_id \
         WHERE sign_ins.realm_id = $1 AND sign_ins.token_digest = $2"));
     AtomicWrite CHARGE = {
         sqlite: "INSERT INTO attempts (realm_id, counter_id, tag, revision, hour_began, in_hour, day_began, in_day, in_row, last_at, successes) \
             SELECT $1, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14 FROM challenges \
-                WHERE realm_id = $1 AND challenge_id = $2 AND state = 'open' AND tries < $3 AND expires_at > $4 \
+                WHERE realm_id = $1 AND challenge_id = $2 AND state = $15 AND tries < $3 AND expires_at > $4 \
             ON CONFLICT (realm_id, counter_id) DO UPDATE SET tag = excluded.tag, revision = excluded.revision, \
             hour_began = excluded.hour_began, in_hour = excluded.in_hour, day_began = excluded.day_began, in_day = excluded.in_day, \
             in_row = excluded.in_row, last_at = excluded.last_at, successes = excluded.successes WHERE attempts.revision = excluded.revision - 1; \
             UPDATE challenges SET tries = tries + 1 WHERE realm_id = $1 AND challenge_id = $2 AND changes() = 1 RETURNING challenge_id, tries",
         postgres: "WITH open AS (SELECT realm_id FROM challenges \
-                WHERE realm_id = $1 AND challenge_id = $2 AND state = 'open' AND tries < $3 AND expires_at > $4 FOR UPDATE), \
+                WHERE realm_id = $1 AND challenge_id = $2 AND state = $15 AND tries < $3 AND expires_at > $4 FOR UPDATE), \
             charged AS (INSERT INTO attempts (realm_id, counter_id, tag, revision, hour_began, in_hour, day_began, in_day, in_row, last_at, successes) \
                 SELECT $1, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14 FROM open WHERE realm_id = $1 \
                 ON CONFLICT (realm_id, counter_id) DO UPDATE SET tag = excluded.tag, revision = excluded.revision, \
@@ -82,25 +82,25 @@ sql! {
                 AND EXISTS (SELECT 1 FROM charged WHERE realm_id = $1) RETURNING challenge_id, tries"
     };
     AtomicWrite APPROVE = {
-        sqlite: "UPDATE sign_ins SET state = 'ready', proofs = $8 \
-                WHERE realm_id = $1 AND sign_in_id = $2 AND state = 'pending_challenge' AND expires_at > $3 \
-                AND EXISTS (SELECT 1 FROM challenges WHERE realm_id = $1 AND challenge_id = $4 AND sign_in_id = $2 AND state = 'open' AND expires_at > $3) \
-                AND EXISTS (SELECT 1 FROM factors WHERE realm_id = $1 AND account_id = $5 AND factor_id = $6 AND last_step < $7); \
-            UPDATE challenges SET state = 'approved' WHERE realm_id = $1 AND challenge_id = $4 AND changes() = 1; \
-            UPDATE factors SET last_step = $7, last_used_at = $3 WHERE realm_id = $1 AND account_id = $5 AND factor_id = $6 AND changes() = 1; \
+        sqlite: "UPDATE sign_ins SET state = $17, proofs = $8 \
+                WHERE realm_id = $1 AND sign_in_id = $2 AND state = $18 AND expires_at > $3 \
+                AND EXISTS (SELECT 1 FROM challenges WHERE realm_id = $1 AND challenge_id = $4 AND sign_in_id = $2 AND state = $19 AND expires_at > $3) \
+                AND EXISTS (SELECT 1 FROM factors WHERE realm_id = $1 AND account_id = $5 AND factor_id = $6 AND (mark < $7 OR $7 IS NULL)); \
+            UPDATE challenges SET state = $20 WHERE realm_id = $1 AND challenge_id = $4 AND changes() = 1; \
+            UPDATE factors SET mark = COALESCE($7, mark), material = COALESCE($16, material), last_used_at = $3 WHERE realm_id = $1 AND account_id = $5 AND factor_id = $6 AND changes() = 1; \
             INSERT INTO events (realm_id, event_id, at, actor, product_key, account_id, fact, personal) \
                 SELECT $1, $10, $11, $12, $13, $5, $14, $15 WHERE changes() = 1 RETURNING event_id; \
             UPDATE attempts SET revision = revision + 1, successes = successes + 1, in_hour = 0, in_day = 0, in_row = 0 \
                 WHERE realm_id = $1 AND counter_id = $9 AND changes() = 1",
         postgres: "WITH waits AS (SELECT sign_ins.realm_id FROM sign_ins JOIN challenges ON challenges.sign_in_id = sign_ins.sign_in_id \
-                WHERE sign_ins.realm_id = $1 AND sign_ins.sign_in_id = $2 AND sign_ins.state = 'pending_challenge' AND sign_ins.expires_at > $3 \
-                AND challenges.realm_id = $1 AND challenges.challenge_id = $4 AND challenges.state = 'open' AND challenges.expires_at > $3 FOR UPDATE), \
-            accepted AS (UPDATE factors SET last_step = $7, last_used_at = $3 \
-                WHERE realm_id = $1 AND account_id = $5 AND factor_id = $6 AND last_step < $7 \
+                WHERE sign_ins.realm_id = $1 AND sign_ins.sign_in_id = $2 AND sign_ins.state = $18 AND sign_ins.expires_at > $3 \
+                AND challenges.realm_id = $1 AND challenges.challenge_id = $4 AND challenges.state = $19 AND challenges.expires_at > $3 FOR UPDATE), \
+            accepted AS (UPDATE factors SET mark = COALESCE($7, mark), material = COALESCE($16, material), last_used_at = $3 \
+                WHERE realm_id = $1 AND account_id = $5 AND factor_id = $6 AND (mark < $7 OR $7 IS NULL) \
                 AND EXISTS (SELECT 1 FROM waits WHERE realm_id = $1) RETURNING realm_id), \
-            proved AS (UPDATE sign_ins SET state = 'ready', proofs = $8 WHERE realm_id = $1 AND sign_in_id = $2 \
+            proved AS (UPDATE sign_ins SET state = $17, proofs = $8 WHERE realm_id = $1 AND sign_in_id = $2 \
                 AND EXISTS (SELECT 1 FROM accepted WHERE realm_id = $1)), \
-            approved AS (UPDATE challenges SET state = 'approved' WHERE realm_id = $1 AND challenge_id = $4 \
+            approved AS (UPDATE challenges SET state = $20 WHERE realm_id = $1 AND challenge_id = $4 \
                 AND EXISTS (SELECT 1 FROM accepted WHERE realm_id = $1)), \
             forgiven AS (UPDATE attempts SET revision = revision + 1, successes = successes + 1, in_hour = 0, in_day = 0, in_row = 0 \
                 WHERE realm_id = $1 AND counter_id = $9 AND EXISTS (SELECT 1 FROM accepted WHERE realm_id = $1)) \
@@ -123,8 +123,10 @@ pub struct ChallengeRow {
     pub email: Option<String>,
     pub personal_key: Sealed,
     pub challenge: Challenge,
-    pub seed: Option<Sealed>,
-    pub last_step: Option<Step>,
+    /// The factor's; `None` also where the factor is gone, or the answer says whose it is by.
+    pub factor_material: Option<Sealed>,
+    /// `None` where there is no factor.
+    pub mark: Option<Mark>,
     pub kept: Option<AttemptRow>,
 }
 
@@ -143,8 +145,8 @@ impl Record for ChallengeRow {
             email: row.get("email")?,
             personal_key: row.get("personal_key")?,
             challenge: Challenge::read(row)?,
-            seed: row.get("seed")?,
-            last_step: row.get("last_step")?,
+            factor_material: row.get("factor_material")?,
+            mark: row.get("mark")?,
             kept: charged.map(|_| AttemptRow::read(row)).transpose()?,
         })
     }
@@ -206,6 +208,7 @@ async fn charge_one(executor: Executor<'_>, charge: &Charge) -> Result<Option<i6
     let write = write.bind(counter.id).bind(counter.tag.clone());
     let write = write.bind(next.revision).bind(next.hour_began).bind(next.in_hour).bind(next.day_began);
     let write = write.bind(next.in_day).bind(next.in_row).bind(next.last_at).bind(next.successes);
+    let write = write.bind(ChallengeState::Open);
     Ok(write.optional::<Tries>().await?.map(|tries| tries.0))
 }
 
@@ -215,8 +218,15 @@ pub struct Approval {
     pub sign_in: SignInId,
     /// All proofs of the sign-in, with this one.
     pub proofs: Vec<Proof>,
+    /// The sign-in's state from now on.
+    pub next: SignInState,
     pub challenge: Challenge,
-    pub step: Step,
+    /// Whose answer it was: the challenge's factor, or the one that the answer named.
+    pub factor: FactorId,
+    /// What the factor's mark becomes; `None` where the method has none.
+    pub mark: Option<Mark>,
+    /// What the factor is verified with from now on; `None` where that does not change.
+    pub material: Option<Sealed>,
     pub counter: Counter,
     pub now: Timestamp,
 }
@@ -231,9 +241,9 @@ impl Record for EventInserted {
     }
 }
 
-/// Makes the sign-in ready, closes the challenge, consumes the time step, resets the counter and records the event.
+/// Moves the sign-in, closes the challenge, raises the factor's mark, resets the counter and records the event.
 /// `false`, and none of it, when the sign-in does not wait any more, the challenge is not open, one of them has expired,
-/// or this step or a later one was consumed before (INV-2).
+/// the factor is gone, or this mark or a later one was accepted before (INV-2).
 pub async fn approve(executor: Executor<'_>, approval: Approval, event: Event) -> Result<bool, Error> {
     let approve = Approve { approval, event };
     let Some(origin) = executor.batch_origin() else { return approve_one(executor, &approve).await };
@@ -242,12 +252,14 @@ pub async fn approve(executor: Executor<'_>, approval: Approval, event: Event) -
 }
 
 async fn approve_one(executor: Executor<'_>, Approve { approval, event }: &Approve) -> Result<bool, Error> {
-    let Approval { sign_in, proofs, challenge, step, counter, now } = approval;
+    let Approval { sign_in, proofs, next, challenge, factor, mark, material, counter, now } = approval;
     let write =
         executor.atomic_write(APPROVE).bind(*sign_in).bind(*now).bind(challenge.id).bind(challenge.account);
-    let write = write.bind(challenge.factor).bind(*step).bind(proofs.clone()).bind(counter.id);
+    let write = write.bind(*factor).bind(*mark).bind(proofs.clone()).bind(counter.id);
     let write = write.bind(event.id).bind(event.at).bind(event.actor.clone()).bind(event.product.clone());
     let write = write.bind(event.fact.clone()).bind(event.personal.clone());
+    let write = write.bind(material.clone()).bind(*next).bind(SignInState::PendingChallenge);
+    let write = write.bind(ChallengeState::Open).bind(ChallengeState::Approved);
     Ok(write.optional::<EventInserted>().await?.is_some())
 }
 

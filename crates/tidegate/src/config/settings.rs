@@ -14,11 +14,19 @@ settings! {
         listen: SocketAddr = "127.0.0.1:50051", Rule::Address, Shown::Whole;
         /// Whether clients may list the services; auto is on while listen is a loopback address, else off.
         reflection: Reflection = "auto", Rule::Choice(&["auto", "on", "off"]), Shown::Whole;
+        /// Milliseconds that a call may take, streams excepted; a caller's own deadline may be shorter.
+        max_deadline_ms: u64 = 30_000, Rule::Whole(1..=3_600_000), Shown::Whole;
+        /// Milliseconds that calls under way may take when the server stops; then they are cut off.
+        drain_ms: u64 = 20_000, Rule::Whole(0..=3_600_000), Shown::Whole;
+        /// Milliseconds that finished answers may take to be sent when the server stops.
+        linger_ms: u64 = 250, Rule::Whole(0..=3_600_000), Shown::Whole;
     }
     /// The services of the operator.
     admin: Admin {
         /// Where the operator connects; port 0 picks a free port.
         listen: SocketAddr = "127.0.0.1:50052", Rule::Address, Shown::Whole;
+        /// Milliseconds that the database may take to answer before /readyz says that it is away.
+        check_timeout_ms: u64 = 1_000, Rule::Whole(1..=600_000), Shown::Whole;
     }
     /// Where everything is stored.
     database: Database {
@@ -26,6 +34,16 @@ settings! {
         url: DatabaseUrl = "sqlite:tidegate.db", Rule::Database, Shown::Redacted;
         /// Connections open at once.
         connections: u32 = 8, Rule::Whole(1..=1000), Shown::Whole;
+        /// Milliseconds that a call waits for a connection, and for a server that is away, before it fails.
+        acquire_timeout_ms: u64 = 2_000, Rule::Whole(1..=600_000), Shown::Whole;
+        /// Milliseconds that PostgreSQL may take to accept a connection.
+        connect_timeout_ms: u64 = 5_000, Rule::Whole(1..=600_000), Shown::Whole;
+        /// Milliseconds that a statement waits for a lock before it fails.
+        lock_timeout_ms: u64 = 5_000, Rule::Whole(1..=600_000), Shown::Whole;
+        /// Milliseconds that a statement on PostgreSQL may take.
+        statement_timeout_ms: u64 = 30_000, Rule::Whole(1..=3_600_000), Shown::Whole;
+        /// Milliseconds that a transaction on PostgreSQL may wait for its client before its locks are released.
+        idle_in_transaction_timeout_ms: u64 = 15_000, Rule::Whole(1..=3_600_000), Shown::Whole;
     }
     /// Keys that encrypt what is stored.
     keys: Keys {
@@ -61,6 +79,8 @@ settings! {
         commands: usize = 256, Rule::Whole(1..=65_536), Shown::Whole;
         /// Passwords hashed at once, 19 MiB each, with an imported hash up to 128 MiB; 0 is one per core.
         password_hashes: usize = 0, Rule::Whole(0..=1024), Shown::Whole;
+        /// Milliseconds that a command, or a password, waits for its turn before the call is refused as busy.
+        queue_timeout_ms: u64 = 2_000, Rule::Whole(1..=600_000), Shown::Whole;
         /// Accounts whose standing is kept in memory, about 1 KiB each.
         cached_accounts: usize = 100_000, Rule::Whole(1..=100_000_000), Shown::Whole;
     }

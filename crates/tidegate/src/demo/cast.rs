@@ -10,7 +10,7 @@ use tidegate_client::{Client, Settings};
 use tidegate_core::Secret;
 use tidegate_proto as proto;
 
-use super::{put_credential, teller};
+use super::{TIMEOUT, put_credential, teller};
 
 /// The realm, and the clients of the services that use it.
 pub struct Demo {
@@ -40,6 +40,7 @@ impl Demo {
         let connect = async |credential: Secret<String>, realm: Option<&str>| {
             let settings = Settings {
                 address: format!("http://{address}"),
+                deadline: TIMEOUT,
                 realm: realm.map(str::parse).transpose().context("the realm's key")?,
                 ..Settings::new(credential)
             };

@@ -4,15 +4,20 @@ use std::{path::Path, time::Duration};
 
 use anyhow::{Context as _, bail};
 
+use super::TIMEOUT;
+
 /// Waits for a mail to the address and returns the token behind the `#` of its link.
 pub async fn link(folder: &Path, address: &str) -> anyhow::Result<String> {
-    for _ in 0..200 {
-        if let Some(token) = find(folder, address)? {
-            return Ok(token);
+    let arrived = async {
+        loop {
+            if let Some(token) = find(folder, address)? {
+                return Ok(token);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    bail!("no mail to {address} arrived")
+    };
+    let arrived = tokio::time::timeout(TIMEOUT, arrived).await;
+    arrived.unwrap_or_else(|_| bail!("no mail to {address} arrived"))
 }
 
 fn find(folder: &Path, address: &str) -> anyhow::Result<Option<String>> {

@@ -9,7 +9,7 @@ mod scenes;
 mod teller;
 mod undo;
 
-use std::{path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use tidegate_core::Secret;
@@ -21,6 +21,9 @@ use crate::{
     running::Running,
     serve,
 };
+
+/// How long the demo waits for what it has asked for.
+const TIMEOUT: Duration = Duration::from_mins(5);
 
 pub async fn demo(keep: bool) -> anyhow::Result<ExitCode> {
     let folder = tempfile::Builder::new().prefix("tidegate-demo-").tempdir();
@@ -54,6 +57,10 @@ fn settings(folder: &Path) -> anyhow::Result<Config> {
         "admin.listen=127.0.0.1:0".to_owned(),
         "log.level=warn".to_owned(),
         "mail.poll_ms=50".to_owned(),
+        // It tells its story on a busy machine too.
+        format!("grpc.max_deadline_ms={}", TIMEOUT.as_millis()),
+        format!("database.acquire_timeout_ms={}", TIMEOUT.as_millis()),
+        format!("limits.queue_timeout_ms={}", TIMEOUT.as_millis()),
         format!("database.url=sqlite:{}", place("tidegate.db")),
         format!("keys.master_file={}", place("master.key")),
         format!("bootstrap.credential_file={}", place("operator.credential")),

@@ -7,7 +7,7 @@ use anyhow::{Context as _, ensure};
 use tidegate_client::{Client, Refused};
 use tidegate_proto::{self as proto, DecisionReason as Why, ErrorReason};
 
-use super::{cast::Demo, owner::OwnerApp, scenes::ROLLOUT, teller};
+use super::{TIMEOUT, cast::Demo, owner::OwnerApp, scenes::ROLLOUT, teller};
 
 /// `enrolled` has two-step on; `shown` was told of it, and did nothing.
 pub async fn all(demo: &Demo, enrolled: &str, shown: &str) -> anyhow::Result<()> {
@@ -156,9 +156,14 @@ async fn record(demo: &Demo, account: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The account's events, newest first, once all of them have their place in the record: a moment at most.
+/// The account's events, newest first, once all of them have their place in the record: a moment.
 async fn sealed(demo: &Demo, account: &str) -> anyhow::Result<Vec<proto::Event>> {
-    for _ in 0..100 {
+    let sealed = tokio::time::timeout(TIMEOUT, wait_until_sealed(demo, account)).await;
+    sealed.context("events were not sealed")?
+}
+
+async fn wait_until_sealed(demo: &Demo, account: &str) -> anyhow::Result<Vec<proto::Event>> {
+    loop {
         let filter = Some(proto::EventFilter { account: account.into(), ..Default::default() });
         let request = proto::ListEventsRequest { filter, page_size: 1_000, ..Default::default() };
         let events =
@@ -168,5 +173,4 @@ async fn sealed(demo: &Demo, account: &str) -> anyhow::Result<Vec<proto::Event>>
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    anyhow::bail!("events were not sealed within ten seconds")
 }

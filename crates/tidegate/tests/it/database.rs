@@ -1,12 +1,18 @@
 //! The database, looked at past the program: what lies there, and what a test puts there that no call
 //! can.
 
-use std::{collections::BTreeMap, path::PathBuf, str::FromStr as _};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    str::FromStr as _,
+};
 
 use sqlx::{
     AssertSqlSafe, ConnectOptions as _, PgConnection, SqliteConnection, postgres::PgConnectOptions,
     sqlite::SqliteConnectOptions,
 };
+
+use tidegate_tests::TIMEOUT;
 
 use crate::program::eventually;
 
@@ -19,6 +25,11 @@ pub enum Database {
 enum Connection {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
+}
+
+/// The program writes to the file too; its turn ends.
+fn sqlite(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(path).busy_timeout(TIMEOUT)
 }
 
 impl Database {
@@ -68,9 +79,7 @@ impl Database {
 
     async fn connect(&self) -> Connection {
         match self {
-            Self::Sqlite(path) => {
-                Connection::Sqlite(SqliteConnectOptions::new().filename(path).connect().await.unwrap())
-            }
+            Self::Sqlite(path) => Connection::Sqlite(sqlite(path).connect().await.unwrap()),
             Self::Postgres(url) => {
                 Connection::Postgres(PgConnectOptions::from_str(url).unwrap().connect().await.unwrap())
             }

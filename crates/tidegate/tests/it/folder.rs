@@ -7,13 +7,27 @@ use std::{
 };
 
 use tempfile::TempDir;
-use tidegate_tests::postgres;
+use tidegate_tests::{TIMEOUT, postgres};
 
 use crate::{
     database::Database,
     program::{Ended, Program, Told},
     server::Server,
 };
+
+/// How long the program waits is not left to the machine: a test that is about one of them sets it.
+const TIMEOUTS: [&str; 10] = [
+    "grpc.max_deadline_ms",
+    "grpc.drain_ms",
+    "grpc.linger_ms",
+    "admin.check_timeout_ms",
+    "database.acquire_timeout_ms",
+    "database.connect_timeout_ms",
+    "database.lock_timeout_ms",
+    "database.statement_timeout_ms",
+    "database.idle_in_transaction_timeout_ms",
+    "limits.queue_timeout_ms",
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
@@ -33,7 +47,9 @@ impl Folder {
         let folder = tempfile::Builder::new().prefix("tidegate-it-").tempdir().unwrap();
         let database = Database::Sqlite(folder.path().join("tidegate.db"));
         let settings = ["grpc.listen=127.0.0.1:0", "admin.listen=127.0.0.1:0", "mail.poll_ms=10"];
-        Self { place: folder, settings: settings.map(str::to_owned).into(), database }
+        let timeouts = TIMEOUTS.map(|name| format!("{name}={}", TIMEOUT.as_millis()));
+        let settings = settings.map(str::to_owned).into_iter().chain(timeouts).collect();
+        Self { place: folder, settings, database }
     }
 
     /// An empty folder, and an empty database elsewhere.

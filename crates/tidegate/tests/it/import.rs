@@ -152,7 +152,7 @@ async fn large_rows_do_not_end_an_import() {
     let told: Vec<_> = ended.err.lines().collect();
     assert_eq!(told.len(), 2_001);
     let external_id = "x".repeat(128);
-    let what = "external_id must be 1 to 128 printable ASCII characters without blanks";
+    let what = "external_id must be 1 to 128 bytes of printable ASCII without blanks";
     assert_eq!(told[999], format!("line 1000: {external_id}: {what}"));
     // Of each of the unreadable lines two things are wrong.
     assert_eq!(told[1_000], "line 1101: external_id must be given");

@@ -1,13 +1,18 @@
 //! The database goes away and comes back: callers hear when to try again, and nothing is half done.
 
+use std::ops::RangeInclusive;
+
+use sqlx::{Connection as _, Executor as _, PgConnection};
 use tidegate_client::{Client, Refused};
 use tidegate_proto as proto;
 use tidegate_tests::postgres::{self, Line};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 
 use crate::{
     folder::Folder,
-    owner::{Frontend, Realm, SignIn, begin_request, heard, row},
+    owner::{Frontend, Realm, begin_request, heard, row},
     program::eventually,
     server::Server,
 };
@@ -38,6 +43,12 @@ impl OutageTest {
         &self.realm.operator
     }
 
+    /// Another server on the same database and the same line, which waits for it hardly at all.
+    async fn hasty_server(&self) -> Server {
+        let url = format!("database.url={}", self.line.url());
+        self.folder.serve(&[&url, "database.acquire_timeout_ms=100"]).await
+    }
+
     async fn create(&self, name: &str) -> Result<proto::CreateAccountResponse, Refused> {
         create(self.operator(), name).await
     }
@@ -65,18 +76,31 @@ async fn create(operator: &Client, name: &str) -> Result<proto::CreateAccountRes
     heard(operator.accounts().create_account(request).await)
 }
 
+/// A call that may find a broken connection: then it is told to try again, and succeeds.
+async fn once_more<T>(call: impl AsyncFn() -> Result<T, Refused>) -> T {
+    match call().await {
+        Ok(done) => done,
+        Err(refused) => {
+            assert_eq!((refused.code, refused.retry_after.is_some()), (Code::Unavailable, true), "{refused}");
+            call().await.unwrap_or_else(|refused| panic!("{refused}"))
+        }
+    }
+}
+
 #[tokio::test]
 async fn while_the_database_is_away_callers_are_told_to_try_again() {
     let test = OutageTest::set_up().await;
+    let hasty = test.hasty_server().await;
+    let (operator, frontend) = (hasty.operator(), test.realm.frontend(&hasty));
     let before = test.written().await;
-    assert_eq!(test.server.page("/readyz").await, (200, "ready\n".to_owned()));
+    assert_eq!(hasty.page("/readyz").await, (200, "ready\n".to_owned()));
     test.line.cut().await;
 
     let product = proto::GetProductRequest { product: "kasa".into() };
-    let read = heard(test.operator().products().get_product(product).await).unwrap_err();
-    let written = test.create("bob").await.unwrap_err();
+    let read = heard(operator.products().get_product(product).await).unwrap_err();
+    let written = create(&operator, "bob").await.unwrap_err();
     let signing_in = begin_request("ann", "phone");
-    let signed_in = heard(test.frontend.client.sign_ins().begin_sign_in(signing_in).await).unwrap_err();
+    let signed_in = heard(frontend.client.sign_ins().begin_sign_in(signing_in).await).unwrap_err();
     for refused in [read, written, signed_in] {
         assert_eq!((refused.code, refused.name()), (Code::Unavailable, "UNAVAILABLE"), "{refused}");
         assert!(refused.retry_after.is_some(), "{refused}");
@@ -84,24 +108,27 @@ async fn while_the_database_is_away_callers_are_told_to_try_again() {
         assert_eq!(refused.message, "the call could not be carried out");
     }
     let away = "the database cannot be reached\n".to_owned();
-    assert_eq!(test.server.page("/readyz").await, (503, away));
-    assert_eq!(test.server.page("/healthz").await, (200, "ok\n".to_owned()));
+    assert_eq!(hasty.page("/readyz").await, (503, away));
+    assert_eq!(hasty.page("/healthz").await, (200, "ok\n".to_owned()));
     assert_eq!(test.written().await, before);
 
     test.line.mend().await;
-    eventually("a ready server", async || (test.server.page("/readyz").await.0 == 200).then_some(())).await;
-    eventually("a call that works", async || test.create("bob").await.ok()).await;
+    once_more(async || test.create("bob").await).await;
     test.frontend.sign_in("ann", "phone").await;
-    let ended = test.server.stopped().await;
-    assert_eq!(ended.code, Some(0), "{ended:?}");
+    eventually("a ready server", async || (hasty.page("/readyz").await.0 == 200).then_some(())).await;
+    for server in [test.server, hasty] {
+        let ended = server.stopped().await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+    }
 }
 
 #[tokio::test]
 async fn each_incident_is_found_in_the_log_with_its_cause() {
     let test = OutageTest::set_up().await;
+    let hasty = test.hasty_server().await;
     test.line.cut().await;
-    let incident = test.create("bob").await.unwrap_err().incident.unwrap();
-    let ended = test.server.stopped().await;
+    let incident = create(&hasty.operator(), "bob").await.unwrap_err().incident.unwrap();
+    let ended = hasty.stopped().await;
     let line = ended.err.lines().find(|line| line.contains(&incident));
     assert!(
         line.is_some_and(|line| line.contains("the database is not reachable")),
@@ -140,21 +167,31 @@ async fn named(operator: Client, number: usize) -> Result<proto::CreateAccountRe
 
 #[tokio::test]
 async fn inv_51_what_was_under_way_is_whole_or_not_at_all() {
-    const ROWS: i64 = 6_000;
     let test = OutageTest::set_up().await;
-    let import = async |operator: Client| {
-        let rows = (1..).zip(1..=ROWS).map(|(line, number)| row(line, &format!("u-{number}")));
-        operator.import_accounts(rows, |_| {}).await
-    };
-    let under_way = tokio::spawn(import(test.operator().clone()));
-    // In the middle of a message, if each row were kept by itself.
-    let kept = async || (test.folder.database.count("accounts").await > 1_200).then_some(());
-    eventually("an import under way", kept).await;
-    test.line.cut().await;
-    let refused = under_way.await.unwrap().unwrap_err();
-    assert_eq!((refused.code, refused.retry_after.is_some()), (Code::Unavailable, true), "{refused}");
+    let (messages, taken) = mpsc::channel(1);
+    let mut accounts = test.operator().accounts();
+    let import =
+        tokio::spawn(async move { heard(accounts.import_accounts(ReceiverStream::new(taken)).await) });
+    let rows = |lines: RangeInclusive<u64>| lines.map(|line| row(line, &format!("u-{line}"))).collect();
+    messages.send(proto::ImportAccountsRequest { rows: rows(1..=500) }).await.unwrap();
+    // One account was there before.
+    let kept = async || (test.folder.database.count("accounts").await == 501).then_some(());
+    eventually("the first message", kept).await;
 
-    // Once PostgreSQL has noticed: who holds a lock still has a transaction open.
+    // The second message has written its accounts, and waits for this lock with its passwords.
+    let mut holding = PgConnection::connect(&test.url).await.unwrap();
+    holding.execute("BEGIN; LOCK TABLE passwords IN SHARE ROW EXCLUSIVE MODE").await.unwrap();
+    messages.send(proto::ImportAccountsRequest { rows: rows(501..=1_000) }).await.unwrap();
+    let waits = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() \
+        AND wait_event_type = 'Lock' AND query LIKE '%INTO passwords%'";
+    let waiting = async || (test.folder.database.number(waits).await > 0).then_some(());
+    eventually("a message under way", waiting).await;
+    test.line.cut().await;
+    let refused = import.await.unwrap().unwrap_err();
+    assert_eq!((refused.code, refused.retry_after.is_some()), (Code::Unavailable, true), "{refused}");
+    holding.execute("ROLLBACK").await.unwrap();
+
+    // Once PostgreSQL has noticed: a client that holds a lock still has a transaction open.
     let open = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL \
         AND pid <> pg_backend_pid()";
     eventually("the end of the transaction", async || {
@@ -162,15 +199,11 @@ async fn inv_51_what_was_under_way_is_whole_or_not_at_all() {
     })
     .await;
     let [accounts, passwords, created, _] = test.written().await;
-    assert_eq!((passwords, created), (accounts, accounts));
-    // One account was there before; each message has 500 rows.
-    assert_eq!((accounts - 1) % 500, 0, "{accounts}");
-    assert!(accounts - 1 < ROWS, "the cut came too late");
+    assert_eq!((accounts, passwords, created), (501, 501, 501));
 
     test.line.mend().await;
-    let again = eventually("an import that works", async || import(test.operator().clone()).await.ok()).await;
-    assert_eq!((again.failed_count, again.unchanged_count), (0, accounts - 1));
-    assert_eq!(again.created_count + again.unchanged_count, ROWS);
+    let again = once_more(async || test.operator().import_accounts(rows(1..=1_000), |_| {}).await).await;
+    assert_eq!((again.failed_count, again.unchanged_count, again.created_count), (0, 500, 500));
 }
 
 #[tokio::test]
@@ -178,15 +211,7 @@ async fn connections_that_the_server_ends_are_replaced() {
     let test = OutageTest::set_up().await;
     let sign_in = test.frontend.begin("ann", "phone").await;
     postgres::hang_up(&test.url).await;
-    let complete = async |sign_in: &SignIn| test.frontend.complete(sign_in).await;
-    let completed = eventually("a call that works", async || match complete(&sign_in).await {
-        Ok(completed) => Some(completed),
-        Err(refused) => {
-            assert_eq!((refused.code, refused.retry_after.is_some()), (Code::Unavailable, true), "{refused}");
-            None
-        }
-    })
-    .await;
+    let completed = once_more(async || test.frontend.complete(&sign_in).await).await;
     assert!(completed.session.is_some());
 }
 
@@ -197,7 +222,7 @@ async fn serve_says_that_the_database_cannot_be_reached() {
     let folder = Folder::with(line.url());
     line.cut().await;
     for command in ["serve", "init", "migrate"] {
-        let ended = folder.run(&[command]).await;
+        let ended = folder.run(&[command, "--set", "database.connect_timeout_ms=100"]).await;
         assert_eq!(ended.code, Some(1), "{ended:?}");
         assert!(ended.err.contains("the database cannot be reached"), "{}", ended.err);
     }

@@ -9,10 +9,9 @@ use std::{
     time::Duration,
 };
 
+use tidegate_tests::TIMEOUT;
 use tokio::{sync::watch, time::timeout};
 
-/// How long anything may take before the test gives up on it.
-const TIMEOUT: Duration = Duration::from_mins(5);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 pub struct Program {

@@ -4,11 +4,11 @@ use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use tidegate_client::{Client, Settings};
 use tidegate_core::Secret;
+use tidegate_tests::TIMEOUT;
 
 use crate::program::{Ended, Program};
 
@@ -65,17 +65,13 @@ impl Server {
 
 pub fn client(address: &str, credential: &str) -> Client {
     let credential = Secret::new(credential.trim().to_owned());
-    let settings = Settings {
-        address: address.to_owned(),
-        deadline: Duration::from_secs(30),
-        ..Settings::new(credential)
-    };
+    let settings = Settings { address: address.to_owned(), deadline: TIMEOUT, ..Settings::new(credential) };
     Client::lazy(&settings).unwrap()
 }
 
 fn page(admin: SocketAddr, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(admin).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();

@@ -92,7 +92,7 @@ async fn a_half_written_request_at_the_admin_port_does_not_keep_it() {
 #[tokio::test]
 async fn a_connection_that_never_calls_does_not_hold_the_end_up() {
     let folder = Folder::empty();
-    let server = folder.serve(&[]).await;
+    let server = folder.serve(&["grpc.linger_ms=1"]).await;
     let visitor = TcpStream::connect(server.grpc).unwrap();
     server.operator().system().get_server_info(proto::GetServerInfoRequest {}).await.unwrap();
     let ended = server.stopped().await;

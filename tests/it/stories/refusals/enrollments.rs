@@ -83,24 +83,26 @@ async fn enrollments_that_are_too_late() {
     tell("refusals/enrollments_too_late", async |server| {
         let kasa = Kasa::open(&server).await;
         let (frontend, cat) = (kasa.frontend.aloud(), kasa.admin.person("cat").await);
-        let sign_in = async || frontend.quiet().sign_in(&cat, "kasa", &Device::new("phone-1")).await;
-        let (session, quiet) = (sign_in().await, frontend.quiet());
-        let confirmed = quiet.begin_enrollment(&session).await;
+        // One pending enrollment of a device: a newer one takes its place.
+        let sign_in = async |device| frontend.quiet().sign_in(&cat, "kasa", &Device::new(device)).await;
+        let quiet = frontend.quiet();
+        let (phone, tablet, laptop) =
+            (sign_in("phone-1").await, sign_in("tablet-1").await, sign_in("laptop-1").await);
+        let confirmed = quiet.begin_enrollment(&phone).await;
         quiet.redeem(&server.mail_to(&cat.email).await.token).await;
-        let shown = quiet.begin_enrollment(&session).await;
+        let shown = quiet.begin_enrollment(&tablet).await;
         quiet.redeem(&server.mail_to(&cat.email).await.token).await;
-        let seed = quiet.continue_enrollment(&session, &shown).await;
-        let used_up = quiet.begin_enrollment(&session).await;
+        let seed = quiet.continue_enrollment(&tablet, &shown).await;
+        let used_up = quiet.begin_enrollment(&laptop).await;
         quiet.redeem(&server.mail_to(&cat.email).await.token).await;
-        let other = quiet.continue_enrollment(&session, &used_up).await;
+        let other = quiet.continue_enrollment(&laptop, &used_up).await;
         for _ in 0..5 {
-            quiet.complete_enrollment(&session, &used_up, &wrong(&server.code(&other))).await;
+            quiet.complete_enrollment(&laptop, &used_up, &wrong(&server.code(&other))).await;
         }
-        frontend.refused(continue_(&session, &used_up)).await;
+        frontend.refused(continue_(&laptop, &used_up)).await;
         server.pass(Span::hours(2));
-        let session = sign_in().await;
-        frontend.refused(continue_(&session, &confirmed)).await;
-        frontend.complete_enrollment(&session, &shown, &server.code(&seed)).await;
+        frontend.refused(continue_(&sign_in("phone-1").await, &confirmed)).await;
+        frontend.complete_enrollment(&sign_in("tablet-1").await, &shown, &server.code(&seed)).await;
     })
     .await;
 }

@@ -36,9 +36,18 @@ fn render_aligns_the_origins_and_redacts() {
         ours.render(),
         r#"grpc.listen = "127.0.0.1:50051"                               # default
 grpc.reflection = "auto"                                      # default
+grpc.max_deadline_ms = 30000                                  # default
+grpc.drain_ms = 20000                                         # default
+grpc.linger_ms = 250                                          # default
 admin.listen = "127.0.0.1:50052"                              # default
+admin.check_timeout_ms = 1000                                 # default
 database.url = "postgres://ada:***@db/tidegate?password=***"  # environment variable TIDEGATE__DATABASE__URL
 database.connections = 8                                      # default
+database.acquire_timeout_ms = 2000                            # default
+database.connect_timeout_ms = 5000                            # default
+database.lock_timeout_ms = 5000                               # default
+database.statement_timeout_ms = 30000                         # default
+database.idle_in_transaction_timeout_ms = 15000               # default
 keys.master_file = "master.key"                               # default
 bootstrap.realm = "main"                                      # default
 bootstrap.credential_file = "operator.credential"             # default
@@ -49,6 +58,7 @@ log.format = "json"                                           # --set log.format
 log.level = "info"                                            # default
 limits.commands = 9                                           # tidegate.toml
 limits.password_hashes = 0                                    # default
+limits.queue_timeout_ms = 2000                                # default
 limits.cached_accounts = 100000                               # default
 audit.retention_days = 400                                    # default
 "#

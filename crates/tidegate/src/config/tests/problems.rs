@@ -34,8 +34,10 @@ fn an_unknown_section_is_named_once_with_the_nearest() {
 
 #[test]
 fn a_section_is_no_value() {
+    let names = "url, connections, acquire_timeout_ms, connect_timeout_ms, lock_timeout_ms, statement_timeout_ms, \
+        idle_in_transaction_timeout_ms";
     let problem = |origin: &str| {
-        format!("wrong value for \"database\" from {origin}: is text, must be a section of url, connections")
+        format!("wrong value for \"database\" from {origin}: is text, must be a section of {names}")
     };
     assert_eq!(refused("database = 'postgres://a:pw@db'", &[], &[]), problem("tidegate.toml"));
     assert_eq!(

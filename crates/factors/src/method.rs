@@ -1,0 +1,270 @@
+//! The methods: one table of their rules, one trait that each implements in a file of its own, and the only
+//! `match` over them.
+//!
+//! Whatever the method, an approval is the same three compare-and-sets in one transaction, any of which may be
+//! absent: the challenge goes from open to approved, the factor's mark rises, a single-use row is consumed.
+//! Charging, budgets, sign-ins, sessions, events and request ids know no method.
+//!
+//! ```text
+//!   begin ──► enrollment: pending material, and what the person needs        (setup)
+//!   bind  ──► the first right answer makes it a factor's material
+//!   pose  ──► challenge: what is asked, and what it is verified against       (prompt)
+//!   read  ──► an answer of the method's form, or no charge at all
+//!   verify ─► right, used before, or wrong
+//! ```
+
+use serde::{Serialize, de::DeserializeOwned};
+use tidegate_core::{
+    Answer, AnswerForm, Entropy, Level, Mark, Method, Prompt, Secret, Setup, Span, Timestamp,
+};
+
+use crate::{budget::Limits, recovery_codes::RecoveryCodes, totp::Totp};
+
+/// What holds for every factor of a method.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// The level of a session that was made by a first factor and this; `None`: it adds nothing to a session.
+    pub worth: Option<Level>,
+    /// Whether an owner enrolls it; the others come by ways of their own.
+    pub enrollable: bool,
+    /// Whether an account may have more than one.
+    pub several: bool,
+    /// The form of its answers.
+    pub takes: AnswerForm,
+    /// Wrong answers that a challenge or an enrollment takes; the hard limit is 10.
+    pub max_tries: i64,
+    /// How long a challenge waits for its answer; the hard limit is 10 minutes.
+    pub challenge_ttl: Span,
+    /// The guesses that one factor allows, whatever endpoint they come through.
+    pub limits: Limits,
+}
+
+/// What most methods have in common (SP 800-63B-4 §3.2.2).
+pub(crate) const SECOND_FACTOR: Rules = Rules {
+    worth: Some(Level::Aal2),
+    enrollable: true,
+    several: false,
+    takes: AnswerForm::Code,
+    max_tries: 5,
+    challenge_ttl: Span::minutes(5),
+    limits: Limits::SECOND_FACTOR,
+};
+
+/// A password is no factor row: it is verified by `keyring`, and counted per account.
+const PASSWORD: Rules =
+    Rules { worth: Some(Level::Aal1), enrollable: false, limits: Limits::PASSWORD, ..SECOND_FACTOR };
+
+/// Whose factor it is, for what the person is shown.
+#[derive(Debug, Clone, Copy)]
+pub struct About<'a> {
+    /// The account as its owner knows it.
+    pub account: &'a str,
+    /// The product's title.
+    pub product: &'a str,
+}
+
+/// Material as it is sealed: opaque to everything but this module.
+pub type Opened = Secret<Vec<u8>>;
+
+/// The material does not say what its method needs, or the method does not do this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the material of a factor cannot be used")]
+pub struct Unusable;
+
+/// An answer that is none of the method's form. It is no guess, and is not charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Malformed {
+    /// A code must have so many decimal digits.
+    Digits(usize),
+    /// A recovery code must have 24 letters and digits.
+    RecoveryCode,
+    /// The method takes answers of another form.
+    Form(AnswerForm),
+}
+
+/// A factor that was proved for the first time.
+#[derive(Debug, Clone)]
+pub struct Bound {
+    pub material: Opened,
+    /// Consumes the proof: what activated a factor is worth nothing for a sign-in.
+    pub mark: Mark,
+}
+
+/// A challenge in the making.
+#[derive(Debug)]
+pub struct Posed {
+    pub material: Option<Opened>,
+    pub prompt: Prompt,
+}
+
+/// What an answer says, after it was charged.
+#[derive(Debug, Clone)]
+pub enum Verdict {
+    /// What it changes still has to be compared and set.
+    Right(Consumes),
+    /// Right, but accepted before.
+    Used,
+    Wrong,
+}
+
+/// What an approval takes from the factor.
+#[derive(Debug, Clone, Default)]
+pub struct Consumes {
+    /// The factor's mark rises to it.
+    pub mark: Option<Mark>,
+    /// The factor's material from now on.
+    pub material: Option<Opened>,
+    /// The single-use row of this code is consumed; without such a row the answer is wrong.
+    pub code: Option<Secret<String>>,
+}
+
+pub(crate) trait Kind {
+    const RULES: Rules;
+    /// What a factor is verified with. An enrollment keeps the same.
+    type Material: Serialize + DeserializeOwned;
+    /// What an answer to one challenge is verified against.
+    type Posed: Serialize + DeserializeOwned;
+
+    fn begin(
+        about: About<'_>,
+        entropy: &dyn Entropy,
+    ) -> Result<(Self::Material, Setup<Secret<String>>), Unusable>;
+
+    /// The answer in the form in which it is verified.
+    fn read(material: &Self::Material, answer: &Answer) -> Result<Secret<String>, Malformed>;
+
+    /// `None`: the answer is wrong.
+    fn bind(
+        pending: Self::Material,
+        answer: &Secret<String>,
+        now: Timestamp,
+    ) -> Result<Option<(Self::Material, Mark)>, Unusable>;
+
+    fn pose(
+        material: &Self::Material,
+        entropy: &dyn Entropy,
+    ) -> Result<(Option<Self::Posed>, Prompt), Unusable>;
+
+    fn verify(
+        material: &Self::Material,
+        posed: Option<&Self::Posed>,
+        mark: Mark,
+        answer: &Secret<String>,
+        now: Timestamp,
+    ) -> Result<Verdict, Unusable>;
+
+    fn write(material: &Self::Material) -> Result<Opened, Unusable> {
+        serde_json::to_vec(material).map(Secret::new).map_err(|_| Unusable)
+    }
+
+    fn open(material: &Opened) -> Result<Self::Material, Unusable> {
+        serde_json::from_slice(material.expose()).map_err(|_| Unusable)
+    }
+}
+
+/// Runs one expression with `$kind` as the type that implements the method.
+macro_rules! dispatch {
+    ($method:expr, $kind:ident => $run:expr) => {
+        match $method {
+            Method::Totp => {
+                type $kind = Totp;
+                $run
+            }
+            Method::RecoveryCodes => {
+                type $kind = RecoveryCodes;
+                $run
+            }
+            Method::Password => Err(Unusable.into()),
+        }
+    };
+}
+
+pub const fn rules(method: Method) -> &'static Rules {
+    match method {
+        Method::Password => &PASSWORD,
+        Method::Totp => &Totp::RULES,
+        Method::RecoveryCodes => &RecoveryCodes::RULES,
+    }
+}
+
+/// The material of a factor to be, and what the person needs to set it up.
+pub fn begin(
+    method: Method,
+    about: About<'_>,
+    entropy: &dyn Entropy,
+) -> Result<(Opened, Setup<Secret<String>>), Unusable> {
+    dispatch!(method, K => {
+        let (material, setup) = K::begin(about, entropy)?;
+        Ok((K::write(&material)?, setup))
+    })
+}
+
+/// Why an answer is not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unread {
+    Malformed(Malformed),
+    Unusable,
+}
+
+impl From<Unusable> for Unread {
+    fn from(_: Unusable) -> Self {
+        Self::Unusable
+    }
+}
+
+impl From<Malformed> for Unread {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed)
+    }
+}
+
+/// Whether the material says what its method needs.
+pub fn is_usable(method: Method, material: &Opened) -> bool {
+    let open = || -> Result<(), Unusable> { dispatch!(method, K => K::open(material).map(drop)) };
+    open().is_ok()
+}
+
+/// The answer in the form in which it is verified. To be called before the guess is charged.
+pub fn read(method: Method, material: &Opened, answer: &Answer) -> Result<Secret<String>, Unread> {
+    let takes = rules(method).takes;
+    if answer.form() != takes {
+        return Err(Malformed::Form(takes).into());
+    }
+    dispatch!(method, K => Ok(K::read(&K::open(material)?, answer)?))
+}
+
+/// The factor of a right first answer; `None`: it is wrong.
+pub fn bind(
+    method: Method,
+    pending: &Opened,
+    answer: &Secret<String>,
+    now: Timestamp,
+) -> Result<Option<Bound>, Unusable> {
+    dispatch!(method, K => {
+        let bound = K::bind(K::open(pending)?, answer, now)?;
+        bound.map(|(material, mark)| Ok(Bound { material: K::write(&material)?, mark })).transpose()
+    })
+}
+
+/// Asks for one proof.
+pub fn pose(method: Method, material: &Opened, entropy: &dyn Entropy) -> Result<Posed, Unusable> {
+    dispatch!(method, K => {
+        let (posed, prompt) = K::pose(&K::open(material)?, entropy)?;
+        let material = posed.map(|posed| serde_json::to_vec(&posed).map(Secret::new)).transpose();
+        Ok(Posed { material: material.map_err(|_| Unusable)?, prompt })
+    })
+}
+
+/// Looks at an answer. Pure: what it consumes is compared and set by its caller.
+pub fn verify(
+    method: Method,
+    (material, mark): (&Opened, Mark),
+    posed: Option<&Opened>,
+    answer: &Secret<String>,
+    now: Timestamp,
+) -> Result<Verdict, Unusable> {
+    dispatch!(method, K => {
+        let posed = posed.map(|posed| serde_json::from_slice(posed.expose()).map_err(|_| Unusable)).transpose()?;
+        K::verify(&K::open(material)?, posed.as_ref(), mark, answer, now)
+    })
+}

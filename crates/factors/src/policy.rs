@@ -1,0 +1,164 @@
+//! A product's method policy: one function each for offering, binding and removing a factor.
+
+use tidegate_core::{Factor, FactorId, Level, Method, MethodPolicy, Offer, Removable, Requirement};
+
+use crate::method;
+
+/// The factors by which a second step can be taken, the preferred method first, the oldest factor of a method
+/// first. What cannot meet the requirement is not offered.
+pub fn offers(policy: &MethodPolicy, factors: &[Factor], requirement: Requirement) -> Vec<Offer> {
+    let usable = policy.methods().filter(|method| is_offered(policy, *method, requirement));
+    let of_method = |method: Method| factors.iter().filter(move |factor| factor.method == method);
+    usable.flat_map(of_method).map(offer).collect()
+}
+
+fn is_offered(policy: &MethodPolicy, method: Method, requirement: Requirement) -> bool {
+    let Some(worth) = method::rules(method).worth.filter(|_| method.is_second_step()) else { return false };
+    requirement.is_met_by(worth, false) && (!policy.phishing_resistant_only || worth >= Level::Aal2Phr)
+}
+
+fn offer(factor: &Factor) -> Offer {
+    let Factor { id, method, label, hint, .. } = factor;
+    Offer { factor: *id, method: *method, label: label.clone(), hint: hint.clone() }
+}
+
+/// Why a factor of a method cannot be bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotBindable {
+    /// The product does not allow the method, or nobody enrolls it.
+    NotAllowed,
+    /// The account has one, and the method allows no second.
+    AlreadyEnrolled,
+    /// A factor of this method must be active first.
+    Requires(Method),
+}
+
+pub fn may_bind(policy: &MethodPolicy, factors: &[Factor], method: Method) -> Result<(), NotBindable> {
+    let rules = method::rules(method);
+    let rule = policy.rule(method).filter(|_| rules.enrollable).ok_or(NotBindable::NotAllowed)?;
+    let has = |method: Method| factors.iter().any(|factor| factor.method == method);
+    if has(method) && !rules.several {
+        return Err(NotBindable::AlreadyEnrolled);
+    }
+    rule.requires
+        .iter()
+        .find(|required| !has(**required))
+        .map_or(Ok(()), |first| Err(NotBindable::Requires(*first)))
+}
+
+/// Why a factor cannot be removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotRemovable {
+    /// The policy never lets factors of this method go.
+    Never,
+    /// Another active factor requires one of this method.
+    RequiredBy(Method),
+    /// Fewer usable second factors would be left than the policy demands while a second step is required (INV-21).
+    TooFewLeft,
+}
+
+pub fn may_remove(
+    policy: &MethodPolicy,
+    factors: &[Factor],
+    factor: FactorId,
+    requirement: Requirement,
+) -> Result<(), NotRemovable> {
+    let Some(removed) = factors.iter().find(|one| one.id == factor) else { return Ok(()) };
+    if policy.rule(removed.method).is_some_and(|rule| rule.removable == Removable::Never) {
+        return Err(NotRemovable::Never);
+    }
+    let left: Vec<Factor> = factors.iter().filter(|one| one.id != factor).cloned().collect();
+    let gone = !left.iter().any(|one| one.method == removed.method);
+    let needs =
+        |one: &&Factor| policy.rule(one.method).is_some_and(|rule| rule.requires.contains(&removed.method));
+    if let Some(dependent) = left.iter().find(needs).filter(|_| gone) {
+        return Err(NotRemovable::RequiredBy(dependent.method));
+    }
+    let minimum = usize::try_from(policy.minimum).unwrap_or(usize::MAX);
+    let counted = removed.method.is_second_step() && requirement != Requirement::None;
+    if counted && offers(policy, &left, requirement).len() < minimum {
+        return Err(NotRemovable::TooFewLeft);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use tidegate_core::{Id, Mark, MethodRule, Timestamp};
+
+    use super::*;
+
+    fn factor(number: u8, method: Method) -> Factor {
+        Factor {
+            id: Id::from_uuid_bytes([number; 16]),
+            account: Id::from_uuid_bytes([1; 16]),
+            method,
+            label: None,
+            hint: None,
+            material: None,
+            mark: Mark(0),
+            lookup: None,
+            created_at: Timestamp::from_unix_micros(0),
+            last_used_at: None,
+        }
+    }
+
+    fn policy() -> MethodPolicy {
+        MethodPolicy::allowing([Method::Totp, Method::RecoveryCodes])
+    }
+
+    #[test]
+    fn second_steps_that_meet_the_requirement_are_offered() {
+        let factors = [factor(1, Method::RecoveryCodes), factor(2, Method::Totp)];
+        let offered = |policy: &MethodPolicy, requirement| {
+            offers(policy, &factors, requirement).iter().map(|offer| offer.factor).collect::<Vec<_>>()
+        };
+        assert_eq!(offered(&policy(), Requirement::SecondStep), [factors[1].id]);
+        assert_eq!(offered(&policy(), Requirement::Aal2), [factors[1].id]);
+        assert_eq!(offered(&policy(), Requirement::Aal2Phr), [], "a code can be relayed");
+        let strict = MethodPolicy { phishing_resistant_only: true, ..policy() };
+        assert_eq!(offered(&strict, Requirement::SecondStep), []);
+        assert_eq!(offered(&MethodPolicy::allowing([Method::RecoveryCodes]), Requirement::SecondStep), []);
+    }
+
+    #[test]
+    fn a_method_is_bound_where_it_is_allowed_and_what_it_requires_is_active() {
+        let totp = factor(1, Method::Totp);
+        let codes = factor(2, Method::RecoveryCodes);
+        assert_eq!(may_bind(&policy(), &[], Method::Totp), Ok(()));
+        assert_eq!(may_bind(&policy(), &[totp], Method::Totp), Err(NotBindable::AlreadyEnrolled));
+        assert_eq!(may_bind(&policy(), &[], Method::Password), Err(NotBindable::NotAllowed));
+        assert_eq!(may_bind(&policy(), &[], Method::RecoveryCodes), Err(NotBindable::NotAllowed));
+        let requires = vec![Method::RecoveryCodes];
+        let rule = MethodRule { method: Method::Totp, requires, removable: Removable::Always };
+        let picky = MethodPolicy { rules: vec![rule], ..policy() };
+        assert_eq!(may_bind(&picky, &[], Method::Totp), Err(NotBindable::Requires(Method::RecoveryCodes)));
+        assert_eq!(may_bind(&picky, &[codes], Method::Totp), Ok(()));
+    }
+
+    #[test]
+    fn inv_21_the_last_usable_factor_stays_while_one_is_required() {
+        let factors = [factor(1, Method::Totp), factor(2, Method::RecoveryCodes)];
+        let remove =
+            |number: usize, requirement| may_remove(&policy(), &factors, factors[number].id, requirement);
+        assert_eq!(remove(0, Requirement::SecondStep), Err(NotRemovable::TooFewLeft));
+        assert_eq!(remove(0, Requirement::None), Ok(()));
+        assert_eq!(remove(1, Requirement::SecondStep), Ok(()));
+    }
+
+    #[test]
+    fn what_the_policy_keeps_is_not_removed() {
+        let factors = [factor(1, Method::Totp), factor(2, Method::RecoveryCodes)];
+        let rule = |method, requires, removable| MethodRule { method, requires, removable };
+        let kept = MethodPolicy {
+            rules: vec![
+                rule(Method::Totp, vec![Method::RecoveryCodes], Removable::Never),
+                rule(Method::RecoveryCodes, vec![], Removable::Always),
+            ],
+            ..policy()
+        };
+        let remove = |number: usize| may_remove(&kept, &factors, factors[number].id, Requirement::None);
+        assert_eq!(remove(0), Err(NotRemovable::Never));
+        assert_eq!(remove(1), Err(NotRemovable::RequiredBy(Method::Totp)));
+    }
+}

@@ -1,0 +1,96 @@
+//! The material of factors and challenges: sealed for its place, and opened where it is needed. What cannot be
+//! opened is unavailable, never absent and nobody's wrong guess (INV-45).
+
+use tidegate_core::{AccountId, ChallengeId, Fact, Factor, FactorId, Method, Sealed, Secret, Setup};
+use tidegate_factors::method::{self, About, Opened};
+use tidegate_keyring::SealContext;
+
+use crate::{CommandContext, Fault, OneTimeSecret, QueryContext, acting::Acting};
+
+impl QueryContext {
+    /// What a factor is verified with; `None`: it cannot be opened. A method without material has none to open.
+    pub(crate) fn factor_material(
+        &self,
+        account: AccountId,
+        factor: FactorId,
+        sealed: Option<&Sealed>,
+    ) -> Option<Opened> {
+        let context = SealContext::FactorMaterial { realm: self.realm(), account, factor };
+        self.open_material(&context, sealed)
+    }
+
+    /// What an answer to the challenge is verified against; `None`: it cannot be opened.
+    pub(crate) fn challenge_material(
+        &self,
+        account: AccountId,
+        challenge: ChallengeId,
+        sealed: &Sealed,
+    ) -> Option<Opened> {
+        let context = SealContext::ChallengeMaterial { realm: self.realm(), account, challenge };
+        self.open_material(&context, Some(sealed))
+    }
+
+    fn open_material(&self, context: &SealContext, sealed: Option<&Sealed>) -> Option<Opened> {
+        let Some(sealed) = sealed else { return Some(Secret::new(Vec::new())) };
+        self.keyring().open(context, sealed).ok()
+    }
+
+    /// Whether answers to the factor can be verified.
+    pub(crate) fn is_readable(&self, factor: &Factor) -> bool {
+        let material = self.factor_material(factor.account, factor.id, factor.material.as_ref());
+        let readable = material.is_some_and(|material| method::is_usable(factor.method, &material));
+        if !readable {
+            alarm(factor.id, factor.method);
+        }
+        readable
+    }
+}
+
+impl CommandContext {
+    pub(crate) fn seal_factor(
+        &self,
+        account: AccountId,
+        factor: FactorId,
+        material: &Opened,
+    ) -> Result<Sealed, Fault> {
+        let context = SealContext::FactorMaterial { realm: self.realm(), account, factor };
+        Ok(self.keyring().seal(&context, material, self.entropy())?)
+    }
+
+    pub(crate) fn seal_challenge(
+        &self,
+        account: AccountId,
+        challenge: ChallengeId,
+        material: &Opened,
+    ) -> Result<Sealed, Fault> {
+        let context = SealContext::ChallengeMaterial { realm: self.realm(), account, challenge };
+        Ok(self.keyring().seal(&context, material, self.entropy())?)
+    }
+
+    /// The material of a factor to be, and what the person needs to set it up; shown once.
+    pub(crate) fn set_up(
+        &self,
+        acting: &Acting,
+        method: Method,
+        factor: FactorId,
+    ) -> Result<(Sealed, Setup<OneTimeSecret>), Fault> {
+        let account = &acting.account;
+        let named = account.contact.as_ref().map(|contact| contact.email.as_typed().to_owned());
+        let (named, product) =
+            (named.unwrap_or_else(|| account.id.to_string()), acting.product.title.to_string());
+        let about = About { account: &named, product: &product };
+        let (material, setup) = method::begin(method, about, self.entropy())?;
+        Ok((self.seal_factor(account.id, factor, &material)?, setup.map(OneTimeSecret::Now)))
+    }
+}
+
+/// For the record, and for the operators: the owner cannot repair it.
+pub(crate) fn unreadable(factor: FactorId, method: Method) -> Fact {
+    alarm(factor, method);
+    Fact::FactorUnreadable { factor, method }
+}
+
+fn alarm(factor: FactorId, method: Method) {
+    use tidegate_core::Word as _;
+    tracing::error!(%factor, method = method.as_str(), "the stored material of a factor cannot be read");
+}

@@ -1,0 +1,93 @@
+//! Each wait of a server has a bound. Here the bound is short and what is waited for cannot happen, because the test
+//! holds it: then the call fails, and is told to try again.
+
+use std::time::Duration;
+
+use sqlx::{Connection as _, Executor as _, PgConnection, SqliteConnection};
+use tidegate_core::{Id, RealmId};
+use tidegate_proto::{self as proto, ErrorReason};
+use tidegate_service::App;
+use tidegate_store::{Error, Settings, Store, Timeouts, accounts, realms};
+use tonic::Code;
+
+use crate::{raw, serving::PATIENT, test_server::TestServer};
+
+const SHORT: Duration = Duration::from_millis(1);
+const REALM: RealmId = Id::from_uuid_bytes([1; 16]);
+
+async fn store(url: &str, timeouts: Timeouts) -> Store {
+    let settings = Settings { url: url.to_owned(), connections: 1, timeouts };
+    Store::open(&settings).await.unwrap()
+}
+
+fn create() -> proto::CreateAccountRequest {
+    proto::CreateAccountRequest { external_id: "ann".to_owned(), ..Default::default() }
+}
+
+#[tokio::test]
+async fn a_read_waits_for_a_connection_no_longer_than_it_is_told() {
+    let server = TestServer::postgres().await;
+    let store = store(&server.url, Timeouts { acquire: SHORT, ..PATIENT }).await;
+    let read = async || realms::page(&mut store.across("read"), "", 1).await;
+    let held = store.tx("held", REALM, async |_| Ok::<_, Error>(read().await));
+    let refused = held.await.unwrap();
+    assert!(matches!(refused, Err(Error::Unavailable(sqlx::Error::PoolTimedOut))), "{refused:?}");
+    assert_eq!(read().await.unwrap().len(), 1, "it has been given back");
+}
+
+#[tokio::test]
+async fn a_write_waits_for_a_lock_no_longer_than_it_is_told() {
+    let server = TestServer::postgres().await;
+    let operator = server.operator();
+    let mut holding = PgConnection::connect(&server.url).await.unwrap();
+    holding.execute("BEGIN; LOCK TABLE accounts IN SHARE ROW EXCLUSIVE MODE").await.unwrap();
+    for timeouts in [Timeouts { lock: SHORT, ..PATIENT }, Timeouts { statement: SHORT, ..PATIENT }] {
+        let hasty = server.hasty_replica(timeouts).await;
+        let refused = operator.at(hasty.channel.clone()).refused(create()).await;
+        assert_eq!((refused.code, refused.reason), (Code::Unavailable, Some(ErrorReason::Unavailable)));
+        assert!(refused.retry_after.is_some(), "{refused:?}");
+    }
+    holding.execute("ROLLBACK").await.unwrap();
+    operator.ok(create()).await;
+}
+
+#[tokio::test]
+async fn a_write_waits_for_another_writer_of_the_file_no_longer_than_it_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("tidegate.db").display());
+    let store = store(&url, Timeouts { lock: SHORT, ..PATIENT }).await;
+    store.migrate().await.unwrap();
+    let mut holding = SqliteConnection::connect(&url).await.unwrap();
+    holding.execute("BEGIN IMMEDIATE").await.unwrap();
+    let write = async || store.tx("write", REALM, async |_| Ok::<_, Error>(())).await;
+    let refused = write().await;
+    assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
+    holding.execute("ROLLBACK").await.unwrap();
+    write().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_transaction_that_does_nothing_is_ended_by_the_server() {
+    let server = TestServer::postgres().await;
+    let store = store(&server.url, Timeouts { idle_in_transaction: SHORT, ..PATIENT }).await;
+    let ended = store.tx("idle", REALM, async |tx| {
+        while raw::idle_in_transaction(&server).await > 0 {
+            tokio::task::yield_now().await;
+        }
+        accounts::lock(tx, Id::from_uuid_bytes([2; 16])).await
+    });
+    let ended = ended.await;
+    assert!(matches!(ended, Err(Error::Unavailable(_))), "{ended:?}");
+}
+
+on_both! {
+    async fn a_command_waits_for_its_turn_no_longer_than_it_is_told(server) {
+        let mut parts = server.parts(&server.store);
+        // Nobody ever gets a turn.
+        (parts.settings.commands, parts.settings.queue_timeout) = (0, SHORT);
+        let busy = server.served(server.store.clone(), App::new(parts)).await;
+        let refused = server.operator().at(busy.channel.clone()).refused(create()).await;
+        assert_eq!((refused.name(), refused.retry_after.is_some()), ("BUSY", true), "{refused:?}");
+        server.operator().ok(create()).await;
+    }
+}

@@ -1,0 +1,206 @@
+//! Every use case, with something to be asked for. A new one is added here: a test compares this list with the sources.
+
+use std::sync::Arc;
+
+use tidegate_core::{
+    AccountRef, Answer, ClientContext, Edge, Identifier, Labels, Method, MethodPolicy, Ordinal,
+    ProductSettings, Products, Purpose, Revision, Role, Secret, Span, Title, Unit,
+};
+use tidegate_service::{
+    PageRequest,
+    access::{CreateCredential, ListCredentials, RevokeCredential, WhoAmI},
+    accounts::{
+        AccountChange, ConfirmEmail, CreateAccount, GetAccount, ImportAccounts, ListAccounts, LookupAccount,
+        RequestEmailVerification, UpdateAccount,
+    },
+    audit::{BeginExport, BeginTail, EventFilter, ListEvents, ReadExport, ReadTail, Start, VerifyChain},
+    challenges::{AnswerChallenge, CancelChallenge, CreateChallenge, GetChallenge},
+    customers::{CreateCustomer, CustomerChange, GetCustomer, ListCustomers, UpdateCustomer},
+    enrollments::{
+        BeginEnrollment, CancelEnrollment, CompleteEnrollment, ContinueEnrollment, DisableTwoStep,
+        EnableTwoStep, GetEnrollment, GetTwoStepStatus, ListFactors,
+    },
+    evaluations::{BatchEvaluate, Evaluate, Explain, Item},
+    products::{
+        CreateProduct, GetProduct, ListInterest, ListProducts, ProductChange, RegisterInterest, UpdateProduct,
+    },
+    realms::{CreateRealm, GetRealm, ListRealms},
+    rollouts::{
+        AddWave, AdvanceRollout, ClearStop, CreateRollout, DiffRevisions, GetRollout, GetStats,
+        ListRevisions, ListRollouts, NamedDraft, PauseRollout, Reached, RemoveWave, ResumeRollout,
+        RevertRollout, RollBackRollout, RolloutChange, StartRollout, StopRollout, Target, UpdateRollout,
+        UpdateWave, WaveDraft,
+    },
+    sessions::{Introspect, RevokeSession},
+    sign_ins::{BeginSignIn, CancelSignIn, CompleteSignIn, GetSignIn, RedeemLink},
+    system::GetServerInfo,
+};
+
+use super::{Fixture, UseCase};
+use crate::arrange::PASSWORD;
+
+/// `command` or `query`, and the value that is run.
+macro_rules! use_cases {
+    ($fixture:ident: $($way:ident $make:expr;)+) => {
+        pub fn all($fixture: &Arc<Fixture>) -> Vec<UseCase> {
+            #[expect(clippy::allow_attributes, reason = "most values take nothing from the fixture, and some do")]
+            #[allow(unused_variables, reason = "most values take nothing from the fixture")]
+            let all = vec![$(UseCase::$way($fixture, |$fixture| $make)),+];
+            all
+        }
+    };
+}
+
+use_cases! { f:
+    command CreateCredential {
+        role: Role::Auditor, products: Products::All, title: title(), holder: title(), expires_at: None,
+    };
+    command RevokeCredential { credential: "cred_01h2xcejqtf2nbrexx3vqjhp41".parse().unwrap() };
+    query ListCredentials { page: page() };
+    query WhoAmI;
+
+    command CreateAccount {
+        external_id: Some("eve".parse().unwrap()), email: None, country: None, customer: None,
+        labels: Labels::default(), password: None,
+    };
+    command ImportAccounts { rows: Vec::new(), malformed_rows: 0, malformed: Vec::new() };
+    command UpdateAccount {
+        account: AccountRef::Id(f.account),
+        change: AccountChange { country: Some(Some("DE".parse().unwrap())), ..AccountChange::default() },
+    };
+    command RequestEmailVerification { subject: f.session() };
+    command ConfirmEmail { token: unknown("tgl") };
+    query GetAccount { account: AccountRef::Id(f.account) };
+    query LookupAccount { email: Identifier::of("ann@example.com") };
+    query ListAccounts { country: None, page: page() };
+
+    query ListEvents { filter: EventFilter::default(), page: page() };
+    query VerifyChain { from: None, to: None, anchor: None };
+    query BeginExport { filter: EventFilter::default(), from: None, to: None, after: None };
+    query ReadExport { reading: f.reading.clone() };
+    query BeginTail { filter: EventFilter::default(), start: Start::Beginning };
+    query ReadTail { reading: f.reading.clone() };
+
+    command CreateChallenge { subject: f.session(), purpose: Purpose::Change, factor: f.factor };
+    command AnswerChallenge { subject: f.sign_in(), challenge: f.challenge, answer: no_code() };
+    command CancelChallenge { subject: f.sign_in(), challenge: f.challenge };
+    query GetChallenge { subject: f.sign_in(), challenge: f.challenge };
+
+    command CreateCustomer {
+        key: "other".parse().unwrap(), title: title(), country: None, labels: Labels::default(), created_at: None,
+    };
+    command UpdateCustomer {
+        customer: "acme".parse().unwrap(), etag: first(),
+        change: CustomerChange { title: Some(title()), ..CustomerChange::default() },
+    };
+    query GetCustomer { customer: "acme".parse().unwrap() };
+    query ListCustomers { page: page() };
+
+    command BeginEnrollment { subject: f.session(), method: Method::Totp, label: None };
+    command ContinueEnrollment { subject: f.session(), enrollment: f.enrollment };
+    command CompleteEnrollment {
+        subject: f.session(), enrollment: f.enrollment, answer: no_code(),
+    };
+    command CancelEnrollment { subject: f.session(), enrollment: f.enrollment };
+    command EnableTwoStep { subject: f.session() };
+    command DisableTwoStep { subject: f.session() };
+    command GetTwoStepStatus { subject: f.session() };
+    command ListFactors { subject: f.session() };
+    query GetEnrollment { subject: f.session(), enrollment: f.enrollment };
+
+    query Evaluate { product: "kasa".parse().unwrap(), account: AccountRef::Id(f.account) };
+    query BatchEvaluate {
+        items: vec![Item { product: "kasa".parse().unwrap(), account: AccountRef::Id(f.account) }],
+    };
+    query Explain {
+        product: "kasa".parse().unwrap(), account: AccountRef::Id(f.account), at: None, under: None,
+    };
+
+    command CreateProduct {
+        key: "other".parse().unwrap(), title: title(),
+        settings: ProductSettings {
+            link_url: "https://other.example/confirm".parse().unwrap(), methods: MethodPolicy::allowing([Method::Totp]),
+            trusted_device: Span::days(30), session_idle: Span::days(30), session_absolute: Span::days(90),
+        },
+    };
+    command UpdateProduct {
+        product: "kasa".parse().unwrap(), etag: first(),
+        change: ProductChange { title: Some(title()), ..ProductChange::default() },
+    };
+    command RegisterInterest { subject: f.session() };
+    query GetProduct { product: "kasa".parse().unwrap() };
+    query ListProducts { page: page() };
+    query ListInterest { product: "kasa".parse().unwrap(), page: page() };
+
+    command CreateRealm { key: "other".parse().unwrap(), title: title() };
+    query GetRealm { realm: "main".parse().unwrap() };
+    query ListRealms { page: page() };
+
+    command CreateRollout {
+        key: "other".parse().unwrap(), title: title(), products: vec!["kasa".parse().unwrap()], unit: Unit::Account,
+        holdout: Edge::default(), allow: NamedDraft::default(), deny: NamedDraft::default(), waves: Vec::new(),
+        reason: None,
+    };
+    command UpdateRollout {
+        target: target(), change: RolloutChange { title: Some(title()), ..RolloutChange::default() },
+    };
+    command AddWave { target: target(), wave: wave() };
+    command UpdateWave { target: target(), ordinal: Ordinal(2), wave: wave() };
+    command RemoveWave { target: target(), ordinal: Ordinal(2) };
+    command StartRollout { target: target() };
+    command AdvanceRollout { target: target() };
+    command PauseRollout { target: target() };
+    command ResumeRollout { target: target() };
+    command RollBackRollout { target: target(), to: Ordinal(0) };
+    command RevertRollout { target: target(), to: first() };
+    command StopRollout { target: target() };
+    command ClearStop { target: target() };
+    query GetRollout { rollout: "everybody".parse().unwrap() };
+    query ListRollouts { page: page() };
+    query ListRevisions { rollout: "everybody".parse().unwrap(), page: page() };
+    query DiffRevisions { rollout: "everybody".parse().unwrap(), from: first(), to: first() };
+    query GetStats { rollout: "everybody".parse().unwrap(), reached: Reached::Counted };
+
+    command Introspect { token: f.session_token.clone() };
+    command BeginSignIn {
+        product: "kasa".parse().unwrap(), identifier: Identifier::of("bob@example.com"),
+        password: Secret::new(PASSWORD.to_owned()), client: ClientContext::default(), device_token: None,
+    };
+    command CompleteSignIn { subject: f.sign_in(), remember_device: false };
+    command CancelSignIn { subject: f.sign_in() };
+    command RedeemLink { token: unknown("tgl") };
+    query GetSignIn { subject: f.sign_in() };
+    // Last, because it ends the session.
+    command RevokeSession { subject: f.session(), session: None };
+
+    query GetServerInfo;
+}
+
+fn title() -> Title {
+    "A title".parse().unwrap()
+}
+
+const fn page() -> PageRequest {
+    PageRequest { size: 50, after: None }
+}
+
+fn first() -> Revision {
+    "r1".parse().unwrap()
+}
+
+/// In whatever state it is.
+fn target() -> Target {
+    Target { rollout: "everybody".parse().unwrap(), etag: None, reason: None }
+}
+
+fn wave() -> WaveDraft {
+    WaveDraft { title: title(), audience: None, edge: Edge::default(), products: Vec::new() }
+}
+
+fn unknown(kind: &str) -> Secret<String> {
+    Secret::new(format!("{kind}_{}", "0".repeat(64)))
+}
+
+fn no_code() -> Answer {
+    Answer::Code(Secret::new("no code".to_owned()))
+}
