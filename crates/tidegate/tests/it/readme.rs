@@ -13,11 +13,14 @@ const README: &str = include_str!("../../../../README.md");
 const NOT_RUN: &[(&str, &str)] = &[
     ("cargo run --release -- demo", "demo.rs runs it"),
     ("sudo apt-get install --yes curl jq oathtool", "tests/run installs these tools"),
-    ("call() {", "the other way to call downloads a tool; the first one is run"),
+    (CALL_WITH_BUF, "npx downloads buf; with the one that tests/run installs, it is run too"),
     (r#"call "$auditor" AuditService/TailEvents '{"from_beginning": true}'"#, "Ctrl-C ends it"),
     ("tests/run", "it runs this test"),
     ("cargo run --release -p tidegate-bench", "it takes ten minutes"),
 ];
+
+/// Both ways to make a call begin so; they differ in the program.
+const CALL_WITH_BUF: &str = "call() {  # with buf";
 
 /// Begins the output of each block, on both streams.
 const MARK: char = '\u{1e}';
@@ -28,7 +31,7 @@ const TIMEOUT_SECONDS: &str = "300";
 /// Runs before the first block.
 const PRELUDE: &str = r#"set -euo pipefail
 trap 'jobs -pr | xargs -r kill' EXIT
-for tool in curl jq oathtool grpcurl; do
+for tool in curl jq oathtool "$@"; do
   command -v "$tool" >/dev/null || { echo "$tool is missing: tests/run installs it" >&2; exit 1; }
 done
 "#;
@@ -52,6 +55,12 @@ case "$1" in
 esac
 "#;
 
+const NPX: &str = r#"#!/bin/sh
+[ "$1 $2" = "--yes @bufbuild/buf@1.75.0" ] || { echo "npx $* is not prepared" >&2; exit 1; }
+shift 2
+exec "$BUF" "$@"
+"#;
+
 const CARGO: &str = r#"#!/bin/sh
 [ "$*" = "build --release" ] || { echo "cargo $* is not prepared" >&2; exit 1; }
 "#;
@@ -65,10 +74,21 @@ struct Block<'r> {
     line: usize,
 }
 
+/// The program that makes the calls.
+#[derive(Clone, Copy, PartialEq)]
+enum Caller {
+    Grpcurl,
+    Buf,
+}
+
 #[tokio::test]
 async fn the_blocks_of_the_readme_run_from_top_to_bottom() {
-    let url = postgres::database().await;
-    tokio::task::spawn_blocking(move || run(&url)).await.unwrap();
+    run(&postgres::database().await, Caller::Grpcurl);
+}
+
+#[tokio::test]
+async fn they_run_without_go_too() {
+    run(&postgres::database().await, Caller::Buf);
 }
 
 #[test]
@@ -106,44 +126,55 @@ fn shown_output_stands_for_what_differs() {
     }
 }
 
-fn run(url: &str) {
+fn run(url: &str, caller: Caller) {
     let place = tempfile::Builder::new().prefix("tidegate-readme-").tempdir().unwrap();
     let (clone, tools) = (place.path().join("tidegate"), place.path().join("tools"));
     write_program(&clone.join("target/release/tidegate"), PROGRAM);
-    write_program(&tools.join("listening"), LISTENING);
-    write_program(&tools.join("cargo"), CARGO);
+    for (name, text) in [("listening", LISTENING), ("cargo", CARGO), ("npx", NPX)] {
+        write_program(&tools.join(name), text);
+    }
     let blocks = blocks(README);
+    let ran: Vec<_> = blocks.iter().filter(|block| is_run(block, caller)).collect();
     let script = place.path().join("script");
-    fs::write(&script, script_of(&blocks, url)).unwrap();
+    fs::write(&script, script_of(&ran, url)).unwrap();
 
+    let (installed, buf) = (installed(), format!("{}/node_modules/.bin/buf", installed()));
+    let path = format!("{}:{installed}/bin:{}", tools.display(), std::env::var("PATH").unwrap());
     let mut command = Command::new("timeout");
-    command.args(["--kill-after=10", TIMEOUT_SECONDS, "bash"]).arg(&script).current_dir(&clone).env_clear();
-    command.env("PATH", path_with(&tools)).env("TIDEGATE", env!("CARGO_BIN_EXE_tidegate"));
+    command.args(["--kill-after=10", TIMEOUT_SECONDS, "bash"]).arg(&script);
+    command.arg(if caller == Caller::Buf { &buf } else { "grpcurl" });
+    command.current_dir(&clone).env_clear().env("PATH", path);
+    command.env("TIDEGATE", env!("CARGO_BIN_EXE_tidegate")).env("BUF", &buf);
     let ended = command.env("HOME", place.path()).env("TMPDIR", place.path()).output().unwrap();
     let (out, err) = (String::from_utf8(ended.stdout).unwrap(), String::from_utf8(ended.stderr).unwrap());
     let (out, err): (Vec<_>, Vec<_>) = (out.split(MARK).collect(), err.split(MARK).collect());
 
-    let ran: Vec<_> = blocks.iter().filter(|block| block.info == "sh").collect();
     let last = ran.get(out.len().wrapping_sub(2)).map_or(0, |block| block.line);
-    let (said, complained) = (out.last().unwrap(), err.last().unwrap());
-    assert!(ended.status.success(), "README.md:{last}: {}\n{said}\n{complained}", ended.status);
+    let (printed, logged) = (out.last().unwrap(), err.last().unwrap());
+    assert!(ended.status.success(), "README.md:{last}: {}\n{printed}\n{logged}", ended.status);
     assert_eq!(out.len(), ran.len() + 1, "some blocks were not run");
-    let mut outputs = out.iter().skip(1);
-    let mut printed = "";
+    let mut outputs = out.into_iter().skip(1);
+    let (mut printed, mut wrong) = ("", Vec::new());
     for block in &blocks {
-        match block.info {
-            "sh" => printed = outputs.next().unwrap(),
-            "text" => compare(block, printed),
-            _ => {}
+        if is_run(block, caller) {
+            printed = outputs.next().unwrap();
+        } else if block.info == "text" {
+            wrong.extend(difference(block, printed));
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-#[track_caller]
-fn compare(shown: &Block<'_>, printed: &str) {
+/// With buf, its `call` takes the place of the other one, which stands before it.
+fn is_run(block: &Block<'_>, caller: Caller) -> bool {
+    block.info == "sh" || caller == Caller::Buf && block.body.starts_with(CALL_WITH_BUF)
+}
+
+/// What is wrong with the output that the README shows of a block, if anything is.
+fn difference(shown: &Block<'_>, printed: &str) -> Option<String> {
     let (lines, said): (Vec<_>, Vec<_>) = (shown.body.lines().collect(), printed.lines().collect());
     let fit = lines.len() == said.len() && lines.iter().zip(&said).all(|(shown, line)| fits(shown, line));
-    assert!(fit, "README.md:{} shows\n{}\nand the block prints\n{printed}", shown.line, shown.body);
+    (!fit).then(|| format!("README.md:{} shows\n{}the block prints\n{printed}", shown.line, shown.body))
 }
 
 /// Whether a line is the one that is shown, in which `…` stands for anything.
@@ -156,9 +187,9 @@ fn fits(shown: &str, line: &str) -> bool {
 }
 
 /// Each substitution has to find what it replaces, or it is out of date.
-fn script_of(blocks: &[Block<'_>], url: &str) -> String {
+fn script_of(blocks: &[&Block<'_>], url: &str) -> String {
     let mut script = PRELUDE.to_owned();
-    for block in blocks.iter().filter(|block| block.info == "sh") {
+    for block in blocks {
         script += &format!("printf '{MARK}'; printf '{MARK}' >&2\n{}", block.body);
     }
     let url = format!("'{url}'");
@@ -193,9 +224,9 @@ fn write_program(path: &Path, text: &str) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// The search path, and where tests/run installs what Debian does not have.
-fn path_with(tools: &Path) -> String {
-    let home = std::env::var("HOME").unwrap();
-    let cache = std::env::var("XDG_CACHE_HOME").unwrap_or_else(|_| format!("{home}/.cache"));
-    format!("{}:{cache}/tidegate-tests/bin:{}", tools.display(), std::env::var("PATH").unwrap())
+/// Where tests/run installs what Debian does not have.
+fn installed() -> String {
+    let cache = std::env::var("XDG_CACHE_HOME");
+    let cache = cache.unwrap_or_else(|_| format!("{}/.cache", std::env::var("HOME").unwrap()));
+    format!("{cache}/tidegate-tests")
 }
