@@ -37,8 +37,8 @@ fn fits(shown: &str, line: &str) -> bool {
     let mut parts: Vec<_> = shown.split('…').collect();
     let (last, Some(first)) = (parts.pop().unwrap(), parts.first().copied()) else { return shown == line };
     let Some(rest) = line.strip_prefix(first).and_then(|rest| rest.strip_suffix(last)) else { return false };
-    let middle = parts.into_iter().skip(1);
-    middle.fold(Some(rest), |rest, part| rest?.split_once(part).map(|(_, rest)| rest)).is_some()
+    let mut middle = parts.into_iter().skip(1);
+    middle.try_fold(rest, |rest, part| rest.split_once(part).map(|(_, rest)| rest)).is_some()
 }
 
 #[test]

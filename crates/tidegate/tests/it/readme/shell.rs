@@ -100,12 +100,17 @@ fn write_program(path: &Path, text: &str) {
 }
 
 fn search_path() -> String {
-    format!("{}/bin:{}", installed(), std::env::var("PATH").unwrap())
+    format!("{}/bin:{}", installed(), inherited("PATH").unwrap())
 }
 
 /// Where tests/run installs what Debian does not have.
 fn installed() -> String {
-    let cache = std::env::var("XDG_CACHE_HOME");
-    let cache = cache.unwrap_or_else(|_| format!("{}/.cache", std::env::var("HOME").unwrap()));
+    let cache = inherited("XDG_CACHE_HOME");
+    let cache = cache.unwrap_or_else(|| format!("{}/.cache", inherited("HOME").unwrap()));
     format!("{cache}/tidegate-tests")
+}
+
+#[expect(clippy::disallowed_methods, reason = "the tools of the README are where the environment says")]
+fn inherited(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
