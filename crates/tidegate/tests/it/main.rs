@@ -25,6 +25,7 @@ mod master_key;
 mod one_at_a_time;
 mod outage;
 mod races;
+mod readme;
 mod record;
 mod schema;
 mod secrets;

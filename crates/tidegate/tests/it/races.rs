@@ -71,8 +71,9 @@ impl RaceTest {
 
     /// Events of a kind whose fact has this text in it.
     async fn events(&self, kind: &str, text: &str) -> i64 {
-        let sql =
-            format!("SELECT COUNT(*) FROM events WHERE fact LIKE '%\"{kind}\"%' AND fact LIKE '%{text}%'");
+        let sql = format!(
+            "SELECT COUNT(*) FROM events WHERE fact LIKE '%\"{kind}\"%' AND fact LIKE '%\"{text}\"%'"
+        );
         self.number(&sql).await
     }
 
