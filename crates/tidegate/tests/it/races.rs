@@ -71,9 +71,10 @@ impl RaceTest {
 
     /// Events of a kind whose fact has this text in it.
     async fn events(&self, kind: &str, text: &str) -> i64 {
-        let sql = format!(
-            "SELECT COUNT(*) FROM events WHERE fact LIKE '%\"{kind}\"%' AND fact LIKE '%\"{text}\"%'"
-        );
+        // A whole word: "approved" is not "already_approved".
+        let word = if text.is_empty() { String::new() } else { format!("\"{text}\"") };
+        let sql =
+            format!("SELECT COUNT(*) FROM events WHERE fact LIKE '%\"{kind}\"%' AND fact LIKE '%{word}%'");
         self.number(&sql).await
     }
 
