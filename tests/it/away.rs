@@ -44,7 +44,7 @@ async fn calls_fail_while_the_database_is_away_and_work_when_it_is_back() {
         assert!(refused.retry_after.is_some() && refused.incident.is_some(), "{refused:?}");
         assert_eq!(refused.message, "the call could not be carried out");
     }
-    // Who waits for long enough is answered when it is back.
+    // A caller that waits for long enough is answered when it is back.
     let (first, ()) = tokio::join!(operator.ok(create("ann")), line.mend());
     assert_eq!(operator.ok(create("ann")).await, first);
 }

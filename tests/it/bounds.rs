@@ -110,7 +110,7 @@ on_both! {
         let broken = if server.is_sqlite() { "x'0102'" } else { r"'\x0102'" };
         raw::change(&server, &format!("UPDATE factors SET material = {broken} WHERE material IS NOT NULL")).await;
         let begun = kasa.frontend.begin(&owner.person, "kasa", &Device::new("tablet")).await;
-        let request = proto::GetSignInRequest { subject: begun.subject(), ..Default::default() };
+        let request = proto::GetSignInRequest { subject: begun.subject() };
         let sign_in = kasa.frontend.ok(request).await.sign_in.unwrap();
         assert_eq!(sign_in.state(), proto::SignInState::PendingChallenge);
         assert_eq!(sign_in.offers, [], "an answer to it could not be verified");

@@ -123,7 +123,7 @@ on_both! {
         let seed = kasa.frontend.continue_enrollment(&session, &enrollment).await;
         let done = kasa.frontend.complete_enrollment(&session, &enrollment, &server.code(&seed)).await;
         assert_eq!(done.factor.unwrap().label, "My phone");
-        let request = proto::ListFactorsRequest { subject: session.subject(), ..Default::default() };
+        let request = proto::ListFactorsRequest { subject: session.subject() };
         let labels = kasa.frontend.ok(request).await.factors.into_iter().map(|factor| factor.label);
         assert_eq!(labels.collect::<Vec<_>>(), ["My phone", ""]);
         let begun = kasa.frontend.begin(&person, "kasa", &Device::new("tablet")).await;

@@ -14,8 +14,8 @@ use crate::clock::{CountingEntropy, ManualClock};
 
 const CONNECTIONS: u32 = 8;
 
-/// Of every store that no test is hasty with. Queued answers wait for their leader too, so that which of them go
-/// together is decided by the test.
+/// For every store, unless a test sets its own. Queued answers wait for their leader as long, so that the test decides
+/// which of them go together.
 pub const PATIENT: Timeouts = Timeouts {
     acquire: TIMEOUT,
     connect: TIMEOUT,

@@ -176,7 +176,7 @@ impl TestServer {
         self.behind(tidegate_grpc::Settings { streams, ..SERVED }).await
     }
 
-    /// The same app behind a server with settings of its own.
+    /// The same app, served with other settings.
     pub async fn behind(&self, settings: tidegate_grpc::Settings) -> (Channel, oneshot::Sender<()>) {
         let (address, open) = serve(&self.app, settings).await;
         (channel(address), open)

@@ -83,7 +83,7 @@ async fn a_transaction_that_does_nothing_is_ended_by_the_server() {
 on_both! {
     async fn a_command_waits_for_its_turn_no_longer_than_it_is_told(server) {
         let mut parts = server.parts(&server.store);
-        // Nobody ever gets a turn.
+        // No command ever gets a turn.
         (parts.settings.commands, parts.settings.queue_timeout) = (0, SHORT);
         let busy = server.served(server.store.clone(), App::new(parts)).await;
         let refused = server.operator().at(busy.channel.clone()).refused(create()).await;

@@ -146,7 +146,7 @@ mod tests {
     async fn calls_until(success: u32) -> (u32, Result<u32, Refused>) {
         let retries = Retries { first_wait: Duration::ZERO, ..RETRIES };
         let deadline = Duration::from_hours(1);
-        let settings = Settings { retries, deadline, ..Settings::new(Secret::new("tgk_1_x".to_owned())) };
+        let settings = Settings { deadline, retries, ..Settings::new(Secret::new("tgk_1_x".to_owned())) };
         let client = Client::lazy(&settings).unwrap();
         let mut calls = 0;
         let answer = client.retrying(async |client| {
@@ -174,7 +174,7 @@ mod tests {
         let address = "http://127.0.0.1:1".to_owned();
         let retries = Retries { first_wait: Duration::ZERO, ..RETRIES };
         let (deadline, credential) = (Duration::from_hours(1), Secret::new("tgk_1_x".to_owned()));
-        let settings = Settings { address, retries, deadline, ..Settings::new(credential) };
+        let settings = Settings { address, deadline, retries, ..Settings::new(credential) };
         let client = Client::lazy(&settings).unwrap();
         let task = tokio::spawn(async move {
             let request = GetAccountRequest::default();

@@ -50,19 +50,16 @@ impl<'n> EventBuilder<'n> {
     }
 
     pub(crate) async fn record(self, tx: &mut Tx) -> Result<(), Fault> {
-        Ok(events::record(tx, self.finish()?).await?)
+        Ok(events::record(tx, self.finish()).await?)
     }
 
-    /// For a deed that records it.
-    pub(crate) fn finish(self) -> Result<Event, Fault> {
+    /// For a statement that records it together with what happened.
+    pub(crate) fn finish(self) -> Event {
         let cx = self.cx;
-        let personal = match self.account {
-            Some(account) => self.seal(account),
-            // Without an account there is no key, so nothing personal is kept.
-            None => None,
-        };
+        // Without an account there is no key, so nothing personal is kept.
+        let personal = self.account.and_then(|account| self.seal(account));
         cx.invalidations(Invalidation::of(cx.realm(), self.account.map(|account| account.id), &self.fact));
-        Ok(Event {
+        Event {
             id: cx.new_id(),
             at: cx.now(),
             actor: cx.actor(),
@@ -70,7 +67,7 @@ impl<'n> EventBuilder<'n> {
             account: self.account.map(|account| account.id),
             fact: self.fact,
             personal,
-        })
+        }
     }
 
     /// `None`, and an alarm, when the account's key is damaged: what happened is recorded all the same.

@@ -38,7 +38,7 @@ fn every_place_that_lays_a_secret_open_is_known() {
     }
     let abroad = counts.into_iter().filter(|(path, _)| !at_home(path));
     let counts = abroad.fold(String::new(), |text, (path, count)| format!("{text}{count} {path}\n"));
-    expect![[r#"
+    expect![[r"
         2 crates/client/src/settings.rs
         1 crates/core/src/mail.rs
         1 crates/courier/src/deliver.rs
@@ -59,6 +59,6 @@ fn every_place_that_lays_a_secret_open_is_known() {
         1 crates/tidegate/src/demo/scenes.rs
         1 crates/tidegate/src/files.rs
         1 crates/tidegate/src/server.rs
-    "#]]
+    "]]
     .assert_eq(&counts);
 }

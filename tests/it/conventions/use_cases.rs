@@ -1,4 +1,4 @@
-//! What runs use cases, and who looks whether they may be run.
+//! Every use case, and every way into the app, is known to the tests of permissions.
 
 use std::collections::BTreeSet;
 

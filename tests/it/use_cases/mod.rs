@@ -143,7 +143,7 @@ on_both! {
                 assert!(is_denied(&outcome, use_case.permission), "{role:?} at {}: {outcome:?}", use_case.name);
             }
         }
-        assert_eq!(raw::contents(&server).await, before, "who is denied changes nothing");
+        assert_eq!(raw::contents(&server).await, before, "a denied use case changes nothing");
         for use_case in &use_cases {
             for (role, agent) in agents.iter().filter(|(role, _)| role.may(use_case.permission)) {
                 let outcome = use_case.run(&server, agent).await;
@@ -152,7 +152,7 @@ on_both! {
                 assert!(!matches!(outcome, Err(Error::Failed(_))), "{role:?} at {}: {outcome:?}", use_case.name);
             }
         }
-        assert_ne!(raw::contents(&server).await, before, "who may, changes something");
+        assert_ne!(raw::contents(&server).await, before, "a permitted one may");
     }
 
     /// No request chose a worker's work, so it needs no permission.

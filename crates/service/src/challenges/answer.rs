@@ -230,7 +230,7 @@ impl AnswerChallenge {
     ) -> Result<Option<Answered>, Error> {
         let (challenge, now) = (&cc.challenge, cx.now());
         let proof = Proof { method: challenge.method, at: now };
-        let event = self.note(cx, cc, Answered::Approved).finish()?;
+        let event = self.note(cx, cc, Answered::Approved).finish();
         match &cc.answerer {
             Answerer::SignIn { id, proofs, .. } => {
                 let approval = Approval {
@@ -284,7 +284,7 @@ impl AnswerChallenge {
         attempt: &ChargedAttempt,
     ) -> Result<Option<Answered>, Error> {
         let outcome = tries::wrong(attempt.tries, cc.challenge.max_tries);
-        let event = self.note(cx, cc, outcome).finish()?;
+        let event = self.note(cx, cc, outcome).finish();
         let (counter, charged) = (counters::of_factor(attempt.factor), attempt.taken.budget.revision);
         if outcome != Answered::UsedUp {
             return cx

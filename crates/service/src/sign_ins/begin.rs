@@ -219,7 +219,7 @@ impl BeginSignIn {
         let (token, digest) = TokenKind::SignIn.mint(cx.entropy());
         let (id, requirement) = (sign_in.id, sign_in.requirement);
         let begun = cx.event(Fact::SignInBegun { sign_in: id, requirement, trusted });
-        let begun = begun.at(&product.key).of(account).from(&self.client).finish()?;
+        let begun = begun.at(&product.key).of(account).from(&self.client).finish();
         // Where it was reached, two-step acts from the first sign-in that is held to it, for good.
         if requirement != Requirement::None
             && decision.reason != Reason::Active
