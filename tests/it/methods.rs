@@ -139,6 +139,17 @@ on_both! {
         assert_eq!(raw::count(&server, plain).await, 1, "recorded without personal data");
     }
 
+    async fn inv_45_a_damaged_password_hash_is_denied_like_a_wrong_password(server) {
+        let kasa = Kasa::open(&server).await;
+        let person = kasa.admin.person("ann").await;
+        raw::change(&server, "UPDATE passwords SET hash = 'damaged'").await;
+        let request = kasa.frontend.begin_request(&person, "kasa", &Device::new("phone"));
+        let denied = kasa.frontend.ok(request).await.sign_in.unwrap();
+        assert_eq!((denied.state(), denied.id.as_str()), (proto::SignInState::Denied, ""));
+        let recorded = "SELECT count(*) FROM events WHERE fact LIKE '%password_unreadable%'";
+        assert_eq!(raw::count(&server, recorded).await, 1);
+    }
+
     async fn inv_45_a_damaged_row_is_told_apart_from_a_bug(server) {
         let kasa = Kasa::open(&server).await;
         let person = kasa.admin.person("ann").await;

@@ -270,6 +270,8 @@ pub enum Fact {
 pub enum Denial {
     UnknownIdentifier,
     WrongPassword,
+    /// What is stored of it is damaged.
+    PasswordUnreadable,
     Slowed,
     AccountNotUsable,
 }

@@ -42,6 +42,24 @@ pub struct Factor {
     pub last_used_at: Option<Timestamp>,
 }
 
+impl Factor {
+    /// A factor of which nothing but its owner and method is known yet.
+    pub const fn new(id: FactorId, account: AccountId, method: Method, now: Timestamp) -> Self {
+        Self {
+            id,
+            account,
+            method,
+            label: None,
+            hint: None,
+            material: None,
+            mark: Mark(0),
+            lookup: None,
+            created_at: now,
+            last_used_at: None,
+        }
+    }
+}
+
 /// One recovery code as it is kept.
 #[derive(Debug, Clone, Copy)]
 pub struct RecoveryCode {

@@ -50,7 +50,7 @@ kinds! {
 pub struct RequestId(pub Uuid);
 
 impl<K: Kind> Id<K> {
-    /// A fresh id, ordered by time: behind the millisecond stands its fraction (RFC 9562 §6.2, method 3), so
+    /// A fresh id, ordered by time: after the millisecond comes its fraction (RFC 9562 §6.2, method 3), so
     /// that events of one call are listed as they happened.
     pub fn new(now: Timestamp, entropy: &dyn Entropy) -> Self {
         let micros = u64::try_from(now.unix_micros()).unwrap_or(0);
@@ -110,14 +110,14 @@ impl<K: Kind> Id<K> {
     /// How long its text is.
     pub const TEXT: usize = K::PREFIX.len() + 1 + DIGITS;
 
-    /// Its text, behind what is there.
+    /// Appends its text.
     pub fn write_to(self, out: &mut Vec<u8>) {
         out.extend_from_slice(K::PREFIX.as_bytes());
         out.push(b'_');
         out.extend_from_slice(&self.digits());
     }
 
-    /// Of the 26 letters and digits behind the prefix.
+    /// Of the 26 letters and digits after the prefix.
     pub fn of_digits(text: &str) -> Option<Self> {
         // 26 places of 5 bits are 130 bits: the first digit may only use three of its five.
         if text.len() != DIGITS || text.as_bytes().first().is_none_or(|first| *first > b'7') {
@@ -130,7 +130,7 @@ impl<K: Kind> Id<K> {
         Some(Self::from_uuid(Uuid::from_u128(bits)))
     }
 
-    /// The 26 letters and digits behind the prefix.
+    /// The 26 letters and digits after the prefix.
     fn digits(self) -> [u8; DIGITS] {
         let (mut bits, mut digits) = (self.uuid.as_u128(), [b'0'; DIGITS]);
         for digit in digits.iter_mut().rev() {

@@ -54,7 +54,7 @@ pub struct MethodPolicy {
 #[serde(deny_unknown_fields)]
 pub struct MethodRule {
     pub method: Method,
-    /// Methods of which a factor must be active before one of this method is bound.
+    /// Before a factor of this method is bound, the account must have an active factor of each of these.
     #[serde(default)]
     pub requires: Vec<Method>,
     #[serde(default = "always")]

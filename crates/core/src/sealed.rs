@@ -6,7 +6,7 @@ use subtle::ConstantTimeEq as _;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sealed(pub Vec<u8>);
 
-/// SHA-256 of a 256-bit token: nobody can guess one, so no key is needed, and a table can be
+/// SHA-256 of a 256-bit token: it cannot be guessed, so no key is needed, and a table can be
 /// searched by it.
 #[derive(Debug, Clone, Copy)]
 pub struct TokenDigest(pub [u8; 32]);

@@ -99,7 +99,7 @@ pub fn charge(limits: &Limits, budget: Budget, now: Timestamp) -> Charge {
     })
 }
 
-/// A window's beginning and count, begun anew when it is over.
+/// A window's beginning and count, both begin again when the window is over.
 fn window(began: Timestamp, count: i64, length: Span, now: Timestamp) -> (Timestamp, i64) {
     if now.since(began) >= length { (now, 0) } else { (began, count) }
 }
@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(charge(&Limits::SECOND_FACTOR, budget, now), Charge::Slowed(now.plus(Span::seconds(30))));
         let now = now.plus(Span::seconds(30));
         let Charge::Granted(budget) = charge(&Limits::SECOND_FACTOR, budget, now) else { panic!() };
-        // The hour is full as well; behind it the wait has long passed.
+        // The hour is full as well; when it ends, the wait has long passed.
         assert!(matches!(charge(&Limits::SECOND_FACTOR, budget, now), Charge::Slowed(_)));
     }
 

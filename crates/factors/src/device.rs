@@ -14,7 +14,7 @@ pub enum Trust {
     Trusted { until: Timestamp },
     /// The device was seen before; that skips nothing.
     Known,
-    /// A token that was replaced came back, however long ago: somebody holds a copy, and the series ends.
+    /// A token that was replaced came back, however long ago: there is a copy of it, and the series ends.
     Reused,
 }
 

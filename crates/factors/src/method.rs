@@ -1,8 +1,8 @@
 //! The methods: one table of their rules, one trait that each implements in a file of its own, and the only
 //! `match` over them.
 //!
-//! Whatever the method, an approval is the same three compare-and-sets in one transaction, any of which may be
-//! absent: the challenge goes from open to approved, the factor's mark rises, a single-use row is consumed.
+//! An approval is one transaction of at most three compare-and-sets, the same for every method: the challenge goes
+//! from open to approved, the factor's mark rises, and a single-use row is consumed.
 //! Charging, budgets, sign-ins, sessions, events and request ids know no method.
 //!
 //! ```text

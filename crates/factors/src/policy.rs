@@ -25,7 +25,7 @@ fn offer(factor: &Factor) -> Offer {
 /// Why a factor of a method cannot be bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotBindable {
-    /// The product does not allow the method, or nobody enrolls it.
+    /// The product does not allow the method, or it is not enrolled by owners.
     NotAllowed,
     /// The account has one, and the method allows no second.
     AlreadyEnrolled,
@@ -84,23 +84,13 @@ pub fn may_remove(
 
 #[cfg(test)]
 mod tests {
-    use tidegate_core::{Id, Mark, MethodRule, Timestamp};
+    use tidegate_core::{Id, MethodRule, Timestamp};
 
     use super::*;
 
     fn factor(number: u8, method: Method) -> Factor {
-        Factor {
-            id: Id::from_uuid_bytes([number; 16]),
-            account: Id::from_uuid_bytes([1; 16]),
-            method,
-            label: None,
-            hint: None,
-            material: None,
-            mark: Mark(0),
-            lookup: None,
-            created_at: Timestamp::from_unix_micros(0),
-            last_used_at: None,
-        }
+        let (id, account) = (Id::from_uuid_bytes([number; 16]), Id::from_uuid_bytes([1; 16]));
+        Factor::new(id, account, method, Timestamp::from_unix_micros(0))
     }
 
     fn policy() -> MethodPolicy {

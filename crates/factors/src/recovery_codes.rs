@@ -51,7 +51,7 @@ pub(crate) struct RecoveryCodes;
 
 impl Kind for RecoveryCodes {
     const RULES: Rules = Rules { worth: None, enrollable: false, ..SECOND_FACTOR };
-    /// The codes are rows of their own, of which only digests are kept.
+    /// Each code is a row of its own, which keeps only its digest.
     type Material = ();
     type Posed = ();
 

@@ -10,8 +10,8 @@ use tidegate_proto as proto;
 /// Before tonic's own timer, which starts a little earlier.
 const AHEAD: Duration = Duration::from_millis(5);
 
-/// How long a call of the method at this path may take; `None` for a stream of which nothing else was asked: it is
-/// as long as it is, and its messages are bounded one by one.
+/// How long a call of the method at this path may take. `None` for a stream whose caller sets no deadline: such a stream
+/// has no end, and each of its messages is bounded instead.
 pub(crate) fn of(path: &str, asked: Option<Duration>, longest: Duration) -> Option<Duration> {
     let most = (!proto::STREAMS.contains(&path)).then_some(longest);
     let asked = asked.map(|asked| asked.saturating_sub(AHEAD).max(asked / 2));

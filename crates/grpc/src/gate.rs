@@ -144,7 +144,7 @@ impl Line {
 
     fn write(self, credential: Option<CredentialId>, answer: &Response<Body>) {
         let Self { path, begun } = self;
-        // An answer that is no error says so behind its body only.
+        // An answer that is no error says so only after its body.
         let code = answer.headers().get("grpc-status").and_then(|code| code.to_str().ok()).unwrap_or("0");
         let credential = credential.map(|id| id.to_string()).unwrap_or_default();
         let micros = begun.elapsed().as_micros();

@@ -65,7 +65,7 @@ pub(crate) struct Inner {
     tasks: TaskTracker,
     /// One walk through all accounts at a time.
     pub(crate) scans: Semaphore,
-    /// How many may be: a caller that hangs up and comes back must not pile up work behind it.
+    /// How many may be: a caller that hangs up and comes back must not pile up work.
     permits: Arc<Semaphore>,
 }
 
@@ -84,7 +84,7 @@ impl App {
         let agent = agent.into();
         permit(&agent, Q::PERMISSION)?;
         let cx = QueryContext::new(self.clone(), Q::NAME, agent);
-        // Most questions are answered from memory, faster than a span that nobody looks at is made.
+        // Most questions are answered from memory, faster than a tracing span is made.
         if !tracing::enabled!(tracing::Level::DEBUG) {
             return query.run(&cx).await;
         }

@@ -89,7 +89,7 @@ impl QueryContext {
         &self.app.inner.parts.store
     }
 
-    /// Executor to walk through every account; `None` while somebody else does.
+    /// Permission to walk through every account; `None` while another use case does.
     pub(crate) fn scan_permit(&self) -> Option<SemaphorePermit<'_>> {
         self.app.inner.scans.try_acquire().ok()
     }

@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use crate::{Fault, QueryContext};
 
-/// How many identifiers of nobody are counted at once in a realm. They share places by a keyed
-/// digest, so that nobody can aim at one; a newcomer takes the place over.
+/// How many unknown identifiers are counted at once in a realm. A keyed digest chooses the slot of each, so that
+/// no one can aim at a slot; a newer identifier takes its slot over.
 const UNKNOWN_IDENTIFIER_SLOTS: u32 = 65_536;
 
 /// One counter per second factor, whatever endpoint or session the guess comes from (INV-11).
@@ -25,7 +25,7 @@ pub(crate) fn of_password(account: AccountId) -> Counter {
     Counter { id: account.uuid(), tag: Vec::new() }
 }
 
-/// Where guesses at an identifier of nobody are counted, as if it were somebody's.
+/// Where guesses at an unknown identifier are counted, as if it were an account's.
 pub(crate) fn of_unknown_identifier(cx: &QueryContext, identifier: &Identifier) -> Result<Counter, Fault> {
     let context = SealContext::UnknownIdentifier { realm: cx.realm() };
     let digest = cx.keyring().digest(&context, identifier.as_str().as_bytes())?;

@@ -32,7 +32,7 @@ const SECRETS_RETENTION: Span = Span::minutes(10);
 const LEASE: Span = Span::seconds(10);
 /// Between looks at a request that is under way elsewhere.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
-/// Each lost race means that somebody else got further, so budgets end the races before this does.
+/// Each lost race means that another command got further, so budgets end the races before this does.
 const MAX_RETRIES: usize = 200;
 
 /// A caller's request id and the exact bytes it came with.
@@ -97,7 +97,7 @@ pub(crate) enum AttemptCharge<C, T> {
     Granted(C),
     /// There is an answer without a look.
     Finished(T),
-    /// Somebody else charged first: undone, and tried again.
+    /// Another attempt was charged first: undone, and tried again.
     Lost,
 }
 
@@ -171,7 +171,7 @@ impl CommandContext {
         }
     }
 
-    /// Charges an attempt, in a transaction of its own. `None`: somebody else was faster, try again.
+    /// Charges an attempt, in a transaction of its own. `None`: another command was faster, try again.
     ///
     /// The loop is the caller's, because a closure that runs more than once and borrows cannot be part
     /// of a task.
@@ -209,7 +209,7 @@ impl CommandContext {
         }
     }
 
-    /// Ends a charged command. `None`: the work lost a race, or somebody took the request over; it is
+    /// Ends a charged command. `None`: the work lost a race, or another replica took the request over; it is
     /// undone, and the caller tries again.
     pub(crate) async fn settle<T: Outcome>(
         &self,
@@ -242,8 +242,8 @@ impl CommandContext {
         }
     }
 
-    /// Charges an attempt by one deed; with a request id, in the transaction that claims it. `None`: somebody
-    /// else was faster, try again.
+    /// Charges an attempt by one statement; with a request id, in the transaction that claims it. `None`: another
+    /// command was faster, try again.
     pub(crate) async fn charge_by<C, T: Outcome>(
         &self,
         write: impl AsyncFnOnce(Executor<'_>) -> Result<Option<C>, Fault>,
@@ -260,7 +260,7 @@ impl CommandContext {
         }
     }
 
-    /// Ends a charged command by one deed; with a request id, in the transaction that remembers the outcome.
+    /// Ends a charged command by one statement; with a request id, in the transaction that remembers the outcome.
     /// `None`: it lost a race and did nothing.
     pub(crate) async fn settle_by<T: Outcome>(
         &self,

@@ -1,5 +1,5 @@
-//! The material of factors and challenges: sealed for its place, and opened where it is needed. What cannot be
-//! opened is unavailable, never absent and nobody's wrong guess (INV-45).
+//! The material of factors and challenges: sealed for its place, and opened where it is needed. Material
+//! that cannot be opened makes its factor unavailable. It is not taken for absent, and no guess is charged (INV-45).
 
 use tidegate_core::{AccountId, ChallengeId, Fact, Factor, FactorId, Method, Sealed, Secret, Setup};
 use tidegate_factors::method::{self, About, Opened};

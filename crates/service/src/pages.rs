@@ -1,5 +1,5 @@
 //! Lists in pages. A page token is sealed: it says where the page ended, of which list, and with
-//! which filter; nobody can make one up, and one of another realm or list does not open.
+//! which filter; it cannot be made up, and one of another realm or list does not open.
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{Refusal, Sealed, Secret};
@@ -41,7 +41,7 @@ impl PageRequest {
 }
 
 impl QueryContext {
-    /// The key behind which the page begins; empty for the first page.
+    /// The key after which the page begins; empty for the first page.
     pub(crate) fn opened(&self, page: &PageRequest, filter: &str) -> Result<String, Refusal> {
         let Some(token) = &page.after else { return Ok(String::new()) };
         let plain = self

@@ -2,7 +2,7 @@
 
 use tidegate_client::Client;
 use tidegate_core::{
-    AccountId, Actor, Budget, Challenge, ChallengeId, ChallengeState, Entropy, Event, Fact, Factor, Id, Mark,
+    AccountId, Actor, Budget, Challenge, ChallengeId, ChallengeState, Entropy, Event, Fact, Factor, Id,
     Method, Proof, Purpose, Requirement, Secret, Session, SignIn, SignInState, Span, Within,
 };
 use tidegate_keyring::{SealContext, TokenKind};
@@ -125,18 +125,7 @@ fn guest(closed: &Closed, account: AccountId) -> anyhow::Result<(Guest, Factor, 
         created_at: now,
         expires_at: now.plus(SESSION_AGE),
     };
-    let factor = Factor {
-        id: factor,
-        account,
-        method: Method::Totp,
-        label: None,
-        hint: None,
-        material: Some(sealed),
-        mark: Mark(0),
-        lookup: None,
-        created_at: now,
-        last_used_at: None,
-    };
+    let factor = Factor { material: Some(sealed), ..Factor::new(factor, account, Method::Totp, now) };
     Ok((Guest { sign_in: token, challenge: challenge.id, seed: secret }, factor, sign_in, challenge))
 }
 

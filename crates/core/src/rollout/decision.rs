@@ -56,7 +56,7 @@ pub struct Decision {
     pub wave: Option<Ordinal>,
     pub revision: Option<Revision>,
     pub evaluated_at: Timestamp,
-    /// The earliest instant at which the answer can differ if nobody acts; `None` while nothing is dated.
+    /// The earliest instant at which the answer can differ if no one changes anything; `None` while nothing is dated.
     pub next_change_at: Option<Timestamp>,
 }
 

@@ -116,7 +116,7 @@ impl FastPath {
                 last.filter(|last: &ProductEntry<'_>| last.is(product)).or_else(|| cached.at(product))?;
             (last, items) = (Some(place), items + 1);
             cached.decide(place, account, |verdict| {
-                // A result, of which the decision is the only field.
+                // A result with one field: the decision.
                 fast_write::message(&mut answer, 1, |out| {
                     fast_write::message(out, 1, |out| fast_write::decision(out, verdict, &moment));
                 });

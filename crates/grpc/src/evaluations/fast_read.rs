@@ -22,7 +22,7 @@ pub(super) fn pair(mut message: &[u8]) -> Option<Pair<'_>> {
     message.is_empty().then_some(Pair { product, account })
 }
 
-/// Field 1, again and again. Ends with what is unusual; nothing behind it is read.
+/// Every field 1 in turn. Ends at anything unusual, and reads nothing after it.
 pub(super) fn pairs(mut message: &[u8]) -> impl Iterator<Item = Option<Pair<'_>>> {
     std::iter::from_fn(move || {
         if message.is_empty() {
@@ -36,7 +36,7 @@ pub(super) fn pairs(mut message: &[u8]) -> impl Iterator<Item = Option<Pair<'_>>
     })
 }
 
-/// Takes one field with a length from the front; of a number below 16, of which the key is one byte.
+/// Takes one length-delimited field from the front. Its number is below 16, so its key is one byte.
 fn field<'m>(message: &mut &'m [u8], number: u8) -> Option<&'m [u8]> {
     let (key, mut rest) = message.split_first()?;
     if *key != number << 3 | LENGTH {

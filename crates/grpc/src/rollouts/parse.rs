@@ -180,7 +180,7 @@ fn unit(wire: proto::RolloutUnit) -> Option<Unit> {
     }
 }
 
-/// Absent means nobody.
+/// Absent: no account.
 fn named(field: &str, wire: Option<proto::NamedAccounts>, form: &mut Form) -> Option<NamedDraft> {
     let wire = wire.unwrap_or_default();
     form.within(field, |form| {

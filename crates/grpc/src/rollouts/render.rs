@@ -126,7 +126,7 @@ fn stop(stop: Stop) -> proto::RolloutStop {
     }
 }
 
-/// Absent when there is nobody.
+/// Absent when there is none.
 fn named(named: Named) -> Option<proto::NamedAccounts> {
     (!named.is_empty()).then(|| proto::NamedAccounts {
         accounts: named.accounts.iter().map(ToString::to_string).collect(),

@@ -73,7 +73,7 @@ fn rollout() -> Rollout {
     }
 }
 
-/// An account at a position of the rollout's line, of which little is known.
+/// An account at a position of the rollout's line, with few attributes.
 fn standing(number: u32) -> Standing {
     Standing {
         account: ANN,

@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
-    AccountId, Answer, Answered, Enrollment, EnrollmentId, EnrollmentState, Fact, Factor, FactorId, Mark,
-    Method, Permission, RecoveryCode, Refusal, Secret, Subject, Timestamp, Title, Word as _,
+    Answer, Answered, Enrollment, EnrollmentId, EnrollmentState, Fact, Factor, FactorId, Method, Permission,
+    RecoveryCode, Refusal, Secret, Subject, Timestamp, Title, Word as _,
 };
 use tidegate_factors::{
     enrollment,
@@ -208,7 +208,7 @@ async fn activate(
         material: Some(cx.seal_factor(account.id, pending.factor, &bound.material)?),
         mark: bound.mark,
         last_used_at: Some(now),
-        ..new_factor(pending.factor, account.id, pending.method, now)
+        ..Factor::new(pending.factor, account.id, pending.method, now)
     };
     let switched_on = accounts::switch_on(tx, account.id, now).await?;
     insert(tx, &factor).await?;
@@ -236,7 +236,7 @@ async fn issue_recovery_codes(
     acting: &Acting,
 ) -> Result<Vec<OneTimeSecret>, Fault> {
     let (account, now) = (&acting.account, cx.now());
-    let set = new_factor(cx.new_id(), account.id, Method::RecoveryCodes, now);
+    let set = Factor::new(cx.new_id(), account.id, Method::RecoveryCodes, now);
     insert(tx, &set).await?;
     let context = SealContext::RecoveryCode { realm: cx.realm(), account: account.id, factor: set.id };
     let mut shown = Vec::new();
@@ -250,21 +250,6 @@ async fn issue_recovery_codes(
     let event = cx.event(Fact::FactorActivated { factor: set.id, method: Method::RecoveryCodes });
     event.at(&acting.product.key).of(account).from(&acting.client).record(tx).await?;
     Ok(shown)
-}
-
-const fn new_factor(id: FactorId, account: AccountId, method: Method, now: Timestamp) -> Factor {
-    Factor {
-        id,
-        account,
-        method,
-        label: None,
-        hint: None,
-        material: None,
-        mark: Mark(0),
-        lookup: None,
-        created_at: now,
-        last_used_at: None,
-    }
 }
 
 /// A lookup of another factor is a bug of the method: no method has one yet.

@@ -1,7 +1,7 @@
 //! Checks the first factor and says what comes next.
 //!
 //! The attempt is charged before the password is looked at: to the account, however its identifier is spelled, or
-//! to one of nobody's counters. Unknown, wrong, slowed and unusable are one answer, and take as long (INV-29).
+//! to a counter of unknown identifiers. Unknown, wrong, slowed and unusable are one answer, and take as long (INV-29).
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
@@ -12,7 +12,11 @@ use tidegate_factors::{
     budget::Limits,
     sign_in::{self, Enrolling, Network, Situation, Trusted},
 };
-use tidegate_keyring::{TokenKind, adoption::is_foreign, passwords::TooMany};
+use tidegate_keyring::{
+    TokenKind,
+    adoption::is_foreign,
+    passwords::{HashFault, TooMany},
+};
 use tidegate_store::{
     Executor, Tx,
     attempts::Counter,
@@ -59,7 +63,7 @@ impl Command for BeginSignIn {
     type Outcome = SignInStarted;
 
     async fn run(self, cx: &CommandContext) -> Result<SignInStarted, Error> {
-        // Under a flood whoever cannot be served is told before anything is read.
+        // Under a flood, a caller that cannot be served is told before anything is read.
         let inner = cx.passwords().enter().map_err(too_many)?;
         let product = cx.product(&mut cx.view(), &self.product).await?;
         // A place first: a guess that cannot be looked at must not be charged.
@@ -74,9 +78,9 @@ impl Command for BeginSignIn {
             }
         };
         loop {
-            let right = permit.verify(&self.password, known.row.hash.clone()).await.map_err(Fault::from)?;
-            let rehashed = self.rehash(cx, right, known.row.hash.as_deref()).await;
-            let look = PasswordLook { product: &product, known: &known, right, rehashed, decoy: &decoy };
+            let denial = look_at(permit.verify(&self.password, known.row.hash.clone()).await, &known)?;
+            let rehashed = self.rehash(cx, denial.is_none(), known.row.hash.as_deref()).await;
+            let look = PasswordLook { product: &product, known: &known, denial, rehashed, decoy: &decoy };
             if let Some(begun) = cx.settle(async |tx| self.settle(cx, tx, &look).await).await? {
                 return Ok(begun);
             }
@@ -91,6 +95,20 @@ fn too_many(_: TooMany) -> Refusal {
     Refusal::TooManyPasswords { retry_after: Span::seconds(1) }
 }
 
+/// `None`: the password is right. A damaged hash is nobody's password, and the owner's way back is a new one; the
+/// operators are alerted.
+fn look_at(verified: Result<bool, HashFault>, known: &Identification) -> Result<Option<Denial>, Fault> {
+    match verified {
+        Ok(right) => Ok((!right).then_some(Denial::WrongPassword)),
+        Err(HashFault::Unreadable) => {
+            let account = known.row.account.as_ref().map(|account| account.id.to_string());
+            tracing::error!(account, "the stored hash of a password cannot be read");
+            Ok(Some(Denial::PasswordUnreadable))
+        }
+        Err(lost @ HashFault::Task) => Err(lost.into()),
+    }
+}
+
 /// What was seen before the password was looked at, and where the guess is counted.
 struct Identification {
     row: Identified,
@@ -101,7 +119,7 @@ struct Identification {
 struct PasswordLook<'l> {
     product: &'l Product,
     known: &'l Identification,
-    right: bool,
+    denial: Option<Denial>,
     /// A hash of the app's own cost, in place of a foreign one.
     rehashed: Option<String>,
     decoy: &'l Counter,
@@ -142,7 +160,7 @@ impl BeginSignIn {
         tx: &mut Tx,
         look: &PasswordLook<'_>,
     ) -> Result<Option<SignInStarted>, Fault> {
-        let PasswordLook { known: Identification { row: known, .. }, right, decoy, .. } = look;
+        let PasswordLook { known: Identification { row: known, .. }, denial, decoy, .. } = look;
         let Identified { account, hash, .. } = passwords::identified(tx, &self.identifier, decoy).await?;
         let same = |account: &Account| known.account.as_ref().is_some_and(|known| known.id == account.id);
         let why = match &account {
@@ -150,9 +168,11 @@ impl BeginSignIn {
             // Whoever gave the address away or suspended the account meanwhile is right.
             Some(account) if !same(account) => Denial::WrongPassword,
             Some(_) if hash != known.hash => return Ok(None),
-            Some(_) if !right => Denial::WrongPassword,
-            Some(account) if account.state != AccountState::Active => Denial::AccountNotUsable,
-            Some(account) => return Ok(Some(self.begin(cx, tx, look, account).await?)),
+            Some(account) => match denial {
+                Some(denial) => *denial,
+                None if account.state != AccountState::Active => Denial::AccountNotUsable,
+                None => return Ok(Some(self.begin(cx, tx, look, account).await?)),
+            },
         };
         self.deny(cx, tx, account.as_ref(), why).await?;
         Ok(Some(DENIED))
@@ -194,7 +214,12 @@ impl BeginSignIn {
         let token = self.device_token.as_ref();
         let trusted_by = trust::presented(cx, tx, account, product, &self.client, token).await?;
         let trusted = trusted_by.is_some();
-        let offers = offers(cx.query(), tx, account.id, (product, decision.requirement)).await?;
+        // Most sign-ins ask for no second step: then the factors are not read.
+        let offers = if decision.requirement.is_met_by(Level::Aal1, trusted) {
+            Vec::new()
+        } else {
+            offers(cx.query(), tx, account.id, (product, decision.requirement)).await?
+        };
         let state = sign_in::next(Situation {
             requirement: decision.requirement,
             level: Level::Aal1,
@@ -215,7 +240,6 @@ impl BeginSignIn {
             created_at: now,
             expires_at: now.plus(TTL),
         };
-        let offers = if sign_in::takes_answers(state) { offers } else { Vec::new() };
         let (token, digest) = TokenKind::SignIn.mint(cx.entropy());
         let (id, requirement) = (sign_in.id, sign_in.requirement);
         let begun = cx.event(Fact::SignInBegun { sign_in: id, requirement, trusted });
@@ -227,7 +251,7 @@ impl BeginSignIn {
         {
             decisions::activate(cx, tx, account, (rollout, &product.key), &self.client).await?;
         }
-        // The sign-in's row is new, so that it may come behind those of tables that are changed after its own.
+        // The sign-in's row is new, so that it may be written after rows of tables that come after its own in the lock order.
         if let (Some(kept), Some(hash)) = (&look.known.row.hash, &look.rehashed) {
             passwords::rehash(tx, account.id, kept.clone(), hash.clone()).await?;
         }

@@ -69,7 +69,7 @@ pub(super) struct Rotated {
 }
 
 /// A new token for the device of a sign-in that is complete. Trust that stood in goes on as it was; a
-/// second step that was passed may begin it anew; anything else ends it.
+/// second step that was passed may begin it again; anything else ends it.
 pub(super) async fn rotate(
     cx: &CommandContext,
     tx: &mut Tx,

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 
 use super::TIMEOUT;
 
-/// Waits for a mail to the address and returns the token behind the `#` of its link.
+/// Waits for a mail to the address and returns the token after the `#` of its link.
 pub async fn link(folder: &Path, address: &str) -> anyhow::Result<String> {
     let arrived = async {
         loop {

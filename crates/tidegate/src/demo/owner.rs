@@ -180,7 +180,7 @@ impl Authenticator {
     }
 
     /// The code that the app showed until a moment ago. It is still good, and typing it now leaves the
-    /// current one for the next sign-in, so that nobody has to wait for half a minute.
+    /// current one for the next sign-in, so that no one has to wait for half a minute.
     pub fn code_before(&self) -> anyhow::Result<Secret<String>> {
         Ok(totp::generate(&self.seed, self.clock.now().minus(Span::seconds(30)))?)
     }

@@ -1,4 +1,4 @@
-//! The rest of a rollout's life: a second app joins, then everything is undone, and nobody loses what protects
+//! The rest of a rollout's life: a second app joins, then everything is undone, and no account loses what protects
 //! them. Each scene checks what it tells.
 
 use std::time::Duration;
