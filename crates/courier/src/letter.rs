@@ -10,8 +10,8 @@ use lettre::{
     Address, Message,
     address::Envelope,
     message::{
-        Mailbox, MultiPart,
-        header::{HeaderName, HeaderValue},
+        Body, Mailbox, MultiPart, SinglePart,
+        header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue},
     },
 };
 use tidegate_core::{DeliveryId, Destination, Email, Mail, Timestamp};
@@ -49,12 +49,30 @@ impl Sender {
             .from(self.from.clone())
             .to(to.clone().into())
             .subject(subject)
-            // RFC 3834 §5: nobody's holiday notice shall answer.
+            // RFC 3834 §5: no automatic answer comes back.
             .raw_header(HeaderValue::new(automatic, "auto-generated".to_owned()))
             .envelope(Envelope::new(Some(from), vec![to]).map_err(Trouble::Letter)?)
-            .multipart(MultiPart::alternative_plain_html(plain, html))
+            .multipart(
+                MultiPart::alternative()
+                    .singlepart(part(ContentType::TEXT_PLAIN, plain))
+                    .singlepart(part(ContentType::TEXT_HTML, html)),
+            )
             .map_err(Trouble::Letter)
     }
+}
+
+/// The longest line that may travel as it is, in bytes (RFC 5322 §2.1.1).
+const LINE: usize = 998;
+
+/// ASCII travels as it is, so that a link stands whole on its line; lettre would fold it at 76 bytes. Other text is
+/// encoded as lettre chooses.
+fn part(kind: ContentType, text: String) -> SinglePart {
+    let part = SinglePart::builder().header(kind);
+    if !text.is_ascii() || text.contains('\r') || text.lines().any(|line| line.len() > LINE) {
+        return part.body(text);
+    }
+    let lines = text.replace('\n', "\r\n").into_bytes();
+    part.body(Body::dangerous_pre_encoded(lines, ContentTransferEncoding::SevenBit))
 }
 
 /// The local part as typed, the domain as A-labels.

@@ -33,46 +33,46 @@ fn the_mail_that_verifies_an_address() {
     check(
         &to_ann(),
         expect![[r#"
-        Message-ID: <dlv_00000000000000000000000000@tidegate.example>
-        Date: Sat, 07 Mar 2026 09:05:30 +0000
-        From: Tidegate <no-reply@tidegate.example>
-        To: ann@example.com
-        Subject: Confirm your email address for Kasa
-        Auto-Submitted: auto-generated
-        MIME-Version: 1.0
-        Content-Type: multipart/alternative;
-         boundary="BOUNDARY"
+            Message-ID: <dlv_00000000000000000000000000@tidegate.example>
+            Date: Sat, 07 Mar 2026 09:05:30 +0000
+            From: Tidegate <no-reply@tidegate.example>
+            To: ann@example.com
+            Subject: Confirm your email address for Kasa
+            Auto-Submitted: auto-generated
+            MIME-Version: 1.0
+            Content-Type: multipart/alternative;
+             boundary="BOUNDARY"
 
-        --BOUNDARY
-        Content-Type: text/plain; charset=utf-8
-        Content-Transfer-Encoding: quoted-printable
+            --BOUNDARY
+            Content-Type: text/plain; charset=utf-8
+            Content-Transfer-Encoding: 7bit
 
-        Kasa was asked to use ann@example.com as the email address of an account.
+            Kasa was asked to use ann@example.com as the email address of an account.
 
-        To confirm that the address is yours, open this link and press the button on the page:
+            To confirm that the address is yours, open this link and press the button on the page:
 
-        https://kasa.example/confirm#tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG
+            https://kasa.example/confirm#tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG
 
-        The link works once, until 7 March 2026, 11:05 UTC. Opening it changes nothing: the address is confirmed only when you press the button.
+            The link works once, until 7 March 2026, 11:05 UTC. Opening it changes nothing: the address is confirmed only when you press the button.
 
-        Was it not you? Then ignore this mail. Nothing was changed, and nothing will be.
-        --BOUNDARY
-        Content-Type: text/html; charset=utf-8
-        Content-Transfer-Encoding: quoted-printable
+            Was it not you? Then ignore this mail. Nothing was changed, and nothing will be.
+            --BOUNDARY
+            Content-Type: text/html; charset=utf-8
+            Content-Transfer-Encoding: 7bit
 
-        <!doctype html>
-        <html lang="en">
-        <head><meta charset="utf-8"><title>Confirm your email address for Kasa</title></head>
-        <body style="font-family: sans-serif; line-height: 1.5; max-width: 36em">
-        <p><b>Kasa</b> was asked to use ann@example.com as the email address of an account.</p>
-        <p>To confirm that the address is yours, open this link and press the button on the page:</p>
-        <p><a href="https:&#x2f;&#x2f;kasa.example&#x2f;confirm#tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG">https:&#x2f;&#x2f;kasa.example&#x2f;confirm#tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG</a></p>
-        <p>The link works once, until 7 March 2026, 11:05 UTC. Opening it changes nothing: the address is confirmed only when you press the button.</p>
-        <p>Was it not you? Then ignore this mail. Nothing was changed, and nothing will be.</p>
-        </body>
-        </html>
-        --BOUNDARY--
-    "#]],
+            <!doctype html>
+            <html lang="en">
+            <head><meta charset="utf-8"><title>Confirm your email address for Kasa</title></head>
+            <body style="font-family: sans-serif; line-height: 1.5; max-width: 36em">
+            <p><b>Kasa</b> was asked to use ann@example.com as the email address of an account.</p>
+            <p>To confirm that the address is yours, open this link and press the button on the page:</p>
+            <p><a href="https:&#x2f;&#x2f;kasa.example&#x2f;confirm#tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG">https:&#x2f;&#x2f;kasa.example&#x2f;confirm#tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG</a></p>
+            <p>The link works once, until 7 March 2026, 11:05 UTC. Opening it changes nothing: the address is confirmed only when you press the button.</p>
+            <p>Was it not you? Then ignore this mail. Nothing was changed, and nothing will be.</p>
+            </body>
+            </html>
+            --BOUNDARY--
+        "#]],
     );
 }
 

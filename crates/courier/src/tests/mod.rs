@@ -152,9 +152,12 @@ impl Outbox {
     }
 }
 
-/// Lines end in LF, and in the body quoted-printable (RFC 2045 §6.7) is undone.
+/// Lines end in LF, and in the body quoted-printable (RFC 2045 §6.7) is undone where it is used.
 fn decoded(eml: &[u8]) -> String {
     let text = String::from_utf8(eml.to_vec()).unwrap();
+    if !text.contains("quoted-printable") {
+        return text.replace("\r\n", "\n");
+    }
     let (headers, body) = text.split_once("\r\n\r\n").unwrap();
     let body = body.replace("=\r\n", "");
     let mut parts = body.split('=');
