@@ -11,6 +11,7 @@
 use std::ops::RangeInclusive;
 
 use argon2::Params;
+use icu_normalizer::ComposingNormalizerBorrowed;
 use password_hash::phc::PasswordHash;
 use tidegate_core::Secret;
 
@@ -29,6 +30,9 @@ const LANES: RangeInclusive<u32> = 1..=8;
 const LENGTH: RangeInclusive<usize> = 16..=64;
 /// Bytes of a salt.
 const MIN_SALT: usize = 8;
+
+/// Bytes of salt and hash that the app makes.
+const OWN_LENGTHS: (usize, usize) = (16, 32);
 
 /// In front of a hash that was adopted and has not been replaced yet.
 const MARK: &str = "adopted:";
@@ -135,11 +139,26 @@ fn check_params(hash: &PasswordHash) -> Result<(), NotAdopted> {
 /// Whether a kept hash came from elsewhere. Such a one is replaced when its password is at hand. Before there was
 /// a mark, only a cost that is not the app's own told.
 pub fn is_foreign(kept: &str) -> bool {
-    if kept.starts_with(MARK) {
-        return true;
-    }
-    let params = PasswordHash::new(kept).ok().and_then(|hash| Params::try_from(&hash).ok());
-    params.is_none_or(|params| (params.m_cost(), params.t_cost(), params.p_cost()) != COST)
+    kept.starts_with(MARK) || !has_own_cost(kept)
+}
+
+/// An adopted hash as one of the app's own, without computing it again: it has the app's cost and lengths, and its
+/// password, which is known to be right, is in NFC as it was typed. `None` where a new hash has to be made.
+pub fn as_own(kept: &str, password: &Secret<String>) -> Option<String> {
+    let phc = phc_of(kept);
+    let hash = PasswordHash::new(phc).ok()?;
+    let lengths = (hash.salt.as_ref()?.len(), hash.hash.as_ref()?.len());
+    let own = lengths == OWN_LENGTHS && has_own_cost(phc) && is_nfc(password.expose());
+    own.then(|| phc.to_owned())
+}
+
+fn has_own_cost(phc: &str) -> bool {
+    let params = PasswordHash::new(phc).ok().and_then(|hash| Params::try_from(&hash).ok());
+    params.is_some_and(|params| (params.m_cost(), params.t_cost(), params.p_cost()) == COST)
+}
+
+fn is_nfc(text: &str) -> bool {
+    ComposingNormalizerBorrowed::new_nfc().is_normalized(text)
 }
 
 /// The PHC string of a kept hash.
@@ -176,6 +195,19 @@ mod tests {
             assert_eq!(adopted(&phc), Ok(phc.clone()), "{system}");
             assert_eq!(adopted(&format!("argon2{phc}")), Ok(phc), "{system}, as Django keeps it");
         }
+    }
+
+    #[test]
+    fn a_hash_of_the_own_form_is_not_made_again() {
+        let salt = "c29tZXNhbHRzb21lc2FsdA";
+        let own = format!("$argon2id$v=19$m={},t={},p={}${salt}$", COST.0, COST.1, COST.2);
+        let own = format!("{own}MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY");
+        let kept = adopt(&Secret::new(own.clone())).unwrap().kept();
+        let owned = |kept: &str, password: &str| as_own(kept, &Secret::new(password.to_owned()));
+        assert_eq!(owned(&kept, "sch\u{f6}ne lange Passphrase"), Some(own));
+        assert_eq!(owned(&kept, "scho\u{308}ne lange Passphrase"), None, "it may be of the decomposed form");
+        assert_eq!(owned(&kept.replace(salt, "c29tZXNhbHQ"), "long enough"), None, "another salt");
+        assert_eq!(owned(&kept.replace(",t=", ",t=1"), "long enough"), None, "another cost");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use tidegate_factors::{
 };
 use tidegate_keyring::{
     TokenKind,
-    adoption::is_foreign,
+    adoption::{as_own, is_foreign},
     passwords::{HashFault, TooMany},
 };
 use tidegate_store::{
@@ -178,11 +178,12 @@ impl BeginSignIn {
         Ok(Some(DENIED))
     }
 
-    /// Only when the password is right and the hash came from elsewhere. When there is no place for one
+    /// A hash of the app's own in place of a foreign one, when the password is right. When there is no place for one
     /// more hash, the next sign-in does it.
     async fn rehash(&self, cx: &CommandContext, right: bool, kept: Option<&str>) -> Option<String> {
-        if !right || !kept.is_some_and(is_foreign) {
-            return None;
+        let kept = kept.filter(|kept| right && is_foreign(kept))?;
+        if let Some(own) = as_own(kept, &self.password) {
+            return Some(own);
         }
         cx.passwords().hash(&self.password, cx.entropy()).await.ok()?.ok()
     }
