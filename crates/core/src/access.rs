@@ -13,7 +13,7 @@ pub struct Realm {
     pub created_at: Timestamp,
 }
 
-/// What is known of a credential; its secret is a digest beside it.
+/// A credential without its secret. The store keeps the secret's digest beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credential {
     pub id: CredentialId,
@@ -22,7 +22,8 @@ pub struct Credential {
     pub role: Role,
     pub products: Products,
     pub title: Title,
-    /// The person who answers for it; two persons are two holders.
+    /// The person who answers for the credential. A rule that asks for two persons compares
+    /// holders.
     pub holder: Title,
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,

@@ -34,7 +34,7 @@ pub struct Account {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contact {
     pub email: Email,
-    /// Since when it has been the account's.
+    /// When it became the account's.
     pub since: Timestamp,
     pub verified_at: Option<Timestamp>,
 }

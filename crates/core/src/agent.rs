@@ -72,7 +72,7 @@ impl Agent {
         self.products().include(product)
     }
 
-    /// As events name it.
+    /// The agent as events name it.
     pub fn actor(&self) -> Actor {
         match self {
             Self::Credential(caller) => Actor::Credential(caller.credential),
@@ -81,7 +81,8 @@ impl Agent {
         }
     }
 
-    /// Whose request ids they are: two agents may use the same one. A worker has none.
+    /// The scope of the agent's idempotency keys: two agents may use the same request id. A worker
+    /// has none.
     pub fn requester(&self) -> Option<CredentialId> {
         match self {
             Self::Credential(caller) => Some(caller.credential),
@@ -90,7 +91,7 @@ impl Agent {
         }
     }
 
-    /// Who did it, for documents. `None` only for a worker whose name is no title.
+    /// The author that documents name. `None` only for a worker whose name is no title.
     pub fn signature(&self) -> Option<Approver> {
         let (name, person) = match self {
             Self::Credential(caller) => (caller.holder.clone(), None),
@@ -100,7 +101,8 @@ impl Agent {
         Some(Approver { name, person })
     }
 
-    /// Who decides, for the rule that asks for two persons; `None`: a worker is no person.
+    /// The person who decides, for a rule that asks for two persons. `None` for a worker, which is
+    /// no person.
     pub fn approver(&self) -> Option<Approver> {
         self.signature().filter(|_| !matches!(self, Self::Worker { .. }))
     }
@@ -144,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_decides_for_nobody_and_issues_nothing() {
+    fn a_worker_approves_nothing_and_issues_nothing() {
         let worker = Agent::Worker { name: "scheduler", realm: REALM };
         assert!(worker.approver().is_none() && !worker.may_issue(Role::Evaluator));
         assert!(worker.may(Permission::RolloutsManage) && worker.covers(&"kasa".parse().unwrap()));

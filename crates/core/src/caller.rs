@@ -56,7 +56,7 @@ words! {
 }
 
 impl Role {
-    /// What the role may do beside `AnyCaller`, which every role may.
+    /// The role's permissions besides `AnyCaller`, which every role has.
     const fn permissions(self) -> &'static [Permission] {
         use Permission as P;
         match self {
@@ -118,7 +118,8 @@ impl Role {
         permission == Permission::AnyCaller || self.permissions().contains(&permission)
     }
 
-    /// Whether a caller of this role may issue credentials of `other`: only an operator makes one.
+    /// Whether a caller of this role may issue credentials of `other`. Only an operator may issue
+    /// an operator's credential.
     pub fn may_issue(self, other: Self) -> bool {
         self.may(Permission::AccessManage) && (self == Self::Operator || other != Self::Operator)
     }

@@ -15,24 +15,24 @@ pub struct Sequence(pub i64);
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ChainDigest(pub [u8; 32]);
 
-/// An event as it lies in the log.
+/// An event as the log stores it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logged {
-    /// `None` until the sealer gives it.
+    /// `None` until the sealer assigns it.
     pub sequence: Option<Sequence>,
     pub event: Event<RecordedFact>,
     /// The fact's exact text: what the chain hashes.
     pub fact: String,
 }
 
-/// Events that were sealed at once.
+/// Events that were sealed together.
 #[derive(Debug, Clone)]
 pub struct Batch {
     pub first: Sequence,
     pub last: Sequence,
     pub previous: ChainDigest,
     pub digest: ChainDigest,
-    /// Only who has the master key can make it.
+    /// Only a holder of the master key can make it.
     pub seal: KeyedDigest,
     pub sealed_at: Timestamp,
 }
@@ -42,14 +42,15 @@ pub struct Batch {
 pub struct Cut {
     /// The last event that was dropped.
     pub last: Sequence,
-    /// Of the last batch that was dropped.
+    /// The digest of the last batch that was dropped.
     pub digest: ChainDigest,
-    /// Only who has the master key can make it.
+    /// Only a holder of the master key can make it.
     pub seal: KeyedDigest,
     pub cut_at: Timestamp,
 }
 
-/// A point of the chain: what is kept elsewhere to notice that its end was removed.
+/// A point of the chain. A copy that is kept elsewhere reveals that the end of the record was
+/// removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Anchor {
     pub sequence: Sequence,
@@ -69,7 +70,7 @@ words! {
 }
 
 impl Sequence {
-    /// Before the first event.
+    /// The place before the first event.
     pub const START: Self = Self(0);
 
     #[must_use]
@@ -93,12 +94,12 @@ impl fmt::Display for Sequence {
 }
 
 impl ChainDigest {
-    /// What the first batch has before it.
+    /// The digest before the first batch.
     pub const NONE: Self = Self([0; 32]);
 }
 
 impl Anchor {
-    /// Before the first event.
+    /// The point before the first event.
     pub const START: Self = Self { sequence: Sequence::START, digest: ChainDigest::NONE };
 }
 

@@ -13,7 +13,7 @@ words! {
     }
 }
 
-/// What a challenge belongs to: a sign-in under way, or a session that is there.
+/// What a challenge belongs to: a sign-in that is under way, or an existing session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Within {
@@ -37,16 +37,16 @@ pub struct Challenge {
     pub account: AccountId,
     #[serde(flatten)]
     pub within: Within,
-    /// `None` where the answer itself says whose factor it is by.
+    /// `None` where the answer itself names the factor.
     pub factor: Option<FactorId>,
-    /// Of the factor; it stays when the factor is gone.
+    /// The factor's method. It stays when the factor is removed.
     pub method: Method,
     pub purpose: Purpose,
     pub state: ChallengeState,
     pub tries: i64,
-    /// Wrong answers it takes.
+    /// How many wrong answers the challenge takes.
     pub max_tries: i64,
-    /// What was posed, and the answer is verified against; `None` where nothing was.
+    /// The sealed value that the answer is verified against. `None` where the method needs none.
     #[serde(skip)]
     pub material: Option<Sealed>,
     pub created_at: Timestamp,
@@ -58,22 +58,22 @@ pub struct Challenge {
 #[serde(rename_all = "snake_case")]
 pub enum Answered {
     Approved,
-    /// The challenge or enrollment was approved before; this answer was not looked at.
+    /// The challenge or enrollment was approved before. This answer was not evaluated.
     AlreadyApproved,
     WrongAnswer {
         tries_left: i64,
     },
-    /// The code, or the link, was accepted before; nothing was charged.
+    /// The code or the link was accepted before. Nothing was charged.
     Replayed,
     Expired,
     /// The challenge took its last wrong answer, or was cancelled.
     UsedUp,
     /// A newer challenge of the same sign-in or session took its place.
     Superseded,
-    /// Nothing is looked at until then, whatever the code was.
+    /// The throttle evaluates no answer before this instant, whether the code is right or wrong.
     Slowed {
         until: Timestamp,
     },
-    /// The factor took too many wrong answers in a row; it must be bound again.
+    /// The factor took too many wrong answers in a row. It must be bound again.
     Closed,
 }

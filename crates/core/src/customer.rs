@@ -8,14 +8,14 @@ use crate::{Country, CustomerId, CustomerKey, LabelName, LabelText, Revision, Ti
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Customer {
-    /// What its bucket is made from.
+    /// The customer's bucket is computed from it.
     pub id: CustomerId,
     pub key: CustomerKey,
     pub title: Title,
     pub country: Option<Country>,
     pub labels: Labels,
     pub revision: Revision,
-    /// Here, or where it comes from.
+    /// When the customer was created, here or in the system that it comes from.
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }

@@ -1,14 +1,17 @@
 //! Email addresses: kept and mailed as typed, compared in canonical form.
 //!
-//! One grammar for accepting and for sending, that of the mail library (RFC 5321 §4.1.2, RFC 6531 §3.3): a
-//! dot-string of at most 64 bytes, `@`, and a domain name that UTS 46 turns into A-labels; at most 254 bytes in
-//! all, as typed and as mailed (RFC 5321 §4.5.3). Refused, though the standards know them: quoted local parts and
-//! address literals, which hardly any provider gives to a person. Refused, because a reader takes the address for
-//! another one: characters that are not readable.
+//! One grammar decides which addresses are accepted and sent to: that of the mail library (RFC 5321
+//! §4.1.2, RFC 6531 §3.3). An address is a dot-string of at most 64 bytes, `@`, and a domain name
+//! that UTS 46 turns into A-labels. It has at most 254 bytes, as typed and as mailed (RFC 5321
+//! §4.5.3). Two things that the standards allow are refused:
 //!
-//! Canonical, for comparison alone: the local part in NFKC and case folded; the domain by UTS 46, non-transitional
-//! and without any folding before it, because `faß.example` and `fass.example` are two domains with two owners.
-//! Dots and `+tags` stay: only the mail provider knows what they mean.
+//! - Quoted local parts and address literals. Hardly any provider gives them to a person.
+//! - Characters that are not readable. A reader would take the address for another one.
+//!
+//! The canonical form is for comparison only. The local part is in NFKC and case folded. The domain
+//! follows UTS 46, non-transitional and without any folding before it, because `faß.example` and
+//! `fass.example` are two domains with two owners. Dots and `+tags` stay, because only the mail
+//! provider knows what they mean.
 
 use std::fmt;
 
@@ -22,20 +25,23 @@ use crate::{
     text::{folded, is_readable},
 };
 
-/// An address that mail can be sent to. Mail goes to `destination`; identity is `canonical`.
+/// An address that mail can be sent to. Mail goes to `destination`; the account is found by
+/// `canonical`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Email {
     typed: String,
     canonical: Identifier,
 }
 
-/// What a person types to say who they are, in canonical form; not necessarily an address, nor any account's.
-/// It compares, and never becomes a [`Destination`]: folding makes other people's addresses.
+/// What a person types to say who they are, in canonical form. It may be no address at all, and
+/// belong to no account. It is compared, and never becomes a [`Destination`]: a folded address may
+/// be another person's.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Identifier(String);
 
-/// Where a mail goes (INV-28, INV-30): the address of an account as it was typed. Only an [`Email`] makes one.
+/// Where a mail goes (INV-28, INV-30): the address of an account as it was typed. Only an [`Email`]
+/// makes one.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Destination(String);
@@ -45,11 +51,11 @@ const NOT_AN_ADDRESS: Malformed = Malformed(
      without quotes, brackets and invisible characters",
 );
 const MAX_BYTES: usize = 254;
-/// An `@`, and what NFKC makes one of.
+/// An `@`, and the characters that NFKC turns into one.
 const AT: [char; 3] = ['@', '＠', '﹫'];
 
 impl Identifier {
-    /// Never fails: what is no address is an identifier that no account has.
+    /// Never fails: a text that is no address becomes an identifier that no account has.
     pub fn of(typed: &str) -> Self {
         let typed = typed.trim();
         Self(match typed.rsplit_once(AT) {
@@ -68,7 +74,7 @@ impl Email {
         let typed = typed.trim();
         smtp_address(typed).ok_or(NOT_AN_ADDRESS)?;
         let canonical = Identifier::of(typed);
-        // The canonical form is an address too, and its own canonical form (INV-28).
+        // The canonical form must itself be an address whose canonical form it is (INV-28).
         let (local, _) = canonical.0.rsplit_once('@').ok_or(NOT_AN_ADDRESS)?;
         let sound = is_dot_string(local)
             && canonical.0.len() <= MAX_BYTES
@@ -76,7 +82,7 @@ impl Email {
         if sound { Ok(Self { typed: typed.to_owned(), canonical }) } else { Err(NOT_AN_ADDRESS) }
     }
 
-    /// For `store`, which kept both.
+    /// Only for `store`, which keeps both forms.
     pub fn restored(typed: String, canonical: String) -> Self {
         Self { typed, canonical: Identifier(canonical) }
     }
@@ -90,7 +96,7 @@ impl Email {
     pub fn destination(&self) -> Destination {
         Destination(self.typed.clone())
     }
-    /// `a…@example.com`: enough for the owner to know it, too little for anybody else.
+    /// `a…@example.com`: the owner recognises it, and other people learn too little.
     pub fn masked(&self) -> String {
         let (local, domain) = self.typed.rsplit_once('@').unwrap_or((&self.typed, ""));
         let first = local.chars().next().unwrap_or('…');
@@ -105,13 +111,13 @@ impl fmt::Display for Email {
 }
 
 impl Destination {
-    /// As its owner knows it.
+    /// The address as its owner typed it.
     pub fn as_typed(&self) -> &str {
         &self.0
     }
 
-    /// As SMTP wants it: the local part as typed, the domain as A-labels. An address that was kept before the
-    /// grammar refused it has none.
+    /// The address for SMTP: the local part as typed, the domain as A-labels. Fails for an address
+    /// that was stored before the grammar refused it.
     pub fn smtp_address(&self) -> Result<String, Malformed> {
         smtp_address(&self.0).ok_or(NOT_AN_ADDRESS)
     }
@@ -119,7 +125,7 @@ impl Destination {
 
 fn smtp_address(typed: &str) -> Option<String> {
     let (local, domain) = typed.rsplit_once('@').filter(|_| typed.len() <= MAX_BYTES)?;
-    // UTS 46 looks at joiners in a domain itself: they make a difference between two names in some scripts.
+    // UTS 46 itself checks the joiners of a domain: in some scripts they tell two names apart.
     let readable = |c: char| is_readable(c) || matches!(c, '\u{200c}' | '\u{200d}');
     let domain = a_labels(domain).filter(|_| domain.chars().all(readable))?;
     let name = matches!(Host::parse(&domain), Ok(Host::Domain(_))) && EmailAddress::is_valid_domain(&domain);
@@ -127,7 +133,8 @@ fn smtp_address(typed: &str) -> Option<String> {
     (name && is_dot_string(local) && address.len() <= MAX_BYTES).then_some(address)
 }
 
-/// Atoms with dots between them. The mail library also knows a quoted string, which begins with a quote.
+/// Atoms with dots between them. The mail library also accepts a quoted string, so a quote at the
+/// start is refused here.
 fn is_dot_string(local: &str) -> bool {
     let readable = local.chars().all(|c| is_readable(c) && !c.is_whitespace());
     readable && !local.starts_with('"') && EmailAddress::is_valid_local_part(local)
@@ -140,7 +147,7 @@ fn a_labels(domain: &str) -> Option<String> {
     ascii.ok().map(std::borrow::Cow::into_owned)
 }
 
-/// Text that is no domain may become one when it is folded.
+/// The domain as it is compared. A text that is no domain may become one when it is folded.
 fn compared(domain: &str) -> String {
     a_labels(domain).unwrap_or_else(|| {
         let folded = folded(domain);
@@ -168,7 +175,8 @@ mod tests {
         assert_ne!(Identifier::of("a.nn+x@example.com"), one);
     }
 
-    /// Two domains with two owners: neither gets the other's mail, nor signs in to the other's account.
+    /// The two domains have two owners. Neither gets the other's mail or signs in to the other's
+    /// account.
     #[test]
     fn inv_28_a_domain_is_never_folded_into_another_one() {
         for (typed, sent, other) in [

@@ -14,7 +14,7 @@ words! {
         AwaitingProof = "awaiting_proof",
         Active = "active",
         UsedUp = "used_up",
-        /// A newer one of the same account, product, device and method took its place.
+        /// A newer enrollment of the same account, product, device and method took its place.
         Superseded = "superseded",
         Cancelled = "cancelled",
     }
@@ -24,7 +24,7 @@ words! {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Enrollment {
     pub id: EnrollmentId,
-    /// It belongs to these three, not to a session.
+    /// It belongs to these three fields, not to a session.
     pub account: AccountId,
     pub product: ProductKey,
     pub device: Option<DeviceId>,
@@ -35,7 +35,7 @@ pub struct Enrollment {
     pub state: EnrollmentState,
     /// The factor it becomes.
     pub factor: FactorId,
-    /// Made on the step into `AwaitingProof`.
+    /// Made when the enrollment enters `AwaitingProof`.
     #[serde(skip)]
     pub material: Option<Sealed>,
     /// What the owner calls the factor.

@@ -57,7 +57,7 @@ impl FromStr for Actor {
     }
 }
 
-/// What only the account's own key opens.
+/// The fields that only the account's own key opens.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Personal {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,8 +68,8 @@ pub struct Personal {
     pub user_agent: Option<String>,
 }
 
-/// What happened. In the log: `kind` is the variant's name, `data` its fields. Variants and fields
-/// are only ever added, each new field with a default, because yesterday's rows are read for years.
+/// What happened. In the log, `kind` is the variant's name and `data` its fields. Variants and
+/// fields are only ever added, each new field with a default, because old rows are read for years.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "data", rename_all = "snake_case")]
 pub enum Fact {
@@ -170,7 +170,8 @@ pub enum Fact {
         factor: FactorId,
         method: Method,
     },
-    /// What is stored of the factor cannot be read: it is unavailable, and never taken for absent.
+    /// The factor's stored material cannot be read. The factor is unavailable, and never taken for
+    /// absent (INV-45).
     FactorUnreadable {
         factor: FactorId,
         method: Method,
@@ -264,20 +265,20 @@ pub enum Fact {
     },
 }
 
-/// Why a sign-in got no further; never told to the caller.
+/// Why a sign-in was denied. The caller is never told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Denial {
     UnknownIdentifier,
     WrongPassword,
-    /// What is stored of it is damaged.
+    /// The stored hash is damaged.
     PasswordUnreadable,
     Slowed,
     AccountNotUsable,
 }
 
-/// A fact as read back. During a rolling upgrade an older replica meets kinds it does not know;
-/// readers that only pass events on must not lose them.
+/// A fact as read back. During a rolling upgrade an older replica meets kinds that it does not
+/// know. Readers that only pass events on must not lose them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RecordedFact {
     Known(Fact),
@@ -285,7 +286,8 @@ pub enum RecordedFact {
 }
 
 impl RecordedFact {
-    /// The kind and the fields, as they are kept; of a newer kind as far as they can be told apart.
+    /// The kind and the fields, as they are stored. For a newer kind, as far as they can be told
+    /// apart.
     pub fn told(&self) -> (String, String) {
         let kept = match self {
             Self::Known(fact) => serde_json::to_value(fact).ok(),

@@ -12,18 +12,19 @@ words! {
 }
 
 impl Method {
-    /// Whether it can be the second of two steps. A password is the first, and recovery codes only re-bind.
+    /// Whether it can be the second of two steps. A password is the first step, and recovery codes
+    /// only re-bind.
     pub const fn is_second_step(self) -> bool {
         !matches!(self, Self::Password | Self::RecoveryCodes)
     }
 }
 
-/// A number of a factor that rises with every proof that is accepted, so that none is accepted twice: a time step,
-/// a signature counter. Methods without one leave it at zero.
+/// A number that rises with every proof of the factor that is accepted, so that no proof is
+/// accepted twice: a time step or a signature counter. It stays zero for methods without one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mark(pub i64);
 
-/// An active factor. A pending one is an enrollment, and is nowhere mistaken for a factor.
+/// An active factor. A pending one is an enrollment, which is a type of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Factor {
     pub id: FactorId,
@@ -31,19 +32,20 @@ pub struct Factor {
     pub method: Method,
     /// What the owner calls it.
     pub label: Option<Title>,
-    /// Where it is, masked for its owner: an address, a phone number.
+    /// Where codes go, masked for the owner: an address or a phone number.
     pub hint: Option<String>,
-    /// What it is verified with. Only `factors` understands it, after `keyring` opened it.
+    /// What an answer is verified with. Only `factors` understands it, after `keyring` opened it.
     pub material: Option<Sealed>,
     pub mark: Mark,
-    /// By which a device or a security key says whose it is; unique in the realm.
+    /// The identifier by which an answer of a device or a security key names its factor. It is
+    /// unique in the realm.
     pub lookup: Option<Vec<u8>>,
     pub created_at: Timestamp,
     pub last_used_at: Option<Timestamp>,
 }
 
 impl Factor {
-    /// A factor of which nothing but its owner and method is known yet.
+    /// A factor with an owner and a method, and no material yet.
     pub const fn new(id: FactorId, account: AccountId, method: Method, now: Timestamp) -> Self {
         Self {
             id,
@@ -60,25 +62,25 @@ impl Factor {
     }
 }
 
-/// One recovery code as it is kept.
+/// One recovery code as it is stored.
 #[derive(Debug, Clone, Copy)]
 pub struct RecoveryCode {
     pub number: i64,
     pub digest: KeyedDigest,
 }
 
-/// The attempts charged to one counter. `factors::budget` alone decides what it becomes.
+/// The attempts charged to one counter. Only `factors::budget` decides how it changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
-    /// Increases with every change; what compare-and-set compares. Zero: not kept yet.
+    /// Increases with every change; compare-and-set compares it. Zero: not stored yet.
     pub revision: i64,
     pub hour_began: Timestamp,
     pub in_hour: i64,
     pub day_began: Timestamp,
     pub in_day: i64,
-    /// Charges since the last success; falls by success alone (INV-9).
+    /// Charges since the last success. Only a success resets it (INV-9).
     pub in_row: i64,
-    /// How often a success forgave what was charged.
+    /// How often a success reset the charges.
     pub successes: i64,
     pub last_at: Timestamp,
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{Entropy, Timestamp};
 
-/// What an id is an id *of*. Implemented by empty types only.
+/// The kind of thing that an id names. Implemented by empty types only.
 pub trait Kind: 'static {
     const PREFIX: &'static str;
 }
@@ -45,13 +45,13 @@ kinds! {
     SignInId = OfSignIn "sgn",
 }
 
-/// The caller's name for one mutation; any UUID, chosen by the caller.
+/// The idempotency key of one mutation: any UUID, chosen by the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RequestId(pub Uuid);
 
 impl<K: Kind> Id<K> {
-    /// A fresh id, ordered by time: after the millisecond comes its fraction (RFC 9562 §6.2, method 3), so
-    /// that events of one call are listed as they happened.
+    /// A fresh id, ordered by time: after the millisecond comes its fraction (RFC 9562 §6.2, method
+    /// 3), so that the events of one call are listed in the order in which they happened.
     pub fn new(now: Timestamp, entropy: &dyn Entropy) -> Self {
         let micros = u64::try_from(now.unix_micros()).unwrap_or(0);
         let fraction = u16::try_from(micros % 1_000 * 4_096 / 1_000).unwrap_or(0).to_be_bytes();
@@ -63,9 +63,9 @@ impl<K: Kind> Id<K> {
         Self::from_uuid(uuid::Builder::from_unix_timestamp_millis(micros / 1_000, &tail).into_uuid())
     }
 
-    /// Before every id, for lists that begin.
+    /// Less than every id: where a list begins.
     pub const MIN: Self = Self { uuid: Uuid::nil(), kind: PhantomData };
-    /// Behind every id, for lists that begin at the newest.
+    /// Greater than every id: where a list begins that shows the newest first.
     pub const MAX: Self = Self { uuid: Uuid::max(), kind: PhantomData };
 
     pub const fn from_uuid(uuid: Uuid) -> Self {
@@ -93,7 +93,7 @@ pub struct IdError {
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
-/// What a letter of the alphabet stands for.
+/// The value of a letter of the alphabet.
 const fn value(letter: u8) -> Option<u8> {
     match letter {
         b'0'..=b'9' => Some(letter - b'0'),
@@ -107,7 +107,7 @@ const fn value(letter: u8) -> Option<u8> {
 }
 
 impl<K: Kind> Id<K> {
-    /// How long its text is.
+    /// The length of its text.
     pub const TEXT: usize = K::PREFIX.len() + 1 + DIGITS;
 
     /// Appends its text.
@@ -117,9 +117,10 @@ impl<K: Kind> Id<K> {
         out.extend_from_slice(&self.digits());
     }
 
-    /// Of the 26 letters and digits after the prefix.
+    /// Reads the 26 letters and digits after the prefix.
     pub fn of_digits(text: &str) -> Option<Self> {
-        // 26 places of 5 bits are 130 bits: the first digit may only use three of its five.
+        // 26 digits of 5 bits are 130 bits, two more than a UUID has: the first digit may only use
+        // three of its five.
         if text.len() != DIGITS || text.as_bytes().first().is_none_or(|first| *first > b'7') {
             return None;
         }
@@ -161,7 +162,7 @@ impl<K: Kind> FromStr for Id<K> {
     }
 }
 
-// Derives would demand `K: Clone` and so on; an id is plain data whatever it names.
+// Derives would demand `K: Clone` and so on, but an id is plain data whatever it names.
 impl<K> Clone for Id<K> {
     fn clone(&self) -> Self {
         *self

@@ -26,7 +26,7 @@ macro_rules! texts {
                 &self.0
             }
         }
-        /// Hashed and compared like the text it is.
+        /// A key is hashed and compared like its text.
         impl std::borrow::Borrow<str> for $name {
             fn borrow(&self) -> &str {
                 &self.0
@@ -66,28 +66,29 @@ texts! {
     RolloutKey = key;
     /// A customer's immutable name within its realm.
     CustomerKey = key;
-    /// What a label is called.
+    /// The name of a label.
     LabelName = label_name;
-    /// What a label says: 1 to 100 Unicode characters.
+    /// The value of a label: 1 to 100 Unicode characters.
     LabelText = label_text;
     /// The caller's own name for an account; unique in its realm.
     ExternalId = external_id;
     /// ISO 3166-1 alpha-2, upper case.
     Country = country;
-    /// What a person reads: 1 to 200 Unicode characters. Titles, reasons, and who holds a credential.
+    /// Text for people, 1 to 200 Unicode characters: titles, reasons, and holders of credentials.
     Title = title;
-    /// An app's own name for the device it runs on. Binds, and proves nothing.
+    /// An app's own name for the device it runs on. Tokens are bound to it, and it proves nothing.
     DeviceId = opaque;
 }
 
 impl Title {
-    /// Whether both are the name of one person, however it is spelled: blanks, case, compatibility forms and
-    /// invisible characters make no second person. Letters of another script that look alike do.
+    /// Whether both are the name of one person, however it is spelled. Blanks, case, compatibility
+    /// forms and invisible characters make no difference. Letters of another script that look alike
+    /// do.
     pub fn names_the_same_as(&self, other: &Self) -> bool {
         let letters = |title: &Self| {
             let seen = |c: &char| is_readable(*c) && !c.is_whitespace();
             let letters: String = folded(&title.0).chars().filter(seen).collect();
-            // A dotless ı folds to itself, and is yet the small letter of I.
+            // A dotless ı folds to itself, although it is the small letter of I.
             folded(&letters.to_uppercase())
         };
         letters(self) == letters(other)

@@ -1,4 +1,4 @@
-//! The words everyone shares.
+//! The types that all crates share.
 //!
 //! No I/O, no async, no clock and no random source: time and entropy are parameters.
 

@@ -1,18 +1,22 @@
-//! The page of a product that mailed links open; a token follows `#`.
+//! The page of a product that mailed links open. The link's token follows `#`.
 //!
-//! Mail programs, browsers and servers read a URL by different rules, and an attacker looks for one that they
-//! read differently: `https://kasa.example\@evil.example/` is a page of `kasa.example` for browsers (WHATWG) and
-//! of `evil.example` for parsers of RFC 3986. So only a URL is kept that says the same to all of them: it is what
-//! the WHATWG parser writes when it has read it, and has no character that RFC 3986 does not know (INV-31).
+//! Mail programs, browsers and servers read a URL by different rules. An attacker looks for a URL
+//! that they read differently: `https://kasa.example\@evil.example/` is a page of `kasa.example`
+//! for browsers (WHATWG) and of `evil.example` for parsers of RFC 3986. So a URL is accepted only
+//! if all of them read the same: the WHATWG parser writes it exactly as it read it, and it has no
+//! character that RFC 3986 does not know (INV-31).
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-/// An absolute URL of at most 500 bytes, in its normal form: `https`, or `http` at `localhost`, where a developer
-/// tries things out; a host in lower case, an internationalised one as A-labels, an IP address in its usual form;
-/// no user, no default port, no dot segments, no fragment. A query is welcome.
+/// An absolute URL of at most 500 bytes, in its normal form:
+///
+/// - The scheme is `https`, or `http` at `localhost` for development.
+/// - The host is in lower case, an internationalised one as A-labels, an IP address in its usual
+///   form.
+/// - There is no user, no default port, no dot segment and no fragment. There may be a query.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct LinkUrl(String);
@@ -48,7 +52,7 @@ impl TryFrom<String> for LinkUrl {
         let url = Some(&text).filter(|text| text.len() <= MAX_BYTES).and_then(|text| Url::parse(text).ok());
         let url = url.ok_or(LinkUrlError::NoUrl)?;
         let local = url.scheme() == "http" && url.host_str() == Some("localhost");
-        // The user comes before the normal form, so that no password is repeated.
+        // The user is checked before the normal form, so that no error repeats a password.
         if !url.username().is_empty() || url.password().is_some() {
             Err(LinkUrlError::User)
         } else if url.scheme() != "https" && !local {

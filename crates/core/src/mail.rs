@@ -1,4 +1,5 @@
-//! A mail that waits to be sent. Service seals it into a delivery; courier opens and sends it.
+//! A mail that waits to be sent. `service` seals it into a delivery; `courier`, the outbox worker,
+//! opens and sends it.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,8 @@ words! {
     }
 }
 
-/// Holds a link that is worth an account: no `Debug`, and serialised only in order to be sealed.
+/// Holds a link that can take over an account. It has no `Debug`, and is serialised only in order
+/// to be sealed.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Mail {
     pub template: Template,
@@ -35,7 +37,7 @@ impl Mail {
         Self { template, to, product, link_url, token: token.expose().clone(), expires_at }
     }
 
-    /// The page of the product, and the token where no server log sees it.
+    /// The product's page with the token after `#`, where no server log sees it.
     pub fn link(&self) -> Secret<String> {
         Secret::new(format!("{}#{}", self.link_url, self.token))
     }

@@ -14,8 +14,8 @@ pub struct Product {
     pub updated_at: Timestamp,
 }
 
-/// What the realm's admins decide about a product. Kept whole, as a document: a setting added later has a default,
-/// and a program that does not know a setting refuses the document (INV-44).
+/// What the realm's admins decide about a product, stored as one document. A setting that is added
+/// later has a default. A program that does not know a setting refuses the document (INV-44).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProductSettings {
@@ -36,13 +36,13 @@ pub struct ProductSettings {
 pub struct MethodPolicy {
     /// The allowed methods, the preferred one first; at least one of them is a second step.
     pub rules: Vec<MethodRule>,
-    /// Second factors that an owner keeps: the last so many are not removed.
+    /// How many usable second factors an owner must keep while a second step is required (INV-21).
     #[serde(default = "one")]
     pub minimum: u32,
-    /// Only methods that no fake page can relay are offered.
+    /// Offers only phishing-resistant methods.
     #[serde(default)]
     pub phishing_resistant_only: bool,
-    /// Each enrollment is confirmed by a mailed link, also those of later factors.
+    /// Every enrollment is confirmed by a mailed link, that of a second or later factor too.
     #[serde(default)]
     pub confirm_by_link: bool,
     /// A verified address is itself a second factor.
@@ -78,7 +78,7 @@ const fn always() -> Removable {
 }
 
 impl MethodPolicy {
-    /// These methods, without any further rule.
+    /// These methods, without further rules.
     pub fn allowing(methods: impl IntoIterator<Item = Method>) -> Self {
         let rule = |method| MethodRule { method, requires: Vec::new(), removable: Removable::Always };
         Self {
@@ -94,7 +94,7 @@ impl MethodPolicy {
         self.rules.iter().find(|rule| rule.method == method)
     }
 
-    /// In the order of preference.
+    /// The allowed methods, the preferred one first.
     pub fn methods(&self) -> impl Iterator<Item = Method> + '_ {
         self.rules.iter().map(|rule| rule.method)
     }

@@ -46,9 +46,9 @@ impl Answer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Prompt {
-    /// Nothing was sent: the person reads the code where it is.
+    /// Nothing was sent: the person has the code, or reads it in an app.
     Nothing,
-    /// A code was sent there, masked.
+    /// A code was sent to this masked address or number.
     Sent { hint: String },
     /// What the browser passes to `navigator.credentials.get`, as JSON.
     WebAuthn { options: String },
@@ -66,12 +66,12 @@ pub enum Setup<T> {
     WebAuthn { options: String },
     /// What the device signs.
     Device { nonce: T },
-    /// A code was sent there, masked.
+    /// A code was sent to this masked address or number.
     Sent { hint: String },
 }
 
 impl<T> Setup<T> {
-    /// The same with each text changed.
+    /// The same setup with each text changed.
     pub fn map<U>(self, mut change: impl FnMut(T) -> U) -> Setup<U> {
         match self {
             Self::Authenticator { otpauth_uri, base32, qr_svg } => Setup::Authenticator {
@@ -85,7 +85,7 @@ impl<T> Setup<T> {
         }
     }
 
-    /// Its texts, always in the same order.
+    /// The texts, always in the same order.
     pub fn texts(&mut self) -> Vec<&mut T> {
         match self {
             Self::Authenticator { otpauth_uri, base32, qr_svg } => vec![otpauth_uri, base32, qr_svg],

@@ -1,5 +1,6 @@
-//! Why the answer is no. One variant per reason in `error_reason.proto`; `grpc` renders them in
-//! one file. A malformed request is not here: only a door can see one.
+//! Why a use case refuses. There is one variant for each reason in `error_reason.proto`, and `grpc`
+//! renders them in one file. A malformed request is not among them: only the gRPC layer can see
+//! one.
 
 use crate::{Edge, Level, Ordinal, Permission, Revision, Sequence, Span};
 
@@ -103,7 +104,7 @@ pub enum Refusal {
     RolloutNotStopped,
     #[error("a stop is cleared by two persons")]
     SecondPersonNeeded,
-    #[error("no wave behind that one is started")]
+    #[error("no wave after the given one has started")]
     NothingToRollBack { last: Ordinal },
 
     #[error("a time in the request is not acceptable now")]
@@ -134,7 +135,7 @@ pub enum Refusal {
 pub struct NamesNothing {
     pub field: String,
     pub what: Nothing,
-    /// The name itself, where the field is a set: its order is not the caller's.
+    /// The name itself, where the field is a set, because a set does not keep the caller's order.
     pub name: Option<String>,
 }
 

@@ -1,25 +1,27 @@
-//! The forms in which a secret may lie in a table. Only `keyring` makes and reads them.
+//! The forms in which a table may store a secret. Only `keyring` makes and reads them.
 
 use subtle::ConstantTimeEq as _;
 
-/// Authenticated ciphertext, bound to its place.
+/// Authenticated ciphertext. It opens only in the context (associated data) for which it was
+/// sealed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sealed(pub Vec<u8>);
 
-/// SHA-256 of a 256-bit token: it cannot be guessed, so no key is needed, and a table can be
-/// searched by it.
+/// SHA-256 of a 256-bit token. It needs no key, because such a token cannot be guessed, and a table
+/// can be searched by it.
 #[derive(Debug, Clone, Copy)]
 pub struct TokenDigest(pub [u8; 32]);
 
-/// A keyed digest of something guessable, with the id of its key: a copy of the database is no
-/// oracle for it. Compared in constant time only, therefore without `==`.
+/// A keyed digest (HMAC) of a guessable value, with the id of its key: a copy of the database does
+/// not allow guessing the value offline. It has no `==`, because it must be compared in constant
+/// time.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyedDigest {
     pub key: KeyId,
     pub mac: [u8; 32],
 }
 
-/// Names the master key a value needs: the first bytes of a digest of that key.
+/// Names the master key that a value needs: the first bytes of a digest of that key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeyId(pub u32);
 

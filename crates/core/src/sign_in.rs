@@ -1,4 +1,4 @@
-//! One attempt to get a session, and the session it ends in.
+//! One attempt to get a session, and the session that it ends in.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,8 @@ words! {
         /// The network is new and must be confirmed first.
         PendingNetwork = "pending_network",
         PendingChallenge = "pending_challenge",
-        /// More is required than any factor of the account can prove: one has to be enrolled first.
+        /// More is required than any factor of the account can prove, so a factor must be enrolled
+        /// first.
         PendingEnrollment = "pending_enrollment",
         Ready = "ready",
         Completed = "completed",
@@ -26,10 +27,10 @@ pub struct SignIn {
     pub account: AccountId,
     pub product: ProductKey,
     pub state: SignInState,
-    /// What was required when it was last decided; decided again at the end.
+    /// What was required at the last decision. Completing the sign-in decides again.
     pub requirement: Requirement,
     pub proofs: Vec<Proof>,
-    /// The trust that stands in for the second step, as long as it lives.
+    /// The device's trust, which stands in for the second step as long as it lives.
     pub trusted_by: Option<SeriesId>,
     pub device: Option<DeviceId>,
     pub created_at: Timestamp,
@@ -71,13 +72,14 @@ pub struct Session {
     pub account: AccountId,
     pub product: ProductKey,
     pub device: Option<DeviceId>,
-    /// The proofs of the sign-in that made it; its level follows from them and its age alone.
+    /// The proofs of the sign-in that made the session. Its level follows from them and its age
+    /// alone.
     pub proofs: Vec<Proof>,
-    /// What was proved since, the newest of each purpose and method; nothing of it is in the level.
+    /// Later proofs, the newest of each purpose and method. They never raise the level (INV-26).
     #[serde(default)]
     pub later_proofs: Vec<LaterProof>,
     pub trusted: bool,
-    /// The requirement it met when made.
+    /// The requirement that the session met when it was made.
     pub met: Requirement,
     pub created_at: Timestamp,
     pub last_used_at: Timestamp,
@@ -86,7 +88,7 @@ pub struct Session {
     pub end: Option<SessionEnd>,
 }
 
-/// A proof that was accepted in a session, and what for.
+/// A proof that was accepted in a session, and its purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LaterProof {
     pub purpose: Purpose,
@@ -104,7 +106,7 @@ impl Session {
 pub struct Introspected {
     pub session: Session,
     pub level: Level,
-    /// The requirement rose above what the session met: from then on it fails.
+    /// The session fails from this instant on, because the requirement rose above what it met.
     pub reauth_by: Option<Timestamp>,
 }
 
@@ -112,10 +114,11 @@ pub struct Introspected {
 #[derive(Debug, Clone)]
 pub struct KnownDevice {
     pub device: DeviceId,
-    /// One for each time that trust began: a sign-in that relied on an earlier one gets nothing of this.
+    /// The series of tokens. A new one begins each time trust begins. A sign-in that relied on an
+    /// earlier series gets no trust from this one.
     pub series: SeriesId,
     pub token: TokenDigest,
-    /// Valid until its successor is first used, at most a minute.
+    /// The token before. It stays valid until its successor is first used, at most a minute.
     pub previous: Option<TokenDigest>,
     pub rotated_at: Timestamp,
     pub trusted_until: Option<Timestamp>,

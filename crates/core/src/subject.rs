@@ -5,7 +5,7 @@ use crate::{AccountRef, DeviceId, ProductKey, Secret, Title};
 /// A 256-bit bearer token as it was presented.
 pub type Token = Secret<String>;
 
-/// An account id alone authorises nothing.
+/// The end user for whom a call acts. An account id alone authorises nothing (INV-59).
 #[derive(Debug, Clone)]
 pub struct Subject {
     pub who: Who,
@@ -16,7 +16,7 @@ pub struct Subject {
 pub enum Who {
     Session(Token),
     SignIn(Token),
-    /// For support, with a reason that is recorded.
+    /// Support, which acts on behalf of an account. The reason is recorded.
     OnBehalf {
         account: AccountRef,
         product: ProductKey,
@@ -24,7 +24,7 @@ pub enum Who {
     },
 }
 
-/// What the caller says of the end user's end of the connection.
+/// What the caller says of the end user's client.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClientContext {
     pub ip: Option<std::net::IpAddr>,

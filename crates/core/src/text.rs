@@ -11,12 +11,12 @@ use icu_properties::{
     props::{BidiControl, DefaultIgnorableCodePoint, GeneralCategory},
 };
 
-/// A blank that no property marks as one.
+/// A blank that no Unicode property marks as one.
 const BRAILLE_PATTERN_BLANK: char = '\u{2800}';
 
-/// Whether a reader sees the character for what it is. Two texts that differ only in characters that are not
-/// readable look alike, and a bidirectional control makes a text read as another one; so text that people
-/// decide by has none of these:
+/// Whether a reader sees the character for what it is. Two texts that differ only in characters
+/// that are not readable look alike, and a bidirectional control makes a text read as another one.
+/// So text by which people decide contains none of these:
 ///
 /// - controls, line and paragraph separators (Cc, Zl, Zp);
 /// - format characters, `Bidi_Control` and `Default_Ignorable_Code_Point`: joiners, zero-width blanks, soft
@@ -42,8 +42,8 @@ pub fn is_readable(c: char) -> bool {
     !unseen && !ignorable && !bidirectional && c != BRAILLE_PATTERN_BLANK
 }
 
-/// The text in NFC (UAX 15), without blanks around it; `None` when it then is blank, longer than `most`
-/// Unicode characters, or not readable.
+/// The text in NFC (UAX 15), without blanks around it. `None` when the result is empty, longer than
+/// `most` Unicode characters, or not readable.
 pub(crate) fn readable(text: &str, most: usize) -> Option<String> {
     let text = ComposingNormalizerBorrowed::new_nfc().normalize(text);
     let text = text.trim();
@@ -51,8 +51,8 @@ pub(crate) fn readable(text: &str, most: usize) -> Option<String> {
     (fits && text.chars().all(is_readable)).then(|| text.to_owned())
 }
 
-/// NFKC and case folding, without blanks around it: for comparison alone. Each of the two can undo the other's
-/// normal form, so both run twice.
+/// NFKC and case folding, without blanks around it, for comparison only. Each of the two can undo
+/// the other's normal form, so both run twice.
 pub(crate) fn folded(text: &str) -> String {
     let (normal, fold) = (ComposingNormalizerBorrowed::new_nfkc(), CaseMapper::new());
     let folded = normal.normalize(&fold.fold_string(&normal.normalize(text))).into_owned();
@@ -104,7 +104,7 @@ mod tests {
         }
     }
 
-    /// Of the planes that have letters.
+    /// Only planes that have letters.
     #[test]
     fn inv_28_folding_every_character_twice_changes_nothing() {
         for c in '\0'..='\u{3ffff}' {

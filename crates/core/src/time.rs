@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-/// Microseconds since 1970-01-01T00:00:00Z, leap seconds ignored. In JSON as RFC 3339, because people
+/// Microseconds since 1970-01-01T00:00:00Z, leap seconds ignored. RFC 3339 in JSON, because people
 /// read events and rollouts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(i64);
@@ -25,13 +25,13 @@ impl Timestamp {
     pub const fn unix_seconds(self) -> i64 {
         self.0.div_euclid(1_000_000)
     }
-    /// Reads RFC 3339, for example `2021-12-06T00:00:00Z`; `None` when it is not one, or beyond
-    /// what microseconds can say.
+    /// Reads RFC 3339, for example `2021-12-06T00:00:00Z`. `None` when the text is not RFC 3339, or
+    /// its instant does not fit into microseconds.
     pub fn from_rfc3339(text: &str) -> Option<Self> {
         let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
         i64::try_from(at.unix_timestamp_nanos().div_euclid(1_000)).ok().map(Self)
     }
-    /// Saturates, so that a clock at the end of time cannot panic.
+    /// Saturates, so that a clock at the end of time causes no panic.
     #[must_use]
     pub const fn plus(self, span: Span) -> Self {
         Self(self.0.saturating_add(span.0))
@@ -47,7 +47,7 @@ impl Timestamp {
     }
 }
 
-/// RFC 3339 in UTC; beyond its years, microseconds.
+/// RFC 3339 in UTC. Outside the years of RFC 3339, the number of microseconds.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000).ok();
@@ -101,7 +101,7 @@ impl Span {
     pub const fn minus(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
     }
-    /// Twice as long, `times` times over, but never longer than `most`.
+    /// Doubled `times` times, but never longer than `most`.
     #[must_use]
     pub fn doubled(self, times: i64, most: Self) -> Self {
         let shift = u32::try_from(times.clamp(0, 62)).unwrap_or(62);

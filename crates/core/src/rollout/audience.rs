@@ -1,7 +1,7 @@
 //! Whom a wave is for: a typed tree of tests on what is known of an account.
 //!
-//! Total: a test of something that is not there (no country, no such label, no customer) does not hold,
-//! and so its `not` does.
+//! Every test has an answer. A test of a value that is absent (no country, no such label, no
+//! customer) does not hold, so its `not` does.
 
 use std::collections::BTreeSet;
 
@@ -12,16 +12,16 @@ use crate::{Country, CustomerKey, LabelName, LabelText, Method, ProductKey, Time
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Audience {
-    /// Every one holds; true when there is none.
+    /// Every part holds. Also true without parts.
     All(Vec<Self>),
-    /// At least one holds; false when there is none.
+    /// At least one part holds. False without parts.
     Any(Vec<Self>),
     Not(Box<Self>),
     Test(Test),
 }
 
 words! {
-    /// What a test looks at, as it is spelled on the wire.
+    /// The attribute that a test looks at, as it is spelled on the wire.
     Attribute "attribute" {
         AccountCreated = "account.created",
         AccountCountry = "account.country",
@@ -46,7 +46,7 @@ pub enum Test {
     AccountEmailVerified,
     /// An active second factor, or recovery codes, of one of these kinds.
     AccountMethod(BTreeSet<Method>),
-    /// A wish registered at one of these products; empty: at the product that is decided on.
+    /// A wish registered at one of these products. Empty: at the product that is decided on.
     AccountInterest(BTreeSet<ProductKey>),
     CustomerKey(BTreeSet<CustomerKey>),
     CustomerCreated(During),

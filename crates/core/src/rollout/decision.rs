@@ -47,7 +47,8 @@ pub struct Decision {
     pub on: bool,
     pub may_toggle: bool,
     pub requirement: Requirement,
-    /// Since when the requirement stands; what a session made before then is measured against.
+    /// Since when the requirement stands. Sessions that were made earlier are measured against this
+    /// instant.
     pub required_since: Option<Timestamp>,
     pub methods: Vec<Method>,
     pub missing: Vec<Missing>,
@@ -61,7 +62,8 @@ pub struct Decision {
 }
 
 words! {
-    /// One rule of the decision, in the order in which they are asked; the first that holds answers.
+    /// One rule of the decision. The rules are asked in this order, and the first that holds gives
+    /// the answer.
     Rule "rule" {
         Active = "active",
         Shown = "shown",
@@ -73,14 +75,14 @@ words! {
     }
 }
 
-/// One rule that was asked, and the sentence that tells a product manager what came of it.
+/// One rule that was asked, and the sentence that tells a product manager the result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleAsked {
     pub rollout: RolloutKey,
     pub rule: Rule,
-    /// Of the rule `wave`: which.
+    /// Which wave, for the rule `wave`.
     pub wave: Option<Ordinal>,
     pub holds: bool,
-    /// What was asked, the result, the value seen and its bound; without a capital and a full stop.
+    /// The question, the result, the value seen and its bound, without a capital and a full stop.
     pub sentence: String,
 }

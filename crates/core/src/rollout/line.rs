@@ -6,16 +6,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::Malformed;
 
-/// What places accounts on a rollout's line of buckets; drawn once and never changed.
+/// The random value that gives accounts their positions on a rollout's line of buckets. Drawn once
+/// and never changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Salt(pub [u8; 16]);
 
-/// A place on the line, 0 to 999 999.
+/// A position on the line, 0 to 999 999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bucket(u32);
 
-/// How far along the line a wave reaches, in parts per million: it holds the buckets below it.
+/// How far along the line a wave reaches, in parts per million. The wave holds the buckets below
+/// its edge.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
 pub struct Edge(u32);
@@ -37,7 +39,7 @@ impl Edge {
     pub const fn holds(self, bucket: Bucket) -> bool {
         bucket.0 < self.0
     }
-    /// Whether it holds the bucket when it is measured from the end of the line.
+    /// Whether it holds the bucket, measured from the end of the line.
     pub const fn holds_from_the_end(self, bucket: Bucket) -> bool {
         bucket.0 >= Bucket::COUNT - self.0
     }

@@ -15,7 +15,7 @@ pub use standing::{Buckets, FirstShown, LedgerEntry, Standing};
 
 use crate::{AccountId, CustomerKey, Malformed, ProductKey, RolloutKey, Timestamp, Title, words};
 
-/// How often a thing was changed; its etag on the wire.
+/// How often a record was changed. It is the record's etag on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Revision(pub i64);
@@ -36,7 +36,8 @@ impl fmt::Display for Revision {
 
 impl FromStr for Revision {
     type Err = Malformed;
-    /// Only as it was returned: integers also parse with a sign or leading zeros.
+    /// Accepts only the text that was returned: an integer alone would also parse with a sign or
+    /// leading zeros.
     fn from_str(text: &str) -> Result<Self, Malformed> {
         let revision = text.strip_prefix('r').and_then(|digits| digits.parse().ok()).map(Self);
         let returned = revision.filter(|revision| *revision >= Self::FIRST && revision.to_string() == text);
@@ -64,22 +65,22 @@ words! {
 }
 
 words! {
-    /// What has a bucket: each account, or a customer with all its accounts. An account without a customer is
-    /// its own unit.
+    /// What has one bucket: each account, or each customer with all its accounts. An account
+    /// without a customer is its own unit.
     Unit "unit" {
         Account = "account",
         Customer = "customer",
     }
 }
 
-/// The staged introduction of two-step at some products. Kept whole, once per revision: a field
-/// added later has a default, because yesterday's revisions are read for years.
+/// The staged introduction of two-step at some products. Each revision is stored as one whole
+/// document. A field that is added later has a default, because old revisions are read for years.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rollout {
     pub key: RolloutKey,
     pub title: Title,
-    /// Those of the waves that name none.
+    /// The products of waves that name none.
     pub products: Vec<ProductKey>,
     #[serde(default = "one_account")]
     pub unit: Unit,
@@ -87,19 +88,20 @@ pub struct Rollout {
     /// The share of all units, at the end of the line, that no wave reaches.
     #[serde(default)]
     pub holdout: Edge,
-    /// Reached wherever a wave has started, whatever its audience and edge.
+    /// Accounts that are reached wherever a wave has started, whatever its audience and edge.
     #[serde(default)]
     pub allow: Named,
-    /// Reached by nothing of this rollout.
+    /// Accounts that this rollout never reaches.
     #[serde(default)]
     pub deny: Named,
     pub waves: Vec<Wave>,
-    /// Since when nothing advances.
+    /// Since when the rollout is paused: no wave starts.
     #[serde(default)]
     pub paused_at: Option<Timestamp>,
     #[serde(default)]
     pub stop: Option<Stop>,
-    /// Those that still take something back: a later one that goes further makes the earlier ones moot.
+    /// The roll backs that still have an effect. A later one that goes at least as far replaces the
+    /// earlier ones.
     #[serde(default)]
     pub roll_backs: Vec<RollBack>,
     pub revision: Revision,
@@ -111,7 +113,7 @@ const fn one_account() -> Unit {
     Unit::Account
 }
 
-/// Accounts, one by one or by their customer.
+/// Accounts, by their own id or by their customer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Named {
@@ -135,21 +137,22 @@ impl Named {
     }
 }
 
-/// A latch: one person throws it, two others' hands release it.
+/// A latch: one person stops the rollout, and two persons clear the stop.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stop {
     pub since: Timestamp,
-    /// Who threw it.
+    /// The person who stopped the rollout.
     pub by: Approver,
     pub reason: Option<Title>,
-    /// The first of the two who clear it. Any other change of the rollout takes this back.
+    /// The first of the two persons who clear the stop. Any other change of the rollout removes
+    /// this consent.
     #[serde(default)]
     pub cleared_by: Option<Approver>,
 }
 
-/// A person who decides about a rollout: by the account with which they signed in, or else by the holder that
-/// their credential names. In documents the name alone, where there is no account.
+/// A person who decides about a rollout: by the account with which they signed in, or else by the
+/// holder that their credential names. A document without an account stores the name alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "ApproverDocument", into = "ApproverDocument")]
 pub struct Approver {
@@ -184,13 +187,13 @@ impl From<Approver> for ApproverDocument {
 }
 
 impl Approver {
-    /// The holder of a credential.
+    /// The holder of a credential, whose account is not known.
     pub const fn holder(name: Title) -> Self {
         Self { name, person: None }
     }
 
-    /// Whether both are one person. Accounts are compared where both have one, names otherwise: a credential
-    /// does not say whose account its holder has.
+    /// Whether both are one person. Accounts are compared if both have one, otherwise names: a
+    /// credential does not say which account its holder has.
     pub fn is(&self, other: &Self) -> bool {
         match (self.person, other.person) {
             (Some(one), Some(other)) => one == other,
@@ -199,26 +202,26 @@ impl Approver {
     }
 }
 
-/// From this revision on, what was shown by later waves before it counts no more.
+/// A roll back. What waves after `to` showed before this revision counts no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RollBack {
     pub revision: Revision,
-    /// The last wave that stayed; zero: none.
+    /// The last wave that stays; zero: none stays.
     pub to: Ordinal,
 }
 
-/// One step of a rollout; its ordinal is its place in the list, from 1.
+/// One step of a rollout. Its ordinal is its place in the list, from 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Wave {
     pub ordinal: Ordinal,
     pub title: Title,
-    /// `None`: everybody.
+    /// `None`: all accounts.
     #[serde(default)]
     pub audience: Option<Audience>,
     pub edge: Edge,
-    /// Empty: those of the rollout.
+    /// Empty: the products of the rollout.
     pub products: Vec<ProductKey>,
     pub state: WaveState,
     pub started_at: Option<Timestamp>,
@@ -248,7 +251,7 @@ impl Rollout {
         self.waves.iter().find(|wave| wave.ordinal == ordinal)
     }
 
-    /// Every product that it names anywhere.
+    /// Every product that the rollout or a wave names.
     pub fn all_products(&self) -> impl Iterator<Item = &ProductKey> {
         self.products.iter().chain(self.waves.iter().flat_map(|wave| &wave.products))
     }
@@ -263,7 +266,7 @@ impl Wave {
         matches!(self.state, WaveState::Live | WaveState::Done)
     }
 
-    /// Whether it ever was, even if it was rolled back.
+    /// Whether it was ever started, even if it was rolled back since.
     pub const fn was_started(&self) -> bool {
         !matches!(self.state, WaveState::Draft)
     }

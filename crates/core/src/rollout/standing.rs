@@ -1,4 +1,4 @@
-//! What is known of an account for a decision. Comes from the server, never from a caller.
+//! What is known of an account for a decision. It comes from the server, never from a caller.
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -8,7 +8,7 @@ use crate::{
     Timestamp,
 };
 
-/// Places on lines. A few lie in the standing itself: a decision looks at them first.
+/// Positions on lines. Up to four are stored inline, because every decision reads them first.
 pub type Buckets = SmallVec<[(Salt, Bucket); 4]>;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,14 +19,14 @@ pub struct Standing {
     pub labels: Labels,
     pub email_verified: bool,
     pub customer: Option<Customer>,
-    /// Of its active factors, each once.
+    /// The methods of its active factors, each once.
     pub methods: Vec<Method>,
     pub two_step_since: Option<Timestamp>,
     pub ledger: Vec<LedgerEntry>,
     /// The products at which a wish for the feature was registered.
     pub interest: Vec<ProductKey>,
-    /// Places on the lines of some rollouts, worked out before. They never change; one that is missing is
-    /// worked out when it is asked for.
+    /// The account's buckets in some rollouts, computed ahead. A bucket never changes. A missing
+    /// one is computed when it is needed.
     pub buckets: Buckets,
 }
 
@@ -36,16 +36,18 @@ pub struct LedgerEntry {
     pub rollout: RolloutKey,
     pub product: ProductKey,
     pub shown: Option<FirstShown>,
-    /// Since when two-step acts here; from then on for good.
+    /// Since when two-step acts here. It never stops acting (INV-42).
     pub active_since: Option<Timestamp>,
 }
 
-/// An app was first told to show the feature; first since the last roll back that took it back.
+/// When an app was first told to show the feature, counted from the last roll back that took it
+/// back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FirstShown {
     pub at: Timestamp,
-    /// The revision that decided so. Not the time: a clock does not tell what a roll back came before.
+    /// The revision that decided so. It is compared with roll backs instead of the time, because
+    /// clocks do not order the two.
     pub revision: Revision,
-    /// The wave that reached the account; `None` when none did, or it is not known.
+    /// The wave that reached the account. `None` when no wave did, or it is not known.
     pub wave: Option<Ordinal>,
 }
