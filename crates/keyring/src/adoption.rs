@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_of_the_own_form_is_not_made_again() {
+    fn a_hash_of_the_apps_own_form_is_not_made_again() {
         let salt = "c29tZXNhbHRzb21lc2FsdA";
         let own = format!("$argon2id$v=19$m={},t={},p={}${salt}$", COST.0, COST.1, COST.2);
         let own = format!("{own}MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY");

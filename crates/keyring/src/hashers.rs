@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn memory_beyond_that_of_an_own_hash_is_given_back_after_the_hash() {
+    async fn memory_beyond_that_of_the_apps_own_hash_is_given_back_after_the_hash() {
         assert_eq!(held_after(131_072).await, 0);
         assert_eq!(held_after(COST.0).await, KEPT_BLOCKS);
     }

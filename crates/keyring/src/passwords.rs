@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_finds_no_room_is_refused_at_once() {
+    async fn a_caller_without_room_is_refused_at_once() {
         let passwords = Passwords::new(1, &FixedEntropy);
         let inside: Vec<_> = (0..2 + MAX_QUEUED).map(|_| passwords.enter().unwrap()).collect();
         assert_eq!(passwords.enter().err(), Some(TooMany));

@@ -277,7 +277,7 @@ mod tests {
 
     /// A hold outlives a roll back of every wave.
     #[test]
-    fn nothing_starts_anew_while_it_is_held() {
+    fn nothing_starts_again_while_it_is_held() {
         let anew = |mut rollout: Rollout| {
             roll_back(&mut rollout, Ordinal(0)).unwrap();
             start(&mut rollout, NOW)
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_stop_and_any_change_take_the_first_hand_back() {
+    fn a_new_stop_and_any_change_remove_the_first_consent() {
         let asked = || {
             let mut rollout = stopped();
             clear_stop(&mut rollout, name("Bob")).unwrap();
