@@ -1,6 +1,6 @@
-//! How many guesses one counter allows, on one count for every endpoint, spelling and replica.
+//! How many guesses one counter allows. All endpoints, spellings and replicas share its count.
 //!
-//! A guess is charged before it is looked at. Nothing but success of the same factor gives back.
+//! A guess is charged before it is evaluated. Only a success of the same factor gives charges back.
 //!
 //! ```text
 //!            charge: hour full, or a wait grows       hour, wait over
@@ -15,11 +15,12 @@ use tidegate_core::{Budget, Span, Timestamp};
 /// What a counter allows (SP 800-63B-4 §3.2.2).
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// In a window of an hour that begins with a charge; `i64::MAX` for no such limit.
+    /// Guesses in a window of an hour, which begins with a charge. `i64::MAX`: no such limit.
     pub per_hour: i64,
     /// What the growing wait counts.
     pub waits_for: Waits,
-    /// So many are free of waiting; the next waits `first`, and each further one twice as long.
+    /// So many guesses need no wait. The next one waits `first`, and each further one twice as
+    /// long, up to `longest`.
     pub free: i64,
     pub first: Span,
     pub longest: Span,
@@ -36,7 +37,8 @@ pub enum Waits {
 }
 
 impl Limits {
-    /// 10 an hour; from the 20th of a day on also a wait of 30 s that doubles to an hour; closed at 50.
+    /// 10 an hour. From the 20th of a day on, a wait of 30 s that doubles up to an hour. Closed at
+    /// 50 in a row.
     pub const SECOND_FACTOR: Self = Self {
         per_hour: 10,
         waits_for: Waits::InDay,
@@ -45,7 +47,7 @@ impl Limits {
         longest: Span::hours(1),
         in_row: 50,
     };
-    /// 4 free, then a wait of 1 s that doubles to 15 minutes; closed at 100.
+    /// 4 without a wait, then a wait of 1 s that doubles up to 15 minutes. Closed at 100 in a row.
     pub const PASSWORD: Self = Self {
         per_hour: i64::MAX,
         waits_for: Waits::InRow,
@@ -58,9 +60,9 @@ impl Limits {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Charge {
-    /// The guess may be looked at once this budget is stored in place of the one given.
+    /// The guess may be evaluated once this budget is stored in place of the one given.
     Granted(Budget),
-    /// Not before this instant.
+    /// The throttle grants no guess before this instant.
     Slowed(Timestamp),
     Closed,
 }
@@ -99,7 +101,7 @@ pub fn charge(limits: &Limits, budget: Budget, now: Timestamp) -> Charge {
     })
 }
 
-/// A window's beginning and count, both begin again when the window is over.
+/// A window's beginning and count. Both begin again when the window is over.
 fn window(began: Timestamp, count: i64, length: Span, now: Timestamp) -> (Timestamp, i64) {
     if now.since(began) >= length { (now, 0) } else { (began, count) }
 }
@@ -110,7 +112,8 @@ mod tests {
 
     const START: Timestamp = Timestamp::from_unix_micros(1_700_000_000_000_000);
 
-    /// The budget after so many charges, each as soon as it is allowed, and the instant of the last.
+    /// The budget after so many charges, each as early as it is allowed, and the instant of the
+    /// last.
     fn spent(limits: &Limits, times: i64) -> (Budget, Timestamp) {
         let (mut budget, mut now) = (Budget::fresh(START), START);
         for _ in 0..times {
@@ -142,7 +145,7 @@ mod tests {
         assert_eq!(charge(&Limits::SECOND_FACTOR, budget, now), Charge::Slowed(now.plus(Span::seconds(30))));
         let now = now.plus(Span::seconds(30));
         let Charge::Granted(budget) = charge(&Limits::SECOND_FACTOR, budget, now) else { panic!() };
-        // The hour is full as well; when it ends, the wait has long passed.
+        // The hour is full as well. When it ends, the wait is long over.
         assert!(matches!(charge(&Limits::SECOND_FACTOR, budget, now), Charge::Slowed(_)));
     }
 

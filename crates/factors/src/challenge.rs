@@ -10,11 +10,11 @@
 
 use tidegate_core::{Answered, Challenge, ChallengeState, Timestamp};
 
-/// Live challenges of one account; the hard limit is 5. The next one takes the place of the oldest, so that a
-/// stranger who knows the password cannot keep the owner out.
+/// Live challenges of one account; the hard limit is 5. A new one beyond that supersedes the
+/// oldest, so that an attacker who knows the password cannot keep the owner out.
 pub const MAX_LIVE: i64 = 3;
 
-/// The answer that needs no look at the proof, if there is one.
+/// The answer that needs no evaluation of the proof, if there is one.
 pub fn closed(challenge: &Challenge, now: Timestamp) -> Option<Answered> {
     match challenge.state {
         ChallengeState::Approved => Some(Answered::AlreadyApproved),

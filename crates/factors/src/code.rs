@@ -1,12 +1,12 @@
-//! Codes as people type them: with blanks, dashes and dots, in the digits of their own script, and with the
-//! invisible characters that come along when a code is copied.
+//! Codes as people type them: with blanks, dashes and dots, in the digits of their own script, and
+//! with the invisible characters that copying adds.
 
 use icu_properties::{CodePointMapData, props::GeneralCategory};
 use tidegate_core::Secret;
 
 use crate::method::Malformed;
 
-/// What a code of `length` decimal digits says, in ASCII digits. Anything else is no code of this form, and is
+/// The code's `length` decimal digits, in ASCII. Any other text is no code of this form, and is
 /// refused before it is charged as a guess.
 pub fn digits(typed: &Secret<String>, length: usize) -> Result<Secret<String>, Malformed> {
     let mut code = String::with_capacity(length);
@@ -17,7 +17,7 @@ pub fn digits(typed: &Secret<String>, length: usize) -> Result<Secret<String>, M
     if code.len() == length { Ok(Secret::new(code)) } else { Err(Malformed::Digits(length)) }
 }
 
-/// What people and programs put between the characters of a code.
+/// The characters that people and programs put between the characters of a code.
 pub(crate) fn is_separator(letter: char) -> bool {
     use GeneralCategory as Category;
     let category = CodePointMapData::<GeneralCategory>::new().get(letter);
@@ -38,7 +38,8 @@ fn decimal_digit(letter: char) -> Option<char> {
         let before = u32::from(letter).checked_sub(distance).and_then(char::from_u32);
         before.is_some_and(|before| categories.get(before) == GeneralCategory::DecimalNumber)
     };
-    // Scripts that follow one another without a gap begin at a multiple of ten from the first one's zero.
+    // Scripts that follow one another without a gap begin at a multiple of ten from the first one's
+    // zero.
     let mut run = 0;
     while is_digit(run + 1) {
         run += 1;

@@ -10,11 +10,12 @@ pub const MAX_DEVICES: i64 = 10;
 /// What a presented device token says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
-    /// It stands in for a second step until then.
+    /// The token stands in for a second step until this instant.
     Trusted { until: Timestamp },
-    /// The device was seen before; that skips nothing.
+    /// The device was seen before. It skips nothing.
     Known,
-    /// A token that was replaced came back, however long ago: there is a copy of it, and the series ends.
+    /// The token was replaced and came back, however long ago: there is a copy of it, so its series
+    /// ends.
     Reused,
 }
 

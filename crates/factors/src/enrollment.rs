@@ -11,21 +11,23 @@ use tidegate_core::{Account, Answered, Enrollment, EnrollmentState, Session, Spa
 
 use crate::method;
 
-/// How long an enrollment and its link live; the hard limit is 24 hours.
+/// How long an enrollment and its link are valid; the hard limit is 24 hours.
 pub const TTL: Span = Span::hours(2);
-/// How old a session or an address must be to prove that the owner started this.
+/// How old a session or an address must be to prove that the owner started the enrollment.
 pub const PROVEN_AGE: Span = Span::days(7);
 
-/// How it is known that the owner, and not a thief of the password, started a first enrollment.
+/// The proof that the owner, and not a thief of the password, started a first enrollment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// The session is older than a thief would wait.
+    /// The session is at least `PROVEN_AGE` old: longer than a thief would wait.
     OldSession,
-    /// To be confirmed by a link to a verified address that was the account's all along.
+    /// A link must be redeemed. It goes to a verified address that the account has had since its
+    /// creation, or for `PROVEN_AGE`.
     Link,
 }
 
-/// A password alone never binds the first factor (INV-57); `None` when nothing else is at hand.
+/// A password alone never binds the first factor (INV-57): otherwise a stolen password would take
+/// the account over. `None` without any other proof.
 pub fn origin(account: &Account, session: &Session, now: Timestamp) -> Option<Origin> {
     if now.since(session.created_at) >= PROVEN_AGE {
         return Some(Origin::OldSession);
@@ -35,12 +37,13 @@ pub fn origin(account: &Account, session: &Session, now: Timestamp) -> Option<Or
     (since_creation || now.since(contact.since) >= PROVEN_AGE).then_some(Origin::Link)
 }
 
-/// Wrong answers that the enrollment takes.
+/// How many wrong answers the enrollment takes.
 pub const fn max_tries(enrollment: &Enrollment) -> i64 {
     method::rules(enrollment.method).max_tries
 }
 
-/// The answer that needs no look at the code, if there is one; `Err` names a state that takes no code.
+/// The answer that needs no evaluation of the code, if there is one. `Err` names a state that takes
+/// no code.
 pub fn closed(enrollment: &Enrollment, now: Timestamp) -> Result<Option<Answered>, EnrollmentState> {
     match enrollment.state {
         EnrollmentState::Active => Ok(Some(Answered::AlreadyApproved)),

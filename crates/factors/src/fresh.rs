@@ -1,11 +1,11 @@
-//! The fresh proof without which nothing that protects the account is changed (INV-20): as strong as the
+//! The fresh proof that every change of what protects the account needs (INV-20): as strong as the
 //! account can give, and not older than five minutes. A trusted device never counts for it.
 
 use tidegate_core::{Factor, Level, Purpose, Session, Span, Timestamp};
 
 use crate::method::rules;
 
-/// How long a proof counts for a change, the last instant included; the hard limit is 15 minutes.
+/// How long a proof counts for a change, including the last instant; the hard limit is 15 minutes.
 pub const TTL: Span = Span::minutes(5);
 
 /// The highest level that the account's owner can reach.
@@ -14,7 +14,8 @@ pub fn needed(factors: &[Factor]) -> Level {
     second.filter_map(|method| rules(method).worth).max().unwrap_or(Level::Aal1)
 }
 
-/// Whether the sign-in that made the session, or a challenge for a change, proved that much lately.
+/// Whether a proof of the sign-in that made the session, or of a challenge for a change, is strong
+/// enough and fresh.
 pub fn is_proved(session: &Session, needed: Level, now: Timestamp) -> bool {
     let later = session.later_proofs.iter().filter(|later| later.purpose == Purpose::Change);
     let proofs = session.proofs.iter().chain(later.map(|later| &later.proof));

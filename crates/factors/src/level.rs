@@ -1,11 +1,11 @@
-//! What a session has proved: from the proofs of the sign-in that made it, and its age, and nothing
-//! else (INV-15).
+//! What a session has proved. It depends on the proofs of the sign-in that made the session and on
+//! the session's age, and on nothing else (INV-15).
 
 use tidegate_core::{Level, Proof, Span, Timestamp};
 
 use crate::method::rules;
 
-/// After this long a session is worth one factor again.
+/// The age at which a session falls to the level of one factor.
 pub const FRESH: Span = Span::hours(24);
 
 pub fn of(proofs: &[Proof], made_at: Timestamp, now: Timestamp) -> Level {

@@ -20,26 +20,27 @@ use tidegate_core::{
 
 use crate::{budget::Limits, recovery_codes::RecoveryCodes, totp::Totp};
 
-/// What holds for every factor of a method.
+/// The rules of every factor of a method.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules {
-    /// The level of a session that was made by a first factor and this; `None`: it adds nothing to a session.
+    /// The level of a session that a first factor and this one made. `None`: the method adds
+    /// nothing to a session.
     pub worth: Option<Level>,
-    /// Whether an owner enrolls it; the others come by ways of their own.
+    /// Whether owners enroll it. Passwords and recovery codes are set in other ways.
     pub enrollable: bool,
     /// Whether an account may have more than one.
     pub several: bool,
     /// The form of its answers.
     pub takes: AnswerForm,
-    /// Wrong answers that a challenge or an enrollment takes; the hard limit is 10.
+    /// How many wrong answers a challenge or an enrollment takes; the hard limit is 10.
     pub max_tries: i64,
     /// How long a challenge waits for its answer; the hard limit is 10 minutes.
     pub challenge_ttl: Span,
-    /// The guesses that one factor allows, whatever endpoint they come through.
+    /// The guesses that one factor allows, across all endpoints.
     pub limits: Limits,
 }
 
-/// What most methods have in common (SP 800-63B-4 §3.2.2).
+/// The rules that most methods share (SP 800-63B-4 §3.2.2).
 pub(crate) const SECOND_FACTOR: Rules = Rules {
     worth: Some(Level::Aal2),
     enrollable: true,
@@ -50,11 +51,11 @@ pub(crate) const SECOND_FACTOR: Rules = Rules {
     limits: Limits::SECOND_FACTOR,
 };
 
-/// A password is no factor row: it is verified by `keyring`, and counted per account.
+/// A password is no factor row: `keyring` verifies it, and its guesses are counted per account.
 const PASSWORD: Rules =
     Rules { worth: Some(Level::Aal1), enrollable: false, limits: Limits::PASSWORD, ..SECOND_FACTOR };
 
-/// Whose factor it is, for what the person is shown.
+/// The names that the person is shown in a setup.
 #[derive(Debug, Clone, Copy)]
 pub struct About<'a> {
     /// The account as its owner knows it.
@@ -63,15 +64,15 @@ pub struct About<'a> {
     pub product: &'a str,
 }
 
-/// Material as it is sealed: opaque to everything but this module.
+/// Opened material. Its bytes are opaque to everything but this module.
 pub type Opened = Secret<Vec<u8>>;
 
-/// The material does not say what its method needs, or the method does not do this.
+/// The material lacks what its method needs, or the method does not support the operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the material of a factor cannot be used")]
 pub struct Unusable;
 
-/// An answer that is none of the method's form. It is no guess, and is not charged.
+/// An answer that does not have the method's form. It is no guess, and is not charged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Malformed {
     /// A code must have so many decimal digits.
@@ -86,23 +87,24 @@ pub enum Malformed {
 #[derive(Debug, Clone)]
 pub struct Bound {
     pub material: Opened,
-    /// Consumes the proof: what activated a factor is worth nothing for a sign-in.
+    /// The mark of the proof that activated the factor, so that the same code is worth nothing for
+    /// a sign-in.
     pub mark: Mark,
 }
 
-/// A challenge in the making.
+/// A challenge before it is stored.
 #[derive(Debug)]
 pub struct Posed {
     pub material: Option<Opened>,
     pub prompt: Prompt,
 }
 
-/// What an answer says, after it was charged.
+/// The result of evaluating an answer, after it was charged.
 #[derive(Debug, Clone)]
 pub enum Verdict {
-    /// What it changes still has to be compared and set.
+    /// The answer is right, but its changes still have to be compared and set.
     Right(Consumes),
-    /// Right, but accepted before.
+    /// The answer is right, but was accepted before (replay).
     Used,
     Wrong,
 }
@@ -112,15 +114,15 @@ pub enum Verdict {
 pub struct Consumes {
     /// The factor's mark rises to it.
     pub mark: Option<Mark>,
-    /// The factor's material from now on.
+    /// The material that replaces the factor's.
     pub material: Option<Opened>,
-    /// The single-use row of this code is consumed; without such a row the answer is wrong.
+    /// The code whose single-use row is consumed. Without such a row the answer is wrong.
     pub code: Option<Secret<String>>,
 }
 
 pub(crate) trait Kind {
     const RULES: Rules;
-    /// What a factor is verified with. An enrollment keeps the same.
+    /// What a factor's answers are verified with. An enrollment stores the same.
     type Material: Serialize + DeserializeOwned;
     /// What an answer to one challenge is verified against.
     type Posed: Serialize + DeserializeOwned;
@@ -130,7 +132,7 @@ pub(crate) trait Kind {
         entropy: &dyn Entropy,
     ) -> Result<(Self::Material, Setup<Secret<String>>), Unusable>;
 
-    /// The answer in the form in which it is verified.
+    /// The answer in the form that is verified.
     fn read(material: &Self::Material, answer: &Answer) -> Result<Secret<String>, Malformed>;
 
     /// `None`: the answer is wrong.
@@ -187,7 +189,7 @@ pub const fn rules(method: Method) -> &'static Rules {
     }
 }
 
-/// The material of a factor to be, and what the person needs to set it up.
+/// The material of a new factor, and what the person needs to set it up.
 pub fn begin(
     method: Method,
     about: About<'_>,
@@ -199,7 +201,7 @@ pub fn begin(
     })
 }
 
-/// Why an answer is not looked at.
+/// Why an answer is not evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unread {
     Malformed(Malformed),
@@ -218,13 +220,13 @@ impl From<Malformed> for Unread {
     }
 }
 
-/// Whether the material says what its method needs.
+/// Whether the material contains what its method needs.
 pub fn is_usable(method: Method, material: &Opened) -> bool {
     let open = || -> Result<(), Unusable> { dispatch!(method, K => K::open(material).map(drop)) };
     open().is_ok()
 }
 
-/// The answer in the form in which it is verified. To be called before the guess is charged.
+/// The answer in the form that is verified. Must be called before the guess is charged.
 pub fn read(method: Method, material: &Opened, answer: &Answer) -> Result<Secret<String>, Unread> {
     let takes = rules(method).takes;
     if answer.form() != takes {
@@ -233,7 +235,7 @@ pub fn read(method: Method, material: &Opened, answer: &Answer) -> Result<Secret
     dispatch!(method, K => Ok(K::read(&K::open(material)?, answer)?))
 }
 
-/// The factor of a right first answer; `None`: it is wrong.
+/// The factor that a right first answer makes. `None`: the answer is wrong.
 pub fn bind(
     method: Method,
     pending: &Opened,
@@ -255,7 +257,7 @@ pub fn pose(method: Method, material: &Opened, entropy: &dyn Entropy) -> Result<
     })
 }
 
-/// Looks at an answer. Pure: what it consumes is compared and set by its caller.
+/// Evaluates an answer. Pure: the caller compares and sets what the answer consumes.
 pub fn verify(
     method: Method,
     (material, mark): (&Opened, Mark),

@@ -4,8 +4,8 @@ use tidegate_core::{Factor, FactorId, Level, Method, MethodPolicy, Offer, Remova
 
 use crate::method;
 
-/// The factors by which a second step can be taken, the preferred method first, the oldest factor of a method
-/// first. What cannot meet the requirement is not offered.
+/// The factors that can take a second step: the preferred method first, and within a method the
+/// oldest factor first. A factor that cannot meet the requirement is not offered.
 pub fn offers(policy: &MethodPolicy, factors: &[Factor], requirement: Requirement) -> Vec<Offer> {
     let usable = policy.methods().filter(|method| is_offered(policy, *method, requirement));
     let of_method = |method: Method| factors.iter().filter(move |factor| factor.method == method);
@@ -25,7 +25,7 @@ fn offer(factor: &Factor) -> Offer {
 /// Why a factor of a method cannot be bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotBindable {
-    /// The product does not allow the method, or it is not enrolled by owners.
+    /// The product does not allow the method, or owners do not enroll it.
     NotAllowed,
     /// The account has one, and the method allows no second.
     AlreadyEnrolled,
@@ -49,11 +49,12 @@ pub fn may_bind(policy: &MethodPolicy, factors: &[Factor], method: Method) -> Re
 /// Why a factor cannot be removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotRemovable {
-    /// The policy never lets factors of this method go.
+    /// The policy never lets factors of this method be removed.
     Never,
     /// Another active factor requires one of this method.
     RequiredBy(Method),
-    /// Fewer usable second factors would be left than the policy demands while a second step is required (INV-21).
+    /// Fewer usable second factors would be left than the policy's minimum while a second step is
+    /// required (INV-21).
     TooFewLeft,
 }
 

@@ -15,7 +15,7 @@ pub fn svg(text: &Secret<String>) -> Result<Secret<String>, TooLong> {
     Ok(Secret::new(code(text)?.render::<svg::Color<'_>>().min_dimensions(200, 200).build()))
 }
 
-/// Two rows of modules in one line of text, for a terminal of light letters on dark.
+/// Two rows of modules in one line of text, for terminals with light letters on a dark background.
 pub fn terminal(text: &Secret<String>) -> Result<Secret<String>, TooLong> {
     let picture = code(text)?
         .render::<unicode::Dense1x2>()

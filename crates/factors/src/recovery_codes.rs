@@ -1,4 +1,5 @@
-//! Recovery codes: 10 of 120 bits each, shown once. Each is used once: its row is consumed.
+//! Recovery codes: 10 of 120 bits each, shown once. Using a code consumes its row, so each works
+//! once.
 
 use tidegate_core::{Answer, AnswerForm, Entropy, Mark, Prompt, Secret, Setup, Timestamp};
 
@@ -11,7 +12,7 @@ pub const COUNT: i64 = 10;
 /// Letters and digits of a code.
 const LENGTH: usize = 24;
 
-/// Crockford's base 32: no letter that is mistaken for a digit.
+/// Crockford's base 32, which has no letter that people mistake for a digit.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 /// Four groups of six characters, for example `4m6ptc-9s2k0w-xv81ha-z7qe5d`.
@@ -22,14 +23,15 @@ pub fn mint(entropy: &dyn Entropy) -> Secret<String> {
         if place > 0 && place % 6 == 0 {
             code.push('-');
         }
-        // Five bits of each byte.
+        // Each letter uses five bits of its byte.
         let letter = ALPHABET.get(usize::from(byte & 31)).copied().unwrap_or(b'0');
         code.push(char::from(letter));
     }
     Secret::new(code)
 }
 
-/// What is digested: the code without groups and case, and with the digits for which letters were mistaken.
+/// The text that is digested: the code without groups and in lower case, with mistaken letters
+/// replaced by their digits.
 pub fn canonical(typed: &Secret<String>) -> Result<Secret<String>, Malformed> {
     let mut code = String::with_capacity(LENGTH);
     for letter in typed.expose().chars().filter(|letter| !code::is_separator(*letter)) {
@@ -51,7 +53,7 @@ pub(crate) struct RecoveryCodes;
 
 impl Kind for RecoveryCodes {
     const RULES: Rules = Rules { worth: None, enrollable: false, ..SECOND_FACTOR };
-    /// Each code is a row of its own, which keeps only its digest.
+    /// Each code is a row of its own, which stores only its digest.
     type Material = ();
     type Posed = ();
 

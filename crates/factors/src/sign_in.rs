@@ -1,4 +1,4 @@
-//! The states of a sign-in: the only place that knows them.
+//! The states of a sign-in. Only this file knows them.
 //!
 //! ```text
 //!   first factor right
@@ -16,7 +16,7 @@
 
 use tidegate_core::{Level, Offer, Requirement, SignInState};
 
-/// What a sign-in is held to, and what it has.
+/// What a sign-in must meet, and what it has proved.
 #[derive(Debug, Clone, Copy)]
 pub struct Situation<'o> {
     pub requirement: Requirement,
@@ -36,22 +36,22 @@ pub enum Trusted {
     No,
 }
 
-/// Whether the network is one from which the account signed in before, or the product does not ask.
+/// Whether the account signed in from this network before, or the product does not ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Network {
     Accepted,
     New,
 }
 
-/// Whether a first factor may be enrolled in the course of the sign-in.
+/// Whether a first factor may be enrolled during the sign-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Enrolling {
     Possible,
-    /// A sign-in without a usable factor goes no further; it never gets through (INV-17).
+    /// A sign-in without a usable factor is stuck here, because it must never get through (INV-17).
     Impossible,
 }
 
-/// The state in which a sign-in waits, or goes on.
+/// The state that a sign-in in this situation enters.
 pub fn next(situation: Situation<'_>) -> SignInState {
     let Situation { requirement, level, trust, network, offers, enrollment } = situation;
     let trusted = trust == Trusted::StandsIn;
@@ -72,7 +72,7 @@ pub const fn takes_answers(state: SignInState) -> bool {
     matches!(state, SignInState::PendingChallenge)
 }
 
-/// Whether it can still be given up.
+/// Whether the sign-in can still be cancelled.
 pub const fn is_open(state: SignInState) -> bool {
     match state {
         SignInState::PendingNetwork
@@ -93,7 +93,7 @@ mod tests {
         Offer { factor: Id::from_uuid_bytes([1; 16]), method: Method::Totp, label: None, hint: None }
     }
 
-    /// Every situation there is.
+    /// Tries every situation.
     fn all(look: impl Fn(Situation<'_>, SignInState)) {
         let offers = [offer()];
         for requirement in Requirement::ALL {

@@ -1,4 +1,4 @@
-//! What the tests of several methods need.
+//! What the tests of several methods share.
 
 use tidegate_core::Entropy;
 

@@ -1,8 +1,9 @@
-//! Time-based one-time passwords (RFC 6238) in the variant that every authenticator app takes: SHA-1, 6 digits,
-//! 30 s, one step on either side. Material that says otherwise (SHA-256, SHA-512, 8 digits, 60 s) is verified as
-//! it says.
+//! Time-based one-time passwords (RFC 6238) in the variant that every authenticator app supports:
+//! SHA-1, 6 digits, 30 s, one step on either side. Material with other parameters (SHA-256,
+//! SHA-512, 8 digits, 60 s) is verified with those.
 //!
-//! The mark is the time step: what is not after the newest accepted step is used (INV-2).
+//! The mark is the time step. A code of the newest accepted step or an earlier one counts as used
+//! (INV-2).
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{Answer, AnswerForm, Entropy, Mark, Prompt, Secret, Setup, Timestamp};
@@ -18,12 +19,12 @@ use crate::{
 pub const SECRET: usize = 20;
 /// Steps accepted on each side of now: 30 s of drift.
 const SKEW: u16 = 1;
-/// So many characters of each name fit into a QR code, whatever they are.
+/// Characters of each name in a QR code. So many fit, whatever the characters are.
 const DRAWN: usize = 60;
 
 pub(crate) struct Totp;
 
-/// The secret in base 32 (RFC 4648 §6), and how codes are made of it.
+/// The secret in base 32 (RFC 4648 §6), and the parameters of its codes.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Authenticator {
@@ -37,7 +38,7 @@ pub(crate) struct Authenticator {
     period: u64,
 }
 
-/// HMAC over this (RFC 6238 §1.2).
+/// The hash function of the HMAC (RFC 6238 §1.2).
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Hash {
@@ -151,7 +152,7 @@ impl Kind for Totp {
         })
     }
 
-    /// Earlier releases kept the bare bytes of the secret.
+    /// Earlier releases stored the bare bytes of the secret.
     fn open(material: &Opened) -> Result<Authenticator, Unusable> {
         if material.expose().len() == SECRET {
             return Authenticator::of(material);
@@ -172,7 +173,8 @@ pub fn read_uri(uri: &Secret<String>) -> Result<Secret<Vec<u8>>, Unusable> {
     Ok(Secret::new(totp.secret().as_bytes().to_vec()))
 }
 
-/// What a URI says of a name: no colon, which separates issuer and account, and at most so many characters.
+/// A name for the URI. It has no colon, because a colon separates issuer and account, and at most
+/// `most` characters.
 fn name(text: &str, most: usize) -> String {
     let words: Vec<_> = text.split([':', ' ']).filter(|word| !word.is_empty()).collect();
     words.join(" ").chars().take(most).collect()
@@ -202,7 +204,7 @@ mod tests {
         Secret::new(json.into_bytes())
     }
 
-    /// The step of a right code, `Err(true)` when it is used.
+    /// The step of a right code; `Err(true)` when it is used.
     fn verify(material: &Opened, mark: i64, code: &str, now: Timestamp) -> Result<i64, bool> {
         match method::verify(Method::Totp, (material, Mark(mark)), None, &Secret::new(code.into()), now) {
             Ok(Verdict::Right(consumes)) => Ok(consumes.mark.unwrap().0),

@@ -1,8 +1,8 @@
-//! The wrong answers that one challenge or enrollment takes.
+//! How many wrong answers one challenge or enrollment takes.
 
 use tidegate_core::Answered;
 
-/// What a wrong answer leaves, counted with the try it took.
+/// The outcome of a wrong answer. `tries` includes the try that it took.
 pub const fn wrong(tries: i64, max_tries: i64) -> Answered {
     match max_tries - tries {
         left if left > 0 => Answered::WrongAnswer { tries_left: left },

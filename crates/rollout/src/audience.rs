@@ -1,11 +1,11 @@
-//! Whether an account is among those a wave is for.
+//! Whether a wave's audience includes an account.
 //!
-//! Total: what is not known does not hold, and so its `not` does. No test looks at the time or at anything
-//! but the standing.
+//! Every test has an answer. A test of an unknown value does not hold, so its `not` does. Tests
+//! look at the standing only, never at the time.
 
 use tidegate_core::{Audience, Label, Labels, ProductKey, Standing, Test};
 
-/// `None` is everybody.
+/// `None`: all accounts.
 pub fn holds(audience: Option<&Audience>, standing: &Standing, product: &ProductKey) -> bool {
     audience.is_none_or(|audience| tree(audience, standing, product))
 }
@@ -37,7 +37,7 @@ pub(crate) fn test_holds(test: &Test, standing: &Standing, product: &ProductKey)
     }
 }
 
-/// There is a value, and it is one of these if there are any.
+/// Whether there is a value, and the set contains it or is empty.
 fn any<T: Ord>(any_of: &std::collections::BTreeSet<T>, value: Option<&T>) -> bool {
     value.is_some_and(|value| any_of.is_empty() || any_of.contains(value))
 }
@@ -58,7 +58,7 @@ mod tests {
         Timestamp::from_unix_micros(seconds * 1_000_000)
     }
 
-    /// Of whom nothing is known but when it was created.
+    /// An account with a time of creation and nothing else.
     fn bare() -> Standing {
         Standing {
             account: Id::from_uuid_bytes([1; 16]),
@@ -79,7 +79,7 @@ mod tests {
         Labels::from([("tier".parse().unwrap(), "gold".parse().unwrap())])
     }
 
-    /// Of whom everything is known.
+    /// An account with every attribute.
     fn described() -> Standing {
         let customer = Customer {
             id: Id::from_uuid_bytes([2; 16]),
@@ -114,7 +114,7 @@ mod tests {
         During { from: None, before: None }
     }
 
-    /// Every test of something that may be missing, with values or with none.
+    /// Every test of a value that may be missing, with values and without.
     fn tests(
         country: &[&str],
         tier: &[&str],

@@ -1,23 +1,26 @@
-//! A unit's fixed place on a rollout's line.
+//! A unit's fixed position on a rollout's line.
 //!
-//! SHA-256 over the tag `tidegate/b1`, the salt's 16 bytes, the unit's kind and its id as prefixed
-//! text, each behind its length (u32, big-endian); the first 8 bytes as u64, big-endian, times
-//! 1 000 000, and of that the part above 64 bits. The tag means that a later rule can never silently
-//! replace this one; the salt, that two rollouts never choose the same accounts. Vectors for other
-//! languages lie in `proto/vectors/buckets.json`.
+//! The hash is SHA-256 over four parts: the tag `tidegate/b1`, the salt's 16 bytes, the unit's
+//! kind, and its id as prefixed text. Each part follows its length (u32, big-endian). The first 8
+//! bytes of the hash are read as u64, big-endian, and multiplied by 1 000 000; the bucket is the
+//! part of the product above 64 bits.
+//!
+//! The tag prevents that a later rule silently replaces this one. The salt prevents that two
+//! rollouts choose the same accounts. Vectors for other languages are in
+//! `proto/vectors/buckets.json`.
 
 use sha2::{Digest as _, Sha256};
 use tidegate_core::{AccountId, Bucket, Buckets, Rollout, Salt, Standing, Unit};
 
 const TAG: &[u8] = b"tidegate/b1";
 
-/// Where the account stands on the rollout's line: as it was worked out before, or worked out now.
+/// The account's bucket, computed ahead or now.
 pub fn of(rollout: &Rollout, standing: &Standing) -> Bucket {
     let known = standing.buckets.iter().find(|(salt, _)| *salt == rollout.salt);
     known.map_or_else(|| place(rollout, standing), |(_, bucket)| *bucket)
 }
 
-/// The places on all lines, for a standing that is kept.
+/// The account's buckets of all rollouts, for a standing that is cached.
 pub fn all<'r>(rollouts: impl Iterator<Item = &'r Rollout>, standing: &Standing) -> Buckets {
     rollouts.map(|rollout| (rollout.salt, place(rollout, standing))).collect()
 }

@@ -1,12 +1,20 @@
-//! The decision: pure, total, and the only place that knows.
+//! The decision: pure and total. No other code decides who is reached.
 //!
-//! Of each rollout that covers the product, the first of these that holds: two-step acts for the
-//! account here → visible; it was shown to it, and not rolled back → visible; denied → not; stopped → not;
-//! held out → not; allowed where a wave has started → visible; a started wave reaches it → visible; not yet.
-//! Of several rollouts the strongest answer counts, then the first by key.
+//! Each rollout that covers the product answers by the first rule that holds:
+//!
+//! 1. Two-step acts for the account here → visible.
+//! 2. The feature was shown to the account, and was not rolled back since → visible.
+//! 3. The account is denied → not visible.
+//! 4. The rollout is stopped → not visible.
+//! 5. The account is held out → not visible.
+//! 6. The account is allowed, and a wave has started → visible.
+//! 7. A started wave reaches the account → visible.
+//! 8. Otherwise → not yet.
+//!
+//! Of several rollouts the strongest answer counts, and among equals the first by key.
 //!
 //! Two-step is one switch per account. It acts at a product once the account is reached there, and
-//! from then on for good: only there is a second step asked.
+//! from then on for good (INV-42). A second step is asked only where it acts.
 
 use tidegate_core::{
     FirstShown, LedgerEntry, Product, Reason, Revision, Rollout, RolloutKey, RuleAsked, Standing, Timestamp,
@@ -19,7 +27,7 @@ use crate::{
     waves,
 };
 
-/// What one rollout says of the account at the product.
+/// The answer of one rollout for the account at the product.
 #[derive(Clone, Copy)]
 struct Answer<'a> {
     reason: Reason,
@@ -28,7 +36,7 @@ struct Answer<'a> {
     wave: Option<&'a Wave>,
     /// Since when two-step acts here.
     active_since: Option<Timestamp>,
-    /// The first instant at which the account was reached here, by whatever.
+    /// The first instant at which the account was reached here, by any rule.
     reached_since: Option<Timestamp>,
 }
 
@@ -50,7 +58,7 @@ pub fn decide<'a>(
     judge(product, rollouts, standing, now, &mut ())
 }
 
-/// A decision, and why it is as it is, in sentences for product managers.
+/// A decision and the reasons for it, in sentences for product managers.
 #[derive(Debug)]
 pub struct Explanation<'a> {
     pub verdict: Verdict<'a>,
@@ -61,8 +69,8 @@ pub struct Explanation<'a> {
 }
 
 impl Explanation<'_> {
-    /// Says in the summary what differs from a decision now: its instant, for which what is known of the
-    /// account is still that of today, and the revision in which a rollout was tried.
+    /// Adds to the summary what differs from a decision now: its instant, and the revision in which
+    /// a rollout was tried. For another instant, the account is still seen as it is today.
     #[must_use]
     pub fn supposing(mut self, at: Option<Timestamp>, under: Option<(&RolloutKey, Revision)>) -> Self {
         self.summary.insert_str(0, &summary::suppositions(at, under));
@@ -92,7 +100,8 @@ fn judge<'a>(
     let (mut best, mut reached_since) = (NO_ROLLOUT, None);
     let covering = rollouts.filter(|rollout| waves::covers(rollout, &product.key));
     let answers = covering.map(|rollout| ask(rollout, product, standing, trace));
-    // Where two-step acted once it acts for good, whatever became of the rollout (INV-42).
+    // Once two-step has acted at a product it acts for good, whatever became of the rollout
+    // (INV-42).
     let here = standing.ledger.iter().filter(|entry| entry.product == product.key);
     let kept = here.filter(|entry| entry.active_since.is_some()).map(active);
     for answer in kept.chain(answers) {
@@ -101,7 +110,8 @@ fn judge<'a>(
             best = answer;
         }
     }
-    // It acts here by a rollout that does not cover the product now, and so was not asked.
+    // Two-step acts by a rollout that does not cover the product now, so that rollout was not
+    // asked.
     if let Answer { rollout: Some(rollout), revision: None, active_since: Some(since), .. } = best {
         trace.kept(rollout, since);
     }
@@ -112,7 +122,7 @@ fn judge<'a>(
         rollout: best.rollout,
         revision: best.revision,
         wave: best.wave.map(|wave| wave.ordinal),
-        // It never moves later, because sessions are measured against it (INV-16).
+        // It never moves to a later instant, because sessions are measured against it (INV-16).
         reached_since,
         evaluated_at: now,
     }
@@ -142,7 +152,8 @@ fn ask<'a>(
     let is_active = asked(trace, rollout, Observation::Active { since: active_since });
     let seen = Observation::Shown { first: shown, counts: still_shown.is_some() };
     let was_shown = !is_active && asked(trace, rollout, seen);
-    // The waves decide about accounts that were not reached before; of the others they say by which wave.
+    // An account that was reached before needs no wave. Its waves are asked only to name one, so
+    // without the trace.
     let kept = is_active || was_shown;
     let (anew, wave) = if kept {
         reach(rollout, product, standing, &mut ())
@@ -154,7 +165,8 @@ fn ask<'a>(
         (false, true) => Reason::Shown,
         (false, false) => anew,
     };
-    // Neither a stop nor a list that keeps others out makes sessions last longer (INV-16).
+    // `reached_by` ignores stop, deny list and holdout: none of them may make sessions last longer
+    // (INV-16).
     let by = if kept { reached_by(rollout, product, standing, still_shown) } else { wave };
     let shown_since = still_shown.map(|shown| shown.at);
     Answer {
@@ -174,7 +186,7 @@ fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp
     }
 }
 
-/// The wave by which an account was reached that was shown the feature, or for which two-step acts.
+/// The wave that reached an account to which the feature was shown, or for which two-step acts.
 fn reached_by<'a>(
     rollout: &'a Rollout,
     product: &Product,
@@ -184,15 +196,16 @@ fn reached_by<'a>(
     let first = || waves::started(rollout, &product.key).next();
     match shown {
         Some(FirstShown { wave: Some(wave), .. }) => rollout.wave(wave).filter(|wave| wave.is_started()),
-        // It was allowed then; before revisions were kept it is not known what it was.
+        // Shown without a wave: the account was allowed then. Rows from before revisions were
+        // stored do not say.
         Some(FirstShown { revision, .. }) if revision >= Revision::FIRST => first(),
         _ if rollout.allow.includes(standing) => first(),
         _ => waves::reaching(rollout, &product.key, standing),
     }
 }
 
-/// What the rollout says of an account that it has not reached before: the reason, and the wave by which
-/// it is reached.
+/// The rollout's answer for an account that it has not reached before: the reason, and the wave
+/// that reaches the account.
 fn reach<'a>(
     rollout: &'a Rollout,
     product: &Product,
@@ -226,15 +239,16 @@ fn reach<'a>(
     (Reason::NotYet, None)
 }
 
-/// Tells the trace of the rule, and answers by what was told.
+/// Tells the trace which rule is asked, and returns whether the rule holds.
 fn asked(trace: &mut impl DecisionTrace, rollout: &Rollout, seen: Observation<'_>) -> bool {
     trace.asked(rollout, seen);
     seen.holds()
 }
 
 impl Answer<'_> {
-    /// Active before shown, allowed or by wave, before the reasons for no; among equals the one that acted
-    /// first, then the first by key, in whatever order they come; with its revision before without.
+    /// The order of answers: active, shown, allowed, by wave, then the reasons for no. Among
+    /// equals, the rollout in which two-step acted first wins, then the first by key, and an answer
+    /// with a revision beats one without. So the order of the rollouts does not matter.
     fn is_stronger_than(&self, other: &Self) -> bool {
         use std::cmp::Reverse;
         let place = |answer: &Self| {

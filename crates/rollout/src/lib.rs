@@ -1,7 +1,7 @@
 //! Who gets what, and when.
 //!
-//! Pure: (product, rollouts, standing, now) → decision. No I/O, no clock, no random source, and the
-//! only room that decides whom a wave reaches.
+//! Pure: (product, rollouts, standing, now) → decision. No I/O, no clock, no random source. No
+//! other crate decides which accounts a wave reaches.
 
 pub mod audience;
 pub mod bucket;

@@ -8,18 +8,21 @@
 //!                            rolled back ◄─── roll back ──────────┘
 //! ```
 //!
-//! Beside it two switches of the whole rollout, each of which keeps everything from advancing: pause, which
-//! whoever sets it may lift, and stop, which two persons clear, and under which nobody new is reached.
-//! No verb touches a factor, nor takes from anybody what two-step protects (INV-42).
+//! Two switches act on the whole rollout, and each keeps every wave from starting:
+//!
+//! - Pause, which one person may end.
+//! - Stop, which two persons clear. Under a stop no further account is reached.
+//!
+//! No verb touches a factor, or takes two-step from an account that it protects (INV-42).
 
 use tidegate_core::{Approver, Ordinal, RollBack, Rollout, Stop, Timestamp, Title, WaveState};
 
 /// Why a verb cannot be carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LifecycleError {
-    /// It was started; it can be advanced.
+    /// The rollout was started before; it can be advanced.
     Started,
-    /// It was not started.
+    /// The rollout was not started.
     NotStarted,
     /// Every wave was started.
     NoWaveLeft,
@@ -27,9 +30,9 @@ pub enum LifecycleError {
     NotPaused,
     Stopped,
     NotStopped,
-    /// Whoever asked first cannot be the second, too.
+    /// The person who asked for the clearing cannot also be the second person.
     SamePerson,
-    /// No wave behind that one is started; this is the last that is.
+    /// No wave after the given one has started. `last` is the last started wave.
     NothingToRollBack {
         last: Ordinal,
     },
@@ -39,19 +42,19 @@ pub enum LifecycleError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Did {
     Change,
-    /// It was so before.
+    /// The rollout was already in that state.
     Nothing,
 }
 
 /// How far the clearing of a stop has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clearing {
-    /// Asked for by one; another person has to agree.
+    /// One person asked for it. Another person has to agree.
     Asked,
     Cleared,
 }
 
-/// Starts the first wave; returns which.
+/// Starts the first wave; returns its ordinal.
 pub fn start(rollout: &mut Rollout, now: Timestamp) -> Result<Ordinal, LifecycleError> {
     if last_started(rollout).is_some() {
         return Err(LifecycleError::Started);
@@ -59,7 +62,7 @@ pub fn start(rollout: &mut Rollout, now: Timestamp) -> Result<Ordinal, Lifecycle
     start_next(rollout, now)
 }
 
-/// Starts the next wave; returns which. Whoever is reached stays reached.
+/// Starts the next wave; returns its ordinal. Accounts that are reached stay reached.
 pub fn advance(rollout: &mut Rollout, now: Timestamp) -> Result<Ordinal, LifecycleError> {
     if last_started(rollout).is_none() {
         return Err(LifecycleError::NotStarted);
@@ -83,7 +86,7 @@ fn start_next(rollout: &mut Rollout, now: Timestamp) -> Result<Ordinal, Lifecycl
     Ok(next.ordinal)
 }
 
-/// Nothing advances; who is reached stays reached.
+/// Keeps waves from starting. Accounts that are reached stay reached.
 pub fn pause(rollout: &mut Rollout, now: Timestamp) -> Result<Did, LifecycleError> {
     if rollout.paused_at.is_some() {
         return Ok(Did::Nothing);
@@ -99,8 +102,9 @@ pub fn resume(rollout: &mut Rollout) -> Result<(), LifecycleError> {
     rollout.paused_at.take().map(drop).ok_or(LifecycleError::NotPaused)
 }
 
-/// Takes back every started wave behind `to`; zero takes back all. `rollout.revision` is already that of the
-/// roll back: what was shown before it by a wave that is taken back counts no more.
+/// Takes back every started wave after `to`; zero takes back all. `rollout.revision` must already
+/// be the revision of the roll back: what a wave that is taken back showed before that revision
+/// counts no more.
 pub fn roll_back(rollout: &mut Rollout, to: Ordinal) -> Result<(), LifecycleError> {
     let last = last_started(rollout).ok_or(LifecycleError::NotStarted)?;
     if last <= to {
@@ -118,7 +122,8 @@ pub fn roll_back(rollout: &mut Rollout, to: Ordinal) -> Result<(), LifecycleErro
     Ok(())
 }
 
-/// Latches. A stop that is on already takes back what one person did to clear it.
+/// Stops the rollout. If it is already stopped, this removes the consent of a first person to clear
+/// it.
 pub fn stop(rollout: &mut Rollout, by: Approver, reason: Option<Title>, now: Timestamp) -> Did {
     match &mut rollout.stop {
         Some(Stop { cleared_by: None, .. }) => Did::Nothing,
@@ -133,7 +138,7 @@ pub fn stop(rollout: &mut Rollout, by: Approver, reason: Option<Title>, now: Tim
     }
 }
 
-/// The first person asks, the second clears. One person under two credentials is one person.
+/// The first person asks, the second clears. One person with two credentials is one person.
 pub fn clear_stop(rollout: &mut Rollout, by: Approver) -> Result<Clearing, LifecycleError> {
     let stop = rollout.stop.as_mut().ok_or(LifecycleError::NotStopped)?;
     match &stop.cleared_by {
@@ -149,8 +154,8 @@ pub fn clear_stop(rollout: &mut Rollout, by: Approver) -> Result<Clearing, Lifec
     }
 }
 
-/// Any other change of the rollout takes back what one person did to clear its stop: they agreed to what
-/// they saw.
+/// Removes the consent of a first person to clear the stop. Every other change of the rollout calls
+/// this, because the person agreed to the rollout as it was.
 pub fn forget_clearing(rollout: &mut Rollout) {
     if let Some(stop) = &mut rollout.stop {
         stop.cleared_by = None;
@@ -173,7 +178,7 @@ mod tests {
         Approver::holder(text.parse().unwrap())
     }
 
-    /// With so many waves as drafts.
+    /// A draft with so many waves.
     fn draft(waves: u32) -> Rollout {
         let wave = |ordinal| Wave {
             ordinal: Ordinal(ordinal),
@@ -203,7 +208,7 @@ mod tests {
         }
     }
 
-    /// Of three waves two are started.
+    /// A rollout with two of three waves started.
     fn live() -> Rollout {
         let mut rollout = draft(3);
         start(&mut rollout, NOW).unwrap();
@@ -275,7 +280,7 @@ mod tests {
         assert_eq!(advanced(rolled_back()), Err(LifecycleError::NotStarted));
     }
 
-    /// A hold outlives a roll back of every wave.
+    /// A pause and a stop outlive a roll back of every wave.
     #[test]
     fn nothing_starts_again_while_it_is_held() {
         let anew = |mut rollout: Rollout| {

@@ -1,22 +1,24 @@
-//! When a session must be made anew because more is required than it met.
+//! When a session must be replaced, because more is required than it met.
 //!
-//! No session is ended by a date: a million people signed out at midnight is an outage. From the
-//! instant the requirement rose, sessions that met less have up to seven days, spread by account.
+//! No date ends sessions: a million people signed out at midnight is an outage. From the instant at
+//! which the requirement rose, sessions that met less last up to seven more days, spread by
+//! account.
 
 use tidegate_core::{AccountId, Bucket, Decision, Salt, Session, Span, Timestamp};
 
 use crate::bucket;
 
-/// The longest time a session keeps after the requirement rose.
+/// The longest time that a session lasts after the requirement rose.
 pub const GRACE: Span = Span::days(7);
 
-/// From when on the session fails; `None` while it met enough (INV-16).
+/// The instant from which the session fails. `None` if it met enough (INV-16).
 pub fn by(decision: &Decision, session: &Session) -> Option<Timestamp> {
     let since = decision.required_since.filter(|_| decision.requirement > session.met)?;
     Some(since.max(session.created_at).plus(spread(session.account)))
 }
 
-/// Between nothing and the whole grace, the same for an account at all times.
+/// A part of the grace, more than nothing and at most all of it. It is always the same for an
+/// account.
 fn spread(account: AccountId) -> Span {
     const SPREAD: Salt = Salt(*b"reauth by bucket");
     let place = i64::from(bucket::of_account(SPREAD, account).number());

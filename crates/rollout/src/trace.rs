@@ -1,8 +1,8 @@
-//! What a decision looks at, rule by rule, and the listener that is told.
+//! What a decision looks at, rule by rule, and the trace that receives it.
 //!
-//! An observation borrows and copies a few values; sentences are put together only by the listener of
-//! `explain`. The listener of `decide` is `()`, so a plain decision allocates nothing:
-//! `cargo bench -p tidegate-bench --bench allocations`.
+//! An observation borrows, and copies a few values. Only the trace of `explain` puts sentences
+//! together. The trace of `decide` is `()`, so a plain decision allocates nothing: `cargo bench -p
+//! tidegate-bench --bench allocations`.
 
 use tidegate_core::{Bucket, FirstShown, Rollout, RolloutKey, Rule, Stop, Timestamp, Wave};
 
@@ -13,12 +13,12 @@ pub enum Observation<'a> {
     Active {
         since: Option<Timestamp>,
     },
-    /// When the feature was first shown; it counts unless it was rolled back since.
+    /// When the feature was first shown. It counts unless it was rolled back since.
     Shown {
         first: Option<FirstShown>,
         counts: bool,
     },
-    /// Whether the account is among those that the rollout leaves out.
+    /// Whether the account is on the deny list.
     Deny {
         named: bool,
     },
@@ -29,12 +29,12 @@ pub enum Observation<'a> {
         bucket: Bucket,
         held_out: bool,
     },
-    /// Whether the account is among those that the rollout lets in, and if so the first wave that has started.
+    /// Whether the account is on the allow list, and if so the first started wave.
     Allow {
         named: bool,
         first: Option<&'a Wave>,
     },
-    /// Any wave, also one that has not started or does not name the product.
+    /// Any wave of the rollout, including waves that have not started or do not name the product.
     Wave {
         wave: &'a Wave,
         bucket: Bucket,
@@ -43,7 +43,7 @@ pub enum Observation<'a> {
 }
 
 impl Observation<'_> {
-    /// The decision itself asks this, so that no sentence can disagree with it.
+    /// The decision itself calls this, so that no sentence can disagree with it.
     pub const fn holds(&self) -> bool {
         match self {
             Self::Active { since } => since.is_some(),
@@ -69,15 +69,16 @@ impl Observation<'_> {
     }
 }
 
-/// Told of each rule that is asked, in order.
+/// Receives each rule that is asked, in order.
 pub trait DecisionTrace {
     fn asked(&mut self, rollout: &Rollout, seen: Observation<'_>);
 
-    /// Two-step acts here by a rollout that does not cover the product now. Told last, and only if it decided.
+    /// Two-step acts here by a rollout that does not cover the product now. Called last, and only
+    /// if that decided.
     fn kept(&mut self, rollout: &RolloutKey, since: Timestamp);
 }
 
-/// Listens to nothing.
+/// The trace that ignores everything.
 impl DecisionTrace for () {
     #[inline]
     fn asked(&mut self, _: &Rollout, _: Observation<'_>) {}

@@ -1,4 +1,4 @@
-//! A decision as it is made: it borrows what it was made from, and allocates nothing.
+//! A decision as it is made. It borrows its inputs, and allocates nothing.
 
 use tidegate_core::{
     AccountId, Decision, Method, Missing, Ordinal, Product, ProductKey, Reason, Requirement, Revision,
@@ -43,13 +43,13 @@ impl<'a> Verdict<'a> {
         if self.on() && self.visible() { Requirement::SecondStep } else { Requirement::None }
     }
 
-    /// Two-step has acted here since both were true: it is on, and it has reached the account.
+    /// Since when two-step acts here: it is on, and has reached the account.
     pub fn required_since(&self) -> Option<Timestamp> {
         let both = self.reached_since.max(self.standing.two_step_since);
         both.filter(|_| self.requirement() != Requirement::None)
     }
 
-    /// What may be enrolled and used as a second step here: the one function of the method policy.
+    /// The methods that may be enrolled and used as a second step here, by the method policy.
     pub fn methods(&self) -> impl Iterator<Item = Method> + 'a {
         self.product.settings.methods.methods().filter(|method| method.is_second_step())
     }
@@ -58,7 +58,7 @@ impl<'a> Verdict<'a> {
         (!self.on() && !self.standing.email_verified).then_some(Missing::VerifiedEmail)
     }
 
-    /// Nothing is dated yet, so nothing changes unless somebody acts.
+    /// Always `None`: nothing of a rollout has a date yet, so the answer changes only by a call.
     pub fn next_change_at(&self) -> Option<Timestamp> {
         None
     }

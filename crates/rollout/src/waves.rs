@@ -1,4 +1,4 @@
-//! Whom a rollout's started waves reach.
+//! Which accounts a rollout's started waves reach.
 
 use tidegate_core::{Bucket, FirstShown, ProductKey, Rollout, Standing, Wave};
 
@@ -25,12 +25,14 @@ pub fn reaching<'r>(rollout: &'r Rollout, product: &ProductKey, standing: &Stand
     started(rollout, product).find(|wave| reaches(wave, product, bucket, standing))
 }
 
-/// In its audience, and below its edge; whether it was started is another question.
+/// Whether the account is in the wave's audience and below its edge. It does not look at whether
+/// the wave has started.
 pub fn reaches(wave: &Wave, product: &ProductKey, bucket: Bucket, standing: &Standing) -> bool {
     wave.edge.holds(bucket) && audience::holds(wave.audience.as_ref(), standing, product)
 }
 
-/// Whether what was shown still counts: no roll back since went behind the wave that reached the account.
+/// Whether what was shown still counts: no roll back since took back the wave that reached the
+/// account.
 pub fn still_shown(rollout: &Rollout, shown: FirstShown) -> bool {
     rollout
         .roll_backs

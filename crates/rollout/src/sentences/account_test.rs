@@ -51,7 +51,7 @@ pub fn asked(test: &Test, product: &ProductKey, sense: Sense) -> String {
     }
 }
 
-/// What was seen, unless the answer alone tells it.
+/// The value that was seen, unless the answer alone tells it.
 pub fn seen(test: &Test, standing: &Standing) -> Option<String> {
     let customer = standing.customer.as_ref();
     let no_customer = || Some("the account has no customer".to_owned());
@@ -102,7 +102,8 @@ fn plain_or<T: Display>(set: &BTreeSet<T>, empty: &str) -> String {
     if set.is_empty() { empty.to_owned() } else { any_of(set.iter().map(ToString::to_string)) }
 }
 
-/// `None` where the answer tells the value: a yes to its only value, or a no to whether there is any.
+/// `None` where the answer tells the value: a yes to the only value, or a no to whether there is
+/// any.
 fn value<T: Ord>(
     asked: &BTreeSet<T>,
     seen: Option<&T>,

@@ -12,7 +12,7 @@ pub fn sentence(audience: &Audience, standing: &Standing, product: &ProductKey) 
     text
 }
 
-/// Whether a test is asked as it is, or its contrary.
+/// Whether a test is asked as it is, or negated.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Sense {
     Plain,
@@ -25,7 +25,7 @@ enum Depth {
     Nested,
 }
 
-/// How a list of tests reads. No call makes an empty one.
+/// The words of a list of tests. No call makes an empty list.
 struct ListWords {
     between: &'static str,
     empty: &'static str,
@@ -49,7 +49,7 @@ impl Reader<'_> {
         }
     }
 
-    /// In brackets when it is part of another list, or denied as a whole.
+    /// The list, in brackets when it is a part of another list or negated as a whole.
     fn list(&self, sentence: &mut String, parts: &[Audience], words: &ListWords, sense: Sense, depth: Depth) {
         if let [only] = parts {
             return self.tree(sentence, only, sense, depth);

@@ -1,8 +1,8 @@
 //! What Explain says: one sentence for each rule that was asked, and one for the decision.
 //!
-//! A product manager reads them, who knows the rollout and not the code. A sentence names what was asked, the
-//! result, the value seen and its bound, and is put together only for Explain. It has no capital and no full
-//! stop, so that a console can list it or put it into a sentence of its own.
+//! The reader is a product manager, who knows the rollout and not the code. A sentence names the
+//! question, the result, the value seen and its bound. It is put together only for Explain. It has
+//! no capital and no full stop, so that a console can list it or put it into a sentence of its own.
 
 mod account_test;
 mod audience;
@@ -102,7 +102,7 @@ fn shown(rollout: &Rollout, first: Option<FirstShown>, counts: bool, product: &P
         let by = wave::reached_by(rollout, first);
         return format!("two-step was first shown here on {at}{by}: it stays, unless it is rolled back");
     }
-    // The wave may have been changed since, so its number is all that is certain.
+    // The wave may have been changed since, so only its number is certain.
     let by = first.wave.map(|wave| format!(" after wave {} of that time had reached the account", wave.0));
     let by = by.unwrap_or_default();
     format!("two-step was first shown here on {at}{by}, but it was rolled back since and no longer counts")

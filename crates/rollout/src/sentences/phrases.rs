@@ -7,7 +7,7 @@ use tidegate_core::{Bucket, Grouped, Rollout, Standing, Stop, Timestamp, Unit};
 /// How many values of a list are named; the others are counted.
 const MAX_VALUES: usize = 5;
 
-/// What people chose freely: titles, label texts, keys of customers.
+/// Text that people chose freely: titles, label texts, keys of customers.
 pub fn quoted(text: impl Display) -> String {
     format!("'{text}'")
 }
@@ -21,10 +21,10 @@ pub fn instant(at: Timestamp) -> String {
     exact_instant(Timestamp::from_unix_micros(at.unix_seconds().saturating_mul(1_000_000)))
 }
 
-/// To the microsecond, for what is compared.
+/// To the microsecond, for instants that are compared.
 pub fn exact_instant(at: Timestamp) -> String {
     let text = at.to_string();
-    // Beyond the years of RFC 3339 it is a number of microseconds.
+    // Outside the years of RFC 3339, the text is a number of microseconds.
     let Some((date, time)) = text.strip_suffix('Z').and_then(|text| text.split_once('T')) else {
         return text;
     };
@@ -58,13 +58,13 @@ pub fn count(number: usize, noun: &str) -> String {
     format!("{} {noun}{ending}", Grouped(u64::try_from(number).unwrap_or(u64::MAX)))
 }
 
-/// When, by whom and why.
+/// When the rollout was stopped, by whom and why.
 pub fn stopped(stop: &Stop) -> String {
     let reason = stop.reason.as_ref().map(|reason| format!(" ({})", quoted(reason)));
     format!("was stopped on {} by {}{}", instant(stop.since), stop.by.name, reason.unwrap_or_default())
 }
 
-/// Whose position it is and where; a verb has to follow.
+/// Whose position it is, and where it is. A verb has to follow.
 pub fn position(rollout: &Rollout, standing: &Standing, bucket: Bucket) -> String {
     let place = format!("position {bucket} of {}", number(Bucket::COUNT));
     match (rollout.unit, &standing.customer) {

@@ -18,7 +18,7 @@ pub fn of(verdict: &Verdict<'_>, rollouts: &[Rollout]) -> String {
     format!("two-step {reached} the account at {product}: {because}{switch}")
 }
 
-/// What comes before a summary that is not about now, or not about the rollouts as they are.
+/// The words before a summary that is not about now, or not about the rollouts as they are.
 pub fn suppositions(at: Option<Timestamp>, under: Option<(&RolloutKey, Revision)>) -> String {
     let at = at.map(|at| format!("as of {}, judged by what is known of the account today", instant(at)));
     let under = under.map(|(key, revision)| format!("with revision {} of the rollout {key}", revision.0));
@@ -29,13 +29,13 @@ pub fn suppositions(at: Option<Timestamp>, under: Option<(&RolloutKey, Revision)
 fn because(verdict: &Verdict<'_>, rollout: Option<&Rollout>) -> String {
     match (verdict.rollout, rollout) {
         (None, _) => format!("no rollout is for {}", verdict.product()),
-        // Only what has acted here once outlives its rollout.
+        // Only an answer by two-step that has acted here outlives its rollout.
         (Some(key), None) => acted(verdict, &format!("the rollout {key}")),
         (Some(_), Some(rollout)) => answered(verdict, rollout),
     }
 }
 
-/// The rollout's answer, as the reason tells it.
+/// The rollout's answer, with its reason.
 fn answered(verdict: &Verdict<'_>, rollout: &Rollout) -> String {
     let the_rollout = format!("the rollout {}", quoted(&rollout.title));
     let by_name = |list: &Named| match &verdict.standing.customer {

@@ -29,7 +29,7 @@ fn edge(ppm: u32) -> Edge {
     Edge::try_from(ppm).unwrap()
 }
 
-/// The least hash of that position.
+/// The bucket with that number, by its least hash.
 fn position(number: u32) -> Bucket {
     let hash = (u128::from(number) << 64).div_ceil(u128::from(Bucket::COUNT));
     Bucket::of_hash(hash.try_into().unwrap())
@@ -130,7 +130,7 @@ fn product(key: &str) -> Product {
     }
 }
 
-/// What is told of the account at kasa.
+/// What Explain says of the account at kasa.
 struct Told {
     summary: String,
     rules: Vec<(Rule, bool, String)>,
@@ -151,7 +151,7 @@ impl Told {
     }
 }
 
-/// What is told of the rule by the rollout.
+/// Compares what the rollout says for the rule.
 #[track_caller]
 fn says(rollout: &Rollout, standing: &Standing, rule: Rule, expected: &[(bool, &str)]) {
     assert_eq!(tell(std::slice::from_ref(rollout), standing).of(rule), expected);

@@ -19,7 +19,8 @@ pub fn name_of(rollout: &Rollout, ordinal: Ordinal) -> String {
     rollout.wave(ordinal).map_or_else(|| format!("wave {}", ordinal.0), name)
 }
 
-/// The wave that reached an account to which the feature was shown; nothing when none did or it is not known.
+/// The wave that reached an account to which the feature was shown. Empty when no wave did, or it
+/// is not known.
 pub fn reached_by(rollout: &Rollout, first: FirstShown) -> String {
     first
         .wave
@@ -27,7 +28,7 @@ pub fn reached_by(rollout: &Rollout, first: FirstShown) -> String {
         .unwrap_or_default()
 }
 
-/// An account, and a wave that is asked whether it reaches it.
+/// An account, and a wave whose reach is asked.
 pub struct AskedWave<'a> {
     pub rollout: &'a Rollout,
     pub wave: &'a Wave,
@@ -64,7 +65,7 @@ impl AskedWave<'_> {
         }
     }
 
-    /// Since when no wave starts, if the rollout is paused.
+    /// Since when the rollout is paused, if it is: no wave starts.
     fn paused(&self) -> String {
         let since = self.rollout.paused_at.map(instant);
         since.map(|since| format!(", and the rollout has been paused since {since}")).unwrap_or_default()

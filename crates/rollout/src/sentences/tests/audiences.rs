@@ -4,7 +4,7 @@ use tidegate_core::{Country, During, Label, Test};
 
 use super::*;
 
-/// Of whom everything is known.
+/// An account with every attribute.
 fn known() -> Standing {
     Standing {
         country: Some(text("DE")),
@@ -16,7 +16,7 @@ fn known() -> Standing {
     }
 }
 
-/// Of whom nothing is known but when it was created.
+/// An account with a time of creation and nothing else.
 fn unknown() -> Standing {
     Standing { email_verified: false, ..standing(126_234) }
 }
@@ -29,7 +29,7 @@ fn told(audience: Audience, standing: &Standing) -> String {
     rest.rsplit_once("), ").unwrap().0.to_owned()
 }
 
-/// What the test, and its negation, says of the account.
+/// Compares what the test and its negation say of the account.
 #[track_caller]
 fn says_both(test: &Test, standing: &Standing, plain: &str, negated: &str) {
     let test = Audience::Test(test.clone());
@@ -137,7 +137,7 @@ fn a_date_of_creation() {
             (format!("created {asked}: {plain}, {saw}"), format!("not created {asked}: {negated}, {saw}"));
         says_both(&Test::AccountCreated(during), &unknown(), &plain, &negated);
     }
-    // One microsecond decides, and is seen.
+    // One microsecond decides, and the sentence shows it.
     let just_before = Standing { created_at: at("2021-12-05T23:59:59.999999Z"), ..unknown() };
     says_both(
         &Test::AccountCreated(during(None, Some(late))),

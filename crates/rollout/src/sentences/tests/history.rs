@@ -1,4 +1,4 @@
-//! What happened before: two-step acts, was shown, was rolled back.
+//! What happened before: two-step acts, the feature was shown, a wave was rolled back.
 
 use tidegate_core::{Approver, RollBack, Stop};
 
@@ -15,7 +15,7 @@ fn two_step_that_has_acted_stays() {
     assert_eq!(told.rules, [(Rule::Active, true, stays.to_owned())], "no later rule is asked");
 }
 
-/// The rollout took the product off its list, or is looked at before it named it.
+/// The rollout no longer names the product, or is read in a revision before it named it.
 #[test]
 fn two_step_that_has_acted_stays_without_its_rollout() {
     let acts = Standing { ledger: vec![entry(None, Some(at("2026-03-02T10:00:00Z")))], ..standing(126_234) };

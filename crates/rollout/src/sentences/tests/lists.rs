@@ -1,4 +1,4 @@
-//! Who is left out, let in, or kept out to compare with.
+//! Accounts that are left out, let in, or held out for comparison.
 
 use super::*;
 

@@ -172,7 +172,7 @@ fn a_summary_says_what_it_supposes() {
     assert_eq!(supposing(None, None), "two-step has not reached the account at kasa: no rollout is for kasa");
 }
 
-/// The plan of the README's chapter "Rolling out", and what it shows of Explain.
+/// The plan of the README's chapter "Rolling out", and the output of Explain that it shows.
 #[test]
 fn the_readme_shows_what_is_told() {
     let of = |wave: Wave, test| Wave { audience: Some(Audience::Test(test)), ..wave };

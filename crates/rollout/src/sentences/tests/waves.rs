@@ -4,7 +4,7 @@ use tidegate_core::Test;
 
 use super::*;
 
-/// Only the started waves of the rollout.
+/// The rollout with its started waves only.
 fn started() -> Rollout {
     let mut rollout = rollout();
     rollout.waves.truncate(2);
@@ -95,7 +95,7 @@ fn a_wave_that_has_not_started_tells_what_it_would_do() {
     }
 }
 
-/// Who is reached stays reached.
+/// Accounts that are reached stay reached.
 #[test]
 fn a_pause_says_nothing_of_waves_that_have_started() {
     let paused = Rollout { paused_at: Some(at("2026-03-02T11:00:00Z")), ..started() };
@@ -116,7 +116,7 @@ fn a_wave_of_other_products_is_not_for_this_one() {
         (false, "wave 2 'tapo' (100 %): for deco and tapo, not for kasa"),
     ];
     says(&rollout, &standing(126_234), Rule::Wave, &expected);
-    // Not by any call; a sentence is there even so.
+    // No call makes such a rollout. There is a sentence all the same.
     let nowhere = Rollout { products: Vec::new(), waves: vec![of(1, &[]), of(2, &["kasa"])], ..rollout };
     let expected = [
         (false, "wave 1 'tapo' (100 %): for no product"),
