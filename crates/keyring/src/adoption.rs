@@ -1,12 +1,13 @@
-//! Password hashes from elsewhere: which ones are adopted, and how they are told from the app's own.
+//! Password hashes from other systems: which ones are adopted, and how they are told from the app's
+//! own.
 //!
-//! The caller who imports a hash decides what each sign-in with it costs, so the cost is bounded (INV-52): at most
-//! 128 MiB of memory, and at most 512 MiB filled in all passes together. That is some 0.3 s of one core, and
-//! twice as much where the password has to be compared in two forms. The first sign-in replaces the hash by
-//! one of the app's own cost.
+//! The caller that imports a hash decides what each sign-in with it costs, so the cost is bounded
+//! (INV-52): at most 128 MiB of memory, and at most 512 MiB filled in all passes together. That
+//! takes some 0.3 s of one core, and twice as long if the password has to be compared in two forms.
+//! The first sign-in replaces the hash by one of the app's own cost.
 //!
-//! An adopted hash is kept with a mark. Its parameters do not tell it from an own one, and only a foreign hash
-//! may be of a password that is not in NFC.
+//! An adopted hash is stored with a mark, because its parameters do not tell it from a hash of the
+//! app. Only a foreign hash may be of a password that is not in NFC.
 
 use std::ops::RangeInclusive;
 
@@ -24,7 +25,7 @@ const MEMORY_OF_LANE: u32 = 8;
 const PASSES: RangeInclusive<u32> = 1..=10;
 /// KiB that all passes together fill: four passes at the most memory.
 const MAX_FILLED: u32 = 4 * MAX_MEMORY;
-/// They are computed one after the other.
+/// Lanes are computed one after the other.
 const LANES: RangeInclusive<u32> = 1..=8;
 /// Bytes of a hash.
 const LENGTH: RangeInclusive<usize> = 16..=64;
@@ -34,14 +35,15 @@ const MIN_SALT: usize = 8;
 /// Bytes of salt and hash that the app makes.
 const OWN_LENGTHS: (usize, usize) = (16, 32);
 
-/// In front of a hash that was adopted and has not been replaced yet.
+/// The mark before a hash that was adopted and has not been replaced yet.
 const MARK: &str = "adopted:";
 
-/// A PHC string of argon2id that this program verifies. No `Debug`: it is as good as the password to guess at.
+/// A PHC string of argon2id that this program verifies. It has no `Debug`, because an attacker can
+/// guess the password from it.
 #[derive(Clone)]
 pub struct AdoptedHash(String);
 
-/// Why a hash is not adopted; the text follows the field's name, and names the bound.
+/// Why a hash is not adopted. The text follows the field's name, and names the bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotAdopted {
     #[error("must be an argon2id hash ($argon2id$…)")]
@@ -73,19 +75,19 @@ impl AdoptedHash {
         &self.0
     }
 
-    /// The text to keep.
+    /// The text to store.
     pub fn kept(&self) -> String {
         format!("{MARK}{}", self.0)
     }
 
-    /// Whether `kept` is this very hash.
+    /// Whether `kept` is the same hash, with or without the mark.
     pub fn is_kept_as(&self, kept: &str) -> bool {
         phc_of(kept) == self.0
     }
 }
 
-/// Takes over a hash from elsewhere: argon2id of version 19, within the bounds above. Django writes `argon2` in
-/// front of it, which is left out.
+/// Adopts a hash from another system: argon2id of version 19, within the bounds above. Django
+/// writes `argon2` before the hash; that is removed.
 pub fn adopt(hash: &Secret<String>) -> Result<AdoptedHash, NotAdopted> {
     let text = hash.expose().as_str();
     let text = text.strip_prefix("argon2").filter(|phc| phc.starts_with('$')).unwrap_or(text);
@@ -108,7 +110,7 @@ pub fn adopt(hash: &Secret<String>) -> Result<AdoptedHash, NotAdopted> {
 
 fn check_params(hash: &PasswordHash) -> Result<(), NotAdopted> {
     let names: Vec<_> = hash.params.iter().map(|(name, _)| name).collect();
-    // What is checked here must be what is computed later; of two values it might be the other one.
+    // Of a parameter with two values, the check and the computation might use different ones.
     let twice = names.iter().enumerate().any(|(place, name)| names.iter().skip(place + 1).any(|n| n == name));
     if twice {
         return Err(NotAdopted::Malformed);
@@ -136,14 +138,14 @@ fn check_params(hash: &PasswordHash) -> Result<(), NotAdopted> {
     Params::try_from(hash).map(drop).map_err(|_| NotAdopted::Malformed)
 }
 
-/// Whether a kept hash came from elsewhere. Such a one is replaced when its password is at hand. Before there was
-/// a mark, only a cost that is not the app's own told.
+/// Whether a stored hash came from another system. Sign-in replaces such a hash. Hashes that were
+/// stored before there was a mark are recognised by a cost that is not the app's own.
 pub fn is_foreign(kept: &str) -> bool {
     kept.starts_with(MARK) || !has_own_cost(kept)
 }
 
-/// An adopted hash as one of the app's own, without computing it again: it has the app's cost and lengths, and its
-/// password, which is known to be right, is in NFC as it was typed. `None` where a new hash has to be made.
+/// An adopted hash as one of the app's own, without computing it again. This needs the app's cost
+/// and lengths, and a right password that was typed in NFC. `None` if a new hash has to be made.
 pub fn as_own(kept: &str, password: &Secret<String>) -> Option<String> {
     let phc = phc_of(kept);
     let hash = PasswordHash::new(phc).ok()?;
@@ -161,7 +163,7 @@ fn is_nfc(text: &str) -> bool {
     ComposingNormalizerBorrowed::new_nfc().is_normalized(text)
 }
 
-/// The PHC string of a kept hash.
+/// The PHC string of a stored hash.
 pub(crate) fn phc_of(kept: &str) -> &str {
     kept.strip_prefix(MARK).unwrap_or(kept)
 }

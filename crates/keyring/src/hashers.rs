@@ -23,15 +23,16 @@ pub(crate) struct Hashers {
     jobs: Sender<Job>,
 }
 
-/// A job was lost: it panicked, or the threads could not be started.
+/// A job was lost, because it panicked or the threads could not be started.
 pub(crate) struct Lost;
 
-/// What a hash is made in. Kept from one to the next while there is more to do: to get and clear it again takes a
-/// twentieth of the time. What an adopted hash needs beyond a hash of the app's own cost is given back after it.
+/// The working memory of a hash. A thread keeps it while more jobs wait, because allocating and
+/// clearing it takes a twentieth of a hash's time. The part that an adopted hash needs beyond a
+/// hash of the app's own cost is freed after it.
 #[derive(Default)]
 pub(crate) struct Memory(Vec<Block>);
 
-/// Blocks of 1 KiB that are kept: those of a hash of the app's own cost.
+/// Blocks of 1 KiB that a thread keeps: those of a hash of the app's own cost.
 const KEPT_BLOCKS: usize = COST.0 as usize;
 
 impl Memory {
@@ -87,8 +88,8 @@ impl Hashers {
 }
 
 fn work(jobs: &Mutex<Receiver<Job>>, done: &Sender<Tell>) {
-    // On Linux the priority is the thread's; elsewhere it would be the whole process's. Where setting it is not
-    // allowed, hashing runs at the ordinary priority.
+    // On Linux the priority is the thread's; elsewhere it would be the whole process's. If the
+    // system does not allow the change, hashing runs at the ordinary priority.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::setpriority_process(None, LOWEST);
     let mut memory = Memory::default();
@@ -119,12 +120,12 @@ fn next(jobs: &Mutex<Receiver<Job>>, memory: &mut Memory) -> Option<Job> {
 mod tests {
     use super::*;
 
-    /// What a thread still holds when it begins the next hash.
+    /// The memory that a thread still holds when it begins the next hash.
     async fn held_after(kib: u32) -> usize {
         let hashers = Hashers::new(1);
         let (go, wait) = channel::<()>();
         let first = hashers.run((), move |memory| {
-            // The next one is in the queue by then, so the thread does not idle in between.
+            // The next job is in the queue by then, so the thread is not idle in between.
             let _ = wait.recv();
             memory.of(&Params::new(kib, 1, 1, None).unwrap()).len()
         });

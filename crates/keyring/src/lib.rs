@@ -1,4 +1,4 @@
-//! The only hands that touch keys.
+//! The only crate that handles keys.
 //!
 //! Secrets leave this crate sealed, digested, or as `Secret<T>`, whose `Debug` prints nothing.
 

@@ -1,10 +1,15 @@
 //! Password hashing: argon2id, a bounded number at once.
 //!
-//! A hash takes 19 MiB and some 20 ms, and an adopted one up to 128 MiB and some 0.3 s (`adoption.rs`), so a
-//! caller who may ask for hashes without bound may stop the program. At most `parallel` run, and as many again have a
-//! place and get ready, so that a thread that has made one finds the next; at most 64 more wait for a place, each for a
-//! bounded time; the rest is refused before anything is done for them. A place belongs to the hash: a caller who hangs
-//! up does not free it early.
+//! A hash takes 19 MiB and some 20 ms, and an adopted one up to 128 MiB and some 0.3 s
+//! (`adoption.rs`). So requests for hashes without a bound would exhaust memory and processors
+//! (denial of service):
+//!
+//! - At most `parallel` hashes run. As many again have a place and are prepared, so that a thread
+//!   that ends a hash finds the next one.
+//! - At most 64 more wait for a place, each for a bounded time.
+//! - Further requests are refused before any work is done for them.
+//!
+//! A place belongs to the hash: a caller that hangs up does not free it early.
 
 use std::{
     sync::{
@@ -25,19 +30,20 @@ use crate::{
     hashers::{Hashers, Memory},
 };
 
-/// Memory in KiB, passes, lanes: the floor of the OWASP list.
+/// Memory in KiB, passes, lanes: the minimum of the OWASP list.
 pub(crate) const COST: (u32, u32, u32) = (19_456, 2, 1);
-/// The most that answers are held back.
+/// The longest time that answers are held back.
 const LONGEST_BUDGET: Duration = Duration::from_millis(100);
 const MAX_QUEUED: usize = 64;
-/// How long a hash waits for a place, unless it is set.
+/// How long a hash waits for a place by default.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Characters of a new password (SP 800-63B-4 §3.1.1.2).
 const LENGTH: std::ops::RangeInclusive<usize> = 15..=256;
-/// Bytes of a new password, as it is hashed.
+/// Bytes of a new password in NFC, as it is hashed.
 const MAX_BYTES: usize = 1_024;
-/// Bytes of any password that is looked at, as it is typed: composing makes it shorter.
+/// Bytes of any typed password that is verified. It may be longer than the hashed bytes, because
+/// composing (NFC) shortens it.
 pub const MAX_TYPED_BYTES: usize = 4 * MAX_BYTES;
 
 /// Cheap to clone; all clones share the bound.
@@ -45,21 +51,22 @@ pub const MAX_TYPED_BYTES: usize = 4 * MAX_BYTES;
 pub struct Passwords {
     places: Arc<Semaphore>,
     inside: Arc<AtomicUsize>,
-    /// How many may be.
+    /// The bound on `inside`.
     most: usize,
     queue_timeout: Duration,
     hashers: Hashers,
-    /// What a password is compared with when there is none, so that nobody's takes as long.
+    /// The hash that a password is compared with when the account has none or is unknown, so that
+    /// the answer takes as long (INV-29).
     decoy: Arc<str>,
-    /// No answer comes earlier than this, so that a cheap hash from elsewhere does not show.
+    /// The shortest time of an answer, so that a cheap adopted hash does not show in the timing.
     budget: Duration,
 }
 
-/// More hashes were asked for than can be waited for.
+/// Too many hashes are waiting already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooMany;
 
-/// What came of hashing outside of "right" and "wrong".
+/// Why hashing gave neither "right" nor "wrong".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HashFault {
     #[error("a stored password hash is unreadable")]
@@ -69,7 +76,8 @@ pub enum HashFault {
 }
 
 impl Passwords {
-    /// `parallel` hashes at once; as many as the machine has processors is right.
+    /// At most `parallel` hashes run at once. The number of the machine's processors is the right
+    /// value.
     pub fn new(parallel: usize, entropy: &dyn Entropy) -> Self {
         let places = 2 * parallel.max(1);
         let random: [u8; 32] = entropy.bytes();
@@ -86,13 +94,13 @@ impl Passwords {
         }
     }
 
-    /// With another bound than 2 s on the wait for a place.
+    /// Replaces the default of 2 s for the wait for a place.
     #[must_use]
     pub fn with_queue_timeout(self, queue_timeout: Duration) -> Self {
         Self { queue_timeout, ..self }
     }
 
-    /// The PHC string to keep.
+    /// The PHC string to store.
     pub async fn hash(
         &self,
         password: &Secret<String>,
@@ -106,7 +114,7 @@ impl Passwords {
         Ok(permit.run(hash).await)
     }
 
-    /// To be asked before any other work: it is known at once whether there is room.
+    /// Enters the queue, or refuses at once. Must be called before any other work.
     pub fn enter(&self) -> Result<Inside, TooMany> {
         let counted = Counted(self.inside.clone());
         let before = self.inside.fetch_add(1, Ordering::Relaxed);
@@ -114,14 +122,14 @@ impl Passwords {
     }
 }
 
-/// One who will have a place, if the others are done in time.
+/// A place in the queue.
 pub struct Inside {
     passwords: Passwords,
     counted: Counted,
 }
 
 impl Inside {
-    /// Waits for it, so that nothing is charged for a hash that cannot be made.
+    /// Waits for a place to hash, so that no attempt is charged for a hash that cannot be made.
     pub async fn permit(self) -> Result<HashPermit, TooMany> {
         let Self { passwords, counted } = self;
         let permit = passwords.places.clone().acquire_owned();
@@ -139,8 +147,8 @@ pub struct HashPermit {
 }
 
 impl HashPermit {
-    /// Whether it is the password; takes as long when there is none. At most two hashes are computed: see
-    /// `TypedPassword`.
+    /// Whether the password is right. Takes as long when there is no hash. Computes at most two
+    /// hashes: see `TypedPassword`.
     pub async fn verify(self, password: &Secret<String>, kept: Option<String>) -> Result<bool, HashFault> {
         let (typed, budget, begun) = (TypedPassword::of(password), self.passwords.budget, Instant::now());
         let right = self.run(move |memory, decoy| {
@@ -148,7 +156,7 @@ impl HashPermit {
             Ok(same.ok_or(HashFault::Unreadable)? && kept.is_some())
         });
         let right = right.await;
-        // The place is given back by now: waiting costs nobody a hash.
+        // The place is free again by now, so waiting here keeps no other hash from running.
         tokio::time::sleep(budget.saturating_sub(begun.elapsed())).await;
         right
     }
@@ -163,11 +171,12 @@ impl HashPermit {
     }
 }
 
-/// A password in the forms in which it is compared. The app hashes NFC. Another system may have hashed the bytes
-/// as a keyboard sent them, for example decomposed (NFD), or may have normalised them as well.
+/// A password in the forms that are compared. The app hashes NFC. Another system may have hashed
+/// the bytes as the keyboard sent them, for example decomposed (NFD), or may have normalised them
+/// too.
 struct TypedPassword {
     nfc: Secret<Vec<u8>>,
-    /// As it was typed, where that differs.
+    /// The bytes as they were typed, if they differ from the NFC.
     raw: Option<Secret<Vec<u8>>>,
 }
 
@@ -179,8 +188,9 @@ impl TypedPassword {
         Self { nfc, raw }
     }
 
-    /// Whether the kept hash is of it; `None` when the hash cannot be read. A foreign hash is compared with what
-    /// was typed, and then with its NFC; an own hash with NFC alone.
+    /// Whether the stored hash is of this password; `None` when the hash cannot be read. A foreign
+    /// hash is compared with the typed bytes and then with their NFC, a hash of the app with the
+    /// NFC alone.
     fn is_of(&self, kept: &str, memory: &mut Memory) -> Option<bool> {
         let phc = adoption::phc_of(kept);
         if let Some(raw) = self.raw.as_ref().filter(|_| adoption::is_foreign(kept))
@@ -192,7 +202,7 @@ impl TypedPassword {
     }
 }
 
-/// Counted until it is done, however it ends.
+/// Counts one request until it is dropped.
 struct Counted(Arc<AtomicUsize>);
 
 impl Drop for Counted {
@@ -201,9 +211,9 @@ impl Drop for Counted {
     }
 }
 
-/// What is wrong with a new password; nothing is wrong with an empty list.
+/// What is wrong with a new password. Empty: nothing.
 pub fn flaws(password: &Secret<String>) -> Vec<PasswordFlaw> {
-    // As it will be hashed: composed, so that one letter counts once however it was typed.
+    // The length is that of the NFC, which is hashed: one letter counts once, however it was typed.
     let normal = normal(password);
     let length = String::from_utf8_lossy(normal.expose()).chars().count();
     let mut flaws = Vec::new();
@@ -231,7 +241,7 @@ fn hash_now(password: &[u8], salt: [u8; 16], memory: &mut Memory) -> Option<Stri
     Some(PasswordHash { algorithm, version, params, salt: Some(salt), hash: Some(hash) }.to_string())
 }
 
-/// Whether the PHC string is the password's; `None` when it cannot be read.
+/// Whether the PHC string is of the password; `None` when it cannot be read.
 fn is_of(password: &[u8], phc: &str, memory: &mut Memory) -> Option<bool> {
     let phc = PasswordHash::new(phc).ok()?;
     let ours = phc.algorithm == Algorithm::Argon2id.ident() && phc.version == Some(Version::V0x13.into());
@@ -271,7 +281,8 @@ mod tests {
         assert!(!verify("anything", None).await);
     }
 
-    /// Made by the reference implementation (argon2-cffi 25.1), as other systems would write them.
+    /// Made by the reference implementation (argon2-cffi 25.1), in the form in which other systems
+    /// store them.
     #[tokio::test]
     async fn hashes_of_other_systems_are_verified() {
         const PASSWORD: &str = "correct horse battery staple";
@@ -288,7 +299,8 @@ mod tests {
         }
     }
 
-    /// A foreign hash, of NFC or of NFD, at another cost or at the app's own; typed either way.
+    /// A foreign hash of NFC or NFD, at another cost or at the app's, compared with the password
+    /// typed either way.
     #[tokio::test]
     async fn a_foreign_hash_is_compared_as_typed_and_then_in_nfc() {
         const NFC: &str = "sch\u{f6}ne lange Passphrase";
@@ -325,7 +337,7 @@ mod tests {
             assert_eq!(verify(&passwords, NFD, &kept).await, as_nfd, "{of}, typed NFD");
             assert!(!verify(&passwords, "scho\u{308}ne lange Passphrasen", &kept).await, "{of}");
         }
-        // What has no mark and the app's own cost is the app's own, so it is of NFC.
+        // A hash without a mark and with the app's cost counts as the app's own, so it is of NFC.
         let own = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$8oQCJmMFVAkYGLXd4aslvqfuc7Dzds0jwM5fAD62Dv0";
         assert!(!verify(&passwords, NFD, own).await);
     }

@@ -5,15 +5,15 @@ use tidegate_core::{AccountId, ChallengeId, CredentialId, DeliveryId, FactorId, 
 
 #[derive(Debug, Clone, Copy)]
 pub enum SealContext {
-    /// The value by which a wrong master key is recognised.
+    /// The value that reveals a wrong master key.
     KeyCheck,
-    /// What a factor, or the enrollment that becomes it, is verified with.
+    /// The material of a factor, or of the enrollment that becomes it.
     FactorMaterial {
         realm: RealmId,
         account: AccountId,
         factor: FactorId,
     },
-    /// What an answer to one challenge is verified against.
+    /// The value that the answer to one challenge is verified against.
     ChallengeMaterial {
         realm: RealmId,
         account: AccountId,
@@ -33,18 +33,18 @@ pub enum SealContext {
         realm: RealmId,
         delivery: DeliveryId,
     },
-    /// The body of one request of one caller; its outcome and the outcome's secrets follow.
+    /// The body of one request of one caller. Its outcome and the outcome's secrets follow.
     RequestBody(RequestContext),
     RequestOutcome(RequestContext),
     RequestSecrets(RequestContext),
     ImportRow {
         realm: RealmId,
     },
-    /// The digest that places an unknown identifier among the counters for attempts.
+    /// The digest that selects the attempt counter of an unknown identifier.
     UnknownIdentifier {
         realm: RealmId,
     },
-    /// The place in a list of one method.
+    /// The position in a list of one method.
     PageToken {
         realm: RealmId,
         method: &'static str,
@@ -53,11 +53,11 @@ pub enum SealContext {
     Chain {
         realm: RealmId,
     },
-    /// Where a record begins.
+    /// The position at which a record begins.
     ChainCut {
         realm: RealmId,
     },
-    /// The place in a stream of one method.
+    /// The position in a stream of one method.
     ResumeToken {
         realm: RealmId,
         method: &'static str,

@@ -1,5 +1,5 @@
-//! Who acts: a use case for a person begins with `acting`, which yields the account, the product and
-//! the device from a token, or refuses. An account id alone authorises nothing (INV-59).
+//! Who acts. A use case for a person begins with `acting`, which finds the account, the product and
+//! the device of a token, or refuses. An account id alone authorises nothing (INV-59).
 
 use tidegate_core::{
     Account, AccountState, ClientContext, DeviceId, Fact, Permission, Product, ProductKey, Refusal, Session,
@@ -10,7 +10,7 @@ use tidegate_store::{Tx, accounts, products, sign_ins};
 
 use crate::{CommandContext, Error, Fault, QueryContext, sessions};
 
-/// On whose behalf, and with what right.
+/// The account that a call acts for, and what authorises it.
 pub(crate) struct Acting {
     pub(crate) account: Account,
     pub(crate) product: Product,
@@ -49,7 +49,7 @@ impl Acting {
         }
     }
 
-    /// For reads that support may make too.
+    /// Refuses sign-ins: for reads that sessions and support may make.
     pub(crate) fn not_signing_in(&self) -> Result<(), Refusal> {
         match &self.by {
             By::SignIn(_) => Err(Refusal::SubjectNotAccepted { accepted: "session_token, on_behalf" }),
@@ -57,7 +57,7 @@ impl Acting {
         }
     }
 
-    /// The device the token is bound to.
+    /// The device that the token is bound to.
     pub(crate) fn device(&self) -> Option<&DeviceId> {
         match &self.by {
             By::Session(session) => session.device.as_ref(),
@@ -68,7 +68,7 @@ impl Acting {
 }
 
 impl CommandContext {
-    /// What support saw, and why, is on record; what an owner sees of the own account is not.
+    /// Records what support saw, and the reason. What owners see of their accounts is not recorded.
     pub(crate) async fn record_seen(&self, tx: &mut Tx, acting: &Acting) -> Result<(), Fault> {
         let By::Support(reason) = &acting.by else { return Ok(()) };
         let event = self.event(Fact::SeenOnBehalf { reason: reason.clone() });
@@ -77,7 +77,8 @@ impl CommandContext {
 }
 
 impl QueryContext {
-    /// One answer for every token that is not good: unknown, expired, ended, another product's.
+    /// Every token that is not valid gets the same answer: unknown, expired, ended, or another
+    /// product's.
     pub(crate) async fn acting(&self, subject: &Subject) -> Result<Acting, Error> {
         let client = subject.client.clone();
         let (account, product, by) = match &subject.who {
@@ -118,7 +119,8 @@ impl QueryContext {
         Ok(found.filter(|found| self.is_live(found.expires_at, &found.product)))
     }
 
-    /// Whether the token of a sign-in is good, from this device: for paths that read the sign-in by themselves.
+    /// Whether a sign-in's token is valid, and comes from its device. For code that reads the
+    /// sign-in itself.
     pub(crate) fn admits(
         &self,
         expires_at: Timestamp,
@@ -133,7 +135,8 @@ impl QueryContext {
     }
 }
 
-/// A token is bound to its device: where another device is named, the token was taken from its own.
+/// A token is bound to its device. If the caller names another device, the token was taken from its
+/// own.
 fn is_elsewhere(bound: Option<&DeviceId>, client: &ClientContext) -> bool {
     client.device.as_ref().zip(bound).is_some_and(|(named, its)| named != its)
 }

@@ -1,5 +1,5 @@
-//! Where use cases run: each with its caller's permission checked, and each command in a task of
-//! its own.
+//! Where use cases run. Each needs its caller's permission, and each command runs in a task of its
+//! own.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,8 +20,8 @@ pub trait Query: Send + 'static {
     fn run(self, cx: &QueryContext) -> impl Future<Output = Result<Self::Outcome, Error>> + Send;
 }
 
-/// A use case that writes. Its request id is taken care of: it ends by `CommandContext::idempotent` or `CommandContext::settle`,
-/// which remember the outcome in the transaction of the change.
+/// A use case that writes. It ends with `CommandContext::idempotent` or `CommandContext::settle`,
+/// which store the outcome for its idempotency key in the transaction of the change.
 pub trait Command: Send + 'static {
     const NAME: &'static str;
     const PERMISSION: Permission;
@@ -31,15 +31,15 @@ pub trait Command: Send + 'static {
 
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Commands at once.
+    /// How many commands run at once.
     pub commands: usize,
-    /// How long a command waits for its turn before it is refused.
+    /// How long a command waits to run before it is refused.
     pub queue_timeout: Duration,
-    /// Of the program, for callers that ask.
+    /// The program's version, for callers that ask.
     pub version: &'static str,
-    /// When what is remembered of the database is believed.
+    /// When cached values may be used.
     pub freshness: Freshness,
-    /// How many accounts are remembered.
+    /// How many accounts are cached.
     pub accounts: usize,
 }
 
@@ -61,11 +61,12 @@ pub struct App {
 pub(crate) struct Inner {
     pub(crate) parts: Parts,
     pub(crate) cache: ReplicaCache,
-    /// Commands under way, so that a shutdown can wait for them.
+    /// Commands that are running. A shutdown waits for them.
     tasks: TaskTracker,
-    /// One walk through all accounts at a time.
+    /// Only one use case at a time reads all accounts.
     pub(crate) scans: Semaphore,
-    /// How many may be: a caller that hangs up and comes back must not pile up work.
+    /// Limits the commands that run at once, so that a caller that hangs up and comes back cannot
+    /// pile up work.
     permits: Arc<Semaphore>,
 }
 
@@ -79,20 +80,21 @@ impl App {
         Self { inner: Arc::new(Inner { parts, cache, tasks, scans, permits }) }
     }
 
-    /// Answers a question, in the caller's task.
+    /// Runs a query in the caller's task.
     pub async fn ask<Q: Query>(&self, agent: impl Into<Agent>, query: Q) -> Result<Q::Outcome, Error> {
         let agent = agent.into();
         permit(&agent, Q::PERMISSION)?;
         let cx = QueryContext::new(self.clone(), Q::NAME, agent);
-        // Most questions are answered from memory, faster than a tracing span is made.
+        // Most queries are answered from the cache, which takes less time than making a tracing
+        // span.
         if !tracing::enabled!(tracing::Level::DEBUG) {
             return query.run(&cx).await;
         }
         query.run(&cx).instrument(tracing::debug_span!("query", name = Q::NAME)).await
     }
 
-    /// Carries out a command to its end, even when the caller hangs up: the task is the command's
-    /// own, and dropping the returned future only drops the wish to know.
+    /// Runs a command to its end, even when the caller hangs up: the command has a task of its own,
+    /// and dropping the returned future does not stop it.
     pub async fn act<C: Command>(
         &self,
         agent: impl Into<Agent>,
@@ -103,7 +105,8 @@ impl App {
         permit(&agent, C::PERMISSION)?;
         let span = tracing::debug_span!("command", name = C::NAME);
         let cx = CommandContext::new(QueryContext::new(self.clone(), C::NAME, agent), request);
-        // Waited for here, where a caller that hangs up stops waiting; held there, to the end.
+        // The permit is waited for here, so that a caller that hangs up stops waiting. The task
+        // holds it to its end.
         let (permits, timeout) = (self.inner.permits.clone(), self.inner.parts.settings.queue_timeout);
         let permit = match tokio::time::timeout(timeout, permits.acquire_owned()).await {
             Ok(permit) => permit.map_err(|_| Fault::Closing)?,
@@ -117,8 +120,7 @@ impl App {
         self.inner.tasks.spawn(work.instrument(span)).await.map_err(Fault::from)?
     }
 
-    /// Carries out a command for a part of the program itself, in one realm: a scheduler, a guardrail, a notice.
-    /// Its events name the worker.
+    /// Runs a command for a worker of the program, in one realm. Its events name the worker.
     pub async fn work<C: Command>(
         &self,
         worker: &'static str,
@@ -128,12 +130,12 @@ impl App {
         self.act(Agent::Worker { name: worker, realm }, command, None).await
     }
 
-    /// A number under which a fault can be found in the log.
+    /// An id by which a fault is found in the log.
     pub fn new_incident(&self) -> IncidentId {
         Id::new(self.inner.parts.clock.now(), &*self.inner.parts.entropy)
     }
 
-    /// Takes no more commands and waits for those under way.
+    /// Takes no more commands, and waits for those that run.
     pub async fn close(&self) {
         self.inner.permits.close();
         self.inner.tasks.close();

@@ -1,4 +1,4 @@
-//! What a use case works with: a query reads; a command also writes, and remembers its outcome.
+//! What a use case works with. A query reads; a command also writes, and stores its outcome.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -18,19 +18,19 @@ use crate::{
     idempotency::Idempotency,
 };
 
-/// One piece of work: the app, and who carries it out. Everything it reaches is of one realm.
+/// One use case in progress: the app, and the agent that runs it. All its reads are of one realm.
 pub struct QueryContext {
     app: App,
-    /// The use case.
+    /// The name of the use case.
     pub name: &'static str,
     agent: Agent,
 }
 
-/// What a command works with: it reads like a query, and writes. A command runs in its own task.
+/// A command in progress: it reads like a query, and writes. It runs in a task of its own.
 pub struct CommandContext {
     query: QueryContext,
     pub(crate) idempotency: Idempotency,
-    /// What this command makes wrong of what the app remembers.
+    /// The cached entries that this command's writes invalidate.
     invalidations: Mutex<Vec<Invalidation>>,
 }
 
@@ -76,7 +76,7 @@ impl QueryContext {
         self.app.inner.parts.store.view(self.name, self.realm())
     }
 
-    /// For what belongs to the installation and to no realm.
+    /// Reads of the installation, which belong to no realm.
     pub(crate) fn across(&self) -> Across {
         self.app.inner.parts.store.across(self.name)
     }
@@ -89,12 +89,12 @@ impl QueryContext {
         &self.app.inner.parts.store
     }
 
-    /// Permission to walk through every account; `None` while another use case does.
+    /// The permit to read every account. `None` while another use case holds it.
     pub(crate) fn scan_permit(&self) -> Option<SemaphorePermit<'_>> {
         self.app.inner.scans.try_acquire().ok()
     }
 
-    /// Whether the caller's credential names all of them.
+    /// Refuses unless the caller's credential names all products.
     pub(crate) fn permit_products<'k>(
         &self,
         mut keys: impl Iterator<Item = &'k ProductKey>,
@@ -102,8 +102,8 @@ impl QueryContext {
         if keys.all(|key| self.agent.covers(key)) { Ok(()) } else { Err(Refusal::ProductNotPermitted) }
     }
 
-    /// A product that the caller's credential names. What it does not name is refused before it is
-    /// looked for.
+    /// A product that the caller's credential names. Another product is refused before it is looked
+    /// up.
     pub(crate) async fn product(&self, view: &mut View, key: &ProductKey) -> Result<Product, Error> {
         if !self.agent.covers(key) {
             return Err(Refusal::ProductNotPermitted.into());
@@ -117,7 +117,7 @@ impl CommandContext {
         Self { query: cx, idempotency: Idempotency::new(request), invalidations: Mutex::default() }
     }
 
-    /// The context of this command's reads, for code that queries use too.
+    /// The query context of this command, for code that queries use too.
     pub(crate) const fn query(&self) -> &QueryContext {
         &self.query
     }
@@ -130,7 +130,7 @@ impl CommandContext {
         self.query.realm()
     }
 
-    /// The use case.
+    /// The name of the use case.
     pub fn name(&self) -> &'static str {
         self.query.name
     }
@@ -183,8 +183,9 @@ impl CommandContext {
         self.query.decide(view, product, account).await
     }
 
-    /// One transaction in the caller's realm: `Ok` commits, a `Fault` rolls back. What it wrote is dropped
-    /// from memory before anybody hears of it, whether or not the commit was confirmed.
+    /// Runs one transaction in the caller's realm: `Ok` commits, a `Fault` rolls back. The cached
+    /// entries that it changed are invalidated before any caller learns the result, whether or not
+    /// the commit was confirmed.
     pub(crate) async fn tx<T>(
         &self,
         work: impl AsyncFnOnce(&mut Tx) -> Result<T, Fault>,
@@ -194,7 +195,7 @@ impl CommandContext {
         done
     }
 
-    /// One deed in the caller's realm, as a transaction of its own.
+    /// Runs one statement in the caller's realm, as a transaction of its own.
     pub(crate) async fn autocommit<T>(
         &self,
         work: impl AsyncFnOnce(Executor<'_>) -> Result<T, Fault>,
@@ -220,7 +221,7 @@ impl CommandContext {
         self.agent().actor()
     }
 
-    /// What happened; to be recorded in the transaction that makes it true.
+    /// An event with this fact. It must be recorded in the transaction that makes the fact true.
     pub(crate) fn event(&self, fact: Fact) -> EventBuilder<'_> {
         EventBuilder::new(self, fact)
     }

@@ -11,32 +11,32 @@ use uuid::Uuid;
 
 use crate::{Fault, QueryContext};
 
-/// How many unknown identifiers are counted at once in a realm. A keyed digest chooses the slot of each, so that
-/// no one can aim at a slot; a newer identifier takes its slot over.
+/// How many unknown identifiers are counted at once in a realm. A keyed digest selects the slot of
+/// each, so that an attacker cannot aim at a slot. A newer identifier takes over its slot.
 const UNKNOWN_IDENTIFIER_SLOTS: u32 = 65_536;
 
-/// One counter per second factor, whatever endpoint or session the guess comes from (INV-11).
+/// One counter per second factor, across all endpoints and sessions (INV-11).
 pub(crate) fn of_factor(factor: FactorId) -> Counter {
     Counter { id: factor.uuid(), tag: Vec::new() }
 }
 
-/// One counter per account's password, whatever spelling the guess comes with.
+/// One counter per account's password, across all spellings of the identifier.
 pub(crate) fn of_password(account: AccountId) -> Counter {
     Counter { id: account.uuid(), tag: Vec::new() }
 }
 
-/// Where guesses at an unknown identifier are counted, as if it were an account's.
+/// The counter of an unknown identifier, which is throttled like an account's (INV-29).
 pub(crate) fn of_unknown_identifier(cx: &QueryContext, identifier: &Identifier) -> Result<Counter, Fault> {
     let context = SealContext::UnknownIdentifier { realm: cx.realm() };
     let digest = cx.keyring().digest(&context, identifier.as_str().as_bytes())?;
     let (slot, tag) = digest.mac.split_first_chunk::<4>().ok_or(Fault::Dangling("a digest"))?;
     let slot = u32::from_be_bytes(*slot) % UNKNOWN_IDENTIFIER_SLOTS;
-    // No account or factor has an id of this form: theirs begin with the year.
+    // No account or factor has such an id: theirs begin with a time.
     Ok(Counter { id: Uuid::from_u128(u128::from(slot)), tag: tag.to_vec() })
 }
 
-/// One more guess, if the counter allows it: what is to be stored before the guess is looked at, or the answer that
-/// needs no look.
+/// One more guess, if the counter allows it. Returns the charge to store before the guess is
+/// evaluated, or the answer if there is no guess.
 pub(crate) fn grant(
     kept: Option<AttemptRow>,
     counter: &Counter,
@@ -46,7 +46,8 @@ pub(crate) fn grant(
     let revision = kept.as_ref().map_or(0, |kept| kept.budget.revision);
     let budget = match kept {
         Some(kept) if kept.tag == counter.tag => kept.budget,
-        // Not counted yet, or another identifier's: counting begins, the revision goes on.
+        // The counter is new, or counted another identifier. Counting begins at zero, and the
+        // revision continues.
         _ => Budget { revision, ..Budget::fresh(now) },
     };
     match budget::charge(limits, budget, now) {
@@ -56,7 +57,7 @@ pub(crate) fn grant(
     }
 }
 
-/// Stores the charge in place of the revision before it; `false` when another guess was charged meanwhile.
+/// Stores the charge by compare-and-set; `false` when another guess was charged meanwhile.
 pub(crate) async fn store(
     executor: Executor<'_>,
     counter: &Counter,

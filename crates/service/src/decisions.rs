@@ -12,7 +12,7 @@ use tidegate_store::{Tx, View, ledger, rollouts, standings};
 use crate::{CommandContext, Fault, QueryContext, cache};
 
 impl QueryContext {
-    /// The decision for one account, read now: what a sign-in is held to.
+    /// The decision for one account, read from the database. Sign-ins are held to it.
     pub(crate) async fn decide(
         &self,
         view: &mut View,
@@ -25,8 +25,8 @@ impl QueryContext {
         Ok(verdict.decision())
     }
 
-    /// The rollouts as they stand now. Those in memory serve when the database has exactly these: then nothing
-    /// else has to be read and understood.
+    /// The newest rollouts. The cached ones are used if the database has exactly their revisions,
+    /// which saves reading and parsing the documents.
     async fn rollouts(&self, view: &mut View) -> Result<Vec<Arc<Rollout>>, Fault> {
         let newest = rollouts::newest(view).await?;
         match self.cache().last_of_realm(self.realm()).filter(|known| known.has(&newest)) {
@@ -36,8 +36,8 @@ impl QueryContext {
     }
 }
 
-/// An app is told to show the feature: from the first time on the account stays reached here, until a roll
-/// back takes it back.
+/// Records that an app is told to show the feature. From the first time on the account stays
+/// reached here, until a roll back takes it back.
 pub(crate) async fn show(
     cx: &CommandContext,
     tx: &mut Tx,
@@ -57,7 +57,8 @@ pub(crate) async fn show(
     Ok(())
 }
 
-/// Two-step acts for the account at the product, from the first time on for good (INV-42).
+/// Records that two-step acts for the account at the product, from the first time on for good
+/// (INV-42).
 pub(crate) async fn activate(
     cx: &CommandContext,
     tx: &mut Tx,

@@ -1,4 +1,4 @@
-//! The two ways a use case ends badly: it says no, or it cannot say.
+//! The two ways in which a use case fails: it refuses, or a fault keeps it from answering.
 
 use tidegate_core::Refusal;
 use tidegate_factors::method::Unusable;
@@ -7,16 +7,17 @@ use tidegate_keyring::{Unreadable, passwords::HashFault};
 /// What a use case returns outside its transactions.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The answer is no, and the caller may know why.
+    /// The answer is no, and the caller may know the reason.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// There is no answer; the caller learns an incident id and nothing else.
+    /// There is no answer. The caller learns an incident id and nothing else.
     #[error(transparent)]
     Failed(#[from] Fault),
 }
 
-/// How a transaction of a command ends without an outcome. `?` works on both; `CommandContext::idempotent` alone
-/// tells them apart: a refusal commits, because what led to it must be remembered, and a fault rolls back.
+/// How a transaction of a command ends without an outcome. `?` converts into both. Only
+/// `CommandContext::idempotent` tells them apart: a refusal commits, because what led to it must be
+/// recorded, and a fault rolls back.
 #[derive(Debug)]
 pub enum Denied {
     Refused(Refusal),
@@ -38,14 +39,14 @@ impl From<Refusal> for Denied {
     }
 }
 
-/// Everything that becomes a fault becomes a `Denied` too.
+/// Everything that converts into a fault converts into a `Denied` too.
 impl<F: Into<Fault>> From<F> for Denied {
     fn from(fault: F) -> Self {
         Self::Failed(fault.into())
     }
 }
 
-/// What cannot be answered. No `Refusal` converts into it.
+/// An internal failure. No `Refusal` converts into it.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     #[error(transparent)]

@@ -1,11 +1,11 @@
-//! Events in the making: what happened, where, to whom, and from which client.
+//! Builds events: what happened, where, to which account, and from which client.
 
 use tidegate_core::{Account, AccountId, ClientContext, Event, Fact, Personal, ProductKey, Sealed};
 use tidegate_store::{Tx, events};
 
 use crate::{CommandContext, Fault, cache::Invalidation};
 
-/// Whom an event is about: what is kept of it, and the key that it is kept with.
+/// The account that an event is about, and the key that seals its personal fields.
 #[derive(Clone, Copy)]
 pub(crate) struct EventSubject<'n> {
     pub(crate) id: AccountId,
@@ -20,7 +20,7 @@ impl<'n> From<&'n Account> for EventSubject<'n> {
     }
 }
 
-/// An event in the making.
+/// An event that is not recorded yet.
 pub(crate) struct EventBuilder<'n> {
     cx: &'n CommandContext,
     fact: Fact,
@@ -53,7 +53,7 @@ impl<'n> EventBuilder<'n> {
         Ok(events::record(tx, self.finish()).await?)
     }
 
-    /// For a statement that records it together with what happened.
+    /// For a statement that records the event together with the change.
     pub(crate) fn finish(self) -> Event {
         let cx = self.cx;
         // Without an account there is no key, so nothing personal is kept.
@@ -70,7 +70,8 @@ impl<'n> EventBuilder<'n> {
         }
     }
 
-    /// `None`, and an alarm, when the account's key is damaged: what happened is recorded all the same.
+    /// `None` when the account's key is damaged. An alarm is logged, and the event is recorded
+    /// without personal fields.
     fn seal(&self, account: EventSubject<'_>) -> Option<Sealed> {
         let (cx, personal) = (self.cx, self.personal(account.email));
         let whose = (cx.realm(), account.id);

@@ -1,11 +1,12 @@
-//! Request ids: the same id with the same body returns the first outcome for 24 hours.
+//! Request ids (idempotency keys): the same id with the same body returns the first outcome for 24
+//! hours.
 //!
-//! Every command gets this without asking: `App::act` looks for the first outcome before it runs,
-//! and a command ends by `idempotent` (one transaction) or by `charge` and `settle` (an attempt is charged
-//! and committed before it is looked at). Both keep the record in the transaction of the change, so
-//! there is no moment at which one is remembered without the other. The body is kept as a keyed
-//! digest, because bodies hold codes and passwords; the outcome sealed, and its secrets apart, for
-//! ten minutes.
+//! Every command has this. `App::act` looks for the first outcome before it runs the command. A
+//! command ends with `idempotent` (one transaction), or with `charge` and `settle` (an attempt is
+//! charged and committed before it is evaluated). Both store the outcome in the transaction of the
+//! change, so neither is ever stored without the other. The body is stored as a keyed digest,
+//! because bodies contain codes and passwords. The outcome is stored sealed, and its secrets are
+//! stored apart from it, for ten minutes.
 
 use std::{
     sync::{
@@ -25,39 +26,43 @@ use tidegate_store::{
 
 use crate::{Command, CommandContext, Denied, Error, Fault};
 
-/// How long a first outcome is returned, and its secrets.
+/// How long the first outcome is returned.
 const RETENTION: Span = Span::hours(24);
 const SECRETS_RETENTION: Span = Span::minutes(10);
-/// How long a claim keeps others from trying; then the claimant is taken for dead.
+/// How long a claim keeps other copies of the request from running. After that, the claimant is
+/// taken for dead.
 const LEASE: Span = Span::seconds(10);
-/// Between looks at a request that is under way elsewhere.
+/// How often a request that another command carries out is looked up again.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
-/// Each lost race means that another command got further, so budgets end the races before this does.
+/// How often a command may lose a race. Each lost race means that another command got further, so
+/// the budgets of counters end the races before this bound does.
 const MAX_RETRIES: usize = 200;
 
-/// A caller's request id and the exact bytes it came with.
+/// A caller's request id, and the exact bytes of the request.
 #[derive(Debug, Clone)]
 pub struct Request {
     pub id: RequestId,
     pub body: Secret<Vec<u8>>,
 }
 
-/// What a command returns, and what is kept of it.
+/// What a command returns, and what is stored of it.
 pub trait Outcome: Serialize + DeserializeOwned + Send + 'static {
-    /// Its secrets, always in the same order. They are kept apart from the rest, and not for as long.
+    /// The secrets of the outcome, always in the same order. They are stored apart from the rest,
+    /// and for a shorter time.
     fn secrets(&mut self) -> Vec<&mut OneTimeSecret> {
         Vec::new()
     }
 }
 
-/// A secret that is shown once, in the response that creates it and in its retries of ten minutes.
+/// A secret that is shown once: in the response that creates it, and in retries within ten minutes.
 #[derive(Debug, Clone)]
 pub enum OneTimeSecret {
     Now(Secret<String>),
     Withheld,
 }
 
-/// What stands in the place of a secret; not nothing, which an option would take for none.
+/// The text in the place of a secret. It is not empty, because an option would read nothing as
+/// `None`.
 const WITHHELD: &str = "withheld";
 
 impl Serialize for OneTimeSecret {
@@ -72,7 +77,7 @@ impl<'de> Deserialize<'de> for OneTimeSecret {
     }
 }
 
-/// The request of one command under way.
+/// The request of one running command.
 pub(crate) struct Idempotency {
     request: Option<Request>,
     claim: Mutex<Option<RequestClaim>>,
@@ -91,23 +96,24 @@ impl Idempotency {
     }
 }
 
-/// What came of charging an attempt.
+/// The result of charging an attempt.
 pub(crate) enum AttemptCharge<C, T> {
-    /// It may be looked at.
+    /// The attempt may be evaluated.
     Granted(C),
-    /// There is an answer without a look.
+    /// The answer is known without evaluation.
     Finished(T),
-    /// Another attempt was charged first: undone, and tried again.
+    /// Another attempt was charged first. The transaction is rolled back, and the caller tries
+    /// again.
     Lost,
 }
 
-/// How a charged command goes on.
+/// How a command goes on after the charge.
 pub(crate) enum Attempt<C, T> {
     Granted(C),
     Finished(T),
 }
 
-/// What is known of a request before it is carried out.
+/// What is stored of a request before this command runs.
 enum Before<T> {
     Nothing,
     First(T),
@@ -121,7 +127,8 @@ impl CommandContext {
             return Ok(first);
         }
         let outcome = match command.run(self).await {
-            // A copy of this request may have been faster; then there is no refusal.
+            // Another copy of this request may have been carried out meanwhile. Then its outcome
+            // counts, not the refusal.
             Err(Error::Refused(refusal)) => match self.first().await? {
                 Some(first) => return Ok(first),
                 None => return Err(refusal.into()),
@@ -134,8 +141,8 @@ impl CommandContext {
         Ok(outcome)
     }
 
-    /// Carries out a command that is one transaction. A refusal is not remembered: nothing changed,
-    /// and the next try may fare better.
+    /// Runs a command that is one transaction. The outcome of a refusal is not stored: nothing
+    /// changed, and a retry may succeed.
     pub(crate) async fn idempotent<T: Outcome>(
         &self,
         work: impl AsyncFnOnce(&mut Tx) -> Result<T, Denied>,
@@ -171,10 +178,11 @@ impl CommandContext {
         }
     }
 
-    /// Charges an attempt, in a transaction of its own. `None`: another command was faster, try again.
+    /// Charges an attempt in a transaction of its own. `None`: another command was first, and the
+    /// caller tries again.
     ///
-    /// The loop is the caller's, because a closure that runs more than once and borrows cannot be part
-    /// of a task.
+    /// The caller runs the loop, because a closure that runs more than once and borrows cannot be
+    /// part of a task.
     pub(crate) async fn charge<C, T: Outcome>(
         &self,
         work: impl AsyncFnOnce(&mut Tx) -> Result<AttemptCharge<C, T>, Denied>,
@@ -209,8 +217,8 @@ impl CommandContext {
         }
     }
 
-    /// Ends a charged command. `None`: the work lost a race, or another replica took the request over; it is
-    /// undone, and the caller tries again.
+    /// Ends a charged command. `None`: the work lost a race; it is rolled back, and the caller
+    /// tries again.
     pub(crate) async fn settle<T: Outcome>(
         &self,
         work: impl AsyncFnOnce(&mut Tx) -> Result<Option<T>, Fault>,
@@ -218,7 +226,7 @@ impl CommandContext {
         let mut taken_over = false;
         let done = self
             .tx(async |tx| {
-                // The request's row first: see the lock order of store.
+                // The lock order of the store begins with the row of the request.
                 if !self.hold(tx).await? {
                     taken_over = true;
                     tx.abandon();
@@ -242,8 +250,8 @@ impl CommandContext {
         }
     }
 
-    /// Charges an attempt by one statement; with a request id, in the transaction that claims it. `None`: another
-    /// command was faster, try again.
+    /// Charges an attempt by one statement; with a request id, in the transaction that claims the
+    /// request. `None`: another command was first, and the caller tries again.
     pub(crate) async fn charge_by<C, T: Outcome>(
         &self,
         write: impl AsyncFnOnce(Executor<'_>) -> Result<Option<C>, Fault>,
@@ -260,8 +268,8 @@ impl CommandContext {
         }
     }
 
-    /// Ends a charged command by one statement; with a request id, in the transaction that remembers the outcome.
-    /// `None`: it lost a race and did nothing.
+    /// Ends a charged command by one statement; with a request id, in the transaction that stores
+    /// the outcome. `None`: the statement lost a race and changed nothing.
     pub(crate) async fn settle_by<T: Outcome>(
         &self,
         write: impl AsyncFnOnce(Executor<'_>) -> Result<Option<T>, Fault>,
@@ -282,7 +290,8 @@ impl CommandContext {
         Err(Refusal::Busy { retry_after: Span::seconds(1) })
     }
 
-    /// The first outcome of this request, if there is one; waits for one that is under way.
+    /// The first outcome of this request, if there is one. Waits while another command carries the
+    /// request out.
     async fn first<T: Outcome>(&self) -> Result<Option<T>, Error> {
         let Some(request) = &self.idempotency.request else { return Ok(None) };
         loop {
@@ -335,7 +344,8 @@ impl CommandContext {
         Key { credential, method: self.name(), request: request.id }
     }
 
-    /// Whether this command is the one to carry out its request; without one there is nothing to claim.
+    /// Claims the request; `false` when another copy of it has the claim or an outcome. Without a
+    /// request id there is nothing to claim.
     async fn claim(&self, tx: &mut Tx) -> Result<bool, Fault> {
         let Some(request) = &self.idempotency.request else { return Ok(true) };
         let now = self.now();
@@ -401,7 +411,7 @@ impl CommandContext {
     }
 }
 
-/// For outcomes without a secret.
+/// Implements `Outcome` for types without secrets.
 macro_rules! outcomes {
     ($($outcome:ty),+ $(,)?) => { $(impl $crate::Outcome for $outcome {})+ };
 }

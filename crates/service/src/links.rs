@@ -13,7 +13,8 @@ use tidegate_store::{
 
 use crate::{CommandContext, Fault};
 
-/// What a token that stands for no link is told. It is not charged: 256 bits are not guessed.
+/// The answer to a token that belongs to no link. Nothing is charged, because an attacker cannot
+/// guess 256 random bits.
 pub(crate) const UNKNOWN: Answered = Answered::WrongAnswer { tries_left: 0 };
 
 /// A link as it was presented.
@@ -27,8 +28,8 @@ pub(crate) async fn find(tx: &mut Tx, token: &Secret<String>) -> Result<Option<P
     Ok(links::find(tx, digest).await?.map(|link| PresentedLink { digest, link }))
 }
 
-/// Redeems the link, once, and returns whose it is; or why it proves nothing. It proves the address it
-/// was sent to, and no other that the account may have by now.
+/// Redeems the link, once, and returns its account, or the reason why it proves nothing. It proves
+/// the address that it was sent to, and no other address that the account may have by now.
 pub(crate) async fn redeem(
     cx: &CommandContext,
     tx: &mut Tx,
@@ -49,14 +50,15 @@ pub(crate) async fn redeem(
     Ok(if still { Ok(account) } else { Err(Answered::Superseded) })
 }
 
-/// A link that is on its way.
+/// A link whose mail is queued.
 pub(crate) struct Mailed {
     pub(crate) delivery: DeliveryId,
     pub(crate) expires_at: Timestamp,
 }
 
 impl CommandContext {
-    /// Writes a link for `target`, in place of those before it, and queues the mail to the account's stored address (INV-30).
+    /// Creates a link for `target`, which supersedes the earlier ones, and queues the mail to the
+    /// account's stored address (INV-30).
     pub(crate) async fn mail_link(
         &self,
         tx: &mut Tx,

@@ -1,5 +1,6 @@
-//! The material of factors and challenges: sealed for its place, and opened where it is needed. Material
-//! that cannot be opened makes its factor unavailable. It is not taken for absent, and no guess is charged (INV-45).
+//! The material of factors and challenges: sealed for its context, and opened where it is needed.
+//! If material cannot be opened, its factor is unavailable. It is not taken for absent, and no
+//! guess is charged (INV-45).
 
 use tidegate_core::{AccountId, ChallengeId, Fact, Factor, FactorId, Method, Sealed, Secret, Setup};
 use tidegate_factors::method::{self, About, Opened};
@@ -8,7 +9,8 @@ use tidegate_keyring::SealContext;
 use crate::{CommandContext, Fault, OneTimeSecret, QueryContext, acting::Acting};
 
 impl QueryContext {
-    /// What a factor is verified with; `None`: it cannot be opened. A method without material has none to open.
+    /// The material of a factor; `None` when it cannot be opened. A method without material has
+    /// none to open.
     pub(crate) fn factor_material(
         &self,
         account: AccountId,
@@ -19,7 +21,7 @@ impl QueryContext {
         self.open_material(&context, sealed)
     }
 
-    /// What an answer to the challenge is verified against; `None`: it cannot be opened.
+    /// The material of a challenge; `None` when it cannot be opened.
     pub(crate) fn challenge_material(
         &self,
         account: AccountId,
@@ -67,7 +69,8 @@ impl CommandContext {
         Ok(self.keyring().seal(&context, material, self.entropy())?)
     }
 
-    /// The material of a factor to be, and what the person needs to set it up; shown once.
+    /// Makes the material of a pending factor, and what the person needs to set it up, which is
+    /// shown once.
     pub(crate) fn set_up(
         &self,
         acting: &Acting,
@@ -84,7 +87,7 @@ impl CommandContext {
     }
 }
 
-/// For the record, and for the operators: the owner cannot repair it.
+/// Tells the operators, and returns the fact to record. The owner cannot repair the factor.
 pub(crate) fn unreadable(factor: FactorId, method: Method) -> Fact {
     alarm(factor, method);
     Fact::FactorUnreadable { factor, method }

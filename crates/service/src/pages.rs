@@ -1,5 +1,6 @@
-//! Lists in pages. A page token is sealed: it says where the page ended, of which list, and with
-//! which filter; it cannot be made up, and one of another realm or list does not open.
+//! Lists in pages. A page token is sealed: it contains where the page ended, of which list, and
+//! with which filter. So a caller cannot forge one, and a token of another realm or list does not
+//! open.
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{Refusal, Sealed, Secret};
@@ -7,12 +8,12 @@ use tidegate_keyring::SealContext;
 
 use crate::{Fault, QueryContext};
 
-/// Which page.
+/// Which page of a list a caller wants.
 #[derive(Debug, Clone)]
 pub struct PageRequest {
     /// 1 to 1 000.
     pub size: i64,
-    /// Behind the page that this token came with; `None` for the first.
+    /// The token of the page before; `None` for the first page.
     pub after: Option<PageToken>,
 }
 
@@ -23,7 +24,7 @@ pub struct PageToken(pub Vec<u8>);
 #[derive(Debug, Clone)]
 pub struct Page<T> {
     pub items: Vec<T>,
-    /// `None` at the end, and only there.
+    /// `None` at the end of the list, and only there.
     pub next: Option<PageToken>,
 }
 
@@ -34,7 +35,7 @@ struct Cursor {
 }
 
 impl PageRequest {
-    /// One more than the page holds tells whether another follows.
+    /// One item more than the page holds, which tells whether another page follows.
     pub(crate) const fn limit(&self) -> i64 {
         self.size.saturating_add(1)
     }
@@ -53,7 +54,7 @@ impl QueryContext {
         if cursor.filter == filter { Ok(cursor.key) } else { Err(Refusal::PageTokenNotValid) }
     }
 
-    /// Cuts what `PageRequest::limit` found to a page.
+    /// Cuts the items that were found with `PageRequest::limit` to a page.
     pub(crate) fn page<T>(
         &self,
         request: &PageRequest,

@@ -1,22 +1,22 @@
 //! Times in requests that must lie before or after now.
 //!
-//! The authority clock decides, in the transaction that would keep the time: a retry of a request that was carried
-//! out gets its first outcome, however much later it comes.
+//! The authority clock decides, in the transaction that would store the time. So a retry of a
+//! request that was carried out gets its first outcome, however late it comes.
 
 use tidegate_core::{Refusal, Span, Timestamp};
 
-/// How far ahead of ours the clock of a system may be that tells us when something was created.
+/// How far another system's clock may be ahead of ours when it reports a time of creation.
 const CLOCK_TOLERANCE: Span = Span::minutes(5);
 
 pub(crate) const PAST: &str = "must not be more than 5 minutes after now";
 const FUTURE: &str = "must be after now";
 
-/// Whether it may be when something was created.
+/// Whether something may have been created at this time.
 pub(crate) fn is_past(at: Timestamp, now: Timestamp) -> bool {
     at <= now.plus(CLOCK_TOLERANCE)
 }
 
-/// When something was created elsewhere; absent: now.
+/// A time of creation from another system; absent: now.
 pub(crate) fn created(
     field: &'static str,
     at: Option<Timestamp>,
@@ -28,7 +28,7 @@ pub(crate) fn created(
     }
 }
 
-/// When something ends, now excluded; absent: never.
+/// Refuses an end that is not after now; absent: never.
 pub(crate) fn ends(field: &'static str, at: Option<Timestamp>, now: Timestamp) -> Result<(), Refusal> {
     match at {
         Some(at) if at <= now => Err(Refusal::TimeNotAcceptable { field, must: FUTURE }),

@@ -67,12 +67,12 @@ impl Record for Account {
     }
 }
 
-/// An account as a later import finds it. Holds a password hash: no `Debug`.
+/// An account as a later import finds it. It holds a password hash, so it has no `Debug`.
 pub struct Imported {
     pub account: Account,
-    /// Of the row that it was imported from; `None` when it was not imported.
+    /// The digest of the row that the account was imported from. `None` when it was not imported.
     pub digest: Option<KeyedDigest>,
-    /// Its password's hash, as it is kept.
+    /// The account's password hash, as it is stored.
     pub hash: Option<String>,
 }
 
@@ -144,8 +144,9 @@ pub async fn verify_email(
     tx.change(VERIFY_EMAIL).bind(id).bind(email.clone()).bind(now).hit().await
 }
 
-/// Reads the account and locks its row for the rest of the transaction. What takes this lock runs one after the other
-/// for an account: compare-and-set cannot see rows that do not exist yet.
+/// Reads the account and locks its row for the rest of the transaction. Transactions that take this
+/// lock run one after the other for an account: compare-and-set cannot protect rows that do not
+/// exist yet.
 pub async fn lock(tx: &mut Tx, id: AccountId) -> Result<Option<Account>, Error> {
     tx.change(LOCK).bind(id).optional().await
 }

@@ -24,7 +24,7 @@ sql! {
         WHERE realm_id = $1 AND counter_id = $2 AND successes = $3 AND in_hour > 0 AND in_day > 0 AND in_row > 0";
 }
 
-/// A counter. The tag tells apart the unknown identifiers that share a slot.
+/// A counter. The tag tells unknown identifiers that share a slot apart.
 #[derive(Debug, Clone)]
 pub struct Counter {
     pub id: Uuid,
@@ -85,7 +85,7 @@ pub async fn replace(
         .await
 }
 
-/// Resets the counter. Called on success of the very factor that is counted, and by nothing else (INV-9). `answers` and
+/// Resets the counter. Only a success of the counted factor calls this (INV-9). `answers` and
 /// `sign_ins::begin` do the same within larger statements.
 pub async fn forgive(tx: &mut Tx, counter: &Counter) -> Result<(), Error> {
     tx.change(FORGIVE).bind(counter.id).rows().await?;

@@ -1,5 +1,6 @@
-//! When a connection to PostgreSQL broke last. After a restart of the server every idle connection is dead. So a
-//! connection that was not used since the last breakage is pinged before it is used; others are not.
+//! When a connection to PostgreSQL broke last. After a restart of the server every idle connection
+//! is dead. So a connection that was not used since the last breakage is pinged before it is used.
+//! Other connections are not.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -25,7 +26,8 @@ impl Breakage {
         }
     }
 
-    /// Whether a connection that was last used `ago` may be used again; pings it where that is not certain.
+    /// Whether a connection that was last used `ago` may be used again. Pings it if that is not
+    /// certain.
     pub(crate) async fn passes(&self, connection: &mut PgConnection, ago: Duration) -> bool {
         let last = self.last.load(Ordering::Relaxed);
         let since = Duration::from_millis(self.millis().saturating_sub(last.saturating_sub(1)));

@@ -89,8 +89,8 @@ pub async fn cancel_all(tx: &mut Tx, account: AccountId, within: Within) -> Resu
     Ok(())
 }
 
-/// Ends every older challenge of the same sign-in or session, factor and purpose (INV-5); where the answer says whose
-/// factor it is by, of the same method instead of the factor. Returns how many.
+/// Supersedes every older challenge of the same sign-in or session, factor and purpose (INV-5). A
+/// challenge without a factor supersedes those of its method instead. Returns how many.
 pub async fn supersede(tx: &mut Tx, new: &Challenge) -> Result<u64, Error> {
     let (sign_in, session) = columns(new.within);
     let supersede = tx.change(SUPERSEDE).bind(new.account).bind(sign_in).bind(session);
@@ -98,7 +98,7 @@ pub async fn supersede(tx: &mut Tx, new: &Challenge) -> Result<u64, Error> {
     supersede.bind(ChallengeState::Open).bind(ChallengeState::Superseded).rows().await
 }
 
-/// Ends the account's live challenges but the newest `keep`; returns how many.
+/// Supersedes the account's live challenges except for the newest `keep`; returns how many.
 pub async fn supersede_oldest(
     tx: &mut Tx,
     account: AccountId,
@@ -118,7 +118,7 @@ pub async fn insert(tx: &mut Tx, new: &Challenge) -> Result<(), Error> {
     Ok(())
 }
 
-/// Gives a try back that was taken for a replay, or for a code that was not evaluated.
+/// Gives back a try that was taken for a replay, or for a code that was not evaluated.
 pub async fn give_back(tx: &mut Tx, id: ChallengeId) -> Result<(), Error> {
     tx.change(GIVE_BACK).bind(id).rows().await?;
     Ok(())

@@ -78,7 +78,7 @@ impl Row {
 }
 
 impl Row {
-    /// The row's key for an error text, whatever kind it is.
+    /// The row's key for an error text, whatever its type.
     pub(crate) fn key(&self, column: &'static str) -> Option<String> {
         let id = self.get::<Uuid>(column).map(|id| id.to_string());
         id.or_else(|_| self.get::<String>(column)).ok()

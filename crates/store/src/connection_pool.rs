@@ -15,7 +15,7 @@ use sqlx::{ConnectOptions as _, Connection as _, PgConnection, postgres::PgConne
 
 use crate::{Timeouts, breakage::Breakage, error};
 
-/// Between two attempts to reach a server that refuses connections.
+/// The time between two attempts to reach a server that refuses connections.
 const RECONNECT_INTERVAL: Duration = Duration::from_millis(20);
 /// Older connections are replaced: the server's memory for a connection grows, and servers move.
 const MAX_AGE: Duration = Duration::from_mins(30);
@@ -68,12 +68,13 @@ impl ConnectionPool {
         tokio::spawn(async move { pool.get().await }).await.unwrap_or(Err(PoolError::Closed))
     }
 
-    /// Closes the idle connections now, and those in use when they come back; hands out no more.
+    /// Closes the idle connections now, and those in use when they are returned. Hands out no
+    /// further connection.
     pub(crate) async fn close(&self) {
         let idle = self.0.retain(|_, _| false);
         self.0.close();
         for connection in idle.removed {
-            // The connection is given up, whatever the server says.
+            // The connection is dropped, whatever the server answers.
             let _ = connection.close().await;
         }
     }

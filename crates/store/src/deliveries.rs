@@ -27,7 +27,7 @@ pub struct Due {
     pub id: DeliveryId,
 }
 
-/// A delivery that this worker claimed, until its next try.
+/// A delivery that this worker has claimed until its next try.
 #[derive(Debug, Clone)]
 pub struct Delivery {
     pub id: DeliveryId,
@@ -35,7 +35,7 @@ pub struct Delivery {
     pub template: Template,
     /// `None` when the delivery has ended.
     pub payload: Option<Sealed>,
-    /// With this one.
+    /// How often it was tried, including this time.
     pub tries: i64,
     pub expires_at: Timestamp,
 }
@@ -79,7 +79,7 @@ pub async fn insert(tx: &mut Tx, new: New) -> Result<(), Error> {
     Ok(())
 }
 
-/// What is due in any realm, the one that waited longest first.
+/// Deliveries that are due in any realm; the one that has waited longest comes first.
 pub async fn due(across: &mut Across, now: Timestamp, limit: i64) -> Result<Vec<Due>, Error> {
     across.select(DUE).bind(now).bind(limit).all().await
 }

@@ -68,7 +68,7 @@ pub async fn put(
     Ok(())
 }
 
-/// `false` when it was not trusted.
+/// Ends the device's trust; `false` when it was not trusted.
 pub async fn end_trust(
     tx: &mut Tx,
     account: AccountId,

@@ -57,7 +57,7 @@ impl Record for Enrollment {
     }
 }
 
-/// Its id alone.
+/// The id of a superseded enrollment.
 struct Superseded(EnrollmentId);
 
 impl Record for Superseded {
@@ -80,7 +80,8 @@ pub async fn insert(tx: &mut Tx, new: &Enrollment) -> Result<(), Error> {
     Ok(())
 }
 
-/// Ends every pending one of exactly this account, product, device and method; returns which.
+/// Supersedes every pending enrollment of exactly this account, product, device and method; returns
+/// their ids.
 pub async fn supersede(
     tx: &mut Tx,
     account: AccountId,
@@ -123,7 +124,7 @@ pub async fn take_try(
     tx.change(TAKE_TRY).bind(id).bind(EnrollmentState::AwaitingProof).bind(limit).bind(now).optional().await
 }
 
-/// Gives a try back that was taken for a code that was not evaluated.
+/// Gives back a try that was taken for a code that was not evaluated.
 pub async fn give_back(tx: &mut Tx, id: EnrollmentId) -> Result<(), Error> {
     tx.change(GIVE_BACK).bind(id).rows().await?;
     Ok(())

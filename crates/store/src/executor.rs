@@ -35,8 +35,8 @@ pub struct View {
     pub(crate) name: &'static str,
 }
 
-/// Reads of no particular realm: finding the credential that names one, listing realms, and workers
-/// that serve all of them.
+/// Reads of no particular realm: to find the credential that names one, to list realms, and for
+/// workers that serve all of them.
 pub struct Across {
     pub(crate) via: Via,
     pub(crate) name: &'static str,
@@ -86,7 +86,7 @@ macro_rules! on_pooled {
     }};
 }
 
-/// Runs one sqlx call where the query belongs, and wraps what it returns.
+/// Runs one sqlx call on the query's connection, and wraps its result.
 macro_rules! on {
     ($query:ident, $call:ident, $sqlite:expr, $postgres:expr) => {{
         let args = $query.args.map_err(|source| Error::of($query.name, source))?;
@@ -146,7 +146,7 @@ impl<'v> Query<'v> {
         Self { via, name, sql, args: Ok(args), autocommit: false, deferred_sync: false }
     }
 
-    /// The statement commits by itself, so an outage may hide that it was done.
+    /// Marks a statement that commits by itself: an outage may hide that it was done.
     pub(crate) fn autocommit(self) -> Self {
         Self { autocommit: true, ..self }
     }
@@ -176,12 +176,12 @@ impl<'v> Query<'v> {
         self
     }
 
-    /// How many rows it changed.
+    /// How many rows the statement changed.
     pub(crate) async fn rows(self) -> Result<u64, Error> {
         on!(self, execute, |done| done.rows_affected(), |done| done.rows_affected())
     }
 
-    /// Whether it changed its row: the answer of a compare-and-set.
+    /// Whether the statement changed its row: the result of a compare-and-set.
     pub(crate) async fn hit(self) -> Result<bool, Error> {
         Ok(self.rows().await? > 0)
     }

@@ -49,7 +49,7 @@ pub async fn find(view: &mut View, account: AccountId, id: FactorId) -> Result<O
     view.select(FIND).bind(account).bind(id).optional().await
 }
 
-/// The factor that an answer names by itself.
+/// The factor that an answer itself names.
 pub async fn by_lookup(view: &mut View, lookup: &[u8]) -> Result<Option<Factor>, Error> {
     view.select(BY_LOOKUP).bind(lookup.to_vec()).optional().await
 }
@@ -66,8 +66,8 @@ pub async fn insert(tx: &mut Tx, new: &Factor) -> Result<bool, Error> {
     insert.bind(new.lookup.clone()).bind(new.created_at).bind(new.last_used_at).hit().await
 }
 
-/// Raises the mark, where there is one, and keeps new material, where there is some; `false`, and nothing of it, when
-/// this mark or a later one was accepted before (INV-2).
+/// Raises the mark if there is one, and stores new material if there is some. `false`, and nothing
+/// is changed, when this mark or a later one was accepted before (INV-2).
 pub async fn accept(
     tx: &mut Tx,
     account: AccountId,

@@ -79,7 +79,7 @@ pub async fn applied(across: &mut Across) -> Result<i64, Error> {
     Ok(across.select(APPLIED).optional::<Version>().await?.map_or(0, |version| version.0))
 }
 
-/// What the database's schema is to this program.
+/// How the database's schema compares to this program's.
 pub async fn schema(across: &mut Across) -> Result<Schema, Error> {
     let applied = applied(across).await?;
     if applied == 0 {
@@ -121,7 +121,7 @@ impl Store {
         .await
     }
 
-    /// The database server's clock; `None` on SQLite, where the host's is the only one.
+    /// The database server's clock. `None` on SQLite, where the host's clock is the only one.
     pub async fn clock(&self) -> Result<Option<Timestamp>, Error> {
         if self.engine() == Engine::Sqlite {
             return Ok(None);

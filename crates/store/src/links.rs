@@ -38,14 +38,15 @@ pub async fn find(view: &mut View, token: TokenDigest) -> Result<Option<Link>, E
     view.select(FIND).bind(token).optional().await
 }
 
-/// A new link, which nothing was done with yet.
+/// Inserts a new link, which was neither redeemed nor superseded.
 pub async fn insert(tx: &mut Tx, token: TokenDigest, link: &Link, now: Timestamp) -> Result<(), Error> {
     let insert = tx.change(INSERT).bind(token).bind(link.account).bind(link.target).bind(link.email.clone());
     insert.bind(now).bind(link.expires_at).rows().await?;
     Ok(())
 }
 
-/// Marks the account's unused links for the same target, before a newer one is inserted; returns how many.
+/// Supersedes the account's unused links for the same target, before a newer one is inserted;
+/// returns how many.
 pub async fn supersede(
     tx: &mut Tx,
     account: AccountId,

@@ -1,4 +1,4 @@
-//! Opens a store, and says what its schema is to this program.
+//! Opens a store, and compares its schema to this program's.
 
 use std::{path::PathBuf, str::FromStr as _, sync::Arc};
 
@@ -40,7 +40,7 @@ pub(crate) enum Db {
 #[derive(Clone)]
 pub struct Store {
     pub(crate) db: Db,
-    /// Answers under way, for batching.
+    /// The answers in progress, for batching.
     pub(crate) answering: Arc<Answering>,
 }
 
@@ -59,7 +59,7 @@ pub enum OpenError {
     Migration(#[from] sqlx::migrate::MigrateError),
 }
 
-/// What a schema is to this program.
+/// How a schema compares to this program's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Schema {
     /// The database has none.
@@ -72,12 +72,12 @@ pub enum Schema {
     Newer { applied: i64, min_binary: i64 },
 }
 
-/// Pages in SQLite's write-ahead log before a checkpoint, 64 MiB. Pages that are written again and again, such as
-/// those of counters and of the newest events, are then copied to the database file once.
+/// Pages in SQLite's write-ahead log before a checkpoint, 64 MiB. Pages that are written often,
+/// such as those of counters and of the newest events, are then copied to the database file once.
 const CHECKPOINT: &str = "16000";
 
 impl Store {
-    /// Connects; changes nothing. On SQLite the file is created when it is missing, and locked.
+    /// Connects and changes nothing. On SQLite, creates the file if it is missing, and locks it.
     pub async fn open(settings: &Settings) -> Result<Self, OpenError> {
         let db = if let Some(path) = settings.url.strip_prefix("sqlite:") {
             sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path)), settings).await?
@@ -122,7 +122,7 @@ impl Store {
         Across { via: self.read(), name }
     }
 
-    /// Closes every connection; one that is in use when its user is done with it.
+    /// Closes every connection. A connection in use is closed when its user returns it.
     pub async fn close(&self) {
         match &self.db {
             Db::Sqlite { read, .. } => read.close().await,

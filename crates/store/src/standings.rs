@@ -110,7 +110,7 @@ fn list<T: serde::de::DeserializeOwned>(row: &Row, column: &'static str) -> Resu
 fn entry((rollout, product, shown_at, revision, wave, active_since): Entry) -> LedgerEntry {
     let shown = shown_at.map(|at| FirstShown {
         at: Timestamp::from_unix_micros(at),
-        // Shown before revisions were stored: any roll back takes it back.
+        // The feature was shown before revisions were stored, so any roll back takes it back.
         revision: Revision(revision.unwrap_or(0)),
         wave: wave.map(Ordinal),
     });

@@ -22,7 +22,7 @@ sql! {
 /// Accounts to which the feature was shown at a product, by the same revision and wave.
 pub struct ShownCount {
     pub product: ProductKey,
-    /// Without its time: the count does not need it.
+    /// The revision and the wave. The time is not read, because the count does not need it.
     pub shown: FirstShown,
     pub count: i64,
 }

@@ -1,10 +1,10 @@
 //! A connection with a transaction on it, for each engine. Dropping it before the end leaves no transaction open
 //! (INV-53).
 //!
-//! - PostgreSQL: the connection stays tainted until the transaction has ended. Dropped before, it is closed, and the
-//!   server rolls back.
-//! - SQLite: there is one writer. Dropped before the end, it keeps `needs_rollback`, and the next user of the writer
-//!   rolls back first.
+//! - PostgreSQL: the connection stays tainted until the transaction has ended. If it is dropped
+//!   before, it is closed, and the server rolls back.
+//! - SQLite: there is one writer. If it is dropped before the end, it keeps `needs_rollback`, and
+//!   the next user of the writer rolls back first.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ impl Writer {
         sqlx::raw_sql(sql).execute(&mut self.connection).await.map(drop)
     }
 
-    /// After a text that contains its own transaction: whether it ran to its end.
+    /// Records whether a text that contains its own transaction ran to its end.
     pub(crate) const fn judge<T>(&mut self, done: &Result<T, sqlx::Error>) {
         self.needs_rollback = done.is_err();
         self.deferred_sync &= self.needs_rollback;

@@ -129,8 +129,8 @@ impl Store {
         .await
     }
 
-    /// Runs one statement as a transaction of its own. Dropped at any moment, it is done as a whole or not at all, and
-    /// leaves no transaction open (INV-53).
+    /// Runs one statement as a transaction of its own. If the caller drops it at any moment, the
+    /// statement is done as a whole or not at all, and no transaction stays open (INV-53).
     pub async fn autocommit<T, E: From<Error>>(
         &self,
         name: &'static str,

@@ -11,7 +11,7 @@ pub struct WhoAmI;
 /// What is known of the caller.
 #[derive(Debug)]
 pub struct Self_ {
-    /// `None`: a person, or a worker.
+    /// `None` for a person or a worker.
     pub credential: Option<Credential>,
     pub realm: RealmKey,
     pub permissions: Vec<Permission>,

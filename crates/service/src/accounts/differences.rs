@@ -1,8 +1,8 @@
-//! What tells a row of an import from the account that has its external id already.
+//! How a row of an import differs from the account that already has its external id.
 //!
-//! The digest that an import leaves decides one thing: whether the row is the one that was imported. Which fields
-//! differ is seen by comparing the row with the account as it is now. Names of fields are told, never values: a
-//! report must not show a password's hash (INV-47).
+//! The digest that an import stores decides one thing: whether the row is the one that was
+//! imported. The fields that differ are found by comparing the row with the account as it is now.
+//! Reports name fields, never values, so that a report cannot leak a password hash (INV-47).
 
 use tidegate_core::{Email, KeyedDigest};
 use tidegate_keyring::{SealContext, adoption::is_foreign};
@@ -18,15 +18,15 @@ pub(super) fn is_the_imported_row(
     found: &Imported,
 ) -> Result<bool, Fault> {
     let Some(digest) = &found.digest else { return Ok(false) };
-    // The digest covers the address in canonical form, as it was canonical then.
+    // The digest covers the address in the canonical form of the time of the import.
     let kept = found.account.contact.as_ref().map(|contact| &contact.email);
     let same = row.email.as_ref().zip(kept).filter(|(said, kept)| said.as_typed() == kept.as_typed());
     let email = same.map(|(_, kept)| kept.clone()).or_else(|| row.email.clone());
     matches(cx, &ImportRow { email, ..row.clone() }, digest)
 }
 
-/// The fields in which the row says something other than the account; a time of creation that is left out says
-/// nothing. Empty: the account is as the row says, whatever it was imported from.
+/// The fields in which the row differs from the account. A time of creation that the row leaves out
+/// does not differ. Empty: the account is as the row says, whatever it was imported from.
 pub(super) fn differing_fields(
     cx: &CommandContext,
     row: &ImportRow,
@@ -37,7 +37,7 @@ pub(super) fn differing_fields(
     let verified = match contact.and_then(|contact| contact.verified_at) {
         None => false,
         Some(at) if at == account.created_at => true,
-        // By a link, since it was imported: the row cannot know.
+        // The address was verified by a link after the import. The row cannot know that.
         Some(_) => row.email_verified,
     };
     let labels = row.labels.keys().chain(account.labels.keys());
@@ -58,9 +58,9 @@ pub(super) fn differing_fields(
     Ok(differ.chain(labels.into_iter().map(|name| format!("labels.{name}"))).collect())
 }
 
-/// The first sign-in replaces an imported hash, and then the two cannot be compared. If nothing else of the account
-/// was changed since, its digest still tells whether the row's hash is the one that was imported; otherwise the
-/// password counts as another one.
+/// Whether the row has another password. The first sign-in replaces an imported hash, and then the
+/// two hashes cannot be compared. If nothing else of the account has changed, its digest still
+/// tells whether the row's hash was imported. Otherwise the password counts as another one.
 fn has_other_password(cx: &CommandContext, row: &ImportRow, found: &Imported) -> Result<bool, Fault> {
     Ok(match (row.password.adopted(), &found.hash) {
         (None, None) => false,

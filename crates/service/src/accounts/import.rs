@@ -1,6 +1,6 @@
-//! Imports accounts: one message of rows, one transaction. Good rows are kept, bad ones reported; a
-//! row that was imported before changes nothing, whether it says the same or not. An account whose password
-//! hash is not adopted is kept without a password, and reported as well.
+//! Imports accounts: the rows of one message in one transaction. Good rows are imported, bad ones
+//! are reported. A row that was imported before changes nothing, whether or not it says the same.
+//! An account whose password hash is not adopted is created without a password, and reported too.
 
 use serde::{Deserialize, Serialize, Serializer};
 use tidegate_core::{
@@ -22,22 +22,23 @@ pub const MAX_ROWS: usize = 500;
 #[derive(Clone)]
 pub struct ImportAccounts {
     pub rows: Vec<ImportRow>,
-    /// How many rows of the same message were not well-formed, and all that was wrong with them.
+    /// How many rows of the same message were malformed, and everything that was wrong with them.
     pub malformed_rows: i64,
     pub malformed: Vec<ImportReport>,
 }
 
-/// Holds a password hash: no `Debug`.
+/// Holds a password hash, so it has no `Debug`.
 #[derive(Clone, Serialize)]
 pub struct ImportRow {
-    /// The caller's own number of the row; not part of its content.
+    /// The caller's number of the row. It is not part of the content.
     #[serde(skip)]
     pub line: u64,
     pub external_id: ExternalId,
     pub email: Option<Email>,
     pub email_verified: bool,
     pub country: Option<Country>,
-    /// Left out of the content when there is none, as rows were digested before there were customers.
+    /// Left out of the content when it is absent, because rows were digested before there were
+    /// customers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer: Option<CustomerKey>,
     #[serde(skip_serializing_if = "Labels::is_empty")]
@@ -47,12 +48,12 @@ pub struct ImportRow {
     pub password: ImportPassword,
 }
 
-/// What a row says of the account's password.
+/// The password field of a row.
 #[derive(Clone)]
 pub enum ImportPassword {
     None,
     Adopted(AdoptedHash),
-    /// It counts as none, and its row is reported.
+    /// The account is imported without a password, and its row is reported.
     NotAdopted(NotAdopted),
 }
 
@@ -71,7 +72,7 @@ pub enum ImportProblem {
     Differs,
     EmailTaken,
     CustomerNotFound,
-    /// The account is there, and has no password.
+    /// The account was imported without a password.
     PasswordNotAdopted,
 }
 
@@ -80,7 +81,7 @@ pub struct Imported {
     pub created: i64,
     pub unchanged: i64,
     pub failed: i64,
-    /// Rows among those created and unchanged.
+    /// Rows without an adopted password, among those created and unchanged.
     pub passwords_not_adopted: i64,
     pub reports: Vec<ImportReport>,
 }
@@ -91,13 +92,13 @@ enum RowOutcome {
     Created,
     Unchanged,
     Failed(ImportProblem, &'static str, &'static str),
-    /// From the account that has its external id, in these fields.
+    /// The row differs from the account that has its external id, in these fields.
     Differs(Vec<String>),
 }
 
 impl ImportRow {
-    /// What is digested, to know the row again. It must stay as it is, or rows that were imported before would
-    /// no longer be known.
+    /// The bytes that are digested, to recognise the row in a later import. They must not change,
+    /// or rows that were imported before would not be recognised.
     pub(super) fn content(&self) -> Result<Vec<u8>, serde_json::Error> {
         serde_json::to_vec(self)
     }
@@ -158,8 +159,8 @@ impl Command for ImportAccounts {
     type Outcome = Imported;
 
     async fn run(mut self, cx: &CommandContext) -> Result<Imported, Error> {
-        // In one order, whatever the file's: two imports of the same rows wait for each other, and never
-        // in a circle.
+        // Rows are imported in one order, whatever the file's order. So two imports of the same
+        // rows wait for each other, and never deadlock.
         self.rows.sort_by(|one, other| one.external_id.cmp(&other.external_id));
         cx.idempotent(async |tx| {
             let mut imported =
@@ -201,7 +202,7 @@ async fn import(cx: &CommandContext, tx: &mut Tx, row: &ImportRow) -> Result<Row
     {
         return Ok(RowOutcome::Failed(ImportProblem::CustomerNotFound, "customer", "names no customer"));
     }
-    // Keyed, because a row holds a password hash.
+    // The digest is keyed, because a row holds a password hash.
     let digest = cx.keyring().digest(&SealContext::ImportRow { realm: cx.realm() }, &row.content()?)?;
     if accounts::insert(tx, &account, Some(digest)).await? {
         if let Some(hash) = row.password.adopted() {
@@ -227,7 +228,7 @@ mod tests {
 
     use super::*;
 
-    /// Digests of earlier versions are of these bytes.
+    /// Earlier versions stored digests of these bytes.
     #[test]
     fn the_content_of_a_row_is_what_it_always_was() {
         let phc =

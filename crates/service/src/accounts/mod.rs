@@ -22,7 +22,7 @@ pub use request_email_verification::{RequestEmailVerification, Sent};
 pub use update::{AccountChange, UpdateAccount};
 
 pub use tidegate_keyring::adoption::adopt;
-/// Bytes of any password that is looked at, as it is typed.
+/// Bytes of any typed password that is verified.
 pub use tidegate_keyring::passwords::MAX_TYPED_BYTES as MAX_PASSWORD_BYTES;
 
 crate::idempotency::outcomes!(tidegate_core::Account);

@@ -6,7 +6,7 @@ use tidegate_store::accounts;
 
 use crate::{Command, CommandContext, Error, Fault, idempotency::outcomes};
 
-/// How long the link lives.
+/// How long the link is valid.
 const TTL: Span = Span::hours(24);
 
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub struct RequestEmailVerification {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Sent {
-    /// Masked.
+    /// The address, masked.
     pub to: String,
     pub expires_at: Timestamp,
 }

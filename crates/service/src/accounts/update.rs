@@ -11,7 +11,7 @@ pub struct UpdateAccount {
     pub change: AccountChange,
 }
 
-/// What is to be different; `None` stays.
+/// New values; `None` leaves the field as it is.
 #[derive(Debug, Clone, Default)]
 pub struct AccountChange {
     pub country: Option<Option<Country>>,

@@ -1,4 +1,5 @@
-//! Decisions from the cache alone, for the hot methods (Evaluate and BatchEvaluate): they await nothing.
+//! Decisions from the cache alone, for the hot methods (Evaluate and BatchEvaluate). They await
+//! nothing.
 
 use std::sync::Arc;
 

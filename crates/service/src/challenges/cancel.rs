@@ -1,4 +1,4 @@
-//! Gives a challenge up.
+//! Cancels a challenge.
 
 use tidegate_core::{ChallengeId, ChallengeState, Fact, Permission, Subject};
 use tidegate_store::challenges;

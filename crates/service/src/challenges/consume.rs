@@ -1,5 +1,5 @@
-//! What a right answer consumes, compared and set in the transaction that approves it: the challenge, the factor's
-//! mark, a single-use code, or none of it.
+//! What a right answer consumes: the challenge, the factor's mark and a single-use code. All of
+//! them are compared and set in the transaction that approves the answer, or none is.
 
 use tidegate_core::{
     AccountId, Challenge, ChallengeState, FactorId, LaterProof, Mark, Sealed, Secret, SessionId, Timestamp,
@@ -9,7 +9,7 @@ use tidegate_store::{Tx, attempts, challenges, factors, recovery_codes, sessions
 
 use crate::{CommandContext, Fault, counters};
 
-/// What an approval takes from a factor, in the form in which it is kept.
+/// What an approval consumes of a factor, in the form in which it is stored.
 pub(super) struct Consumed {
     pub(super) factor: FactorId,
     pub(super) mark: Option<Mark>,
@@ -45,7 +45,8 @@ pub(super) async fn code(
     Ok(recovery_codes::consume(tx, account, factor, number, now).await?)
 }
 
-/// Closes the challenge, consumes what the answer says and forgives what was charged to the factor.
+/// Approves the challenge, consumes what the answer names, and resets the factor's counter. `false`
+/// when one of them was consumed before; the caller must then roll back.
 pub(super) async fn challenge(
     tx: &mut Tx,
     challenge: &Challenge,
@@ -66,8 +67,8 @@ pub(super) async fn challenge(
     Ok(all)
 }
 
-/// Keeps the proof in the session, apart from those that made it: its level never rises (INV-26). `false`
-/// when the session has ended.
+/// Stores the proof in the session, apart from the proofs that made it, so that its level never
+/// rises (INV-26). `false` when the session has ended.
 pub(super) async fn prove_later(tx: &mut Tx, session: SessionId, new: LaterProof) -> Result<bool, Fault> {
     let Some(held) = sessions::hold(tx, session, new.proof.at).await? else { return Ok(false) };
     let same = |kept: &LaterProof| (kept.purpose, kept.proof.method) == (new.purpose, new.proof.method);

@@ -1,4 +1,4 @@
-//! What an answer begins with: who answers, the challenge, and what is known of its factor.
+//! What answering begins with: who answers, the challenge, and the factor's material and counter.
 
 use tidegate_core::{
     AccountState, Answer, Answered, Challenge, FactorId, Mark, ProductKey, Proof, Sealed, Secret, SessionId,
@@ -36,7 +36,7 @@ pub(super) struct ChallengeContext {
     pub(super) kept: Option<AttemptRow>,
 }
 
-/// Whom a right answer serves.
+/// The sign-in or session that a right answer serves.
 pub(super) enum Answerer {
     SignIn { id: SignInId, state: SignInState, proofs: Vec<Proof> },
     Session(SessionId),
@@ -50,7 +50,8 @@ impl AnswerChallenge {
         }
     }
 
-    /// Of a sign-in that is as it should be; of anything else nothing, and then `acting` says what is wrong.
+    /// Reads everything in one query, for a valid sign-in. `None` for everything else: `acting`
+    /// then finds what is wrong.
     async fn read_at_once(&self, cx: &CommandContext) -> Result<Option<ChallengeRow>, Fault> {
         let Subject { who: Who::SignIn(token), client } = &self.subject else { return Ok(None) };
         let Some(digest) = TokenKind::SignIn.digest(token.expose()) else { return Ok(None) };
@@ -82,7 +83,7 @@ impl AnswerChallenge {
             By::Session(session) => Answerer::Session(session.id),
             By::Support(_) => return Err(Fault::Dangling("sign-in or session").into()),
         };
-        // A challenge that is over may have lost its factor.
+        // A closed challenge may have lost its factor.
         let (material, mark) =
             factor.map_or((None, Mark::default()), |factor| (factor.material, factor.mark));
         let email = account.contact.map(|contact| contact.email.as_typed().to_owned());
@@ -111,10 +112,10 @@ impl ChallengeContext {
         Ok(Self { answerer, product, challenge, email, personal_key, material, mark, kept })
     }
 
-    /// The answer that needs no look at the code, if there is one.
+    /// The answer that needs no evaluation of the code, if there is one.
     pub(super) fn closed(&self, now: Timestamp) -> Option<Answered> {
         let taken = match &self.answerer {
-            // The second step was taken by another challenge.
+            // Another challenge has taken the second step.
             Answerer::SignIn { state, .. } => !sign_in::takes_answers(*state),
             Answerer::Session(_) => false,
         };
@@ -129,7 +130,7 @@ impl ChallengeContext {
         }
     }
 
-    /// Opens and reads all that a look at the answer needs.
+    /// Opens and reads everything that evaluating the answer needs.
     pub(super) fn open(
         &self,
         cx: &QueryContext,
@@ -145,7 +146,7 @@ impl ChallengeContext {
     }
 }
 
-/// All that a look at an answer needs, opened.
+/// Everything that evaluating an answer needs, opened.
 pub(super) struct Readable {
     pub(super) material: Opened,
     pub(super) posed: Option<Opened>,

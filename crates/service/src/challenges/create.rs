@@ -1,5 +1,5 @@
-//! Asks for one proof: of a sign-in, to go on with it; of a session, to change what protects the account. A
-//! newer challenge of the same sign-in or session and factor ends the older ones.
+//! Asks for one proof: for a sign-in, to continue it; for a session, to change what protects the
+//! account. A newer challenge of the same sign-in or session and factor supersedes the older ones.
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
@@ -27,18 +27,18 @@ pub struct CreateChallenge {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ChallengeView {
     pub challenge: Challenge,
-    /// What is asked of the person, in the response that creates it.
+    /// What is asked of the person. Present in the response that creates the challenge.
     #[serde(default)]
     pub prompt: Option<Prompt>,
 }
 
 outcomes!(ChallengeView);
 
-/// What the challenge is to belong to.
+/// The sign-in or session that the challenge belongs to.
 struct Holder {
     within: Within,
     ends_at: Timestamp,
-    /// What a proof of it has to be worth.
+    /// The requirement that the proof must meet.
     requirement: Requirement,
 }
 
@@ -73,7 +73,7 @@ impl Command for CreateChallenge {
             };
             let superseded = challenges::supersede(tx, &new).await?;
             challenges::insert(tx, &new).await?;
-            // A bound on rows, not on guesses: two at once may pass it by one.
+            // This bounds rows, not guesses: two concurrent calls may exceed it by one.
             let older = challenges::supersede_oldest(tx, new.account, challenge::MAX_LIVE, now).await?;
             let fact = Fact::ChallengeCreated {
                 challenge: new.id,
@@ -111,7 +111,8 @@ impl CreateChallenge {
         if offered { Ok((factor, material)) } else { Err(Refusal::FactorNotFound.into()) }
     }
 
-    /// One challenge of a sign-in or session after the other: each ends those before it (INV-5).
+    /// Locks the sign-in or session, so that its challenges are created one after the other, and
+    /// each supersedes those before it (INV-5).
     async fn hold(&self, cx: &CommandContext, tx: &mut Tx, acting: &Acting) -> Result<Holder, Denied> {
         match self.purpose {
             Purpose::SignIn => {

@@ -20,7 +20,8 @@ use crate::{Denied, acting::Acting};
 
 crate::idempotency::outcomes!(Answered);
 
-/// A challenge belongs to its sign-in or session: other subjects learn nothing of it (INV-3, INV-32).
+/// Finds a challenge of the subject's sign-in or session. Other subjects learn nothing of it
+/// (INV-3, INV-32).
 async fn find(view: &mut View, acting: &Acting, id: ChallengeId) -> Result<Challenge, Denied> {
     let within = acting.within()?;
     let found = challenges::find(view, id).await?;
@@ -28,7 +29,7 @@ async fn find(view: &mut View, acting: &Acting, id: ChallengeId) -> Result<Chall
     Ok(theirs.ok_or(Refusal::ChallengeNotFound)?)
 }
 
-/// An answer that is none of the method's form is refused, and not charged.
+/// The refusal of an answer that does not have the method's form. It is not charged.
 pub(crate) fn malformed(malformed: Malformed) -> Refusal {
     let (field, must) = match malformed {
         Malformed::Digits(digits) => ("code", format!("must have {digits} digits")),

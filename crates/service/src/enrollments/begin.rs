@@ -1,7 +1,7 @@
 //! Begins the enrollment of a first factor.
 //!
-//! A password alone never binds it (INV-57): the day a requirement starts must not be the day on which
-//! stolen passwords turn into taken-over accounts.
+//! A password alone never binds it (INV-57). Otherwise, on the day a requirement starts, stolen
+//! passwords would take accounts over.
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
@@ -26,9 +26,9 @@ pub struct BeginEnrollment {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct EnrollmentStarted {
     pub enrollment: Enrollment,
-    /// Masked; when a link was mailed.
+    /// The masked address, when a link was mailed.
     pub sent_to: Option<String>,
-    /// When nothing has to be confirmed.
+    /// Present when nothing has to be confirmed.
     pub setup: Option<Setup<OneTimeSecret>>,
 }
 

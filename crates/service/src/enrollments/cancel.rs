@@ -1,4 +1,4 @@
-//! Gives an enrollment up.
+//! Cancels an enrollment.
 
 use tidegate_core::{
     Enrollment, EnrollmentId, EnrollmentState, Fact, Permission, Refusal, Subject, Word as _,

@@ -1,7 +1,7 @@
-//! Hands in the first code of a factor to be.
+//! Submits the first code of a pending factor.
 //!
-//! Charge, look, settle, as for a challenge. On success the factor is active, two-step is on, and the
-//! recovery codes are shown; the code is spent (INV-1, INV-22).
+//! The order is charge, evaluate, settle, as for a challenge. On success the factor is active,
+//! two-step is on, the recovery codes are shown, and the code is used up (INV-1, INV-22).
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
@@ -34,9 +34,9 @@ pub struct CompleteEnrollment {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct EnrollmentCompletion {
     pub outcome: Answered,
-    /// With `Approved`.
+    /// Present with `Approved`.
     pub factor: Option<NewFactor>,
-    /// With `Approved`.
+    /// Present with `Approved`.
     pub recovery_codes: Vec<OneTimeSecret>,
 }
 
@@ -128,7 +128,8 @@ impl CompleteEnrollment {
                 return Err(Refusal::EnrollmentState { state }.into());
             }
         }
-        // Opened and read first: what cannot be opened, or is no answer of the method, is no wrong guess (INV-45).
+        // Material is opened and the answer read before the charge. Unreadable material, or an
+        // answer without the method's form, is no wrong guess (INV-45).
         let (account, factor) = (acting.account.id, pending.factor);
         let material = cx.query().factor_material(account, factor, pending.material.as_ref());
         let read = material
@@ -163,7 +164,7 @@ impl CompleteEnrollment {
     }
 }
 
-/// An answer that was paid for and may be looked at.
+/// An answer that was charged and may be evaluated.
 struct Charged {
     pending: Enrollment,
     material: Opened,
@@ -179,7 +180,7 @@ async fn reject(cx: &CommandContext, tx: &mut Tx, pending: &Enrollment) -> Resul
     Ok(outcome)
 }
 
-/// The pending factor becomes an active one, and two-step is on; unless another code was faster.
+/// Makes the pending factor active and switches two-step on, unless another code did it first.
 async fn activate(
     cx: &CommandContext,
     tx: &mut Tx,
@@ -193,8 +194,9 @@ async fn activate(
         let closed = enrollment::closed(&found, now).ok().flatten();
         return Ok(nothing_but(closed.unwrap_or(Answered::UsedUp)));
     }
-    // The first factor alone can be bound by what an enrollment proves, whether or not two-step is on: with
-    // the account locked, so that of two enrollments the second sees the first one's factor.
+    // What an enrollment proves may bind only the account's first factor, whether or not two-step
+    // is on. The account is locked, so that of two concurrent enrollments the second sees the first
+    // one's factor.
     accounts::lock(tx, account.id).await?;
     let others = factors::of_account(tx, account.id).await?;
     let first = others.iter().all(|other| other.method != pending.method && !other.method.is_second_step());
@@ -217,7 +219,8 @@ async fn activate(
     let record = async |tx: &mut Tx, fact: Fact| {
         cx.event(fact).at(&pending.product).of(account).from(&acting.client).record(tx).await
     };
-    // The rollout that reached it when it began; whatever became of that since, two-step acts here from now on.
+    // The rollout is the one that reached the account when the enrollment began. Whatever became of
+    // it since, two-step acts here from now on.
     if let Some(rollout) = pending.rollout.as_ref().or(decision.rollout.as_ref()) {
         decisions::activate(cx, tx, account, (rollout, &pending.product), &acting.client).await?;
     }
@@ -252,7 +255,7 @@ async fn issue_recovery_codes(
     Ok(shown)
 }
 
-/// A lookup of another factor is a bug of the method: no method has one yet.
+/// A lookup that another factor has would be a bug of the method. No method sets one yet.
 async fn insert(tx: &mut Tx, factor: &Factor) -> Result<(), Fault> {
     if factors::insert(tx, factor).await? { Ok(()) } else { Err(Fault::Dangling("lookup")) }
 }

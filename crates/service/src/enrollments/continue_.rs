@@ -1,4 +1,4 @@
-//! Goes on after the link was redeemed: makes the secret and shows it once.
+//! Continues an enrollment after its link was redeemed: makes the secret and shows it once.
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{

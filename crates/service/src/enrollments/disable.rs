@@ -1,5 +1,5 @@
-//! Switches two-step off, at every product. Factors, settings, the ledger and challenges stay as they are, so
-//! that switching it on again is one call, and asks wherever it has acted.
+//! Switches two-step off at every product. Factors, settings, the ledger and challenges stay as
+//! they are. So switching it on again is one call, and it then asks wherever it has acted.
 
 use tidegate_core::{Fact, Permission, Refusal, Subject};
 use tidegate_store::accounts;

@@ -1,7 +1,7 @@
-//! Switches two-step on, for every product where the account was reached.
+//! Switches two-step on for every product where the account was reached.
 //!
-//! Never without a fresh proof by the factor that sign-ins will ask for: who cannot give it now could not
-//! sign in afterwards.
+//! It needs a fresh proof by the factor that sign-ins will ask for. An owner who cannot give it now
+//! could not sign in afterwards.
 
 use tidegate_core::{Account, Decision, Fact, Permission, Refusal, Requirement, Subject};
 use tidegate_store::{Tx, accounts};
@@ -51,7 +51,8 @@ impl Command for EnableTwoStep {
     }
 }
 
-/// From now on it acts at the subject's product for good, and wherever it acted before.
+/// Switches two-step on. From now on it acts at the subject's product for good, and wherever it
+/// acted before.
 async fn switch_on(
     cx: &CommandContext,
     tx: &mut Tx,

@@ -1,4 +1,4 @@
-//! Says how far an enrollment is; never shows its secret.
+//! Returns the state of an enrollment, never its secret.
 
 use tidegate_core::{Enrollment, EnrollmentId, Permission, Subject};
 

@@ -1,4 +1,4 @@
-//! Lists an account's second factors, never their secrets. What support sees is put on record.
+//! Lists an account's second factors, never their secrets. What support sees is recorded.
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{Factor, FactorId, Method, Permission, Subject, Timestamp, Title};
@@ -27,7 +27,7 @@ pub struct Listed {
     pub hint: Option<String>,
     pub created_at: Timestamp,
     pub last_used_at: Option<Timestamp>,
-    /// Of a set of recovery codes.
+    /// How many codes of a set of recovery codes are unused.
     pub codes_left: usize,
 }
 

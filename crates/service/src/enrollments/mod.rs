@@ -29,7 +29,8 @@ use crate::{Denied, acting::Acting};
 
 crate::idempotency::outcomes!(Enrollment);
 
-/// An enrollment belongs to account, product and device: other subjects learn nothing of it (INV-32).
+/// Finds an enrollment of the subject's account, product and device. Other subjects learn nothing
+/// of it (INV-32).
 async fn find(view: &mut View, acting: &Acting, id: EnrollmentId) -> Result<Enrollment, Denied> {
     let found = enrollments::find(view, id).await?;
     let theirs = found.filter(|found| {

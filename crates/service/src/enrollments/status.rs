@@ -1,7 +1,7 @@
-//! Says whether two-step is available here, on, required, and what is missing.
+//! Returns whether two-step is available here, on and required, and what is missing.
 //!
-//! Asked with a session it counts as shown, and from then on stays reached; support, asking on behalf,
-//! starts nothing, and is put on record.
+//! A call with a session counts as showing, and the account stays reached from then on. A call by
+//! support, on behalf, does not, and is recorded.
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{Decision, Method, Permission, Subject};

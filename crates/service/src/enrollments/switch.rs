@@ -1,5 +1,5 @@
-//! What both ways of the owner's switch begin with: the account alone, the decision as it is now, and a fresh
-//! proof (INV-20).
+//! What switching two-step on and off begins with: the lock on the account, the decision as it is
+//! now, and a fresh proof (INV-20).
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{Account, AccountState, Decision, Refusal, SessionId};
@@ -8,13 +8,14 @@ use tidegate_store::{Tx, accounts, factors, sessions};
 
 use crate::{CommandContext, Denied, Fault, acting::Acting, idempotency::outcomes};
 
-/// The answer at the subject's product as it is now.
+/// The decision at the subject's product as it is now.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Switched(pub Decision);
 
 outcomes!(Switched);
 
-/// One change of the switch after the other, and after the sign-ins that are being completed.
+/// Locks the account: changes of the switch run one after the other, and after sign-ins that are
+/// being completed.
 pub(super) async fn lock(
     cx: &CommandContext,
     tx: &mut Tx,
@@ -28,7 +29,8 @@ pub(super) async fn lock(
     Ok((account, decision))
 }
 
-/// Whether the session proves, now, all that the account's owner can prove.
+/// Refuses unless the session has a fresh proof of the highest level that the owner can reach
+/// (INV-20).
 pub(super) async fn proved(
     cx: &CommandContext,
     tx: &mut Tx,

@@ -1,4 +1,4 @@
-//! Decisions for many pairs of account and product, each with an answer or a refusal of its own.
+//! Decisions for many pairs of account and product. Each pair gets its own answer or refusal.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -47,13 +47,13 @@ impl Query for BatchEvaluate {
     }
 }
 
-/// What the caller's credential does not name is refused before it is looked for.
+/// A product that the caller's credential does not name is refused before it is looked up.
 fn at(cx: &QueryContext, snapshot: &Snapshot, product: &ProductKey) -> Result<Arc<ProductRollouts>, Refusal> {
     cx.permit_products(std::iter::once(product))?;
     Ok(snapshot.at(product.as_str()).ok_or(Refusal::ProductNotFound)?.clone())
 }
 
-/// Reads what is not remembered, all at once.
+/// Reads the accounts that are not cached, all at once.
 async fn read_missing(
     cx: &QueryContext,
     snapshot: &Snapshot,
@@ -73,7 +73,8 @@ async fn read_missing(
     for found in standings::many(&mut cx.view(), ids, external).await? {
         let external = found.external_id.clone();
         let id = AccountRef::Id(found.standing.account);
-        // Under the name it was asked by; by both it is only found here.
+        // The account is cached under the name that the caller used, or under the external id if
+        // the caller used both.
         let asked = external.clone().map(AccountRef::External).filter(|external| by_name.contains(external));
         let found = cx.insert_account(version, snapshot, &name(asked.as_ref().unwrap_or(&id)), found);
         read.insert(id, found.clone());

@@ -17,7 +17,7 @@ pub struct Evaluate {
     pub account: AccountRef,
 }
 
-/// All that a decision is made from.
+/// Everything that a decision is made from.
 #[derive(Debug)]
 pub struct Evaluated {
     pub(super) at: Arc<ProductRollouts>,
@@ -26,7 +26,7 @@ pub struct Evaluated {
 }
 
 impl Evaluated {
-    /// The decision. It borrows, because most who ask only want to pass it on.
+    /// The decision. It borrows, because most callers only pass it on.
     pub fn verdict(&self) -> Verdict<'_> {
         decide(&self.at.product, rollouts(&self.at.rollouts), &self.known.standing, self.now)
     }

@@ -1,4 +1,4 @@
-//! Says why an account gets its answer, by the same code that gives it.
+//! Explains why an account gets its answer, by the same code that decides it.
 
 use tidegate_core::{
     AccountRef, Decision, Permission, ProductKey, Refusal, Revision, Rollout, RolloutKey, RuleAsked,
@@ -15,7 +15,7 @@ pub struct Explain {
     pub account: AccountRef,
     /// `None`: now.
     pub at: Option<Timestamp>,
-    /// A rollout to try in another revision than the one of that instant.
+    /// A rollout and the revision to try, instead of its revision at that instant.
     pub under: Option<(RolloutKey, Revision)>,
 }
 
@@ -25,7 +25,7 @@ pub struct Explained {
     /// The decision and its reason, in one sentence for product managers.
     pub summary: String,
     pub rules: Vec<RuleAsked>,
-    /// The instant is not now, and what is known of the account is that of today.
+    /// Whether the instant is not now: the account is still seen as it is today.
     pub standing_of_today: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Decisions, for menus and reports. Never writes, and never decides a sign-in.
+//! Decisions for menus and reports. They write nothing, and no sign-in relies on them.
 
 mod batch;
 mod evaluate;

@@ -11,7 +11,7 @@ pub struct RegisterInterest {
     pub subject: Subject,
 }
 
-/// Whether this call registered it.
+/// Whether this call registered the wish.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Registered(pub bool);
 

@@ -42,7 +42,7 @@ impl Query for DiffRevisions {
     }
 }
 
-/// Fields that differ between any two revisions.
+/// Fields that differ between any two revisions, and are left out.
 const ALWAYS: [&str; 2] = ["revision", "updated_at"];
 
 fn differences(before: &Fields, after: &Fields) -> Vec<Difference> {

@@ -1,7 +1,10 @@
 //! Checks the first factor and says what comes next.
 //!
-//! The attempt is charged before the password is looked at: to the account, however its identifier is spelled, or
-//! to a counter of unknown identifiers. Unknown, wrong, slowed and unusable are one answer, and take as long (INV-29).
+//! The attempt is charged before the password is verified: to the account's counter, whatever the
+//! spelling of the identifier, or to a counter of unknown identifiers. An unknown identifier, a
+//! wrong password, a throttled attempt and an unusable account get the same answer, and known and
+//! unknown identifiers take the same time (INV-29): an attacker must not learn which accounts exist
+//! (user enumeration).
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
@@ -43,7 +46,7 @@ pub struct BeginSignIn {
     pub device_token: Option<Token>,
 }
 
-/// `None`: denied, and nothing more is said.
+/// `None`: denied. The caller learns no reason.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SignInStarted {
     pub sign_in: Option<(SignIn, Vec<Offer>, OneTimeSecret)>,
@@ -63,10 +66,11 @@ impl Command for BeginSignIn {
     type Outcome = SignInStarted;
 
     async fn run(self, cx: &CommandContext) -> Result<SignInStarted, Error> {
-        // Under a flood, a caller that cannot be served is told before anything is read.
+        // Under a flood of requests, a caller that cannot be served is refused before anything is
+        // read.
         let inner = cx.passwords().enter().map_err(too_many)?;
         let product = cx.product(&mut cx.view(), &self.product).await?;
-        // A place first: a guess that cannot be looked at must not be charged.
+        // The place to hash comes first: a guess that cannot be verified must not be charged.
         let mut permit = inner.permit().await.map_err(too_many)?;
         let decoy = counters::of_unknown_identifier(cx.query(), &self.identifier)?;
         let mut known = loop {
@@ -84,7 +88,8 @@ impl Command for BeginSignIn {
             if let Some(begun) = cx.settle(async |tx| self.settle(cx, tx, &look).await).await? {
                 return Ok(begun);
             }
-            // What counts is the newest: of a new password, or of the same one in a sign-in beside this one.
+            // The hash was replaced meanwhile: by a new password, or by a concurrent sign-in with
+            // the same one. The newest hash counts.
             known.row.hash = self.known(cx, &decoy).await?.row.hash;
             permit = cx.passwords().enter().map_err(too_many)?.permit().await.map_err(too_many)?;
         }
@@ -95,8 +100,8 @@ fn too_many(_: TooMany) -> Refusal {
     Refusal::TooManyPasswords { retry_after: Span::seconds(1) }
 }
 
-/// `None`: the password is right. A damaged hash is nobody's password, and the owner's way back is a new one; the
-/// operators are alerted.
+/// `None`: the password is right. A damaged hash matches no password: the sign-in is denied, the
+/// operators are alerted, and the owner has to set a new password.
 fn look_at(verified: Result<bool, HashFault>, known: &Identification) -> Result<Option<Denial>, Fault> {
     match verified {
         Ok(right) => Ok((!right).then_some(Denial::WrongPassword)),
@@ -109,18 +114,18 @@ fn look_at(verified: Result<bool, HashFault>, known: &Identification) -> Result<
     }
 }
 
-/// What was seen before the password was looked at, and where the guess is counted.
+/// What was read before the password was verified, and the counter that the guess is charged to.
 struct Identification {
     row: Identified,
     counter: Counter,
 }
 
-/// And what came of the look.
+/// The result of verifying the password, with everything that settling needs.
 struct PasswordLook<'l> {
     product: &'l Product,
     known: &'l Identification,
     denial: Option<Denial>,
-    /// A hash of the app's own cost, in place of a foreign one.
+    /// A hash of the app's own cost, which replaces a foreign one.
     rehashed: Option<String>,
     decoy: &'l Counter,
 }
@@ -132,7 +137,7 @@ impl BeginSignIn {
         Ok(Identification { row, counter: counter.unwrap_or_else(|| decoy.clone()) })
     }
 
-    /// Takes one guess, or denies it.
+    /// Charges one guess, or denies the sign-in.
     async fn charge(
         &self,
         cx: &CommandContext,
@@ -153,7 +158,7 @@ impl BeginSignIn {
         .await
     }
 
-    /// `None`: the password is kept under another hash than the one that was looked at.
+    /// `None`: the stored hash is not the one that was verified any more.
     async fn settle(
         &self,
         cx: &CommandContext,
@@ -165,7 +170,8 @@ impl BeginSignIn {
         let same = |account: &Account| known.account.as_ref().is_some_and(|known| known.id == account.id);
         let why = match &account {
             None => Denial::UnknownIdentifier,
-            // Whoever gave the address away or suspended the account meanwhile is right.
+            // The account is read again after hashing. If the address now belongs to another
+            // account, deny.
             Some(account) if !same(account) => Denial::WrongPassword,
             Some(_) if hash != known.hash => return Ok(None),
             Some(account) => match denial {
@@ -178,8 +184,8 @@ impl BeginSignIn {
         Ok(Some(DENIED))
     }
 
-    /// A hash of the app's own in place of a foreign one, when the password is right. When there is no place for one
-    /// more hash, the next sign-in does it.
+    /// A hash of the app's own cost to replace a foreign one, if the password is right. If no place
+    /// to hash is free, the next sign-in does it.
     async fn rehash(&self, cx: &CommandContext, right: bool, kept: Option<&str>) -> Option<String> {
         let kept = kept.filter(|kept| right && is_foreign(kept))?;
         if let Some(own) = as_own(kept, &self.password) {
@@ -215,7 +221,7 @@ impl BeginSignIn {
         let token = self.device_token.as_ref();
         let trusted_by = trust::presented(cx, tx, account, product, &self.client, token).await?;
         let trusted = trusted_by.is_some();
-        // Most sign-ins ask for no second step: then the factors are not read.
+        // Most sign-ins need no second step. For those the factors are not read.
         let offers = if decision.requirement.is_met_by(Level::Aal1, trusted) {
             Vec::new()
         } else {
@@ -245,14 +251,16 @@ impl BeginSignIn {
         let (id, requirement) = (sign_in.id, sign_in.requirement);
         let begun = cx.event(Fact::SignInBegun { sign_in: id, requirement, trusted });
         let begun = begun.at(&product.key).of(account).from(&self.client).finish();
-        // Where it was reached, two-step acts from the first sign-in that is held to it, for good.
+        // Where the account was reached, two-step acts from the first sign-in that is held to it,
+        // for good.
         if requirement != Requirement::None
             && decision.reason != Reason::Active
             && let Some(rollout) = &decision.rollout
         {
             decisions::activate(cx, tx, account, (rollout, &product.key), &self.client).await?;
         }
-        // The sign-in's row is new, so that it may be written after rows of tables that come after its own in the lock order.
+        // The sign-in's row is new, so it may be written after rows of tables that follow it in the
+        // lock order.
         if let (Some(kept), Some(hash)) = (&look.known.row.hash, &look.rehashed) {
             passwords::rehash(tx, account.id, kept.clone(), hash.clone()).await?;
         }

@@ -1,4 +1,4 @@
-//! Gives a sign-in up.
+//! Cancels a sign-in.
 
 use tidegate_core::{Fact, Permission, Refusal, SignInState, Subject, Within, Word as _};
 use tidegate_factors::sign_in;

@@ -1,7 +1,7 @@
 //! Turns a ready sign-in into a session: the only use case that makes one.
 //!
-//! What is required is decided again, from what is read in the transaction (INV-17): when it is more
-//! than was proved, the sign-in is held back and there is no session.
+//! The requirement is decided again from what the transaction reads (INV-17). If it is more than
+//! was proved, the sign-in is held back, and no session is made.
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
@@ -61,8 +61,8 @@ impl Command for CompleteSignIn {
             return Err(Refusal::SignInState { state: sign_in.state.as_str() }.into());
         }
         cx.idempotent(async |tx| {
-            // One sign-in of the account after the other: what they read of devices and sessions is what
-            // they replace.
+            // Sign-ins of one account complete one after the other, because each replaces the
+            // devices and sessions that it read.
             let account = accounts::lock(tx, sign_in.account).await?.ok_or(Fault::Dangling("account"))?;
             if account.state != AccountState::Active {
                 return Err(Refusal::AccountNotUsable.into());
@@ -87,14 +87,14 @@ impl Command for CompleteSignIn {
     }
 }
 
-/// Why the sign-in cannot go on: it was moved meanwhile, or its time is over.
+/// Why the sign-in cannot go on: its state changed meanwhile, or it has expired.
 async fn now_in(tx: &mut Tx, id: SignInId) -> Result<Refusal, Fault> {
     let found = sign_ins::get(tx, id).await?.ok_or(Fault::Dangling("sign-in"))?;
     let state = if found.state == SignInState::Ready { "expired" } else { found.state.as_str() };
     Ok(Refusal::SignInState { state })
 }
 
-/// More is required now; `None` when the sign-in was not ready any more.
+/// Holds the sign-in back, because more is required now. `None` when it was not ready any more.
 async fn hold_back(
     cx: &CommandContext,
     tx: &mut Tx,
@@ -173,7 +173,7 @@ impl Made<'_> {
         })
     }
 
-    /// The session that this one replaces: of the same account, product and device (INV-26).
+    /// Ends the session that this one replaces: of the same account, product and device (INV-26).
     async fn end_former(&self, cx: &CommandContext, tx: &mut Tx) -> Result<Vec<SessionId>, Fault> {
         let mut ended = Vec::new();
         let Some(device) = &self.sign_in.device else { return Ok(ended) };
@@ -189,7 +189,7 @@ impl Made<'_> {
         Ok(ended)
     }
 
-    /// What the app should show; telling it counts as showing.
+    /// What the app should show. Returning it counts as showing.
     async fn advise(&self, cx: &CommandContext, tx: &mut Tx) -> Result<Advice, Fault> {
         if self.decision.on || !self.decision.visible {
             return Ok(Advice::Nothing);

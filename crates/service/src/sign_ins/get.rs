@@ -1,4 +1,4 @@
-//! Says how far a sign-in is.
+//! Returns the state of a sign-in.
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{Offer, Permission, SignIn, Subject};
@@ -12,7 +12,7 @@ pub struct GetSignIn {
     pub subject: Subject,
 }
 
-/// A sign-in, and the ways to go on while a second step is asked.
+/// A sign-in, and the factors that can take the second step while one is asked.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SignInView {
     pub sign_in: SignIn,

@@ -20,7 +20,7 @@ impl Command for RedeemLink {
             let Some(presented) = links::find(tx, &self.token).await? else {
                 return Ok(links::UNKNOWN);
             };
-            // A verification mail is for ConfirmEmail.
+            // Links of verification mails are redeemed by ConfirmEmail.
             let LinkTarget::Enrollment(id) = presented.link.target else { return Ok(links::UNKNOWN) };
             let found = enrollments::find(tx, id).await?.ok_or(Fault::Dangling("enrollment"))?;
             if !cx.agent().covers(&found.product) {

@@ -1,4 +1,4 @@
-//! Device tokens: what a presented one is worth, and the next one.
+//! Device tokens: what a presented token is worth, and which token replaces it.
 
 use tidegate_core::{
     Account, ClientContext, Fact, KnownDevice, Level, Product, Secret, SeriesId, SignIn, Span, Timestamp,
@@ -10,8 +10,9 @@ use tidegate_store::{Tx, accounts, devices};
 
 use crate::{CommandContext, Fault};
 
-/// The series that stands in for a second step. A token that was replaced and comes back ends it: only
-/// who has the password gets this far.
+/// The series that stands in for a second step. A token that was replaced and comes back ends the
+/// trust, because a copy of it exists. An attacker cannot end trust this way without the password,
+/// which was verified before.
 pub(super) async fn presented(
     cx: &CommandContext,
     tx: &mut Tx,
@@ -27,8 +28,8 @@ pub(super) async fn presented(
         Trust::Trusted { .. } if product.settings.trusted_device > Span::ZERO => Ok(Some(known.series)),
         Trust::Trusted { .. } | Trust::Known => Ok(None),
         Trust::Reused => {
-            // Behind whatever sign-in of the account is being completed, so that it cannot write the
-            // trust back.
+            // The account's lock is taken first, so that a sign-in that is being completed cannot
+            // write the trust back.
             accounts::lock(tx, account.id).await?;
             if devices::end_trust(tx, account.id, &product.key, id).await? {
                 let event = cx.event(Fact::DeviceTrustEnded {}).at(&product.key).of(account).from(client);
@@ -39,8 +40,8 @@ pub(super) async fn presented(
     }
 }
 
-/// The sign-in's device as it is now, and the series it relied on if that still lives. The account is
-/// locked by now.
+/// The device of the sign-in as it is now, and until when the series that the sign-in relied on
+/// still stands in. The account must be locked.
 pub(super) struct Device {
     known: Option<KnownDevice>,
     pub(super) stood_in: Option<Timestamp>,
@@ -64,12 +65,12 @@ pub(super) async fn of(
 pub(super) struct Rotated {
     pub(super) token: Secret<String>,
     pub(super) trusted_until: Option<Timestamp>,
-    /// The device was trusted, and is not any more.
+    /// Whether this ended the device's trust.
     pub(super) ended: bool,
 }
 
-/// A new token for the device of a sign-in that is complete. Trust that stood in goes on as it was; a
-/// second step that was passed may begin it again; anything else ends it.
+/// Makes a new token for the device of a complete sign-in. Trust that stood in continues to its old
+/// end. A second step that was passed may begin new trust. Anything else ends trust.
 pub(super) async fn rotate(
     cx: &CommandContext,
     tx: &mut Tx,
@@ -84,7 +85,7 @@ pub(super) async fn rotate(
     let begun = may_begin.then(|| now.plus(product.settings.trusted_device));
     let trusted_until = stood_in.or(begun);
     let (token, digest) = TokenKind::Device.mint(cx.entropy());
-    // Only a token that was itself worth something has a successor.
+    // Only a token that stood in for the second step has a successor in its series.
     let goes_on = before.as_ref().filter(|_| stood_in.is_some());
     let known = KnownDevice {
         device: id.clone(),

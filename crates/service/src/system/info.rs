@@ -1,4 +1,4 @@
-//! Returns which server answers, and its version.
+//! Returns the server's version, database, schema and clock.
 
 use tidegate_core::{Permission, Timestamp};
 use tidegate_store::{Engine, installation};

@@ -1,4 +1,4 @@
-//! What an answer changes: a mark only rises, and new material takes the place of the old.
+//! What an answer changes: a mark only rises, and new material replaces the old.
 
 use tidegate_core::{Actor, Budget, Event, Fact, Factor, Mark, Method, Sealed, SignInState, TokenDigest};
 use tidegate_store::{

@@ -18,7 +18,7 @@ pub struct Database {
 /// 2026-03-02T00:00:00Z.
 pub const NOW: Timestamp = Timestamp::from_unix_micros(1_772_409_600_000_000);
 
-/// As `ID1` to `ID9` in a statement.
+/// The id that `ID1` to `ID9` stand for in a statement.
 pub fn id<K: Kind>(number: u128) -> Id<K> {
     Id::from_uuid(Uuid::from_u128(number))
 }
@@ -76,7 +76,8 @@ impl Database {
         store
     }
 
-    /// `ID1` to `ID9` are ids, `AT` is `NOW`, `LATER` is after it, and `BYTES` are two.
+    /// Replaces `ID1` to `ID9` by ids, `AT` by `NOW`, `LATER` by the day after it, and `BYTES` by
+    /// two bytes.
     fn text(&self, statements: &str) -> String {
         let (at, later, bytes) = if self.is_sqlite() {
             ("1772409600000000", "1772496000000000", "x'0102'")

@@ -1,4 +1,4 @@
-//! A newer challenge, enrollment or link takes the place of the older ones.
+//! A newer challenge, enrollment or link supersedes the older ones.
 
 use tidegate_core::{
     Challenge, ChallengeState, Email, Enrollment, EnrollmentState, Link, LinkTarget, Method, Purpose, Sealed,
