@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_reader_does_not_see_is_in_no_address() {
+    fn an_address_with_unreadable_characters_is_refused() {
         for unseen in
             ["\u{200b}", "\u{ad}", "\u{202e}", "\u{2060}", "\u{feff}", "\u{e000}", "\u{378}", "\u{fe0f}"]
         {

@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_code_of_this_form_is_not_one() {
+    fn a_code_of_another_form_is_refused() {
         for typed in
             ["", "28708", "2870820", "28708a", "O87082", "287082\u{2075}", "\u{56db}87082", "-.-", "½87082"]
         {

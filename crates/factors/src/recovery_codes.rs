@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_code_is_not_one() {
+    fn a_text_of_another_form_is_refused() {
         for typed in [
             "",
             "012345",

@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_beyond_a_bound_is_told_by_that_bound() {
+    fn a_hash_beyond_a_bound_is_refused_with_that_bound() {
         for (head, why) in [
             ("argon2i$v=19$m=19456,t=2,p=1", NotAdopted::Algorithm),
             ("argon2id$v=16$m=19456,t=2,p=1", NotAdopted::Version),

@@ -174,7 +174,7 @@ mod tests {
 
     /// A wish for one product is none for another.
     #[test]
-    fn interest_is_that_at_the_product_which_is_decided_on() {
+    fn interest_counts_at_the_product_that_is_decided_on() {
         let (here, wish) = (Audience::Test(Test::AccountInterest(BTreeSet::new())), described());
         assert!(holds(Some(&here), &wish, &"kasa".parse().unwrap()));
         assert!(!holds(Some(&here), &wish, &"tapo".parse().unwrap()));
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_join_what_their_parts_say() {
+    fn lists_combine_the_results_of_their_parts() {
         let (product, one) = ("kasa".parse().unwrap(), described());
         let (yes, no) = (Audience::All(Vec::new()), Audience::Any(Vec::new()));
         let mixed = vec![yes, no];

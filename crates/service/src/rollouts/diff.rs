@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_differs_is_told_with_its_place() {
+    fn a_difference_is_reported_with_its_path() {
         let wave = |edge: u32| json!({"ordinal": 1, "edge": edge, "audience": null});
         let before = fields(&json!({"title": "a", "waves": [wave(1)], "revision": 1}));
         let after =
