@@ -1,5 +1,5 @@
 //! Generates the wire types, the descriptor set, the table of method rules, and which messages
-//! carry a `request_id`. A method without a rule does not build.
+//! carry a `request_id`. A method without a rule fails the build.
 
 use std::{env, error::Error, fmt::Write as _, fs, path::PathBuf};
 
@@ -31,8 +31,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// One line per method: `("/package.Service/Method", MethodRule { … })`, the names of the services, the paths
-/// of the methods that stream, and of those whose requests do. A method without a rule is a build error.
+/// Generates the table of rules, one line per method:
+/// `("/package.Service/Method", MethodRule { … })`. Also generates the names of the services, the
+/// paths of the methods that stream, and the paths of those whose requests stream. A method without
+/// a rule fails the build.
 fn rules(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> {
     let extension = pool.get_extension_by_name(RULE).ok_or("the rule option is not declared")?;
     let mut table = String::from("pub const RULES: &[(&str, MethodRule)] = &[\n");
@@ -69,8 +71,9 @@ fn rules(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> {
     Ok(table)
 }
 
-/// `impl Request for XRequest` for every input of a method: its `request_id`, or that it has none.
-/// A method that says it is idempotent by `request_id` and has no such field does not build.
+/// Generates `impl Request for XRequest` for the input of every method, which returns its
+/// `request_id` or `None`. The build fails if the rule says that the method is idempotent by
+/// `request_id` and the field is missing, or the reverse.
 fn requests(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> {
     let mut code = String::new();
     let rule = pool.get_extension_by_name(RULE).ok_or("the rule option is not declared")?;

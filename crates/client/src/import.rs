@@ -11,21 +11,21 @@ use tonic::{Response, Status};
 
 use crate::{Client, Refused, Transport};
 
-/// What one message, which is one transaction, may hold.
+/// The most rows of one message, which is one transaction.
 const MAX_ROWS: usize = 500;
 const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
-/// Reports of rows that are too large for a message.
+/// The most reports of rows that are too large for a message.
 const MAX_REPORTS: usize = 1_000;
 
 impl Client {
-    /// Imports accounts in messages of at most 500 rows and 4 MiB, without a deadline of its own. `on_batch`
-    /// hears the number of rows of each message once the connection has taken it, so it may be ahead
-    /// of the server by what the network buffers hold. `rows` is read between the messages, on the
-    /// caller's task; it should not block for long.
+    /// Imports accounts in messages of at most 500 rows and 4 MiB, without a deadline of its own.
+    /// `on_batch` gets the number of rows of each message once the connection has taken it, so the
+    /// count may be ahead of the server by what the network buffers hold. `rows` is read between
+    /// the messages, on the caller's task; it should not block for long.
     ///
-    /// Rows that the server does not import are in the response, by their `line`; so is a row that is too
-    /// large for a message, which is not sent. Running the same import again changes nothing, so after a
-    /// lost connection it may simply be repeated.
+    /// The response reports rows that were not imported, by their `line`. A row that is too large
+    /// for a message is reported too, and not sent. Running the same import again changes nothing,
+    /// so it may be repeated after a lost connection.
     ///
     /// # Errors
     /// The import as a whole was refused or cut short; messages before that are kept.
@@ -56,7 +56,7 @@ impl<I: Iterator<Item = ImportRow>> ImportBatches<I> {
         Self { rows, waiting: None, too_large: Vec::new(), too_large_count: 0 }
     }
 
-    /// Empty: there is no more.
+    /// The rows of the next message; empty at the end.
     fn next_batch(&mut self) -> Vec<ImportRow> {
         let (mut batch, mut total) = (Vec::new(), 0);
         while batch.len() < MAX_ROWS {
@@ -71,7 +71,7 @@ impl<I: Iterator<Item = ImportRow>> ImportBatches<I> {
         batch
     }
 
-    /// The next one that fits into a message at all, and its size there.
+    /// The next row that fits into a message, and its encoded size.
     fn next_row(&mut self) -> Option<(ImportRow, usize)> {
         loop {
             let row = self.rows.next()?;
@@ -123,7 +123,7 @@ async fn send(
     }
 }
 
-/// Sends all rows, or as many as the connection takes. The channel holds one message, so that room for the
+/// Sends all rows, or as many as the connection takes. The channel holds one message: room for the
 /// next one means that the last one was taken.
 async fn feed(
     messages: Sender<ImportAccountsRequest>,
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_reported_that_nobody_took() {
+    async fn rows_that_were_not_taken_are_not_reported() {
         let (messages, taken) = channel(1);
         let (mut reported, mut batches) = (0, ImportBatches::of(rows(1_001)));
         tokio::join!(feed(messages, &mut batches, |count| reported += count), async {

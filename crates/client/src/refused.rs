@@ -6,7 +6,8 @@ use tidegate_proto::ErrorReason;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-/// The message when the deadline passed here: the server may have carried out the call all the same.
+/// The message when the deadline passed in the client. The server may still have carried out the
+/// call.
 pub(crate) const LATE: &str = "no answer within the deadline; the call may have been carried out";
 
 const DOMAIN: &str = "tidegate.dev";
@@ -25,8 +26,8 @@ pub struct Refused {
     pub message: String,
     /// What the reason is about; [`ErrorReason`] lists the keys of each.
     pub metadata: BTreeMap<String, String>,
-    /// What is wrong with the request, or with what it holds. All of it, unless `metadata` has `violation_count`:
-    /// then the first of so many.
+    /// All violations of the request. If `metadata` has `violation_count`, only the first of that
+    /// many.
     pub violations: Vec<Violation>,
     /// How long to wait before a retry. Absent: a retry does not help, or the server did not say when.
     pub retry_after: Option<Duration>,

@@ -1,4 +1,5 @@
-//! Retries with exponential backoff: only of what the server says may be retried, or of what never reached it.
+//! Retries with exponential backoff, only of calls that the server says may be retried, or that got
+//! no answer from Tidegate (UNAVAILABLE).
 //!
 //! ```text
 //! refused ── UNAVAILABLE or RESOURCE_EXHAUSTED with RetryInfo ──► wait at least what it says ─► again

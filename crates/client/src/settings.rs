@@ -21,8 +21,8 @@ pub struct Settings {
     pub credential: Secret<String>,
     /// The realm that an operator means; absent: the credential's own. The server reads it for operators only.
     pub realm: Option<RealmKey>,
-    /// How long a call may take, connecting included. It is sent to the server, too. A peer that does not answer a ping
-    /// for as long is taken for gone.
+    /// How long a call may take, connecting included. The server gets it too. A peer that does not
+    /// answer a keepalive ping for as long counts as gone.
     pub deadline: Duration,
     /// How [`Client::retrying`](crate::Client::retrying) retries.
     pub retries: Retries,
@@ -57,7 +57,7 @@ impl Settings {
         let bearer = Secret::new(format!("Bearer {}", self.credential.expose()));
         let authorization = HeaderValue::from_str(bearer.expose()).map_err(|_| ConnectError::Credential)?;
         let realm = self.realm.as_ref().map(|realm| HeaderValue::from_str(realm.as_str())).transpose();
-        // A call without it would act in another realm.
+        // Without the realm, the call would act in another realm.
         let realm = realm.map_err(|_| ConnectError::Realm)?;
         Ok(Identity::new(authorization, realm))
     }

@@ -6,7 +6,8 @@
 //!    └── postponed ───┴── not sent, or does not open
 //! ```
 //!
-//! A payload that does not open is never tried too often; it waits for its key until it expires.
+//! The number of tries does not limit a payload that does not open: it waits for its key until it
+//! expires.
 
 use std::time::Duration;
 
@@ -20,17 +21,18 @@ use tidegate_store::{
 
 use crate::{Courier, trouble::Trouble};
 
-/// How long a delivery is this worker's. A worker that dies leaves it to the others after that.
+/// How long a worker's claim lasts. If the worker dies, another one may claim the delivery after
+/// that.
 const LEASE: Span = Span::seconds(60);
-/// Ends well before the lease, so that two workers never send the same mail side by side.
+/// Well below the lease, so that two workers never send the same mail at the same time.
 const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 const FIRST_WAIT: Span = Span::seconds(1);
 const LONGEST_WAIT: Span = Span::minutes(5);
-/// How often sending is tried.
+/// The most attempts to send a mail.
 const MAX_RETRIES: i64 = 10;
 
 impl Courier {
-    /// Whether it was sent.
+    /// Delivers one mail. Returns whether it was sent.
     pub(crate) async fn deliver(&self, due: Due) -> Result<bool, Error> {
         let Some(delivery) = self.claim(due).await? else { return Ok(false) };
         let (realm, id, tries) = (due.realm, due.id, delivery.tries);
@@ -68,7 +70,8 @@ impl Courier {
             deliveries::claim(tx, due.id, self.clock.now(), LEASE).await
         });
         match claim.await {
-            // Perhaps a newer program's. It must not stand in the way of the others.
+            // A newer program may have written it. It is postponed, so that it does not block the
+            // others.
             Err(error @ Error::Inconsistent { .. }) => {
                 tracing::error!(realm = %due.realm, id = %due.id, ?error, "a delivery is unreadable");
                 self.postpone(due, LEASE).await?;
@@ -84,7 +87,7 @@ impl Courier {
         tokio::time::timeout(SEND_TIMEOUT, self.transport.send(letter)).await.map_err(|_| Trouble::Slow)?
     }
 
-    /// Why it does not open is not told: serde quotes what it reads.
+    /// Drops the error, because serde quotes what it reads and errors are logged (INV-47).
     fn open(&self, due: Due, delivery: &Delivery) -> Option<Mail> {
         let place = SealContext::Delivery { realm: due.realm, delivery: due.id };
         let plain = self.keyring.open(&place, delivery.payload.as_ref()?).ok()?;
@@ -98,7 +101,7 @@ impl Courier {
         postpone.await
     }
 
-    /// The end and its event; nothing when another worker ended it.
+    /// Stores the end and its event in one transaction; nothing if another worker has ended it.
     async fn end(
         &self,
         due: Due,

@@ -1,8 +1,8 @@
-//! A mail as it travels: addresses, headers, and both forms of its text.
+//! A mail as a MIME message: addresses, headers, and both forms of its text.
 //!
-//! Whatever comes from outside passes through a type that knows its header: lettre encodes the subject,
-//! and an address is one that `Email` and lettre both accept. A mail goes to a `Destination`, never to the form in
-//! which addresses are compared.
+//! No value from outside may inject a header: lettre encodes the subject, and both `Email` and
+//! lettre must accept an address. A mail goes to a `Destination`, the address as typed, never to
+//! the canonical form that is compared (INV-28).
 
 use std::time::{Duration, SystemTime};
 
@@ -18,7 +18,7 @@ use tidegate_core::{DeliveryId, Destination, Email, Mail, Timestamp};
 
 use crate::{text::Text, trouble::Trouble};
 
-/// Who all mails are from.
+/// The sender of all mails.
 pub(crate) struct Sender {
     from: Mailbox,
 }
@@ -35,8 +35,8 @@ impl Sender {
         Some(Self { from })
     }
 
-    /// The same delivery has the same Message-ID however often it is sent; the machine's name is not
-    /// in it.
+    /// The same delivery has the same Message-ID however often it is sent. The name of the machine
+    /// is not part of it.
     pub(crate) fn letter(&self, id: DeliveryId, mail: &Mail, now: Timestamp) -> Result<Message, Trouble> {
         let Text { subject, plain, html } = Text::of(mail)?;
         let to = address(&mail.to).ok_or(Trouble::Address)?;
@@ -61,11 +61,11 @@ impl Sender {
     }
 }
 
-/// The longest line that may travel as it is, in bytes (RFC 5322 §2.1.1).
+/// The longest line that may be sent unencoded, in bytes (RFC 5322 §2.1.1).
 const LINE: usize = 998;
 
-/// ASCII travels as it is, so that a link stands whole on its line; lettre would fold it at 76 bytes. Other text is
-/// encoded as lettre chooses.
+/// ASCII is sent unencoded, so that a link stays whole on its line; lettre would break it at 76
+/// bytes. lettre chooses the encoding of other text.
 fn part(kind: ContentType, text: String) -> SinglePart {
     let part = SinglePart::builder().header(kind);
     if !text.is_ascii() || text.contains('\r') || text.lines().any(|line| line.len() > LINE) {

@@ -1,8 +1,8 @@
 //! Everything that leaves the program.
 //!
-//! A worker that drains the table `deliveries`, in all realms. It sends outside of any transaction, so
-//! a mail whose end could not be written is sent again, with the same Message-ID: at least once, never
-//! not at all. No link, token or address enters a log line or a `Debug`.
+//! The outbox worker drains the table `deliveries` of all realms. It sends outside of any
+//! transaction. If the end of a delivery cannot be stored, the mail is sent again with the same
+//! Message-ID: at least once. No link, token or address enters a log line or a `Debug` (INV-47).
 
 mod deliver;
 mod letter;
@@ -32,7 +32,7 @@ pub struct Settings {
     pub poll: Duration,
 }
 
-/// Why there is no courier.
+/// Why the courier cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     #[error("{from:?} is no mailbox such as \"Tidegate <no-reply@example.com>\"")]
@@ -41,7 +41,7 @@ pub enum SetupError {
     Folder { folder: String, source: std::io::Error },
 }
 
-/// Several may work on one database: each delivery is claimed by one of them at a time.
+/// Several couriers may work on one database: each delivery is claimed by one of them at a time.
 pub struct Courier {
     store: Store,
     keyring: Arc<Keyring>,
@@ -52,11 +52,11 @@ pub struct Courier {
     poll: Duration,
 }
 
-/// Deliveries that are read at a time.
+/// How many deliveries are read at a time.
 const BATCH: i64 = 100;
 
 impl Courier {
-    /// Makes the folder, for its owner alone, when it is missing.
+    /// Creates the folder if it is missing, readable by its owner alone.
     pub fn new(
         store: Store,
         keyring: Arc<Keyring>,
@@ -71,8 +71,8 @@ impl Courier {
         Ok(Self { store, keyring, clock, entropy, sender, transport, poll })
     }
 
-    /// Sends what is due until told to stop, and stops between two deliveries. Await its end: to drop
-    /// it instead may cut a delivery in two, which then is sent again.
+    /// Sends what is due until it is told to stop, and stops between two deliveries. Await its end:
+    /// dropping it may interrupt a delivery, which is then sent again.
     pub async fn run(self, stop: CancellationToken) {
         loop {
             if let Err(error) = self.drain(&stop).await {
@@ -84,12 +84,12 @@ impl Courier {
         }
     }
 
-    /// Tries everything that is due once; how many were sent.
+    /// Tries every due delivery once. Returns how many were sent.
     pub async fn drain_once(&self) -> Result<usize, StoreError> {
         self.drain(&CancellationToken::new()).await
     }
 
-    /// Comes to an end because a delivery that was tried is no longer due.
+    /// Terminates, because a delivery that was tried is no longer due.
     async fn drain(&self, stop: &CancellationToken) -> Result<usize, StoreError> {
         let mut sent = 0;
         loop {

@@ -1,5 +1,5 @@
-//! What a mail says: the templates, filled in. The text form is not escaped, the HTML form is, by the
-//! template's name.
+//! What a mail says: the templates, filled in. The name of a template decides about escaping: the
+//! HTML form is escaped, the text form is not.
 
 use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use crate::trouble::Trouble;
 
-/// Holds a link that is worth an account: no `Debug`.
+/// No `Debug`: it contains a link, which is a secret.
 pub(crate) struct Text {
     pub(crate) subject: String,
     pub(crate) plain: String,
@@ -58,7 +58,7 @@ impl Text {
     }
 }
 
-/// To the minute before, in UTC: `7 March 2026, 09:05 UTC`.
+/// Rounded down to the minute, in UTC: `7 March 2026, 09:05 UTC`.
 fn readable(at: Timestamp) -> String {
     match OffsetDateTime::from_unix_timestamp(at.unix_seconds()) {
         Ok(at) => {

@@ -1,5 +1,5 @@
-//! The way out of the program. Today a folder; a mail server (SMTP) becomes a second variant, and its
-//! replies belong into `Trouble` by their code alone.
+//! Sends mails. Today it writes them to a folder; a mail server (SMTP) becomes a second variant. Of
+//! its replies `Trouble` may hold only the code, because the text may quote the address.
 
 use std::{
     fs::{DirBuilder, Permissions},
@@ -16,7 +16,7 @@ pub(crate) enum Transport {
     Folder(Folder),
 }
 
-/// A folder in which every `.eml` file is whole: it is written in a folder inside, and moved.
+/// A folder in which every `.eml` file is complete: it is written in a subfolder, then renamed.
 pub(crate) struct Folder {
     path: PathBuf,
     unfinished: PathBuf,
@@ -42,7 +42,8 @@ impl Folder {
     async fn send(&self, message: Message) -> Result<(), Trouble> {
         let name = self.lettre.send(message).await? + ".eml";
         let written = self.unfinished.join(&name);
-        // A folder that was there before may be open to others; a link is worth an account.
+        // A folder that existed before may be readable by others, and a mail contains a secret
+        // link.
         tokio::fs::set_permissions(&written, Permissions::from_mode(0o600)).await?;
         tokio::fs::rename(&written, self.path.join(&name)).await?;
         Ok(())

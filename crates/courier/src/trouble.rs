@@ -1,10 +1,10 @@
 //! Why a mail was not sent.
 
-/// Goes into the log as it is, so it holds nothing of the mail, nor what a mail server says, which may
-/// quote the address.
+/// It is logged as it is. So it contains nothing of the mail, and no reply of a mail server, which
+/// may quote the address.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Trouble {
-    /// Unavailable, never absent: the key may come back.
+    /// The payload is unavailable, never absent: the key may come back.
     #[error("the payload does not open, or is no mail")]
     Sealed,
     #[error("the address cannot be written into a mail")]

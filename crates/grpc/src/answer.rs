@@ -1,14 +1,15 @@
-//! A person's answer to a challenge or in an enrollment: one `oneof` of two requests, read by one function.
+//! A person's answer to a challenge or in an enrollment. Both requests have the same `oneof`, and
+//! one function reads it.
 
 use tidegate_core::Answer;
 use tidegate_proto::{answer_challenge_request, complete_enrollment_request};
 
 use crate::form::Form;
 
-/// The longest code, in bytes, with the spaces that were typed.
+/// The longest code in bytes, typed spaces included.
 const MAX_CODE_BYTES: usize = 64;
 
-/// The forms that an answer has on the wire, whichever request carries it.
+/// The forms of an answer on the wire, in either request.
 pub(crate) enum WireAnswer {
     Code(String),
     WebauthnJson,
@@ -37,7 +38,7 @@ impl From<complete_enrollment_request::Answer> for WireAnswer {
     }
 }
 
-/// What the person answered. Refuses the forms that no method takes yet.
+/// Reads the person's answer. Refuses the forms that no method accepts yet.
 pub(crate) fn read(answer: Option<impl Into<WireAnswer>>, form: &mut Form) -> Option<Answer> {
     match answer.map(Into::into) {
         None => form.note("answer", "must be code"),

@@ -1,7 +1,7 @@
 //! How much a refusal carries, so that its trailers arrive at clients with default settings.
 //!
-//! A header list counts uncompressed: names, values, and 32 bytes for each entry; status details in base 64. The
-//! gRPC libraries accept of trailers, by default:
+//! HTTP/2 counts a header list uncompressed: names, values, and 32 bytes for each entry. Status
+//! details count in base 64. By default the gRPC libraries accept these sizes of trailers:
 //!
 //! | library | bytes |
 //! | --- | --- |
@@ -9,22 +9,24 @@
 //! | grpc-core (C++, Python, Ruby, PHP) | 8192; above that it refuses at random, above 16384 always |
 //! | grpc-go | 16 MiB; 8192 is announced for a later version |
 //!
-//! PROTOCOL-HTTP2.md suggests 8192 too. `MAX_TRAILERS` leaves 2 KiB of that to what proxies add.
+//! PROTOCOL-HTTP2.md suggests 8192 too. `MAX_TRAILERS` leaves 2 KiB of that for headers that
+//! proxies add.
 
 use crate::form::Violation;
 
-/// Of the violations of a request, so many are listed, where they are short.
+/// The most violations that are listed. Long ones reach `MAX_VIOLATIONS_BYTES` earlier.
 pub(crate) const MAX_VIOLATIONS: usize = 20;
 /// Characters of the name of a field.
 const MAX_FIELD: usize = 128;
-/// Characters of what is said of a field, with what it echoes.
+/// Characters of the description of a violation, echoed input included.
 const MAX_DESCRIPTION: usize = 200;
 /// Characters of a value in the metadata of `ErrorInfo`.
 const MAX_VALUE: usize = 64;
 /// Characters of a message.
 const MAX_MESSAGE: usize = 200;
 
-/// Bytes of all listed violations. The longest one takes less, so that one is always listed.
+/// Bytes of all listed violations. The longest violation takes less, so at least one is always
+/// listed.
 const MAX_VIOLATIONS_BYTES: usize = 2_048;
 /// Tags and lengths that encoding adds to the two texts of a violation, rounded up.
 const VIOLATION_OVERHEAD: usize = 16;
@@ -33,7 +35,7 @@ const MAX_MESSAGE_BYTES: usize = 768;
 
 const ELLIPSIS: char = '…';
 
-/// The first violations, cut.
+/// The first violations that fit, each cut to its limits.
 pub(crate) fn first(violations: Vec<Violation>) -> Vec<Violation> {
     let mut room = MAX_VIOLATIONS_BYTES;
     let cut = violations.into_iter().take(MAX_VIOLATIONS).map(|wrong| Violation {
@@ -53,11 +55,11 @@ pub(crate) fn value(value: String) -> String {
     text(value, MAX_VALUE)
 }
 
-/// A message, which goes into a header of its own: percent-encoded, and once more in the details.
+/// A message. It is sent twice: percent-encoded in the header `grpc-message`, and in the details.
 pub(crate) fn message(message: String) -> String {
     let mut room = MAX_MESSAGE_BYTES;
     let mut fits = message.char_indices().take_while(|(_, letter)| {
-        // As PROTOCOL-HTTP2.md encodes: space and visible ASCII stay, but for `%`.
+        // PROTOCOL-HTTP2.md leaves space and visible ASCII as they are, except `%`.
         let plain = matches!(letter, ' '..='~') && *letter != '%';
         let bytes = if plain { 1 } else { 3 * letter.len_utf8() };
         room.checked_sub(bytes).inspect(|left| room = *left).is_some()
@@ -66,7 +68,7 @@ pub(crate) fn message(message: String) -> String {
     text(message, fitting)
 }
 
-/// At most so many characters, the last of them an ellipsis where something is left out.
+/// Cuts the text to `most` characters. The last one is an ellipsis if text is left out.
 fn text(mut text: String, most: usize) -> String {
     let mut letters = text.char_indices();
     let last = letters.by_ref().nth(most.saturating_sub(1));
@@ -90,14 +92,14 @@ mod tests {
 
     const MAX_TRAILERS: usize = 6 * 1024;
 
-    /// As `SETTINGS_MAX_HEADER_LIST_SIZE` counts, with what hyper adds.
+    /// The size that `SETTINGS_MAX_HEADER_LIST_SIZE` limits, with the headers that hyper adds.
     fn list(headers: &HeaderMap) -> usize {
         let entry = |name: &str, value: usize| name.len() + value + 32;
         let added = entry(":status", 3) + entry("date", 29);
         headers.iter().map(|(name, value)| entry(name.as_str(), value.len())).sum::<usize>() + added
     }
 
-    /// Letters of every length, plain and percent-encoded.
+    /// Characters of every length, plain and percent-encoded.
     fn long() -> impl Strategy<Value = String> {
         let letter = prop_oneof![any::<char>(), prop::char::range(' ', '~'), Just('%'), Just('\u{10ffff}')];
         prop_oneof![

@@ -1,5 +1,6 @@
-//! Every call has a deadline: the caller's `grpc-timeout`, or the server's longest. It ends the waiting, not
-//! the work: a command goes on in its task, and `request_id` tells how it ended.
+//! Every call has a deadline: the caller's `grpc-timeout`, at most the server's limit. The deadline
+//! ends the caller's wait, not the work: a command continues in its own task, and a retry with the
+//! same `request_id` returns its outcome.
 //!
 //! (tonic's own handling of `grpc-timeout` answers CANCELLED, which clients do not retry.)
 
@@ -7,19 +8,20 @@ use std::time::Duration;
 
 use tidegate_proto as proto;
 
-/// Before tonic's own timer, which starts a little earlier.
+/// How much earlier than `grpc-timeout` a call ends, so that it ends before tonic's own timer,
+/// which starts a little earlier.
 const AHEAD: Duration = Duration::from_millis(5);
 
-/// How long a call of the method at this path may take. `None` for a stream whose caller sets no deadline: such a stream
-/// has no end, and each of its messages is bounded instead.
+/// How long a call of the method at this path may take. `None` for a stream whose caller sets no
+/// deadline: the limit for calls does not apply to streams.
 pub(crate) fn of(path: &str, asked: Option<Duration>, longest: Duration) -> Option<Duration> {
     let most = (!proto::STREAMS.contains(&path)).then_some(longest);
     let asked = asked.map(|asked| asked.saturating_sub(AHEAD).max(asked / 2));
     asked.into_iter().chain(most).min()
 }
 
-/// `grpc-timeout`: at most eight digits and a unit. 0 is none in PROTOCOL-HTTP2.md, but what clients send whose
-/// deadline has passed.
+/// Reads `grpc-timeout`: at most eight digits and a unit. PROTOCOL-HTTP2.md does not allow 0, but
+/// clients whose deadline has passed send it.
 pub(crate) fn parse(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if !(1..=8).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {

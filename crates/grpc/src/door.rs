@@ -54,10 +54,10 @@ impl Door {
         outcome.map(|outcome| Response::new(render(outcome))).map_err(|error| status::of(&self.app, error))
     }
 
-    /// The caller that the gate let in. The contract's permission and the use case's must be
-    /// the same one.
+    /// The caller that the gate admitted. Fails if the contract and the use case name different
+    /// permissions.
     pub(crate) fn enter(&self, extensions: &Extensions, needed: Permission) -> Result<Arc<Caller>, Status> {
-        // Put there by the gate, without which no request comes this far.
+        // The gate inserts it, and no request gets here without passing the gate.
         let admitted = extensions.get::<Admitted>();
         let admitted = admitted.ok_or_else(|| status::refused(&Refusal::Unauthenticated))?;
         if admitted.permission == needed {
@@ -67,8 +67,8 @@ impl Door {
     }
 }
 
-/// A service's handlers, one a line: `act` or `ask`, the method, its messages, and how they are read and
-/// written.
+/// A service's handlers, one a line: `act` or `ask`, the method, its messages, its parser and its
+/// renderer.
 macro_rules! handlers {
     ($service:ident in $module:ident {
         $($way:ident $method:ident($request:ident) -> $response:ident = $parse:path, $render:path;)+

@@ -1,4 +1,4 @@
-//! Reading a message field by field, and remembering everything that is wrong with it.
+//! Reads a message field by field, and collects every violation.
 
 use std::{
     collections::BTreeMap,
@@ -19,11 +19,11 @@ use tidegate_service::{PageRequest, PageToken, Request};
 pub(crate) struct Violation {
     pub(crate) field: String,
     pub(crate) what: String,
-    /// Where it is one that has a reason of its own.
+    /// Set for violations with a reason of their own.
     pub(crate) kind: Option<Kind>,
 }
 
-/// Mistakes that callers may want to tell from others.
+/// Violations that have an `ErrorReason` of their own, so that callers can distinguish them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Edge,
@@ -36,15 +36,15 @@ impl Violation {
     }
 }
 
-/// Each reader returns `None` after noting a violation, so that a parser reads every field before
-/// it asks for any with `?`.
+/// Each reader notes a violation and returns `None`. A parser reads every field before it applies
+/// `?` to any, so that all violations are reported at once.
 #[derive(Default)]
 pub(crate) struct Form {
     within: Vec<Within>,
     violations: Vec<Violation>,
 }
 
-/// A message inside the message; put into words only when something in it is wrong.
+/// An embedded message that is being read. Its path is formatted only for a violation.
 enum Within {
     Field(String),
     Item(&'static str, usize),
@@ -55,7 +55,7 @@ const MAX_USER_AGENT_CHARS: usize = 500;
 const MAX_LABELS: usize = 32;
 
 impl Form {
-    /// A value of a type that knows its own form.
+    /// Parses text as a type that validates itself.
     pub(crate) fn text<T: FromStr<Err: Display>>(&mut self, field: &str, text: &str) -> Option<T> {
         match text.parse() {
             Ok(value) => Some(value),
@@ -63,7 +63,7 @@ impl Form {
         }
     }
 
-    /// The same, of a text that need not be copied.
+    /// Like `text`, for text that need not be copied.
     pub(crate) fn owned<T: TryFrom<String, Error: Display>>(
         &mut self,
         field: &str,
@@ -75,7 +75,7 @@ impl Form {
         }
     }
 
-    /// The same, where empty means none.
+    /// Like `text`, but empty means none.
     pub(crate) fn optional<T: FromStr<Err: Display>>(
         &mut self,
         field: &str,
@@ -84,7 +84,7 @@ impl Form {
         if text.is_empty() { Some(None) } else { self.text(field, text).map(Some) }
     }
 
-    /// Each of a list; one that is wrong is named by its place.
+    /// Parses each text of a list. A violation names the index.
     pub(crate) fn texts<T: FromStr<Err: Display>>(
         &mut self,
         field: &str,
@@ -102,7 +102,7 @@ impl Form {
         self.owned_account(field, text.to_owned())
     }
 
-    /// The same, of a text that need not be copied.
+    /// Like `account`, for text that need not be copied.
     pub(crate) fn owned_account(&mut self, field: &str, text: String) -> Option<AccountRef> {
         if text.starts_with("acct_") {
             self.text(field, &text).map(AccountRef::Id)
@@ -124,7 +124,7 @@ impl Form {
         }
     }
 
-    /// A closed vocabulary; the first value of every enum means that none was given.
+    /// An enum. The unspecified value, for which `known` returns `None`, is a violation.
     pub(crate) fn word<P: TryFrom<i32>, W>(
         &mut self,
         field: &str,
@@ -154,7 +154,7 @@ impl Form {
         Some(Some(Timestamp::from_unix_micros(micros)))
     }
 
-    /// A half-open range of time, each end with its field; absent means open. A range of no instant is a mistake.
+    /// A half-open range of time. An absent end is open; an empty range is a violation.
     pub(crate) fn times(
         &mut self,
         (from_field, from): (&str, Option<prost_types::Timestamp>),
@@ -169,7 +169,7 @@ impl Form {
         }
     }
 
-    /// Absent means none; what is given must lie between the two.
+    /// Absent means none. The bounds are included.
     pub(crate) fn span(
         &mut self,
         field: &str,
@@ -251,7 +251,7 @@ impl Form {
         })
     }
 
-    /// A bearer token of the kind that begins so.
+    /// A bearer token with this prefix.
     pub(crate) fn token(&mut self, field: &str, token: String, prefix: &str) -> Option<Token> {
         let token = Secret::new(token);
         let random = token.expose().strip_prefix(prefix).unwrap_or_default();
@@ -261,7 +261,7 @@ impl Form {
         self.note(field, format!("must be {prefix} and 64 hexadecimal digits"))
     }
 
-    /// A request need not have an id.
+    /// The idempotency key of the request, with its body. A request need not have one.
     pub(crate) fn request<M: Message + proto::Request>(&mut self, message: &M) -> Option<Option<Request>> {
         let Some(id) = message.request_id().filter(|id| !id.is_empty()) else { return Some(None) };
         match uuid::Uuid::parse_str(id) {
@@ -273,12 +273,12 @@ impl Form {
         }
     }
 
-    /// Reads fields of a message inside the message.
+    /// Reads the fields of an embedded message.
     pub(crate) fn within<T>(&mut self, field: &str, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
         self.inside(Within::Field(field.to_owned()), read)
     }
 
-    /// The same for a message in a list.
+    /// Reads the fields of one message of a list.
     pub(crate) fn within_item<T>(
         &mut self,
         field: &'static str,
@@ -295,7 +295,7 @@ impl Form {
         value
     }
 
-    /// The whole name of a field.
+    /// The field's path from the top of the request.
     fn place(&self, field: &str) -> String {
         let mut place = String::new();
         for within in &self.within {
@@ -312,7 +312,7 @@ impl Form {
         place
     }
 
-    /// What a person typed to say who they are. Anything may be somebody's but this.
+    /// What a person typed to name an account. Refuses only text that cannot be any identifier.
     pub(crate) fn identifier(&mut self, field: &str, typed: &str) -> Option<Identifier> {
         match typed.trim() {
             "" => self.note(field, "must not be empty"),
@@ -322,20 +322,20 @@ impl Form {
         }
     }
 
-    /// Notes what is wrong, and is the `None` to return.
+    /// Notes a violation, and is the `None` that a reader returns.
     pub(crate) fn note<T>(&mut self, field: &str, what: impl ToString) -> Option<T> {
         self.violations.push(Violation::new(self.place(field), what.to_string()));
         None
     }
 
-    /// Notes a mistake that has a reason of its own.
+    /// Notes a violation that has a reason of its own.
     pub(crate) fn note_as<T>(&mut self, kind: Kind, field: &str, what: impl ToString) -> Option<T> {
         let violation = Violation::new(self.place(field), what.to_string());
         self.violations.push(Violation { kind: Some(kind), ..violation });
         None
     }
 
-    /// The fields to change; none is a mistake.
+    /// The paths of a field mask. An empty mask is a violation.
     pub(crate) fn mask(&mut self, mask: Option<prost_types::FieldMask>) -> Vec<String> {
         let paths = mask.unwrap_or_default().paths;
         if paths.is_empty() {
@@ -354,7 +354,7 @@ impl Form {
         }
         let mut read = Vec::new();
         for (place, (name, text)) in labels.into_iter().enumerate() {
-            // By its place: a name that is wrong may be anything.
+            // The violation names the index: a label whose name is invalid may be called anything.
             let field = format!("labels[{place}]");
             let (name, text) = (self.text(&field, &name), self.text(&field, &text));
             read.push(name.zip(text));

@@ -1,8 +1,9 @@
-//! The body of a request: messages, each with a prefix of five bytes, and as many of them as the method takes
-//! (PROTOCOL-HTTP2.md, "Length-Prefixed-Message"). tonic reads them too, but takes two messages for one, and
-//! answers INTERNAL to what is the caller's mistake.
+//! Checks the framing of a request's body: each message has a prefix of five bytes, and there are
+//! as many messages as the method takes (PROTOCOL-HTTP2.md, "Length-Prefixed-Message"). tonic reads
+//! the frames too, but accepts two messages where the method takes one, and answers INTERNAL to
+//! mistakes of the caller.
 //!
-//! Nothing is copied here: the bytes are looked at as they pass.
+//! Nothing is copied: the bytes are checked as they pass.
 
 use std::{
     pin::Pin,
@@ -22,18 +23,18 @@ pub(crate) enum Messages {
     Any,
 }
 
-/// Where reading stands.
+/// How far the body was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     /// Before a message, or after the last one.
     Between,
-    /// So many bytes of a length are read, and make this number.
+    /// Inside a length: `read` of its bytes were read, and their value is `length`.
     Length { read: u8, length: u32 },
-    /// So many bytes of a message are to come; never 0.
+    /// Inside a message: `left` bytes are missing, at least one.
     Message { left: u32 },
 }
 
-/// A request whose messages are begun and ended as they say.
+/// The state of the check of one body.
 #[derive(Debug, Clone, Copy)]
 struct Frames {
     takes: Messages,
@@ -110,7 +111,7 @@ impl Frames {
     }
 }
 
-/// A body that fails where its messages are not as they should be.
+/// A body that fails at the first framing error.
 pub(crate) struct FramedBody {
     body: Body,
     frames: Frames,
@@ -151,7 +152,7 @@ impl HttpBody for FramedBody {
         })
     }
 
-    /// Not before the end was looked at.
+    /// False until the end was checked: a body that has ended may not be polled again.
     fn is_end_stream(&self) -> bool {
         self.ended && self.body.is_end_stream()
     }

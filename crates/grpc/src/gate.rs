@@ -1,6 +1,8 @@
-//! What every call passes before it is parsed: its place among the calls under way, its headers, its deadline,
-//! its caller.
-//! One service for all of it: a call that is answered from memory is little more than what stands in front of it.
+//! What every call passes before it is parsed. The gate counts the call as under way, checks its
+//! headers, sets its deadline, identifies its caller, and catches its panics.
+//!
+//! One service does all of this instead of a stack of middleware, because an answer from the cache
+//! costs hardly more than these checks.
 
 use std::{
     convert::Infallible,
@@ -30,7 +32,7 @@ use crate::{
     status,
 };
 
-/// Cheap to clone: it is done for each call.
+/// Cheap to clone, because each call clones it.
 #[derive(Clone)]
 pub(crate) struct Gate(Arc<Inside>);
 
@@ -44,7 +46,7 @@ struct Inside {
 }
 
 impl Gate {
-    /// `calls` counts those under way, so that the end can wait for them and for nothing else.
+    /// `calls` counts the calls under way: a shutdown waits for them, and not for idle connections.
     pub(crate) fn new(
         app: App,
         rules: Rules,
@@ -76,7 +78,7 @@ impl Service<Request<Body>> for Gate {
             let call = AssertUnwindSafe(inside.pass(request, asked.err())).catch_unwind();
             let ended = match deadline {
                 None => call.await,
-                // The caller waits no longer: nothing is carried out.
+                // The deadline has passed already, so nothing is carried out.
                 Some(Duration::ZERO) => return Ok(status::deadline_exceeded().into_http()),
                 Some(deadline) => match tokio::time::timeout(deadline, call).await {
                     Ok(ended) => ended,
@@ -102,7 +104,8 @@ impl Inside {
     }
 
     async fn admit(&self, request: Request<Body>) -> (Response<Body>, Option<CredentialId>) {
-        // Read before anything is waited for: a body is not `Sync`, so no reference to it may be held meanwhile.
+        // Both are read before the first await: a body is not `Sync`, so no reference to the
+        // request may be held across one.
         let access = self.rules.of(request.uri());
         let presented = identity::presented(request.headers());
         match identity::admit(&self.app, presented, access).await {
@@ -129,8 +132,8 @@ impl Inside {
     }
 }
 
-/// A line for each call, for who asks for `tidegate_grpc::gate=debug`: which method, by whom, how it ended, and
-/// how long it took. Nothing of what was said.
+/// The log line of a call, written at `tidegate_grpc::gate=debug`: method, credential, status and
+/// duration. It contains nothing of the request or of the answer (INV-47).
 struct Line {
     path: String,
     begun: Instant,
@@ -144,7 +147,7 @@ impl Line {
 
     fn write(self, credential: Option<CredentialId>, answer: &Response<Body>) {
         let Self { path, begun } = self;
-        // An answer that is no error says so only after its body.
+        // A successful answer carries its status in the trailers, after its body.
         let code = answer.headers().get("grpc-status").and_then(|code| code.to_str().ok()).unwrap_or("0");
         let credential = credential.map(|id| id.to_string()).unwrap_or_default();
         let micros = begun.elapsed().as_micros();

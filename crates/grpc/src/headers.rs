@@ -1,5 +1,5 @@
-//! The headers of a request, as gRPC's PROTOCOL-HTTP2.md demands them ("Requests"). They are looked at before the
-//! caller is identified: what is wrong with them is the same for every caller and method.
+//! Checks the headers of a request against gRPC's PROTOCOL-HTTP2.md ("Requests"), before the caller
+//! is identified. The answer to a wrong header is the same for every caller and method.
 
 use std::time::Duration;
 
@@ -19,9 +19,9 @@ const GRPC: &str = "application/grpc";
 /// Why a request is refused before its caller is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HeaderFault {
-    /// HTTP 405, which tells other HTTP clients what they met.
+    /// Answered with HTTP 405, which other HTTP clients understand.
     Method,
-    /// HTTP 415, likewise.
+    /// Answered with HTTP 415, likewise.
     ContentType,
     Encoding,
     Malformed {
@@ -41,7 +41,8 @@ const TIMEOUT: HeaderFault = HeaderFault::Malformed {
     must: "must be 1 to 8 digits and a unit: H, M, S, m, u or n",
 };
 
-/// The timeout that the caller asks for, if it does. Nothing is copied: every call passes here.
+/// Checks the headers, and returns the timeout that the caller asks for. Copies nothing, because
+/// every call passes here.
 pub(crate) fn read<B>(request: &Request<B>) -> Result<Option<Duration>, HeaderFault> {
     let headers = request.headers();
     if request.method() != Method::POST {
@@ -64,18 +65,20 @@ pub(crate) fn read<B>(request: &Request<B>) -> Result<Option<Duration>, HeaderFa
     timeout.map(|text| text.to_str().ok().and_then(deadline::parse).ok_or(TIMEOUT)).transpose()
 }
 
-/// More than one header of a name: two readers may each take another one.
+/// A header was given more than once. It is refused, because a proxy and the server could each read
+/// a different one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Several;
 
-/// The only header of this name.
+/// The only header of this name, if there is one.
 pub(crate) fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h HeaderValue>, Several> {
     let mut values = headers.get_all(name).iter();
     let first = values.next();
     if values.next().is_some() { Err(Several) } else { Ok(first) }
 }
 
-/// `application/grpc`, with `+proto` or without, perhaps with parameters. gRPC-Web is not served.
+/// Accepts `application/grpc`, with `+proto` or without, and with parameters or without. gRPC-Web
+/// is not served.
 fn codec(content_type: &HeaderValue) -> Result<(), HeaderFault> {
     let text = content_type.as_bytes();
     let (grpc, rest) = text.split_at_checked(GRPC.len()).ok_or(HeaderFault::ContentType)?;
@@ -95,7 +98,7 @@ fn codec(content_type: &HeaderValue) -> Result<(), HeaderFault> {
 impl HeaderFault {
     pub(crate) fn answer(self, headers: &HeaderMap) -> Response<Body> {
         match self {
-            // Without a text: the answer to HEAD has none.
+            // Without a body, because the answer to HEAD has none.
             Self::Method => not_grpc(StatusCode::METHOD_NOT_ALLOWED, Body::empty(), (ALLOW, "POST")),
             Self::ContentType => {
                 let text = "This server speaks gRPC: content-type must be application/grpc.\n";
@@ -111,7 +114,7 @@ impl HeaderFault {
     }
 }
 
-/// For clients that do not speak gRPC, and would take its status 200 for a success.
+/// For clients that do not speak gRPC: they would take gRPC's HTTP status 200 for a success.
 fn not_grpc(code: StatusCode, text: Body, (name, value): (HeaderName, &'static str)) -> Response<Body> {
     let mut answer = Response::new(text);
     *answer.status_mut() = code;

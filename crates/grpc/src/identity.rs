@@ -11,14 +11,15 @@ use crate::{headers, rules::Access, status};
 
 const TIDEGATE_REALM: HeaderName = HeaderName::from_static("tidegate-realm");
 
-/// A caller who may call the method, by what the contract says of it.
+/// A caller whose role has the permission that the contract demands for the method.
 #[derive(Clone)]
 pub(crate) struct Admitted {
     pub(crate) caller: Arc<Caller>,
     pub(crate) permission: Permission,
 }
 
-/// `None` for a public method. An unknown caller learns nothing, not even which methods exist.
+/// `None` for a public method. The credential is checked first, so that an unauthenticated caller
+/// cannot find out which methods exist.
 pub(crate) async fn admit(
     app: &App,
     presented: Result<PresentedCredential, PresentedFault>,
@@ -56,8 +57,9 @@ impl PresentedFault {
 
 /// The credential of `authorization: Bearer tgk_<id>_<secret>`, and the realm that an operator may name.
 ///
-/// Each header is given once. Of two, a proxy may have added or checked one while the server reads the other. A
-/// proxy may also have joined them by a comma, which neither a token nor the key of a realm has.
+/// Each header must be given once: of two, a proxy may have checked or added one while the server
+/// reads the other. A proxy may also have joined them with a comma, which neither a token nor the
+/// key of a realm contains.
 pub(crate) fn presented(headers: &HeaderMap) -> Result<PresentedCredential, PresentedFault> {
     let unauthenticated = PresentedFault::Unauthenticated;
     let authorization = headers::one(headers, &AUTHORIZATION).ok().flatten().ok_or(unauthenticated)?;

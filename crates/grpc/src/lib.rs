@@ -1,6 +1,7 @@
 //! The machines' door.
 //!
-//! Parse, call, render. No decision is made here, and nothing internal leaves through here.
+//! A handler parses, calls a use case and renders. No decision is made in this crate, and no
+//! internal error text leaves it.
 
 mod access;
 mod accounts;

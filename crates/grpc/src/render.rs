@@ -1,4 +1,4 @@
-//! Shared words on the wire, both ways.
+//! Conversions between `core` and the wire that several services share.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -23,7 +23,7 @@ pub(crate) fn labels(labels: Labels) -> BTreeMap<String, String> {
     labels.into_iter().map(|(name, text)| (name.into(), text.into())).collect()
 }
 
-/// The secret, empty when it is withheld, and whether it is.
+/// The secret, and whether it is withheld. A withheld secret is empty.
 pub(crate) fn shown(shown: OneTimeSecret) -> (String, bool) {
     match shown {
         OneTimeSecret::Now(secret) => (secret.expose().clone(), false),
@@ -39,7 +39,8 @@ pub(crate) fn page_token(token: Option<PageToken>) -> String {
     })
 }
 
-/// Only as it was written: numbers also parse with a sign, or in upper case.
+/// Accepts only what `page_token` writes: `from_str_radix` alone also accepts a sign and upper
+/// case.
 pub(crate) fn read_page_token(text: &str) -> Option<Vec<u8>> {
     let digits = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     if !text.len().is_multiple_of(2) || !digits || text.len() > 4_096 {
@@ -57,7 +58,7 @@ pub(crate) fn method(method: Method) -> proto::Method {
     }
 }
 
-/// A method that can be enrolled; a password and recovery codes come by other ways.
+/// `None` for methods that are not enrolled: passwords and recovery codes come by other ways.
 pub(crate) fn read_method(wire: proto::Method) -> Option<Method> {
     match wire {
         proto::Method::Totp => Some(Method::Totp),
@@ -101,7 +102,7 @@ pub(crate) fn all_missing(missing: &[Missing]) -> Vec<i32> {
     missing.iter().map(|one| self::missing(*one).into()).collect()
 }
 
-/// What came of a proof: the outcome, the tries left, and when the next is looked at.
+/// What came of a proof: the outcome, the tries left, and when the next answer is verified.
 pub(crate) fn answered(
     answered: Answered,
 ) -> (proto::ProofOutcome, Option<i32>, Option<prost_types::Timestamp>) {

@@ -1,4 +1,5 @@
-//! Who may call which method: the generated table, checked at start. What is not in it is refused.
+//! Who may call which method: the generated table, checked at start. A method that is not in it is
+//! refused.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,12 +12,12 @@ use crate::frames::Messages;
 /// What a method asks of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Nothing: for probes that have no credential.
+    /// Nothing, for probes that have no credential.
     Public,
     Needs(Permission),
 }
 
-/// Methods of other packages carry no rule of ours.
+/// Rules for the methods of other packages, whose protos declare none.
 const VENDORED: &[(&str, Access)] = &[
     ("/grpc.health.v1.Health/Check", Access::Public),
     ("/grpc.health.v1.Health/Watch", Access::Public),
@@ -25,7 +26,7 @@ const VENDORED: &[(&str, Access)] = &[
     ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Access::Needs(Permission::AnyCaller)),
 ];
 
-/// Those of them whose requests are streams.
+/// The vendored methods whose requests are streams.
 const VENDORED_STREAMS: &[&str] = &[
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
@@ -52,7 +53,7 @@ impl Rules {
         Ok(Self { by_path })
     }
 
-    /// A path with a query is another path: gRPC knows no queries.
+    /// `None` if the URI has a query: gRPC has no queries.
     pub fn of(&self, uri: &Uri) -> Option<Access> {
         if uri.query().is_some() { None } else { self.by_path.get(uri.path()).copied() }
     }

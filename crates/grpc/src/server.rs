@@ -1,4 +1,5 @@
-//! The server: every service, what stands in front of them, and a shutdown that loses nothing.
+//! The server: all services, the gate in front of them, and a shutdown that drains the calls under
+//! way.
 
 use std::{future::Future, time::Duration};
 
@@ -21,12 +22,12 @@ use crate::{
 
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
-    /// Whether callers may ask for the contract.
+    /// Whether the reflection service is served.
     pub reflection: bool,
     pub streams: StreamSettings,
-    /// How long a call may take whose caller asks for more, or for nothing. Streams are not bounded by it.
+    /// The longest deadline of a call, and the default. Streams are not bounded by it.
     pub max_deadline: Duration,
-    /// When the server stops: how long answers that are made may take to be sent.
+    /// How long finished answers may take to be sent when the server stops.
     pub linger: Duration,
 }
 
@@ -40,10 +41,11 @@ pub enum ServeError {
     Transport(#[from] tonic::transport::Error),
 }
 
-/// Messages that authenticate are small; an import is not.
+/// The largest message of services that take no bulk input, in bytes.
 const SMALL: usize = 64 * 1024;
 const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
-/// For services of other packages: their requests are names, which reflection echoes whole when it refuses.
+/// The largest message of services of other packages. Their requests are names, which reflection
+/// echoes whole in a refusal.
 const MAX_NAME_BYTES: usize = 1024;
 /// Calls at once on one connection.
 const STREAMS: u32 = 256;
@@ -75,8 +77,8 @@ pub async fn serve(
     };
     let fast_path = FastPath { door, most: MAX_MESSAGE_BYTES };
     let gate = Gate::new(app, Rules::declared()?, fast_path, routes, calls.clone(), settings.max_deadline);
-    // Said here: the builder says it only of sockets that it opens itself, and a small answer would wait
-    // 40 ms for the caller's acknowledgement.
+    // TCP_NODELAY is set here, because the builder sets it only for sockets that it opens itself.
+    // Without it a small answer would wait 40 ms for the delayed acknowledgement of the caller.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let server = Server::builder()
         .max_concurrent_streams(STREAMS)
@@ -89,7 +91,7 @@ pub async fn serve(
         calls.wait().await;
         tokio::time::sleep(settings.linger).await;
     };
-    // A connection on which nothing is under way does not hold the end up.
+    // An idle connection does not delay the shutdown.
     tokio::select! {
         done = server => Ok(done?),
         () = ended => Ok(()),
@@ -120,13 +122,13 @@ fn routes(door: &Door) -> Routes {
     }
 }
 
-/// Both versions: older tools ask for the first draft.
+/// Serves both versions, because older tools ask for v1alpha.
 fn reflect(routes: Routes) -> Result<Routes, ServeError> {
     let builder = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-            // So that tools can print the details of a refusal.
+            // Lets tools print the details of a refusal.
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     let stable = builder().build_v1()?.max_decoding_message_size(MAX_NAME_BYTES);

@@ -1,4 +1,4 @@
-//! Every way a call ends badly, as gRPC says it. The only file that makes a `Status`.
+//! Every failure of a call as a gRPC status. This is the only file that makes a `Status`.
 
 use std::{collections::HashMap, fmt::Write as _, time::Duration};
 
@@ -15,7 +15,7 @@ use crate::{
 };
 
 const DOMAIN: &str = "tidegate.dev";
-/// The key in the metadata of `ErrorInfo` where `BadRequest` does not list all violations.
+/// The metadata key of `ErrorInfo` that is set if `BadRequest` does not list all violations.
 const VIOLATION_COUNT: &str = "violation_count";
 
 /// A refusal as it goes over the wire.
@@ -189,7 +189,7 @@ fn flaws(flaws: &[PasswordFlaw]) -> Vec<Violation> {
     flaws.iter().map(|flaw| Violation::new("password", what(flaw))).collect()
 }
 
-/// The reason is that of the first; each is told by its field.
+/// The reason is that of the first name. Each name is a violation of its field.
 fn names_nothing(names: &[NamesNothing]) -> Answer {
     let answer = match names.first().map(|first| first.what) {
         Some(Nothing::Account) => Answer::new(Code::NotFound, Reason::AccountNotFound),
@@ -208,7 +208,7 @@ fn names_nothing(names: &[NamesNothing]) -> Answer {
     answer.because(names.iter().map(violation).collect())
 }
 
-/// Where all violations are of one kind, the refusal has its reason.
+/// If all violations are of one kind, the refusal has the reason of that kind.
 pub(crate) fn invalid(violations: Vec<Violation>) -> Status {
     let first = violations.first().and_then(|first| first.kind);
     let answer = match first.filter(|first| violations.iter().all(|wrong| wrong.kind == Some(*first))) {
@@ -220,21 +220,21 @@ pub(crate) fn invalid(violations: Vec<Violation>) -> Status {
     answer.status("the request is not well-formed")
 }
 
-/// A header of the request, or its message, is not as gRPC demands.
+/// A header or the message of a request breaks the rules of gRPC.
 pub(crate) fn malformed(field: &str, must: &str) -> Status {
     invalid(vec![Violation::new(field, must)])
 }
 
-/// The bytes of a message are not those of a message that the method takes.
+/// The bytes cannot be decoded as the request of the method.
 pub(crate) fn no_message_of_the_contract() -> Status {
     malformed("message", "must be a message of the contract")
 }
 
-/// A refusal that tonic makes by itself, with the reason that it lacks: bytes that are no message, too many of
-/// them, and methods of other packages that are not served.
+/// Adds the reason to a refusal that tonic makes itself: for a message that cannot be decoded or is
+/// too large, and for an unknown method of another package.
 pub(crate) fn with_reason(answer: Response<Body>) -> Response<Body> {
     let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
-    // An answer that is no error has none yet.
+    // A successful answer has its status in the trailers, and none here.
     let Some(code) = header("grpc-status").filter(|_| header("grpc-status-details-bin").is_none()) else {
         return answer;
     };
@@ -249,7 +249,7 @@ pub(crate) fn with_reason(answer: Response<Body>) -> Response<Body> {
     status.into_http()
 }
 
-/// Names the encodings that are read, as gRPC's compression.md demands.
+/// Lists the accepted encodings, as gRPC's compression.md demands.
 pub(crate) fn encoding_not_supported(encoding: &str) -> Status {
     let answer = Answer::new(Code::Unimplemented, Reason::EncodingNotSupported).with("encoding", encoding);
     let mut status =
@@ -267,20 +267,21 @@ pub(crate) fn deadline_exceeded() -> Status {
     answer.status("the call took longer than its deadline, and may have been carried out")
 }
 
-/// A stream has gone on for long enough.
+/// A stream has reached its longest duration.
 pub(crate) fn stream_ended() -> Status {
     let answer = Answer::new(Code::Unavailable, Reason::StreamEnded).retry(Span::ZERO);
     answer.status("the stream has gone on for as long as one may")
 }
 
-/// A handler panicked. Nothing of it leaves; the panic hook has written it to the log.
+/// A handler panicked. The panic hook has logged it; the caller gets only the incident id.
 pub(crate) fn panicked(app: &App) -> Status {
     let incident = app.new_incident();
     tracing::error!(%incident, "a handler panicked");
     Answer::new(Code::Internal, Reason::Internal).with("incident", incident).status(FAILED)
 }
 
-/// The contract and the use case name different permissions. The role matrix meets this first.
+/// The contract and the use case name different permissions. The test of the role matrix finds this
+/// first.
 pub(crate) fn contradiction(app: &App, declared: Permission, needed: Permission) -> Status {
     let incident = app.new_incident();
     tracing::error!(%incident, ?declared, ?needed, "the method table and the use case disagree");
@@ -289,7 +290,7 @@ pub(crate) fn contradiction(app: &App, declared: Permission, needed: Permission)
 
 const FAILED: &str = "the call could not be carried out";
 
-/// The text stays in the log; the caller gets a number to quote.
+/// The text of the error goes to the log. The caller gets only the incident id.
 fn failed(app: &App, fault: &Fault) -> Status {
     let incident = app.new_incident();
     let (code, reason, retry) = match fault {
@@ -308,10 +309,11 @@ fn failed(app: &App, fault: &Fault) -> Status {
         | Fault::Forged => (Code::DataLoss, Reason::DataDamaged, false),
         _ => (Code::Internal, Reason::Internal, false),
     };
-    // What each link of the chain says of itself, and nothing of the rows that a database may quote.
+    // Only `Display` of each error in the chain: it quotes nothing of the rows that a database may
+    // report.
     let links = std::iter::successors(Some(fault as &dyn std::error::Error), |link| link.source());
     let error = links.map(ToString::to_string).collect::<Vec<_>>().join(": ");
-    // Every orderly stop meets a call or two.
+    // An orderly shutdown refuses a call or two, which is no error.
     if matches!(fault, Fault::Closing) {
         tracing::info!(%incident, error, "a call came too late");
     } else {

@@ -1,5 +1,6 @@
-//! Streams that the server sends. A message is made when the transport asks for it, and never before: a
-//! caller who does not read holds one message, and one who hangs up ends the work.
+//! Streams that the server sends. A message is made only when the transport asks for it
+//! (backpressure): a caller that does not read costs one message of memory, and a caller that hangs
+//! up ends the work.
 
 use std::{
     future::Future,
@@ -19,13 +20,13 @@ use crate::{door::Door, form::Form, status};
 
 #[derive(Debug, Clone, Copy)]
 pub struct StreamSettings {
-    /// Between two looks for something new.
+    /// The interval between two polls for new events.
     pub poll: Duration,
-    /// The longest silence.
+    /// The longest time without a message; then a heartbeat is sent.
     pub heartbeat: Duration,
-    /// Between two looks at the caller's credential.
+    /// The interval between two checks of the caller's credential.
     pub recheck: Duration,
-    /// How long a stream goes on, so that callers spread over the servers again.
+    /// The longest duration of a stream. The limit makes callers spread over the servers again.
     pub longest: Duration,
 }
 
@@ -46,7 +47,7 @@ pub(crate) struct Streams {
     pub(crate) stopping: CancellationToken,
 }
 
-/// What looks after one stream: whether it may go on.
+/// Checks whether one stream may continue.
 pub(crate) struct Watch {
     app: App,
     caller: Arc<Caller>,
@@ -56,7 +57,7 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// To be asked before each message, and again while there is none.
+    /// Must be called before each message, and again while there is none.
     pub(crate) async fn goes_on(&mut self) -> Result<(), Status> {
         if self.streams.stopping.is_cancelled() {
             return Err(self.closing());
@@ -72,7 +73,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Waits until there may be something new.
+    /// Waits for one poll interval.
     pub(crate) async fn pause(&self) -> Result<(), Status> {
         tokio::select! {
             biased;
@@ -96,7 +97,7 @@ impl Watch {
 }
 
 impl Door {
-    /// Reads the request of a stream and carries out its first question.
+    /// Parses the request of a stream and runs its first query.
     pub(crate) async fn begin<M, Q: Query>(
         &self,
         request: Request<M>,
@@ -116,7 +117,7 @@ impl Door {
 /// Makes messages, one after the other.
 pub(crate) trait Source: Send + Sized + 'static {
     type Message: Send + 'static;
-    /// The next message and what makes the one after it; `None` at the end.
+    /// The next message, and the source of those after it; `None` at the end.
     fn next(self) -> impl Future<Output = Result<Option<(Self::Message, Self)>, Status>> + Send;
 }
 

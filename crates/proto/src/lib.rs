@@ -19,7 +19,7 @@ pub trait Request {
 
 include!(concat!(env!("OUT_DIR"), "/requests.rs"));
 
-/// Well-known types that messages are made of.
+/// The well-known types that messages use.
 pub use prost_types::{Duration, FieldMask, Timestamp};
 
 /// Every file of the package with its imports, custom options included.

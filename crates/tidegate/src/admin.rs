@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 /// How long open requests may take at shutdown.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// The database has `check_timeout` to say that it is there.
+/// `/readyz` fails if the database does not answer within `check_timeout`.
 pub async fn serve(
     store: Store,
     listener: TcpListener,

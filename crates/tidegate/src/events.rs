@@ -98,7 +98,7 @@ async fn copy(
                 }
             }
             Ok(None) => bail!("the stream ended before the record's end"),
-            // Any reason will do: a server that died gives none.
+            // The reason is not compared: a server that died gives none.
             Err(refused) if written && refused.code == Code::Unavailable => return Ok(Ended::Early),
             Err(refused) => return Err(refused.into()),
         }

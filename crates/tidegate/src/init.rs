@@ -55,7 +55,7 @@ pub async fn initialise_here(config: &Config, store: &Store) -> anyhow::Result<K
             std::fs::remove_file(credential_file).context("failed to remove the credential file")?;
             println!("The database was initialised meanwhile by another program.");
         }
-        // The commit may have happened all the same; then this file is the only way in.
+        // The commit may have happened nevertheless; then this file is the only way in.
         Err(error) => {
             let kept = credential_file.display();
             return Err(error).with_context(|| format!("failed to initialise the database; {kept} was kept"));

@@ -1,4 +1,4 @@
-//! Where mails go: to the address as it was typed, and what was accepted can be sent.
+//! A mail goes to the address as it was typed, and every accepted address can be sent to.
 
 use lettre::{Address, address::Envelope, message::Mailbox};
 use proptest::{collection::vec, prelude::*, sample::select, test_runner::RngSeed};
@@ -30,7 +30,7 @@ fn inv_28_a_mail_goes_to_the_address_as_typed_and_never_to_its_canonical_form() 
     }
 }
 
-/// Pieces of addresses, and what they must not have.
+/// Pieces of addresses, and of what an address must not contain.
 const PIECES: &[&str] = &[
     "@",
     "@",

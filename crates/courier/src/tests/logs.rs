@@ -1,4 +1,4 @@
-//! Nothing of a mail may be read in the log, whatever happens to it.
+//! The log contains nothing of a mail, whatever happens to the mail (INV-47).
 
 use std::{
     io,

@@ -1,4 +1,4 @@
-//! A outbox on SQLite in a folder of its own, with a clock that is moved by hand.
+//! An outbox on SQLite in a folder of its own, with a clock that the test advances.
 
 mod destinations;
 mod failures;
@@ -28,7 +28,7 @@ use crate::{Courier, Settings};
 
 /// 7 March 2026, 09:05:30 UTC.
 const BEGIN: Timestamp = Timestamp::from_unix_micros(1_772_874_330_000_000);
-/// No test waits for it: it bounds what the database takes.
+/// No test waits this long. It bounds how long the database may take.
 const PATIENT: Duration = Duration::from_mins(5);
 const TOKEN: &str = "tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
 
@@ -60,7 +60,7 @@ struct Outbox {
     account: AccountId,
 }
 
-/// Any text can have been kept.
+/// A mail to any text, because the database may hold any text as an address.
 fn mail(template: Template, to: &str, title: &str) -> Mail {
     let to = Email::restored(to.to_owned(), String::new()).destination();
     let url = "https://kasa.example/confirm".parse().unwrap();
@@ -128,13 +128,13 @@ impl Outbox {
         mails.map(|path| decoded(&std::fs::read(path).unwrap())).collect()
     }
 
-    /// A second pair of eyes on the database; the store shows no delivery that has ended.
+    /// A second connection to the database: the store does not show deliveries that have ended.
     async fn database(&self) -> SqliteConnection {
         let file = SqliteConnectOptions::new().filename(self.dir.path().join("tidegate.db"));
         file.busy_timeout(PATIENT).connect().await.unwrap()
     }
 
-    /// Its state, its tries, and whether its payload is kept.
+    /// The state of a delivery, its tries, and whether its payload is kept.
     async fn row(&self, id: DeliveryId) -> (String, i64, bool) {
         let sql = "SELECT state, tries, payload IS NOT NULL FROM deliveries WHERE delivery_id = $1";
         sqlx::query_as(sql).bind(id.uuid()).fetch_one(&mut self.database().await).await.unwrap()
@@ -152,7 +152,7 @@ impl Outbox {
     }
 }
 
-/// Lines end in LF, and in the body quoted-printable (RFC 2045 §6.7) is undone where it is used.
+/// The mail with LF as line end, and with quoted-printable (RFC 2045 §6.7) decoded.
 fn decoded(eml: &[u8]) -> String {
     let text = String::from_utf8(eml.to_vec()).unwrap();
     if !text.contains("quoted-printable") {

@@ -26,7 +26,7 @@ async fn a_queued_mail_becomes_one_file() {
 }
 
 #[tokio::test]
-async fn nobody_else_may_read_the_mails() {
+async fn only_the_owner_may_read_the_mails() {
     let outbox = Outbox::new().await;
     outbox.queue(&to_ann()).await;
     outbox.courier().drain_once().await.unwrap();
@@ -41,7 +41,7 @@ async fn nobody_else_may_read_the_mails() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_workers_send_every_mail_once() {
     let outbox = Outbox::new().await;
-    // More than are read at a time.
+    // More than one batch.
     for _ in 0..130 {
         outbox.queue(&to_ann()).await;
     }

@@ -62,7 +62,7 @@ fn role(role: Role) -> proto::RoleType {
     }
 }
 
-/// The same spelling on both sides; a test compares them.
+/// `core` and the contract spell a permission alike; a test compares them.
 fn permission(permission: Permission) -> i32 {
     let name = format!("PERMISSION_{}", permission.as_str());
     proto::Permission::from_str_name(&name).unwrap_or_default().into()

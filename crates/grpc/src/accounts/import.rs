@@ -1,5 +1,5 @@
-//! `ImportAccounts`: a stream of messages, each a command of its own. What was imported stays when a later
-//! message is refused or the caller hangs up.
+//! `ImportAccounts`: each message of the stream is one command and one transaction. Rows that were
+//! imported stay when a later message is refused or the caller hangs up.
 
 use std::sync::Arc;
 
@@ -19,10 +19,10 @@ use crate::{
     status,
 };
 
-/// Reports in one response. With a part of its external id each stays far below a kilobyte, so that a response
-/// is one that clients take (4 MiB).
+/// The most reports in one response. External ids are cut, so a report stays far below 1 KiB, and
+/// the response below the 4 MiB that clients accept.
 const MAX_REPORTS: usize = 1_000;
-/// Characters of an external id in a report: as many as a sound one may have.
+/// Characters of an external id in a report: the most that a valid one has.
 const MAX_REPORTED_ID: usize = 128;
 
 pub(super) async fn import(
@@ -40,8 +40,8 @@ pub(super) async fn import(
     Ok(Response::new(total))
 }
 
-/// One message. Two imports that hold each other's rows up are told apart by the database, which undoes
-/// one of them; that one is tried again, once.
+/// Runs the command of one message. When two imports deadlock, the database rolls one of them back;
+/// that one is retried once.
 async fn carry_out(door: &Door, caller: &Arc<Caller>, command: ImportAccounts) -> Result<Imported, Error> {
     door.app.identify_again(caller).await?;
     match door.app.act(caller.clone(), command.clone(), None).await {
@@ -65,7 +65,7 @@ fn parse(message: proto::ImportAccountsRequest) -> Result<ImportAccounts, Vec<Vi
         let parsed = parse_row(row, &password, &mut form);
         match form.finish(parsed) {
             Ok(row) => command.rows.push(row),
-            // One report a violation, so that all of them can be corrected at once.
+            // One report for each violation, so that the caller can correct all of them at once.
             Err(mut violations) => {
                 if let ImportPassword::NotAdopted(why) = password {
                     violations.push(Violation::new("password_hash", why.to_string()));

@@ -1,4 +1,4 @@
-//! `ExportEvents`: reads a stretch of the record and hands it out chunk by chunk, to the end.
+//! `ExportEvents`: reads the record piece by piece and sends it chunk by chunk, to the end.
 
 use std::collections::VecDeque;
 
@@ -15,7 +15,7 @@ use crate::{
 
 pub(crate) struct Export {
     watch: Watch,
-    /// `None` when nothing more is to be read.
+    /// `None` when everything was read.
     reading: Option<Reading>,
     ready: VecDeque<(Chunk, Option<Anchor>)>,
 }
@@ -42,7 +42,7 @@ impl Source for Export {
             let end = exported.end;
             self.ready.extend(exported.chunks.into_iter().map(|chunk| (chunk, None)));
             match self.ready.back_mut() {
-                // The end goes out with the last chunk, even an empty one.
+                // The last chunk carries the end of the record, even if the chunk is empty.
                 Some(last) if end.is_some() => last.1 = end,
                 _ => self.reading = Some(exported.reading),
             }

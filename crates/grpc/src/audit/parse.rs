@@ -72,7 +72,7 @@ fn filter(filter: Option<proto::EventFilter>, form: &mut Form) -> Option<EventFi
     })
 }
 
-/// A kind that this version does not know may be one of a newer version.
+/// Accepts kinds that this version does not know: a newer version may have written them.
 fn kinds(kinds: Vec<String>, form: &mut Form) -> Option<Vec<String>> {
     if kinds.len() > MAX_KINDS {
         return form.note("kinds", format!("must be at most {MAX_KINDS}"));

@@ -1,4 +1,4 @@
-//! `TailEvents`: reads a stretch of the record, hands it out event by event, and looks again.
+//! `TailEvents`: reads the record, sends it event by event, and polls for new events.
 
 use std::{collections::VecDeque, time::Instant};
 
@@ -16,7 +16,8 @@ pub(crate) struct Tail {
     watch: Watch,
     reading: Reading,
     ready: VecDeque<(ReadableEvent, ResumeToken)>,
-    /// When the last message was made; nothing yet at the beginning, so that a first token goes out at once.
+    /// When the last message was made. `None` at the beginning, so that the first token is sent at
+    /// once.
     spoke: Option<Instant>,
 }
 

@@ -47,7 +47,7 @@ fn challenge(asked: ChallengeView) -> proto::Challenge {
     }
 }
 
-/// `None` where the person reads the code where it is.
+/// `None` for methods whose code the person reads from an app or from a list.
 fn prompt(prompt: Prompt) -> Option<proto::Prompt> {
     use proto::prompt::Prompt as Wire;
     let prompt = match prompt {

@@ -1,6 +1,7 @@
-//! `Evaluate` and `BatchEvaluate` from memory: the request is read where it lies, and the answer written as it
-//! is decided, without a message in between. What is not remembered, and what is refused, goes the common way,
-//! which gives the same answer.
+//! Answers `Evaluate` and `BatchEvaluate` from the replica cache without generated messages: it
+//! reads the fields in place (zero-copy) and encodes the response while it decides. A cache miss,
+//! an unusual request and a refusal fall back to the generated service, which gives the same
+//! answer.
 
 use http::{Request, Response};
 use prost::{
@@ -27,7 +28,7 @@ use super::{
 };
 use crate::{door::Door, frames::FramedBody, identity::Admitted, status};
 
-/// The busy methods.
+/// The methods that have a fast path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HotMethod {
     Evaluate,
@@ -47,10 +48,10 @@ impl HotMethod {
     }
 }
 
-/// What answers them.
+/// Answers the hot methods.
 pub(crate) struct FastPath {
     pub(crate) door: Door,
-    /// Bytes that are read of one message.
+    /// The largest message that is read, in bytes.
     pub(crate) most: usize,
 }
 
@@ -100,7 +101,7 @@ impl FastPath {
         })
     }
 
-    /// `None` as soon as one of them is not remembered.
+    /// `None` as soon as one pair is unusual or not in the cache.
     fn many(&self, admitted: &Admitted, request: &[u8]) -> Option<Vec<u8>> {
         if admitted.permission != BatchEvaluate::PERMISSION {
             return None;
@@ -111,7 +112,7 @@ impl FastPath {
         let (mut answer, mut last, mut items) = (Vec::with_capacity(about), None, 0);
         for pair in fast_read::pairs(request).take(ITEMS.end() + 1) {
             let Pair { product, account } = pair?;
-            // Most batches are of one product.
+            // Most batches name one product, so the last entry is tried first.
             let place =
                 last.filter(|last: &ProductEntry<'_>| last.is(product)).or_else(|| cached.at(product))?;
             (last, items) = (Some(place), items + 1);
@@ -141,7 +142,7 @@ fn encoded<M: Message>(answer: M) -> Vec<u8> {
     answer.encode_to_vec()
 }
 
-/// Messages as they lie on the wire: read later, and written before.
+/// Passes messages through as bytes: `FastPath` decodes the request and encodes the response.
 struct RawCodec;
 
 impl Codec for RawCodec {

@@ -1,14 +1,14 @@
-//! Requests of `Evaluate` and `BatchEvaluate`, read where they lie: without a copy of each name.
+//! Reads the requests of `Evaluate` and `BatchEvaluate` in place (zero-copy): no name is copied.
 //!
-//! Of the usual form only. Whatever else there is, a field that is not known or a name given twice, is for the
-//! generated messages.
+//! Only the usual form is read here. A request with an unknown field, or with a name given twice,
+//! is left to the generated messages.
 
 use prost::encoding::decode_varint;
 
 use super::fast_write::LENGTH;
 
-/// One pair of product and account; both messages write it alike. Names as they came: what is no text
-/// is the name of nothing.
+/// One pair of product and account; both messages encode it alike. The names are unchecked bytes:
+/// one that is not UTF-8 names no product and no account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Pair<'m> {
     pub(super) product: &'m [u8],
@@ -22,7 +22,7 @@ pub(super) fn pair(mut message: &[u8]) -> Option<Pair<'_>> {
     message.is_empty().then_some(Pair { product, account })
 }
 
-/// Every field 1 in turn. Ends at anything unusual, and reads nothing after it.
+/// Every field 1, in order. Yields `None` at the first unusual one, and ends there.
 pub(super) fn pairs(mut message: &[u8]) -> impl Iterator<Item = Option<Pair<'_>>> {
     std::iter::from_fn(move || {
         if message.is_empty() {

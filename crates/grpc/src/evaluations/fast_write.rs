@@ -1,4 +1,5 @@
-//! A decision on the wire, written field by field. A test compares it with the generated message.
+//! Encodes a decision field by field. A test compares the bytes with those of the generated
+//! message.
 
 use prost::encoding::encode_varint;
 use tidegate_core::{Method, Timestamp, Word};
@@ -6,15 +7,15 @@ use tidegate_service::evaluations::Verdict;
 
 use crate::render::{method, missing, reason, requirement, timestamp};
 
-/// About as many bytes as one takes.
+/// The approximate size of one decision, in bytes.
 pub(super) const DECISION: usize = 192;
 
 const MOMENT: usize = 16;
 
-/// Numbers up to this take one byte.
+/// The largest number that takes one byte as a varint.
 const SHORT: u8 = 0x7f;
 
-/// Numbers below 16 make keys of one byte.
+/// Field numbers whose key takes one byte.
 const FIELDS: std::ops::Range<u8> = 1..16;
 const VARINT: u8 = 0;
 pub(super) const LENGTH: u8 = 2;
@@ -31,7 +32,8 @@ fn varint(out: &mut Vec<u8>, number: u64) {
     }
 }
 
-/// A message inside the message, its length before it. Most are short: those are written where they stay.
+/// Writes an embedded message with its length in front. One byte is reserved for the length, which
+/// is enough for most; a longer length moves what was written.
 pub(super) fn message(out: &mut Vec<u8>, field: u8, write: impl FnOnce(&mut Vec<u8>)) {
     key(out, field, LENGTH);
     let begin = out.len();
@@ -48,7 +50,7 @@ pub(super) fn message(out: &mut Vec<u8>, field: u8, write: impl FnOnce(&mut Vec<
     }
 }
 
-/// When a decision was made, as its last field but one; it is the same for a whole batch.
+/// Encodes `evaluate_time`, the last field but one. It is the same for a whole batch.
 pub(super) fn moment(at: Timestamp) -> Vec<u8> {
     let mut moment = Vec::with_capacity(MOMENT);
     instant(&mut moment, 13, at);
@@ -84,12 +86,12 @@ pub(super) fn decision(out: &mut Vec<u8>, verdict: &Verdict<'_>, moment: &[u8]) 
     }
 }
 
-/// Words are small.
+/// An enum's number, which is never negative.
 fn word(number: i32) -> u64 {
     number.try_into().unwrap_or(0)
 }
 
-/// What is nothing is left out, as everywhere in proto3.
+/// Leaves out 0, the default, as proto3 does.
 fn number(out: &mut Vec<u8>, field: u8, number: u64) {
     if number != 0 {
         key(out, field, VARINT);
@@ -105,7 +107,7 @@ fn text(out: &mut Vec<u8>, field: u8, text: &str) {
     }
 }
 
-/// Numbers below 128.
+/// A packed field of numbers below 128, one byte each.
 fn packed(out: &mut Vec<u8>, field: u8, numbers: &[u8]) {
     if !numbers.is_empty() {
         key(out, field, LENGTH);

@@ -4,7 +4,7 @@ use tidegate_service::evaluations::{BatchEvaluate, Evaluate, Explain, Item};
 
 use crate::form::Form;
 
-/// How many may be asked for at once.
+/// How many pairs a batch has.
 pub(super) const ITEMS: std::ops::RangeInclusive<usize> = 1..=256;
 
 pub(super) fn evaluate(message: proto::EvaluateRequest, form: &mut Form) -> Option<Evaluate> {

@@ -82,7 +82,7 @@ pub(super) fn list_interest(message: proto::ListInterestRequest, form: &mut Form
     Some(ListInterest { product: product?, page: page? })
 }
 
-/// What the mask names must be there.
+/// A span that the mask names must be given.
 fn given(
     form: &mut Form,
     path: &str,
@@ -93,7 +93,7 @@ fn given(
     if span.is_none() { form.note(path, "must be given when the mask names it") } else { span }
 }
 
-/// The allowed methods, the preferred one first; none named: what most products begin with.
+/// The allowed methods, the preferred one first. An empty list means TOTP.
 fn methods(numbers: &[i32], form: &mut Form) -> Option<MethodPolicy> {
     let mut methods = Vec::new();
     for (place, number) in numbers.iter().enumerate() {

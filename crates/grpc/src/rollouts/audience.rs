@@ -14,13 +14,13 @@ const MAX_DEPTH: usize = 8;
 const MAX_NODES: usize = 100;
 const MAX_VALUES: usize = 1_000;
 
-/// What is left of the bounds.
+/// How many nodes and values the audience may still have.
 struct Room {
     nodes: usize,
     values: usize,
 }
 
-/// Absent means everybody.
+/// Absent means every account.
 pub(super) fn read(wire: Option<proto::Audience>, form: &mut Form) -> Option<Option<Audience>> {
     let Some(wire) = wire else { return Some(None) };
     let mut room = Room { nodes: MAX_NODES, values: MAX_VALUES };
@@ -87,7 +87,8 @@ fn test(wire: proto::AttributeTest, form: &mut Form, room: &mut Room) -> Option<
     })
 }
 
-/// A field that the attribute does not look at is a mistake, and not one to pass over in silence.
+/// Refuses a field that the attribute does not use. Ignoring it would hide a mistake in the
+/// audience.
 fn superfluous(attribute: Attribute, wire: &proto::AttributeTest, form: &mut Form) -> Option<()> {
     use Attribute as A;
     let labels = matches!(attribute, A::AccountLabel | A::CustomerLabel);

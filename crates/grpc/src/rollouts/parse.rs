@@ -94,7 +94,8 @@ pub(super) fn revert(message: proto::RevertRolloutRequest, form: &mut Form) -> O
     Some(RevertRollout { target: target?, to: to? })
 }
 
-/// The verbs that need nothing but the rollout; those that narrow take it in whatever state it is.
+/// The verbs that need nothing but the rollout. Those that only narrow it take it in any state, so
+/// their etag is optional.
 macro_rules! verbs {
     ($($parse:ident($message:ident) -> $command:ident by $target:ident;)+) => {
         $(pub(super) fn $parse(message: proto::$message, form: &mut Form) -> Option<$command> {
@@ -204,7 +205,7 @@ fn some_products(keys: &[String], form: &mut Form) -> Option<Vec<ProductKey>> {
     products(keys, form)
 }
 
-/// Each once, in the order given.
+/// Drops duplicates, and keeps the order.
 fn products(keys: &[String], form: &mut Form) -> Option<Vec<ProductKey>> {
     if keys.len() > MAX_PRODUCTS {
         return form.note("products", format!("must be at most {MAX_PRODUCTS}"));

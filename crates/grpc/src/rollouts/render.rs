@@ -8,7 +8,7 @@ use tidegate_service::{
 use super::audience::audience;
 use crate::render::{page_token, timestamp};
 
-/// The answers that are the rollout and nothing else.
+/// The responses that contain only the rollout.
 macro_rules! answers {
     ($($render:ident -> $response:ident;)+) => {
         $(pub(super) fn $render(rollout: Rollout) -> proto::$response {

@@ -1,5 +1,5 @@
-//! The main job, shown: one account is brought to two-step, in waves, on a throw-away server that is
-//! driven over gRPC through the client crate, as any service would drive it.
+//! Shows the main job: one account is brought to two-step, in waves. The demo drives a throw-away
+//! server over gRPC with the client crate, as any service would.
 
 mod cast;
 mod mailbox;
@@ -22,7 +22,7 @@ use crate::{
     serve,
 };
 
-/// How long the demo waits for what it has asked for.
+/// How long the demo waits for anything.
 const TIMEOUT: Duration = Duration::from_mins(5);
 
 pub async fn demo(keep: bool) -> anyhow::Result<ExitCode> {
@@ -49,7 +49,7 @@ async fn tell(config: &Config, running: &Running, folder: &Path) -> anyhow::Resu
     scenes::all(&demo).await
 }
 
-/// What a file of settings would say, with every path inside the folder.
+/// The settings, with every path inside the folder.
 fn settings(folder: &Path) -> anyhow::Result<Config> {
     let place = |name: &str| folder.join(name).display().to_string();
     let set = vec![
@@ -57,7 +57,7 @@ fn settings(folder: &Path) -> anyhow::Result<Config> {
         "admin.listen=127.0.0.1:0".to_owned(),
         "log.level=warn".to_owned(),
         "mail.poll_ms=50".to_owned(),
-        // It tells its story on a busy machine too.
+        // The long timeouts let the demo succeed on a busy machine too.
         format!("grpc.max_deadline_ms={}", TIMEOUT.as_millis()),
         format!("database.acquire_timeout_ms={}", TIMEOUT.as_millis()),
         format!("limits.queue_timeout_ms={}", TIMEOUT.as_millis()),
@@ -93,7 +93,7 @@ async fn stay(folder: &Path, running: &Running) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Puts a credential where its role can be seen from its name.
+/// Writes a credential to a file that is named after its role.
 fn put_credential(folder: &Path, role: &str, token: &Secret<String>) -> anyhow::Result<()> {
     files::write_secret(&folder.join(format!("{role}.credential")), token)
 }

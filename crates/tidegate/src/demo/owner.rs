@@ -88,7 +88,7 @@ impl<'d> OwnerApp<'d> {
         Ok(completed)
     }
 
-    /// Password alone, where nothing more is asked.
+    /// Signs in with the password alone. Fails if more is asked.
     pub async fn sign_in(&mut self, product: &str) -> anyhow::Result<proto::CompleteSignInResponse> {
         let begun = self.begin(product).await?;
         let state = begun.sign_in.state();
@@ -179,8 +179,8 @@ impl Authenticator {
         Ok(totp::generate(&self.seed, self.clock.now())?)
     }
 
-    /// The code that the app showed until a moment ago. It is still good, and typing it now leaves the
-    /// current one for the next sign-in, so that no one has to wait for half a minute.
+    /// The code of the previous time step. It is still accepted. Using it leaves the current one
+    /// for the next sign-in, so that the demo need not wait for half a minute.
     pub fn code_before(&self) -> anyhow::Result<Secret<String>> {
         Ok(totp::generate(&self.seed, self.clock.now().minus(Span::seconds(30)))?)
     }

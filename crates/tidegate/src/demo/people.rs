@@ -10,7 +10,7 @@ use super::{cast::Demo, teller};
 use crate::{ambient::SystemEntropy, import::import_file};
 
 pub const COUNT: usize = 10_000;
-/// Everybody's, so that one hash is enough.
+/// The password of every account, so that one hash is enough.
 pub const PASSWORD: &str = "correct horse battery staple";
 
 pub fn external_id(number: usize) -> String {

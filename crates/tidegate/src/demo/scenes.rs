@@ -1,5 +1,5 @@
-//! The story, scene by scene. Each scene checks what it tells: when Tidegate answers otherwise, the demo
-//! fails.
+//! The story, scene by scene. Each scene checks what it prints: if Tidegate answers otherwise, the
+//! demo fails.
 
 use std::collections::BTreeSet;
 
@@ -42,7 +42,7 @@ pub async fn all(demo: &Demo) -> anyhow::Result<()> {
     undo::all(demo, &cast.reached, &cast.not_reached).await
 }
 
-/// The owners of whom the story tells.
+/// The accounts that the story follows.
 struct Cast {
     reached: String,
     reached_unverified: String,

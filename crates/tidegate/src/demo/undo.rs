@@ -1,5 +1,5 @@
-//! The rest of a rollout's life: a second app joins, then everything is undone, and no account loses what protects
-//! them. Each scene checks what it tells.
+//! The rest of a rollout's life: a second app joins, then everything is undone, and no account
+//! loses its protection. Each scene checks what it prints.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tidegate_proto::{self as proto, DecisionReason as Why, ErrorReason};
 
 use super::{TIMEOUT, cast::Demo, owner::OwnerApp, scenes::ROLLOUT, teller};
 
-/// `enrolled` has two-step on; `shown` was told of it, and did nothing.
+/// `enrolled` has two-step on; `shown` was shown it and did nothing.
 pub async fn all(demo: &Demo, enrolled: &str, shown: &str) -> anyhow::Result<()> {
     second_app(demo, enrolled).await?;
     pause(demo).await?;
@@ -30,7 +30,7 @@ async fn advance(demo: &Demo) -> Result<proto::Rollout, tonic::Status> {
     Ok(demo.manager.rollouts().advance_rollout(request).await?.into_inner().rollout.unwrap_or_default())
 }
 
-/// The reason for which it is refused.
+/// The reason why the server refuses to advance.
 async fn advance_refused(demo: &Demo) -> anyhow::Result<ErrorReason> {
     let refused = advance(demo).await.err().context("expected a refusal")?;
     Refused::of(&refused).reason.context("a reason")
@@ -156,7 +156,7 @@ async fn record(demo: &Demo, account: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The account's events, newest first, once all of them have their place in the record: a moment.
+/// The account's events, newest first, once all of them are sealed, which takes a moment.
 async fn sealed(demo: &Demo, account: &str) -> anyhow::Result<Vec<proto::Event>> {
     let sealed = tokio::time::timeout(TIMEOUT, wait_until_sealed(demo, account)).await;
     sealed.context("events were not sealed")?

@@ -2,7 +2,8 @@
 
 use std::io::{self, BufRead};
 
-/// Bytes of a line: the most that a message to the server may have. What is longer is skipped and not kept.
+/// The longest line in bytes, which is the largest message to the server. A longer line is skipped
+/// and not kept in memory.
 pub const MAX_LINE_BYTES: usize = 4 * 1024 * 1024;
 /// Some programs write it at the start of a file in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

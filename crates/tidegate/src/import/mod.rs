@@ -33,22 +33,22 @@ pub struct Import {
     server: Server,
 }
 
-/// Lines that are reported; of a file that is no such file there may be millions.
+/// The most lines that are reported; a file of another format may have millions of bad ones.
 const MAX_REPORTED_LINES: usize = 1_000;
 
 /// What came of a file.
 pub struct ImportedFile {
     pub response: proto::ImportAccountsResponse,
     unreadable: UnreadableLines,
-    /// Why it was not read to its end; what came before is imported.
+    /// Why the file was not read to its end. What came before is imported.
     broken: Option<anyhow::Error>,
 }
 
-/// Lines that are no account.
+/// Lines that are not an account.
 #[derive(Default)]
 struct UnreadableLines {
     count: i64,
-    /// What is wrong with the first ones of them.
+    /// The first problems, each with its line number.
     reports: Vec<(u64, String)>,
     omitted: i64,
 }
@@ -99,7 +99,7 @@ pub async fn import_file(client: &Client, path: &Path) -> anyhow::Result<Importe
     Ok(ImportedFile { response, unreadable, broken })
 }
 
-/// The progress is shown to people alone. How much there is to read is known of a file, and not of a pipe.
+/// Progress is shown only on a terminal. The total is known for a file, and not for a pipe.
 fn open(path: &Path) -> anyhow::Result<(Box<dyn Read + Send>, ProgressBar)> {
     let (input, size): (Box<dyn Read + Send>, _) = if path == Path::new("-") {
         (Box::new(std::io::stdin()), None)
@@ -166,7 +166,7 @@ impl ImportedFile {
     }
 }
 
-/// A report of the server, with the field as it is called in the file.
+/// A report of the server, with the field name of the file.
 fn told(report: &proto::ImportReport) -> String {
     let field = if report.field == "create_time" { "created_at" } else { &report.field };
     let what = [field, &report.description].join(" ");

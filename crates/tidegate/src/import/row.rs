@@ -1,5 +1,5 @@
-//! A line of the file as a row of the contract. What is wrong is told by field, and never by value: a value may be
-//! a secret (INV-47).
+//! Parses a line of the file into a row of the contract. A problem names the field, and never
+//! quotes the value, which may be a secret (INV-47).
 
 use std::collections::BTreeMap;
 
@@ -48,7 +48,7 @@ pub fn parse_row(line: &[u8], number: u64) -> Result<proto::ImportRow, Vec<Strin
     fields.finish(row)
 }
 
-/// serde's own position counts within the line, so its line is always the first.
+/// serde counts the position within the line, so its line number is always 1 and is dropped.
 fn syntax(error: &serde_json::Error) -> String {
     let (column, text) = (error.column(), error.to_string());
     let place = format!(" at line {} column {column}", error.line());

@@ -1,4 +1,5 @@
-//! JSON in which no object has a key twice. Of two values a usual reader keeps one and says nothing.
+//! JSON that refuses an object with a duplicate key. Most readers keep one of the two values
+//! without a word.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -7,7 +8,7 @@ use serde::{
     de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-/// What rows are made of. No `Debug`: a value may be a password's hash.
+/// The values that rows have. No `Debug`: a value may be a password hash.
 #[derive(PartialEq, Eq)]
 pub enum StrictJson {
     Null,
@@ -18,7 +19,8 @@ pub enum StrictJson {
     Other,
 }
 
-/// A text from the file, for a message: in part, and without what a terminal would obey.
+/// Text from the file for a message: cut to 128 characters, and with control characters escaped, so
+/// that a terminal does not obey them.
 pub fn shown(text: &str) -> String {
     let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
     text.chars().take(128).map(escape).collect()
