@@ -136,7 +136,7 @@ on_both! {
             let denied = kasa.frontend.ok(request.clone()).await;
             assert_eq!(denied.sign_in.unwrap().state(), proto::SignInState::Denied);
         }
-        // Had each been charged, the next would have to wait.
+        // If each had been charged, the next attempt would have to wait.
         kasa.frontend.sign_in(&person, "kasa", &Device::new("phone")).await;
     }
 }

@@ -1,4 +1,4 @@
-//! What must not lock an owner out, and what must not give a guesser more than is charged.
+//! What must not lock an owner out, and what must not give an attacker guesses that are not charged.
 
 use proto::ProofOutcome as Outcome;
 use tidegate_core::{Role, Span};

@@ -1,4 +1,4 @@
-//! What the figures belong to: the machine, and how long its disk takes.
+//! What the figures belong to: the machine, and how long its fsync takes.
 
 use std::{fs::File, io::Write as _, time::Instant};
 
@@ -28,7 +28,7 @@ pub fn markdown(engines: &[String], before: &str) -> anyhow::Result<String> {
     ))
 }
 
-/// Where the databases will be.
+/// The median of an fsync, in microseconds, on the disk where the databases will be.
 fn fsync() -> anyhow::Result<f64> {
     let mut file: File = tempfile::tempfile()?;
     let mut micros = Vec::new();

@@ -1,6 +1,6 @@
-//! Answers that come at once: each gets its own answer, and nobody has to do with anybody else.
+//! Group commit: answers that arrive at once each get their own result, and none affects another.
 //!
-//! Whoever begins first goes alone, and those who begin before that is done go together.
+//! The first write runs by itself. Writes that arrive before it is done run together in a batch.
 
 use std::{pin::Pin, time::Duration};
 
@@ -28,7 +28,8 @@ async fn waiting<const N: usize>(kasa: &Kasa) -> [Waiting; N] {
     all.try_into().unwrap_or_else(|_| unreachable!())
 }
 
-/// `work` comes while the lead is held up. What the lead did is undone in the end.
+/// Starts `work` while the leader waits for a lock. The leader then writes nothing: its challenge was
+/// cancelled.
 async fn behind<T>(lead: &Waiting, work: impl Future<Output = T>) -> T {
     let (mut first, mut work) = (Box::pin(lead.charge(ALONE)), Box::pin(work));
     let mut second = Box::pin(lead.approve(ALONE));
@@ -145,7 +146,7 @@ on_both! {
         }
         let [a, b, c, d] = all;
         assert!(b.approve(ALONE).await);
-        // An event that is there already.
+        // This event was inserted before, so the statement fails.
         let ((approval, _), (_, event)) = (c.right(), b.right());
         let both = async { tokio::join!(c.settle(ALONE, (approval, event)), d.approve(ALONE)) };
         let (failed, approved) = behind(&a, both).await;
@@ -185,13 +186,13 @@ on_both! {
     }
 }
 
-/// For a task of its own.
+/// A future that owns what it needs, for a task of its own.
 fn charge_by_itself(waiting: &Waiting) -> Pin<Box<impl Future<Output = Option<i64>> + use<>>> {
     let waiting = waiting.clone();
     Box::pin(async move { waiting.charge(ALONE).await })
 }
 
-/// A leader that waits for a lock is not waited for: once its time is over, the others go on. (On SQLite everybody
+/// Other writes wait for a leader only until its timeout, and then go on without it. (On SQLite every write
 /// waits for the one writer.)
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn somebodys_lock_holds_nobody_else_up() {
@@ -202,7 +203,7 @@ async fn somebodys_lock_holds_nobody_else_up() {
     let mut locked = None;
     let other = kasa.server.store.tx("other", a.realm, async |tx| {
         assert!(moved(tx, a, ChallengeState::Cancelled).await?);
-        // One that goes alone and waits, and another that waits in a group.
+        // One write that waits by itself, and another that waits in a batch.
         let (mut alone, mut second, mut grouped) =
             (charge_by_itself(a), charge_by_itself(b), charge_by_itself(a));
         begin(&mut alone).await;

@@ -1,4 +1,5 @@
-//! What is old enough is dropped from the front, and what is left still proves itself.
+//! Events that are older than the retention are cut off at the front, and the rest of the record still
+//! verifies.
 
 use proto::tail_events_request::Start;
 use tidegate_core::Span;

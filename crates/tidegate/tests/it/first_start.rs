@@ -97,7 +97,7 @@ async fn reflection_is_off_when_told_and_beyond_this_machine() {
         assert_eq!(refused.code(), Code::Unimplemented, "{setting}");
         let ended = server.stopped().await;
         assert!(ended.out.contains("reflection is off") && !ended.out.contains("grpcurl"), "{}", ended.out);
-        // Only then credentials leave the machine, in clear.
+        // Beyond this machine, credentials travel in clear: the program warns of it.
         assert_eq!(ended.err.contains("without TLS"), setting.contains("0.0.0.0"), "{}", ended.err);
     }
 }
@@ -147,7 +147,7 @@ async fn of_two_inits_at_once_one_makes_the_installation() {
     let holds = |folder: &Folder| folder.file("operator.credential").exists();
     assert!(holds(&one) != holds(&other), "one credential is one too few or too many");
     let (made, late) = if holds(&one) { (&one, &second) } else { (&other, &first) };
-    // It came in the middle, or after it was done.
+    // The second one ran while the first one did, or after it.
     assert!(late.out.contains("initialised") && !late.out.contains("Initialised."), "{late:?}");
     assert_eq!(one.database.count("credentials").await, 1);
     let server = made.serve(&[]).await;
@@ -168,7 +168,7 @@ async fn who_am_i(caller: &Client) -> proto::WhoAmIResponse {
     heard(caller.access().who_am_i(proto::WhoAmIRequest {}).await).unwrap()
 }
 
-/// Of `… "authorization: Bearer $(cat FILE)" ADDRESS METHOD`.
+/// The parts of a printed call: `… "authorization: Bearer $(cat FILE)" ADDRESS METHOD`.
 fn parts(line: &str) -> Option<[&str; 4]> {
     let (before, rest) = line.split_once("-H \"authorization: Bearer $(cat ")?;
     let (credential, rest) = rest.split_once(")\" ")?;
@@ -176,7 +176,7 @@ fn parts(line: &str) -> Option<[&str; 4]> {
     Some([before, credential, address, method])
 }
 
-/// The services that reflection lists; without a credential when that is empty.
+/// The services that reflection lists. An empty credential is not sent.
 async fn reflected(server: &Server, credential: &str) -> Result<Vec<String>, Status> {
     let question = ServerReflectionRequest {
         host: String::new(),

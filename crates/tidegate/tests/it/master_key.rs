@@ -1,4 +1,4 @@
-//! Without the master key that a database was made with nothing is served, and nothing is touched.
+//! Without the master key of its database the program does not serve, and changes nothing.
 
 use crate::folder::{Engine, Folder, on_both_engines};
 
@@ -27,7 +27,8 @@ async fn serve_refuses_a_master_key_that_is_none(engine: Engine) {
     assert!(!told.contains("0f0f"), "what is in the file is told: {told}");
 }
 
-/// What it said; the folder and the database are as before.
+/// Checks that `serve` refuses for this reason, and that neither `serve` nor `init` changes the folder or the
+/// database. Returns what `serve` prints.
 async fn refused(folder: &Folder, why: &str) -> String {
     let key = || std::fs::read_to_string(folder.file("master.key")).ok();
     let secrets = || (key(), folder.read("operator.credential"));

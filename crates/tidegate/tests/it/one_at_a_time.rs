@@ -1,4 +1,4 @@
-//! One program at a time on one SQLite file, however the last one ended.
+//! One program at a time serves a SQLite file, however the last one ended.
 
 use tidegate_proto as proto;
 
