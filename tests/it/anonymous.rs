@@ -1,5 +1,5 @@
-//! What a caller without a credential gets of every method, and what it makes the server hold: every method of the
-//! contract, of health and of reflection, and paths that name no method.
+//! What a caller without a credential gets from every method, and what it can make the server hold: for every
+//! method of the contract, of health and of reflection, and for paths that name no method.
 
 use std::{fmt::Write as _, time::Duration};
 

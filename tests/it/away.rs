@@ -71,7 +71,7 @@ async fn a_restart_of_the_database_costs_one_retry() {
 /// A caller that gives up must not abort the attempt to connect, or callers with short deadlines would starve
 /// the pool.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_line_is_opened_though_nobody_waits_for_it() {
+async fn a_connection_is_opened_though_its_caller_gave_up() {
     let line = Line::to(&postgres::database().await).await;
     let settings = Settings { url: line.url().to_owned(), connections: 1, timeouts: PATIENT };
     let store = Store::open(&settings).await.unwrap();

@@ -184,7 +184,7 @@ async fn inv_41_a_new_rollout_places_accounts_that_are_remembered() {
 
 on_both! {
     /// An answer that is written from the cache equals one that is read from the database and rendered.
-    async fn inv_41_what_is_recalled_is_what_is_read(server) {
+    async fn inv_41_a_cached_answer_equals_the_one_that_is_read(server) {
         let operator = server.operator();
         operator.product("kasa").await;
         operator.product("tapo").await;
@@ -224,7 +224,7 @@ on_both! {
     }
 
     /// `Introspect` judges a session by the newest standing, also of an account that is in the cache.
-    async fn inv_16_a_session_is_told_by_when_it_must_be_made_anew(server) {
+    async fn inv_16_a_session_says_by_when_it_must_be_authenticated_again(server) {
         let operator = server.operator();
         operator.product("kasa").await;
         let draft = operator.rollout("two-step", &["kasa"], &[1_000_000]).await;

@@ -1,5 +1,5 @@
-//! Callers that hang up at every moment leave no open transaction, no half-done command, and no guess that
-//! was looked at without a charge (INV-53).
+//! Callers that hang up at any moment leave no open transaction, no half-done command, and no guess that was
+//! evaluated without a charge (INV-53).
 
 use std::time::{Duration, Instant};
 

@@ -92,7 +92,7 @@ on_both! {
         kasa.frontend.ok(complete(&begun, ONE)).await;
     }
 
-    async fn a_refusal_is_decided_anew(server) {
+    async fn a_refusal_is_decided_again(server) {
         let kasa = Kasa::open(&server).await;
         let product = proto::CreateCredentialRequest {
             role: proto::RoleType::Frontend.into(),

@@ -4,7 +4,7 @@ use std::{fs::File, io::Write as _, time::Instant};
 
 use crate::sample::median;
 
-/// What else the machine does: averages over 1, 5 and 15 minutes.
+/// The load of the machine: averages over 1, 5 and 15 minutes.
 pub fn load() -> String {
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     load.split_whitespace().take(3).collect::<Vec<_>>().join(" ")

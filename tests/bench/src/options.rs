@@ -1,4 +1,4 @@
-//! What the caller may say of a run.
+//! The options of a run.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Another process of this program, and what the kernel says of it.
+//! Another process of this program, and its CPU time and memory.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},

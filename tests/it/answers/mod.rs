@@ -100,7 +100,7 @@ impl Waiting {
         self.asked.kept.as_ref().unwrap().budget
     }
 
-    /// The budget after one guess more.
+    /// The budget after one more guess.
     fn next(&self) -> Budget {
         match budget::charge(&Limits::SECOND_FACTOR, self.seen(), self.server.now()) {
             budget::Charge::Granted(next) => next,
@@ -428,7 +428,7 @@ on_both! {
         }
     }
 
-    async fn inv_53_a_deed_that_is_dropped_is_done_or_not_done(server) {
+    async fn inv_53_a_write_that_is_dropped_is_done_or_not_done(server) {
         let kasa = Kasa::open(&server).await;
         // One query reads both, because the engine may still be writing.
         let tries = "SELECT CAST(tries AS TEXT) || ' ' || CAST(in_row AS TEXT) FROM challenges \

@@ -110,7 +110,7 @@ on_both! {
         assert_eq!(b.written().await, CHARGED);
     }
 
-    async fn more_than_go_together_go_one_group_after_the_other(server) {
+    async fn more_writes_than_a_batch_holds_run_in_several_batches(server) {
         let kasa = Kasa::open(&server).await;
         let [a] = waiting(&kasa).await;
         let mut calls = JoinSet::new();
@@ -128,7 +128,7 @@ on_both! {
         assert_eq!(a.written().await, CHARGED);
     }
 
-    async fn inv_32_realms_do_not_go_together(server) {
+    async fn inv_32_a_batch_holds_writes_of_one_realm(server) {
         let kasa = Kasa::open(&server).await;
         let [a, b, c] = waiting(&kasa).await;
         let elsewhere = Waiting { realm: Id::from_uuid(Uuid::from_u128(7)), ..b.clone() };
@@ -156,7 +156,7 @@ on_both! {
         assert_eq!(d.written().await, APPROVED);
     }
 
-    async fn inv_53_who_hangs_up_while_waiting_has_done_nothing(server) {
+    async fn inv_53_a_caller_that_hangs_up_while_waiting_has_written_nothing(server) {
         let kasa = Kasa::open(&server).await;
         let [a, b, c] = waiting(&kasa).await;
         let both = async {
@@ -169,7 +169,7 @@ on_both! {
         assert_eq!(b.written().await, NOTHING);
     }
 
-    async fn inv_53_a_lead_that_hangs_up_holds_nobody_up(server) {
+    async fn inv_53_a_leader_that_hangs_up_delays_no_other_write(server) {
         let kasa = Kasa::open(&server).await;
         let [a, b] = waiting(&kasa).await;
         let mut second = Box::pin(b.charge(ALONE));
@@ -195,7 +195,7 @@ fn charge_by_itself(waiting: &Waiting) -> Pin<Box<impl Future<Output = Option<i6
 /// Other writes wait for a leader only until its timeout, and then go on without it. (On SQLite every write
 /// waits for the one writer.)
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn somebodys_lock_holds_nobody_else_up() {
+async fn a_lock_delays_only_the_writes_that_need_it() {
     let timeouts = Timeouts { leader: Duration::from_millis(50), ..PATIENT };
     let kasa = Kasa::open(&TestServer::at(postgres::database().await, timeouts).await).await;
     let all: [Waiting; 4] = waiting(&kasa).await;

@@ -43,7 +43,7 @@ fn every_limit_of_a_text_has_a_unit() {
     assert!(limits > 20, "limits are found: {limits}");
 }
 
-/// Without them, generators need flags, or put stubs where other packages' stubs are.
+/// Without these options, generators need flags, or put stubs where other packages' stubs are.
 #[test]
 fn every_file_tells_generators_where_its_stubs_belong() {
     for file in contract().files {

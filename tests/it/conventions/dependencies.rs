@@ -150,7 +150,7 @@ fn cargo_run_finds_one_program() {
 }
 
 #[test]
-fn every_room_imports_only_what_its_row_allows() {
+fn every_crate_imports_only_what_its_row_allows() {
     let manifests = manifests();
     let known: BTreeSet<_> = CRATES.iter().map(|(crate_name, _)| (*crate_name).to_owned()).collect();
     assert_eq!(manifests.keys().cloned().collect::<BTreeSet<_>>(), known);
@@ -163,7 +163,7 @@ fn every_room_imports_only_what_its_row_allows() {
 }
 
 #[test]
-fn every_outside_library_is_on_the_guest_list() {
+fn every_outside_library_is_on_the_list() {
     let mut named_by = BTreeMap::<String, BTreeSet<String>>::new();
     for (crate_name, named) in manifests() {
         for library in named.into_iter().filter(|name| !is_ours(name)) {
@@ -180,7 +180,7 @@ fn every_outside_library_is_on_the_guest_list() {
 }
 
 #[test]
-fn an_owned_library_has_one_room() {
+fn an_owned_library_is_named_by_its_owner_only() {
     for (library, owner) in OWNED {
         assert!(ALLOWED_DEPENDENCIES.contains(&(library, owner)), "{library} belongs to {owner} alone");
     }

@@ -81,7 +81,7 @@ fn sources_of(name: &str) -> Vec<Source> {
     .collect()
 }
 
-/// Where `words` stand in the code. A word that begins or ends like an identifier is a whole one.
+/// Where `words` stand in the code. A word that begins or ends like an identifier is found only as a whole.
 pub(super) fn in_code(sources: &[Source], words: &[&str]) -> Vec<Finding> {
     let finds = sources.iter().flat_map(|source| words.iter().map(move |word| (source, *word)));
     finds.flat_map(|(source, word)| places(&source.path, &source.code, word)).collect()

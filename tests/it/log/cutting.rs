@@ -11,7 +11,7 @@ use crate::raw;
 const RETENTION: Span = Span::days(400);
 
 on_both! {
-    async fn inv_49_the_record_goes_on_behind_a_signed_cut(server) {
+    async fn inv_49_the_record_goes_on_after_a_signed_cut(server) {
         let operator = server.operator();
         batches(&server, &operator).await;
         let old = count(&server).await;

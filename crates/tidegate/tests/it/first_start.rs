@@ -76,7 +76,7 @@ async fn health_asks_for_no_credential() {
 }
 
 #[tokio::test]
-async fn reflection_lists_the_services_for_callers_and_not_for_strangers() {
+async fn reflection_lists_the_services_only_for_callers_with_a_credential() {
     let folder = Folder::empty();
     let server = folder.serve(&[]).await;
     let services = reflected(&server, &folder.read("operator.credential")).await.unwrap();
@@ -138,7 +138,7 @@ async fn init_stops_at_a_credential_file_that_exists_and_makes_nothing(engine: E
 }
 
 #[tokio::test]
-async fn of_two_inits_at_once_one_makes_the_installation() {
+async fn one_of_two_inits_at_once_makes_the_installation() {
     let one = Folder::on(Engine::Postgres).await;
     let Database::Postgres(url) = &one.database else { panic!("another engine") };
     let other = Folder::with(url);

@@ -160,7 +160,7 @@ async fn large_rows_do_not_end_an_import() {
 }
 
 #[tokio::test]
-async fn what_cannot_begin_is_told() {
+async fn an_import_that_cannot_begin_says_why() {
     let folder = Folder::empty();
     let server = folder.serve(&[]).await;
     let address = format!("http://{}", server.grpc);

@@ -5,7 +5,7 @@ use crate::folder::{Engine, Folder, on_both_engines};
 on_both_engines! {
     serve_refuses_another_master_key,
     serve_refuses_to_start_without_the_master_key,
-    serve_refuses_a_master_key_that_is_none,
+    serve_refuses_a_file_without_a_master_key,
 }
 
 async fn serve_refuses_another_master_key(engine: Engine) {
@@ -20,7 +20,7 @@ async fn serve_refuses_to_start_without_the_master_key(engine: Engine) {
     refused(&folder, "failed to find the master key that the database was made with").await;
 }
 
-async fn serve_refuses_a_master_key_that_is_none(engine: Engine) {
+async fn serve_refuses_a_file_without_a_master_key(engine: Engine) {
     let folder = Folder::installed(engine).await;
     folder.write("master.key", "# a key that somebody shortened\n0f0f\n");
     let told = refused(&folder, "line 2 is not a key: 64 hexadecimal digits").await;

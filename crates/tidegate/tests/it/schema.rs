@@ -31,9 +31,7 @@ async fn serve_names_init_where_only_the_schema_was_made() {
 #[tokio::test]
 async fn serve_refuses_an_older_schema_and_names_migrate() {
     let folder = Folder::installed(Engine::Postgres).await;
-    // There is no older schema yet, so every migration is renumbered below zero. On SQLite a schema without a
-    // migration above zero counts as an empty file, so the same test there has to wait for the second
-    // migration.
+    // Every migration is renumbered below zero, which stands for an older schema.
     folder.database.run("UPDATE _sqlx_migrations SET version = version - 1000").await;
     refused(&folder, "serve", "run `tidegate migrate`").await;
 }

@@ -28,7 +28,7 @@ async fn unknown_keys_of_every_source_are_named_at_once_and_nothing_is_made() {
 }
 
 #[tokio::test]
-async fn settings_before_the_command_count_as_those_behind_it_do() {
+async fn settings_before_the_command_count_like_those_after_it() {
     let folder = Folder::empty();
     let words = [
         "--set",
