@@ -203,7 +203,7 @@ async fn a_lock_delays_only_the_writes_that_need_it() {
     let mut locked = None;
     let other = kasa.server.store.tx("other", a.realm, async |tx| {
         assert!(moved(tx, a, ChallengeState::Cancelled).await?);
-        // One write that waits by itself, and another that waits in a batch.
+        // One write waits as the leader, and another one for the same row is queued for a batch.
         let (mut alone, mut second, mut grouped) =
             (charge_by_itself(a), charge_by_itself(b), charge_by_itself(a));
         begin(&mut alone).await;
