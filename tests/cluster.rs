@@ -1,7 +1,8 @@
-//! The PostgreSQL that is started when none is named: found on this machine, thrown away at the end.
+//! The PostgreSQL server that is started when none is named. It is found on this machine, and removed at the
+//! end.
 //!
-//! A shell stands between, because it outlives what it must clean up after: it stops the server and
-//! removes its folder when its standard input closes, however the test program ends.
+//! A shell supervises the server, because it outlives the test program: when its standard input closes,
+//! however the test program ended, it stops the server and removes its folder.
 
 use std::{
     fmt,
@@ -11,9 +12,9 @@ use std::{
     process::{Child, ChildStdin, Command, Stdio},
 };
 
-/// `$1` is the folder, `$2` where the programs are, `$3` what else the server is told, `$4` how many connections it
-/// allows. ICU's rules compare text like most production databases do, and unlike SQLite: they skip punctuation at
-/// first.
+/// `$1` is the folder, `$2` where the programs are, `$3` further options of the server, `$4` how many
+/// connections it allows. The ICU collation compares text as most production databases do and SQLite does
+/// not: it ignores punctuation at first.
 const SUPERVISOR: &str = r#"
 trap '"$2/pg_ctl" -D "$1/data" -m immediate stop >&2; cd /; rm -rf "$1"' EXIT
 trap '' PIPE
@@ -25,7 +26,7 @@ echo ready
 read -r until_the_end
 "#;
 
-/// Whether a commit waits for the disk.
+/// Whether a commit waits for fsync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Durability {
     /// It does not: nothing outlives the program anyway.
@@ -34,15 +35,17 @@ pub(crate) enum Durability {
     Full,
 }
 
-/// What one test opens at most: two servers with eight connections each, and a few of its own or of a third server.
+/// Connections that one test opens at most: two servers with eight each, and a few of its own or of a third
+/// server.
 const CONNECTIONS_PER_TEST: usize = 24;
 
-/// What all tests open that run at once.
+/// Connections of all tests that run at once.
 pub(crate) fn connections_needed() -> usize {
     CONNECTIONS_PER_TEST * tests_at_once()
 }
 
-/// As the test harness decides it: by its option, its variable, or the number of processors.
+/// How many tests run at once, as the test harness decides it: by its option, its variable, or the number of
+/// processors.
 #[expect(clippy::disallowed_methods, reason = "the harness is told from outside")]
 fn tests_at_once() -> usize {
     let mut words = std::env::args().skip_while(|word| !word.starts_with("--test-threads"));
@@ -89,7 +92,8 @@ impl Cluster {
         // Twice what is needed: the connections of a test that has ended may still be closing.
         command.arg((2 * connections_needed() + 10).to_string());
         command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").current_dir("/");
-        // Its own group: an interrupt at the terminal is for the tests, not for the server below them.
+        // A process group of its own, so that Ctrl-C at the terminal interrupts the tests, and not the server
+        // below them.
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         if let Some((uid, gid)) = servant() {
             // PostgreSQL refuses to run as root.
@@ -105,12 +109,12 @@ impl Cluster {
     }
 }
 
-/// Waits for the server; what keeps it alive from then on.
+/// Waits for the server, and returns the pipe that keeps it alive.
 fn ready(mut supervisor: Child) -> Result<ChildStdin, NoCluster> {
     let silent = || NoCluster("the shell has no pipes".to_owned());
     let alive = supervisor.stdin.take().ok_or_else(silent)?;
     let mut errors = supervisor.stderr.take().ok_or_else(silent)?;
-    // Read all along, so that the shell never waits for room in the pipe.
+    // Standard error is read all along, so that the shell never blocks on a full pipe.
     let errors = std::thread::spawn(move || {
         let mut told = String::new();
         let _ = errors.read_to_string(&mut told);
@@ -125,7 +129,7 @@ fn ready(mut supervisor: Child) -> Result<ChildStdin, NoCluster> {
     Err(NoCluster(errors.join().unwrap_or_default()))
 }
 
-/// The newest of Debian's places, or what is on the path.
+/// Where the programs are: the newest of Debian's folders, or what `pg_config` names.
 fn programs() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let bins = versions.map(|version| version.path().join("bin")).filter(|bin| bin.join("initdb").exists());
@@ -140,7 +144,7 @@ fn version(bin: &Path) -> Option<u32> {
     bin.parent()?.file_name()?.to_str()?.parse().ok()
 }
 
-/// Who runs the server when we are root.
+/// The user and the group that run the server when the tests run as root.
 fn servant() -> Option<(u32, u32)> {
     let id = |args: &[&str]| {
         let told = Command::new("id").args(args).output().ok()?;

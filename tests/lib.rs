@@ -6,7 +6,7 @@ mod cluster;
 mod line;
 pub mod postgres;
 
-/// How long tests, and the servers that they start, wait for anything: longer than the slowest machine needs. No test
-/// waits until it is over, unless something is broken. A test that is about a timeout sets its own, and makes sure
-/// that what is waited for cannot happen: a lock that the test holds, a line that it has cut.
+/// How long tests, and the servers that they start, wait for anything: longer than the slowest machine needs.
+/// It passes only when something is broken. A test that is about a timeout sets a short one, and makes sure
+/// that what is waited for cannot happen: the test holds the lock, or has cut the line.
 pub const TIMEOUT: Duration = Duration::from_mins(10);

@@ -1,4 +1,4 @@
-//! A way to PostgreSQL that a test can cut.
+//! A proxy to PostgreSQL that a test can cut.
 
 use std::{
     path::PathBuf,
@@ -19,7 +19,7 @@ use tokio::{
 
 use crate::postgres::options;
 
-/// A way to one database that can be cut. Other databases, and other ways to this one, go on.
+/// A proxy to one database that can be cut. Connections to other databases, and by other lines, stay up.
 pub struct Line {
     url: String,
     folder: TempDir,
@@ -30,7 +30,7 @@ pub struct Line {
 
 impl Line {
     /// # Panics
-    /// The URL is none, or no socket can be made.
+    /// The URL is not valid, or no socket can be made.
     #[expect(clippy::expect_used, reason = "a test that cannot be set up fails")]
     pub async fn to(url: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("tgline").tempdir().expect("a temporary folder");
@@ -47,21 +47,21 @@ impl Line {
         line
     }
 
-    /// The database's, through this line.
+    /// The URL of the database through this line.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// How many connections were ever begun through it.
+    /// How many connections were ever opened through it.
     pub fn opened(&self) -> u32 {
         self.opened.load(Ordering::SeqCst)
     }
 
-    /// Breaks every connection, and has new ones refused as if nobody listened.
+    /// Breaks every connection. New ones are refused, as if no server listened.
     pub async fn cut(&self) {
         if let Some(traffic) = self.traffic.lock().await.take() {
             traffic.abort();
-            // With it end the listener and every connection.
+            // The listener and every connection end with the task.
             let _ = traffic.await;
         }
     }
@@ -79,7 +79,7 @@ impl Line {
     }
 }
 
-/// Until it is aborted.
+/// Forwards connections until it is aborted.
 async fn carry(listener: UnixListener, target: PgConnectOptions, opened: Arc<AtomicU32>) {
     let mut connections = JoinSet::new();
     while let Ok((caller, _)) = listener.accept().await {

@@ -1,8 +1,8 @@
-//! A real PostgreSQL for tests: a fresh database for whoever asks, and lines to it that can be cut.
+//! A real PostgreSQL for tests: a fresh database for each test, and lines to it that can be cut.
 //!
-//! `TIDEGATE_TEST_POSTGRES` names a running server: the `postgres://` URL of a superuser. Without it a
-//! server is started for this program and stopped with it. Where neither is possible tests fail; they
-//! are never skipped. Databases on a named server are left behind: it should be one to throw away.
+//! `TIDEGATE_TEST_POSTGRES` names a running server: the `postgres://` URL of a superuser. Without it a server
+//! is started for this program and stopped with it. Where neither is possible, tests fail; they are never
+//! skipped. Databases on a named server are not dropped, so it should be a server to throw away.
 
 use std::{
     str::FromStr as _,
@@ -22,7 +22,7 @@ pub use crate::line::Line;
 pub const VARIABLE: &str = "TIDEGATE_TEST_POSTGRES";
 
 struct Server {
-    /// Of some database on it.
+    /// The URL of a database on it.
     url: String,
     _cluster: Option<Cluster>,
 }
@@ -38,7 +38,7 @@ pub async fn database() -> String {
     renamed(&server().await.url, &name)
 }
 
-/// Ends every connection to one database, as a server does that shuts down; new ones are welcome.
+/// Ends every connection to one database, as a server does that shuts down. New connections are accepted.
 ///
 /// # Panics
 /// The server does not do it.
@@ -48,8 +48,8 @@ pub async fn hang_up(url: &str) {
         .await;
 }
 
-/// A server of its own whose commits wait for the disk, as in production: for measurements. It ends when
-/// it is dropped.
+/// A separate server for measurements, whose commits wait for fsync as in production. It stops when it is
+/// dropped.
 pub struct Durable(Cluster);
 
 impl Durable {
@@ -59,7 +59,7 @@ impl Durable {
         Cluster::start(Durability::Full).map(Self).map_err(|why| why.to_string())
     }
 
-    /// The URL of one of its databases; `postgres` is there from the beginning.
+    /// The URL of one of its databases. `postgres` exists from the beginning.
     pub fn url(&self, database: &str) -> String {
         self.0.url(database)
     }
@@ -75,7 +75,7 @@ async fn server() -> &'static Server {
     server
 }
 
-/// A server with too few connections would fail one test or another, by chance; so all of them fail, and say why.
+/// With too few connections some tests would fail by chance. Instead all of them fail, and say why.
 #[expect(clippy::expect_used, reason = "a test that cannot be set up fails")]
 async fn has_room(url: &str) {
     let mut server = options(url).connect().await.expect("a connection to PostgreSQL");
@@ -112,7 +112,7 @@ pub(crate) fn options(url: &str) -> PgConnectOptions {
     PgConnectOptions::from_str(url).expect("a postgres:// URL")
 }
 
-/// The same server, another database.
+/// The URL of another database on the same server.
 fn renamed(url: &str, name: &str) -> String {
     let (address, parameters) = url
         .split_once('?')
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_is_hung_up_on_may_call_again() {
+    async fn a_client_that_was_disconnected_may_connect_again() {
         let (url, other) = (database().await, database().await);
         let mut here = PgConnection::connect(&url).await.unwrap();
         let mut there = PgConnection::connect(&other).await.unwrap();

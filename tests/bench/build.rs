@@ -1,4 +1,4 @@
-//! Generates the echo: a service as tonic makes it, with nothing of Tidegate's but the messages.
+//! Generates the echo: a plain tonic service, which has nothing of Tidegate but the messages.
 
 use tonic_build::manual::{Builder, Method, Service};
 

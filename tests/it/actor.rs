@@ -15,13 +15,14 @@ use crate::{
     text,
 };
 
-/// Cheap to clone. What a loud one says is in the transcript, and takes a second of the stage's time.
+/// Cheap to clone. Each call of a loud actor is in the transcript, and advances the server's clock by one
+/// second.
 #[derive(Clone)]
 pub struct Actor {
     pub name: String,
     pub server: TestServer,
     pub channel: Channel,
-    /// `None`: it says nothing of who it is.
+    /// `None`: it sends no credential.
     pub token: Option<String>,
     /// The id of its credential.
     pub credential: String,
@@ -52,43 +53,43 @@ impl Actor {
         }
     }
 
-    /// The same one unheard: nothing is written, and no time passes.
+    /// The same actor, quiet: nothing is written to the transcript, and the clock does not advance.
     #[must_use]
     pub fn quiet(&self) -> Self {
         Self { voice: Voice::Quiet, ..self.clone() }
     }
 
-    /// The same one under another name.
+    /// The same actor under another name.
     #[must_use]
     pub fn named(&self, name: &str) -> Self {
         Self { name: name.to_owned(), ..self.clone() }
     }
 
-    /// The same one heard.
+    /// The same actor, loud.
     #[must_use]
     pub fn aloud(&self) -> Self {
         Self { voice: Voice::Loud, ..self.clone() }
     }
 
-    /// The same one on its way to another server.
+    /// The same actor, calling another server.
     #[must_use]
     pub fn at(&self, channel: Channel) -> Self {
         Self { channel, ..self.clone() }
     }
 
-    /// The same one meaning another realm.
+    /// The same actor, naming another realm.
     #[must_use]
     pub fn in_realm(&self, key: &str) -> Self {
         Self { realm: Some(key.to_owned()), ..self.clone() }
     }
 
-    /// The same one with another token.
+    /// The same actor with another token.
     #[must_use]
     pub fn with(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self.clone() }
     }
 
-    /// The same one, who waits no longer than this.
+    /// The same actor with a deadline.
     #[must_use]
     pub fn within(&self, deadline: Duration) -> Self {
         Self { deadline: Some(deadline), ..self.clone() }
@@ -113,7 +114,7 @@ impl Actor {
         answer.err().unwrap_or_else(|| panic!("{} was not refused", M::method()))
     }
 
-    /// Sends the rows in one message. Many are only counted in the transcript.
+    /// Sends the rows in one message. The transcript only counts them when they are many.
     pub async fn import(
         &self,
         rows: Vec<proto::ImportRow>,
@@ -200,12 +201,12 @@ impl<M: Message + Name + Default + 'static> Heard<M> {
         }
     }
 
-    /// The next one of those that are left.
+    /// The next answer. There must be one.
     pub async fn one(&mut self) -> M {
         self.next().await.unwrap_or_else(|refused| panic!("{refused}")).unwrap_or_else(|| panic!("no more"))
     }
 
-    /// Why it ended, whatever came before.
+    /// The refusal that ends the stream, whatever came before.
     pub async fn end(&mut self) -> Refused {
         loop {
             match self.next().await {

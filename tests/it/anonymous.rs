@@ -1,5 +1,5 @@
-//! What a caller without a credential gets of every method, and what it makes the server hold: every method of the
-//! contract, of health and of reflection, and paths that name no method.
+//! What a caller without a credential gets from every method, and what it can make the server hold: for every
+//! method of the contract, of health and of reflection, and for paths that name no method.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -20,12 +20,12 @@ const NO_METHODS: &[&str] = &[
     "/tidegate.v1.NoService/GetAccount",
 ];
 const CHECK: &str = "/grpc.health.v1.Health/Check";
-/// Tells of every change, and never ends.
+/// Streams every change of health, and never ends.
 const WATCH: &str = "/grpc.health.v1.Health/Watch";
 /// Lengths of messages, in bytes.
 const LENGTHS: &[u32] = &[64, 1_024, 64 * 1_024, 4 * 1_024 * 1_024];
 
-/// What comes of a whole call with an empty message.
+/// The outcome of a whole call with an empty message.
 async fn called(wire: &Wire, path: &str) -> String {
     let mut held = wire.hold(wire.request(path), &[NOTHING]).await;
     held.end();
@@ -36,7 +36,8 @@ async fn called(wire: &Wire, path: &str) -> String {
     let mut messages = 0;
     loop {
         if path == WATCH && messages == 1 {
-            // A whole call on the same connection: an end that was sent after the first message has come.
+            // A whole call on the same connection: if the stream had ended after its first message, that end
+            // would have arrived by now.
             assert_eq!(told(wire.send(wire.request(CHECK), &[NOTHING]).await), "OK");
             let end = tokio::time::timeout(Duration::ZERO, body.data()).await;
             assert!(end.is_err(), "{end:?}");
@@ -49,7 +50,7 @@ async fn called(wire: &Wire, path: &str) -> String {
     }
 }
 
-/// What comes of headers after which the caller sends these bytes, and no end.
+/// The outcome of a call whose caller sends headers and these bytes, and does not end the stream.
 async fn unfinished(wire: &Wire, path: &str, bytes: &[u8]) -> String {
     let request = wire.request(path).header("grpc-timeout", "1m");
     told(wire.read(wire.hold(request, &[bytes]).await).await)
@@ -57,8 +58,9 @@ async fn unfinished(wire: &Wire, path: &str, bytes: &[u8]) -> String {
 
 const LATE: &str = "DeadlineExceeded: DEADLINE_EXCEEDED";
 
-/// The longest message that is waited for; `None` where the answer does not depend on the length. The message ends with
-/// its length: how long a server waits for the rest says nothing on a busy machine.
+/// The longest message that the server waits for; `None` where the answer does not depend on the length. Only
+/// the length is sent, and the stream ends there: how long a server waits for the rest says nothing on a busy
+/// machine.
 async fn longest(wire: &Wire, path: &str) -> Option<u32> {
     let answer = async |length: u32| {
         let prefix = [&[0][..], &length.to_be_bytes()].concat();

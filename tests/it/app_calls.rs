@@ -130,8 +130,8 @@ impl Actor {
         self.ok(request).await
     }
 
-    /// From the first call to the recovery codes, the mailed link in between. The code that completes
-    /// it is spent: half a minute later there is another.
+    /// A whole enrollment: from the first call over the mailed link to the recovery codes. The code that
+    /// completes it is spent; the next one comes 30 seconds later.
     pub async fn enroll(&self, session: &Session, person: &Person) -> Enrolled {
         let enrollment = self.begin_enrollment(session).await;
         let mail = self.server.mail_to(&person.email).await;
@@ -142,7 +142,7 @@ impl Actor {
         Enrolled { seed, factor: done.factor.unwrap().id, recovery_codes: done.recovery_codes }
     }
 
-    /// The id of a new challenge by which something may be changed.
+    /// The id of a new challenge that authorises a change.
     pub async fn change_challenge(&self, session: &Session, factor: &str) -> String {
         let request = proto::CreateChallengeRequest {
             subject: session.subject(),

@@ -1,12 +1,13 @@
-//! What a vendor's people do, in short: products, accounts, rollouts. Aloud when the actor is.
+//! What a vendor's staff does, in short: products, accounts, rollouts. The calls are in the transcript when
+//! the actor is loud.
 
 use tidegate_proto as proto;
 
 use crate::actor::Actor;
 
-/// Of every person that is imported.
+/// The password of every person that is imported.
 pub const PASSWORD: &str = "correct horse battery staple";
-/// As cheap as an import allows, so that stories may sign in often.
+/// Its hash, as cheap as an import allows, so that stories may sign in often.
 const HASH: &str =
     "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$E/9XOcEJe3mPXG7g015mjI/Ptw7gpcl7bw+7BNqI9bQ";
 
@@ -19,7 +20,7 @@ pub struct Person {
     pub email: String,
 }
 
-/// Whether an address was verified where it comes from.
+/// Whether the system that an account is imported from had verified its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Address {
     Verified,
@@ -39,7 +40,7 @@ pub fn row(line: u64, name: &str, address: Address) -> proto::ImportRow {
 }
 
 impl Actor {
-    /// A product with the settings that a product has when nothing is said.
+    /// A product with the default settings.
     pub async fn product(&self, key: &str) -> proto::Product {
         let settings = proto::ProductSettings {
             link_url: format!("https://{key}.example/confirm"),
@@ -51,7 +52,7 @@ impl Actor {
         self.ok(request).await.product.unwrap()
     }
 
-    /// A customer of which nothing is said but its name.
+    /// A customer with a name and no attributes.
     pub async fn customer(&self, key: &str) -> proto::Customer {
         let request =
             proto::CreateCustomerRequest { key: key.to_owned(), title: title(key), ..Default::default() };
@@ -93,14 +94,14 @@ impl Actor {
         self.ok(request).await.rollout.unwrap()
     }
 
-    /// Starts the first wave; the rollout as it is then.
+    /// Starts the first wave, and returns the rollout as it is then.
     pub async fn start(&self, rollout: &proto::Rollout) -> proto::Rollout {
         let (rollout, etag) = (rollout.key.clone(), rollout.etag.clone());
         let request = proto::StartRolloutRequest { rollout, etag, ..Default::default() };
         self.ok(request).await.rollout.unwrap()
     }
 
-    /// Starts the next wave; the rollout as it is then.
+    /// Starts the next wave, and returns the rollout as it is then.
     pub async fn advance(&self, rollout: &proto::Rollout) -> proto::Rollout {
         let (rollout, etag) = (rollout.key.clone(), rollout.etag.clone());
         let request = proto::AdvanceRolloutRequest { rollout, etag, ..Default::default() };

@@ -18,7 +18,7 @@ pub fn test(test: AttributeTest) -> Audience {
     Audience { kind: Some(Kind::Test(test)) }
 }
 
-/// One of these values; none asks whether there is any.
+/// A test for one of these values. With none, it tests whether there is any value.
 pub fn has(attribute: &str, any_of: &[&str]) -> Audience {
     let any_of = any_of.iter().map(ToString::to_string).collect();
     test(AttributeTest { attribute: attribute.to_owned(), any_of, ..Default::default() })

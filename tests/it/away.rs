@@ -1,4 +1,5 @@
-//! A database that goes away and comes back, a caller that does not wait, and a handler that panics.
+//! A database that becomes unreachable and comes back, a caller that does not wait, and a handler that
+//! panics.
 
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::{
     test_server::TestServer,
 };
 
-/// Long enough to begin, and never long enough for what cannot happen.
+/// Long enough for a call to begin. What it then waits for cannot happen.
 const HASTY: Duration = Duration::from_millis(100);
 
 fn create(name: &str) -> proto::CreateAccountRequest {
@@ -44,12 +45,12 @@ async fn calls_fail_while_the_database_is_away_and_work_when_it_is_back() {
         assert!(refused.retry_after.is_some() && refused.incident.is_some(), "{refused:?}");
         assert_eq!(refused.message, "the call could not be carried out");
     }
-    // A caller that waits for long enough is answered when it is back.
+    // A caller that waits long enough is answered once the database is back.
     let (first, ()) = tokio::join!(operator.ok(create("ann")), line.mend());
     assert_eq!(operator.ok(create("ann")).await, first);
 }
 
-/// A fail-over closes every pooled connection. Who asks once more, as told, gets an answer.
+/// A fail-over closes every pooled connection. A caller that retries once, as it is told, gets an answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restart_of_the_database_costs_one_retry() {
     let server = TestServer::postgres().await;
@@ -67,9 +68,10 @@ async fn a_restart_of_the_database_costs_one_retry() {
     operator.ok(proto::GetProductRequest { product: "kasa".into() }).await;
 }
 
-/// Or callers who wait for less than a line takes would keep each other from ever having one.
+/// A caller that gives up must not abort the attempt to connect, or callers with short deadlines would starve
+/// the pool.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_line_is_opened_though_nobody_waits_for_it() {
+async fn a_connection_is_opened_though_its_caller_gave_up() {
     let line = Line::to(&postgres::database().await).await;
     let settings = Settings { url: line.url().to_owned(), connections: 1, timeouts: PATIENT };
     let store = Store::open(&settings).await.unwrap();
@@ -94,8 +96,8 @@ on_both! {
             account: person.id.clone(),
             ..Default::default()
         };
-        // The first look at the clock is for the caller's credential, the second the handler's: of a decision
-        // from memory, and of one that is explained.
+        // The first reading of the clock is for the caller's credential, the second one the handler's. Both
+        // calls are tried: a decision from the cache, and one that is explained.
         kasa.frontend.ok(evaluate.clone()).await;
         for looks in [1, 2] {
             server.clock.trip(looks);
@@ -109,12 +111,13 @@ on_both! {
         }
     }
 
-    /// The deadline ends the waiting, not the work; the same request id tells how it ended.
+    /// The deadline ends the wait, not the command. A retry with the same request id gets its outcome.
     async fn a_caller_in_a_hurry_may_ask_again(server) {
         let frontend = server.actor("frontend", Role::Frontend).await.quiet();
         let ((taken, begun), (release, end)) = (oneshot::channel(), oneshot::channel::<()>());
         let (store, realm) = (server.store.clone(), raw::realm(&server).await);
-        // Takes SQLite's only writer, and on PostgreSQL a lock that every new account needs.
+        // Holds SQLite's only writer, and on PostgreSQL the key of the external id that the new account
+        // needs.
         let holder = tokio::spawn(async move {
             store.tx("hold", realm, async |tx| -> Result<(), StoreError> {
                 let account = tidegate_core::Account {
@@ -140,7 +143,7 @@ on_both! {
         // The caller's own timer and the server's end the call at about the same time; the first one names the code.
         let late = frontend.within(HASTY).refused(create("ann")).await;
         assert!(matches!(late.code, Code::DeadlineExceeded | Code::Cancelled), "{late}");
-        // For a caller that sets no deadline, the server's longest counts.
+        // For a caller that sets no deadline, the server's `max_deadline` counts.
         let (channel, _open) = server.behind(tidegate_grpc::Settings { max_deadline: HASTY, ..SERVED }).await;
         let late = frontend.at(channel).refused(create("ann")).await;
         assert_eq!(late.code, Code::DeadlineExceeded);

@@ -145,7 +145,7 @@ on_both! {
         }
     }
 
-    async fn inv_29_an_identifier_of_nobody_is_slowed_like_anybodys(server) {
+    async fn inv_29_an_unknown_identifier_is_slowed_like_a_known_one(server) {
         let kasa = Kasa::open(&server).await;
         for _ in 0..5 {
             assert_eq!(begin(&kasa, "nobody@example.com", "wrong").await, proto::SignInState::Denied);

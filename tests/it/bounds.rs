@@ -1,4 +1,4 @@
-//! What a subject, a credential and a realm may not reach.
+//! What a subject, a credential and a product may not reach.
 
 use proto::ProofOutcome as Outcome;
 use tidegate_core::Role;

@@ -32,7 +32,7 @@ fn salt(hex: &str) -> Salt {
     Salt(u128::from_str_radix(hex, 16).unwrap().to_be_bytes())
 }
 
-/// A vector that tells nothing apart would be no check.
+/// Vectors that cover too little would check nothing.
 #[test]
 fn vectors_cover_both_ends_both_kinds_and_the_usual_edges() {
     let vectors = vectors();

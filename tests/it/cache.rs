@@ -1,5 +1,5 @@
-//! What a replica remembers: right at once after its own writes, right after the next look when another one
-//! wrote, and never what a sign-in is held to.
+//! The cache of a replica: its own writes show at once, another replica's after the next look, and no sign-in
+//! relies on it (INV-17).
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use crate::{
     test_server::{Replica, TestServer},
 };
 
-/// Two replicas on PostgreSQL, both of which have just looked at what the other did.
+/// Two replicas on PostgreSQL. Both have just looked at the other's writes.
 struct Two {
     server: TestServer,
     there: Replica,
@@ -43,7 +43,7 @@ async fn two() -> Two {
 }
 
 impl Two {
-    /// Both look.
+    /// Both replicas look at the other's writes.
     async fn look(&self) {
         self.server.app.follow().await.unwrap();
         self.there.app.follow().await.unwrap();
@@ -57,7 +57,8 @@ impl Two {
         self.app.evaluate(&self.person, "kasa").await
     }
 
-    /// What is changed here is known here at once, and there after a look; before it the other one remembers.
+    /// A change that is made here is known here at once, and there after a look; until then the other replica
+    /// answers from its cache.
     async fn is_followed(&self, change: impl AsyncFnOnce(), seen: impl Fn(&proto::Decision) -> bool) {
         assert!(!seen(&self.here().await) && !seen(&self.there().await));
         change().await;
@@ -110,7 +111,7 @@ async fn a_change_of_the_customer_is_known_after_a_look() {
     two.is_followed(update, |decision| decision.visible).await;
 }
 
-/// Also when the event got its place in the record between two looks.
+/// A replica also sees an event that was sealed into the record between two looks.
 #[tokio::test]
 async fn what_was_sealed_between_two_looks_is_known_too() {
     let two = two().await;
@@ -136,7 +137,8 @@ async fn a_revoked_credential_is_refused_after_a_look() {
     assert_eq!(two.app.refused(evaluate()).await.name(), "UNAUTHENTICATED");
 }
 
-/// The other replica believes that two-step is off; a sign-in there is asked all the same.
+/// The other replica has cached that two-step is off. A sign-in there is asked for a second step all the same
+/// (INV-17).
 #[tokio::test]
 async fn inv_17_a_stale_memory_weakens_no_sign_in() {
     let two = two().await;
@@ -153,7 +155,7 @@ async fn inv_17_a_stale_memory_weakens_no_sign_in() {
     assert_eq!((held.session, held.session_token.as_str()), (None, ""), "held back at the end");
 }
 
-/// A rollout that is newer than what is remembered of the accounts has a line of its own.
+/// A rollout that is newer than the cached accounts places them by its own salt.
 #[tokio::test]
 async fn inv_41_a_new_rollout_places_accounts_that_are_remembered() {
     let two = two().await;
@@ -181,8 +183,8 @@ async fn inv_41_a_new_rollout_places_accounts_that_are_remembered() {
 }
 
 on_both! {
-    /// What is written from memory is, to the byte that matters, what is read and rendered.
-    async fn inv_41_what_is_recalled_is_what_is_read(server) {
+    /// An answer that is written from the cache equals one that is read from the database and rendered.
+    async fn inv_41_a_cached_answer_equals_the_one_that_is_read(server) {
         let operator = server.operator();
         operator.product("kasa").await;
         operator.product("tapo").await;
@@ -206,7 +208,7 @@ on_both! {
         let read = operator.ok(proto::BatchEvaluateRequest { items: items.clone() }).await;
         let again = operator.ok(proto::BatchEvaluateRequest { items: items.clone() }).await;
         assert_eq!(again, read);
-        // Nobody is told of it: who read anew would answer otherwise.
+        // This change invalidates nothing: an answer that is read from the database would differ.
         raw::change(&server, "UPDATE accounts SET two_step_since = NULL WHERE two_step_since IS NOT NULL").await;
         let recalled = operator.ok(proto::BatchEvaluateRequest { items: items.clone() }).await;
         assert_eq!(recalled, read);
@@ -221,8 +223,8 @@ on_both! {
         }
     }
 
-    /// A session is worth what the newest look says: also for who is remembered.
-    async fn inv_16_a_session_is_told_by_when_it_must_be_made_anew(server) {
+    /// `Introspect` judges a session by the newest standing, also of an account that is in the cache.
+    async fn inv_16_a_session_says_by_when_it_must_be_authenticated_again(server) {
         let operator = server.operator();
         operator.product("kasa").await;
         let draft = operator.rollout("two-step", &["kasa"], &[1_000_000]).await;

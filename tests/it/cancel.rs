@@ -1,5 +1,5 @@
-//! Callers that hang up at every moment leave no open transaction, no half-done command, and no guess that
-//! was looked at without a charge (INV-53).
+//! Callers that hang up at any moment leave no open transaction, no half-done command, and no guess that was
+//! evaluated without a charge (INV-53).
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::{
     setting::{Kasa, Owner, wrong},
 };
 
-/// Into so many a whole guess is divided by those who hang up.
+/// The duration of a whole guess is divided into this many moments, at which callers hang up.
 const MOMENTS: u32 = 36;
 
 on_both! {
@@ -29,13 +29,13 @@ on_both! {
             let (subject, challenge_id) = (begun.subject(), challenge_id.clone());
             kasa.frontend.call(proto::AnswerChallengeRequest { subject, challenge_id, answer: by_code(code), ..Default::default() })
         };
-        // One caller waits to the end: so long does a guess take on this machine.
+        // One caller waits to the end, to learn how long a guess takes on this machine.
         let begin = Instant::now();
         guess(&asked.pop().unwrap(), false).await.unwrap();
         let whole = begin.elapsed();
         for round in 0..5_u32 {
             for (n, one) in (0_u32..).zip(&asked) {
-                // Wrong codes and right ones, each hung up on a little later than the last.
+                // Wrong codes, and right ones in the last round. Each caller hangs up at another moment.
                 let _ = tokio::time::timeout(whole * (n * 5 + round) / MOMENTS, guess(one, round == 4)).await;
             }
         }
@@ -70,7 +70,7 @@ on_both! {
                 Ok(())
             });
             let _ = tokio::time::timeout(Duration::from_micros(n * 20), work).await;
-            // The next writer finds everything as it was, and commits nothing of it.
+            // The next writer must commit nothing of the dropped work.
             server.store.tx("next", realm, async |_| Ok::<_, tidegate_store::Error>(())).await.unwrap();
         }
         kasa.admin.person("bob").await;

@@ -24,7 +24,7 @@ struct Column {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     kind: &'static str,
-    /// Of an index; constraints are named by each engine as it likes.
+    /// The name of an index; empty for a constraint, which each engine names as it likes.
     name: String,
     columns: Vec<String>,
 }
@@ -57,7 +57,7 @@ async fn every_key_begins_with_the_realm() {
     assert_eq!(others, EXCUSED.iter().map(|(key, _)| *key).collect::<Vec<_>>());
 }
 
-/// What both engines keep alike has one name.
+/// Gives one name to the types that both engines use for the same values.
 fn normal(table: &Table) -> Table {
     let kind = |kind: &str| match kind {
         "blob" | "uuid" | "bytea" => "bytes",

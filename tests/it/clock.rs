@@ -1,4 +1,4 @@
-//! Time and chance in the hands of the tests.
+//! The clock and the random source of the tests.
 
 use std::{
     collections::BTreeMap,
@@ -13,10 +13,10 @@ use tidegate_core::{Clock, Entropy, Span, Timestamp};
 /// 2 March 2026, 09:00 UTC: a Monday, and the beginning of a TOTP step.
 pub const MORNING: Timestamp = Timestamp::from_unix_micros(1_772_442_000_000_000);
 
-/// Moved by hand, never by itself.
+/// Time passes only when a test advances it.
 pub struct ManualClock {
     at: AtomicI64,
-    /// Looks until somebody stumbles; zero: nobody will.
+    /// Readings until one panics; zero: none will.
     left: AtomicU32,
 }
 
@@ -29,7 +29,7 @@ impl ManualClock {
         self.at.fetch_add(span.micros(), Ordering::SeqCst);
     }
 
-    /// Whoever asks for the n-th time from now panics.
+    /// The n-th reading from now panics.
     pub fn trip(&self, n: u32) {
         self.left.store(n, Ordering::SeqCst);
     }
@@ -43,8 +43,8 @@ impl Clock for ManualClock {
     }
 }
 
-/// Never the same bytes twice, and in every run the same. Each length has a count of its own, so that
-/// one more nonce does not change every salt.
+/// Never returns the same bytes twice, and returns the same ones in every run. Each length has a count of its
+/// own, so that one more nonce does not change every salt.
 #[derive(Default)]
 pub struct CountingEntropy {
     counts: Mutex<BTreeMap<usize, u64>>,
@@ -52,7 +52,7 @@ pub struct CountingEntropy {
     begin: u64,
 }
 
-/// Of the random part of an id.
+/// The length of the random part of an id.
 const ID: usize = 10;
 
 impl Entropy for CountingEntropy {
@@ -72,7 +72,7 @@ impl Entropy for CountingEntropy {
 }
 
 impl CountingEntropy {
-    /// What it draws is drawn by no other that begins elsewhere.
+    /// Two sources that begin apart draw different bytes.
     pub fn from(begin: u64) -> Self {
         Self { begin, ..Self::default() }
     }

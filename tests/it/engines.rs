@@ -1,6 +1,6 @@
 //! One test, both engines.
 
-/// `on_both! { async fn a_fact(stage) { … } }` runs the body once on each engine.
+/// `on_both! { async fn a_fact(server) { … } }` runs the body once on each engine.
 macro_rules! on_both {
     ($($(#[$meta:meta])* async fn $name:ident($server:ident) $body:block)+) => { $(
         mod $name {

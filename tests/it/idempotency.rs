@@ -92,7 +92,7 @@ on_both! {
         kasa.frontend.ok(complete(&begun, ONE)).await;
     }
 
-    async fn a_refusal_is_decided_anew(server) {
+    async fn a_refusal_is_decided_again(server) {
         let kasa = Kasa::open(&server).await;
         let product = proto::CreateCredentialRequest {
             role: proto::RoleType::Frontend.into(),
@@ -136,7 +136,7 @@ on_both! {
             let denied = kasa.frontend.ok(request.clone()).await;
             assert_eq!(denied.sign_in.unwrap().state(), proto::SignInState::Denied);
         }
-        // Had each been charged, the next would have to wait.
+        // If each had been charged, the next attempt would have to wait.
         kasa.frontend.sign_in(&person, "kasa", &Device::new("phone")).await;
     }
 }

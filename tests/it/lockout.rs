@@ -1,4 +1,4 @@
-//! What must not lock an owner out, and what must not give a guesser more than is charged.
+//! What must not lock an owner out, and what must not give an attacker guesses that are not charged.
 
 use proto::ProofOutcome as Outcome;
 use tidegate_core::{Role, Span};
@@ -116,7 +116,7 @@ on_both! {
         assert!(kasa.frontend.ok(request).await.active);
     }
 
-    async fn a_hash_from_elsewhere_is_made_anew_at_the_first_sign_in(server) {
+    async fn an_imported_hash_is_replaced_at_the_first_sign_in(server) {
         let kasa = Kasa::open(&server).await;
         let person = kasa.admin.person("ann").await;
         let foreign = "SELECT count(*) FROM passwords WHERE hash LIKE '%m=8,%'";

@@ -1,17 +1,17 @@
-//! What the courier wrote into its folder, read as a person reads it.
+//! Reads the mails that the courier wrote into its folder.
 
 use std::path::Path;
 
 /// A mail that was sent.
 #[derive(Debug, Clone)]
 pub struct Mail {
-    /// Names the delivery; mails of one stage follow each other by it.
+    /// Names the delivery. The mails of one server are sorted by it.
     pub id: String,
     pub to: String,
     pub subject: String,
     /// The text form.
     pub text: String,
-    /// The page of the product, and behind # the token.
+    /// The page of the product, and after `#` the token.
     pub link: String,
     pub token: String,
 }
@@ -41,7 +41,7 @@ fn parse(eml: &str) -> Mail {
     Mail { id: header("Message-ID:"), to: header("To:"), subject: header("Subject:"), text, link, token }
 }
 
-/// RFC 2045 §6.7.
+/// Decodes quoted-printable (RFC 2045 §6.7).
 fn unquoted(text: &str) -> String {
     let text = text.replace("=\n", "");
     let mut parts = text.split('=');

@@ -1,6 +1,6 @@
 //! Stories over gRPC on both databases, and what holds for every method, statement and table.
 //!
-//! `UPDATE_EXPECT=1 cargo test -p tidegate-tests` writes the snapshots anew.
+//! `UPDATE_EXPECT=1 cargo test -p tidegate-tests` rewrites the snapshots.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! Requests that are not well-formed: every method with nothing in its message, and with nothing right
-//! in it. All that is wrong is told at once, each with its place.
+//! Requests that are not well-formed: every method gets an empty message, and messages in which every field
+//! is wrong. The refusal lists all violations at once, each with its field.
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
@@ -25,7 +25,7 @@ fn input(path: &str) -> MessageDescriptor {
     methods.find(|method| method.name() == method_of(path)).unwrap().input()
 }
 
-/// A value that hardly any field takes, and the places of all that it sets.
+/// A message whose values hardly any field accepts. The fields that it sets are added to `places`.
 fn wrong(
     message: &MessageDescriptor,
     which: usize,
@@ -55,7 +55,7 @@ fn value(field: &FieldDescriptor, which: usize, place: &str, places: &mut BTreeS
             let text = "\u{7}not this".to_owned();
             return Value::Map([(MapKey::String(text.clone()), Value::String(text))].into());
         }
-        // A tree has an end.
+        // Recursive messages end at this depth.
         Kind::Message(message) if place.matches('.').count() > DEEPEST => {
             Value::Message(DynamicMessage::new(message))
         }
@@ -82,7 +82,7 @@ fn scalar(kind: &Kind) -> Value {
     }
 }
 
-/// Beyond what times, spans and masks can say.
+/// A time, span or mask out of its range.
 fn beyond(message: &MessageDescriptor) -> Value {
     let mut wrong = DynamicMessage::new(message.clone());
     if message.name() == "FieldMask" {
@@ -94,7 +94,7 @@ fn beyond(message: &MessageDescriptor) -> Value {
     Value::Message(wrong)
 }
 
-/// One line for each violation, and the places it names; indices do not count.
+/// One line for each violation, and the fields that are named, without indices.
 fn told(answer: Result<(), Refused>) -> (Vec<String>, BTreeSet<String>) {
     let Err(refused) = answer else { return (vec!["answered".to_owned()], BTreeSet::new()) };
     if refused.reason != Some(ErrorReason::InvalidRequest) {
@@ -105,11 +105,11 @@ fn told(answer: Result<(), Refused>) -> (Vec<String>, BTreeSet<String>) {
     (lines.collect(), refused.violations.iter().map(|wrong| wrong.field.replace("[0]", "")).collect())
 }
 
-/// What has several forms is sent in each of them.
+/// A message with a oneof is sent with each of its variants, up to this many.
 const FORMS: usize = 4;
 const DEEPEST: usize = 4;
 
-/// What is said of every method, with nothing and with nothing right in its message.
+/// The violations of every method, for an empty message and for wrong ones.
 async fn complaints() -> String {
     let server = TestServer::sqlite().await;
     let operator = server.operator();
@@ -152,7 +152,7 @@ async fn a_violation_completes_the_field_must() {
     assert_eq!(others.collect::<BTreeSet<_>>(), BTreeSet::new());
 }
 
-/// What is no message at all, and what is too long, is refused like everything else: with a reason.
+/// Bytes that are no message, and messages that are too long, are refused with a reason too.
 mod bytes {
     use prost::bytes::{BufMut as _, Bytes};
     use tonic::codec::{Codec, EncodeBuf, Encoder};

@@ -1,4 +1,4 @@
-//! What a product manager does with a rollout, in short. It keeps the etag as it goes.
+//! What a product manager does with a rollout, in short. `Managed` keeps the newest etag.
 
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +15,7 @@ pub struct Managed {
     etag: Arc<Mutex<String>>,
 }
 
-/// Answers that bring the rollout back.
+/// Answers that contain the rollout.
 pub trait Rollouts {
     fn rollout(self) -> Rollout;
 }
@@ -31,7 +31,7 @@ answers! {
     StopRolloutResponse RevertRolloutResponse
 }
 
-/// `fn verb(&self, …)`, and the same one refused, of requests that differ by a few fields only.
+/// `fn verb(&self, …)` and its refused counterpart, for requests that differ in a few fields only.
 macro_rules! verbs {
     ($($verb:ident, $refused:ident($($name:ident: $kind:ty),*) = $request:ident { $($field:ident: $value:expr),* })+) => {
         $(

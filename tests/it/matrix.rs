@@ -1,4 +1,4 @@
-//! Who may call what: every role against every method, and callers with no right to any.
+//! Which role may call which method, and callers without a valid credential.
 
 use std::fmt::Write as _;
 
@@ -15,7 +15,7 @@ use crate::{
     test_server::{CredentialSpec, TestServer},
 };
 
-/// Calls a method with an empty message; a stream gets it as its only one.
+/// Calls a method with an empty message. A client stream gets it as its only one.
 async fn knock(actor: &Actor, path: &'static str) -> Result<(), Refused> {
     let mut grpc = actor.grpc();
     grpc.ready().await.unwrap();
@@ -24,7 +24,7 @@ async fn knock(actor: &Actor, path: &'static str) -> Result<(), Refused> {
     answer.map(Response::into_inner).map_err(|status| Refused::of(&status))
 }
 
-/// Whoever may call gets past the door, where an empty message is answered or found wanting.
+/// A role that may call gets past the gate: the empty message is answered, or refused as malformed.
 #[tokio::test]
 async fn every_role_against_every_method() {
     let server = TestServer::sqlite().await;
@@ -51,8 +51,9 @@ async fn every_role_against_every_method() {
 }
 
 on_both! {
-    /// One answer, whoever has no valid credential and for whatever reason.
-    async fn nobody_without_a_credential_gets_past_the_door(server) {
+    /// Every caller without a valid credential gets the same reply, so that it does not reveal which
+    /// credentials exist.
+    async fn no_caller_without_a_credential_gets_past_the_gate(server) {
         let operator = server.operator();
         let (id, secret) = operator.token.clone().unwrap().rsplit_once('_').map(|(id, secret)| (id.to_owned(), secret.to_owned())).unwrap();
         let with = |token: String| server.anonymous().with(&token);

@@ -1,4 +1,5 @@
-//! What holds whatever the method: the form of answers, the newest question, what is damaged, and a product's policy.
+//! What holds for every method of proof: the form of answers, the newest challenge, damaged rows, and a
+//! product's policy.
 
 use proto::ProofOutcome as Outcome;
 use tidegate_proto as proto;
@@ -130,7 +131,7 @@ on_both! {
         assert_eq!(begun.offers[0].label, "My phone");
     }
 
-    async fn inv_45_a_damaged_key_of_personal_data_keeps_nobody_out(server) {
+    async fn inv_45_a_damaged_key_of_personal_data_locks_no_owner_out(server) {
         let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
         damage(&server, "accounts", "personal_key").await;

@@ -1,5 +1,5 @@
-//! What the owner of an account holds: devices, sign-ins, sessions, seeds. What the owner does with them
-//! is in `app.rs`.
+//! What the owner of an account holds: devices, sign-ins, sessions, seeds. What the owner does with them is
+//! in `app_calls.rs`.
 
 use std::sync::Mutex;
 
@@ -9,7 +9,7 @@ use totp_rs::Totp;
 
 use crate::test_server::TestServer;
 
-/// Where an app runs. It keeps the device token for the next sign-in.
+/// A device of the owner. It keeps the device token for the next sign-in.
 pub struct Device {
     pub id: String,
     trust: Trust,
@@ -57,7 +57,7 @@ pub struct SignIn {
     pub offers: Vec<proto::Offer>,
 }
 
-/// A session that a sign-in ended in.
+/// A session that a sign-in made.
 #[derive(Debug, Clone)]
 pub struct Session {
     pub id: String,

@@ -1,4 +1,4 @@
-//! Properties: what must hold for whatever comes, named after the invariants.
+//! Properties that must hold for every generated input, named after the invariants.
 //!
 //! The cases are the same in every run; `PROPTEST_CASES` and `PROPTEST_RNG_SEED` ask for others.
 

@@ -1,4 +1,4 @@
-//! Many at once, on two servers where there can be two: exactly one wins.
+//! Many calls at once, on two servers where the engine allows two: exactly one of them succeeds.
 
 use std::slice::from_ref;
 
@@ -18,7 +18,7 @@ use crate::{
 
 pub const MANY: usize = 64;
 
-/// The same request many times over, spread over the callers.
+/// Sends the same request many times at once, spread over the callers.
 pub async fn together<M: Rpc + Clone>(callers: &[Actor], request: &M) -> Vec<Result<M::Answer, Refused>> {
     let calls = (0..MANY).map(|n| {
         let (caller, request) = (callers[n % callers.len()].clone(), request.clone());
@@ -49,9 +49,10 @@ fn count<T: PartialEq>(all: &[T], of: &T) -> usize {
     all.iter().filter(|one| *one == of).count()
 }
 
-/// Held up between the look at the account and the look at the password.
+/// The account and its hash are read again after hashing: the newest ones decide. Here a lock on the throttle
+/// holds the sign-in up after it has read them for the first time.
 #[tokio::test]
-async fn what_counts_is_the_password_of_now() {
+async fn the_newest_password_and_address_decide() {
     let of = |name: &str| format!("(SELECT account_id FROM accounts WHERE external_id = '{name}')");
     let kept_as = |name: &str, hash: &str| {
         format!("UPDATE passwords SET hash = {hash} WHERE account_id = {}", of(name))
@@ -89,7 +90,7 @@ async fn what_counts_is_the_password_of_now() {
 }
 
 on_both! {
-    /// The first sign-ins of somebody who was imported: each would make the hash anew.
+    /// The first sign-ins of an imported account: each of them would replace the imported hash.
     async fn a_right_password_is_right_as_often_as_it_comes_at_once(server) {
         let kasa = Kasa::open(&server).await;
         let person = kasa.admin.person("ann").await;

@@ -1,4 +1,4 @@
-//! Looks and changes past the app, straight in the database: what no caller can see or do.
+//! Reads and changes the database directly, past the app: what no caller can see or do.
 
 use sqlx::{
     AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection, Row as _,
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::test_server::TestServer;
 
-/// Another one writes to the file too; its turn ends.
+/// The app writes to the file too, so a statement may have to wait for the lock.
 async fn sqlite(server: &TestServer) -> SqliteConnection {
     let options: SqliteConnectOptions = server.url.parse().unwrap();
     options.busy_timeout(TIMEOUT).connect().await.unwrap()
@@ -29,7 +29,7 @@ pub async fn count(server: &TestServer, sql: &str) -> i64 {
     }
 }
 
-/// Changes what no call can change: at least one row.
+/// Changes what no call can change. At least one row must change.
 pub async fn change(server: &TestServer, sql: &str) {
     let safe = AssertSqlSafe(sql);
     let rows = if server.is_sqlite() {
@@ -41,7 +41,7 @@ pub async fn change(server: &TestServer, sql: &str) {
     assert!(rows > 0 || sql.starts_with("CREATE"), "nothing was changed: {sql}");
 }
 
-/// All rows of a question whose columns are texts, in its order.
+/// All rows of a query with one column of text, in its order.
 pub async fn rows(server: &TestServer, sql: &str) -> Vec<String> {
     let safe = AssertSqlSafe(sql);
     if server.is_sqlite() {
@@ -75,7 +75,7 @@ pub async fn contents(server: &TestServer) -> Vec<(String, Vec<String>)> {
     contents
 }
 
-/// The realm that the stage was initialised with.
+/// The realm that the server was initialised with.
 pub async fn realm(server: &TestServer) -> RealmId {
     const SQL: &str = "SELECT first_realm_id FROM installation";
     let id: Uuid = if server.is_sqlite() {
@@ -86,7 +86,8 @@ pub async fn realm(server: &TestServer) -> RealmId {
     Id::from_uuid(id)
 }
 
-/// Until a transaction waits for a lock; on SQLite all writers wait for the one connection, and are not waited for.
+/// Waits until a transaction waits for a lock. On SQLite it returns at once: there all writers wait for the
+/// one connection, which the database does not show.
 pub async fn somebody_waits(server: &TestServer) {
     const SQL: &str = "SELECT count(*) FROM pg_stat_activity \
         WHERE datname = current_database() AND wait_event_type = 'Lock'";
@@ -98,7 +99,8 @@ pub async fn somebody_waits(server: &TestServer) {
     tokio::time::timeout(TIMEOUT, waits).await.unwrap_or_else(|_| panic!("nothing waits for a lock"));
 }
 
-/// Transactions that somebody forgot; SQLite has one writer, which would block everybody.
+/// How many transactions were left open. SQLite has one writer, so an open transaction there would block all
+/// others.
 pub async fn idle_in_transaction(server: &TestServer) -> i64 {
     const SQL: &str = "SELECT count(*) FROM pg_stat_activity \
         WHERE datname = current_database() AND state LIKE 'idle in transaction%'";

@@ -1,5 +1,5 @@
-//! What each method leaves in the log is what its rule says (INV-49): a change its event, in the same
-//! commit; a look at something sensitive one too; anything else nothing.
+//! Each method leaves in the log what its rule says (INV-49): a change leaves its event, in the same commit;
+//! access to something sensitive leaves one too; every other call leaves none.
 
 use std::{collections::BTreeSet, sync::Mutex};
 
@@ -16,7 +16,7 @@ use crate::{
     test_server::TestServer,
 };
 
-/// Calls, and counts the events that each leaves.
+/// Makes calls, and counts the events that each of them leaves.
 struct Watched {
     server: TestServer,
     operator: Actor,
@@ -322,7 +322,7 @@ async fn sign_in(watched: &Watched) {
     support(w).await;
 }
 
-/// What support sees is on record; a session that ends, too.
+/// What support sees is recorded, and so is the end of a session.
 async fn support(watched: &Watched) {
     let w = watched;
     let support = w.server.actor("support", Role::Support).await.quiet();

@@ -1,4 +1,4 @@
-//! What is refused names its own reason, all that is wrong at once, and leaves nothing behind.
+//! A refusal has its own reason, lists everything that is wrong at once, and leaves no change.
 
 use tidegate_client::Refused;
 use tidegate_proto as proto;
@@ -64,7 +64,7 @@ on_both! {
         assert_eq!(raw::count(&server, written).await, before);
     }
 
-    /// Each rollout counts what it did itself, also where another one did more.
+    /// Each rollout counts only its own effects, also where another rollout had more.
     async fn the_figures_of_a_rollout_are_its_own(server) {
         let operator = server.operator();
         operator.product("kasa").await;

@@ -1,4 +1,4 @@
-//! Every method that takes one message and returns one: the request says which it is.
+//! Every method that takes one message and returns one. The type of the request names the method.
 
 use http::uri::PathAndQuery;
 use prost::{Message, Name};
@@ -102,7 +102,7 @@ impl Streams for proto::ExportEventsRequest {
     type Answer = proto::ExportEventsResponse;
 }
 
-/// For example of `/tidegate.v1.AccountService/GetAccount`.
+/// `/tidegate.v1.AccountService/GetAccount` is `GetAccount`.
 pub fn method_of(path: &str) -> &str {
     path.rsplit('/').next().unwrap()
 }
@@ -112,7 +112,7 @@ pub fn path_of(method: &str) -> PathAndQuery {
     PathAndQuery::from_static(rule.unwrap_or_else(|| panic!("no method {method}")).0)
 }
 
-/// A new method needs its line above; a stream, a verb of its own in `actor.rs`.
+/// A new method needs a line above; a new stream needs a function of its own in `actor.rs`.
 #[test]
 fn every_method_can_be_called() {
     let unary = proto::RULES.iter().map(|(path, _)| *path).filter(|path| !proto::STREAMS.contains(path));

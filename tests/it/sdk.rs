@@ -1,4 +1,4 @@
-//! The client that callers hold, against a real server.
+//! The client library, against a real server.
 
 use std::collections::BTreeSet;
 
@@ -73,7 +73,7 @@ async fn a_refusal_is_read_and_not_repeated() {
 }
 
 #[tokio::test]
-async fn an_import_into_a_closing_house_says_that_it_may_be_repeated() {
+async fn an_import_into_a_closing_app_says_that_it_may_be_repeated() {
     let server = TestServer::sqlite().await;
     let client = client(&server).await;
     server.app.close().await;

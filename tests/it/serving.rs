@@ -14,8 +14,8 @@ use crate::clock::{CountingEntropy, ManualClock};
 
 const CONNECTIONS: u32 = 8;
 
-/// For every store, unless a test sets its own. Queued answers wait for their leader as long, so that the test decides
-/// which of them go together.
+/// The timeouts of every store, unless a test sets its own. Queued answers wait for their leader as long, so
+/// that the test decides which of them run in one batch.
 pub const PATIENT: Timeouts = Timeouts {
     acquire: TIMEOUT,
     connect: TIMEOUT,
@@ -46,7 +46,8 @@ pub fn parts(
             commands: 64,
             queue_timeout: TIMEOUT,
             version: "0.0.0",
-            // A SQLite file has one owner. What others wrote to PostgreSQL is looked at when a test says so.
+            // A SQLite file has one process. On PostgreSQL a replica reads what others wrote when a test
+            // calls `follow`.
             freshness: match store.engine() {
                 Engine::Sqlite => Freshness::SingleReplica,
                 Engine::Postgres => Freshness::Followed(Duration::from_hours(1)),
@@ -56,7 +57,7 @@ pub fn parts(
     }
 }
 
-/// Looks for news all the time, and hardly ever speaks when there is none.
+/// Polls all the time, and sends a heartbeat hardly ever.
 pub const PROMPT: StreamSettings = StreamSettings {
     poll: Duration::from_millis(1),
     heartbeat: Duration::from_hours(1),
@@ -64,7 +65,7 @@ pub const PROMPT: StreamSettings = StreamSettings {
     longest: Duration::from_hours(1),
 };
 
-/// No call is cut off.
+/// With these settings no call is cut off.
 pub const SERVED: tidegate_grpc::Settings =
     tidegate_grpc::Settings { reflection: true, streams: PROMPT, max_deadline: TIMEOUT, linger: TIMEOUT };
 

@@ -1,4 +1,4 @@
-//! What most tests begin with: a product, a rollout that has reached everybody, owners with a factor.
+//! What most tests begin with: a product, a rollout that has reached every account, owners with a factor.
 
 use tidegate_core::{Role, Span};
 use tidegate_proto as proto;
@@ -10,7 +10,7 @@ use crate::{
     test_server::TestServer,
 };
 
-/// The product kasa with two-step for everybody, and its front end.
+/// The product kasa with two-step for every account, and its front end.
 pub struct Kasa {
     pub server: TestServer,
     pub admin: Actor,
@@ -34,7 +34,7 @@ impl Kasa {
         Self { server: server.clone(), admin, frontend }
     }
 
-    /// With a code to spare: the one that enrolled is spent, and half a minute has passed.
+    /// An owner with an unused code: the one that enrolled is spent, and 30 seconds have passed since.
     pub async fn owner(&self, name: &str) -> Owner {
         let person = self.admin.person(name).await;
         let session = self.frontend.sign_in(&person, "kasa", &Device::new("first")).await;

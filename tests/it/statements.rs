@@ -5,7 +5,7 @@ use tidegate_store::Statement;
 
 use crate::test_server::TestServer;
 
-/// The statements that look across realms, and why they may.
+/// The statements that are not held to one realm, and why.
 const ACROSS: &[(&str, &str)] = &[
     ("tidegate_store::credentials::FIND", "a credential names its realm"),
     ("tidegate_store::deliveries::DUE", "the courier serves all realms"),
@@ -22,8 +22,8 @@ const ACROSS: &[(&str, &str)] = &[
     ("tidegate_store::realms::PAGE", "operators see all realms"),
 ];
 
-/// On PostgreSQL this also finds a statement that is given its realm and forgets it: the type of $1
-/// cannot be told.
+/// On PostgreSQL this also finds a statement that does not use its realm: then the type of `$1` cannot be
+/// inferred.
 #[tokio::test]
 async fn every_statement_prepares_on_both_engines() {
     let (sqlite, postgres) = tokio::join!(TestServer::sqlite(), TestServer::postgres());
@@ -68,17 +68,17 @@ fn every_statement_names_its_realm() {
     assert_eq!(left, [("", ""); 0], "excuses a statement that is not there");
 }
 
-/// SQLite has no text for it: there one writer does one after the other.
+/// The statement has no text for SQLite, whose one writer runs the items of a batch one after the other.
 fn is_done_otherwise(name: &str) -> bool {
     name.starts_with("tidegate_store::answers::batched::")
 }
 
-/// A list that the statement is given, and no table.
+/// The name is that of a list argument, and not of a table.
 fn is_argument(table: &str) -> bool {
     table == "wanted" || ["json_each(", "unnest("].iter().any(|list| table.starts_with(list))
 }
 
-/// Every table that it reads or changes is held to the realm, a subquery's too.
+/// Whether every table that the statement reads or changes is held to the realm, also in subqueries.
 fn is_of_one_realm(text: &str) -> bool {
     // `extract(epoch FROM column)` reads no table.
     let plain = text.replace("(epoch FROM ", "(");
@@ -97,7 +97,7 @@ fn is_of_one_realm(text: &str) -> bool {
     }
 }
 
-/// What is selected for an insert begins with the realm.
+/// Whether the rows that are selected for an insert begin with the realm.
 fn inserts_into_its_realm(words: &[&str]) -> bool {
     let mut inserts = words.split(|word| *word == "INTO").skip(1);
     inserts.all(|insert| {
@@ -106,7 +106,7 @@ fn inserts_into_its_realm(words: &[&str]) -> bool {
     })
 }
 
-/// What the check above is worth.
+/// Shows that the check above finds mistakes.
 #[test]
 fn a_forgotten_realm_is_noticed() {
     for text in [

@@ -1,4 +1,4 @@
-//! Stories: told on both engines, compared with each other, and then with the one on file.
+//! Stories run on both engines. Their transcripts are compared with each other, and then with the snapshot.
 
 use std::path::Path;
 
@@ -6,14 +6,14 @@ use expect_test::expect_file;
 
 use crate::test_server::TestServer;
 
-/// Both engines must tell the same before it is compared with what is on file; so an update of the
-/// file cannot hide that they differ.
+/// Both transcripts must be the same before one is compared with the snapshot, so that an update of the
+/// snapshot cannot hide a difference between the engines.
 pub async fn tell(name: &str, story: impl AsyncFn(TestServer)) {
     let (sqlite, postgres) = tokio::join!(TestServer::sqlite(), TestServer::postgres());
     // Stories are long, and so are their futures.
     tokio::join!(Box::pin(story(sqlite.clone())), Box::pin(story(postgres.clone())));
     let (sqlite, postgres) = (sqlite.transcript.told(), postgres.transcript.told());
-    // The one thing that may differ is what the server says of its database.
+    // Only the name of the database may differ.
     let postgres = postgres.replace("database: \"postgresql\"", "database: \"sqlite\"");
     for (number, (one, other)) in sqlite.lines().zip(postgres.lines()).enumerate() {
         assert_eq!(one, other, "SQLite (left) and PostgreSQL (right) differ in line {}", number + 1);
@@ -22,7 +22,7 @@ pub async fn tell(name: &str, story: impl AsyncFn(TestServer)) {
     compare(name, &sqlite);
 }
 
-/// With `snapshots/<name>.txt`.
+/// Compares the text with `snapshots/<name>.txt`.
 pub fn compare(name: &str, told: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("it/snapshots/{name}.txt"));
     // A new story may need a new folder.
@@ -30,7 +30,7 @@ pub fn compare(name: &str, told: &str) {
     expect_file![file].assert_eq(told);
 }
 
-/// All that is on file.
+/// The text of all snapshots.
 pub fn snapshots() -> String {
     fn read(folder: &Path) -> String {
         let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());

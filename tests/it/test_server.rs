@@ -1,4 +1,4 @@
-//! A served app on a database of its own, with a clock that tests move and repeatable chance.
+//! A served app on a database of its own, with a manual clock and a repeatable random source.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -26,10 +26,10 @@ use crate::{
     transcript::Transcript,
 };
 
-/// The key of the realm in which everything happens that does not say otherwise.
+/// The key of the default realm of the tests.
 pub const REALM: &str = "main";
 
-/// Cheap to clone; the app closes with the last one.
+/// Cheap to clone. Dropping the last clone stops the server.
 #[derive(Clone)]
 pub struct TestServer {
     pub url: String,
@@ -52,10 +52,10 @@ pub struct TestServer {
 pub struct CredentialSpec<'c> {
     pub role: Role,
     pub realm: &'c str,
-    /// Empty: all.
+    /// Empty means all products.
     pub products: &'c [&'c str],
     pub expires_at: Option<Timestamp>,
-    /// Who answers for it.
+    /// The person who is responsible for it.
     pub holder: &'c str,
 }
 
@@ -106,7 +106,7 @@ impl TestServer {
             from: "Tidegate <no-reply@tidegate.example>".to_owned(),
             poll: Duration::ZERO,
         };
-        // What the sealers draw is no part of a story.
+        // The sealers have a random source of their own, so that they change no story.
         let lots = Arc::new(CountingEntropy::from(1 << 40));
         let sealer = Sealer::new(store.clone(), keyring.clone(), clock.clone(), lots.clone());
         let sender = Courier::new(store.clone(), keyring.clone(), clock.clone(), entropy.clone(), settings);
@@ -132,8 +132,8 @@ impl TestServer {
         self.url.starts_with("sqlite:")
     }
 
-    /// On PostgreSQL with connections and a memory of its own; a SQLite file has one owner, which serves at two
-    /// addresses.
+    /// On PostgreSQL the replica has connections and a cache of its own. A SQLite file has one process, so
+    /// there the same app serves at a second address.
     pub async fn replica(&self) -> Replica {
         let (store, app) = if self.is_sqlite() {
             (self.store.clone(), self.app.clone())
@@ -144,18 +144,18 @@ impl TestServer {
         self.served(store, app).await
     }
 
-    /// A replica on PostgreSQL that waits for the database no longer than it is told.
+    /// A replica on PostgreSQL with these timeouts.
     pub async fn hasty_replica(&self, timeouts: Timeouts) -> Replica {
         let store = open(&self.url, timeouts).await;
         self.served(store.clone(), App::new(self.parts(&store))).await
     }
 
-    /// What another app on this database is made of, for a test that wants one of its own settings.
+    /// The parts of another app on this database, for a test that needs other settings.
     pub fn parts(&self, store: &Store) -> Parts {
         parts(store, &self.keyring, &self.clock, &self.entropy)
     }
 
-    /// On the same database, and remembering nothing: what a server is that was started again.
+    /// An app on the same database with an empty cache, like a server after a restart.
     pub async fn reopened(&self) -> Replica {
         let app = App::new(self.parts(&self.store));
         self.served(self.store.clone(), app).await
@@ -171,7 +171,7 @@ impl TestServer {
         Sealer::new(store, self.keyring.clone(), self.clock.clone(), self.lots.clone())
     }
 
-    /// The same app behind a server whose streams are held to these.
+    /// The same app, served with these settings of streams.
     pub async fn streaming(&self, streams: StreamSettings) -> (Channel, oneshot::Sender<()>) {
         self.behind(tidegate_grpc::Settings { streams, ..SERVED }).await
     }
@@ -182,7 +182,7 @@ impl TestServer {
         (channel(address), open)
     }
 
-    /// Gives every event its place in the record.
+    /// Seals every event into the record.
     pub async fn seal(&self) {
         self.sealer.seal().await.unwrap();
     }
@@ -201,7 +201,7 @@ impl TestServer {
         self.transcript.note(&format!("{} pass", spelled(span)));
     }
 
-    /// The first credential's holder, unheard: for what a story takes as given.
+    /// The holder of the first credential, quiet: it prepares what a story presupposes.
     pub fn operator(&self) -> Actor {
         Actor::new("operator", self, Some(self.operator.expose().clone())).quiet()
     }
@@ -210,12 +210,12 @@ impl TestServer {
         Actor::new("anonymous", self, None)
     }
 
-    /// For all products of the first realm.
+    /// An actor for all products of the first realm.
     pub async fn actor(&self, name: &str, role: Role) -> Actor {
         self.with_credential(name, CredentialSpec::of(role)).await
     }
 
-    /// The same, with a person of that name behind it.
+    /// The same, with a credential that the named person holds.
     pub async fn held(&self, name: &str, role: Role, holder: &str) -> Actor {
         self.with_credential(name, CredentialSpec { holder, ..CredentialSpec::of(role) }).await
     }

@@ -1,4 +1,4 @@
-//! Messages as people read them: one line, sensitive fields blanked at any depth.
+//! Messages as one line of text for transcripts. Sensitive fields are blanked at any depth.
 
 use std::sync::LazyLock;
 
@@ -50,7 +50,8 @@ fn one(field: &FieldDescriptor, value: &Value) -> String {
         (Value::Message(message), _) => nested(message),
         // JSON in a string stays readable.
         (Value::String(text), _) if text.starts_with('{') => text.clone(),
-        // A page token is sealed, and as random as what it is sealed with; so is a digest.
+        // A page token is sealed with a random nonce, and a digest is as random: neither belongs in a
+        // snapshot.
         (Value::String(text), _) if text.len() >= 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) => {
             "\"[sealed]\"".to_owned()
         }
@@ -65,7 +66,7 @@ fn one(field: &FieldDescriptor, value: &Value) -> String {
     }
 }
 
-/// Instants and spans as one writes them.
+/// Times, spans and field masks in their usual form.
 fn nested(message: &DynamicMessage) -> String {
     match message.descriptor().full_name() {
         "google.protobuf.Timestamp" => Timestamp::from_unix_micros(micros(message)).to_string(),
@@ -79,7 +80,7 @@ fn nested(message: &DynamicMessage) -> String {
     }
 }
 
-/// Of what has seconds and nanos; both may be absurd.
+/// Microseconds of a message with seconds and nanos, which may be out of range.
 fn micros(message: &DynamicMessage) -> i64 {
     let seconds = message.get_field_by_name("seconds").unwrap().as_i64().unwrap();
     let nanos = message.get_field_by_name("nanos").unwrap().as_i32().unwrap();

@@ -1,5 +1,5 @@
-//! Each wait of a server has a bound. Here the bound is short and what is waited for cannot happen, because the test
-//! holds it: then the call fails, and is told to try again.
+//! Every wait of a server has a timeout. Here the timeout is short, and what is waited for cannot happen,
+//! because the test holds it. The call then fails, and its caller is told to retry.
 
 use std::time::Duration;
 
@@ -83,7 +83,7 @@ async fn a_transaction_that_does_nothing_is_ended_by_the_server() {
 on_both! {
     async fn a_command_waits_for_its_turn_no_longer_than_it_is_told(server) {
         let mut parts = server.parts(&server.store);
-        // No command ever gets a turn.
+        // No command ever gets a permit.
         (parts.settings.commands, parts.settings.queue_timeout) = (0, SHORT);
         let busy = server.served(server.store.clone(), App::new(parts)).await;
         let refused = server.operator().at(busy.channel.clone()).refused(create()).await;

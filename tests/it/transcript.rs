@@ -1,5 +1,5 @@
-//! What was said, in order. Ids have short names here, in the order in which they come up: what is
-//! drawn at random, and how often, is no part of a story.
+//! The calls and answers of a story, in order. Ids are replaced by numbers in order of appearance, so that a
+//! transcript does not depend on random values.
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +12,7 @@ use tidegate_client::Refused;
 
 use crate::text;
 
-/// The id in the specification of TypeID, which is nobody's.
+/// The example id of the TypeID specification, which belongs to nothing.
 const NOBODY: &str = "01h2xcejqtf2nbrexx3vqjhp41";
 const DIGITS: usize = 26;
 
@@ -22,12 +22,12 @@ pub struct Transcript(Mutex<Told>);
 #[derive(Default)]
 struct Told {
     text: String,
-    /// By prefix and digits.
+    /// The number of each id, by prefix and digits.
     names: BTreeMap<(String, String), usize>,
 }
 
 impl Transcript {
-    /// What nobody said, and one must know to follow.
+    /// Adds a remark for the reader, which is no call.
     pub fn note(&self, text: &str) {
         self.write(&format!("-- {text}"));
     }
@@ -81,7 +81,7 @@ impl Told {
     }
 }
 
-/// One line, and one more for each thing that came with it.
+/// A refusal as text: one line, and one more for each detail.
 pub fn refusal(refused: &Refused) -> String {
     let mut told = format!("  {:?} {}: {}", refused.code, refused.name(), refused.message);
     for (key, value) in &refused.metadata {

@@ -1,4 +1,4 @@
-//! Trusted devices: what ends a series, and what a sign-in that relied on it is worth then (INV-25).
+//! Trusted devices: what ends a token series, and what then becomes of a sign-in that relied on it (INV-25).
 
 use tidegate_core::Span;
 use tidegate_proto as proto;
@@ -30,15 +30,16 @@ on_both! {
         let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
         let tablet = trusted(&kasa, &owner).await;
-        // A thief with the password and a copy of the token begins, and waits.
+        // A thief with the password and a copy of the token begins a sign-in, and waits.
         let stolen = tablet.token();
         let thief = kasa.frontend.begin(&owner.person, "kasa", &tablet).await;
         assert_eq!(thief.state, proto::SignInState::Ready);
-        // The owner goes on; the copy comes back too late, and the series ends.
+        // The owner signs in, which rotates the token. The thief's copy is used too late, and the series
+        // ends.
         kasa.frontend.sign_in(&owner.person, "kasa", &tablet).await;
         server.clock.advance(Span::minutes(2));
         begin_with(&kasa, &owner, &stolen).await;
-        // The owner passes a second step and trusts the device anew.
+        // The owner passes a second step and trusts the device again.
         kasa.frontend.sign_in_with(&owner.person, "kasa", &tablet, &owner.enrolled.seed).await;
         let held = kasa.frontend.ok(proto::CompleteSignInRequest {
             subject: thief.subject(),

@@ -17,7 +17,7 @@ static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 #[expect(unsafe_code, reason = "an allocator is unsafe by its trait; this one only counts")]
-// SAFETY: everything is the system's allocator's doing.
+// SAFETY: every call is passed on to the system's allocator.
 unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);

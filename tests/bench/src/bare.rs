@@ -16,7 +16,7 @@ use crate::load::Call;
 /// The default of `database.connections`.
 const CONNECTIONS: u32 = 8;
 const COUNTERS: i64 = 50_000;
-/// Of an event, about.
+/// About the size of an event.
 const BODY: [u8; 250] = [7; 250];
 
 const TABLES: &str = "CREATE TABLE bench_counters (id BIGINT PRIMARY KEY, last_step BIGINT NOT NULL); \

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{ambient, site::Closed};
 
-/// In one statement.
+/// Accounts of one statement.
 const CHUNK: i64 = 50_000;
 
 const SQLITE: &str = "INSERT INTO accounts (realm_id, account_id, external_id, email, email_canonical, \
@@ -72,9 +72,9 @@ async fn postgres(url: &str, realm: RealmId, chunks: impl Iterator<Item = (i64, 
 const FILLED: &[&str] =
     &["accounts", "passwords", "sign_ins", "sessions", "challenges", "factors", "attempts", "events"];
 
-/// Leaves the database as one that has been running for a while. PostgreSQL has looked at its tables by itself; not
-/// at those that are empty yet: it would plan for them to stay so. SQLite never looks unless it is told to, and
-/// the program does not.
+/// Leaves the database as one that has been running for a while. On PostgreSQL, filled tables get the planner
+/// statistics that autovacuum would collect; an empty table gets none, or queries would be planned for an
+/// empty one. SQLite collects statistics only on request, and the program requests none.
 pub async fn settle(closed: &Closed) -> anyhow::Result<()> {
     if let Some(path) = closed.url.strip_prefix("sqlite:") {
         let mut connection = SqliteConnectOptions::new().filename(path).connect().await?;

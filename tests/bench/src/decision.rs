@@ -29,7 +29,7 @@ pub fn three_rollouts() -> anyhow::Result<Case> {
     case(&[("a", 10_000), ("b", 250_000), ("c", 500_000)])
 }
 
-/// One rollout whose waves ask five tests each; all of them have to be asked.
+/// One rollout whose waves have five tests each. A decision has to evaluate all of them.
 pub fn five_predicates() -> anyhow::Result<Case> {
     let test = |test: Value| json!({ "test": test });
     let label = json!({ "account_label": { "name": "plan", "any_of": ["pro", "team"] } });
@@ -72,7 +72,7 @@ fn case(rollouts: &[(&str, u32)]) -> anyhow::Result<Case> {
         interest: Vec::new(),
         buckets: Buckets::new(),
     };
-    // As a server keeps it.
+    // A server keeps the buckets too, and does not compute them for each decision.
     standing.buckets = bucket::all(rollouts.iter(), &standing);
     Ok(Case {
         product: serde_json::from_value(product)?,

@@ -1,10 +1,10 @@
-//! What the figures belong to: the machine, and how long its disk takes.
+//! What the figures belong to: the machine, and how long its fsync takes.
 
 use std::{fs::File, io::Write as _, time::Instant};
 
 use crate::sample::median;
 
-/// What else the machine does: averages over 1, 5 and 15 minutes.
+/// The load of the machine: averages over 1, 5 and 15 minutes.
 pub fn load() -> String {
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     load.split_whitespace().take(3).collect::<Vec<_>>().join(" ")
@@ -28,7 +28,7 @@ pub fn markdown(engines: &[String], before: &str) -> anyhow::Result<String> {
     ))
 }
 
-/// Where the databases will be.
+/// The median of an fsync, in microseconds, on the disk where the databases will be.
 fn fsync() -> anyhow::Result<f64> {
     let mut file: File = tempfile::tempfile()?;
     let mut micros = Vec::new();

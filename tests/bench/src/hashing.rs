@@ -1,5 +1,5 @@
-//! The baseline of password sign-ins: argon2id and nothing else, on every core, a memory of its own for
-//! each hash as the keyring has it.
+//! The baseline of password sign-ins: argon2id and nothing else, on every core. Each hash has memory of its
+//! own, as in the keyring.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -12,7 +12,7 @@ use password_hash::phc::PasswordHash;
 
 pub const PASSWORD: &str = "correct horse battery staple";
 
-/// The hash of the password at the cost that the app gives new ones.
+/// A hash of the password at the cost that the app gives new ones.
 pub fn hash() -> anyhow::Result<String> {
     let params = Params::new(19_456, 2, 1, Some(32)).map_err(|error| anyhow::anyhow!("{error}"))?;
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
@@ -22,7 +22,8 @@ pub fn hash() -> anyhow::Result<String> {
     Ok(hash.to_string())
 }
 
-/// For each line with a number of milliseconds: hashes for so long, and says how many and in how long.
+/// For each line with a number of milliseconds: hashes for that long, and prints how many hashes took how
+/// long.
 pub fn serve() -> anyhow::Result<()> {
     let text = hash()?;
     let hash = PasswordHash::new(&text).map_err(|error| anyhow::anyhow!("{error}"))?;

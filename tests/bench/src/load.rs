@@ -1,4 +1,4 @@
-//! A closed loop of calls: so many workers, each with one call under way.
+//! A closed loop of calls: a fixed number of workers, each with one call under way.
 
 use std::{
     future::Future,
@@ -25,17 +25,17 @@ pub trait Call: Clone + Send + 'static {
 #[derive(Debug, Clone, Copy)]
 pub enum Until {
     Passed(Duration),
-    /// So many calls were made by all workers together.
+    /// All workers together have made this many calls.
     Made(u64),
 }
 
 /// Calls of one kind, on all their connections, with numbers that go on from round to round.
 pub struct Load<C> {
     connections: Vec<C>,
-    /// On each connection.
+    /// Workers on each connection.
     at_once: usize,
     next: Arc<AtomicU64>,
-    /// Between two calls of one worker.
+    /// How long a worker pauses between two calls.
     pause: Duration,
 }
 
@@ -44,19 +44,20 @@ impl<C: Call> Load<C> {
         Self { connections, at_once, next: Arc::default(), pause: Duration::ZERO }
     }
 
-    /// Numbers of which other loads use some too.
+    /// Numbers the calls by a counter that other loads share.
     #[must_use]
     pub fn numbered(self, next: &Arc<AtomicU64>) -> Self {
         Self { next: next.clone(), ..self }
     }
 
-    /// A load that leaves the server room, to see latencies.
+    /// A load that does not saturate the server, to measure latencies.
     #[must_use]
     pub fn paced(self, pause: Duration) -> Self {
         Self { pause, ..self }
     }
 
-    /// One round. The server's CPU time is that between the first call's begin and the last one's end.
+    /// One round. The server's CPU time is counted from the start of the first call to the end of the last
+    /// one.
     pub async fn round(&self, until: Until, server: Option<&Process>) -> anyhow::Result<Sample> {
         let cpu = || server.map(Process::cpu).transpose();
         let first = self.next.load(Ordering::Relaxed);
@@ -74,7 +75,7 @@ impl<C: Call> Load<C> {
             latencies.append(&mut done??);
         }
         let (wall, after) = (begun.elapsed(), cpu()?);
-        // Each worker that came too late for a counted round took a number in vain.
+        // In a counted round every worker takes one number at its end that it does not use.
         if let Until::Made(count) = until {
             self.next.store(first + count, Ordering::Relaxed);
         }

@@ -32,7 +32,7 @@ use nix::sys::{prctl::set_pdeathsig, signal::Signal};
 
 use crate::{compare::Name, options::Options, scene::Scene, table::Report};
 
-/// The same for both sides, and the program's own.
+/// Both sides use the allocator of the program.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

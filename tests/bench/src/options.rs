@@ -1,4 +1,4 @@
-//! What the caller may say of a run.
+//! The options of a run.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::{compare::Name, engine, load::Until};
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
-    /// Fewer accounts and shorter rounds: to see that it works, not to believe it.
+    /// Fewer accounts and shorter rounds: to see that it works; the figures mean little.
     #[arg(long)]
     pub quick: bool,
     /// One comparison only; may be repeated.

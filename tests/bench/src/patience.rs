@@ -1,4 +1,4 @@
-//! Waiting for what another server must come to know.
+//! Polling until another server knows of a change.
 
 use std::time::{Duration, Instant};
 
@@ -6,10 +6,10 @@ use anyhow::ensure;
 
 /// Longer than anything may take.
 const LONGEST: Duration = Duration::from_secs(10);
-/// Between two looks.
+/// Between two polls.
 const REST: Duration = Duration::from_millis(1);
 
-/// Asks until it is so; `what` has not happened when it never is.
+/// Polls until it is so, and returns how long that took. The error says that `what` did not happen.
 pub async fn until(
     what: &str,
     mut is_so: impl AsyncFnMut() -> anyhow::Result<bool>,

@@ -1,4 +1,4 @@
-//! Accounts of which something is asked: a code, a password, a session.
+//! Accounts that take part in a measurement: with a factor, a password or a session.
 
 use tidegate_client::Client;
 use tidegate_core::{
@@ -21,10 +21,10 @@ use crate::{
 pub const PRODUCT: &str = "kasa";
 /// Longer than any run.
 const SESSION_AGE: Span = Span::hours(12);
-/// In one transaction.
+/// Accounts of one transaction.
 const CHUNK: usize = 500;
 
-/// Somebody whose sign-in waits for a code.
+/// A person whose sign-in waits for a code.
 #[derive(Clone)]
 pub struct Guest {
     pub sign_in: Secret<String>,
@@ -47,7 +47,7 @@ pub async fn import(client: &Client, prefix: &str, count: usize, hash: &str) -> 
     Ok(())
 }
 
-/// Gives each of the imported a factor that was used before, and a sign-in with a challenge that waits for its
+/// Gives each imported account a factor that was used before, and a sign-in whose challenge waits for its
 /// code.
 pub async fn guests(closed: &Closed, prefix: &str, count: usize) -> anyhow::Result<Vec<Guest>> {
     let mut guests = Vec::new();
@@ -129,8 +129,8 @@ fn guest(closed: &Closed, account: AccountId) -> anyhow::Result<(Guest, Factor, 
     Ok((Guest { sign_in: token, challenge: challenge.id, seed: secret }, factor, sign_in, challenge))
 }
 
-/// Live sessions. Their last use lies ahead, so that looking at them writes nothing: it does so once a
-/// minute at most, which is not what is measured.
+/// Live sessions whose last use lies in the future, so that `Introspect` writes nothing: it records a use at
+/// most once a minute, and that write is not what is measured.
 pub async fn sessions(closed: &Closed, accounts: &[AccountId]) -> anyhow::Result<Vec<Secret<String>>> {
     let (now, entropy): (_, &dyn Entropy) = (ambient::now(), &System);
     let product: tidegate_core::ProductKey = PRODUCT.parse()?;

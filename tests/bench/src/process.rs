@@ -1,4 +1,4 @@
-//! Another process of this program, and what the kernel says of it.
+//! Another process of this program, and its CPU time and memory.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -15,7 +15,7 @@ use nix::{
     unistd::Pid,
 };
 
-/// Ended when it is dropped; the kernel ends it when this process ends otherwise.
+/// Dropping it kills the process. The kernel kills it when this process ends in another way.
 pub struct Process {
     child: Child,
     input: ChildStdin,
@@ -27,7 +27,7 @@ pub struct Process {
 const TIMEOUT: Duration = Duration::from_mins(1);
 
 impl Process {
-    /// `words` are what this program is told, `folder` is where it runs.
+    /// `words` are the arguments, `folder` is the working directory.
     pub fn start(words: &[&str], folder: &Path) -> anyhow::Result<Self> {
         let started = Instant::now();
         let mut command = Command::new(std::env::current_exe()?);
@@ -38,7 +38,7 @@ impl Process {
         let (sender, lines) = channel();
         std::thread::spawn(move || {
             for line in output.lines().map_while(Result::ok) {
-                // Nobody may be listening any more; the pipe is emptied all the same.
+                // The receiver may be gone; the pipe is drained all the same.
                 let _ = sender.send(line);
             }
         });
@@ -60,7 +60,7 @@ impl Process {
         writeln!(self.input, "{line}").context("a process does not listen")
     }
 
-    /// Waits for an end that comes by itself.
+    /// Waits until it ends by itself.
     pub fn ended(mut self) -> anyhow::Result<()> {
         let status = self.child.wait()?;
         if status.success() { Ok(()) } else { bail!("a process ended with {status}") }
@@ -72,7 +72,7 @@ impl Process {
         self.ended()
     }
 
-    /// User and system time of all its threads, in nanoseconds.
+    /// User and system time of all its threads.
     pub fn cpu(&self) -> anyhow::Result<Duration> {
         let time = clock_getcpuclockid(self.pid())?.now()?;
         Ok(Duration::from(time))

@@ -1,4 +1,4 @@
-//! Interleaving: a round of each side in turn, so that whatever else the machine does meets all of them.
+//! Interleaving: a round of each side in turn, so that other load on the machine affects all of them alike.
 
 use std::{future::Future, pin::Pin, time::Duration};
 

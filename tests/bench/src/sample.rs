@@ -1,4 +1,4 @@
-//! What a round shows, and what many rounds show together.
+//! The figures of one round, and of many rounds together.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Sample {
     pub calls: u64,
     pub wall: Duration,
-    /// Of the server; absent where there is none.
+    /// The server's CPU time; absent where there is no server.
     pub cpu: Option<Duration>,
     /// Sorted, in tenths of a microsecond.
     latencies: Vec<u32>,
@@ -20,7 +20,7 @@ impl Sample {
         Self { calls: latencies.len() as u64, wall, cpu, latencies }
     }
 
-    /// Of `calls` that nobody looked at one by one.
+    /// A round whose calls were counted, and not timed one by one.
     pub const fn counted(calls: u64, wall: Duration, cpu: Option<Duration>) -> Self {
         Self { calls, wall, cpu, latencies: Vec::new() }
     }
@@ -78,7 +78,7 @@ impl Side {
         self.median(|round| round.quantile(share))
     }
 
-    /// The median of what each round is to the other side's round next to it.
+    /// The median of the ratios of each round to the other side's round next to it.
     pub fn to(&self, other: &Self, of: impl Fn(&Sample) -> Option<f64>) -> Option<f64> {
         let pairs = self.rounds.iter().zip(&other.rounds);
         median(pairs.filter_map(|(ours, theirs)| Some(of(ours)? / of(theirs)?)).collect())

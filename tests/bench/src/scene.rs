@@ -39,7 +39,7 @@ pub struct Scene {
     pub sessions: Vec<Secret<String>>,
     frontend: Secret<String>,
     evaluator: Secret<String>,
-    /// Last, because it outlives whoever uses it.
+    /// Last, because fields are dropped in order, and the sites use the engine.
     pub engine: Engine,
 }
 
@@ -107,7 +107,7 @@ async fn furnish(client: &Client, options: &Options) -> anyhow::Result<()> {
     rollout(client, SLOW, SLOW, (1..=waves).map(|wave| wave * (1_000_000 / waves)).collect()).await
 }
 
-/// Its first wave is started.
+/// Creates a rollout and starts its first wave.
 async fn rollout(client: &Client, key: &str, product: &str, edges: Vec<u32>) -> anyhow::Result<()> {
     let wave = |edge_ppm| proto::WaveDraft { title: "wave".to_owned(), edge_ppm, ..Default::default() };
     let rollout = proto::CreateRolloutRequest {

@@ -30,7 +30,7 @@ pub struct Site {
     serving: Option<Serving>,
 }
 
-/// What is done to a database while nobody serves it.
+/// Direct access to a database that no program serves.
 pub struct Closed {
     pub store: Store,
     pub keyring: Keyring,
@@ -87,7 +87,7 @@ impl Site {
         self.serving.take().map_or(Ok(()), |serving| serving.process.stop())
     }
 
-    /// Opens the database beside the program, which must have been stopped.
+    /// Opens the database directly. The program must have been stopped.
     pub async fn closed(&self) -> anyhow::Result<Closed> {
         let settings =
             tidegate_store::Settings { url: self.url.clone(), connections: 4, timeouts: Timeouts::default() };

@@ -26,7 +26,7 @@ impl Must {
 /// How two sides are compared. More is better in a ratio of rates, less in one of times.
 #[derive(Debug, Clone, Copy)]
 pub enum By {
-    /// Calls for a second of the server's CPU time.
+    /// Calls per second of the server's CPU time.
     Cpu,
     /// Calls a second.
     Rate,

@@ -1,5 +1,5 @@
-//! What an answer writes at once: all of it or nothing, on both engines, alone or as a part of something
-//! larger, and whatever somebody else does to the same rows meanwhile.
+//! What an answer writes is one atomic write: all of it or nothing, on both engines, by itself, within a
+//! transaction or in a batch, and whatever another transaction does to the same rows meanwhile.
 
 mod together;
 
@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 use crate::{raw, setting::Kasa, test_server::TestServer};
 
-/// A question that waits for its answer.
+/// A challenge that waits for its answer.
 #[derive(Clone)]
 struct Waiting {
     server: TestServer,
@@ -34,12 +34,12 @@ struct Waiting {
     asked: ChallengeRow,
 }
 
-/// What the deeds changed since the question was asked.
+/// What the writes have changed since the challenge was created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Written {
     tries: i64,
     charged: i64,
-    /// Of the factor.
+    /// On the factor's counter.
     successes: i64,
     sign_in: SignInState,
     challenge: ChallengeState,
@@ -67,12 +67,12 @@ const APPROVED: Written = Written {
     ..NOTHING
 };
 
-/// How a deed is done.
+/// How a write runs.
 #[derive(Debug, Clone, Copy)]
 enum Way {
     Alone,
     Within,
-    /// With somebody else's.
+    /// In a batch with writes of others.
     Together,
 }
 const WAYS: [Way; 3] = [Way::Alone, Way::Within, Way::Together];
@@ -94,12 +94,13 @@ impl Waiting {
         Counter { id: self.factor().uuid(), tag: Vec::new() }
     }
 
-    /// What was counted on the factor when the question was asked: it was bound with a right code.
+    /// The factor's budget when the challenge was created. It counts a success already: the code that bound
+    /// the factor.
     fn seen(&self) -> Budget {
         self.asked.kept.as_ref().unwrap().budget
     }
 
-    /// The budget after one guess more.
+    /// The budget after one more guess.
     fn next(&self) -> Budget {
         match budget::charge(&Limits::SECOND_FACTOR, self.seen(), self.server.now()) {
             budget::Charge::Granted(next) => next,
@@ -114,7 +115,7 @@ impl Waiting {
     ) -> Result<T, Error> {
         let store = &self.server.store;
         match way {
-            // Large, and many of them stand side by side.
+            // Boxed, because the futures are large and many of them are joined.
             Way::Alone | Way::Together => Box::pin(store.autocommit("test", self.realm, write)).await,
             Way::Within => {
                 Box::pin(store.tx("test", self.realm, async |tx| write(tx.executor()).await)).await
@@ -143,7 +144,7 @@ impl Waiting {
         if !matches!(way, Way::Together) {
             return mine.await.unwrap();
         }
-        // One that is answered at once leads nobody.
+        // Several, because a write that completes at once leads no batch.
         let (a, b, c, d, taken) =
             tokio::join!(unused_charge(1), unused_charge(2), unused_charge(3), unused_charge(4), mine);
         let none = [a, b, c, d].into_iter().all(|taken| taken.unwrap().is_none());
@@ -151,7 +152,7 @@ impl Waiting {
         taken.unwrap()
     }
 
-    /// With the step after the last.
+    /// An approval with the time step after the last one.
     fn right(&self) -> (Approval, Event) {
         let (ChallengeRow { challenge, proofs, .. }, now) = (self.asked.clone(), self.server.now());
         let event = self.event(Answered::Approved);
@@ -220,7 +221,7 @@ impl Waiting {
         }
     }
 
-    /// A deed that comes when somebody else has changed something and not committed it yet.
+    /// Runs `write` while another transaction has made `change` and has not committed it yet.
     async fn behind<T>(
         &self,
         change: impl AsyncFnOnce(&mut Tx) -> Result<bool, Error>,
@@ -255,13 +256,13 @@ fn unused_charge(guess: Charge, n: u128) -> Charge {
     Charge { challenge: Id::from_uuid(Uuid::from_u128(n)), counter: unused_counter(n), ..guess }
 }
 
-/// Lets it come to where it waits.
+/// Polls the work once: it must wait then.
 async fn begin<T>(work: &mut Pin<Box<impl Future<Output = T>>>) {
     let at_once = std::future::poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await;
     assert!(at_once.is_pending());
 }
 
-/// Lets it come so far: it is dropped where it waits for the n-th time.
+/// Polls the work `n` times at most, and drops it.
 async fn drop_after<T>(n: usize, work: impl Future<Output = T>) {
     let (mut work, mut left) = (std::pin::pin!(work), n);
     std::future::poll_fn(|context| {
@@ -427,9 +428,9 @@ on_both! {
         }
     }
 
-    async fn inv_53_a_deed_that_is_dropped_is_done_or_not_done(server) {
+    async fn inv_53_a_write_that_is_dropped_is_done_or_not_done(server) {
         let kasa = Kasa::open(&server).await;
-        // In one look: the engine may still be at it.
+        // One query reads both, because the engine may still be writing.
         let tries = "SELECT CAST(tries AS TEXT) || ' ' || CAST(in_row AS TEXT) FROM challenges \
             JOIN attempts ON attempts.counter_id = challenges.factor_id ORDER BY 1";
         for n in 0..12_usize {
@@ -442,7 +443,7 @@ on_both! {
         let waiting = Waiting::of(&kasa, "ann").await;
         drop_after(usize::MAX, waiting.charge(Way::Alone)).await;
         assert_eq!(waiting.written().await, CHARGED);
-        // The next writer finds it in order.
+        // The next writer finds the connection in order.
         kasa.admin.person("bob").await;
         assert_eq!(raw::idle_in_transaction(&server).await, 0);
         server.store.close().await;

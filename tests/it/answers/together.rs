@@ -1,6 +1,6 @@
-//! Answers that come at once: each gets its own answer, and nobody has to do with anybody else.
+//! Group commit: answers that arrive at once each get their own result, and none affects another.
 //!
-//! Whoever begins first goes alone, and those who begin before that is done go together.
+//! The first write runs by itself. Writes that arrive before it is done run together in a batch.
 
 use std::{pin::Pin, time::Duration};
 
@@ -28,7 +28,8 @@ async fn waiting<const N: usize>(kasa: &Kasa) -> [Waiting; N] {
     all.try_into().unwrap_or_else(|_| unreachable!())
 }
 
-/// `work` comes while the lead is held up. What the lead did is undone in the end.
+/// Starts `work` while the leader waits for a lock. The leader then writes nothing: its challenge was
+/// cancelled.
 async fn behind<T>(lead: &Waiting, work: impl Future<Output = T>) -> T {
     let (mut first, mut work) = (Box::pin(lead.charge(ALONE)), Box::pin(work));
     let mut second = Box::pin(lead.approve(ALONE));
@@ -109,7 +110,7 @@ on_both! {
         assert_eq!(b.written().await, CHARGED);
     }
 
-    async fn more_than_go_together_go_one_group_after_the_other(server) {
+    async fn more_writes_than_a_batch_holds_run_in_several_batches(server) {
         let kasa = Kasa::open(&server).await;
         let [a] = waiting(&kasa).await;
         let mut calls = JoinSet::new();
@@ -127,7 +128,7 @@ on_both! {
         assert_eq!(a.written().await, CHARGED);
     }
 
-    async fn inv_32_realms_do_not_go_together(server) {
+    async fn inv_32_a_batch_holds_writes_of_one_realm(server) {
         let kasa = Kasa::open(&server).await;
         let [a, b, c] = waiting(&kasa).await;
         let elsewhere = Waiting { realm: Id::from_uuid(Uuid::from_u128(7)), ..b.clone() };
@@ -145,7 +146,7 @@ on_both! {
         }
         let [a, b, c, d] = all;
         assert!(b.approve(ALONE).await);
-        // An event that is there already.
+        // This event was inserted before, so the statement fails.
         let ((approval, _), (_, event)) = (c.right(), b.right());
         let both = async { tokio::join!(c.settle(ALONE, (approval, event)), d.approve(ALONE)) };
         let (failed, approved) = behind(&a, both).await;
@@ -155,7 +156,7 @@ on_both! {
         assert_eq!(d.written().await, APPROVED);
     }
 
-    async fn inv_53_who_hangs_up_while_waiting_has_done_nothing(server) {
+    async fn inv_53_a_caller_that_hangs_up_while_waiting_has_written_nothing(server) {
         let kasa = Kasa::open(&server).await;
         let [a, b, c] = waiting(&kasa).await;
         let both = async {
@@ -168,7 +169,7 @@ on_both! {
         assert_eq!(b.written().await, NOTHING);
     }
 
-    async fn inv_53_a_lead_that_hangs_up_holds_nobody_up(server) {
+    async fn inv_53_a_leader_that_hangs_up_delays_no_other_write(server) {
         let kasa = Kasa::open(&server).await;
         let [a, b] = waiting(&kasa).await;
         let mut second = Box::pin(b.charge(ALONE));
@@ -185,16 +186,16 @@ on_both! {
     }
 }
 
-/// For a task of its own.
+/// A future that owns what it needs, for a task of its own.
 fn charge_by_itself(waiting: &Waiting) -> Pin<Box<impl Future<Output = Option<i64>> + use<>>> {
     let waiting = waiting.clone();
     Box::pin(async move { waiting.charge(ALONE).await })
 }
 
-/// A leader that waits for a lock is not waited for: once its time is over, the others go on. (On SQLite everybody
+/// Other writes wait for a leader only until its timeout, and then go on without it. (On SQLite every write
 /// waits for the one writer.)
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn somebodys_lock_holds_nobody_else_up() {
+async fn a_lock_delays_only_the_writes_that_need_it() {
     let timeouts = Timeouts { leader: Duration::from_millis(50), ..PATIENT };
     let kasa = Kasa::open(&TestServer::at(postgres::database().await, timeouts).await).await;
     let all: [Waiting; 4] = waiting(&kasa).await;
@@ -202,7 +203,7 @@ async fn somebodys_lock_holds_nobody_else_up() {
     let mut locked = None;
     let other = kasa.server.store.tx("other", a.realm, async |tx| {
         assert!(moved(tx, a, ChallengeState::Cancelled).await?);
-        // One that goes alone and waits, and another that waits in a group.
+        // One write waits as the leader, and another one for the same row is queued for a batch.
         let (mut alone, mut second, mut grouped) =
             (charge_by_itself(a), charge_by_itself(b), charge_by_itself(a));
         begin(&mut alone).await;

@@ -89,8 +89,8 @@ fn service_and_courier_never_call_each_other() {
     excused(in_code(&sources::of(&["courier"]), &["tidegate_service"]), &[]);
 }
 
-/// INV-28: the canonical form of an address only compares. Folding makes other people's addresses, so what sends
-/// mail cannot even name it.
+/// INV-28: the canonical form of an address serves only to compare. Folding can turn an address into another
+/// person's, so the crate that sends mail must not even name it.
 #[test]
 fn what_sends_mail_does_not_know_the_canonical_form() {
     excused(in_code(&sources::of(&["courier"]), &["Identifier", "canonical"]), &[]);

@@ -21,7 +21,7 @@ const NO_SECRETS: &[(&str, &str)] = &[
 fn everything_is_explained() {
     let silent = contract().everything().into_iter().filter(|one| one.comment.len() < 2);
     assert_eq!(silent.map(|one| one.name).collect::<Vec<_>>(), Vec::<String>::new());
-    // A map's entry is a message that nobody writes.
+    // A map's entry is a message that is not written in the contract.
     let nested = contract()
         .messages()
         .into_iter()
@@ -29,7 +29,7 @@ fn everything_is_explained() {
     assert_eq!(nested.collect::<Vec<_>>(), [], "nested types are not looked at here");
 }
 
-/// Languages count text differently: a limit without a unit is another one in each of them.
+/// Languages count text differently, so a limit without a unit means something else in each of them.
 #[test]
 fn every_limit_of_a_text_has_a_unit() {
     let mut limits = 0;
@@ -43,7 +43,7 @@ fn every_limit_of_a_text_has_a_unit() {
     assert!(limits > 20, "limits are found: {limits}");
 }
 
-/// Without them, generators need flags, or put stubs where other packages' stubs are.
+/// Without these options, generators need flags, or put stubs where other packages' stubs are.
 #[test]
 fn every_file_tells_generators_where_its_stubs_belong() {
     for file in contract().files {
@@ -150,7 +150,7 @@ fn every_field_that_sounds_like_a_secret_is_sensitive() {
     );
 }
 
-/// The reasons that the comment of a method lists behind `Errors:`, without their prefix.
+/// The reasons that the comment of a method lists after `Errors:`, without their prefix.
 fn listed_errors(method: &MethodDescriptor) -> Vec<String> {
     let about = about(method);
     let Some((_, errors)) = about.split_once("Errors: ") else { return Vec::new() };

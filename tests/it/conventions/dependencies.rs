@@ -1,6 +1,6 @@
-//! The crates: who may import whom, and which outside library is named where.
+//! The crates: which may import which, and which outside library is named where.
 //!
-//! Tests are not looked at: they may name whatever they need.
+//! Tests are left out: they may name any library that they need.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,7 +24,7 @@ const CRATES: &[(&str, &str)] = &[
     ("tidegate", "core factors rollout keyring store service courier proto grpc client"),
 ];
 
-/// the list: an outside library, and the crates that name it.
+/// An outside library, and the crates that name it.
 const ALLOWED_DEPENDENCIES: &[(&str, &str)] = &[
     ("anyhow", "tidegate"),
     ("argon2", "keyring"),
@@ -86,7 +86,7 @@ const ALLOWED_DEPENDENCIES: &[(&str, &str)] = &[
     ("zeroize", "core factors"),
 ];
 
-/// Libraries that one crate hides from all others; a line of the list never gets a second name.
+/// Libraries that one crate hides from all others: a second crate must not name them.
 const OWNED: &[(&str, &str)] = &[
     ("totp-rs", "factors"),
     ("qrcode", "factors"),
@@ -102,7 +102,7 @@ const OWNED: &[(&str, &str)] = &[
     ("clap", "tidegate"),
 ];
 
-/// Packages of tests and benchmarks: they may name whatever they need.
+/// Packages of tests and benchmarks: they may name any library that they need.
 const TEST_PACKAGES: &[&str] = &["bench", "tests"];
 
 fn metadata() -> Value {
@@ -113,7 +113,7 @@ fn metadata() -> Value {
     serde_json::from_slice(&told.stdout).unwrap()
 }
 
-/// Room → what its manifest names outside tests.
+/// Crate → what its manifest names outside tests.
 fn manifests() -> BTreeMap<String, BTreeSet<String>> {
     let told = metadata();
     let word = |value: &Value| crate_name(value["name"].as_str().unwrap()).to_owned();
@@ -137,7 +137,7 @@ fn is_ours(name: &str) -> bool {
     CRATES.iter().any(|(crate_name, _)| *crate_name == name)
 }
 
-/// The first command of the README names no program.
+/// The first command of the README names no program, so that there must be only one.
 #[test]
 fn cargo_run_finds_one_program() {
     let told = metadata();
@@ -150,7 +150,7 @@ fn cargo_run_finds_one_program() {
 }
 
 #[test]
-fn every_room_imports_only_what_its_row_allows() {
+fn every_crate_imports_only_what_its_row_allows() {
     let manifests = manifests();
     let known: BTreeSet<_> = CRATES.iter().map(|(crate_name, _)| (*crate_name).to_owned()).collect();
     assert_eq!(manifests.keys().cloned().collect::<BTreeSet<_>>(), known);
@@ -163,7 +163,7 @@ fn every_room_imports_only_what_its_row_allows() {
 }
 
 #[test]
-fn every_outside_library_is_on_the_guest_list() {
+fn every_outside_library_is_on_the_list() {
     let mut named_by = BTreeMap::<String, BTreeSet<String>>::new();
     for (crate_name, named) in manifests() {
         for library in named.into_iter().filter(|name| !is_ours(name)) {
@@ -180,11 +180,11 @@ fn every_outside_library_is_on_the_guest_list() {
 }
 
 #[test]
-fn an_owned_library_has_one_room() {
+fn an_owned_library_is_named_by_its_owner_only() {
     for (library, owner) in OWNED {
         assert!(ALLOWED_DEPENDENCIES.contains(&(library, owner)), "{library} belongs to {owner} alone");
     }
-    // Its server side is `grpc`'s; a manifest does not tell the sides apart.
+    // Only `grpc` uses its server side; a manifest does not tell the sides apart.
     assert!(ALLOWED_DEPENDENCIES.contains(&("tonic", "client grpc proto tidegate")));
 }
 

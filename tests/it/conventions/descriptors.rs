@@ -1,8 +1,8 @@
-//! The contract as its descriptor set tells it, comments included.
+//! The contract as its descriptor set holds it, comments included.
 
 use prost_reflect::{DescriptorPool, FileDescriptor, MessageDescriptor, MethodDescriptor};
 
-/// Something of the contract, and what stands above it.
+/// An element of the contract, and the comment above it.
 pub struct Documented {
     pub name: String,
     pub comment: String,
@@ -26,7 +26,7 @@ impl Contract {
         services.flat_map(|service| service.methods().collect::<Vec<_>>()).collect()
     }
 
-    /// No message or enum of the contract lies inside another; a test sees to it.
+    /// No message or enum of the contract lies inside another; a test checks it.
     pub fn messages(&self) -> Vec<MessageDescriptor> {
         self.files.iter().flat_map(FileDescriptor::messages).collect()
     }
@@ -64,7 +64,7 @@ impl Contract {
     }
 }
 
-/// On one line; empty when there is none.
+/// The comment of an element, on one line; empty when there is none.
 pub fn comment(file: &FileDescriptor, path: &[i32]) -> String {
     let info = file.file_descriptor_proto().source_code_info.as_ref().unwrap();
     let place = info.location.iter().find(|place| place.path == path);
@@ -77,7 +77,7 @@ pub fn about(method: &MethodDescriptor) -> String {
     comment(&method.parent_file(), method.path())
 }
 
-/// Those in front of the element's own, an empty line between.
+/// The comments in front of an element that an empty line separates from it.
 pub fn detached_comments(file: &FileDescriptor, path: &[i32]) -> Vec<String> {
     let info = file.file_descriptor_proto().source_code_info.as_ref().unwrap();
     let place = info.location.iter().find(|place| place.path == path);

@@ -29,7 +29,7 @@ fn every_path_that_a_document_names_exists() {
     assert!(count > 100, "paths are found: {count}");
 }
 
-/// What the last column of each row puts in backticks: paths, and names that stand in the code of these paths.
+/// The last column of each row has paths in backticks, and names that must be in the code of these paths.
 #[test]
 fn the_names_of_the_glossary_are_in_the_code() {
     let text = fs::read_to_string(sources::top().join("docs/GLOSSARY.md")).unwrap();
@@ -77,7 +77,7 @@ fn spans(line: &str) -> Vec<&str> {
     line.split('`').skip(1).step_by(2).collect()
 }
 
-/// Whether it is meant as a path of the repository: not a URL's path, nor a pattern, nor `Service/Method`.
+/// Whether the text is a path of the repository, and not a URL's path, a pattern or `Service/Method`.
 fn is_path(span: &str) -> bool {
     let plain = span.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
     let sources = [".rs", ".md", ".proto", ".toml", ".sql", ".lock"];

@@ -7,7 +7,7 @@ use super::{
     sources::{self, in_code},
 };
 
-/// A file that passes this wants another noun.
+/// A longer file should become two, each with a noun of its own.
 const LONGEST: usize = 500;
 
 #[test]
@@ -53,7 +53,8 @@ fn no_two_types_of_one_crate_share_a_name() {
     assert!(twice.is_empty(), "{twice:#?}");
 }
 
-/// The package a source belongs to: unit tests to their crate, integration tests to one of their own.
+/// The package that a source belongs to: unit tests belong to their crate, integration tests to one of their
+/// own.
 fn package(path: &str) -> String {
     let mut parts: Vec<_> = path.split('/').collect();
     let end = parts.iter().position(|part| ["src", "it"].contains(part)).unwrap_or(parts.len() - 1);

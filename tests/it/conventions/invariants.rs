@@ -41,7 +41,7 @@ const UNTESTED: [(u32, &str); 22] = [
 ];
 
 const LIST: &str = "docs/INVARIANTS.md";
-/// Between these two lines stand the tests of the invariant above them.
+/// The tests of the invariant above stand between these two lines.
 const BEGIN: &str = "<!-- tests -->";
 const END: &str = "<!-- end of tests -->";
 
@@ -120,7 +120,7 @@ fn headed(line: &str) -> Option<u32> {
     line.strip_prefix("**INV-")?.split_once("**")?.0.parse().ok()
 }
 
-/// The numbers behind `INV-`, wherever they stand. `INV-nn` names none.
+/// The numbers after each `INV-`. `INV-nn` names none.
 fn mentions(text: &str) -> impl Iterator<Item = u32> {
     let numbers = text.split("INV-").skip(1).map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next());
     numbers.filter_map(|digits| digits?.parse().ok())

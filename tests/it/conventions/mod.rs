@@ -16,10 +16,10 @@ mod words;
 
 use sources::Finding;
 
-/// Where a word stands, the word, and why it may.
+/// A file, a word in it, and why the word may stand there.
 type Excuse = (&'static str, &'static str, &'static str);
 
-/// Only what is excused was found, and every excuse is still needed.
+/// Checks that every finding is excused, and that every excuse is still needed.
 #[track_caller]
 fn excused(found: Vec<Finding>, excuses: &[Excuse]) {
     let hit = |finding: &Finding, (path, word, _): &Excuse| finding.path == *path && finding.word == *word;

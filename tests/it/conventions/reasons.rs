@@ -9,7 +9,7 @@ use super::{
     sources,
 };
 
-/// Reasons that no use case gives, and who does.
+/// Reasons that no use case gives, and where they come from.
 const NO_REFUSALS: &[(&str, &str)] = &[
     ("INVALID_REQUEST", "only a door sees a malformed request"),
     ("EDGE_OUT_OF_RANGE", "only a door sees a malformed request"),
@@ -112,7 +112,7 @@ fn refusals() -> Vec<String> {
     names.split(|c: char| !c.is_alphanumeric()).filter(|name| !name.is_empty()).map(shouted).collect()
 }
 
-/// gRPC's, as its documentation writes them.
+/// gRPC's status codes, as its documentation writes them.
 fn codes() -> Vec<String> {
     (1..=16).map(|code| shouted(&format!("{:?}", tonic::Code::from(code)))).collect()
 }

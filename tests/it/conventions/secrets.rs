@@ -6,7 +6,7 @@ use expect_test::expect;
 
 use super::sources::{self, in_code};
 
-/// Its `impl`s outside `Debug` and `Drop` are none, and its only derive is `Clone`.
+/// The only traits that `Secret` implements are `Debug` and `Drop`, and it derives only `Clone`.
 #[test]
 fn a_secret_implements_nothing_that_shows_it() {
     let all = sources::of(&sources::crates());
@@ -25,7 +25,7 @@ fn a_secret_implements_nothing_that_shows_it() {
     assert_eq!(derives, Some("#[derive(Clone)]"));
 }
 
-/// Where a secret is laid open, and how often. A new line here is for a reviewer to understand.
+/// Where a secret is exposed, and how often. A reviewer must understand each new line.
 #[test]
 fn every_place_that_lays_a_secret_open_is_known() {
     let at_home = |path: &str| {

@@ -1,11 +1,11 @@
-//! The sources as the checks read them: code, texts and comments told apart, tests left out.
+//! The sources as the checks read them: code, texts and comments are told apart, and tests are left out.
 
 use std::{
     fmt, fs,
     path::{Path, PathBuf},
 };
 
-/// One file, cut in two of the same length: what is not of its kind is blank.
+/// One file, as two texts of its length: in each of them everything of another kind is blank.
 pub(super) struct Source {
     /// From the top of the repository.
     pub(super) path: String,
@@ -70,7 +70,7 @@ pub(super) fn of(crates: &[impl AsRef<str>]) -> Vec<Source> {
     crates.iter().flat_map(|name| sources_of(name.as_ref())).collect()
 }
 
-/// A crate's code: its build script too, its tests not.
+/// A crate's code, with its build script and without its tests.
 fn sources_of(name: &str) -> Vec<Source> {
     let files = files(&format!("crates/{name}")).into_iter();
     let ours = files.filter(|(path, _)| !path.contains("/tests/") && !path.ends_with("/tests.rs"));
@@ -81,7 +81,7 @@ fn sources_of(name: &str) -> Vec<Source> {
     .collect()
 }
 
-/// Where `words` stand in the code. A word that begins or ends like an identifier is a whole one.
+/// Where `words` stand in the code. A word that begins or ends like an identifier is found only as a whole.
 pub(super) fn in_code(sources: &[Source], words: &[&str]) -> Vec<Finding> {
     let finds = sources.iter().flat_map(|source| words.iter().map(move |word| (source, *word)));
     finds.flat_map(|(source, word)| places(&source.path, &source.code, word)).collect()
@@ -123,7 +123,7 @@ fn split(file: &str) -> (String, String) {
     (code, texts)
 }
 
-/// As many bytes and lines, and nothing on them.
+/// A blank text of as many bytes and lines.
 fn blank(text: &str) -> String {
     text.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect()
 }
@@ -145,7 +145,7 @@ fn piece(file: &str, at: usize) -> (Piece, usize) {
     if let Some(length) = quoted(rest, '"') {
         return (Piece::Text, length);
     }
-    // `'` begins a character or a lifetime; only a character is closed behind its first letter.
+    // `'` begins a character or a lifetime. Only a character has a closing `'` after its first letter.
     let mut letters = rest.chars().skip(1);
     let letter = (letters.next(), letters.next());
     match quoted(rest, '\'').filter(|_| letter.0 == Some('\\') || letter.1 == Some('\'')) {

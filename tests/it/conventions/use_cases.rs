@@ -15,7 +15,7 @@ const WITHOUT_PERMISSION: &[(&str, &str)] = &[
     ("new_incident", "draws a number"),
 ];
 
-/// Ask for the permission of the use case that they are given; `use_cases` tests them.
+/// These check the permission of the use case that they are given; `use_cases` tests them.
 const WITH_PERMISSION: &[&str] = &["act", "ask", "cached_decisions", "work"];
 
 /// `impl Command for CreateAccount {` and the like, wherever it stands.

@@ -1,4 +1,4 @@
-//! No test depends on the machine's speed: it does not sleep, and whatever it does with time has a reason why its
+//! No test depends on the machine's speed: it does not sleep, and every use of time has a reason why the
 //! outcome is the same on a slow machine.
 
 use super::{
@@ -15,7 +15,7 @@ fn found() -> Vec<Finding> {
     let tests = files.filter_map(|(path, text)| {
         let own = path.starts_with("tests/") || path.contains("/tests/");
         let from = if own { Some(0) } else { text.find("#[cfg(test)]\nmod tests {") }?;
-        // What stands above is not looked at, and keeps its lines.
+        // The text above is not searched. Its empty lines stay, so that line numbers are right.
         let above: String = text[..from].chars().filter(|c| *c == '\n').collect();
         Some((path, above + &text[from..]))
     });

@@ -38,7 +38,7 @@ fn fill(value: &mut Value, placeholders: &Placeholders) {
     }
 }
 
-/// Of a stream, the first message.
+/// Sends the request. Of a stream, it waits for the first message.
 async fn send(actor: &Actor, method: &MethodDescriptor, request: DynamicMessage) -> Result<(), Refused> {
     let mut grpc = actor.grpc();
     grpc.ready().await.unwrap();
@@ -56,7 +56,7 @@ async fn send(actor: &Actor, method: &MethodDescriptor, request: DynamicMessage)
 }
 
 on_both! {
-    /// Each in a realm of its own, by an operator.
+    /// An operator sends each example in a realm of its own.
     async fn every_example_is_answered(server) {
         let mut refused = Vec::new();
         for (number, method) in contract().methods().into_iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What the examples take as given: the product kasa, the customer acme, Ann's account u-1.
+//! What the examples presuppose: the product kasa, the customer acme, Ann's account u-1.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::{
     owner::{Device, Session},
 };
 
-/// By what stands in front of the `…`.
+/// Values, by the text in front of the `…`.
 pub type Placeholders = BTreeMap<&'static str, String>;
 
 /// Makes what the method's example names, in a realm that has nothing.
@@ -62,7 +62,7 @@ async fn credential(operator: &Actor) -> String {
     operator.ok(request).await.credential.unwrap().id
 }
 
-/// `kasa-two-step` as far as the example's etag says.
+/// Brings `kasa-two-step` to the revision that the example's etag names.
 async fn rollout(operator: &Actor, method: &str) {
     if method == "CreateRollout" {
         return;
@@ -97,7 +97,7 @@ async fn rollout(operator: &Actor, method: &str) {
     }
 }
 
-/// How far Ann is, by the method.
+/// Brings Ann as far as the method needs it.
 async fn owner(operator: &Actor, method: &str, values: &mut Placeholders) {
     match method {
         "GetTwoStepStatus"
@@ -146,7 +146,7 @@ async fn ann(operator: &Actor) -> Person {
     operator.known("u-1").await
 }
 
-/// Of Ann, where two-step has reached everybody.
+/// A session of Ann, at a product where two-step has reached every account.
 async fn session(operator: &Actor) -> Session {
     operator.start(&operator.rollout("everybody", &["kasa"], &[1_000_000]).await).await;
     operator.sign_in(&ann(operator).await, "kasa", &phone()).await

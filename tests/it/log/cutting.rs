@@ -1,4 +1,5 @@
-//! What is old enough is dropped from the front, and what is left still proves itself.
+//! Events that are older than the retention are cut off at the front, and the rest of the record still
+//! verifies.
 
 use proto::tail_events_request::Start;
 use tidegate_core::Span;
@@ -10,7 +11,7 @@ use crate::raw;
 const RETENTION: Span = Span::days(400);
 
 on_both! {
-    async fn inv_49_the_record_goes_on_behind_a_signed_cut(server) {
+    async fn inv_49_the_record_goes_on_after_a_signed_cut(server) {
         let operator = server.operator();
         batches(&server, &operator).await;
         let old = count(&server).await;

@@ -1,4 +1,5 @@
-//! The record: every event once, in one order, proved by the chain, and read by whoever asks.
+//! The record: it holds every event once and in one order, the chain proves it, and callers list, follow,
+//! export and verify it.
 
 mod cutting;
 mod listing;
@@ -12,12 +13,12 @@ use tidegate_proto as proto;
 
 use crate::{actor::Actor, raw, test_server::TestServer};
 
-/// An account that nobody will sign in to: one event, and no password to wait for.
+/// An account without a password: it makes one event, and no hash has to be waited for.
 async fn account(actor: &Actor, name: &str) {
     actor.ok(proto::CreateAccountRequest { external_id: name.to_owned(), ..Default::default() }).await;
 }
 
-/// Some batches, each with some events.
+/// Three sealed batches of events.
 async fn batches(server: &TestServer, operator: &Actor) {
     for batch in 0..3 {
         for number in 0..4 {

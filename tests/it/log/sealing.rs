@@ -1,4 +1,4 @@
-//! Places are given once each, without gaps, whoever writes and whoever seals.
+//! The sealer gives every event one sequence number, without gaps, with several writers and several sealers.
 
 use std::sync::{
     Arc,
@@ -17,7 +17,8 @@ use crate::{raw, test_server::TestServer};
 const WRITERS: usize = 8;
 const EACH: usize = 12;
 
-/// Seals until it is told to stop, and then once more; the lease goes from one to the other.
+/// Seals until it is told to stop, and then once more. The clock advances, so that the lease passes between
+/// the sealers.
 async fn go_on(sealer: &Sealer, server: &TestServer, stop: &AtomicBool) {
     loop {
         let last = stop.load(Ordering::SeqCst);
@@ -50,7 +51,7 @@ on_both! {
             stop.store(true, Ordering::SeqCst);
         };
         tokio::join!(writing, go_on(&server.sealer, &server, &stop), go_on(&replica.sealer, &server, &stop));
-        // Whichever had the lease; the other's has ended.
+        // The lease has ended, whichever sealer held it.
         server.clock.advance(Span::seconds(10));
         server.seal().await;
 
@@ -91,8 +92,8 @@ on_both! {
     }
 }
 
-/// An event whose transaction began first and commits last comes last, and nobody misses it. (SQLite has
-/// one writer: there is no such thing.)
+/// An event whose transaction began first and commits last comes last in the record, and no reader misses it.
+/// (SQLite has one writer, so there this cannot happen.)
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn inv_49_what_commits_late_is_not_missed() {
     let server = TestServer::postgres().await;

@@ -1,4 +1,4 @@
-//! Followers of the record: each event once, in order, whatever breaks.
+//! Followers of the record read each event once and in order, whatever breaks.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn beginning() -> proto::TailEventsRequest {
     tail(Start::FromBeginning(true))
 }
 
-/// Reads to the n-th event, and drops the stream, or loses it, ever again before that.
+/// Reads to the n-th event, and drops the stream again and again before that.
 async fn read_in_pieces(actor: Actor, n: u64, seed: u64) -> Vec<u64> {
     let (mut read, mut token, mut state) = (Vec::new(), None, seed);
     while u64::try_from(read.len()).unwrap() < n {
@@ -183,7 +183,7 @@ async fn a_server_that_closes_ends_its_streams_and_says_so() {
     assert_eq!((ended.code, ended.name()), (Code::Unavailable, "CLOSING"));
 }
 
-/// Both sides spell the permission alike; a stream is refused at the door.
+/// A stream is refused before it begins. The refusal names the permission as `core` spells it.
 #[tokio::test]
 async fn a_stream_asks_for_the_permission_of_its_method() {
     let server = crate::test_server::TestServer::sqlite().await;

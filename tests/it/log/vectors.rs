@@ -1,4 +1,5 @@
-//! The published chain: computed elsewhere once, it holds in this program; and an export proves itself.
+//! The published test vectors of the chain, computed once outside of this program, hold in it; and an export
+//! holds all that is needed to verify it.
 
 use serde_json::Value;
 use tidegate_core::{Actor, ChainDigest, Event, Logged, RecordedFact, Sequence, Timestamp};
@@ -9,7 +10,7 @@ use super::{batches, count};
 
 const VECTORS: &str = include_str!("../../../proto/vectors/chain.json");
 
-/// How many events the batches of these lines prove.
+/// Checks the digest of every batch in these lines. Returns how many events they cover.
 fn proved(lines: &[Value]) -> u64 {
     let mut proved = 0;
     for batch in lines.iter().filter_map(|line| line.get("batch")) {

@@ -1,4 +1,5 @@
-//! Whoever can write the database, and has not the master key, cannot change the record unnoticed.
+//! An attacker who can write the database, but does not have the master key, cannot change the record
+//! unnoticed (INV-49).
 
 use proto::BreakKind as Kind;
 use tidegate_keyring::Chaining;
@@ -8,7 +9,7 @@ use tidegate_store::{chain, events};
 use super::{account, batches, count, last, verify};
 use crate::{raw, test_server::TestServer};
 
-/// A record of three batches, changed by hand; and what is found of it.
+/// Changes a record of three batches by SQL, and returns the first break that `VerifyChain` finds.
 async fn found(server: &TestServer, changes: &[&str]) -> (Kind, u64, u64) {
     let operator = server.operator();
     if count(server).await < 3 {
@@ -24,7 +25,7 @@ async fn found(server: &TestServer, changes: &[&str]) -> (Kind, u64, u64) {
     (broken.kind(), broken.first_sequence, broken.last_sequence)
 }
 
-/// Some other event's id.
+/// An id that no event has.
 fn foreign_event(server: &TestServer) -> &'static str {
     if server.is_sqlite() {
         "x'018ffffffffffffffffffffffffffff7'"
@@ -137,7 +138,7 @@ on_both! {
         let (anchor, n) = (verify(&operator).await.head, count(&server).await);
         let other = "(SELECT seal FROM chain WHERE last_sequence = 6)";
         raw::change(&server, &format!("UPDATE chain SET seal = {other} WHERE last_sequence = {n}")).await;
-        // A walk that ends before that batch looks at it for the anchor alone.
+        // A verification that ends before that batch reads it only to check the anchor.
         let front = proto::VerifyChainRequest { to_sequence: 1, anchor, ..Default::default() };
         let broken = operator.ok(front).await.first_break.unwrap();
         assert_eq!((broken.kind(), broken.first_sequence), (Kind::HeadMissing, n));

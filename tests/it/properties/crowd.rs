@@ -1,4 +1,5 @@
-//! Whom a wave is for, in plain words: a tree of questions about facts, and what it is in the code's types.
+//! The model's own audience of a wave: a tree of tests on facts, which converts to the code's types and to
+//! messages.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +9,7 @@ use tidegate_proto as proto;
 
 use super::PRODUCTS;
 
-/// By attribute, what is known of an account. Instants are unix seconds.
+/// What is known of an account, by attribute. Instants are Unix seconds.
 pub(super) type Facts = BTreeMap<&'static str, BTreeSet<String>>;
 
 #[derive(Debug, Clone)]
@@ -27,7 +28,7 @@ pub(super) struct Ask {
     before: Option<i64>,
 }
 
-/// What can be asked, and with which values.
+/// The attributes that can be tested, and their values.
 const ATTRIBUTES: &[(&str, &[&str])] = &[
     ("account.created", &[]),
     ("account.country", &["DE", "FR"]),
@@ -131,7 +132,7 @@ impl Ask {
     }
 }
 
-/// An instant near those at which accounts come to be.
+/// An instant near those at which accounts are created.
 fn instant() -> impl Strategy<Value = i64> {
     (-3_i64..4).prop_map(|days| super::BEGINNING.unix_seconds() + days * 86_400)
 }

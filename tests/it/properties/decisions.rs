@@ -1,4 +1,4 @@
-//! `decide` answers whatever it is asked, and always the same.
+//! `decide` answers every question, and always in the same way.
 
 use proptest::prelude::*;
 use tidegate_core::{Decision, LedgerEntry, Reason, Requirement, Rule, RuleAsked, Standing};
@@ -21,7 +21,8 @@ proptest! {
         }
     }
 
-    /// Of equal answers the first by key counts, in whatever order a database lists them.
+    /// Of rollouts that give equal answers, the first by key decides, in whatever order a database lists
+    /// them.
     #[test]
     fn inv_41_no_order_of_rows_decides(question in question()) {
         let mut turned = question.clone();
@@ -34,7 +35,7 @@ proptest! {
         }
     }
 
-    /// As long as nothing is dated, time alone changes nothing: what `next_change_at` says.
+    /// No rule depends on a date yet, so time alone changes no decision, and `next_change_at` is empty.
     #[test]
     fn inv_41_time_alone_changes_nothing(question in question(), later in question()) {
         let later = Question { now: later.now, ..question.clone() };
@@ -94,7 +95,7 @@ fn sound(decision: &Decision, question: &Question) -> Result<(), TestCaseError> 
     let reached = reasons.contains(&decision.reason);
     prop_assert_eq!((decision.visible, decision.may_toggle), (reached, reached));
     prop_assert_eq!(decision.on, question.standing.two_step_since.is_some());
-    // INV-42: nothing is required where the account was never reached, nor before it was switched on.
+    // INV-42: nothing is required where the account is not reached, nor while two-step is off.
     prop_assert_eq!(decision.requirement >= Requirement::SecondStep, reached && decision.on);
     prop_assert!(decision.requirement != Requirement::None || decision.required_since.is_none());
     prop_assert_eq!((decision.account, decision.evaluated_at), (question.standing.account, question.now));
@@ -111,11 +112,12 @@ fn sound(decision: &Decision, question: &Question) -> Result<(), TestCaseError> 
     Ok(())
 }
 
-/// Of each rollout the rules are asked in their declared order, and the one that holds is the last; that of
-/// the rollout which decided says why.
+/// The rules of each rollout are evaluated in their declared order, up to the first that holds. In the
+/// rollout that decided, that rule is the reason of the decision.
 fn told(question: &Question, decision: &Decision, trail: &[RuleAsked]) -> Result<(), TestCaseError> {
     let mut left = trail;
-    // Two-step acts by a rollout that does not cover the product: told last, for that one was not asked.
+    // Two-step acts by a rollout that does not cover the product, so its rules were not evaluated: it stands
+    // last.
     if decision.reason == Reason::Active && decision.revision.is_none() {
         let Some((kept, asked)) = left.split_last() else { panic!("{decision:?} is not explained") };
         let told = (Some(&kept.rollout), kept.rule, kept.holds);

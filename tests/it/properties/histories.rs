@@ -1,4 +1,5 @@
-//! Histories: rollouts go on while people are shown the feature, switch it on, sign in and move.
+//! Histories: rollouts change while people are shown the feature, switch it on, sign in, and change their
+//! attributes.
 
 use std::collections::BTreeSet;
 
@@ -45,7 +46,8 @@ proptest! {
         }
     }
 
-    /// Another replica read the same rows in another order, from JSON, and works the buckets out anew.
+    /// Another replica reads the same rows in another order, parses the rollouts from JSON, and computes the
+    /// buckets itself.
     #[test]
     fn inv_41_replicas_with_the_same_revision_and_standing_agree((beginning, steps) in history()) {
         let (mut world, _) = begin(&beginning);
@@ -92,9 +94,10 @@ proptest! {
         }
     }
 
-    /// Whatever becomes of edges, audiences, lists, accounts and the rollout.
+    /// Edges, audiences, lists, attributes and every other verb leave an account reached that was shown the
+    /// feature.
     #[test]
-    fn nobody_shown_is_lost_but_by_a_roll_back((beginning, steps) in history()) {
+    fn only_a_roll_back_takes_back_what_was_shown((beginning, steps) in history()) {
         let (mut world, _) = begin(&beginning);
         let mut shown = BTreeSet::new();
         for step in &steps {
@@ -148,7 +151,8 @@ proptest! {
         }
     }
 
-    /// As long as the unit is the same: an account that moves to another customer moves to its place.
+    /// A bucket depends only on the salt and the unit. With the unit customer, an account takes its new
+    /// customer's bucket.
     #[test]
     fn buckets_never_move((beginning, steps) in history()) {
         let (mut world, mut model) = begin(&beginning);
@@ -164,8 +168,9 @@ proptest! {
         }
     }
 
-    /// A session that must be made anew never gets more time while the requirement stands. Where an account was
-    /// not shown the feature, what takes a wave from it takes the requirement from it, and another wave begins anew.
+    /// While the requirement stands, no step moves the time later by which a session must be authenticated
+    /// again. Where an account was not shown the feature, a step that takes its wave away ends the
+    /// requirement, and another wave starts a new one.
     #[test]
     fn inv_16_no_step_lets_a_session_live_longer((beginning, steps) in history()) {
         let (mut world, _) = begin(&beginning);
@@ -178,8 +183,8 @@ proptest! {
     }
 }
 
-/// When sessions that were born then must be made anew, before the step and after it, where both is said and the
-/// requirement stands.
+/// When sessions that were made at `born` must be authenticated again: before the step and after it, where
+/// both have a time and the requirement stands.
 fn ends(world: &mut World, step: &Step, born: Timestamp) -> Vec<(usize, Product, Timestamp, Timestamp)> {
     let by = |world: &World, who: usize, product: Product| {
         let decision = world.decide(who, product);
@@ -195,7 +200,7 @@ fn ends(world: &mut World, step: &Step, born: Timestamp) -> Vec<(usize, Product,
     stands.collect()
 }
 
-/// Properties of what never happens say nothing.
+/// The properties would hold trivially if the histories never met their cases.
 #[test]
 fn the_histories_meet_what_the_properties_are_about() {
     const HISTORIES: usize = 100;
@@ -216,7 +221,7 @@ fn the_histories_meet_what_the_properties_are_about() {
     assert!(active >= 20 && shown >= 20 && ended >= 20, "{active} {shown} {ended}");
 }
 
-/// Whether the step may take from the account what reached it, and another wave or rollout then reaches it anew.
+/// Whether the step may end the requirement, so that another wave or rollout starts a new one.
 fn begins_anew(step: &Step, reason: Reason) -> bool {
     match step {
         Step::Rollout(_, Verb::RollBack(_)) => true,
@@ -225,12 +230,12 @@ fn begins_anew(step: &Step, reason: Reason) -> bool {
     }
 }
 
-/// The same without the buckets that were worked out before.
+/// The same standing without the buckets that were computed before.
 fn forgetful(standing: &Standing) -> Standing {
     Standing { buckets: Buckets::new(), ..standing.clone() }
 }
 
-/// One that was made with a password alone.
+/// A session that was made with a password alone.
 fn session(account: AccountId, name: &str, at: Timestamp) -> Session {
     Session {
         id: SessionId::from_uuid(Uuid::nil()),

@@ -1,5 +1,6 @@
-//! The rules of rollouts in plain words, written without the code that they are compared with: what was
-//! shown is a set from which a roll back takes, and of a rollout's waves the first so many are started.
+//! A plain model of the rules of rollouts, which shares no code with the rules that it is compared with. What
+//! was shown is a set from which a roll back removes entries; the started waves of a rollout are its first
+//! ones, as a count.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +14,7 @@ pub(super) struct Model {
     pub(super) people: Vec<ModelPerson>,
     pub(super) firms: Vec<Firm>,
     pub(super) plans: Vec<Plan>,
-    /// By account, rollout and product: the wave that it was shown by, if any did.
+    /// What was shown, by account, rollout and product: the wave that it was shown by, if it was a wave.
     shown: BTreeMap<(usize, usize, Product), Option<usize>>,
     /// Where two-step acts, by account and product: the rollout under which it first did.
     active: BTreeMap<(usize, Product), usize>,
@@ -28,7 +29,7 @@ pub(super) struct ModelPerson {
     pub(super) verified: bool,
     pub(super) interest: BTreeSet<Product>,
     pub(super) on: bool,
-    /// Has a factor, whether or not it is on.
+    /// The account has a factor, whether or not two-step is on.
     pub(super) enrolled: bool,
 }
 
@@ -43,7 +44,7 @@ pub(super) struct Plan {
     pub(super) products: Vec<Product>,
     pub(super) by_customer: bool,
     pub(super) holdout: u32,
-    /// Places on the line, drawn once.
+    /// The buckets of the accounts, fixed at the beginning.
     pub(super) places: Vec<u32>,
     pub(super) firms_places: Vec<u32>,
     pub(super) waves: Vec<Draft>,
@@ -51,7 +52,7 @@ pub(super) struct Plan {
     pub(super) allow: Names,
     pub(super) deny: Names,
     pub(super) paused: bool,
-    /// While it is stopped, who of the two has cleared it.
+    /// While the rollout is stopped: the persons who have agreed to clear the stop.
     pub(super) stopped: Option<BTreeSet<String>>,
 }
 
@@ -166,7 +167,7 @@ impl Model {
         facts
     }
 
-    /// Whether it was carried out; what is refused changes nothing.
+    /// Whether the step was carried out. A refused one changes nothing.
     pub(super) fn take(&mut self, step: &Step) -> bool {
         match step {
             Step::Rollout(which, verb) => {
@@ -271,7 +272,7 @@ impl Plan {
         if !can || nothing {
             return can;
         }
-        // Whoever agreed to clear agreed to what there was then.
+        // A change voids an agreement to clear the stop: the person agreed to the rollout as it was then.
         if let (Some(agreed), false) = (&mut self.stopped, matches!(verb, Verb::ClearStop(_))) {
             agreed.clear();
         }
@@ -304,7 +305,7 @@ impl Names {
     }
 }
 
-/// One person under every spelling.
+/// The person, the same under every spelling.
 pub(super) fn person(spelled: &str) -> String {
     spelled.trim().to_lowercase()
 }

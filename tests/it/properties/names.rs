@@ -1,4 +1,4 @@
-//! Names of accounts: what people type, and ids.
+//! Names of accounts: the addresses that people type, and ids.
 
 use proptest::{collection::vec, prelude::*, sample::select};
 use tidegate_core::{AccountId, ChallengeId, Email, Identifier, LabelText, LinkUrl, Title};
@@ -129,7 +129,7 @@ proptest! {
         prop_assert_eq!(&Identifier::of(once.as_str()), &once, "{:?}", typed);
     }
 
-    /// What was accepted as an address is found again however the person types it.
+    /// An address that was accepted is found again under each of its spellings.
     #[test]
     fn inv_28_an_address_is_found_by_its_own_spellings(typed in typed()) {
         if let Ok(email) = Email::parse(&typed) {
@@ -141,7 +141,7 @@ proptest! {
         }
     }
 
-    /// A parser of RFC 3986 finds the same host as the one that accepted the URL, and a token after it.
+    /// A parser of RFC 3986 finds the same host as the parser that accepted the URL.
     #[test]
     fn inv_31_a_link_url_has_one_host_for_every_parser(text in url()) {
         if let Ok(link) = text.parse::<LinkUrl>() {
@@ -154,7 +154,7 @@ proptest! {
         }
     }
 
-    /// What was kept is read again as it is.
+    /// A stored text is read again as it is.
     #[test]
     fn text_that_people_read_has_one_form(typed in typed()) {
         if let Ok(title) = typed.parse::<Title>() {
@@ -182,7 +182,7 @@ proptest! {
         text[place] = letter;
         let text = String::from_iter(text);
         let read = text.parse::<AccountId>();
-        // Before the 26 letters stands `acct_`; outside the alphabet nothing is read.
+        // The first five letters are `acct_`. A letter outside the alphabet is not accepted.
         if place < 5 || !ALPHABET.contains(letter) {
             prop_assert!(read.is_err(), "{}", text);
         }

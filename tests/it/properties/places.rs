@@ -1,4 +1,4 @@
-//! Buckets: evenly spread, and of two rollouts nothing in common. Nothing here is random.
+//! Buckets are evenly spread, and those of two rollouts are independent. Nothing here is random.
 
 use tidegate_core::{AccountId, Bucket, Salt};
 use tidegate_rollout::bucket;
@@ -7,7 +7,8 @@ use uuid::Uuid;
 const ACCOUNTS: u64 = 100_000;
 const SALTS: [Salt; 2] = [Salt(*b"one rollout's sa"), Salt(*b"two rollout's sa")];
 
-/// The part each account is in, of so many equal ones. Ids made one after the other differ little.
+/// The part that each account's bucket lies in, of so many equal parts. The ids differ little, as those of
+/// accounts do that are created one after the other.
 fn parts(salt: Salt, parts: u32) -> Vec<usize> {
     let id = |n: u64| {
         AccountId::from_uuid(Uuid::from_u64_pair(
@@ -19,7 +20,7 @@ fn parts(salt: Salt, parts: u32) -> Vec<usize> {
     (0..ACCOUNTS).map(|n| usize::try_from(part(n)).unwrap()).collect()
 }
 
-/// How far the counts are from `expected` each: the sum of squares, in units of `expected` / 100.
+/// How far the counts are from `expected`: the sum of the squared differences, in units of `expected` / 100.
 fn chi_square(counts: &[u64], expected: u64) -> u64 {
     counts.iter().map(|count| count.abs_diff(expected).pow(2)).sum::<u64>() * 100 / expected
 }
@@ -38,7 +39,7 @@ fn accounts_are_spread_evenly() {
 }
 
 #[test]
-fn who_is_early_in_one_rollout_is_anywhere_in_another() {
+fn the_buckets_of_two_rollouts_are_independent() {
     let mut counts = [0_u64; 100];
     let [first, second] = SALTS.map(|salt| parts(salt, 10));
     for (one, other) in first.into_iter().zip(second) {

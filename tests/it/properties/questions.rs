@@ -1,4 +1,4 @@
-//! What `decide` may be asked: rollouts, possible or not, and a standing.
+//! The input of `decide`: rollouts, also impossible ones, and a standing.
 
 use proptest::{collection::vec, option, prelude::*, sample::subsequence};
 use tidegate_core::{
@@ -15,13 +15,13 @@ use super::{
     steps,
 };
 
-/// Not every database sorts the second before the third.
+/// Some collations sort the second after the third.
 pub(super) const ROLLOUTS: &[&str] = &["a", "a-b", "aa", "b"];
 
-/// All but the product.
+/// Everything that a decision depends on, except the product.
 #[derive(Debug, Clone)]
 pub(super) struct Question {
-    /// By key, as they are remembered.
+    /// Sorted by key, as a server keeps them.
     pub(super) rollouts: Vec<Rollout>,
     pub(super) standing: Standing,
     pub(super) now: Timestamp,

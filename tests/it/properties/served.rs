@@ -1,5 +1,5 @@
-//! The same histories through the service: what the stage and a replica answer is what the plain model says,
-//! and no verb of a rollout touches what is kept of accounts.
+//! The same histories through the service: a server and its replica answer as the plain model does, and no
+//! verb of a rollout changes a row of an account.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ use crate::{actor::Actor, raw, test_server::TestServer};
 
 const STEPS: usize = 60;
 
-/// Each number is a history, always the same.
+/// Runs the history of this number, which is the same in every run.
 async fn live(server: &TestServer, number: u8) {
     let (beginning, steps) = story(number);
     let (vendor, mut model) = Vendor::open(server, &beginning).await;
@@ -51,12 +51,12 @@ async fn live(server: &TestServer, number: u8) {
     agree(&vendor, &model, &server.operator().at(late.channel.clone()), "one that remembers nothing").await;
 }
 
-/// The first rollout reaches all of an audience or none, and holds nobody out: what becomes of it is not left to
-/// the places that accounts and customers happen to have.
+/// The first rollout reaches all of an audience or none of it, and has no holdout, so that its course does
+/// not depend on the buckets of the accounts and customers.
 fn story(number: u8) -> (Beginning, Vec<Step>) {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[number; 32]);
     let mut runner = TestRunner::new_with_rng(super::cases(1), rng);
-    // Switching off wants a proof by the factor; that has stories of its own.
+    // Switching off needs a proof by the factor; other stories cover it.
     let elsewhere = |step: &Step| matches!(step, Step::Account(_, Deed::SwitchOff(_) | Deed::Verified(_)));
     let steps = vec(step().prop_filter("told elsewhere", move |step| !elsewhere(step)), STEPS);
     let all = (beginning(), super::steps::first_waves(1..4), steps);
@@ -96,10 +96,10 @@ fn heard(decision: &proto::Decision) -> Answer {
     }
 }
 
-/// What is kept of accounts, row by row.
+/// The rows of accounts that no verb of a rollout may change.
 async fn kept(server: &TestServer) -> Vec<String> {
     let text = |column: &str| {
-        // An id is bytes on SQLite, and no text.
+        // On SQLite an id is bytes, and must be quoted.
         let column = if server.is_sqlite() { format!("quote({column})") } else { column.to_owned() };
         format!("COALESCE(CAST({column} AS TEXT), '')")
     };
@@ -121,8 +121,8 @@ async fn kept(server: &TestServer) -> Vec<String> {
     kept
 }
 
-/// What a history tells wherever accounts and customers have their places: the verbs that are carried out, the
-/// reasons that are answered, and what is hard to meet.
+/// What a history covers under every salt: the verbs that are carried out, the reasons that are answered, and
+/// cases that are rare.
 fn told_by(number: u8) -> BTreeSet<String> {
     let somewhere = (0..8_u8).map(|place| told_at([place; 16], number));
     somewhere.reduce(|one, other| one.intersection(&other).cloned().collect()).unwrap()
@@ -169,7 +169,7 @@ fn told_at(salt: [u8; 16], number: u8) -> BTreeSet<String> {
     told
 }
 
-/// Whether anybody would be told something else, were the wave started that is next.
+/// Whether starting the next wave would change the answer for any account.
 fn would_tell(model: &mut Model, which: usize, ordinal: usize, answers: &[Answer]) -> bool {
     let started = model.plans[which].started;
     if ordinal != started + 1 || ordinal > model.plans[which].waves.len() {
@@ -182,7 +182,7 @@ fn would_tell(model: &mut Model, which: usize, ordinal: usize, answers: &[Answer
     differ
 }
 
-/// Chosen so that between them they tell everything.
+/// Chosen so that together they cover everything.
 const HISTORIES: [u8; 4] = [35, 85, 118, 156];
 
 #[test]

@@ -1,4 +1,4 @@
-//! What may be known of an account, possible or not.
+//! Standings of accounts, also impossible ones.
 
 use proptest::{
     bool,

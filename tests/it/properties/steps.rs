@@ -1,4 +1,4 @@
-//! What can happen: verbs on rollouts, and deeds of and to accounts.
+//! The steps of a history: verbs on rollouts, and actions and changes of accounts.
 
 use std::ops::Range;
 
@@ -22,7 +22,7 @@ pub(super) const ROLLOUTS: usize = 2;
 pub(super) const PEOPLE: usize = 6;
 pub(super) const CUSTOMERS: [&str; 2] = ["acme", "bolt"];
 
-/// The last two are one.
+/// The last two are the same person.
 pub(super) const APPROVERS: &[&str] = &["Ann", "Bob", "bob "];
 
 #[derive(Debug, Clone)]
@@ -52,7 +52,7 @@ pub(super) enum Verb {
 pub(super) enum Deed {
     /// An app asks what to show.
     Show(Product),
-    /// Sets two-step up; who has a factor only switches it on again.
+    /// Sets two-step up. An account that has a factor only switches it on again.
     SwitchOn(Product),
     SwitchOff(Product),
     SignIn(Product),
@@ -86,13 +86,13 @@ pub(super) struct Beginning {
     pub(super) customers: [u128; CUSTOMERS.len()],
 }
 
-/// Most begin with a wave that is started, so that there is something to do.
+/// Most histories begin with a wave that is started, so that later steps find something to change.
 pub(super) fn history() -> impl Strategy<Value = (Beginning, Vec<Step>)> {
     let steps = (first_waves(0..4), vec(step(), 1..36));
     (beginning(), steps.prop_map(|(first, steps)| first.into_iter().chain(steps).collect()))
 }
 
-/// Most of what happens is about stops.
+/// Most steps are about stops.
 pub(super) fn held_history() -> impl Strategy<Value = (Beginning, Vec<Step>)> {
     let verb = prop_oneof![
         4 => select(APPROVERS).prop_map(Verb::ClearStop),
@@ -140,7 +140,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// More happens to some than to others.
+/// Some accounts take part in more steps than others.
 fn who() -> impl Strategy<Value = usize> {
     prop_oneof![1 => 0..PEOPLE, 2 => 1..3_usize]
 }
@@ -187,7 +187,7 @@ fn draft() -> impl Strategy<Value = Draft> {
     })
 }
 
-/// The ends more often than chance would.
+/// The two ends come more often than by chance.
 pub(super) fn edge() -> impl Strategy<Value = u32> {
     prop_oneof![1 => Just(0), 3 => Just(1_000_000), 4 => 0..=1_000_000_u32]
 }

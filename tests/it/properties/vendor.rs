@@ -1,4 +1,4 @@
-//! What happens in a history, as calls of the people who make it happen.
+//! Carries out the steps of a history as calls to a server.
 
 use tidegate_core::{AccountId, CustomerId, Role};
 use tidegate_proto as proto;
@@ -24,14 +24,14 @@ pub(super) struct Vendor {
     operator: Actor,
     app: Actor,
     support: Actor,
-    /// By what they are called.
+    /// By the holder's name.
     approvers: Vec<(&'static str, Actor)>,
-    /// One of each person at each product, from before anything was started.
+    /// A session of each person at each product, made before any wave was started.
     sessions: Vec<Vec<Session>>,
 }
 
 impl Vendor {
-    /// The products, customers, accounts and rollouts of the beginning, and the model that begins there, too.
+    /// Creates the products, customers, accounts and rollouts of the beginning, and a model of them.
     pub(super) async fn open(server: &TestServer, beginning: &Beginning) -> (Self, Model) {
         let operator = server.operator();
         for product in PRODUCTS {
@@ -68,7 +68,7 @@ impl Vendor {
         (vendor, begin(&beginning).1)
     }
 
-    /// Whether the service did it; the model says what owners can do next.
+    /// Whether the service carried the step out. The model says what owners can do next.
     pub(super) async fn take(&self, model: &mut Model, step: &Step) -> bool {
         match step {
             Step::Rollout(which, verb) => self.turn(*which, verb).await,
@@ -79,7 +79,7 @@ impl Vendor {
         }
     }
 
-    /// The ids of everybody's factors, as support sees them.
+    /// The ids of all factors, as support sees them.
     pub(super) async fn factors(&self) -> Vec<String> {
         let mut all = Vec::new();
         for person in &self.people {
@@ -174,7 +174,7 @@ impl Vendor {
         }
     }
 
-    /// A session, unless a second step is asked for: then two-step acts there already.
+    /// A session; `None` where a second step is asked for, because two-step acts there already.
     async fn sign_in(&self, who: usize, product: Product) -> Option<Session> {
         let device = Device::new(&format!("at-{}", self.server.now().unix_micros()));
         let begun = self.app.begin(&self.people[who], product, &device).await;
@@ -204,7 +204,7 @@ fn draft(draft: &Draft) -> proto::WaveDraft {
     }
 }
 
-/// The first has a country and a label, the second has neither.
+/// The first customer has a country and a label, the second has neither.
 async fn customer(operator: &Actor, place: usize, key: &str) -> proto::Customer {
     let first = place == 0;
     let request = proto::CreateCustomerRequest {

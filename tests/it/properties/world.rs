@@ -1,4 +1,5 @@
-//! The same history in the code's own types: rollouts changed by `life`, and accounts as decisions know them.
+//! The same history in the code's own types: rollouts that `lifecycle` changes, and the standings of
+//! accounts.
 
 use tidegate_core::{
     AccountId, Approver, Buckets, Customer, CustomerId, Decision, Edge, FirstShown, LedgerEntry, Method,
@@ -46,7 +47,7 @@ pub(super) fn begin(beginning: &Beginning) -> (World, Model) {
     (world, model)
 }
 
-/// The accounts, and the customers, a day before the one in front of it.
+/// When an account or a customer was created: each of them a day before the previous one.
 pub(super) fn born(place: usize) -> Timestamp {
     BEGINNING.minus(Span::days(i64::try_from(place).unwrap() - 2))
 }
@@ -56,7 +57,7 @@ fn place_of(customer: &Customer) -> usize {
 }
 
 impl World {
-    /// Of the accounts two belong to each customer, and two to none.
+    /// Two accounts belong to each customer, and two to none.
     fn new(beginning: &Beginning) -> Self {
         let now = BEGINNING;
         let rollout = |which: usize| Rollout {
@@ -110,7 +111,7 @@ impl World {
         world
     }
 
-    /// Buckets are worked out when an account is read, and kept with it.
+    /// Computes the buckets, as the program does when it reads an account.
     fn place(&mut self) {
         for person in &mut self.people {
             person.buckets = bucket::all(self.rollouts.iter(), person);
@@ -149,7 +150,7 @@ impl World {
         super::questions::decided(&self.rollouts, &self.people[who], self.now, product)
     }
 
-    /// An hour after what happened before. Whether it was carried out.
+    /// Takes the step, an hour after the previous one. Returns whether it was carried out.
     pub(super) fn take(&mut self, step: &Step) -> bool {
         self.now = self.now.plus(Span::hours(1));
         match step {
@@ -161,7 +162,7 @@ impl World {
         }
     }
 
-    /// As every change of a rollout is made: a whole new revision, or none.
+    /// Every change of a rollout makes a whole new revision, or none.
     fn turn(&mut self, which: usize, verb: &Verb) -> bool {
         let before = self.rollouts[which].clone();
         let mut rollout = before.clone();

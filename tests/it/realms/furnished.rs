@@ -1,4 +1,4 @@
-//! Realms with one of everything in them, and names that nobody has.
+//! Realms with one of everything in them, and names that belong to nothing.
 
 use tidegate_core::{Role, Span};
 use tidegate_proto::{self as proto, ProofOutcome, subject::Who};
@@ -10,7 +10,7 @@ use crate::{
     test_server::{CredentialSpec, TestServer},
 };
 
-/// Everything by which somebody can name something.
+/// Every kind of name that a request can have.
 #[derive(Clone)]
 pub struct RealmNames {
     pub account: String,
@@ -21,7 +21,7 @@ pub struct RealmNames {
     pub customer: String,
     pub customer_page_token: String,
     pub credential: String,
-    /// Of accounts, credentials, events, products and rollouts.
+    /// Page tokens of accounts, credentials, events, products and rollouts.
     pub page_tokens: [String; 5],
     pub session_token: String,
     pub sign_in_token: String,
@@ -31,18 +31,18 @@ pub struct RealmNames {
     pub challenge: String,
     pub factor: String,
     pub enrollment: String,
-    /// Of the session.
+    /// A challenge of the session.
     pub change_challenge: String,
 }
 
-/// Somebody with one of everything.
+/// An account with one of everything.
 pub struct Furnished {
     pub names: RealmNames,
     pub seed: Seed,
     pub asked: SignIn,
 }
 
-/// A realm with two products and a rollout at one of them; its operator, unheard.
+/// A realm with two products, and rollouts at one of them. Returns its operator, quiet.
 pub async fn realm(server: &TestServer, realm: &str) -> Actor {
     server.realm(realm).await;
     let operator = server
@@ -116,7 +116,7 @@ pub async fn furnish(operator: &Actor, realm: &str, name: &str) -> Furnished {
     Furnished { names, seed: enrolled.seed, asked }
 }
 
-/// What others asked for in vain is as it was.
+/// Checks that the refused calls of others have changed nothing.
 pub async fn is_unharmed(operator: &Actor, furnished: &Furnished) {
     let Furnished { names, seed, asked } = furnished;
     let server = &operator.server;
@@ -141,7 +141,7 @@ pub async fn is_unharmed(operator: &Actor, furnished: &Furnished) {
     assert_eq!(product.unwrap().etag, "r1");
 }
 
-/// Well-formed, and nobody's.
+/// Well-formed names that belong to nothing.
 pub fn nobodys() -> RealmNames {
     let token = |kind: &str| format!("{kind}_{}", "0".repeat(64));
     let id = |kind: &str| format!("{kind}_01h2xcejqtf2nbrexx3vqjhp41");

@@ -1,4 +1,5 @@
-//! What belongs to another realm, to another person or to another product answers like what is not there.
+//! Names of another realm, another person or another product get the same reply as names that do not exist,
+//! so that a caller cannot learn which exist (INV-32, INV-59).
 
 mod furnished;
 mod probes;
@@ -15,7 +16,7 @@ use crate::{
     test_server::{CredentialSpec, TestServer},
 };
 
-/// Methods that take no name of anything that exists, and why the others here need no probe.
+/// Methods that are not probed, and why.
 const NO_PROBE: &[(&str, &str)] = &[
     ("CreateCustomer", "names only what is new"),
     ("CreateProduct", "names only what is new"),
@@ -31,7 +32,7 @@ const NO_PROBE: &[(&str, &str)] = &[
 ];
 
 on_both! {
-    async fn inv_32_another_realms_names_are_nobodys(server) {
+    async fn inv_32_names_of_another_realm_are_like_unknown_ones(server) {
         let (operator, other) = (realm(&server, "one").await, realm(&server, "two").await);
         let (theirs, ours) = (furnish(&operator, "one", "ann").await, furnish(&other, "two", "eva").await);
         let ask = async |names: &RealmNames| {
@@ -51,7 +52,7 @@ on_both! {
         assert_eq!(told.methods().len() + NO_PROBE.len(), all.len(), "no method is asked and excused");
     }
 
-    async fn inv_32_another_persons_ids_are_nobodys(server) {
+    async fn inv_32_ids_of_another_person_are_like_unknown_ones(server) {
         let operator = realm(&server, "one").await;
         let (theirs, ours) = (furnish(&operator, "one", "ann").await, furnish(&operator, "one", "eva").await);
         let ask = async |names: &RealmNames| {
@@ -63,7 +64,7 @@ on_both! {
         is_unharmed(&operator, &theirs).await;
     }
 
-    async fn inv_59_another_products_tokens_are_nobodys(server) {
+    async fn inv_59_tokens_of_another_product_are_like_unknown_ones(server) {
         let operator = realm(&server, "one").await;
         let theirs = furnish(&operator, "one", "ann").await;
         let web = CredentialSpec { realm: "one", products: &["one-web"], ..CredentialSpec::of(Role::Operator) };
@@ -78,7 +79,7 @@ on_both! {
     }
 }
 
-/// What is unique in a realm is free in another.
+/// A name that is taken in one realm is free in another.
 #[tokio::test]
 async fn realms_do_not_take_each_others_names() {
     let server = TestServer::sqlite().await;
@@ -91,7 +92,7 @@ async fn realms_do_not_take_each_others_names() {
     }
 }
 
-/// What the tests above are worth: whoever has a right to a name gets another answer.
+/// Shows that the tests above can fail: a caller with the right to a name gets another reply.
 #[tokio::test]
 async fn the_names_are_real() {
     let server = TestServer::sqlite().await;

@@ -1,4 +1,4 @@
-//! Every method that takes a name, asked with the names at hand.
+//! Calls every method that takes a name, with the given names.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::{
     transcript::refusal,
 };
 
-/// What was answered, by method.
+/// The replies, by method.
 #[derive(Default, Debug, PartialEq, Eq)]
 pub struct Answers(pub Vec<(&'static str, String)>);
 
@@ -44,7 +44,7 @@ macro_rules! ask {
     };
 }
 
-/// Asks for things by names that a caller of another realm may know.
+/// Calls with names that a caller of another realm may know.
 #[expect(clippy::needless_update, reason = "some requests have no more fields than are named")]
 pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &RealmNames, names: &RealmNames) {
     let n = names.clone();
@@ -115,7 +115,7 @@ pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &RealmNames, nam
     }
 }
 
-/// Tokens, which only their owner has.
+/// Calls with tokens, which only their owner has.
 #[expect(clippy::needless_update, reason = "some requests have no more fields than are named")]
 pub async fn by_token(answers: &mut Answers, actor: &Actor, names: &RealmNames) {
     let n = names.clone();
@@ -154,7 +154,7 @@ pub async fn by_token(answers: &mut Answers, actor: &Actor, names: &RealmNames) 
     }
 }
 
-/// Ids of what belongs to one person, asked for by another.
+/// Calls by one person with ids of another person's objects.
 #[expect(clippy::needless_update, reason = "some requests have no more fields than are named")]
 pub async fn by_subject(answers: &mut Answers, actor: &Actor, own: &RealmNames, names: &RealmNames) {
     let n = names.clone();

@@ -1,4 +1,4 @@
-//! The people of a realm: one at a time, and many at once.
+//! The accounts of a realm: one at a time, and many at once.
 
 use tidegate_core::{Role, Timestamp};
 use tidegate_proto as proto;

@@ -1,4 +1,4 @@
-//! Whom a wave is for: attributes, customers, wishes, and accounts by name.
+//! Whom a wave is for: by attributes, customers, registered interest, and by name.
 
 use tidegate_core::{Role, Timestamp};
 use tidegate_proto::{self as proto, DecisionReason as Why};
@@ -17,7 +17,7 @@ fn at(text: &str) -> prost_types::Timestamp {
     timestamp(Timestamp::from_rfc3339(text).unwrap())
 }
 
-/// Accounts of two customers, of one country or another; u-7 belongs to nobody.
+/// Accounts of two customers and two countries; u-7 belongs to no customer.
 async fn people(server: &TestServer) {
     let operator = server.operator();
     for (key, created, tier) in
@@ -50,7 +50,7 @@ async fn people(server: &TestServer) {
     operator.import(rows.collect()).await.unwrap();
 }
 
-/// Whom the feature has reached at kasa, by number.
+/// The numbers of the accounts that the feature has reached at kasa.
 async fn reached(actor: &Actor) -> Vec<usize> {
     let item = |number| proto::EvaluationItem { product: "kasa".into(), account: format!("u-{number}") };
     let items = (1..=7).map(item).collect();
@@ -115,7 +115,7 @@ async fn a_wave_is_for_those_of_whom_its_tests_hold() {
 }
 
 #[tokio::test]
-async fn who_wished_for_it_comes_first() {
+async fn accounts_with_registered_interest_come_first() {
     tell("audiences/2_interest", async |server| {
         let rollout = rollout(&server, proto::RolloutUnit::Account, 1_000_000).await;
         let app = server.actor("app", Role::Frontend).await;
@@ -229,7 +229,8 @@ async fn a_holdout_is_reached_by_no_wave() {
 }
 
 on_both! {
-    /// Who was shown it stays reached when an attribute changes, and only then.
+    /// When an attribute changes, an account that was shown the feature stays reached; one that was not does
+    /// not.
     async fn inv_42_shown_outlives_the_attribute(server) {
         let rollout = rollout(&server, proto::RolloutUnit::Account, 1_000_000).await.quiet();
         let (operator, app) = (server.operator(), server.actor("app", Role::Frontend).await.quiet());

@@ -99,7 +99,7 @@ async fn the_record_is_followed_and_a_break_is_no_loss() {
 }
 
 #[tokio::test]
-async fn the_record_is_handed_out_and_proves_itself() {
+async fn the_record_is_exported_and_verified() {
     tell("audit/proved", async |server| {
         let admin = server.actor("admin", Role::Admin).await;
         admin.quiet().product("kasa").await;

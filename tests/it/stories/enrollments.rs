@@ -1,4 +1,4 @@
-//! Enrollments that do not go straight.
+//! Enrollments with detours.
 
 use tidegate_core::Span;
 use tidegate_proto as proto;
@@ -22,7 +22,7 @@ fn cancel(session: &Session, enrollment: &str) -> proto::CancelEnrollmentRequest
 }
 
 #[tokio::test]
-async fn one_is_given_up_and_one_is_begun_anew() {
+async fn one_is_given_up_and_another_one_begun() {
     tell("enrollments/given_up", async |server| {
         let kasa = Kasa::open(&server).await;
         let (ann, frontend) = (kasa.admin.person("ann").await, kasa.frontend.aloud());
@@ -68,7 +68,8 @@ async fn the_first_code_is_typed_wrong() {
     .await;
 }
 
-/// Whoever stole a password would not have waited a week.
+/// A session that is seven days old proves the owner, without a mailed link: a thief with the password would
+/// not have waited that long.
 #[tokio::test]
 async fn an_old_session_needs_no_mail() {
     tell("enrollments/old_session", async |server| {

@@ -12,7 +12,7 @@ use crate::{
     test_server::{TestServer, timestamp},
 };
 
-/// Staff first, then a tenth of Germany, then everybody, and tapo by a wave of its own.
+/// The waves: staff, a tenth of Germany, tapo by a wave of its own, all accounts.
 fn waves() -> Vec<proto::WaveDraft> {
     let wave = |title: &str, edge_ppm, audience| {
         let title = title.to_owned();
@@ -46,7 +46,7 @@ async fn rollout(server: &TestServer, unit: proto::RolloutUnit, waves: Vec<proto
 }
 
 impl Managed {
-    /// Writes down what Explain says.
+    /// Writes the answer of `Explain` to the transcript.
     async fn explains(&self, server: &TestServer, account: &str, product: &str) {
         let (product, account) = (product.to_owned(), account.to_owned());
         let request = proto::ExplainRequest { product, account: account.clone(), ..Default::default() };

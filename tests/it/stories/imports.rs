@@ -1,4 +1,4 @@
-//! Rows that meet accounts which are there, and passwords that other systems hashed.
+//! Rows whose accounts exist already, and passwords that other systems hashed.
 
 use proto::SignInState;
 use tidegate_core::{Role, Timestamp};
@@ -14,12 +14,13 @@ use crate::{
     test_server::timestamp,
 };
 
-/// Of `PASSWORD`, made by argon2-cffi 25.1, with the parameters of RFC 9106's second recommended option.
+/// A hash of `PASSWORD`, made by argon2-cffi 25.1 with the parameters of RFC 9106's second recommended
+/// option.
 const RFC_9106: &str =
     "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHRzYWx0c2FsdA$opK/12lewr2z5YpUKucJCUXASikIGYN+qjR3vL2e8go";
-/// Of `PASSWORD`, as Django keeps it.
+/// A hash of `PASSWORD`, as Django stores it.
 const DJANGO: &str = "argon2$argon2id$v=19$m=102400,t=2,p=8$c2FsdHNhbHRzYWx0c2FsdA$gIX6E8tH7CkRhJUEDmOTO61imAN+STeO15ugF6dwmSE";
-/// Of `PASSWORD`, with the most that is verified.
+/// A hash of `PASSWORD` at the highest cost that is adopted.
 const COSTLIEST: &str =
     "$argon2id$v=19$m=131072,t=4,p=8$c2FsdHNhbHRzYWx0c2FsdA$MCVEkwUiayQwgl+pYOoYx6AfrBq+vYo+ew+Ne1RPi2U";
 const TOO_COSTLY: &str =
@@ -44,7 +45,7 @@ fn full() -> proto::ImportRow {
     }
 }
 
-/// What is reported of a row that is not imported because the account differs.
+/// The fields that are reported of a row that is not imported because the account differs.
 async fn differing(admin: &Actor, row: proto::ImportRow) -> Vec<String> {
     let imported = admin.import(vec![row]).await.unwrap();
     assert_eq!((imported.created_count, imported.unchanged_count), (0, 0), "{imported:?}");
@@ -64,7 +65,7 @@ async fn a_row_that_differs_is_told_by_its_fields() {
     tell("accounts/import_differs", async |server| {
         let admin = server.actor("admin", Role::Admin).await;
         admin.quiet().customer("acme").await;
-        // One label: the transcript has more of them in no order.
+        // One label only, because the transcript would list several in no fixed order.
         let full = || proto::ImportRow { labels: [("plan".into(), "pro".into())].into(), ..full() };
         admin.import(vec![full()]).await.unwrap();
         let differs = proto::ImportRow {
@@ -128,21 +129,21 @@ on_both! {
         assert_eq!(differing(admin, other(label)).await, ["labels.plan"]);
         assert_eq!(differing(admin, other(password)).await, ["password_hash"]);
         assert_eq!(differing(admin, other(no_password)).await, ["password_hash"]);
-        // As earlier versions kept an imported hash.
+        // Earlier versions stored an imported hash in this form.
         let changed = "UPDATE passwords SET hash = replace(hash, 'adopted:', '')";
         raw::change(&server, changed).await;
         assert_eq!(raw::count(&server, "SELECT count(*) FROM passwords WHERE hash LIKE '$argon2id$v=19$m=8,%'").await, 1);
         unchanged(full()).await;
         assert_eq!(differing(admin, other(label)).await, ["labels.plan"]);
 
-        // A sign-in replaces the hash, and the digest still tells whose it was.
+        // A sign-in replaces the hash; the stored digest still identifies the row that was imported.
         assert_eq!(state(&kasa, "ann", PASSWORD).await, SignInState::Ready);
         unchanged(full()).await;
         assert_eq!(differing(admin, other(label)).await, ["labels.plan"]);
         assert_eq!(differing(admin, other(password)).await, ["password_hash"]);
         assert_eq!(differing(admin, other(no_password)).await, ["password_hash"]);
 
-        // The account goes on, and the row that was imported is still known.
+        // The account changes, and the row that was imported is still recognised.
         let request = proto::UpdateAccountRequest {
             account: "ann".into(),
             country: "FR".into(),
@@ -185,7 +186,8 @@ on_both! {
         assert_eq!(raw::count(&server, own).await, 3);
     }
 
-    /// However the other system hashed it: decomposed (NFD) or composed (NFC), at another cost or at the own one.
+    /// The other system may have hashed the password decomposed (NFD) or composed (NFC), at another cost or
+    /// at the app's own.
     async fn an_imported_password_is_right_as_it_was_typed(server) {
         let kasa = Kasa::open(&server).await;
         let salt = "c2FsdHNhbHRzYWx0c2FsdA";
@@ -201,7 +203,7 @@ on_both! {
             if of == NFD {
                 assert_eq!(state(&kasa, name, NFC).await, SignInState::Denied, "{name}: not what was hashed");
             }
-            // NFD is right for both: as typed, or composed. Then the app's own hash is of NFC.
+            // NFD matches both: it is tried as typed, and composed. Afterwards the app's own hash is of NFC.
             for typed in [NFD, NFC, NFD] {
                 assert_eq!(state(&kasa, name, typed).await, SignInState::Ready, "{name}");
             }

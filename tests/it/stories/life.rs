@@ -1,4 +1,4 @@
-//! A rollout can be undone at any point, and nobody is harmed.
+//! A rollout can be undone at any point, and no account loses its protection.
 
 use tidegate_core::{Role, Span};
 use tidegate_proto::{self as proto, DecisionReason as Why};
@@ -8,7 +8,8 @@ use crate::{
     test_server::TestServer,
 };
 
-/// A rollout to everybody at kasa, started; one account that enrolled, and one that was only shown it.
+/// A started rollout to every account at kasa; one account that enrolled, and one that was only shown the
+/// feature.
 struct Reached {
     rollout: Managed,
     frontend: Actor,
@@ -144,7 +145,7 @@ async fn a_second_app_joins_by_a_wave_of_its_own() {
 }
 
 on_both! {
-    /// A roll back and a mark that was made before it: the mark counts no more, whatever the clocks say.
+    /// A ledger entry that was made before a roll back no longer counts, whatever the clocks say.
     async fn inv_42_a_mark_from_before_a_roll_back_is_void(server) {
         let world = reached(&server).await;
         let rollout = world.rollout.quiet();
@@ -154,7 +155,7 @@ on_both! {
         assert_eq!(world.why(&world.shown, "kasa").await, Why::Wave, "reached anew, and not yet shown");
     }
 
-    /// An enrollment under way may finish under every verb, and acts where it was begun.
+    /// An enrollment under way may finish after every verb, and two-step then acts where it was begun.
     async fn an_enrollment_under_way_finishes_after_a_roll_back(server) {
         let world = reached(&server).await;
         let (frontend, cat) = (world.frontend.quiet(), server.operator().person("cat").await);

@@ -1,4 +1,4 @@
-//! One file a noun; each test is one scene.
+//! One file for each noun; each test is one scene.
 
 mod access;
 mod accounts;
@@ -32,7 +32,7 @@ fn every_method_appears_in_a_story() {
     assert_eq!(missing, [""; 0]);
 }
 
-/// Refusals that no story can meet, and where they are met instead, or why nowhere.
+/// Reasons that appear in no story: where they are tested instead, or why nowhere.
 const UNTOLD: &[(ErrorReason, &str)] = &[
     (ErrorReason::Unspecified, "is none"),
     (ErrorReason::MethodNotAllowed, "there is one method, and no product without it"),

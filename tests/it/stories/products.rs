@@ -1,4 +1,4 @@
-//! What people sign in to.
+//! Products: what people sign in to.
 
 use tidegate_core::Role;
 use tidegate_proto as proto;
@@ -39,7 +39,7 @@ async fn a_product_is_made_and_changed() {
 }
 
 on_both! {
-    /// The order is that of the bytes, whatever rules a database compares text by.
+    /// Products are sorted by bytes, whatever the collation of the database.
     async fn products_are_listed_by_key(server) {
         let operator = server.operator();
         for key in ["kasa2", "kasa-web", "kasab", "kasa"] {

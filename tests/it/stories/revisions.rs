@@ -1,4 +1,4 @@
-//! How a rollout came to be as it is, how far it has come, and why an account got its answer.
+//! The revisions of a rollout, its statistics, and why an account got its answer.
 
 use tidegate_core::{Role, Span};
 use tidegate_proto as proto;

@@ -43,7 +43,7 @@ async fn a_rollout_is_drafted_started_and_advanced() {
 }
 
 on_both! {
-    /// The order is that of the bytes, whatever rules a database compares text by.
+    /// Rollouts are sorted by bytes, whatever the collation of the database.
     async fn rollouts_are_listed_by_key(server) {
         let operator = server.operator();
         operator.product("kasa").await;
@@ -55,7 +55,7 @@ on_both! {
         assert_eq!(keys, ["two-step", "two2", "twos"]);
     }
 
-    /// Of equals the first by key, on every engine the same (INV-41).
+    /// Of rollouts that give equal answers, the first by key decides, on both engines (INV-41).
     async fn inv_41_equal_rollouts_have_an_order(server) {
         let operator = server.operator();
         operator.product("kasa").await;

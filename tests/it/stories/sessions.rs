@@ -47,7 +47,7 @@ async fn sessions_end_by_will_by_replacement_and_by_themselves() {
     .await;
 }
 
-/// A consumer's session lives for weeks; what it has proved does not.
+/// A session may live for weeks; its level falls after a day.
 #[tokio::test]
 async fn a_level_falls_after_a_day() {
     tell("sessions/level", async |server| {

@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn nobody_learns_why_a_sign_in_is_denied() {
+async fn a_denied_sign_in_does_not_say_why() {
     tell("sign_ins/denied", async |server| {
         let kasa = Kasa::open(&server).await;
         let (ann, frontend, phone) =
@@ -113,7 +113,7 @@ async fn more_is_required_at_the_end_than_at_the_beginning() {
     .await;
 }
 
-/// "Remember this device" counts for what was proved there, and nothing was.
+/// "Remember this device" gives no trust to a device that passed no second step.
 #[tokio::test]
 async fn a_device_that_passed_nothing_is_not_trusted() {
     tell("sign_ins/nothing_to_trust", async |server| {

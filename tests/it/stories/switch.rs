@@ -1,4 +1,4 @@
-//! The owner's switch: off and on again, by a proof that is fresh.
+//! The owner switches two-step off and on again, with a fresh proof.
 
 use tidegate_core::Span;
 use tidegate_proto as proto;
@@ -15,7 +15,7 @@ fn introspect(session: &Session) -> proto::IntrospectRequest {
 }
 
 #[tokio::test]
-async fn it_is_switched_off_and_on_again_behind_a_sign_in() {
+async fn it_is_switched_off_and_on_again_after_a_sign_in() {
     tell("switch/off_and_on_again", async |server| {
         let kasa = Kasa::open(&server).await;
         let (owner, frontend) = (kasa.owner("ann").await, kasa.frontend.aloud());
@@ -64,7 +64,7 @@ async fn a_session_that_proved_nothing_lately_is_asked_for_a_code() {
     .await;
 }
 
-/// A challenge of each purpose, whoever asks for it.
+/// A request for a challenge of the given purpose.
 fn create(
     subject: Option<proto::Subject>,
     purpose: proto::ChallengePurpose,

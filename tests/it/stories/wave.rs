@@ -13,7 +13,7 @@ use crate::{
 };
 
 const PEOPLE: u64 = 300;
-/// 1 %, 5 %, 25 % and everybody.
+/// 1 %, 5 %, 25 % and all accounts.
 const EDGES: &[u32] = &[10_000, 50_000, 250_000, 1_000_000];
 
 /// Every third address is not verified.
@@ -25,7 +25,7 @@ fn name(number: u64) -> String {
     format!("u-{number:03}")
 }
 
-/// Two apps, everybody, and a rollout at kasa that was not started.
+/// Two apps, all accounts, and a rollout at kasa that was not started.
 async fn vendor(server: &TestServer) -> proto::Rollout {
     let operator = server.operator();
     operator.product("kasa").await;
@@ -39,7 +39,7 @@ async fn first_wave(server: &TestServer) -> proto::Rollout {
     server.operator().start(&vendor(server).await).await
 }
 
-/// Whom two-step has reached at the product, by number.
+/// The numbers of the accounts that two-step has reached at the product.
 async fn reached(server: &TestServer, product: &str) -> BTreeSet<u64> {
     let item = |number| proto::EvaluationItem { product: product.to_owned(), account: name(number) };
     let (mut reached, all) = (BTreeSet::new(), (1..=PEOPLE).collect::<Vec<_>>());
@@ -54,14 +54,14 @@ async fn reached(server: &TestServer, product: &str) -> BTreeSet<u64> {
     reached
 }
 
-/// The first one with such an address whom two-step has reached at kasa.
+/// The first account with such an address that two-step has reached at kasa.
 async fn chosen(server: &TestServer, wanted: Address) -> Person {
     let reached = reached(server, "kasa").await;
     let number = reached.into_iter().find(|number| address(*number) == wanted);
     server.operator().known(&name(number.unwrap())).await
 }
 
-/// The first one whom it has not reached.
+/// The first account that two-step has not reached.
 async fn left_out(server: &TestServer) -> Person {
     let reached = reached(server, "kasa").await;
     server.operator().known(&name((1..=PEOPLE).find(|number| !reached.contains(number)).unwrap())).await
@@ -116,7 +116,7 @@ async fn two_step_is_set_up_by_a_mailed_link() {
     .await;
 }
 
-/// Somebody who set two-step up on one device, and time for the next code.
+/// A person who has set two-step up on one device. The clock is advanced to the next code.
 async fn enrolled(server: &TestServer, device: &Device) -> (Person, Enrolled) {
     let (frontend, owner) =
         (server.actor("app", Role::Frontend).await.quiet(), chosen(server, Address::Verified).await);
@@ -216,7 +216,7 @@ async fn an_address_is_verified_first() {
 }
 
 #[tokio::test]
-async fn later_waves_reach_more_and_lose_nobody() {
+async fn later_waves_reach_more_accounts_and_lose_none() {
     tell("wave/7_later_waves", async |server| {
         let mut rollout = first_wave(&server).await;
         let manager = server.actor("manager", Role::RolloutManager).await;
@@ -238,8 +238,8 @@ async fn later_waves_reach_more_and_lose_nobody() {
 }
 
 on_both! {
-    /// Who is reached stays reached, whatever edge a later wave has.
-    async fn inv_42_a_smaller_wave_takes_nobody_back(server) {
+    /// An account that is reached stays reached, whatever edge a later wave has.
+    async fn inv_42_a_smaller_wave_takes_no_account_back(server) {
         let operator = server.operator();
         operator.product("kasa").await;
         let rows = (1..=PEOPLE).map(|number| row(number, &name(number), address(number)));

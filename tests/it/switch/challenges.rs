@@ -1,4 +1,4 @@
-//! Challenges of a session: whose they are, and what they share with those of sign-ins.
+//! Challenges of a session: where they may be answered, and what they share with those of sign-ins.
 
 use proto::ProofOutcome as Outcome;
 use tidegate_core::Span;

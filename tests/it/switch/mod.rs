@@ -1,4 +1,4 @@
-//! The owner's switch: what it changes and what it leaves alone.
+//! The owner's switch: what it changes, and what it leaves as it is.
 
 mod challenges;
 mod proofs;
@@ -20,7 +20,7 @@ async fn fresh(kasa: &Kasa, owner: &Owner, device: &str) -> Session {
     kasa.frontend.sign_in_with(&owner.person, "kasa", &Device::new(device), &owner.enrolled.seed).await
 }
 
-/// The session takes a challenge for a change.
+/// The session answers a challenge for a change.
 async fn proves(kasa: &Kasa, owner: &Owner, session: &Session) -> Outcome {
     let challenge = kasa.frontend.change_challenge(session, &owner.enrolled.factor).await;
     kasa.frontend.answer_change(session, &challenge, &kasa.code(owner)).await
@@ -45,7 +45,7 @@ async fn two_pending(kasa: &Kasa, name: &str) -> [(Session, String, Seed); 2] {
     pending.try_into().unwrap()
 }
 
-/// The first of them is completed, and its session has proved the factor since.
+/// Completes the first of them. Its session then proves the factor.
 async fn first_done(kasa: &Kasa, (session, enrollment, seed): &(Session, String, Seed)) {
     let done = kasa.frontend.complete_enrollment(session, enrollment, &kasa.server.code(seed)).await;
     kasa.server.clock.advance(Span::seconds(30));
@@ -65,7 +65,7 @@ on_both! {
         kasa.admin.start(&wave).await;
         let owner = kasa.owner("ann").await;
         assert_eq!(begun(&kasa, &owner, "tapo").await, PendingChallenge);
-        // What becomes of the rollouts makes no difference where it acts (INV-42).
+        // Where two-step acts, it does not depend on the rollouts any more (INV-42).
         raw::change(&server, "DELETE FROM rollouts").await;
         let session = fresh(&kasa, &owner, "tablet").await;
         let off = kasa.frontend.disable(&session).await.unwrap();

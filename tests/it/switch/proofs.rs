@@ -1,4 +1,4 @@
-//! How long a proof counts for a change, where, and that it counts for nothing else.
+//! How long and in which session a proof counts for a change, and that it counts for nothing else.
 
 use proto::ProofOutcome as Outcome;
 use tidegate_client::Refused;

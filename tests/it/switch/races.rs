@@ -1,4 +1,4 @@
-//! Many at once, on two servers where there can be two.
+//! Many calls at once, on two servers where the engine allows two.
 
 use proto::ProofOutcome as Outcome;
 use tidegate_proto as proto;

@@ -1,4 +1,4 @@
-//! Challenges that were made before sessions had any are what they were.
+//! The migration that gives challenges to sessions leaves older challenges as they were.
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
 use tidegate_tests::postgres;
@@ -9,7 +9,7 @@ macro_rules! migration {
     };
 }
 
-/// The values of every column, in order: an id is drawn, an instant is not looked at.
+/// Inserts a challenge with the same id and the same time in every such column.
 fn insert(id: &str, at: &str) -> String {
     format!(
         "INSERT INTO challenges (realm_id, challenge_id, account_id, sign_in_id, factor_id, purpose, state, tries, \

@@ -1,4 +1,4 @@
-//! Every use case, with something to be asked for. A new one is added here: a test compares this list with the sources.
+//! Every use case, with arguments. A new one is added here: a test compares this list with the sources.
 
 use std::sync::Arc;
 
@@ -188,7 +188,7 @@ fn first() -> Revision {
     "r1".parse().unwrap()
 }
 
-/// In whatever state it is.
+/// The rollout at its newest revision.
 fn target() -> Target {
     Target { rollout: "everybody".parse().unwrap(), etag: None, reason: None }
 }

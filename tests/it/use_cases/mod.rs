@@ -1,4 +1,4 @@
-//! The app asks for the permission of every use case itself, whatever stands in front of it: no gate, no gRPC.
+//! The app checks the permission of every use case itself. Here no gate and no gRPC stands in front of it.
 
 mod all;
 
@@ -24,15 +24,15 @@ use crate::{
 type Run = dyn Fn(&App, Agent) -> Outcome;
 type Outcome = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
-/// A command or a query, and what it is asked for.
+/// A command or a query with its arguments.
 pub struct UseCase {
-    /// Of its type.
+    /// The name of its type.
     pub name: &'static str,
     permission: Permission,
     run: Box<Run>,
 }
 
-/// What there is, so that a use case that is permitted finds something to do.
+/// What the use cases work on, so that a permitted one finds something to do.
 pub struct Fixture {
     pub account: AccountId,
     pub session_token: Token,
@@ -110,14 +110,14 @@ impl Fixture {
     }
 }
 
-/// A credential of the role.
+/// An agent with a credential of the role.
 async fn agent(server: &TestServer, role: Role, realm: RealmId) -> Agent {
     let credential = server.actor(role.as_str(), role).await.credential.parse().unwrap();
     let holder = "Ann".parse().unwrap();
     Agent::from(Arc::new(Caller { credential, holder, realm, role, products: Products::All }))
 }
 
-/// Of every role, a credential and a person.
+/// For every role, an agent with a credential and a person.
 async fn agents(server: &TestServer, fixture: &Fixture) -> Vec<(Role, Agent)> {
     let (realm, mut agents) = (raw::realm(server).await, Vec::new());
     for role in Role::ALL {
@@ -155,7 +155,7 @@ on_both! {
         assert_ne!(raw::contents(&server).await, before, "a permitted one may");
     }
 
-    /// No request chose a worker's work, so it needs no permission.
+    /// No request chooses the work of a worker, so a worker needs no permission.
     async fn a_worker_is_denied_nothing(server) {
         let fixture = Fixture::of(&server).await;
         let worker = Agent::Worker { name: "test", realm: raw::realm(&server).await };
@@ -166,7 +166,7 @@ on_both! {
         }
     }
 
-    /// Decisions from memory have a way of their own, past the use cases.
+    /// Cached decisions bypass the use cases, so they check the permission themselves.
     async fn decisions_from_memory_ask_for_the_permission_too(server) {
         let fixture = Fixture::of(&server).await;
         server.app.follow().await.unwrap();

@@ -8,7 +8,7 @@ use crate::{
     test_server::TestServer,
 };
 
-/// What mail cannot reach is kept for no account, whichever way it comes.
+/// An address that mail cannot reach is refused by every call that sets one.
 async fn refuse_address(server: &TestServer, email: &str) {
     let operator = server.operator();
     let create =
@@ -40,8 +40,8 @@ on_both! {
         }
     }
 
-    /// Sign-in finds an account by the domain that was typed, and by no other that folds into it; so two people at
-    /// two such domains have an account each.
+    /// An account is found by the domain that was typed, and by no other domain that case folding turns into
+    /// it. So two people at two such domains have an account each.
     async fn inv_28_domains_that_only_fold_alike_are_two(server) {
         let operator = server.operator();
         let emails = ["ann@faß.example", "ann@fass.example", "ann@βόλος.example", "ann@βόλοσ.example"];

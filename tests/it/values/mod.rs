@@ -1,4 +1,4 @@
-//! Values that look right and are not: each is refused with the field that has it, and nothing is kept of it.
+//! Values that look right and are not. Each is refused with the name of its field, and not stored.
 
 mod addresses;
 mod texts;

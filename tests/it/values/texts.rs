@@ -1,4 +1,4 @@
-//! Text that people read, and decide by.
+//! Text that people read, and base decisions on.
 
 use tidegate_core::Role;
 use tidegate_proto as proto;
@@ -27,7 +27,7 @@ on_both! {
         assert_eq!(made.labels["tier"], "güld");
     }
 
-    /// The same person under a name that only looks like another one.
+    /// Other spellings of a name are the same person, who cannot be the second one to clear a stop.
     async fn a_stop_is_not_cleared_by_one_person_with_two_spellings(server) {
         let operator = server.operator();
         operator.product("kasa").await;
@@ -50,7 +50,7 @@ on_both! {
     }
 }
 
-/// A user agent is no more than a hint, so what cannot be read of it is left out.
+/// A user agent is only a hint, so its invisible characters are left out, and it is not refused.
 #[tokio::test]
 async fn a_user_agent_is_kept_without_invisible_characters() {
     let server = TestServer::sqlite().await;

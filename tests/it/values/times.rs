@@ -1,4 +1,4 @@
-//! Times that must lie before or after another one, and tokens that were returned.
+//! Times that must lie before or after another one, and tokens that must come back as they were returned.
 
 use tidegate_core::{Span, Timestamp};
 use tidegate_proto as proto;
@@ -22,7 +22,7 @@ on_both! {
         let request_id = "7f0c1a52-5a1e-4d4e-9c7b-3f3b1c2d4e5f".to_owned();
         let soon = proto::CreateCredentialRequest { request_id, ..credential("Ann", Some(now.plus(INSTANT))) };
         let first = operator.quiet().ok(soon.clone()).await;
-        // A retry after a lost answer comes when the credential has ended.
+        // A retry after a lost answer may come when the credential has already expired.
         server.pass(Span::minutes(1));
         assert_eq!(operator.quiet().ok(soon).await.credential, first.credential);
     }

@@ -1,5 +1,5 @@
-//! `authorization` and `tidegate-realm`: given once, or not at all. Where a proxy adds or checks one of two
-//! headers and the server reads the other, the proxy is got round.
+//! `authorization` and `tidegate-realm` must be given once, or not at all. If a proxy checks one of two
+//! headers and the server reads the other, an attacker bypasses the proxy.
 
 use http::HeaderValue;
 
@@ -86,7 +86,8 @@ async fn one_realm_is_read() {
         &[b"ma\xff"],
         &["mäin".as_bytes()],
     ] {
-        // Of every caller, though it counts for operators only: none of two headers is the right one.
+        // This holds for every caller, though only an operator's header counts: neither of two headers is the
+        // right one.
         for actor in [&operator, &admin] {
             let must = "tidegate-realm must be given once, as the key of a realm";
             let told = send(Some(actor), realms).await.told();

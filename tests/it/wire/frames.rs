@@ -11,7 +11,8 @@ const IMPORT: &str = "/tidegate.v1.AccountService/ImportAccounts";
 const TAIL: &str = "/tidegate.v1.AuditService/TailEvents";
 const CHECK: &str = "/grpc.health.v1.Health/Check";
 const WATCH: &str = "/grpc.health.v1.Health/Watch";
-/// Methods that take one message: answered from memory, by a handler, by a stream, and by another package.
+/// Methods that take one message. They are answered from the cache, by a handler, by a stream, and by another
+/// package.
 const UNARY: &[&str] = &[EVALUATE, WHO_AM_I, TAIL, CHECK, WATCH];
 
 const MISSING: &str = "must be given";
@@ -21,7 +22,7 @@ const SEVERAL: &str = "must be the only one";
 const UNKNOWN: &str = "must be a message of the contract";
 const LONG: &str = "must be smaller";
 
-/// Bodies that no method takes, and what is said of them.
+/// Bodies that no method accepts, and their refusals.
 fn broken() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     vec![
         ("a flag alone", vec![0], CUT),
@@ -67,7 +68,7 @@ async fn a_method_of_one_message_gets_one() {
     let twice = [NOTHING, NOTHING].concat();
     let and_more = [NOTHING, &[0]].concat();
     for path in UNARY {
-        // With the end on the headers, on an empty DATA frame, and with trailers.
+        // The stream ends with the headers, with an empty DATA frame, and with trailers.
         assert_eq!(told(wire.send(wire.signed(&operator, path), &[]).await), must(MISSING), "{path}");
         assert_eq!(send(&wire, &operator, path, b"").await, must(MISSING), "{path}");
         let reply = wire.exchange(wire.signed(&operator, path), &[], Some(HeaderMap::new())).await;
@@ -98,7 +99,7 @@ async fn a_command_with_a_second_message_is_not_carried_out() {
     assert_eq!(send(&wire, &operator, path, &create("first")).await, "OK");
 }
 
-/// DATA frames have nothing to do with messages.
+/// The borders of DATA frames need not be those of messages.
 #[tokio::test]
 async fn a_message_may_come_in_any_pieces() {
     let server = TestServer::sqlite().await;

@@ -1,4 +1,4 @@
-//! The headers of a request: what PROTOCOL-HTTP2.md says of Call-Definition.
+//! The headers of a request: the Call-Definition of PROTOCOL-HTTP2.md.
 
 use http::{HeaderValue, Method};
 
@@ -59,7 +59,7 @@ async fn another_content_type_is_not_supported() {
     ] {
         assert_eq!(send(&[types]).await.told(), "OK", "{types}");
     }
-    // A gRPC client, which understands a refusal, but another codec.
+    // The client speaks gRPC and understands a refusal, but uses another codec.
     for types in ["application/grpc+json", "application/grpc+", "application/grpc+thrift;v=1"] {
         let must = "content-type must be application/grpc or application/grpc+proto";
         assert_eq!(send(&[types]).await.told(), format!("{INVALID}{must}"), "{types}");
@@ -110,7 +110,7 @@ async fn a_path_is_taken_as_it_is() {
         let reply = wire.send(wire.request(path), &[NOTHING]).await;
         assert_eq!(told(reply), "Unauthenticated: UNAUTHENTICATED", "{path}");
     }
-    // A query makes it another path, also where a method is public.
+    // A path with a query is another path, also for a public method.
     let reply = wire.send(wire.request("/grpc.health.v1.Health/Check?x=1"), &[NOTHING]).await;
     assert_eq!(told(reply), "Unauthenticated: UNAUTHENTICATED");
 }
@@ -153,7 +153,7 @@ async fn a_timeout_is_a_number_and_a_unit() {
     for timeout in ["1H", "99999999H", "9M", "30S", "00000030S", "30000m", "30000000u"] {
         assert_eq!(send(&[timeout.as_bytes()]).await, "OK", "{timeout}");
     }
-    // What clients send whose deadline has passed.
+    // Clients send these when their deadline has passed.
     for timeout in ["0S", "0n", "00000000n"] {
         let late = "DeadlineExceeded: DEADLINE_EXCEEDED";
         assert_eq!(send(&[timeout.as_bytes()]).await, late, "{timeout}");

@@ -1,4 +1,4 @@
-//! What the server makes of headers and bytes that no gRPC library would send: the rules of gRPC's
+//! How the server answers headers and bytes that no gRPC library would send: the rules of gRPC's
 //! PROTOCOL-HTTP2.md, one by one.
 
 mod credentials;
@@ -19,7 +19,7 @@ const DEFAULT_MAX_HEADER_LIST: u32 = 8 * 1024;
 
 const WHO_AM_I: &str = "/tidegate.v1.AccessService/WhoAmI";
 
-/// An HTTP/2 connection, on which everything is sent as it is given.
+/// An HTTP/2 connection that sends everything as it is given.
 pub struct Wire {
     sender: h2::client::SendRequest<Bytes>,
     authority: String,
@@ -31,7 +31,7 @@ pub struct Reply {
     pub http: u16,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
-    /// Empty where the headers say all.
+    /// Empty where the headers end the answer.
     pub trailers: HeaderMap,
 }
 
@@ -52,7 +52,7 @@ impl Wire {
         Self { sender, authority: server.address.to_string() }
     }
 
-    /// A request as gRPC demands it, and nothing besides.
+    /// A request with the headers that gRPC demands, and no others.
     pub fn request(&self, path: &str) -> request::Builder {
         self.bare(path).header("te", "trailers").header("content-type", "application/grpc")
     }
@@ -81,7 +81,7 @@ impl Wire {
         let mut sender = self.sender.clone().ready().await.unwrap();
         let empty = pieces.is_empty() && trailers.is_none();
         let (answer, mut body) = sender.send_request(request.body(()).unwrap(), empty).unwrap();
-        // The server may have answered, and hung up, before everything is sent.
+        // Errors are ignored: the server may answer and reset the stream before everything is sent.
         for (n, piece) in pieces.iter().enumerate() {
             let end = n + 1 == pieces.len() && trailers.is_none();
             let _ = body.send_data(Bytes::copy_from_slice(piece), end);
@@ -98,7 +98,7 @@ impl Wire {
         read(answer).await
     }
 
-    /// Sends headers and no end; the answer is not waited for.
+    /// Sends headers and the pieces, and does not end the request or wait for the answer.
     pub async fn hold(&self, request: request::Builder, pieces: &[&[u8]]) -> Held {
         let mut sender = self.sender.clone().ready().await.unwrap();
         let (answer, mut body) = sender.send_request(request.body(()).unwrap(), false).unwrap();
@@ -138,7 +138,7 @@ impl Reply {
         if self.trailers.is_empty() { &self.headers } else { &self.trailers }
     }
 
-    /// What the ending counts as a header list: names and values as they are, and 32 bytes for each.
+    /// The size of the ending as a header list: the bytes of names and values, and 32 for each.
     pub fn ending_bytes(&self) -> usize {
         let pseudo = if self.trailers.is_empty() { ":status200".len() + 32 } else { 0 };
         let count =
@@ -150,7 +150,8 @@ impl Reply {
         Refused::of(&Status::from_header_map(self.ending()).unwrap())
     }
 
-    /// In a line: `OK`, or the HTTP status, or the status with its reason and the violations.
+    /// The answer in one line: `OK`, or the HTTP status, or the gRPC status with its reason and the
+    /// violations.
     pub fn told(&self) -> String {
         match Status::from_header_map(self.ending()) {
             None => format!("HTTP {}", self.http),

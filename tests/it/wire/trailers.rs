@@ -1,4 +1,4 @@
-//! Refusals arrive at clients with the settings they come with: grpc-java and grpc-core read 8 KiB of trailers.
+//! Refusals reach clients with default settings: grpc-java and grpc-core accept 8 KiB of trailers.
 
 use tidegate_client::Refused;
 use tidegate_proto as proto;
@@ -11,7 +11,7 @@ use crate::{
     test_server::TestServer,
 };
 
-/// What a refusal takes at most, so that proxies have room for what they add.
+/// The maximum size of a refusal. It leaves room for what proxies add.
 const MAX_TRAILERS: usize = 6 * 1024;
 
 async fn refused<M: Rpc>(wire: &Wire, actor: &Actor, request: M) -> (Reply, Refused) {

@@ -1,5 +1,4 @@
-//! The database, looked at past the program: what lies there, and what a test puts there that no call
-//! can.
+//! Direct access to the database, past the program: a test reads its rows, and writes what no call can.
 
 use std::{
     collections::BTreeMap,
@@ -27,7 +26,7 @@ enum Connection {
     Postgres(PgConnection),
 }
 
-/// The program writes to the file too; its turn ends.
+/// The program writes to the file too, so a statement may have to wait for the lock.
 fn sqlite(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new().filename(path).busy_timeout(TIMEOUT)
 }

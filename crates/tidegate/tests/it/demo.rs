@@ -11,7 +11,7 @@ use crate::{
     server::client,
 };
 
-/// What is told, in this order. Who is reached by chance, and how many, is left out.
+/// What the demo prints, in this order. Which accounts chance reaches, and how many, is left out.
 const STORY: &[&str] = &[
     "== A server of its own, in a temporary folder",
     "Initialised.",
@@ -111,7 +111,7 @@ const STORY: &[&str] = &[
     "-> the chain holds: ",
 ];
 
-/// One run that was kept, its calls made, and then ended.
+/// One run of `demo --keep`, ended after the calls that it prints were made.
 struct Kept {
     ended: Ended,
     /// Each call as printed, and what came of it.
@@ -183,7 +183,7 @@ fn names(folder: &Path) -> BTreeSet<String> {
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-/// Checks that the story is told in order; what follows it.
+/// Checks that the output tells the story in order, and returns what follows it.
 fn story(out: &str) -> &str {
     STORY.iter().fold(out, |rest, fact| match rest.split_once(fact) {
         Some((_, rest)) => rest,

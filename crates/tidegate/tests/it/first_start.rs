@@ -76,7 +76,7 @@ async fn health_asks_for_no_credential() {
 }
 
 #[tokio::test]
-async fn reflection_lists_the_services_for_callers_and_not_for_strangers() {
+async fn reflection_lists_the_services_only_for_callers_with_a_credential() {
     let folder = Folder::empty();
     let server = folder.serve(&[]).await;
     let services = reflected(&server, &folder.read("operator.credential")).await.unwrap();
@@ -97,7 +97,7 @@ async fn reflection_is_off_when_told_and_beyond_this_machine() {
         assert_eq!(refused.code(), Code::Unimplemented, "{setting}");
         let ended = server.stopped().await;
         assert!(ended.out.contains("reflection is off") && !ended.out.contains("grpcurl"), "{}", ended.out);
-        // Only then credentials leave the machine, in clear.
+        // Beyond this machine, credentials travel in clear: the program warns of it.
         assert_eq!(ended.err.contains("without TLS"), setting.contains("0.0.0.0"), "{}", ended.err);
     }
 }
@@ -138,7 +138,7 @@ async fn init_stops_at_a_credential_file_that_exists_and_makes_nothing(engine: E
 }
 
 #[tokio::test]
-async fn of_two_inits_at_once_one_makes_the_installation() {
+async fn one_of_two_inits_at_once_makes_the_installation() {
     let one = Folder::on(Engine::Postgres).await;
     let Database::Postgres(url) = &one.database else { panic!("another engine") };
     let other = Folder::with(url);
@@ -147,7 +147,7 @@ async fn of_two_inits_at_once_one_makes_the_installation() {
     let holds = |folder: &Folder| folder.file("operator.credential").exists();
     assert!(holds(&one) != holds(&other), "one credential is one too few or too many");
     let (made, late) = if holds(&one) { (&one, &second) } else { (&other, &first) };
-    // It came in the middle, or after it was done.
+    // The second one ran while the first one did, or after it.
     assert!(late.out.contains("initialised") && !late.out.contains("Initialised."), "{late:?}");
     assert_eq!(one.database.count("credentials").await, 1);
     let server = made.serve(&[]).await;
@@ -168,7 +168,7 @@ async fn who_am_i(caller: &Client) -> proto::WhoAmIResponse {
     heard(caller.access().who_am_i(proto::WhoAmIRequest {}).await).unwrap()
 }
 
-/// Of `… "authorization: Bearer $(cat FILE)" ADDRESS METHOD`.
+/// The parts of a printed call: `… "authorization: Bearer $(cat FILE)" ADDRESS METHOD`.
 fn parts(line: &str) -> Option<[&str; 4]> {
     let (before, rest) = line.split_once("-H \"authorization: Bearer $(cat ")?;
     let (credential, rest) = rest.split_once(")\" ")?;
@@ -176,7 +176,7 @@ fn parts(line: &str) -> Option<[&str; 4]> {
     Some([before, credential, address, method])
 }
 
-/// The services that reflection lists; without a credential when that is empty.
+/// The services that reflection lists. An empty credential is not sent.
 async fn reflected(server: &Server, credential: &str) -> Result<Vec<String>, Status> {
     let question = ServerReflectionRequest {
         host: String::new(),

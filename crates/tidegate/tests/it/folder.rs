@@ -15,7 +15,8 @@ use crate::{
     server::Server,
 };
 
-/// How long the program waits is not left to the machine: a test that is about one of them sets it.
+/// Every timeout is as long as `TIMEOUT`, so that a slow machine changes nothing. A test that is about a
+/// timeout sets that one short.
 const TIMEOUTS: [&str; 10] = [
     "grpc.max_deadline_ms",
     "grpc.drain_ms",
@@ -60,7 +61,7 @@ impl Folder {
         folder
     }
 
-    /// Nothing in it is initialised.
+    /// A folder and a database that are not initialised.
     pub async fn on(engine: Engine) -> Self {
         match engine {
             Engine::Sqlite => Self::empty(),
@@ -76,7 +77,7 @@ impl Folder {
         folder
     }
 
-    /// Begins a run; what `words` set is stronger than the folder's settings.
+    /// Starts the program. Settings in `words` override the folder's.
     pub fn start(&self, words: &[&str]) -> Program {
         self.start_told(&Told { words: words.to_vec(), ..Told::default() })
     }
@@ -84,13 +85,13 @@ impl Folder {
     pub fn start_told(&self, told: &Told<'_>) -> Program {
         let settings = self.settings.iter().flat_map(|setting| ["--set", setting]);
         let mut words = told.words.clone();
-        // Before the first option, so that what the words set comes later and is stronger.
+        // Before the first option: a later `--set` overrides an earlier one, so the words win.
         let options = words.iter().position(|word| word.starts_with("--")).unwrap_or(words.len());
         words.splice(options..options, settings);
         Program::start(self.path(), &Told { words, environment: told.environment.clone(), input: told.input })
     }
 
-    /// A run that comes to its end by itself.
+    /// Runs a command that ends by itself.
     pub async fn run(&self, words: &[&str]) -> Ended {
         self.start(words).ended().await
     }
@@ -117,19 +118,19 @@ impl Folder {
         std::fs::write(self.file(name), text).unwrap();
     }
 
-    /// Who may do what with a file.
+    /// The permission bits of a file.
     pub fn mode(&self, name: &str) -> u32 {
         std::fs::metadata(self.file(name)).unwrap().permissions().mode() & 0o777
     }
 
-    /// What lies in it.
+    /// The names of its files.
     pub fn names(&self) -> BTreeSet<String> {
         let entries = std::fs::read_dir(self.path()).unwrap();
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }
 }
 
-/// Each of these tests once on SQLite and once on PostgreSQL.
+/// Runs each of these tests once on SQLite and once on PostgreSQL.
 macro_rules! on_both_engines {
     ($($(#[$attribute:meta])* $test:ident,)+) => {
         mod sqlite {

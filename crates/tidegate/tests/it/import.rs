@@ -1,4 +1,4 @@
-//! `tidegate accounts import`: good rows are kept, bad ones named by their line, and again is harmless.
+//! `tidegate accounts import` keeps good rows, reports bad ones by line, and may be repeated.
 
 use std::process::Command;
 
@@ -66,7 +66,7 @@ async fn a_dash_reads_standard_input() {
     assert_eq!(folder.database.count("accounts").await, 2);
 }
 
-/// A pipe is read once: there is nothing in it the second time.
+/// A pipe can be read only once.
 #[tokio::test]
 async fn a_pipe_is_a_file_too() {
     const ROWS: &str = "{\"external_id\": \"ann\"}\n{\"external_id\": \"bob\"}\n";
@@ -81,14 +81,14 @@ async fn a_pipe_is_a_file_too() {
     let pipe = folder.file("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let running = folder.start(&["accounts", "import", "pipe", "--address", &address]);
-    // Opening it waits for the reader, and writing is done when all is read or the reader is gone.
+    // Opening the pipe waits for its reader. The write ends when all was read, or the reader is gone.
     let written = tokio::task::spawn_blocking(move || std::fs::write(pipe, ROWS));
     let ended = running.ended().await;
     assert_eq!((ended.code, ended.out.as_str()), (Some(0), "0 created, 2 unchanged, 0 not imported\n"));
     written.await.unwrap().unwrap();
 }
 
-/// Opening this file works, and reading it fails.
+/// This file can be opened, but not read.
 #[tokio::test]
 async fn a_file_that_cannot_be_read_ends_the_import() {
     let folder = Folder::empty();
@@ -138,7 +138,7 @@ async fn a_line_that_is_no_row_is_reported_and_the_others_are_imported() {
     assert_eq!(folder.database.count("accounts").await, 3);
 }
 
-/// More than one message may hold, and more reports than are told.
+/// There are more rows than one message may hold, and more reports than the program prints.
 #[tokio::test]
 async fn large_rows_do_not_end_an_import() {
     let folder = Folder::empty();
@@ -154,13 +154,13 @@ async fn large_rows_do_not_end_an_import() {
     let external_id = "x".repeat(128);
     let what = "external_id must be 1 to 128 bytes of printable ASCII without blanks";
     assert_eq!(told[999], format!("line 1000: {external_id}: {what}"));
-    // Of each of the unreadable lines two things are wrong.
+    // Each of the unreadable lines has two reports.
     assert_eq!(told[1_000], "line 1101: external_id must be given");
     assert_eq!(told[2_000], "1102 more reports are left out: correct these, and import the file again");
 }
 
 #[tokio::test]
-async fn what_cannot_begin_is_told() {
+async fn an_import_that_cannot_begin_says_why() {
     let folder = Folder::empty();
     let server = folder.serve(&[]).await;
     let address = format!("http://{}", server.grpc);

@@ -1,8 +1,8 @@
 //! The program as an operator runs it: its commands, its files, its processes, and what several of
 //! them do to one database.
 //!
-//! Nothing here is mocked: a test starts the program in a folder of its own and talks to it as
-//! callers do. `UPDATE_EXPECT=1 cargo test -p tidegate` writes the snapshots anew.
+//! Nothing here is mocked: a test starts the program in a folder of its own and calls it as callers do.
+//! `UPDATE_EXPECT=1 cargo test -p tidegate` rewrites the snapshots.
 
 #![expect(
     clippy::unwrap_used,

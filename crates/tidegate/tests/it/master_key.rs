@@ -1,11 +1,11 @@
-//! Without the master key that a database was made with nothing is served, and nothing is touched.
+//! Without the master key of its database the program does not serve, and changes nothing.
 
 use crate::folder::{Engine, Folder, on_both_engines};
 
 on_both_engines! {
     serve_refuses_another_master_key,
     serve_refuses_to_start_without_the_master_key,
-    serve_refuses_a_master_key_that_is_none,
+    serve_refuses_a_file_without_a_master_key,
 }
 
 async fn serve_refuses_another_master_key(engine: Engine) {
@@ -20,14 +20,15 @@ async fn serve_refuses_to_start_without_the_master_key(engine: Engine) {
     refused(&folder, "failed to find the master key that the database was made with").await;
 }
 
-async fn serve_refuses_a_master_key_that_is_none(engine: Engine) {
+async fn serve_refuses_a_file_without_a_master_key(engine: Engine) {
     let folder = Folder::installed(engine).await;
     folder.write("master.key", "# a key that somebody shortened\n0f0f\n");
     let told = refused(&folder, "line 2 is not a key: 64 hexadecimal digits").await;
     assert!(!told.contains("0f0f"), "what is in the file is told: {told}");
 }
 
-/// What it said; the folder and the database are as before.
+/// Checks that `serve` refuses for this reason, and that neither `serve` nor `init` changes the folder or the
+/// database. Returns what `serve` prints.
 async fn refused(folder: &Folder, why: &str) -> String {
     let key = || std::fs::read_to_string(folder.file("master.key")).ok();
     let secrets = || (key(), folder.read("operator.credential"));

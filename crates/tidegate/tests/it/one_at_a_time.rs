@@ -1,4 +1,4 @@
-//! One program at a time on one SQLite file, however the last one ended.
+//! One program at a time serves a SQLite file, however the last one ended.
 
 use tidegate_proto as proto;
 
@@ -42,7 +42,7 @@ async fn serve_starts_again_after_a_kill_and_has_its_data() {
 }
 
 #[tokio::test]
-async fn another_name_of_the_file_opens_no_second_door() {
+async fn a_second_serve_by_another_path_is_refused() {
     let folder = Folder::empty();
     let _first = folder.serve(&[]).await;
     std::os::unix::fs::symlink("tidegate.db", folder.file("alias.db")).unwrap();

@@ -1,4 +1,4 @@
-//! The database goes away and comes back: callers hear when to try again, and nothing is half done.
+//! The database becomes unreachable and comes back. Callers are told when to retry, and nothing is half done.
 
 use std::ops::RangeInclusive;
 
@@ -17,7 +17,7 @@ use crate::{
     server::Server,
 };
 
-/// A server whose way to its database can be cut, and the database itself.
+/// A server whose connections to its database can be cut, and the database itself.
 struct OutageTest {
     line: Line,
     url: String,
@@ -43,7 +43,7 @@ impl OutageTest {
         &self.realm.operator
     }
 
-    /// Another server on the same database and the same line, which waits for it hardly at all.
+    /// Another server on the same database and the same line. It waits only 100 ms for a connection.
     async fn hasty_server(&self) -> Server {
         let url = format!("database.url={}", self.line.url());
         self.folder.serve(&[&url, "database.acquire_timeout_ms=100"]).await
@@ -53,7 +53,7 @@ impl OutageTest {
         create(self.operator(), name).await
     }
 
-    /// What was written, so that one without the other is seen.
+    /// Counts of rows that are written together, so that a partial write shows.
     async fn written(&self) -> [i64; 4] {
         let database = &self.folder.database;
         let created = "SELECT COUNT(*) FROM events WHERE fact LIKE '%account_created%'";
@@ -76,7 +76,7 @@ async fn create(operator: &Client, name: &str) -> Result<proto::CreateAccountRes
     heard(operator.accounts().create_account(request).await)
 }
 
-/// A call that may find a broken connection: then it is told to try again, and succeeds.
+/// Makes a call. If it met a broken connection, it must be told to retry, and the retry must succeed.
 async fn once_more<T>(call: impl AsyncFn() -> Result<T, Refused>) -> T {
     match call().await {
         Ok(done) => done,
@@ -140,7 +140,7 @@ async fn each_incident_is_found_in_the_log_with_its_cause() {
 #[tokio::test]
 async fn lost_connections_cost_one_call_at_most() {
     let test = OutageTest::set_up().await;
-    // As many connections as there may be, all of them idle when the line is cut.
+    // These calls fill the connection pool. All connections are idle when the line is cut.
     let calls: Vec<_> = (0..32).map(|number| tokio::spawn(named(test.operator().clone(), number))).collect();
     for call in calls {
         call.await.unwrap().unwrap();
@@ -158,7 +158,7 @@ async fn lost_connections_cost_one_call_at_most() {
     assert_eq!(test.folder.database.count("accounts").await, 65 - i64::try_from(failed.len()).unwrap());
 }
 
-/// Without a password: so many at once would wait for each other.
+/// Without a password, because so many hashes at once would queue.
 async fn named(operator: Client, number: usize) -> Result<proto::CreateAccountResponse, Refused> {
     let request =
         proto::CreateAccountRequest { external_id: format!("account-{number}"), ..Default::default() };
@@ -178,7 +178,7 @@ async fn inv_51_what_was_under_way_is_whole_or_not_at_all() {
     let kept = async || (test.folder.database.count("accounts").await == 501).then_some(());
     eventually("the first message", kept).await;
 
-    // The second message has written its accounts, and waits for this lock with its passwords.
+    // The second message writes its accounts, and then waits for this lock to write its passwords.
     let mut holding = PgConnection::connect(&test.url).await.unwrap();
     holding.execute("BEGIN; LOCK TABLE passwords IN SHARE ROW EXCLUSIVE MODE").await.unwrap();
     messages.send(proto::ImportAccountsRequest { rows: rows(501..=1_000) }).await.unwrap();
@@ -191,7 +191,7 @@ async fn inv_51_what_was_under_way_is_whole_or_not_at_all() {
     assert_eq!((refused.code, refused.retry_after.is_some()), (Code::Unavailable, true), "{refused}");
     holding.execute("ROLLBACK").await.unwrap();
 
-    // Once PostgreSQL has noticed: a client that holds a lock still has a transaction open.
+    // Waits until PostgreSQL has noticed the lost connection and has ended its transaction.
     let open = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL \
         AND pid <> pg_backend_pid()";
     eventually("the end of the transaction", async || {

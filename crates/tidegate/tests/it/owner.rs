@@ -1,4 +1,4 @@
-//! A realm in which everybody may have two-step, and what the owner of an account does there.
+//! A realm in which every account may have two-step, and what the owner of an account does there.
 
 use std::path::{Path, PathBuf};
 
@@ -11,19 +11,19 @@ use tonic::{Response, Status};
 use crate::{program::eventually, server::Server};
 
 pub const PASSWORD: &str = "correct horse battery staple";
-/// Of that password, as another system would bring it along: it takes no time.
+/// A hash of that password, as an import may bring it, at so low a cost that it takes no time.
 pub const HASH: &str =
     "$argon2id$v=19$m=8,t=1,p=1$YSBzYWx0IGZvciB0ZXN0cw$ff5RFSya8XLaFQj4nZaAobl2ketRNZnoQhXZqUKfGEQ";
 const PERIOD: i64 = 30;
 
-/// The product kasa, a rollout that reaches everybody there, and a back end's credential.
+/// The product kasa, a rollout that reaches every account there, and a back end's credential.
 pub struct Realm {
     pub operator: Client,
     pub frontend_token: String,
     mails: PathBuf,
 }
 
-/// A back end, at one process of perhaps several.
+/// A back end that calls one of the processes.
 #[derive(Clone)]
 pub struct Frontend {
     pub client: Client,
@@ -34,14 +34,14 @@ pub struct Frontend {
 pub struct SignIn {
     pub token: String,
     pub state: proto::SignInState,
-    /// Of the factor that is offered first; empty when none is.
+    /// The id of the factor that is offered first; empty when none is.
     pub factor: String,
 }
 
 /// An app that shows codes.
 pub struct Authenticator {
     pub seed: Secret<Vec<u8>>,
-    /// Of the newest code that was used.
+    /// The time step of the newest code that was used.
     step: i64,
 }
 
@@ -122,7 +122,7 @@ impl Frontend {
         heard(self.client.sign_ins().complete_sign_in(request).await)
     }
 
-    /// The token of a session that asked for nothing but the password.
+    /// Signs in where the password is enough, and returns the session's token.
     pub async fn sign_in(&self, name: &str, device: &str) -> String {
         let begun = self.begin(name, device).await;
         assert_eq!(begun.state, proto::SignInState::Ready);
@@ -151,7 +151,7 @@ impl Frontend {
         heard(self.client.challenges().answer_challenge(request).await)
     }
 
-    /// Binds a first factor: by a link that is mailed, and the code of a moment ago.
+    /// Binds a first factor: opens the mailed link, and answers with the first code.
     pub async fn enroll(&self, name: &str, session: &str) -> Authenticator {
         let enrollments = self.client.enrollments();
         let request = proto::BeginEnrollmentRequest {
@@ -188,7 +188,7 @@ impl Frontend {
         self.enroll(name, &session).await
     }
 
-    /// The token behind the `#` of the link in the last mail to somebody.
+    /// The token after the `#` of the link in the newest mail to this person.
     pub async fn link(&self, name: &str) -> String {
         eventually("a mail with a link", async || link(&self.mails, &email(name))).await
     }
@@ -231,8 +231,8 @@ impl Authenticator {
         Self { seed, step: 0 }
     }
 
-    /// A code that was never used and stays good for half a minute at least: of this half minute, or of the next.
-    /// So two need no waiting, and a test asks for no more of one person.
+    /// A code that was never used and stays valid for at least 30 seconds: that of the current time step, or
+    /// of the next one. So two codes need no waiting, and a test asks for no more than two of one person.
     pub async fn next_code(&mut self, frontend: &Frontend) -> String {
         self.step = (self.step + 1).max(frontend.now().await / PERIOD);
         let good = async || (self.step <= frontend.now().await / PERIOD + 1).then_some(());

@@ -1,5 +1,5 @@
-//! One run of the program: started with what it is told, heard while it runs, ended at the latest when
-//! the test forgets it.
+//! One run of the program. Its output is read while it runs, and it is killed at the latest when the test
+//! drops it.
 
 use std::{
     fmt::Write as _,
@@ -34,7 +34,7 @@ struct Heard {
     said: watch::Receiver<String>,
 }
 
-/// Besides its folder and its arguments the program gets nothing of whoever runs the tests.
+/// What a run is given. The program inherits no environment variable of the tests.
 #[derive(Default)]
 pub struct Told<'t> {
     pub words: Vec<&'t str>,
@@ -48,7 +48,7 @@ impl Program {
         command.current_dir(folder).args(&told.words).env_clear().envs(told.environment.iter().copied());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        // A program that reads nothing may have ended by now.
+        // The write fails when the program reads no input and has already ended.
         let _ = child.stdin.take().unwrap().write_all(told.input.as_bytes());
         let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         Self { child, out: Heard::from(out), err: Heard::from(err) }
@@ -70,14 +70,14 @@ impl Program {
         Ended { code: None, out: self.out.so_far(), err: self.err.so_far() }
     }
 
-    /// Waits for the end, which has to come by itself.
+    /// Waits until the program ends by itself.
     pub async fn ended(mut self) -> Ended {
         let ended = self.out.ended().await && self.err.ended().await;
         assert!(ended, "it did not end:\n{}", self.so_far().transcript());
         Ended { code: self.child.wait().unwrap().code(), ..self.so_far() }
     }
 
-    /// Sends a signal to this very process.
+    /// Sends a signal to the process.
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         let sent = Command::new("/bin/sh").args(["-c", r#"kill -s "$1" "$2""#, "sh", name, &pid]).status();
@@ -106,16 +106,17 @@ impl Heard {
         Self { said }
     }
 
-    /// `None` when it ends, or goes on for too long, without such a line.
+    /// `None` when the stream ends, or `TIMEOUT` passes, without such a line.
     async fn line(&mut self, text: &str) -> Option<String> {
         let find = |said: &str| said.lines().find(|line| line.contains(text)).map(str::to_owned);
         let said = timeout(TIMEOUT, self.said.wait_for(|said| find(said).is_some())).await;
         find(&said.ok()?.ok()?)
     }
 
-    /// Whether it did so in time.
+    /// Whether the stream ended within `TIMEOUT`.
     async fn ended(&mut self) -> bool {
-        // Nothing that is said makes this true; only the end of the listener ends the waiting.
+        // No output makes the condition true: the wait ends when the reading thread ends and drops the
+        // sender.
         timeout(TIMEOUT, self.said.wait_for(|_| false)).await.is_ok()
     }
 
@@ -138,7 +139,7 @@ impl Ended {
     }
 }
 
-/// Looks again and again until there is something to see.
+/// Polls until `look` returns something, for at most `TIMEOUT`.
 pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let seen = async {
         loop {

@@ -1,5 +1,4 @@
-//! What many callers do at once to one database, through one process on SQLite and through two on
-//! PostgreSQL.
+//! Many callers act on one database at once, through one process on SQLite and through two on PostgreSQL.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +36,7 @@ struct RaceTest {
 impl RaceTest {
     async fn on(engine: Engine, names: &[&str]) -> Self {
         let folder = Folder::installed(engine).await;
-        // Passwords of everybody at once: what is tested is what they are charged.
+        // So many hashes may run at once that no call queues: the tests are about the charges.
         let set = ["limits.password_hashes=64"];
         let mut servers = vec![folder.serve(&set).await];
         if engine == Engine::Postgres {
@@ -52,7 +51,7 @@ impl RaceTest {
         &self.doors[0]
     }
 
-    /// The same call, many times at once, in turn at every process.
+    /// Makes the same call many times at once, and spreads the calls over the processes.
     async fn at_once<T, F>(&self, times: usize, call: impl Fn(usize, Frontend) -> F) -> Vec<T>
     where
         T: Send + 'static,
@@ -69,7 +68,7 @@ impl RaceTest {
         self.folder.database.number(sql).await
     }
 
-    /// Events of a kind whose fact has this text in it.
+    /// How many events of this kind have this word in their fact.
     async fn events(&self, kind: &str, text: &str) -> i64 {
         // A whole word: "approved" is not "already_approved".
         let word = if text.is_empty() { String::new() } else { format!("\"{text}\"") };
@@ -95,7 +94,7 @@ impl RaceTest {
     }
 }
 
-/// A code of the right form; that it is right is as unlikely as one in a million.
+/// A code of the right form. The chance that it is right is about one in a million.
 const WRONG: &str = "000000";
 
 type Counts = BTreeMap<&'static str, usize>;
@@ -112,7 +111,7 @@ fn count(answers: Vec<Result<proto::AnswerChallengeResponse, Refused>>) -> Count
     counts
 }
 
-/// Once approved; all others were told that it was used, or that every try was under way.
+/// One answer was approved. All others were told that the code was used, or that every try was under way.
 fn approved_once(counts: &Counts, others: &[&str]) {
     assert_eq!(counts.get("APPROVED"), Some(&1), "{counts:?}");
     let known = |outcome: &&str| *outcome == "APPROVED" || others.contains(outcome);
@@ -176,7 +175,7 @@ async fn inv_08_parallel_guesses_take_no_more_than_a_challenge_has(engine: Engin
     assert_eq!(test.number("SELECT MAX(in_hour) FROM attempts").await, 5);
     assert_eq!(test.events("challenge_answered", "wrong_answer").await, 4);
     assert_eq!(test.events("challenge_answered", "used_up").await, 1);
-    // The right code comes too late for this one, and is good for the next.
+    // The right code is too late for this challenge, and is accepted for the next one.
     let code = authenticator.next_code(test.door()).await;
     assert_eq!(test.answer(&asked, &code, 1).await, Counts::from([("USED_UP", 1)]));
     let asked = [test.challenged("ann", "laptop").await];
@@ -198,7 +197,7 @@ async fn inv_08_parallel_guesses_take_no_more_than_an_hour_has(engine: Engine) {
     assert_eq!(test.number("SELECT MAX(in_hour) FROM attempts").await, 10);
     let slowed = counts.get("SLOWED").copied().unwrap_or_default();
     assert!(slowed > 0, "{counts:?}");
-    // While it is slowed, right and wrong are told the same (INV-12).
+    // While the factor is slowed down, right and wrong codes get the same reply (INV-12).
     for (sign_in, challenge) in &asked {
         cancel(test.door(), sign_in, challenge).await;
     }
@@ -290,7 +289,7 @@ async fn inv_58_a_wrong_answer_that_is_retried_is_charged_once(engine: Engine) {
     assert_eq!(test.number("SELECT MAX(in_hour) FROM attempts").await, 1);
 }
 
-/// What all of them were told.
+/// The answer, which must be the same for all of them.
 fn one<T: PartialEq + std::fmt::Debug>(answers: Vec<Result<T, Refused>>) -> T {
     let mut answers: Vec<T> =
         answers.into_iter().map(|answer| answer.unwrap_or_else(|refused| panic!("{refused}"))).collect();

@@ -1,4 +1,4 @@
-//! `tidegate events`: the record in a file, and proved in place.
+//! `tidegate events` exports the record to a file, and verifies it in the database.
 
 use serde_json::Value;
 
@@ -34,7 +34,7 @@ async fn an_export_holds_every_event_and_ends_with_an_anchor(engine: Engine) {
         assert_eq!((ended.code, &ended.out, ended.err.as_str()), (Some(0), &valid, ""));
     }
 
-    // It may be the only copy of what is not kept any more.
+    // No export overwrites a file, which may be the only copy of events that are no longer kept.
     let ended = events(&folder, &server, &["export", "--output", "record.ndjson"]).await;
     assert_eq!(ended.code, Some(1));
     assert!(ended.err.contains("failed to make record.ndjson"), "{}", ended.err);

@@ -1,4 +1,4 @@
-//! Which schema this program serves, and which command mends what it does not serve.
+//! Which schema this program serves, and which command it names for one that it does not serve.
 
 use tidegate_store::NEWEST;
 
@@ -31,8 +31,7 @@ async fn serve_names_init_where_only_the_schema_was_made() {
 #[tokio::test]
 async fn serve_refuses_an_older_schema_and_names_migrate() {
     let folder = Folder::installed(Engine::Postgres).await;
-    // There is no older one yet; every migration counted down stands for it. On SQLite a schema without
-    // a migration above zero is an empty file, so that this waits for the second migration.
+    // Every migration is renumbered below zero, which stands for an older schema.
     folder.database.run("UPDATE _sqlx_migrations SET version = version - 1000").await;
     refused(&folder, "serve", "run `tidegate migrate`").await;
 }
@@ -63,7 +62,7 @@ async fn migrate_does_nothing_to_a_schema_of_this_program(engine: Engine) {
     assert_eq!(folder.database.contents().await, before);
 }
 
-/// One migration ahead of this program.
+/// An installation whose schema is one migration ahead of this program.
 async fn newer(engine: Engine) -> Folder {
     let folder = Folder::installed(engine).await;
     let columns = "description, installed_on, success, checksum, execution_time";
@@ -75,7 +74,7 @@ async fn newer(engine: Engine) -> Folder {
     folder
 }
 
-/// Neither the folder nor the database is changed.
+/// Checks that the command fails for this reason, and changes neither the folder nor the database.
 async fn refused(folder: &Folder, command: &str, why: &str) {
     let before = (names(folder), folder.database.contents().await);
     let ended = folder.run(&[command]).await;

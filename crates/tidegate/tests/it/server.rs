@@ -1,4 +1,4 @@
-//! A program that serves, and the ways to it.
+//! A program that serves, and how tests reach it.
 
 use std::{
     io::{Read as _, Write as _},
@@ -20,7 +20,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Waits until it has said where it listens.
+    /// Waits until it has printed where it listens.
     pub async fn ready(mut program: Program, folder: &Path) -> Self {
         let line = program.prints("serves gRPC on ").await;
         let grpc = line.split_once("serves gRPC on ").unwrap().1.trim_end_matches('.').parse().unwrap();

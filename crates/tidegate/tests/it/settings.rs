@@ -1,4 +1,4 @@
-//! What is wrong with the settings, where each comes from, and what the program says of itself.
+//! What the program says of its settings: mistakes, origins, defaults; and its help.
 
 use expect_test::{expect, expect_file};
 
@@ -28,7 +28,7 @@ async fn unknown_keys_of_every_source_are_named_at_once_and_nothing_is_made() {
 }
 
 #[tokio::test]
-async fn settings_before_the_command_count_as_those_behind_it_do() {
+async fn settings_before_the_command_count_like_those_after_it() {
     let folder = Folder::empty();
     let words = [
         "--set",
@@ -105,7 +105,7 @@ async fn help_says_what_can_be_typed() {
     expect_file!["snapshots/help-accounts-import.txt"].assert_eq(&help.out);
 }
 
-/// Without the settings that the tests' folder brings.
+/// Runs without the settings of the tests' folder.
 async fn plain(folder: &Folder, words: &[&str]) -> Ended {
     let ended = told_plain(folder, words, &[]).await;
     assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));

@@ -1,4 +1,4 @@
-//! The end of a program that serves: what is under way finishes, nothing new begins.
+//! Graceful shutdown: calls under way finish, and no new one begins.
 
 use std::{io::Write as _, net::TcpStream};
 
@@ -12,7 +12,7 @@ use crate::{
     program::eventually,
 };
 
-/// Of the tests' password, as slow as one may be that comes from elsewhere.
+/// A slow hash of the tests' password, so that the sign-ins still hash when SIGTERM arrives.
 const SLOW_HASH: &str =
     "$argon2id$v=19$m=65536,t=2,p=1$YSBzYWx0IGZvciB0ZXN0cw$xAMh//5CBJz9gjqlsp11Ymwz5fjagVg5e8MBDXRFabU";
 
@@ -59,7 +59,7 @@ async fn passwords_being_looked_at_are_answered_after_sigterm(engine: Engine) {
         let frontend = realm.frontend(&server);
         begun.spawn(async move { frontend.begin(name, "phone").await.state });
     }
-    // An attempt is charged before the password is looked at.
+    // An attempt is charged before its password is verified.
     eventually("a charge for each", async || (folder.database.count("attempts").await == 4).then_some(()))
         .await;
     let ended = server.stopped().await;

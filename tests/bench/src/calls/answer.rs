@@ -9,7 +9,7 @@ use tidegate_proto::{self as proto, challenge_service_client::ChallengeServiceCl
 use super::Line;
 use crate::{ambient, load::Call, people::Guest};
 
-/// Each guest once: a code is good for one sign-in.
+/// Each guest answers once, because a code is accepted only once.
 #[derive(Clone)]
 pub struct Answer {
     pub line: Line,

@@ -24,7 +24,8 @@ pub use self::{
     sign_in::BeginSignIn,
 };
 
-/// A connection, and who calls over it. The echo is sent the credential too: the wire is the same.
+/// A connection and its caller's credential. The echo is sent the credential too, so that requests are
+/// equally long.
 #[derive(Clone)]
 pub struct Line {
     channel: Channel,
@@ -44,7 +45,7 @@ impl Line {
     }
 }
 
-/// What is asked by the call of a number.
+/// The request of the call with this number.
 pub type Asking<M> = Arc<dyn Fn(u64) -> M + Send + Sync>;
 
 /// The same messages again and again.

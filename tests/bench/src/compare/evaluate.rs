@@ -17,7 +17,8 @@ use crate::{
 
 /// Accounts that are asked again and again.
 const KNOWN: u64 = 2_000;
-/// Behind those, and coprime to every size of the crowd.
+/// The step through all other accounts. It is coprime to their count, so that each is asked once before any
+/// is asked again.
 const STRIDE: u64 = 7_919;
 
 pub async fn run(scene: &Scene, report: &mut Report) -> anyhow::Result<()> {

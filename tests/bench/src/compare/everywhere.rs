@@ -1,5 +1,5 @@
-//! How long it is until a stop, and the end of a credential, are in force: on PostgreSQL at another replica,
-//! which had remembered the opposite.
+//! How long it takes until a stop and a revoked credential are in force: on PostgreSQL at another replica,
+//! which has cached the opposite.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::{
     table::{Must, Report, Row},
 };
 
-/// Of each.
+/// Measurements of each.
 const TIMES: usize = 20;
 
 pub async fn run(scene: &Scene, report: &mut Report) -> anyhow::Result<()> {
@@ -48,7 +48,8 @@ pub async fn run(scene: &Scene, report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// From the answer of `StopRollout` until the other replica decides by it; cleared again by two.
+/// The time from the answer of `StopRollout` until the other replica decides by it. Two persons then clear
+/// the stop.
 async fn stop(here: &Client, operator: &Client, approver: &Client) -> anyhow::Result<u32> {
     let stopped = proto::DecisionReason::Stopped;
     ensure!(reason(operator).await? != stopped, "it was stopped before");
@@ -72,7 +73,7 @@ async fn reason(client: &Client) -> anyhow::Result<proto::DecisionReason> {
     Ok(decision.context("no decision")?.reason())
 }
 
-/// From the answer of `RevokeCredential` until the other replica refuses it.
+/// The time from the answer of `RevokeCredential` until the other replica refuses the credential.
 async fn revoke(here: &Client, holder: &Client, id: String) -> anyhow::Result<u32> {
     let who = || proto::WhoAmIRequest {};
     holder.access().who_am_i(who()).await.context("the credential is not good")?;

@@ -1,4 +1,4 @@
-//! What the program needs before anybody calls it.
+//! What the program needs before its first call.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Password sign-ins against the bare hash, what they do to everybody else, and how fast those are turned
-//! away for whom there is no place.
+//! Password sign-ins against the bare hash, their effect on other calls, and how fast those are refused that
+//! find the queue full.
 
 use std::time::{Duration, Instant};
 
@@ -21,11 +21,11 @@ use crate::{
     table::{By, Must, Report, Row},
 };
 
-/// Sign-ins at once: enough to keep every core hashing, and few enough to be taken.
+/// Sign-ins at once: enough to keep every core hashing, and so few that none is refused.
 const AT_ONCE: usize = 16;
-/// More than run and wait together.
+/// More than may run and queue together.
 const TOO_MANY: usize = 96;
-/// Of somebody who was refused, before the next attempt.
+/// How long a refused caller pauses before the next attempt.
 const REST: Duration = Duration::from_millis(50);
 
 pub async fn run(scene: &Scene, report: &mut Report) -> anyhow::Result<()> {

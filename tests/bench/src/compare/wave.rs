@@ -1,5 +1,5 @@
-//! The next wave of a rollout, with many accounts and with few; and how long it is until an account that
-//! asks is answered by it, on PostgreSQL at another replica.
+//! The start of a rollout's next wave, with many accounts and with few; and how long it takes until decisions
+//! use it, on PostgreSQL at another replica.
 
 use std::time::{Duration, Instant};
 
@@ -50,17 +50,17 @@ pub async fn run(scene: &Scene, report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Each is one call, and there may be 100 waves.
+/// Each round is one call, and a rollout may have 100 waves.
 fn rounds(options: &Options) -> usize {
     (options.rounds() * 10).min(90)
 }
 
-/// How many are started, the round that is thrown away included.
+/// How many waves are started, the warm-up round included.
 pub fn waves(options: &Options) -> usize {
     rounds(options) + 1
 }
 
-/// Who is asked whether the wave is there.
+/// The client that asks whether the wave is in force.
 async fn elsewhere(site: &Site, other: Option<&Serving>) -> anyhow::Result<Client> {
     let Some(other) = other else { return site.client().await };
     let settings = tidegate_client::Settings {
@@ -70,7 +70,7 @@ async fn elsewhere(site: &Site, other: Option<&Serving>) -> anyhow::Result<Clien
     Ok(Client::connect(&settings).await?)
 }
 
-/// Starts the next wave; how long that took, and the revision it made.
+/// Starts the next wave. Returns how long that took, and the new revision.
 async fn advance(client: &Client) -> anyhow::Result<(Sample, i64)> {
     let rollout = proto::GetRolloutRequest { rollout: SLOW.to_owned() };
     let rollout = client.rollouts().get_rollout(rollout).await?.into_inner().rollout.context("no rollout")?;
@@ -83,7 +83,7 @@ async fn advance(client: &Client) -> anyhow::Result<(Sample, i64)> {
     Ok((Sample::new(vec![tenths(took)], took, None), revision))
 }
 
-/// Whether the revision has decided.
+/// Whether a decision uses this revision.
 async fn decides(client: &Client, revision: i64) -> anyhow::Result<bool> {
     let request = proto::EvaluateRequest { product: SLOW.to_owned(), account: crowd::account(0).to_string() };
     let decision = client.evaluations().evaluate(request).await?.into_inner().decision;

@@ -1,4 +1,4 @@
-//! Who may not, and where there is nothing.
+//! Callers without the right, and names that do not exist.
 
 use tidegate_core::Role;
 use tidegate_proto as proto;
@@ -72,7 +72,7 @@ async fn credentials_that_are_not_handed_out() {
     .await;
 }
 
-/// An admin for one product touches nothing of another's.
+/// The admin of one product changes nothing of another product.
 #[tokio::test]
 async fn the_admin_of_one_product() {
     tell("refusals/one_products_admin", async |server| {
@@ -109,9 +109,9 @@ async fn the_admin_of_one_product() {
     .await;
 }
 
-/// What was begun goes on; nothing new is.
+/// An app that closes accepts no new command or query.
 #[tokio::test]
-async fn a_house_that_is_closing() {
+async fn an_app_that_is_closing() {
     tell("refusals/closing", async |server| {
         let admin = server.actor("admin", Role::Admin).await;
         server.app.close().await;

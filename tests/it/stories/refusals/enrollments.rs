@@ -1,4 +1,4 @@
-//! Enrollments that do not begin, or do not go on; and what support may not.
+//! Enrollments that do not begin, or do not go on; and what support may not do.
 
 use tidegate_core::{Role, Span};
 use tidegate_proto::{self as proto, OnBehalf, subject::Who};

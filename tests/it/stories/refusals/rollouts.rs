@@ -1,4 +1,4 @@
-//! Products and rollouts that are not changed.
+//! Changes of products and rollouts that are refused.
 
 use tidegate_core::Role;
 use tidegate_proto as proto;

@@ -1,4 +1,5 @@
-//! Changes of a rollout that are refused, each for a reason of its own, with all that is wrong at once.
+//! Changes of a rollout that are refused. Each refusal has its own reason, and lists everything that is
+//! wrong.
 
 use tidegate_core::Role;
 use tidegate_proto as proto;

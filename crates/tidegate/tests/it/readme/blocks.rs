@@ -5,7 +5,7 @@ pub struct Block<'r> {
     /// What follows the fence.
     pub info: &'r str,
     pub body: String,
-    /// Where its fence stands, from 1.
+    /// The line of its fence, counted from 1.
     pub line: usize,
 }
 
@@ -32,7 +32,7 @@ impl Block<'_> {
     }
 }
 
-/// Whether a line is the one that is shown, in which `…` stands for anything.
+/// Whether a printed line matches the shown one, in which `…` stands for anything.
 fn fits(shown: &str, line: &str) -> bool {
     let mut parts: Vec<_> = shown.split('…').collect();
     let (last, Some(first)) = (parts.pop().unwrap(), parts.first().copied()) else { return shown == line };

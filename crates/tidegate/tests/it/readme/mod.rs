@@ -34,7 +34,7 @@ enum Caller {
     Buf,
 }
 
-/// tests/run installs grpcurl where Go is; elsewhere buf takes its place.
+/// tests/run installs grpcurl where Go is installed; elsewhere buf takes its place.
 #[tokio::test]
 async fn the_blocks_run_from_top_to_bottom() {
     let without_go = !shell::is_found("grpcurl") && !shell::is_found("go");

@@ -19,7 +19,7 @@ for tool in "$@"; do
 done
 "#;
 
-/// In the place of these programs.
+/// Scripts that take the place of these programs.
 const STAND_INS: [(&str, &str); 4] = [
     (
         "tidegate/target/release/tidegate",
@@ -55,7 +55,7 @@ echo "$address"
     ),
 ];
 
-/// Runs a script at the top of what looks like a clone. It ends with the servers that it started.
+/// Runs a script in a folder that looks like a clone. When it ends, the servers that it started end too.
 pub fn run(script: &str, database: &str, needs: &[&str]) -> Output {
     let place = tempfile::Builder::new().prefix("tidegate-readme-").tempdir().unwrap();
     let inside = |name: &str| place.path().join(name);
@@ -80,7 +80,7 @@ pub fn is_found(program: &str) -> bool {
     std::env::split_paths(&search_path()).any(|folder| folder.join(program).exists())
 }
 
-/// Each address has to be there, or the page has another one now.
+/// Replaces the addresses of the page. A missing one means that the page has changed.
 fn with_addresses(script: &str, database: &str) -> String {
     let instead = [
         ("127.0.0.1:50051", "$(listening grpc)"),

@@ -18,7 +18,7 @@ use crate::{
     server::Server,
 };
 
-/// What is kept instead of a password, in clear.
+/// A password's hash is kept in clear, instead of the password.
 const PASSWORD_HASH: &str = "a password's hash";
 
 /// One server, its realm, and what is secret about both.
@@ -63,7 +63,7 @@ async fn inv_47_no_secret_is_told_or_kept_in_clear_on_postgresql() {
     let mut test = SecretsTest::set_up(&folder, &server).await;
     let imported = test.import().await;
     test.calls().await;
-    // What fails is logged in full.
+    // A call that fails is logged with its cause.
     line.cut().await;
     test.calls_that_fail(&hasty).await;
     line.mend().await;
@@ -80,7 +80,7 @@ async fn inv_47_no_secret_is_told_or_kept_in_clear_on_postgresql() {
     kept(&secrets, &folder.database).await;
 }
 
-/// Nothing secret is in clear in any row.
+/// No row holds a secret in clear.
 async fn kept(secrets: &Secrets, database: &Database) {
     for (table, rows) in database.contents().await {
         let text = rows.join("\n");
@@ -111,7 +111,7 @@ impl<'s> SecretsTest<'s> {
         self.realm.frontend(self.server)
     }
 
-    /// By the command, with a row that is bad; what it said.
+    /// Imports by the command, with one bad row. Returns what the command prints.
     async fn import(&mut self) -> String {
         let mistaken = self.secrets.keep("a password where its hash belongs", "not hashed by mistake 4711");
         let row = |name: &str, hash: &str| {
@@ -277,7 +277,7 @@ impl<'s> SecretsTest<'s> {
         self.secrets.keep("a sign-in", &trusted.token);
     }
 
-    /// At a server that has lost its database, and does not wait for it.
+    /// Calls a server that has lost its database, and waits only 100 ms for it.
     async fn calls_that_fail(&mut self, hasty: &Server) {
         let frontend = self.realm.frontend(hasty);
         let password = self.secrets.keep("a password that nobody looked at", "typed while nobody was there");

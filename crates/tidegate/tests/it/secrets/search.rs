@@ -1,14 +1,14 @@
-//! What was secret in a run, and where it is found again.
+//! The secrets of a run, and a search for them in its output and its files.
 
 use std::fmt::Write as _;
 
-/// Everything secret that was sent or returned, by what it was.
+/// Every secret that was sent or returned, with what it was.
 #[derive(Default)]
 pub struct Secrets {
     pub long: Vec<(&'static str, String)>,
-    /// Six digits, which stand in many a number by chance.
+    /// Codes of six digits, which other numbers contain by chance.
     pub codes: Vec<(&'static str, String)>,
-    /// Bytes that have a text of their own besides.
+    /// Secrets as bytes. Their texts are in `long`.
     pub bytes: Vec<(&'static str, Vec<u8>)>,
 }
 
@@ -31,7 +31,7 @@ impl Secrets {
         code.to_owned()
     }
 
-    /// What is found in a text, and the line it is found in.
+    /// The secrets that a text contains, each with its line.
     pub fn told_by(&self, text: &str) -> Vec<String> {
         let mut found = Vec::new();
         let mut look = |name: &str, what: &str, at: Option<usize>| {
@@ -56,7 +56,7 @@ impl Secrets {
         found
     }
 
-    /// What is found among bytes, as text or as itself.
+    /// The secrets that a file contains, as text or as bytes.
     pub fn held_by(&self, file: &[u8]) -> Vec<&'static str> {
         let long = self.long.iter().map(|(name, secret)| (*name, secret.as_bytes()));
         let all = long.chain(self.bytes.iter().map(|(name, bytes)| (*name, bytes.as_slice())));
@@ -64,7 +64,7 @@ impl Secrets {
     }
 }
 
-/// Where six digits stand for themselves, not within a longer number or a fraction of a second.
+/// Where the code stands apart: not within a longer number or a fraction of a second.
 fn apart(text: &str, code: &str) -> Option<usize> {
     let joins = |letter: Option<char>| letter.is_some_and(|c| c.is_alphanumeric() || ".:-_".contains(c));
     text.match_indices(code)
