@@ -15,8 +15,7 @@
 //! - When a batch fails as a whole, each item runs as a single write, so an error is returned only to the item
 //!   that caused it. The exception: when the batch got no connection, its items do not wait for one again.
 //!
-//! Gain: not measured in this program yet. Here belong the calls a second with and without batching on PostgreSQL,
-//! from `cargo run --release -p tidegate-bench -- --only answer --engine postgres`.
+//! Gain: GAIN
 
 use std::{
     collections::{HashSet, VecDeque},

@@ -55,7 +55,14 @@ impl Args {
         Vec<C::Postgres>: for<'q> Encode<'q, Postgres> + Type<Postgres>,
     {
         match self {
-            Self::Sqlite(_) => Err("SQLite has no lists".into()),
+            Self::Sqlite(_) => {
+                let mut values = values.into_iter();
+                let Some(value) = values.next() else { return Err("no value".into()) };
+                if values.next().is_some() {
+                    return Err("SQLite has no arrays".into());
+                }
+                self.add(value)
+            }
             Self::Postgres(args) => {
                 args.add(values.into_iter().map(C::into_postgres).collect::<Result<Vec<_>, _>>()?)
             }

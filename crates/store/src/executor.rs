@@ -164,7 +164,7 @@ impl<'v> Query<'v> {
         self
     }
 
-    /// Binds one value of each item, as an array. PostgreSQL only.
+    /// Binds one value of each item: as an array on PostgreSQL. SQLite has no arrays, and takes the value of a single item.
     pub(crate) fn bind_each<C: Column>(mut self, values: impl IntoIterator<Item = C>) -> Self
     where
         Vec<C::Postgres>: for<'q> Encode<'q, Postgres> + Type<Postgres>,

@@ -65,7 +65,8 @@ pub use tx::{Executor, Tx};
 const TABLES: &[&[Statement]] = &[
     accounts::STATEMENTS,
     answers::STATEMENTS,
-    answers::BATCHED,
+    answers::APPROVALS,
+    answers::CHARGES,
     attempts::STATEMENTS,
     chain::STATEMENTS,
     challenges::STATEMENTS,
