@@ -11,7 +11,7 @@ pub struct Mail {
     pub subject: String,
     /// The text form.
     pub text: String,
-    /// The page of the product, and after `#` the token.
+    /// The page of the product, and after `#` the call that redeems the token, `=` and the token.
     pub link: String,
     pub token: String,
 }
@@ -36,8 +36,8 @@ fn parse(eml: &str) -> Mail {
     let (part_headers, part) = plain.split_once("\n\n").unwrap();
     let quoted = part_headers.contains("quoted-printable");
     let text = if quoted { unquoted(part) } else { part.to_owned() };
-    let link = text.split_whitespace().find(|word| word.contains("#tgl_")).unwrap_or_default().to_owned();
-    let token = link.split_once('#').map(|(_, token)| token.to_owned()).unwrap_or_default();
+    let link = text.split_whitespace().find(|word| word.contains("=tgl_")).unwrap_or_default().to_owned();
+    let token = link.split_once('=').map(|(_, token)| token.to_owned()).unwrap_or_default();
     Mail { id: header("Message-ID:"), to: header("To:"), subject: header("Subject:"), text, link, token }
 }
 

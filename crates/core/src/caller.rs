@@ -61,7 +61,7 @@ impl Role {
         use Permission as P;
         match self {
             Self::Operator => P::ALL_OF_THEM,
-            // Everything of its realm but approvals, vaults, and acting for a person.
+            // Manages its realm. It approves no stop, and acts for no person: no sign-ins, enrollments or challenges.
             Self::Admin => &[
                 P::AccessManage,
                 P::AccessRead,

@@ -1,4 +1,4 @@
-//! The page of a product that mailed links open. The link's token follows `#`.
+//! The page of a product that mailed links open. After `#` follow what the link does and its token.
 //!
 //! Mail programs, browsers and servers read a URL by different rules. An attacker looks for a URL
 //! that they read differently: `https://kasa.example\@evil.example/` is a page of `kasa.example`

@@ -37,9 +37,14 @@ impl Mail {
         Self { template, to, product, link_url, token: token.expose().clone(), expires_at }
     }
 
-    /// The product's page with the token after `#`, where no server log sees it.
+    /// The product's page with the token after `#`, where no server log sees it: `#verify=tgl_…` or `#confirm=tgl_…`. The
+    /// word names the call that redeems the token.
     pub fn link(&self) -> Secret<String> {
-        Secret::new(format!("{}#{}", self.link_url, self.token))
+        let call = match self.template {
+            Template::VerifyEmail => "verify",
+            Template::ConfirmEnrollment => "confirm",
+        };
+        Secret::new(format!("{}#{call}={}", self.link_url, self.token))
     }
 }
 

@@ -51,7 +51,7 @@ fn the_mail_that_verifies_an_address() {
 
             To confirm that the address is yours, open this link and press the button on the page:
 
-            https://kasa.example/confirm#tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG
+            https://kasa.example/confirm#verify=tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG
 
             The link works once, until 7 March 2026, 11:05 UTC. Opening it changes nothing: the address is confirmed only when you press the button.
 
@@ -66,7 +66,7 @@ fn the_mail_that_verifies_an_address() {
             <body style="font-family: sans-serif; line-height: 1.5; max-width: 36em">
             <p><b>Kasa</b> was asked to use ann@example.com as the email address of an account.</p>
             <p>To confirm that the address is yours, open this link and press the button on the page:</p>
-            <p><a href="https:&#x2f;&#x2f;kasa.example&#x2f;confirm#tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG">https:&#x2f;&#x2f;kasa.example&#x2f;confirm#tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG</a></p>
+            <p><a href="https:&#x2f;&#x2f;kasa.example&#x2f;confirm#verify=tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG">https:&#x2f;&#x2f;kasa.example&#x2f;confirm#verify=tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG</a></p>
             <p>The link works once, until 7 March 2026, 11:05 UTC. Opening it changes nothing: the address is confirmed only when you press the button.</p>
             <p>Was it not you? Then ignore this mail. Nothing was changed, and nothing will be.</p>
             </body>
@@ -82,46 +82,46 @@ fn the_mail_that_confirms_an_enrollment() {
     check(
         &mail,
         expect![[r#"
-        Message-ID: <dlv_00000000000000000000000000@tidegate.example>
-        Date: Sat, 07 Mar 2026 09:05:30 +0000
-        From: Tidegate <no-reply@tidegate.example>
-        To: änn@xn--bcher-kva.example
-        Subject: Confirm two-step verification for =?utf-8?b?S8Okc2E=?=
-        Auto-Submitted: auto-generated
-        MIME-Version: 1.0
-        Content-Type: multipart/alternative;
-         boundary="BOUNDARY"
+            Message-ID: <dlv_00000000000000000000000000@tidegate.example>
+            Date: Sat, 07 Mar 2026 09:05:30 +0000
+            From: Tidegate <no-reply@tidegate.example>
+            To: änn@xn--bcher-kva.example
+            Subject: Confirm two-step verification for =?utf-8?b?S8Okc2E=?=
+            Auto-Submitted: auto-generated
+            MIME-Version: 1.0
+            Content-Type: multipart/alternative;
+             boundary="BOUNDARY"
 
-        --BOUNDARY
-        Content-Type: text/plain; charset=utf-8
-        Content-Transfer-Encoding: quoted-printable
+            --BOUNDARY
+            Content-Type: text/plain; charset=utf-8
+            Content-Transfer-Encoding: quoted-printable
 
-        Somebody signed in to the Käsa account of änn@bücher.example and began to set up two-step verification.
+            Somebody signed in to the Käsa account of änn@bücher.example and began to set up two-step verification.
 
-        To confirm that it was you, open this link and press the button on the page:
+            To confirm that it was you, open this link and press the button on the page:
 
-        https://kasa.example/confirm#tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG
+            https://kasa.example/confirm#confirm=tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG
 
-        The link works once, until 7 March 2026, 11:05 UTC. Opening it changes nothing: the set-up goes on only when you press the button.
+            The link works once, until 7 March 2026, 11:05 UTC. Opening it changes nothing: the set-up goes on only when you press the button.
 
-        Was it not you? Then ignore this mail. Nothing was changed, and two-step verification will not be set up. But somebody could sign in to your account: change its password.
-        --BOUNDARY
-        Content-Type: text/html; charset=utf-8
-        Content-Transfer-Encoding: quoted-printable
+            Was it not you? Then ignore this mail. Nothing was changed, and two-step verification will not be set up. But somebody could sign in to your account: change its password.
+            --BOUNDARY
+            Content-Type: text/html; charset=utf-8
+            Content-Transfer-Encoding: quoted-printable
 
-        <!doctype html>
-        <html lang="en">
-        <head><meta charset="utf-8"><title>Confirm two-step verification for Käsa</title></head>
-        <body style="font-family: sans-serif; line-height: 1.5; max-width: 36em">
-        <p>Somebody signed in to the <b>Käsa</b> account of änn@bücher.example and began to set up two-step verification.</p>
-        <p>To confirm that it was you, open this link and press the button on the page:</p>
-        <p><a href="https:&#x2f;&#x2f;kasa.example&#x2f;confirm#tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG">https:&#x2f;&#x2f;kasa.example&#x2f;confirm#tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG</a></p>
-        <p>The link works once, until 7 March 2026, 11:05 UTC. Opening it changes nothing: the set-up goes on only when you press the button.</p>
-        <p>Was it not you? Then ignore this mail. Nothing was changed, and two-step verification will not be set up. But somebody could sign in to your account: change its password.</p>
-        </body>
-        </html>
-        --BOUNDARY--
-    "#]],
+            <!doctype html>
+            <html lang="en">
+            <head><meta charset="utf-8"><title>Confirm two-step verification for Käsa</title></head>
+            <body style="font-family: sans-serif; line-height: 1.5; max-width: 36em">
+            <p>Somebody signed in to the <b>Käsa</b> account of änn@bücher.example and began to set up two-step verification.</p>
+            <p>To confirm that it was you, open this link and press the button on the page:</p>
+            <p><a href="https:&#x2f;&#x2f;kasa.example&#x2f;confirm#confirm=tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG">https:&#x2f;&#x2f;kasa.example&#x2f;confirm#confirm=tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG</a></p>
+            <p>The link works once, until 7 March 2026, 11:05 UTC. Opening it changes nothing: the set-up goes on only when you press the button.</p>
+            <p>Was it not you? Then ignore this mail. Nothing was changed, and two-step verification will not be set up. But somebody could sign in to your account: change its password.</p>
+            </body>
+            </html>
+            --BOUNDARY--
+        "#]],
     );
 }
 
@@ -192,7 +192,7 @@ fn a_sender_is_a_mailbox() {
 #[test]
 fn the_token_is_where_it_belongs() {
     let letter = letter(&to_ann()).unwrap();
-    let link = format!("https://kasa.example/confirm#{TOKEN}");
+    let link = format!("https://kasa.example/confirm#verify={TOKEN}");
     assert_eq!(letter.matches(&link).count(), 1, "text");
     assert_eq!(letter.matches(TOKEN).count(), 3, "text, and twice in the HTML");
     assert_eq!(to_ann().link().expose(), Secret::new(link).expose());

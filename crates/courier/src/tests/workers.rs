@@ -17,7 +17,7 @@ async fn a_queued_mail_becomes_one_file() {
     assert_eq!(courier.drain_once().await.unwrap(), 0);
 
     let [mail] = &outbox.mails()[..] else { panic!("one mail") };
-    assert!(mail.contains(&format!("\nhttps://kasa.example/confirm#{TOKEN}\n")), "{mail}");
+    assert!(mail.contains(&format!("\nhttps://kasa.example/confirm#verify={TOKEN}\n")), "{mail}");
     assert!(mail.contains("\nTo: ann@example.com\n"), "{mail}");
     assert!(mail.contains(&format!("Message-ID: <{id}@tidegate.example>\n")), "{mail}");
     assert_eq!(outbox.row(id).await, ("sent".to_owned(), 1, false));

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 
 use super::TIMEOUT;
 
-/// Waits for a mail to the address and returns the token after the `#` of its link.
+/// Waits for a mail to the address and returns the token of its link.
 pub async fn link(folder: &Path, address: &str) -> anyhow::Result<String> {
     let arrived = async {
         loop {
@@ -32,7 +32,7 @@ fn find(folder: &Path, address: &str) -> anyhow::Result<Option<String>> {
         }
         // Quoted-printable breaks long lines with `=` at their end.
         let mail = mail.replace("=\r\n", "").replace("=\n", "");
-        if let Some((_, rest)) = mail.split_once("#tgl_") {
+        if let Some((_, rest)) = mail.split_once("tgl_") {
             let random: String = rest.chars().take_while(char::is_ascii_hexdigit).collect();
             return Ok(Some(format!("tgl_{random}")));
         }

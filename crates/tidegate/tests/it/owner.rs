@@ -188,7 +188,7 @@ impl Frontend {
         self.enroll(name, &session).await
     }
 
-    /// The token after the `#` of the link in the newest mail to this person.
+    /// The token of the link in the newest mail to this person.
     pub async fn link(&self, name: &str) -> String {
         eventually("a mail with a link", async || link(&self.mails, &email(name))).await
     }
@@ -208,7 +208,7 @@ fn link(mails: &Path, address: &str) -> Option<String> {
         // Quoted-printable breaks long lines with `=` at their end.
         let mail = std::fs::read_to_string(path).unwrap().replace("=\r\n", "");
         mail.lines().find(|line| line.starts_with("To:") && line.contains(address))?;
-        let token = mail.split_once("#tgl_")?.1.chars().take_while(char::is_ascii_hexdigit);
+        let token = mail.split_once("tgl_")?.1.chars().take_while(char::is_ascii_hexdigit);
         Some(format!("tgl_{}", token.collect::<String>()))
     })
 }
