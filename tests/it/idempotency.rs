@@ -1,12 +1,15 @@
 //! Request ids: one id and one body have one outcome (INV-58).
 
 use proto::ProofOutcome as Outcome;
-use tidegate_core::{Role, Span};
+use tidegate_core::{Answered, Labels, Permission, Refusal, RequestId, Role, Secret, Span};
 use tidegate_proto as proto;
+use tidegate_service::{Command, CommandContext, Error, Request, customers::CreateCustomer};
 
 use crate::{
     owner::{Device, SignIn, by_code, by_first_code, by_password, totp_secret},
+    raw,
     setting::{Kasa, wrong},
+    use_cases,
 };
 
 const ONE: &str = "7f0c1a52-5a1e-4d4e-9c7b-3f3b1c2d4e5f";
@@ -138,5 +141,34 @@ on_both! {
         }
         // If each had been charged, the next attempt would have to wait.
         kasa.frontend.sign_in(&person, "kasa", &Device::new("phone")).await;
+    }
+
+    /// A replica of another version stores outcomes in another form.
+    async fn inv_58_a_request_with_an_unreadable_outcome_is_not_run_again(server) {
+        let admin = use_cases::agent(&server, Role::Admin, raw::realm(&server).await).await;
+        let request = || Some(Request { id: RequestId(ONE.parse().unwrap()), body: Secret::new(b"acme".to_vec()) });
+        let first = CreateCustomer {
+            key: "acme".parse().unwrap(),
+            title: "Acme".parse().unwrap(),
+            country: None,
+            labels: Labels::default(),
+            created_at: None,
+        };
+        server.app.act(admin.clone(), first, request()).await.unwrap();
+        let retried = server.app.act(admin, OfAnotherVersion, request()).await;
+        assert!(matches!(retried, Err(Error::Refused(Refusal::OutcomeUnreadable))), "{retried:?}");
+    }
+}
+
+/// `CreateCustomer`, as a version of the program with another outcome has it.
+struct OfAnotherVersion;
+
+impl Command for OfAnotherVersion {
+    const NAME: &'static str = CreateCustomer::NAME;
+    const PERMISSION: Permission = CreateCustomer::PERMISSION;
+    type Outcome = Answered;
+
+    async fn run(self, _: &CommandContext) -> Result<Answered, Error> {
+        panic!("the request was carried out before");
     }
 }

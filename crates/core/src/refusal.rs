@@ -44,6 +44,8 @@ pub enum Refusal {
     EmailTaken,
     #[error("this request id was used with another body")]
     RequestIdReused,
+    #[error("the request was carried out by another version of the server; read what it changed")]
+    OutcomeUnreadable,
     #[error("it was changed meanwhile; read it again")]
     EtagMismatch { current: Revision },
 

@@ -112,6 +112,7 @@ fn answer(refusal: &Refusal) -> Answer {
         Refusal::ExternalIdTaken => new(C::AlreadyExists, R::ExternalIdTaken),
         Refusal::EmailTaken => new(C::AlreadyExists, R::EmailTaken),
         Refusal::RequestIdReused => new(C::AlreadyExists, R::RequestIdReused),
+        Refusal::OutcomeUnreadable => new(C::FailedPrecondition, R::OutcomeUnreadable),
         Refusal::EtagMismatch { current } => new(C::Aborted, R::EtagMismatch).with("current", current),
         Refusal::TimeNotAcceptable { field, must } => {
             new(C::InvalidArgument, R::InvalidRequest).because(vec![Violation::new(*field, *must)])

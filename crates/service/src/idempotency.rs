@@ -118,6 +118,8 @@ enum Before<T> {
     Nothing,
     First(T),
     Reused,
+    /// Carried out, with an outcome in the form of another version of the program.
+    Unreadable,
     UnderWay,
 }
 
@@ -302,6 +304,7 @@ impl CommandContext {
                     return Ok(Some(outcome));
                 }
                 Before::Reused => return Err(Refusal::RequestIdReused.into()),
+                Before::Unreadable => return Err(Refusal::OutcomeUnreadable.into()),
                 Before::UnderWay => tokio::time::sleep(POLL_INTERVAL).await,
             }
         }
@@ -323,7 +326,10 @@ impl CommandContext {
             return Ok(if now < earlier.lease_until { Before::UnderWay } else { Before::Nothing });
         };
         let outcome = self.keyring().open(&SealContext::RequestOutcome(asked), &outcome)?;
-        let mut outcome: T = serde_json::from_slice(outcome.expose())?;
+        // The seal opened, so the bytes are whole: another version of the program wrote them.
+        let Ok(mut outcome) = serde_json::from_slice::<T>(outcome.expose()) else {
+            return Ok(Before::Unreadable);
+        };
         if let Some(secrets) = earlier.secrets.filter(|_| now < earlier.secrets_until) {
             let secrets = self.keyring().open(&SealContext::RequestSecrets(asked), &secrets)?;
             let secrets: Vec<String> = serde_json::from_slice(secrets.expose())?;

@@ -36,6 +36,7 @@ fn every_method_appears_in_a_story() {
 const UNTOLD: &[(ErrorReason, &str)] = &[
     (ErrorReason::Unspecified, "is none"),
     (ErrorReason::MethodNotAllowed, "there is one method, and no product without it"),
+    (ErrorReason::OutcomeUnreadable, "takes two versions: idempotency.rs"),
     (ErrorReason::NoProofOfOrigin, "no address changes yet"),
     (ErrorReason::TooManyPasswords, "takes many callers: bounds.rs"),
     (ErrorReason::Busy, "takes many callers: bounds.rs"),

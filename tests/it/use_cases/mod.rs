@@ -111,7 +111,7 @@ impl Fixture {
 }
 
 /// An agent with a credential of the role.
-async fn agent(server: &TestServer, role: Role, realm: RealmId) -> Agent {
+pub async fn agent(server: &TestServer, role: Role, realm: RealmId) -> Agent {
     let credential = server.actor(role.as_str(), role).await.credential.parse().unwrap();
     let holder = "Ann".parse().unwrap();
     Agent::from(Arc::new(Caller { credential, holder, realm, role, products: Products::All }))
