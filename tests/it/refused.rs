@@ -84,4 +84,22 @@ on_both! {
         operator.start(&second).await;
         assert_eq!((reached(&first.key).await, reached("second").await), ((1, 1), (1, 1)));
     }
+
+    /// The wave that an account counts for is the first one at any product, not at the product with the first key.
+    async fn an_account_counts_for_the_first_wave_that_reaches_it(server) {
+        let operator = server.operator();
+        operator.product("apex").await;
+        operator.product("kasa").await;
+        operator.person("ann").await;
+        let rollout = operator.rollout("two-step", &["kasa"], &[1_000_000]).await;
+        let rollout = Managed::new(&operator, &rollout);
+        rollout.add_wave("apex follows", 1_000_000, &["apex"]).await;
+        rollout.start().await;
+        rollout.advance().await;
+        let stats = operator.ok(proto::GetStatsRequest { rollout: rollout.key.clone(), count_reached: true }).await;
+        let reached: Vec<_> = stats.products.iter().map(|product| (product.product.as_str(), product.reached_count)).collect();
+        assert_eq!(reached, [("apex", 1), ("kasa", 1)]);
+        let reached: Vec<_> = stats.waves.iter().map(|wave| (wave.ordinal, wave.reached_count)).collect();
+        assert_eq!(reached, [(1, 1), (2, 0)]);
+    }
 }

@@ -137,7 +137,7 @@ async fn count_reached(
                     if let Some(at) = stats.products.get_mut(&product.key) {
                         at.reached += 1;
                     }
-                    first = first.or(verdict.wave);
+                    first = [first, verdict.wave].into_iter().flatten().min();
                 }
             }
             if let Some(wave) = first.and_then(|wave| stats.waves.get_mut(&wave)) {
