@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use sqlx::{Connection as _, Executor as _, PgConnection, SqliteConnection};
-use tidegate_core::{Id, RealmId};
+use tidegate_core::{Id, RealmId, Role};
 use tidegate_proto::{self as proto, ErrorReason};
 use tidegate_service::App;
 use tidegate_store::{Error, Settings, Store, Timeouts, accounts, realms};
 use tonic::Code;
 
-use crate::{raw, serving::PATIENT, test_server::TestServer};
+use crate::{arrange::PASSWORD, owner::by_password, raw, serving::PATIENT, test_server::TestServer};
 
 const SHORT: Duration = Duration::from_millis(1);
 const REALM: RealmId = Id::from_uuid_bytes([1; 16]);
@@ -89,5 +89,33 @@ on_both! {
         let refused = server.operator().at(busy.channel.clone()).refused(create()).await;
         assert_eq!((refused.name(), refused.retry_after.is_some()), ("BUSY", true), "{refused:?}");
         server.operator().ok(create()).await;
+    }
+
+    /// The password is not checked, and no attempt is charged.
+    async fn a_password_waits_for_its_hash_no_longer_than_it_is_told(server) {
+        let operator = server.operator();
+        operator.product("kasa").await;
+        let ann = operator.person("ann").await;
+        let app = server.actor("app", Role::Frontend).await;
+        let mut parts = server.parts(&server.store);
+        parts.passwords = parts.passwords.with_queue_timeout(SHORT);
+        let mut places = Vec::new();
+        while let Ok(place) = parts.passwords.enter().unwrap().permit().await {
+            places.push(place);
+        }
+        let busy = server.served(server.store.clone(), App::new(parts)).await;
+        let app = app.at(busy.channel.clone());
+        let begin = || proto::BeginSignInRequest {
+            product: "kasa".to_owned(),
+            identifier: ann.email.clone(),
+            first_factor: by_password(PASSWORD),
+            ..Default::default()
+        };
+        let attempts = raw::count(&server, "SELECT count(*) FROM attempts").await;
+        let refused = app.refused(begin()).await;
+        assert_eq!((refused.name(), refused.retry_after.is_some()), ("TOO_MANY_PASSWORDS", true), "{refused:?}");
+        assert_eq!(raw::count(&server, "SELECT count(*) FROM attempts").await, attempts);
+        drop(places);
+        assert!(!app.ok(begin()).await.sign_in_token.is_empty());
     }
 }
