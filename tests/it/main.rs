@@ -42,6 +42,7 @@ mod race;
 mod raw;
 mod realms;
 mod record;
+mod recovery;
 mod refused;
 mod rpc;
 mod sdk;

@@ -86,6 +86,9 @@ rpcs! {
     DiffRevisionsRequest -> DiffRevisionsResponse,
     RevertRolloutRequest -> RevertRolloutResponse,
 
+    RenameFactorRequest -> RenameFactorResponse,
+    RemoveFactorRequest -> RemoveFactorResponse,
+    GenerateRecoveryCodesRequest -> GenerateRecoveryCodesResponse,
     EnableTwoStepRequest -> EnableTwoStepResponse,
     DisableTwoStepRequest -> DisableTwoStepResponse,
     VerifyChainRequest -> VerifyChainResponse,

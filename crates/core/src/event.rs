@@ -170,6 +170,13 @@ pub enum Fact {
         factor: FactorId,
         method: Method,
     },
+    FactorRenamed {
+        factor: FactorId,
+    },
+    FactorRemoved {
+        factor: FactorId,
+        method: Method,
+    },
     /// The factor's stored material cannot be read. The factor is unavailable, and never taken for
     /// absent (INV-45).
     FactorUnreadable {

@@ -8,6 +8,9 @@ use crate::{Method, Timestamp, words};
 words! {
     /// What a session has proved (its acr).
     Level "level" {
+        /// A recovery code took the second step. The session may re-bind factors and sign out, and
+        /// nothing else. It is below every other level.
+        Recovery = "recovery",
         Aal1 = "aal1",
         Aal1Email = "aal1+email",
         Aal2 = "aal2",
@@ -33,11 +36,11 @@ pub struct Proof {
 }
 
 impl Requirement {
-    /// Trust stands in for a second step and for nothing above it.
+    /// Trust stands in for a second step and for nothing above it. A recovery code meets nothing.
     pub fn is_met_by(self, level: Level, trusted: bool) -> bool {
         match self {
-            Self::None => true,
-            Self::SecondStep => trusted || level >= Level::Aal1Email,
+            Self::None => level > Level::Recovery,
+            Self::SecondStep => trusted && level > Level::Recovery || level >= Level::Aal1Email,
             Self::Aal2 => level >= Level::Aal2,
             Self::Aal2Phr => level >= Level::Aal2Phr,
         }

@@ -51,6 +51,12 @@ pub enum Refusal {
 
     #[error("the password is not acceptable")]
     PasswordNotAcceptable { violations: Vec<PasswordFlaw> },
+    #[error("the account has as many factors of this method as it may have")]
+    TooManyFactors { limit: usize },
+    #[error("the factor cannot be removed")]
+    FactorNotRemovable { why: &'static str },
+    #[error("the session was made by a recovery code, and may only re-bind factors and sign out")]
+    SessionRecovers,
     #[error("the account is not usable")]
     AccountNotUsable,
     #[error("the account has no address to verify")]

@@ -55,6 +55,8 @@ pub enum Advice {
     Nothing,
     /// Two-step has reached the account and is off.
     TwoStepAvailable,
+    /// A recovery code was used: re-bind a factor, then sign in with it.
+    RebindFactors,
 }
 
 words! {

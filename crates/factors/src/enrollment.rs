@@ -16,7 +16,7 @@ pub const TTL: Span = Span::hours(2);
 /// How old a session or an address must be to prove that the owner started the enrollment.
 pub const PROVEN_AGE: Span = Span::days(7);
 
-/// The proof that the owner, and not a thief of the password, started a first enrollment.
+/// The proof that the owner, and not a thief of the password, started an enrollment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// The session is at least `PROVEN_AGE` old: longer than a thief would wait.
@@ -24,6 +24,8 @@ pub enum Origin {
     /// A link must be redeemed. It goes to a verified address that the account has had since its
     /// creation, or for `PROVEN_AGE`.
     Link,
+    /// The account has factors, and one of them, or a recovery code, was proved a moment ago.
+    Factors,
 }
 
 /// A password alone never binds the first factor (INV-57): otherwise a stolen password would take

@@ -3,15 +3,23 @@
 
 use tidegate_core::{Factor, Level, Purpose, Session, Span, Timestamp};
 
-use crate::method::rules;
+use crate::{level, method::rules};
 
 /// How long a proof counts for a change, including the last instant; the hard limit is 15 minutes.
 pub const TTL: Span = Span::minutes(5);
+
+/// How long a session lasts that a recovery code made. Its code counts as the fresh proof for as long.
+pub const RECOVERY_TTL: Span = Span::minutes(30);
 
 /// The highest level that the account's owner can reach.
 pub fn needed(factors: &[Factor]) -> Level {
     let second = factors.iter().map(|factor| factor.method).filter(|method| method.is_second_step());
     second.filter_map(|method| rules(method).worth).max().unwrap_or(Level::Aal1)
+}
+
+/// Whether the session may change the account's factors: with a fresh proof, or because a recovery code made it.
+pub fn may_rebind(session: &Session, needed: Level, now: Timestamp) -> bool {
+    level::of(&session.proofs, session.created_at, now) == Level::Recovery || is_proved(session, needed, now)
 }
 
 /// Whether a proof of the sign-in that made the session, or of a challenge for a change, is strong

@@ -1,7 +1,7 @@
 //! What a session has proved. It depends on the proofs of the sign-in that made the session and on
 //! the session's age, and on nothing else (INV-15).
 
-use tidegate_core::{Level, Proof, Span, Timestamp};
+use tidegate_core::{Level, Method, Proof, Span, Timestamp};
 
 use crate::method::rules;
 
@@ -9,6 +9,9 @@ use crate::method::rules;
 pub const FRESH: Span = Span::hours(24);
 
 pub fn of(proofs: &[Proof], made_at: Timestamp, now: Timestamp) -> Level {
+    if proofs.iter().any(|proof| proof.method == Method::RecoveryCodes) {
+        return Level::Recovery;
+    }
     let proved = |second: bool| {
         let of_step = proofs.iter().filter(move |proof| proof.method.is_second_step() == second);
         of_step.filter_map(|proof| rules(proof.method).worth).max()
@@ -21,7 +24,7 @@ pub fn of(proofs: &[Proof], made_at: Timestamp, now: Timestamp) -> Level {
 
 #[cfg(test)]
 mod tests {
-    use tidegate_core::Method;
+    use tidegate_core::Word as _;
 
     use super::*;
 
@@ -38,5 +41,14 @@ mod tests {
         assert_eq!(of(&both, NOW, NOW.plus(Span::hours(24))), Level::Aal1);
         assert_eq!(of(&proofs(&[Method::Password]), NOW, NOW), Level::Aal1);
         assert_eq!(of(&proofs(&[Method::Totp]), NOW, NOW), Level::Aal1);
+    }
+
+    #[test]
+    fn a_recovery_code_gives_a_session_that_only_recovers_for_good() {
+        let codes = proofs(&[Method::Password, Method::RecoveryCodes]);
+        for age in [Span::ZERO, FRESH, Span::days(30)] {
+            assert_eq!(of(&codes, NOW, NOW.plus(age)), Level::Recovery);
+        }
+        assert!(Level::ALL.iter().all(|level| Level::Recovery <= *level));
     }
 }

@@ -12,6 +12,12 @@ pub fn offers(policy: &MethodPolicy, factors: &[Factor], requirement: Requiremen
     usable.flat_map(of_method).map(offer).collect()
 }
 
+/// The last way of a sign-in: a set of recovery codes. Every product takes them, whatever it requires, because the session
+/// that they give can do nothing but re-bind factors.
+pub fn recovery_offers(factors: &[Factor]) -> impl Iterator<Item = Offer> {
+    factors.iter().filter(|factor| factor.method == Method::RecoveryCodes).map(offer)
+}
+
 fn is_offered(policy: &MethodPolicy, method: Method, requirement: Requirement) -> bool {
     let Some(worth) = method::rules(method).worth.filter(|_| method.is_second_step()) else { return false };
     requirement.is_met_by(worth, false) && (!policy.phishing_resistant_only || worth >= Level::Aal2Phr)
@@ -22,6 +28,9 @@ fn offer(factor: &Factor) -> Offer {
     Offer { factor: *id, method: *method, label: label.clone(), hint: hint.clone() }
 }
 
+/// How many factors of one method an account may have.
+pub const MAX_OF_METHOD: usize = 10;
+
 /// Why a factor of a method cannot be bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotBindable {
@@ -29,6 +38,8 @@ pub enum NotBindable {
     NotAllowed,
     /// The account has one, and the method allows no second.
     AlreadyEnrolled,
+    /// The account has as many of the method as it may have.
+    TooMany,
     /// A factor of this method must be active first.
     Requires(Method),
 }
@@ -39,6 +50,9 @@ pub fn may_bind(policy: &MethodPolicy, factors: &[Factor], method: Method) -> Re
     let has = |method: Method| factors.iter().any(|factor| factor.method == method);
     if has(method) && !rules.several {
         return Err(NotBindable::AlreadyEnrolled);
+    }
+    if factors.iter().filter(|factor| factor.method == method).count() >= MAX_OF_METHOD {
+        return Err(NotBindable::TooMany);
     }
     rule.requires
         .iter()
@@ -117,7 +131,10 @@ mod tests {
         let totp = factor(1, Method::Totp);
         let codes = factor(2, Method::RecoveryCodes);
         assert_eq!(may_bind(&policy(), &[], Method::Totp), Ok(()));
-        assert_eq!(may_bind(&policy(), &[totp], Method::Totp), Err(NotBindable::AlreadyEnrolled));
+        assert_eq!(may_bind(&policy(), &[totp], Method::Totp), Ok(()), "a second phone");
+        let many: Vec<_> = (1..=10).map(|number| factor(number, Method::Totp)).collect();
+        assert_eq!(may_bind(&policy(), &many[1..], Method::Totp), Ok(()));
+        assert_eq!(may_bind(&policy(), &many, Method::Totp), Err(NotBindable::TooMany));
         assert_eq!(may_bind(&policy(), &[], Method::Password), Err(NotBindable::NotAllowed));
         assert_eq!(may_bind(&policy(), &[], Method::RecoveryCodes), Err(NotBindable::NotAllowed));
         let requires = vec![Method::RecoveryCodes];

@@ -103,7 +103,7 @@ impl Authenticator {
 }
 
 impl Kind for Totp {
-    const RULES: Rules = SECOND_FACTOR;
+    const RULES: Rules = Rules { several: true, ..SECOND_FACTOR };
     type Material = Authenticator;
     type Posed = ();
 

@@ -68,6 +68,7 @@ pub(crate) fn read_method(wire: proto::Method) -> Option<Method> {
 
 pub(crate) fn level(level: Level) -> proto::Level {
     match level {
+        Level::Recovery => proto::Level::Recovery,
         Level::Aal1 => proto::Level::Aal1,
         Level::Aal1Email => proto::Level::Aal1Email,
         Level::Aal2 => proto::Level::Aal2,
@@ -153,6 +154,11 @@ pub(crate) fn decision(decision: Decision) -> proto::Decision {
         evaluate_time: Some(timestamp(decision.evaluated_at)),
         next_change_time: decision.next_change_at.map(timestamp),
     }
+}
+
+/// A number of things, which are never that many.
+pub(crate) fn count(count: usize) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
 }
 
 #[cfg(test)]

@@ -112,6 +112,13 @@ fn answer(refusal: &Refusal) -> Answer {
         Refusal::ExternalIdTaken => new(C::AlreadyExists, R::ExternalIdTaken),
         Refusal::EmailTaken => new(C::AlreadyExists, R::EmailTaken),
         Refusal::RequestIdReused => new(C::AlreadyExists, R::RequestIdReused),
+        Refusal::TooManyFactors { limit } => {
+            new(C::FailedPrecondition, R::TooManyFactors).with("limit", limit)
+        }
+        Refusal::FactorNotRemovable { why } => {
+            new(C::FailedPrecondition, R::FactorNotRemovable).with("why", why)
+        }
+        Refusal::SessionRecovers => new(C::FailedPrecondition, R::SessionRecovers),
         Refusal::OutcomeUnreadable => new(C::FailedPrecondition, R::OutcomeUnreadable),
         Refusal::EtagMismatch { current } => new(C::Aborted, R::EtagMismatch).with("current", current),
         Refusal::TimeNotAcceptable { field, must } => {

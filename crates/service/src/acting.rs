@@ -2,8 +2,8 @@
 //! the device of a token, or refuses. An account id alone authorises nothing (INV-59).
 
 use tidegate_core::{
-    Account, AccountState, ClientContext, DeviceId, Fact, Permission, Product, ProductKey, Refusal, Session,
-    SignIn, Subject, Timestamp, Title, Who, Within,
+    Account, AccountState, ClientContext, DeviceId, Fact, Level, Permission, Product, ProductKey, Refusal,
+    Session, SignIn, Subject, Timestamp, Title, Who, Within,
 };
 use tidegate_keyring::TokenKind;
 use tidegate_store::{Tx, accounts, products, sign_ins};
@@ -16,6 +16,8 @@ pub(crate) struct Acting {
     pub(crate) product: Product,
     pub(crate) client: ClientContext,
     pub(crate) by: By,
+    /// The session was made by a recovery code.
+    pub(crate) recovers: bool,
 }
 
 pub(crate) enum By {
@@ -78,12 +80,20 @@ impl CommandContext {
 
 impl QueryContext {
     /// Every token that is not valid gets the same answer: unknown, expired, ended, or another
-    /// product's.
+    /// product's. A recovery session is refused: it may only do what calls `acting_or_recovering`.
     pub(crate) async fn acting(&self, subject: &Subject) -> Result<Acting, Error> {
+        let acting = self.acting_or_recovering(subject).await?;
+        if acting.recovers { Err(Refusal::SessionRecovers.into()) } else { Ok(acting) }
+    }
+
+    /// The same for re-binding factors and signing out, which a recovery session may do.
+    pub(crate) async fn acting_or_recovering(&self, subject: &Subject) -> Result<Acting, Error> {
         let client = subject.client.clone();
+        let mut recovers = false;
         let (account, product, by) = match &subject.who {
             Who::Session(token) => {
                 let live = sessions::judge(self, token).await?.ok_or(Refusal::SubjectNotValid)?;
+                recovers = live.introspected.level == Level::Recovery;
                 (live.account, live.product, By::Session(live.introspected.session))
             }
             Who::SignIn(token) => {
@@ -108,7 +118,7 @@ impl QueryContext {
                 (account, product, By::Support(reason.clone()))
             }
         };
-        let acting = Acting { account, product, client, by };
+        let acting = Acting { account, product, client, by, recovers };
         let bound = acting.device();
         if is_elsewhere(bound, &acting.client) { Err(Refusal::SubjectNotValid.into()) } else { Ok(acting) }
     }

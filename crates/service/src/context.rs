@@ -174,6 +174,10 @@ impl CommandContext {
         self.query.acting(subject).await
     }
 
+    pub(crate) async fn acting_or_recovering(&self, subject: &Subject) -> Result<Acting, Error> {
+        self.query.acting_or_recovering(subject).await
+    }
+
     pub(crate) async fn decide(
         &self,
         view: &mut View,

@@ -18,6 +18,7 @@ pub mod enrollments;
 mod error;
 pub mod evaluations;
 mod event_builder;
+pub mod factors;
 mod idempotency;
 pub mod installation;
 mod links;

@@ -19,6 +19,7 @@ sql! {
         last_at = $11, successes = $12 WHERE realm_id = $1 AND counter_id = $2 AND revision = $3";
     Change FORGIVE = "UPDATE attempts SET revision = revision + 1, successes = successes + 1, in_hour = 0, in_day = 0, in_row = 0 \
         WHERE realm_id = $1 AND counter_id = $2";
+    Change REMOVE = "DELETE FROM attempts WHERE realm_id = $1 AND counter_id = $2";
     Change GIVE_BACK = "UPDATE attempts SET revision = revision + 1, in_hour = in_hour - 1, in_day = in_day - 1, in_row = in_row - 1, \
         last_at = CASE WHEN last_at = $4 THEN $5 ELSE last_at END \
         WHERE realm_id = $1 AND counter_id = $2 AND successes = $3 AND in_hour > 0 AND in_day > 0 AND in_row > 0";
@@ -103,5 +104,11 @@ pub struct GrantedCharge {
 pub async fn give_back(tx: &mut Tx, counter: &Counter, taken: GrantedCharge) -> Result<(), Error> {
     let give_back = tx.change(GIVE_BACK).bind(counter.id).bind(taken.budget.successes);
     give_back.bind(taken.budget.last_at).bind(taken.waited_from).rows().await?;
+    Ok(())
+}
+
+/// Deletes the counter of a factor that is gone.
+pub async fn remove(tx: &mut Tx, counter: &Counter) -> Result<(), Error> {
+    tx.change(REMOVE).bind(counter.id).rows().await?;
     Ok(())
 }

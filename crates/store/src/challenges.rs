@@ -1,7 +1,7 @@
 //! Table `challenges`.
 
 use tidegate_core::{
-    AccountId, Challenge, ChallengeId, ChallengeState, SessionId, SignInId, Timestamp, Within,
+    AccountId, Challenge, ChallengeId, ChallengeState, FactorId, SessionId, SignInId, Timestamp, Within,
 };
 
 use crate::{
@@ -34,6 +34,7 @@ sql! {
         (SELECT challenge_id FROM challenges WHERE realm_id = $1 AND account_id = $2 AND state = $5 AND expires_at > $4 \
             ORDER BY created_at DESC, challenge_id DESC LIMIT $3)";
     Change CANCEL_ALL = "UPDATE challenges SET state = $6 WHERE realm_id = $1 AND account_id = $2 AND (sign_in_id = $3 OR session_id = $4) AND state = $5";
+    Change CANCEL_OF_FACTOR = "UPDATE challenges SET state = $5 WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3 AND state = $4";
     Change GIVE_BACK = "UPDATE challenges SET tries = tries - 1 WHERE realm_id = $1 AND challenge_id = $2 AND tries > 0";
     Change MOVE = "UPDATE challenges SET state = $4 WHERE realm_id = $1 AND challenge_id = $2 AND state = $3 AND expires_at > $5";
 }
@@ -85,6 +86,13 @@ pub async fn live(view: &mut View, account: AccountId, now: Timestamp) -> Result
 pub async fn cancel_all(tx: &mut Tx, account: AccountId, within: Within) -> Result<(), Error> {
     let (sign_in, session) = columns(within);
     let cancel = tx.change(CANCEL_ALL).bind(account).bind(sign_in).bind(session);
+    cancel.bind(ChallengeState::Open).bind(ChallengeState::Cancelled).rows().await?;
+    Ok(())
+}
+
+/// Cancels the open challenges of a factor that is removed.
+pub async fn cancel_of_factor(tx: &mut Tx, account: AccountId, factor: FactorId) -> Result<(), Error> {
+    let cancel = tx.change(CANCEL_OF_FACTOR).bind(account).bind(factor);
     cancel.bind(ChallengeState::Open).bind(ChallengeState::Cancelled).rows().await?;
     Ok(())
 }

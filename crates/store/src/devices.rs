@@ -18,6 +18,7 @@ sql! {
         trusted_until = excluded.trusted_until";
     Change PRUNE = "DELETE FROM devices WHERE realm_id = $1 AND account_id = $2 AND product_key = $3 AND rotated_at < (SELECT rotated_at FROM devices \
         WHERE realm_id = $1 AND account_id = $2 AND product_key = $3 ORDER BY rotated_at DESC LIMIT 1 OFFSET $4)";
+    Change END_ALL_TRUST = "UPDATE devices SET trusted_until = NULL WHERE realm_id = $1 AND account_id = $2 AND trusted_until IS NOT NULL";
     Change END_TRUST = "UPDATE devices SET trusted_until = NULL \
         WHERE realm_id = $1 AND account_id = $2 AND product_key = $3 AND device_id = $4 AND trusted_until IS NOT NULL";
 }
@@ -76,4 +77,9 @@ pub async fn end_trust(
     device: &DeviceId,
 ) -> Result<bool, Error> {
     tx.change(END_TRUST).bind(account).bind(product.clone()).bind(device.clone()).hit().await
+}
+
+/// Ends the trust of all devices of an account, at every product; returns how many were trusted.
+pub async fn end_all_trust(tx: &mut Tx, account: AccountId) -> Result<u64, Error> {
+    tx.change(END_ALL_TRUST).bind(account).rows().await
 }

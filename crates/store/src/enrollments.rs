@@ -14,14 +14,14 @@ use crate::{
 /// The columns of `Enrollment`.
 macro_rules! enrollment {
     () => {
-        "enrollment_id, account_id, product_key, device_id, rollout_key, method, state, factor_id, material, label, tries, created_at, expires_at"
+        "enrollment_id, account_id, product_key, device_id, rollout_key, method, state, factor_id, adds, material, label, tries, created_at, expires_at"
     };
 }
 
 sql! {
     Select FIND = (concat!("SELECT ", enrollment!(), " FROM enrollments WHERE realm_id = $1 AND enrollment_id = $2"));
     Change INSERT = (concat!("INSERT INTO enrollments (realm_id, ", enrollment!(), ") \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"));
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"));
     Change MOVE = "UPDATE enrollments SET state = $4 WHERE realm_id = $1 AND enrollment_id = $2 AND state = $3 AND expires_at > $5";
     Change REVEAL = "UPDATE enrollments SET state = $4, material = $5 \
         WHERE realm_id = $1 AND enrollment_id = $2 AND state = $3 AND expires_at > $6";
@@ -48,6 +48,7 @@ impl Record for Enrollment {
             method: row.get("method")?,
             state: row.get("state")?,
             factor: row.get("factor_id")?,
+            adds: row.get("adds")?,
             material: row.get("material")?,
             label: row.get("label")?,
             tries: row.get("tries")?,
@@ -75,7 +76,7 @@ pub async fn find(view: &mut View, id: EnrollmentId) -> Result<Option<Enrollment
 pub async fn insert(tx: &mut Tx, new: &Enrollment) -> Result<(), Error> {
     let insert = tx.change(INSERT).bind(new.id).bind(new.account).bind(new.product.clone());
     let insert = insert.bind(new.device.clone()).bind(new.rollout.clone()).bind(new.method).bind(new.state);
-    let insert = insert.bind(new.factor).bind(new.material.clone()).bind(new.label.clone());
+    let insert = insert.bind(new.factor).bind(new.adds).bind(new.material.clone()).bind(new.label.clone());
     insert.bind(new.tries).bind(new.created_at).bind(new.expires_at).rows().await?;
     Ok(())
 }

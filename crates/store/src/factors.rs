@@ -1,6 +1,6 @@
 //! Table `factors`: active factors. A pending factor is a row of `enrollments` (INV-22).
 
-use tidegate_core::{AccountId, Factor, FactorId, Mark, Sealed, Timestamp};
+use tidegate_core::{AccountId, Factor, FactorId, Mark, Sealed, Timestamp, Title};
 
 use crate::{
     Error, Tx, View,
@@ -22,6 +22,8 @@ sql! {
     Select OF_ACCOUNT = (concat!("SELECT ", factor!(), " FROM factors WHERE realm_id = $1 AND account_id = $2 ORDER BY factor_id"));
     Change INSERT = (concat!("INSERT INTO factors (realm_id, ", factor!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
         ON CONFLICT (realm_id, lookup) WHERE lookup IS NOT NULL DO NOTHING"));
+    Change RENAME = "UPDATE factors SET label = $4 WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3";
+    Change REMOVE = "DELETE FROM factors WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3";
     Change ACCEPT = "UPDATE factors SET mark = COALESCE($4, mark), material = COALESCE($5, material), last_used_at = $6 \
         WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3 AND (mark < $4 OR $4 IS NULL)";
 }
@@ -78,4 +80,19 @@ pub async fn accept(
 ) -> Result<bool, Error> {
     let accept = tx.change(ACCEPT).bind(account).bind(id).bind(mark);
     accept.bind(material.cloned()).bind(now).hit().await
+}
+
+/// `false` when there is no such factor.
+pub async fn rename(
+    tx: &mut Tx,
+    account: AccountId,
+    id: FactorId,
+    label: Option<Title>,
+) -> Result<bool, Error> {
+    tx.change(RENAME).bind(account).bind(id).bind(label).hit().await
+}
+
+/// `false` when there is no such factor.
+pub async fn remove(tx: &mut Tx, account: AccountId, id: FactorId) -> Result<bool, Error> {
+    tx.change(REMOVE).bind(account).bind(id).hit().await
 }

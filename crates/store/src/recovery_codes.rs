@@ -13,6 +13,7 @@ sql! {
     Select LEFT = "SELECT factor_id, number, digest FROM recovery_codes \
         WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3 AND used_at IS NULL ORDER BY number";
     Change INSERT = "INSERT INTO recovery_codes (realm_id, account_id, factor_id, number, digest) VALUES ($1, $2, $3, $4, $5)";
+    Change VOID = "DELETE FROM recovery_codes WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3";
     Change CONSUME = "UPDATE recovery_codes SET used_at = $5 \
         WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3 AND number = $4 AND used_at IS NULL";
 }
@@ -49,4 +50,10 @@ pub async fn consume(
     now: Timestamp,
 ) -> Result<bool, Error> {
     tx.change(CONSUME).bind(account).bind(factor).bind(number).bind(now).hit().await
+}
+
+/// Voids the codes of a set, the used ones too.
+pub async fn void(tx: &mut Tx, account: AccountId, factor: FactorId) -> Result<(), Error> {
+    tx.change(VOID).bind(account).bind(factor).rows().await?;
+    Ok(())
 }

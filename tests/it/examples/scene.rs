@@ -128,11 +128,21 @@ async fn owner(operator: &Actor, method: &str, values: &mut Placeholders) {
             }
             values.extend([("tgi_", begun.token), ("fac_", enrolled.factor)]);
         }
-        "ListFactors" | "EnableTwoStep" | "DisableTwoStep" => {
+        "ListFactors"
+        | "EnableTwoStep"
+        | "DisableTwoStep"
+        | "RenameFactor"
+        | "RemoveFactor"
+        | "GenerateRecoveryCodes" => {
             let enrolled = operator.enroll(&session(operator).await, &ann(operator).await).await;
             operator.server.clock.advance(Span::seconds(30));
             let (ann, seed) = (ann(operator).await, enrolled.seed);
-            values.insert("tgs_", operator.sign_in_with(&ann, "kasa", &phone(), &seed).await.token);
+            let session = operator.sign_in_with(&ann, "kasa", &phone(), &seed).await;
+            if method == "RemoveFactor" {
+                // Otherwise it is the last one, and stays.
+                operator.disable(&session).await.unwrap();
+            }
+            values.extend([("tgs_", session.token), ("fac_", enrolled.factor)]);
         }
         _ => {}
     }

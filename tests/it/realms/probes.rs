@@ -123,6 +123,9 @@ pub async fn by_token(answers: &mut Answers, actor: &Actor, names: &RealmNames) 
     let purpose = proto::ChallengePurpose::Change;
     ask! { answers, actor,
         EnableTwoStepRequest { subject: session.clone() }
+        RenameFactorRequest { subject: session.clone(), factor_id: n.factor.clone() }
+        RemoveFactorRequest { subject: session.clone(), factor_id: n.factor.clone() }
+        GenerateRecoveryCodesRequest { subject: session.clone() }
         DisableTwoStepRequest { subject: session.clone() }
         CreateChallengeRequest { subject: session.clone(), purpose: purpose, factor_id: n.factor.clone() }
         GetChallengeRequest { subject: session.clone(), challenge_id: n.change_challenge.clone() }

@@ -21,6 +21,7 @@ use tidegate_service::{
         EnableTwoStep, GetEnrollment, GetTwoStepStatus, ListFactors,
     },
     evaluations::{BatchEvaluate, Evaluate, Explain, Item},
+    factors::{GenerateRecoveryCodes, RemoveFactor, RenameFactor},
     products::{
         CreateProduct, GetProduct, ListInterest, ListProducts, ProductChange, RegisterInterest, UpdateProduct,
     },
@@ -102,6 +103,9 @@ use_cases! { f:
         subject: f.session(), enrollment: f.enrollment, answer: no_code(),
     };
     command CancelEnrollment { subject: f.session(), enrollment: f.enrollment };
+    command RenameFactor { subject: f.session(), factor: f.factor, label: None };
+    command RemoveFactor { subject: f.session(), factor: f.factor };
+    command GenerateRecoveryCodes { subject: f.session() };
     command EnableTwoStep { subject: f.session() };
     command DisableTwoStep { subject: f.session() };
     command GetTwoStepStatus { subject: f.session() };

@@ -13,6 +13,10 @@ crate::door::handlers! { EnrollmentService in enrollment_service_server {
         = parse::complete, render::completed;
     act cancel_enrollment(CancelEnrollmentRequest) -> CancelEnrollmentResponse = parse::cancel, render::cancelled;
     act list_factors(ListFactorsRequest) -> ListFactorsResponse = parse::list_factors, render::listed;
+    act rename_factor(RenameFactorRequest) -> RenameFactorResponse = parse::rename, render::renamed;
+    act remove_factor(RemoveFactorRequest) -> RemoveFactorResponse = parse::remove, render::removed;
+    act generate_recovery_codes(GenerateRecoveryCodesRequest) -> GenerateRecoveryCodesResponse
+        = parse::generate, render::generated;
     act enable_two_step(EnableTwoStepRequest) -> EnableTwoStepResponse = parse::enable, render::enabled;
     act disable_two_step(DisableTwoStepRequest) -> DisableTwoStepResponse = parse::disable, render::disabled;
 } }

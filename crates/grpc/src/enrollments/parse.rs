@@ -3,6 +3,7 @@ use tidegate_service::enrollments::{
     BeginEnrollment, CancelEnrollment, CompleteEnrollment, ContinueEnrollment, DisableTwoStep, EnableTwoStep,
     GetEnrollment, GetTwoStepStatus, ListFactors,
 };
+use tidegate_service::factors::{GenerateRecoveryCodes, RemoveFactor, RenameFactor};
 
 use crate::{answer, form::Form, render::read_method};
 
@@ -56,6 +57,26 @@ pub(super) fn cancel(message: proto::CancelEnrollmentRequest, form: &mut Form) -
 
 pub(super) fn list_factors(message: proto::ListFactorsRequest, form: &mut Form) -> Option<ListFactors> {
     Some(ListFactors { subject: form.subject(message.subject)? })
+}
+
+pub(super) fn rename(message: proto::RenameFactorRequest, form: &mut Form) -> Option<RenameFactor> {
+    let subject = form.subject(message.subject);
+    let factor = form.text("factor_id", &message.factor_id);
+    let label = form.optional("label", &message.label);
+    Some(RenameFactor { subject: subject?, factor: factor?, label: label? })
+}
+
+pub(super) fn remove(message: proto::RemoveFactorRequest, form: &mut Form) -> Option<RemoveFactor> {
+    let subject = form.subject(message.subject);
+    let factor = form.text("factor_id", &message.factor_id);
+    Some(RemoveFactor { subject: subject?, factor: factor? })
+}
+
+pub(super) fn generate(
+    message: proto::GenerateRecoveryCodesRequest,
+    form: &mut Form,
+) -> Option<GenerateRecoveryCodes> {
+    Some(GenerateRecoveryCodes { subject: form.subject(message.subject)? })
 }
 
 pub(super) fn enable(message: proto::EnableTwoStepRequest, form: &mut Form) -> Option<EnableTwoStep> {

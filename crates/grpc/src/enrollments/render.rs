@@ -5,7 +5,9 @@ use tidegate_service::enrollments::{
     EnrollmentCompletion, EnrollmentContinued, EnrollmentStarted, Factors, Status, Switched,
 };
 
-use crate::render::{answered, decision, method, shown, timestamp};
+use tidegate_service::factors::{RecoveryCodesGenerated, Renamed};
+
+use crate::render::{answered, count, decision, method, shown, timestamp};
 
 pub(super) fn status(status: Status) -> proto::GetTwoStepStatusResponse {
     proto::GetTwoStepStatusResponse {
@@ -46,9 +48,7 @@ pub(super) fn completed(completed: EnrollmentCompletion) -> proto::CompleteEnrol
         label: new.label.map(String::from).unwrap_or_default(),
         ..Default::default()
     });
-    let codes: Vec<_> = completed.recovery_codes.into_iter().map(shown).collect();
-    let secret_withheld = codes.iter().any(|(_, withheld)| *withheld);
-    let recovery_codes = codes.into_iter().filter(|(_, withheld)| !withheld).map(|(code, _)| code).collect();
+    let (recovery_codes, secret_withheld) = codes(completed.recovery_codes);
     proto::CompleteEnrollmentResponse {
         outcome: outcome.into(),
         tries_left,
@@ -57,6 +57,26 @@ pub(super) fn completed(completed: EnrollmentCompletion) -> proto::CompleteEnrol
         recovery_codes,
         secret_withheld,
     }
+}
+
+/// The codes that may still be shown, and whether some may not.
+fn codes(codes: Vec<OneTimeSecret>) -> (Vec<String>, bool) {
+    let codes: Vec<_> = codes.into_iter().map(shown).collect();
+    let secret_withheld = codes.iter().any(|(_, withheld)| *withheld);
+    (codes.into_iter().filter(|(_, withheld)| !withheld).map(|(code, _)| code).collect(), secret_withheld)
+}
+
+pub(super) fn renamed(_: Renamed) -> proto::RenameFactorResponse {
+    proto::RenameFactorResponse {}
+}
+
+pub(super) fn removed(switched: Switched) -> proto::RemoveFactorResponse {
+    proto::RemoveFactorResponse { decision: Some(decision(switched.0)) }
+}
+
+pub(super) fn generated(generated: RecoveryCodesGenerated) -> proto::GenerateRecoveryCodesResponse {
+    let (recovery_codes, secret_withheld) = codes(generated.recovery_codes);
+    proto::GenerateRecoveryCodesResponse { recovery_codes, secret_withheld }
 }
 
 pub(super) fn cancelled(cancelled: Enrollment) -> proto::CancelEnrollmentResponse {
@@ -121,8 +141,4 @@ fn setup(setup: Setup<OneTimeSecret>) -> (proto::Setup, bool) {
         Setup::Sent { hint } => Wire::Sent(proto::SentPrompt { hint }),
     };
     (proto::Setup { setup: Some(setup) }, any_withheld)
-}
-
-fn count(count: usize) -> i32 {
-    i32::try_from(count).unwrap_or(i32::MAX)
 }

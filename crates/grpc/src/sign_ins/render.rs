@@ -3,7 +3,7 @@ use tidegate_proto as proto;
 use tidegate_service::sign_ins::{SignInCompletion, SignInStarted, SignInView};
 
 use crate::{
-    render::{all_missing, answered, method, requirement, shown, timestamp},
+    render::{all_missing, answered, count, method, requirement, shown, timestamp},
     sessions::session,
 };
 
@@ -35,6 +35,7 @@ pub(super) fn completed(completed: SignInCompletion) -> proto::CompleteSignInRes
     let advice = match new.advice {
         Advice::Nothing => proto::Advice::Nothing,
         Advice::TwoStepAvailable => proto::Advice::TwoStepAvailable,
+        Advice::RebindFactors => proto::Advice::RebindFactors,
     };
     let introspected = Introspected { session: new.session, level: new.level, reauth_by: None };
     proto::CompleteSignInResponse {
@@ -46,6 +47,7 @@ pub(super) fn completed(completed: SignInCompletion) -> proto::CompleteSignInRes
         advice: advice.into(),
         missing: all_missing(&new.missing),
         secret_withheld,
+        recovery_codes_left: new.recovery_codes_left.map(count),
     }
 }
 

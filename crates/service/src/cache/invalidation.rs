@@ -72,6 +72,8 @@ impl Invalidation {
             | Fact::EnrollmentContinued { .. }
             | Fact::EnrollmentAnswered { .. }
             | Fact::EnrollmentCancelled { .. }
+            | Fact::FactorRenamed { .. }
+            | Fact::FactorRemoved { .. }
             | Fact::FactorUnreadable { .. }
             | Fact::SessionEnded { .. }
             | Fact::SeenOnBehalf { .. }

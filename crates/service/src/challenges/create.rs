@@ -13,8 +13,11 @@ use tidegate_factors::{
 use tidegate_store::{Tx, challenges, factors, sessions, sign_ins};
 
 use crate::{
-    Command, CommandContext, Denied, Error, Fault, acting::Acting, idempotency::outcomes, material,
-    offers::offers,
+    Command, CommandContext, Denied, Error, Fault,
+    acting::Acting,
+    idempotency::outcomes,
+    material,
+    offers::{offers, sign_in_offers},
 };
 
 #[derive(Debug)]
@@ -106,7 +109,12 @@ impl CreateChallenge {
             event.at(&acting.product.key).of(account).from(&acting.client).record(tx).await?;
             return Err(Refusal::FactorUnavailable.into());
         };
-        let offers = offers(cx.query(), tx, account.id, (&acting.product, requirement)).await?;
+        let at = (&acting.product, requirement);
+        let offers = match self.purpose {
+            Purpose::SignIn => sign_in_offers(cx.query(), tx, account.id, at).await?,
+            // A recovery code changes nothing directly; it gives a session that may.
+            Purpose::Change => offers(cx.query(), tx, account.id, at).await?,
+        };
         let offered = offers.iter().any(|offer| offer.factor == factor.id);
         if offered { Ok((factor, material)) } else { Err(Refusal::FactorNotFound.into()) }
     }

@@ -1,12 +1,13 @@
-//! Begins the enrollment of a first factor.
+//! Begins the enrollment of a factor.
 //!
-//! A password alone never binds it (INV-57). Otherwise, on the day a requirement starts, stolen
+//! A later one needs a fresh proof of those that the account has, or a recovery session (INV-20). A password alone
+//! never binds the first one (INV-57). Otherwise, on the day a requirement starts, stolen
 //! passwords would take accounts over.
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
-    Account, Decision, Enrollment, EnrollmentState, Fact, LinkTarget, Method, Permission, Product, Refusal,
-    Setup, Subject, Template, Title,
+    Account, Decision, Enrollment, EnrollmentState, Fact, Factor, LinkTarget, Method, Permission, Product,
+    Refusal, Setup, Subject, Template, Title,
 };
 use tidegate_factors::{
     enrollment::{self, Origin},
@@ -14,7 +15,9 @@ use tidegate_factors::{
 };
 use tidegate_store::{Tx, accounts, enrollments, factors};
 
-use crate::{Command, CommandContext, Denied, Error, Fault, OneTimeSecret, Outcome, acting::Acting};
+use crate::{
+    Command, CommandContext, Error, Fault, OneTimeSecret, Outcome, acting::Acting, enrollments::switch,
+};
 
 #[derive(Debug)]
 pub struct BeginEnrollment {
@@ -44,13 +47,19 @@ impl Command for BeginEnrollment {
     type Outcome = EnrollmentStarted;
 
     async fn run(self, cx: &CommandContext) -> Result<EnrollmentStarted, Error> {
-        let acting = cx.acting(&self.subject).await?;
+        let acting = cx.acting_or_recovering(&self.subject).await?;
         let session = acting.session()?.clone();
         cx.idempotent(async |tx| {
             let account = accounts::get(tx, acting.account.id).await?.ok_or(Fault::Dangling("account"))?;
             let decision = cx.decide(tx, &acting.product, account.id).await?;
-            self.may_begin(tx, (&acting.product, &decision), &account).await?;
-            let origin = enrollment::origin(&account, &session, cx.now()).ok_or(Refusal::NoProofOfOrigin)?;
+            let factors = factors::of_account(tx, account.id).await?;
+            self.may_begin((&acting.product, &decision), &account, &factors)?;
+            let origin = if factors.iter().any(|factor| factor.method.is_second_step()) {
+                switch::may_rebind(cx, tx, &account, session.id).await?;
+                Origin::Factors
+            } else {
+                enrollment::origin(&account, &session, cx.now()).ok_or(Refusal::NoProofOfOrigin)?
+            };
             Ok(self.begin(cx, tx, (&acting, &decision), &account, origin).await?)
         })
         .await
@@ -58,22 +67,23 @@ impl Command for BeginEnrollment {
 }
 
 impl BeginEnrollment {
-    async fn may_begin(
+    fn may_begin(
         &self,
-        tx: &mut Tx,
         (product, decision): (&Product, &Decision),
         account: &Account,
-    ) -> Result<(), Denied> {
-        let factors = factors::of_account(tx, account.id).await?;
+        factors: &[Factor],
+    ) -> Result<(), Refusal> {
         if !decision.visible {
-            return Err(Refusal::TwoStepNotAvailable.into());
+            return Err(Refusal::TwoStepNotAvailable);
         }
-        policy::may_bind(&product.settings.methods, &factors, self.method).map_err(|why| match why {
+        policy::may_bind(&product.settings.methods, factors, self.method).map_err(|why| match why {
             NotBindable::AlreadyEnrolled => Refusal::AlreadyEnrolled,
+            NotBindable::TooMany => Refusal::TooManyFactors { limit: policy::MAX_OF_METHOD },
             NotBindable::NotAllowed | NotBindable::Requires(_) => Refusal::MethodNotAllowed,
         })?;
-        if account.verified().is_none() {
-            return Err(Refusal::EmailNotVerified.into());
+        let first = !factors.iter().any(|factor| factor.method.is_second_step());
+        if first && account.verified().is_none() {
+            return Err(Refusal::EmailNotVerified);
         }
         Ok(())
     }
@@ -96,6 +106,7 @@ impl BeginEnrollment {
             method: self.method,
             state: EnrollmentState::AwaitingConfirmation,
             factor: cx.new_id(),
+            adds: origin == Origin::Factors,
             material: None,
             label: self.label.clone(),
             tries: 0,
@@ -105,22 +116,27 @@ impl BeginEnrollment {
         let (mut sent_to, mut setup) = (None, None);
         let device = new.device.clone();
         enrollments::supersede(tx, account.id, &new.product, device, new.method, now).await?;
-        match origin {
-            Origin::Link => {
+        let by_link = acting.product.settings.methods.confirm_by_link;
+        let confirmed = match origin {
+            Origin::Link => false,
+            Origin::OldSession => true,
+            Origin::Factors => !by_link || account.verified().is_none(),
+        };
+        match confirmed {
+            false => {
                 let contact = account.verified().ok_or(Fault::Dangling("verified address"))?;
                 let target = LinkTarget::Enrollment(new.id);
                 let what = (target, Template::ConfirmEnrollment, enrollment::TTL);
                 cx.mail_link(tx, account, contact, &acting.product, what).await?;
                 sent_to = Some(contact.email.masked());
             }
-            Origin::OldSession => {
+            true => {
                 let (material, shown) = cx.set_up(acting, new.method, new.factor)?;
                 (new.state, new.material, setup) =
                     (EnrollmentState::AwaitingProof, Some(material), Some(shown));
             }
         }
         enrollments::insert(tx, &new).await?;
-        let confirmed = origin == Origin::OldSession;
         let fact = Fact::EnrollmentBegun { enrollment: new.id, method: self.method, confirmed };
         cx.event(fact).at(&new.product).of(account).from(&acting.client).record(tx).await?;
         Ok(EnrollmentStarted { enrollment: new, sent_to, setup })

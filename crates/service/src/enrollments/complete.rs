@@ -6,15 +6,14 @@
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
     Answer, Answered, Enrollment, EnrollmentId, EnrollmentState, Fact, Factor, FactorId, Method, Permission,
-    RecoveryCode, Refusal, Secret, Subject, Timestamp, Title, Word as _,
+    Refusal, Secret, Subject, Timestamp, Title, Word as _,
 };
 use tidegate_factors::{
     enrollment,
     method::{self, Bound, Opened, Unread},
-    recovery_codes as codes, tries,
+    policy, tries,
 };
-use tidegate_keyring::SealContext;
-use tidegate_store::{Tx, accounts, attempts, enrollments, factors, recovery_codes};
+use tidegate_store::{Tx, accounts, attempts, enrollments, factors};
 
 use crate::{
     Command, CommandContext, Denied, Error, Fault, OneTimeSecret, Outcome,
@@ -65,7 +64,7 @@ impl Command for CompleteEnrollment {
     type Outcome = EnrollmentCompletion;
 
     async fn run(self, cx: &CommandContext) -> Result<EnrollmentCompletion, Error> {
-        let acting = cx.acting(&self.subject).await?;
+        let acting = cx.acting_or_recovering(&self.subject).await?;
         acting.session()?;
         let charged = loop {
             match cx.charge(async |tx| self.charge(cx, tx, &acting).await).await? {
@@ -194,13 +193,14 @@ async fn activate(
         let closed = enrollment::closed(&found, now).ok().flatten();
         return Ok(nothing_but(closed.unwrap_or(Answered::UsedUp)));
     }
-    // What an enrollment proves may bind only the account's first factor, whether or not two-step
-    // is on. The account is locked, so that of two concurrent enrollments the second sees the first
-    // one's factor.
+    // An enrollment that began without a fresh proof of the account's factors may bind only the first
+    // one, whether or not two-step is on. The account is locked, so that of two concurrent enrollments
+    // the second sees the first one's factor.
     accounts::lock(tx, account.id).await?;
     let others = factors::of_account(tx, account.id).await?;
-    let first = others.iter().all(|other| other.method != pending.method && !other.method.is_second_step());
-    if !first {
+    let first = !others.iter().any(|other| other.method.is_second_step());
+    let same = others.iter().filter(|other| other.method == pending.method).count();
+    if !(first || pending.adds) || same >= policy::MAX_OF_METHOD {
         let (from, to) = (EnrollmentState::Active, EnrollmentState::UsedUp);
         enrollments::advance(tx, pending.id, from, to, now).await?;
         return Ok(nothing_but(Answered::UsedUp));
@@ -212,9 +212,12 @@ async fn activate(
         last_used_at: Some(now),
         ..Factor::new(pending.factor, account.id, pending.method, now)
     };
+    if !first {
+        return add(cx, tx, acting, factor).await;
+    }
     let switched_on = accounts::switch_on(tx, account.id, now).await?;
     insert(tx, &factor).await?;
-    let recovery_codes = issue_recovery_codes(cx, tx, acting).await?;
+    let recovery_codes = crate::factors::issue(cx, tx, (acting, account)).await?;
     let decision = cx.decide(tx, &acting.product, account.id).await?;
     let record = async |tx: &mut Tx, fact: Fact| {
         cx.event(fact).at(&pending.product).of(account).from(&acting.client).record(tx).await
@@ -229,30 +232,33 @@ async fn activate(
     if switched_on {
         record(tx, Fact::TwoStepSwitchedOn {}).await?;
     }
-    let factor = NewFactor { id: factor.id, method: factor.method, label: factor.label, created_at: now };
-    Ok(EnrollmentCompletion { outcome: Answered::Approved, factor: Some(factor), recovery_codes })
+    Ok(EnrollmentCompletion { outcome: Answered::Approved, factor: Some(factor.into()), recovery_codes })
 }
 
-async fn issue_recovery_codes(
+/// Adds a later factor. The switch and the recovery codes stay as they are.
+async fn add(
     cx: &CommandContext,
     tx: &mut Tx,
     acting: &Acting,
-) -> Result<Vec<OneTimeSecret>, Fault> {
-    let (account, now) = (&acting.account, cx.now());
-    let set = Factor::new(cx.new_id(), account.id, Method::RecoveryCodes, now);
-    insert(tx, &set).await?;
-    let context = SealContext::RecoveryCode { realm: cx.realm(), account: account.id, factor: set.id };
-    let mut shown = Vec::new();
-    for number in 1..=codes::COUNT {
-        let code = codes::mint(cx.entropy());
-        let canonical = codes::canonical(&code).map_err(|_| method::Unusable)?;
-        let digest = cx.keyring().digest(&context, canonical.expose().as_bytes())?;
-        recovery_codes::insert(tx, account.id, set.id, RecoveryCode { number, digest }).await?;
-        shown.push(OneTimeSecret::Now(code));
-    }
-    let event = cx.event(Fact::FactorActivated { factor: set.id, method: Method::RecoveryCodes });
+    factor: Factor,
+) -> Result<EnrollmentCompletion, Fault> {
+    let account = &acting.account;
+    crate::factors::end_trust(cx, tx, (acting, account)).await?;
+    insert(tx, &factor).await?;
+    attempts::forgive(tx, &counters::of_factor(factor.id)).await?;
+    let event = cx.event(Fact::FactorActivated { factor: factor.id, method: factor.method });
     event.at(&acting.product.key).of(account).from(&acting.client).record(tx).await?;
-    Ok(shown)
+    Ok(EnrollmentCompletion {
+        outcome: Answered::Approved,
+        factor: Some(factor.into()),
+        recovery_codes: Vec::new(),
+    })
+}
+
+impl From<Factor> for NewFactor {
+    fn from(Factor { id, method, label, created_at, .. }: Factor) -> Self {
+        Self { id, method, label, created_at }
+    }
 }
 
 /// A lookup that another factor has would be a bug of the method. No method sets one yet.

@@ -32,7 +32,7 @@ impl Command for ContinueEnrollment {
     type Outcome = EnrollmentContinued;
 
     async fn run(self, cx: &CommandContext) -> Result<EnrollmentContinued, Error> {
-        let acting = cx.acting(&self.subject).await?;
+        let acting = cx.acting_or_recovering(&self.subject).await?;
         acting.session()?;
         cx.idempotent(async |tx| {
             let mut enrollment = super::find(tx, &acting, self.enrollment).await?;

@@ -16,7 +16,7 @@ impl Query for GetEnrollment {
     type Outcome = Enrollment;
 
     async fn run(self, cx: &QueryContext) -> Result<Enrollment, Error> {
-        let acting = cx.acting(&self.subject).await?;
+        let acting = cx.acting_or_recovering(&self.subject).await?;
         acting.session()?;
         Ok(super::find(&mut cx.view(), &acting, self.enrollment).await?)
     }

@@ -37,7 +37,7 @@ impl Command for ListFactors {
     type Outcome = Factors;
 
     async fn run(self, cx: &CommandContext) -> Result<Factors, Error> {
-        let acting = cx.acting(&self.subject).await?;
+        let acting = cx.acting_or_recovering(&self.subject).await?;
         acting.not_signing_in()?;
         let mut view = cx.view();
         let mut listed = Factors::default();

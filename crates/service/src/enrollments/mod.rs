@@ -9,7 +9,7 @@ mod enable;
 mod get;
 mod list_factors;
 mod status;
-mod switch;
+pub(crate) mod switch;
 
 pub use begin::{BeginEnrollment, EnrollmentStarted};
 pub use cancel::CancelEnrollment;

@@ -29,7 +29,7 @@ impl Command for GetTwoStepStatus {
     type Outcome = Status;
 
     async fn run(self, cx: &CommandContext) -> Result<Status, Error> {
-        let acting = cx.acting(&self.subject).await?;
+        let acting = cx.acting_or_recovering(&self.subject).await?;
         acting.not_signing_in()?;
         let account = &acting.account;
         let mut view = cx.view();

@@ -2,7 +2,7 @@
 //! now, and a fresh proof (INV-20).
 
 use serde::{Deserialize, Serialize};
-use tidegate_core::{Account, AccountState, Decision, Refusal, SessionId};
+use tidegate_core::{Account, AccountState, Decision, Level, Refusal, Session, SessionId};
 use tidegate_factors::fresh;
 use tidegate_store::{Tx, accounts, factors, sessions};
 
@@ -16,7 +16,7 @@ outcomes!(Switched);
 
 /// Locks the account: changes of the switch run one after the other, and after sign-ins that are
 /// being completed.
-pub(super) async fn lock(
+pub(crate) async fn lock(
     cx: &CommandContext,
     tx: &mut Tx,
     acting: &Acting,
@@ -37,8 +37,31 @@ pub(super) async fn proved(
     account: &Account,
     session: SessionId,
 ) -> Result<(), Denied> {
-    let session = sessions::hold(tx, session, cx.now()).await?.ok_or(Refusal::SubjectNotValid)?;
-    let needed = fresh::needed(&factors::of_account(tx, account.id).await?);
+    let (session, needed) = needed(cx, tx, account, session).await?;
     let proved = fresh::is_proved(&session, needed, cx.now());
     if proved { Ok(()) } else { Err(Refusal::FreshProofNeeded { level: needed }.into()) }
+}
+
+/// The same for changing factors, which a recovery session may do too.
+pub(crate) async fn may_rebind(
+    cx: &CommandContext,
+    tx: &mut Tx,
+    account: &Account,
+    session: SessionId,
+) -> Result<(), Denied> {
+    let (session, needed) = needed(cx, tx, account, session).await?;
+    let may = fresh::may_rebind(&session, needed, cx.now());
+    if may { Ok(()) } else { Err(Refusal::FreshProofNeeded { level: needed }.into()) }
+}
+
+/// The session, locked, and the level that a change of the account's protection needs.
+async fn needed(
+    cx: &CommandContext,
+    tx: &mut Tx,
+    account: &Account,
+    session: SessionId,
+) -> Result<(Session, Level), Denied> {
+    let session = sessions::hold(tx, session, cx.now()).await?.ok_or(Refusal::SubjectNotValid)?;
+    let needed = fresh::needed(&factors::of_account(tx, account.id).await?);
+    Ok((session, needed))
 }

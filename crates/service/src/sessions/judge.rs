@@ -1,6 +1,8 @@
 //! Whether a session token belongs to a live session. This is the only place that decides it.
 
-use tidegate_core::{Account, AccountRef, AccountState, Decision, Introspected, Product, Session, Token};
+use tidegate_core::{
+    Account, AccountRef, AccountState, Decision, Introspected, Level, Product, Session, Token,
+};
 use tidegate_factors::level;
 use tidegate_keyring::TokenKind;
 use tidegate_rollout::{decide, reauth};
@@ -27,19 +29,23 @@ pub(crate) async fn judge(cx: &QueryContext, token: &Token) -> Result<Option<Liv
     Ok(worth.map(|introspected| Live { introspected, account, product }))
 }
 
-/// The same for Introspect: account and rollouts come from the cache, the session itself from the database.
+/// The same for Introspect, to which a recovery session is not active: no product may serve it. Account and rollouts come from the cache, the session itself from the database.
 pub(crate) async fn introspect(cx: &QueryContext, token: &Token) -> Result<Option<Introspected>, Fault> {
     let Some(session) = find(cx, token).await? else { return Ok(None) };
     let snapshot = cx.snapshot().await?;
     let Some(at) = snapshot.at(session.product.as_str()) else {
         // The product was created on another replica a moment ago.
-        return Ok(judge(cx, token).await?.map(|live| live.introspected));
+        return Ok(judge(cx, token).await?.map(|live| live.introspected).filter(is_full));
     };
     let account = AccountRef::Id(session.account);
     let known = cx.known(&snapshot, &account).await?.ok_or(Fault::Dangling("account"))?;
     let rollouts = cache::rollouts(&at.rollouts);
     let decision = decide(&at.product, rollouts, &known.standing, cx.now()).decision();
-    Ok(worth(cx, session, known.state, &decision))
+    Ok(worth(cx, session, known.state, &decision).filter(is_full))
+}
+
+fn is_full(live: &Introspected) -> bool {
+    live.level != Level::Recovery
 }
 
 async fn find(cx: &QueryContext, token: &Token) -> Result<Option<Session>, Fault> {
@@ -55,10 +61,11 @@ fn worth(
     decision: &Decision,
 ) -> Option<Introspected> {
     let now = cx.now();
-    let reauth_by = reauth::by(decision, &session);
+    let level = level::of(&session.proofs, session.created_at, now);
+    // A recovery session meets no requirement, and is what an owner without a usable factor has left.
+    let reauth_by = reauth::by(decision, &session).filter(|_| level != Level::Recovery);
     if state != AccountState::Active || reauth_by.is_some_and(|by| now >= by) {
         return None;
     }
-    let level = level::of(&session.proofs, session.created_at, now);
     Some(Introspected { session, level, reauth_by })
 }

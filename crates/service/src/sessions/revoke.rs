@@ -1,7 +1,7 @@
 //! Ends a session of the subject's account.
 
 use serde::{Deserialize, Serialize};
-use tidegate_core::{Fact, Permission, SessionEnd, SessionId, Subject, Within};
+use tidegate_core::{Fact, Permission, Refusal, SessionEnd, SessionId, Subject, Within};
 use tidegate_store::{challenges, sessions};
 
 use crate::{Command, CommandContext, Error, idempotency::outcomes};
@@ -25,8 +25,12 @@ impl Command for RevokeSession {
     type Outcome = Revoked;
 
     async fn run(self, cx: &CommandContext) -> Result<Revoked, Error> {
-        let acting = cx.acting(&self.subject).await?;
-        let session = self.session.unwrap_or(acting.session()?.id);
+        let acting = cx.acting_or_recovering(&self.subject).await?;
+        let own = acting.session()?.id;
+        let session = self.session.unwrap_or(own);
+        if acting.recovers && session != own {
+            return Err(Refusal::SessionRecovers.into());
+        }
         cx.idempotent(async |tx| {
             let found = sessions::get(tx, session)
                 .await?

@@ -30,7 +30,7 @@ use tidegate_store::{
 use crate::{
     Command, CommandContext, Error, Fault, OneTimeSecret, Outcome, counters, decisions,
     idempotency::{Attempt, AttemptCharge},
-    offers::offers,
+    offers::sign_in_offers,
     sign_ins::trust,
 };
 
@@ -225,7 +225,7 @@ impl BeginSignIn {
         let offers = if decision.requirement.is_met_by(Level::Aal1, trusted) {
             Vec::new()
         } else {
-            offers(cx.query(), tx, account.id, (product, decision.requirement)).await?
+            sign_in_offers(cx.query(), tx, account.id, (product, decision.requirement)).await?
         };
         let state = sign_in::next(Situation {
             requirement: decision.requirement,

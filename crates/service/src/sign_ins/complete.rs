@@ -5,15 +5,16 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
-    Account, AccountState, Advice, Decision, Fact, Level, Missing, Offer, Permission, Refusal, Session,
-    SessionEnd, SessionId, SignIn, SignInId, SignInState, Subject, Timestamp, Within, Word as _,
+    Account, AccountState, Advice, Decision, Fact, Level, Missing, Offer, Permission, Refusal, Requirement,
+    Session, SessionEnd, SessionId, SignIn, SignInId, SignInState, Span, Subject, Timestamp, Within,
+    Word as _,
 };
-use tidegate_factors::level;
+use tidegate_factors::{fresh::RECOVERY_TTL, level};
 use tidegate_keyring::TokenKind;
-use tidegate_store::{Tx, accounts, challenges, sessions, sign_ins};
+use tidegate_store::{Tx, accounts, challenges, factors, recovery_codes, sessions, sign_ins};
 
 use crate::{
-    Command, CommandContext, Error, Fault, OneTimeSecret, Outcome, acting::Acting, offers::offers,
+    Command, CommandContext, Error, Fault, OneTimeSecret, Outcome, acting::Acting, offers::sign_in_offers,
     sign_ins::trust,
 };
 
@@ -40,6 +41,9 @@ pub struct NewSession {
     pub trusted_until: Option<Timestamp>,
     pub advice: Advice,
     pub missing: Vec<Missing>,
+    /// After a recovery code: how many are left.
+    #[serde(default)]
+    pub recovery_codes_left: Option<usize>,
 }
 
 impl Outcome for SignInCompletion {
@@ -70,7 +74,8 @@ impl Command for CompleteSignIn {
             let decision = cx.decide(tx, &acting.product, account.id).await?;
             let level = level::of(&sign_in.proofs, cx.now(), cx.now());
             let device = trust::of(cx, tx, &acting.product, &sign_in).await?;
-            if !decision.requirement.is_met_by(level, device.stood_in.is_some()) {
+            let recovers = level == Level::Recovery;
+            if !recovers && !decision.requirement.is_met_by(level, device.stood_in.is_some()) {
                 let held = hold_back(cx, tx, &acting, &account, &sign_in, &decision).await?;
                 return Ok(held.ok_or(now_in(tx, sign_in.id).await?)?);
             }
@@ -79,7 +84,11 @@ impl Command for CompleteSignIn {
                 return Err(now_in(tx, sign_in.id).await?.into());
             }
             let made = Made { acting: &acting, account: &account, sign_in: &sign_in, decision: &decision };
-            let session = made.session(cx, tx, level, (self.remember_device, device)).await?;
+            let session = if recovers {
+                made.recovery_session(cx, tx).await?
+            } else {
+                made.session(cx, tx, level, (self.remember_device, device)).await?
+            };
             let sign_in = SignIn { state: completed, ..sign_in.clone() };
             Ok(SignInCompletion { sign_in, offers: Vec::new(), session: Some(session) })
         })
@@ -109,7 +118,7 @@ async fn hold_back(
     }
     let fact = Fact::SignInHeldBack { sign_in: sign_in.id, requirement };
     cx.event(fact).at(&acting.product.key).of(account).from(&acting.client).record(tx).await?;
-    let offers = offers(cx.query(), tx, account.id, (&acting.product, requirement)).await?;
+    let offers = sign_in_offers(cx.query(), tx, account.id, (&acting.product, requirement)).await?;
     let state = SignInState::PendingChallenge;
     let sign_in = SignIn { state, requirement, trusted_by: None, ..sign_in.clone() };
     Ok(Some(SignInCompletion { sign_in, offers, session: None }))
@@ -132,29 +141,18 @@ impl Made<'_> {
         (remember, device): (bool, trust::Device),
     ) -> Result<NewSession, Fault> {
         let stood_in = device.stood_in;
-        let (now, product) = (cx.now(), &self.acting.product);
-        let former = self.end_former(cx, tx).await?;
+        let product = &self.acting.product;
+        let life = product.settings.session_absolute;
         let session = Session {
-            id: cx.new_id(),
-            account: self.account.id,
-            product: product.key.clone(),
-            device: self.sign_in.device.clone(),
-            proofs: self.sign_in.proofs.clone(),
-            later_proofs: Vec::new(),
             trusted: stood_in.is_some(),
             met: self.decision.requirement,
-            created_at: now,
-            last_used_at: now,
-            idle: product.settings.session_idle,
-            expires_at: now.plus(product.settings.session_absolute),
-            end: None,
+            ..self.new_session(cx, life)
         };
+        let former = self.end_former(cx, tx).await?;
         let (token, digest) = TokenKind::Session.mint(cx.entropy());
         sessions::insert(tx, digest, &session).await?;
         let rotated = trust::rotate(cx, tx, product, self.sign_in, (level, remember, device)).await?;
-        for session in former {
-            challenges::cancel_all(tx, self.account.id, Within::Session(session)).await?;
-        }
+        self.cancel_challenges(tx, former).await?;
         let trusted_until = rotated.as_ref().and_then(|rotated| rotated.trusted_until);
         let advice = self.advise(cx, tx).await?;
         self.record(cx, tx, &session, trusted_until.filter(|_| stood_in.is_none())).await?;
@@ -170,7 +168,60 @@ impl Made<'_> {
             trusted_until,
             advice,
             missing: if advice == Advice::Nothing { Vec::new() } else { self.decision.missing.clone() },
+            recovery_codes_left: None,
         })
+    }
+
+    /// A session after a recovery code: short, without trust, and known to no product as active. The device gets no
+    /// token, because it has not proved a factor.
+    async fn recovery_session(&self, cx: &CommandContext, tx: &mut Tx) -> Result<NewSession, Fault> {
+        let life = RECOVERY_TTL.min(self.acting.product.settings.session_absolute);
+        let session = self.new_session(cx, life);
+        let former = self.end_former(cx, tx).await?;
+        let (token, digest) = TokenKind::Session.mint(cx.entropy());
+        sessions::insert(tx, digest, &session).await?;
+        self.cancel_challenges(tx, former).await?;
+        self.record(cx, tx, &session, None).await?;
+        let mut left = 0;
+        for factor in factors::of_account(tx, self.account.id).await? {
+            left += recovery_codes::left(tx, self.account.id, factor.id).await?.len();
+        }
+        Ok(NewSession {
+            session,
+            level: Level::Recovery,
+            token: OneTimeSecret::Now(token),
+            device_token: None,
+            trusted_until: None,
+            advice: Advice::RebindFactors,
+            missing: Vec::new(),
+            recovery_codes_left: Some(left),
+        })
+    }
+
+    fn new_session(&self, cx: &CommandContext, life: Span) -> Session {
+        let (now, product) = (cx.now(), &self.acting.product);
+        Session {
+            id: cx.new_id(),
+            account: self.account.id,
+            product: product.key.clone(),
+            device: self.sign_in.device.clone(),
+            proofs: self.sign_in.proofs.clone(),
+            later_proofs: Vec::new(),
+            trusted: false,
+            met: Requirement::None,
+            created_at: now,
+            last_used_at: now,
+            idle: product.settings.session_idle,
+            expires_at: now.plus(life),
+            end: None,
+        }
+    }
+
+    async fn cancel_challenges(&self, tx: &mut Tx, former: Vec<SessionId>) -> Result<(), Fault> {
+        for session in former {
+            challenges::cancel_all(tx, self.account.id, Within::Session(session)).await?;
+        }
+        Ok(())
     }
 
     /// Ends the session that this one replaces: of the same account, product and device (INV-26).

@@ -75,6 +75,7 @@ async fn enrollments_of_one_device(database: &Database) {
         method: Method::Totp,
         state,
         factor: id(9),
+        adds: true,
         material: Some(Sealed(vec![7])),
         label: Some("My phone".parse().unwrap()),
         tries: 0,

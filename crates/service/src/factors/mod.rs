@@ -1,0 +1,45 @@
+//! Changes of an account's factors. Each needs a fresh proof, or a session that a recovery code made (INV-20).
+
+mod generate_recovery_codes;
+mod recovery_codes;
+mod remove;
+mod rename;
+
+pub use generate_recovery_codes::{GenerateRecoveryCodes, RecoveryCodesGenerated};
+pub use remove::RemoveFactor;
+pub use rename::{RenameFactor, Renamed};
+
+pub(crate) use recovery_codes::issue;
+
+use tidegate_core::{Account, Fact, Factor};
+use tidegate_store::{Tx, attempts, challenges, devices, factors, recovery_codes as codes};
+
+use crate::{CommandContext, Fault, acting::Acting, counters};
+
+/// Deletes the factor with everything that belongs to it, and records it.
+async fn remove(
+    cx: &CommandContext,
+    tx: &mut Tx,
+    (acting, account): (&Acting, &Account),
+    factor: &Factor,
+) -> Result<(), Fault> {
+    challenges::cancel_of_factor(tx, account.id, factor.id).await?;
+    factors::remove(tx, account.id, factor.id).await?;
+    codes::void(tx, account.id, factor.id).await?;
+    attempts::remove(tx, &counters::of_factor(factor.id)).await?;
+    let event = cx.event(Fact::FactorRemoved { factor: factor.id, method: factor.method });
+    event.at(&acting.product.key).of(account).from(&acting.client).record(tx).await
+}
+
+/// Ends the trust of the account's devices, because it rests on the factors as they were.
+pub(crate) async fn end_trust(
+    cx: &CommandContext,
+    tx: &mut Tx,
+    (acting, account): (&Acting, &Account),
+) -> Result<(), Fault> {
+    if devices::end_all_trust(tx, account.id).await? == 0 {
+        return Ok(());
+    }
+    let event = cx.event(Fact::DeviceTrustEnded {}).at(&acting.product.key).of(account);
+    event.from(&acting.client).record(tx).await
+}
