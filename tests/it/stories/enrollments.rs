@@ -116,7 +116,7 @@ on_both! {
         let session = kasa.frontend.sign_in(&ann, "kasa", &Device::new("phone-1")).await;
         kasa.frontend.begin_enrollment(&session).await;
         let mail = server.mail_to(&ann.email).await;
-        assert_eq!(mail.link, format!("https://kasa.example/confirm#{}", mail.token));
+        assert_eq!(mail.link, format!("https://kasa.example/confirm#confirm={}", mail.token));
         assert!(mail.text.contains("Kasa account of ann@example.com") && mail.text.contains("2 March 2026, 11:00 UTC"));
     }
 }
