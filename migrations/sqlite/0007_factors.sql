@@ -3,5 +3,6 @@
 -- A program of an earlier schema takes a session after a recovery code for a full one.
 UPDATE installation SET min_binary = 7 WHERE min_binary < 7;
 
--- A pending enrollment that began before this may only bind a first factor.
-ALTER TABLE enrollments ADD COLUMN adds INTEGER NOT NULL DEFAULT 0;
+-- An enrollment that began with a proof of the account's factors may add to them. Earlier ones, which have NULL, bind
+-- only a first factor.
+ALTER TABLE enrollments ADD COLUMN adds INTEGER;

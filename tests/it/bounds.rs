@@ -113,7 +113,8 @@ on_both! {
         let request = proto::GetSignInRequest { subject: begun.subject() };
         let sign_in = kasa.frontend.ok(request).await.sign_in.unwrap();
         assert_eq!(sign_in.state(), proto::SignInState::PendingChallenge);
-        assert_eq!(sign_in.offers, [], "an answer to it could not be verified");
+        let offered: Vec<_> = sign_in.offers.iter().map(proto::Offer::method).collect();
+        assert_eq!(offered, [proto::Method::RecoveryCodes], "an answer to the other could not be verified");
         let request = proto::CreateChallengeRequest {
             subject: begun.subject(),
             purpose: proto::ChallengePurpose::SignIn.into(),

@@ -275,7 +275,7 @@ async fn switch(w: &Watched, subject: Option<proto::Subject>, seed: &crate::owne
     let create = proto::CreateChallengeRequest {
         subject: subject.clone(),
         purpose: proto::ChallengePurpose::Change.into(),
-        factor_id,
+        factor_id: factor_id.clone(),
         ..Default::default()
     };
     let challenge_id = w.call(create).await.challenge.unwrap().id;
@@ -293,8 +293,19 @@ async fn switch(w: &Watched, subject: Option<proto::Subject>, seed: &crate::owne
     assert_eq!(w.events().await, before, "what changed nothing leaves nothing");
     w.call(proto::EnableTwoStepRequest { subject: subject.clone(), ..Default::default() }).await;
     let before = w.events().await;
-    w.operator.ok(proto::EnableTwoStepRequest { subject, ..Default::default() }).await;
+    w.operator.ok(proto::EnableTwoStepRequest { subject: subject.clone(), ..Default::default() }).await;
     assert_eq!(w.events().await, before, "what changed nothing leaves nothing");
+    factors(w, subject, factor_id).await;
+}
+
+async fn factors(w: &Watched, subject: Option<proto::Subject>, factor_id: String) {
+    let label = "phone".to_owned();
+    w.call(proto::RenameFactorRequest { subject: subject.clone(), factor_id, label, ..Default::default() })
+        .await;
+    w.call(proto::GenerateRecoveryCodesRequest { subject: subject.clone(), ..Default::default() }).await;
+    let listed = w.operator.ok(proto::ListFactorsRequest { subject: subject.clone() }).await.factors;
+    let codes = listed.into_iter().find(|factor| factor.codes_left > 0).unwrap();
+    w.call(proto::RemoveFactorRequest { subject, factor_id: codes.id, ..Default::default() }).await;
 }
 
 async fn sign_in(watched: &Watched) {

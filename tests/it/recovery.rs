@@ -16,7 +16,7 @@ const CODES_LEFT: &str = "SELECT count(*) FROM recovery_codes WHERE used_at IS N
 
 impl Kasa {
     /// A sign-in that waits for a recovery code, and its challenge.
-    async fn lost(&self, owner: &Owner) -> (SignIn, String) {
+    pub async fn lost(&self, owner: &Owner) -> (SignIn, String) {
         let begun = self.frontend.begin(&owner.person, "kasa", &Device::new("new-phone")).await;
         assert_eq!(begun.state, SignInState::PendingChallenge);
         let last = begun.offers.last().unwrap();
@@ -26,7 +26,7 @@ impl Kasa {
     }
 
     /// A session that the owner's recovery code with this number, from zero, made.
-    async fn recovered(&self, owner: &Owner, number: usize) -> Session {
+    pub async fn recovered(&self, owner: &Owner, number: usize) -> Session {
         let (begun, challenge) = self.lost(owner).await;
         let answer = self.frontend.answer(&begun, &challenge, &owner.enrolled.recovery_codes[number]).await;
         assert_eq!(answer.outcome(), Outcome::Approved);
@@ -35,7 +35,7 @@ impl Kasa {
 }
 
 impl Actor {
-    async fn challenge_of(&self, sign_in: &SignIn, factor: &str) -> String {
+    pub async fn challenge_of(&self, sign_in: &SignIn, factor: &str) -> String {
         let request = proto::CreateChallengeRequest {
             subject: sign_in.subject(),
             purpose: proto::ChallengePurpose::SignIn.into(),
@@ -46,7 +46,7 @@ impl Actor {
     }
 
     /// Adds an authenticator app to the account, with a session that may.
-    async fn add(&self, session: &Session, label: &str) -> (String, Seed) {
+    pub async fn add(&self, session: &Session, label: &str) -> (String, Seed) {
         let begun = self.ok(begin(session, label)).await;
         let enrollment = begun.enrollment.clone().unwrap();
         assert_eq!(enrollment.state(), proto::EnrollmentState::AwaitingProof);
@@ -62,22 +62,22 @@ impl Actor {
     }
 }
 
-fn begin(session: &Session, label: &str) -> proto::BeginEnrollmentRequest {
+pub fn begin(session: &Session, label: &str) -> proto::BeginEnrollmentRequest {
     let (subject, method) = (session.subject(), Method::Totp.into());
     proto::BeginEnrollmentRequest { subject, method, label: label.to_owned(), ..Default::default() }
 }
 
-fn remove(session: &Session, factor: &str) -> proto::RemoveFactorRequest {
+pub fn remove(session: &Session, factor: &str) -> proto::RemoveFactorRequest {
     let (subject, factor_id) = (session.subject(), factor.to_owned());
     proto::RemoveFactorRequest { subject, factor_id, ..Default::default() }
 }
 
-fn rename(session: &Session, factor: &str, label: &str) -> proto::RenameFactorRequest {
+pub fn rename(session: &Session, factor: &str, label: &str) -> proto::RenameFactorRequest {
     let (subject, factor_id, label) = (session.subject(), factor.to_owned(), label.to_owned());
     proto::RenameFactorRequest { subject, factor_id, label, ..Default::default() }
 }
 
-fn generate(session: &Session) -> proto::GenerateRecoveryCodesRequest {
+pub fn generate(session: &Session) -> proto::GenerateRecoveryCodesRequest {
     proto::GenerateRecoveryCodesRequest { subject: session.subject(), ..Default::default() }
 }
 

@@ -28,8 +28,8 @@ const LEASE: Span = Span::seconds(60);
 const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 const FIRST_WAIT: Span = Span::seconds(1);
 const LONGEST_WAIT: Span = Span::minutes(5);
-/// The most attempts to send a mail.
-const MAX_RETRIES: i64 = 10;
+/// The most attempts to send a mail, the first one included.
+const MAX_ATTEMPTS: i64 = 10;
 
 impl Courier {
     /// Delivers one mail. Returns whether it was sent.
@@ -53,7 +53,7 @@ impl Courier {
                 tracing::error!(%realm, %id, tries, ?trouble, "a mail waits for its key");
                 self.postpone(due, wait(tries)).await?;
             }
-            Err(trouble) if tries < MAX_RETRIES => {
+            Err(trouble) if tries < MAX_ATTEMPTS => {
                 tracing::warn!(%realm, %id, tries, ?trouble, "a mail was not sent and will be tried again");
                 self.postpone(due, wait(tries)).await?;
             }

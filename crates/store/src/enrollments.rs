@@ -48,7 +48,7 @@ impl Record for Enrollment {
             method: row.get("method")?,
             state: row.get("state")?,
             factor: row.get("factor_id")?,
-            adds: row.get("adds")?,
+            adds: row.get::<Option<bool>>("adds")?.unwrap_or(false),
             material: row.get("material")?,
             label: row.get("label")?,
             tries: row.get("tries")?,

@@ -6,7 +6,7 @@ use sqlx::{
 };
 
 /// The newest migration this program brings.
-pub const NEWEST: i64 = 6;
+pub const NEWEST: i64 = 7;
 
 macro_rules! migrations {
     ($engine:literal, $($number:literal $name:literal,)+) => {{
@@ -32,6 +32,7 @@ pub(crate) fn sqlite() -> Migrator {
         4 "0004_switch",
         5 "0005_room",
         6 "0006_methods",
+        7 "0007_factors",
     )
 }
 
@@ -44,5 +45,6 @@ pub(crate) fn postgres() -> Migrator {
         4 "0004_switch",
         5 "0005_room",
         6 "0006_methods",
+        7 "0007_factors",
     )
 }

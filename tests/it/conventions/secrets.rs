@@ -49,7 +49,7 @@ fn every_place_that_lays_a_secret_open_is_known() {
         1 crates/service/src/audit/resume.rs
         1 crates/service/src/challenges/consume.rs
         1 crates/service/src/challenges/context.rs
-        1 crates/service/src/enrollments/complete.rs
+        1 crates/service/src/factors/recovery_codes.rs
         5 crates/service/src/idempotency.rs
         1 crates/service/src/links.rs
         1 crates/service/src/pages.rs

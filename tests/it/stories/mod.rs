@@ -9,6 +9,7 @@ mod explain;
 mod imports;
 mod life;
 mod products;
+mod recovery;
 mod refusals;
 mod revisions;
 mod rollouts;
@@ -35,6 +36,7 @@ fn every_method_appears_in_a_story() {
 /// Reasons that appear in no story: where they are tested instead, or why nowhere.
 const UNTOLD: &[(ErrorReason, &str)] = &[
     (ErrorReason::Unspecified, "is none"),
+    (ErrorReason::AlreadyEnrolled, "every method allows several"),
     (ErrorReason::MethodNotAllowed, "there is one method, and no product without it"),
     (ErrorReason::OutcomeUnreadable, "takes two versions: idempotency.rs"),
     (ErrorReason::NoProofOfOrigin, "no address changes yet"),

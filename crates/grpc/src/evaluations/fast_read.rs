@@ -3,9 +3,7 @@
 //! Only the usual form is read here. A request with an unknown field, or with a name given twice,
 //! is left to the generated messages.
 
-use prost::encoding::decode_varint;
-
-use super::fast_write::LENGTH;
+use prost::encoding::{WireType, decode_key, decode_varint};
 
 /// One pair of product and account; both messages encode it alike. The names are unchecked bytes:
 /// one that is not UTF-8 names no product and no account.
@@ -36,10 +34,10 @@ pub(super) fn pairs(mut message: &[u8]) -> impl Iterator<Item = Option<Pair<'_>>
     })
 }
 
-/// Takes one length-delimited field from the front. Its number is below 16, so its key is one byte.
-fn field<'m>(message: &mut &'m [u8], number: u8) -> Option<&'m [u8]> {
-    let (key, mut rest) = message.split_first()?;
-    if *key != number << 3 | LENGTH {
+/// Takes one length-delimited field from the front.
+fn field<'m>(message: &mut &'m [u8], number: u32) -> Option<&'m [u8]> {
+    let mut rest = *message;
+    if decode_key(&mut rest).ok()? != (number, WireType::LengthDelimited) {
         return None;
     }
     let length = usize::try_from(decode_varint(&mut rest).ok()?).ok()?;

@@ -1,7 +1,7 @@
 //! Encodes a decision field by field. A test compares the bytes with those of the generated
 //! message.
 
-use prost::encoding::encode_varint;
+use prost::encoding::{WireType, encode_key, encode_varint};
 use tidegate_core::{Method, Timestamp, Word};
 use tidegate_service::evaluations::Verdict;
 
@@ -15,15 +15,8 @@ const MOMENT: usize = 16;
 /// The largest number that takes one byte as a varint.
 const SHORT: u8 = 0x7f;
 
-/// Field numbers whose key takes one byte.
-const FIELDS: std::ops::Range<u8> = 1..16;
-const VARINT: u8 = 0;
-pub(super) const LENGTH: u8 = 2;
-
-fn key(out: &mut Vec<u8>, field: u8, kind: u8) {
-    debug_assert!(FIELDS.contains(&field), "field {field} takes a longer key");
-    out.push(field << 3 | kind);
-}
+const VARINT: WireType = WireType::Varint;
+const LENGTH: WireType = WireType::LengthDelimited;
 
 fn varint(out: &mut Vec<u8>, number: u64) {
     match u8::try_from(number) {
@@ -34,8 +27,8 @@ fn varint(out: &mut Vec<u8>, number: u64) {
 
 /// Writes an embedded message with its length in front. One byte is reserved for the length, which
 /// is enough for most; a longer length moves what was written.
-pub(super) fn message(out: &mut Vec<u8>, field: u8, write: impl FnOnce(&mut Vec<u8>)) {
-    key(out, field, LENGTH);
+pub(super) fn message(out: &mut Vec<u8>, field: u32, write: impl FnOnce(&mut Vec<u8>)) {
+    encode_key(field, LENGTH, out);
     let begin = out.len();
     out.push(0);
     write(out);
@@ -58,7 +51,7 @@ pub(super) fn moment(at: Timestamp) -> Vec<u8> {
 }
 
 pub(super) fn decision(out: &mut Vec<u8>, verdict: &Verdict<'_>, moment: &[u8]) {
-    key(out, 1, LENGTH);
+    encode_key(1, LENGTH, out);
     out.push(u8::try_from(tidegate_core::AccountId::TEXT).unwrap_or(0));
     verdict.account().write_to(out);
     text(out, 2, verdict.product().as_str());
@@ -92,31 +85,31 @@ fn word(number: i32) -> u64 {
 }
 
 /// Leaves out 0, the default, as proto3 does.
-fn number(out: &mut Vec<u8>, field: u8, number: u64) {
+fn number(out: &mut Vec<u8>, field: u32, number: u64) {
     if number != 0 {
-        key(out, field, VARINT);
+        encode_key(field, VARINT, out);
         varint(out, number);
     }
 }
 
-fn text(out: &mut Vec<u8>, field: u8, text: &str) {
+fn text(out: &mut Vec<u8>, field: u32, text: &str) {
     if !text.is_empty() {
-        key(out, field, LENGTH);
+        encode_key(field, LENGTH, out);
         varint(out, text.len() as u64);
         out.extend_from_slice(text.as_bytes());
     }
 }
 
 /// A packed field of numbers below 128, one byte each.
-fn packed(out: &mut Vec<u8>, field: u8, numbers: &[u8]) {
+fn packed(out: &mut Vec<u8>, field: u32, numbers: &[u8]) {
     if !numbers.is_empty() {
-        key(out, field, LENGTH);
+        encode_key(field, LENGTH, out);
         varint(out, numbers.len() as u64);
         out.extend_from_slice(numbers);
     }
 }
 
-fn instant(out: &mut Vec<u8>, field: u8, at: Timestamp) {
+fn instant(out: &mut Vec<u8>, field: u32, at: Timestamp) {
     let at = timestamp(at);
     message(out, field, |out| {
         number(out, 1, at.seconds.cast_unsigned());
@@ -131,7 +124,8 @@ mod tests {
     #[test]
     fn the_length_of_a_message_is_before_it_however_long_it_is() {
         for length in [0, 1, 127, 128, 300, 20_000] {
-            let (body, mut written, mut expected) = (vec![7; length], vec![9], vec![9, 3 << 3 | LENGTH]);
+            let (body, mut written, mut expected) =
+                (vec![7; length], vec![9], vec![9, 3 << 3 | LENGTH as u8]);
             message(&mut written, 3, |out| out.extend_from_slice(&body));
             encode_varint(length as u64, &mut expected);
             expected.extend_from_slice(&body);

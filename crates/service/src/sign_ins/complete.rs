@@ -176,7 +176,8 @@ impl Made<'_> {
     /// token, because it has not proved a factor.
     async fn recovery_session(&self, cx: &CommandContext, tx: &mut Tx) -> Result<NewSession, Fault> {
         let life = RECOVERY_TTL.min(self.acting.product.settings.session_absolute);
-        let session = self.new_session(cx, life);
+        // Introspect, which keeps sessions from going idle, does not see this one.
+        let session = Session { idle: life, ..self.new_session(cx, life) };
         let former = self.end_former(cx, tx).await?;
         let (token, digest) = TokenKind::Session.mint(cx.entropy());
         sessions::insert(tx, digest, &session).await?;

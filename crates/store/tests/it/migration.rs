@@ -29,9 +29,9 @@ async fn rows_of_schema_5(database: &Database) {
     database.migrate_to_5().await;
     database.run(&ROWS.replace("DIGEST", &database.digest(9))).await;
     let store = database.store().await;
-    assert_eq!(installation::schema(&mut store.across("test")).await.unwrap(), Schema::Usable { applied: 6 });
+    assert_eq!(installation::schema(&mut store.across("test")).await.unwrap(), Schema::Usable { applied: 7 });
     let min_binary = installation::find(&mut store.across("test")).await.unwrap().unwrap().min_binary;
-    assert_eq!(min_binary, 6, "an older program must not start");
+    assert_eq!(min_binary, 7, "an older program must not start");
     let view = &mut store.view("test", realm());
 
     for (key, settings) in [
@@ -59,6 +59,7 @@ async fn rows_of_schema_5(database: &Database) {
 
     let enrollment = enrollments::find(view, id(5)).await.unwrap().unwrap();
     assert_eq!((enrollment.material, enrollment.label, enrollment.tries), (bytes, None, 1));
+    assert!(!enrollment.adds, "it may bind a first factor only");
 
     for (number, factor, tries) in [(7, id(3), 2), (8, id(6), 0)] {
         let challenge = challenges::find(view, id(number)).await.unwrap().unwrap();

@@ -67,8 +67,12 @@ async fn challenges() {
         frontend.refused(create(&one, "fac_01h2xcejqtf2nbrexx3vqjhp41")).await;
         let factors =
             frontend.quiet().ok(proto::ListFactorsRequest { subject: owner.session.subject() }).await.factors;
-        server.transcript.note("a set of recovery codes is no second step");
-        frontend.refused(create(&one, &factors[1].id)).await;
+        server.transcript.note("a recovery code changes nothing by itself");
+        let (subject, purpose) = (owner.session.subject(), proto::ChallengePurpose::Change.into());
+        let factor_id = factors[1].id.clone();
+        frontend
+            .refused(proto::CreateChallengeRequest { subject, purpose, factor_id, ..Default::default() })
+            .await;
         let challenge_id = frontend.quiet().challenge(&two).await;
         server.transcript.note("another sign-in's challenge");
         frontend
