@@ -1,4 +1,4 @@
-//! Decisions from the cache alone, for the hot methods (Evaluate and BatchEvaluate). They await
+//! Decisions from the cache alone, for the hot methods (`Evaluate` and `BatchEvaluate`). They await
 //! nothing.
 
 use std::sync::Arc;

@@ -82,7 +82,8 @@ impl BeginEnrollment {
             NotBindable::NotAllowed | NotBindable::Requires(_) => Refusal::MethodNotAllowed,
         })?;
         let first = !factors.iter().any(|factor| factor.method.is_second_step());
-        if first && account.verified().is_none() {
+        let by_link = first || product.settings.methods.confirm_by_link;
+        if by_link && account.verified().is_none() {
             return Err(Refusal::EmailNotVerified);
         }
         Ok(())
@@ -116,25 +117,20 @@ impl BeginEnrollment {
         let (mut sent_to, mut setup) = (None, None);
         let device = new.device.clone();
         enrollments::supersede(tx, account.id, &new.product, device, new.method, now).await?;
-        let by_link = acting.product.settings.methods.confirm_by_link;
         let confirmed = match origin {
             Origin::Link => false,
             Origin::OldSession => true,
-            Origin::Factors => !by_link || account.verified().is_none(),
+            Origin::Factors => !acting.product.settings.methods.confirm_by_link,
         };
-        match confirmed {
-            false => {
-                let contact = account.verified().ok_or(Fault::Dangling("verified address"))?;
-                let target = LinkTarget::Enrollment(new.id);
-                let what = (target, Template::ConfirmEnrollment, enrollment::TTL);
-                cx.mail_link(tx, account, contact, &acting.product, what).await?;
-                sent_to = Some(contact.email.masked());
-            }
-            true => {
-                let (material, shown) = cx.set_up(acting, new.method, new.factor)?;
-                (new.state, new.material, setup) =
-                    (EnrollmentState::AwaitingProof, Some(material), Some(shown));
-            }
+        if confirmed {
+            let (material, shown) = cx.set_up(acting, new.method, new.factor)?;
+            (new.state, new.material, setup) = (EnrollmentState::AwaitingProof, Some(material), Some(shown));
+        } else {
+            let contact = account.verified().ok_or(Fault::Dangling("verified address"))?;
+            let target = LinkTarget::Enrollment(new.id);
+            let what = (target, Template::ConfirmEnrollment, enrollment::TTL);
+            cx.mail_link(tx, account, contact, &acting.product, what).await?;
+            sent_to = Some(contact.email.masked());
         }
         enrollments::insert(tx, &new).await?;
         let fact = Fact::EnrollmentBegun { enrollment: new.id, method: self.method, confirmed };

@@ -71,11 +71,10 @@ async fn may_remove(
             let requirement = required(cx, tx, account, product).await?;
             let may = policy::may_remove(&product.settings.methods, &usable, removed.id, requirement);
             let why = match may {
-                Ok(()) => continue,
                 Err(NotRemovable::TooFewLeft) if readable => "last",
                 Err(NotRemovable::Never) if product.key == acting.product.key => "policy",
                 Err(NotRemovable::RequiredBy(_)) if product.key == acting.product.key => "required",
-                Err(_) => continue,
+                Ok(()) | Err(_) => continue,
             };
             return Err(Refusal::FactorNotRemovable { why }.into());
         }

@@ -108,8 +108,8 @@ impl BatchItem for Charge {
         if origin.store.engine() == Engine::Sqlite {
             return one_after_the_other(items, origin).await;
         }
-        let charges: Vec<&Self> = items.iter().map(Arc::as_ref).collect();
-        let work = async |executor: Executor<'_>| bind(executor.change(CHARGE_BATCH), &charges).all().await;
+        let all: Vec<&Self> = items.iter().map(Arc::as_ref).collect();
+        let work = async |executor: Executor<'_>| bind(executor.change(CHARGE_BATCH), &all).all().await;
         let charged = origin.store.autocommit(origin.name, origin.realm, work).await?;
         let tries: HashMap<_, _> =
             charged.into_iter().map(|ChargedTries(challenge, tries)| (challenge, tries)).collect();
