@@ -2,6 +2,7 @@
 //! server over gRPC with the client crate, as any service would.
 
 mod cast;
+mod lost_phone;
 mod mailbox;
 mod owner;
 mod people;

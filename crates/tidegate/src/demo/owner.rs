@@ -98,7 +98,21 @@ impl<'d> OwnerApp<'d> {
 
     /// Asks for a challenge by the first offer and answers it.
     pub async fn answer(&self, begun: &Begun, code: &Secret<String>) -> anyhow::Result<proto::ProofOutcome> {
-        let offer = begun.sign_in.offers.first().context("an offer")?;
+        self.answer_by(begun, begun.sign_in.offers.first(), code).await
+    }
+
+    /// Asks for a challenge by the last offer, a set of recovery codes, and answers it.
+    pub async fn recover(&self, begun: &Begun, code: &Secret<String>) -> anyhow::Result<proto::ProofOutcome> {
+        self.answer_by(begun, begun.sign_in.offers.last(), code).await
+    }
+
+    async fn answer_by(
+        &self,
+        begun: &Begun,
+        offer: Option<&proto::Offer>,
+        code: &Secret<String>,
+    ) -> anyhow::Result<proto::ProofOutcome> {
+        let offer = offer.context("an offer")?;
         let request = proto::CreateChallengeRequest {
             subject: Some(self.signing_in(begun)),
             purpose: proto::ChallengePurpose::SignIn.into(),
@@ -145,6 +159,41 @@ impl<'d> OwnerApp<'d> {
             Some(Setup::Totp(secret)) => Ok(secret),
             _ => anyhow::bail!("ContinueEnrollment returned no secret for an app"),
         }
+    }
+
+    /// Adds an authenticator app to the factors that the account has.
+    pub async fn add_authenticator(&self) -> anyhow::Result<Authenticator> {
+        let begun = self.begin_enrollment().await?;
+        let id = begun.enrollment.context("an enrollment")?.id;
+        let Some(Setup::Totp(secret)) = begun.setup.and_then(|setup| setup.setup) else {
+            anyhow::bail!("BeginEnrollment returned no secret for an app");
+        };
+        let authenticator = Authenticator::scan(&secret.otpauth_uri)?;
+        let completed = self.complete_enrollment(&id, &authenticator.code_before()?).await?;
+        anyhow::ensure!(completed.outcome() == proto::ProofOutcome::Approved, "expected: the code is good");
+        Ok(authenticator)
+    }
+
+    pub async fn remove_factor(&self, factor_id: &str) -> anyhow::Result<()> {
+        let (subject, factor_id) = (Some(self.signed_in()), factor_id.to_owned());
+        let request = proto::RemoveFactorRequest { subject, factor_id, ..Default::default() };
+        self.demo.frontend.enrollments().remove_factor(request).await.context("RemoveFactor")?;
+        Ok(())
+    }
+
+    /// Returns how many recovery codes there are now.
+    pub async fn new_recovery_codes(&self) -> anyhow::Result<usize> {
+        let request =
+            proto::GenerateRecoveryCodesRequest { subject: Some(self.signed_in()), ..Default::default() };
+        let generated = self.demo.frontend.enrollments().generate_recovery_codes(request).await;
+        Ok(generated.context("GenerateRecoveryCodes")?.into_inner().recovery_codes.len())
+    }
+
+    /// Whether a product would serve the session.
+    pub async fn is_served(&self) -> anyhow::Result<bool> {
+        let request = proto::IntrospectRequest { session_token: self.session_token.clone() };
+        let introspected = self.demo.frontend.sessions().introspect(request).await;
+        Ok(introspected.context("Introspect")?.into_inner().active)
     }
 
     pub async fn complete_enrollment(

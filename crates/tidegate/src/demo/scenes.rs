@@ -10,7 +10,7 @@ use tidegate_proto as proto;
 
 use super::{
     cast::Demo,
-    mailbox,
+    lost_phone, mailbox,
     owner::{Authenticator, OwnerApp},
     people, teller, undo,
 };
@@ -147,7 +147,7 @@ async fn enroll_and_sign_in(demo: &Demo, cast: &Cast) -> anyhow::Result<()> {
     let completed = phone.sign_in("kasa").await?;
     ensure!(completed.advice() == proto::Advice::TwoStepAvailable, "expected: available");
     teller::answer("signed in; Tidegate advises the app to show two-step");
-    let authenticator = enroll(demo, &phone).await?;
+    let (authenticator, recovery_code) = enroll(demo, &phone).await?;
 
     teller::title("A sign-in from a new device");
     let mut tablet = OwnerApp::new(demo, &cast.reached, "tablet");
@@ -172,10 +172,11 @@ async fn enroll_and_sign_in(demo: &Demo, cast: &Cast) -> anyhow::Result<()> {
     let mut tapo = OwnerApp::new(demo, &cast.reached, "phone");
     tapo.sign_in("tapo").await?;
     teller::answer("the same account at tapo, which the rollout does not name: nothing is asked");
-    Ok(())
+    lost_phone::lost_phone(demo, &cast.reached, &recovery_code).await
 }
 
-async fn enroll(demo: &Demo, phone: &OwnerApp<'_>) -> anyhow::Result<Authenticator> {
+/// Returns the authenticator app and one of the recovery codes.
+async fn enroll(demo: &Demo, phone: &OwnerApp<'_>) -> anyhow::Result<(Authenticator, Secret<String>)> {
     let begun = phone.begin_enrollment().await?;
     let id = begun.enrollment.context("an enrollment")?.id;
     teller::answer(&format!("a link was mailed to {}: a password alone binds no factor", begun.sent_to));
@@ -199,7 +200,8 @@ async fn enroll(demo: &Demo, phone: &OwnerApp<'_>) -> anyhow::Result<Authenticat
     let status = phone.status().await?;
     ensure!(status.on, "expected: on");
     teller::answer("two-step is on");
-    Ok(authenticator)
+    let recovery_code = completed.recovery_codes.into_iter().next().context("a recovery code")?;
+    Ok((authenticator, Secret::new(recovery_code)))
 }
 
 async fn replay(demo: &Demo, cast: &Cast, code: &Secret<String>) -> anyhow::Result<()> {
