@@ -136,6 +136,27 @@ on_both! {
         assert_eq!(kasa.frontend.refused(proto::ListFactorsRequest { subject }).await.name(), "SUBJECT_NOT_VALID");
     }
 
+    async fn inv_35_every_recovery_and_binding_is_told_to_the_verified_address(server) {
+        let kasa = Kasa::open(&server).await;
+        let owner = kasa.owner("ann").await;
+        let session = kasa.recovered(&owner, 0).await;
+        kasa.frontend.add(&session, "new phone").await;
+        kasa.frontend.ok(remove(&session, &owner.enrolled.factor)).await;
+        kasa.frontend.ok(generate(&session)).await;
+        let mails = server.mails_to(&owner.person.email).await;
+        let subjects: Vec<_> = mails.iter().map(|mail| mail.subject.as_str()).collect();
+        assert_eq!(subjects, [
+            "Confirm two-step verification for Kasa",
+            "A way to sign in was added for Kasa",
+            "A recovery code was used for Kasa",
+            "A way to sign in was added for Kasa",
+            "A way to sign in was removed for Kasa",
+            "New recovery codes were made for Kasa",
+        ]);
+        assert!(mails[2].text.contains("9 recovery codes are left."), "{}", mails[2].text);
+        assert!(mails[3].text.contains(": new phone."), "{}", mails[3].text);
+    }
+
     async fn a_recovery_session_lives_half_an_hour(server) {
         let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
@@ -257,8 +278,91 @@ on_both! {
             );
             assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
             let refused = one.err().or(two.err()).unwrap();
-            assert_eq!(refused.name(), "FACTOR_NOT_REMOVABLE", "{refused}");
+            // The session rests on one of the two: without it, the other is not removed for want of a proof.
+            assert!(["FACTOR_NOT_REMOVABLE", "FRESH_PROOF_NEEDED"].contains(&refused.name()), "{refused}");
         }
+    }
+
+    /// The thief has the phone and the password. What the phone made, or could still make, ends with its factor.
+    async fn inv_17_a_removed_factor_makes_no_session_and_keeps_none(server) {
+        let kasa = Kasa::open(&server).await;
+        let owner = kasa.owner("ann").await;
+        let thief = Device::new("thief");
+        let session = kasa.frontend.sign_in_with(&owner.person, "kasa", &thief, &owner.enrolled.seed).await;
+        let pending = kasa.frontend.ok(begin(&session, "thief's app")).await;
+        let seed = Seed::scan(pending.setup);
+        server.clock.advance(Span::seconds(30));
+        let (ready, challenge) = kasa.asked(&owner, "another").await;
+        assert_eq!(kasa.frontend.answer(&ready, &challenge, &kasa.code(&owner)).await.outcome(), Outcome::Approved);
+
+        let recovered = kasa.recovered(&owner, 0).await;
+        let (_, new_seed) = kasa.frontend.add(&recovered, "new phone").await;
+        kasa.frontend.ok(remove(&recovered, &owner.enrolled.factor)).await;
+
+        let introspect = proto::IntrospectRequest { session_token: session.token.clone() };
+        assert!(!kasa.frontend.ok(introspect).await.active, "its session ended");
+        let request = proto::CompleteSignInRequest { subject: ready.subject(), remember_device: true, ..Default::default() };
+        let completed = kasa.frontend.ok(request).await;
+        assert!(completed.session.is_none(), "pending again: {completed:?}");
+        server.clock.advance(Span::seconds(30));
+        let thief = kasa.frontend.sign_in_with(&owner.person, "kasa", &thief, &new_seed).await;
+        let enrollment = pending.enrollment.unwrap().id;
+        let code = server.code(&seed);
+        let done = kasa.frontend.complete_enrollment(&thief, &enrollment, &code).await;
+        assert_eq!(done.outcome(), Outcome::UsedUp, "what a proof of the lost phone began adds nothing");
+    }
+
+    /// Also as a first factor, without a link, after two-step was switched off and the factor removed.
+    async fn inv_57_an_enrollment_that_a_removed_factor_began_binds_no_first_factor(server) {
+        let kasa = Kasa::open(&server).await;
+        let owner = kasa.owner("ann").await;
+        let (one, two) = (Device::new("thief"), Device::new("tablet"));
+        let thief = kasa.frontend.sign_in_with(&owner.person, "kasa", &one, &owner.enrolled.seed).await;
+        let pending = kasa.frontend.ok(begin(&thief, "")).await;
+        server.clock.advance(Span::seconds(30));
+        let session = kasa.frontend.sign_in_with(&owner.person, "kasa", &two, &owner.enrolled.seed).await;
+        kasa.frontend.disable(&session).await.unwrap();
+        kasa.frontend.ok(remove(&session, &owner.enrolled.factor)).await;
+        let again = kasa.frontend.sign_in(&owner.person, "kasa", &one).await;
+        let code = server.code(&Seed::scan(pending.setup));
+        let done = kasa.frontend.complete_enrollment(&again, &pending.enrollment.unwrap().id, &code).await;
+        assert_eq!(done.outcome(), Outcome::UsedUp);
+    }
+
+    async fn inv_36_a_void_recovery_code_makes_no_session_and_keeps_none(server) {
+        let kasa = Kasa::open(&server).await;
+        let owner = kasa.owner("ann").await;
+        let (ready, challenge) = kasa.lost(&owner).await;
+        let code = &owner.enrolled.recovery_codes[3];
+        assert_eq!(kasa.frontend.answer(&ready, &challenge, code).await.outcome(), Outcome::Approved);
+        let begun = kasa.frontend.begin(&owner.person, "kasa", &Device::new("thief")).await;
+        let challenge = kasa.frontend.challenge_of(&begun, &begun.offers.last().unwrap().factor_id).await;
+        kasa.frontend.answer(&begun, &challenge, &owner.enrolled.recovery_codes[4]).await;
+        let thief = kasa.frontend.finish(&begun, &Device::new("thief")).await.unwrap();
+
+        let session = kasa.frontend.sign_in_with(&owner.person, "kasa", &Device::new("tablet"), &owner.enrolled.seed).await;
+        kasa.frontend.ok(generate(&session)).await;
+        let request = proto::CompleteSignInRequest { subject: ready.subject(), ..Default::default() };
+        assert!(kasa.frontend.ok(request).await.session.is_none(), "pending again");
+        assert_eq!(kasa.frontend.refused(begin(&thief, "")).await.name(), "SUBJECT_NOT_VALID");
+    }
+
+    /// Two-step is off, so a sign-in asks for nothing; the phone is lost all the same.
+    async fn a_signed_in_owner_rebinds_by_a_recovery_code(server) {
+        let kasa = Kasa::open(&server).await;
+        let owner = kasa.owner("ann").await;
+        let with = kasa.frontend.sign_in_with(&owner.person, "kasa", &Device::new("tablet"), &owner.enrolled.seed).await;
+        kasa.frontend.disable(&with).await.unwrap();
+        let session = kasa.frontend.sign_in(&owner.person, "kasa", &Device::new("new-phone")).await;
+        assert_eq!(kasa.frontend.refused(begin(&session, "")).await.name(), "FRESH_PROOF_NEEDED");
+        let factors = kasa.frontend.ok(proto::ListFactorsRequest { subject: session.subject() }).await.factors;
+        let codes = factors.iter().find(|factor| factor.method() == Method::RecoveryCodes).unwrap();
+        let challenge = kasa.frontend.change_challenge(&session, &codes.id).await;
+        let code = &owner.enrolled.recovery_codes[0];
+        assert_eq!(kasa.frontend.answer_change(&session, &challenge, code).await, Outcome::Approved);
+        assert_eq!(kasa.frontend.enable(&session).await.unwrap_err().name(), "FRESH_PROOF_NEEDED", "it only re-binds");
+        kasa.frontend.add(&session, "new phone").await;
+        kasa.frontend.ok(remove(&session, &owner.enrolled.factor)).await;
     }
 
     async fn a_factor_that_is_removed_answers_no_challenge_and_ends_trust(server) {

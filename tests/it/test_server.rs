@@ -105,6 +105,8 @@ impl TestServer {
             folder: folder.path().join("mail"),
             from: "Tidegate <no-reply@tidegate.example>".to_owned(),
             poll: Duration::ZERO,
+            // One after the other, so that a story is the same every time.
+            sends_at_once: 1,
         };
         // The sealers have a random source of their own, so that they change no story.
         let lots = Arc::new(CountingEntropy::from(1 << 40));

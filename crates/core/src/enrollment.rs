@@ -35,10 +35,10 @@ pub struct Enrollment {
     pub state: EnrollmentState,
     /// The factor it becomes.
     pub factor: FactorId,
-    /// It began with a fresh proof of the account's factors, so that it may add another one.
+    /// The factor whose fresh proof began it. It may add another one as long as that factor lives.
     /// Without, it may only bind the first one.
     #[serde(default)]
-    pub adds: bool,
+    pub proved_by: Option<FactorId>,
     /// Made when the enrollment enters `AwaitingProof`.
     #[serde(skip)]
     pub material: Option<Sealed>,

@@ -5,10 +5,10 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, Answered, ChainDigest, ChallengeId, CredentialId, CustomerKey, DeliveryId, EnrollmentId,
-    EventId, FactorId, Malformed, Method, Ordinal, ProductKey, Proof, Purpose, RealmKey, Requirement,
-    Revision, Role, RolloutKey, Sealed, Sequence, SessionEnd, SessionId, SignInId, Template, Timestamp,
-    Title,
+    AccountId, Answered, ChainDigest, ChallengeId, Channel, CredentialId, CustomerKey, DeliveryId,
+    DeliveryProblem, EnrollmentId, EventId, FactorId, Malformed, MessagePurpose, Method, Ordinal, ProductKey,
+    Proof, Purpose, RealmKey, Requirement, Revision, Role, RolloutKey, Sealed, Sequence, SessionEnd,
+    SessionId, SignInId, Timestamp, Title,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -255,13 +255,16 @@ pub enum Fact {
     SeenOnBehalf {
         reason: Title,
     },
-    MailSent {
+    Delivered {
         delivery: DeliveryId,
-        template: Template,
+        channel: Channel,
+        purpose: MessagePurpose,
     },
-    MailFailed {
+    DeliveryFailed {
         delivery: DeliveryId,
-        template: Template,
+        channel: Channel,
+        purpose: MessagePurpose,
+        why: DeliveryProblem,
     },
 
     TwoStepSwitchedOff {},

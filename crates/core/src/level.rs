@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Method, Timestamp, words};
+use crate::{FactorId, Method, Timestamp, words};
 
 words! {
     /// What a session has proved (its acr).
@@ -33,6 +33,16 @@ words! {
 pub struct Proof {
     pub method: Method,
     pub at: Timestamp,
+    /// Whose proof it is. `None` for a password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub factor: Option<FactorId>,
+}
+
+impl Proof {
+    /// Whether it is by this factor. A proof from before they named their factor is by each of its method.
+    pub fn is_by(&self, factor: FactorId, method: Method) -> bool {
+        self.factor.map_or(self.method == method, |proved| proved == factor)
+    }
 }
 
 impl Requirement {

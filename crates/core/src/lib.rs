@@ -18,7 +18,7 @@ mod id;
 mod key;
 mod level;
 mod link_url;
-mod mail;
+mod message;
 mod product;
 mod proof;
 mod refusal;
@@ -53,7 +53,7 @@ pub use key::{
 };
 pub use level::{Level, Proof, Requirement};
 pub use link_url::{LinkUrl, LinkUrlError};
-pub use mail::{DeliveryState, Mail, Template};
+pub use message::{Body, Channel, DeliveryProblem, DeliveryState, Message, MessagePurpose, Notice};
 pub use product::{MethodPolicy, MethodRule, Product, ProductSettings, Removable};
 pub use proof::{Answer, AnswerForm, Prompt, Setup, SignedDecision};
 pub use refusal::{NamesNothing, Nothing, PasswordFlaw, Refusal};

@@ -64,6 +64,8 @@ words! {
     SessionEnd "session end" {
         Revoked = "revoked",
         Replaced = "replaced",
+        /// A factor that it rests on was removed.
+        FactorRemoved = "factor_removed",
     }
 }
 
@@ -98,6 +100,12 @@ pub struct LaterProof {
 }
 
 impl Session {
+    /// Whether it rests on the factor: on a proof by it, or on trust, which rests on all factors.
+    pub fn rests_on(&self, factor: FactorId, method: Method) -> bool {
+        let later = self.later_proofs.iter().map(|later| &later.proof);
+        self.trusted || self.proofs.iter().chain(later).any(|proof| proof.is_by(factor, method))
+    }
+
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.end.is_none() && now < self.expires_at && now < self.last_used_at.plus(self.idle)
     }

@@ -1,8 +1,8 @@
 //! One delivery, from the table to its end.
 //!
 //! ```text
-//! queued ── claimed ──┬── sent ─────────────────────────► sent     MailSent
-//!    ▲                ├── expired, or tried too often ──► failed   MailFailed
+//! queued ── claimed ──┬── sent ─────────────────────────► sent     Delivered
+//!    ▲                ├── expired, or tried too often ──► failed   DeliveryFailed, with the problem
 //!    └── postponed ───┴── not sent, or does not open
 //! ```
 //!
@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-use tidegate_core::{Actor, DeliveryState, Event, Fact, Id, Mail, Span};
+use tidegate_core::{Actor, DeliveryProblem, DeliveryState, Event, Fact, Id, Message, Span};
 use tidegate_keyring::SealContext;
 use tidegate_store::{
     Error,
@@ -24,42 +24,40 @@ use crate::{Courier, trouble::Trouble};
 /// How long a worker's claim lasts. If the worker dies, another one may claim the delivery after
 /// that.
 const LEASE: Span = Span::seconds(60);
-/// Well below the lease, so that two workers never send the same mail at the same time.
+/// Well below the lease, so that two workers never send the same message at the same time.
 const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 const FIRST_WAIT: Span = Span::seconds(1);
 const LONGEST_WAIT: Span = Span::minutes(5);
-/// The most attempts to send a mail, the first one included.
+/// The most attempts to send a message, the first one included.
 const MAX_ATTEMPTS: i64 = 10;
 
 impl Courier {
-    /// Delivers one mail. Returns whether it was sent.
+    /// Delivers one message. Returns whether it was sent.
     pub(crate) async fn deliver(&self, due: Due) -> Result<bool, Error> {
         let Some(delivery) = self.claim(due).await? else { return Ok(false) };
         let (realm, id, tries) = (due.realm, due.id, delivery.tries);
-        let sent = Fact::MailSent { delivery: id, template: delivery.template };
-        let failed = Fact::MailFailed { delivery: id, template: delivery.template };
         if delivery.expires_at <= self.clock.now() {
-            tracing::warn!(%realm, %id, tries, "a mail expired before it was sent");
-            self.end(due, &delivery, DeliveryState::Failed, failed).await?;
+            tracing::warn!(%realm, %id, tries, "a message expired before it was sent");
+            self.end(due, &delivery, Some(DeliveryProblem::Expired)).await?;
             return Ok(false);
         }
         match self.attempt(due, &delivery).await {
             Ok(()) => {
-                self.end(due, &delivery, DeliveryState::Sent, sent).await?;
-                tracing::debug!(%realm, %id, tries, "a mail was sent");
+                self.end(due, &delivery, None).await?;
+                tracing::debug!(%realm, %id, tries, "a message was sent");
                 return Ok(true);
             }
             Err(trouble @ Trouble::Sealed) => {
-                tracing::error!(%realm, %id, tries, ?trouble, "a mail waits for its key");
-                self.postpone(due, wait(tries)).await?;
+                tracing::error!(%realm, %id, tries, ?trouble, "a message waits for its key");
+                self.postpone(due, wait(tries), Some(trouble.problem())).await?;
             }
             Err(trouble) if tries < MAX_ATTEMPTS => {
-                tracing::warn!(%realm, %id, tries, ?trouble, "a mail was not sent and will be tried again");
-                self.postpone(due, wait(tries)).await?;
+                tracing::warn!(%realm, %id, tries, ?trouble, "a message was not sent and will be tried again");
+                self.postpone(due, wait(tries), Some(trouble.problem())).await?;
             }
             Err(trouble) => {
-                tracing::warn!(%realm, %id, tries, ?trouble, "a mail was not sent and is given up");
-                self.end(due, &delivery, DeliveryState::Failed, failed).await?;
+                tracing::warn!(%realm, %id, tries, ?trouble, "a message was not sent and is given up");
+                self.end(due, &delivery, Some(trouble.problem())).await?;
             }
         }
         Ok(false)
@@ -74,7 +72,7 @@ impl Courier {
             // others.
             Err(error @ Error::Inconsistent { .. }) => {
                 tracing::error!(realm = %due.realm, id = %due.id, ?error, "a delivery is unreadable");
-                self.postpone(due, LEASE).await?;
+                self.postpone(due, LEASE, None).await?;
                 Ok(None)
             }
             claimed => claimed,
@@ -82,21 +80,21 @@ impl Courier {
     }
 
     async fn attempt(&self, due: Due, delivery: &Delivery) -> Result<(), Trouble> {
-        let mail = self.open(due, delivery).ok_or(Trouble::Sealed)?;
-        let letter = self.sender.letter(due.id, &mail, self.clock.now())?;
+        let message = self.open(due, delivery).ok_or(Trouble::Sealed)?;
+        let letter = self.sender.letter(due.id, &message, self.clock.now())?;
         tokio::time::timeout(SEND_TIMEOUT, self.transport.send(letter)).await.map_err(|_| Trouble::Slow)?
     }
 
     /// Drops the error, because serde quotes what it reads and errors are logged (INV-47).
-    fn open(&self, due: Due, delivery: &Delivery) -> Option<Mail> {
+    fn open(&self, due: Due, delivery: &Delivery) -> Option<Message> {
         let place = SealContext::Delivery { realm: due.realm, delivery: due.id };
         let plain = self.keyring.open(&place, delivery.payload.as_ref()?).ok()?;
-        serde_json::from_slice(plain.expose()).ok()
+        Message::read(plain.expose())
     }
 
-    async fn postpone(&self, due: Due, wait: Span) -> Result<(), Error> {
+    async fn postpone(&self, due: Due, wait: Span, problem: Option<DeliveryProblem>) -> Result<(), Error> {
         let postpone = self.store.tx("postpone_delivery", due.realm, async |tx| {
-            deliveries::postpone(tx, due.id, self.clock.now().plus(wait)).await
+            deliveries::postpone(tx, due.id, self.clock.now().plus(wait), problem).await
         });
         postpone.await
     }
@@ -106,12 +104,18 @@ impl Courier {
         &self,
         due: Due,
         delivery: &Delivery,
-        state: DeliveryState,
-        fact: Fact,
+        problem: Option<DeliveryProblem>,
     ) -> Result<(), Error> {
+        let (channel, purpose) = (delivery.channel, delivery.purpose);
+        let (state, fact) = match problem {
+            None => (DeliveryState::Sent, Fact::Delivered { delivery: due.id, channel, purpose }),
+            Some(why) => {
+                (DeliveryState::Failed, Fact::DeliveryFailed { delivery: due.id, channel, purpose, why })
+            }
+        };
         let end = self.store.tx("end_delivery", due.realm, async |tx| {
             let now = self.clock.now();
-            if !deliveries::end(tx, due.id, state, now).await? {
+            if !deliveries::end(tx, due.id, state, problem, now).await? {
                 return Ok(());
             }
             let event = Event {
@@ -120,7 +124,7 @@ impl Courier {
                 actor: Actor::Worker("courier".to_owned()),
                 product: None,
                 account: Some(delivery.account),
-                fact,
+                fact: fact.clone(),
                 personal: None,
             };
             events::record(tx, event).await

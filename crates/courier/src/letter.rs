@@ -7,14 +7,14 @@
 use std::time::{Duration, SystemTime};
 
 use lettre::{
-    Address, Message,
+    Address,
     address::Envelope,
     message::{
         Body, Mailbox, MultiPart, SinglePart,
         header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue},
     },
 };
-use tidegate_core::{DeliveryId, Destination, Email, Mail, Timestamp};
+use tidegate_core::{DeliveryId, Destination, Email, Message, Timestamp};
 
 use crate::{text::Text, trouble::Trouble};
 
@@ -37,13 +37,18 @@ impl Sender {
 
     /// The same delivery has the same Message-ID however often it is sent. The name of the machine
     /// is not part of it.
-    pub(crate) fn letter(&self, id: DeliveryId, mail: &Mail, now: Timestamp) -> Result<Message, Trouble> {
-        let Text { subject, plain, html } = Text::of(mail)?;
-        let to = address(&mail.to).ok_or(Trouble::Address)?;
+    pub(crate) fn letter(
+        &self,
+        id: DeliveryId,
+        message: &Message,
+        now: Timestamp,
+    ) -> Result<lettre::Message, Trouble> {
+        let Text { subject, plain, html } = Text::of(message)?;
+        let to = address(&message.to).ok_or(Trouble::Address)?;
         let from = self.from.email.clone();
         let seconds = u64::try_from(now.unix_seconds()).unwrap_or(0).min(LAST);
         let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
-        Message::builder()
+        lettre::Message::builder()
             .message_id(Some(format!("<{id}@{}>", from.domain())))
             .date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
             .from(self.from.clone())

@@ -14,8 +14,9 @@ mod trouble;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use futures_util::stream::{self, StreamExt as _};
 use letter::Sender;
-use tidegate_core::{Clock, Entropy};
+use tidegate_core::{Channel, Clock, Entropy, Word as _};
 use tidegate_keyring::Keyring;
 pub use tidegate_store::Error as StoreError;
 use tidegate_store::{Store, deliveries};
@@ -30,6 +31,8 @@ pub struct Settings {
     pub from: String,
     /// How long to wait between looks for what is due.
     pub poll: Duration,
+    /// How many messages of one channel are sent at once.
+    pub sends_at_once: usize,
 }
 
 /// Why the courier cannot be set up.
@@ -50,6 +53,7 @@ pub struct Courier {
     sender: Sender,
     transport: Transport,
     poll: Duration,
+    sends_at_once: usize,
 }
 
 /// How many deliveries are read at a time.
@@ -64,19 +68,30 @@ impl Courier {
         entropy: Arc<dyn Entropy>,
         settings: Settings,
     ) -> Result<Self, SetupError> {
-        let Settings { folder, from, poll } = settings;
+        let Settings { folder, from, poll, sends_at_once } = settings;
         let sender = Sender::parse(&from).ok_or(SetupError::From { from })?;
         let transport = Transport::folder(&folder)
             .map_err(|source| SetupError::Folder { folder: folder.display().to_string(), source })?;
-        Ok(Self { store, keyring, clock, entropy, sender, transport, poll })
+        let sends_at_once = sends_at_once.max(1);
+        Ok(Self { store, keyring, clock, entropy, sender, transport, poll, sends_at_once })
     }
 
-    /// Sends what is due until it is told to stop, and stops between two deliveries. Await its end:
-    /// dropping it may interrupt a delivery, which is then sent again.
+    /// Sends what is due until it is told to stop: each channel in a loop of its own, so that one that hangs delays no
+    /// other. It stops between two deliveries. Await its end: dropping it may interrupt a delivery, which is then sent
+    /// again.
     pub async fn run(self, stop: CancellationToken) {
+        let channels = Channel::ALL.iter().map(|channel| self.serve(*channel, &stop));
+        futures_util::future::join_all(channels).await;
+    }
+
+    async fn serve(&self, channel: Channel, stop: &CancellationToken) {
         loop {
-            if let Err(error) = self.drain(&stop).await {
-                tracing::error!(?error, "deliveries wait, because of the database");
+            if let Err(error) = self.drain(channel, stop).await {
+                tracing::error!(
+                    ?error,
+                    channel = channel.as_str(),
+                    "deliveries wait, because of the database"
+                );
             }
             if stop.run_until_cancelled(tokio::time::sleep(self.poll)).await.is_none() {
                 return;
@@ -86,23 +101,26 @@ impl Courier {
 
     /// Tries every due delivery once. Returns how many were sent.
     pub async fn drain_once(&self) -> Result<usize, StoreError> {
-        self.drain(&CancellationToken::new()).await
+        let mut sent = 0;
+        for channel in Channel::ALL {
+            sent += self.drain(*channel, &CancellationToken::new()).await?;
+        }
+        Ok(sent)
     }
 
-    /// Terminates, because a delivery that was tried is no longer due.
-    async fn drain(&self, stop: &CancellationToken) -> Result<usize, StoreError> {
+    /// Sends up to `sends_at_once` messages at once. Terminates, because a delivery that was tried is no longer due.
+    async fn drain(&self, channel: Channel, stop: &CancellationToken) -> Result<usize, StoreError> {
         let mut sent = 0;
         loop {
             let now = self.clock.now();
-            let due = deliveries::due(&mut self.store.across("courier"), now, BATCH).await?;
+            let due = deliveries::due(&mut self.store.across("courier"), channel, now, BATCH).await?;
             let last = i64::try_from(due.len()).is_ok_and(|found| found < BATCH);
-            for due in due {
-                if stop.is_cancelled() {
-                    return Ok(sent);
-                }
-                sent += usize::from(self.deliver(due).await?);
+            let deliver = async |due| if stop.is_cancelled() { Ok(false) } else { self.deliver(due).await };
+            let mut done = stream::iter(due).map(deliver).buffer_unordered(self.sends_at_once);
+            while let Some(done) = done.next().await {
+                sent += usize::from(done?);
             }
-            if last {
+            if last || stop.is_cancelled() {
                 return Ok(sent);
             }
         }

@@ -3,7 +3,7 @@
 
 use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
-use tidegate_core::{Mail, Template, Timestamp};
+use tidegate_core::{Body, Message, MessagePurpose, Timestamp};
 use time::OffsetDateTime;
 
 use crate::trouble::Trouble;
@@ -21,32 +21,61 @@ struct Words<'m> {
     subject: &'m str,
     product: &'m str,
     to: &'m str,
+    /// Empty in a notice.
     link: &'m str,
     until: String,
+    /// When it happened; empty beside a link.
+    at: String,
+    factor: &'m str,
+    codes_left: Option<usize>,
+}
+
+/// The subject and both forms of the text.
+fn template(purpose: MessagePurpose, product: &str) -> (String, &'static str, &'static str) {
+    macro_rules! files {
+        ($name:literal) => {
+            (
+                include_str!(concat!("../templates/", $name, ".txt")),
+                include_str!(concat!("../templates/", $name, ".html")),
+            )
+        };
+    }
+    let (subject, (plain, html)) = match purpose {
+        MessagePurpose::VerifyEmail => ("Confirm your email address for", files!("verify_email")),
+        MessagePurpose::ConfirmEnrollment => {
+            ("Confirm two-step verification for", files!("confirm_enrollment"))
+        }
+        MessagePurpose::FactorAdded => ("A way to sign in was added for", files!("factor_added")),
+        MessagePurpose::FactorRemoved => ("A way to sign in was removed for", files!("factor_removed")),
+        MessagePurpose::RecoveryCodesReplaced => {
+            ("New recovery codes were made for", files!("recovery_codes_replaced"))
+        }
+        MessagePurpose::RecoveryCodeUsed => ("A recovery code was used for", files!("recovery_code_used")),
+    };
+    (format!("{subject} {product}"), plain, html)
 }
 
 impl Text {
-    pub(crate) fn of(mail: &Mail) -> Result<Self, Trouble> {
-        let product = mail.product.as_str();
-        let (subject, plain, html) = match mail.template {
-            Template::VerifyEmail => (
-                format!("Confirm your email address for {product}"),
-                include_str!("../templates/verify_email.txt"),
-                include_str!("../templates/verify_email.html"),
-            ),
-            Template::ConfirmEnrollment => (
-                format!("Confirm two-step verification for {product}"),
-                include_str!("../templates/confirm_enrollment.txt"),
-                include_str!("../templates/confirm_enrollment.html"),
-            ),
+    pub(crate) fn of(message: &Message) -> Result<Self, Trouble> {
+        let product = message.product.as_str();
+        let (subject, plain, html) = template(message.purpose, product);
+        let link = message.link();
+        let (at, factor, codes_left) = match &message.body {
+            Body::Link { .. } => (String::new(), "", None),
+            Body::Notice(notice) => {
+                let factor = notice.factor.as_ref().map_or("", |factor| factor.as_str());
+                (readable(notice.at), factor, notice.codes_left)
+            }
         };
-        let link = mail.link();
         let words = Words {
             subject: &subject,
             product,
-            to: mail.to.as_typed(),
-            link: link.expose(),
-            until: readable(mail.expires_at),
+            to: message.to.as_typed(),
+            link: link.as_ref().map_or("", |link| link.expose()),
+            until: readable(message.expires_at),
+            at,
+            factor,
+            codes_left,
         };
         let mut templates = Environment::new();
         templates.set_undefined_behavior(UndefinedBehavior::Strict);

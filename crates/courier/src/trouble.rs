@@ -1,5 +1,7 @@
 //! Why a mail was not sent.
 
+use tidegate_core::DeliveryProblem;
+
 /// It is logged as it is. So it contains nothing of the mail, and no reply of a mail server, which
 /// may quote the address.
 #[derive(Debug, thiserror::Error)]
@@ -19,4 +21,17 @@ pub(crate) enum Trouble {
     File(#[from] std::io::Error),
     #[error("sending took too long")]
     Slow,
+}
+
+impl Trouble {
+    /// What is kept of it, and told to operators.
+    pub(crate) const fn problem(&self) -> DeliveryProblem {
+        match self {
+            Self::Sealed => DeliveryProblem::Sealed,
+            Self::Address => DeliveryProblem::Destination,
+            Self::Template(_) | Self::Letter(_) => DeliveryProblem::Text,
+            Self::Folder(_) | Self::File(_) => DeliveryProblem::Transport,
+            Self::Slow => DeliveryProblem::TimedOut,
+        }
+    }
 }

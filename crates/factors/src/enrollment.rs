@@ -7,7 +7,7 @@
 //!   at expires_at nothing goes on; the row needs no change for that
 //! ```
 
-use tidegate_core::{Account, Answered, Enrollment, EnrollmentState, Session, Span, Timestamp};
+use tidegate_core::{Account, Answered, Enrollment, EnrollmentState, FactorId, Session, Span, Timestamp};
 
 use crate::method;
 
@@ -24,8 +24,8 @@ pub enum Origin {
     /// A link must be redeemed. It goes to a verified address that the account has had since its
     /// creation, or for `PROVEN_AGE`.
     Link,
-    /// The account has factors, and one of them, or a recovery code, was proved a moment ago.
-    Factors,
+    /// The account has factors, and this one was proved a moment ago.
+    Factors(FactorId),
 }
 
 /// A password alone never binds the first factor (INV-57): otherwise a stolen password would take

@@ -1,14 +1,14 @@
 //! The fresh proof that every change of what protects the account needs (INV-20): as strong as the
 //! account can give, and not older than five minutes. A trusted device never counts for it.
 
-use tidegate_core::{Factor, Level, Purpose, Session, Span, Timestamp};
+use tidegate_core::{Factor, FactorId, Level, Method, Proof, Purpose, Session, Span, Timestamp};
 
-use crate::{level, method::rules};
+use crate::method::rules;
 
 /// How long a proof counts for a change, including the last instant; the hard limit is 15 minutes.
 pub const TTL: Span = Span::minutes(5);
 
-/// How long a session lasts that a recovery code made. Its code counts as the fresh proof for as long.
+/// How long a session lasts that a recovery code made.
 pub const RECOVERY_TTL: Span = Span::minutes(30);
 
 /// The highest level that the account's owner can reach.
@@ -17,9 +17,21 @@ pub fn needed(factors: &[Factor]) -> Level {
     second.filter_map(|method| rules(method).worth).max().unwrap_or(Level::Aal1)
 }
 
-/// Whether the session may change the account's factors: with a fresh proof, or because a recovery code made it.
-pub fn may_rebind(session: &Session, needed: Level, now: Timestamp) -> bool {
-    level::of(&session.proofs, session.created_at, now) == Level::Recovery || is_proved(session, needed, now)
+/// The factor by whose proof the session may change the account's factors: one that was proved freshly and is strong
+/// enough, or a recovery code, of this sign-in or of a fresh challenge. `None`: it may not.
+pub fn may_rebind(session: &Session, factors: &[Factor], now: Timestamp) -> Option<FactorId> {
+    let needed = needed(factors);
+    let is_fresh = |proof: &&Proof| now.since(proof.at) <= TTL;
+    let recovers = |proof: &&Proof| proof.method == Method::RecoveryCodes;
+    let strong = |proof: &&Proof| rules(proof.method).worth.is_some_and(|worth| worth >= needed);
+    let later = session.later_proofs.iter().filter(|later| later.purpose == Purpose::Change);
+    let later = later.map(|later| &later.proof).filter(is_fresh);
+    // The recovery code that made a session counts as long as the session, which is short.
+    let of_sign_in = session.proofs.iter().filter(|proof| recovers(proof) || is_fresh(proof));
+    let mut proofs = of_sign_in.chain(later).filter(|proof| recovers(proof) || strong(proof));
+    proofs
+        .find_map(|proof| factors.iter().find(|one| proof.is_by(one.id, one.method)))
+        .map(|factor| factor.id)
 }
 
 /// Whether a proof of the sign-in that made the session, or of a challenge for a change, is strong
@@ -33,7 +45,7 @@ pub fn is_proved(session: &Session, needed: Level, now: Timestamp) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use tidegate_core::{Id, LaterProof, Method, Proof, Requirement};
+    use tidegate_core::{Id, LaterProof, Requirement};
 
     use super::*;
 
@@ -41,7 +53,7 @@ mod tests {
     const MICROSECOND: Span = Span::from_micros(1);
 
     fn now(method: Method) -> Proof {
-        Proof { method, at: NOW }
+        Proof { method, at: NOW, factor: None }
     }
 
     fn session(proofs: &[Proof], later: &[(Purpose, Proof)]) -> Session {
@@ -67,7 +79,7 @@ mod tests {
     fn inv_20_a_proof_counts_for_five_minutes_and_no_longer() {
         let (password, last) = (now(Method::Password), NOW.minus(TTL));
         for (at, counts) in [(NOW, true), (last, true), (last.minus(MICROSECOND), false)] {
-            let totp = Proof { method: Method::Totp, at };
+            let totp = Proof { method: Method::Totp, at, factor: None };
             let signed_in = session(&[password, totp], &[]);
             let challenged = session(&[password], &[(Purpose::Change, totp)]);
             assert_eq!(is_proved(&signed_in, Level::Aal2, NOW), counts);

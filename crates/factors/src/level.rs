@@ -31,7 +31,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_unix_micros(1_700_000_000_000_000);
 
     fn proofs(methods: &[Method]) -> Vec<Proof> {
-        methods.iter().map(|method| Proof { method: *method, at: NOW }).collect()
+        methods.iter().map(|method| Proof { method: *method, at: NOW, factor: None }).collect()
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod idempotency;
 pub mod installation;
 mod links;
 mod material;
+mod messages;
 mod offers;
 mod pages;
 pub mod products;

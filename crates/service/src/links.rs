@@ -1,15 +1,11 @@
 //! Mailed links: a token to mint, a row to redeem, and a mail for courier to send.
 
 use tidegate_core::{
-    Account, Answered, Contact, DeliveryId, Link, LinkTarget, Mail, Product, Secret, Span, Template,
-    Timestamp, TokenDigest,
+    Account, Answered, Channel, Contact, DeliveryId, Link, LinkTarget, Message, MessagePurpose, Product,
+    Secret, Span, Timestamp, TokenDigest,
 };
-use tidegate_keyring::{SealContext, TokenKind};
-use tidegate_store::{
-    Tx, accounts,
-    deliveries::{self, New},
-    links,
-};
+use tidegate_keyring::TokenKind;
+use tidegate_store::{Tx, accounts, links};
 
 use crate::{CommandContext, Fault};
 
@@ -65,7 +61,7 @@ impl CommandContext {
         account: &Account,
         contact: &Contact,
         product: &Product,
-        (target, template, life): (LinkTarget, Template, Span),
+        (target, purpose, life): (LinkTarget, MessagePurpose, Span),
     ) -> Result<Mailed, Fault> {
         let now = self.now();
         let expires_at = now.plus(life);
@@ -78,13 +74,8 @@ impl CommandContext {
 
         let to = contact.email.destination();
         let url = product.settings.link_url.clone();
-        let mail = Mail::new(template, to, product.title.clone(), url, &token, expires_at);
-        let delivery = self.new_id();
-        let context = SealContext::Delivery { realm: self.realm(), delivery };
-        let plain = Secret::new(serde_json::to_vec(&mail)?);
-        let payload = self.keyring().seal(&context, &plain, self.entropy())?;
-        let new = New { id: delivery, account: account.id, template, payload, now, expires_at };
-        deliveries::insert(tx, new).await?;
+        let message = Message::link_to(purpose, to, product.title.clone(), url, &token, expires_at);
+        let delivery = self.send(tx, account.id, Channel::Mail, &message).await?;
         Ok(Mailed { delivery, expires_at })
     }
 }

@@ -6,19 +6,8 @@ use tidegate_store::{View, factors, recovery_codes};
 
 use crate::{Fault, QueryContext};
 
-/// The second factors that meet the requirement.
+/// The second factors that meet the requirement, and the recovery codes last, while one is left.
 pub(crate) async fn offers(
-    cx: &QueryContext,
-    view: &mut View,
-    account: AccountId,
-    (product, requirement): (&Product, Requirement),
-) -> Result<Vec<Offer>, Fault> {
-    let factors = readable(cx, view, account).await?;
-    Ok(policy::offers(&product.settings.methods, &factors, requirement))
-}
-
-/// The same for a sign-in, which may also be taken by a recovery code if one is left. It comes last.
-pub(crate) async fn sign_in_offers(
     cx: &QueryContext,
     view: &mut View,
     account: AccountId,
@@ -32,6 +21,17 @@ pub(crate) async fn sign_in_offers(
         }
     }
     Ok(offers)
+}
+
+/// Whether the account has a second factor that meets the requirement.
+pub(crate) async fn has_factor(
+    cx: &QueryContext,
+    view: &mut View,
+    account: AccountId,
+    (product, requirement): (&Product, Requirement),
+) -> Result<bool, Fault> {
+    let factors = readable(cx, view, account).await?;
+    Ok(!policy::offers(&product.settings.methods, &factors, requirement).is_empty())
 }
 
 /// A factor whose material cannot be read is not offered: no answer to it could be verified.

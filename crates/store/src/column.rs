@@ -10,11 +10,11 @@ use sqlx::{
     sqlite::{SqliteArguments, SqliteRow},
 };
 use tidegate_core::{
-    AccountState, Actor, ChainDigest, ChallengeState, Country, CustomerKey, DeliveryState, DeviceId,
-    EnrollmentState, ExternalId, Fact, Id, Identifier, KeyId, KeyedDigest, Kind, Labels, LaterProof,
-    LinkTarget, Mark, Method, Ordinal, ProductKey, ProductSettings, Proof, Purpose, RealmKey, RequestId,
-    Requirement, Revision, Role, Rollout, RolloutKey, Sealed, Sequence, SessionEnd, SignInState, Span,
-    Template, Timestamp, Title, TokenDigest, Word,
+    AccountState, Actor, ChainDigest, ChallengeState, Channel, Country, CustomerKey, DeliveryProblem,
+    DeliveryState, DeviceId, EnrollmentState, ExternalId, Fact, Id, Identifier, KeyId, KeyedDigest, Kind,
+    Labels, LaterProof, LinkTarget, Mark, MessagePurpose, Method, Ordinal, ProductKey, ProductSettings,
+    Proof, Purpose, RealmKey, RequestId, Requirement, Revision, Role, Rollout, RolloutKey, Sealed, Sequence,
+    SessionEnd, SignInState, Span, Timestamp, Title, TokenDigest, Word,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -206,7 +206,9 @@ word_columns!(
     Role,
     SessionEnd,
     SignInState,
-    Template,
+    Channel,
+    DeliveryProblem,
+    MessagePurpose,
 );
 text_columns!(Actor, Country, CustomerKey, DeviceId, ExternalId, ProductKey, RealmKey, RolloutKey, Title,);
 json_columns!(Fact, Labels, LinkTarget, Vec<LaterProof>, Vec<Method>, Vec<ProductKey>, Vec<Proof>,);

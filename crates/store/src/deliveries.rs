@@ -1,6 +1,9 @@
 //! Table `deliveries`: the outbox. `service` adds rows, `courier` sends them.
 
-use tidegate_core::{AccountId, DeliveryId, DeliveryState, RealmId, Sealed, Span, Template, Timestamp};
+use tidegate_core::{
+    AccountId, Channel, DeliveryId, DeliveryProblem, DeliveryState, MessagePurpose, RealmId, Sealed, Span,
+    Timestamp,
+};
 
 use crate::{
     Across, Error, Tx,
@@ -10,14 +13,14 @@ use crate::{
 };
 
 sql! {
-    Change INSERT = "INSERT INTO deliveries (realm_id, delivery_id, account_id, template, state, payload, tries, next_try_at, created_at, expires_at) \
-        VALUES ($1, $2, $3, $4, 'queued', $5, 0, $6, $6, $7)";
-    Select DUE = "SELECT realm_id, delivery_id FROM deliveries WHERE state = 'queued' AND next_try_at <= $1 ORDER BY next_try_at LIMIT $2";
+    Change INSERT = "INSERT INTO deliveries (realm_id, delivery_id, account_id, channel, purpose, state, payload, tries, next_try_at, created_at, expires_at) \
+        VALUES ($1, $2, $3, $4, $5, 'queued', $6, 0, $7, $7, $8)";
+    Select DUE = "SELECT realm_id, delivery_id FROM deliveries WHERE channel = $1 AND state = 'queued' AND next_try_at <= $2 ORDER BY next_try_at LIMIT $3";
     Change CLAIM = "UPDATE deliveries SET tries = tries + 1, next_try_at = $4 \
         WHERE realm_id = $1 AND delivery_id = $2 AND state = 'queued' AND next_try_at <= $3 \
-        RETURNING delivery_id, account_id, template, payload, tries, expires_at";
-    Change POSTPONE = "UPDATE deliveries SET next_try_at = $3 WHERE realm_id = $1 AND delivery_id = $2 AND state = 'queued'";
-    Change END = "UPDATE deliveries SET state = $3, ended_at = $4, payload = NULL WHERE realm_id = $1 AND delivery_id = $2 AND state = 'queued'";
+        RETURNING delivery_id, account_id, channel, purpose, payload, tries, expires_at";
+    Change POSTPONE = "UPDATE deliveries SET next_try_at = $3, problem = COALESCE($4, problem) WHERE realm_id = $1 AND delivery_id = $2 AND state = 'queued'";
+    Change END = "UPDATE deliveries SET state = $3, ended_at = $4, problem = COALESCE($5, problem), payload = NULL WHERE realm_id = $1 AND delivery_id = $2 AND state = 'queued'";
 }
 
 /// A delivery and the realm it belongs to.
@@ -32,7 +35,8 @@ pub struct Due {
 pub struct Delivery {
     pub id: DeliveryId,
     pub account: AccountId,
-    pub template: Template,
+    pub channel: Channel,
+    pub purpose: MessagePurpose,
     /// `None` when the delivery has ended.
     pub payload: Option<Sealed>,
     /// How often it was tried, including this time.
@@ -44,7 +48,8 @@ pub struct Delivery {
 pub struct New {
     pub id: DeliveryId,
     pub account: AccountId,
-    pub template: Template,
+    pub channel: Channel,
+    pub purpose: MessagePurpose,
     pub payload: Sealed,
     pub now: Timestamp,
     pub expires_at: Timestamp,
@@ -65,7 +70,8 @@ impl Record for Delivery {
         Ok(Self {
             id: row.get("delivery_id")?,
             account: row.get("account_id")?,
-            template: row.get("template")?,
+            channel: row.get("channel")?,
+            purpose: row.get("purpose")?,
             payload: row.get("payload")?,
             tries: row.get("tries")?,
             expires_at: row.get("expires_at")?,
@@ -74,14 +80,19 @@ impl Record for Delivery {
 }
 
 pub async fn insert(tx: &mut Tx, new: New) -> Result<(), Error> {
-    let insert = tx.change(INSERT).bind(new.id).bind(new.account).bind(new.template).bind(new.payload);
-    insert.bind(new.now).bind(new.expires_at).rows().await?;
+    let insert = tx.change(INSERT).bind(new.id).bind(new.account).bind(new.channel).bind(new.purpose);
+    insert.bind(new.payload).bind(new.now).bind(new.expires_at).rows().await?;
     Ok(())
 }
 
-/// Deliveries that are due in any realm; the one that has waited longest comes first.
-pub async fn due(across: &mut Across, now: Timestamp, limit: i64) -> Result<Vec<Due>, Error> {
-    across.select(DUE).bind(now).bind(limit).all().await
+/// Deliveries of a channel that are due in any realm; the one that has waited longest comes first.
+pub async fn due(
+    across: &mut Across,
+    channel: Channel,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<Due>, Error> {
+    across.select(DUE).bind(channel).bind(now).bind(limit).all().await
 }
 
 /// Claims a delivery for as long as `lease`; `None` when another worker claimed it. When a worker dies, its claim runs
@@ -95,12 +106,24 @@ pub async fn claim(
     tx.change(CLAIM).bind(id).bind(now).bind(now.plus(lease)).optional().await
 }
 
-pub async fn postpone(tx: &mut Tx, id: DeliveryId, until: Timestamp) -> Result<(), Error> {
-    tx.change(POSTPONE).bind(id).bind(until).rows().await?;
+/// Tries again at `until`, and keeps why the last attempt failed.
+pub async fn postpone(
+    tx: &mut Tx,
+    id: DeliveryId,
+    until: Timestamp,
+    problem: Option<DeliveryProblem>,
+) -> Result<(), Error> {
+    tx.change(POSTPONE).bind(id).bind(until).bind(problem).rows().await?;
     Ok(())
 }
 
 /// Ends the delivery and drops its payload; `false` when it had ended before.
-pub async fn end(tx: &mut Tx, id: DeliveryId, state: DeliveryState, now: Timestamp) -> Result<bool, Error> {
-    tx.change(END).bind(id).bind(state).bind(now).hit().await
+pub async fn end(
+    tx: &mut Tx,
+    id: DeliveryId,
+    state: DeliveryState,
+    problem: Option<DeliveryProblem>,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    tx.change(END).bind(id).bind(state).bind(now).bind(problem).hit().await
 }

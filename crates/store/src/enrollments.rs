@@ -14,7 +14,7 @@ use crate::{
 /// The columns of `Enrollment`.
 macro_rules! enrollment {
     () => {
-        "enrollment_id, account_id, product_key, device_id, rollout_key, method, state, factor_id, adds, material, label, tries, created_at, expires_at"
+        "enrollment_id, account_id, product_key, device_id, rollout_key, method, state, factor_id, proved_by, material, label, tries, created_at, expires_at"
     };
 }
 
@@ -48,7 +48,7 @@ impl Record for Enrollment {
             method: row.get("method")?,
             state: row.get("state")?,
             factor: row.get("factor_id")?,
-            adds: row.get::<Option<bool>>("adds")?.unwrap_or(false),
+            proved_by: row.get("proved_by")?,
             material: row.get("material")?,
             label: row.get("label")?,
             tries: row.get("tries")?,
@@ -76,7 +76,8 @@ pub async fn find(view: &mut View, id: EnrollmentId) -> Result<Option<Enrollment
 pub async fn insert(tx: &mut Tx, new: &Enrollment) -> Result<(), Error> {
     let insert = tx.change(INSERT).bind(new.id).bind(new.account).bind(new.product.clone());
     let insert = insert.bind(new.device.clone()).bind(new.rollout.clone()).bind(new.method).bind(new.state);
-    let insert = insert.bind(new.factor).bind(new.adds).bind(new.material.clone()).bind(new.label.clone());
+    let insert =
+        insert.bind(new.factor).bind(new.proved_by).bind(new.material.clone()).bind(new.label.clone());
     insert.bind(new.tries).bind(new.created_at).bind(new.expires_at).rows().await?;
     Ok(())
 }

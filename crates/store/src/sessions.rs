@@ -15,6 +15,7 @@ sql! {
     Select FIND = "SELECT session_id, account_id, product_key, device_id, proofs, later_proofs, trusted, met, created_at, last_used_at, idle, expires_at, end_reason FROM sessions WHERE realm_id = $1 AND token_digest = $2";
     Select GET = "SELECT session_id, account_id, product_key, device_id, proofs, later_proofs, trusted, met, created_at, last_used_at, idle, expires_at, end_reason FROM sessions WHERE realm_id = $1 AND session_id = $2";
     Select OF_DEVICE = "SELECT session_id, account_id, product_key, device_id, proofs, later_proofs, trusted, met, created_at, last_used_at, idle, expires_at, end_reason FROM sessions WHERE realm_id = $1 AND account_id = $2 AND product_key = $3 AND device_id = $4 AND end_reason IS NULL";
+    Select OF_ACCOUNT = "SELECT session_id, account_id, product_key, device_id, proofs, later_proofs, trusted, met, created_at, last_used_at, idle, expires_at, end_reason FROM sessions WHERE realm_id = $1 AND account_id = $2 AND end_reason IS NULL AND expires_at > $3 ORDER BY session_id";
     Change INSERT = "INSERT INTO sessions (realm_id, token_digest, session_id, account_id, product_key, device_id, proofs, trusted, met, created_at, last_used_at, idle, expires_at, end_reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
     Change TOUCH = "UPDATE sessions SET last_used_at = $3 WHERE realm_id = $1 AND session_id = $2 AND last_used_at < $3 AND end_reason IS NULL";
     Change END = "UPDATE sessions SET end_reason = $4, ended_at = $5 WHERE realm_id = $1 AND session_id = $2 AND account_id = $3 AND end_reason IS NULL";
@@ -61,6 +62,11 @@ pub async fn of_device(
     device: &DeviceId,
 ) -> Result<Vec<Session>, Error> {
     view.select(OF_DEVICE).bind(account).bind(product.clone()).bind(device.clone()).all().await
+}
+
+/// The sessions of one account that were not ended and have not expired.
+pub async fn of_account(view: &mut View, account: AccountId, now: Timestamp) -> Result<Vec<Session>, Error> {
+    view.select(OF_ACCOUNT).bind(account).bind(now).all().await
 }
 
 pub async fn insert(tx: &mut Tx, token: TokenDigest, new: &Session) -> Result<(), Error> {

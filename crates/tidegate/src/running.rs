@@ -188,6 +188,7 @@ fn courier(
         folder: config.mail.folder.clone(),
         from: config.mail.from.clone(),
         poll: Duration::from_millis(config.mail.poll_ms),
+        sends_at_once: usize::try_from(config.mail.sends_at_once)?,
     };
     let (store, keyring, clock) = (store.clone(), keyring.clone(), clock.clone());
     Courier::new(store, keyring, clock, Arc::new(SystemEntropy), settings).context("failed to set up mail")

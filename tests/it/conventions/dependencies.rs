@@ -34,7 +34,7 @@ const ALLOWED_DEPENDENCIES: &[(&str, &str)] = &[
     ("deadpool", "store"),
     ("email_address", "core"),
     ("figment", "tidegate"),
-    ("futures-util", "grpc"),
+    ("futures-util", "courier grpc"),
     ("getrandom", "tidegate"),
     ("hkdf", "keyring"),
     ("hmac", "keyring"),

@@ -40,7 +40,7 @@ fn every_place_that_lays_a_secret_open_is_known() {
     let counts = abroad.fold(String::new(), |text, (path, count)| format!("{text}{count} {path}\n"));
     expect![[r"
         2 crates/client/src/settings.rs
-        1 crates/core/src/mail.rs
+        1 crates/core/src/message.rs
         1 crates/courier/src/deliver.rs
         1 crates/courier/src/text.rs
         2 crates/grpc/src/form.rs

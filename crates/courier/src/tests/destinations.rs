@@ -2,7 +2,7 @@
 
 use lettre::{Address, address::Envelope, message::Mailbox};
 use proptest::{collection::vec, prelude::*, sample::select, test_runner::RngSeed};
-use tidegate_core::{Email, Id, Template};
+use tidegate_core::{Email, Id, MessagePurpose};
 
 use super::{BEGIN, mail};
 use crate::letter::Sender;
@@ -10,7 +10,7 @@ use crate::letter::Sender;
 /// The header and the envelope of a mail to an address.
 fn sent(to: &str) -> (String, String) {
     let sender = Sender::parse("Tidegate <no-reply@tidegate.example>").unwrap();
-    let message = sender.letter(Id::MIN, &mail(Template::VerifyEmail, to, "Kasa"), BEGIN).unwrap();
+    let message = sender.letter(Id::MIN, &mail(MessagePurpose::VerifyEmail, to, "Kasa"), BEGIN).unwrap();
     let text = String::from_utf8(message.formatted()).unwrap();
     let header = text.lines().find_map(|line| line.strip_prefix("To: ")).unwrap().to_owned();
     (header, message.envelope().to()[0].to_string())

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use tidegate_core::{DeliveryId, Fact, Span, Template};
+use tidegate_core::{Channel, DeliveryId, DeliveryProblem, Fact, MessagePurpose, Span};
 use tidegate_keyring::{Keyring, MasterFile};
 
 use super::{Outbox, mail, to_ann};
 use crate::{Courier, Settings, SetupError};
 
-fn failed(delivery: DeliveryId) -> [Fact; 1] {
-    [Fact::MailFailed { delivery, template: Template::VerifyEmail }]
+fn failed(delivery: DeliveryId, why: DeliveryProblem) -> [Fact; 1] {
+    let (channel, purpose) = (Channel::Mail, MessagePurpose::VerifyEmail);
+    [Fact::DeliveryFailed { delivery, channel, purpose, why }]
 }
 
 #[tokio::test]
@@ -34,7 +35,7 @@ async fn a_mail_waits_for_its_folder() {
 #[tokio::test]
 async fn a_mail_is_given_up_after_ten_tries() {
     let outbox = Outbox::new().await;
-    let id = outbox.queue(&mail(Template::VerifyEmail, "nobody", "Kasa")).await;
+    let id = outbox.queue(&mail(MessagePurpose::VerifyEmail, "nobody", "Kasa")).await;
     let courier = outbox.courier();
     for doubled in 0..9 {
         assert_eq!(courier.drain_once().await.unwrap(), 0);
@@ -43,7 +44,7 @@ async fn a_mail_is_given_up_after_ten_tries() {
     }
     courier.drain_once().await.unwrap();
     assert_eq!(outbox.row(id).await, ("failed".to_owned(), 10, false));
-    assert_eq!(outbox.facts().await, failed(id));
+    assert_eq!(outbox.facts().await, failed(id, DeliveryProblem::Destination));
 }
 
 #[tokio::test]
@@ -53,7 +54,7 @@ async fn an_expired_mail_is_not_sent() {
     outbox.advance(Span::hours(2));
     assert_eq!(outbox.courier().drain_once().await.unwrap(), 0);
     assert_eq!(outbox.row(id).await, ("failed".to_owned(), 1, false));
-    assert_eq!(outbox.facts().await, failed(id));
+    assert_eq!(outbox.facts().await, failed(id, DeliveryProblem::Expired));
     assert_eq!(outbox.mails().len(), 0);
 }
 
@@ -77,7 +78,7 @@ async fn a_title_with_a_line_break_is_no_title() {
     let honest = String::from_utf8(serde_json::to_vec(&to_ann()).unwrap()).unwrap();
     let forged = honest.replace("Kasa", "Kasa\\r\\nBcc: eve@example.com");
     assert_ne!(forged, honest);
-    let id = outbox.queue_bytes(Template::VerifyEmail, forged.into_bytes()).await;
+    let id = outbox.queue_bytes(MessagePurpose::VerifyEmail, forged.into_bytes()).await;
     outbox.queue(&to_ann()).await;
     assert_eq!(outbox.courier().drain_once().await.unwrap(), 1, "the other one");
     assert_eq!(outbox.row(id).await, ("queued".to_owned(), 1, true));
@@ -88,7 +89,7 @@ async fn a_title_with_a_line_break_is_no_title() {
 async fn a_delivery_of_a_newer_program_is_left_to_it() {
     let outbox = Outbox::new().await;
     let id = outbox.queue(&to_ann()).await;
-    let newer = sqlx::raw_sql("UPDATE deliveries SET template = 'good_news'");
+    let newer = sqlx::raw_sql("UPDATE deliveries SET purpose = 'good_news'");
     newer.execute(&mut outbox.database().await).await.unwrap();
     outbox.queue(&to_ann()).await;
     let courier = outbox.courier();
@@ -102,7 +103,7 @@ async fn settings_that_cannot_work_are_refused() {
     let taken = outbox.dir.path().join("tidegate.db");
     let courier = |folder: &std::path::Path, from: &str| {
         let (folder, poll) = (folder.to_owned(), std::time::Duration::ZERO);
-        let settings = Settings { folder, from: from.to_owned(), poll };
+        let settings = Settings { folder, from: from.to_owned(), poll, sends_at_once: 1 };
         let (clock, entropy) = (outbox.clock.clone(), outbox.entropy.clone());
         Courier::new(outbox.store.clone(), outbox.keyring.clone(), clock, entropy, settings).map(drop)
     };

@@ -1,12 +1,12 @@
 //! What a mail says, and what it cannot be made to say.
 
 use expect_test::{Expect, expect};
-use tidegate_core::{Id, LinkUrl, Mail, Secret, Template};
+use tidegate_core::{Body, Id, LinkUrl, Message, MessagePurpose, Notice, Secret};
 
 use super::{BEGIN, TOKEN, decoded, mail, to_ann};
 use crate::{letter::Sender, trouble::Trouble};
 
-fn letter(mail: &Mail) -> Result<String, Trouble> {
+fn letter(mail: &Message) -> Result<String, Trouble> {
     let sender = Sender::parse("Tidegate <no-reply@tidegate.example>").unwrap();
     let message = sender.letter(Id::MIN, mail, BEGIN)?;
     let text = decoded(&message.formatted());
@@ -24,7 +24,7 @@ fn header_names(letter: &str) -> Vec<&str> {
 const HEADERS: [&str; 8] =
     ["Message-ID", "Date", "From", "To", "Subject", "Auto-Submitted", "MIME-Version", "Content-Type"];
 
-fn check(mail: &Mail, expect: Expect) {
+fn check(mail: &Message, expect: Expect) {
     expect.assert_eq(&letter(mail).unwrap());
 }
 
@@ -78,7 +78,7 @@ fn the_mail_that_verifies_an_address() {
 
 #[test]
 fn the_mail_that_confirms_an_enrollment() {
-    let mail = mail(Template::ConfirmEnrollment, "änn@bücher.example", "Käsa");
+    let mail = mail(MessagePurpose::ConfirmEnrollment, "änn@bücher.example", "Käsa");
     check(
         &mail,
         expect![[r#"
@@ -128,7 +128,7 @@ fn the_mail_that_confirms_an_enrollment() {
 #[test]
 fn a_title_stays_a_title() {
     let title = r#"</title><script>x</script> {{ link }} "Ünï" & =?utf-8?q?=0D=0ABcc:_eve@example.com?="#;
-    let letter = letter(&mail(Template::VerifyEmail, "ann@example.com", title)).unwrap();
+    let letter = letter(&mail(MessagePurpose::VerifyEmail, "ann@example.com", title)).unwrap();
     assert_eq!(header_names(&letter), HEADERS);
     let (_, html) = letter.split_once("<!doctype html>").unwrap();
     assert!(!html.contains("<script>") && html.contains("&lt;script&gt;x"), "{html}");
@@ -138,7 +138,7 @@ fn a_title_stays_a_title() {
 #[test]
 fn a_long_title_is_folded() {
     for title in ["x".repeat(200), "ü ".repeat(100), "a b".repeat(60)] {
-        let letter = letter(&mail(Template::VerifyEmail, "ann@example.com", &title)).unwrap();
+        let letter = letter(&mail(MessagePurpose::VerifyEmail, "ann@example.com", &title)).unwrap();
         assert_eq!(header_names(&letter), HEADERS);
     }
 }
@@ -146,7 +146,8 @@ fn a_long_title_is_folded() {
 #[test]
 fn a_link_stays_inside_its_quotes() {
     let mut mail = to_ann();
-    mail.link_url = "https://kasa.example/'x'?a=1&b=2".parse().unwrap();
+    let url = "https://kasa.example/'x'?a=1&b=2".parse().unwrap();
+    mail.body = Body::Link { url, token: TOKEN.to_owned() };
     let letter = letter(&mail).unwrap();
     let (_, html) = letter.split_once("<!doctype html>").unwrap();
     assert!(html.contains("&#x27;x&#x27;?a=1&amp;b=2#"), "{html}");
@@ -165,7 +166,7 @@ fn what_is_no_address_gets_no_mail() {
         "\"a\r\nb\"@c.example",
         "a..b@c.example",
     ] {
-        let refused = letter(&mail(Template::VerifyEmail, to, "Kasa"));
+        let refused = letter(&mail(MessagePurpose::VerifyEmail, to, "Kasa"));
         assert!(matches!(refused, Err(Trouble::Address)), "{to}");
     }
 }
@@ -195,5 +196,39 @@ fn the_token_is_where_it_belongs() {
     let link = format!("https://kasa.example/confirm#verify={TOKEN}");
     assert_eq!(letter.matches(&link).count(), 1, "text");
     assert_eq!(letter.matches(TOKEN).count(), 3, "text, and twice in the HTML");
-    assert_eq!(to_ann().link().expose(), Secret::new(link).expose());
+    assert_eq!(to_ann().link().unwrap().expose(), Secret::new(link).expose());
+}
+
+#[test]
+fn a_notice_says_what_happened_and_has_no_link() {
+    let notice = |purpose, factor: Option<&str>, codes_left| {
+        let factor = factor.map(|factor| factor.parse().unwrap());
+        let body = Body::Notice(Notice { at: BEGIN, factor, codes_left });
+        letter(&Message { purpose, body, ..to_ann() }).unwrap()
+    };
+    let added = notice(MessagePurpose::FactorAdded, Some("new <phone>"), None);
+    let text = "On 7 March 2026, 09:05 UTC, a way to sign in was added to the Kasa account of ann@example.com: new <phone>.";
+    assert!(added.contains(text) && added.contains("new &lt;phone&gt;."), "{added}");
+    let removed = notice(MessagePurpose::FactorRemoved, None, None);
+    assert!(removed.contains("was removed from the Kasa account of ann@example.com.\n"), "{removed}");
+    let used = |left| notice(MessagePurpose::RecoveryCodeUsed, None, Some(left));
+    assert!(used(4).contains("\n4 recovery codes are left.\n"), "{}", used(4));
+    assert!(used(3).contains("\n3 recovery codes are left. Make new ones soon.\n"), "{}", used(3));
+    let replaced = notice(MessagePurpose::RecoveryCodesReplaced, None, Some(10));
+    assert!(replaced.contains("All earlier recovery codes are void."), "{replaced}");
+    for letter in [added, removed, used(3), replaced] {
+        assert_eq!(header_names(&letter), HEADERS);
+        assert!(!letter.contains("http"), "{letter}");
+    }
+}
+
+#[test]
+fn a_mail_that_was_queued_before_the_channels_is_read() {
+    let Body::Link { url, token } = to_ann().body else { panic!("no link") };
+    let earlier = serde_json::json!({
+        "template": "verify_email", "to": serde_json::to_value(&to_ann().to).unwrap(), "product": "Kasa",
+        "link_url": url.to_string(), "token": token, "expires_at": serde_json::to_value(to_ann().expires_at).unwrap(),
+    });
+    let read = Message::read(earlier.to_string().as_bytes()).unwrap();
+    assert_eq!(letter(&read).unwrap(), letter(&to_ann()).unwrap());
 }

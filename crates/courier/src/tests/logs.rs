@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tidegate_core::{Span, Template};
+use tidegate_core::{MessagePurpose, Span};
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::{Outbox, TOKEN, mail, to_ann};
@@ -38,8 +38,8 @@ async fn the_log_says_what_happened_and_nothing_of_the_mail() {
     let outbox = Outbox::new().await;
     let courier = outbox.courier();
     outbox.queue(&to_ann()).await;
-    outbox.queue(&mail(Template::ConfirmEnrollment, "ann@example.com@", "Kasa")).await;
-    outbox.queue_bytes(Template::VerifyEmail, br#"{"template":"ann@example.com"}"#.to_vec()).await;
+    outbox.queue(&mail(MessagePurpose::ConfirmEnrollment, "ann@example.com@", "Kasa")).await;
+    outbox.queue_bytes(MessagePurpose::VerifyEmail, br#"{"template":"ann@example.com"}"#.to_vec()).await;
     assert_eq!(courier.drain_once().await.unwrap(), 1);
     outbox.queue(&to_ann()).await;
     std::fs::rename(outbox.folder(), outbox.dir.path().join("gone")).unwrap();

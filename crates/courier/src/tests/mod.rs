@@ -18,8 +18,8 @@ use std::{
 use sqlx::{ConnectOptions as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use tidegate_core::{
-    AccountId, Clock, DeliveryId, Email, Entropy, EventId, Fact, Id, Mail, RealmId, RecordedFact, Secret,
-    Span, Template, Timestamp,
+    AccountId, Channel, Clock, DeliveryId, Email, Entropy, EventId, Fact, Id, Message, MessagePurpose,
+    RealmId, RecordedFact, Secret, Span, Timestamp,
 };
 use tidegate_keyring::{Keyring, MasterFile, SealContext};
 use tidegate_store::{Store, Timeouts, deliveries, events};
@@ -61,15 +61,15 @@ struct Outbox {
 }
 
 /// A mail to any text, because the database may hold any text as an address.
-fn mail(template: Template, to: &str, title: &str) -> Mail {
+fn mail(purpose: MessagePurpose, to: &str, title: &str) -> Message {
     let to = Email::restored(to.to_owned(), String::new()).destination();
     let url = "https://kasa.example/confirm".parse().unwrap();
     let token = Secret::new(TOKEN.to_owned());
-    Mail::new(template, to, title.parse().unwrap(), url, &token, BEGIN.plus(Span::hours(2)))
+    Message::link_to(purpose, to, title.parse().unwrap(), url, &token, BEGIN.plus(Span::hours(2)))
 }
 
-fn to_ann() -> Mail {
-    mail(Template::VerifyEmail, "ann@example.com", "Kasa")
+fn to_ann() -> Message {
+    mail(MessagePurpose::VerifyEmail, "ann@example.com", "Kasa")
 }
 
 impl Outbox {
@@ -93,7 +93,7 @@ impl Outbox {
 
     fn courier_with(&self, keyring: Arc<Keyring>, entropy: Arc<dyn Entropy>) -> Courier {
         let from = "Tidegate <no-reply@tidegate.example>".to_owned();
-        let settings = Settings { folder: self.folder(), from, poll: Duration::ZERO };
+        let settings = Settings { folder: self.folder(), from, poll: Duration::ZERO, sends_at_once: 4 };
         Courier::new(self.store.clone(), keyring, self.clock.clone(), entropy, settings).unwrap()
     }
 
@@ -105,17 +105,17 @@ impl Outbox {
         self.clock.0.fetch_add(span.micros(), Ordering::Relaxed);
     }
 
-    async fn queue(&self, mail: &Mail) -> DeliveryId {
-        self.queue_bytes(mail.template, serde_json::to_vec(mail).unwrap()).await
+    async fn queue(&self, mail: &Message) -> DeliveryId {
+        self.queue_bytes(mail.purpose, serde_json::to_vec(mail).unwrap()).await
     }
 
-    async fn queue_bytes(&self, template: Template, plain: Vec<u8>) -> DeliveryId {
+    async fn queue_bytes(&self, purpose: MessagePurpose, plain: Vec<u8>) -> DeliveryId {
         let now = self.clock.now();
         let (id, realm, account) = (Id::new(now, &*self.entropy), self.realm, self.account);
         let place = SealContext::Delivery { realm, delivery: id };
         let payload = self.keyring.seal(&place, &Secret::new(plain), &*self.entropy).unwrap();
         let expires_at = now.plus(Span::hours(2));
-        let new = deliveries::New { id, account, template, payload, now, expires_at };
+        let new = deliveries::New { id, account, channel: Channel::Mail, purpose, payload, now, expires_at };
         let insert = self.store.tx("test", realm, async |tx| deliveries::insert(tx, new).await);
         insert.await.unwrap();
         id

@@ -1,7 +1,7 @@
 //! Mails the owner a link that proves the address.
 
 use serde::{Deserialize, Serialize};
-use tidegate_core::{Fact, LinkTarget, Permission, Refusal, Span, Subject, Template, Timestamp};
+use tidegate_core::{Fact, LinkTarget, MessagePurpose, Permission, Refusal, Span, Subject, Timestamp};
 use tidegate_store::accounts;
 
 use crate::{Command, CommandContext, Error, Fault, idempotency::outcomes};
@@ -37,7 +37,7 @@ impl Command for RequestEmailVerification {
             if contact.verified_at.is_some() {
                 return Err(Refusal::EmailAlreadyVerified.into());
             }
-            let what = (LinkTarget::Email, Template::VerifyEmail, TTL);
+            let what = (LinkTarget::Email, MessagePurpose::VerifyEmail, TTL);
             let mailed = cx.mail_link(tx, &account, contact, &acting.product, what).await?;
             let fact = Fact::EmailVerificationRequested { delivery: mailed.delivery };
             let event = cx.event(fact).at(&acting.product.key).of(&account).from(&acting.client);

@@ -77,8 +77,8 @@ impl Invalidation {
             | Fact::FactorUnreadable { .. }
             | Fact::SessionEnded { .. }
             | Fact::SeenOnBehalf { .. }
-            | Fact::MailSent { .. }
-            | Fact::MailFailed { .. }
+            | Fact::Delivered { .. }
+            | Fact::DeliveryFailed { .. }
             | Fact::EventsCut { .. } => Self::Nothing,
         }
     }

@@ -229,7 +229,7 @@ impl AnswerChallenge {
         consumed: &consume::Consumed,
     ) -> Result<Option<Answered>, Error> {
         let (challenge, now) = (&cc.challenge, cx.now());
-        let proof = Proof { method: challenge.method, at: now };
+        let proof = Proof { method: challenge.method, at: now, factor: Some(consumed.factor) };
         let event = self.note(cx, cc, Answered::Approved).finish();
         match &cc.answerer {
             Answerer::SignIn { id, proofs, .. } => {

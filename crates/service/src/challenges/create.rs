@@ -13,11 +13,8 @@ use tidegate_factors::{
 use tidegate_store::{Tx, challenges, factors, sessions, sign_ins};
 
 use crate::{
-    Command, CommandContext, Denied, Error, Fault,
-    acting::Acting,
-    idempotency::outcomes,
-    material,
-    offers::{offers, sign_in_offers},
+    Command, CommandContext, Denied, Error, Fault, acting::Acting, idempotency::outcomes, material,
+    offers::offers,
 };
 
 #[derive(Debug)]
@@ -109,12 +106,9 @@ impl CreateChallenge {
             event.at(&acting.product.key).of(account).from(&acting.client).record(tx).await?;
             return Err(Refusal::FactorUnavailable.into());
         };
-        let at = (&acting.product, requirement);
-        let offers = match self.purpose {
-            Purpose::SignIn => sign_in_offers(cx.query(), tx, account.id, at).await?,
-            // A recovery code changes nothing directly; it gives a session that may.
-            Purpose::Change => offers(cx.query(), tx, account.id, at).await?,
-        };
+        // For a change, a recovery code counts as a proof that may re-bind factors, and nothing more. An owner who is
+        // signed in without the lost phone comes back by it.
+        let offers = offers(cx.query(), tx, account.id, (&acting.product, requirement)).await?;
         let offered = offers.iter().any(|offer| offer.factor == factor.id);
         if offered { Ok((factor, material)) } else { Err(Refusal::FactorNotFound.into()) }
     }

@@ -6,8 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
-    Account, Decision, Enrollment, EnrollmentState, Fact, Factor, LinkTarget, Method, Permission, Product,
-    Refusal, Setup, Subject, Template, Title,
+    Account, Decision, Enrollment, EnrollmentState, Fact, Factor, LinkTarget, MessagePurpose, Method,
+    Permission, Product, Refusal, Setup, Subject, Title,
 };
 use tidegate_factors::{
     enrollment::{self, Origin},
@@ -55,8 +55,7 @@ impl Command for BeginEnrollment {
             let factors = factors::of_account(tx, account.id).await?;
             self.may_begin((&acting.product, &decision), &account, &factors)?;
             let origin = if factors.iter().any(|factor| factor.method.is_second_step()) {
-                switch::may_rebind(cx, tx, &account, session.id).await?;
-                Origin::Factors
+                Origin::Factors(switch::may_rebind(cx, tx, &account, session.id).await?)
             } else {
                 enrollment::origin(&account, &session, cx.now()).ok_or(Refusal::NoProofOfOrigin)?
             };
@@ -107,7 +106,7 @@ impl BeginEnrollment {
             method: self.method,
             state: EnrollmentState::AwaitingConfirmation,
             factor: cx.new_id(),
-            adds: origin == Origin::Factors,
+            proved_by: if let Origin::Factors(factor) = origin { Some(factor) } else { None },
             material: None,
             label: self.label.clone(),
             tries: 0,
@@ -120,7 +119,7 @@ impl BeginEnrollment {
         let confirmed = match origin {
             Origin::Link => false,
             Origin::OldSession => true,
-            Origin::Factors => !acting.product.settings.methods.confirm_by_link,
+            Origin::Factors(_) => !acting.product.settings.methods.confirm_by_link,
         };
         if confirmed {
             let (material, shown) = cx.set_up(acting, new.method, new.factor)?;
@@ -128,7 +127,7 @@ impl BeginEnrollment {
         } else {
             let contact = account.verified().ok_or(Fault::Dangling("verified address"))?;
             let target = LinkTarget::Enrollment(new.id);
-            let what = (target, Template::ConfirmEnrollment, enrollment::TTL);
+            let what = (target, MessagePurpose::ConfirmEnrollment, enrollment::TTL);
             cx.mail_link(tx, account, contact, &acting.product, what).await?;
             sent_to = Some(contact.email.masked());
         }

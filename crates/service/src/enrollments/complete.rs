@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
-    Answer, Answered, Enrollment, EnrollmentId, EnrollmentState, Fact, Factor, FactorId, Method, Permission,
-    Refusal, Secret, Subject, Timestamp, Title, Word as _,
+    Answer, Answered, Enrollment, EnrollmentId, EnrollmentState, Fact, Factor, FactorId, MessagePurpose,
+    Method, Permission, Refusal, Secret, Subject, Timestamp, Title, Word as _,
 };
 use tidegate_factors::{
     enrollment,
@@ -193,14 +193,16 @@ async fn activate(
         let closed = enrollment::closed(&found, now).ok().flatten();
         return Ok(nothing_but(closed.unwrap_or(Answered::UsedUp)));
     }
-    // An enrollment that began without a fresh proof of the account's factors may bind only the first
-    // one, whether or not two-step is on. The account is locked, so that of two concurrent enrollments
-    // the second sees the first one's factor.
+    // An enrollment that a factor's proof began may add to the factors as long as that factor lives: with a
+    // lost phone goes what its thief began. Every other one may bind only the first factor, whether or not
+    // two-step is on. The account is locked, so that of two concurrent enrollments the second sees the first
+    // one's factor.
     accounts::lock(tx, account.id).await?;
     let others = factors::of_account(tx, account.id).await?;
     let first = !others.iter().any(|other| other.method.is_second_step());
     let same = others.iter().filter(|other| other.method == pending.method).count();
-    if !(first || pending.adds) || same >= policy::MAX_OF_METHOD {
+    let may = pending.proved_by.map_or(first, |factor| others.iter().any(|other| other.id == factor));
+    if !may || same >= policy::MAX_OF_METHOD {
         let (from, to) = (EnrollmentState::Active, EnrollmentState::UsedUp);
         enrollments::advance(tx, pending.id, from, to, now).await?;
         return Ok(nothing_but(Answered::UsedUp));
@@ -232,7 +234,13 @@ async fn activate(
     if switched_on {
         record(tx, Fact::TwoStepSwitchedOn {}).await?;
     }
+    notify(cx, tx, acting, &factor).await?;
     Ok(EnrollmentCompletion { outcome: Answered::Approved, factor: Some(factor.into()), recovery_codes })
+}
+
+async fn notify(cx: &CommandContext, tx: &mut Tx, acting: &Acting, factor: &Factor) -> Result<(), Fault> {
+    let at = (&acting.account, &acting.product);
+    cx.notify(tx, at, MessagePurpose::FactorAdded, (factor.label.clone(), None)).await
 }
 
 /// Adds a later factor. The switch and the recovery codes stay as they are.
@@ -248,6 +256,7 @@ async fn add(
     attempts::forgive(tx, &counters::of_factor(factor.id)).await?;
     let event = cx.event(Fact::FactorActivated { factor: factor.id, method: factor.method });
     event.at(&acting.product.key).of(account).from(&acting.client).record(tx).await?;
+    notify(cx, tx, acting, &factor).await?;
     Ok(EnrollmentCompletion {
         outcome: Answered::Approved,
         factor: Some(factor.into()),

@@ -11,7 +11,7 @@ use crate::{
     acting::Acting,
     decisions,
     enrollments::switch::{self, Switched},
-    offers::offers,
+    offers::has_factor,
 };
 
 #[derive(Debug)]
@@ -38,10 +38,7 @@ impl Command for EnableTwoStep {
             if account.verified().is_none() {
                 return Err(Refusal::EmailNotVerified.into());
             }
-            if offers(cx.query(), tx, account.id, (&acting.product, Requirement::SecondStep))
-                .await?
-                .is_empty()
-            {
+            if !has_factor(cx.query(), tx, account.id, (&acting.product, Requirement::SecondStep)).await? {
                 return Err(Refusal::NoFactor.into());
             }
             switch::proved(cx, tx, &account, session).await?;

@@ -2,7 +2,7 @@
 //! now, and a fresh proof (INV-20).
 
 use serde::{Deserialize, Serialize};
-use tidegate_core::{Account, AccountState, Decision, Level, Refusal, Session, SessionId};
+use tidegate_core::{Account, AccountState, Decision, FactorId, Refusal, SessionId};
 use tidegate_factors::fresh;
 use tidegate_store::{Tx, accounts, factors, sessions};
 
@@ -37,31 +37,21 @@ pub(super) async fn proved(
     account: &Account,
     session: SessionId,
 ) -> Result<(), Denied> {
-    let (session, needed) = needed(cx, tx, account, session).await?;
+    let session = sessions::hold(tx, session, cx.now()).await?.ok_or(Refusal::SubjectNotValid)?;
+    let needed = fresh::needed(&factors::of_account(tx, account.id).await?);
     let proved = fresh::is_proved(&session, needed, cx.now());
     if proved { Ok(()) } else { Err(Refusal::FreshProofNeeded { level: needed }.into()) }
 }
 
-/// The same for changing factors, which a recovery session may do too.
+/// Refuses unless the session may change the account's factors; returns the factor that was proved for it.
 pub(crate) async fn may_rebind(
     cx: &CommandContext,
     tx: &mut Tx,
     account: &Account,
     session: SessionId,
-) -> Result<(), Denied> {
-    let (session, needed) = needed(cx, tx, account, session).await?;
-    let may = fresh::may_rebind(&session, needed, cx.now());
-    if may { Ok(()) } else { Err(Refusal::FreshProofNeeded { level: needed }.into()) }
-}
-
-/// The session, locked, and the level that a change of the account's protection needs.
-async fn needed(
-    cx: &CommandContext,
-    tx: &mut Tx,
-    account: &Account,
-    session: SessionId,
-) -> Result<(Session, Level), Denied> {
+) -> Result<FactorId, Denied> {
     let session = sessions::hold(tx, session, cx.now()).await?.ok_or(Refusal::SubjectNotValid)?;
-    let needed = fresh::needed(&factors::of_account(tx, account.id).await?);
-    Ok((session, needed))
+    let factors = factors::of_account(tx, account.id).await?;
+    let level = fresh::needed(&factors);
+    Ok(fresh::may_rebind(&session, &factors, cx.now()).ok_or(Refusal::FreshProofNeeded { level })?)
 }

@@ -1,7 +1,7 @@
 //! Makes new recovery codes. All earlier ones are void at once.
 
 use serde::{Deserialize, Serialize};
-use tidegate_core::{Permission, Refusal, Subject};
+use tidegate_core::{AccountId, MessagePurpose, Permission, Refusal, Subject};
 use tidegate_store::{Tx, factors};
 
 use crate::{Command, CommandContext, Error, Fault, OneTimeSecret, Outcome, enrollments::switch};
@@ -36,7 +36,12 @@ impl Command for GenerateRecoveryCodes {
                 return Err(Refusal::NoFactor.into());
             }
             switch::may_rebind(cx, tx, &account, session).await?;
+            if acting.recovers {
+                super::end_trust(cx, tx, (&acting, &account)).await?;
+            }
             let recovery_codes = super::issue(cx, tx, (&acting, &account)).await?;
+            let about = (None, Some(recovery_codes.len()));
+            cx.notify(tx, (&account, &acting.product), MessagePurpose::RecoveryCodesReplaced, about).await?;
             Ok(RecoveryCodesGenerated { recovery_codes })
         })
         .await
@@ -44,6 +49,6 @@ impl Command for GenerateRecoveryCodes {
 }
 
 /// Codes without a second factor would recover nothing.
-async fn has_any(tx: &mut Tx, account: tidegate_core::AccountId) -> Result<bool, Fault> {
+async fn has_any(tx: &mut Tx, account: AccountId) -> Result<bool, Fault> {
     Ok(factors::of_account(tx, account).await?.iter().any(|factor| factor.method.is_second_step()))
 }

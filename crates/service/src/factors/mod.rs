@@ -11,8 +11,8 @@ pub use rename::{RenameFactor, Renamed};
 
 pub(crate) use recovery_codes::issue;
 
-use tidegate_core::{Account, Fact, Factor};
-use tidegate_store::{Tx, attempts, challenges, devices, factors, recovery_codes as codes};
+use tidegate_core::{Account, Fact, Factor, SessionEnd, Within};
+use tidegate_store::{Tx, attempts, challenges, devices, factors, recovery_codes as codes, sessions};
 
 use crate::{CommandContext, Fault, acting::Acting, counters};
 
@@ -23,12 +23,35 @@ async fn remove(
     (acting, account): (&Acting, &Account),
     factor: &Factor,
 ) -> Result<(), Fault> {
+    end_sessions(cx, tx, (acting, account), factor).await?;
     challenges::cancel_of_factor(tx, account.id, factor.id).await?;
     factors::remove(tx, account.id, factor.id).await?;
     codes::void(tx, account.id, factor.id).await?;
     attempts::remove(tx, &counters::of_factor(factor.id)).await?;
     let event = cx.event(Fact::FactorRemoved { factor: factor.id, method: factor.method });
     event.at(&acting.product.key).of(account).from(&acting.client).record(tx).await
+}
+
+/// Ends the sessions that rest on a factor that is removed: on the lost phone somebody else may hold them. The acting
+/// session stays.
+async fn end_sessions(
+    cx: &CommandContext,
+    tx: &mut Tx,
+    (acting, account): (&Acting, &Account),
+    factor: &Factor,
+) -> Result<(), Fault> {
+    let (why, own) = (SessionEnd::FactorRemoved, acting.session().map(|session| session.id).ok());
+    for one in sessions::of_account(tx, account.id, cx.now()).await? {
+        if Some(one.id) == own || !one.rests_on(factor.id, factor.method) {
+            continue;
+        }
+        if sessions::end(tx, one.id, account.id, why, cx.now()).await? {
+            challenges::cancel_all(tx, account.id, Within::Session(one.id)).await?;
+            let event = cx.event(Fact::SessionEnded { session: one.id, why });
+            event.at(&one.product).of(account).from(&acting.client).record(tx).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Ends the trust of the account's devices, because it rests on the factors as they were.

@@ -3,7 +3,9 @@
 //! While two-step is on, or any product requires a second step, the account keeps as many usable factors as the policies
 //! ask for (INV-21). An owner without another factor adds one first.
 
-use tidegate_core::{Account, Factor, FactorId, Method, Permission, Product, Refusal, Requirement, Subject};
+use tidegate_core::{
+    Account, Factor, FactorId, MessagePurpose, Method, Permission, Product, Refusal, Requirement, Subject,
+};
 use tidegate_factors::policy::{self, NotRemovable};
 use tidegate_store::{Tx, factors, products};
 
@@ -38,6 +40,8 @@ impl Command for RemoveFactor {
             may_remove(cx, tx, (&acting, &account), (&all, removed)).await?;
             super::end_trust(cx, tx, (&acting, &account)).await?;
             super::remove(cx, tx, (&acting, &account), removed).await?;
+            let about = (removed.label.clone(), None);
+            cx.notify(tx, (&account, &acting.product), MessagePurpose::FactorRemoved, about).await?;
             // Codes without a second factor would recover nothing.
             let left = || all.iter().filter(|one| one.id != removed.id);
             if !left().any(|one| one.method.is_second_step()) {

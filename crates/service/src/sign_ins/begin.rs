@@ -30,7 +30,7 @@ use tidegate_store::{
 use crate::{
     Command, CommandContext, Error, Fault, OneTimeSecret, Outcome, counters, decisions,
     idempotency::{Attempt, AttemptCharge},
-    offers::sign_in_offers,
+    offers::offers,
     sign_ins::trust,
 };
 
@@ -225,7 +225,7 @@ impl BeginSignIn {
         let offers = if decision.requirement.is_met_by(Level::Aal1, trusted) {
             Vec::new()
         } else {
-            sign_in_offers(cx.query(), tx, account.id, (product, decision.requirement)).await?
+            offers(cx.query(), tx, account.id, (product, decision.requirement)).await?
         };
         let state = sign_in::next(Situation {
             requirement: decision.requirement,
@@ -241,7 +241,7 @@ impl BeginSignIn {
             product: product.key.clone(),
             state,
             requirement: decision.requirement,
-            proofs: vec![Proof { method: Method::Password, at: now }],
+            proofs: vec![Proof { method: Method::Password, at: now, factor: None }],
             trusted_by,
             device: self.client.device.clone(),
             created_at: now,

@@ -5,16 +5,16 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
-    Account, AccountState, Advice, Decision, Fact, Level, Missing, Offer, Permission, Refusal, Requirement,
-    Session, SessionEnd, SessionId, SignIn, SignInId, SignInState, Span, Subject, Timestamp, Within,
-    Word as _,
+    Account, AccountState, Advice, Decision, Fact, Level, MessagePurpose, Method, Missing, Offer, Permission,
+    Proof, Refusal, Requirement, Session, SessionEnd, SessionId, SignIn, SignInId, SignInState, Span,
+    Subject, Timestamp, Within, Word as _,
 };
 use tidegate_factors::{fresh::RECOVERY_TTL, level};
 use tidegate_keyring::TokenKind;
 use tidegate_store::{Tx, accounts, challenges, factors, recovery_codes, sessions, sign_ins};
 
 use crate::{
-    Command, CommandContext, Error, Fault, OneTimeSecret, Outcome, acting::Acting, offers::sign_in_offers,
+    Command, CommandContext, Error, Fault, OneTimeSecret, Outcome, acting::Acting, offers::offers,
     sign_ins::trust,
 };
 
@@ -72,6 +72,7 @@ impl Command for CompleteSignIn {
                 return Err(Refusal::AccountNotUsable.into());
             }
             let decision = cx.decide(tx, &acting.product, account.id).await?;
+            let sign_in = SignIn { proofs: live_proofs(tx, &sign_in).await?, ..sign_in.clone() };
             let level = level::of(&sign_in.proofs, cx.now(), cx.now());
             let device = trust::of(cx, tx, &acting.product, &sign_in).await?;
             let recovers = level == Level::Recovery;
@@ -96,6 +97,18 @@ impl Command for CompleteSignIn {
     }
 }
 
+/// The proofs of the sign-in, without those of factors that were removed meanwhile: a removed factor makes no session.
+async fn live_proofs(tx: &mut Tx, sign_in: &SignIn) -> Result<Vec<Proof>, Fault> {
+    if sign_in.proofs.iter().all(|proof| proof.method == Method::Password) {
+        return Ok(sign_in.proofs.clone());
+    }
+    let factors = factors::of_account(tx, sign_in.account).await?;
+    let lives = |proof: &&Proof| {
+        proof.method == Method::Password || factors.iter().any(|one| proof.is_by(one.id, one.method))
+    };
+    Ok(sign_in.proofs.iter().filter(lives).copied().collect())
+}
+
 /// Why the sign-in cannot go on: its state changed meanwhile, or it has expired.
 async fn now_in(tx: &mut Tx, id: SignInId) -> Result<Refusal, Fault> {
     let found = sign_ins::get(tx, id).await?.ok_or(Fault::Dangling("sign-in"))?;
@@ -118,7 +131,7 @@ async fn hold_back(
     }
     let fact = Fact::SignInHeldBack { sign_in: sign_in.id, requirement };
     cx.event(fact).at(&acting.product.key).of(account).from(&acting.client).record(tx).await?;
-    let offers = sign_in_offers(cx.query(), tx, account.id, (&acting.product, requirement)).await?;
+    let offers = offers(cx.query(), tx, account.id, (&acting.product, requirement)).await?;
     let state = SignInState::PendingChallenge;
     let sign_in = SignIn { state, requirement, trusted_by: None, ..sign_in.clone() };
     Ok(Some(SignInCompletion { sign_in, offers, session: None }))
@@ -187,6 +200,8 @@ impl Made<'_> {
         for factor in factors::of_account(tx, self.account.id).await? {
             left += recovery_codes::left(tx, self.account.id, factor.id).await?.len();
         }
+        let at = (self.account, &self.acting.product);
+        cx.notify(tx, at, MessagePurpose::RecoveryCodeUsed, (None, Some(left))).await?;
         Ok(NewSession {
             session,
             level: Level::Recovery,

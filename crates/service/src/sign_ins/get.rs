@@ -5,7 +5,7 @@ use tidegate_core::{Offer, Permission, SignIn, Subject};
 
 use tidegate_factors::sign_in::takes_answers;
 
-use crate::{Error, Query, QueryContext, offers::sign_in_offers};
+use crate::{Error, Query, QueryContext, offers::offers};
 
 #[derive(Debug)]
 pub struct GetSignIn {
@@ -30,8 +30,7 @@ impl Query for GetSignIn {
         let acting = cx.acting(&self.subject).await?;
         let sign_in = acting.sign_in()?.clone();
         let offers = if takes_answers(sign_in.state) {
-            sign_in_offers(cx, &mut cx.view(), acting.account.id, (&acting.product, sign_in.requirement))
-                .await?
+            offers(cx, &mut cx.view(), acting.account.id, (&acting.product, sign_in.requirement)).await?
         } else {
             Vec::new()
         };

@@ -59,7 +59,7 @@ async fn rows_of_schema_5(database: &Database) {
 
     let enrollment = enrollments::find(view, id(5)).await.unwrap().unwrap();
     assert_eq!((enrollment.material, enrollment.label, enrollment.tries), (bytes, None, 1));
-    assert!(!enrollment.adds, "it may bind a first factor only");
+    assert_eq!(enrollment.proved_by, None, "it may bind a first factor only");
 
     for (number, factor, tries) in [(7, id(3), 2), (8, id(6), 0)] {
         let challenge = challenges::find(view, id(number)).await.unwrap().unwrap();

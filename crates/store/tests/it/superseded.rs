@@ -75,7 +75,7 @@ async fn enrollments_of_one_device(database: &Database) {
         method: Method::Totp,
         state,
         factor: id(9),
-        adds: true,
+        proved_by: Some(id(8)),
         material: Some(Sealed(vec![7])),
         label: Some("My phone".parse().unwrap()),
         tries: 0,

@@ -65,6 +65,8 @@ settings! {
         from: String = "Tidegate <no-reply@localhost>", Rule::Text, Shown::Whole;
         /// Milliseconds between looks for mail that is due.
         poll_ms: u64 = 500, Rule::Whole(10..=60_000), Shown::Whole;
+        /// How many messages are sent at once, at most.
+        sends_at_once: u64 = 8, Rule::Whole(1..=64), Shown::Whole;
     }
     /// What the server writes about itself.
     log: Log {

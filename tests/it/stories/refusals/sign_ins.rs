@@ -65,14 +65,6 @@ async fn challenges() {
             async |device: &str| frontend.quiet().begin(&owner.person, "kasa", &Device::new(device)).await;
         let (one, two) = (begin("tablet-1").await, begin("tablet-2").await);
         frontend.refused(create(&one, "fac_01h2xcejqtf2nbrexx3vqjhp41")).await;
-        let factors =
-            frontend.quiet().ok(proto::ListFactorsRequest { subject: owner.session.subject() }).await.factors;
-        server.transcript.note("a recovery code changes nothing by itself");
-        let (subject, purpose) = (owner.session.subject(), proto::ChallengePurpose::Change.into());
-        let factor_id = factors[1].id.clone();
-        frontend
-            .refused(proto::CreateChallengeRequest { subject, purpose, factor_id, ..Default::default() })
-            .await;
         let challenge_id = frontend.quiet().challenge(&two).await;
         server.transcript.note("another sign-in's challenge");
         frontend

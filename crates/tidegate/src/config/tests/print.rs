@@ -54,6 +54,7 @@ bootstrap.credential_file = "operator.credential"             # default
 mail.folder = "mail"                                          # default
 mail.from = "Tidegate <no-reply@localhost>"                   # default
 mail.poll_ms = 500                                            # default
+mail.sends_at_once = 8                                        # default
 log.format = "json"                                           # --set log.format
 log.level = "info"                                            # default
 limits.commands = 9                                           # tidegate.toml
