@@ -74,10 +74,9 @@ fn is_done_otherwise(name: &str) -> bool {
         .contains(&name)
 }
 
-/// The name is that of a list argument, and not of a table.
+/// The name is that of a list argument, or of what a statement found for one, and not of a table.
 fn is_argument(table: &str) -> bool {
-    ["wanted", "open", "charged", "waits"].contains(&table)
-        || ["json_each(", "unnest("].iter().any(|list| table.starts_with(list))
+    ["wanted", "json_each(", "unnest("].iter().any(|list| table.starts_with(list))
 }
 
 /// Whether every table that the statement reads or changes is held to the realm, also in subqueries.

@@ -47,6 +47,17 @@ impl Args {
         }
     }
 
+    pub(crate) fn add_only<C: Column>(
+        &mut self,
+        values: impl IntoIterator<Item = C>,
+    ) -> Result<(), BoxDynError> {
+        let mut values = values.into_iter();
+        match (values.next(), values.next()) {
+            (Some(value), None) => self.add(value),
+            _ => Err("not a single item".into()),
+        }
+    }
+
     pub(crate) fn add_each<C: Column>(
         &mut self,
         values: impl IntoIterator<Item = C>,
@@ -55,14 +66,7 @@ impl Args {
         Vec<C::Postgres>: for<'q> Encode<'q, Postgres> + Type<Postgres>,
     {
         match self {
-            Self::Sqlite(_) => {
-                let mut values = values.into_iter();
-                let Some(value) = values.next() else { return Err("no value".into()) };
-                if values.next().is_some() {
-                    return Err("SQLite has no arrays".into());
-                }
-                self.add(value)
-            }
+            Self::Sqlite(_) => Err("SQLite has no arrays".into()),
             Self::Postgres(args) => {
                 args.add(values.into_iter().map(C::into_postgres).collect::<Result<Vec<_>, _>>()?)
             }

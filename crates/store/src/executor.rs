@@ -73,6 +73,8 @@ pub(crate) struct Query<'v> {
     autocommit: bool,
     /// SQLite commits without waiting for fsync.
     deferred_sync: bool,
+    /// `bind_each` binds the value of a single item, and no array.
+    single: bool,
 }
 
 /// Runs one sqlx call on a PostgreSQL connection, and notes its error.
@@ -143,12 +145,17 @@ impl<'v> Query<'v> {
                 Args::Postgres(PgArguments::default())
             }
         };
-        Self { via, name, sql, args: Ok(args), autocommit: false, deferred_sync: false }
+        Self { via, name, sql, args: Ok(args), autocommit: false, deferred_sync: false, single: false }
     }
 
     /// Marks a statement that commits by itself: an outage may hide that it was done.
     pub(crate) fn autocommit(self) -> Self {
         Self { autocommit: true, ..self }
+    }
+
+    /// The statement is about a single item, whose values are bound without arrays.
+    pub(crate) fn single(self) -> Self {
+        Self { single: true, ..self }
     }
 
     /// Commits without waiting for fsync on SQLite; the next commit that waits flushes this one too.
@@ -164,13 +171,14 @@ impl<'v> Query<'v> {
         self
     }
 
-    /// Binds one value of each item: as an array on PostgreSQL. SQLite has no arrays, and takes the value of a single item.
+    /// Binds one value of each item: as an array, or by itself in a statement about a single item.
     pub(crate) fn bind_each<C: Column>(mut self, values: impl IntoIterator<Item = C>) -> Self
     where
         Vec<C::Postgres>: for<'q> Encode<'q, Postgres> + Type<Postgres>,
     {
         self.args = self.args.and_then(|mut args| {
-            args.add_each(values).map_err(sqlx::Error::Encode)?;
+            if self.single { args.add_only(values) } else { args.add_each(values) }
+                .map_err(sqlx::Error::Encode)?;
             Ok(args)
         });
         self

@@ -60,16 +60,16 @@ pub struct Executor<'t> {
 impl<'t> Executor<'t> {
     pub(crate) fn atomic_write(self, AtomicWrite(within, autocommit): AtomicWrite) -> Query<'t> {
         let sqlite = if self.autocommit.is_some() { autocommit.text } else { within.sqlite };
-        self.query(Statement { sqlite, ..within })
+        self.query(Statement { sqlite, ..within }).single()
     }
 
     /// Commits without waiting for fsync (`synchronous_commit = off`, which PostgreSQL's text sets itself). Only for a
     /// write whose result is not told to a caller before a later write that waits: the later one flushes both.
     pub(crate) fn atomic_write_deferred(self, AtomicWrite(within, autocommit): AtomicWrite) -> Query<'t> {
         if self.autocommit.is_none() {
-            return self.query(within);
+            return self.query(within).single();
         }
-        self.query(Statement { sqlite: autocommit.deferred_sync, ..within }).deferred_sync()
+        self.query(Statement { sqlite: autocommit.deferred_sync, ..within }).single().deferred_sync()
     }
 
     /// Reads on the connection that writes, so within a transaction it sees the transaction's own writes.

@@ -18,36 +18,6 @@ use crate::{
     statement::sql,
 };
 
-/// PostgreSQL's text, for one approval or for many. `$join` adds a table whose rows `$lock` locks too.
-macro_rules! approve {
-    ($join:literal, $lock:literal) => {
-        concat!(
-            "WITH wanted AS (SELECT * FROM unnest((SELECT $2::UUID[]), (SELECT $3::TIMESTAMPTZ[]), (SELECT $4::UUID[]), (SELECT $5::UUID[]), \
-            (SELECT $6::UUID[]), (SELECT $7::INT8[]), (SELECT $8::TEXT[]), (SELECT $9::UUID[]), (SELECT $10::UUID[]), (SELECT $11::TIMESTAMPTZ[]), \
-            (SELECT $12::TEXT[]), (SELECT $13::TEXT[]), (SELECT $14::TEXT[]), (SELECT $15::BYTEA[]), (SELECT $16::BYTEA[]), (SELECT $17::TEXT[])) \
-            AS wanted(sign_in_id, now, challenge_id, account_id, factor_id, mark, proofs, counter_id, event_id, at, actor, product_key, fact, personal, \
-            material, next)), \
-        waits AS (SELECT wanted.* FROM wanted \
-            JOIN sign_ins ON sign_ins.realm_id = $1 AND sign_ins.sign_in_id = wanted.sign_in_id \
-            JOIN challenges ON challenges.realm_id = $1 AND challenges.challenge_id = wanted.challenge_id AND challenges.sign_in_id = wanted.sign_in_id \
-            JOIN factors ON factors.realm_id = $1 AND factors.account_id = wanted.account_id AND factors.factor_id = wanted.factor_id ", $join, "\
-            WHERE sign_ins.state = $18 AND sign_ins.expires_at > wanted.now \
-            AND challenges.state = $19 AND challenges.expires_at > wanted.now AND (factors.mark < wanted.mark OR wanted.mark IS NULL) \
-            FOR NO KEY UPDATE OF ", $lock, "), \
-        proved AS (UPDATE sign_ins SET state = waits.next, proofs = waits.proofs FROM waits \
-            WHERE sign_ins.realm_id = $1 AND sign_ins.sign_in_id = waits.sign_in_id), \
-        approved AS (UPDATE challenges SET state = $20 FROM waits \
-            WHERE challenges.realm_id = $1 AND challenges.challenge_id = waits.challenge_id), \
-        accepted AS (UPDATE factors SET mark = COALESCE(waits.mark, factors.mark), material = COALESCE(waits.material, factors.material), \
-            last_used_at = waits.now FROM waits \
-            WHERE factors.realm_id = $1 AND factors.account_id = waits.account_id AND factors.factor_id = waits.factor_id), \
-        forgiven AS (UPDATE attempts SET revision = revision + 1, successes = successes + 1, in_hour = 0, in_day = 0, in_row = 0 FROM waits \
-            WHERE attempts.realm_id = $1 AND attempts.counter_id = waits.counter_id) \
-        INSERT INTO events (realm_id, event_id, at, actor, product_key, account_id, fact, personal) \
-        SELECT $1, event_id, at, actor, product_key, account_id, fact, personal FROM waits RETURNING event_id")
-    };
-}
-
 sql! {
     AtomicWrite APPROVE = {
         sqlite: "UPDATE sign_ins SET state = $17, proofs = $8 \
@@ -60,12 +30,44 @@ sql! {
                 SELECT $1, $10, $11, $12, $13, $5, $14, $15 WHERE changes() = 1 RETURNING event_id; \
             UPDATE attempts SET revision = revision + 1, successes = successes + 1, in_hour = 0, in_day = 0, in_row = 0 \
                 WHERE realm_id = $1 AND counter_id = $9 AND changes() = 1",
-        postgres: approve!("", "sign_ins, challenges, factors")
+        postgres: "WITH waits AS (SELECT sign_ins.realm_id FROM sign_ins JOIN challenges ON challenges.sign_in_id = sign_ins.sign_in_id \
+                WHERE sign_ins.realm_id = $1 AND sign_ins.sign_in_id = $2 AND sign_ins.state = $18 AND sign_ins.expires_at > $3 \
+                AND challenges.realm_id = $1 AND challenges.challenge_id = $4 AND challenges.state = $19 AND challenges.expires_at > $3 FOR UPDATE), \
+            accepted AS (UPDATE factors SET mark = COALESCE($7, mark), material = COALESCE($16, material), last_used_at = $3 \
+                WHERE realm_id = $1 AND account_id = $5 AND factor_id = $6 AND (mark < $7 OR $7 IS NULL) \
+                AND EXISTS (SELECT 1 FROM waits WHERE realm_id = $1) RETURNING realm_id), \
+            proved AS (UPDATE sign_ins SET state = $17, proofs = $8 WHERE realm_id = $1 AND sign_in_id = $2 \
+                AND EXISTS (SELECT 1 FROM accepted WHERE realm_id = $1)), \
+            approved AS (UPDATE challenges SET state = $20 WHERE realm_id = $1 AND challenge_id = $4 \
+                AND EXISTS (SELECT 1 FROM accepted WHERE realm_id = $1)), \
+            forgiven AS (UPDATE attempts SET revision = revision + 1, successes = successes + 1, in_hour = 0, in_day = 0, in_row = 0 \
+                WHERE realm_id = $1 AND counter_id = $9 AND EXISTS (SELECT 1 FROM accepted WHERE realm_id = $1)) \
+            INSERT INTO events (realm_id, event_id, at, actor, product_key, account_id, fact, personal) \
+                SELECT $1, $10, $11, $12, $13, $5, $14, $15 FROM accepted WHERE realm_id = $1 RETURNING event_id"
     };
-    Change APPROVE_BATCH = { postgres: approve!(
-        "JOIN attempts ON attempts.realm_id = $1 AND attempts.counter_id = wanted.counter_id ",
-        "sign_ins, challenges, factors, attempts SKIP LOCKED"
-    ) };
+    Change APPROVE_BATCH = { postgres: "WITH wanted AS (SELECT * FROM unnest((SELECT $2::UUID[]), (SELECT $3::TIMESTAMPTZ[]), (SELECT $4::UUID[]), (SELECT $5::UUID[]), \
+            (SELECT $6::UUID[]), (SELECT $7::INT8[]), (SELECT $8::TEXT[]), (SELECT $9::UUID[]), (SELECT $10::UUID[]), (SELECT $11::TIMESTAMPTZ[]), \
+            (SELECT $12::TEXT[]), (SELECT $13::TEXT[]), (SELECT $14::TEXT[]), (SELECT $15::BYTEA[]), (SELECT $16::BYTEA[]), (SELECT $17::TEXT[])) \
+            AS wanted(sign_in_id, now, challenge_id, account_id, factor_id, mark, proofs, counter_id, event_id, at, actor, product_key, fact, personal, \
+            material, next)), \
+        wanted_waits AS (SELECT wanted.* FROM wanted \
+            JOIN sign_ins ON sign_ins.realm_id = $1 AND sign_ins.sign_in_id = wanted.sign_in_id \
+            JOIN challenges ON challenges.realm_id = $1 AND challenges.challenge_id = wanted.challenge_id AND challenges.sign_in_id = wanted.sign_in_id \
+            JOIN factors ON factors.realm_id = $1 AND factors.account_id = wanted.account_id AND factors.factor_id = wanted.factor_id JOIN attempts ON attempts.realm_id = $1 AND attempts.counter_id = wanted.counter_id \
+            WHERE sign_ins.state = $18 AND sign_ins.expires_at > wanted.now \
+            AND challenges.state = $19 AND challenges.expires_at > wanted.now AND (factors.mark < wanted.mark OR wanted.mark IS NULL) \
+            FOR NO KEY UPDATE OF sign_ins, challenges, factors, attempts SKIP LOCKED), \
+        proved AS (UPDATE sign_ins SET state = wanted_waits.next, proofs = wanted_waits.proofs FROM wanted_waits \
+            WHERE sign_ins.realm_id = $1 AND sign_ins.sign_in_id = wanted_waits.sign_in_id), \
+        approved AS (UPDATE challenges SET state = $20 FROM wanted_waits \
+            WHERE challenges.realm_id = $1 AND challenges.challenge_id = wanted_waits.challenge_id), \
+        accepted AS (UPDATE factors SET mark = COALESCE(wanted_waits.mark, factors.mark), material = COALESCE(wanted_waits.material, factors.material), \
+            last_used_at = wanted_waits.now FROM wanted_waits \
+            WHERE factors.realm_id = $1 AND factors.account_id = wanted_waits.account_id AND factors.factor_id = wanted_waits.factor_id), \
+        forgiven AS (UPDATE attempts SET revision = revision + 1, successes = successes + 1, in_hour = 0, in_day = 0, in_row = 0 FROM wanted_waits \
+            WHERE attempts.realm_id = $1 AND attempts.counter_id = wanted_waits.counter_id) \
+        INSERT INTO events (realm_id, event_id, at, actor, product_key, account_id, fact, personal) \
+        SELECT $1, event_id, at, actor, product_key, account_id, fact, personal FROM wanted_waits RETURNING event_id" };
 }
 
 /// A right answer.

@@ -23,30 +23,6 @@ use crate::{
     statement::sql,
 };
 
-/// PostgreSQL's text, for one charge or for many; `$lock` says what happens where another transaction holds a row.
-macro_rules! charge {
-    ($lock:literal) => {
-        concat!(
-            "WITH wanted AS (SELECT * FROM unnest((SELECT $2::UUID[]), (SELECT $3::INT8[]), (SELECT $4::TIMESTAMPTZ[]), (SELECT $5::UUID[]), \
-            (SELECT $6::BYTEA[]), (SELECT $7::INT8[]), (SELECT $8::TIMESTAMPTZ[]), (SELECT $9::INT8[]), (SELECT $10::TIMESTAMPTZ[]), \
-            (SELECT $11::INT8[]), (SELECT $12::INT8[]), (SELECT $13::TIMESTAMPTZ[]), (SELECT $14::INT8[])) \
-            AS wanted(challenge_id, most, now, counter_id, tag, revision, hour_began, in_hour, day_began, in_day, in_row, last_at, successes)), \
-        open AS (SELECT wanted.* FROM wanted \
-            JOIN challenges ON challenges.realm_id = $1 AND challenges.challenge_id = wanted.challenge_id \
-            WHERE challenges.state = $15 AND challenges.tries < wanted.most AND challenges.expires_at > wanted.now \
-            FOR NO KEY UPDATE OF challenges", $lock, "), \
-        charged AS (INSERT INTO attempts (realm_id, counter_id, tag, revision, hour_began, in_hour, day_began, in_day, in_row, last_at, successes) \
-            SELECT $1, counter_id, tag, revision, hour_began, in_hour, day_began, in_day, in_row, last_at, successes FROM open ORDER BY counter_id \
-            ON CONFLICT (realm_id, counter_id) DO UPDATE SET tag = excluded.tag, revision = excluded.revision, \
-            hour_began = excluded.hour_began, in_hour = excluded.in_hour, day_began = excluded.day_began, in_day = excluded.in_day, \
-            in_row = excluded.in_row, last_at = excluded.last_at, successes = excluded.successes WHERE attempts.revision = excluded.revision - 1 \
-            RETURNING counter_id, set_config('synchronous_commit', 'off', true)) \
-        UPDATE challenges SET tries = tries + 1 FROM open JOIN charged ON charged.counter_id = open.counter_id \
-        WHERE challenges.realm_id = $1 AND challenges.challenge_id = open.challenge_id \
-        RETURNING challenges.challenge_id, tries")
-    };
-}
-
 sql! {
     AtomicWrite CHARGE = {
         sqlite: "INSERT INTO attempts (realm_id, counter_id, tag, revision, hour_began, in_hour, day_began, in_day, in_row, last_at, successes) \
@@ -56,9 +32,34 @@ sql! {
             hour_began = excluded.hour_began, in_hour = excluded.in_hour, day_began = excluded.day_began, in_day = excluded.in_day, \
             in_row = excluded.in_row, last_at = excluded.last_at, successes = excluded.successes WHERE attempts.revision = excluded.revision - 1; \
             UPDATE challenges SET tries = tries + 1 WHERE realm_id = $1 AND challenge_id = $2 AND changes() = 1 RETURNING challenge_id, tries",
-        postgres: charge!("")
+        postgres: "WITH open AS (SELECT realm_id FROM challenges \
+                WHERE realm_id = $1 AND challenge_id = $2 AND state = $15 AND tries < $3 AND expires_at > $4 FOR UPDATE), \
+            charged AS (INSERT INTO attempts (realm_id, counter_id, tag, revision, hour_began, in_hour, day_began, in_day, in_row, last_at, successes) \
+                SELECT $1, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14 FROM open WHERE realm_id = $1 \
+                ON CONFLICT (realm_id, counter_id) DO UPDATE SET tag = excluded.tag, revision = excluded.revision, \
+                hour_began = excluded.hour_began, in_hour = excluded.in_hour, day_began = excluded.day_began, in_day = excluded.in_day, \
+                in_row = excluded.in_row, last_at = excluded.last_at, successes = excluded.successes WHERE attempts.revision = excluded.revision - 1 \
+                RETURNING realm_id, set_config('synchronous_commit', 'off', true)) \
+            UPDATE challenges SET tries = tries + 1 WHERE realm_id = $1 AND challenge_id = $2 \
+                AND EXISTS (SELECT 1 FROM charged WHERE realm_id = $1) RETURNING challenge_id, tries"
     };
-    Change CHARGE_BATCH = { postgres: charge!(" SKIP LOCKED") };
+    Change CHARGE_BATCH = { postgres: "WITH wanted AS (SELECT * FROM unnest((SELECT $2::UUID[]), (SELECT $3::INT8[]), (SELECT $4::TIMESTAMPTZ[]), (SELECT $5::UUID[]), \
+            (SELECT $6::BYTEA[]), (SELECT $7::INT8[]), (SELECT $8::TIMESTAMPTZ[]), (SELECT $9::INT8[]), (SELECT $10::TIMESTAMPTZ[]), \
+            (SELECT $11::INT8[]), (SELECT $12::INT8[]), (SELECT $13::TIMESTAMPTZ[]), (SELECT $14::INT8[])) \
+            AS wanted(challenge_id, most, now, counter_id, tag, revision, hour_began, in_hour, day_began, in_day, in_row, last_at, successes)), \
+        wanted_open AS (SELECT wanted.* FROM wanted \
+            JOIN challenges ON challenges.realm_id = $1 AND challenges.challenge_id = wanted.challenge_id \
+            WHERE challenges.state = $15 AND challenges.tries < wanted.most AND challenges.expires_at > wanted.now \
+            FOR NO KEY UPDATE OF challenges SKIP LOCKED), \
+        wanted_charged AS (INSERT INTO attempts (realm_id, counter_id, tag, revision, hour_began, in_hour, day_began, in_day, in_row, last_at, successes) \
+            SELECT $1, counter_id, tag, revision, hour_began, in_hour, day_began, in_day, in_row, last_at, successes FROM wanted_open ORDER BY counter_id \
+            ON CONFLICT (realm_id, counter_id) DO UPDATE SET tag = excluded.tag, revision = excluded.revision, \
+            hour_began = excluded.hour_began, in_hour = excluded.in_hour, day_began = excluded.day_began, in_day = excluded.in_day, \
+            in_row = excluded.in_row, last_at = excluded.last_at, successes = excluded.successes WHERE attempts.revision = excluded.revision - 1 \
+            RETURNING counter_id, set_config('synchronous_commit', 'off', true)) \
+        UPDATE challenges SET tries = tries + 1 FROM wanted_open JOIN wanted_charged ON wanted_charged.counter_id = wanted_open.counter_id \
+        WHERE challenges.realm_id = $1 AND challenges.challenge_id = wanted_open.challenge_id \
+        RETURNING challenges.challenge_id, tries" };
 }
 
 /// One guess: `next` takes the place of the revision before it.
