@@ -157,6 +157,42 @@ on_both! {
         assert!(mails[3].text.contains(": new phone."), "{}", mails[3].text);
     }
 
+    async fn inv_35_a_recovery_code_for_a_change_is_told_too(server) {
+        let kasa = Kasa::open(&server).await;
+        let owner = kasa.owner("ann").await;
+        let factors = kasa.frontend.ok(proto::ListFactorsRequest { subject: owner.session.subject() }).await.factors;
+        let codes = factors.iter().find(|factor| factor.method() == Method::RecoveryCodes).unwrap();
+        let challenge = kasa.frontend.change_challenge(&owner.session, &codes.id).await;
+        let code = &owner.enrolled.recovery_codes[0];
+        assert_eq!(kasa.frontend.answer_change(&owner.session, &challenge, code).await, Outcome::Approved);
+        let mail = server.mails_to(&owner.person.email).await.pop().unwrap();
+        assert_eq!(mail.subject, "A recovery code was used for Kasa");
+        assert!(mail.text.contains("9 recovery codes are left."), "{}", mail.text);
+    }
+
+    /// Also of a session that proved another factor of the same method later.
+    async fn inv_20_a_removed_factor_proves_nothing_any_more(server) {
+        let kasa = Kasa::open(&server).await;
+        let owner = kasa.owner("ann").await;
+        let (one, two) = (Device::new("tablet"), Device::new("laptop"));
+        let session = kasa.frontend.sign_in_with(&owner.person, "kasa", &one, &owner.enrolled.seed).await;
+        let (second, seed) = kasa.frontend.add(&session, "second").await;
+        server.clock.advance(Span::seconds(30));
+        let begun = kasa.frontend.begin(&owner.person, "kasa", &two).await;
+        let challenge = kasa.frontend.challenge_of(&begun, &second).await;
+        kasa.frontend.answer(&begun, &challenge, &server.code(&seed)).await;
+        let other = kasa.frontend.finish(&begun, &two).await.unwrap();
+        let first = owner.enrolled.factor.as_str();
+        for (factor, seed) in [(first, &owner.enrolled.seed), (&second, &seed)] {
+            server.clock.advance(Span::seconds(30));
+            let challenge = kasa.frontend.change_challenge(&other, factor).await;
+            assert_eq!(kasa.frontend.answer_change(&other, &challenge, &server.code(seed)).await, Outcome::Approved);
+        }
+        kasa.frontend.ok(remove(&session, first)).await;
+        assert_eq!(kasa.frontend.disable(&session).await.unwrap_err().name(), "FRESH_PROOF_NEEDED");
+        assert!(!kasa.frontend.ok(proto::IntrospectRequest { session_token: other.token }).await.active);
+    }
+
     async fn a_recovery_session_lives_half_an_hour(server) {
         let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FactorId, Method, Timestamp, words};
+use crate::{Factor, FactorId, Method, Timestamp, words};
 
 words! {
     /// What a session has proved (its acr).
@@ -42,6 +42,11 @@ impl Proof {
     /// Whether it is by this factor. A proof from before they named their factor is by each of its method.
     pub fn is_by(&self, factor: FactorId, method: Method) -> bool {
         self.factor.map_or(self.method == method, |proved| proved == factor)
+    }
+
+    /// Whether it still counts: a password's proof, or one by a factor that the account has.
+    pub fn is_live(&self, factors: &[Factor]) -> bool {
+        self.method == Method::Password || factors.iter().any(|factor| self.is_by(factor.id, factor.method))
     }
 }
 

@@ -79,7 +79,7 @@ pub struct Session {
     /// The proofs of the sign-in that made the session. Its level follows from them and its age
     /// alone.
     pub proofs: Vec<Proof>,
-    /// Later proofs, the newest of each purpose and method. They never raise the level (INV-26).
+    /// Later proofs, the newest of each purpose and factor. They never raise the level (INV-26).
     #[serde(default)]
     pub later_proofs: Vec<LaterProof>,
     pub trusted: bool,

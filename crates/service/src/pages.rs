@@ -1,6 +1,5 @@
-//! Lists in pages. A page token is sealed: it contains where the page ended, of which list, and
-//! with which filter. So a caller cannot forge one, and a token of another realm or list does not
-//! open.
+//! Lists in pages. A page token says where its page ended, and it names the list and the filter. It
+//! is sealed: a caller cannot forge one, and a token of another realm or list does not open.
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{Refusal, Sealed, Secret};

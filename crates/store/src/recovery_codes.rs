@@ -12,6 +12,7 @@ use crate::{
 sql! {
     Select LEFT = "SELECT factor_id, number, digest FROM recovery_codes \
         WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3 AND used_at IS NULL ORDER BY number";
+    Select COUNT = "SELECT COUNT(*) AS codes_left FROM recovery_codes WHERE realm_id = $1 AND account_id = $2 AND used_at IS NULL";
     Change INSERT = "INSERT INTO recovery_codes (realm_id, account_id, factor_id, number, digest) VALUES ($1, $2, $3, $4, $5)";
     Change VOID = "DELETE FROM recovery_codes WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3";
     Change CONSUME = "UPDATE recovery_codes SET used_at = $5 \
@@ -29,6 +30,22 @@ impl Record for RecoveryCode {
 /// The codes that were not used yet.
 pub async fn left(view: &mut View, account: AccountId, factor: FactorId) -> Result<Vec<RecoveryCode>, Error> {
     view.select(LEFT).bind(account).bind(factor).all().await
+}
+
+struct CodesLeft(i64);
+
+impl Record for CodesLeft {
+    const TABLE: &'static str = RecoveryCode::TABLE;
+    const KEY: &'static str = RecoveryCode::KEY;
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        row.get("codes_left").map(Self)
+    }
+}
+
+/// How many codes of the account were not used yet.
+pub async fn count(view: &mut View, account: AccountId) -> Result<usize, Error> {
+    let left = view.select(COUNT).bind(account).optional::<CodesLeft>().await?;
+    Ok(left.and_then(|CodesLeft(left)| usize::try_from(left).ok()).unwrap_or(0))
 }
 
 pub async fn insert(

@@ -20,7 +20,7 @@ async fn a_lost_phone_is_replaced() {
         let challenge = frontend.challenge_of(&begun, &begun.offers.last().unwrap().factor_id).await;
         frontend.answer(&begun, &challenge, &owner.enrolled.recovery_codes[0]).await;
         let session = frontend.finish(&begun, &phone).await.unwrap();
-        server.transcript.note("no product serves this session; it only re-binds");
+        server.transcript.note("no product serves what a recovery code gives; it only re-binds");
         frontend.ok(proto::IntrospectRequest { session_token: session.token.clone() }).await;
         let (factor, seed) = frontend.add(&session, "new phone").await;
         frontend.ok(remove(&session, &owner.enrolled.factor)).await;

@@ -96,7 +96,7 @@ fn the_mail_that_confirms_an_enrollment() {
             Content-Type: text/plain; charset=utf-8
             Content-Transfer-Encoding: quoted-printable
 
-            Somebody signed in to the Käsa account of änn@bücher.example and began to set up two-step verification.
+            There was a sign-in to the Käsa account of änn@bücher.example, and a set-up of two-step verification was begun.
 
             To confirm that it was you, open this link and press the button on the page:
 
@@ -104,7 +104,7 @@ fn the_mail_that_confirms_an_enrollment() {
 
             The link works once, until 7 March 2026, 11:05 UTC. Opening it changes nothing: the set-up goes on only when you press the button.
 
-            Was it not you? Then ignore this mail. Nothing was changed, and two-step verification will not be set up. But somebody could sign in to your account: change its password.
+            Was it not you? Then ignore this mail. Nothing was changed, and two-step verification will not be set up. But another person knows your password: change it.
             --BOUNDARY
             Content-Type: text/html; charset=utf-8
             Content-Transfer-Encoding: quoted-printable
@@ -113,11 +113,11 @@ fn the_mail_that_confirms_an_enrollment() {
             <html lang="en">
             <head><meta charset="utf-8"><title>Confirm two-step verification for Käsa</title></head>
             <body style="font-family: sans-serif; line-height: 1.5; max-width: 36em">
-            <p>Somebody signed in to the <b>Käsa</b> account of änn@bücher.example and began to set up two-step verification.</p>
+            <p>There was a sign-in to the <b>Käsa</b> account of änn@bücher.example, and a set-up of two-step verification was begun.</p>
             <p>To confirm that it was you, open this link and press the button on the page:</p>
             <p><a href="https:&#x2f;&#x2f;kasa.example&#x2f;confirm#confirm=tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG">https:&#x2f;&#x2f;kasa.example&#x2f;confirm#confirm=tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG</a></p>
             <p>The link works once, until 7 March 2026, 11:05 UTC. Opening it changes nothing: the set-up goes on only when you press the button.</p>
-            <p>Was it not you? Then ignore this mail. Nothing was changed, and two-step verification will not be set up. But somebody could sign in to your account: change its password.</p>
+            <p>Was it not you? Then ignore this mail. Nothing was changed, and two-step verification will not be set up. But another person knows your password: change it.</p>
             </body>
             </html>
             --BOUNDARY--

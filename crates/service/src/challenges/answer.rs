@@ -6,8 +6,8 @@
 //! changed meanwhile; the charge and the approval each ask again for all that they rest on.
 
 use tidegate_core::{
-    Answer, Answered, Challenge, ChallengeId, ChallengeState, Fact, FactorId, LaterProof, Mark, Permission,
-    Proof, Refusal, SignInState, Subject,
+    Answer, Answered, Challenge, ChallengeId, ChallengeState, Fact, FactorId, LaterProof, Mark,
+    MessagePurpose, Permission, Proof, Refusal, SignInState, Subject,
 };
 use tidegate_factors::{
     challenge,
@@ -15,10 +15,10 @@ use tidegate_factors::{
     tries,
 };
 use tidegate_store::{
-    Executor, Tx,
+    Executor, Tx, accounts,
     answers::{self, Approval},
     attempts::{self, GrantedCharge},
-    challenges, events, factors,
+    challenges, events, factors, products, recovery_codes,
 };
 
 use super::{
@@ -270,11 +270,28 @@ impl AnswerChallenge {
                         return Ok(None);
                     }
                     events::record(tx, event).await?;
+                    if consumed.code.is_some() {
+                        self.tell_recovery(cx, tx, cc).await?;
+                    }
                     Ok(Some(Answered::Approved))
                 })
                 .await
             }
         }
+    }
+
+    /// Tells the owner that a recovery code was used in a session (INV-35).
+    async fn tell_recovery(
+        &self,
+        cx: &CommandContext,
+        tx: &mut Tx,
+        cc: &ChallengeContext,
+    ) -> Result<(), Fault> {
+        let account = accounts::get(tx, cc.challenge.account).await?.ok_or(Fault::Dangling("account"))?;
+        let product = products::find(tx, &cc.product).await?.ok_or(Fault::Dangling("product"))?;
+        let left = recovery_codes::count(tx, account.id).await?;
+        let about = (None, Some(left));
+        cx.notify(tx, (&account, &product), MessagePurpose::RecoveryCodeUsed, about).await
     }
 
     async fn reject(

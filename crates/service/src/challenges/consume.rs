@@ -71,7 +71,8 @@ pub(super) async fn challenge(
 /// rises (INV-26). `false` when the session has ended.
 pub(super) async fn prove_later(tx: &mut Tx, session: SessionId, new: LaterProof) -> Result<bool, Fault> {
     let Some(held) = sessions::hold(tx, session, new.proof.at).await? else { return Ok(false) };
-    let same = |kept: &LaterProof| (kept.purpose, kept.proof.method) == (new.purpose, new.proof.method);
+    let of = |later: &LaterProof| (later.purpose, later.proof.method, later.proof.factor);
+    let same = |kept: &LaterProof| of(kept) == of(&new);
     let others = held.later_proofs.into_iter().filter(|kept| !same(kept));
     Ok(sessions::prove(tx, session, others.chain([new]).collect()).await?)
 }

@@ -11,13 +11,12 @@ use tidegate_core::{
 };
 use tidegate_factors::{
     enrollment::{self, Origin},
+    fresh,
     policy::{self, NotBindable},
 };
-use tidegate_store::{Tx, accounts, enrollments, factors};
+use tidegate_store::{Tx, accounts, enrollments, factors, sessions};
 
-use crate::{
-    Command, CommandContext, Error, Fault, OneTimeSecret, Outcome, acting::Acting, enrollments::switch,
-};
+use crate::{Command, CommandContext, Error, Fault, OneTimeSecret, Outcome, acting::Acting};
 
 #[derive(Debug)]
 pub struct BeginEnrollment {
@@ -48,14 +47,19 @@ impl Command for BeginEnrollment {
 
     async fn run(self, cx: &CommandContext) -> Result<EnrollmentStarted, Error> {
         let acting = cx.acting_or_recovering(&self.subject).await?;
-        let session = acting.session()?.clone();
+        let session = acting.session()?.id;
         cx.idempotent(async |tx| {
+            // Read again: a factor that was removed meanwhile has ended the sessions that rest on it.
+            let session = sessions::get(tx, session).await?.filter(|session| session.is_live(cx.now()));
+            let session = session.ok_or(Refusal::SubjectNotValid)?;
             let account = accounts::get(tx, acting.account.id).await?.ok_or(Fault::Dangling("account"))?;
             let decision = cx.decide(tx, &acting.product, account.id).await?;
             let factors = factors::of_account(tx, account.id).await?;
             self.may_begin((&acting.product, &decision), &account, &factors)?;
             let origin = if factors.iter().any(|factor| factor.method.is_second_step()) {
-                Origin::Factors(switch::may_rebind(cx, tx, &account, session.id).await?)
+                let level = fresh::needed(&factors);
+                let proved_by = fresh::may_rebind(&session, &factors, cx.now());
+                Origin::Factors(proved_by.ok_or(Refusal::FreshProofNeeded { level })?)
             } else {
                 enrollment::origin(&account, &session, cx.now()).ok_or(Refusal::NoProofOfOrigin)?
             };

@@ -34,11 +34,9 @@ impl Command for GetTwoStepStatus {
         let account = &acting.account;
         let mut view = cx.view();
         let decision = cx.decide(&mut view, &acting.product, account.id).await?;
-        let (mut active_methods, mut recovery_codes_left) = (Vec::new(), 0);
-        for factor in factors::of_account(&mut view, account.id).await? {
-            recovery_codes_left += recovery_codes::left(&mut view, account.id, factor.id).await?.len();
-            active_methods.push(factor.method);
-        }
+        let factors = factors::of_account(&mut view, account.id).await?;
+        let active_methods = factors.iter().map(|factor| factor.method).collect();
+        let recovery_codes_left = recovery_codes::count(&mut view, account.id).await?;
         let status = Status { decision, active_methods, recovery_codes_left };
         cx.idempotent(async |tx| {
             match acting.by {

@@ -37,8 +37,11 @@ pub(super) async fn proved(
     account: &Account,
     session: SessionId,
 ) -> Result<(), Denied> {
-    let session = sessions::hold(tx, session, cx.now()).await?.ok_or(Refusal::SubjectNotValid)?;
-    let needed = fresh::needed(&factors::of_account(tx, account.id).await?);
+    let mut session = sessions::hold(tx, session, cx.now()).await?.ok_or(Refusal::SubjectNotValid)?;
+    let factors = factors::of_account(tx, account.id).await?;
+    session.proofs.retain(|proof| proof.is_live(&factors));
+    session.later_proofs.retain(|later| later.proof.is_live(&factors));
+    let needed = fresh::needed(&factors);
     let proved = fresh::is_proved(&session, needed, cx.now());
     if proved { Ok(()) } else { Err(Refusal::FreshProofNeeded { level: needed }.into()) }
 }

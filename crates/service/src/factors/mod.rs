@@ -16,14 +16,13 @@ use tidegate_store::{Tx, attempts, challenges, devices, factors, recovery_codes 
 
 use crate::{CommandContext, Fault, acting::Acting, counters};
 
-/// Deletes the factor with everything that belongs to it, and records it.
+/// Deletes the factor with everything that belongs to it, and records it. Its sessions must have ended.
 async fn remove(
     cx: &CommandContext,
     tx: &mut Tx,
     (acting, account): (&Acting, &Account),
     factor: &Factor,
 ) -> Result<(), Fault> {
-    end_sessions(cx, tx, (acting, account), factor).await?;
     challenges::cancel_of_factor(tx, account.id, factor.id).await?;
     factors::remove(tx, account.id, factor.id).await?;
     codes::void(tx, account.id, factor.id).await?;
@@ -32,8 +31,8 @@ async fn remove(
     event.at(&acting.product.key).of(account).from(&acting.client).record(tx).await
 }
 
-/// Ends the sessions that rest on a factor that is removed: on the lost phone somebody else may hold them. The acting
-/// session stays.
+/// Ends the sessions that rest on a factor that is removed, because a thief of the phone may hold them. The acting session
+/// stays.
 async fn end_sessions(
     cx: &CommandContext,
     tx: &mut Tx,

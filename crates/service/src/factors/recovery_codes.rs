@@ -15,6 +15,7 @@ pub(crate) async fn issue(
 ) -> Result<Vec<OneTimeSecret>, Fault> {
     let earlier = factors::of_account(tx, account.id).await?;
     for set in earlier.iter().filter(|factor| factor.method == Method::RecoveryCodes) {
+        super::end_sessions(cx, tx, (acting, account), set).await?;
         super::remove(cx, tx, (acting, account), set).await?;
     }
     let set = Factor::new(cx.new_id(), account.id, Method::RecoveryCodes, cx.now());

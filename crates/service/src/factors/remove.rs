@@ -38,6 +38,7 @@ impl Command for RemoveFactor {
             let removed = all.iter().find(|one| one.id == self.factor).ok_or(Refusal::FactorNotFound)?;
             switch::may_rebind(cx, tx, &account, session).await?;
             may_remove(cx, tx, (&acting, &account), (&all, removed)).await?;
+            super::end_sessions(cx, tx, (&acting, &account), removed).await?;
             super::end_trust(cx, tx, (&acting, &account)).await?;
             super::remove(cx, tx, (&acting, &account), removed).await?;
             let about = (removed.label.clone(), None);
@@ -46,6 +47,7 @@ impl Command for RemoveFactor {
             let left = || all.iter().filter(|one| one.id != removed.id);
             if !left().any(|one| one.method.is_second_step()) {
                 for codes in left().filter(|one| one.method == Method::RecoveryCodes) {
+                    super::end_sessions(cx, tx, (&acting, &account), codes).await?;
                     super::remove(cx, tx, (&acting, &account), codes).await?;
                 }
             }

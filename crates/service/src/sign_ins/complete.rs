@@ -103,10 +103,7 @@ async fn live_proofs(tx: &mut Tx, sign_in: &SignIn) -> Result<Vec<Proof>, Fault>
         return Ok(sign_in.proofs.clone());
     }
     let factors = factors::of_account(tx, sign_in.account).await?;
-    let lives = |proof: &&Proof| {
-        proof.method == Method::Password || factors.iter().any(|one| proof.is_by(one.id, one.method))
-    };
-    Ok(sign_in.proofs.iter().filter(lives).copied().collect())
+    Ok(sign_in.proofs.iter().filter(|proof| proof.is_live(&factors)).copied().collect())
 }
 
 /// Why the sign-in cannot go on: its state changed meanwhile, or it has expired.
@@ -196,10 +193,7 @@ impl Made<'_> {
         sessions::insert(tx, digest, &session).await?;
         self.cancel_challenges(tx, former).await?;
         self.record(cx, tx, &session, None).await?;
-        let mut left = 0;
-        for factor in factors::of_account(tx, self.account.id).await? {
-            left += recovery_codes::left(tx, self.account.id, factor.id).await?.len();
-        }
+        let left = recovery_codes::count(tx, self.account.id).await?;
         let at = (self.account, &self.acting.product);
         cx.notify(tx, at, MessagePurpose::RecoveryCodeUsed, (None, Some(left))).await?;
         Ok(NewSession {
