@@ -67,6 +67,7 @@ const TABLES: &[&[Statement]] = &[
     answers::STATEMENTS,
     answers::APPROVALS,
     answers::CHARGES,
+    answers::FINDS,
     attempts::STATEMENTS,
     chain::STATEMENTS,
     challenges::STATEMENTS,

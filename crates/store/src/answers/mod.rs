@@ -17,27 +17,26 @@
 //!
 //! Locks are taken in the store's order.
 //!
-//! Charges, and approvals, that arrive at the same time run together (`batcher`). On PostgreSQL a batch is one statement
-//! over arrays with `SKIP LOCKED`: it waits for no row that it locks, and an item whose row another transaction holds, or
-//! that cannot proceed, is decided by the statement for itself alone. The two are not one text: with arrays of one
-//! element an answer by itself took 14 % longer (0.85 instead of 0.74 ms). SQLite has one writer: the single writes run
-//! one after the other in one transaction.
+//! Reads, charges and approvals that arrive at the same time run together, each with its own kind (`batcher`). On
+//! PostgreSQL a batch of writes is one statement over arrays with `SKIP LOCKED`: it waits for no row that it locks, and an
+//! item whose row another transaction holds, or that cannot proceed, is decided by the statement for itself alone. The two
+//! are not one text: with arrays of one element an answer by itself took 14 % longer (0.85 instead of 0.74 ms). SQLite has
+//! one writer: the single writes run one after the other in one transaction.
 
 mod approve;
 mod charge;
+mod find;
 
 use std::{sync::Arc, time::Duration};
 
 use tidegate_core::{
-    AccountState, Challenge, ChallengeId, DeviceId, Event, Mark, ProductKey, Proof, Sealed, SignInState,
-    Timestamp, TokenDigest,
+    AccountState, Challenge, DeviceId, Event, Mark, ProductKey, Proof, Sealed, SignInState, Timestamp,
 };
 
 use crate::{
     Error, Executor, Tx,
     attempts::{AttemptRow, Counter},
     batcher::{BatchItem, BatchOrigin, Batcher},
-    challenges::challenge,
     column::{Row, Unreadable},
     executor::Record,
     statement::sql,
@@ -48,20 +47,11 @@ pub(crate) use approve::STATEMENTS as APPROVALS;
 pub use approve::{Approval, approve};
 pub(crate) use charge::STATEMENTS as CHARGES;
 pub use charge::{Charge, charge};
+use find::Find;
+pub(crate) use find::STATEMENTS as FINDS;
+pub use find::find;
 
 sql! {
-    Select FIND = (concat!("SELECT ", challenge!(), ", factors.material AS factor_material, factors.mark, \
-            sign_ins.product_key, sign_ins.state AS sign_in_state, sign_ins.proofs, sign_ins.device_id, sign_ins.expires_at AS sign_in_until, \
-            accounts.state AS account_state, accounts.email, accounts.personal_key, \
-            attempts.tag, attempts.revision, attempts.hour_began, attempts.in_hour, attempts.day_began, attempts.in_day, attempts.in_row, \
-            attempts.successes, attempts.last_at \
-        FROM sign_ins \
-        JOIN accounts ON accounts.realm_id = $1 AND accounts.account_id = sign_ins.account_id \
-        JOIN challenges ON challenges.realm_id = $1 AND challenges.challenge_id = $3 \
-            AND challenges.sign_in_id = sign_ins.sign_in_id AND challenges.account_id = sign_ins.account_id \
-        LEFT JOIN factors ON factors.realm_id = $1 AND factors.account_id = challenges.account_id AND factors.factor_id = challenges.factor_id \
-        LEFT JOIN attempts ON attempts.realm_id = $1 AND attempts.counter_id = challenges.factor_id \
-        WHERE sign_ins.realm_id = $1 AND sign_ins.token_digest = $2"));
     Change REJECT = "INSERT INTO events (realm_id, event_id, at, actor, product_key, account_id, fact, personal) \
         SELECT $1, $4, $5, $6, $7, $8, $9, $10 FROM attempts WHERE realm_id = $1 AND counter_id = $2 AND revision >= $3";
 }
@@ -107,15 +97,6 @@ impl Record for ChallengeRow {
     }
 }
 
-/// The challenge, if it belongs to the token's sign-in. The caller checks whether both are still valid.
-pub async fn find(
-    executor: Executor<'_>,
-    token: TokenDigest,
-    challenge: ChallengeId,
-) -> Result<Option<ChallengeRow>, Error> {
-    executor.select(FIND).bind(token).bind(challenge).optional().await
-}
-
 /// Records that the answer was wrong. Fails when the database has lost the charge.
 pub async fn reject(
     executor: Executor<'_>,
@@ -133,13 +114,18 @@ pub async fn reject(
 
 /// The answers under way in one store.
 pub(crate) struct Answering {
+    finds: Batcher<Find>,
     charges: Batcher<Charge>,
     approvals: Batcher<Approve>,
 }
 
 impl Answering {
     pub(crate) fn new(leader_timeout: Duration) -> Self {
-        Self { charges: Batcher::new(leader_timeout), approvals: Batcher::new(leader_timeout) }
+        Self {
+            finds: Batcher::new(leader_timeout),
+            charges: Batcher::new(leader_timeout),
+            approvals: Batcher::new(leader_timeout),
+        }
     }
 }
 
