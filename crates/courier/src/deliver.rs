@@ -124,7 +124,7 @@ impl Courier {
                 actor: Actor::Worker("courier".to_owned()),
                 product: None,
                 account: Some(delivery.account),
-                fact: fact.clone(),
+                fact,
                 personal: None,
             };
             events::record(tx, event).await

@@ -115,11 +115,21 @@ impl Courier {
             let now = self.clock.now();
             let due = deliveries::due(&mut self.store.across("courier"), channel, now, BATCH).await?;
             let last = i64::try_from(due.len()).is_ok_and(|found| found < BATCH);
-            let deliver = async |due| if stop.is_cancelled() { Ok(false) } else { self.deliver(due).await };
+            // After an error of the database nothing more is begun, and what was begun is ended.
+            let halt = stop.child_token();
+            let deliver = async |due| if halt.is_cancelled() { Ok(false) } else { self.deliver(due).await };
             let mut done = stream::iter(due).map(deliver).buffer_unordered(self.sends_at_once);
+            let mut ended = Ok(());
             while let Some(done) = done.next().await {
-                sent += usize::from(done?);
+                match done {
+                    Ok(was_sent) => sent += usize::from(was_sent),
+                    Err(error) => {
+                        halt.cancel();
+                        ended = Err(error);
+                    }
+                }
             }
+            ended?;
             if last || stop.is_cancelled() {
                 return Ok(sent);
             }
