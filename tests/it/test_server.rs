@@ -102,7 +102,8 @@ impl TestServer {
         let app = App::new(parts(&store, &keyring, &clock, &entropy));
         let (address, open) = serve(&app, SERVED).await;
         let settings = tidegate_courier::Settings {
-            folder: folder.path().join("mail"),
+            to: tidegate_courier::To::Folder(folder.path().join("mail")),
+            templates: folder.path().join("templates"),
             from: "Tidegate <no-reply@tidegate.example>".to_owned(),
             poll: Duration::ZERO,
             // One after the other, so that a story is the same every time.

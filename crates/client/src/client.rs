@@ -5,11 +5,11 @@ use std::time::Duration;
 use tidegate_proto::{
     access_service_client::AccessServiceClient, account_service_client::AccountServiceClient,
     audit_service_client::AuditServiceClient, challenge_service_client::ChallengeServiceClient,
-    customer_service_client::CustomerServiceClient, enrollment_service_client::EnrollmentServiceClient,
-    evaluation_service_client::EvaluationServiceClient, product_service_client::ProductServiceClient,
-    realm_service_client::RealmServiceClient, rollout_service_client::RolloutServiceClient,
-    session_service_client::SessionServiceClient, sign_in_service_client::SignInServiceClient,
-    system_service_client::SystemServiceClient,
+    customer_service_client::CustomerServiceClient, delivery_service_client::DeliveryServiceClient,
+    enrollment_service_client::EnrollmentServiceClient, evaluation_service_client::EvaluationServiceClient,
+    product_service_client::ProductServiceClient, realm_service_client::RealmServiceClient,
+    rollout_service_client::RolloutServiceClient, session_service_client::SessionServiceClient,
+    sign_in_service_client::SignInServiceClient, system_service_client::SystemServiceClient,
 };
 use tonic::transport::Channel;
 
@@ -106,6 +106,7 @@ services! {
     accounts: AccountServiceClient;
     /// The organisations that accounts belong to.
     customers: CustomerServiceClient;
+    deliveries: DeliveryServiceClient;
     /// Products and their policies.
     products: ProductServiceClient;
     /// Sign-ins and links.

@@ -109,6 +109,7 @@ lists! {
     ListAccountsRequest, ListAccountsResponse: accounts of Account;
     ListCredentialsRequest, ListCredentialsResponse: credentials of Credential;
     ListCustomersRequest, ListCustomersResponse: customers of Customer;
+    ListDeliveriesRequest, ListDeliveriesResponse: deliveries of Delivery;
     ListEventsRequest, ListEventsResponse: events of Event;
     ListInterestRequest, ListInterestResponse: interests of Interest;
     ListProductsRequest, ListProductsResponse: products of Product;

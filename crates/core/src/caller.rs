@@ -37,6 +37,7 @@ words! {
         CustomersManage = "CUSTOMERS_MANAGE",
         CustomersRead = "CUSTOMERS_READ",
         InterestRead = "INTEREST_READ",
+        DeliveriesRead = "DELIVERIES_READ",
     }
 }
 
@@ -81,6 +82,7 @@ impl Role {
                 P::CustomersManage,
                 P::CustomersRead,
                 P::InterestRead,
+                P::DeliveriesRead,
             ],
             Self::Frontend => &[
                 P::AccountsCreate,
@@ -108,7 +110,9 @@ impl Role {
                 P::InterestRead,
             ],
             Self::RolloutApprover => &[P::RolloutsRead, P::RolloutsApprove],
-            Self::Support => &[P::AccountsRead, P::AccountsList, P::TwoStepRead, P::ActOnBehalf],
+            Self::Support => {
+                &[P::AccountsRead, P::AccountsList, P::TwoStepRead, P::ActOnBehalf, P::DeliveriesRead]
+            }
             Self::Auditor => &[P::AuditRead],
             Self::DeviceApp => &[],
         }

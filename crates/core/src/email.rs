@@ -99,8 +99,10 @@ impl Email {
     /// `a…@example.com`: the owner recognises it, and other people learn too little.
     pub fn masked(&self) -> String {
         let (local, domain) = self.typed.rsplit_once('@').unwrap_or((&self.typed, ""));
-        let first = local.chars().next().unwrap_or('…');
-        format!("{first}…@{domain}")
+        let (host, suffix) =
+            domain.rsplit_once('.').map_or((domain, ""), |(host, _)| (host, &domain[host.len()..]));
+        let first = |text: &str| text.chars().next().map(String::from).unwrap_or_default();
+        format!("{}…@{}…{suffix}", first(local), first(host))
     }
 }
 
@@ -266,6 +268,6 @@ mod tests {
 
     #[test]
     fn an_address_is_shown_to_its_owner_alone() {
-        assert_eq!(Email::parse("Änn@example.com").unwrap().masked(), "Ä…@example.com");
+        assert_eq!(Email::parse("Änn@example.com").unwrap().masked(), "Ä…@e….com");
     }
 }

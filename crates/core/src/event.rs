@@ -145,6 +145,12 @@ pub enum Fact {
         factor: Option<FactorId>,
         outcome: Answered,
     },
+    /// A new code was sent: `challenge` takes the place of `earlier`.
+    ChallengeResent {
+        challenge: ChallengeId,
+        earlier: ChallengeId,
+        factor: Option<FactorId>,
+    },
     ChallengeCancelled {
         challenge: ChallengeId,
     },

@@ -8,6 +8,8 @@ words! {
         Password = "password",
         Totp = "totp",
         RecoveryCodes = "recovery_codes",
+        /// A code that is mailed to the verified address.
+        EmailCode = "email_code",
     }
 }
 

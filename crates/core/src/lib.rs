@@ -53,8 +53,10 @@ pub use key::{
 };
 pub use level::{Level, Proof, Requirement};
 pub use link_url::{LinkUrl, LinkUrlError};
-pub use message::{Body, Channel, DeliveryProblem, DeliveryState, Message, MessagePurpose, Notice};
-pub use product::{MethodPolicy, MethodRule, Product, ProductSettings, Removable};
+pub use message::{Body, Channel, Delivery, DeliveryProblem, DeliveryState, Message, MessagePurpose, Notice};
+pub use product::{
+    Color, Language, MessageStyle, MethodPolicy, MethodRule, Product, ProductSettings, Removable,
+};
 pub use proof::{Answer, AnswerForm, Prompt, Setup, SignedDecision};
 pub use refusal::{NamesNothing, Nothing, PasswordFlaw, Refusal};
 pub use rollout::{

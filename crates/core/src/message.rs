@@ -3,7 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Destination, LinkUrl, Secret, Timestamp, Title, words};
+use crate::{
+    AccountId, DeliveryId, Destination, Language, LinkUrl, MessageStyle, Product, ProductKey, Secret,
+    Timestamp, Title, words,
+};
 
 words! {
     /// How a message travels. Each channel has a worker of its own, so that one that hangs delays no other.
@@ -17,6 +20,8 @@ words! {
     MessagePurpose "message purpose" {
         VerifyEmail = "verify_email",
         ConfirmEnrollment = "confirm_enrollment",
+        SignInCode = "sign_in_code",
+        ChangeCode = "change_code",
         FactorAdded = "factor_added",
         FactorRemoved = "factor_removed",
         RecoveryCodesReplaced = "recovery_codes_replaced",
@@ -24,14 +29,19 @@ words! {
     }
 }
 
-/// It may hold a link that can take over an account. It has no `Debug`, and is serialised only in
+/// It may hold a link or a code that can take over an account. It has no `Debug`, and is serialised only in
 /// order to be sealed.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Message {
     pub purpose: MessagePurpose,
     pub to: Destination,
+    /// Whose texts are used, where it has its own.
+    #[serde(default)]
+    pub key: Option<ProductKey>,
     /// The product's title.
     pub product: Title,
+    #[serde(default)]
+    pub style: MessageStyle,
     pub body: Body,
     pub expires_at: Timestamp,
 }
@@ -41,6 +51,8 @@ pub struct Message {
 pub enum Body {
     /// A link to redeem.
     Link { url: LinkUrl, token: String },
+    /// A code to type.
+    Code { code: String },
     /// Something happened to the account.
     Notice(Notice),
 }
@@ -55,21 +67,22 @@ pub struct Notice {
 }
 
 impl Message {
-    /// A message with a link, which is valid as long as the message.
-    pub fn link_to(
-        purpose: MessagePurpose,
+    /// A message in the name of a product, in the person's language if it is known.
+    pub fn of(
+        product: &Product,
+        language: Option<Language>,
+        (purpose, body): (MessagePurpose, Body),
         to: Destination,
-        product: Title,
-        url: LinkUrl,
-        token: &Secret<String>,
         expires_at: Timestamp,
     ) -> Self {
-        let body = Body::Link { url, token: token.expose().clone() };
-        Self { purpose, to, product, body, expires_at }
+        let mut style = product.settings.messages;
+        style.language = language.unwrap_or(style.language);
+        let (key, product) = (Some(product.key.clone()), product.title.clone());
+        Self { purpose, to, key, product, style, body, expires_at }
     }
 
     /// The product's page with the token after `#`, where no server log sees it: `#verify=tgl_…` or `#confirm=tgl_…`. The
-    /// word names the call that redeems the token. `None` for a notice.
+    /// word names the call that redeems the token. `None` for other bodies.
     pub fn link(&self) -> Option<Secret<String>> {
         let Body::Link { url, token } = &self.body else { return None };
         let call = if self.purpose == MessagePurpose::VerifyEmail { "verify" } else { "confirm" };
@@ -84,7 +97,8 @@ impl Message {
         let LinkMail { template, to, product, link_url, token, expires_at } =
             serde_json::from_slice(plain).ok()?;
         let body = Body::Link { url: link_url, token };
-        Some(Self { purpose: template, to, product, body, expires_at })
+        let (key, style) = (None, MessageStyle::default());
+        Some(Self { purpose: template, to, key, product, style, body, expires_at })
     }
 }
 
@@ -97,6 +111,24 @@ struct LinkMail {
     link_url: LinkUrl,
     token: String,
     expires_at: Timestamp,
+}
+
+/// What became of a message. The message itself is sealed, and dropped at the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    pub id: DeliveryId,
+    pub account: AccountId,
+    pub channel: Channel,
+    pub purpose: MessagePurpose,
+    pub state: DeliveryState,
+    /// How often it was tried.
+    pub tries: i64,
+    /// Why the last try failed.
+    pub problem: Option<DeliveryProblem>,
+    pub next_try_at: Timestamp,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
 }
 
 words! {
@@ -122,5 +154,9 @@ words! {
         Transport = "transport",
         /// Sending took too long.
         TimedOut = "timed_out",
+        /// The mail server refused for now.
+        RefusedForNow = "refused_for_now",
+        /// The mail server refused for good.
+        Refused = "refused",
     }
 }

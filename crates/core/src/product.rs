@@ -1,8 +1,10 @@
 //! Something people sign in to.
 
+use std::{fmt, str::FromStr};
+
 use serde::{Deserialize, Serialize};
 
-use crate::{LinkUrl, Method, ProductKey, Revision, Span, Timestamp, Title, words};
+use crate::{LinkUrl, Malformed, Method, ProductKey, Revision, Span, Timestamp, Title, words};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Product {
@@ -28,13 +30,105 @@ pub struct ProductSettings {
     pub session_idle: Span,
     /// A session ends this long after it began, whatever happens.
     pub session_absolute: Span,
+    /// How messages look. Left out while it is the default, so that older programs read the document.
+    #[serde(default, skip_serializing_if = "MessageStyle::is_default")]
+    pub messages: MessageStyle,
+}
+
+/// How the messages of a product look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MessageStyle {
+    /// The language where the call that sends a message names none.
+    #[serde(default)]
+    pub language: Language,
+    #[serde(default)]
+    pub color: Color,
+}
+
+impl MessageStyle {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+words! {
+    /// A language in which messages are written (BCP 47).
+    Language "language" {
+        En = "en",
+        De = "de",
+    }
+}
+
+impl Default for Language {
+    fn default() -> Self {
+        Self::En
+    }
+}
+
+/// A colour of 24 bits, as red, green and blue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Color([u8; 3]);
+
+impl Default for Color {
+    /// A dark blue.
+    fn default() -> Self {
+        Self([0x1f, 0x3a, 0x5f])
+    }
+}
+
+impl Color {
+    /// Whether white text on it is easier to read than black text: the contrast of WCAG 2.2 with either.
+    pub fn takes_white(self) -> bool {
+        let linear = |part: u8| {
+            let part = f64::from(part) / 255.0;
+            if part <= 0.04045 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
+        };
+        let [red, green, blue] = self.0.map(linear);
+        let luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+        1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05
+    }
+}
+
+impl fmt::Display for Color {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [red, green, blue] = self.0;
+        write!(f, "#{red:02x}{green:02x}{blue:02x}")
+    }
+}
+
+impl FromStr for Color {
+    type Err = Malformed;
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        const FORM: Malformed = Malformed("be a colour such as #1f3a5f");
+        let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6).ok_or(FORM)?;
+        if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err(FORM);
+        }
+        let [_, red, green, blue] = u32::from_str_radix(digits, 16).map_err(|_| FORM)?.to_be_bytes();
+        Ok(Self([red, green, blue]))
+    }
+}
+
+impl TryFrom<String> for Color {
+    type Error = Malformed;
+    fn try_from(text: String) -> Result<Self, Malformed> {
+        text.parse()
+    }
+}
+
+impl From<Color> for String {
+    fn from(color: Color) -> Self {
+        color.to_string()
+    }
 }
 
 /// Which methods may be enrolled and used at a product. `factors::policy` alone evaluates it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MethodPolicy {
-    /// The allowed methods, the preferred one first; at least one of them is a second step.
+    /// What owners may enroll, the preferred method first.
     pub rules: Vec<MethodRule>,
     /// How many usable second factors an owner must keep while a second step is required (INV-21).
     #[serde(default = "one")]
@@ -94,8 +188,14 @@ impl MethodPolicy {
         self.rules.iter().find(|rule| rule.method == method)
     }
 
-    /// The allowed methods, the preferred one first.
+    /// The methods that owners may enroll, the preferred one first.
+    pub fn allowed(&self) -> impl Iterator<Item = Method> + '_ {
+        self.rules.iter().map(|rule| rule.method).filter(|method| *method != Method::EmailCode)
+    }
+
+    /// The methods that count here, the preferred one first: the allowed ones, and last the verified address, where it
+    /// is itself a factor.
     pub fn methods(&self) -> impl Iterator<Item = Method> + '_ {
-        self.rules.iter().map(|rule| rule.method)
+        self.allowed().chain(self.email_is_factor.then_some(Method::EmailCode))
     }
 }

@@ -79,6 +79,12 @@ pub enum Refusal {
     EnrollmentState { state: &'static str },
     #[error("the sign-in is not in a state for this")]
     SignInState { state: &'static str },
+    #[error("the challenge is not in a state for this")]
+    ChallengeState { state: &'static str },
+    #[error("no code is sent for a challenge of this method")]
+    NothingToResend,
+    #[error("too many messages were sent there; try again later")]
+    TooManyMessages { retry_after: Span },
     #[error("the rollout has no wave left to start")]
     NoWaveLeft,
     #[error("the rollout has started")]

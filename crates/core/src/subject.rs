@@ -1,6 +1,6 @@
 //! On whose behalf a call acts, and from where.
 
-use crate::{AccountRef, DeviceId, ProductKey, Secret, Title};
+use crate::{AccountRef, DeviceId, Language, ProductKey, Secret, Title};
 
 /// A 256-bit bearer token as it was presented.
 pub type Token = Secret<String>;
@@ -30,4 +30,6 @@ pub struct ClientContext {
     pub ip: Option<std::net::IpAddr>,
     pub user_agent: Option<String>,
     pub device: Option<DeviceId>,
+    /// The language that the person reads.
+    pub language: Option<Language>,
 }

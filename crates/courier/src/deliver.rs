@@ -3,11 +3,10 @@
 //! ```text
 //! queued ── claimed ──┬── sent ─────────────────────────► sent     Delivered
 //!    ▲                ├── expired, or tried too often ──► failed   DeliveryFailed, with the problem
-//!    └── postponed ───┴── not sent, or does not open
+//!    └── postponed ───┴── not sent: it may pass, or be repaired
 //! ```
 //!
-//! The number of tries does not limit a payload that does not open: it waits for its key until it
-//! expires.
+//! What may pass, such as a mail server that is away or a missing key, is waited for until the message expires.
 
 use std::time::Duration;
 
@@ -15,11 +14,14 @@ use tidegate_core::{Actor, DeliveryProblem, DeliveryState, Event, Fact, Id, Mess
 use tidegate_keyring::SealContext;
 use tidegate_store::{
     Error,
-    deliveries::{self, Delivery, Due},
+    deliveries::{self, Claimed, Due},
     events,
 };
 
-use crate::{Courier, trouble::Trouble};
+use crate::{
+    Courier,
+    trouble::{Remedy, Trouble},
+};
 
 /// How long a worker's claim lasts. If the worker dies, another one may claim the delivery after
 /// that.
@@ -28,7 +30,7 @@ const LEASE: Span = Span::seconds(60);
 const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 const FIRST_WAIT: Span = Span::seconds(1);
 const LONGEST_WAIT: Span = Span::minutes(5);
-/// The most attempts to send a message, the first one included.
+/// The most attempts to send a message where something is to be repaired, the first one included.
 const MAX_ATTEMPTS: i64 = 10;
 
 impl Courier {
@@ -47,23 +49,23 @@ impl Courier {
                 tracing::debug!(%realm, %id, tries, "a message was sent");
                 return Ok(true);
             }
-            Err(trouble @ Trouble::Sealed) => {
-                tracing::error!(%realm, %id, tries, ?trouble, "a message waits for its key");
-                self.postpone(due, wait(tries), Some(trouble.problem())).await?;
-            }
-            Err(trouble) if tries < MAX_ATTEMPTS => {
-                tracing::warn!(%realm, %id, tries, ?trouble, "a message was not sent and will be tried again");
-                self.postpone(due, wait(tries), Some(trouble.problem())).await?;
-            }
-            Err(trouble) => {
+            Err(trouble) if is_given_up(trouble.remedy(), tries) => {
                 tracing::warn!(%realm, %id, tries, ?trouble, "a message was not sent and is given up");
                 self.end(due, &delivery, Some(trouble.problem())).await?;
+            }
+            Err(trouble @ Trouble::Sealed) => {
+                tracing::error!(%realm, %id, tries, ?trouble, "a message waits for its key");
+                self.postpone(due, self.wait(tries), Some(trouble.problem())).await?;
+            }
+            Err(trouble) => {
+                tracing::warn!(%realm, %id, tries, ?trouble, "a message was not sent and will be tried again");
+                self.postpone(due, self.wait(tries), Some(trouble.problem())).await?;
             }
         }
         Ok(false)
     }
 
-    async fn claim(&self, due: Due) -> Result<Option<Delivery>, Error> {
+    async fn claim(&self, due: Due) -> Result<Option<Claimed>, Error> {
         let claim = self.store.tx("claim_delivery", due.realm, async |tx| {
             deliveries::claim(tx, due.id, self.clock.now(), LEASE).await
         });
@@ -79,17 +81,25 @@ impl Courier {
         }
     }
 
-    async fn attempt(&self, due: Due, delivery: &Delivery) -> Result<(), Trouble> {
+    async fn attempt(&self, due: Due, delivery: &Claimed) -> Result<(), Trouble> {
         let message = self.open(due, delivery).ok_or(Trouble::Sealed)?;
         let letter = self.sender.letter(due.id, &message, self.clock.now())?;
         tokio::time::timeout(SEND_TIMEOUT, self.transport.send(letter)).await.map_err(|_| Trouble::Slow)?
     }
 
     /// Drops the error, because serde quotes what it reads and errors are logged (INV-47).
-    fn open(&self, due: Due, delivery: &Delivery) -> Option<Message> {
+    fn open(&self, due: Due, delivery: &Claimed) -> Option<Message> {
         let place = SealContext::Delivery { realm: due.realm, delivery: due.id };
         let plain = self.keyring.open(&place, delivery.payload.as_ref()?).ok()?;
         Message::read(plain.expose())
+    }
+
+    /// Twice as long each time, less a random part of up to a half: what failed at the same time is not tried again at the
+    /// same time.
+    fn wait(&self, tries: i64) -> Span {
+        let longest = FIRST_WAIT.doubled(tries.saturating_sub(1), LONGEST_WAIT);
+        let [random] = self.entropy.bytes();
+        Span::from_micros(longest.micros() - longest.micros() * i64::from(random) / 512)
     }
 
     async fn postpone(&self, due: Due, wait: Span, problem: Option<DeliveryProblem>) -> Result<(), Error> {
@@ -100,12 +110,7 @@ impl Courier {
     }
 
     /// Stores the end and its event in one transaction; nothing if another worker has ended it.
-    async fn end(
-        &self,
-        due: Due,
-        delivery: &Delivery,
-        problem: Option<DeliveryProblem>,
-    ) -> Result<(), Error> {
+    async fn end(&self, due: Due, delivery: &Claimed, problem: Option<DeliveryProblem>) -> Result<(), Error> {
         let (channel, purpose) = (delivery.channel, delivery.purpose);
         let (state, fact) = match problem {
             None => (DeliveryState::Sent, Fact::Delivered { delivery: due.id, channel, purpose }),
@@ -133,6 +138,10 @@ impl Courier {
     }
 }
 
-fn wait(tries: i64) -> Span {
-    FIRST_WAIT.doubled(tries.saturating_sub(1), LONGEST_WAIT)
+const fn is_given_up(remedy: Remedy, tries: i64) -> bool {
+    match remedy {
+        Remedy::Wait => false,
+        Remedy::Retry => tries >= MAX_ATTEMPTS,
+        Remedy::GiveUp => true,
+    }
 }

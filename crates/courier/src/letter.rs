@@ -16,11 +16,15 @@ use lettre::{
 };
 use tidegate_core::{DeliveryId, Destination, Email, Message, Timestamp};
 
-use crate::{text::Text, trouble::Trouble};
+use crate::{
+    text::{Templates, Text},
+    trouble::Trouble,
+};
 
-/// The sender of all mails.
+/// The sender of all mails, and their texts.
 pub(crate) struct Sender {
     from: Mailbox,
+    templates: Templates,
 }
 
 /// The last second that the date of a mail can say: 9999-12-31T23:59:59Z.
@@ -28,11 +32,16 @@ const LAST: u64 = 253_402_300_799;
 
 impl Sender {
     /// `None` when it is no mailbox. The domain is kept in ASCII, for headers that allow nothing else.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str, templates: Templates) -> Option<Self> {
         let Mailbox { name, email } = text.parse().ok()?;
         let address = address(&Email::parse(email.as_ref()).ok()?.destination())?;
         let from = Mailbox::new(name, address);
-        Some(Self { from })
+        Some(Self { from, templates })
+    }
+
+    /// The domain that mails come from.
+    pub(crate) fn domain(&self) -> &str {
+        self.from.email.domain()
     }
 
     /// The same delivery has the same Message-ID however often it is sent. The name of the machine
@@ -43,7 +52,16 @@ impl Sender {
         message: &Message,
         now: Timestamp,
     ) -> Result<lettre::Message, Trouble> {
-        let Text { subject, plain, html } = Text::of(message)?;
+        self.with_text(id, message, self.templates.text_of(message)?, now)
+    }
+
+    pub(crate) fn with_text(
+        &self,
+        id: DeliveryId,
+        message: &Message,
+        Text { subject, plain, html }: Text,
+        now: Timestamp,
+    ) -> Result<lettre::Message, Trouble> {
         let to = address(&message.to).ok_or(Trouble::Address)?;
         let from = self.from.email.clone();
         let seconds = u64::try_from(now.unix_seconds()).unwrap_or(0).min(LAST);

@@ -6,6 +6,7 @@
 
 mod deliver;
 mod letter;
+mod preview;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -16,17 +17,22 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use futures_util::stream::{self, StreamExt as _};
 use letter::Sender;
+pub use preview::{Look, Preview, PreviewError, previews, send_test};
+use text::Templates;
 use tidegate_core::{Channel, Clock, Entropy, Word as _};
 use tidegate_keyring::Keyring;
 pub use tidegate_store::Error as StoreError;
 use tidegate_store::{Store, deliveries};
 use tokio_util::sync::CancellationToken;
 use transport::Transport;
+pub use transport::{SmtpSettings, Tls, To};
 
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where mails are written to, one `.eml` file each.
-    pub folder: PathBuf,
+    /// Where mails go.
+    pub to: To,
+    /// Holds a folder for each product that has texts of its own. It need not exist.
+    pub templates: PathBuf,
     /// A mailbox, for example `Tidegate <no-reply@example.com>`.
     pub from: String,
     /// How long to wait between looks for what is due.
@@ -42,6 +48,14 @@ pub enum SetupError {
     From { from: String },
     #[error("the mail folder {folder} cannot be made")]
     Folder { folder: String, source: std::io::Error },
+    #[error("the file {file} of trusted certificates cannot be used")]
+    CaFile { file: String, source: std::io::Error },
+    #[error("the encryption for the mail server cannot be set up")]
+    Tls(#[source] lettre::transport::smtp::Error),
+    #[error("a user of the mail server is named, but no password")]
+    NoPassword,
+    #[error("the password of the mail server is not sent without encryption")]
+    PasswordInTheClear,
 }
 
 /// Several couriers may work on one database: each delivery is claimed by one of them at a time.
@@ -60,7 +74,7 @@ pub struct Courier {
 const BATCH: i64 = 100;
 
 impl Courier {
-    /// Creates the folder if it is missing, readable by its owner alone.
+    /// Creates the folder of mails if it is missing, readable by its owner alone.
     pub fn new(
         store: Store,
         keyring: Arc<Keyring>,
@@ -68,10 +82,9 @@ impl Courier {
         entropy: Arc<dyn Entropy>,
         settings: Settings,
     ) -> Result<Self, SetupError> {
-        let Settings { folder, from, poll, sends_at_once } = settings;
-        let sender = Sender::parse(&from).ok_or(SetupError::From { from })?;
-        let transport = Transport::folder(&folder)
-            .map_err(|source| SetupError::Folder { folder: folder.display().to_string(), source })?;
+        let Settings { to, templates, from, poll, sends_at_once } = settings;
+        let sender = Sender::parse(&from, Templates::new(templates)).ok_or(SetupError::From { from })?;
+        let transport = Transport::open(to, sender.domain())?;
         let sends_at_once = sends_at_once.max(1);
         Ok(Self { store, keyring, clock, entropy, sender, transport, poll, sends_at_once })
     }

@@ -1,14 +1,19 @@
 //! What a mail says: the templates, filled in. The name of a template decides about escaping: the
 //! HTML form is escaped, the text form is not.
+//!
+//! A file of a product's own folder takes the place of the built-in one of the same name. If the product's texts cannot
+//! be filled in, the built-in ones are sent: a wrong file must not keep a code from its owner.
+
+use std::path::{Path, PathBuf};
 
 use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
-use tidegate_core::{Body, Message, MessagePurpose, Timestamp};
-use time::OffsetDateTime;
+use tidegate_core::{Body, Language, Message, ProductKey, Timestamp, Word as _};
+use time::{Month, OffsetDateTime};
 
 use crate::trouble::Trouble;
 
-/// No `Debug`: it contains a link, which is a secret.
+/// No `Debug`: it contains a link or a code, which are secrets.
 pub(crate) struct Text {
     pub(crate) subject: String,
     pub(crate) plain: String,
@@ -17,83 +22,198 @@ pub(crate) struct Text {
 
 /// What templates may name.
 #[derive(Serialize)]
-struct Words<'m> {
+pub(crate) struct Words<'m> {
     subject: &'m str,
+    language: &'static str,
     product: &'m str,
+    color: String,
+    /// Black or white, whichever is easier to read on the colour.
+    ink: &'static str,
     to: &'m str,
-    /// Empty in a notice.
+    /// Empty where there is none, like the code and both instants.
     link: &'m str,
+    code: String,
     until: String,
-    /// When it happened; empty beside a link.
     at: String,
     factor: &'m str,
-    codes_left: Option<usize>,
+    codes_left: usize,
 }
 
-/// The subject and both forms of the text.
-fn template(purpose: MessagePurpose, product: &str) -> (String, &'static str, &'static str) {
-    macro_rules! files {
-        ($name:literal) => {
-            (
-                include_str!(concat!("../templates/", $name, ".txt")),
-                include_str!(concat!("../templates/", $name, ".html")),
-            )
-        };
-    }
-    let (subject, (plain, html)) = match purpose {
-        MessagePurpose::VerifyEmail => ("Confirm your email address for", files!("verify_email")),
-        MessagePurpose::ConfirmEnrollment => {
-            ("Confirm two-step verification for", files!("confirm_enrollment"))
-        }
-        MessagePurpose::FactorAdded => ("A way to sign in was added for", files!("factor_added")),
-        MessagePurpose::FactorRemoved => ("A way to sign in was removed for", files!("factor_removed")),
-        MessagePurpose::RecoveryCodesReplaced => {
-            ("New recovery codes were made for", files!("recovery_codes_replaced"))
-        }
-        MessagePurpose::RecoveryCodeUsed => ("A recovery code was used for", files!("recovery_code_used")),
+macro_rules! built_in {
+    ($($name:literal)+) => {
+        /// The texts that every product has.
+        const BUILT_IN: &[(&str, &str)] = &[
+            ("layout.html", include_str!("../templates/layout.html")),
+            $(
+                (concat!("en/", $name, ".txt"), include_str!(concat!("../templates/en/", $name, ".txt"))),
+                (concat!("en/", $name, ".html"), include_str!(concat!("../templates/en/", $name, ".html"))),
+                (concat!("de/", $name, ".txt"), include_str!(concat!("../templates/de/", $name, ".txt"))),
+                (concat!("de/", $name, ".html"), include_str!(concat!("../templates/de/", $name, ".html"))),
+            )+
+        ];
     };
-    (format!("{subject} {product}"), plain, html)
 }
 
-impl Text {
-    pub(crate) fn of(message: &Message) -> Result<Self, Trouble> {
-        let product = message.product.as_str();
-        let (subject, plain, html) = template(message.purpose, product);
-        let link = message.link();
-        let (at, factor, codes_left) = match &message.body {
-            Body::Link { .. } => (String::new(), "", None),
-            Body::Notice(notice) => {
-                let factor = notice.factor.as_ref().map_or("", |factor| factor.as_str());
-                (readable(notice.at), factor, notice.codes_left)
-            }
+built_in! {
+    "verify_email"
+    "confirm_enrollment"
+    "sign_in_code"
+    "change_code"
+    "factor_added"
+    "factor_removed"
+    "recovery_codes_replaced"
+    "recovery_code_used"
+    "test"
+}
+
+/// The templates: built in, and the products' own.
+pub(crate) struct Templates {
+    /// Holds a folder for each product that has texts of its own, named by its key.
+    folder: PathBuf,
+}
+
+impl Templates {
+    pub(crate) fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    pub(crate) fn text_of(&self, message: &Message) -> Result<Text, Trouble> {
+        self.text(message.purpose.as_str(), message)
+    }
+
+    /// The template of this name, filled in for a message.
+    pub(crate) fn text(&self, name: &str, message: &Message) -> Result<Text, Trouble> {
+        let built_in = || fill(&environment(None), name, message);
+        let Some(folder) = message.key.as_ref().and_then(|key| self.of_product(key)) else {
+            return built_in();
         };
-        let words = Words {
-            subject: &subject,
-            product,
+        fill(&environment(Some(folder)), name, message).or_else(|trouble| {
+            let product = message.key.as_ref().map(ProductKey::as_str);
+            tracing::error!(product, ?trouble, "a product's own text is wrong; the built-in one is sent");
+            built_in()
+        })
+    }
+
+    /// The same, without the way out.
+    pub(crate) fn own_text(&self, name: &str, message: &Message) -> Result<Text, Trouble> {
+        fill(&environment(message.key.as_ref().and_then(|key| self.of_product(key))), name, message)
+    }
+
+    fn of_product(&self, key: &ProductKey) -> Option<PathBuf> {
+        Some(self.folder.join(key.as_str())).filter(|folder| folder.is_dir())
+    }
+}
+
+/// Read anew for every mail, so that a changed file needs no restart.
+fn environment(folder: Option<PathBuf>) -> Environment<'static> {
+    let mut templates = Environment::new();
+    templates.set_undefined_behavior(UndefinedBehavior::Strict);
+    templates.set_loader(move |name| {
+        let own = folder.as_deref().and_then(|folder| own_text(folder, name));
+        let built_in =
+            || BUILT_IN.iter().find(|(built_in, _)| *built_in == name).map(|(_, text)| (*text).to_owned());
+        Ok(own.or_else(built_in))
+    });
+    templates
+}
+
+/// Only names that are built in are looked for, so a template cannot read other files.
+fn own_text(folder: &Path, name: &str) -> Option<String> {
+    let known = BUILT_IN.iter().any(|(built_in, _)| *built_in == name);
+    known.then(|| std::fs::read_to_string(folder.join(name)).ok()).flatten()
+}
+
+fn fill(templates: &Environment<'_>, name: &str, message: &Message) -> Result<Text, Trouble> {
+    let language = message.style.language.as_str();
+    let fill = |form: &str, words: &Words<'_>| {
+        let file = format!("{language}/{name}.{form}");
+        let filled = templates.get_template(&file).and_then(|template| template.render(words));
+        filled.map_err(|error| Trouble::Template {
+            name: error.name().unwrap_or(&file).to_owned(),
+            line: error.line().unwrap_or_default(),
+            kind: error.kind(),
+        })
+    };
+    let link = message.link();
+    let mut words = Words::of(message, link.as_ref().map_or("", |link| link.expose()));
+    let text = fill("txt", &words)?;
+    let (subject, plain) = split(&text).ok_or_else(|| Trouble::Template {
+        name: format!("{language}/{name}.txt"),
+        line: 1,
+        kind: minijinja::ErrorKind::InvalidOperation,
+    })?;
+    words.subject = subject;
+    let html = fill("html", &words)?;
+    Ok(Text { subject: subject.to_owned(), plain: plain.to_owned(), html })
+}
+
+/// The subject, which is the first line after `Subject: `, and the text after an empty line.
+fn split(text: &str) -> Option<(&str, &str)> {
+    let (subject, plain) = text.strip_prefix("Subject: ")?.split_once('\n')?;
+    Some((subject.trim_end(), plain.trim_start_matches(['\r', '\n'])))
+}
+
+impl<'m> Words<'m> {
+    fn of(message: &'m Message, link: &'m str) -> Self {
+        let language = message.style.language;
+        let words = Self {
+            subject: "",
+            language: language.as_str(),
+            product: message.product.as_str(),
+            color: message.style.color.to_string(),
+            ink: if message.style.color.takes_white() { "#ffffff" } else { "#000000" },
             to: message.to.as_typed(),
-            link: link.as_ref().map_or("", |link| link.expose()),
-            until: readable(message.expires_at),
-            at,
-            factor,
-            codes_left,
+            link,
+            code: String::new(),
+            until: readable(message.expires_at, language),
+            at: String::new(),
+            factor: "",
+            codes_left: 0,
         };
-        let mut templates = Environment::new();
-        templates.set_undefined_behavior(UndefinedBehavior::Strict);
-        let fill = |name, template| {
-            let filled = templates.render_named_str(name, template, &words);
-            filled.map_err(|error| Trouble::Template(error.kind()))
-        };
-        Ok(Self { plain: fill("mail.txt", plain)?, html: fill("mail.html", html)?, subject })
+        match &message.body {
+            Body::Link { .. } => words,
+            Body::Code { code } => Self { code: grouped(code), ..words },
+            Body::Notice(notice) => Self {
+                at: readable(notice.at, language),
+                factor: notice.factor.as_ref().map_or("", |factor| factor.as_str()),
+                codes_left: notice.codes_left.unwrap_or(0),
+                ..words
+            },
+        }
+    }
+}
+
+/// In two halves, which people read and type more easily: `1234 5678`.
+fn grouped(code: &str) -> String {
+    match code.split_at_checked(code.len() / 2) {
+        Some((first, second)) if code.len() > 4 => format!("{first} {second}"),
+        _ => code.to_owned(),
     }
 }
 
 /// Rounded down to the minute, in UTC: `7 March 2026, 09:05 UTC`.
-fn readable(at: Timestamp) -> String {
-    match OffsetDateTime::from_unix_timestamp(at.unix_seconds()) {
-        Ok(at) => {
-            let (hour, minute, _) = at.to_hms();
-            format!("{} {} {}, {hour:02}:{minute:02} UTC", at.day(), at.month(), at.year())
-        }
-        Err(_) => at.to_string(),
+fn readable(at: Timestamp, language: Language) -> String {
+    let Ok(at) = OffsetDateTime::from_unix_timestamp(at.unix_seconds()) else { return at.to_string() };
+    let ((hour, minute, _), day, year) = (at.to_hms(), at.day(), at.year());
+    match language {
+        Language::En => format!("{day} {} {year}, {hour:02}:{minute:02} UTC", at.month()),
+        Language::De => format!("{day}. {} {year}, {hour:02}:{minute:02} Uhr UTC", in_german(at.month())),
+    }
+}
+
+const fn in_german(month: Month) -> &'static str {
+    match month {
+        Month::January => "Januar",
+        Month::February => "Februar",
+        Month::March => "März",
+        Month::April => "April",
+        Month::May => "Mai",
+        Month::June => "Juni",
+        Month::July => "Juli",
+        Month::August => "August",
+        Month::September => "September",
+        Month::October => "Oktober",
+        Month::November => "November",
+        Month::December => "Dezember",
     }
 }

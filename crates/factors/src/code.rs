@@ -2,7 +2,8 @@
 //! with the invisible characters that copying adds.
 
 use icu_properties::{CodePointMapData, props::GeneralCategory};
-use tidegate_core::Secret;
+use subtle::ConstantTimeEq as _;
+use tidegate_core::{Entropy, Secret};
 
 use crate::method::Malformed;
 
@@ -15,6 +16,18 @@ pub fn digits(typed: &Secret<String>, length: usize) -> Result<Secret<String>, M
         code.push(digit.ok_or(Malformed::Digits(length))?);
     }
     if code.len() == length { Ok(Secret::new(code)) } else { Err(Malformed::Digits(length)) }
+}
+
+/// A random code of `length` decimal digits, at most 9. No value is more likely than another by more than 1 in 10^9.
+pub fn mint(length: usize, entropy: &dyn Entropy) -> Secret<String> {
+    let random = u64::from_le_bytes(entropy.bytes());
+    let values = (0..length).fold(1_u64, |values, _| values.saturating_mul(10));
+    Secret::new(format!("{:0length$}", random % values))
+}
+
+/// Compares in a time that does not depend on where the two differ.
+pub(crate) fn is_same(kept: &str, typed: &Secret<String>) -> bool {
+    kept.as_bytes().ct_eq(typed.expose().as_bytes()).into()
 }
 
 /// The characters that people and programs put between the characters of a code.
@@ -50,6 +63,7 @@ fn decimal_digit(letter: char) -> Option<char> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::CountingEntropy;
 
     fn read(typed: &str) -> Option<String> {
         digits(&Secret::new(typed.to_owned()), 6).ok().map(|code| code.expose().clone())
@@ -73,6 +87,21 @@ mod tests {
         ] {
             assert_eq!(read(typed).as_deref(), Some("287082"), "{typed:?}");
         }
+    }
+
+    #[test]
+    fn a_minted_code_has_every_digit() {
+        assert_eq!(
+            mint(8, &CountingEntropy).expose(),
+            &format!("{:08}", 0x0706_0504_0302_0100_u64 % 100_000_000)
+        );
+        struct Zero;
+        impl Entropy for Zero {
+            fn fill(&self, bytes: &mut [u8]) {
+                bytes.fill(0);
+            }
+        }
+        assert_eq!(mint(6, &Zero).expose(), "000000");
     }
 
     #[test]

@@ -7,9 +7,12 @@
 //!   at expires_at nothing goes on; the row needs no change for that
 //! ```
 
-use tidegate_core::{Account, Answered, Enrollment, EnrollmentState, FactorId, Session, Span, Timestamp};
+use tidegate_core::{
+    Account, Answered, Contact, Enrollment, EnrollmentState, Factor, FactorId, Level, Session, Span,
+    Timestamp,
+};
 
-use crate::method;
+use crate::{fresh, method, policy};
 
 /// How long an enrollment and its link are valid; the hard limit is 24 hours.
 pub const TTL: Span = Span::hours(2);
@@ -24,19 +27,40 @@ pub enum Origin {
     /// A link must be redeemed. It goes to a verified address that the account has had since its
     /// creation, or for `PROVEN_AGE`.
     Link,
-    /// The account has factors, and this one was proved a moment ago.
+    /// This factor was proved a moment ago.
     Factors(FactorId),
 }
 
-/// A password alone never binds the first factor (INV-57): otherwise a stolen password would take
-/// the account over. `None` without any other proof.
-pub fn origin(account: &Account, session: &Session, now: Timestamp) -> Option<Origin> {
-    if now.since(session.created_at) >= PROVEN_AGE {
-        return Some(Origin::OldSession);
+/// Why a session may not begin an enrollment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotProved {
+    /// A fresh proof of this level is needed.
+    Stale(Level),
+    /// Nothing can prove that the owner started it.
+    NoOrigin,
+}
+
+/// An account with enrolled factors needs a fresh proof of them (INV-20). A password alone never binds the first one
+/// (INV-57): otherwise a stolen password would take the account over. Where the mailbox is the second step already, only
+/// the mailbox proves it: by a code, or by a link.
+pub fn origin(
+    account: &Account,
+    session: &Session,
+    factors: &[Factor],
+    now: Timestamp,
+) -> Result<Origin, NotProved> {
+    let proved = fresh::may_rebind(session, factors, now);
+    if policy::has_enrolled(factors) {
+        return proved.map(Origin::Factors).ok_or(NotProved::Stale(fresh::needed(factors)));
     }
-    let contact = account.verified()?;
-    let since_creation = contact.since <= account.created_at;
-    (since_creation || now.since(contact.since) >= PROVEN_AGE).then_some(Origin::Link)
+    let old_session = now.since(session.created_at) >= PROVEN_AGE;
+    if old_session && account.two_step_since.is_none() {
+        return Ok(Origin::OldSession);
+    }
+    let owns =
+        |contact: &Contact| contact.since <= account.created_at || now.since(contact.since) >= PROVEN_AGE;
+    account.verified().filter(|contact| owns(contact)).ok_or(NotProved::NoOrigin)?;
+    Ok(proved.map_or(Origin::Link, Origin::Factors))
 }
 
 /// How many wrong answers the enrollment takes.
@@ -62,7 +86,7 @@ pub fn closed(enrollment: &Enrollment, now: Timestamp) -> Result<Option<Answered
 
 #[cfg(test)]
 mod tests {
-    use tidegate_core::{AccountState, Contact, Email, Id, Requirement, Sealed};
+    use tidegate_core::{AccountState, Email, Id, Method, Proof, Requirement, Sealed};
 
     use super::*;
 
@@ -109,20 +133,58 @@ mod tests {
     fn inv_57_a_fresh_session_needs_the_link_and_an_old_one_does_not() {
         let (day, week) = (Span::days(1), Span::days(7));
         let old_address = account(NOW.minus(Span::days(30)), Some((NOW.minus(Span::days(30)), true)));
-        assert_eq!(origin(&old_address, &session(day), NOW), Some(Origin::Link));
-        assert_eq!(origin(&old_address, &session(week), NOW), Some(Origin::OldSession));
+        assert_eq!(origin(&old_address, &session(day), &[], NOW), Ok(Origin::Link));
+        assert_eq!(origin(&old_address, &session(week), &[], NOW), Ok(Origin::OldSession));
         let almost = Span::from_micros(week.micros() - 1);
-        assert_eq!(origin(&old_address, &session(almost), NOW), Some(Origin::Link));
+        assert_eq!(origin(&old_address, &session(almost), &[], NOW), Ok(Origin::Link));
+        let locked = Account { two_step_since: Some(NOW), ..old_address };
+        assert_eq!(
+            origin(&locked, &session(week), &[], NOW),
+            Ok(Origin::Link),
+            "the mailbox is the second step"
+        );
     }
 
     #[test]
     fn inv_57_an_address_that_was_changed_last_week_proves_nothing() {
         let created = NOW.minus(Span::days(30));
         let changed = |age| account(created, Some((NOW.minus(age), true)));
-        assert_eq!(origin(&changed(Span::days(6)), &session(Span::ZERO), NOW), None);
-        assert_eq!(origin(&changed(Span::days(7)), &session(Span::ZERO), NOW), Some(Origin::Link));
-        assert_eq!(origin(&account(NOW, Some((NOW, true))), &session(Span::ZERO), NOW), Some(Origin::Link));
-        assert_eq!(origin(&account(NOW, Some((NOW, false))), &session(Span::ZERO), NOW), None);
-        assert_eq!(origin(&account(NOW, None), &session(Span::ZERO), NOW), None);
+        let of = |account: &Account| origin(account, &session(Span::ZERO), &[], NOW);
+        assert_eq!(of(&changed(Span::days(6))), Err(NotProved::NoOrigin));
+        assert_eq!(of(&changed(Span::days(7))), Ok(Origin::Link));
+        assert_eq!(of(&account(NOW, Some((NOW, true)))), Ok(Origin::Link));
+        assert_eq!(of(&account(NOW, Some((NOW, false)))), Err(NotProved::NoOrigin));
+        assert_eq!(of(&account(NOW, None)), Err(NotProved::NoOrigin));
+    }
+
+    #[test]
+    fn inv_57_a_mailed_code_proves_as_much_as_a_mailed_link() {
+        let created = NOW.minus(Span::days(30));
+        let mailbox = Factor::new(
+            Id::from_uuid_bytes([3; 16]),
+            Id::from_uuid_bytes([1; 16]),
+            Method::EmailCode,
+            created,
+        );
+        let code = Proof { method: Method::EmailCode, at: NOW, factor: Some(mailbox.id) };
+        let typed = Session { proofs: vec![code], ..session(Span::ZERO) };
+        let factors = [mailbox];
+        let of = |since| origin(&account(created, Some((since, true))), &typed, &factors, NOW);
+        assert_eq!(of(created), Ok(Origin::Factors(factors[0].id)));
+        assert_eq!(of(NOW.minus(Span::days(6))), Err(NotProved::NoOrigin), "of a new address as little");
+    }
+
+    #[test]
+    fn inv_20_an_enrolled_factor_is_proved_by_itself() {
+        let totp = Factor::new(Id::from_uuid_bytes([4; 16]), Id::from_uuid_bytes([1; 16]), Method::Totp, NOW);
+        let mailbox = Factor::new(Id::from_uuid_bytes([3; 16]), totp.account, Method::EmailCode, NOW);
+        let account = account(NOW, Some((NOW, true)));
+        let of = |factor: &Factor| {
+            let proof = Proof { method: factor.method, at: NOW, factor: Some(factor.id) };
+            let proved = Session { proofs: vec![proof], ..session(Span::days(30)) };
+            origin(&account, &proved, &[totp.clone(), mailbox.clone()], NOW)
+        };
+        assert_eq!(of(&totp), Ok(Origin::Factors(totp.id)));
+        assert_eq!(of(&mailbox), Err(NotProved::Stale(Level::Aal2)), "the mailbox is weaker");
     }
 }

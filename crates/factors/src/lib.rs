@@ -7,6 +7,7 @@ pub mod budget;
 pub mod challenge;
 pub mod code;
 pub mod device;
+pub mod email_code;
 pub mod enrollment;
 pub mod fresh;
 pub mod level;
@@ -14,6 +15,7 @@ pub mod method;
 pub mod policy;
 pub mod qr;
 pub mod recovery_codes;
+pub mod sends;
 pub mod sign_in;
 #[cfg(test)]
 mod testing;

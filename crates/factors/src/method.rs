@@ -8,17 +8,18 @@
 //! ```text
 //!   begin ──► enrollment: pending material, and what the person needs        (setup)
 //!   bind  ──► the first right answer makes it a factor's material
-//!   pose  ──► challenge: what is asked, and what it is verified against       (prompt)
+//!   pose  ──► challenge: what is asked, what it is verified against, and what is sent       (prompt)
 //!   read  ──► an answer of the method's form, or no charge at all
 //!   verify ─► right, used before, or wrong
 //! ```
 
 use serde::{Serialize, de::DeserializeOwned};
 use tidegate_core::{
-    Answer, AnswerForm, Entropy, Level, Mark, Method, Prompt, Secret, Setup, Span, Timestamp,
+    Answer, AnswerForm, Channel, Destination, Email, Entropy, Level, Mark, Method, Prompt, Secret, Setup,
+    Span, Timestamp,
 };
 
-use crate::{budget::Limits, recovery_codes::RecoveryCodes, totp::Totp};
+use crate::{budget::Limits, email_code::EmailCode, recovery_codes::RecoveryCodes, totp::Totp};
 
 /// The rules of every factor of a method.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +27,7 @@ pub struct Rules {
     /// The level of a session that a first factor and this one made. `None`: the method adds
     /// nothing to a session.
     pub worth: Option<Level>,
-    /// Whether owners enroll it. Passwords and recovery codes are set in other ways.
+    /// Whether owners enroll it. Passwords, recovery codes and the verified address are set in other ways.
     pub enrollable: bool,
     /// Whether an account may have more than one.
     pub several: bool,
@@ -38,6 +39,8 @@ pub struct Rules {
     pub challenge_ttl: Span,
     /// The guesses that one factor allows, across all endpoints.
     pub limits: Limits,
+    /// How its codes reach the person. `None`: nothing is sent.
+    pub sends: Option<Channel>,
 }
 
 /// The rules that most methods share (SP 800-63B-4 §3.2.2).
@@ -49,6 +52,7 @@ pub(crate) const SECOND_FACTOR: Rules = Rules {
     max_tries: 5,
     challenge_ttl: Span::minutes(5),
     limits: Limits::SECOND_FACTOR,
+    sends: None,
 };
 
 /// A password is no factor row: `keyring` verifies it, and its guesses are counted per account.
@@ -92,11 +96,35 @@ pub struct Bound {
     pub mark: Mark,
 }
 
+/// Where a method that sends codes reaches the person: only what is stored and verified (INV-30).
+#[derive(Debug, Clone, Copy)]
+pub struct Reach<'a> {
+    pub email: Option<&'a Email>,
+}
+
+/// A code to be sent by the method's channel.
+pub struct Outgoing {
+    pub to: Destination,
+    pub code: Secret<String>,
+}
+
 /// A challenge before it is stored.
-#[derive(Debug)]
 pub struct Posed {
     pub material: Option<Opened>,
     pub prompt: Prompt,
+    pub outgoing: Option<Outgoing>,
+}
+
+/// The same, in the method's own form.
+pub(crate) struct Asked<P> {
+    pub(crate) posed: Option<P>,
+    pub(crate) prompt: Prompt,
+    pub(crate) outgoing: Option<Outgoing>,
+}
+
+/// Nothing is sent: the person has the code, or reads it in an app.
+impl<P> Asked<P> {
+    pub(crate) const NOTHING: Self = Self { posed: None, prompt: Prompt::Nothing, outgoing: None };
 }
 
 /// The result of evaluating an answer, after it was charged.
@@ -144,8 +172,14 @@ pub(crate) trait Kind {
 
     fn pose(
         material: &Self::Material,
+        reach: Reach<'_>,
         entropy: &dyn Entropy,
-    ) -> Result<(Option<Self::Posed>, Prompt), Unusable>;
+    ) -> Result<Asked<Self::Posed>, Unusable>;
+
+    /// Whether the person is still reached where the challenge was sent to.
+    fn is_for(_: &Self::Posed, _: Reach<'_>) -> bool {
+        true
+    }
 
     fn verify(
         material: &Self::Material,
@@ -176,6 +210,10 @@ macro_rules! dispatch {
                 type $kind = RecoveryCodes;
                 $run
             }
+            Method::EmailCode => {
+                type $kind = EmailCode;
+                $run
+            }
             Method::Password => Err(Unusable.into()),
         }
     };
@@ -186,6 +224,7 @@ pub const fn rules(method: Method) -> &'static Rules {
         Method::Password => &PASSWORD,
         Method::Totp => &Totp::RULES,
         Method::RecoveryCodes => &RecoveryCodes::RULES,
+        Method::EmailCode => &EmailCode::RULES,
     }
 }
 
@@ -249,11 +288,24 @@ pub fn bind(
 }
 
 /// Asks for one proof.
-pub fn pose(method: Method, material: &Opened, entropy: &dyn Entropy) -> Result<Posed, Unusable> {
+pub fn pose(
+    method: Method,
+    material: &Opened,
+    reach: Reach<'_>,
+    entropy: &dyn Entropy,
+) -> Result<Posed, Unusable> {
     dispatch!(method, K => {
-        let (posed, prompt) = K::pose(&K::open(material)?, entropy)?;
+        let Asked { posed, prompt, outgoing } = K::pose(&K::open(material)?, reach, entropy)?;
         let material = posed.map(|posed| serde_json::to_vec(&posed).map(Secret::new)).transpose();
-        Ok(Posed { material: material.map_err(|_| Unusable)?, prompt })
+        Ok(Posed { material: material.map_err(|_| Unusable)?, prompt, outgoing })
+    })
+}
+
+/// Whether the person is still reached where the challenge was sent to.
+pub fn is_for(method: Method, posed: &Opened, reach: Reach<'_>) -> Result<bool, Unusable> {
+    dispatch!(method, K => {
+        let posed = serde_json::from_slice(posed.expose()).map_err(|_| Unusable)?;
+        Ok(K::is_for(&posed, reach))
     })
 }
 

@@ -1,6 +1,8 @@
 //! A product's method policy: one function each for offering, binding and removing a factor.
 
-use tidegate_core::{Factor, FactorId, Level, Method, MethodPolicy, Offer, Removable, Requirement};
+use tidegate_core::{
+    Channel, Email, Factor, FactorId, Level, Method, MethodPolicy, Offer, Removable, Requirement,
+};
 
 use crate::method;
 
@@ -21,6 +23,42 @@ pub fn recovery_offers(factors: &[Factor]) -> impl Iterator<Item = Offer> {
 fn is_offered(policy: &MethodPolicy, method: Method, requirement: Requirement) -> bool {
     let Some(worth) = method::rules(method).worth.filter(|_| method.is_second_step()) else { return false };
     requirement.is_met_by(worth, false) && (!policy.phishing_resistant_only || worth >= Level::Aal2Phr)
+}
+
+/// Whether the account has a second factor that its owner enrolled. A verified address is none: it was not enrolled, and
+/// each product decides whether it counts.
+pub fn has_enrolled(factors: &[Factor]) -> bool {
+    factors.iter().any(|factor| is_enrolled(factor.method))
+}
+
+fn is_enrolled(method: Method) -> bool {
+    method.is_second_step() && method::rules(method).enrollable
+}
+
+/// Whether a factor of this method counts at the product, so that it is listed and offered.
+pub fn counts(policy: &MethodPolicy, method: Method) -> bool {
+    method::rules(method).enrollable || !method.is_second_step() || policy.methods().any(|one| one == method)
+}
+
+/// Whether the account's mailbox is all that protects it at the product: the only second step, and the way to a new
+/// password.
+pub fn is_mailbox_only(policy: &MethodPolicy, factors: &[Factor]) -> bool {
+    let offered = offers(policy, factors, Requirement::SecondStep);
+    !offered.is_empty() && offered.iter().all(|offer| !is_enrolled(offer.method))
+}
+
+/// Whether a factor of this method can be answered: where it sends its codes, it must know where to.
+pub fn is_reached(method: Method, email: Option<&Email>) -> bool {
+    match method::rules(method).sends {
+        Some(Channel::Mail) => email.is_some(),
+        None => true,
+    }
+}
+
+/// Whether the factor proves a change where the product does not offer it for sign-ins: a verified address does, while
+/// the account has nothing stronger.
+pub fn proves_change(factors: &[Factor], factor: &Factor) -> bool {
+    factor.method.is_second_step() && !is_enrolled(factor.method) && !has_enrolled(factors)
 }
 
 fn offer(factor: &Factor) -> Offer {
@@ -63,6 +101,8 @@ pub fn may_bind(policy: &MethodPolicy, factors: &[Factor], method: Method) -> Re
 /// Why a factor cannot be removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotRemovable {
+    /// The factor is the verified address; it goes with the address.
+    Address,
     /// The policy never lets factors of this method be removed.
     Never,
     /// Another active factor requires one of this method.
@@ -79,6 +119,9 @@ pub fn may_remove(
     requirement: Requirement,
 ) -> Result<(), NotRemovable> {
     let Some(removed) = factors.iter().find(|one| one.id == factor) else { return Ok(()) };
+    if removed.method.is_second_step() && !is_enrolled(removed.method) {
+        return Err(NotRemovable::Address);
+    }
     if policy.rule(removed.method).is_some_and(|rule| rule.removable == Removable::Never) {
         return Err(NotRemovable::Never);
     }
@@ -152,6 +195,35 @@ mod tests {
         assert_eq!(remove(0, Requirement::SecondStep), Err(NotRemovable::TooFewLeft));
         assert_eq!(remove(0, Requirement::None), Ok(()));
         assert_eq!(remove(1, Requirement::SecondStep), Ok(()));
+    }
+
+    #[test]
+    fn a_verified_address_counts_where_the_product_says_so() {
+        let (mailbox, totp) = (factor(1, Method::EmailCode), factor(2, Method::Totp));
+        let counting = MethodPolicy { email_is_factor: true, ..policy() };
+        let offered = |policy: &MethodPolicy, requirement| {
+            offers(policy, &[mailbox.clone(), totp.clone()], requirement)
+                .iter()
+                .map(|offer| offer.factor)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(offered(&counting, Requirement::SecondStep), [totp.id, mailbox.id], "last");
+        assert_eq!(offered(&counting, Requirement::Aal2), [totp.id], "a mailed code is not AAL2");
+        assert_eq!(offered(&policy(), Requirement::SecondStep), [totp.id]);
+        assert!(counts(&counting, Method::EmailCode) && !counts(&policy(), Method::EmailCode));
+        assert!(is_mailbox_only(&counting, std::slice::from_ref(&mailbox)));
+        assert!(!is_mailbox_only(&counting, &[mailbox.clone(), totp.clone()]));
+        assert!(!is_mailbox_only(&policy(), std::slice::from_ref(&mailbox)), "it is no lock at all");
+        let remove = may_remove(&counting, std::slice::from_ref(&mailbox), mailbox.id, Requirement::None);
+        assert_eq!(remove, Err(NotRemovable::Address));
+        let both = [mailbox.clone(), totp.clone()];
+        assert_eq!(may_remove(&counting, &both, totp.id, Requirement::SecondStep), Ok(()));
+        assert_eq!(
+            may_remove(&policy(), &both, totp.id, Requirement::SecondStep),
+            Err(NotRemovable::TooFewLeft)
+        );
+        assert!(proves_change(std::slice::from_ref(&mailbox), &mailbox) && !proves_change(&both, &mailbox));
+        assert_eq!(may_bind(&counting, &[], Method::EmailCode), Err(NotBindable::NotAllowed));
     }
 
     #[test]

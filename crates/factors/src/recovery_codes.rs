@@ -1,11 +1,13 @@
 //! Recovery codes: 10 of 120 bits each, shown once. Using a code consumes its row, so each works
 //! once.
 
-use tidegate_core::{Answer, AnswerForm, Entropy, Mark, Prompt, Secret, Setup, Timestamp};
+use tidegate_core::{Answer, AnswerForm, Entropy, Mark, Secret, Setup, Timestamp};
 
 use crate::{
     code,
-    method::{About, Consumes, Kind, Malformed, Opened, Rules, SECOND_FACTOR, Unusable, Verdict},
+    method::{
+        About, Asked, Consumes, Kind, Malformed, Opened, Reach, Rules, SECOND_FACTOR, Unusable, Verdict,
+    },
 };
 
 pub const COUNT: i64 = 10;
@@ -70,8 +72,8 @@ impl Kind for RecoveryCodes {
         Err(Unusable)
     }
 
-    fn pose((): &(), _: &dyn Entropy) -> Result<(Option<()>, Prompt), Unusable> {
-        Ok((None, Prompt::Nothing))
+    fn pose((): &(), _: Reach<'_>, _: &dyn Entropy) -> Result<Asked<()>, Unusable> {
+        Ok(Asked::NOTHING)
     }
 
     fn verify(

@@ -6,12 +6,14 @@
 //! (INV-2).
 
 use serde::{Deserialize, Serialize};
-use tidegate_core::{Answer, AnswerForm, Entropy, Mark, Prompt, Secret, Setup, Timestamp};
+use tidegate_core::{Answer, AnswerForm, Entropy, Mark, Secret, Setup, Timestamp};
 use totp_rs::{Algorithm, Builder, Totp as Generator};
 
 use crate::{
     code,
-    method::{About, Consumes, Kind, Malformed, Opened, Rules, SECOND_FACTOR, Unusable, Verdict},
+    method::{
+        About, Asked, Consumes, Kind, Malformed, Opened, Reach, Rules, SECOND_FACTOR, Unusable, Verdict,
+    },
     qr,
 };
 
@@ -134,8 +136,8 @@ impl Kind for Totp {
         Ok(pending.step(answer, now)?.map(|step| (pending, step)))
     }
 
-    fn pose(_: &Authenticator, _: &dyn Entropy) -> Result<(Option<()>, Prompt), Unusable> {
-        Ok((None, Prompt::Nothing))
+    fn pose(_: &Authenticator, _: Reach<'_>, _: &dyn Entropy) -> Result<Asked<()>, Unusable> {
+        Ok(Asked::NOTHING)
     }
 
     fn verify(

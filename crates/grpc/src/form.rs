@@ -8,8 +8,8 @@ use std::{
 
 use prost::Message;
 use tidegate_core::{
-    AccountRef, ClientContext, DeviceId, Identifier, Labels, RequestId, Revision, Secret, Span, Subject,
-    Timestamp, Title, Token, Who, is_readable,
+    AccountRef, ClientContext, DeviceId, Identifier, Labels, Language, RequestId, Revision, Secret, Span,
+    Subject, Timestamp, Title, Token, Who, Word as _, is_readable,
 };
 use tidegate_proto as proto;
 use tidegate_service::{PageRequest, PageToken, Request};
@@ -52,6 +52,8 @@ enum Within {
 
 /// Unicode characters; the rest is cut.
 const MAX_USER_AGENT_CHARS: usize = 500;
+/// As long as BCP 47 asks programs to support (RFC 5646 §4.4.1).
+const MAX_LANGUAGE_BYTES: usize = 35;
 const MAX_LABELS: usize = 32;
 
 impl Form {
@@ -224,8 +226,18 @@ impl Form {
             let readable = client.user_agent.chars().filter(|c| is_readable(*c));
             let user_agent: String = readable.take(MAX_USER_AGENT_CHARS).collect();
             let user_agent = Some(user_agent).filter(|text| !text.is_empty());
-            Some(ClientContext { ip: ip?, user_agent, device: device? })
+            let language = form.language(&client.language);
+            Some(ClientContext { ip: ip?, user_agent, device: device?, language: language? })
         })
+    }
+
+    /// The language of a tag (BCP 47), by its first subtag. `Some(None)`: there are no texts in it.
+    fn language(&mut self, tag: &str) -> Option<Option<Language>> {
+        if tag.len() > MAX_LANGUAGE_BYTES {
+            return self.note("language", "must have at most 35 bytes");
+        }
+        let subtag = tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
+        Some(Language::parse(&subtag).ok())
     }
 
     pub(crate) fn subject(&mut self, subject: Option<proto::Subject>) -> Option<Subject> {

@@ -11,6 +11,7 @@ mod bound;
 mod challenges;
 mod customers;
 mod deadline;
+mod deliveries;
 mod door;
 mod enrollments;
 mod evaluations;

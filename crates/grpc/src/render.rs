@@ -55,14 +55,18 @@ pub(crate) fn method(method: Method) -> proto::Method {
         Method::Password => proto::Method::Password,
         Method::Totp => proto::Method::Totp,
         Method::RecoveryCodes => proto::Method::RecoveryCodes,
+        Method::EmailCode => proto::Method::EmailCode,
     }
 }
 
-/// `None` for methods that are not enrolled: passwords and recovery codes come by other ways.
+/// `None` for methods that are not enrolled: passwords, recovery codes and verified addresses come by other ways.
 pub(crate) fn read_method(wire: proto::Method) -> Option<Method> {
     match wire {
         proto::Method::Totp => Some(Method::Totp),
-        proto::Method::Unspecified | proto::Method::Password | proto::Method::RecoveryCodes => None,
+        proto::Method::Unspecified
+        | proto::Method::Password
+        | proto::Method::RecoveryCodes
+        | proto::Method::EmailCode => None,
     }
 }
 

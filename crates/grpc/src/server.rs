@@ -111,6 +111,7 @@ fn routes(door: &Door) -> Routes {
         audit_service_server::AuditServiceServer SMALL,
         challenge_service_server::ChallengeServiceServer SMALL,
         customer_service_server::CustomerServiceServer SMALL,
+        delivery_service_server::DeliveryServiceServer SMALL,
         enrollment_service_server::EnrollmentServiceServer SMALL,
         evaluation_service_server::EvaluationServiceServer MAX_MESSAGE_BYTES,
         product_service_server::ProductServiceServer SMALL,

@@ -144,6 +144,13 @@ fn answer(refusal: &Refusal) -> Answer {
             new(C::FailedPrecondition, R::EnrollmentState).with("state", state)
         }
         Refusal::SignInState { state } => new(C::FailedPrecondition, R::SignInState).with("state", state),
+        Refusal::ChallengeState { state } => {
+            new(C::FailedPrecondition, R::ChallengeState).with("state", state)
+        }
+        Refusal::NothingToResend => new(C::FailedPrecondition, R::NothingToResend),
+        Refusal::TooManyMessages { retry_after } => {
+            new(C::ResourceExhausted, R::TooManyMessages).retry(*retry_after)
+        }
         Refusal::NoWaveLeft => new(C::FailedPrecondition, R::NoWaveLeft),
         Refusal::RolloutStarted => new(C::FailedPrecondition, R::RolloutStarted),
         Refusal::RolloutNotStarted => new(C::FailedPrecondition, R::RolloutNotStarted),

@@ -44,6 +44,10 @@ pub enum SealContext {
     UnknownIdentifier {
         realm: RealmId,
     },
+    /// The digest of a destination, for the budgets of what is sent there.
+    Destination {
+        realm: RealmId,
+    },
     /// The position in a list of one method.
     PageToken {
         realm: RealmId,
@@ -107,6 +111,7 @@ impl SealContext {
             Self::RequestSecrets(request) => ("request secrets", request.parts()),
             Self::ImportRow { realm } => ("import row", vec![realm.as_bytes()]),
             Self::UnknownIdentifier { realm } => ("stranger", vec![realm.as_bytes()]),
+            Self::Destination { realm } => ("destination", vec![realm.as_bytes()]),
             Self::PageToken { realm, method } => ("page token", vec![realm.as_bytes(), method.as_bytes()]),
             Self::Chain { realm } => ("chain", vec![realm.as_bytes()]),
             Self::ChainCut { realm } => ("chain cut", vec![realm.as_bytes()]),

@@ -14,6 +14,7 @@ mod context;
 mod counters;
 pub mod customers;
 mod decisions;
+pub mod deliveries;
 pub mod enrollments;
 mod error;
 pub mod evaluations;

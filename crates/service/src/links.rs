@@ -1,13 +1,13 @@
 //! Mailed links: a token to mint, a row to redeem, and a mail for courier to send.
 
 use tidegate_core::{
-    Account, Answered, Channel, Contact, DeliveryId, Link, LinkTarget, Message, MessagePurpose, Product,
-    Secret, Span, Timestamp, TokenDigest,
+    Account, Answered, Body, Channel, ClientContext, Contact, DeliveryId, Link, LinkTarget, Message,
+    MessagePurpose, Product, Secret, Span, Timestamp, TokenDigest,
 };
 use tidegate_keyring::TokenKind;
 use tidegate_store::{Tx, accounts, links};
 
-use crate::{CommandContext, Fault};
+use crate::{CommandContext, Fault, messages::SendPermit};
 
 /// The answer to a token that belongs to no link. Nothing is charged, because an attacker cannot
 /// guess 256 random bits.
@@ -58,10 +58,10 @@ impl CommandContext {
     pub(crate) async fn mail_link(
         &self,
         tx: &mut Tx,
-        account: &Account,
-        contact: &Contact,
-        product: &Product,
+        (account, contact): (&Account, &Contact),
+        (product, client): (&Product, &ClientContext),
         (target, purpose, life): (LinkTarget, MessagePurpose, Span),
+        permit: SendPermit,
     ) -> Result<Mailed, Fault> {
         let now = self.now();
         let expires_at = now.plus(life);
@@ -72,10 +72,10 @@ impl CommandContext {
         links::supersede(tx, account.id, target, now).await?;
         links::insert(tx, digest, &link, now).await?;
 
+        let body = Body::Link { url: product.settings.link_url.clone(), token: token.expose().clone() };
         let to = contact.email.destination();
-        let url = product.settings.link_url.clone();
-        let message = Message::link_to(purpose, to, product.title.clone(), url, &token, expires_at);
-        let delivery = self.send(tx, account.id, Channel::Mail, &message).await?;
+        let message = Message::of(product, client.language, (purpose, body), to, expires_at);
+        let delivery = self.send(tx, (account.id, Channel::Mail), &message, permit).await?;
         Ok(Mailed { delivery, expires_at })
     }
 }

@@ -1,35 +1,79 @@
 //! Messages to the owner: sealed, and queued in the transaction of what they tell.
+//!
+//! Each destination has a budget for each purpose (INV-14). A code or a link that exceeds it is refused; a notice waits,
+//! because it must not get lost (INV-35).
 
 use tidegate_core::{
-    Account, AccountId, Body, Channel, DeliveryId, Message, MessagePurpose, Notice, Product, Secret, Span,
-    Title,
+    Account, AccountId, Body, Channel, ClientContext, DeliveryId, Email, Message, MessagePurpose, Notice,
+    Product, Refusal, Secret, Span, Timestamp, Title,
 };
+use tidegate_factors::sends as budget;
 use tidegate_keyring::SealContext;
 use tidegate_store::{
     Tx,
     deliveries::{self, New},
+    sends,
 };
 
-use crate::{CommandContext, Fault};
+use crate::{CommandContext, Denied, Fault};
 
 /// A notice that could not be sent for so long is old news.
 const NOTICE_TTL: Span = Span::days(7);
 
+/// A send that was taken from its budget.
+#[must_use]
+pub(crate) struct SendPermit {
+    at: Timestamp,
+}
+
 impl CommandContext {
+    /// Takes one send of a code or a link from the budget, or refuses. To be asked before anything is written, because a
+    /// refusal commits what was written before it.
+    pub(crate) async fn permit_send(
+        &self,
+        tx: &mut Tx,
+        to: &Email,
+        purpose: MessagePurpose,
+    ) -> Result<SendPermit, Denied> {
+        let now = self.now();
+        let permit = self.take_send(tx, to, purpose, |next| next == now).await?;
+        permit.map_err(|next| Refusal::TooManyMessages { retry_after: next.since(now) }.into())
+    }
+
+    /// Takes one send if its instant is acceptable; else returns the instant.
+    async fn take_send(
+        &self,
+        tx: &mut Tx,
+        to: &Email,
+        purpose: MessagePurpose,
+        is_acceptable: impl Fn(Timestamp) -> bool,
+    ) -> Result<Result<SendPermit, Timestamp>, Fault> {
+        let context = SealContext::Destination { realm: self.realm() };
+        let destination = self.keyring().digest(&context, to.canonical().as_str().as_bytes())?;
+        let sent = sends::lock(tx, destination, purpose).await?;
+        let next = budget::next(&sent, self.now());
+        if !is_acceptable(next) {
+            return Ok(Err(next));
+        }
+        sends::replace(tx, destination, purpose, budget::with(sent, next)).await?;
+        Ok(Ok(SendPermit { at: next }))
+    }
+
     /// Queues a message. The payload is sealed for its delivery alone.
     pub(crate) async fn send(
         &self,
         tx: &mut Tx,
-        account: AccountId,
-        channel: Channel,
+        (account, channel): (AccountId, Channel),
         message: &Message,
+        permit: SendPermit,
     ) -> Result<DeliveryId, Fault> {
         let id = self.new_id();
         let context = SealContext::Delivery { realm: self.realm(), delivery: id };
         let plain = Secret::new(serde_json::to_vec(message)?);
         let payload = self.keyring().seal(&context, &plain, self.entropy())?;
-        let (purpose, now, expires_at) = (message.purpose, self.now(), message.expires_at);
-        deliveries::insert(tx, New { id, account, channel, purpose, payload, now, expires_at }).await?;
+        let (purpose, now, due_at, expires_at) = (message.purpose, self.now(), permit.at, message.expires_at);
+        deliveries::insert(tx, New { id, account, channel, purpose, payload, now, due_at, expires_at })
+            .await?;
         Ok(id)
     }
 
@@ -37,19 +81,17 @@ impl CommandContext {
     pub(crate) async fn notify(
         &self,
         tx: &mut Tx,
-        (account, product): (&Account, &Product),
+        (account, product, client): (&Account, &Product, &ClientContext),
         purpose: MessagePurpose,
         (factor, codes_left): (Option<Title>, Option<usize>),
     ) -> Result<(), Fault> {
         let Some(contact) = account.verified() else { return Ok(()) };
+        let permit = self.take_send(tx, &contact.email, purpose, |_| true).await?;
+        let permit = permit.map_err(|_| Fault::Dangling("a send"))?;
         let at = self.now();
-        let message = Message {
-            purpose,
-            to: contact.email.destination(),
-            product: product.title.clone(),
-            body: Body::Notice(Notice { at, factor, codes_left }),
-            expires_at: at.plus(NOTICE_TTL),
-        };
-        self.send(tx, account.id, Channel::Mail, &message).await.map(drop)
+        let body = Body::Notice(Notice { at, factor, codes_left });
+        let (to, expires_at) = (contact.email.destination(), permit.at.plus(NOTICE_TTL));
+        let message = Message::of(product, client.language, (purpose, body), to, expires_at);
+        self.send(tx, (account.id, Channel::Mail), &message, permit).await.map(drop)
     }
 }

@@ -1,7 +1,7 @@
 //! The ways in which an account can take the second step at a product.
 
-use tidegate_core::{AccountId, Factor, Offer, Product, Requirement};
-use tidegate_factors::policy;
+use tidegate_core::{Account, Factor, Offer, Product, Requirement};
+use tidegate_factors::{method, policy};
 use tidegate_store::{View, factors, recovery_codes};
 
 use crate::{Fault, QueryContext};
@@ -10,13 +10,13 @@ use crate::{Fault, QueryContext};
 pub(crate) async fn offers(
     cx: &QueryContext,
     view: &mut View,
-    account: AccountId,
+    account: &Account,
     (product, requirement): (&Product, Requirement),
 ) -> Result<Vec<Offer>, Fault> {
-    let factors = readable(cx, view, account).await?;
+    let factors = usable(cx, view, account).await?;
     let mut offers = policy::offers(&product.settings.methods, &factors, requirement);
     for offer in policy::recovery_offers(&factors) {
-        if !recovery_codes::left(view, account, offer.factor).await?.is_empty() {
+        if !recovery_codes::left(view, account.id, offer.factor).await?.is_empty() {
             offers.push(offer);
         }
     }
@@ -27,16 +27,28 @@ pub(crate) async fn offers(
 pub(crate) async fn has_factor(
     cx: &QueryContext,
     view: &mut View,
-    account: AccountId,
+    account: &Account,
     (product, requirement): (&Product, Requirement),
 ) -> Result<bool, Fault> {
-    let factors = readable(cx, view, account).await?;
+    let factors = usable(cx, view, account).await?;
     Ok(!policy::offers(&product.settings.methods, &factors, requirement).is_empty())
 }
 
-/// A factor whose material cannot be read is not offered: no answer to it could be verified.
-async fn readable(cx: &QueryContext, view: &mut View, account: AccountId) -> Result<Vec<Factor>, Fault> {
-    let mut factors = factors::of_account(view, account).await?;
-    factors.retain(|factor| cx.is_readable(factor));
+/// The factors whose answers can be verified. One whose material cannot be read, or whose codes reach nobody, is not
+/// offered.
+async fn usable(cx: &QueryContext, view: &mut View, account: &Account) -> Result<Vec<Factor>, Fault> {
+    let mut factors = with_hints(view, account).await?;
+    let email = account.verified().map(|contact| &contact.email);
+    factors.retain(|factor| policy::is_reached(factor.method, email) && cx.is_readable(factor));
+    Ok(factors)
+}
+
+/// The account's factors, each with the masked destination that its codes are sent to.
+pub(crate) async fn with_hints(view: &mut View, account: &Account) -> Result<Vec<Factor>, Fault> {
+    let mut factors = factors::of_account(view, account.id).await?;
+    let masked = account.verified().map(|contact| contact.email.masked());
+    for factor in factors.iter_mut().filter(|factor| method::rules(factor.method).sends.is_some()) {
+        factor.hint = factor.hint.take().or_else(|| masked.clone());
+    }
     Ok(factors)
 }

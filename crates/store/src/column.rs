@@ -215,7 +215,16 @@ word_columns!(
     MessagePurpose,
 );
 text_columns!(Actor, Country, CustomerKey, DeviceId, ExternalId, ProductKey, RealmKey, RolloutKey, Title,);
-json_columns!(Fact, Labels, LinkTarget, Vec<LaterProof>, Vec<Method>, Vec<ProductKey>, Vec<Proof>,);
+json_columns!(
+    Fact,
+    Labels,
+    LinkTarget,
+    Vec<LaterProof>,
+    Vec<Method>,
+    Vec<ProductKey>,
+    Vec<Proof>,
+    Vec<Timestamp>,
+);
 document_columns!(ProductSettings, Rollout,);
 
 fn keyed_digest(bytes: Vec<u8>) -> Result<KeyedDigest, BoxDynError> {

@@ -1,12 +1,12 @@
 //! Table `deliveries`: the outbox. `service` adds rows, `courier` sends them.
 
 use tidegate_core::{
-    AccountId, Channel, DeliveryId, DeliveryProblem, DeliveryState, MessagePurpose, RealmId, Sealed, Span,
-    Timestamp,
+    AccountId, Channel, Delivery, DeliveryId, DeliveryProblem, DeliveryState, MessagePurpose, RealmId,
+    Sealed, Span, Timestamp,
 };
 
 use crate::{
-    Across, Error, Tx,
+    Across, Error, Tx, View,
     column::{Row, Unreadable},
     executor::Record,
     statement::sql,
@@ -14,7 +14,11 @@ use crate::{
 
 sql! {
     Change INSERT = "INSERT INTO deliveries (realm_id, delivery_id, account_id, channel, purpose, state, payload, tries, next_try_at, created_at, expires_at) \
-        VALUES ($1, $2, $3, $4, $5, 'queued', $6, 0, $7, $7, $8)";
+        VALUES ($1, $2, $3, $4, $5, 'queued', $6, 0, $7, $8, $9)";
+    Select PAGE = "SELECT delivery_id, account_id, channel, purpose, state, tries, problem, next_try_at, created_at, expires_at, ended_at FROM deliveries \
+        WHERE realm_id = $1 AND delivery_id < $2 AND (CAST($3 AS TEXT) IS NULL OR state = $3) ORDER BY delivery_id DESC LIMIT $4";
+    Select PAGE_OF_ACCOUNT = "SELECT delivery_id, account_id, channel, purpose, state, tries, problem, next_try_at, created_at, expires_at, ended_at FROM deliveries \
+        WHERE realm_id = $1 AND account_id = $5 AND delivery_id < $2 AND (CAST($3 AS TEXT) IS NULL OR state = $3) ORDER BY delivery_id DESC LIMIT $4";
     Select DUE = "SELECT realm_id, delivery_id FROM deliveries WHERE channel = $1 AND state = 'queued' AND next_try_at <= $2 ORDER BY next_try_at LIMIT $3";
     Change CLAIM = "UPDATE deliveries SET tries = tries + 1, next_try_at = $4 \
         WHERE realm_id = $1 AND delivery_id = $2 AND state = 'queued' AND next_try_at <= $3 \
@@ -32,7 +36,7 @@ pub struct Due {
 
 /// A delivery that this worker has claimed until its next try.
 #[derive(Debug, Clone)]
-pub struct Delivery {
+pub struct Claimed {
     pub id: DeliveryId,
     pub account: AccountId,
     pub channel: Channel,
@@ -52,6 +56,8 @@ pub struct New {
     pub purpose: MessagePurpose,
     pub payload: Sealed,
     pub now: Timestamp,
+    /// Not sent before.
+    pub due_at: Timestamp,
     pub expires_at: Timestamp,
 }
 
@@ -63,7 +69,7 @@ impl Record for Due {
     }
 }
 
-impl Record for Delivery {
+impl Record for Claimed {
     const TABLE: &'static str = "deliveries";
     const KEY: &'static str = "delivery_id";
     fn read(row: &Row) -> Result<Self, Unreadable> {
@@ -79,9 +85,44 @@ impl Record for Delivery {
     }
 }
 
+impl Record for Delivery {
+    const TABLE: &'static str = "deliveries";
+    const KEY: &'static str = "delivery_id";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        Ok(Self {
+            id: row.get("delivery_id")?,
+            account: row.get("account_id")?,
+            channel: row.get("channel")?,
+            purpose: row.get("purpose")?,
+            state: row.get("state")?,
+            tries: row.get("tries")?,
+            problem: row.get("problem")?,
+            next_try_at: row.get("next_try_at")?,
+            created_at: row.get("created_at")?,
+            expires_at: row.get("expires_at")?,
+            ended_at: row.get("ended_at")?,
+        })
+    }
+}
+
+/// The realm's deliveries, or one account's, the newest first: those queued before `before`.
+pub async fn page(
+    view: &mut View,
+    before: DeliveryId,
+    (account, state): (Option<AccountId>, Option<DeliveryState>),
+    limit: i64,
+) -> Result<Vec<Delivery>, Error> {
+    match account {
+        None => view.select(PAGE).bind(before).bind(state).bind(limit).all().await,
+        Some(account) => {
+            view.select(PAGE_OF_ACCOUNT).bind(before).bind(state).bind(limit).bind(account).all().await
+        }
+    }
+}
+
 pub async fn insert(tx: &mut Tx, new: New) -> Result<(), Error> {
     let insert = tx.change(INSERT).bind(new.id).bind(new.account).bind(new.channel).bind(new.purpose);
-    insert.bind(new.payload).bind(new.now).bind(new.expires_at).rows().await?;
+    insert.bind(new.payload).bind(new.due_at).bind(new.now).bind(new.expires_at).rows().await?;
     Ok(())
 }
 
@@ -102,7 +143,7 @@ pub async fn claim(
     id: DeliveryId,
     now: Timestamp,
     lease: Span,
-) -> Result<Option<Delivery>, Error> {
+) -> Result<Option<Claimed>, Error> {
     tx.change(CLAIM).bind(id).bind(now).bind(now.plus(lease)).optional().await
 }
 

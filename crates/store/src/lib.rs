@@ -1,8 +1,8 @@
 //! What we remember.
 //!
 //! Lock order: requests, realms, credentials, customers, products, rollouts, links, enrollments, accounts,
-//! `sign_ins`, sessions, devices, challenges, factors, `recovery_codes`, ledger, interest, passwords, attempts,
-//! deliveries, leases, events, chain, `chain_cuts`. A transaction that changes rows of several tables changes
+//! `sign_ins`, sessions, devices, sends of codes and links, challenges, factors, `recovery_codes`, ledger, interest,
+//! passwords, attempts, sends of notices, deliveries, leases, events, chain, `chain_cuts`. A transaction that changes rows of several tables changes
 //! them in this order. Two transactions that take them in different orders deadlock on PostgreSQL (seen with 64
 //! answers on two replicas). A row that the transaction itself inserted may come later: no other transaction
 //! sees it.
@@ -44,6 +44,7 @@ pub mod realms;
 pub mod recovery_codes;
 pub mod requests;
 pub mod rollouts;
+pub mod sends;
 pub mod sessions;
 pub mod sign_ins;
 pub mod standings;
@@ -89,6 +90,7 @@ const TABLES: &[&[Statement]] = &[
     recovery_codes::STATEMENTS,
     requests::STATEMENTS,
     rollouts::STATEMENTS,
+    sends::STATEMENTS,
     sessions::STATEMENTS,
     sign_ins::STATEMENTS,
     standings::STATEMENTS,

@@ -6,7 +6,7 @@ use sqlx::{
 };
 
 /// The newest migration this program brings.
-pub const NEWEST: i64 = 7;
+pub const NEWEST: i64 = 8;
 
 macro_rules! migrations {
     ($engine:literal, $($number:literal $name:literal,)+) => {{
@@ -33,6 +33,7 @@ pub(crate) fn sqlite() -> Migrator {
         5 "0005_room",
         6 "0006_methods",
         7 "0007_factors",
+        8 "0008_mail",
     )
 }
 
@@ -46,5 +47,6 @@ pub(crate) fn postgres() -> Migrator {
         5 "0005_room",
         6 "0006_methods",
         7 "0007_factors",
+        8 "0008_mail",
     )
 }

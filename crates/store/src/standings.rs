@@ -79,6 +79,8 @@ impl Record for Known {
     fn read(row: &Row) -> Result<Self, Unreadable> {
         let verified_at: Option<Timestamp> = row.get("email_verified_at")?;
         let mut methods = list::<Method>(row, "methods")?;
+        // A verified address is an attribute of its own.
+        methods.retain(|method| *method != Method::EmailCode);
         methods.sort();
         methods.dedup();
         let mut ledger: Vec<_> = list::<Entry>(row, "ledger")?.into_iter().map(entry).collect();

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     config::{self, Loaded, Sources},
-    demo, events, forget_clock, import, init, logs, migrate, serve,
+    demo, events, forget_clock, import, init, logs, mail, migrate, serve,
 };
 
 /// Identity for device clouds: accounts, second factors, and two-step verification in waves.
@@ -49,6 +49,9 @@ enum Command {
     /// The record of a running server: what happened, in order, and the chain that proves it.
     #[command(subcommand)]
     Events(EventsCommand),
+    /// Mails: a test of the mail server, and what they look like.
+    #[command(subcommand)]
+    Mail(MailCommand),
     /// Shows the main job on a throw-away server: one account is brought to two-step, in waves.
     Demo {
         /// Leave the server running, and say how to call it.
@@ -82,6 +85,15 @@ enum EventsCommand {
     Export(events::Export),
     /// Recomputes the hash chain, and reports the first break.
     Verify(events::Verify),
+}
+
+#[derive(Subcommand)]
+enum MailCommand {
+    /// Sends one mail at once, as the settings say. The exit status is 1 when it was not taken.
+    Test(mail::Test),
+    /// Writes every mail to a folder, with invented content, to look at in a browser. Says what is wrong with a product's
+    /// own texts.
+    Preview(mail::Preview),
 }
 
 /// The arguments with `--set` and `--config` moved after the command, wherever they stood: clap keeps only those of the
@@ -147,6 +159,11 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Accounts(AccountsCommand::Import(import)) => block_on(import::import(import)),
         Command::Events(EventsCommand::Export(export)) => block_on(events::export(export)),
         Command::Events(EventsCommand::Verify(verify)) => block_on(events::verify(verify)),
+        Command::Mail(MailCommand::Test(test)) => {
+            let config = logged(load()?)?;
+            block_on(async move { mail::test(&config, test).await })
+        }
+        Command::Mail(MailCommand::Preview(preview)) => mail::preview(&load()?.config, preview),
         Command::Demo { keep } => block_on(demo::demo(keep)),
     }
 }

@@ -16,6 +16,7 @@ mod import;
 mod init;
 mod keep_time;
 mod logs;
+mod mail;
 mod migrate;
 mod running;
 mod serve;

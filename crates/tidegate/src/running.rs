@@ -23,7 +23,7 @@ use crate::{
     ambient::{AuthorityClock, SystemEntropy},
     check_schema::check_schema,
     config::{self, Config},
-    keep_time,
+    keep_time, mail,
 };
 
 pub struct Running {
@@ -184,12 +184,7 @@ fn courier(
     keyring: &Arc<Keyring>,
     clock: &Arc<AuthorityClock>,
 ) -> anyhow::Result<Courier> {
-    let settings = tidegate_courier::Settings {
-        folder: config.mail.folder.clone(),
-        from: config.mail.from.clone(),
-        poll: Duration::from_millis(config.mail.poll_ms),
-        sends_at_once: usize::try_from(config.mail.sends_at_once)?,
-    };
+    let settings = mail::settings(config)?;
     let (store, keyring, clock) = (store.clone(), keyring.clone(), clock.clone());
     Courier::new(store, keyring, clock, Arc::new(SystemEntropy), settings).context("failed to set up mail")
 }

@@ -11,6 +11,7 @@ use crate::{
     config::Config,
     files,
     init::{initialise_here, is_initialised},
+    mail,
     running::{Running, open},
 };
 
@@ -47,13 +48,16 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
             "gRPC is served without TLS beyond this machine: credentials cross the network in clear"
         );
     }
+    if mail::is_in_the_clear(config) {
+        tracing::warn!("smtp.tls is none: mails, and the codes in them, cross the network in clear");
+    }
     Ok(running)
 }
 
 fn say(config: &Config, running: &Running) {
     println!("Tidegate {} serves gRPC on {}.", env!("CARGO_PKG_VERSION"), running.grpc);
     println!("  health      http://{}/healthz", running.admin);
-    println!("  mail        is written to {}", config.mail.folder.display());
+    println!("  mail        {}", mail::destination(config));
     println!("  try it      {}", call(config, running));
 }
 

@@ -64,7 +64,7 @@ const ALLOWED_DEPENDENCIES: &[(&str, &str)] = &[
     ("smallvec", "core service"),
     ("sqlx", "store"),
     ("strsim", "tidegate"),
-    ("subtle", "core"),
+    ("subtle", "core factors"),
     ("tempfile", "tidegate"),
     ("thiserror", "client core courier factors grpc keyring service store"),
     ("time", "core courier store"),

@@ -21,6 +21,7 @@ async fn every_change_has_its_event() {
             ip: "192.0.2.7".into(),
             user_agent: "Kasa/3.1".into(),
             device_id: "tablet-1".into(),
+            ..Default::default()
         };
         let request = frontend.begin_request(&owner.person, "kasa", &Device::new("tablet-1"));
         frontend

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidegate_core::{
-    AccountRef, Answer, ClientContext, Edge, Identifier, Labels, Method, MethodPolicy, Ordinal,
+    AccountRef, Answer, ClientContext, Edge, Identifier, Labels, MessageStyle, Method, MethodPolicy, Ordinal,
     ProductSettings, Products, Purpose, Revision, Role, Secret, Span, Title, Unit,
 };
 use tidegate_service::{
@@ -125,6 +125,7 @@ use_cases! { f:
         settings: ProductSettings {
             link_url: "https://other.example/confirm".parse().unwrap(), methods: MethodPolicy::allowing([Method::Totp]),
             trusted_device: Span::days(30), session_idle: Span::days(30), session_absolute: Span::days(90),
+            messages: MessageStyle::default(),
         },
     };
     command UpdateProduct {

@@ -5,11 +5,12 @@ use proptest::{collection::vec, prelude::*, sample::select, test_runner::RngSeed
 use tidegate_core::{Email, Id, MessagePurpose};
 
 use super::{BEGIN, mail};
-use crate::letter::Sender;
+use crate::{letter::Sender, text::Templates};
 
 /// The header and the envelope of a mail to an address.
 fn sent(to: &str) -> (String, String) {
-    let sender = Sender::parse("Tidegate <no-reply@tidegate.example>").unwrap();
+    let sender =
+        Sender::parse("Tidegate <no-reply@tidegate.example>", Templates::new("no-templates".into())).unwrap();
     let message = sender.letter(Id::MIN, &mail(MessagePurpose::VerifyEmail, to, "Kasa"), BEGIN).unwrap();
     let text = String::from_utf8(message.formatted()).unwrap();
     let header = text.lines().find_map(|line| line.strip_prefix("To: ")).unwrap().to_owned();

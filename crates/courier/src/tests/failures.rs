@@ -6,7 +6,7 @@ use tidegate_core::{Channel, DeliveryId, DeliveryProblem, Fact, MessagePurpose, 
 use tidegate_keyring::{Keyring, MasterFile};
 
 use super::{Outbox, mail, to_ann};
-use crate::{Courier, Settings, SetupError};
+use crate::{Courier, Settings, SetupError, To};
 
 fn failed(delivery: DeliveryId, why: DeliveryProblem) -> [Fact; 1] {
     let (channel, purpose) = (Channel::Mail, MessagePurpose::VerifyEmail);
@@ -24,27 +24,38 @@ async fn a_mail_waits_for_its_folder() {
     assert_eq!(outbox.row(id).await, ("queued".to_owned(), 1, true));
 
     std::fs::rename(&gone, outbox.folder()).unwrap();
-    outbox.advance(Span::millis(999));
-    assert_eq!(courier.drain_once().await.unwrap(), 0, "not before its time");
-    outbox.advance(Span::millis(1));
+    outbox.advance(Span::millis(499));
+    assert_eq!(courier.drain_once().await.unwrap(), 0, "not before half the wait");
+    outbox.advance(Span::millis(501));
     assert_eq!(courier.drain_once().await.unwrap(), 1);
     assert_eq!(outbox.row(id).await, ("sent".to_owned(), 2, false));
     assert_eq!((outbox.mails().len(), outbox.facts().await.len()), (1, 1));
 }
 
 #[tokio::test]
-async fn a_mail_is_given_up_after_ten_tries() {
+async fn a_mail_to_no_address_is_given_up_at_once() {
     let outbox = Outbox::new().await;
     let id = outbox.queue(&mail(MessagePurpose::VerifyEmail, "nobody", "Kasa")).await;
-    let courier = outbox.courier();
-    for doubled in 0..9 {
-        assert_eq!(courier.drain_once().await.unwrap(), 0);
-        assert_eq!(outbox.row(id).await, ("queued".to_owned(), doubled + 1, true));
-        outbox.advance(Span::seconds(1).doubled(doubled, Span::hours(1)));
-    }
-    courier.drain_once().await.unwrap();
-    assert_eq!(outbox.row(id).await, ("failed".to_owned(), 10, false));
+    assert_eq!(outbox.courier().drain_once().await.unwrap(), 0);
+    assert_eq!(outbox.row(id).await, ("failed".to_owned(), 1, false));
     assert_eq!(outbox.facts().await, failed(id, DeliveryProblem::Destination));
+}
+
+#[tokio::test]
+async fn a_mail_waits_for_its_folder_until_it_expires() {
+    let outbox = Outbox::new().await;
+    let id = outbox.queue(&to_ann()).await;
+    let courier = outbox.courier();
+    std::fs::rename(outbox.folder(), outbox.dir.path().join("gone")).unwrap();
+    for tried in 1..=20 {
+        assert_eq!(courier.drain_once().await.unwrap(), 0);
+        assert_eq!(outbox.row(id).await, ("queued".to_owned(), tried, true));
+        outbox.advance(Span::minutes(5));
+    }
+    outbox.advance(Span::minutes(20));
+    courier.drain_once().await.unwrap();
+    assert_eq!(outbox.row(id).await, ("failed".to_owned(), 21, false));
+    assert_eq!(outbox.facts().await, failed(id, DeliveryProblem::Expired));
 }
 
 #[tokio::test]
@@ -103,7 +114,9 @@ async fn settings_that_cannot_work_are_refused() {
     let taken = outbox.dir.path().join("tidegate.db");
     let courier = |folder: &std::path::Path, from: &str| {
         let (folder, poll) = (folder.to_owned(), std::time::Duration::ZERO);
-        let settings = Settings { folder, from: from.to_owned(), poll, sends_at_once: 1 };
+        let templates = outbox.templates();
+        let settings =
+            Settings { to: To::Folder(folder), templates, from: from.to_owned(), poll, sends_at_once: 1 };
         let (clock, entropy) = (outbox.clock.clone(), outbox.entropy.clone());
         Courier::new(outbox.store.clone(), outbox.keyring.clone(), clock, entropy, settings).map(drop)
     };

@@ -4,10 +4,11 @@ use expect_test::{Expect, expect};
 use tidegate_core::{Body, Id, LinkUrl, Message, MessagePurpose, Notice, Secret};
 
 use super::{BEGIN, TOKEN, decoded, mail, to_ann};
-use crate::{letter::Sender, trouble::Trouble};
+use crate::{letter::Sender, text::Templates, trouble::Trouble};
 
 fn letter(mail: &Message) -> Result<String, Trouble> {
-    let sender = Sender::parse("Tidegate <no-reply@tidegate.example>").unwrap();
+    let sender =
+        Sender::parse("Tidegate <no-reply@tidegate.example>", Templates::new("no-templates".into())).unwrap();
     let message = sender.letter(Id::MIN, mail, BEGIN)?;
     let text = decoded(&message.formatted());
     let (_, after) = text.split_once("boundary=\"").unwrap();
@@ -32,7 +33,7 @@ fn check(mail: &Message, expect: Expect) {
 fn the_mail_that_verifies_an_address() {
     check(
         &to_ann(),
-        expect![[r#"
+        expect![[r##"
             Message-ID: <dlv_00000000000000000000000000@tidegate.example>
             Date: Sat, 07 Mar 2026 09:05:30 +0000
             From: Tidegate <no-reply@tidegate.example>
@@ -62,17 +63,74 @@ fn the_mail_that_verifies_an_address() {
 
             <!doctype html>
             <html lang="en">
-            <head><meta charset="utf-8"><title>Confirm your email address for Kasa</title></head>
-            <body style="font-family: sans-serif; line-height: 1.5; max-width: 36em">
+            <head>
+              <meta charset="utf-8">
+              <meta name="viewport" content="width=device-width, initial-scale=1">
+              <meta name="color-scheme" content="light dark">
+              <meta name="supported-color-schemes" content="light dark">
+              <title>Confirm your email address for Kasa</title>
+              <style>
+                @media (prefers-color-scheme: dark) {
+                  .page { background: #121212 !important; }
+                  .card { background: #1e1e1e !important; color: #f2f2f2 !important; }
+                  .code { background: #333333 !important; color: #ffffff !important; }
+                  .small { color: #b3b3b3 !important; }
+                }
+              </style>
+            </head>
+            <body class="page" style="margin: 0; padding: 0; background: #f2f2f2">
+              <div style="display: none; max-height: 0; overflow: hidden; mso-hide: all">Open the link in this mail and confirm that ann@example.com is yours.</div>
+              <table role="presentation" class="page" width="100%" cellpadding="0" cellspacing="0" border="0" style="background: #f2f2f2">
+                <tr>
+                  <td align="center" style="padding: 24px 12px">
+                    <!--[if mso]><table role="presentation" width="600" cellpadding="0" cellspacing="0" border="0"><tr><td><![endif]-->
+                    <table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0"
+                      style="max-width: 600px; text-align: left; word-break: break-word">
+                      <tr>
+                        <td bgcolor="#1f3a5f" style="padding: 16px 32px; background: #1f3a5f; color: #ffffff;
+                          border-radius: 8px 8px 0 0; font-family: Arial, Helvetica, sans-serif; font-size: 20px; font-weight: bold">Kasa</td>
+                      </tr>
+                      <tr>
+                        <td class="card" bgcolor="#ffffff" style="padding: 16px 32px; background: #ffffff; color: #1a1a1a;
+                          border-radius: 0 0 8px 8px; font-family: Arial, Helvetica, sans-serif; font-size: 16px; line-height: 1.5">
+
             <p><b>Kasa</b> was asked to use ann@example.com as the email address of an account.</p>
             <p>To confirm that the address is yours, open this link and press the button on the page:</p>
-            <p><a href="https:&#x2f;&#x2f;kasa.example&#x2f;confirm#verify=tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG">https:&#x2f;&#x2f;kasa.example&#x2f;confirm#verify=tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG</a></p>
+            <table role="presentation" cellpadding="0" cellspacing="0" border="0">
+              <tr>
+                <td bgcolor="#1f3a5f" style="border: 1px solid #ffffff; border-radius: 6px; mso-padding-alt: 12px 24px">
+                  <a href="https:&#x2f;&#x2f;kasa.example&#x2f;confirm#verify=tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG" style="display: inline-block; padding: 12px 24px; border-radius: 6px;
+                    background: #1f3a5f; color: #ffffff;
+                    font-family: Arial, Helvetica, sans-serif; font-size: 16px; font-weight: bold; text-decoration: none">Open the page</a>
+                </td>
+              </tr>
+            </table>
+            <p class="small" style="color: #595959; font-size: 13px; word-break: break-all">https:&#x2f;&#x2f;kasa.example&#x2f;confirm#verify=tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG</p>
             <p>The link works once, until 7 March 2026, 11:05 UTC. Opening it changes nothing: the address is confirmed only when you press the button.</p>
             <p>Was it not you? Then ignore this mail. Nothing was changed, and nothing will be.</p>
+
+                        </td>
+                      </tr>
+                      <tr>
+                        <td class="small" style="padding: 16px 32px; color: #595959;
+                          font-family: Arial, Helvetica, sans-serif; font-size: 13px; line-height: 1.5">
+
+
+                          This mail was sent to ann@example.com because it concerns the security of an account at Kasa.
+                          Answers to this mail are not read.
+
+
+                        </td>
+                      </tr>
+                    </table>
+                    <!--[if mso]></td></tr></table><![endif]-->
+                  </td>
+                </tr>
+              </table>
             </body>
             </html>
             --BOUNDARY--
-        "#]],
+        "##]],
     );
 }
 
@@ -81,7 +139,7 @@ fn the_mail_that_confirms_an_enrollment() {
     let mail = mail(MessagePurpose::ConfirmEnrollment, "änn@bücher.example", "Käsa");
     check(
         &mail,
-        expect![[r#"
+        expect![[r##"
             Message-ID: <dlv_00000000000000000000000000@tidegate.example>
             Date: Sat, 07 Mar 2026 09:05:30 +0000
             From: Tidegate <no-reply@tidegate.example>
@@ -111,17 +169,74 @@ fn the_mail_that_confirms_an_enrollment() {
 
             <!doctype html>
             <html lang="en">
-            <head><meta charset="utf-8"><title>Confirm two-step verification for Käsa</title></head>
-            <body style="font-family: sans-serif; line-height: 1.5; max-width: 36em">
+            <head>
+              <meta charset="utf-8">
+              <meta name="viewport" content="width=device-width, initial-scale=1">
+              <meta name="color-scheme" content="light dark">
+              <meta name="supported-color-schemes" content="light dark">
+              <title>Confirm two-step verification for Käsa</title>
+              <style>
+                @media (prefers-color-scheme: dark) {
+                  .page { background: #121212 !important; }
+                  .card { background: #1e1e1e !important; color: #f2f2f2 !important; }
+                  .code { background: #333333 !important; color: #ffffff !important; }
+                  .small { color: #b3b3b3 !important; }
+                }
+              </style>
+            </head>
+            <body class="page" style="margin: 0; padding: 0; background: #f2f2f2">
+              <div style="display: none; max-height: 0; overflow: hidden; mso-hide: all">A set-up of two-step verification was begun. Confirm that it was you.</div>
+              <table role="presentation" class="page" width="100%" cellpadding="0" cellspacing="0" border="0" style="background: #f2f2f2">
+                <tr>
+                  <td align="center" style="padding: 24px 12px">
+                    <!--[if mso]><table role="presentation" width="600" cellpadding="0" cellspacing="0" border="0"><tr><td><![endif]-->
+                    <table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0"
+                      style="max-width: 600px; text-align: left; word-break: break-word">
+                      <tr>
+                        <td bgcolor="#1f3a5f" style="padding: 16px 32px; background: #1f3a5f; color: #ffffff;
+                          border-radius: 8px 8px 0 0; font-family: Arial, Helvetica, sans-serif; font-size: 20px; font-weight: bold">Käsa</td>
+                      </tr>
+                      <tr>
+                        <td class="card" bgcolor="#ffffff" style="padding: 16px 32px; background: #ffffff; color: #1a1a1a;
+                          border-radius: 0 0 8px 8px; font-family: Arial, Helvetica, sans-serif; font-size: 16px; line-height: 1.5">
+
             <p>There was a sign-in to the <b>Käsa</b> account of änn@bücher.example, and a set-up of two-step verification was begun.</p>
             <p>To confirm that it was you, open this link and press the button on the page:</p>
-            <p><a href="https:&#x2f;&#x2f;kasa.example&#x2f;confirm#confirm=tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG">https:&#x2f;&#x2f;kasa.example&#x2f;confirm#confirm=tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG</a></p>
+            <table role="presentation" cellpadding="0" cellspacing="0" border="0">
+              <tr>
+                <td bgcolor="#1f3a5f" style="border: 1px solid #ffffff; border-radius: 6px; mso-padding-alt: 12px 24px">
+                  <a href="https:&#x2f;&#x2f;kasa.example&#x2f;confirm#confirm=tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG" style="display: inline-block; padding: 12px 24px; border-radius: 6px;
+                    background: #1f3a5f; color: #ffffff;
+                    font-family: Arial, Helvetica, sans-serif; font-size: 16px; font-weight: bold; text-decoration: none">Open the page</a>
+                </td>
+              </tr>
+            </table>
+            <p class="small" style="color: #595959; font-size: 13px; word-break: break-all">https:&#x2f;&#x2f;kasa.example&#x2f;confirm#confirm=tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG</p>
             <p>The link works once, until 7 March 2026, 11:05 UTC. Opening it changes nothing: the set-up goes on only when you press the button.</p>
             <p>Was it not you? Then ignore this mail. Nothing was changed, and two-step verification will not be set up. But another person knows your password: change it.</p>
+
+                        </td>
+                      </tr>
+                      <tr>
+                        <td class="small" style="padding: 16px 32px; color: #595959;
+                          font-family: Arial, Helvetica, sans-serif; font-size: 13px; line-height: 1.5">
+
+
+                          This mail was sent to änn@bücher.example because it concerns the security of an account at Käsa.
+                          Answers to this mail are not read.
+
+
+                        </td>
+                      </tr>
+                    </table>
+                    <!--[if mso]></td></tr></table><![endif]-->
+                  </td>
+                </tr>
+              </table>
             </body>
             </html>
             --BOUNDARY--
-        "#]],
+        "##]],
     );
 }
 
@@ -180,13 +295,16 @@ fn a_sender_is_a_mailbox() {
         ("Käsa <a@bücher.example>", "<a@xn--bcher-kva.example>"),
         ("Käsa <Käsa@faß.example>", "<Käsa@xn--fa-hia.example>"),
     ] {
-        let letter = Sender::parse(from).unwrap().letter(Id::MIN, &to_ann(), BEGIN).unwrap();
+        let letter = Sender::parse(from, Templates::new("no-templates".into()))
+            .unwrap()
+            .letter(Id::MIN, &to_ann(), BEGIN)
+            .unwrap();
         let letter = decoded(&letter.formatted());
         assert!(letter.contains(written), "{letter}");
         assert_eq!(header_names(&letter), HEADERS);
     }
     for from in ["", "Tidegate", "a@", "<>", "a@b, c@d", "a@b\r\nBcc: c@d", "x\r\nBcc: c@d <a@b>"] {
-        assert!(Sender::parse(from).is_none(), "{from:?}");
+        assert!(Sender::parse(from, Templates::new("no-templates".into())).is_none(), "{from:?}");
     }
 }
 

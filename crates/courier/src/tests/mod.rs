@@ -18,13 +18,13 @@ use std::{
 use sqlx::{ConnectOptions as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use tidegate_core::{
-    AccountId, Channel, Clock, DeliveryId, Email, Entropy, EventId, Fact, Id, Message, MessagePurpose,
-    RealmId, RecordedFact, Secret, Span, Timestamp,
+    AccountId, Body, Channel, Clock, DeliveryId, Email, Entropy, EventId, Fact, Id, Message, MessagePurpose,
+    MessageStyle, RealmId, RecordedFact, Secret, Span, Timestamp,
 };
 use tidegate_keyring::{Keyring, MasterFile, SealContext};
 use tidegate_store::{Store, Timeouts, deliveries, events};
 
-use crate::{Courier, Settings};
+use crate::{Courier, Settings, To};
 
 /// 7 March 2026, 09:05:30 UTC.
 const BEGIN: Timestamp = Timestamp::from_unix_micros(1_772_874_330_000_000);
@@ -62,10 +62,16 @@ struct Outbox {
 
 /// A mail to any text, because the database may hold any text as an address.
 fn mail(purpose: MessagePurpose, to: &str, title: &str) -> Message {
-    let to = Email::restored(to.to_owned(), String::new()).destination();
     let url = "https://kasa.example/confirm".parse().unwrap();
-    let token = Secret::new(TOKEN.to_owned());
-    Message::link_to(purpose, to, title.parse().unwrap(), url, &token, BEGIN.plus(Span::hours(2)))
+    Message {
+        purpose,
+        to: Email::restored(to.to_owned(), String::new()).destination(),
+        key: Some("kasa".parse().unwrap()),
+        product: title.parse().unwrap(),
+        style: MessageStyle::default(),
+        body: Body::Link { url, token: TOKEN.to_owned() },
+        expires_at: BEGIN.plus(Span::hours(2)),
+    }
 }
 
 fn to_ann() -> Message {
@@ -93,8 +99,13 @@ impl Outbox {
 
     fn courier_with(&self, keyring: Arc<Keyring>, entropy: Arc<dyn Entropy>) -> Courier {
         let from = "Tidegate <no-reply@tidegate.example>".to_owned();
-        let settings = Settings { folder: self.folder(), from, poll: Duration::ZERO, sends_at_once: 4 };
+        let (to, templates) = (To::Folder(self.folder()), self.templates());
+        let settings = Settings { to, templates, from, poll: Duration::ZERO, sends_at_once: 4 };
         Courier::new(self.store.clone(), keyring, self.clock.clone(), entropy, settings).unwrap()
+    }
+
+    fn templates(&self) -> PathBuf {
+        self.dir.path().join("templates")
     }
 
     fn folder(&self) -> PathBuf {
@@ -115,7 +126,8 @@ impl Outbox {
         let place = SealContext::Delivery { realm, delivery: id };
         let payload = self.keyring.seal(&place, &Secret::new(plain), &*self.entropy).unwrap();
         let expires_at = now.plus(Span::hours(2));
-        let new = deliveries::New { id, account, channel: Channel::Mail, purpose, payload, now, expires_at };
+        let channel = Channel::Mail;
+        let new = deliveries::New { id, account, channel, purpose, payload, now, due_at: now, expires_at };
         let insert = self.store.tx("test", realm, async |tx| deliveries::insert(tx, new).await);
         insert.await.unwrap();
         id

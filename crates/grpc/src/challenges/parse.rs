@@ -1,6 +1,8 @@
 use tidegate_core::Purpose;
 use tidegate_proto as proto;
-use tidegate_service::challenges::{AnswerChallenge, CancelChallenge, CreateChallenge, GetChallenge};
+use tidegate_service::challenges::{
+    AnswerChallenge, CancelChallenge, CreateChallenge, GetChallenge, ResendChallenge,
+};
 
 use crate::{answer, form::Form};
 
@@ -9,6 +11,12 @@ pub(super) fn create(message: proto::CreateChallengeRequest, form: &mut Form) ->
     let purpose = form.word("purpose", message.purpose, purpose);
     let factor = form.text("factor_id", &message.factor_id);
     Some(CreateChallenge { subject: subject?, purpose: purpose?, factor: factor? })
+}
+
+pub(super) fn resend(message: proto::ResendChallengeRequest, form: &mut Form) -> Option<ResendChallenge> {
+    let subject = form.subject(message.subject);
+    let challenge = form.text("challenge_id", &message.challenge_id);
+    Some(ResendChallenge { subject: subject?, challenge: challenge? })
 }
 
 pub(super) fn get(message: proto::GetChallengeRequest, form: &mut Form) -> Option<GetChallenge> {

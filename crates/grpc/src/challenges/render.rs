@@ -8,6 +8,10 @@ pub(super) fn created(asked: ChallengeView) -> proto::CreateChallengeResponse {
     proto::CreateChallengeResponse { challenge: Some(challenge(asked)) }
 }
 
+pub(super) fn resent(asked: ChallengeView) -> proto::ResendChallengeResponse {
+    proto::ResendChallengeResponse { challenge: Some(challenge(asked)) }
+}
+
 pub(super) fn got(asked: ChallengeView) -> proto::GetChallengeResponse {
     proto::GetChallengeResponse { challenge: Some(challenge(asked)) }
 }

@@ -14,6 +14,7 @@ pub(super) fn status(status: Status) -> proto::GetTwoStepStatusResponse {
         decision: Some(decision(status.decision)),
         active_methods: status.active_methods.iter().map(|one| method(*one).into()).collect(),
         recovery_codes_left: count(status.recovery_codes_left),
+        mailbox_only: status.mailbox_only,
     }
 }
 

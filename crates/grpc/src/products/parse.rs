@@ -1,4 +1,4 @@
-use tidegate_core::{Method, MethodPolicy, ProductSettings, Span};
+use tidegate_core::{Color, Language, MessageStyle, Method, MethodPolicy, ProductSettings, Span, Word as _};
 use tidegate_proto as proto;
 use tidegate_service::products::{
     CreateProduct, GetProduct, ListInterest, ListProducts, ProductChange, RegisterInterest, UpdateProduct,
@@ -19,12 +19,14 @@ pub(super) fn create(message: proto::CreateProductRequest, form: &mut Form) -> O
         let trust = form.span("trusted_device", settings.trusted_device, TRUST);
         let idle = form.span("session_idle", settings.session_idle, SESSION);
         let absolute = form.span("session_absolute", settings.session_absolute, SESSION);
+        let messages = style(settings.messages, form);
         Some(ProductSettings {
             link_url: link_url?,
-            methods: methods?,
+            methods: MethodPolicy { email_is_factor: settings.email_is_factor, ..methods? },
             trusted_device: trust?.unwrap_or(Span::days(30)),
             session_idle: idle?.unwrap_or(Span::hours(1)),
             session_absolute: absolute?.unwrap_or(Span::hours(24)),
+            messages: messages?,
         })
     });
     Some(CreateProduct { key: key?, title: title?, settings: settings? })
@@ -49,7 +51,8 @@ pub(super) fn update(message: proto::UpdateProductRequest, form: &mut Form) -> O
             "title" => change.title = form.text("title", &message.title),
             "settings.link_url" => change.link_url = form.text(path, &settings.link_url),
             "settings.allowed_methods" => {
-                change.methods = form.within("settings", |form| methods(&settings.allowed_methods, form));
+                let policy = form.within("settings", |form| methods(&settings.allowed_methods, form));
+                change.rules = policy.map(|policy| policy.rules);
                 if settings.allowed_methods.is_empty() {
                     form.note::<()>(path, "must name a method");
                 }
@@ -62,6 +65,10 @@ pub(super) fn update(message: proto::UpdateProductRequest, form: &mut Form) -> O
             }
             "settings.session_absolute" => {
                 change.session_absolute = given(form, path, settings.session_absolute, SESSION);
+            }
+            "settings.email_is_factor" => change.email_is_factor = Some(settings.email_is_factor),
+            "settings.messages" => {
+                change.messages = form.within("settings", |form| style(settings.messages.clone(), form));
             }
             unknown => form.unknown_path(unknown),
         }
@@ -80,6 +87,21 @@ pub(super) fn list_interest(message: proto::ListInterestRequest, form: &mut Form
     let product = form.text("product", &message.product);
     let page = form.page(message.page_size, &message.page_token);
     Some(ListInterest { product: product?, page: page? })
+}
+
+fn style(style: Option<proto::MessageStyle>, form: &mut Form) -> Option<MessageStyle> {
+    let style = style.unwrap_or_default();
+    form.within("messages", |form| {
+        let language = match style.language.as_str() {
+            "" => Some(Language::default()),
+            text => match Language::parse(text) {
+                Ok(language) => Some(language),
+                Err(_) => form.note("language", "must be en or de"),
+            },
+        };
+        let color = form.optional::<Color>("color", &style.color);
+        Some(MessageStyle { language: language?, color: color?.unwrap_or_default() })
+    })
 }
 
 /// A span that the mask names must be given.

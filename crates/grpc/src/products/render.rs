@@ -1,4 +1,4 @@
-use tidegate_core::Product;
+use tidegate_core::{Product, Word as _};
 use tidegate_proto as proto;
 use tidegate_service::{
     Page,
@@ -43,10 +43,15 @@ pub(super) fn interest_listed(interested: Interested) -> proto::ListInterestResp
 fn product(product: Product) -> proto::Product {
     let settings = proto::ProductSettings {
         link_url: product.settings.link_url.into(),
-        allowed_methods: product.settings.methods.methods().map(|one| method(one).into()).collect(),
+        allowed_methods: product.settings.methods.allowed().map(|one| method(one).into()).collect(),
         trusted_device: Some(duration(product.settings.trusted_device)),
         session_idle: Some(duration(product.settings.session_idle)),
         session_absolute: Some(duration(product.settings.session_absolute)),
+        email_is_factor: product.settings.methods.email_is_factor,
+        messages: Some(proto::MessageStyle {
+            language: product.settings.messages.language.as_str().to_owned(),
+            color: product.settings.messages.color.to_string(),
+        }),
     };
     proto::Product {
         key: product.key.into(),

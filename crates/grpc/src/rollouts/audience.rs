@@ -124,7 +124,7 @@ fn methods(wire: &proto::AttributeTest, form: &mut Form) -> Option<BTreeSet<Meth
     let mut methods = Vec::new();
     for (place, text) in wire.any_of.iter().enumerate() {
         methods.push(match Method::parse(text) {
-            Ok(method) if method != Method::Password => Some(method),
+            Ok(method) if !matches!(method, Method::Password | Method::EmailCode) => Some(method),
             _ => form.note(&format!("any_of[{place}]"), "must be totp or recovery_codes"),
         });
     }

@@ -140,6 +140,7 @@ fn factor(method: Method) -> String {
         Method::Password => "a password",
         Method::Totp => "an authenticator app",
         Method::RecoveryCodes => "recovery codes",
+        Method::EmailCode => "codes by mail",
     };
     words.to_owned()
 }

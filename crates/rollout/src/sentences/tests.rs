@@ -8,8 +8,8 @@ mod waves;
 
 use tidegate_core::{
     AccountId, Audience, Bucket, Buckets, Customer, Edge, FirstShown, Id, Labels, LedgerEntry, LinkUrl,
-    Method, MethodPolicy, Named, Ordinal, Product, ProductSettings, Revision, Rollout, Rule, Salt, Span,
-    Standing, Timestamp, Unit, Wave, WaveState,
+    MessageStyle, Method, MethodPolicy, Named, Ordinal, Product, ProductSettings, Revision, Rollout, Rule,
+    Salt, Span, Standing, Timestamp, Unit, Wave, WaveState,
 };
 
 use crate::{Explanation, explain};
@@ -118,6 +118,7 @@ fn product(key: &str) -> Product {
         trusted_device: Span::days(30),
         session_idle: Span::hours(1),
         session_absolute: Span::hours(24),
+        messages: MessageStyle::default(),
     };
     let at = at("2026-03-01T09:00:00Z");
     Product {

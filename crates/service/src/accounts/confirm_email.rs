@@ -1,9 +1,9 @@
 //! Redeems the link of a verification mail.
 
 use tidegate_core::{Answered, Fact, LinkTarget, Permission, Secret};
-use tidegate_store::accounts;
+use tidegate_store::{accounts, factors as kept};
 
-use crate::{Command, CommandContext, Error, links};
+use crate::{Command, CommandContext, Error, factors, links};
 
 #[derive(Debug)]
 pub struct ConfirmEmail {
@@ -26,6 +26,7 @@ impl Command for ConfirmEmail {
                 Err(answer) => return Ok(answer),
             };
             if accounts::verify_email(tx, account.id, &presented.link.email, cx.now()).await? {
+                kept::insert(tx, &factors::of_verified_address(cx, account.id)).await?;
                 cx.event(Fact::EmailVerified {}).of(&account).record(tx).await?;
             }
             Ok(Answered::Approved)

@@ -11,10 +11,10 @@ use tidegate_keyring::{
     SealContext,
     adoption::{AdoptedHash, NotAdopted},
 };
-use tidegate_store::{Tx, accounts, customers, passwords};
+use tidegate_store::{Tx, accounts, customers, factors as kept, passwords};
 
 use super::differences::{differing_fields, is_the_imported_row};
-use crate::{Command, CommandContext, Error, Fault, idempotency::outcomes, times};
+use crate::{Command, CommandContext, Error, Fault, factors, idempotency::outcomes, times};
 
 /// Rows of one message.
 pub const MAX_ROWS: usize = 500;
@@ -207,6 +207,9 @@ async fn import(cx: &CommandContext, tx: &mut Tx, row: &ImportRow) -> Result<Row
     if accounts::insert(tx, &account, Some(digest)).await? {
         if let Some(hash) = row.password.adopted() {
             passwords::insert(tx, account.id, hash.kept(), now).await?;
+        }
+        if row.email_verified && account.contact.is_some() {
+            kept::insert(tx, &factors::of_verified_address(cx, account.id)).await?;
         }
         cx.event(Fact::AccountCreated { imported: true }).of(&account).record(tx).await?;
         return Ok(RowOutcome::Created);

@@ -37,8 +37,10 @@ impl Command for RequestEmailVerification {
             if contact.verified_at.is_some() {
                 return Err(Refusal::EmailAlreadyVerified.into());
             }
-            let what = (LinkTarget::Email, MessagePurpose::VerifyEmail, TTL);
-            let mailed = cx.mail_link(tx, &account, contact, &acting.product, what).await?;
+            let purpose = MessagePurpose::VerifyEmail;
+            let permit = cx.permit_send(tx, &contact.email, purpose).await?;
+            let (whose, of) = ((&account, contact), (&acting.product, &acting.client));
+            let mailed = cx.mail_link(tx, whose, of, (LinkTarget::Email, purpose, TTL), permit).await?;
             let fact = Fact::EmailVerificationRequested { delivery: mailed.delivery };
             let event = cx.event(fact).at(&acting.product.key).of(&account).from(&acting.client);
             event.record(tx).await?;

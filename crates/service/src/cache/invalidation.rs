@@ -47,6 +47,7 @@ impl Invalidation {
             | Fact::AccountUpdated { .. }
             | Fact::EmailVerified {}
             | Fact::FactorActivated { .. }
+            | Fact::FactorRemoved { .. }
             | Fact::TwoStepSwitchedOn {}
             | Fact::TwoStepSwitchedOff {}
             | Fact::TwoStepShown { .. }
@@ -65,6 +66,7 @@ impl Invalidation {
             | Fact::DeviceTrusted { .. }
             | Fact::DeviceTrustEnded {}
             | Fact::ChallengeCreated { .. }
+            | Fact::ChallengeResent { .. }
             | Fact::ChallengeAnswered { .. }
             | Fact::ChallengeCancelled { .. }
             | Fact::EnrollmentBegun { .. }
@@ -73,7 +75,6 @@ impl Invalidation {
             | Fact::EnrollmentAnswered { .. }
             | Fact::EnrollmentCancelled { .. }
             | Fact::FactorRenamed { .. }
-            | Fact::FactorRemoved { .. }
             | Fact::FactorUnreadable { .. }
             | Fact::SessionEnded { .. }
             | Fact::SeenOnBehalf { .. }

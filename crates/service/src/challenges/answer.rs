@@ -111,6 +111,9 @@ impl AnswerChallenge {
             Err(Unread::Malformed(malformed)) => return Err(super::malformed(malformed).into()),
             Err(Unread::Unusable) => return self.unavailable(cx, cc, factor).await,
         };
+        if !cc.is_for(&readable)? {
+            return self.deny(cx, cc, Answered::Superseded).await;
+        }
         let counter = counters::of_factor(factor);
         let limits = &method::rules(challenge.method).limits;
         let taken = match counters::grant(cc.kept.clone(), &counter, limits, now) {
@@ -291,7 +294,8 @@ impl AnswerChallenge {
         let product = products::find(tx, &cc.product).await?.ok_or(Fault::Dangling("product"))?;
         let left = recovery_codes::count(tx, account.id).await?;
         let about = (None, Some(left));
-        cx.notify(tx, (&account, &product), MessagePurpose::RecoveryCodeUsed, about).await
+        let whose = (&account, &product, &self.subject.client);
+        cx.notify(tx, whose, MessagePurpose::RecoveryCodeUsed, about).await
     }
 
     async fn reject(

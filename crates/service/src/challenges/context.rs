@@ -1,12 +1,12 @@
 //! What answering begins with: who answers, the challenge, and the factor's material and counter.
 
 use tidegate_core::{
-    AccountState, Answer, Answered, Challenge, FactorId, Mark, ProductKey, Proof, Sealed, Secret, SessionId,
-    SignInId, SignInState, Subject, Timestamp, Who, Within,
+    AccountState, Answer, Answered, Challenge, Email, FactorId, Mark, ProductKey, Proof, Sealed, Secret,
+    SessionId, SignInId, SignInState, Subject, Timestamp, Who, Within,
 };
 use tidegate_factors::{
     challenge,
-    method::{self, Opened, Unread},
+    method::{self, Opened, Reach, Unread},
     sign_in,
 };
 use tidegate_keyring::TokenKind;
@@ -143,6 +143,13 @@ impl ChallengeContext {
         let posed = posed.map(|sealed| cx.challenge_material(account, id, sealed).ok_or(Unread::Unusable));
         let answer = method::read(method, &material, answer)?;
         Ok(Readable { posed: posed.transpose()?, material, answer })
+    }
+
+    /// Whether the account still has the address that the code was sent to.
+    pub(super) fn is_for(&self, readable: &Readable) -> Result<bool, Fault> {
+        let Some(posed) = &readable.posed else { return Ok(true) };
+        let email = self.email.clone().map(|email| Email::restored(email, String::new()));
+        Ok(method::is_for(self.challenge.method, posed, Reach { email: email.as_ref() })?)
     }
 }
 

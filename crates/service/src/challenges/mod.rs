@@ -6,11 +6,14 @@ mod consume;
 mod context;
 mod create;
 mod get;
+mod pose;
+mod resend;
 
 pub use answer::AnswerChallenge;
 pub use cancel::CancelChallenge;
 pub use create::{ChallengeView, CreateChallenge};
 pub use get::GetChallenge;
+pub use resend::ResendChallenge;
 
 use tidegate_core::{AnswerForm, Answered, Challenge, ChallengeId, Refusal};
 use tidegate_factors::method::Malformed;

@@ -10,13 +10,12 @@ use tidegate_core::{
     Permission, Product, Refusal, Setup, Subject, Title,
 };
 use tidegate_factors::{
-    enrollment::{self, Origin},
-    fresh,
+    enrollment::{self, NotProved, Origin},
     policy::{self, NotBindable},
 };
 use tidegate_store::{Tx, accounts, enrollments, factors, sessions};
 
-use crate::{Command, CommandContext, Error, Fault, OneTimeSecret, Outcome, acting::Acting};
+use crate::{Command, CommandContext, Denied, Error, Fault, OneTimeSecret, Outcome, acting::Acting};
 
 #[derive(Debug)]
 pub struct BeginEnrollment {
@@ -56,14 +55,12 @@ impl Command for BeginEnrollment {
             let decision = cx.decide(tx, &acting.product, account.id).await?;
             let factors = factors::of_account(tx, account.id).await?;
             self.may_begin((&acting.product, &decision), &account, &factors)?;
-            let origin = if factors.iter().any(|factor| factor.method.is_second_step()) {
-                let level = fresh::needed(&factors);
-                let proved_by = fresh::may_rebind(&session, &factors, cx.now());
-                Origin::Factors(proved_by.ok_or(Refusal::FreshProofNeeded { level })?)
-            } else {
-                enrollment::origin(&account, &session, cx.now()).ok_or(Refusal::NoProofOfOrigin)?
-            };
-            Ok(self.begin(cx, tx, (&acting, &decision), &account, origin).await?)
+            let origin = enrollment::origin(&account, &session, &factors, cx.now());
+            let origin = origin.map_err(|why| match why {
+                NotProved::Stale(level) => Refusal::FreshProofNeeded { level },
+                NotProved::NoOrigin => Refusal::NoProofOfOrigin,
+            })?;
+            self.begin(cx, tx, (&acting, &decision), &account, origin).await
         })
         .await
     }
@@ -84,7 +81,7 @@ impl BeginEnrollment {
             NotBindable::TooMany => Refusal::TooManyFactors { limit: policy::MAX_OF_METHOD },
             NotBindable::NotAllowed | NotBindable::Requires(_) => Refusal::MethodNotAllowed,
         })?;
-        let first = !factors.iter().any(|factor| factor.method.is_second_step());
+        let first = !policy::has_enrolled(factors);
         let by_link = first || product.settings.methods.confirm_by_link;
         if by_link && account.verified().is_none() {
             return Err(Refusal::EmailNotVerified);
@@ -99,8 +96,21 @@ impl BeginEnrollment {
         (acting, decision): (&Acting, &Decision),
         account: &Account,
         origin: Origin,
-    ) -> Result<EnrollmentStarted, Fault> {
+    ) -> Result<EnrollmentStarted, Denied> {
         let now = cx.now();
+        let confirmed = match origin {
+            Origin::Link => false,
+            Origin::OldSession => true,
+            Origin::Factors(_) => !acting.product.settings.methods.confirm_by_link,
+        };
+        let mail = match (confirmed, account.verified()) {
+            (true, _) => None,
+            (false, contact) => {
+                let contact = contact.ok_or(Fault::Dangling("verified address"))?;
+                let purpose = MessagePurpose::ConfirmEnrollment;
+                Some((contact, purpose, cx.permit_send(tx, &contact.email, purpose).await?))
+            }
+        };
         let mut new = Enrollment {
             id: cx.new_id(),
             account: account.id,
@@ -120,20 +130,13 @@ impl BeginEnrollment {
         let (mut sent_to, mut setup) = (None, None);
         let device = new.device.clone();
         enrollments::supersede(tx, account.id, &new.product, device, new.method, now).await?;
-        let confirmed = match origin {
-            Origin::Link => false,
-            Origin::OldSession => true,
-            Origin::Factors(_) => !acting.product.settings.methods.confirm_by_link,
-        };
-        if confirmed {
+        if let Some((contact, purpose, permit)) = mail {
+            let what = (LinkTarget::Enrollment(new.id), purpose, enrollment::TTL);
+            cx.mail_link(tx, (account, contact), (&acting.product, &acting.client), what, permit).await?;
+            sent_to = Some(contact.email.masked());
+        } else {
             let (material, shown) = cx.set_up(acting, new.method, new.factor)?;
             (new.state, new.material, setup) = (EnrollmentState::AwaitingProof, Some(material), Some(shown));
-        } else {
-            let contact = account.verified().ok_or(Fault::Dangling("verified address"))?;
-            let target = LinkTarget::Enrollment(new.id);
-            let what = (target, MessagePurpose::ConfirmEnrollment, enrollment::TTL);
-            cx.mail_link(tx, account, contact, &acting.product, what).await?;
-            sent_to = Some(contact.email.masked());
         }
         enrollments::insert(tx, &new).await?;
         let fact = Fact::EnrollmentBegun { enrollment: new.id, method: self.method, confirmed };

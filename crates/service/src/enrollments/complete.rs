@@ -199,7 +199,7 @@ async fn activate(
     // one's factor.
     accounts::lock(tx, account.id).await?;
     let others = factors::of_account(tx, account.id).await?;
-    let first = !others.iter().any(|other| other.method.is_second_step());
+    let first = !policy::has_enrolled(&others);
     let same = others.iter().filter(|other| other.method == pending.method).count();
     let may = pending.proved_by.map_or(first, |factor| others.iter().any(|other| other.id == factor));
     if !may || same >= policy::MAX_OF_METHOD {
@@ -218,8 +218,14 @@ async fn activate(
         return add(cx, tx, acting, factor).await;
     }
     let switched_on = accounts::switch_on(tx, account.id, now).await?;
+    crate::factors::end_trust(cx, tx, (acting, account)).await?;
     insert(tx, &factor).await?;
-    let recovery_codes = crate::factors::issue(cx, tx, (acting, account)).await?;
+    // An owner whose verified address was the second factor may have codes already.
+    let recovery_codes = if others.iter().any(|other| other.method == Method::RecoveryCodes) {
+        Vec::new()
+    } else {
+        crate::factors::issue(cx, tx, (acting, account)).await?
+    };
     let decision = cx.decide(tx, &acting.product, account.id).await?;
     let record = async |tx: &mut Tx, fact: Fact| {
         cx.event(fact).at(&pending.product).of(account).from(&acting.client).record(tx).await
@@ -239,7 +245,7 @@ async fn activate(
 }
 
 async fn notify(cx: &CommandContext, tx: &mut Tx, acting: &Acting, factor: &Factor) -> Result<(), Fault> {
-    let at = (&acting.account, &acting.product);
+    let at = (&acting.account, &acting.product, &acting.client);
     cx.notify(tx, at, MessagePurpose::FactorAdded, (factor.label.clone(), None)).await
 }
 

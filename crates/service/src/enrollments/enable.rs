@@ -38,7 +38,7 @@ impl Command for EnableTwoStep {
             if account.verified().is_none() {
                 return Err(Refusal::EmailNotVerified.into());
             }
-            if !has_factor(cx.query(), tx, account.id, (&acting.product, Requirement::SecondStep)).await? {
+            if !has_factor(cx.query(), tx, &account, (&acting.product, Requirement::SecondStep)).await? {
                 return Err(Refusal::NoFactor.into());
             }
             switch::proved(cx, tx, &account, session).await?;

@@ -1,10 +1,11 @@
-//! Lists an account's second factors, never their secrets. What support sees is recorded.
+//! Lists the second factors that count at the product, never their secrets. What support sees is recorded.
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{Factor, FactorId, Method, Permission, Subject, Timestamp, Title};
-use tidegate_store::{factors, recovery_codes};
+use tidegate_factors::policy;
+use tidegate_store::recovery_codes;
 
-use crate::{Command, CommandContext, Error, idempotency::outcomes};
+use crate::{Command, CommandContext, Error, idempotency::outcomes, offers::with_hints};
 
 #[derive(Debug)]
 pub struct ListFactors {
@@ -41,7 +42,8 @@ impl Command for ListFactors {
         acting.not_signing_in()?;
         let mut view = cx.view();
         let mut listed = Factors::default();
-        for factor in factors::of_account(&mut view, acting.account.id).await? {
+        let counts = |factor: &Factor| policy::counts(&acting.product.settings.methods, factor.method);
+        for factor in with_hints(&mut view, &acting.account).await?.into_iter().filter(counts) {
             let codes_left = recovery_codes::left(&mut view, factor.account, factor.id).await?.len();
             let Factor { id, method, label, hint, created_at, last_used_at, .. } = factor;
             listed.0.push(Listed { id, method, label, hint, created_at, last_used_at, codes_left });

@@ -3,8 +3,11 @@
 //! A call with a session counts as showing, and the account stays reached from then on. A call by
 //! support, on behalf, does not, and is recorded.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use tidegate_core::{Decision, Method, Permission, Subject};
+use tidegate_factors::policy;
 use tidegate_store::{factors, recovery_codes};
 
 use crate::{Command, CommandContext, Error, acting::By, decisions, idempotency::outcomes};
@@ -19,6 +22,9 @@ pub struct Status {
     pub decision: Decision,
     pub active_methods: Vec<Method>,
     pub recovery_codes_left: usize,
+    /// The mailbox is all that protects the account here.
+    #[serde(default)]
+    pub mailbox_only: bool,
 }
 
 outcomes!(Status);
@@ -35,9 +41,13 @@ impl Command for GetTwoStepStatus {
         let mut view = cx.view();
         let decision = cx.decide(&mut view, &acting.product, account.id).await?;
         let factors = factors::of_account(&mut view, account.id).await?;
-        let active_methods = factors.iter().map(|factor| factor.method).collect();
+        let policy = &acting.product.settings.methods;
+        let counted =
+            factors.iter().map(|factor| factor.method).filter(|method| policy::counts(policy, *method));
+        let active_methods = BTreeSet::from_iter(counted).into_iter().collect();
+        let mailbox_only = policy::is_mailbox_only(policy, &factors);
         let recovery_codes_left = recovery_codes::count(&mut view, account.id).await?;
-        let status = Status { decision, active_methods, recovery_codes_left };
+        let status = Status { decision, active_methods, recovery_codes_left, mailbox_only };
         cx.idempotent(async |tx| {
             match acting.by {
                 By::Session(_) if status.decision.visible => {

@@ -1,10 +1,13 @@
 //! Makes new recovery codes. All earlier ones are void at once.
 
 use serde::{Deserialize, Serialize};
-use tidegate_core::{AccountId, MessagePurpose, Permission, Refusal, Subject};
-use tidegate_store::{Tx, factors};
+use tidegate_core::{MessagePurpose, Permission, Refusal, Requirement, Subject};
+use tidegate_factors::policy;
+use tidegate_store::factors;
 
-use crate::{Command, CommandContext, Error, Fault, OneTimeSecret, Outcome, enrollments::switch};
+use crate::{
+    Command, CommandContext, Error, OneTimeSecret, Outcome, enrollments::switch, offers::has_factor,
+};
 
 #[derive(Debug)]
 pub struct GenerateRecoveryCodes {
@@ -32,7 +35,11 @@ impl Command for GenerateRecoveryCodes {
         let session = acting.session()?.id;
         cx.idempotent(async |tx| {
             let (account, _) = switch::lock(cx, tx, &acting).await?;
-            if !has_any(tx, account.id).await? {
+            // Codes without a second factor would recover nothing.
+            let all = factors::of_account(tx, account.id).await?;
+            if !policy::has_enrolled(&all)
+                && !has_factor(cx.query(), tx, &account, (&acting.product, Requirement::SecondStep)).await?
+            {
                 return Err(Refusal::NoFactor.into());
             }
             switch::may_rebind(cx, tx, &account, session).await?;
@@ -41,14 +48,10 @@ impl Command for GenerateRecoveryCodes {
             }
             let recovery_codes = super::issue(cx, tx, (&acting, &account)).await?;
             let about = (None, Some(recovery_codes.len()));
-            cx.notify(tx, (&account, &acting.product), MessagePurpose::RecoveryCodesReplaced, about).await?;
+            let whose = (&account, &acting.product, &acting.client);
+            cx.notify(tx, whose, MessagePurpose::RecoveryCodesReplaced, about).await?;
             Ok(RecoveryCodesGenerated { recovery_codes })
         })
         .await
     }
-}
-
-/// Codes without a second factor would recover nothing.
-async fn has_any(tx: &mut Tx, account: AccountId) -> Result<bool, Fault> {
-    Ok(factors::of_account(tx, account).await?.iter().any(|factor| factor.method.is_second_step()))
 }

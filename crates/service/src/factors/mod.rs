@@ -11,10 +11,16 @@ pub use rename::{RenameFactor, Renamed};
 
 pub(crate) use recovery_codes::issue;
 
-use tidegate_core::{Account, Fact, Factor, SessionEnd, Within};
+use tidegate_core::{Account, AccountId, Fact, Factor, Method, SessionEnd, Within};
 use tidegate_store::{Tx, attempts, challenges, devices, factors, recovery_codes as codes, sessions};
 
 use crate::{CommandContext, Fault, acting::Acting, counters};
+
+/// The factor of an address that was verified. It has no material, because its codes go to the address that the account
+/// has then. Which products count it, their policies say.
+pub(crate) fn of_verified_address(cx: &CommandContext, account: AccountId) -> Factor {
+    Factor::new(cx.new_id(), account, Method::EmailCode, cx.now())
+}
 
 /// Deletes the factor with everything that belongs to it, and records it. Its sessions must have ended.
 async fn remove(

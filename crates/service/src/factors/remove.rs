@@ -42,11 +42,12 @@ impl Command for RemoveFactor {
             super::end_trust(cx, tx, (&acting, &account)).await?;
             super::remove(cx, tx, (&acting, &account), removed).await?;
             let about = (removed.label.clone(), None);
-            cx.notify(tx, (&account, &acting.product), MessagePurpose::FactorRemoved, about).await?;
+            let whose = (&account, &acting.product, &acting.client);
+            cx.notify(tx, whose, MessagePurpose::FactorRemoved, about).await?;
             // Codes without a second factor would recover nothing.
-            let left = || all.iter().filter(|one| one.id != removed.id);
-            if !left().any(|one| one.method.is_second_step()) {
-                for codes in left().filter(|one| one.method == Method::RecoveryCodes) {
+            let left: Vec<Factor> = all.iter().filter(|one| one.id != removed.id).cloned().collect();
+            if !policy::has_enrolled(&left) && account.two_step_since.is_none() {
+                for codes in left.iter().filter(|one| one.method == Method::RecoveryCodes) {
                     super::end_sessions(cx, tx, (&acting, &account), codes).await?;
                     super::remove(cx, tx, (&acting, &account), codes).await?;
                 }
@@ -77,6 +78,7 @@ async fn may_remove(
             let requirement = required(cx, tx, account, product).await?;
             let may = policy::may_remove(&product.settings.methods, &usable, removed.id, requirement);
             let why = match may {
+                Err(NotRemovable::Address) => "address",
                 Err(NotRemovable::TooFewLeft) if readable => "last",
                 Err(NotRemovable::Never) if product.key == acting.product.key => "policy",
                 Err(NotRemovable::RequiredBy(_)) if product.key == acting.product.key => "required",

@@ -1,7 +1,7 @@
 //! Changes a product.
 
 use tidegate_core::{
-    Fact, LinkUrl, MethodPolicy, Permission, Product, ProductKey, Refusal, Revision, Span, Title,
+    Fact, LinkUrl, MessageStyle, MethodRule, Permission, Product, ProductKey, Refusal, Revision, Span, Title,
 };
 use tidegate_store::products;
 
@@ -19,10 +19,13 @@ pub struct UpdateProduct {
 pub struct ProductChange {
     pub title: Option<Title>,
     pub link_url: Option<LinkUrl>,
-    pub methods: Option<MethodPolicy>,
+    /// What is allowed; the rest of the policy stays.
+    pub rules: Option<Vec<MethodRule>>,
+    pub email_is_factor: Option<bool>,
     pub trusted_device: Option<Span>,
     pub session_idle: Option<Span>,
     pub session_absolute: Option<Span>,
+    pub messages: Option<MessageStyle>,
 }
 
 impl ProductChange {
@@ -30,7 +33,9 @@ impl ProductChange {
         let settings = &mut product.settings;
         put(&mut product.title, self.title);
         put(&mut settings.link_url, self.link_url);
-        put(&mut settings.methods, self.methods);
+        put(&mut settings.methods.rules, self.rules);
+        put(&mut settings.methods.email_is_factor, self.email_is_factor);
+        put(&mut settings.messages, self.messages);
         put(&mut settings.trusted_device, self.trusted_device);
         put(&mut settings.session_idle, self.session_idle);
         put(&mut settings.session_absolute, self.session_absolute);

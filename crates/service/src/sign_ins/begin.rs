@@ -225,7 +225,7 @@ impl BeginSignIn {
         let offers = if decision.requirement.is_met_by(Level::Aal1, trusted) {
             Vec::new()
         } else {
-            offers(cx.query(), tx, account.id, (product, decision.requirement)).await?
+            offers(cx.query(), tx, account, (product, decision.requirement)).await?
         };
         let state = sign_in::next(Situation {
             requirement: decision.requirement,

@@ -128,7 +128,7 @@ async fn hold_back(
     }
     let fact = Fact::SignInHeldBack { sign_in: sign_in.id, requirement };
     cx.event(fact).at(&acting.product.key).of(account).from(&acting.client).record(tx).await?;
-    let offers = offers(cx.query(), tx, account.id, (&acting.product, requirement)).await?;
+    let offers = offers(cx.query(), tx, account, (&acting.product, requirement)).await?;
     let state = SignInState::PendingChallenge;
     let sign_in = SignIn { state, requirement, trusted_by: None, ..sign_in.clone() };
     Ok(Some(SignInCompletion { sign_in, offers, session: None }))
@@ -194,7 +194,7 @@ impl Made<'_> {
         self.cancel_challenges(tx, former).await?;
         self.record(cx, tx, &session, None).await?;
         let left = recovery_codes::count(tx, self.account.id).await?;
-        let at = (self.account, &self.acting.product);
+        let at = (self.account, &self.acting.product, &self.acting.client);
         cx.notify(tx, at, MessagePurpose::RecoveryCodeUsed, (None, Some(left))).await?;
         Ok(NewSession {
             session,

@@ -30,7 +30,7 @@ impl Query for GetSignIn {
         let acting = cx.acting(&self.subject).await?;
         let sign_in = acting.sign_in()?.clone();
         let offers = if takes_answers(sign_in.state) {
-            offers(cx, &mut cx.view(), acting.account.id, (&acting.product, sign_in.requirement)).await?
+            offers(cx, &mut cx.view(), &acting.account, (&acting.product, sign_in.requirement)).await?
         } else {
             Vec::new()
         };

@@ -1,6 +1,6 @@
 //! Rows of schema 5 are read as what they were.
 
-use tidegate_core::{Mark, Method, MethodPolicy, ProductSettings, Sealed, Span, TokenDigest};
+use tidegate_core::{Mark, MessageStyle, Method, MethodPolicy, ProductSettings, Sealed, Span, TokenDigest};
 use tidegate_store::{Schema, challenges, enrollments, factors, installation, links, products};
 
 use crate::{
@@ -15,6 +15,9 @@ INSERT INTO installation (singleton, first_realm_id, min_binary, key_check, cloc
 INSERT INTO products (realm_id, product_key, title, link_url, allowed_methods, trusted_device, session_idle, session_absolute, revision, created_at, updated_at)
 VALUES (ID1, 'one', 'One', 'https://one.example/l?a=%C3%A4', '["totp","recovery_codes"]', 0, 1800000000, 43200000000, 3, AT , AT ),
   (ID1, 'two', 'Two', 'https://two.example/', '["recovery_codes","totp"]', 7, 8, 9, 1, AT , AT );
+INSERT INTO accounts (realm_id, account_id, email, email_canonical, email_since, email_verified_at, state, personal_key, created_at)
+VALUES (ID1, ID2, 'ann@one.example', 'ann@one.example', AT , AT , 'active', BYTES, AT ),
+  (ID1, ID3, 'bob@one.example', 'bob@one.example', AT , NULL, 'active', BYTES, AT );
 INSERT INTO factors (realm_id, account_id, factor_id, method, seed, last_step, created_at, last_used_at)
 VALUES (ID1, ID2, ID3, 'totp', BYTES, 5, AT , AT ), (ID1, ID2, ID4, 'recovery_codes', NULL, NULL, AT , NULL);
 INSERT INTO enrollments (realm_id, enrollment_id, account_id, product_key, method, state, factor_id, seed, tries, created_at, expires_at)
@@ -29,9 +32,9 @@ async fn rows_of_schema_5(database: &Database) {
     database.migrate_to_5().await;
     database.run(&ROWS.replace("DIGEST", &database.digest(9))).await;
     let store = database.store().await;
-    assert_eq!(installation::schema(&mut store.across("test")).await.unwrap(), Schema::Usable { applied: 7 });
+    assert_eq!(installation::schema(&mut store.across("test")).await.unwrap(), Schema::Usable { applied: 8 });
     let min_binary = installation::find(&mut store.across("test")).await.unwrap().unwrap().min_binary;
-    assert_eq!(min_binary, 7, "an older program must not start");
+    assert_eq!(min_binary, 8, "an older program must not start");
     let view = &mut store.view("test", realm());
 
     for (key, settings) in [
@@ -53,9 +56,15 @@ async fn rows_of_schema_5(database: &Database) {
     }
 
     let kept = factors::of_account(view, id(2)).await.unwrap();
-    let kept: Vec<_> = kept.into_iter().map(|factor| (factor.method, factor.material, factor.mark)).collect();
+    let of = |method| {
+        let kept = kept.iter().filter(move |factor| factor.method == method);
+        kept.map(|factor| (factor.material.clone(), factor.mark)).collect::<Vec<_>>()
+    };
     let bytes = Some(Sealed(vec![1, 2]));
-    assert_eq!(kept, [(Method::Totp, bytes.clone(), Mark(5)), (Method::RecoveryCodes, None, Mark(0))]);
+    assert_eq!(of(Method::Totp), [(bytes.clone(), Mark(5))]);
+    assert_eq!(of(Method::RecoveryCodes), [(None, Mark(0))]);
+    assert_eq!(of(Method::EmailCode), [(None, Mark(0))], "the address is verified");
+    assert_eq!(factors::of_account(view, id(3)).await.unwrap(), []);
 
     let enrollment = enrollments::find(view, id(5)).await.unwrap().unwrap();
     assert_eq!((enrollment.material, enrollment.label, enrollment.tries), (bytes, None, 1));
@@ -75,5 +84,6 @@ fn settings<const N: usize>(link_url: &str, methods: [Method; N], spans: [i64; 3
     let [trusted_device, session_idle, session_absolute] = spans.map(Span::from_micros);
     let methods = MethodPolicy::allowing(methods);
     let link_url = link_url.parse().unwrap();
-    ProductSettings { link_url, methods, trusted_device, session_idle, session_absolute }
+    let messages = MessageStyle::default();
+    ProductSettings { link_url, methods, trusted_device, session_idle, session_absolute, messages }
 }

@@ -24,6 +24,8 @@ pub struct Setting {
 /// What is allowed beyond what the type of the setting already refuses.
 pub enum Rule {
     Text,
+    /// Text that may be empty.
+    Optional,
     Address,
     Database,
     Choice(&'static [&'static str]),
@@ -63,7 +65,7 @@ impl Setting {
                 .to_i128()
                 .and_then(|number| i64::try_from(number).ok())
                 .is_some_and(|number| range.contains(&number)),
-            Rule::Address | Rule::Database | Rule::Choice(_) => true,
+            Rule::Optional | Rule::Address | Rule::Database | Rule::Choice(_) => true,
         };
         within && (self.reads)(value)
     }
@@ -74,6 +76,7 @@ impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text => f.write_str("text that is not empty"),
+            Self::Optional => f.write_str("text"),
             Self::Address => f.write_str("an address and port such as 127.0.0.1:50051"),
             Self::Database => f.write_str("text that begins with sqlite:, postgres:// or postgresql://"),
             Self::Choice(words) => {

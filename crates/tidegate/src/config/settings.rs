@@ -59,14 +59,33 @@ settings! {
     }
     /// Mail that leaves the server.
     mail: Mail {
-        /// The folder that messages are written to.
+        /// The folder that messages are written to, while smtp.host is empty.
         folder: PathBuf = "mail", Rule::Text, Shown::Whole;
+        /// The folder of texts: in a folder named by a product's key, its own ones. It need not exist.
+        templates: PathBuf = "templates", Rule::Text, Shown::Whole;
         /// The sender that messages name.
         from: String = "Tidegate <no-reply@localhost>", Rule::Text, Shown::Whole;
         /// Milliseconds between looks for mail that is due.
         poll_ms: u64 = 500, Rule::Whole(10..=60_000), Shown::Whole;
         /// How many messages are sent at once, at most.
         sends_at_once: u64 = 8, Rule::Whole(1..=64), Shown::Whole;
+    }
+    /// The mail server.
+    smtp: Smtp {
+        /// Its name; empty: mails are written to mail.folder.
+        host: String = "", Rule::Optional, Shown::Whole;
+        /// Its port: usually 587 with starttls, 465 with implicit.
+        port: u16 = 587, Rule::Whole(1..=65_535), Shown::Whole;
+        /// How the connection is encrypted; none sends mails, and so codes, in the clear.
+        tls: SmtpTls = "starttls", Rule::Choice(&["starttls", "implicit", "none"]), Shown::Whole;
+        /// The user that the server knows; empty: it asks for none.
+        user: String = "", Rule::Optional, Shown::Whole;
+        /// The file that holds the user's password.
+        password_file: PathBuf = "", Rule::Optional, Shown::Whole;
+        /// Certificates (PEM) that are trusted in place of the system's; empty: the system's.
+        ca_file: PathBuf = "", Rule::Optional, Shown::Whole;
+        /// Milliseconds that the server may take to answer one command.
+        timeout_ms: u64 = 10_000, Rule::Whole(100..=25_000), Shown::Whole;
     }
     /// What the server writes about itself.
     log: Log {
@@ -99,6 +118,14 @@ pub enum Reflection {
     Auto,
     On,
     Off,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SmtpTls {
+    StartTls,
+    Implicit,
+    None,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

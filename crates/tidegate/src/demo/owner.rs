@@ -42,6 +42,7 @@ impl<'d> OwnerApp<'d> {
             ip: "203.0.113.7".into(),
             user_agent: "Demo/1.0".into(),
             device_id: self.device.clone(),
+            language: "en".into(),
         }
     }
 

@@ -39,6 +39,7 @@ async fn products() {
             "settings.trusted_device",
             "settings.session_idle",
             "settings.session_absolute",
+            "settings.messages",
             "settings",
             "key",
         ];
@@ -50,11 +51,13 @@ async fn products() {
             trusted_device: span(90 * 86_400 + 1),
             session_idle: span(299),
             session_absolute: span(30 * 86_400 + 1),
+            email_is_factor: true,
+            messages: Some(proto::MessageStyle { language: "fr".into(), color: "red".into() }),
         };
         admin
             .refused(proto::UpdateProductRequest {
                 settings: Some(beyond),
-                ..update("kasa", "r1", &all[1..6])
+                ..update("kasa", "r1", &all[1..7])
             })
             .await;
     })

@@ -81,6 +81,7 @@ fn the_types_of_the_program_take_what_the_rules_allow_and_no_more() {
         let takes = |value: &str| given("", &[], &[&format!("{}={value}", setting.key)]).is_ok();
         match &setting.rule {
             Rule::Text => assert!(takes("x") && !takes("")),
+            Rule::Optional => assert!(takes("x") && takes("")),
             Rule::Address => assert!(takes("[::]:0") && !takes("localhost:1") && !takes("127.0.0.1")),
             Rule::Database => assert!(
                 takes("sqlite::memory:")

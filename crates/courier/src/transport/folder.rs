@@ -1,5 +1,4 @@
-//! Sends mails. Today it writes them to a folder; a mail server (SMTP) becomes a second variant. Of
-//! its replies `Trouble` may hold only the code, because the text may quote the address.
+//! Writes mails to a folder, for development.
 
 use std::{
     fs::{DirBuilder, Permissions},
@@ -12,10 +11,6 @@ use lettre::{AsyncFileTransport, AsyncTransport as _, Message, Tokio1Executor};
 
 use crate::trouble::Trouble;
 
-pub(crate) enum Transport {
-    Folder(Folder),
-}
-
 /// A folder in which every `.eml` file is complete: it is written in a subfolder, then renamed.
 pub(crate) struct Folder {
     path: PathBuf,
@@ -23,23 +18,15 @@ pub(crate) struct Folder {
     lettre: AsyncFileTransport<Tokio1Executor>,
 }
 
-impl Transport {
-    pub(crate) fn folder(path: &Path) -> io::Result<Self> {
+impl Folder {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
         let unfinished = path.join(".unfinished");
         DirBuilder::new().recursive(true).mode(0o700).create(&unfinished)?;
         let lettre = AsyncFileTransport::new(&unfinished);
-        Ok(Self::Folder(Folder { path: path.to_owned(), unfinished, lettre }))
+        Ok(Self { path: path.to_owned(), unfinished, lettre })
     }
 
-    pub(crate) async fn send(&self, message: Message) -> Result<(), Trouble> {
-        match self {
-            Self::Folder(folder) => folder.send(message).await,
-        }
-    }
-}
-
-impl Folder {
-    async fn send(&self, message: Message) -> Result<(), Trouble> {
+    pub(super) async fn send(&self, message: Message) -> Result<(), Trouble> {
         let name = self.lettre.send(message).await? + ".eml";
         let written = self.unfinished.join(&name);
         // A folder that existed before may be readable by others, and a mail contains a secret
