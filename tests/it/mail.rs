@@ -14,6 +14,8 @@ pub struct Mail {
     /// The page of the product, and after `#` the call that redeems the token, `=` and the token.
     pub link: String,
     pub token: String,
+    /// The digits of a mailed code.
+    pub code: String,
 }
 
 /// The mails of a folder, oldest first.
@@ -38,7 +40,18 @@ fn parse(eml: &str) -> Mail {
     let text = if quoted { unquoted(part) } else { part.to_owned() };
     let link = text.split_whitespace().find(|word| word.contains("=tgl_")).unwrap_or_default().to_owned();
     let token = link.split_once('=').map(|(_, token)| token.to_owned()).unwrap_or_default();
-    Mail { id: header("Message-ID:"), to: header("To:"), subject: header("Subject:"), text, link, token }
+    let is_code =
+        |line: &&str| line.len() == 9 && line.chars().all(|digit| digit.is_ascii_digit() || digit == ' ');
+    let code = text.lines().find(is_code).unwrap_or_default().replace(' ', "");
+    Mail {
+        id: header("Message-ID:"),
+        to: header("To:"),
+        subject: header("Subject:"),
+        text,
+        link,
+        token,
+        code,
+    }
 }
 
 /// Decodes quoted-printable (RFC 2045 §6.7).

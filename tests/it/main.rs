@@ -27,6 +27,7 @@ mod cancel;
 mod catalogue;
 mod clock;
 mod conventions;
+mod email_codes;
 mod examples;
 mod idempotency;
 mod lockout;

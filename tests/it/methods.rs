@@ -2,6 +2,7 @@
 //! product's policy.
 
 use proto::ProofOutcome as Outcome;
+use tidegate_core::Span;
 use tidegate_proto as proto;
 
 use crate::{
@@ -100,6 +101,7 @@ on_both! {
         let session = kasa.frontend.sign_in(&person, "kasa", &Device::new("phone")).await;
         let older = kasa.frontend.begin_enrollment(&session).await;
         let older_link = server.mail_to(&person.email).await.token;
+        server.clock.advance(Span::minutes(1));
         kasa.frontend.begin_enrollment(&session).await;
         let newer_link = server.mail_to(&person.email).await.token;
         assert_eq!(kasa.frontend.redeem(&older_link).await, Outcome::Superseded);

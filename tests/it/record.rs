@@ -248,7 +248,7 @@ async fn enroll(watched: &Watched) {
     let (subject, enrollment_id) = (session.clone(), given_up);
     w.call(proto::CancelEnrollmentRequest { subject, enrollment_id, ..Default::default() }).await;
 
-    w.server.clock.advance(Span::seconds(1));
+    w.server.clock.advance(Span::minutes(1));
     let enrollment_id = w.call(begin()).await.enrollment.unwrap().id;
     let token = w.server.mails_to("ann@example.com").await.pop().unwrap().token;
     w.call(proto::RedeemLinkRequest { token, ..Default::default() }).await;
@@ -304,6 +304,20 @@ async fn factors(w: &Watched, subject: Option<proto::Subject>, factor_id: String
         .await;
     w.call(proto::GenerateRecoveryCodesRequest { subject: subject.clone(), ..Default::default() }).await;
     let listed = w.operator.ok(proto::ListFactorsRequest { subject: subject.clone() }).await.factors;
+    w.operator.count_mailboxes("kasa").await;
+    let mailbox = w.operator.ok(proto::ListFactorsRequest { subject: subject.clone() }).await.factors;
+    let mailbox = mailbox.into_iter().find(|factor| factor.method() == proto::Method::EmailCode).unwrap();
+    let create = proto::CreateChallengeRequest {
+        subject: subject.clone(),
+        purpose: proto::ChallengePurpose::Change.into(),
+        factor_id: mailbox.id,
+        ..Default::default()
+    };
+    let challenge_id = w.operator.ok(create).await.challenge.unwrap().id;
+    w.server.clock.advance(Span::minutes(1));
+    w.call(proto::ResendChallengeRequest { subject: subject.clone(), challenge_id, ..Default::default() })
+        .await;
+    w.call(proto::ListDeliveriesRequest::default()).await;
     let codes = listed.into_iter().find(|factor| factor.codes_left > 0).unwrap();
     w.call(proto::RemoveFactorRequest { subject, factor_id: codes.id, ..Default::default() }).await;
 }

@@ -140,6 +140,7 @@ on_both! {
         let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;
         let session = kasa.recovered(&owner, 0).await;
+        server.clock.advance(Span::minutes(1));
         kasa.frontend.add(&session, "new phone").await;
         kasa.frontend.ok(remove(&session, &owner.enrolled.factor)).await;
         kasa.frontend.ok(generate(&session)).await;
@@ -436,6 +437,7 @@ on_both! {
         kasa.frontend.redeem(&token).await;
         let seed = kasa.frontend.continue_enrollment(&thief, &early).await;
         let session = kasa.frontend.sign_in(&person, "kasa", &Device::new("first")).await;
+        server.clock.advance(Span::minutes(1));
         kasa.frontend.enroll(&session, &person).await;
         let done = kasa.frontend.complete_enrollment(&thief, &early, &server.code(&seed)).await;
         assert_eq!(done.outcome(), Outcome::UsedUp);

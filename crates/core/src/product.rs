@@ -47,6 +47,7 @@ pub struct MessageStyle {
 }
 
 impl MessageStyle {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     fn is_default(&self) -> bool {
         *self == Self::default()
     }
@@ -54,15 +55,11 @@ impl MessageStyle {
 
 words! {
     /// A language in which messages are written (BCP 47).
+    #[derive(Default)]
     Language "language" {
+        #[default]
         En = "en",
         De = "de",
-    }
-}
-
-impl Default for Language {
-    fn default() -> Self {
-        Self::En
     }
 }
 

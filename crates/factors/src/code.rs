@@ -89,18 +89,20 @@ mod tests {
         }
     }
 
+    struct Zero;
+
+    impl Entropy for Zero {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(0);
+        }
+    }
+
     #[test]
     fn a_minted_code_has_every_digit() {
         assert_eq!(
             mint(8, &CountingEntropy).expose(),
             &format!("{:08}", 0x0706_0504_0302_0100_u64 % 100_000_000)
         );
-        struct Zero;
-        impl Entropy for Zero {
-            fn fill(&self, bytes: &mut [u8]) {
-                bytes.fill(0);
-            }
-        }
         assert_eq!(mint(6, &Zero).expose(), "000000");
     }
 

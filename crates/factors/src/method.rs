@@ -304,8 +304,7 @@ pub fn pose(
 /// Whether the person is still reached where the challenge was sent to.
 pub fn is_for(method: Method, posed: &Opened, reach: Reach<'_>) -> Result<bool, Unusable> {
     dispatch!(method, K => {
-        let posed = serde_json::from_slice(posed.expose()).map_err(|_| Unusable)?;
-        Ok(K::is_for(&posed, reach))
+        serde_json::from_slice(posed.expose()).map(|posed| K::is_for(&posed, reach)).map_err(|_| Unusable)
     })
 }
 

@@ -89,6 +89,7 @@ fn answer(refusal: &Refusal) -> Answer {
     use Code as C;
     use Reason as R;
     let new = Answer::new;
+    let unmet = |reason| Answer::new(C::FailedPrecondition, reason);
     match refusal {
         Refusal::Unauthenticated => new(C::Unauthenticated, R::Unauthenticated),
         Refusal::PermissionDenied { permission } => {
@@ -96,10 +97,8 @@ fn answer(refusal: &Refusal) -> Answer {
         }
         Refusal::ProductNotPermitted => new(C::PermissionDenied, R::ProductNotPermitted),
         Refusal::RoleNotPermitted => new(C::PermissionDenied, R::RoleNotPermitted),
-        Refusal::SubjectNotAccepted { accepted } => {
-            new(C::FailedPrecondition, R::SubjectNotAccepted).with("accepted", accepted)
-        }
-        Refusal::SubjectNotValid => new(C::FailedPrecondition, R::SubjectNotValid),
+        Refusal::SubjectNotAccepted { accepted } => unmet(R::SubjectNotAccepted).with("accepted", accepted),
+        Refusal::SubjectNotValid => unmet(R::SubjectNotValid),
         Refusal::RealmNotFound => new(C::NotFound, R::RealmNotFound),
         Refusal::CredentialNotFound => new(C::NotFound, R::CredentialNotFound),
         Refusal::AccountNotFound => new(C::NotFound, R::AccountNotFound),
@@ -112,14 +111,10 @@ fn answer(refusal: &Refusal) -> Answer {
         Refusal::ExternalIdTaken => new(C::AlreadyExists, R::ExternalIdTaken),
         Refusal::EmailTaken => new(C::AlreadyExists, R::EmailTaken),
         Refusal::RequestIdReused => new(C::AlreadyExists, R::RequestIdReused),
-        Refusal::TooManyFactors { limit } => {
-            new(C::FailedPrecondition, R::TooManyFactors).with("limit", limit)
-        }
-        Refusal::FactorNotRemovable { why } => {
-            new(C::FailedPrecondition, R::FactorNotRemovable).with("why", why)
-        }
-        Refusal::SessionRecovers => new(C::FailedPrecondition, R::SessionRecovers),
-        Refusal::OutcomeUnreadable => new(C::FailedPrecondition, R::OutcomeUnreadable),
+        Refusal::TooManyFactors { limit } => unmet(R::TooManyFactors).with("limit", limit),
+        Refusal::FactorNotRemovable { why } => unmet(R::FactorNotRemovable).with("why", why),
+        Refusal::SessionRecovers => unmet(R::SessionRecovers),
+        Refusal::OutcomeUnreadable => unmet(R::OutcomeUnreadable),
         Refusal::EtagMismatch { current } => new(C::Aborted, R::EtagMismatch).with("current", current),
         Refusal::TimeNotAcceptable { field, must } => {
             new(C::InvalidArgument, R::InvalidRequest).because(vec![Violation::new(*field, *must)])
@@ -130,67 +125,55 @@ fn answer(refusal: &Refusal) -> Answer {
         Refusal::PageTokenNotValid => new(C::InvalidArgument, R::InvalidRequest)
             .because(vec![Violation::new("page_token", "must be one of this list with this filter")]),
         Refusal::PasswordNotAcceptable { violations } => {
-            new(C::FailedPrecondition, R::PasswordNotAcceptable).because(flaws(violations))
+            unmet(R::PasswordNotAcceptable).because(flaws(violations))
         }
-        Refusal::AccountNotUsable => new(C::FailedPrecondition, R::AccountNotUsable),
-        Refusal::NoEmail => new(C::FailedPrecondition, R::NoEmail),
-        Refusal::EmailAlreadyVerified => new(C::FailedPrecondition, R::EmailAlreadyVerified),
-        Refusal::TwoStepNotAvailable => new(C::FailedPrecondition, R::TwoStepNotAvailable),
-        Refusal::EmailNotVerified => new(C::FailedPrecondition, R::EmailNotVerified),
-        Refusal::AlreadyEnrolled => new(C::FailedPrecondition, R::AlreadyEnrolled),
-        Refusal::MethodNotAllowed => new(C::FailedPrecondition, R::MethodNotAllowed),
-        Refusal::NoProofOfOrigin => new(C::FailedPrecondition, R::NoProofOfOrigin),
-        Refusal::EnrollmentState { state } => {
-            new(C::FailedPrecondition, R::EnrollmentState).with("state", state)
-        }
-        Refusal::SignInState { state } => new(C::FailedPrecondition, R::SignInState).with("state", state),
-        Refusal::ChallengeState { state } => {
-            new(C::FailedPrecondition, R::ChallengeState).with("state", state)
-        }
-        Refusal::NothingToResend => new(C::FailedPrecondition, R::NothingToResend),
+        Refusal::AccountNotUsable => unmet(R::AccountNotUsable),
+        Refusal::NoEmail => unmet(R::NoEmail),
+        Refusal::EmailAlreadyVerified => unmet(R::EmailAlreadyVerified),
+        Refusal::TwoStepNotAvailable => unmet(R::TwoStepNotAvailable),
+        Refusal::EmailNotVerified => unmet(R::EmailNotVerified),
+        Refusal::AlreadyEnrolled => unmet(R::AlreadyEnrolled),
+        Refusal::MethodNotAllowed => unmet(R::MethodNotAllowed),
+        Refusal::NoProofOfOrigin => unmet(R::NoProofOfOrigin),
+        Refusal::EnrollmentState { state } => unmet(R::EnrollmentState).with("state", state),
+        Refusal::SignInState { state } => unmet(R::SignInState).with("state", state),
+        Refusal::ChallengeState { state } => unmet(R::ChallengeState).with("state", state),
+        Refusal::NothingToResend => unmet(R::NothingToResend),
         Refusal::TooManyMessages { retry_after } => {
             new(C::ResourceExhausted, R::TooManyMessages).retry(*retry_after)
         }
-        Refusal::NoWaveLeft => new(C::FailedPrecondition, R::NoWaveLeft),
-        Refusal::RolloutStarted => new(C::FailedPrecondition, R::RolloutStarted),
-        Refusal::RolloutNotStarted => new(C::FailedPrecondition, R::RolloutNotStarted),
+        Refusal::NoWaveLeft => unmet(R::NoWaveLeft),
+        Refusal::RolloutStarted => unmet(R::RolloutStarted),
+        Refusal::RolloutNotStarted => unmet(R::RolloutNotStarted),
         Refusal::CustomerNotFound => new(C::NotFound, R::CustomerNotFound),
         Refusal::WaveNotFound => new(C::NotFound, R::WaveNotFound),
         Refusal::RevisionNotFound => new(C::NotFound, R::RevisionNotFound),
         Refusal::NamesNothing { names } => names_nothing(names),
         Refusal::WaveStarted { waves } => {
             let wave = |ordinal: &Ordinal| Violation::new(format!("wave {}", ordinal.0), "is started");
-            new(C::FailedPrecondition, R::WaveStarted).because(waves.iter().map(wave).collect())
+            unmet(R::WaveStarted).because(waves.iter().map(wave).collect())
         }
-        Refusal::EdgeFalls { current } => {
-            new(C::FailedPrecondition, R::EdgeFalls).with("current", current.ppm())
-        }
+        Refusal::EdgeFalls { current } => unmet(R::EdgeFalls).with("current", current.ppm()),
         Refusal::FixedByStart { fields } => {
             let field = |field: &&str| Violation::new(*field, "must stay as it is");
-            new(C::FailedPrecondition, R::FixedByStart).because(fields.iter().map(field).collect())
+            unmet(R::FixedByStart).because(fields.iter().map(field).collect())
         }
-        Refusal::TooManyWaves => new(C::FailedPrecondition, R::TooManyWaves),
-        Refusal::RolloutPaused => new(C::FailedPrecondition, R::RolloutPaused),
-        Refusal::RolloutNotPaused => new(C::FailedPrecondition, R::RolloutNotPaused),
-        Refusal::RolloutStopped => new(C::FailedPrecondition, R::RolloutStopped),
-        Refusal::RolloutNotStopped => new(C::FailedPrecondition, R::RolloutNotStopped),
-        Refusal::SecondPersonNeeded => new(C::FailedPrecondition, R::SecondPersonNeeded),
-        Refusal::NothingToRollBack { last } => {
-            new(C::FailedPrecondition, R::NothingToRollBack).with("last", last.0)
-        }
+        Refusal::TooManyWaves => unmet(R::TooManyWaves),
+        Refusal::RolloutPaused => unmet(R::RolloutPaused),
+        Refusal::RolloutNotPaused => unmet(R::RolloutNotPaused),
+        Refusal::RolloutStopped => unmet(R::RolloutStopped),
+        Refusal::RolloutNotStopped => unmet(R::RolloutNotStopped),
+        Refusal::SecondPersonNeeded => unmet(R::SecondPersonNeeded),
+        Refusal::NothingToRollBack { last } => unmet(R::NothingToRollBack).with("last", last.0),
         Refusal::TooManyPasswords { retry_after } => {
             new(C::ResourceExhausted, R::TooManyPasswords).retry(*retry_after)
         }
         Refusal::Busy { retry_after } => new(C::Unavailable, R::Busy).retry(*retry_after),
-        Refusal::NoFactor => new(C::FailedPrecondition, R::NoFactor),
-        Refusal::FactorUnavailable => new(C::FailedPrecondition, R::FactorUnavailable),
-        Refusal::FreshProofNeeded { level } => {
-            new(C::FailedPrecondition, R::FreshProofNeeded).with("level", level.as_str())
-        }
-        Refusal::ResumeTokenNotValid => new(C::FailedPrecondition, R::ResumeTokenNotValid),
-        Refusal::ResumeTokenTooOld { oldest } => {
-            new(C::FailedPrecondition, R::ResumeTokenTooOld).with("oldest", oldest)
-        }
+        Refusal::NoFactor => unmet(R::NoFactor),
+        Refusal::FactorUnavailable => unmet(R::FactorUnavailable),
+        Refusal::FreshProofNeeded { level } => unmet(R::FreshProofNeeded).with("level", level.as_str()),
+        Refusal::ResumeTokenNotValid => unmet(R::ResumeTokenNotValid),
+        Refusal::ResumeTokenTooOld { oldest } => unmet(R::ResumeTokenTooOld).with("oldest", oldest),
     }
 }
 

@@ -40,24 +40,26 @@ fn every_place_that_lays_a_secret_open_is_known() {
     let counts = abroad.fold(String::new(), |text, (path, count)| format!("{text}{count} {path}\n"));
     expect![[r"
         2 crates/client/src/settings.rs
-        1 crates/core/src/message.rs
         1 crates/courier/src/deliver.rs
         1 crates/courier/src/text.rs
+        1 crates/courier/src/transport/smtp.rs
         2 crates/grpc/src/form.rs
         1 crates/service/src/access/identify.rs
         1 crates/service/src/acting.rs
         1 crates/service/src/audit/resume.rs
         1 crates/service/src/challenges/consume.rs
         1 crates/service/src/challenges/context.rs
+        1 crates/service/src/challenges/pose.rs
         1 crates/service/src/factors/recovery_codes.rs
         5 crates/service/src/idempotency.rs
-        1 crates/service/src/links.rs
+        2 crates/service/src/links.rs
         1 crates/service/src/pages.rs
         1 crates/service/src/sessions/judge.rs
         1 crates/service/src/sign_ins/trust.rs
         2 crates/tidegate/src/demo/owner.rs
         1 crates/tidegate/src/demo/scenes.rs
         1 crates/tidegate/src/files.rs
+        1 crates/tidegate/src/mail.rs
         1 crates/tidegate/src/server.rs
     "]]
     .assert_eq(&counts);

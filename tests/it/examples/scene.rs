@@ -128,6 +128,16 @@ async fn owner(operator: &Actor, method: &str, values: &mut Placeholders) {
             }
             values.extend([("tgi_", begun.token), ("fac_", enrolled.factor)]);
         }
+        "ResendChallenge" => {
+            let mailed = operator.mail_codes(&session(operator).await, &ann(operator).await).await;
+            let begun = operator.begin(&ann(operator).await, "kasa", &phone()).await;
+            let challenge = operator.challenge_of(&begun, &mailed).await;
+            operator.server.clock.advance(Span::minutes(1));
+            values.extend([("chl_", challenge), ("tgi_", begun.token)]);
+        }
+        "ListDeliveries" => {
+            values.insert("acct_", ann(operator).await.id);
+        }
         "ListFactors"
         | "EnableTwoStep"
         | "DisableTwoStep"

@@ -100,6 +100,8 @@ pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &RealmNames, nam
         CreateAccountRequest { external_id: "grabber", customer: n.customer.clone() }
         GetCustomerRequest { customer: n.customer.clone() }
         UpdateCustomerRequest { customer: n.customer.clone(), etag: "r1", title: "Mine", update_mask: paths("title") }
+        ListDeliveriesRequest { account: n.account.clone() }
+        ListDeliveriesRequest { account: n.external_id.clone() }
         ListCustomersRequest { page_token: n.customer_page_token.clone() }
         CreateCredentialRequest { role: proto::RoleType::Frontend, title: "x", holder: "x", products: vec![n.product.clone()] }
         RevokeCredentialRequest { credential: n.credential.clone() }
@@ -128,6 +130,7 @@ pub async fn by_token(answers: &mut Answers, actor: &Actor, names: &RealmNames) 
         GenerateRecoveryCodesRequest { subject: session.clone() }
         DisableTwoStepRequest { subject: session.clone() }
         CreateChallengeRequest { subject: session.clone(), purpose: purpose, factor_id: n.factor.clone() }
+        ResendChallengeRequest { subject: session.clone(), challenge_id: n.change_challenge.clone() }
         GetChallengeRequest { subject: session.clone(), challenge_id: n.change_challenge.clone() }
         AnswerChallengeRequest { subject: session.clone(), challenge_id: n.change_challenge.clone(), answer: by_code("000000") }
         CancelChallengeRequest { subject: session.clone(), challenge_id: n.change_challenge.clone() }
@@ -149,6 +152,7 @@ pub async fn by_token(answers: &mut Answers, actor: &Actor, names: &RealmNames) 
         GetSignInRequest { subject: sign_in.clone() }
         CompleteSignInRequest { subject: sign_in.clone() }
         CreateChallengeRequest { subject: sign_in.clone(), purpose: purpose, factor_id: n.factor.clone() }
+        ResendChallengeRequest { subject: sign_in.clone(), challenge_id: n.challenge.clone() }
         GetChallengeRequest { subject: sign_in.clone(), challenge_id: n.challenge.clone() }
         AnswerChallengeRequest { subject: sign_in.clone(), challenge_id: n.challenge.clone(), answer: by_code("000000") }
         CancelChallengeRequest { subject: sign_in.clone(), challenge_id: n.challenge.clone() }
@@ -171,6 +175,7 @@ pub async fn by_subject(answers: &mut Answers, actor: &Actor, own: &RealmNames, 
         CancelEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone() }
         RevokeSessionRequest { subject: session, session_id: n.session.clone() }
         CreateChallengeRequest { subject: sign_in.clone(), purpose: purpose, factor_id: n.factor.clone() }
+        ResendChallengeRequest { subject: sign_in.clone(), challenge_id: n.challenge.clone() }
         GetChallengeRequest { subject: sign_in.clone(), challenge_id: n.challenge.clone() }
         AnswerChallengeRequest { subject: sign_in.clone(), challenge_id: n.challenge.clone(), answer: by_code("000000") }
         CancelChallengeRequest { subject: sign_in, challenge_id: n.challenge.clone() }
@@ -179,6 +184,7 @@ pub async fn by_subject(answers: &mut Answers, actor: &Actor, own: &RealmNames, 
     let purpose = proto::ChallengePurpose::Change;
     ask! { answers, actor,
         CreateChallengeRequest { subject: session.clone(), purpose: purpose, factor_id: n.factor.clone() }
+        ResendChallengeRequest { subject: session.clone(), challenge_id: n.change_challenge.clone() }
         GetChallengeRequest { subject: session.clone(), challenge_id: n.change_challenge.clone() }
         AnswerChallengeRequest { subject: session.clone(), challenge_id: n.change_challenge.clone(), answer: by_code("000000") }
         CancelChallengeRequest { subject: session.clone(), challenge_id: n.change_challenge.clone() }

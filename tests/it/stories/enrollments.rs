@@ -33,6 +33,7 @@ async fn one_is_given_up_and_another_one_begun() {
         frontend.redeem(&link).await;
         frontend.redeem(&link).await;
         frontend.redeem(&format!("tgl_{}", "0".repeat(64))).await;
+        server.pass(Span::minutes(1));
         let second = frontend.begin_enrollment(&session).await;
         let link = server.mail_to(&ann.email).await.token;
         server.pass(Span::hours(2));

@@ -40,7 +40,7 @@ async fn two_pending(kasa: &Kasa, name: &str) -> [(Session, String, Seed); 2] {
         assert_eq!(kasa.frontend.redeem(&mail.token).await, Outcome::Approved);
         let seed = kasa.frontend.continue_enrollment(&session, &enrollment).await;
         pending.push((session, enrollment, seed));
-        kasa.server.clock.advance(Span::seconds(1));
+        kasa.server.clock.advance(Span::minutes(1));
     }
     pending.try_into().unwrap()
 }

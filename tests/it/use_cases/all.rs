@@ -14,8 +14,9 @@ use tidegate_service::{
         RequestEmailVerification, UpdateAccount,
     },
     audit::{BeginExport, BeginTail, EventFilter, ListEvents, ReadExport, ReadTail, Start, VerifyChain},
-    challenges::{AnswerChallenge, CancelChallenge, CreateChallenge, GetChallenge},
+    challenges::{AnswerChallenge, CancelChallenge, CreateChallenge, GetChallenge, ResendChallenge},
     customers::{CreateCustomer, CustomerChange, GetCustomer, ListCustomers, UpdateCustomer},
+    deliveries::ListDeliveries,
     enrollments::{
         BeginEnrollment, CancelEnrollment, CompleteEnrollment, ContinueEnrollment, DisableTwoStep,
         EnableTwoStep, GetEnrollment, GetTwoStepStatus, ListFactors,
@@ -85,7 +86,10 @@ use_cases! { f:
     command CreateChallenge { subject: f.session(), purpose: Purpose::Change, factor: f.factor };
     command AnswerChallenge { subject: f.sign_in(), challenge: f.challenge, answer: no_code() };
     command CancelChallenge { subject: f.sign_in(), challenge: f.challenge };
+    command ResendChallenge { subject: f.sign_in(), challenge: f.challenge };
     query GetChallenge { subject: f.sign_in(), challenge: f.challenge };
+
+    query ListDeliveries { account: None, state: None, page: page() };
 
     command CreateCustomer {
         key: "other".parse().unwrap(), title: title(), country: None, labels: Labels::default(), created_at: None,

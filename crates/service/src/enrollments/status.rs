@@ -44,7 +44,7 @@ impl Command for GetTwoStepStatus {
         let policy = &acting.product.settings.methods;
         let counted =
             factors.iter().map(|factor| factor.method).filter(|method| policy::counts(policy, *method));
-        let active_methods = BTreeSet::from_iter(counted).into_iter().collect();
+        let active_methods = counted.collect::<BTreeSet<_>>().into_iter().collect();
         let mailbox_only = policy::is_mailbox_only(policy, &factors);
         let recovery_codes_left = recovery_codes::count(&mut view, account.id).await?;
         let status = Status { decision, active_methods, recovery_codes_left, mailbox_only };

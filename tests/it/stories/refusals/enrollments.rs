@@ -90,9 +90,11 @@ async fn enrollments_that_are_too_late() {
             (sign_in("phone-1").await, sign_in("tablet-1").await, sign_in("laptop-1").await);
         let confirmed = quiet.begin_enrollment(&phone).await;
         quiet.redeem(&server.mail_to(&cat.email).await.token).await;
+        server.pass(Span::minutes(1));
         let shown = quiet.begin_enrollment(&tablet).await;
         quiet.redeem(&server.mail_to(&cat.email).await.token).await;
         let seed = quiet.continue_enrollment(&tablet, &shown).await;
+        server.pass(Span::minutes(1));
         let used_up = quiet.begin_enrollment(&laptop).await;
         quiet.redeem(&server.mail_to(&cat.email).await.token).await;
         let other = quiet.continue_enrollment(&laptop, &used_up).await;
