@@ -13,9 +13,9 @@ mod text;
 mod transport;
 mod trouble;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::VecDeque, path::PathBuf, sync::Arc, time::Duration};
 
-use futures_util::stream::{self, StreamExt as _};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use letter::Sender;
 pub use preview::{Look, Preview, PreviewError, previews, send_test};
 use text::Templates;
@@ -98,14 +98,8 @@ impl Courier {
     }
 
     async fn serve(&self, channel: Channel, stop: &CancellationToken) {
-        loop {
-            if let Err(error) = self.drain(channel, stop).await {
-                tracing::error!(
-                    ?error,
-                    channel = channel.as_str(),
-                    "deliveries wait, because of the database"
-                );
-            }
+        while let Err(error) = self.send_due(channel, Until::Stopped(stop)).await {
+            tracing::error!(?error, channel = channel.as_str(), "deliveries wait, because of the database");
             if stop.run_until_cancelled(tokio::time::sleep(self.poll)).await.is_none() {
                 return;
             }
@@ -116,36 +110,67 @@ impl Courier {
     pub async fn drain_once(&self) -> Result<usize, StoreError> {
         let mut sent = 0;
         for channel in Channel::ALL {
-            sent += self.drain(*channel, &CancellationToken::new()).await?;
+            sent += self.send_due(*channel, Until::Drained).await?;
         }
         Ok(sent)
     }
 
-    /// Sends up to `sends_at_once` messages at once. Terminates, because a delivery that was tried is no longer due.
-    async fn drain(&self, channel: Channel, stop: &CancellationToken) -> Result<usize, StoreError> {
-        let mut sent = 0;
+    /// Sends up to `sends_at_once` messages at once, and looks for more while some of them are under way: a message whose
+    /// sending hangs takes one place and delays no other. Returns how many were sent. After an error of the database
+    /// nothing more is begun, and what was begun is ended.
+    async fn send_due(&self, channel: Channel, until: Until<'_>) -> Result<usize, StoreError> {
+        let (mut waiting, mut sends) = (VecDeque::new(), FuturesUnordered::new());
+        let (mut sent, mut broken) = (0, None);
         loop {
-            let now = self.clock.now();
-            let due = deliveries::due(&mut self.store.across("courier"), channel, now, BATCH).await?;
-            let last = i64::try_from(due.len()).is_ok_and(|found| found < BATCH);
-            // After an error of the database nothing more is begun, and what was begun is ended.
-            let halt = stop.child_token();
-            let deliver = async |due| if halt.is_cancelled() { Ok(false) } else { self.deliver(due).await };
-            let mut done = stream::iter(due).map(deliver).buffer_unordered(self.sends_at_once);
-            let mut ended = Ok(());
-            while let Some(done) = done.next().await {
-                match done {
-                    Ok(was_sent) => sent += usize::from(was_sent),
-                    Err(error) => {
-                        halt.cancel();
-                        ended = Err(error);
-                    }
+            let ends = broken.is_some() || until.is_now();
+            if !ends && waiting.is_empty() && sends.len() < self.sends_at_once {
+                let across = &mut self.store.across("courier");
+                match deliveries::due(across, channel, self.clock.now(), BATCH).await {
+                    Ok(due) => waiting.extend(due),
+                    Err(error) => broken = Some(error),
                 }
             }
-            ended?;
-            if last || stop.is_cancelled() {
-                return Ok(sent);
+            while !ends && sends.len() < self.sends_at_once {
+                let Some(due) = waiting.pop_front() else { break };
+                sends.push(self.deliver(due));
             }
+            if sends.is_empty() && (ends || broken.is_some() || until.is_drained()) {
+                return broken.map_or(Ok(sent), Err);
+            }
+            let looks_again = !ends && sends.len() < self.sends_at_once;
+            tokio::select! {
+                Some(done) = sends.next() => match done {
+                    Ok(was_sent) => sent += usize::from(was_sent),
+                    Err(error) => broken = Some(error),
+                },
+                () = tokio::time::sleep(self.poll), if looks_again && !until.is_drained() => {}
+                () = until.comes(), if !ends => {}
+            }
+        }
+    }
+}
+
+/// When the sending ends.
+#[derive(Clone, Copy)]
+enum Until<'s> {
+    Stopped(&'s CancellationToken),
+    /// Nothing is due any more. It comes, because a delivery that was tried is not due at once.
+    Drained,
+}
+
+impl Until<'_> {
+    fn is_now(self) -> bool {
+        matches!(self, Self::Stopped(stop) if stop.is_cancelled())
+    }
+
+    const fn is_drained(self) -> bool {
+        matches!(self, Self::Drained)
+    }
+
+    async fn comes(self) {
+        match self {
+            Self::Stopped(stop) => stop.cancelled().await,
+            Self::Drained => std::future::pending().await,
         }
     }
 }

@@ -36,7 +36,7 @@ impl CommandContext {
         purpose: MessagePurpose,
     ) -> Result<SendPermit, Denied> {
         let now = self.now();
-        let permit = self.take_send(tx, to, purpose, |next| next == now).await?;
+        let permit = self.take_send(tx, (to, purpose, now), |next| next == now).await?;
         permit.map_err(|next| Refusal::TooManyMessages { retry_after: next.since(now) }.into())
     }
 
@@ -44,14 +44,13 @@ impl CommandContext {
     async fn take_send(
         &self,
         tx: &mut Tx,
-        to: &Email,
-        purpose: MessagePurpose,
+        (to, purpose, now): (&Email, MessagePurpose, Timestamp),
         is_acceptable: impl Fn(Timestamp) -> bool,
     ) -> Result<Result<SendPermit, Timestamp>, Fault> {
         let context = SealContext::Destination { realm: self.realm() };
         let destination = self.keyring().digest(&context, to.canonical().as_str().as_bytes())?;
         let sent = sends::lock(tx, destination, purpose).await?;
-        let next = budget::next(&sent, self.now());
+        let next = budget::next(&sent, now);
         if !is_acceptable(next) {
             return Ok(Err(next));
         }
@@ -86,9 +85,9 @@ impl CommandContext {
         (factor, codes_left): (Option<Title>, Option<usize>),
     ) -> Result<(), Fault> {
         let Some(contact) = account.verified() else { return Ok(()) };
-        let permit = self.take_send(tx, &contact.email, purpose, |_| true).await?;
-        let permit = permit.map_err(|_| Fault::Dangling("a send"))?;
         let at = self.now();
+        let permit = self.take_send(tx, (&contact.email, purpose, at), |_| true).await?;
+        let permit = permit.map_err(|_| Fault::Dangling("a send"))?;
         let body = Body::Notice(Notice { at, factor, codes_left });
         let (to, expires_at) = (contact.email.destination(), permit.at.plus(NOTICE_TTL));
         let message = Message::of(product, client.language, (purpose, body), to, expires_at);

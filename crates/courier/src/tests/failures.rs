@@ -8,7 +8,7 @@ use tidegate_keyring::{Keyring, MasterFile};
 use super::{Outbox, mail, to_ann};
 use crate::{Courier, Settings, SetupError, To};
 
-fn failed(delivery: DeliveryId, why: DeliveryProblem) -> [Fact; 1] {
+pub(super) fn failed(delivery: DeliveryId, why: DeliveryProblem) -> [Fact; 1] {
     let (channel, purpose) = (Channel::Mail, MessagePurpose::VerifyEmail);
     [Fact::DeliveryFailed { delivery, channel, purpose, why }]
 }

@@ -4,6 +4,8 @@ mod destinations;
 mod failures;
 mod letters;
 mod logs;
+mod mail_server;
+mod smtp;
 mod workers;
 
 use std::{
@@ -24,7 +26,7 @@ use tidegate_core::{
 use tidegate_keyring::{Keyring, MasterFile, SealContext};
 use tidegate_store::{Store, Timeouts, deliveries, events};
 
-use crate::{Courier, Settings, To};
+use crate::{Courier, Settings, SetupError, To};
 
 /// 7 March 2026, 09:05:30 UTC.
 const BEGIN: Timestamp = Timestamp::from_unix_micros(1_772_874_330_000_000);
@@ -97,10 +99,23 @@ impl Outbox {
         self.courier_with(self.keyring.clone(), self.entropy.clone())
     }
 
-    fn courier_with(&self, keyring: Arc<Keyring>, entropy: Arc<dyn Entropy>) -> Courier {
+    /// A courier that hands mails over so.
+    fn courier_to(&self, to: To) -> Courier {
+        self.try_courier_to(to).unwrap()
+    }
+
+    fn try_courier_to(&self, to: To) -> Result<Courier, SetupError> {
+        let (keyring, clock, entropy) = (self.keyring.clone(), self.clock.clone(), self.entropy.clone());
+        Courier::new(self.store.clone(), keyring, clock, entropy, self.settings(to))
+    }
+
+    fn settings(&self, to: To) -> Settings {
         let from = "Tidegate <no-reply@tidegate.example>".to_owned();
-        let (to, templates) = (To::Folder(self.folder()), self.templates());
-        let settings = Settings { to, templates, from, poll: Duration::ZERO, sends_at_once: 4 };
+        Settings { to, templates: self.templates(), from, poll: Duration::ZERO, sends_at_once: 4 }
+    }
+
+    fn courier_with(&self, keyring: Arc<Keyring>, entropy: Arc<dyn Entropy>) -> Courier {
+        let settings = self.settings(To::Folder(self.folder()));
         Courier::new(self.store.clone(), keyring, self.clock.clone(), entropy, settings).unwrap()
     }
 
@@ -150,6 +165,12 @@ impl Outbox {
     async fn row(&self, id: DeliveryId) -> (String, i64, bool) {
         let sql = "SELECT state, tries, payload IS NOT NULL FROM deliveries WHERE delivery_id = $1";
         sqlx::query_as(sql).bind(id.uuid()).fetch_one(&mut self.database().await).await.unwrap()
+    }
+
+    /// Why the last failed try failed.
+    async fn problem(&self, id: DeliveryId) -> Option<String> {
+        let sql = "SELECT problem FROM deliveries WHERE delivery_id = $1";
+        sqlx::query_scalar(sql).bind(id.uuid()).fetch_one(&mut self.database().await).await.unwrap()
     }
 
     async fn facts(&self) -> Vec<Fact> {

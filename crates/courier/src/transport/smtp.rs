@@ -29,7 +29,7 @@ pub struct SmtpSettings {
     pub password: Option<Secret<String>>,
     /// Certificates (PEM) that are trusted in place of the system's.
     pub ca_file: Option<PathBuf>,
-    /// How long the server may take to answer one command.
+    /// How long it may take to hand one mail over.
     pub timeout: Duration,
     /// How many connections are kept while nothing is sent.
     pub idle_connections: u32,
@@ -46,6 +46,7 @@ pub enum Tls {
 
 pub(crate) struct Smtp {
     transport: AsyncSmtpTransport<Tokio1Executor>,
+    timeout: Duration,
 }
 
 /// A connection that was not used for so long is closed. Servers close theirs after some minutes (RFC 5321 §4.5.3.2.7).
@@ -70,12 +71,14 @@ impl Smtp {
             let password = password.ok_or(SetupError::NoPassword)?;
             builder = builder.credentials(Credentials::new(user, password.expose().clone()));
         }
-        Ok(Self { transport: builder.build() })
+        Ok(Self { transport: builder.build(), timeout })
     }
 
     pub(super) async fn send(&self, message: Message) -> Result<(), Trouble> {
         let is_international = message.envelope().to().iter().any(|to| !AsRef::<str>::as_ref(to).is_ascii());
-        let Err(error) = self.transport.send(message).await else { return Ok(()) };
+        // lettre's own timeout covers the connecting only.
+        let sent = tokio::time::timeout(self.timeout, self.transport.send(message)).await;
+        let Err(error) = sent.map_err(|_| Trouble::Slow)? else { return Ok(()) };
         Err(match self.refusal_of(&error).await {
             Some(trouble) => trouble,
             None if error.is_client() && is_international => Trouble::NotInternational,

@@ -84,7 +84,7 @@ settings! {
         password_file: PathBuf = "", Rule::Optional, Shown::Whole;
         /// Certificates (PEM) that are trusted in place of the system's; empty: the system's.
         ca_file: PathBuf = "", Rule::Optional, Shown::Whole;
-        /// Milliseconds that the server may take to answer one command.
+        /// Milliseconds that it may take to hand one mail over.
         timeout_ms: u64 = 10_000, Rule::Whole(100..=25_000), Shown::Whole;
     }
     /// What the server writes about itself.

@@ -21,6 +21,7 @@ mod clock;
 mod demo;
 mod first_start;
 mod import;
+mod mail;
 mod master_key;
 mod one_at_a_time;
 mod outage;

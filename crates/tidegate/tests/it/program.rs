@@ -44,7 +44,12 @@ pub struct Told<'t> {
 
 impl Program {
     pub fn start(folder: &Path, told: &Told<'_>) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+        Self::start_other(env!("CARGO_BIN_EXE_tidegate"), folder, told)
+    }
+
+    /// Another program that a test needs.
+    pub fn start_other(program: &str, folder: &Path, told: &Told<'_>) -> Self {
+        let mut command = Command::new(program);
         command.current_dir(folder).args(&told.words).env_clear().envs(told.environment.iter().copied());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
