@@ -3,15 +3,39 @@
 use std::{path::Path, time::Duration};
 
 use anyhow::{Context as _, bail};
+use tidegate_core::Secret;
 
 use super::TIMEOUT;
 
 /// Waits for a mail to the address and returns the token of its link.
 pub async fn link(folder: &Path, address: &str) -> anyhow::Result<String> {
+    let token = |mail: &str| {
+        let (_, rest) = mail.split_once("tgl_")?;
+        let random: String = rest.chars().take_while(char::is_ascii_hexdigit).collect();
+        Some(format!("tgl_{random}"))
+    };
+    arrived(folder, address, token).await
+}
+
+/// Waits for a mail to the address whose subject begins so, and returns its code.
+pub async fn code(folder: &Path, address: &str, subject: &str) -> anyhow::Result<Secret<String>> {
+    let subject = format!("Subject: {subject}");
+    let code = |mail: &str| {
+        mail.lines().find(|line| line.starts_with(&subject))?;
+        let is_code =
+            |line: &&str| line.len() == 9 && line.chars().all(|one| one.is_ascii_digit() || one == ' ');
+        mail.lines().find(is_code).map(|code| Secret::new(code.to_owned()))
+    };
+    arrived(folder, address, code).await
+}
+
+async fn arrived<T>(folder: &Path, address: &str, find: impl Fn(&str) -> Option<T>) -> anyhow::Result<T> {
     let arrived = async {
         loop {
-            if let Some(token) = find(folder, address)? {
-                return Ok(token);
+            for mail in mails(folder, address)? {
+                if let Some(found) = find(&mail) {
+                    return Ok(found);
+                }
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -20,22 +44,19 @@ pub async fn link(folder: &Path, address: &str) -> anyhow::Result<String> {
     arrived.unwrap_or_else(|_| bail!("no mail to {address} arrived"))
 }
 
-fn find(folder: &Path, address: &str) -> anyhow::Result<Option<String>> {
+/// The mails to the address, decoded as far as links and codes need it.
+fn mails(folder: &Path, address: &str) -> anyhow::Result<Vec<String>> {
+    let mut mails = Vec::new();
     for entry in std::fs::read_dir(folder).context("failed to look into the mail folder")? {
         let path = entry.context("failed to look into the mail folder")?.path();
         if path.extension().is_none_or(|extension| extension != "eml") {
             continue;
         }
         let mail = std::fs::read_to_string(&path).context("failed to read a mail")?;
-        if !mail.lines().any(|line| line.starts_with("To:") && line.contains(address)) {
-            continue;
-        }
-        // Quoted-printable breaks long lines with `=` at their end.
-        let mail = mail.replace("=\r\n", "").replace("=\n", "");
-        if let Some((_, rest)) = mail.split_once("tgl_") {
-            let random: String = rest.chars().take_while(char::is_ascii_hexdigit).collect();
-            return Ok(Some(format!("tgl_{random}")));
+        if mail.lines().any(|line| line.starts_with("To:") && line.contains(address)) {
+            // Quoted-printable breaks long lines with `=` at their end.
+            mails.push(mail.replace("=\r\n", "").replace("=\n", ""));
         }
     }
-    Ok(None)
+    Ok(mails)
 }

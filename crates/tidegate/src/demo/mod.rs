@@ -3,6 +3,7 @@
 
 mod cast;
 mod lost_phone;
+mod mail_codes;
 mod mailbox;
 mod owner;
 mod people;

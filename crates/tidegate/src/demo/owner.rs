@@ -113,24 +113,78 @@ impl<'d> OwnerApp<'d> {
         offer: Option<&proto::Offer>,
         code: &Secret<String>,
     ) -> anyhow::Result<proto::ProofOutcome> {
-        let offer = offer.context("an offer")?;
-        let request = proto::CreateChallengeRequest {
-            subject: Some(self.signing_in(begun)),
-            purpose: proto::ChallengePurpose::SignIn.into(),
-            factor_id: offer.factor_id.clone(),
-            ..Default::default()
-        };
-        let challenges = self.demo.frontend.challenges();
-        let created = challenges.clone().create_challenge(request).await.context("CreateChallenge")?;
-        let challenge = created.into_inner().challenge.context("a challenge")?;
+        let challenge = self.challenge(begun, offer.context("an offer")?).await?;
+        self.answer_challenge(begun, &challenge, code).await
+    }
+
+    /// The id of a new challenge by one of the sign-in's offers.
+    pub async fn challenge(&self, begun: &Begun, offer: &proto::Offer) -> anyhow::Result<String> {
+        let (subject, purpose) = (Some(self.signing_in(begun)), proto::ChallengePurpose::SignIn);
+        self.create_challenge(subject, purpose, &offer.factor_id).await
+    }
+
+    pub async fn answer_challenge(
+        &self,
+        begun: &Begun,
+        challenge: &str,
+        code: &Secret<String>,
+    ) -> anyhow::Result<proto::ProofOutcome> {
+        self.submit(Some(self.signing_in(begun)), challenge, code).await
+    }
+
+    /// The id of a challenge for a change, by the account's verified address.
+    pub async fn challenge_mailbox(&self) -> anyhow::Result<String> {
+        let request = proto::ListFactorsRequest { subject: Some(self.signed_in()) };
+        let listed = self.demo.frontend.enrollments().list_factors(request).await.context("ListFactors")?;
+        let factors = listed.into_inner().factors;
+        let mailbox = factors.iter().find(|factor| factor.method() == proto::Method::EmailCode);
+        let factor = &mailbox.context("a mailbox")?.id;
+        self.create_challenge(Some(self.signed_in()), proto::ChallengePurpose::Change, factor).await
+    }
+
+    /// Answers a challenge for a change.
+    pub async fn prove(&self, challenge: &str, code: &Secret<String>) -> anyhow::Result<proto::ProofOutcome> {
+        self.submit(Some(self.signed_in()), challenge, code).await
+    }
+
+    async fn create_challenge(
+        &self,
+        subject: Option<proto::Subject>,
+        purpose: proto::ChallengePurpose,
+        factor: &str,
+    ) -> anyhow::Result<String> {
+        let (purpose, factor_id) = (purpose.into(), factor.to_owned());
+        let request = proto::CreateChallengeRequest { subject, purpose, factor_id, ..Default::default() };
+        let created = self.demo.frontend.challenges().create_challenge(request).await;
+        Ok(created.context("CreateChallenge")?.into_inner().challenge.context("a challenge")?.id)
+    }
+
+    async fn submit(
+        &self,
+        subject: Option<proto::Subject>,
+        challenge: &str,
+        code: &Secret<String>,
+    ) -> anyhow::Result<proto::ProofOutcome> {
         let request = proto::AnswerChallengeRequest {
-            subject: Some(self.signing_in(begun)),
-            challenge_id: challenge.id,
+            subject,
+            challenge_id: challenge.to_owned(),
             answer: Some(answer_challenge_request::Answer::Code(code.expose().clone())),
             ..Default::default()
         };
-        let answered = challenges.clone().answer_challenge(request).await.context("AnswerChallenge")?;
-        Ok(answered.into_inner().outcome())
+        let answered = self.demo.frontend.challenges().answer_challenge(request).await;
+        Ok(answered.context("AnswerChallenge")?.into_inner().outcome())
+    }
+
+    pub async fn enable(&self) -> anyhow::Result<proto::Decision> {
+        let request = proto::EnableTwoStepRequest { subject: Some(self.signed_in()), ..Default::default() };
+        let enabled = self.demo.frontend.enrollments().enable_two_step(request).await;
+        enabled.context("EnableTwoStep")?.into_inner().decision.context("a decision")
+    }
+
+    pub async fn is_mailbox_only(&self) -> anyhow::Result<bool> {
+        let request = proto::GetTwoStepStatusRequest { subject: Some(self.signed_in()) };
+        let status = self.demo.frontend.enrollments().get_two_step_status(request).await;
+        Ok(status.context("GetTwoStepStatus")?.into_inner().mailbox_only)
     }
 
     pub async fn status(&self) -> anyhow::Result<proto::Decision> {

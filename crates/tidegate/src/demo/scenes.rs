@@ -10,7 +10,7 @@ use tidegate_proto as proto;
 
 use super::{
     cast::Demo,
-    lost_phone, mailbox,
+    lost_phone, mail_codes, mailbox,
     owner::{Authenticator, OwnerApp},
     people, teller, undo,
 };
@@ -39,6 +39,7 @@ pub async fn all(demo: &Demo) -> anyhow::Result<()> {
         reached = now;
     }
     now_available(demo, &cast).await?;
+    mail_codes::mail_codes(demo, &cast.by_mail).await?;
     undo::all(demo, &cast.reached, &cast.not_reached).await
 }
 
@@ -47,19 +48,22 @@ struct Cast {
     reached: String,
     reached_unverified: String,
     not_reached: String,
+    /// Has no authenticator app.
+    by_mail: String,
 }
 
 impl Cast {
     fn among(reached: &BTreeSet<String>) -> anyhow::Result<Self> {
-        let find = |in_wave: bool, verified: bool| {
+        let find = |in_wave: bool, verified: bool, place: usize| {
             let numbers = (1..=people::COUNT).filter(|number| people::is_verified(*number) == verified);
-            let mut ids = numbers.map(people::external_id);
-            ids.find(|id| reached.contains(id) == in_wave).context("an account for the story")
+            let mut ids = numbers.map(people::external_id).filter(|id| reached.contains(id) == in_wave);
+            ids.nth(place).context("an account for the story")
         };
         Ok(Self {
-            reached: find(true, true)?,
-            reached_unverified: find(true, false)?,
-            not_reached: find(false, true)?,
+            reached: find(true, true, 0)?,
+            reached_unverified: find(true, false, 0)?,
+            not_reached: find(false, true, 0)?,
+            by_mail: find(false, true, 1)?,
         })
     }
 }
