@@ -58,6 +58,9 @@ fn every_reason_goes_out_with_the_status_its_comment_says() {
         .windows(4)
         .filter(|four| ["C", "Code"].contains(&four[0]) && ["R", "Reason"].contains(&four[2]));
     let pairs = pairs.map(|four| (shouted(four[1]), shouted(four[3])));
+    // `unmet(R::NoFactor)` is a failed precondition.
+    let unmet = words.windows(3).filter(|three| three[..2] == ["unmet", "R"]);
+    let pairs = pairs.chain(unmet.map(|three| ("FAILED_PRECONDITION".to_owned(), shouted(three[2]))));
     let kept =
         pairs.filter(|(code, _)| codes().contains(code)).map(|(code, reason)| format!("{reason}: {code}"));
     same(&kept.collect(), &promised());
