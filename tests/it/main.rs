@@ -18,6 +18,7 @@ mod answers;
 mod app_calls;
 mod arrange;
 mod audiences;
+mod authenticators;
 mod away;
 mod boundaries;
 mod bounds;

@@ -55,7 +55,8 @@ pub use level::{Level, Proof, Requirement};
 pub use link_url::{LinkUrl, LinkUrlError};
 pub use message::{Body, Channel, Delivery, DeliveryProblem, DeliveryState, Message, MessagePurpose, Notice};
 pub use product::{
-    Color, Language, MessageStyle, MethodPolicy, MethodRule, Product, ProductSettings, Removable,
+    Authenticator, Color, Language, MessageStyle, MethodPolicy, MethodRule, OtpHash, Product,
+    ProductSettings, Removable,
 };
 pub use proof::{Answer, AnswerForm, Prompt, Setup, SignedDecision};
 pub use refusal::{NamesNothing, Nothing, PasswordFlaw, Refusal};

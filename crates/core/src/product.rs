@@ -30,9 +30,64 @@ pub struct ProductSettings {
     pub session_idle: Span,
     /// A session ends this long after it began, whatever happens.
     pub session_absolute: Span,
+    /// What new authenticator apps are set up with. Left out while it is the default.
+    #[serde(default, skip_serializing_if = "Authenticator::is_default")]
+    pub authenticator: Authenticator,
     /// How messages look. Left out while it is the default, so that older programs read the document.
     #[serde(default, skip_serializing_if = "MessageStyle::is_default")]
     pub messages: MessageStyle,
+}
+
+impl ProductSettings {
+    /// The defaults.
+    pub fn new(link_url: LinkUrl, methods: MethodPolicy) -> Self {
+        Self {
+            link_url,
+            methods,
+            trusted_device: Span::days(30),
+            session_idle: Span::hours(1),
+            session_absolute: Span::hours(24),
+            authenticator: Authenticator::default(),
+            messages: MessageStyle::default(),
+        }
+    }
+}
+
+/// What the codes of an authenticator app are computed with (RFC 6238). Many apps know only the defaults, and some ignore
+/// what they do not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Authenticator {
+    #[serde(default)]
+    pub hash: OtpHash,
+    /// 6 or 8.
+    pub digits: u8,
+    /// Seconds: 30 or 60.
+    pub period: u32,
+}
+
+words! {
+    /// The hash function of the HMAC (RFC 6238 §1.2).
+    #[derive(Default)]
+    OtpHash "hash function" {
+        #[default]
+        Sha1 = "sha1",
+        Sha256 = "sha256",
+        Sha512 = "sha512",
+    }
+}
+
+impl Default for Authenticator {
+    fn default() -> Self {
+        Self { hash: OtpHash::Sha1, digits: 6, period: 30 }
+    }
+}
+
+impl Authenticator {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// How the messages of a product look.

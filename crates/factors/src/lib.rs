@@ -12,6 +12,7 @@ pub mod enrollment;
 pub mod fresh;
 pub mod level;
 pub mod method;
+pub mod otpauth;
 pub mod policy;
 pub mod qr;
 pub mod recovery_codes;

@@ -15,8 +15,8 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 use tidegate_core::{
-    Answer, AnswerForm, Channel, Destination, Email, Entropy, Level, Mark, Method, Prompt, Secret, Setup,
-    Span, Timestamp,
+    Answer, AnswerForm, Authenticator, Channel, Destination, Email, Entropy, Level, Mark, Method, Prompt,
+    Secret, Setup, Span, Timestamp,
 };
 
 use crate::{budget::Limits, email_code::EmailCode, recovery_codes::RecoveryCodes, totp::Totp};
@@ -66,6 +66,7 @@ pub struct About<'a> {
     pub account: &'a str,
     /// The product's title.
     pub product: &'a str,
+    pub authenticator: Authenticator,
 }
 
 /// Opened material. Its bytes are opaque to everything but this module.

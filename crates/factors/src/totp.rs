@@ -1,12 +1,14 @@
-//! Time-based one-time passwords (RFC 6238) in the variant that every authenticator app supports:
-//! SHA-1, 6 digits, 30 s, one step on either side. Material with other parameters (SHA-256,
-//! SHA-512, 8 digits, 60 s) is verified with those.
+//! Time-based one-time passwords (RFC 6238): usually in the variant that every authenticator app supports (SHA-1, 6 digits,
+//! 30 s), and in every other one of SHA-1, SHA-256 and SHA-512, 6 or 8 digits, 30 or 60 s. One step on either side is
+//! accepted.
 //!
 //! The mark is the time step. A code of the newest accepted step or an earlier one counts as used
 //! (INV-2).
 
 use serde::{Deserialize, Serialize};
-use tidegate_core::{Answer, AnswerForm, Entropy, Mark, Secret, Setup, Timestamp};
+use tidegate_core::{
+    Answer, AnswerForm, Authenticator as Style, Entropy, Mark, OtpHash, Secret, Setup, Timestamp,
+};
 use totp_rs::{Algorithm, Builder, Totp as Generator};
 
 use crate::{
@@ -26,35 +28,45 @@ const DRAWN: usize = 60;
 
 pub(crate) struct Totp;
 
+/// A secret, and what its codes are computed with.
+pub(crate) struct Seed {
+    pub(crate) secret: Secret<Vec<u8>>,
+    pub(crate) style: Style,
+}
+
+impl Seed {
+    /// The time step of an instant.
+    pub(crate) fn step(&self, now: Timestamp) -> Mark {
+        Mark(i64::try_from(seconds(now) / u64::from(self.style.period)).unwrap_or(i64::MAX))
+    }
+}
+
+/// The material of a factor with this seed.
+pub(crate) fn material(seed: &Seed) -> Opened {
+    let kept = Authenticator::of(&seed.secret, seed.style);
+    // A struct of text and numbers always has a JSON form.
+    Secret::new(serde_json::to_vec(&kept).unwrap_or_default())
+}
+
 /// The secret in base 32 (RFC 4648 §6), and the parameters of its codes.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Authenticator {
     secret: String,
     #[serde(default)]
-    algorithm: Hash,
+    algorithm: OtpHash,
     #[serde(default = "six")]
     digits: u8,
     /// Seconds.
     #[serde(default = "thirty")]
-    period: u64,
-}
-
-/// The hash function of the HMAC (RFC 6238 §1.2).
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Hash {
-    #[default]
-    Sha1,
-    Sha256,
-    Sha512,
+    period: u32,
 }
 
 const fn six() -> u8 {
     6
 }
 
-const fn thirty() -> u64 {
+const fn thirty() -> u32 {
     30
 }
 
@@ -65,29 +77,31 @@ impl Drop for Authenticator {
 }
 
 impl Authenticator {
-    fn of(secret: &Secret<Vec<u8>>) -> Result<Self, Unusable> {
-        let totp = Builder::new().with_secret(secret.expose().clone()).with_account_name("account");
-        let secret = totp.build().map_err(|_| Unusable)?.secret().to_base32();
-        Ok(Self { secret, algorithm: Hash::Sha1, digits: six(), period: thirty() })
+    fn of(secret: &Secret<Vec<u8>>, Style { hash, digits, period }: Style) -> Self {
+        let secret = totp_rs::Secret::from(secret.expose().clone()).to_base32();
+        Self { secret, algorithm: hash, digits, period }
     }
 
     fn generator(&self, account: &str, issuer: Option<String>) -> Result<Generator, Unusable> {
         let secret = totp_rs::Secret::try_from_base32(&self.secret).map_err(|_| Unusable)?;
         let algorithm = match self.algorithm {
-            Hash::Sha1 => Algorithm::SHA1,
-            Hash::Sha256 => Algorithm::SHA256,
-            Hash::Sha512 => Algorithm::SHA512,
+            OtpHash::Sha1 => Algorithm::SHA1,
+            OtpHash::Sha256 => Algorithm::SHA256,
+            OtpHash::Sha512 => Algorithm::SHA512,
         };
-        Builder::new()
+        if self.period == 0 || secret.as_bytes().is_empty() {
+            return Err(Unusable);
+        }
+        let builder = Builder::new()
             .with_secret(secret)
             .with_algorithm(algorithm)
             .with_digits(self.digits)
             .with_skew(SKEW)
-            .with_step_duration(self.period)
+            .with_step_duration(self.period.into())
             .with_account_name(account)
-            .with_issuer(issuer)
-            .build()
-            .map_err(|_| Unusable)
+            .with_issuer(issuer);
+        // Secrets that come from elsewhere may be shorter than the standard asks for.
+        Ok(builder.build_noncompliant())
     }
 
     fn uri(&self, about: About<'_>, most: usize) -> Result<Secret<String>, Unusable> {
@@ -114,7 +128,7 @@ impl Kind for Totp {
         entropy: &dyn Entropy,
     ) -> Result<(Authenticator, Setup<Secret<String>>), Unusable> {
         let random: [u8; SECRET] = entropy.bytes();
-        let material = Authenticator::of(&Secret::new(random.to_vec()))?;
+        let material = Authenticator::of(&Secret::new(random.to_vec()), about.authenticator);
         let otpauth_uri = material.uri(about, usize::MAX)?;
         let drawn =
             qr::svg(&otpauth_uri).or_else(|_| qr::svg(&material.uri(about, DRAWN).map_err(|_| qr::TooLong)?));
@@ -157,7 +171,7 @@ impl Kind for Totp {
     /// Earlier releases stored the bare bytes of the secret.
     fn open(material: &Opened) -> Result<Authenticator, Unusable> {
         if material.expose().len() == SECRET {
-            return Authenticator::of(material);
+            return Ok(Authenticator::of(material, Style::default()));
         }
         serde_json::from_slice(material.expose()).map_err(|_| Unusable)
     }
@@ -165,7 +179,7 @@ impl Kind for Totp {
 
 /// The code that an authenticator of the usual variant shows at an instant.
 pub fn generate(secret: &Secret<Vec<u8>>, at: Timestamp) -> Result<Secret<String>, Unusable> {
-    let generator = Authenticator::of(secret)?.generator("account", None)?;
+    let generator = Authenticator::of(secret, Style::default()).generator("account", None)?;
     Ok(Secret::new(generator.generate(seconds(at)).to_string()))
 }
 
@@ -266,7 +280,7 @@ mod tests {
     }
 
     fn begin(account: &str, product: &str) -> (Opened, [String; 3]) {
-        let about = About { account, product };
+        let about = About { account, product, authenticator: Style::default() };
         let (material, setup) = method::begin(Method::Totp, about, &CountingEntropy).unwrap();
         let Setup::Authenticator { otpauth_uri, base32, qr_svg } = setup else { panic!() };
         (material, [otpauth_uri, base32, qr_svg].map(|text| text.expose().clone()))

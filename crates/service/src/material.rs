@@ -81,7 +81,8 @@ impl CommandContext {
         let named = account.contact.as_ref().map(|contact| contact.email.as_typed().to_owned());
         let (named, product) =
             (named.unwrap_or_else(|| account.id.to_string()), acting.product.title.to_string());
-        let about = About { account: &named, product: &product };
+        let authenticator = acting.product.settings.authenticator;
+        let about = About { account: &named, product: &product, authenticator };
         let (material, setup) = method::begin(method, about, self.entropy())?;
         Ok((self.seal_factor(account.id, factor, &material)?, setup.map(OneTimeSecret::Now)))
     }

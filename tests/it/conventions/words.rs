@@ -35,6 +35,7 @@ fn pairs() -> Vec<(&'static str, BTreeSet<String>)> {
         ("Level", words::<core::Level>()),
         ("Method", words::<core::Method>()),
         ("Missing", words::<core::Missing>()),
+        ("OtpHash", words::<core::OtpHash>()),
         ("Permission", words::<core::Permission>()),
         ("Requirement", words::<core::Requirement>()),
         ("RoleType", words::<core::Role>()),

@@ -2,9 +2,9 @@
 
 use proptest::{collection::vec, option, prelude::*, sample::subsequence};
 use tidegate_core::{
-    Approver, Decision, Edge, LinkUrl, MessageStyle, Method, MethodPolicy, Named, Ordinal, Product,
-    ProductKey, ProductSettings, Revision, RollBack, Rollout, RuleAsked, Salt, Span, Standing, Stop,
-    Timestamp, Title, Unit, Wave, WaveState, Word as _,
+    Approver, Decision, Edge, LinkUrl, Method, MethodPolicy, Named, Ordinal, Product, ProductKey,
+    ProductSettings, Revision, RollBack, Rollout, RuleAsked, Salt, Standing, Stop, Timestamp, Title, Unit,
+    Wave, WaveState, Word as _,
 };
 use tidegate_rollout::{decide, explain};
 
@@ -50,14 +50,8 @@ pub(super) fn question() -> impl Strategy<Value = Question> {
 }
 
 fn product(key: &str) -> Product {
-    let settings = ProductSettings {
-        link_url: "https://kasa.example/confirm".parse::<LinkUrl>().unwrap(),
-        methods: MethodPolicy::allowing([Method::Totp]),
-        trusted_device: Span::days(30),
-        session_idle: Span::hours(1),
-        session_absolute: Span::hours(24),
-        messages: MessageStyle::default(),
-    };
+    let link_url = "https://kasa.example/confirm".parse::<LinkUrl>().unwrap();
+    let settings = ProductSettings::new(link_url, MethodPolicy::allowing([Method::Totp]));
     let (at, title) = (Timestamp::from_unix_micros(0), "Kasa".parse::<Title>().unwrap());
     let (key, revision) = (key.parse().unwrap(), Revision::FIRST);
     Product { key, title, settings, revision, created_at: at, updated_at: at }

@@ -58,6 +58,7 @@ async fn an_import_keeps_the_good_rows_and_reports_the_bad() {
             password_hash: "hunter2".into(),
             customer: "Acme".into(),
             labels: [("Plan".to_owned(), String::new())].into(),
+            otpauth_uris: vec![],
         };
         let nobody = proto::ImportRow { line: 5, email_verified: true, ..Default::default() };
         admin.import(vec![ann, changed, taken, bad, nobody]).await.unwrap();

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tidegate_core::{
-    AccountRef, Answer, ClientContext, Edge, Identifier, Labels, MessageStyle, Method, MethodPolicy, Ordinal,
-    ProductSettings, Products, Purpose, Revision, Role, Secret, Span, Title, Unit,
+    AccountRef, Answer, ClientContext, Edge, Identifier, Labels, Method, MethodPolicy, Ordinal,
+    ProductSettings, Products, Purpose, Revision, Role, Secret, Title, Unit,
 };
 use tidegate_service::{
     PageRequest,
@@ -126,11 +126,9 @@ use_cases! { f:
 
     command CreateProduct {
         key: "other".parse().unwrap(), title: title(),
-        settings: ProductSettings {
-            link_url: "https://other.example/confirm".parse().unwrap(), methods: MethodPolicy::allowing([Method::Totp]),
-            trusted_device: Span::days(30), session_idle: Span::days(30), session_absolute: Span::days(90),
-            messages: MessageStyle::default(),
-        },
+        settings: ProductSettings::new(
+            "https://other.example/confirm".parse().unwrap(), MethodPolicy::allowing([Method::Totp]),
+        ),
     };
     command UpdateProduct {
         product: "kasa".parse().unwrap(), etag: first(),

@@ -200,8 +200,9 @@ impl Session<'_> {
 
     fn offered(&self, encrypted: bool) -> String {
         let offers = self.offers.iter().filter(|offer| !(encrypted && **offer == "STARTTLS"));
-        let lines: String = offers.map(|offer| format!("250-{offer}\r\n")).collect();
-        format!("250-mx.example\r\n{lines}250 SIZE 1000000")
+        let lines: Vec<_> =
+            ["mx.example"].iter().chain(offers).map(|offer| format!("250-{offer}\r\n")).collect();
+        format!("{}250 SIZE 1000000", lines.concat())
     }
 
     /// `false`: the connection is over.

@@ -112,6 +112,7 @@ fn parse_row(row: proto::ImportRow, password: &ImportPassword, form: &mut Form) 
         labels: labels?,
         created_at: created_at?,
         password: password.clone(),
+        otpauth_uris: row.otpauth_uris.into_iter().map(Secret::new).collect(),
     })
 }
 

@@ -1,4 +1,7 @@
-use tidegate_core::{Color, Language, MessageStyle, Method, MethodPolicy, ProductSettings, Span, Word as _};
+use tidegate_core::{
+    Authenticator, Color, Language, MessageStyle, Method, MethodPolicy, OtpHash, ProductSettings, Span,
+    Word as _,
+};
 use tidegate_proto as proto;
 use tidegate_service::products::{
     CreateProduct, GetProduct, ListInterest, ListProducts, ProductChange, RegisterInterest, UpdateProduct,
@@ -20,13 +23,16 @@ pub(super) fn create(message: proto::CreateProductRequest, form: &mut Form) -> O
         let idle = form.span("session_idle", settings.session_idle, SESSION);
         let absolute = form.span("session_absolute", settings.session_absolute, SESSION);
         let messages = style(settings.messages, form);
+        let authenticator = authenticator(settings.authenticator, form);
+        let policy = MethodPolicy { email_is_factor: settings.email_is_factor, ..methods? };
+        let defaults = ProductSettings::new(link_url?, policy);
         Some(ProductSettings {
-            link_url: link_url?,
-            methods: MethodPolicy { email_is_factor: settings.email_is_factor, ..methods? },
-            trusted_device: trust?.unwrap_or(Span::days(30)),
-            session_idle: idle?.unwrap_or(Span::hours(1)),
-            session_absolute: absolute?.unwrap_or(Span::hours(24)),
+            trusted_device: trust?.unwrap_or(defaults.trusted_device),
+            session_idle: idle?.unwrap_or(defaults.session_idle),
+            session_absolute: absolute?.unwrap_or(defaults.session_absolute),
             messages: messages?,
+            authenticator: authenticator?,
+            ..defaults
         })
     });
     Some(CreateProduct { key: key?, title: title?, settings: settings? })
@@ -70,6 +76,10 @@ pub(super) fn update(message: proto::UpdateProductRequest, form: &mut Form) -> O
             "settings.messages" => {
                 change.messages = form.within("settings", |form| style(settings.messages.clone(), form));
             }
+            "settings.authenticator" => {
+                let given = settings.authenticator;
+                change.authenticator = form.within("settings", |form| authenticator(given, form));
+            }
             unknown => form.unknown_path(unknown),
         }
     }
@@ -102,6 +112,36 @@ fn style(style: Option<proto::MessageStyle>, form: &mut Form) -> Option<MessageS
         let color = form.optional::<Color>("color", &style.color);
         Some(MessageStyle { language: language?, color: color?.unwrap_or_default() })
     })
+}
+
+fn authenticator(style: Option<proto::AuthenticatorStyle>, form: &mut Form) -> Option<Authenticator> {
+    let style = style.unwrap_or_default();
+    form.within("authenticator", |form| {
+        let hash = match style.hash {
+            0 => Some(OtpHash::default()),
+            hash => form.word("hash", hash, otp_hash),
+        };
+        let digits = match style.digits {
+            0 | 6 => Some(6),
+            8 => Some(8),
+            _ => form.note("digits", "must be 6 or 8"),
+        };
+        let period = match style.period {
+            0 | 30 => Some(30),
+            60 => Some(60),
+            _ => form.note("period", "must be 30 or 60"),
+        };
+        Some(Authenticator { hash: hash?, digits: digits?, period: period? })
+    })
+}
+
+fn otp_hash(wire: proto::OtpHash) -> Option<OtpHash> {
+    match wire {
+        proto::OtpHash::Unspecified => None,
+        proto::OtpHash::Sha1 => Some(OtpHash::Sha1),
+        proto::OtpHash::Sha256 => Some(OtpHash::Sha256),
+        proto::OtpHash::Sha512 => Some(OtpHash::Sha512),
+    }
 }
 
 /// A span that the mask names must be given.

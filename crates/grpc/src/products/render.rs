@@ -1,4 +1,4 @@
-use tidegate_core::{Product, Word as _};
+use tidegate_core::{Authenticator, OtpHash, Product, Word as _};
 use tidegate_proto as proto;
 use tidegate_service::{
     Page,
@@ -40,6 +40,16 @@ pub(super) fn interest_listed(interested: Interested) -> proto::ListInterestResp
     }
 }
 
+fn authenticator(style: Authenticator) -> proto::AuthenticatorStyle {
+    let hash = match style.hash {
+        OtpHash::Sha1 => proto::OtpHash::Sha1,
+        OtpHash::Sha256 => proto::OtpHash::Sha256,
+        OtpHash::Sha512 => proto::OtpHash::Sha512,
+    };
+    let period = i32::try_from(style.period).unwrap_or(i32::MAX);
+    proto::AuthenticatorStyle { hash: hash.into(), digits: style.digits.into(), period }
+}
+
 fn product(product: Product) -> proto::Product {
     let settings = proto::ProductSettings {
         link_url: product.settings.link_url.into(),
@@ -48,6 +58,7 @@ fn product(product: Product) -> proto::Product {
         session_idle: Some(duration(product.settings.session_idle)),
         session_absolute: Some(duration(product.settings.session_absolute)),
         email_is_factor: product.settings.methods.email_is_factor,
+        authenticator: Some(authenticator(product.settings.authenticator)),
         messages: Some(proto::MessageStyle {
             language: product.settings.messages.language.as_str().to_owned(),
             color: product.settings.messages.color.to_string(),

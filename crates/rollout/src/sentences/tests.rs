@@ -8,8 +8,8 @@ mod waves;
 
 use tidegate_core::{
     AccountId, Audience, Bucket, Buckets, Customer, Edge, FirstShown, Id, Labels, LedgerEntry, LinkUrl,
-    MessageStyle, Method, MethodPolicy, Named, Ordinal, Product, ProductSettings, Revision, Rollout, Rule,
-    Salt, Span, Standing, Timestamp, Unit, Wave, WaveState,
+    Method, MethodPolicy, Named, Ordinal, Product, ProductSettings, Revision, Rollout, Rule, Salt, Standing,
+    Timestamp, Unit, Wave, WaveState,
 };
 
 use crate::{Explanation, explain};
@@ -112,14 +112,8 @@ fn shown(revision: i64, wave: Option<u32>) -> FirstShown {
 }
 
 fn product(key: &str) -> Product {
-    let settings = ProductSettings {
-        link_url: text::<LinkUrl>("https://kasa.example/confirm"),
-        methods: MethodPolicy::allowing([Method::Totp]),
-        trusted_device: Span::days(30),
-        session_idle: Span::hours(1),
-        session_absolute: Span::hours(24),
-        messages: MessageStyle::default(),
-    };
+    let link_url = text::<LinkUrl>("https://kasa.example/confirm");
+    let settings = ProductSettings::new(link_url, MethodPolicy::allowing([Method::Totp]));
     let at = at("2026-03-01T09:00:00Z");
     Product {
         key: text(key),

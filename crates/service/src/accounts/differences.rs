@@ -53,6 +53,8 @@ pub(super) fn differing_fields(
         ("customer", row.customer != account.customer),
         ("create_time", row.created_at.is_some_and(|at| at != account.created_at)),
         ("password_hash", has_other_password(cx, row, found)?),
+        // The secrets that were imported are sealed, and may have been removed since.
+        ("otpauth_uris", !row.otpauth_uris.is_empty() && !was_imported_as_now(cx, row, found)?),
     ];
     let differ = differ.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name.to_owned());
     Ok(differ.chain(labels.into_iter().map(|name| format!("labels.{name}"))).collect())
@@ -65,16 +67,13 @@ fn has_other_password(cx: &CommandContext, row: &ImportRow, found: &Imported) ->
     Ok(match (row.password.adopted(), &found.hash) {
         (None, None) => false,
         (Some(hash), Some(kept)) if hash.is_kept_as(kept) => false,
-        (Some(_), Some(kept)) if !is_foreign(kept) => !was_imported_with_password_of(cx, row, found)?,
+        (Some(_), Some(kept)) if !is_foreign(kept) => !was_imported_as_now(cx, row, found)?,
         _ => true,
     })
 }
 
-fn was_imported_with_password_of(
-    cx: &CommandContext,
-    row: &ImportRow,
-    found: &Imported,
-) -> Result<bool, Fault> {
+/// Whether the account as it is now, with the password and the secrets of the row, was imported.
+fn was_imported_as_now(cx: &CommandContext, row: &ImportRow, found: &Imported) -> Result<bool, Fault> {
     let Some(digest) = &found.digest else { return Ok(false) };
     let account = &found.account;
     let contact = account.contact.as_ref();
@@ -88,6 +87,7 @@ fn was_imported_with_password_of(
         labels: account.labels.clone(),
         created_at: Some(account.created_at),
         password: row.password.clone(),
+        otpauth_uris: row.otpauth_uris.clone(),
     };
     Ok(matches(cx, &imported, digest)? || matches(cx, &ImportRow { created_at: None, ..imported }, digest)?)
 }

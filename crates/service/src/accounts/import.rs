@@ -4,9 +4,10 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 use tidegate_core::{
-    Account, AccountState, Contact, Country, CustomerKey, Email, ExternalId, Fact, Labels, Permission,
-    Timestamp,
+    Account, AccountId, AccountState, Contact, Country, CustomerKey, Email, ExternalId, Fact, Factor, Labels,
+    Permission, Secret, Timestamp,
 };
+use tidegate_factors::{otpauth, policy::MAX_OF_METHOD};
 use tidegate_keyring::{
     SealContext,
     adoption::{AdoptedHash, NotAdopted},
@@ -27,7 +28,7 @@ pub struct ImportAccounts {
     pub malformed: Vec<ImportReport>,
 }
 
-/// Holds a password hash, so it has no `Debug`.
+/// Holds a password hash and secrets, so it has no `Debug`.
 #[derive(Clone, Serialize)]
 pub struct ImportRow {
     /// The caller's number of the row. It is not part of the content.
@@ -46,6 +47,9 @@ pub struct ImportRow {
     pub created_at: Option<Timestamp>,
     #[serde(rename = "password_hash", serialize_with = "phc")]
     pub password: ImportPassword,
+    /// The secrets of authenticator apps, each as a URI. Left out of the content when there are none.
+    #[serde(serialize_with = "exposed", skip_serializing_if = "Vec::is_empty")]
+    pub otpauth_uris: Vec<Secret<String>>,
 }
 
 /// The password field of a row.
@@ -91,7 +95,7 @@ outcomes!(Imported);
 enum RowOutcome {
     Created,
     Unchanged,
-    Failed(ImportProblem, &'static str, &'static str),
+    Failed(ImportProblem, &'static str, String),
     /// The row differs from the account that has its external id, in these fields.
     Differs(Vec<String>),
 }
@@ -121,6 +125,11 @@ impl ImportPassword {
             Self::None | Self::NotAdopted(_) => None,
         }
     }
+}
+
+/// For the content, which is digested and never stored.
+fn exposed<S: Serializer>(texts: &[Secret<String>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(texts.iter().map(Secret::expose))
 }
 
 fn phc<S: Serializer>(password: &ImportPassword, serializer: S) -> Result<S::Ok, S::Error> {
@@ -179,8 +188,12 @@ async fn import(cx: &CommandContext, tx: &mut Tx, row: &ImportRow) -> Result<Row
     let (id, now) = (cx.new_id(), cx.now());
     let created_at = row.created_at.unwrap_or(now);
     if !times::is_past(created_at, now) {
-        return Ok(RowOutcome::Failed(ImportProblem::Malformed, "create_time", times::PAST));
+        return Ok(RowOutcome::Failed(ImportProblem::Malformed, "create_time", times::PAST.to_owned()));
     }
+    let factors = match read_factors(cx, row, id) {
+        Ok(factors) => factors?,
+        Err(why) => return Ok(RowOutcome::Failed(ImportProblem::Malformed, "otpauth_uris", why)),
+    };
     let account = Account {
         id,
         external_id: Some(row.external_id.clone()),
@@ -193,14 +206,19 @@ async fn import(cx: &CommandContext, tx: &mut Tx, row: &ImportRow) -> Result<Row
         customer: row.customer.clone(),
         labels: row.labels.clone(),
         state: AccountState::Active,
-        two_step_since: None,
+        // Who had a second factor elsewhere keeps it.
+        two_step_since: (!factors.is_empty()).then_some(now),
         personal_key: cx.keyring().new_personal_key(cx.realm(), id, cx.entropy())?,
         created_at,
     };
     if let Some(customer) = &row.customer
         && customers::find(tx, customer).await?.is_none()
     {
-        return Ok(RowOutcome::Failed(ImportProblem::CustomerNotFound, "customer", "names no customer"));
+        return Ok(RowOutcome::Failed(
+            ImportProblem::CustomerNotFound,
+            "customer",
+            "names no customer".to_owned(),
+        ));
     }
     // The digest is keyed, because a row holds a password hash.
     let digest = cx.keyring().digest(&SealContext::ImportRow { realm: cx.realm() }, &row.content()?)?;
@@ -212,10 +230,18 @@ async fn import(cx: &CommandContext, tx: &mut Tx, row: &ImportRow) -> Result<Row
             kept::insert(tx, &factors::of_verified_address(cx, account.id)).await?;
         }
         cx.event(Fact::AccountCreated { imported: true }).of(&account).record(tx).await?;
+        for factor in &factors {
+            kept::insert(tx, factor).await?;
+            let fact = Fact::FactorActivated { factor: factor.id, method: factor.method };
+            cx.event(fact).of(&account).record(tx).await?;
+        }
+        if account.two_step_since.is_some() {
+            cx.event(Fact::TwoStepSwitchedOn {}).of(&account).record(tx).await?;
+        }
         return Ok(RowOutcome::Created);
     }
     let Some(found) = accounts::imported(tx, &row.external_id).await? else {
-        return Ok(RowOutcome::Failed(ImportProblem::EmailTaken, "email", "is another account's"));
+        return Ok(RowOutcome::Failed(ImportProblem::EmailTaken, "email", "is another account's".to_owned()));
     };
     if is_the_imported_row(cx, row, &found)? {
         return Ok(RowOutcome::Unchanged);
@@ -224,9 +250,34 @@ async fn import(cx: &CommandContext, tx: &mut Tx, row: &ImportRow) -> Result<Row
     Ok(if fields.is_empty() { RowOutcome::Unchanged } else { RowOutcome::Differs(fields) })
 }
 
+/// The factors of a new account, or what is wrong with the texts.
+fn read_factors(
+    cx: &CommandContext,
+    row: &ImportRow,
+    account: AccountId,
+) -> Result<Result<Vec<Factor>, Fault>, String> {
+    let mut read = Vec::new();
+    for text in &row.otpauth_uris {
+        read.extend(otpauth::read(text, cx.now()).map_err(|why| why.to_string())?);
+    }
+    if read.len() > MAX_OF_METHOD {
+        return Err(format!("must hold at most {MAX_OF_METHOD} secrets"));
+    }
+    let factor = |imported: otpauth::Imported| {
+        let (id, weak) = (cx.new_id(), imported.bits < otpauth::STRONG);
+        let label = if weak { format!("imported, {} bits", imported.bits) } else { "imported".to_owned() };
+        Ok(Factor {
+            label: label.parse().ok(),
+            material: Some(cx.seal_factor(account, id, &imported.material)?),
+            mark: imported.mark,
+            ..Factor::new(id, account, imported.method, cx.now())
+        })
+    };
+    Ok(read.into_iter().map(factor).collect())
+}
+
 #[cfg(test)]
 mod tests {
-    use tidegate_core::Secret;
     use tidegate_keyring::adoption::adopt;
 
     use super::*;
@@ -246,6 +297,7 @@ mod tests {
             labels: Labels::new(),
             created_at: None,
             password: ImportPassword::NotAdopted(NotAdopted::Algorithm),
+            otpauth_uris: Vec::new(),
         };
         let text = |row: &ImportRow| String::from_utf8(row.content().unwrap()).unwrap();
         assert_eq!(

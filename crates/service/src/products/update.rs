@@ -1,7 +1,8 @@
 //! Changes a product.
 
 use tidegate_core::{
-    Fact, LinkUrl, MessageStyle, MethodRule, Permission, Product, ProductKey, Refusal, Revision, Span, Title,
+    Authenticator, Fact, LinkUrl, MessageStyle, MethodRule, Permission, Product, ProductKey, Refusal,
+    Revision, Span, Title,
 };
 use tidegate_store::products;
 
@@ -26,6 +27,7 @@ pub struct ProductChange {
     pub session_idle: Option<Span>,
     pub session_absolute: Option<Span>,
     pub messages: Option<MessageStyle>,
+    pub authenticator: Option<Authenticator>,
 }
 
 impl ProductChange {
@@ -36,6 +38,7 @@ impl ProductChange {
         put(&mut settings.methods.rules, self.rules);
         put(&mut settings.methods.email_is_factor, self.email_is_factor);
         put(&mut settings.messages, self.messages);
+        put(&mut settings.authenticator, self.authenticator);
         put(&mut settings.trusted_device, self.trusted_device);
         put(&mut settings.session_idle, self.session_idle);
         put(&mut settings.session_absolute, self.session_absolute);

@@ -1,6 +1,6 @@
 //! Rows of schema 5 are read as what they were.
 
-use tidegate_core::{Mark, MessageStyle, Method, MethodPolicy, ProductSettings, Sealed, Span, TokenDigest};
+use tidegate_core::{Mark, Method, MethodPolicy, ProductSettings, Sealed, Span, TokenDigest};
 use tidegate_store::{Schema, challenges, enrollments, factors, installation, links, products};
 
 use crate::{
@@ -83,7 +83,6 @@ async fn rows_of_schema_5(database: &Database) {
 fn settings<const N: usize>(link_url: &str, methods: [Method; N], spans: [i64; 3]) -> ProductSettings {
     let [trusted_device, session_idle, session_absolute] = spans.map(Span::from_micros);
     let methods = MethodPolicy::allowing(methods);
-    let link_url = link_url.parse().unwrap();
-    let messages = MessageStyle::default();
-    ProductSettings { link_url, methods, trusted_device, session_idle, session_absolute, messages }
+    let defaults = ProductSettings::new(link_url.parse().unwrap(), methods);
+    ProductSettings { trusted_device, session_idle, session_absolute, ..defaults }
 }

@@ -17,6 +17,7 @@ const FIELDS: &[&str] = &[
     "labels",
     "created_at",
     "password_hash",
+    "otpauth_uris",
 ];
 
 /// The fields of one line, each taken out when it is read. `null` counts as left out.
@@ -44,6 +45,7 @@ pub fn parse_row(line: &[u8], number: u64) -> Result<proto::ImportRow, Vec<Strin
         labels: fields.labels(),
         create_time: fields.time("created_at"),
         password_hash: fields.text("password_hash"),
+        otpauth_uris: fields.texts("otpauth_uris"),
     };
     fields.finish(row)
 }
@@ -66,6 +68,23 @@ impl LineFields {
             Some(StrictJson::Text(text)) => text,
             Some(_) => self.note(format!("{name} must be a string")),
         }
+    }
+
+    fn texts(&mut self, name: &str) -> Vec<String> {
+        let texts = match self.take(name) {
+            None => return Vec::new(),
+            Some(StrictJson::List(texts)) => texts,
+            Some(_) => return self.note(format!("{name} must be a list of strings")),
+        };
+        let mut read = Vec::new();
+        for text in texts {
+            if let StrictJson::Text(text) = text {
+                read.push(text);
+            } else {
+                self.wrong.push(format!("{name} must be a list of strings"));
+            }
+        }
+        read
     }
 
     fn flag(&mut self, name: &str) -> bool {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{Error, MapAccess, SeqAccess, Visitor},
 };
 
 /// The values that rows have. No `Debug`: a value may be a password hash.
@@ -14,8 +14,9 @@ pub enum StrictJson {
     Null,
     Flag(bool),
     Text(String),
+    List(Vec<Self>),
     Object(BTreeMap<String, Self>),
-    /// Numbers and arrays, which no row has.
+    /// Numbers, which no row has.
     Other,
 }
 
@@ -66,8 +67,11 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<StrictJson, A::Error> {
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(StrictJson::Other)
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(StrictJson::List(list))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<StrictJson, A::Error> {

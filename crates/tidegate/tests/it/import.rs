@@ -203,13 +203,13 @@ not json
 "#
     );
     let ended = import(&folder, &server, &file).await;
-    expect![[r"
+    expect![[r#"
         stdout:
         2 created, 0 unchanged, 6 not imported; passwords not adopted: 1
 
         stderr:
         line 3: expected ident (column 2)
-        line 4: unknown field `emial`: the fields are external_id, email, email_verified, country, customer, labels, created_at, password_hash
+        line 4: unknown field `emial`: the fields are external_id, email, email_verified, country, customer, labels, created_at, password_hash, otpauth_uris
         line 5: acct_1: country must be two upper-case letters (ISO 3166-1 alpha-2)
         line 5: acct_1: email must be an email address: at most 64 bytes, @ and a domain name, 254 bytes in all; without quotes, brackets and invisible characters
         line 5: acct_1: external_id must not begin with acct_, which names Tidegate's own ids
@@ -219,7 +219,7 @@ not json
         line 8: created_at must be RFC 3339, for example 2021-12-06T00:00:00Z
         line 9: fay: password_hash must be an argon2id hash ($argon2id$…); the account is kept without a password
 
-        exit code: Some(1)"]]
+        exit code: Some(1)"#]code: Some(1)"#]]
     .assert_eq(&ended.transcript());
     let found = |name: &str| {
         let (accounts, account) = (realm.operator.accounts(), name.to_owned());

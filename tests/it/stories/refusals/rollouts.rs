@@ -40,6 +40,7 @@ async fn products() {
             "settings.session_idle",
             "settings.session_absolute",
             "settings.messages",
+            "settings.authenticator",
             "settings",
             "key",
         ];
@@ -53,11 +54,12 @@ async fn products() {
             session_absolute: span(30 * 86_400 + 1),
             email_is_factor: true,
             messages: Some(proto::MessageStyle { language: "fr".into(), color: "red".into() }),
+            authenticator: Some(proto::AuthenticatorStyle { hash: 9, digits: 7, period: 31 }),
         };
         admin
             .refused(proto::UpdateProductRequest {
                 settings: Some(beyond),
-                ..update("kasa", "r1", &all[1..7])
+                ..update("kasa", "r1", &all[1..8])
             })
             .await;
     })
