@@ -37,6 +37,7 @@ mod mail;
 mod malformed;
 mod manage;
 mod matrix;
+mod method_policy;
 mod methods;
 mod owner;
 mod properties;

@@ -177,7 +177,7 @@ on_both! {
             ..Default::default()
         };
         let refused = admin.refused(settings(&[proto::Method::RecoveryCodes])).await;
-        assert_eq!((refused.name(), refused.violations[0].field.as_str()), ("INVALID_REQUEST", "settings.allowed_methods"));
+        assert_eq!((refused.name(), refused.violations[0].field.as_str()), ("METHOD_POLICY_NOT_ACCEPTABLE", "settings.allowed_methods"));
         let both = [proto::Method::Totp, proto::Method::RecoveryCodes];
         let kept = admin.ok(settings(&both)).await.product.unwrap().settings.unwrap();
         assert_eq!(kept.allowed_methods, both.map(i32::from));

@@ -59,7 +59,7 @@ pub use product::{
     ProductSettings, Removable,
 };
 pub use proof::{Answer, AnswerForm, Prompt, Setup, SignedDecision};
-pub use refusal::{NamesNothing, Nothing, PasswordFlaw, Refusal};
+pub use refusal::{NamesNothing, Nothing, PasswordFlaw, PolicyFlaw, Refusal};
 pub use rollout::{
     Approver, Attribute, Audience, Bucket, Buckets, Decision, During, Edge, FirstShown, Grouped, Label,
     LedgerEntry, Missing, Named, Ordinal, Reason, Revision, RollBack, Rollout, RolloutState, Rule, RuleAsked,

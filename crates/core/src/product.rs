@@ -240,6 +240,12 @@ impl MethodPolicy {
         self.rules.iter().find(|rule| rule.method == method)
     }
 
+    /// The rule of a method, or a plain one.
+    pub fn rule_of(&self, method: Method) -> MethodRule {
+        let plain = || MethodRule { method, requires: Vec::new(), removable: Removable::Always };
+        self.rule(method).cloned().unwrap_or_else(plain)
+    }
+
     /// The methods that owners may enroll, the preferred one first.
     pub fn allowed(&self) -> impl Iterator<Item = Method> + '_ {
         self.rules.iter().map(|rule| rule.method).filter(|method| *method != Method::EmailCode)

@@ -2,7 +2,7 @@
 //! renders them in one file. A malformed request is not among them: only the gRPC layer can see
 //! one.
 
-use crate::{Edge, Level, Ordinal, Permission, Revision, Sequence, Span};
+use crate::{AccountId, Edge, Level, Method, Ordinal, Permission, Revision, Sequence, Span};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -71,6 +71,8 @@ pub enum Refusal {
     AlreadyEnrolled,
     #[error("the method is not allowed at this product")]
     MethodNotAllowed,
+    #[error("another method must be active first")]
+    MethodRequires { method: Method },
     #[error(
         "a first factor needs a proof that the owner started this; the account has none: recover it first"
     )]
@@ -81,6 +83,10 @@ pub enum Refusal {
     SignInState { state: &'static str },
     #[error("the challenge is not in a state for this")]
     ChallengeState { state: &'static str },
+    #[error("the method policy is not acceptable")]
+    MethodPolicyNotAcceptable { flaws: Vec<PolicyFlaw> },
+    #[error("accounts would have no second factor left that counts here")]
+    MethodPolicyLocksOut { accounts: u64, sample: Vec<AccountId> },
     #[error("no code is sent for a challenge of this method")]
     NothingToResend,
     #[error("too many messages were sent there; try again later")]
@@ -158,6 +164,17 @@ pub enum Nothing {
     Product,
     Account,
     Customer,
+}
+
+/// What is wrong with a method policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PolicyFlaw {
+    /// Nothing can be a second step.
+    NoSecondStep,
+    /// What the method requires can never be active.
+    NeverBindable(Method),
+    /// Only phishing-resistant methods are offered, and none is allowed.
+    NoPhishingResistant,
 }
 
 /// What is wrong with a new password.

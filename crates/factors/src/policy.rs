@@ -1,7 +1,8 @@
 //! A product's method policy: one function each for offering, binding and removing a factor.
 
 use tidegate_core::{
-    Channel, Email, Factor, FactorId, Level, Method, MethodPolicy, Offer, Removable, Requirement,
+    Channel, Email, Factor, FactorId, Level, Method, MethodPolicy, MethodRule, Offer, PolicyFlaw, Removable,
+    Requirement,
 };
 
 use crate::method;
@@ -22,7 +23,7 @@ pub fn recovery_offers(factors: &[Factor]) -> impl Iterator<Item = Offer> {
 
 fn is_offered(policy: &MethodPolicy, method: Method, requirement: Requirement) -> bool {
     let Some(worth) = method::rules(method).worth.filter(|_| method.is_second_step()) else { return false };
-    requirement.is_met_by(worth, false) && (!policy.phishing_resistant_only || worth >= Level::Aal2Phr)
+    requirement.is_met_by(worth, false) && is_strong_enough(policy, method)
 }
 
 /// Whether the account has a second factor that its owner enrolled. A verified address is none: it was not enrolled, and
@@ -33,6 +34,11 @@ pub fn has_enrolled(factors: &[Factor]) -> bool {
 
 fn is_enrolled(method: Method) -> bool {
     method.is_second_step() && method::rules(method).enrollable
+}
+
+/// Whether the method is a second step that nobody enrolls: a verified address.
+fn counts_unenrolled(method: Method) -> bool {
+    method.is_second_step() && !method::rules(method).enrollable
 }
 
 /// Whether a factor of this method counts at the product, so that it is listed and offered.
@@ -58,12 +64,58 @@ pub fn is_reached(method: Method, email: Option<&Email>) -> bool {
 /// Whether the factor proves a change where the product does not offer it for sign-ins: a verified address does, while
 /// the account has nothing stronger.
 pub fn proves_change(factors: &[Factor], factor: &Factor) -> bool {
-    factor.method.is_second_step() && !is_enrolled(factor.method) && !has_enrolled(factors)
+    counts_unenrolled(factor.method) && !has_enrolled(factors)
 }
 
 fn offer(factor: &Factor) -> Offer {
     let Factor { id, method, label, hint, .. } = factor;
     Offer { factor: *id, method: *method, label: label.clone(), hint: hint.clone() }
+}
+
+/// Whether a proof of this method counts for sign-ins at the product: a policy may change while a sign-in is under way.
+pub fn admits(policy: &MethodPolicy, method: Method) -> bool {
+    !method.is_second_step() || policy.methods().any(|one| one == method && is_strong_enough(policy, one))
+}
+
+fn is_strong_enough(policy: &MethodPolicy, method: Method) -> bool {
+    !policy.phishing_resistant_only || method::rules(method).worth >= Some(Level::Aal2Phr)
+}
+
+/// The methods by which a second step can be taken at the product.
+pub fn second_steps(policy: &MethodPolicy) -> Vec<Method> {
+    policy.methods().filter(|method| is_offered(policy, *method, Requirement::SecondStep)).collect()
+}
+
+/// What is wrong with a policy: it must leave every account a way to enroll (INV-43).
+pub fn flaws(policy: &MethodPolicy) -> Vec<PolicyFlaw> {
+    let mut flaws = Vec::new();
+    if !policy.methods().any(Method::is_second_step) {
+        flaws.push(PolicyFlaw::NoSecondStep);
+    } else if second_steps(policy).is_empty() {
+        flaws.push(PolicyFlaw::NoPhishingResistant);
+    }
+    // A verified address is there before anything is enrolled. Recovery codes come with the first second factor.
+    let mut active: Vec<Method> = policy.methods().filter(|method| counts_unenrolled(*method)).collect();
+    let mut waiting: Vec<&MethodRule> =
+        policy.rules.iter().filter(|rule| method::rules(rule.method).enrollable).collect();
+    loop {
+        let before = waiting.len();
+        waiting.retain(|rule| {
+            let has = |required: &Method| {
+                active.contains(required) || *required == Method::RecoveryCodes && !active.is_empty()
+            };
+            let bindable = rule.requires.iter().all(has);
+            if bindable {
+                active.push(rule.method);
+            }
+            !bindable
+        });
+        if waiting.len() == before {
+            break;
+        }
+    }
+    flaws.extend(waiting.into_iter().map(|rule| PolicyFlaw::NeverBindable(rule.method)));
+    flaws
 }
 
 /// How many factors of one method an account may have.
@@ -119,7 +171,7 @@ pub fn may_remove(
     requirement: Requirement,
 ) -> Result<(), NotRemovable> {
     let Some(removed) = factors.iter().find(|one| one.id == factor) else { return Ok(()) };
-    if removed.method.is_second_step() && !is_enrolled(removed.method) {
+    if counts_unenrolled(removed.method) {
         return Err(NotRemovable::Address);
     }
     if policy.rule(removed.method).is_some_and(|rule| rule.removable == Removable::Never) {
@@ -142,7 +194,7 @@ pub fn may_remove(
 
 #[cfg(test)]
 mod tests {
-    use tidegate_core::{Id, MethodRule, Timestamp};
+    use tidegate_core::{Id, Timestamp};
 
     use super::*;
 
@@ -224,6 +276,35 @@ mod tests {
         );
         assert!(proves_change(std::slice::from_ref(&mailbox), &mailbox) && !proves_change(&both, &mailbox));
         assert_eq!(may_bind(&counting, &[], Method::EmailCode), Err(NotBindable::NotAllowed));
+    }
+
+    #[test]
+    fn inv_43_a_policy_leaves_a_way_to_enroll() {
+        let rule = |method, requires: &[Method]| MethodRule {
+            method,
+            requires: requires.to_vec(),
+            removable: Removable::Always,
+        };
+        let of = |rules: Vec<MethodRule>| MethodPolicy { rules, ..policy() };
+        assert_eq!(flaws(&policy()), []);
+        assert_eq!(flaws(&of(vec![rule(Method::RecoveryCodes, &[])])), [PolicyFlaw::NoSecondStep]);
+        assert_eq!(flaws(&MethodPolicy { email_is_factor: true, ..of(vec![]) }), []);
+        let circle = of(vec![rule(Method::Totp, &[Method::Totp])]);
+        assert_eq!(flaws(&circle), [PolicyFlaw::NeverBindable(Method::Totp)]);
+        let after_mail = of(vec![rule(Method::Totp, &[Method::EmailCode])]);
+        assert_eq!(flaws(&after_mail), [PolicyFlaw::NeverBindable(Method::Totp)]);
+        assert_eq!(flaws(&MethodPolicy { email_is_factor: true, ..after_mail }), []);
+        let strict = MethodPolicy { phishing_resistant_only: true, ..policy() };
+        assert_eq!(flaws(&strict), [PolicyFlaw::NoPhishingResistant]);
+    }
+
+    #[test]
+    fn a_proof_counts_while_the_policy_has_its_method() {
+        let counting = MethodPolicy { email_is_factor: true, ..policy() };
+        assert!(admits(&counting, Method::EmailCode) && !admits(&policy(), Method::EmailCode));
+        assert!(admits(&policy(), Method::Password) && admits(&policy(), Method::RecoveryCodes));
+        let strict = MethodPolicy { phishing_resistant_only: true, ..policy() };
+        assert!(!admits(&strict, Method::Totp));
     }
 
     #[test]

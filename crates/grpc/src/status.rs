@@ -3,7 +3,9 @@
 use std::{collections::HashMap, fmt::Write as _, time::Duration};
 
 use http::Response;
-use tidegate_core::{NamesNothing, Nothing, Ordinal, PasswordFlaw, Permission, Refusal, Span, Word as _};
+use tidegate_core::{
+    NamesNothing, Nothing, Ordinal, PasswordFlaw, Permission, PolicyFlaw, Refusal, Span, Word as _,
+};
 use tidegate_proto::ErrorReason as Reason;
 use tidegate_service::{App, Error, Fault, StoreError};
 use tonic::{Code, Status, body::Body, metadata::MetadataValue};
@@ -134,10 +136,19 @@ fn answer(refusal: &Refusal) -> Answer {
         Refusal::EmailNotVerified => unmet(R::EmailNotVerified),
         Refusal::AlreadyEnrolled => unmet(R::AlreadyEnrolled),
         Refusal::MethodNotAllowed => unmet(R::MethodNotAllowed),
+        Refusal::MethodRequires { method } => unmet(R::MethodRequires).with("method", method.as_str()),
         Refusal::NoProofOfOrigin => unmet(R::NoProofOfOrigin),
         Refusal::EnrollmentState { state } => unmet(R::EnrollmentState).with("state", state),
         Refusal::SignInState { state } => unmet(R::SignInState).with("state", state),
         Refusal::ChallengeState { state } => unmet(R::ChallengeState).with("state", state),
+        Refusal::MethodPolicyNotAcceptable { flaws } => {
+            unmet(R::MethodPolicyNotAcceptable).because(flaws.iter().copied().map(policy_flaw).collect())
+        }
+        Refusal::MethodPolicyLocksOut { accounts, sample } => {
+            let locked_out = |account| Violation::new("settings", format!("would lock {account} out"));
+            let violations = sample.iter().map(locked_out).collect();
+            unmet(R::MethodPolicyLocksOut).with("accounts", accounts).because(violations)
+        }
         Refusal::NothingToResend => unmet(R::NothingToResend),
         Refusal::TooManyMessages { retry_after } => {
             new(C::ResourceExhausted, R::TooManyMessages).retry(*retry_after)
@@ -174,6 +185,22 @@ fn answer(refusal: &Refusal) -> Answer {
         Refusal::FreshProofNeeded { level } => unmet(R::FreshProofNeeded).with("level", level.as_str()),
         Refusal::ResumeTokenNotValid => unmet(R::ResumeTokenNotValid),
         Refusal::ResumeTokenTooOld { oldest } => unmet(R::ResumeTokenTooOld).with("oldest", oldest),
+    }
+}
+
+fn policy_flaw(flaw: PolicyFlaw) -> Violation {
+    match flaw {
+        PolicyFlaw::NoSecondStep => {
+            Violation::new("settings.allowed_methods", "must name a method that can be a second step")
+        }
+        PolicyFlaw::NeverBindable(method) => Violation::new(
+            "settings.method_policy.rules",
+            format!("{} requires what can never be active", method.as_str()),
+        ),
+        PolicyFlaw::NoPhishingResistant => Violation::new(
+            "settings.method_policy.phishing_resistant_only",
+            "needs an allowed method that is phishing-resistant",
+        ),
     }
 }
 

@@ -1,10 +1,10 @@
 //! Table `factors`: active factors. A pending factor is a row of `enrollments` (INV-22).
 
-use tidegate_core::{AccountId, Factor, FactorId, Mark, Sealed, Timestamp, Title};
+use tidegate_core::{AccountId, Factor, FactorId, Mark, Method, Sealed, Timestamp, Title, Word as _};
 
 use crate::{
     Error, Tx, View,
-    column::{Row, Unreadable},
+    column::{AnyOf, Row, Unreadable},
     executor::Record,
     statement::sql,
 };
@@ -22,6 +22,16 @@ sql! {
     Select OF_ACCOUNT = (concat!("SELECT ", factor!(), " FROM factors WHERE realm_id = $1 AND account_id = $2 ORDER BY factor_id"));
     Change INSERT = (concat!("INSERT INTO factors (realm_id, ", factor!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
         ON CONFLICT (realm_id, lookup) WHERE lookup IS NOT NULL DO NOTHING"));
+    Select LOCKED_OUT = {
+        sqlite: "SELECT a.account_id, COUNT(*) OVER () AS count FROM accounts a WHERE a.realm_id = $1 AND a.two_step_since IS NOT NULL \
+            AND EXISTS (SELECT 1 FROM factors f WHERE f.realm_id = $1 AND f.account_id = a.account_id AND f.method IN (SELECT value FROM json_each($2))) \
+            AND NOT EXISTS (SELECT 1 FROM factors f WHERE f.realm_id = $1 AND f.account_id = a.account_id AND f.method IN (SELECT value FROM json_each($3))) \
+            ORDER BY a.account_id LIMIT $4",
+        postgres: "SELECT a.account_id, COUNT(*) OVER () AS count FROM accounts a WHERE a.realm_id = $1 AND a.two_step_since IS NOT NULL \
+            AND EXISTS (SELECT 1 FROM factors f WHERE f.realm_id = $1 AND f.account_id = a.account_id AND f.method = ANY($2)) \
+            AND NOT EXISTS (SELECT 1 FROM factors f WHERE f.realm_id = $1 AND f.account_id = a.account_id AND f.method = ANY($3)) \
+            ORDER BY a.account_id LIMIT $4"
+    };
     Change RENAME = "UPDATE factors SET label = $4 WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3";
     Change REMOVE = "DELETE FROM factors WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3";
     Change ACCEPT = "UPDATE factors SET mark = COALESCE($4, mark), material = COALESCE($5, material), last_used_at = $6 \
@@ -45,6 +55,36 @@ impl Record for Factor {
             last_used_at: row.get("last_used_at")?,
         })
     }
+}
+
+/// An account, and how many there are like it.
+struct LockedOut {
+    account: AccountId,
+    count: i64,
+}
+
+impl Record for LockedOut {
+    const TABLE: &'static str = "accounts";
+    const KEY: &'static str = "account_id";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        Ok(Self { account: row.get("account_id")?, count: row.get("count")? })
+    }
+}
+
+/// The accounts with two-step on that have a factor of the methods `before` and none of the methods `after`: how many,
+/// and the first `sample` of them.
+pub async fn locked_out(
+    view: &mut View,
+    (before, after): (&[Method], &[Method]),
+    sample: i64,
+) -> Result<(u64, Vec<AccountId>), Error> {
+    let names = |methods: &[Method]| {
+        AnyOf(methods.iter().map(|method| method.as_str().to_owned()).collect::<Vec<_>>())
+    };
+    let select = view.select(LOCKED_OUT).bind(names(before)).bind(names(after)).bind(sample);
+    let found: Vec<LockedOut> = select.all().await?;
+    let count = found.first().map_or(0, |first| first.count);
+    Ok((u64::try_from(count).unwrap_or(0), found.into_iter().map(|one| one.account).collect()))
 }
 
 pub async fn find(view: &mut View, account: AccountId, id: FactorId) -> Result<Option<Factor>, Error> {

@@ -39,6 +39,7 @@ const UNTOLD: &[(ErrorReason, &str)] = &[
     (ErrorReason::Unspecified, "is none"),
     (ErrorReason::AlreadyEnrolled, "every method allows several"),
     (ErrorReason::MethodNotAllowed, "there is one method, and no product without it"),
+    (ErrorReason::MethodRequires, "takes an address whose factor is gone: method_policy.rs"),
     (ErrorReason::OutcomeUnreadable, "takes two versions: idempotency.rs"),
     (ErrorReason::NoProofOfOrigin, "no address changes yet"),
     (ErrorReason::TooManyPasswords, "takes many callers: timeouts.rs"),

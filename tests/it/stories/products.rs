@@ -1,9 +1,10 @@
 //! Products: what people sign in to.
 
+use proto::Method;
 use tidegate_core::Role;
 use tidegate_proto as proto;
 
-use crate::story::tell;
+use crate::{method_policy::rule, setting::Kasa, story::tell};
 
 #[tokio::test]
 async fn a_product_is_made_and_changed() {
@@ -57,4 +58,28 @@ on_both! {
         }
         assert_eq!(keys, ["kasa", "kasa-web", "kasa2", "kasab"]);
     }
+}
+
+#[tokio::test]
+async fn a_policy_of_methods() {
+    tell("products/method_policy", async |server| {
+        let kasa = Kasa::by_mail(&server).await;
+        let (admin, owner) = (kasa.admin.aloud(), kasa.mail_owner("ann").await);
+        let policy = proto::MethodPolicy {
+            rules: vec![rule(Method::Totp, &[], true), rule(Method::RecoveryCodes, &[], false)],
+            minimum_factors: 1,
+            confirm_by_link: true,
+            ..Default::default()
+        };
+        admin.ok(kasa.admin.policy(policy.clone()).await).await;
+        server.transcript.note("what can never be bound is no policy");
+        let rules = vec![rule(Method::Totp, &[Method::Totp], false)];
+        admin.refused(kasa.admin.policy(proto::MethodPolicy { rules, ..policy.clone() }).await).await;
+        let strict = proto::MethodPolicy { phishing_resistant_only: true, ..policy };
+        admin.refused(kasa.admin.policy(strict).await).await;
+        server.transcript.note(&format!("{} has two-step on, and nothing but a mailbox", owner.person.email));
+        let settings = proto::ProductSettings::default();
+        admin.refused(kasa.admin.change_product(settings, "settings.email_is_factor").await).await;
+    })
+    .await;
 }

@@ -1,6 +1,6 @@
 use tidegate_core::{
-    Authenticator, Color, Language, MessageStyle, Method, MethodPolicy, OtpHash, ProductSettings, Span,
-    Word as _,
+    Authenticator, Color, Language, MessageStyle, Method, MethodPolicy, MethodRule, OtpHash, ProductSettings,
+    Removable, Span, Word as _,
 };
 use tidegate_proto as proto;
 use tidegate_service::products::{
@@ -18,7 +18,13 @@ pub(super) fn create(message: proto::CreateProductRequest, form: &mut Form) -> O
     let settings = message.settings.unwrap_or_default();
     let settings = form.within("settings", |form| {
         let link_url = form.text("link_url", &settings.link_url);
-        let methods = methods(&settings.allowed_methods, form);
+        let methods = match settings.method_policy {
+            Some(_) if !settings.allowed_methods.is_empty() => {
+                form.note("allowed_methods", "must not be given beside method_policy")
+            }
+            Some(policy) => self::policy(policy, form),
+            None => methods(&settings.allowed_methods, form).map(MethodPolicy::allowing),
+        };
         let trust = form.span("trusted_device", settings.trusted_device, TRUST);
         let idle = form.span("session_idle", settings.session_idle, SESSION);
         let absolute = form.span("session_absolute", settings.session_absolute, SESSION);
@@ -57,8 +63,7 @@ pub(super) fn update(message: proto::UpdateProductRequest, form: &mut Form) -> O
             "title" => change.title = form.text("title", &message.title),
             "settings.link_url" => change.link_url = form.text(path, &settings.link_url),
             "settings.allowed_methods" => {
-                let policy = form.within("settings", |form| methods(&settings.allowed_methods, form));
-                change.rules = policy.map(|policy| policy.rules);
+                change.allowed = form.within("settings", |form| methods(&settings.allowed_methods, form));
                 if settings.allowed_methods.is_empty() {
                     form.note::<()>(path, "must name a method");
                 }
@@ -75,6 +80,10 @@ pub(super) fn update(message: proto::UpdateProductRequest, form: &mut Form) -> O
             "settings.email_is_factor" => change.email_is_factor = Some(settings.email_is_factor),
             "settings.messages" => {
                 change.messages = form.within("settings", |form| style(settings.messages.clone(), form));
+            }
+            "settings.method_policy" => {
+                let given = settings.method_policy.clone().unwrap_or_default();
+                change.policy = form.within("settings", |form| policy(given, form));
             }
             "settings.authenticator" => {
                 let given = settings.authenticator;
@@ -156,7 +165,7 @@ fn given(
 }
 
 /// The allowed methods, the preferred one first. An empty list means TOTP.
-fn methods(numbers: &[i32], form: &mut Form) -> Option<MethodPolicy> {
+fn methods(numbers: &[i32], form: &mut Form) -> Option<Vec<Method>> {
     let mut methods = Vec::new();
     for (place, number) in numbers.iter().enumerate() {
         let method = form.word(&format!("allowed_methods[{place}]"), *number, allowed)?;
@@ -167,10 +176,50 @@ fn methods(numbers: &[i32], form: &mut Form) -> Option<MethodPolicy> {
     if methods.is_empty() {
         methods.push(Method::Totp);
     }
-    if methods.iter().any(|method| method.is_second_step()) {
-        return Some(MethodPolicy::allowing(methods));
+    Some(methods)
+}
+
+fn policy(wire: proto::MethodPolicy, form: &mut Form) -> Option<MethodPolicy> {
+    form.within("method_policy", |form| {
+        let mut rules: Vec<MethodRule> = Vec::new();
+        for (place, rule) in wire.rules.into_iter().enumerate() {
+            let name = format!("rules[{place}]");
+            let rule = form.within(&name, |form| self::rule(rule, form))?;
+            if rules.iter().any(|other| other.method == rule.method) {
+                form.note::<()>(&name, "must not name a method twice");
+            }
+            rules.push(rule);
+        }
+        let minimum = match wire.minimum_factors {
+            0 => Some(1),
+            given @ 1..=10 => u32::try_from(given).ok(),
+            _ => form.note("minimum_factors", "must be 1 to 10, or 0 for 1"),
+        };
+        Some(MethodPolicy {
+            rules,
+            minimum: minimum?,
+            phishing_resistant_only: wire.phishing_resistant_only,
+            confirm_by_link: wire.confirm_by_link,
+            email_is_factor: false,
+        })
+    })
+}
+
+fn rule(wire: proto::AllowedMethod, form: &mut Form) -> Option<MethodRule> {
+    let method = form.word("method", wire.method, allowed);
+    let mut requires = Vec::new();
+    for (place, number) in wire.requires.into_iter().enumerate() {
+        requires.push(form.word(&format!("requires[{place}]"), number, required)?);
     }
-    form.note("allowed_methods", "must name a method that can be a second step")
+    let removable = if wire.not_removable { Removable::Never } else { Removable::Always };
+    Some(MethodRule { method: method?, requires, removable })
+}
+
+fn required(wire: proto::Method) -> Option<Method> {
+    match wire {
+        proto::Method::EmailCode => Some(Method::EmailCode),
+        other => allowed(other),
+    }
 }
 
 fn allowed(wire: proto::Method) -> Option<Method> {

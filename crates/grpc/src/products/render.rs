@@ -1,4 +1,4 @@
-use tidegate_core::{Authenticator, OtpHash, Product, Word as _};
+use tidegate_core::{Authenticator, MethodPolicy, MethodRule, OtpHash, Product, Removable, Word as _};
 use tidegate_proto as proto;
 use tidegate_service::{
     Page,
@@ -40,6 +40,20 @@ pub(super) fn interest_listed(interested: Interested) -> proto::ListInterestResp
     }
 }
 
+fn policy(policy: &MethodPolicy) -> proto::MethodPolicy {
+    let rule = |rule: &MethodRule| proto::AllowedMethod {
+        method: method(rule.method).into(),
+        requires: rule.requires.iter().map(|one| method(*one).into()).collect(),
+        not_removable: rule.removable == Removable::Never,
+    };
+    proto::MethodPolicy {
+        rules: policy.rules.iter().map(rule).collect(),
+        minimum_factors: i32::try_from(policy.minimum).unwrap_or(i32::MAX),
+        phishing_resistant_only: policy.phishing_resistant_only,
+        confirm_by_link: policy.confirm_by_link,
+    }
+}
+
 fn authenticator(style: Authenticator) -> proto::AuthenticatorStyle {
     let hash = match style.hash {
         OtpHash::Sha1 => proto::OtpHash::Sha1,
@@ -58,6 +72,7 @@ fn product(product: Product) -> proto::Product {
         session_idle: Some(duration(product.settings.session_idle)),
         session_absolute: Some(duration(product.settings.session_absolute)),
         email_is_factor: product.settings.methods.email_is_factor,
+        method_policy: Some(policy(&product.settings.methods)),
         authenticator: Some(authenticator(product.settings.authenticator)),
         messages: Some(proto::MessageStyle {
             language: product.settings.messages.language.as_str().to_owned(),

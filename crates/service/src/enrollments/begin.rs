@@ -79,7 +79,8 @@ impl BeginEnrollment {
         policy::may_bind(&product.settings.methods, factors, self.method).map_err(|why| match why {
             NotBindable::AlreadyEnrolled => Refusal::AlreadyEnrolled,
             NotBindable::TooMany => Refusal::TooManyFactors { limit: policy::MAX_OF_METHOD },
-            NotBindable::NotAllowed | NotBindable::Requires(_) => Refusal::MethodNotAllowed,
+            NotBindable::NotAllowed => Refusal::MethodNotAllowed,
+            NotBindable::Requires(method) => Refusal::MethodRequires { method },
         })?;
         let first = !policy::has_enrolled(factors);
         let by_link = first || product.settings.methods.confirm_by_link;

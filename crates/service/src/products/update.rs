@@ -1,12 +1,16 @@
 //! Changes a product.
 
 use tidegate_core::{
-    Authenticator, Fact, LinkUrl, MessageStyle, MethodRule, Permission, Product, ProductKey, Refusal,
-    Revision, Span, Title,
+    Authenticator, Fact, LinkUrl, MessageStyle, Method, MethodPolicy, Permission, Product, ProductKey,
+    Refusal, Revision, Span, Title,
 };
-use tidegate_store::products;
+use tidegate_factors::policy;
+use tidegate_store::{Tx, factors, products};
 
-use crate::{Command, CommandContext, Error, Fault};
+use crate::{Command, CommandContext, Denied, Error, Fault};
+
+/// How many of the accounts that a policy would lock out are named.
+const SAMPLE: i64 = 5;
 
 #[derive(Debug)]
 pub struct UpdateProduct {
@@ -20,8 +24,10 @@ pub struct UpdateProduct {
 pub struct ProductChange {
     pub title: Option<Title>,
     pub link_url: Option<LinkUrl>,
-    /// What is allowed; the rest of the policy stays.
-    pub rules: Option<Vec<MethodRule>>,
+    /// The methods that may be enrolled. What the policy says of each of them stays.
+    pub allowed: Option<Vec<Method>>,
+    /// The policy as a whole, but for `email_is_factor`.
+    pub policy: Option<MethodPolicy>,
     pub email_is_factor: Option<bool>,
     pub trusted_device: Option<Span>,
     pub session_idle: Option<Span>,
@@ -35,14 +41,30 @@ impl ProductChange {
         let settings = &mut product.settings;
         put(&mut product.title, self.title);
         put(&mut settings.link_url, self.link_url);
-        put(&mut settings.methods.rules, self.rules);
-        put(&mut settings.methods.email_is_factor, self.email_is_factor);
+        let email_is_factor = self.email_is_factor.unwrap_or(settings.methods.email_is_factor);
+        put(&mut settings.methods, self.policy);
+        if let Some(allowed) = self.allowed {
+            settings.methods.rules =
+                allowed.into_iter().map(|method| settings.methods.rule_of(method)).collect();
+        }
+        settings.methods.email_is_factor = email_is_factor;
         put(&mut settings.messages, self.messages);
         put(&mut settings.authenticator, self.authenticator);
         put(&mut settings.trusted_device, self.trusted_device);
         put(&mut settings.session_idle, self.session_idle);
         put(&mut settings.session_absolute, self.session_absolute);
     }
+}
+
+/// Refuses a policy under which accounts that have two-step on would have no second factor any more that counts here
+/// (INV-43).
+async fn locks_nobody_out(tx: &mut Tx, before: &MethodPolicy, after: &MethodPolicy) -> Result<(), Denied> {
+    let (before, after) = (policy::second_steps(before), policy::second_steps(after));
+    if before.iter().all(|method| after.contains(method)) {
+        return Ok(());
+    }
+    let (accounts, sample) = factors::locked_out(tx, (&before, &after), SAMPLE).await?;
+    if accounts == 0 { Ok(()) } else { Err(Refusal::MethodPolicyLocksOut { accounts, sample }.into()) }
 }
 
 fn put<T>(place: &mut T, new: Option<T>) {
@@ -63,7 +85,12 @@ impl Command for UpdateProduct {
             if product.revision != self.etag {
                 return Err(Refusal::EtagMismatch { current: product.revision }.into());
             }
+            let before = product.settings.methods.clone();
             self.change.clone().apply(&mut product);
+            if product.settings.methods != before {
+                super::acceptable(&product.settings.methods)?;
+                locks_nobody_out(tx, &before, &product.settings.methods).await?;
+            }
             (product.revision, product.updated_at) = (self.etag.next(), cx.now());
             if !products::replace(tx, self.etag, &product).await? {
                 let current = products::find(tx, &self.product).await?.ok_or(Fault::Dangling("product"))?;

@@ -6,10 +6,10 @@
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
     Account, AccountState, Advice, Decision, Fact, Level, MessagePurpose, Method, Missing, Offer, Permission,
-    Proof, Refusal, Requirement, Session, SessionEnd, SessionId, SignIn, SignInId, SignInState, Span,
-    Subject, Timestamp, Within, Word as _,
+    Product, Proof, Refusal, Requirement, Session, SessionEnd, SessionId, SignIn, SignInId, SignInState,
+    Span, Subject, Timestamp, Within, Word as _,
 };
-use tidegate_factors::{fresh::RECOVERY_TTL, level};
+use tidegate_factors::{fresh::RECOVERY_TTL, level, policy};
 use tidegate_keyring::TokenKind;
 use tidegate_store::{Tx, accounts, challenges, factors, recovery_codes, sessions, sign_ins};
 
@@ -72,7 +72,8 @@ impl Command for CompleteSignIn {
                 return Err(Refusal::AccountNotUsable.into());
             }
             let decision = cx.decide(tx, &acting.product, account.id).await?;
-            let sign_in = SignIn { proofs: live_proofs(tx, &sign_in).await?, ..sign_in.clone() };
+            let sign_in =
+                SignIn { proofs: live_proofs(tx, &sign_in, &acting.product).await?, ..sign_in.clone() };
             let level = level::of(&sign_in.proofs, cx.now(), cx.now());
             let device = trust::of(cx, tx, &acting.product, &sign_in).await?;
             let recovers = level == Level::Recovery;
@@ -97,13 +98,16 @@ impl Command for CompleteSignIn {
     }
 }
 
-/// The proofs of the sign-in, without those of factors that were removed meanwhile: a removed factor makes no session.
-async fn live_proofs(tx: &mut Tx, sign_in: &SignIn) -> Result<Vec<Proof>, Fault> {
+/// The proofs of the sign-in, without those of factors that were removed meanwhile, and of methods that the product does
+/// not count any more: they make no session.
+async fn live_proofs(tx: &mut Tx, sign_in: &SignIn, product: &Product) -> Result<Vec<Proof>, Fault> {
     if sign_in.proofs.iter().all(|proof| proof.method == Method::Password) {
         return Ok(sign_in.proofs.clone());
     }
     let factors = factors::of_account(tx, sign_in.account).await?;
-    Ok(sign_in.proofs.iter().filter(|proof| proof.is_live(&factors)).copied().collect())
+    let policy = &product.settings.methods;
+    let counts = |proof: &&Proof| proof.is_live(&factors) && policy::admits(policy, proof.method);
+    Ok(sign_in.proofs.iter().filter(counts).copied().collect())
 }
 
 /// Why the sign-in cannot go on: its state changed meanwhile, or it has expired.

@@ -203,7 +203,7 @@ not json
 "#
     );
     let ended = import(&folder, &server, &file).await;
-    expect![[r#"
+    expect![[r"
         stdout:
         2 created, 0 unchanged, 6 not imported; passwords not adopted: 1
 
@@ -219,7 +219,7 @@ not json
         line 8: created_at must be RFC 3339, for example 2021-12-06T00:00:00Z
         line 9: fay: password_hash must be an argon2id hash ($argon2id$…); the account is kept without a password
 
-        exit code: Some(1)"#]code: Some(1)"#]]
+        exit code: Some(1)"]]
     .assert_eq(&ended.transcript());
     let found = |name: &str| {
         let (accounts, account) = (realm.operator.accounts(), name.to_owned());

@@ -41,6 +41,7 @@ async fn products() {
             "settings.session_absolute",
             "settings.messages",
             "settings.authenticator",
+            "settings.method_policy",
             "settings",
             "key",
         ];
@@ -55,11 +56,12 @@ async fn products() {
             email_is_factor: true,
             messages: Some(proto::MessageStyle { language: "fr".into(), color: "red".into() }),
             authenticator: Some(proto::AuthenticatorStyle { hash: 9, digits: 7, period: 31 }),
+            method_policy: Some(proto::MethodPolicy { minimum_factors: 11, ..Default::default() }),
         };
         admin
             .refused(proto::UpdateProductRequest {
                 settings: Some(beyond),
-                ..update("kasa", "r1", &all[1..8])
+                ..update("kasa", "r1", &all[1..9])
             })
             .await;
     })
