@@ -189,6 +189,11 @@ pub enum Fact {
         factor: FactorId,
         method: Method,
     },
+    /// The factor showed that it was copied. It is closed until it is bound again.
+    FactorCopied {
+        factor: FactorId,
+        method: Method,
+    },
     TwoStepSwitchedOn {},
     TwoStepShown {
         rollout: RolloutKey,

@@ -10,6 +10,8 @@ words! {
         RecoveryCodes = "recovery_codes",
         /// A code that is mailed to the verified address.
         EmailCode = "email_code",
+        /// A security key or passkey (WebAuthn).
+        WebAuthn = "webauthn",
     }
 }
 

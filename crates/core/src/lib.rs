@@ -22,6 +22,7 @@ mod message;
 mod product;
 mod proof;
 mod refusal;
+mod relying_party;
 mod rollout;
 mod sealed;
 mod secret;
@@ -60,6 +61,7 @@ pub use product::{
 };
 pub use proof::{Answer, AnswerForm, Prompt, Setup, SignedDecision};
 pub use refusal::{NamesNothing, Nothing, PasswordFlaw, PolicyFlaw, Refusal};
+pub use relying_party::{Origin, RelyingParty};
 pub use rollout::{
     Approver, Attribute, Audience, Bucket, Buckets, Decision, During, Edge, FirstShown, Grouped, Label,
     LedgerEntry, Missing, Named, Ordinal, Reason, Revision, RollBack, Rollout, RolloutState, Rule, RuleAsked,

@@ -26,6 +26,7 @@ words! {
         FactorRemoved = "factor_removed",
         RecoveryCodesReplaced = "recovery_codes_replaced",
         RecoveryCodeUsed = "recovery_code_used",
+        FactorCopied = "factor_copied",
     }
 }
 

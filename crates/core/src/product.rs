@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{LinkUrl, Malformed, Method, ProductKey, Revision, Span, Timestamp, Title, words};
+use crate::{LinkUrl, Malformed, Method, ProductKey, RelyingParty, Revision, Span, Timestamp, Title, words};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Product {
@@ -30,6 +30,9 @@ pub struct ProductSettings {
     pub session_idle: Span,
     /// A session ends this long after it began, whatever happens.
     pub session_absolute: Span,
+    /// For whom security keys sign. Left out where the product takes none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relying_party: Option<RelyingParty>,
     /// What new authenticator apps are set up with. Left out while it is the default.
     #[serde(default, skip_serializing_if = "Authenticator::is_default")]
     pub authenticator: Authenticator,
@@ -47,6 +50,7 @@ impl ProductSettings {
             trusted_device: Span::days(30),
             session_idle: Span::hours(1),
             session_absolute: Span::hours(24),
+            relying_party: None,
             authenticator: Authenticator::default(),
             messages: MessageStyle::default(),
         }

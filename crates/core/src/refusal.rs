@@ -175,6 +175,8 @@ pub enum PolicyFlaw {
     NeverBindable(Method),
     /// Only phishing-resistant methods are offered, and none is allowed.
     NoPhishingResistant,
+    /// Security keys are allowed, and no relying party is named.
+    NoRelyingParty,
 }
 
 /// What is wrong with a new password.

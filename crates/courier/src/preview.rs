@@ -98,7 +98,8 @@ fn example(look: &Look, purpose: MessagePurpose, to: &Email, now: Timestamp) -> 
         MessagePurpose::FactorAdded
         | MessagePurpose::FactorRemoved
         | MessagePurpose::RecoveryCodesReplaced
-        | MessagePurpose::RecoveryCodeUsed => None,
+        | MessagePurpose::RecoveryCodeUsed
+        | MessagePurpose::FactorCopied => None,
     };
     let notice = Notice { at: now, factor: "phone".parse().ok(), codes_left: Some(3) };
     Message {

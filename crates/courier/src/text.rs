@@ -63,6 +63,7 @@ built_in! {
     "factor_removed"
     "recovery_codes_replaced"
     "recovery_code_used"
+    "factor_copied"
     "test"
 }
 

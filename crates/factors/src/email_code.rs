@@ -12,8 +12,8 @@ use tidegate_core::{
 use crate::{
     code,
     method::{
-        About, Asked, Consumes, Kind, Malformed, Opened, Outgoing, Reach, Rules, SECOND_FACTOR, Unusable,
-        Verdict,
+        About, Asked, Consumes, FirstProof, Kind, Malformed, Opened, Outgoing, Reach, Rules, SECOND_FACTOR,
+        Unusable, Verdict,
     },
 };
 
@@ -55,7 +55,7 @@ impl Kind for EmailCode {
         code::digits(typed, DIGITS)
     }
 
-    fn bind((): (), _: &Secret<String>, _: Timestamp) -> Result<Option<((), Mark)>, Unusable> {
+    fn bind((): (), _: &Secret<String>, _: Timestamp) -> Result<Option<FirstProof<()>>, Unusable> {
         Err(Unusable)
     }
 
@@ -111,7 +111,13 @@ mod tests {
 
     fn pose() -> Posed {
         let ann = ann();
-        method::pose(Method::EmailCode, &nothing(), Reach { email: Some(&ann) }, &CountingEntropy).unwrap()
+        method::pose(
+            Method::EmailCode,
+            &nothing(),
+            Reach { email: Some(&ann), party: None },
+            &CountingEntropy,
+        )
+        .unwrap()
     }
 
     fn verify(posed: &Posed, code: &str) -> Verdict {
@@ -149,12 +155,13 @@ mod tests {
     fn a_code_is_for_the_address_that_it_was_sent_to() {
         let posed = pose();
         let material = posed.material.as_ref().unwrap();
-        let is_for =
-            |email: Option<&Email>| method::is_for(Method::EmailCode, material, Reach { email }).unwrap();
+        let is_for = |email: Option<&Email>| {
+            method::is_for(Method::EmailCode, material, Reach { email, party: None }).unwrap()
+        };
         assert!(is_for(Some(&ann())));
         assert!(!is_for(Some(&Email::parse("eve@example.com").unwrap())));
         assert!(!is_for(None));
-        let none = Reach { email: None };
+        let none = Reach { email: None, party: None };
         assert!(method::pose(Method::EmailCode, &nothing(), none, &CountingEntropy).is_err());
     }
 }

@@ -22,3 +22,4 @@ pub mod sign_in;
 mod testing;
 pub mod totp;
 pub mod tries;
+pub mod webauthn;

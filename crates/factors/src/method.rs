@@ -16,10 +16,12 @@
 use serde::{Serialize, de::DeserializeOwned};
 use tidegate_core::{
     Answer, AnswerForm, Authenticator, Channel, Destination, Email, Entropy, Level, Mark, Method, Prompt,
-    Secret, Setup, Span, Timestamp,
+    RelyingParty, Secret, Setup, Span, Timestamp,
 };
 
-use crate::{budget::Limits, email_code::EmailCode, recovery_codes::RecoveryCodes, totp::Totp};
+use crate::{
+    budget::Limits, email_code::EmailCode, recovery_codes::RecoveryCodes, totp::Totp, webauthn::WebAuthn,
+};
 
 /// The rules of every factor of a method.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +43,8 @@ pub struct Rules {
     pub limits: Limits,
     /// How its codes reach the person. `None`: nothing is sent.
     pub sends: Option<Channel>,
+    /// Whether the product must name a relying party.
+    pub needs_relying_party: bool,
 }
 
 /// The rules that most methods share (SP 800-63B-4 §3.2.2).
@@ -53,6 +57,7 @@ pub(crate) const SECOND_FACTOR: Rules = Rules {
     challenge_ttl: Span::minutes(5),
     limits: Limits::SECOND_FACTOR,
     sends: None,
+    needs_relying_party: false,
 };
 
 /// A password is no factor row: `keyring` verifies it, and its guesses are counted per account.
@@ -67,6 +72,12 @@ pub struct About<'a> {
     /// The product's title.
     pub product: &'a str,
     pub authenticator: Authenticator,
+    /// For whom a security key would sign.
+    pub party: Option<&'a RelyingParty>,
+    /// What security keys know the account by.
+    pub user: [u8; 16],
+    /// The lookups of the account's factors of this method: none of them is registered twice.
+    pub registered: &'a [Vec<u8>],
 }
 
 /// Opened material. Its bytes are opaque to everything but this module.
@@ -84,6 +95,8 @@ pub enum Malformed {
     Digits(usize),
     /// A recovery code must have 24 letters and digits.
     RecoveryCode,
+    /// It must be the JSON of a public key credential.
+    Credential,
     /// The method takes answers of another form.
     Form(AnswerForm),
 }
@@ -95,12 +108,23 @@ pub struct Bound {
     /// The mark of the proof that activated the factor, so that the same code is worth nothing for
     /// a sign-in.
     pub mark: Mark,
+    /// What an answer names the factor by.
+    pub lookup: Option<Vec<u8>>,
 }
 
-/// Where a method that sends codes reaches the person: only what is stored and verified (INV-30).
+/// The same, in the method's own form.
+pub(crate) struct FirstProof<M> {
+    pub(crate) material: M,
+    pub(crate) mark: Mark,
+    pub(crate) lookup: Option<Vec<u8>>,
+}
+
+/// Where a method reaches the person: only what is stored and verified (INV-30).
 #[derive(Debug, Clone, Copy)]
 pub struct Reach<'a> {
     pub email: Option<&'a Email>,
+    /// For whom security keys sign at the product.
+    pub party: Option<&'a RelyingParty>,
 }
 
 /// A code to be sent by the method's channel.
@@ -136,6 +160,8 @@ pub enum Verdict {
     /// The answer is right, but was accepted before (replay).
     Used,
     Wrong,
+    /// The answer shows that the factor was copied.
+    Copied,
 }
 
 /// What an approval takes from the factor.
@@ -169,7 +195,12 @@ pub(crate) trait Kind {
         pending: Self::Material,
         answer: &Secret<String>,
         now: Timestamp,
-    ) -> Result<Option<(Self::Material, Mark)>, Unusable>;
+    ) -> Result<Option<FirstProof<Self::Material>>, Unusable>;
+
+    /// Whether the factor can be asked where the person is.
+    fn is_usable_at(_: &Self::Material, _: Reach<'_>) -> bool {
+        true
+    }
 
     fn pose(
         material: &Self::Material,
@@ -215,6 +246,10 @@ macro_rules! dispatch {
                 type $kind = EmailCode;
                 $run
             }
+            Method::WebAuthn => {
+                type $kind = WebAuthn;
+                $run
+            }
             Method::Password => Err(Unusable.into()),
         }
     };
@@ -226,6 +261,7 @@ pub const fn rules(method: Method) -> &'static Rules {
         Method::Totp => &Totp::RULES,
         Method::RecoveryCodes => &RecoveryCodes::RULES,
         Method::EmailCode => &EmailCode::RULES,
+        Method::WebAuthn => &WebAuthn::RULES,
     }
 }
 
@@ -266,6 +302,14 @@ pub fn is_usable(method: Method, material: &Opened) -> bool {
     open().is_ok()
 }
 
+/// Whether the factor can be asked where the person is.
+pub fn is_usable_at(method: Method, material: &Opened, reach: Reach<'_>) -> bool {
+    let usable = || -> Result<bool, Unusable> {
+        dispatch!(method, K => Ok(K::is_usable_at(&K::open(material)?, reach)))
+    };
+    usable().unwrap_or(false)
+}
+
 /// The answer in the form that is verified. Must be called before the guess is charged.
 pub fn read(method: Method, material: &Opened, answer: &Answer) -> Result<Secret<String>, Unread> {
     let takes = rules(method).takes;
@@ -284,7 +328,8 @@ pub fn bind(
 ) -> Result<Option<Bound>, Unusable> {
     dispatch!(method, K => {
         let bound = K::bind(K::open(pending)?, answer, now)?;
-        bound.map(|(material, mark)| Ok(Bound { material: K::write(&material)?, mark })).transpose()
+        let write = |FirstProof { material, mark, lookup }| Ok(Bound { material: K::write(&material)?, mark, lookup });
+        bound.map(write).transpose()
     })
 }
 

@@ -6,7 +6,8 @@ use tidegate_core::{Answer, AnswerForm, Entropy, Mark, Secret, Setup, Timestamp}
 use crate::{
     code,
     method::{
-        About, Asked, Consumes, Kind, Malformed, Opened, Reach, Rules, SECOND_FACTOR, Unusable, Verdict,
+        About, Asked, Consumes, FirstProof, Kind, Malformed, Opened, Reach, Rules, SECOND_FACTOR, Unusable,
+        Verdict,
     },
 };
 
@@ -68,7 +69,7 @@ impl Kind for RecoveryCodes {
         canonical(typed)
     }
 
-    fn bind((): (), _: &Secret<String>, _: Timestamp) -> Result<Option<((), Mark)>, Unusable> {
+    fn bind((): (), _: &Secret<String>, _: Timestamp) -> Result<Option<FirstProof<()>>, Unusable> {
         Err(Unusable)
     }
 

@@ -14,7 +14,8 @@ use totp_rs::{Algorithm, Builder, Totp as Generator};
 use crate::{
     code,
     method::{
-        About, Asked, Consumes, Kind, Malformed, Opened, Reach, Rules, SECOND_FACTOR, Unusable, Verdict,
+        About, Asked, Consumes, FirstProof, Kind, Malformed, Opened, Reach, Rules, SECOND_FACTOR, Unusable,
+        Verdict,
     },
     qr,
 };
@@ -146,8 +147,9 @@ impl Kind for Totp {
         pending: Authenticator,
         answer: &Secret<String>,
         now: Timestamp,
-    ) -> Result<Option<(Authenticator, Mark)>, Unusable> {
-        Ok(pending.step(answer, now)?.map(|step| (pending, step)))
+    ) -> Result<Option<FirstProof<Authenticator>>, Unusable> {
+        let mark = pending.step(answer, now)?;
+        Ok(mark.map(|mark| FirstProof { material: pending, mark, lookup: None }))
     }
 
     fn pose(_: &Authenticator, _: Reach<'_>, _: &dyn Entropy) -> Result<Asked<()>, Unusable> {
@@ -226,6 +228,7 @@ mod tests {
             Ok(Verdict::Right(consumes)) => Ok(consumes.mark.unwrap().0),
             Ok(Verdict::Used) => Err(true),
             Ok(Verdict::Wrong) => Err(false),
+            Ok(Verdict::Copied) => panic!("a secret has no counter of its own"),
             Err(Unusable) => panic!("unusable"),
         }
     }
@@ -280,7 +283,14 @@ mod tests {
     }
 
     fn begin(account: &str, product: &str) -> (Opened, [String; 3]) {
-        let about = About { account, product, authenticator: Style::default() };
+        let about = About {
+            account,
+            product,
+            authenticator: Style::default(),
+            party: None,
+            user: [1; 16],
+            registered: &[],
+        };
         let (material, setup) = method::begin(Method::Totp, about, &CountingEntropy).unwrap();
         let Setup::Authenticator { otpauth_uri, base32, qr_svg } = setup else { panic!() };
         (material, [otpauth_uri, base32, qr_svg].map(|text| text.expose().clone()))

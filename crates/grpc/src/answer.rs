@@ -9,10 +9,13 @@ use crate::form::Form;
 /// The longest code in bytes, typed spaces included.
 const MAX_CODE_BYTES: usize = 64;
 
+/// The longest credential in bytes: an attestation with its certificates has some thousand.
+const MAX_CREDENTIAL_BYTES: usize = 16_384;
+
 /// The forms of an answer on the wire, in either request.
 pub(crate) enum WireAnswer {
     Code(String),
-    WebauthnJson,
+    WebauthnJson(String),
     Decision,
 }
 
@@ -21,7 +24,7 @@ impl From<answer_challenge_request::Answer> for WireAnswer {
         use answer_challenge_request::Answer;
         match answer {
             Answer::Code(code) => Self::Code(code),
-            Answer::WebauthnJson(_) => Self::WebauthnJson,
+            Answer::WebauthnJson(json) => Self::WebauthnJson(json),
             Answer::Decision(_) => Self::Decision,
         }
     }
@@ -32,7 +35,7 @@ impl From<complete_enrollment_request::Answer> for WireAnswer {
         use complete_enrollment_request::Answer;
         match answer {
             Answer::Code(code) => Self::Code(code),
-            Answer::WebauthnJson(_) => Self::WebauthnJson,
+            Answer::WebauthnJson(json) => Self::WebauthnJson(json),
             Answer::Decision(_) => Self::Decision,
         }
     }
@@ -41,9 +44,11 @@ impl From<complete_enrollment_request::Answer> for WireAnswer {
 /// Reads the person's answer. Refuses the forms that no method accepts yet.
 pub(crate) fn read(answer: Option<impl Into<WireAnswer>>, form: &mut Form) -> Option<Answer> {
     match answer.map(Into::into) {
-        None => form.note("answer", "must be code"),
+        None => form.note("answer", "must be code or webauthn_json"),
         Some(WireAnswer::Code(code)) => form.secret("code", code, MAX_CODE_BYTES).map(Answer::Code),
-        Some(WireAnswer::WebauthnJson) => form.note("webauthn_json", NOT_TAKEN),
+        Some(WireAnswer::WebauthnJson(json)) => {
+            form.secret("webauthn_json", json, MAX_CREDENTIAL_BYTES).map(Answer::Assertion)
+        }
         Some(WireAnswer::Decision) => form.note("decision", NOT_TAKEN),
     }
 }

@@ -56,6 +56,7 @@ pub(crate) fn method(method: Method) -> proto::Method {
         Method::Totp => proto::Method::Totp,
         Method::RecoveryCodes => proto::Method::RecoveryCodes,
         Method::EmailCode => proto::Method::EmailCode,
+        Method::WebAuthn => proto::Method::Webauthn,
     }
 }
 
@@ -63,6 +64,7 @@ pub(crate) fn method(method: Method) -> proto::Method {
 pub(crate) fn read_method(wire: proto::Method) -> Option<Method> {
     match wire {
         proto::Method::Totp => Some(Method::Totp),
+        proto::Method::Webauthn => Some(Method::WebAuthn),
         proto::Method::Unspecified
         | proto::Method::Password
         | proto::Method::RecoveryCodes

@@ -201,6 +201,9 @@ fn policy_flaw(flaw: PolicyFlaw) -> Violation {
             "settings.method_policy.phishing_resistant_only",
             "needs an allowed method that is phishing-resistant",
         ),
+        PolicyFlaw::NoRelyingParty => {
+            Violation::new("settings.relying_party", "must be given where WEBAUTHN is allowed")
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! guess is charged (INV-45).
 
 use tidegate_core::{AccountId, ChallengeId, Fact, Factor, FactorId, Method, Sealed, Secret, Setup};
-use tidegate_factors::method::{self, About, Opened};
+use tidegate_factors::method::{self, About, Opened, Reach};
 use tidegate_keyring::SealContext;
 
 use crate::{CommandContext, Fault, OneTimeSecret, QueryContext, acting::Acting};
@@ -35,6 +35,16 @@ impl QueryContext {
     fn open_material(&self, context: &SealContext, sealed: Option<&Sealed>) -> Option<Opened> {
         let Some(sealed) = sealed else { return Some(Secret::new(Vec::new())) };
         self.keyring().open(context, sealed).ok()
+    }
+
+    /// Whether answers to the factor can be verified where the owner is.
+    pub(crate) fn is_readable_at(&self, factor: &Factor, reach: Reach<'_>) -> bool {
+        if !method::rules(factor.method).needs_relying_party {
+            return self.is_readable(factor);
+        }
+        let material = self.factor_material(factor.account, factor.id, factor.material.as_ref());
+        self.is_readable(factor)
+            && material.is_some_and(|material| method::is_usable_at(factor.method, &material, reach))
     }
 
     /// Whether answers to the factor can be verified.
@@ -74,15 +84,22 @@ impl CommandContext {
     pub(crate) fn set_up(
         &self,
         acting: &Acting,
-        method: Method,
-        factor: FactorId,
+        (method, factor): (Method, FactorId),
+        registered: &[Factor],
     ) -> Result<(Sealed, Setup<OneTimeSecret>), Fault> {
         let account = &acting.account;
         let named = account.contact.as_ref().map(|contact| contact.email.as_typed().to_owned());
         let (named, product) =
             (named.unwrap_or_else(|| account.id.to_string()), acting.product.title.to_string());
-        let authenticator = acting.product.settings.authenticator;
-        let about = About { account: &named, product: &product, authenticator };
+        let same = registered.iter().filter(|other| other.method == method);
+        let about = About {
+            account: &named,
+            product: &product,
+            authenticator: acting.product.settings.authenticator,
+            party: acting.product.settings.relying_party.as_ref(),
+            user: *account.id.as_bytes(),
+            registered: &same.filter_map(|other| other.lookup.clone()).collect::<Vec<_>>(),
+        };
         let (material, setup) = method::begin(method, about, self.entropy())?;
         Ok((self.seal_factor(account.id, factor, &material)?, setup.map(OneTimeSecret::Now)))
     }

@@ -1,7 +1,10 @@
 //! The ways in which an account can take the second step at a product.
 
 use tidegate_core::{Account, Factor, Offer, Product, Requirement};
-use tidegate_factors::{method, policy};
+use tidegate_factors::{
+    method::{self, Reach},
+    policy,
+};
 use tidegate_store::{View, factors, recovery_codes};
 
 use crate::{Fault, QueryContext};
@@ -13,7 +16,7 @@ pub(crate) async fn offers(
     account: &Account,
     (product, requirement): (&Product, Requirement),
 ) -> Result<Vec<Offer>, Fault> {
-    let factors = usable(cx, view, account).await?;
+    let factors = usable(cx, view, account, product).await?;
     let mut offers = policy::offers(&product.settings.methods, &factors, requirement);
     for offer in policy::recovery_offers(&factors) {
         if !recovery_codes::left(view, account.id, offer.factor).await?.is_empty() {
@@ -30,16 +33,28 @@ pub(crate) async fn has_factor(
     account: &Account,
     (product, requirement): (&Product, Requirement),
 ) -> Result<bool, Fault> {
-    let factors = usable(cx, view, account).await?;
+    let factors = usable(cx, view, account, product).await?;
     Ok(!policy::offers(&product.settings.methods, &factors, requirement).is_empty())
 }
 
-/// The factors whose answers can be verified. One whose material cannot be read, or whose codes reach nobody, is not
-/// offered.
-async fn usable(cx: &QueryContext, view: &mut View, account: &Account) -> Result<Vec<Factor>, Fault> {
-    let mut factors = with_hints(view, account).await?;
+/// Where the account's owner is reached from a product.
+pub(crate) fn reach<'r>(account: &'r Account, product: &'r Product) -> Reach<'r> {
     let email = account.verified().map(|contact| &contact.email);
-    factors.retain(|factor| policy::is_reached(factor.method, email) && cx.is_readable(factor));
+    Reach { email, party: product.settings.relying_party.as_ref() }
+}
+
+/// The factors whose answers can be verified. One whose material cannot be read, whose codes reach nobody, or which signs
+/// for another relying party, is not offered.
+async fn usable(
+    cx: &QueryContext,
+    view: &mut View,
+    account: &Account,
+    product: &Product,
+) -> Result<Vec<Factor>, Fault> {
+    let mut factors = with_hints(view, account).await?;
+    let reach = reach(account, product);
+    factors
+        .retain(|factor| policy::is_reached(factor.method, reach.email) && cx.is_readable_at(factor, reach));
     Ok(factors)
 }
 

@@ -83,13 +83,16 @@ const ALLOWED_DEPENDENCIES: &[(&str, &str)] = &[
     ("tracing", "courier grpc service store tidegate"),
     ("tracing-subscriber", "tidegate"),
     ("url", "core factors"),
-    ("uuid", "core grpc service store tidegate"),
+    ("uuid", "core factors grpc service store tidegate"),
+    ("webauthn-rs", "factors"),
+    ("webauthn-rs-proto", "factors"),
     ("zeroize", "core factors"),
 ];
 
 /// Libraries that one crate hides from all others: a second crate must not name them.
 const OWNED: &[(&str, &str)] = &[
     ("totp-rs", "factors"),
+    ("webauthn-rs", "factors"),
     ("qrcode", "factors"),
     ("quick_cache", "service"),
     ("argon2", "keyring"),

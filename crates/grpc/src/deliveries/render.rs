@@ -43,6 +43,7 @@ const fn purpose(purpose: MessagePurpose) -> proto::MessagePurpose {
         MessagePurpose::FactorRemoved => Wire::FactorRemoved,
         MessagePurpose::RecoveryCodesReplaced => Wire::RecoveryCodesReplaced,
         MessagePurpose::RecoveryCodeUsed => Wire::RecoveryCodeUsed,
+        MessagePurpose::FactorCopied => Wire::FactorCopied,
     }
 }
 

@@ -1,6 +1,6 @@
 use tidegate_core::{
-    Authenticator, Color, Language, MessageStyle, Method, MethodPolicy, MethodRule, OtpHash, ProductSettings,
-    Removable, Span, Word as _,
+    Authenticator, Color, Language, MessageStyle, Method, MethodPolicy, MethodRule, Origin, OtpHash,
+    ProductSettings, RelyingParty, Removable, Span, Word as _,
 };
 use tidegate_proto as proto;
 use tidegate_service::products::{
@@ -30,6 +30,7 @@ pub(super) fn create(message: proto::CreateProductRequest, form: &mut Form) -> O
         let absolute = form.span("session_absolute", settings.session_absolute, SESSION);
         let messages = style(settings.messages, form);
         let authenticator = authenticator(settings.authenticator, form);
+        let relying_party = relying_party(settings.relying_party, form);
         let policy = MethodPolicy { email_is_factor: settings.email_is_factor, ..methods? };
         let defaults = ProductSettings::new(link_url?, policy);
         Some(ProductSettings {
@@ -38,6 +39,7 @@ pub(super) fn create(message: proto::CreateProductRequest, form: &mut Form) -> O
             session_absolute: absolute?.unwrap_or(defaults.session_absolute),
             messages: messages?,
             authenticator: authenticator?,
+            relying_party: relying_party?,
             ..defaults
         })
     });
@@ -88,6 +90,10 @@ pub(super) fn update(message: proto::UpdateProductRequest, form: &mut Form) -> O
             "settings.authenticator" => {
                 let given = settings.authenticator;
                 change.authenticator = form.within("settings", |form| authenticator(given, form));
+            }
+            "settings.relying_party" => {
+                let given = settings.relying_party.clone();
+                change.relying_party = form.within("settings", |form| relying_party(given, form));
             }
             unknown => form.unknown_path(unknown),
         }
@@ -141,6 +147,21 @@ fn authenticator(style: Option<proto::AuthenticatorStyle>, form: &mut Form) -> O
             _ => form.note("period", "must be 30 or 60"),
         };
         Some(Authenticator { hash: hash?, digits: digits?, period: period? })
+    })
+}
+
+/// `Some(None)`: there is none.
+fn relying_party(wire: Option<proto::RelyingParty>, form: &mut Form) -> Option<Option<RelyingParty>> {
+    let Some(wire) = wire else { return Some(None) };
+    form.within("relying_party", |form| {
+        let mut origins = Vec::new();
+        for (place, origin) in wire.origins.iter().enumerate() {
+            origins.push(form.text::<Origin>(&format!("origins[{place}]"), origin)?);
+        }
+        match RelyingParty::new(&wire.id, origins) {
+            Ok(party) => Some(Some(party)),
+            Err(why) => form.note("id", format!("must {}", why.0)),
+        }
     })
 }
 

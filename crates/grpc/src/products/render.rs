@@ -73,6 +73,10 @@ fn product(product: Product) -> proto::Product {
         session_absolute: Some(duration(product.settings.session_absolute)),
         email_is_factor: product.settings.methods.email_is_factor,
         method_policy: Some(policy(&product.settings.methods)),
+        relying_party: product.settings.relying_party.map(|party| proto::RelyingParty {
+            id: party.id,
+            origins: party.origins.into_iter().map(String::from).collect(),
+        }),
         authenticator: Some(authenticator(product.settings.authenticator)),
         messages: Some(proto::MessageStyle {
             language: product.settings.messages.language.as_str().to_owned(),

@@ -125,7 +125,7 @@ fn methods(wire: &proto::AttributeTest, form: &mut Form) -> Option<BTreeSet<Meth
     for (place, text) in wire.any_of.iter().enumerate() {
         methods.push(match Method::parse(text) {
             Ok(method) if !matches!(method, Method::Password | Method::EmailCode) => Some(method),
-            _ => form.note(&format!("any_of[{place}]"), "must be totp or recovery_codes"),
+            _ => form.note(&format!("any_of[{place}]"), "must be totp, webauthn or recovery_codes"),
         });
     }
     methods.into_iter().collect()

@@ -141,6 +141,7 @@ fn factor(method: Method) -> String {
         Method::Totp => "an authenticator app",
         Method::RecoveryCodes => "recovery codes",
         Method::EmailCode => "codes by mail",
+        Method::WebAuthn => "a security key",
     };
     words.to_owned()
 }

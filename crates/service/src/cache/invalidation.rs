@@ -76,6 +76,7 @@ impl Invalidation {
             | Fact::EnrollmentCancelled { .. }
             | Fact::FactorRenamed { .. }
             | Fact::FactorUnreadable { .. }
+            | Fact::FactorCopied { .. }
             | Fact::SessionEnded { .. }
             | Fact::SeenOnBehalf { .. }
             | Fact::Delivered { .. }

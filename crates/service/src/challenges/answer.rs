@@ -7,7 +7,7 @@
 
 use tidegate_core::{
     Answer, Answered, Challenge, ChallengeId, ChallengeState, Fact, FactorId, LaterProof, Mark,
-    MessagePurpose, Permission, Proof, Refusal, SignInState, Subject,
+    MessagePurpose, Permission, Proof, Refusal, SignInState, Subject, Title,
 };
 use tidegate_factors::{
     challenge,
@@ -82,6 +82,8 @@ enum Finding {
     /// Right, with this mark, but something else was faster.
     Late(Option<Mark>),
     Wrong,
+    /// It shows that the factor was copied.
+    Copied,
 }
 
 impl Finding {
@@ -176,6 +178,7 @@ impl AnswerChallenge {
                 Verdict::Right(consumes) => self.consumed(cx, cc, attempt.factor, consumes).await?,
                 Verdict::Used => Finding::Used,
                 Verdict::Wrong => Finding::Wrong,
+                Verdict::Copied => Finding::Copied,
             },
         )
     }
@@ -220,6 +223,7 @@ impl AnswerChallenge {
                 .await
             }
             Finding::Wrong => self.reject(cx, cc, attempt).await,
+            Finding::Copied => self.close(cx, cc, attempt).await,
         }
     }
 
@@ -290,12 +294,21 @@ impl AnswerChallenge {
         tx: &mut Tx,
         cc: &ChallengeContext,
     ) -> Result<(), Fault> {
+        let left = recovery_codes::count(tx, cc.challenge.account).await?;
+        self.tell(cx, tx, cc, MessagePurpose::RecoveryCodeUsed, (None, Some(left))).await
+    }
+
+    async fn tell(
+        &self,
+        cx: &CommandContext,
+        tx: &mut Tx,
+        cc: &ChallengeContext,
+        purpose: MessagePurpose,
+        about: (Option<Title>, Option<usize>),
+    ) -> Result<(), Fault> {
         let account = accounts::get(tx, cc.challenge.account).await?.ok_or(Fault::Dangling("account"))?;
         let product = products::find(tx, &cc.product).await?.ok_or(Fault::Dangling("product"))?;
-        let left = recovery_codes::count(tx, account.id).await?;
-        let about = (None, Some(left));
-        let whose = (&account, &product, &self.subject.client);
-        cx.notify(tx, whose, MessagePurpose::RecoveryCodeUsed, about).await
+        cx.notify(tx, (&account, &product, &self.subject.client), purpose, about).await
     }
 
     async fn reject(
@@ -320,6 +333,28 @@ impl AnswerChallenge {
             challenges::advance(tx, cc.challenge.id, open, used_up, cx.now()).await?;
             answers::reject(tx.executor(), &counter, charged, event).await?;
             Ok(Some(outcome))
+        })
+        .await
+    }
+
+    /// Closes the factor until it is bound again, and tells its owner: whoever copied it answers like its owner.
+    async fn close(
+        &self,
+        cx: &CommandContext,
+        cc: &ChallengeContext,
+        attempt: &ChargedAttempt,
+    ) -> Result<Option<Answered>, Error> {
+        let (factor, method) = (attempt.factor, cc.challenge.method);
+        cx.settle(async |tx| {
+            let (open, used_up) = (ChallengeState::Open, ChallengeState::UsedUp);
+            challenges::advance(tx, cc.challenge.id, open, used_up, cx.now()).await?;
+            attempts::close(tx, &counters::of_factor(factor), method::rules(method).limits.in_row).await?;
+            let copied = cx.event(Fact::FactorCopied { factor, method }).at(&cc.product).of(cc.whose());
+            copied.from(&self.subject.client).record(tx).await?;
+            self.note(cx, cc, Answered::Closed).record(tx).await?;
+            let label = factors::find(tx, cc.challenge.account, factor).await?.and_then(|kept| kept.label);
+            self.tell(cx, tx, cc, MessagePurpose::FactorCopied, (label, None)).await?;
+            Ok(Some(Answered::Closed))
         })
         .await
     }
@@ -356,7 +391,7 @@ async fn too_late(
                 let used = factor.is_some_and(|factor| mark.is_some_and(|mark| factor.mark >= mark));
                 if used { Answered::Replayed } else { Answered::Superseded }
             }
-            Finding::Right(_) | Finding::Used | Finding::Wrong => Answered::Replayed,
+            Finding::Right(_) | Finding::Used | Finding::Wrong | Finding::Copied => Answered::Replayed,
         },
     };
     if matches!(outcome, Answered::Replayed | Answered::AlreadyApproved) {

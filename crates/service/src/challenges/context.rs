@@ -149,7 +149,7 @@ impl ChallengeContext {
     pub(super) fn is_for(&self, readable: &Readable) -> Result<bool, Fault> {
         let Some(posed) = &readable.posed else { return Ok(true) };
         let email = self.email.clone().map(|email| Email::restored(email, String::new()));
-        Ok(method::is_for(self.challenge.method, posed, Reach { email: email.as_ref() })?)
+        Ok(method::is_for(self.challenge.method, posed, Reach { email: email.as_ref(), party: None })?)
     }
 }
 

@@ -37,6 +37,7 @@ pub(crate) fn malformed(malformed: Malformed) -> Refusal {
     let (field, must) = match malformed {
         Malformed::Digits(digits) => ("code", format!("must have {digits} digits")),
         Malformed::RecoveryCode => ("code", "must have 24 letters and digits".to_owned()),
+        Malformed::Credential => ("webauthn_json", "must be a PublicKeyCredential as JSON".to_owned()),
         Malformed::Form(AnswerForm::Code) => ("answer", "must be code".to_owned()),
         Malformed::Form(AnswerForm::Assertion) => ("answer", "must be webauthn_json".to_owned()),
         Malformed::Form(AnswerForm::Decision) => ("answer", "must be decision".to_owned()),

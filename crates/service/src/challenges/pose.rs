@@ -7,12 +7,18 @@ use tidegate_core::{
 };
 use tidegate_factors::{
     challenge,
-    method::{self, Opened, Outgoing, Reach},
+    method::{self, Opened, Outgoing},
     policy,
 };
 use tidegate_store::{Tx, challenges, factors, sessions, sign_ins};
 
-use crate::{CommandContext, Denied, Fault, acting::Acting, material, messages::SendPermit, offers::offers};
+use crate::{
+    CommandContext, Denied, Fault,
+    acting::Acting,
+    material,
+    messages::SendPermit,
+    offers::{offers, reach},
+};
 
 /// The sign-in or session that the challenge belongs to.
 pub(super) struct Holder {
@@ -72,7 +78,7 @@ impl Holder {
     ) -> Result<Asked, Denied> {
         let (factor, material) = self.offered(cx, tx, acting, factor).await?;
         let (rules, now, id) = (method::rules(factor.method), cx.now(), cx.new_id());
-        let reach = Reach { email: acting.account.verified().map(|contact| &contact.email) };
+        let reach = reach(&acting.account, &acting.product);
         let posed = method::pose(factor.method, &material, reach, cx.entropy()).map_err(Fault::from)?;
         let permit = match posed.outgoing {
             Some(outgoing) => Some((self.permit(cx, tx, acting).await?, outgoing)),
@@ -124,10 +130,10 @@ impl Holder {
         // For a change, a recovery code counts as a proof that may re-bind factors, and nothing more. An owner who is
         // signed in without the lost phone comes back by it.
         let offers = offers(cx.query(), tx, account, (&acting.product, self.requirement)).await?;
-        let email = account.verified().map(|contact| &contact.email);
+        let reach = reach(account, &acting.product);
         let proves = self.purpose == Purpose::Change
             && policy::proves_change(&all, factor)
-            && policy::is_reached(factor.method, email);
+            && policy::is_reached(factor.method, reach.email);
         let offered = offers.iter().any(|offer| offer.factor == factor.id);
         if offered || proves { Ok((factor.clone(), material)) } else { Err(Refusal::FactorNotFound.into()) }
     }

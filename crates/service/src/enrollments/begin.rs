@@ -60,7 +60,7 @@ impl Command for BeginEnrollment {
                 NotProved::Stale(level) => Refusal::FreshProofNeeded { level },
                 NotProved::NoOrigin => Refusal::NoProofOfOrigin,
             })?;
-            self.begin(cx, tx, (&acting, &decision), &account, origin).await
+            self.begin(cx, tx, (&acting, &decision), (&account, &factors), origin).await
         })
         .await
     }
@@ -95,7 +95,7 @@ impl BeginEnrollment {
         cx: &CommandContext,
         tx: &mut Tx,
         (acting, decision): (&Acting, &Decision),
-        account: &Account,
+        (account, factors): (&Account, &[Factor]),
         origin: Origin,
     ) -> Result<EnrollmentStarted, Denied> {
         let now = cx.now();
@@ -136,7 +136,7 @@ impl BeginEnrollment {
             cx.mail_link(tx, (account, contact), (&acting.product, &acting.client), what, permit).await?;
             sent_to = Some(contact.email.masked());
         } else {
-            let (material, shown) = cx.set_up(acting, new.method, new.factor)?;
+            let (material, shown) = cx.set_up(acting, (new.method, new.factor), factors)?;
             (new.state, new.material, setup) = (EnrollmentState::AwaitingProof, Some(material), Some(shown));
         }
         enrollments::insert(tx, &new).await?;

@@ -202,7 +202,12 @@ async fn activate(
     let first = !policy::has_enrolled(&others);
     let same = others.iter().filter(|other| other.method == pending.method).count();
     let may = pending.proved_by.map_or(first, |factor| others.iter().any(|other| other.id == factor));
-    if !may || same >= policy::MAX_OF_METHOD {
+    // A key that another account has, or this one, is no second one (INV-40).
+    let known = match &bound.lookup {
+        Some(lookup) => factors::by_lookup(tx, lookup).await?.is_some(),
+        None => false,
+    };
+    if !may || known || same >= policy::MAX_OF_METHOD {
         let (from, to) = (EnrollmentState::Active, EnrollmentState::UsedUp);
         enrollments::advance(tx, pending.id, from, to, now).await?;
         return Ok(nothing_but(Answered::UsedUp));
@@ -211,6 +216,7 @@ async fn activate(
         label: pending.label.clone(),
         material: Some(cx.seal_factor(account.id, pending.factor, &bound.material)?),
         mark: bound.mark,
+        lookup: bound.lookup.clone(),
         last_used_at: Some(now),
         ..Factor::new(pending.factor, account.id, pending.method, now)
     };
@@ -276,7 +282,7 @@ impl From<Factor> for NewFactor {
     }
 }
 
-/// A lookup that another factor has would be a bug of the method. No method sets one yet.
+/// Fails when another factor got the same lookup at the same time.
 async fn insert(tx: &mut Tx, factor: &Factor) -> Result<(), Fault> {
     if factors::insert(tx, factor).await? { Ok(()) } else { Err(Fault::Dangling("lookup")) }
 }

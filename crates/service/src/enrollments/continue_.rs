@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_core::{
     Enrollment, EnrollmentId, EnrollmentState, Fact, Permission, Refusal, Setup, Subject, Word as _,
 };
-use tidegate_store::enrollments;
+use tidegate_store::{enrollments, factors};
 
 use crate::{Command, CommandContext, Error, OneTimeSecret, Outcome};
 
@@ -36,7 +36,9 @@ impl Command for ContinueEnrollment {
         acting.session()?;
         cx.idempotent(async |tx| {
             let mut enrollment = super::find(tx, &acting, self.enrollment).await?;
-            let (material, setup) = cx.set_up(&acting, enrollment.method, enrollment.factor)?;
+            let registered = factors::of_account(tx, enrollment.account).await?;
+            let what = (enrollment.method, enrollment.factor);
+            let (material, setup) = cx.set_up(&acting, what, &registered)?;
             if !enrollments::reveal(tx, enrollment.id, material, cx.now()).await? {
                 let confirmed = enrollment.state == EnrollmentState::Confirmed;
                 let state = if confirmed { "expired" } else { enrollment.state.as_str() };

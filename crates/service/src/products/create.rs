@@ -19,7 +19,7 @@ impl Command for CreateProduct {
 
     async fn run(self, cx: &CommandContext) -> Result<Product, Error> {
         cx.permit_products(std::iter::once(&self.key))?;
-        super::acceptable(&self.settings.methods)?;
+        super::acceptable(&self.settings)?;
         let now = cx.now();
         let product = Product {
             key: self.key,

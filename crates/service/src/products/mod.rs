@@ -15,13 +15,17 @@ pub use register_interest::{RegisterInterest, Registered};
 pub use tidegate_store::interest::Interest;
 pub use update::{ProductChange, UpdateProduct};
 
-use tidegate_core::{MethodPolicy, Refusal};
-use tidegate_factors::policy;
+use tidegate_core::{PolicyFlaw, ProductSettings, Refusal};
+use tidegate_factors::{method, policy};
 
 crate::idempotency::outcomes!(tidegate_core::Product);
 
 /// Refuses a policy that leaves no way to enroll.
-fn acceptable(policy: &MethodPolicy) -> Result<(), Refusal> {
-    let flaws = policy::flaws(policy);
+fn acceptable(settings: &ProductSettings) -> Result<(), Refusal> {
+    let mut flaws = policy::flaws(&settings.methods);
+    let needs_party = settings.methods.methods().any(|method| method::rules(method).needs_relying_party);
+    if needs_party && settings.relying_party.is_none() {
+        flaws.push(PolicyFlaw::NoRelyingParty);
+    }
     if flaws.is_empty() { Ok(()) } else { Err(Refusal::MethodPolicyNotAcceptable { flaws }) }
 }

@@ -2,7 +2,7 @@
 
 use tidegate_core::{
     Authenticator, Fact, LinkUrl, MessageStyle, Method, MethodPolicy, Permission, Product, ProductKey,
-    Refusal, Revision, Span, Title,
+    Refusal, RelyingParty, Revision, Span, Title,
 };
 use tidegate_factors::policy;
 use tidegate_store::{Tx, factors, products};
@@ -34,6 +34,8 @@ pub struct ProductChange {
     pub session_absolute: Option<Span>,
     pub messages: Option<MessageStyle>,
     pub authenticator: Option<Authenticator>,
+    /// `Some(None)` takes it away.
+    pub relying_party: Option<Option<RelyingParty>>,
 }
 
 impl ProductChange {
@@ -50,6 +52,7 @@ impl ProductChange {
         settings.methods.email_is_factor = email_is_factor;
         put(&mut settings.messages, self.messages);
         put(&mut settings.authenticator, self.authenticator);
+        put(&mut settings.relying_party, self.relying_party);
         put(&mut settings.trusted_device, self.trusted_device);
         put(&mut settings.session_idle, self.session_idle);
         put(&mut settings.session_absolute, self.session_absolute);
@@ -87,10 +90,8 @@ impl Command for UpdateProduct {
             }
             let before = product.settings.methods.clone();
             self.change.clone().apply(&mut product);
-            if product.settings.methods != before {
-                super::acceptable(&product.settings.methods)?;
-                locks_nobody_out(tx, &before, &product.settings.methods).await?;
-            }
+            super::acceptable(&product.settings)?;
+            locks_nobody_out(tx, &before, &product.settings.methods).await?;
             (product.revision, product.updated_at) = (self.etag.next(), cx.now());
             if !products::replace(tx, self.etag, &product).await? {
                 let current = products::find(tx, &self.product).await?.ok_or(Fault::Dangling("product"))?;

@@ -42,6 +42,7 @@ async fn products() {
             "settings.messages",
             "settings.authenticator",
             "settings.method_policy",
+            "settings.relying_party",
             "settings",
             "key",
         ];
@@ -57,11 +58,15 @@ async fn products() {
             messages: Some(proto::MessageStyle { language: "fr".into(), color: "red".into() }),
             authenticator: Some(proto::AuthenticatorStyle { hash: 9, digits: 7, period: 31 }),
             method_policy: Some(proto::MethodPolicy { minimum_factors: 11, ..Default::default() }),
+            relying_party: Some(proto::RelyingParty {
+                id: "Kasa".into(),
+                origins: vec!["http://kasa.example".into()],
+            }),
         };
         admin
             .refused(proto::UpdateProductRequest {
                 settings: Some(beyond),
-                ..update("kasa", "r1", &all[1..9])
+                ..update("kasa", "r1", &all[1..10])
             })
             .await;
     })
