@@ -13,7 +13,7 @@ mod text;
 mod transport;
 mod trouble;
 
-use std::{collections::VecDeque, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::VecDeque, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use letter::Sender;
@@ -120,32 +120,53 @@ impl Courier {
     /// nothing more is begun, and what was begun is ended.
     async fn send_due(&self, channel: Channel, until: Until<'_>) -> Result<usize, StoreError> {
         let (mut waiting, mut sends) = (VecDeque::new(), FuturesUnordered::new());
-        let (mut sent, mut broken) = (0, None);
+        let mut tally = Tally::default();
         loop {
-            let ends = broken.is_some() || until.is_now();
+            let ends = tally.broken.is_some() || until.is_now();
             if !ends && waiting.is_empty() && sends.len() < self.sends_at_once {
-                let across = &mut self.store.across("courier");
-                match deliveries::due(across, channel, self.clock.now(), BATCH).await {
+                let mut across = self.store.across("courier");
+                let mut due = pin!(deliveries::due(&mut across, channel, self.clock.now(), BATCH));
+                // The sends go on meanwhile: they may hold the connections that this waits for.
+                let due = loop {
+                    tokio::select! {
+                        due = &mut due => break due,
+                        Some(done) = sends.next() => tally.add(done),
+                    }
+                };
+                match due {
                     Ok(due) => waiting.extend(due),
-                    Err(error) => broken = Some(error),
+                    Err(error) => tally.broken = Some(error),
                 }
             }
             while !ends && sends.len() < self.sends_at_once {
                 let Some(due) = waiting.pop_front() else { break };
                 sends.push(self.deliver(due));
             }
-            if sends.is_empty() && (ends || broken.is_some() || until.is_drained()) {
-                return broken.map_or(Ok(sent), Err);
+            if sends.is_empty() && (ends || tally.broken.is_some() || until.is_drained()) {
+                return tally.broken.map_or(Ok(tally.sent), Err);
             }
             let looks_again = !ends && sends.len() < self.sends_at_once;
             tokio::select! {
-                Some(done) = sends.next() => match done {
-                    Ok(was_sent) => sent += usize::from(was_sent),
-                    Err(error) => broken = Some(error),
-                },
+                Some(done) = sends.next() => tally.add(done),
                 () = tokio::time::sleep(self.poll), if looks_again && !until.is_drained() => {}
                 () = until.comes(), if !ends => {}
             }
+        }
+    }
+}
+
+/// How the sending has gone so far.
+#[derive(Default)]
+struct Tally {
+    sent: usize,
+    broken: Option<StoreError>,
+}
+
+impl Tally {
+    fn add(&mut self, done: Result<bool, StoreError>) {
+        match done {
+            Ok(was_sent) => self.sent += usize::from(was_sent),
+            Err(error) => self.broken = Some(error),
         }
     }
 }

@@ -4,9 +4,12 @@
 //! A file of a product's own folder takes the place of the built-in one of the same name. If the product's texts cannot
 //! be filled in, the built-in ones are sent: a wrong file must not keep a code from its owner.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::{Environment, Template, UndefinedBehavior};
 use serde::Serialize;
 use tidegate_core::{Body, Language, Message, ProductKey, Timestamp, Word as _};
 use time::{Month, OffsetDateTime};
@@ -105,10 +108,16 @@ impl Templates {
     }
 }
 
+/// What filling in a template may cost: steps of its loops, and bytes. The built-in ones take a hundredth of it. A product's
+/// own one that needs more is wrong, and must not hold up the mails of others (INV-52).
+const MAX_STEPS: u64 = 50_000;
+const MAX_BYTES: usize = 256 * 1024;
+
 /// Read anew for every mail, so that a changed file needs no restart.
 fn environment(folder: Option<PathBuf>) -> Environment<'static> {
     let mut templates = Environment::new();
     templates.set_undefined_behavior(UndefinedBehavior::Strict);
+    templates.set_fuel(Some(MAX_STEPS));
     templates.set_loader(move |name| {
         let own = folder.as_deref().and_then(|folder| own_text(folder, name));
         let built_in =
@@ -121,14 +130,40 @@ fn environment(folder: Option<PathBuf>) -> Environment<'static> {
 /// Only names that are built in are looked for, so a template cannot read other files.
 fn own_text(folder: &Path, name: &str) -> Option<String> {
     let known = BUILT_IN.iter().any(|(built_in, _)| *built_in == name);
-    known.then(|| std::fs::read_to_string(folder.join(name)).ok()).flatten()
+    let path = folder.join(name);
+    // Reading a pipe would not end.
+    let is_read = || fs::metadata(&path).is_ok_and(|file| file.is_file() && file.len() <= MAX_BYTES as u64);
+    (known && is_read()).then(|| fs::read_to_string(&path).ok()).flatten()
+}
+
+/// A text that ends where it becomes too long.
+struct Limited(Vec<u8>);
+
+impl io::Write for Limited {
+    fn write(&mut self, more: &[u8]) -> io::Result<usize> {
+        if self.0.len() + more.len() > MAX_BYTES {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.0.extend_from_slice(more);
+        Ok(more.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn render(template: &Template<'_, '_>, words: &Words<'_>) -> Result<String, minijinja::Error> {
+    let mut text = Limited(Vec::new());
+    template.render_captured_to(words, &mut text)?;
+    String::from_utf8(text.0).map_err(|_| minijinja::ErrorKind::InvalidOperation.into())
 }
 
 fn fill(templates: &Environment<'_>, name: &str, message: &Message) -> Result<Text, Trouble> {
     let language = message.style.language.as_str();
     let fill = |form: &str, words: &Words<'_>| {
         let file = format!("{language}/{name}.{form}");
-        let filled = templates.get_template(&file).and_then(|template| template.render(words));
+        let filled = templates.get_template(&file).and_then(|template| render(&template, words));
         filled.map_err(|error| Trouble::Template {
             name: error.name().unwrap_or(&file).to_owned(),
             line: error.line().unwrap_or_default(),

@@ -1,7 +1,7 @@
 //! What a mail says, and what it cannot be made to say.
 
 use expect_test::{Expect, expect};
-use tidegate_core::{Body, Id, LinkUrl, Message, MessagePurpose, Notice, Secret};
+use tidegate_core::{Body, Id, LinkUrl, Message, MessagePurpose, Notice, Secret, Word as _};
 
 use super::{BEGIN, TOKEN, decoded, mail, to_ann};
 use crate::{letter::Sender, text::Templates, trouble::Trouble};
@@ -349,4 +349,28 @@ fn a_mail_that_was_queued_before_the_channels_is_read() {
     });
     let read = Message::read(earlier.to_string().as_bytes()).unwrap();
     assert_eq!(letter(&read).unwrap(), letter(&to_ann()).unwrap());
+}
+
+/// A product's own text that does not end, is too long, or is no file: the built-in one is sent.
+#[test]
+fn a_products_own_text_holds_nothing_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = folder.path().join("kasa/en");
+    std::fs::create_dir_all(&own).unwrap();
+    let verifies = to_ann();
+    let templates = Templates::new(folder.path().to_owned());
+    let text = || templates.text_of(&verifies).unwrap_or_else(|trouble| panic!("{trouble:?}"));
+    let built_in = text().plain;
+    let name = format!("{}.txt", verifies.purpose.as_str());
+    let loops = "{% for i in range(100000) %}".repeat(3) + &"{% endfor %}".repeat(3);
+    let long = "{% for i in range(1000) %}".to_owned() + &"x".repeat(10_000) + "{% endfor %}";
+    for wrong in [loops, long, "x".repeat(300_000)] {
+        std::fs::write(own.join(&name), format!("Subject: own\n\nown {wrong}")).unwrap();
+        assert_eq!(text().plain, built_in);
+    }
+    std::fs::write(own.join(&name), "Subject: own\n\nown").unwrap();
+    assert_eq!(text().plain, "own");
+    std::fs::remove_file(own.join(&name)).unwrap();
+    std::fs::create_dir(own.join(&name)).unwrap();
+    assert_eq!(text().plain, built_in, "no file");
 }
