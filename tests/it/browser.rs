@@ -91,22 +91,22 @@ impl Browser {
     /// Plugs a key in that signs when it is touched.
     pub async fn add_key(&self) -> String {
         let key = json!({"protocol": "ctap2", "transport": "usb", "isUserConsenting": true});
-        self.issue(Key::Add(key)).await.as_str().unwrap().to_owned()
+        self.issue(KeyCommand::Add(key)).await.as_str().unwrap().to_owned()
     }
 
     /// What the key holds, with its private keys.
     pub async fn credentials(&self, key: &str) -> Vec<Value> {
-        self.issue(Key::Credentials(key.to_owned())).await.as_array().unwrap().clone()
+        self.issue(KeyCommand::Credentials(key.to_owned())).await.as_array().unwrap().clone()
     }
 
     /// Puts a credential into a key in the place of the one with its id.
     pub async fn put_back(&self, key: &str, credential: &Value) {
         let id = credential["credentialId"].as_str().unwrap().to_owned();
-        self.issue(Key::Remove(key.to_owned(), id)).await;
-        self.issue(Key::Put(key.to_owned(), credential.clone())).await;
+        self.issue(KeyCommand::Remove(key.to_owned(), id)).await;
+        self.issue(KeyCommand::Put(key.to_owned(), credential.clone())).await;
     }
 
-    async fn issue(&self, command: Key) -> Value {
+    async fn issue(&self, command: KeyCommand) -> Value {
         self.window.issue_cmd(command).await.unwrap()
     }
 }
@@ -127,14 +127,14 @@ fn capabilities(profile: &TempDir) -> serde_json::Map<String, Value> {
 
 /// The protocol's commands for simulated keys. Each names the key, except the first.
 #[derive(Debug)]
-enum Key {
+enum KeyCommand {
     Add(Value),
     Credentials(String),
     Put(String, Value),
     Remove(String, String),
 }
 
-impl WebDriverCompatibleCommand for Key {
+impl WebDriverCompatibleCommand for KeyCommand {
     fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
         let keys = format!("session/{}/webauthn/authenticator", session.unwrap_or_default());
         base.join(&match self {

@@ -121,7 +121,7 @@ on_both! {
         let kasa = Kasa::by_mail(&server).await;
         let owner = kasa.mail_owner("ann").await;
         let (begun, challenge, code) = kasa.mailed(&owner).await;
-        assert_eq!(begun.offers.len(), 1);
+        assert_eq!(begun.offers.len(), 2, "and recovery codes");
         assert_eq!((begun.offers[0].method(), begun.offers[0].hint.as_str()), (Method::EmailCode, "a…@e….com"));
         assert_eq!(code.len(), 8);
         assert_eq!(kasa.frontend.answer(&begun, &challenge, &code).await.outcome(), Outcome::Approved);
@@ -383,7 +383,8 @@ on_both! {
         let session = kasa.frontend.sign_in(&person, "kasa", &Device::new("first")).await;
         let factor = kasa.frontend.switch_on_by_mail(&session, &person).await;
         let begun = kasa.frontend.begin(&person, "tapo", &Device::new("tablet")).await;
-        assert_eq!((begun.state, begun.offers.len()), (SignInState::PendingChallenge, 0), "tapo takes no mailed code");
+        let methods: Vec<_> = begun.offers.iter().map(proto::Offer::method).collect();
+        assert_eq!(methods, [Method::RecoveryCodes], "tapo takes no mailed code");
         let refused = kasa.frontend.disable(&tapo).await.unwrap_err();
         assert_eq!((refused.name(), refused.metadata["level"].as_str()), ("FRESH_PROOF_NEEDED", "aal1+email"));
         let challenge = kasa.frontend.change_challenge(&tapo, &factor).await;
@@ -392,7 +393,47 @@ on_both! {
         assert!(!kasa.frontend.disable(&tapo).await.unwrap().on);
     }
 
-    async fn an_authenticator_app_beside_the_mailbox_makes_recovery_codes(server) {
+    async fn inv_43_an_owner_with_a_mailbox_alone_comes_in_everywhere(server) {
+        let kasa = Kasa::by_mail(&server).await;
+        kasa.admin.product("tapo").await;
+        let wave = kasa.admin.rollout("tapo-two-step", &["tapo"], &[1_000_000]).await;
+        kasa.admin.start(&wave).await;
+        let person = kasa.admin.person("ann").await;
+        let session = kasa.frontend.sign_in(&person, "kasa", &Device::new("first")).await;
+        let mailbox = kasa.frontend.mailbox(&session).await.unwrap().id;
+        let challenge = kasa.frontend.change_challenge(&session, &mailbox).await;
+        let code = server.mail_to(&person.email).await.code;
+        assert_eq!(kasa.frontend.answer_change(&session, &challenge, &code).await, Outcome::Approved);
+        let request = proto::EnableTwoStepRequest { subject: session.subject(), request_id: "7f0c1a52-5a1e-4d4e-9c7b-3f3b1c2d4e5f".into() };
+        let enabled = kasa.frontend.ok(request.clone()).await;
+        assert_eq!(enabled.recovery_codes.len(), 10);
+        assert_eq!(kasa.frontend.ok(request).await, enabled, "to a retry as well");
+        let begun = kasa.frontend.begin(&person, "tapo", &Device::new("tablet")).await;
+        let codes = begun.offers.iter().find(|offer| offer.method() == Method::RecoveryCodes).unwrap();
+        let challenge = kasa.frontend.challenge_of(&begun, &codes.factor_id).await;
+        let answer = kasa.frontend.answer(&begun, &challenge, &enabled.recovery_codes[0]).await;
+        assert_eq!(answer.outcome(), Outcome::Approved);
+        let recovery = kasa.frontend.finish(&begun, &Device::new("tablet")).await.unwrap();
+        let begun = kasa.frontend.ok(crate::recovery::begin(&recovery, "phone")).await;
+        assert_eq!(begun.enrollment.unwrap().state(), proto::EnrollmentState::AwaitingProof);
+    }
+
+    async fn challenges_that_send_nothing_leave_a_mailed_code_as_it_is(server) {
+        let kasa = Kasa::by_mail(&server).await;
+        let owner = kasa.owner("ann").await;
+        server.clock.advance(Span::minutes(1));
+        let mailbox = kasa.frontend.mailbox(&owner.session).await.unwrap().id;
+        let begun = kasa.frontend.begin(&owner.person, "kasa", &Device::new("tablet")).await;
+        let challenge = kasa.frontend.challenge_of(&begun, &mailbox).await;
+        let code = server.mails_to(&owner.person.email).await.pop().unwrap().code;
+        for thief in ["t1", "t2", "t3", "t4"] {
+            let other = kasa.frontend.begin(&owner.person, "kasa", &Device::new(thief)).await;
+            kasa.frontend.challenge_of(&other, &owner.enrolled.factor).await;
+        }
+        assert_eq!(kasa.frontend.answer(&begun, &challenge, &code).await.outcome(), Outcome::Approved);
+    }
+
+    async fn an_authenticator_app_beside_the_mailbox_leaves_the_recovery_codes(server) {
         let kasa = Kasa::by_mail(&server).await;
         let owner = kasa.mail_owner("ann").await;
         let begun = kasa.frontend.ok(crate::recovery::begin(&owner.session, "phone")).await;
@@ -400,7 +441,7 @@ on_both! {
         assert_eq!(enrollment.state(), proto::EnrollmentState::AwaitingProof, "the mailed code was a minute ago");
         let seed = crate::owner::Seed::scan(begun.setup);
         let done = kasa.frontend.complete_enrollment(&owner.session, &enrollment.id, &server.code(&seed)).await;
-        assert_eq!((done.outcome(), done.recovery_codes.len()), (Outcome::Approved, 10));
+        assert_eq!((done.outcome(), done.recovery_codes.len()), (Outcome::Approved, 0));
         let status = kasa.frontend.ok(proto::GetTwoStepStatusRequest { subject: owner.session.subject() }).await;
         assert!(!status.mailbox_only);
         assert_eq!(status.active_methods().collect::<Vec<_>>(), [Method::Totp, Method::RecoveryCodes, Method::EmailCode]);

@@ -1,7 +1,8 @@
 //! Table `challenges`.
 
 use tidegate_core::{
-    AccountId, Challenge, ChallengeId, ChallengeState, FactorId, SessionId, SignInId, Timestamp, Within,
+    AccountId, Challenge, ChallengeId, ChallengeState, FactorId, Method, SessionId, SignInId, Timestamp,
+    Within,
 };
 
 use crate::{
@@ -30,8 +31,9 @@ sql! {
         WHERE realm_id = $1 AND account_id = $2 AND (sign_in_id = $3 OR session_id = $4) \
         AND (factor_id = $5 OR ($5 IS NULL AND factor_id IS NULL AND method = $6)) AND purpose = $7 AND state = $8";
     Change SUPERSEDE_OLDEST = "UPDATE challenges SET state = $6 \
-        WHERE realm_id = $1 AND account_id = $2 AND state = $5 AND expires_at > $4 AND challenge_id NOT IN \
-        (SELECT challenge_id FROM challenges WHERE realm_id = $1 AND account_id = $2 AND state = $5 AND expires_at > $4 \
+        WHERE realm_id = $1 AND account_id = $2 AND method = $7 AND state = $5 AND expires_at > $4 AND challenge_id NOT IN \
+        (SELECT challenge_id FROM challenges \
+            WHERE realm_id = $1 AND account_id = $2 AND method = $7 AND state = $5 AND expires_at > $4 \
             ORDER BY created_at DESC, challenge_id DESC LIMIT $3)";
     Change CANCEL_ALL = "UPDATE challenges SET state = $6 WHERE realm_id = $1 AND account_id = $2 AND (sign_in_id = $3 OR session_id = $4) AND state = $5";
     Change CANCEL_OF_FACTOR = "UPDATE challenges SET state = $5 WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3 AND state = $4";
@@ -106,15 +108,15 @@ pub async fn supersede(tx: &mut Tx, new: &Challenge) -> Result<u64, Error> {
     supersede.bind(ChallengeState::Open).bind(ChallengeState::Superseded).rows().await
 }
 
-/// Supersedes the account's live challenges except for the newest `keep`; returns how many.
+/// Supersedes the account's live challenges of a method except for the newest `keep`; returns how many.
 pub async fn supersede_oldest(
     tx: &mut Tx,
-    account: AccountId,
+    (account, method): (AccountId, Method),
     keep: i64,
     now: Timestamp,
 ) -> Result<u64, Error> {
     let supersede = tx.change(SUPERSEDE_OLDEST).bind(account).bind(keep).bind(now);
-    supersede.bind(ChallengeState::Open).bind(ChallengeState::Superseded).rows().await
+    supersede.bind(ChallengeState::Open).bind(ChallengeState::Superseded).bind(method).rows().await
 }
 
 pub async fn insert(tx: &mut Tx, new: &Challenge) -> Result<(), Error> {

@@ -2,7 +2,7 @@ use tidegate_core::{Enrollment, EnrollmentState, Setup};
 use tidegate_proto as proto;
 use tidegate_service::OneTimeSecret;
 use tidegate_service::enrollments::{
-    EnrollmentCompletion, EnrollmentContinued, EnrollmentStarted, Factors, Status, Switched,
+    EnrollmentCompletion, EnrollmentContinued, EnrollmentStarted, Factors, Status, Switched, TwoStepEnabled,
 };
 
 use tidegate_service::factors::{RecoveryCodesGenerated, Renamed};
@@ -97,8 +97,13 @@ pub(super) fn listed(listed: Factors) -> proto::ListFactorsResponse {
     proto::ListFactorsResponse { factors: factors.collect() }
 }
 
-pub(super) fn enabled(switched: Switched) -> proto::EnableTwoStepResponse {
-    proto::EnableTwoStepResponse { decision: Some(decision(switched.0)) }
+pub(super) fn enabled(enabled: TwoStepEnabled) -> proto::EnableTwoStepResponse {
+    let (recovery_codes, secret_withheld) = codes(enabled.recovery_codes);
+    proto::EnableTwoStepResponse {
+        decision: Some(decision(enabled.decision)),
+        recovery_codes,
+        secret_withheld,
+    }
 }
 
 pub(super) fn disabled(switched: Switched) -> proto::DisableTwoStepResponse {

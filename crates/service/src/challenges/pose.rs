@@ -102,8 +102,10 @@ impl Holder {
         };
         let superseded = challenges::supersede(tx, &new).await?;
         challenges::insert(tx, &new).await?;
-        // This bounds rows, not guesses: two concurrent calls may exceed it by one.
-        let older = challenges::supersede_oldest(tx, new.account, challenge::MAX_LIVE, now).await?;
+        // This bounds rows, not guesses: two concurrent calls may exceed it by one. Each method has its own bound, or
+        // challenges that send nothing could make a code that was sent worthless.
+        let of_method = (new.account, new.method);
+        let older = challenges::supersede_oldest(tx, of_method, challenge::MAX_LIVE, now).await?;
         if let Some((permit, outgoing)) = permit {
             self.send(cx, tx, (acting, &new), outgoing, permit).await?;
         }

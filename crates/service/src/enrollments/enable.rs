@@ -3,15 +3,13 @@
 //! It needs a fresh proof by the factor that sign-ins will ask for. An owner who cannot give it now
 //! could not sign in afterwards.
 
-use tidegate_core::{Account, Decision, Fact, Permission, Refusal, Requirement, Subject};
-use tidegate_store::{Tx, accounts};
+use serde::{Deserialize, Serialize};
+use tidegate_core::{Account, Decision, Fact, Method, Permission, Refusal, Requirement, Subject};
+use tidegate_store::{Tx, accounts, factors};
 
 use crate::{
-    Command, CommandContext, Error, Fault,
-    acting::Acting,
-    decisions,
-    enrollments::switch::{self, Switched},
-    offers::has_factor,
+    Command, CommandContext, Error, Fault, OneTimeSecret, Outcome, acting::Acting, decisions,
+    enrollments::switch, offers::has_factor,
 };
 
 #[derive(Debug)]
@@ -19,12 +17,25 @@ pub struct EnableTwoStep {
     pub subject: Subject,
 }
 
+/// The decision now, and new recovery codes where the account had none.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct TwoStepEnabled {
+    pub decision: Decision,
+    pub recovery_codes: Vec<OneTimeSecret>,
+}
+
+impl Outcome for TwoStepEnabled {
+    fn secrets(&mut self) -> Vec<&mut OneTimeSecret> {
+        self.recovery_codes.iter_mut().collect()
+    }
+}
+
 impl Command for EnableTwoStep {
     const NAME: &'static str = "enable_two_step";
     const PERMISSION: Permission = Permission::Enroll;
-    type Outcome = Switched;
+    type Outcome = TwoStepEnabled;
 
-    async fn run(self, cx: &CommandContext) -> Result<Switched, Error> {
+    async fn run(self, cx: &CommandContext) -> Result<TwoStepEnabled, Error> {
         let acting = cx.acting(&self.subject).await?;
         let session = acting.session()?.id;
         cx.idempotent(async |tx| {
@@ -33,7 +44,7 @@ impl Command for EnableTwoStep {
                 return Err(Refusal::TwoStepNotAvailable.into());
             }
             if decision.on {
-                return Ok(Switched(decision));
+                return Ok(TwoStepEnabled { decision, recovery_codes: Vec::new() });
             }
             if account.verified().is_none() {
                 return Err(Refusal::EmailNotVerified.into());
@@ -42,10 +53,27 @@ impl Command for EnableTwoStep {
                 return Err(Refusal::NoFactor.into());
             }
             switch::proved(cx, tx, &account, session).await?;
-            Ok(Switched(switch_on(cx, tx, &acting, &account, &decision).await?))
+            let recovery_codes = recovery_codes(cx, tx, &acting, &account).await?;
+            let decision = switch_on(cx, tx, &acting, &account, &decision).await?;
+            Ok(TwoStepEnabled { decision, recovery_codes })
         })
         .await
     }
+}
+
+/// Two-step may act at products where a verified address is no second factor. There, the codes are the way in for an
+/// owner who has nothing else (INV-43).
+async fn recovery_codes(
+    cx: &CommandContext,
+    tx: &mut Tx,
+    acting: &Acting,
+    account: &Account,
+) -> Result<Vec<OneTimeSecret>, Fault> {
+    let factors = factors::of_account(tx, account.id).await?;
+    if factors.iter().any(|factor| factor.method == Method::RecoveryCodes) {
+        return Ok(Vec::new());
+    }
+    crate::factors::issue(cx, tx, (acting, account)).await
 }
 
 /// Switches two-step on. From now on it acts at the subject's product for good, and wherever it

@@ -16,7 +16,7 @@ pub use cancel::CancelEnrollment;
 pub use complete::{CompleteEnrollment, EnrollmentCompletion, NewFactor};
 pub use continue_::{ContinueEnrollment, EnrollmentContinued};
 pub use disable::DisableTwoStep;
-pub use enable::EnableTwoStep;
+pub use enable::{EnableTwoStep, TwoStepEnabled};
 pub use get::GetEnrollment;
 pub use list_factors::{Factors, ListFactors};
 pub use status::{GetTwoStepStatus, Status};

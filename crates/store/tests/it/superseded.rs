@@ -36,12 +36,14 @@ async fn the_oldest_challenges(database: &Database) {
         for number in 1..=5 {
             challenges::insert(tx, &challenge(number, Method::Totp)).await?;
         }
-        assert_eq!(challenges::supersede_oldest(tx, id(2), 2, NOW).await?, 3);
-        assert_eq!(challenges::supersede_oldest(tx, id(2), 2, NOW).await?, 0);
+        challenges::insert(tx, &challenge(0, Method::EmailCode)).await?;
+        let of_apps = (id(2), Method::Totp);
+        assert_eq!(challenges::supersede_oldest(tx, of_apps, 2, NOW).await?, 3);
+        assert_eq!(challenges::supersede_oldest(tx, of_apps, 2, NOW).await?, 0);
         let left = challenges::live(tx, id(2), NOW).await?;
         let mut left: Vec<_> = left.iter().map(|challenge| challenge.id).collect();
         left.sort_by_key(|id| id.uuid());
-        assert_eq!(left, [id(4), id(5)]);
+        assert_eq!(left, [id(0), id(4), id(5)]);
         Ok::<(), Error>(())
     };
     store.tx("test", realm(), work).await.unwrap();
