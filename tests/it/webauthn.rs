@@ -390,6 +390,27 @@ on_both! {
         assert!(begun.offers.iter().all(|offer| offer.method() != Method::Webauthn), "nothing was registered");
     }
 
+    async fn inv_43_a_domain_that_would_lock_owners_of_keys_out_is_refused(server) {
+        let kasa = Kasa::with_keys(&server).await;
+        let party = |id: &str, origin: &str| proto::ProductSettings {
+            relying_party: Some(proto::RelyingParty { id: id.into(), origins: vec![origin.into()] }),
+            ..Default::default()
+        };
+        let elsewhere = || party("other.example", "https://other.example");
+        let free = kasa.admin.change_product(elsewhere(), "settings.relying_party").await;
+        kasa.admin.ok(free).await;
+        kasa.admin.takes_keys("kasa", "kasa.example", &[ORIGIN]).await;
+        let owner = kasa.key_owner("ann").await;
+        let moved = kasa.admin.change_product(elsewhere(), "settings.relying_party").await;
+        let refused = kasa.admin.refused(moved).await;
+        assert_eq!((refused.name(), refused.metadata["accounts"].as_str()), ("METHOD_POLICY_LOCKS_OUT", "1"));
+        let another_page = party("kasa.example", "https://new.kasa.example");
+        let another_page = kasa.admin.change_product(another_page, "settings.relying_party").await;
+        kasa.admin.ok(another_page).await;
+        let begun = kasa.frontend.begin(&owner.person, "kasa", &Device::new("tablet")).await;
+        assert_eq!(begun.offers[0].method(), Method::Webauthn);
+    }
+
     async fn a_key_is_offered_where_its_domain_is(server) {
         let kasa = Kasa::with_keys(&server).await;
         for (product, id, origin) in [("tapo", "kasa.example", ORIGIN), ("deco", "deco.example", "https://deco.example")] {

@@ -2,9 +2,9 @@
 
 use tidegate_core::{
     Authenticator, Fact, LinkUrl, MessageStyle, Method, MethodPolicy, Permission, Product, ProductKey,
-    Refusal, RelyingParty, Revision, Span, Title,
+    ProductSettings, Refusal, RelyingParty, Revision, Span, Title,
 };
-use tidegate_factors::policy;
+use tidegate_factors::{method, policy};
 use tidegate_store::{Tx, factors, products};
 
 use crate::{Command, CommandContext, Denied, Error, Fault};
@@ -59,10 +59,17 @@ impl ProductChange {
     }
 }
 
-/// Refuses a policy under which accounts that have two-step on would have no second factor any more that counts here
-/// (INV-43).
-async fn locks_nobody_out(tx: &mut Tx, before: &MethodPolicy, after: &MethodPolicy) -> Result<(), Denied> {
-    let (before, after) = (policy::second_steps(before), policy::second_steps(after));
+/// Refuses settings under which accounts that have two-step on would have no second factor any more that counts here
+/// (INV-43). Keys of another relying party count no more.
+async fn locks_nobody_out(
+    tx: &mut Tx,
+    before: &ProductSettings,
+    after: &ProductSettings,
+) -> Result<(), Denied> {
+    let party = |settings: &ProductSettings| settings.relying_party.as_ref().map(|party| party.id.clone());
+    let keeps_keys = party(before) == party(after);
+    let (before, mut after) = (policy::second_steps(&before.methods), policy::second_steps(&after.methods));
+    after.retain(|method| keeps_keys || !method::rules(*method).needs_relying_party);
     if before.iter().all(|method| after.contains(method)) {
         return Ok(());
     }
@@ -88,10 +95,10 @@ impl Command for UpdateProduct {
             if product.revision != self.etag {
                 return Err(Refusal::EtagMismatch { current: product.revision }.into());
             }
-            let before = product.settings.methods.clone();
+            let before = product.settings.clone();
             self.change.clone().apply(&mut product);
             super::acceptable(&product.settings)?;
-            locks_nobody_out(tx, &before, &product.settings.methods).await?;
+            locks_nobody_out(tx, &before, &product.settings).await?;
             (product.revision, product.updated_at) = (self.etag.next(), cx.now());
             if !products::replace(tx, self.etag, &product).await? {
                 let current = products::find(tx, &self.product).await?.ok_or(Fault::Dangling("product"))?;
