@@ -2,7 +2,7 @@
 //! HTML form is escaped, the text form is not.
 //!
 //! A file of a product's own folder takes the place of the built-in one of the same name. If the product's texts cannot
-//! be filled in, the built-in ones are sent: a wrong file must not keep a code from its owner.
+//! be filled in, or lack the code or link, the built-in ones are sent: a wrong file must not keep a code from its owner.
 
 use std::{
     fs, io,
@@ -172,14 +172,21 @@ fn fill(templates: &Environment<'_>, name: &str, message: &Message) -> Result<Te
     };
     let link = message.link();
     let mut words = Words::of(message, link.as_ref().map_or("", |link| link.expose()));
-    let text = fill("txt", &words)?;
-    let (subject, plain) = split(&text).ok_or_else(|| Trouble::Template {
-        name: format!("{language}/{name}.txt"),
+    let wrong = |form: &str| Trouble::Template {
+        name: format!("{language}/{name}.{form}"),
         line: 1,
         kind: minijinja::ErrorKind::InvalidOperation,
-    })?;
+    };
+    let text = fill("txt", &words)?;
+    let (subject, plain) = split(&text).ok_or_else(|| wrong("txt"))?;
     words.subject = subject;
     let html = fill("html", &words)?;
+    if !words.are_told(plain) || !plain.contains(words.link) {
+        return Err(wrong("txt"));
+    }
+    if !words.are_told(&html) {
+        return Err(wrong("html"));
+    }
     Ok(Text { subject: subject.to_owned(), plain: plain.to_owned(), html })
 }
 
@@ -190,6 +197,11 @@ fn split(text: &str) -> Option<(&str, &str)> {
 }
 
 impl<'m> Words<'m> {
+    /// Whether a text says the code, in one piece or in two.
+    fn are_told(&self, text: &str) -> bool {
+        text.replace(' ', "").contains(&self.code.replace(' ', ""))
+    }
+
     fn of(message: &'m Message, link: &'m str) -> Self {
         let language = message.style.language;
         let words = Self {

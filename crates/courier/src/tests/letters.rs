@@ -351,7 +351,7 @@ fn a_mail_that_was_queued_before_the_channels_is_read() {
     assert_eq!(letter(&read).unwrap(), letter(&to_ann()).unwrap());
 }
 
-/// A product's own text that does not end, is too long, or is no file: the built-in one is sent.
+/// A product's own text that does not end, is too long, lacks the link, or is no file: the built-in one is sent.
 #[test]
 fn a_products_own_text_holds_nothing_up() {
     let folder = tempfile::tempdir().unwrap();
@@ -365,11 +365,13 @@ fn a_products_own_text_holds_nothing_up() {
     let loops = "{% for i in range(100000) %}".repeat(3) + &"{% endfor %}".repeat(3);
     let long = "{% for i in range(1000) %}".to_owned() + &"x".repeat(10_000) + "{% endfor %}";
     for wrong in [loops, long, "x".repeat(300_000)] {
-        std::fs::write(own.join(&name), format!("Subject: own\n\nown {wrong}")).unwrap();
+        std::fs::write(own.join(&name), format!("Subject: own\n\n{{{{ link }}}} {wrong}")).unwrap();
         assert_eq!(text().plain, built_in);
     }
     std::fs::write(own.join(&name), "Subject: own\n\nown").unwrap();
-    assert_eq!(text().plain, "own");
+    assert_eq!(text().plain, built_in, "no link");
+    std::fs::write(own.join(&name), "Subject: own\n\nown {{ link }}").unwrap();
+    assert!(text().plain.starts_with("own http"));
     std::fs::remove_file(own.join(&name)).unwrap();
     std::fs::create_dir(own.join(&name)).unwrap();
     assert_eq!(text().plain, built_in, "no file");
