@@ -58,7 +58,7 @@ impl Browser {
                 break port.trim_end_matches('.').to_owned();
             }
         };
-        // Nobody reads on, and a full pipe would stop it.
+        // The driver would stop at a full pipe, so its output is read to the end.
         tokio::spawn(async move { while let Ok(Some(_)) = said.next_line().await {} });
         let window = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities(&profile))

@@ -36,7 +36,7 @@ fn is_enrolled(method: Method) -> bool {
     method.is_second_step() && method::rules(method).enrollable
 }
 
-/// Whether the method is a second step that nobody enrolls: a verified address.
+/// Whether the method is a second step without an enrollment, as a verified address is.
 fn counts_unenrolled(method: Method) -> bool {
     method.is_second_step() && !method::rules(method).enrollable
 }

@@ -337,7 +337,7 @@ impl AnswerChallenge {
         .await
     }
 
-    /// Closes the factor until it is bound again, and tells its owner: whoever copied it answers like its owner.
+    /// Closes the factor until it is bound again, and tells its owner. Nothing shows whether the key answered or its copy.
     async fn close(
         &self,
         cx: &CommandContext,
