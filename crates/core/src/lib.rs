@@ -21,6 +21,7 @@ mod link_url;
 mod message;
 mod product;
 mod proof;
+mod push_address;
 mod refusal;
 mod relying_party;
 mod rollout;
@@ -60,6 +61,7 @@ pub use product::{
     ProductSettings, Removable,
 };
 pub use proof::{Answer, AnswerForm, Prompt, Setup, SignedDecision};
+pub use push_address::{Notification, PushAddress, TextMessage};
 pub use refusal::{NamesNothing, Nothing, PasswordFlaw, PolicyFlaw, Refusal};
 pub use relying_party::{Origin, RelyingParty};
 pub use rollout::{
