@@ -94,6 +94,20 @@ impl Browser {
         self.issue(KeyCommand::Add(key)).await.as_str().unwrap().to_owned()
     }
 
+    /// A key that holds passkeys, and knows its user's finger.
+    pub async fn add_passkey(&self) -> String {
+        let key = json!({
+            "protocol": "ctap2", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
+            "isUserConsenting": true, "isUserVerified": true,
+        });
+        self.issue(KeyCommand::Add(key)).await.as_str().unwrap().to_owned()
+    }
+
+    /// The finger is another one from now on.
+    pub async fn verifies_nobody(&self, key: &str) {
+        self.issue(KeyCommand::Verify(key.to_owned(), false)).await;
+    }
+
     /// What the key holds, with its private keys.
     pub async fn credentials(&self, key: &str) -> Vec<Value> {
         self.issue(KeyCommand::Credentials(key.to_owned())).await.as_array().unwrap().clone()
@@ -132,6 +146,7 @@ enum KeyCommand {
     Credentials(String),
     Put(String, Value),
     Remove(String, String),
+    Verify(String, bool),
 }
 
 impl WebDriverCompatibleCommand for KeyCommand {
@@ -141,6 +156,7 @@ impl WebDriverCompatibleCommand for KeyCommand {
             Self::Add(_) => keys,
             Self::Credentials(key) => format!("{keys}/{key}/credentials"),
             Self::Put(key, _) => format!("{keys}/{key}/credential"),
+            Self::Verify(key, _) => format!("{keys}/{key}/uv"),
             Self::Remove(key, id) => format!("{keys}/{key}/credentials/{id}"),
         })
     }
@@ -148,6 +164,9 @@ impl WebDriverCompatibleCommand for KeyCommand {
     fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
         match self {
             Self::Add(body) | Self::Put(_, body) => (http::Method::POST, Some(body.to_string())),
+            Self::Verify(_, verified) => {
+                (http::Method::POST, Some(json!({"isUserVerified": verified}).to_string()))
+            }
             Self::Credentials(_) => (http::Method::GET, None),
             Self::Remove(..) => (http::Method::DELETE, None),
         }

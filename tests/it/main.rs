@@ -42,6 +42,7 @@ mod matrix;
 mod method_policy;
 mod methods;
 mod owner;
+mod passkeys;
 mod properties;
 mod race;
 mod raw;

@@ -344,6 +344,8 @@ async fn sign_in(watched: &Watched) {
     let (subject, code, request_id) = (subject_.clone(), "000000".to_owned(), String::new());
     w.call(proto::AnswerChallengeRequest { subject, challenge_id, answer: by_code(code), request_id }).await;
     w.call(proto::CancelSignInRequest { subject: subject_, ..Default::default() }).await;
+    w.operator.takes_keys("kasa", "kasa.example", &["https://kasa.example"]).await;
+    w.call(proto::CreatePasskeyRequestRequest { product: "kasa".into(), ..Default::default() }).await;
     support(w).await;
 }
 

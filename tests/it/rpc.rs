@@ -61,6 +61,7 @@ rpcs! {
     AdvanceRolloutRequest -> AdvanceRolloutResponse,
     IntrospectRequest -> IntrospectResponse,
     RevokeSessionRequest -> RevokeSessionResponse,
+    CreatePasskeyRequestRequest -> CreatePasskeyRequestResponse,
     BeginSignInRequest -> BeginSignInResponse,
     GetSignInRequest -> GetSignInResponse,
     CompleteSignInRequest -> CompleteSignInResponse,

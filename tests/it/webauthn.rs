@@ -20,9 +20,9 @@ use crate::{
     test_server::TestServer,
 };
 
-const ORIGIN: &str = "https://login.kasa.example";
+pub const ORIGIN: &str = "https://login.kasa.example";
 /// No test waits for it.
-const TIMEOUT: u32 = 60_000;
+pub const TIMEOUT: u32 = 60_000;
 
 /// Makes an answer that does not fit.
 type Forgery<'a> = &'a dyn Fn(&mut Token, &str) -> String;
@@ -69,7 +69,7 @@ fn by_key(json: String) -> Option<proto::answer_challenge_request::Answer> {
 
 impl Kasa {
     /// Kasa, which takes security keys.
-    async fn with_keys(server: &TestServer) -> Self {
+    pub async fn with_keys(server: &TestServer) -> Self {
         let kasa = Self::open(server).await;
         kasa.admin.takes_keys("kasa", "kasa.example", &["https://kasa.example", ORIGIN]).await;
         kasa
@@ -186,14 +186,14 @@ fn signs(begun: &SignIn, challenge: &str, json: &str) -> proto::AnswerChallengeR
 }
 
 /// The answer with one change, as an attacker makes it between the key and us.
-fn altered(json: &str, alter: impl FnOnce(&mut Value)) -> String {
+pub fn altered(json: &str, alter: impl FnOnce(&mut Value)) -> String {
     let mut answer: Value = serde_json::from_str(json).unwrap();
     alter(&mut answer["response"]);
     answer.to_string()
 }
 
 /// What the page told the key: type, challenge, origin.
-fn client_data(response: &mut Value, alter: impl FnOnce(&mut Value)) {
+pub fn client_data(response: &mut Value, alter: impl FnOnce(&mut Value)) {
     let bytes = BASE64.decode(response["clientDataJSON"].as_str().unwrap()).unwrap();
     let mut data: Value = serde_json::from_slice(&bytes).unwrap();
     alter(&mut data);
@@ -201,7 +201,7 @@ fn client_data(response: &mut Value, alter: impl FnOnce(&mut Value)) {
 }
 
 /// What the key says of itself: domain, flags, counter.
-fn key_data(response: &mut Value, alter: impl FnOnce(&mut Vec<u8>)) {
+pub fn key_data(response: &mut Value, alter: impl FnOnce(&mut Vec<u8>)) {
     let mut bytes = BASE64.decode(response["authenticatorData"].as_str().unwrap()).unwrap();
     alter(&mut bytes);
     response["authenticatorData"] = BASE64.encode(bytes).into();

@@ -296,6 +296,17 @@ pub enum Denial {
     PasswordUnreadable,
     Slowed,
     AccountNotUsable,
+    /// There is no such request for a passkey: it was answered, has expired, or was made elsewhere.
+    PasskeyNotRequested,
+    /// No account here has the key that answered, or it may not be used at the product.
+    UnknownPasskey,
+    WrongPasskey,
+    /// The key took too many wrong answers, or was copied, and must be bound again.
+    PasskeyClosed,
+    /// The answer shows that there is a copy of the key.
+    PasskeyCopied,
+    /// The stored material of the key cannot be read.
+    PasskeyUnreadable,
 }
 
 /// A fact as read back. During a rolling upgrade an older replica meets kinds that it does not

@@ -16,8 +16,11 @@ pub fn of(proofs: &[Proof], made_at: Timestamp, now: Timestamp) -> Level {
         let of_step = proofs.iter().filter(move |proof| proof.method.is_second_step() == second);
         of_step.filter_map(|proof| rules(proof.method).worth).max()
     };
+    let by_passkey = proofs.first().is_some_and(|first| first.method == Method::WebAuthn);
     match (proved(false), proved(true)) {
         (Some(_), Some(level)) if now.since(made_at) < FRESH => level,
+        // A sign-in that begins with a key began with one that verified its user.
+        (None, Some(level)) if by_passkey && now.since(made_at) < FRESH => level,
         _ => Level::Aal1,
     }
 }
@@ -41,6 +44,15 @@ mod tests {
         assert_eq!(of(&both, NOW, NOW.plus(Span::hours(24))), Level::Aal1);
         assert_eq!(of(&proofs(&[Method::Password]), NOW, NOW), Level::Aal1);
         assert_eq!(of(&proofs(&[Method::Totp]), NOW, NOW), Level::Aal1);
+    }
+
+    #[test]
+    fn inv_15_a_passkey_is_two_factors_at_once() {
+        let passkey = proofs(&[Method::WebAuthn]);
+        assert_eq!(of(&passkey, NOW, NOW), Level::Aal2Phr);
+        assert_eq!(of(&passkey, NOW, NOW.plus(FRESH)), Level::Aal1);
+        assert_eq!(of(&proofs(&[Method::Totp, Method::WebAuthn]), NOW, NOW), Level::Aal1);
+        assert_eq!(of(&[], NOW, NOW), Level::Aal1);
     }
 
     #[test]

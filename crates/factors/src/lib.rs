@@ -13,6 +13,7 @@ pub mod fresh;
 pub mod level;
 pub mod method;
 pub mod otpauth;
+pub mod passkey;
 pub mod policy;
 pub mod qr;
 pub mod recovery_codes;

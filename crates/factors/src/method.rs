@@ -97,6 +97,8 @@ pub enum Malformed {
     RecoveryCode,
     /// It must be the JSON of a public key credential.
     Credential,
+    /// The credential does not name its account (`userHandle`).
+    UserHandle,
     /// The method takes answers of another form.
     Form(AnswerForm),
 }

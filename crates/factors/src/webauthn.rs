@@ -1,4 +1,4 @@
-//! Security keys and passkeys (WebAuthn Level 3), as the second step. A key signs for one domain, so a page of another one
+//! Security keys and passkeys (WebAuthn Level 3), as the second step; `passkey` takes them as the first factor. A key signs for one domain, so a page of another one
 //! gets nothing that is worth anything here (resistance to phishing).
 //!
 //! webauthn-rs checks what the standard tells relying parties to check (§7.1 and §7.2), and draws the challenges: the one
@@ -16,8 +16,8 @@ use tidegate_core::{
 use url::Url;
 use uuid::Uuid;
 use webauthn_rs::prelude::{
-    Credential, PublicKeyCredential, RegisterPublicKeyCredential, SecurityKey, SecurityKeyAuthentication,
-    SecurityKeyRegistration, Webauthn, WebauthnBuilder, WebauthnError,
+    AuthenticationResult, Credential, PublicKeyCredential, RegisterPublicKeyCredential, SecurityKey,
+    SecurityKeyAuthentication, SecurityKeyRegistration, Webauthn, WebauthnBuilder, WebauthnError,
 };
 use webauthn_rs_proto::ResidentKeyRequirement;
 
@@ -51,7 +51,8 @@ pub(crate) struct Challenged {
     state: SecurityKeyAuthentication,
 }
 
-fn webauthn(party: &RelyingParty) -> Result<Webauthn, Unusable> {
+/// The relying party's rules.
+pub(crate) fn of(party: &RelyingParty) -> Result<Webauthn, Unusable> {
     let parse = |origin: &str| Url::parse(origin).map_err(|_| Unusable);
     let mut origins = party.origins.iter().map(|origin| parse(origin.as_str()));
     let first = origins.next().ok_or(Unusable)??;
@@ -63,7 +64,7 @@ fn webauthn(party: &RelyingParty) -> Result<Webauthn, Unusable> {
 }
 
 /// The JSON that browsers' `parseCreationOptionsFromJSON` and `parseRequestOptionsFromJSON` take.
-fn json(options: &impl Serialize) -> Result<String, Unusable> {
+pub(crate) fn json(options: &impl Serialize) -> Result<String, Unusable> {
     serde_json::to_string(options).map_err(|_| Unusable)
 }
 
@@ -74,6 +75,23 @@ fn parse<T: DeserializeOwned>(answer: &Secret<String>) -> Option<T> {
 fn counter(counter: u32) -> Option<Mark> {
     // Keys without a counter always say zero.
     (counter > 0).then_some(Mark(i64::from(counter)))
+}
+
+/// What a verified assertion is worth, and what it changes in the key.
+pub(crate) fn judge(
+    verified: Result<AuthenticationResult, WebauthnError>,
+    mut key: SecurityKey,
+    party: String,
+) -> Result<Verdict, Unusable> {
+    match verified {
+        Ok(result) => {
+            let changed = key.update_credential(&result).unwrap_or(false);
+            let material = changed.then(|| WebAuthn::write(&Key::Registered { party, key })).transpose()?;
+            Ok(Verdict::Right(Consumes { mark: counter(result.counter()), material, code: None }))
+        }
+        Err(WebauthnError::CredentialPossibleCompromise) => Ok(Verdict::Copied),
+        Err(_) => Ok(Verdict::Wrong),
+    }
 }
 
 impl Kind for WebAuthn {
@@ -91,7 +109,7 @@ impl Kind for WebAuthn {
         let party = about.party.ok_or(Unusable)?;
         let keys = about.registered.to_vec();
         let user = Uuid::from_bytes(about.user);
-        let began = webauthn(party)?.start_securitykey_registration(
+        let began = of(party)?.start_securitykey_registration(
             user,
             about.account,
             about.account,
@@ -129,7 +147,7 @@ impl Kind for WebAuthn {
     ) -> Result<Option<FirstProof<Key>>, Unusable> {
         let Key::Pending { party, state } = pending else { return Err(Unusable) };
         let answer = parse(answer).ok_or(Unusable)?;
-        let Ok(key) = webauthn(&party)?.finish_securitykey_registration(&answer, &state) else {
+        let Ok(key) = of(&party)?.finish_securitykey_registration(&answer, &state) else {
             return Ok(None);
         };
         let credential = Credential::from(key.clone());
@@ -148,7 +166,7 @@ impl Kind for WebAuthn {
     fn pose(key: &Key, reach: Reach<'_>, _: &dyn Entropy) -> Result<Asked<Challenged>, Unusable> {
         let Key::Registered { party, key } = key else { return Err(Unusable) };
         let at = reach.party.filter(|at| at.id == *party).ok_or(Unusable)?;
-        let began = webauthn(at)?.start_securitykey_authentication(std::slice::from_ref(key));
+        let began = of(at)?.start_securitykey_authentication(std::slice::from_ref(key));
         let (mut options, state) = began.map_err(|_| Unusable)?;
         options.public_key.hints = None;
         let prompt = Prompt::WebAuthn { options: json(&options.public_key)? };
@@ -164,16 +182,7 @@ impl Kind for WebAuthn {
     ) -> Result<Verdict, Unusable> {
         let (Key::Registered { party, key }, Some(posed)) = (key, posed) else { return Err(Unusable) };
         let answer = parse(answer).ok_or(Unusable)?;
-        match webauthn(&posed.party)?.finish_securitykey_authentication(&answer, &posed.state) {
-            Ok(result) => {
-                let mut key = key.clone();
-                let changed = key.update_credential(&result).unwrap_or(false);
-                let material = Key::Registered { party: party.clone(), key };
-                let material = changed.then(|| Self::write(&material)).transpose()?;
-                Ok(Verdict::Right(Consumes { mark: counter(result.counter()), material, code: None }))
-            }
-            Err(WebauthnError::CredentialPossibleCompromise) => Ok(Verdict::Copied),
-            Err(_) => Ok(Verdict::Wrong),
-        }
+        let verified = of(&posed.party)?.finish_securitykey_authentication(&answer, &posed.state);
+        judge(verified, key.clone(), party.clone())
     }
 }

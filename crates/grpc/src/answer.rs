@@ -10,7 +10,7 @@ use crate::form::Form;
 const MAX_CODE_BYTES: usize = 64;
 
 /// The longest credential in bytes: an attestation with its certificates has some thousand.
-const MAX_CREDENTIAL_BYTES: usize = 16_384;
+pub(crate) const MAX_CREDENTIAL_BYTES: usize = 16_384;
 
 /// The forms of an answer on the wire, in either request.
 pub(crate) enum WireAnswer {

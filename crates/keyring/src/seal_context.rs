@@ -19,6 +19,10 @@ pub enum SealContext {
         account: AccountId,
         challenge: ChallengeId,
     },
+    /// What the answer to a request for a passkey must fit. The request is not of an account yet.
+    PasskeyRequest {
+        realm: RealmId,
+    },
     RecoveryCode {
         realm: RealmId,
         account: AccountId,
@@ -99,6 +103,7 @@ impl SealContext {
             Self::ChallengeMaterial { realm, account, challenge } => {
                 ("challenge material", vec![realm.as_bytes(), account.as_bytes(), challenge.as_bytes()])
             }
+            Self::PasskeyRequest { realm } => ("passkey request", vec![realm.as_bytes()]),
             Self::RecoveryCode { realm, account, factor } => {
                 ("recovery code", vec![realm.as_bytes(), account.as_bytes(), factor.as_bytes()])
             }

@@ -1,15 +1,18 @@
 //! Charging attempts: which counter a guess is counted on, and the charge itself.
 
-use tidegate_core::{AccountId, Answered, Budget, FactorId, Identifier, Timestamp};
-use tidegate_factors::budget::{self, Charge, Limits};
+use tidegate_core::{AccountId, Answered, Budget, FactorId, Identifier, Method, Timestamp};
+use tidegate_factors::{
+    budget::{self, Charge, Limits},
+    method,
+};
 use tidegate_keyring::SealContext;
 use tidegate_store::{
-    Executor,
+    Executor, Tx,
     attempts::{self, AttemptRow, Counter, GrantedCharge},
 };
 use uuid::Uuid;
 
-use crate::{Fault, QueryContext};
+use crate::{CommandContext, Fault, QueryContext};
 
 /// How many unknown identifiers are counted at once in a realm. A keyed digest selects the slot of
 /// each, so that an attacker cannot aim at a slot. A newer identifier takes over its slot.
@@ -55,6 +58,21 @@ pub(crate) fn grant(
         Charge::Slowed(until) => Err(Answered::Slowed { until }),
         Charge::Closed => Err(Answered::Closed),
     }
+}
+
+/// Whether the factor takes no answers until it is bound again.
+pub(crate) fn is_closed(kept: Option<&AttemptRow>, method: Method) -> bool {
+    kept.is_some_and(|kept| kept.budget.in_row >= method::rules(method).limits.in_row)
+}
+
+/// Closes the factor until it is bound again.
+pub(crate) async fn close(
+    cx: &CommandContext,
+    tx: &mut Tx,
+    (factor, method): (FactorId, Method),
+) -> Result<(), Fault> {
+    let in_row = method::rules(method).limits.in_row;
+    Ok(attempts::close(tx, &of_factor(factor), in_row, cx.now()).await?)
 }
 
 /// Stores the charge by compare-and-set; `false` when another guess was charged meanwhile.

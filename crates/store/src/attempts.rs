@@ -20,7 +20,9 @@ sql! {
     Change FORGIVE = "UPDATE attempts SET revision = revision + 1, successes = successes + 1, in_hour = 0, in_day = 0, in_row = 0 \
         WHERE realm_id = $1 AND counter_id = $2";
     Change REMOVE = "DELETE FROM attempts WHERE realm_id = $1 AND counter_id = $2";
-    Change CLOSE = "UPDATE attempts SET revision = revision + 1, in_row = $3 WHERE realm_id = $1 AND counter_id = $2";
+    Change CLOSE = "INSERT INTO attempts (realm_id, counter_id, tag, revision, hour_began, in_hour, day_began, in_day, in_row, last_at, successes) \
+        VALUES ($1, $2, $3, 1, $5, 0, $5, 0, $4, $5, 0) \
+        ON CONFLICT (realm_id, counter_id) DO UPDATE SET revision = attempts.revision + 1, in_row = excluded.in_row";
     Change GIVE_BACK = "UPDATE attempts SET revision = revision + 1, in_hour = in_hour - 1, in_day = in_day - 1, in_row = in_row - 1, \
         last_at = CASE WHEN last_at = $4 THEN $5 ELSE last_at END \
         WHERE realm_id = $1 AND counter_id = $2 AND successes = $3 AND in_hour > 0 AND in_day > 0 AND in_row > 0";
@@ -95,8 +97,8 @@ pub async fn forgive(tx: &mut Tx, counter: &Counter) -> Result<(), Error> {
 }
 
 /// Closes the counter, as that many failures in a row do.
-pub async fn close(tx: &mut Tx, counter: &Counter, in_row: i64) -> Result<(), Error> {
-    tx.change(CLOSE).bind(counter.id).bind(in_row).rows().await?;
+pub async fn close(tx: &mut Tx, counter: &Counter, in_row: i64, now: Timestamp) -> Result<(), Error> {
+    tx.change(CLOSE).bind(counter.id).bind(counter.tag.clone()).bind(in_row).bind(now).rows().await?;
     Ok(())
 }
 

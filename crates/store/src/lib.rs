@@ -1,6 +1,6 @@
 //! What we remember.
 //!
-//! Lock order: requests, realms, credentials, customers, products, rollouts, links, enrollments, accounts,
+//! Lock order: requests, realms, credentials, customers, products, rollouts, links, `passkey_requests`, enrollments, accounts,
 //! `sign_ins`, sessions, devices, sends of codes and links, challenges, factors, `recovery_codes`, ledger, interest,
 //! passwords, attempts, sends of notices, deliveries, leases, events, chain, `chain_cuts`. A transaction that changes rows of several tables changes
 //! them in this order. Two transactions that take them in different orders deadlock on PostgreSQL (seen with 64
@@ -38,6 +38,7 @@ pub mod links;
 mod lock;
 mod migrations;
 mod open;
+pub mod passkey_requests;
 pub mod passwords;
 pub mod products;
 pub mod realms;
@@ -84,6 +85,7 @@ const TABLES: &[&[Statement]] = &[
     leases::STATEMENTS,
     ledger::STATEMENTS,
     links::STATEMENTS,
+    passkey_requests::STATEMENTS,
     passwords::STATEMENTS,
     products::STATEMENTS,
     realms::STATEMENTS,

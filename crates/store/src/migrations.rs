@@ -6,7 +6,7 @@ use sqlx::{
 };
 
 /// The newest migration this program brings.
-pub const NEWEST: i64 = 8;
+pub const NEWEST: i64 = 9;
 
 macro_rules! migrations {
     ($engine:literal, $($number:literal $name:literal,)+) => {{
@@ -34,6 +34,7 @@ pub(crate) fn sqlite() -> Migrator {
         6 "0006_methods",
         7 "0007_factors",
         8 "0008_mail",
+        9 "0009_passkeys",
     )
 }
 
@@ -48,5 +49,6 @@ pub(crate) fn postgres() -> Migrator {
         6 "0006_methods",
         7 "0007_factors",
         8 "0008_mail",
+        9 "0009_passkeys",
     )
 }

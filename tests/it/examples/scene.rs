@@ -113,6 +113,9 @@ async fn owner(operator: &Actor, method: &str, values: &mut Placeholders) {
             operator.ok(proto::RequestEmailVerificationRequest { subject, request_id }).await;
             values.insert("tgl_", link(operator).await);
         }
+        "CreatePasskeyRequest" => {
+            operator.takes_keys("kasa", "kasa.example", &["https://kasa.example"]).await;
+        }
         "GetSignIn" | "CompleteSignIn" | "CancelSignIn" => {
             let begun = operator.begin(&ann(operator).await, "kasa", &phone()).await;
             values.insert("tgi_", begun.token);

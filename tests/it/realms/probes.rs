@@ -107,6 +107,7 @@ pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &RealmNames, nam
         RevokeCredentialRequest { credential: n.credential.clone() }
         BeginSignInRequest { product: own.product.clone(), identifier: n.email.clone(), first_factor: by_password(PASSWORD) }
         BeginSignInRequest { product: n.product.clone(), identifier: own.email.clone(), first_factor: by_password(PASSWORD) }
+        CreatePasskeyRequestRequest { product: n.product.clone() }
         GetTwoStepStatusRequest { subject: on_behalf(&n.account, &own.product) }
         ListFactorsRequest { subject: on_behalf(&own.account, &n.product) }
         ListAccountsRequest { page_token: accounts }

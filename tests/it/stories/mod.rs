@@ -9,6 +9,7 @@ mod enrollments;
 mod explain;
 mod imports;
 mod life;
+mod passkeys;
 mod products;
 mod recovery;
 mod refusals;

@@ -34,7 +34,9 @@ use tidegate_service::{
         UpdateWave, WaveDraft,
     },
     sessions::{Introspect, RevokeSession},
-    sign_ins::{BeginSignIn, CancelSignIn, CompleteSignIn, GetSignIn, RedeemLink},
+    sign_ins::{
+        BeginSignIn, CancelSignIn, CompleteSignIn, CreatePasskeyRequest, FirstFactor, GetSignIn, RedeemLink,
+    },
     system::GetServerInfo,
 };
 
@@ -170,9 +172,12 @@ use_cases! { f:
 
     command Introspect { token: f.session_token.clone() };
     command BeginSignIn {
-        product: "kasa".parse().unwrap(), identifier: Identifier::of("bob@example.com"),
-        password: Secret::new(PASSWORD.to_owned()), client: ClientContext::default(), device_token: None,
+        product: "kasa".parse().unwrap(), first: FirstFactor::Password {
+            identifier: Identifier::of("bob@example.com"), password: Secret::new(PASSWORD.to_owned()),
+        },
+        client: ClientContext::default(), device_token: None,
     };
+    command CreatePasskeyRequest { product: "kasa".parse().unwrap(), client: ClientContext::default() };
     command CompleteSignIn { subject: f.sign_in(), remember_device: false };
     command CancelSignIn { subject: f.sign_in() };
     command RedeemLink { token: unknown("tgl") };

@@ -4,6 +4,7 @@ mod parse;
 mod render;
 
 crate::door::handlers! { SignInService in sign_in_service_server {
+    act create_passkey_request(CreatePasskeyRequestRequest) -> CreatePasskeyRequestResponse = parse::create_passkey_request, render::passkey_requested;
     act begin_sign_in(BeginSignInRequest) -> BeginSignInResponse = parse::begin, render::begun;
     ask get_sign_in(GetSignInRequest) -> GetSignInResponse = parse::get, render::got;
     act complete_sign_in(CompleteSignInRequest) -> CompleteSignInResponse = parse::complete, render::completed;

@@ -1,34 +1,48 @@
-use tidegate_proto::{self as proto, begin_sign_in_request::FirstFactor};
+use tidegate_proto::{self as proto, begin_sign_in_request::FirstFactor as First};
 use tidegate_service::{
     accounts::MAX_PASSWORD_BYTES,
-    sign_ins::{BeginSignIn, CancelSignIn, CompleteSignIn, GetSignIn, RedeemLink},
+    sign_ins::{
+        BeginSignIn, CancelSignIn, CompleteSignIn, CreatePasskeyRequest, FirstFactor, GetSignIn, RedeemLink,
+    },
 };
 
-use crate::form::Form;
+use crate::{answer::MAX_CREDENTIAL_BYTES, form::Form};
+
+pub(super) fn create_passkey_request(
+    message: proto::CreatePasskeyRequestRequest,
+    form: &mut Form,
+) -> Option<CreatePasskeyRequest> {
+    let (product, client) = (form.text("product", &message.product), form.client(message.client));
+    Some(CreatePasskeyRequest { product: product?, client: client? })
+}
 
 pub(super) fn begin(message: proto::BeginSignInRequest, form: &mut Form) -> Option<BeginSignIn> {
     let product = form.text("product", &message.product);
-    let identifier = form.identifier("identifier", &message.identifier);
-    let password = match message.first_factor {
-        None => form.note("first_factor", "must be password"),
-        Some(FirstFactor::Password(password)) => form.secret("password", password, MAX_PASSWORD_BYTES),
-        Some(FirstFactor::PasskeyJson(_)) => {
-            form.note("passkey_json", "must not be set: it is not taken yet")
+    let first = match message.first_factor {
+        None => form.note("first_factor", "must be password or passkey_json"),
+        Some(First::Password(password)) => {
+            let identifier = form.identifier("identifier", &message.identifier);
+            let password = form.secret("password", password, MAX_PASSWORD_BYTES);
+            identifier
+                .zip(password)
+                .map(|(identifier, password)| FirstFactor::Password { identifier, password })
         }
-        Some(FirstFactor::Asserted(_)) => form.note("asserted", "must not be set: it is not taken yet"),
+        Some(First::PasskeyJson(json)) => {
+            let json = form.secret("passkey_json", json, MAX_CREDENTIAL_BYTES).map(FirstFactor::Passkey);
+            if message.identifier.is_empty() {
+                json
+            } else {
+                form.note("identifier", "must be empty with a passkey")
+            }
+        }
+        Some(First::Asserted(_)) => form.note("asserted", "must not be set: it is not taken yet"),
     };
     let client = form.client(message.client);
     let device_token = match message.device_token {
         none if none.is_empty() => Some(None),
         token => form.token("device_token", token, "tgd_").map(Some),
     };
-    Some(BeginSignIn {
-        product: product?,
-        identifier: identifier?,
-        password: password?,
-        client: client?,
-        device_token: device_token?,
-    })
+    Some(BeginSignIn { product: product?, first: first?, client: client?, device_token: device_token? })
 }
 
 pub(super) fn get(message: proto::GetSignInRequest, form: &mut Form) -> Option<GetSignIn> {

@@ -1,11 +1,18 @@
 use tidegate_core::{Advice, Answered, Introspected, Offer, SignIn, SignInState};
 use tidegate_proto as proto;
-use tidegate_service::sign_ins::{SignInCompletion, SignInStarted, SignInView};
+use tidegate_service::sign_ins::{PasskeyRequested, SignInCompletion, SignInStarted, SignInView};
 
 use crate::{
     render::{all_missing, answered, count, method, requirement, shown, timestamp},
     sessions::session,
 };
+
+pub(super) fn passkey_requested(requested: PasskeyRequested) -> proto::CreatePasskeyRequestResponse {
+    proto::CreatePasskeyRequestResponse {
+        webauthn_options_json: requested.options,
+        expire_time: Some(timestamp(requested.expires_at)),
+    }
+}
 
 pub(super) fn begun(begun: SignInStarted) -> proto::BeginSignInResponse {
     let Some((sign_in, offers, token)) = begun.sign_in else {

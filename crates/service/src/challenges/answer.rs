@@ -348,7 +348,7 @@ impl AnswerChallenge {
         cx.settle(async |tx| {
             let (open, used_up) = (ChallengeState::Open, ChallengeState::UsedUp);
             challenges::advance(tx, cc.challenge.id, open, used_up, cx.now()).await?;
-            attempts::close(tx, &counters::of_factor(factor), method::rules(method).limits.in_row).await?;
+            counters::close(cx, tx, (factor, method)).await?;
             let copied = cx.event(Fact::FactorCopied { factor, method }).at(&cc.product).of(cc.whose());
             copied.from(&self.subject.client).record(tx).await?;
             self.note(cx, cc, Answered::Closed).record(tx).await?;

@@ -38,6 +38,7 @@ pub(crate) fn malformed(malformed: Malformed) -> Refusal {
         Malformed::Digits(digits) => ("code", format!("must have {digits} digits")),
         Malformed::RecoveryCode => ("code", "must have 24 letters and digits".to_owned()),
         Malformed::Credential => ("webauthn_json", "must be a PublicKeyCredential as JSON".to_owned()),
+        Malformed::UserHandle => ("webauthn_json", "must name its account by userHandle".to_owned()),
         Malformed::Form(AnswerForm::Code) => ("answer", "must be code".to_owned()),
         Malformed::Form(AnswerForm::Assertion) => ("answer", "must be webauthn_json".to_owned()),
         Malformed::Form(AnswerForm::Decision) => ("answer", "must be decision".to_owned()),

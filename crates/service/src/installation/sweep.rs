@@ -1,7 +1,8 @@
-//! Deletes what must not be kept: the secrets of responses after ten minutes, their outcomes after a day.
+//! Deletes what must not be kept: the secrets of responses after ten minutes, their outcomes after a day, and requests for a
+//! passkey that nobody answered.
 
 use tidegate_core::Clock;
-use tidegate_store::{Store, realms, requests};
+use tidegate_store::{Store, passkey_requests, realms, requests};
 
 use crate::StoreError;
 
@@ -16,7 +17,9 @@ pub async fn sweep(store: &Store, clock: &dyn Clock) -> Result<(), StoreError> {
         let Some(end) = realms.last() else { return Ok(()) };
         last = end.key.to_string();
         for realm in &realms {
-            store.tx("sweep", realm.id, async |tx| requests::forget(tx, clock.now()).await).await?;
+            let now = clock.now();
+            store.tx("sweep", realm.id, async |tx| requests::forget(tx, now).await).await?;
+            store.tx("sweep", realm.id, async |tx| passkey_requests::forget(tx, now).await).await?;
         }
     }
 }

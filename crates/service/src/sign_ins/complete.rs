@@ -74,6 +74,10 @@ impl Command for CompleteSignIn {
             let decision = cx.decide(tx, &acting.product, account.id).await?;
             let sign_in =
                 SignIn { proofs: live_proofs(tx, &sign_in, &acting.product).await?, ..sign_in.clone() };
+            // The only proof was by a passkey that is gone, or is not taken here any more.
+            if sign_in.proofs.is_empty() {
+                return Err(Refusal::SubjectNotValid.into());
+            }
             let level = level::of(&sign_in.proofs, cx.now(), cx.now());
             let device = trust::of(cx, tx, &acting.product, &sign_in).await?;
             let recovers = level == Level::Recovery;

@@ -3,12 +3,16 @@
 mod begin;
 mod cancel;
 mod complete;
+mod create_passkey_request;
 mod get;
+mod passkey;
+mod password;
 mod redeem_link;
 mod trust;
 
-pub use begin::{BeginSignIn, SignInStarted};
+pub use begin::{BeginSignIn, FirstFactor, SignInStarted};
 pub use cancel::CancelSignIn;
 pub use complete::{CompleteSignIn, NewSession, SignInCompletion};
+pub use create_passkey_request::{CreatePasskeyRequest, PasskeyRequested};
 pub use get::{GetSignIn, SignInView};
 pub use redeem_link::RedeemLink;
