@@ -1,11 +1,15 @@
 //! Security keys, with a software authenticator that we did not write.
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
+use der::{EncodePem as _, pem::LineEnding};
 use proto::{Method, ProofOutcome as Outcome, SignInState};
 use serde_json::Value;
 use tidegate_core::Span;
 use tidegate_proto as proto;
-use webauthn_authenticator_rs::{AuthenticatorBackend as _, softtoken::SoftToken};
+use webauthn_authenticator_rs::{
+    AuthenticatorBackend as _,
+    softtoken::{AAGUID, SoftToken},
+};
 
 use crate::{
     actor::Actor,
@@ -32,7 +36,13 @@ struct Token(SoftToken);
 
 impl Token {
     fn new() -> Self {
-        Self(SoftToken::new(true).unwrap().0)
+        Self::with_maker().0
+    }
+
+    /// A key, and its maker's root certificate as PEM.
+    fn with_maker() -> (Self, String) {
+        let (token, root) = SoftToken::new(true).unwrap();
+        (Self(token), root.to_pem(LineEnding::LF).unwrap())
     }
 
     /// What a thief makes who had the key in hand.
@@ -100,6 +110,7 @@ impl Actor {
         let party = proto::RelyingParty {
             id: id.to_owned(),
             origins: origins.iter().map(ToString::to_string).collect(),
+            models: Vec::new(),
         };
         let paths = ["settings.relying_party", "settings.allowed_methods"].map(str::to_owned).to_vec();
         let change = proto::UpdateProductRequest {
@@ -390,10 +401,57 @@ on_both! {
         assert!(begun.offers.iter().all(|offer| offer.method() != Method::Webauthn), "nothing was registered");
     }
 
+    async fn a_product_takes_only_the_models_that_it_names(server) {
+        let kasa = Kasa::with_keys(&server).await;
+        let person = kasa.admin.person("ann").await;
+        let session = kasa.frontend.sign_in(&person, "kasa", &Device::new("first")).await;
+        let (mut key, root_pem) = Token::with_maker();
+        let (_, other_root) = Token::with_maker();
+        let register = async |key: &mut Token, aaguid: &str, root_pem: &str| {
+            let models = vec![proto::KeyModel { aaguid: aaguid.to_owned(), root_pem: root_pem.to_owned() }];
+            let party = proto::RelyingParty { id: "kasa.example".into(), origins: vec![ORIGIN.into()], models };
+            let party = proto::ProductSettings { relying_party: Some(party), ..Default::default() };
+            kasa.admin.ok(kasa.admin.change_product(party, "settings.relying_party").await).await;
+            let (enrollment, options) = kasa.frontend.asks_for_a_key(&session, &person).await;
+            let asked: Value = serde_json::from_str(&options).unwrap();
+            assert_eq!(asked["attestation"], "direct");
+            server.clock.advance(Span::minutes(15));
+            let made = key.registers(&options, ORIGIN);
+            (enrollment, made)
+        };
+        let own = AAGUID.to_string();
+        for (aaguid, root) in [(own.as_str(), &other_root), ("01234567-89ab-cdef-0123-456789abcdef", &root_pem)] {
+            let (enrollment, made) = register(&mut key, aaguid, root).await;
+            let answer = kasa.frontend.answers(&session, &enrollment, made).await;
+            assert_eq!(answer.outcome(), Outcome::WrongAnswer, "{aaguid}");
+        }
+        let (enrollment, made) = register(&mut key, &own, &root_pem).await;
+        let mut silent: Value = serde_json::from_str(&made).unwrap();
+        let attested = BASE64.decode(silent["response"]["attestationObject"].as_str().unwrap()).unwrap();
+        silent["response"]["attestationObject"] = BASE64.encode(unattested(authenticator_data(&attested))).into();
+        let answer = kasa.frontend.answers(&session, &enrollment, silent.to_string()).await;
+        assert_eq!(answer.outcome(), Outcome::WrongAnswer, "a key that proves no model");
+        let answer = kasa.frontend.answers(&session, &enrollment, made).await;
+        assert_eq!(answer.outcome(), Outcome::Approved);
+        let unread = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        for (aaguid, root_pem, field) in [
+            (own.as_str(), unread, "settings.relying_party.models[0].root_pem"),
+            (&own, "no PEM", "settings.relying_party.models[0]"),
+            ("kasa", &root_pem, "settings.relying_party.models[0]"),
+            ("00000000-0000-0000-0000-000000000000", &root_pem, "settings.relying_party.models[0]"),
+        ] {
+            let models = vec![proto::KeyModel { aaguid: aaguid.to_owned(), root_pem: root_pem.to_owned() }];
+            let party = proto::RelyingParty { id: "kasa.example".into(), origins: vec![ORIGIN.into()], models };
+            let party = proto::ProductSettings { relying_party: Some(party), ..Default::default() };
+            let refused = kasa.admin.refused(kasa.admin.change_product(party, "settings.relying_party").await).await;
+            assert_eq!(refused.violations[0].field, field);
+        }
+    }
+
     async fn inv_43_a_domain_that_would_lock_owners_of_keys_out_is_refused(server) {
         let kasa = Kasa::with_keys(&server).await;
         let party = |id: &str, origin: &str| proto::ProductSettings {
-            relying_party: Some(proto::RelyingParty { id: id.into(), origins: vec![origin.into()] }),
+            relying_party: Some(proto::RelyingParty { id: id.into(), origins: vec![origin.into()], ..Default::default() }),
             ..Default::default()
         };
         let elsewhere = || party("other.example", "https://other.example");

@@ -63,7 +63,7 @@ pub use product::{
 pub use proof::{Answer, AnswerForm, Prompt, Setup, SignedDecision};
 pub use push_address::{Notification, PushAddress, TextMessage};
 pub use refusal::{NamesNothing, Nothing, PasswordFlaw, PolicyFlaw, Refusal};
-pub use relying_party::{Origin, RelyingParty};
+pub use relying_party::{KeyModel, Origin, RelyingParty};
 pub use rollout::{
     Approver, Attribute, Audience, Bucket, Buckets, Decision, During, Edge, FirstShown, Grouped, Label,
     LedgerEntry, Missing, Named, Ordinal, Reason, Revision, RollBack, Rollout, RolloutState, Rule, RuleAsked,

@@ -177,6 +177,8 @@ pub enum PolicyFlaw {
     NoPhishingResistant,
     /// Security keys are allowed, and no relying party is named.
     NoRelyingParty,
+    /// The certificate of a model of keys cannot be read; its place.
+    UnreadableRoot(usize),
 }
 
 /// What is wrong with a new password.

@@ -5,6 +5,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use url::Url;
+use uuid::Uuid;
 
 use crate::Malformed;
 
@@ -16,6 +17,39 @@ pub struct RelyingParty {
     pub id: String,
     /// At least one; exact, without wildcards.
     pub origins: Vec<Origin>,
+    /// Only these keys are registered, and each must prove its model (attestation). Empty: any key is, and none is asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<KeyModel>,
+}
+
+/// A model of security keys, and the certificate of its maker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyModel {
+    pub aaguid: Uuid,
+    /// The root of the chain that attests the model, as PEM.
+    pub root_pem: String,
+}
+
+/// How many models of keys a product may name.
+const MAX_MODELS: usize = 50;
+/// The longest certificate, in bytes.
+const MAX_PEM_BYTES: usize = 8_192;
+
+impl KeyModel {
+    pub fn new(aaguid: &str, root_pem: &str) -> Result<Self, Malformed> {
+        let aaguid = Uuid::try_parse(aaguid).map_err(|_| Malformed("have an AAGUID, which is a UUID"))?;
+        if aaguid.is_nil() {
+            return Err(Malformed(
+                "have an AAGUID that is not zero: zero stands for every model that says nothing",
+            ));
+        }
+        let is_pem = root_pem.trim_start().starts_with("-----BEGIN CERTIFICATE-----");
+        if !is_pem || root_pem.len() > MAX_PEM_BYTES {
+            return Err(Malformed("have one certificate as PEM, at most 8192 bytes"));
+        }
+        Ok(Self { aaguid, root_pem: root_pem.to_owned() })
+    }
 }
 
 /// How many pages may ask for keys.
@@ -37,7 +71,15 @@ impl RelyingParty {
         if !origins.iter().all(belongs) {
             return Err(Malformed("have origins at its domain, or below it"));
         }
-        Ok(Self { id: id.to_owned(), origins })
+        Ok(Self { id: id.to_owned(), origins, models: Vec::new() })
+    }
+
+    /// The same, taking only keys of these models; any key if there are none.
+    pub fn taking(self, models: Vec<KeyModel>) -> Result<Self, Malformed> {
+        if models.len() > MAX_MODELS {
+            return Err(Malformed("have at most 50 models"));
+        }
+        Ok(Self { models, ..self })
     }
 }
 

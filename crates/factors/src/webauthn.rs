@@ -7,7 +7,7 @@
 //!
 //! The mark is the key's signature counter. A counter that does not rise shows that somebody has copied the key.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tidegate_core::{
@@ -16,8 +16,9 @@ use tidegate_core::{
 use url::Url;
 use uuid::Uuid;
 use webauthn_rs::prelude::{
-    AuthenticationResult, Credential, PublicKeyCredential, RegisterPublicKeyCredential, SecurityKey,
-    SecurityKeyAuthentication, SecurityKeyRegistration, Webauthn, WebauthnBuilder, WebauthnError,
+    AttestationCaList, AttestationCaListBuilder, AuthenticationResult, Credential, PublicKeyCredential,
+    RegisterPublicKeyCredential, SecurityKey, SecurityKeyAuthentication, SecurityKeyRegistration, Webauthn,
+    WebauthnBuilder, WebauthnError,
 };
 use webauthn_rs_proto::ResidentKeyRequirement;
 
@@ -61,6 +62,21 @@ pub(crate) fn of(party: &RelyingParty) -> Result<Webauthn, Unusable> {
         builder = builder.append_allowed_origin(&origin?);
     }
     builder.build().map_err(|_| Unusable)
+}
+
+/// The models of keys that are registered. `None`: any.
+fn models(party: &RelyingParty) -> Result<Option<AttestationCaList>, usize> {
+    let mut list = AttestationCaListBuilder::new();
+    for (place, model) in party.models.iter().enumerate() {
+        let (pem, name) = (model.root_pem.as_bytes(), String::new());
+        list.insert_device_pem(pem, model.aaguid, name, BTreeMap::new()).map_err(|_| place)?;
+    }
+    Ok((!party.models.is_empty()).then(|| list.build()))
+}
+
+/// The place of a model whose certificate cannot be read.
+pub fn unreadable_root(party: &RelyingParty) -> Option<usize> {
+    models(party).err()
 }
 
 /// The JSON that browsers' `parseCreationOptionsFromJSON` and `parseRequestOptionsFromJSON` take.
@@ -114,7 +130,7 @@ impl Kind for WebAuthn {
             about.account,
             about.account,
             Some(keys),
-            None,
+            models(party).map_err(|_| Unusable)?,
             None,
         );
         let (mut options, state) = began.map_err(|_| Unusable)?;
@@ -170,7 +186,8 @@ impl Kind for WebAuthn {
         let (mut options, state) = began.map_err(|_| Unusable)?;
         options.public_key.hints = None;
         let prompt = Prompt::WebAuthn { options: json(&options.public_key)? };
-        Ok(Asked { posed: Some(Challenged { party: at.clone(), state }), prompt, outgoing: None })
+        let party = RelyingParty { models: Vec::new(), ..at.clone() };
+        Ok(Asked { posed: Some(Challenged { party, state }), prompt, outgoing: None })
     }
 
     fn verify(

@@ -204,6 +204,10 @@ fn policy_flaw(flaw: PolicyFlaw) -> Violation {
         PolicyFlaw::NoRelyingParty => {
             Violation::new("settings.relying_party", "must be given where WEBAUTHN is allowed")
         }
+        PolicyFlaw::UnreadableRoot(place) => Violation::new(
+            format!("settings.relying_party.models[{place}].root_pem"),
+            "must be one X.509 certificate",
+        ),
     }
 }
 

@@ -1,6 +1,6 @@
 use tidegate_core::{
-    Authenticator, Color, Language, MessageStyle, Method, MethodPolicy, MethodRule, Origin, OtpHash,
-    ProductSettings, RelyingParty, Removable, Span, Word as _,
+    Authenticator, Color, KeyModel, Language, MessageStyle, Method, MethodPolicy, MethodRule, Origin,
+    OtpHash, ProductSettings, RelyingParty, Removable, Span, Word as _,
 };
 use tidegate_proto as proto;
 use tidegate_service::products::{
@@ -158,8 +158,16 @@ fn relying_party(wire: Option<proto::RelyingParty>, form: &mut Form) -> Option<O
         for (place, origin) in wire.origins.iter().enumerate() {
             origins.push(form.text::<Origin>(&format!("origins[{place}]"), origin)?);
         }
-        match RelyingParty::new(&wire.id, origins) {
-            Ok(party) => Some(Some(party)),
+        let mut models = Vec::new();
+        for (place, model) in wire.models.iter().enumerate() {
+            match KeyModel::new(&model.aaguid, &model.root_pem) {
+                Ok(model) => models.push(model),
+                Err(why) => return form.note(&format!("models[{place}]"), format!("must {}", why.0)),
+            }
+        }
+        match RelyingParty::new(&wire.id, origins).map(|party| party.taking(models)) {
+            Ok(Ok(party)) => Some(Some(party)),
+            Ok(Err(why)) => form.note("models", format!("must {}", why.0)),
             Err(why) => form.note("id", format!("must {}", why.0)),
         }
     })

@@ -1,4 +1,6 @@
-use tidegate_core::{Authenticator, MethodPolicy, MethodRule, OtpHash, Product, Removable, Word as _};
+use tidegate_core::{
+    Authenticator, KeyModel, MethodPolicy, MethodRule, OtpHash, Product, Removable, Word as _,
+};
 use tidegate_proto as proto;
 use tidegate_service::{
     Page,
@@ -76,6 +78,7 @@ fn product(product: Product) -> proto::Product {
         relying_party: product.settings.relying_party.map(|party| proto::RelyingParty {
             id: party.id,
             origins: party.origins.into_iter().map(String::from).collect(),
+            models: party.models.into_iter().map(model).collect(),
         }),
         authenticator: Some(authenticator(product.settings.authenticator)),
         messages: Some(proto::MessageStyle {
@@ -91,4 +94,8 @@ fn product(product: Product) -> proto::Product {
         create_time: Some(timestamp(product.created_at)),
         update_time: Some(timestamp(product.updated_at)),
     }
+}
+
+fn model(model: KeyModel) -> proto::KeyModel {
+    proto::KeyModel { aaguid: model.aaguid.to_string(), root_pem: model.root_pem }
 }

@@ -16,7 +16,7 @@ pub use tidegate_store::interest::Interest;
 pub use update::{ProductChange, UpdateProduct};
 
 use tidegate_core::{PolicyFlaw, ProductSettings, Refusal};
-use tidegate_factors::{method, policy};
+use tidegate_factors::{method, policy, webauthn};
 
 crate::idempotency::outcomes!(tidegate_core::Product);
 
@@ -27,5 +27,7 @@ fn acceptable(settings: &ProductSettings) -> Result<(), Refusal> {
     if needs_party && settings.relying_party.is_none() {
         flaws.push(PolicyFlaw::NoRelyingParty);
     }
+    let party = settings.relying_party.as_ref();
+    flaws.extend(party.and_then(webauthn::unreadable_root).map(PolicyFlaw::UnreadableRoot));
     if flaws.is_empty() { Ok(()) } else { Err(Refusal::MethodPolicyNotAcceptable { flaws }) }
 }

@@ -61,6 +61,7 @@ async fn products() {
             relying_party: Some(proto::RelyingParty {
                 id: "Kasa".into(),
                 origins: vec!["http://kasa.example".into()],
+                models: vec![],
             }),
         };
         admin
