@@ -204,6 +204,10 @@ fn policy_flaw(flaw: PolicyFlaw) -> Violation {
         PolicyFlaw::NoRelyingParty => {
             Violation::new("settings.relying_party", "must be given where WEBAUTHN is allowed")
         }
+        PolicyFlaw::Declared(category) => Violation::new(
+            "settings.directory.declared_methods",
+            format!("must not declare {}: whether the product has it follows from the policy", category.as_str()),
+        ),
     }
 }
 

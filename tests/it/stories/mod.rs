@@ -4,6 +4,7 @@ mod access;
 mod accounts;
 mod audiences;
 mod audit;
+mod directory;
 mod email_codes;
 mod enrollments;
 mod explain;

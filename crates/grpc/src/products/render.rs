@@ -5,6 +5,7 @@ use tidegate_service::{
     products::{Interest, Interested, Registered},
 };
 
+use super::directory;
 use crate::render::{duration, method, page_token, timestamp};
 
 pub(super) fn created(product: Product) -> proto::CreateProductResponse {
@@ -77,6 +78,7 @@ fn product(product: Product) -> proto::Product {
             id: party.id,
             origins: party.origins.into_iter().map(String::from).collect(),
         }),
+        directory: product.settings.directory.map(directory::stored),
         authenticator: Some(authenticator(product.settings.authenticator)),
         messages: Some(proto::MessageStyle {
             language: product.settings.messages.language.as_str().to_owned(),

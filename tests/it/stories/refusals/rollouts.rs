@@ -43,6 +43,7 @@ async fn products() {
             "settings.authenticator",
             "settings.method_policy",
             "settings.relying_party",
+            "settings.directory",
             "settings",
             "key",
         ];
@@ -62,15 +63,39 @@ async fn products() {
                 id: "Kasa".into(),
                 origins: vec!["http://kasa.example".into()],
             }),
+            directory: Some(misstated()),
         };
         admin
             .refused(proto::UpdateProductRequest {
                 settings: Some(beyond),
-                ..update("kasa", "r1", &all[1..10])
+                ..update("kasa", "r1", &all[1..11])
             })
             .await;
     })
     .await;
+}
+
+/// A directory entry in which hardly any field is right.
+fn misstated() -> proto::DirectoryEntry {
+    let declared = |category: proto::MethodCategory, names: &[&str]| proto::DeclaredMethod {
+        category: category.into(),
+        names: names.iter().map(ToString::to_string).collect(),
+    };
+    proto::DirectoryEntry {
+        domain: "localhost".into(),
+        documentation_url: "http://kasa.example/help".into(),
+        recovery_url: "https://kasa.example".into(),
+        verify_time: Some(prost_types::Timestamp { seconds: i64::MAX, nanos: 0 }),
+        attribution: "\u{202e}".into(),
+        site_categories: vec!["IoT".into()],
+        regions: vec!["de".into()],
+        excluded_regions: vec!["US".into(); 51],
+        declared_methods: vec![
+            declared(proto::MethodCategory::Call, &["Kasa Call"]),
+            declared(proto::MethodCategory::Call, &[]),
+            declared(proto::MethodCategory::Unspecified, &[]),
+        ],
+    }
 }
 
 #[tokio::test]
