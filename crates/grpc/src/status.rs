@@ -206,7 +206,10 @@ fn policy_flaw(flaw: PolicyFlaw) -> Violation {
         }
         PolicyFlaw::Declared(category) => Violation::new(
             "settings.directory.declared_methods",
-            format!("must not declare {}: whether the product has it follows from the policy", category.as_str()),
+            format!(
+                "must not declare {}: whether the product has it follows from the policy",
+                category.as_str()
+            ),
         ),
     }
 }

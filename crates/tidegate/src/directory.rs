@@ -83,8 +83,7 @@ async fn all_products(client: &Client) -> anyhow::Result<Vec<String>> {
 
 async fn read(client: &Client, key: &str) -> anyhow::Result<proto::MethodDirectory> {
     let request = proto::GetMethodDirectoryRequest { product: key.to_owned() };
-    let call =
-        async move |client: &Client| client.products().get_method_directory(request.clone()).await;
+    let call = async move |client: &Client| client.products().get_method_directory(request.clone()).await;
     let answer = client.retrying(call).await.with_context(|| format!("failed to read {key}"))?;
     answer.into_inner().directory.with_context(|| format!("the server has no entry of {key}"))
 }

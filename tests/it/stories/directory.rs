@@ -34,11 +34,7 @@ fn entry(server: &TestServer) -> proto::DirectoryEntry {
 }
 
 /// Changes one setting of Kasa.
-async fn changed(
-    admin: &Actor,
-    settings: proto::ProductSettings,
-    path: &str,
-) -> proto::UpdateProductRequest {
+async fn changed(admin: &Actor, settings: proto::ProductSettings, path: &str) -> proto::UpdateProductRequest {
     admin.quiet().change_product(settings, path).await
 }
 

@@ -26,8 +26,7 @@ impl Query for GetMethodDirectory {
     type Outcome = MethodDirectory;
 
     async fn run(self, cx: &QueryContext) -> Result<MethodDirectory, Error> {
-        let product =
-            products::find(&mut cx.view(), &self.product).await?.ok_or(Refusal::ProductNotFound)?;
+        let product = products::find(&mut cx.view(), &self.product).await?.ok_or(Refusal::ProductNotFound)?;
         let entry = product.settings.directory.as_ref();
         let declared = entry.map(|entry| entry.declared.as_slice()).unwrap_or_default();
         let methods = directory::supported(&product.settings.methods, declared);
