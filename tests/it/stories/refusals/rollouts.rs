@@ -63,12 +63,19 @@ async fn products() {
                 id: "Kasa".into(),
                 origins: vec!["http://kasa.example".into()],
             }),
-            directory: Some(misstated()),
+            directory: Some(proto::DirectoryEntry::default()),
         };
         admin
             .refused(proto::UpdateProductRequest {
                 settings: Some(beyond),
                 ..update("kasa", "r1", &all[1..11])
+            })
+            .await;
+        let settings = proto::ProductSettings { directory: Some(misstated()), ..Default::default() };
+        admin
+            .refused(proto::UpdateProductRequest {
+                settings: Some(settings),
+                ..update("kasa", "r1", &["settings.directory"])
             })
             .await;
     })
@@ -87,9 +94,9 @@ fn misstated() -> proto::DirectoryEntry {
         recovery_url: "https://kasa.example".into(),
         verify_time: Some(prost_types::Timestamp { seconds: i64::MAX, nanos: 0 }),
         attribution: "\u{202e}".into(),
-        site_categories: vec!["IoT".into()],
+        site_categories: vec!["iot".into(); 6],
         regions: vec!["de".into()],
-        excluded_regions: vec!["US".into(); 51],
+        excluded_regions: vec!["us".into()],
         declared_methods: vec![
             declared(proto::MethodCategory::Call, &["Kasa Call"]),
             declared(proto::MethodCategory::Call, &[]),
