@@ -79,7 +79,7 @@ async fn a_product_is_listed_with_the_methods_that_its_policy_offers() {
         let all = [Category::Call, Category::Email, Category::Totp, Category::U2f, Category::CustomSoftware];
         assert_eq!(categories(&manager).await, all);
 
-        server.transcript.note("what the policy stops to offer is listed no more");
+        server.transcript.note("what the policy no longer offers is not listed");
         let strict = proto::MethodPolicy {
             rules: vec![rule(Method::Totp, &[], false), rule(Method::Webauthn, &[], false)],
             phishing_resistant_only: true,
