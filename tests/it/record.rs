@@ -97,6 +97,7 @@ async fn set_up(watched: &Watched) {
     };
     let etag = w.call(product).await.product.unwrap().etag;
     w.call(proto::GetProductRequest { product: "kasa".into() }).await;
+    w.call(proto::GetMethodDirectoryRequest { product: "kasa".into() }).await;
     w.call(proto::ListProductsRequest::default()).await;
     let update = proto::UpdateProductRequest {
         product: "kasa".into(),

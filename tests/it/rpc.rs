@@ -76,6 +76,7 @@ rpcs! {
     ExplainRequest -> ExplainResponse,
     RegisterInterestRequest -> RegisterInterestResponse,
     ListInterestRequest -> ListInterestResponse,
+    GetMethodDirectoryRequest -> GetMethodDirectoryResponse,
     UpdateRolloutRequest -> UpdateRolloutResponse,
     UpdateWaveRequest -> UpdateWaveResponse,
     RemoveWaveRequest -> RemoveWaveResponse,

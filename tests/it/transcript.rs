@@ -61,8 +61,9 @@ fn without_challenges(line: &str) -> String {
     let mut parts = line.split(NAME);
     let mut told = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let (_, rest) = part.split_once('"').unwrap_or_default();
-        write!(told, "{NAME}…\"{rest}").unwrap();
+        let (challenge, rest) = part.split_once('"').unwrap_or_default();
+        let shown = if challenge.starts_with("chl_") { challenge } else { "…" };
+        write!(told, "{NAME}{shown}\"{rest}").unwrap();
     }
     told
 }

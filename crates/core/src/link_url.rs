@@ -28,6 +28,9 @@ pub enum LinkUrlError {
     NoUrl,
     #[error("must begin with https://, or with http://localhost in development")]
     Scheme,
+    /// Of a public page only.
+    #[error("must begin with https://")]
+    NotHttps,
     #[error("must name no user and no password")]
     User,
     #[error("must have no #: a token follows it")]
@@ -38,7 +41,7 @@ pub enum LinkUrlError {
     NotNormal { normal: String },
 }
 
-const MAX_BYTES: usize = 500;
+pub(crate) const MAX_BYTES: usize = 500;
 
 impl LinkUrl {
     pub fn as_str(&self) -> &str {
@@ -70,7 +73,7 @@ impl TryFrom<String> for LinkUrl {
 }
 
 /// RFC 3986 §3.3 and §3.4: unreserved, sub-delims, `:`, `@`, `/`, `?`, and `%` before two hexadecimal digits.
-fn is_path_or_query(text: &str) -> bool {
+pub(crate) fn is_path_or_query(text: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%".contains(&b);
     let mut escapes = text.split('%').skip(1);
     let hexadecimal = |two: &[u8]| two.iter().all(u8::is_ascii_hexdigit);

@@ -4,7 +4,10 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{LinkUrl, Malformed, Method, ProductKey, RelyingParty, Revision, Span, Timestamp, Title, words};
+use crate::{
+    DirectoryEntry, LinkUrl, Malformed, Method, ProductKey, RelyingParty, Revision, Span, Timestamp, Title,
+    words,
+};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Product {
@@ -39,6 +42,9 @@ pub struct ProductSettings {
     /// How messages look. Left out while it is the default, so that older programs read the document.
     #[serde(default, skip_serializing_if = "MessageStyle::is_default")]
     pub messages: MessageStyle,
+    /// What it says of itself in the method directory. Left out where it says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<DirectoryEntry>,
 }
 
 impl ProductSettings {
@@ -53,6 +59,7 @@ impl ProductSettings {
             relying_party: None,
             authenticator: Authenticator::default(),
             messages: MessageStyle::default(),
+            directory: None,
         }
     }
 }

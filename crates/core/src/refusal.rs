@@ -2,7 +2,7 @@
 //! renders them in one file. A malformed request is not among them: only the gRPC layer can see
 //! one.
 
-use crate::{AccountId, Edge, Level, Method, Ordinal, Permission, Revision, Sequence, Span};
+use crate::{AccountId, Edge, Level, Method, MethodCategory, Ordinal, Permission, Revision, Sequence, Span};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -179,6 +179,8 @@ pub enum PolicyFlaw {
     NoRelyingParty,
     /// The certificate of a model of keys cannot be read; its place.
     UnreadableRoot(usize),
+    /// The product declares a category of methods for its directory entry that the policy decides.
+    Declared(MethodCategory),
 }
 
 /// What is wrong with a new password.

@@ -58,9 +58,8 @@ const MAX_ORIGINS: usize = 10;
 impl RelyingParty {
     /// Every origin must be the domain itself or one below it (WebAuthn §5.1.3).
     pub fn new(id: &str, origins: Vec<Origin>) -> Result<Self, Malformed> {
-        let url = Url::parse(&format!("https://{id}/")).map_err(|_| NO_DOMAIN)?;
-        if url.domain() != Some(id) || url.port().is_some() || id.ends_with('.') {
-            return Err(NO_DOMAIN);
+        if !is_domain(id) {
+            return Err(Malformed("be a domain in lower case"));
         }
         if origins.is_empty() || origins.len() > MAX_ORIGINS {
             return Err(Malformed("have 1 to 10 origins"));
@@ -83,7 +82,11 @@ impl RelyingParty {
     }
 }
 
-const NO_DOMAIN: Malformed = Malformed("be a domain in lower case");
+/// Whether the text is a domain in its normal form, and nothing else.
+pub(crate) fn is_domain(text: &str) -> bool {
+    let url = Url::parse(&format!("https://{text}/"));
+    url.is_ok_and(|url| url.domain() == Some(text) && url.port().is_none() && !text.ends_with('.'))
+}
 
 /// Scheme, host and port of a page: `https://login.kasa.example`, or `http://localhost:8080` for development.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,6 +7,7 @@ pub mod budget;
 pub mod challenge;
 pub mod code;
 pub mod device;
+pub mod directory;
 pub mod email_code;
 pub mod enrollment;
 pub mod fresh;

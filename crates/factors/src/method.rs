@@ -1,5 +1,5 @@
 //! The methods: one table of their rules, one trait that each implements in a file of its own, and the only
-//! `match` over them.
+//! `match` over them besides that of the method directory.
 //!
 //! An approval is one transaction of at most three compare-and-sets, the same for every method: the challenge goes
 //! from open to approved, the factor's mark rises, and a single-use row is consumed.

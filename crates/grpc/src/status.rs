@@ -208,6 +208,13 @@ fn policy_flaw(flaw: PolicyFlaw) -> Violation {
             format!("settings.relying_party.models[{place}].root_pem"),
             "must be one X.509 certificate",
         ),
+        PolicyFlaw::Declared(category) => Violation::new(
+            "settings.directory.declared_methods",
+            format!(
+                "must not declare {}: whether the product has it follows from the policy",
+                category.as_str()
+            ),
+        ),
     }
 }
 

@@ -28,6 +28,11 @@ pub(crate) fn created(
     }
 }
 
+/// Refuses a time at which nothing can have happened yet. Absent: nothing happened.
+pub(crate) fn happened(field: &'static str, at: Option<Timestamp>, now: Timestamp) -> Result<(), Refusal> {
+    created(field, at, now).map(drop)
+}
+
 /// Refuses an end that is not after now; absent: never.
 pub(crate) fn ends(field: &'static str, at: Option<Timestamp>, now: Timestamp) -> Result<(), Refusal> {
     match at {

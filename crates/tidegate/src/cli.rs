@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     config::{self, Loaded, Sources},
-    demo, events, forget_clock, import, init, logs, mail, migrate, serve,
+    demo, directory, events, forget_clock, import, init, logs, mail, migrate, serve,
 };
 
 /// Identity for device clouds: accounts, second factors, and two-step verification in waves.
@@ -49,6 +49,9 @@ enum Command {
     /// The record of a running server: what happened, in order, and the chain that proves it.
     #[command(subcommand)]
     Events(EventsCommand),
+    /// The method directory of a running server: what each product supports, for public lists.
+    #[command(subcommand)]
+    Directory(DirectoryCommand),
     /// Mails: a test of the mail server, and what they look like.
     #[command(subcommand)]
     Mail(MailCommand),
@@ -85,6 +88,13 @@ enum EventsCommand {
     Export(events::Export),
     /// Recomputes the hash chain, and reports the first break.
     Verify(events::Verify),
+}
+
+#[derive(Subcommand)]
+enum DirectoryCommand {
+    /// Prints products as entries of the 2factorauth directory (JSON), sorted by title. When they were verified, and who is to
+    /// be named as their source, goes to standard error.
+    Export(directory::ExportDirectory),
 }
 
 #[derive(Subcommand)]
@@ -159,6 +169,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Accounts(AccountsCommand::Import(import)) => block_on(import::import(import)),
         Command::Events(EventsCommand::Export(export)) => block_on(events::export(export)),
         Command::Events(EventsCommand::Verify(verify)) => block_on(events::verify(verify)),
+        Command::Directory(DirectoryCommand::Export(export)) => block_on(directory::export(export)),
         Command::Mail(MailCommand::Test(test)) => {
             let config = logged(load()?)?;
             block_on(async move { mail::test(&config, test).await })

@@ -34,6 +34,7 @@ fn pairs() -> Vec<(&'static str, BTreeSet<String>)> {
         ("MessagePurpose", words::<core::MessagePurpose>()),
         ("Level", words::<core::Level>()),
         ("Method", words::<core::Method>()),
+        ("MethodCategory", words::<core::MethodCategory>()),
         ("Missing", words::<core::Missing>()),
         ("OtpHash", words::<core::OtpHash>()),
         ("Permission", words::<core::Permission>()),

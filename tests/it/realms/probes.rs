@@ -72,6 +72,7 @@ pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &RealmNames, nam
         BatchEvaluateRequest { items: vec![item(&own.product, &n.account), item(&own.product, &n.external_id), item(&n.product, &own.account)] }
         ListEventsRequest { filter: filter }
         GetProductRequest { product: n.product.clone() }
+        GetMethodDirectoryRequest { product: n.product.clone() }
         UpdateProductRequest { product: n.product.clone(), etag: "r1", title: "Mine", update_mask: Some(mask) }
         GetRolloutRequest { rollout: n.rollout.clone() }
         AddWaveRequest { rollout: n.rollout.clone(), etag: "r1", wave: wave }

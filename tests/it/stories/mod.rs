@@ -4,6 +4,7 @@ mod access;
 mod accounts;
 mod audiences;
 mod audit;
+mod directory;
 mod email_codes;
 mod enrollments;
 mod explain;
@@ -39,7 +40,6 @@ fn every_method_appears_in_a_story() {
 const UNTOLD: &[(ErrorReason, &str)] = &[
     (ErrorReason::Unspecified, "is none"),
     (ErrorReason::AlreadyEnrolled, "every method allows several"),
-    (ErrorReason::MethodNotAllowed, "there is one method, and no product without it"),
     (ErrorReason::MethodRequires, "takes an address whose factor is gone: method_policy.rs"),
     (ErrorReason::OutcomeUnreadable, "takes two versions: idempotency.rs"),
     (ErrorReason::NoProofOfOrigin, "no address changes yet"),

@@ -24,7 +24,8 @@ use tidegate_service::{
     evaluations::{BatchEvaluate, Evaluate, Explain, Item},
     factors::{GenerateRecoveryCodes, RemoveFactor, RenameFactor},
     products::{
-        CreateProduct, GetProduct, ListInterest, ListProducts, ProductChange, RegisterInterest, UpdateProduct,
+        CreateProduct, GetMethodDirectory, GetProduct, ListInterest, ListProducts, ProductChange,
+        RegisterInterest, UpdateProduct,
     },
     realms::{CreateRealm, GetRealm, ListRealms},
     rollouts::{
@@ -138,6 +139,7 @@ use_cases! { f:
     };
     command RegisterInterest { subject: f.session() };
     query GetProduct { product: "kasa".parse().unwrap() };
+    query GetMethodDirectory { product: "kasa".parse().unwrap() };
     query ListProducts { page: page() };
     query ListInterest { product: "kasa".parse().unwrap(), page: page() };
 

@@ -7,6 +7,7 @@ use tidegate_service::products::{
     CreateProduct, GetProduct, ListInterest, ListProducts, ProductChange, RegisterInterest, UpdateProduct,
 };
 
+use super::directory;
 use crate::{form::Form, render::read_method};
 
 const TRUST: (Span, Span, &str) = (Span::ZERO, Span::days(90), "0 s to 90 days");
@@ -31,6 +32,7 @@ pub(super) fn create(message: proto::CreateProductRequest, form: &mut Form) -> O
         let messages = style(settings.messages, form);
         let authenticator = authenticator(settings.authenticator, form);
         let relying_party = relying_party(settings.relying_party, form);
+        let directory = directory::entry(settings.directory, form);
         let policy = MethodPolicy { email_is_factor: settings.email_is_factor, ..methods? };
         let defaults = ProductSettings::new(link_url?, policy);
         Some(ProductSettings {
@@ -40,6 +42,7 @@ pub(super) fn create(message: proto::CreateProductRequest, form: &mut Form) -> O
             messages: messages?,
             authenticator: authenticator?,
             relying_party: relying_party?,
+            directory: directory?,
             ..defaults
         })
     });
@@ -94,6 +97,10 @@ pub(super) fn update(message: proto::UpdateProductRequest, form: &mut Form) -> O
             "settings.relying_party" => {
                 let given = settings.relying_party.clone();
                 change.relying_party = form.within("settings", |form| relying_party(given, form));
+            }
+            "settings.directory" => {
+                let given = settings.directory.clone();
+                change.directory = form.within("settings", |form| directory::entry(given, form));
             }
             unknown => form.unknown_path(unknown),
         }

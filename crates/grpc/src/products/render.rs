@@ -7,6 +7,7 @@ use tidegate_service::{
     products::{Interest, Interested, Registered},
 };
 
+use super::directory;
 use crate::render::{duration, method, page_token, timestamp};
 
 pub(super) fn created(product: Product) -> proto::CreateProductResponse {
@@ -80,6 +81,7 @@ fn product(product: Product) -> proto::Product {
             origins: party.origins.into_iter().map(String::from).collect(),
             models: party.models.into_iter().map(model).collect(),
         }),
+        directory: product.settings.directory.map(directory::stored),
         authenticator: Some(authenticator(product.settings.authenticator)),
         messages: Some(proto::MessageStyle {
             language: product.settings.messages.language.as_str().to_owned(),

@@ -30,6 +30,7 @@ impl Command for CreateProduct {
             updated_at: now,
         };
         cx.idempotent(async |tx| {
+            super::listable(product.settings.directory.as_ref(), now)?;
             if !products::insert(tx, &product).await? {
                 return Err(Refusal::KeyTaken.into());
             }

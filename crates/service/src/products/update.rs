@@ -1,8 +1,8 @@
 //! Changes a product.
 
 use tidegate_core::{
-    Authenticator, Fact, LinkUrl, MessageStyle, Method, MethodPolicy, Permission, Product, ProductKey,
-    ProductSettings, Refusal, RelyingParty, Revision, Span, Title,
+    Authenticator, DirectoryEntry, Fact, LinkUrl, MessageStyle, Method, MethodPolicy, Permission, Product,
+    ProductKey, ProductSettings, Refusal, RelyingParty, Revision, Span, Title,
 };
 use tidegate_factors::{method, policy};
 use tidegate_store::{Tx, factors, products};
@@ -36,6 +36,8 @@ pub struct ProductChange {
     pub authenticator: Option<Authenticator>,
     /// `Some(None)` takes it away.
     pub relying_party: Option<Option<RelyingParty>>,
+    /// `Some(None)` takes it away.
+    pub directory: Option<Option<DirectoryEntry>>,
 }
 
 impl ProductChange {
@@ -53,6 +55,7 @@ impl ProductChange {
         put(&mut settings.messages, self.messages);
         put(&mut settings.authenticator, self.authenticator);
         put(&mut settings.relying_party, self.relying_party);
+        put(&mut settings.directory, self.directory);
         put(&mut settings.trusted_device, self.trusted_device);
         put(&mut settings.session_idle, self.session_idle);
         put(&mut settings.session_absolute, self.session_absolute);
@@ -98,6 +101,9 @@ impl Command for UpdateProduct {
             let before = product.settings.clone();
             self.change.clone().apply(&mut product);
             super::acceptable(&product.settings)?;
+            if before.directory != product.settings.directory {
+                super::listable(product.settings.directory.as_ref(), cx.now())?;
+            }
             locks_nobody_out(tx, &before, &product.settings).await?;
             (product.revision, product.updated_at) = (self.etag.next(), cx.now());
             if !products::replace(tx, self.etag, &product).await? {

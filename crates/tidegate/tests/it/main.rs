@@ -19,6 +19,7 @@ mod server;
 
 mod clock;
 mod demo;
+mod directory;
 mod first_start;
 mod import;
 mod mail;

@@ -43,6 +43,7 @@ async fn products() {
             "settings.authenticator",
             "settings.method_policy",
             "settings.relying_party",
+            "settings.directory",
             "settings",
             "key",
         ];
@@ -63,15 +64,46 @@ async fn products() {
                 origins: vec!["http://kasa.example".into()],
                 models: vec![],
             }),
+            directory: Some(proto::DirectoryEntry::default()),
         };
         admin
             .refused(proto::UpdateProductRequest {
                 settings: Some(beyond),
-                ..update("kasa", "r1", &all[1..10])
+                ..update("kasa", "r1", &all[1..11])
+            })
+            .await;
+        let settings = proto::ProductSettings { directory: Some(misstated()), ..Default::default() };
+        admin
+            .refused(proto::UpdateProductRequest {
+                settings: Some(settings),
+                ..update("kasa", "r1", &["settings.directory"])
             })
             .await;
     })
     .await;
+}
+
+/// A directory entry in which hardly any field is right.
+fn misstated() -> proto::DirectoryEntry {
+    let declared = |category: proto::MethodCategory, names: &[&str]| proto::DeclaredMethod {
+        category: category.into(),
+        names: names.iter().map(ToString::to_string).collect(),
+    };
+    proto::DirectoryEntry {
+        domain: "localhost".into(),
+        documentation_url: "http://kasa.example/help".into(),
+        recovery_url: "https://kasa.example".into(),
+        verify_time: Some(prost_types::Timestamp { seconds: i64::MAX, nanos: 0 }),
+        attribution: "\u{202e}".into(),
+        site_categories: vec!["iot".into(); 6],
+        regions: vec!["de".into()],
+        excluded_regions: vec!["us".into()],
+        declared_methods: vec![
+            declared(proto::MethodCategory::Call, &["Kasa Call"]),
+            declared(proto::MethodCategory::Call, &[]),
+            declared(proto::MethodCategory::Unspecified, &[]),
+        ],
+    }
 }
 
 #[tokio::test]
