@@ -27,7 +27,8 @@ use tidegate_store::{Store, deliveries};
 use tokio_util::sync::CancellationToken;
 use transport::Transport;
 pub use transport::{
-    ApnsSettings, FcmSettings, PushSettings, SmsAuth, SmsBody, SmsSettings, SmtpSettings, Tls, To, WebPushSettings,
+    ApnsSettings, FcmSettings, PushSettings, SmsAuth, SmsBody, SmsSettings, SmtpSettings, Tls, To,
+    WebPushSettings,
 };
 
 #[derive(Debug, Clone)]

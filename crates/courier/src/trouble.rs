@@ -98,10 +98,9 @@ impl Trouble {
             | Self::Service { .. }
             | Self::Busy { retry_after: None, .. }
             | Self::NotAccepted { .. } => Remedy::Wait,
-            Self::Template { .. }
-            | Self::Letter(_)
-            | Self::NotInternational
-            | Self::NotConfigured { .. } => Remedy::Retry,
+            Self::Template { .. } | Self::Letter(_) | Self::NotInternational | Self::NotConfigured { .. } => {
+                Remedy::Retry
+            }
             Self::Address
             | Self::Refused(_)
             | Self::Rejected { .. }

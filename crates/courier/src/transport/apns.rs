@@ -102,7 +102,8 @@ impl Apns {
         let base = service_url(SERVICE, &base)?;
         let unusable = |source| SetupError::KeyFile { file: key_file.display().to_string(), source };
         let pem = Secret::new(fs::read(&key_file).map_err(unusable)?);
-        let wrong = |_| unusable(std::io::Error::other("it holds no private key of the curve P-256 in PKCS #8"));
+        let wrong =
+            |_| unusable(std::io::Error::other("it holds no private key of the curve P-256 in PKCS #8"));
         let key = EncodingKey::from_ec_pem(pem.expose()).map_err(wrong)?;
         // A key that cannot sign is found now, not at the first notification.
         sign(&key, &key_id, &team_id, Timestamp::from_unix_micros(0)).map_err(wrong)?;
@@ -167,8 +168,7 @@ fn sign(
     now: Timestamp,
 ) -> Result<BearerToken, jsonwebtoken::errors::Error> {
     let header = Header { kid: Some(key_id.to_owned()), ..Header::new(Algorithm::ES256) };
-    let text =
-        jsonwebtoken::encode(&header, &ProviderClaims { iss: team_id, iat: now.unix_seconds() }, key)?;
+    let text = jsonwebtoken::encode(&header, &ProviderClaims { iss: team_id, iat: now.unix_seconds() }, key)?;
     Ok(BearerToken { text: Secret::new(text), made_at: now, renew_at: now.plus(USE) })
 }
 
@@ -192,7 +192,9 @@ fn judge(answer: &Answer) -> Result<(), Trouble> {
     let reason = reason(answer);
     Err(match (answer.status, reason) {
         (410, _) | (400, "BadDeviceToken" | "DeviceTokenNotForTopic") => answer.gone(reason),
-        (400, "BadTopic" | "MissingTopic" | "TopicDisallowed" | "InvalidPushType") => answer.not_accepted(reason),
+        (400, "BadTopic" | "MissingTopic" | "TopicDisallowed" | "InvalidPushType") => {
+            answer.not_accepted(reason)
+        }
         (400, "IdleTimeout") => answer.no_sense(),
         _ => answer.refusal(reason),
     })

@@ -76,11 +76,11 @@ impl Fcm {
         now: Timestamp,
     ) -> Result<(), Trouble> {
         let access = self.account.access(&self.http, now).await?;
-        let request = self
-            .http
-            .post(self.url.clone())
-            .bearer_auth(access.text.expose())
-            .json(&content(token, notification, now));
+        let request = self.http.post(self.url.clone()).bearer_auth(access.text.expose()).json(&content(
+            token,
+            notification,
+            now,
+        ));
         let answer = self.http.send(request).await?;
         let judged = judge(&answer);
         // The access token was revoked or the key was: the next try fetches another one.

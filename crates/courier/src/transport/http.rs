@@ -161,7 +161,8 @@ pub(super) fn header_name(service: &'static str, name: &str) -> Result<HeaderNam
 fn trusting(builder: ClientBuilder, file: &Path) -> Result<ClientBuilder, SetupError> {
     let unusable = |source| SetupError::CaFile { file: file.display().to_string(), source };
     let none = || unusable(std::io::Error::other("it holds no certificate"));
-    let certificates = Certificate::from_pem_bundle(&fs::read(file).map_err(unusable)?).map_err(|_| none())?;
+    let certificates =
+        Certificate::from_pem_bundle(&fs::read(file).map_err(unusable)?).map_err(|_| none())?;
     if certificates.is_empty() {
         return Err(none());
     }

@@ -16,12 +16,12 @@ pub use apns::ApnsSettings;
 pub use fcm::FcmSettings;
 use folder::Folder;
 use lettre::Message;
-pub use push::PushSettings;
 #[cfg_attr(not(test), expect(unused_imports, reason = "it is not wired up yet"))]
 pub(crate) use push::Push;
-pub use sms::{SmsAuth, SmsBody, SmsSettings};
+pub use push::PushSettings;
 #[cfg_attr(not(test), expect(unused_imports, reason = "it is not wired up yet"))]
 pub(crate) use sms::SmsGateway;
+pub use sms::{SmsAuth, SmsBody, SmsSettings};
 use smtp::Smtp;
 pub use smtp::{SmtpSettings, Tls};
 pub use web_push::WebPushSettings;

@@ -97,7 +97,8 @@ const SERVICE: &str = "the SMS gateway";
 impl SmsGateway {
     /// Refuses templates that cannot be filled.
     pub(crate) fn open(settings: SmsSettings) -> Result<Self, SetupError> {
-        let SmsSettings { url, body, headers, auth, sender, success, message_id, ca_file, timeout } = settings;
+        let SmsSettings { url, body, headers, auth, sender, success, message_id, ca_file, timeout } =
+            settings;
         if message_id.as_ref().is_some_and(|pointer| !pointer.starts_with('/')) {
             return Err(SetupError::SmsTemplate("the pointer to the message's id must begin with /"));
         }

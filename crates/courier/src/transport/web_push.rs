@@ -118,9 +118,10 @@ fn content(notification: &Notification) -> String {
 /// Whether a host is the allowed one, or below the domain of `*.domain`.
 fn matches_host(allowed: &str, host: &str) -> bool {
     match allowed.strip_prefix("*.") {
-        Some(domain) => {
-            host.strip_suffix(domain).and_then(|rest| rest.strip_suffix('.')).is_some_and(|rest| !rest.is_empty())
-        }
+        Some(domain) => host
+            .strip_suffix(domain)
+            .and_then(|rest| rest.strip_suffix('.'))
+            .is_some_and(|rest| !rest.is_empty()),
         None => allowed == host,
     }
 }

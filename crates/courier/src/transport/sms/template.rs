@@ -86,7 +86,8 @@ pub(super) fn check(body: &SmsBody) -> Result<(), SetupError> {
         templates.iter().map(|template| fill(template, values)).collect::<Option<Vec<_>>>()
     };
     let filled = |to, text| {
-        let unknown = SetupError::SmsTemplate("it names a value other than to, to_digits, text, id and sender");
+        let unknown =
+            SetupError::SmsTemplate("it names a value other than to, to_digits, text, id and sender");
         fill_all(&Values::of_body(to, text, "", "")).ok_or(unknown)
     };
     let empty = filled("", "")?;
@@ -129,7 +130,9 @@ mod tests {
     fn a_body_names_the_number_and_the_text() {
         let form = |value: &str| check(&SmsBody::Form(vec![("body".to_owned(), value.to_owned())]));
         assert!(form("{to}: {text}").is_ok());
-        assert!(check(&SmsBody::Json(json!({ "to": ["{to_digits}"], "message": { "text": "{text}" } }))).is_ok());
+        assert!(
+            check(&SmsBody::Json(json!({ "to": ["{to_digits}"], "message": { "text": "{text}" } }))).is_ok()
+        );
         for value in ["{to}", "{text}", "{to} {text} {txet}", ""] {
             assert!(matches!(form(value), Err(SetupError::SmsTemplate(_))), "{value}");
         }

@@ -46,7 +46,9 @@ impl<'s> Subscription<'s> {
         // RFC 8291 §3.4: the auth secret makes the keys unknown to a push service, which knows the public keys.
         let (mut input, mut key, mut nonce) = ([0; 32], [0; 16], [0; 12]);
         let info = [b"WebPush: info\0", self.point, sender.as_bytes()].concat();
-        Hkdf::<Sha256>::new(Some(self.auth), shared.raw_secret_bytes().as_ref()).expand(&info, &mut input).ok()?;
+        Hkdf::<Sha256>::new(Some(self.auth), shared.raw_secret_bytes().as_ref())
+            .expand(&info, &mut input)
+            .ok()?;
         let derived = Hkdf::<Sha256>::new(Some(&salt), &input);
         derived.expand(b"Content-Encoding: aes128gcm\0", &mut key).ok()?;
         derived.expand(b"Content-Encoding: nonce\0", &mut nonce).ok()?;

@@ -64,15 +64,17 @@ impl Vapid {
     pub(super) async fn authorization(&self, endpoint: &Url, now: Timestamp) -> Result<HeaderValue, Trouble> {
         let origin = endpoint.origin().ascii_serialization();
         let token = self.tokens.get(&origin, now, async { self.token(&origin, now) }).await?;
-        let mut value = HeaderValue::from_str(&format!("vapid t={}, k={}", token.text.expose(), self.public_key))
-            .map_err(|_| UNSIGNED)?;
+        let mut value =
+            HeaderValue::from_str(&format!("vapid t={}, k={}", token.text.expose(), self.public_key))
+                .map_err(|_| UNSIGNED)?;
         value.set_sensitive(true);
         Ok(value)
     }
 
     fn token(&self, aud: &str, now: Timestamp) -> Result<BearerToken, Trouble> {
         let claims = VapidClaims { aud, exp: now.plus(TTL).unix_seconds(), sub: &self.contact };
-        let text = jsonwebtoken::encode(&Header::new(Algorithm::ES256), &claims, &self.key).map_err(|_| UNSIGNED)?;
+        let text =
+            jsonwebtoken::encode(&Header::new(Algorithm::ES256), &claims, &self.key).map_err(|_| UNSIGNED)?;
         Ok(BearerToken { text: Secret::new(text), made_at: now, renew_at: now.plus(USE) })
     }
 }
