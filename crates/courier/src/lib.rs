@@ -68,6 +68,8 @@ pub enum SetupError {
     KeyFile { file: String, source: std::io::Error },
     #[error("{contact:?} is no contact such as mailto:ops@example.com or an https URL")]
     Contact { contact: String },
+    #[error("{host:?} is no host of a push service such as push.example or *.push.example")]
+    PushHost { host: String },
     #[error("{service}: {name:?} is no header, or its value is none")]
     Header { service: &'static str, name: String },
     #[error("the template for the SMS gateway: {0}")]

@@ -17,7 +17,7 @@ use axum::{
     response::Response,
     serve::Listener,
 };
-use futures_util::{StreamExt as _, stream};
+use futures_util::stream;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{ServerConfig, pki_types::PrivateKeyDer};
 use serde_json::Value;
@@ -44,8 +44,6 @@ pub(crate) enum Reply {
     With(u16, (&'static str, String), String),
     /// Never answers.
     Hang,
-    /// Answers with a status and the beginning of a body that never ends.
-    HangInBody(u16, &'static str),
     /// Answers with a status and a body without an end, which is sent as fast as it is read.
     Endless(u16),
 }
@@ -156,10 +154,6 @@ async fn answer(reply: Reply) -> Response {
         Reply::Say(code, body) => say(status(code), body),
         Reply::With(code, (name, value), body) => say(status(code).header(name, value), body),
         Reply::Hang => std::future::pending().await,
-        Reply::HangInBody(code, begin) => {
-            let begin = stream::iter([Ok::<_, Infallible>(begin)]);
-            status(code).body(Body::from_stream(begin.chain(stream::pending()))).unwrap()
-        }
         Reply::Endless(code) => {
             let endless = stream::repeat_with(|| Ok::<_, Infallible>([b' '; 8_192].as_slice().to_vec()));
             status(code).body(Body::from_stream(endless)).unwrap()
@@ -190,7 +184,7 @@ impl Listener for TlsListener {
     }
 }
 
-/// A port at which every connection gets these bytes, and is closed.
+/// A port at which every request gets these bytes, and nothing more.
 pub(crate) async fn saying(bytes: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -198,6 +192,9 @@ pub(crate) async fn saying(bytes: &'static [u8]) -> String {
         while let Ok((mut stream, _)) = listener.accept().await {
             let _ = stream.read(&mut [0; 1_024]).await;
             let _ = stream.write_all(bytes).await;
+            let _ = stream.shutdown().await;
+            // What is not read when a connection is closed can cost the other side what was written.
+            let _ = stream.read_to_end(&mut Vec::new()).await;
         }
     });
     format!("http://localhost:{port}")

@@ -35,13 +35,13 @@ fn server_key() -> SecretKey {
 }
 
 /// A browser with its keys.
-struct Browser {
+pub(super) struct Browser {
     secret: SecretKey,
     auth: [u8; 16],
 }
 
 impl Browser {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { secret: SecretKey::from_slice(&[5; 32]).unwrap(), auth: [6; 16] }
     }
 
@@ -49,7 +49,7 @@ impl Browser {
         self.secret.public_key().to_sec1_point(false).as_bytes().to_vec()
     }
 
-    fn at(&self, endpoint: &str) -> PushAddress {
+    pub(super) fn at(&self, endpoint: &str) -> PushAddress {
         PushAddress::web_push(endpoint, self.point(), self.auth.to_vec()).unwrap()
     }
 
@@ -78,7 +78,9 @@ impl Browser {
 
 fn hmac(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
     let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(key).unwrap();
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     mac.finalize().into_bytes().to_vec()
 }
 
@@ -92,7 +94,7 @@ fn settings(key: &NamedTempFile, hosts: &[&str], timeout: Duration) -> WebPushSe
     WebPushSettings { key_file: key.path().to_owned(), contact, hosts, timeout }
 }
 
-fn push(hosts: &[&str], timeout: Duration) -> Push {
+pub(super) fn push(hosts: &[&str], timeout: Duration) -> Push {
     let key = key_file();
     let web_push = Some(settings(&key, hosts, timeout));
     Push::open(PushSettings { web_push, ..PushSettings::default() }).unwrap()

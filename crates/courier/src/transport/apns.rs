@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tidegate_core::{DeliveryId, Notification, Secret, Span, Timestamp};
 
 use super::{
-    http::{Answer, Http, Versions, known, service_url},
+    http::{Answer, Http, Versions, service_url},
     tokens::{BearerToken, TokenStore},
 };
 use crate::{SetupError, trouble::Trouble};
@@ -180,8 +180,7 @@ fn content(notification: &Notification) -> Value {
 }
 
 fn reason(answer: &Answer) -> &'static str {
-    let body = answer.json().unwrap_or_default();
-    known(body["reason"].as_str().unwrap_or_default(), REASONS)
+    answer.known_word("/reason", REASONS)
 }
 
 /// The reason says more than the status: under 400 are devices that are gone, and settings that are wrong.

@@ -115,9 +115,9 @@ fn judge(answer: &Answer) -> Result<(), Trouble> {
     if answer.is_success() {
         return Ok(());
     }
-    let error = answer.json().and_then(|body| body.get("error").cloned()).unwrap_or_default();
-    let details = error["details"].as_array().map_or(&[][..], Vec::as_slice);
-    let code = details.iter().find_map(|detail| detail["errorCode"].as_str()).unwrap_or_default();
+    let body = answer.json().unwrap_or_default();
+    let details = body.pointer("/error/details").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let code = details.iter().find_map(|detail| detail.get("errorCode")?.as_str()).unwrap_or_default();
     let reason = known(code, REASONS);
     Err(match reason {
         "UNREGISTERED" => answer.gone(reason),
@@ -129,7 +129,7 @@ fn judge(answer: &Answer) -> Result<(), Trouble> {
 
 /// Whether the field that is wrong is the token: it was never one of this project.
 fn blames_token(details: &[Value]) -> bool {
-    let violations = details.iter().filter_map(|detail| detail["fieldViolations"].as_array()).flatten();
-    let mut fields = violations.filter_map(|violation| violation["field"].as_str()).peekable();
+    let violations = details.iter().filter_map(|detail| detail.get("fieldViolations")?.as_array()).flatten();
+    let mut fields = violations.filter_map(|violation| violation.get("field")?.as_str()).peekable();
     fields.peek().is_some() && fields.all(|field| field == "message.token")
 }

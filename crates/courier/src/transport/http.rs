@@ -109,6 +109,13 @@ impl Answer {
         serde_json::from_slice(&self.body).ok()
     }
 
+    /// The word at a JSON pointer (RFC 6901), if it is a known one. Others are not logged, because they may quote what was
+    /// sent.
+    pub(super) fn known_word(&self, pointer: &str, words: &[&'static str]) -> &'static str {
+        let body = self.json().unwrap_or_default();
+        known(body.pointer(pointer).and_then(Value::as_str).unwrap_or_default(), words)
+    }
+
     pub(super) const fn no_sense(&self) -> Trouble {
         Trouble::Service { service: self.service, why: "its answer makes no sense" }
     }
@@ -136,9 +143,8 @@ impl Answer {
     }
 }
 
-/// The reason among the known ones. A reason that is not known is not logged, because it may quote what was sent.
-pub(super) fn known(reason: &str, reasons: &[&'static str]) -> &'static str {
-    reasons.iter().find(|known| **known == reason).copied().unwrap_or("no known reason")
+pub(super) fn known(word: &str, words: &[&'static str]) -> &'static str {
+    words.iter().find(|known| **known == word).copied().unwrap_or("no known reason")
 }
 
 /// An address of a service: https, or http to this machine, and without a user.
@@ -197,7 +203,10 @@ fn retry_after(headers: &HeaderMap) -> Option<Span> {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::Version;
+
     use super::*;
+    use crate::tests::http_service::{HttpService, Reply, TIMEOUT};
 
     fn asked(retry_after: &str, date: Option<&str>) -> Option<Span> {
         let mut headers = HeaderMap::new();
@@ -236,5 +245,27 @@ mod tests {
         ] {
             assert!(matches!(service_url("it", url), Err(SetupError::ServiceUrl { .. })), "{url}");
         }
+    }
+
+    /// As APNs does: over TLS, the handshake offers HTTP/2 and nothing else.
+    #[tokio::test]
+    async fn a_service_that_speaks_only_http_2_is_reached_over_tls() {
+        let service = HttpService::encrypted(&["h2"], |_| Reply::ok()).await;
+        let http = Http::open("it", TIMEOUT, Versions::Http2, Some(&service.ca_file())).unwrap();
+        let answer = http.send(http.post(service.url("/").parse().unwrap())).await.ok().unwrap();
+        assert_eq!((answer.status, service.arrived()[0].version), (200, Version::HTTP_2));
+        let older = HttpService::encrypted(&["http/1.1"], |_| Reply::ok()).await;
+        let http = Http::open("it", TIMEOUT, Versions::Http2, Some(&older.ca_file())).unwrap();
+        let sent = http.send(http.post(older.url("/").parse().unwrap())).await;
+        assert!(matches!(sent, Err(Trouble::Service { .. })));
+        assert_eq!(older.arrived().len(), 0);
+    }
+
+    #[tokio::test]
+    async fn no_more_than_the_limit_is_read() {
+        let service = HttpService::start(|_| Reply::Endless(200)).await;
+        let http = Http::open("it", TIMEOUT, Versions::Negotiated, None).unwrap();
+        let answer = http.send(http.post(service.url("/").parse().unwrap())).await.ok().unwrap();
+        assert_eq!(answer.body.len(), MAX_BODY);
     }
 }

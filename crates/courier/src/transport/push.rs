@@ -18,7 +18,7 @@ pub struct PushSettings {
 }
 
 pub(crate) struct Push {
-    web_push: Option<WebPush>,
+    web: Option<WebPush>,
     fcm: Option<Fcm>,
     apns: Option<Apns>,
 }
@@ -28,7 +28,7 @@ impl Push {
     pub(crate) fn open(settings: PushSettings) -> Result<Self, SetupError> {
         let PushSettings { web_push, fcm, apns } = settings;
         Ok(Self {
-            web_push: web_push.map(WebPush::open).transpose()?,
+            web: web_push.map(WebPush::open).transpose()?,
             fcm: fcm.map(Fcm::open).transpose()?,
             apns: apns.map(Apns::open).transpose()?,
         })
@@ -36,7 +36,7 @@ impl Push {
 
     /// The key that browsers subscribe with (`applicationServerKey`), in base64url. `None`: Web Push is not set up.
     pub(crate) fn web_push_key(&self) -> Option<&str> {
-        self.web_push.as_ref().map(WebPush::public_key)
+        self.web.as_ref().map(WebPush::public_key)
     }
 
     /// A notification that is sent again replaces the first one on the device.
@@ -50,8 +50,8 @@ impl Push {
         let not_configured = |service| Trouble::NotConfigured { service };
         match &notification.to {
             PushAddress::WebPush { endpoint, p256dh, auth } => {
-                let web_push = self.web_push.as_ref().ok_or_else(|| not_configured(web_push::SERVICE))?;
-                web_push.send((endpoint, p256dh, auth), notification, now, entropy).await
+                let web = self.web.as_ref().ok_or_else(|| not_configured(web_push::SERVICE))?;
+                web.send((endpoint, p256dh, auth), notification, now, entropy).await
             }
             PushAddress::Fcm { token } => {
                 let fcm = self.fcm.as_ref().ok_or_else(|| not_configured(fcm::SERVICE))?;

@@ -62,7 +62,10 @@ impl WebPush {
     pub(super) fn open(settings: WebPushSettings) -> Result<Self, SetupError> {
         let WebPushSettings { key_file, contact, hosts, timeout } = settings;
         let http = Http::open(SERVICE, timeout, Versions::Negotiated, None)?;
-        let hosts = hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect();
+        let hosts: Vec<_> = hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect();
+        if let Some(host) = hosts.iter().find(|host| !is_pattern(host)) {
+            return Err(SetupError::PushHost { host: host.clone() });
+        }
         Ok(Self { http, vapid: Vapid::open(&key_file, contact)?, hosts })
     }
 
@@ -115,6 +118,13 @@ fn content(notification: &Notification) -> String {
     json!({ "title": title, "text": notification.text, "challenge": challenge }).to_string()
 }
 
+/// A host, or `*.` and a domain. Without this check `*.` would allow every host with a dot at its end.
+fn is_pattern(text: &str) -> bool {
+    let mut labels = text.strip_prefix("*.").unwrap_or(text).split('.');
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    labels.all(|label| !label.is_empty() && label.bytes().all(is_letter))
+}
+
 /// Whether a host is the allowed one, or below the domain of `*.domain`.
 fn matches_host(allowed: &str, host: &str) -> bool {
     match allowed.strip_prefix("*.") {
@@ -158,6 +168,10 @@ mod tests {
             "a.notify.windows.com.",
         ] {
             assert!(!matches_host("*.notify.windows.com", host), "{host}");
+        }
+        assert!(WebPushSettings::DEFAULT_HOSTS.iter().all(|host| is_pattern(host)));
+        for text in ["", "*", "*.", "*.*.com", "a..b", "a.", ".a", "https://a", "a:1", "a/b", "[::1]"] {
+            assert!(!is_pattern(text), "{text}");
         }
         assert!(matches_host("web.push.apple.com", "web.push.apple.com"));
         assert!(!matches_host("web.push.apple.com", "a.web.push.apple.com"));

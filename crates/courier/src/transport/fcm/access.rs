@@ -14,7 +14,7 @@ use super::{SERVICE, Trouble};
 use crate::{
     SetupError,
     transport::{
-        http::{Answer, Http, known, service_url},
+        http::{Answer, Http, service_url},
         tokens::{BearerToken, TokenStore},
     },
 };
@@ -113,8 +113,7 @@ impl ServiceAccount {
 
 /// Whatever the token endpoint has against the account, it says nothing of the message.
 fn refusal(answer: &Answer) -> Trouble {
-    let body = answer.json().unwrap_or_default();
-    let reason = known(body["error"].as_str().unwrap_or_default(), REASONS);
+    let reason = answer.known_word("/error", REASONS);
     match answer.refusal(reason) {
         Trouble::Rejected { .. } | Trouble::TooLong { .. } => answer.not_accepted(reason),
         trouble => trouble,

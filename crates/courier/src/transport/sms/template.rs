@@ -42,15 +42,12 @@ pub(super) fn fill(template: &str, values: &Values<'_>) -> Option<String> {
     let mut parts = template.split('{');
     let mut filled = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        match part.split_once('}').filter(|(name, _)| is_name(name)) {
-            Some((name, rest)) => {
-                filled.push_str(values.get(name)?);
-                filled.push_str(rest);
-            }
-            None => {
-                filled.push('{');
-                filled.push_str(part);
-            }
+        if let Some((name, rest)) = part.split_once('}').filter(|(name, _)| is_name(name)) {
+            filled.push_str(values.get(name)?);
+            filled.push_str(rest);
+        } else {
+            filled.push('{');
+            filled.push_str(part);
         }
     }
     Some(filled)
