@@ -109,8 +109,8 @@ fn content(token: &str, notification: &Notification, now: Timestamp) -> Value {
     })
 }
 
-/// The statuses and error codes of the documentation. Only the code UNREGISTERED says that the device is gone: a 404 of its
-/// own also comes for a wrong project, which must not cost every owner their device.
+/// The statuses and error codes of the documentation. Only the code UNREGISTERED says that the device is gone. A 404
+/// without it also comes for a wrong project, which must not cost every owner their device.
 fn judge(answer: &Answer) -> Result<(), Trouble> {
     if answer.is_success() {
         return Ok(());

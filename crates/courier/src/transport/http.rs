@@ -1,6 +1,7 @@
 //! HTTP requests to push services and gateways.
 //!
-//! - No redirect is followed, and no proxy is taken from the environment: a request goes to the host of its URL or nowhere.
+//! - No redirect is followed, and no proxy is taken from the environment: a request goes to the host of its URL or
+//!   nowhere.
 //! - At most `MAX_BODY` bytes of an answer are read.
 //! - No error names the URL, because the URL of a Web Push subscription is a secret of its owner (INV-47).
 
@@ -109,8 +110,8 @@ impl Answer {
         serde_json::from_slice(&self.body).ok()
     }
 
-    /// The word at a JSON pointer (RFC 6901), if it is a known one. Others are not logged, because they may quote what was
-    /// sent.
+    /// The word at a JSON pointer (RFC 6901), if it is a known one. Others are not logged, because they may quote what
+    /// was sent.
     pub(super) fn known_word(&self, pointer: &str, words: &[&'static str]) -> &'static str {
         let body = self.json().unwrap_or_default();
         known(body.pointer(pointer).and_then(Value::as_str).unwrap_or_default(), words)
@@ -128,8 +129,8 @@ impl Answer {
         Trouble::Gone { service: self.service, reason }
     }
 
-    /// What a status means where the service's documentation gives it no meaning of its own (RFC 9110 §15). `reason`: a
-    /// known word of the service.
+    /// What a status means where the service's documentation gives it no meaning of its own (RFC 9110 §15). `reason`:
+    /// a known word of the service.
     pub(super) const fn refusal(&self, reason: &'static str) -> Trouble {
         let (service, status) = (self.service, self.status);
         match status {
@@ -175,8 +176,8 @@ fn trusting(builder: ClientBuilder, file: &Path) -> Result<ClientBuilder, SetupE
     Ok(builder.tls_certs_only(certificates))
 }
 
-/// As much of the body as fits. A body that breaks off is returned as far as it came: the status has told what became of
-/// the message, and a message that was accepted must not be sent again because of a body.
+/// As much of the body as fits. A body that breaks off is returned as far as it came: the status says what became of the
+/// message, and a message that was accepted must not be sent again because of a body.
 async fn body(mut response: Response) -> Vec<u8> {
     let mut body = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
@@ -189,8 +190,8 @@ async fn body(mut response: Response) -> Vec<u8> {
     body
 }
 
-/// `Retry-After` (RFC 9110 §10.2.3): seconds or a date. A date is compared with the `Date` of the same answer, so that the
-/// clocks of both sides need not agree.
+/// `Retry-After` (RFC 9110 §10.2.3): seconds or a date. A date is compared with the `Date` of the same answer, so that
+/// the clocks of both sides need not agree.
 fn retry_after(headers: &HeaderMap) -> Option<Span> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {

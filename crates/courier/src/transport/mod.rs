@@ -1,4 +1,5 @@
-//! How messages leave: mails by a mail server or into a folder, notifications by push services, text messages by a gateway.
+//! How messages leave: mails by a mail server or into a folder, notifications by push services, text messages by a
+//! gateway.
 
 mod apns;
 mod fcm;
