@@ -170,7 +170,8 @@ async fn each_documented_error_decides_what_is_done() {
         (404, Some("UNREGISTERED"), None, (P::Gone, Remedy::GiveUp)),
         (400, Some("INVALID_ARGUMENT"), token, (P::Gone, Remedy::GiveUp)),
         (400, Some("INVALID_ARGUMENT"), Some("message.data"), (P::Refused, Remedy::GiveUp)),
-        (400, Some("INVALID_ARGUMENT"), None, (P::Refused, Remedy::GiveUp)),
+        (400, Some("INVALID_ARGUMENT"), None, (P::Gone, Remedy::GiveUp)),
+        (400, None, Some("message.data[0].value"), (P::Refused, Remedy::GiveUp)),
         (400, None, None, (P::Refused, Remedy::GiveUp)),
         // A wrong project in the settings must not cost every owner their device.
         (404, None, None, (P::Transport, Remedy::Wait)),
@@ -178,7 +179,7 @@ async fn each_documented_error_decides_what_is_done() {
         (401, Some("THIRD_PARTY_AUTH_ERROR"), None, (P::Transport, Remedy::Wait)),
         (403, Some("SENDER_ID_MISMATCH"), None, (P::Transport, Remedy::Wait)),
         (403, None, None, (P::Transport, Remedy::Wait)),
-        (429, Some("QUOTA_EXCEEDED"), None, (P::RefusedForNow, Remedy::Wait)),
+        (429, Some("QUOTA_EXCEEDED"), None, (P::RefusedForNow, Remedy::WaitFor(Span::seconds(60)))),
         (500, Some("INTERNAL"), None, (P::RefusedForNow, Remedy::Wait)),
         (503, Some("UNAVAILABLE"), None, (P::RefusedForNow, Remedy::Wait)),
     ] {
@@ -232,6 +233,17 @@ async fn without_an_access_token_nothing_is_sent_and_nothing_is_lost() {
         assert_eq!(failure(send(&push(&service), BEGIN).await), expected);
         assert_eq!(service.arrived().len(), 1);
     }
+}
+
+/// FCM would refuse it like a wrong token, and the device would be taken for gone.
+#[tokio::test]
+async fn a_notification_that_is_too_long_is_not_sent() {
+    let service = service(|_| error(400, Some("INVALID_ARGUMENT"), None)).await;
+    let mut long = notification(PushAddress::fcm("ann-device:1").unwrap());
+    long.text = "x".repeat(3_000);
+    let sent = push(&service).send(Id::MIN, &long, BEGIN, &CountingEntropy(AtomicU64::new(0))).await;
+    assert_eq!(failure(sent), (DeliveryProblem::Text, Remedy::GiveUp));
+    assert_eq!(service.arrived().len(), 0);
 }
 
 #[tokio::test]

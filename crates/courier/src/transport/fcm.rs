@@ -9,7 +9,7 @@ use std::{path::PathBuf, time::Duration};
 use access::ServiceAccount;
 use reqwest::Url;
 use serde_json::{Value, json};
-use tidegate_core::{Notification, Timestamp};
+use tidegate_core::{Notification, Span, Timestamp};
 
 use super::{
     http::{Answer, Http, Versions, known, service_url},
@@ -55,6 +55,13 @@ const REASONS: &[&str] = &[
     "THIRD_PARTY_AUTH_ERROR",
 ];
 
+/// The longest title and text, in bytes. FCM takes 4096 bytes for a message. A longer one would be refused with the code
+/// that a wrong token has.
+const MAX_TEXT: usize = 3_000;
+/// How long to wait after QUOTA_EXCEEDED if the answer does not say.
+/// <https://firebase.google.com/docs/cloud-messaging/scale-fcm>
+const QUOTA_WAIT: Span = Span::seconds(60);
+
 impl Fcm {
     pub(super) fn open(settings: FcmSettings) -> Result<Self, SetupError> {
         let FcmSettings { account_file, project, base, token_url, timeout } = settings;
@@ -75,6 +82,9 @@ impl Fcm {
         notification: &Notification,
         now: Timestamp,
     ) -> Result<(), Trouble> {
+        if notification.title.as_str().len() + notification.text.len() > MAX_TEXT {
+            return Err(Trouble::TooLong { service: SERVICE });
+        }
         let access = self.account.access(&self.http, now).await?;
         let request = self.http.post(self.url.clone()).bearer_auth(access.text.expose()).json(&content(
             token,
@@ -121,15 +131,21 @@ fn judge(answer: &Answer) -> Result<(), Trouble> {
     let reason = known(code, REASONS);
     Err(match reason {
         "UNREGISTERED" => answer.gone(reason),
-        "INVALID_ARGUMENT" if blames_token(details) => answer.gone(reason),
+        "INVALID_ARGUMENT" if !blames_message(details) => answer.gone(reason),
         "SENDER_ID_MISMATCH" | "THIRD_PARTY_AUTH_ERROR" => answer.not_accepted(reason),
-        _ => answer.refusal(reason),
+        _ => match answer.refusal(reason) {
+            Trouble::Busy { service, status: 429, retry_after: None } => {
+                Trouble::Busy { service, status: 429, retry_after: Some(QUOTA_WAIT) }
+            }
+            trouble => trouble,
+        },
     })
 }
 
-/// Whether the field that is wrong is the token: it was never one of this project.
-fn blames_token(details: &[Value]) -> bool {
+/// Whether the answer names a field that is wrong, other than the token. A wrong token is refused with the code alone, or
+/// with its field: <https://firebase.google.com/docs/cloud-messaging/error-codes>.
+fn blames_message(details: &[Value]) -> bool {
     let violations = details.iter().filter_map(|detail| detail.get("fieldViolations")?.as_array()).flatten();
-    let mut fields = violations.filter_map(|violation| violation.get("field")?.as_str()).peekable();
-    fields.peek().is_some() && fields.all(|field| field == "message.token")
+    let mut fields = violations.map(|violation| violation.get("field").and_then(Value::as_str));
+    fields.any(|field| field != Some("message.token"))
 }
