@@ -58,7 +58,7 @@ const REASONS: &[&str] = &[
 /// The longest title and text, in bytes. FCM takes 4096 bytes for a message. A longer one would be refused with the code
 /// that a wrong token has.
 const MAX_TEXT: usize = 3_000;
-/// How long to wait after QUOTA_EXCEEDED if the answer does not say.
+/// How long to wait after `QUOTA_EXCEEDED` if the answer does not say.
 /// <https://firebase.google.com/docs/cloud-messaging/scale-fcm>
 const QUOTA_WAIT: Span = Span::seconds(60);
 
@@ -119,7 +119,7 @@ fn content(token: &str, notification: &Notification, now: Timestamp) -> Value {
     })
 }
 
-/// The statuses and error codes of the documentation. Only the code UNREGISTERED says that the device is gone. A 404
+/// The statuses and error codes of the documentation. Only the code `UNREGISTERED` says that the device is gone. A 404
 /// without it also comes for a wrong project, which must not cost every owner their device.
 fn judge(answer: &Answer) -> Result<(), Trouble> {
     if answer.is_success() {
