@@ -155,9 +155,13 @@ words! {
         Transport = "transport",
         /// Sending took too long.
         TimedOut = "timed_out",
-        /// The mail server refused for now.
+        /// The mail server, push service or gateway refused for now.
         RefusedForNow = "refused_for_now",
-        /// The mail server refused for good.
+        /// The mail server, push service or gateway refused for good.
         Refused = "refused",
+        /// The push service no longer knows the device.
+        Gone = "gone",
+        /// No service is set up for such a destination.
+        NotConfigured = "not_configured",
     }
 }

@@ -57,9 +57,15 @@ impl Courier {
                 tracing::error!(%realm, %id, tries, ?trouble, "a message waits for its key");
                 self.postpone(due, self.wait(tries), Some(trouble.problem())).await?;
             }
+            Err(trouble @ Trouble::NotAccepted { .. }) => {
+                tracing::error!(%realm, %id, tries, ?trouble, "a message waits for the settings to be corrected");
+                self.postpone(due, self.wait(tries), Some(trouble.problem())).await?;
+            }
             Err(trouble) => {
                 tracing::warn!(%realm, %id, tries, ?trouble, "a message was not sent and will be tried again");
-                self.postpone(due, self.wait(tries), Some(trouble.problem())).await?;
+                let left = delivery.expires_at.since(self.clock.now());
+                let wait = longer(self.wait(tries), trouble.remedy(), left);
+                self.postpone(due, wait, Some(trouble.problem())).await?;
             }
         }
         Ok(false)
@@ -140,8 +146,37 @@ impl Courier {
 
 const fn is_given_up(remedy: Remedy, tries: i64) -> bool {
     match remedy {
-        Remedy::Wait => false,
+        Remedy::Wait | Remedy::WaitFor(_) => false,
         Remedy::Retry => tries >= MAX_ATTEMPTS,
         Remedy::GiveUp => true,
+    }
+}
+
+/// At least as long as the service asks for, but no longer than the message has left: then its delivery ends, because
+/// it has expired.
+fn longer(wait: Span, remedy: Remedy, left: Span) -> Span {
+    match remedy {
+        Remedy::WaitFor(asked) => wait.max(asked.min(left)),
+        Remedy::Wait | Remedy::Retry | Remedy::GiveUp => wait,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_is_left_alone_as_long_as_it_asks() {
+        let (own, left) = (Span::seconds(4), Span::minutes(5));
+        for (asked, wait) in [
+            (Span::ZERO, own),
+            (Span::seconds(3), own),
+            (Span::seconds(90), Span::seconds(90)),
+            (Span::days(1), left),
+            (Span::from_micros(i64::MAX), left),
+        ] {
+            assert_eq!(longer(own, Remedy::WaitFor(asked), left), wait, "{asked:?}");
+        }
+        assert_eq!(longer(own, Remedy::Wait, left), own);
     }
 }

@@ -10,6 +10,7 @@ mod preview;
 #[cfg(test)]
 mod tests;
 mod text;
+#[cfg_attr(not(test), expect(dead_code, reason = "push and text messages are not wired up yet"))]
 mod transport;
 mod trouble;
 
@@ -25,7 +26,10 @@ pub use tidegate_store::Error as StoreError;
 use tidegate_store::{Store, deliveries};
 use tokio_util::sync::CancellationToken;
 use transport::Transport;
-pub use transport::{SmtpSettings, Tls, To};
+pub use transport::{
+    ApnsSettings, FcmSettings, PushSettings, SmsAuth, SmsBody, SmsSettings, SmtpSettings, Tls, To,
+    WebPushSettings,
+};
 
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -56,6 +60,20 @@ pub enum SetupError {
     NoPassword,
     #[error("the password of the mail server is not sent without encryption")]
     PasswordInTheClear,
+    #[error("the connections to {service} cannot be set up")]
+    Http { service: &'static str, source: reqwest::Error },
+    #[error("{service} must have an https URL without a user")]
+    ServiceUrl { service: &'static str },
+    #[error("the key file {file} cannot be used")]
+    KeyFile { file: String, source: std::io::Error },
+    #[error("{contact:?} is no contact such as mailto:ops@example.com or an https URL")]
+    Contact { contact: String },
+    #[error("{host:?} is no host of a push service such as push.example or *.push.example")]
+    PushHost { host: String },
+    #[error("{service}: {name:?} is no header, or its value is none")]
+    Header { service: &'static str, name: String },
+    #[error("the template for the SMS gateway: {0}")]
+    SmsTemplate(&'static str),
 }
 
 /// Several couriers may work on one database: each delivery is claimed by one of them at a time.

@@ -133,6 +133,11 @@ fn nothing_that_counts_lives_in_the_process() {
                 "AtomicUsize",
                 "how many wait for a place: a shield in front",
             ),
+            (
+                "crates/courier/src/transport/tokens.rs",
+                "Mutex",
+                "tokens that services gave, or take; a second replica has its own",
+            ),
             ("crates/keyring/src/hashers.rs", "Mutex", "who takes the next job; it counts nothing"),
             ("crates/service/src/cache/mod.rs", "AtomicU64", "until when what is remembered is believed"),
             (

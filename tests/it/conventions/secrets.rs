@@ -42,7 +42,13 @@ fn every_place_that_lays_a_secret_open_is_known() {
         2 crates/client/src/settings.rs
         1 crates/courier/src/deliver.rs
         1 crates/courier/src/text.rs
+        2 crates/courier/src/transport/apns.rs
+        1 crates/courier/src/transport/fcm.rs
+        3 crates/courier/src/transport/fcm/access.rs
+        5 crates/courier/src/transport/sms.rs
         1 crates/courier/src/transport/smtp.rs
+        2 crates/courier/src/transport/tokens.rs
+        2 crates/courier/src/transport/web_push/vapid.rs
         2 crates/grpc/src/form.rs
         1 crates/service/src/access/identify.rs
         1 crates/service/src/acting.rs

@@ -2,13 +2,18 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicU64},
 };
 
-use tidegate_core::{MessagePurpose, Span};
+use tidegate_core::{Id, MessagePurpose, Secret, Span, TextMessage};
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::{Outbox, TOKEN, mail, to_ann};
+use super::{
+    BEGIN, CountingEntropy, Outbox, TOKEN,
+    http_service::{HttpService, Reply, notification},
+    mail, sms, to_ann, web_push,
+};
+use crate::transport::SmsGateway;
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -52,6 +57,47 @@ async fn the_log_says_what_happened_and_nothing_of_the_mail() {
         assert!(log.contains(said), "{said} in {log}");
     }
     for secret in [TOKEN, "kasa.example", "ann@", "example.com"] {
+        assert!(!log.contains(secret), "{secret} in {log}");
+    }
+}
+
+/// The URL of a subscription lets its holder send to the device, and a text message holds a code.
+#[tokio::test]
+async fn the_log_says_nothing_of_a_notification_or_a_text_message() {
+    // The services log in a thread of their own.
+    let services =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let start = |status| HttpService::start(move |_| Reply::Say(status, "ann-endpoint".to_owned()));
+    let taking = services.spawn(start(201)).await.unwrap();
+    let refusing = services.spawn(start(403)).await.unwrap();
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone());
+    let guard = tracing::subscriber::set_default(subscriber.finish());
+
+    let (push, entropy) =
+        (web_push::push(&["localhost"], super::PATIENT), CountingEntropy(AtomicU64::new(0)));
+    let (to, text) = (Secret::new("+4915112345678".to_owned()), Secret::new("12345678".to_owned()));
+    let message = TextMessage { to, text };
+    let elsewhere = "https://evil.example/ann-endpoint".to_owned();
+    for endpoint in [taking.url("/ann-endpoint"), refusing.url("/ann-endpoint"), elsewhere] {
+        let notification = notification(web_push::Browser::new().at(&endpoint));
+        if let Err(trouble) = push.send(Id::MIN, &notification, BEGIN, &entropy).await {
+            tracing::warn!(?trouble, "not sent");
+        }
+        let gateway = SmsGateway::open(sms::settings(taking.url("/ann-endpoint"))).unwrap();
+        gateway.send(Id::MIN, &message).await.unwrap();
+        let gateway = SmsGateway::open(sms::settings(refusing.url("/ann-endpoint"))).unwrap();
+        let trouble = gateway.send(Id::MIN, &message).await.unwrap_err();
+        tracing::warn!(?trouble, "not sent");
+    }
+    drop(guard);
+    services.shutdown_background();
+
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for said in ["NotAccepted", "the SMS gateway", "NotAllowed", "hyper"] {
+        assert!(log.contains(said), "{said} in {log}");
+    }
+    for secret in ["ann-endpoint", "evil.example", "4915112345678", "12345678", "vapid", "Kasa", "gerade"] {
         assert!(!log.contains(secret), "{secret} in {log}");
     }
 }

@@ -1,11 +1,16 @@
 //! An outbox on SQLite in a folder of its own, with a clock that the test advances.
 
+mod apns;
 mod destinations;
 mod failures;
+mod fcm;
+pub(crate) mod http_service;
 mod letters;
 mod logs;
 mod mail_server;
+mod sms;
 mod smtp;
+mod web_push;
 mod workers;
 
 use std::{

@@ -1,14 +1,31 @@
-//! How mails leave: by a mail server, or into a folder.
+//! How messages leave: mails by a mail server or into a folder, notifications by push services, text messages by a
+//! gateway.
 
+mod apns;
+mod fcm;
 mod folder;
+mod http;
+mod push;
+mod sms;
 mod smtp;
+mod tokens;
+mod web_push;
 
 use std::path::PathBuf;
 
+pub use apns::ApnsSettings;
+pub use fcm::FcmSettings;
 use folder::Folder;
 use lettre::Message;
+#[cfg_attr(not(test), expect(unused_imports, reason = "it is not wired up yet"))]
+pub(crate) use push::Push;
+pub use push::PushSettings;
+#[cfg_attr(not(test), expect(unused_imports, reason = "it is not wired up yet"))]
+pub(crate) use sms::SmsGateway;
+pub use sms::{SmsAuth, SmsBody, SmsSettings};
 use smtp::Smtp;
 pub use smtp::{SmtpSettings, Tls};
+pub use web_push::WebPushSettings;
 
 use crate::{SetupError, trouble::Trouble};
 

@@ -66,5 +66,7 @@ const fn problem(problem: DeliveryProblem) -> proto::DeliveryProblem {
         DeliveryProblem::TimedOut => Wire::TimedOut,
         DeliveryProblem::RefusedForNow => Wire::RefusedForNow,
         DeliveryProblem::Refused => Wire::Refused,
+        DeliveryProblem::Gone => Wire::Gone,
+        DeliveryProblem::NotConfigured => Wire::NotConfigured,
     }
 }
