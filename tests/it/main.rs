@@ -30,6 +30,7 @@ mod catalogue;
 mod chromium;
 mod clock;
 mod conventions;
+mod devices;
 mod email_codes;
 mod examples;
 mod idempotency;

@@ -31,6 +31,8 @@ rpcs! {
     RequestEmailVerificationRequest -> RequestEmailVerificationResponse,
     ConfirmEmailRequest -> ConfirmEmailResponse,
     ListEventsRequest -> ListEventsResponse,
+    ListPushesRequest -> ListPushesResponse,
+    RespondPushRequest -> RespondPushResponse,
     CreateChallengeRequest -> CreateChallengeResponse,
     ResendChallengeRequest -> ResendChallengeResponse,
     GetChallengeRequest -> GetChallengeResponse,
@@ -101,6 +103,9 @@ rpcs! {
 /// A method that answers with a stream.
 pub trait Streams: Message + Name + Default + 'static {
     type Answer: Message + Name + Default + 'static;
+}
+impl Streams for proto::WatchPushesRequest {
+    type Answer = proto::WatchPushesResponse;
 }
 impl Streams for proto::TailEventsRequest {
     type Answer = proto::TailEventsResponse;

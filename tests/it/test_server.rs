@@ -103,6 +103,7 @@ impl TestServer {
         let (address, open) = serve(&app, SERVED).await;
         let settings = tidegate_courier::Settings {
             to: tidegate_courier::To::Folder(folder.path().join("mail")),
+            push: tidegate_courier::PushSettings::default(),
             templates: folder.path().join("templates"),
             from: "Tidegate <no-reply@tidegate.example>".to_owned(),
             poll: Duration::ZERO,

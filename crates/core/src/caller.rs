@@ -38,6 +38,7 @@ words! {
         CustomersRead = "CUSTOMERS_READ",
         InterestRead = "INTEREST_READ",
         DeliveriesRead = "DELIVERIES_READ",
+        Pushes = "PUSHES",
     }
 }
 
@@ -114,7 +115,7 @@ impl Role {
                 &[P::AccountsRead, P::AccountsList, P::TwoStepRead, P::ActOnBehalf, P::DeliveriesRead]
             }
             Self::Auditor => &[P::AuditRead],
-            Self::DeviceApp => &[],
+            Self::DeviceApp => &[P::Pushes],
         }
     }
 

@@ -28,6 +28,8 @@ words! {
         Superseded = "superseded",
         UsedUp = "used_up",
         Cancelled = "cancelled",
+        /// The person denied it on the device.
+        Denied = "denied",
     }
 }
 
@@ -76,4 +78,6 @@ pub enum Answered {
     },
     /// The factor took too many wrong answers in a row. It must be bound again.
     Closed,
+    /// The person denied it on the device.
+    Denied,
 }

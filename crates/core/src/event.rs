@@ -154,6 +154,25 @@ pub enum Fact {
     ChallengeCancelled {
         challenge: ChallengeId,
     },
+    /// The person denied a prompt on the device. `reported`: the person said that the sign-in is not theirs.
+    PushDenied {
+        challenge: ChallengeId,
+        factor: FactorId,
+        reported: bool,
+    },
+    /// The factor is asked nothing until then; `None`: until it is bound again.
+    FactorPaused {
+        factor: FactorId,
+        until: Option<Timestamp>,
+    },
+    /// The push service does not know the device any more.
+    DeviceUnreachable {
+        factor: FactorId,
+    },
+    /// The device called: it can be asked again, or has another address.
+    DeviceReached {
+        factor: FactorId,
+    },
     EnrollmentBegun {
         enrollment: EnrollmentId,
         method: Method,

@@ -12,6 +12,10 @@ words! {
         EmailCode = "email_code",
         /// A security key or passkey (WebAuthn).
         WebAuthn = "webauthn",
+        /// A prompt on an enrolled device, which the device's key answers.
+        Push = "push",
+        /// A code that an enrolled device shows.
+        DeviceCode = "device_code",
     }
 }
 

@@ -57,12 +57,14 @@ pub use key::{
 };
 pub use level::{Level, Proof, Requirement};
 pub use link_url::{LinkUrl, LinkUrlError};
-pub use message::{Body, Channel, Delivery, DeliveryProblem, DeliveryState, Message, MessagePurpose, Notice};
+pub use message::{
+    Body, Channel, Delivery, DeliveryProblem, DeliveryState, Message, MessagePurpose, Notice, Recipient,
+};
 pub use product::{
     Authenticator, Color, Language, MessageStyle, MethodPolicy, MethodRule, OtpHash, Product,
     ProductSettings, Removable,
 };
-pub use proof::{Answer, AnswerForm, Prompt, Setup, SignedDecision};
+pub use proof::{Answer, AnswerForm, NewDevice, Prompt, Setup, SignedDecision};
 pub use push_address::{Notification, PushAddress, TextMessage};
 pub use refusal::{NamesNothing, Nothing, PasswordFlaw, PolicyFlaw, Refusal};
 pub use relying_party::{KeyModel, Origin, RelyingParty};

@@ -4,14 +4,16 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, DeliveryId, Destination, Language, LinkUrl, MessageStyle, Product, ProductKey, Secret,
-    Timestamp, Title, words,
+    AccountId, ChallengeId, DeliveryId, Destination, FactorId, Language, LinkUrl, MessageStyle, Product,
+    ProductKey, PushAddress, Secret, Timestamp, Title, words,
 };
 
 words! {
     /// How a message travels. Each channel has a worker of its own, so that one that hangs delays no other.
     Channel "channel" {
         Mail = "mail",
+        /// A notification on a device.
+        Push = "push",
     }
 }
 
@@ -27,6 +29,7 @@ words! {
         RecoveryCodesReplaced = "recovery_codes_replaced",
         RecoveryCodeUsed = "recovery_code_used",
         FactorCopied = "factor_copied",
+        PushDenied = "push_denied",
     }
 }
 
@@ -35,7 +38,7 @@ words! {
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Message {
     pub purpose: MessagePurpose,
-    pub to: Destination,
+    pub to: Recipient,
     /// Whose texts are used, where it has its own.
     #[serde(default)]
     pub key: Option<ProductKey>,
@@ -47,6 +50,23 @@ pub struct Message {
     pub expires_at: Timestamp,
 }
 
+/// Where a message goes: only what is stored and verified (INV-30).
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Recipient {
+    Mailbox(Destination),
+    Device(PushAddress),
+}
+
+impl Recipient {
+    pub const fn mailbox(&self) -> Option<&Destination> {
+        match self {
+            Self::Mailbox(to) => Some(to),
+            Self::Device(_) => None,
+        }
+    }
+}
+
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Body {
@@ -56,6 +76,8 @@ pub enum Body {
     Code { code: String },
     /// Something happened to the account.
     Notice(Notice),
+    /// Something waits on the device.
+    Prompt { challenge: ChallengeId, factor: FactorId },
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -73,7 +95,7 @@ impl Message {
         product: &Product,
         language: Option<Language>,
         (purpose, body): (MessagePurpose, Body),
-        to: Destination,
+        to: Recipient,
         expires_at: Timestamp,
     ) -> Self {
         let mut style = product.settings.messages;
@@ -99,6 +121,7 @@ impl Message {
             serde_json::from_slice(plain).ok()?;
         let body = Body::Link { url: link_url, token };
         let (key, style) = (None, MessageStyle::default());
+        let to = Recipient::Mailbox(to);
         Some(Self { purpose: template, to, key, product, style, body, expires_at })
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Secret;
+use crate::{PushAddress, Secret};
 
 /// An answer to a challenge, or to the first question of a factor that is being enrolled.
 #[derive(Debug, Clone)]
@@ -27,9 +27,19 @@ pub enum AnswerForm {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedDecision {
     pub approve: bool,
+    /// The person says that the sign-in is not theirs.
+    pub report: bool,
     /// The number that the person typed on the device.
     pub number: String,
     pub signature: Vec<u8>,
+}
+
+/// An app that enrolls its key, and how it is notified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewDevice {
+    /// A DER-encoded SubjectPublicKeyInfo.
+    pub public_key: Vec<u8>,
+    pub address: Option<PushAddress>,
 }
 
 impl Answer {
@@ -64,7 +74,7 @@ pub enum Setup<T> {
     Authenticator { otpauth_uri: T, base32: T, qr_svg: T },
     /// What the browser passes to `navigator.credentials.create`, as JSON.
     WebAuthn { options: String },
-    /// What the device signs.
+    /// What the device signs, as hexadecimal digits.
     Device { nonce: T },
     /// A code was sent to this masked address or number.
     Sent { hint: String },

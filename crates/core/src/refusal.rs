@@ -142,6 +142,12 @@ pub enum Refusal {
     NoFactor,
     #[error("the factor cannot be used now; another one of the account can")]
     FactorUnavailable,
+    /// Its owner denied, or its device cannot be notified.
+    #[error("the factor is paused")]
+    FactorPaused { why: &'static str, retry_after: Option<Span> },
+    /// Unknown factor, no device, wrong signature or time: all the same.
+    #[error("the device is not valid")]
+    DeviceNotValid,
     #[error("this needs a proof that is not older than five minutes")]
     FreshProofNeeded { level: Level },
     #[error("the resume token is not one of this record and method")]

@@ -10,16 +10,18 @@
 
 use std::time::Duration;
 
-use tidegate_core::{Actor, DeliveryProblem, DeliveryState, Event, Fact, Id, Message, Span};
+use tidegate_core::{
+    Actor, Body, Channel, DeliveryProblem, DeliveryState, Event, Fact, FactorId, Id, Message, Span,
+};
 use tidegate_keyring::SealContext;
 use tidegate_store::{
     Error,
     deliveries::{self, Claimed, Due},
-    events,
+    events, pauses,
 };
 
 use crate::{
-    Courier,
+    Courier, notification,
     trouble::{Remedy, Trouble},
 };
 
@@ -89,8 +91,28 @@ impl Courier {
 
     async fn attempt(&self, due: Due, delivery: &Claimed) -> Result<(), Trouble> {
         let message = self.open(due, delivery).ok_or(Trouble::Sealed)?;
-        let letter = self.sender.letter(due.id, &message, self.clock.now())?;
-        tokio::time::timeout(SEND_TIMEOUT, self.transport.send(letter)).await.map_err(|_| Trouble::Slow)?
+        let sending = async {
+            match delivery.channel {
+                Channel::Mail => {
+                    let letter = self.sender.letter(due.id, &message, self.clock.now())?;
+                    self.transport.send(letter).await
+                }
+                Channel::Push => {
+                    let notification = notification::of(&message)?;
+                    self.push.send(due.id, &notification, self.clock.now(), &*self.entropy).await
+                }
+            }
+        };
+        tokio::time::timeout(SEND_TIMEOUT, sending).await.map_err(|_| Trouble::Slow)?
+    }
+
+    /// The device that the push service does not know any more.
+    fn gone(&self, due: Due, delivery: &Claimed, problem: Option<DeliveryProblem>) -> Option<FactorId> {
+        problem.filter(|problem| *problem == DeliveryProblem::Gone)?;
+        match self.open(due, delivery)?.body {
+            Body::Prompt { factor, .. } => Some(factor),
+            _ => None,
+        }
     }
 
     /// Drops the error, because serde quotes what it reads and errors are logged (INV-47).
@@ -124,12 +146,10 @@ impl Courier {
                 (DeliveryState::Failed, Fact::DeliveryFailed { delivery: due.id, channel, purpose, why })
             }
         };
+        let gone = self.gone(due, delivery, problem);
         let end = self.store.tx("end_delivery", due.realm, async |tx| {
             let now = self.clock.now();
-            if !deliveries::end(tx, due.id, state, problem, now).await? {
-                return Ok(());
-            }
-            let event = Event {
+            let event = |fact| Event {
                 id: Id::new(now, &*self.entropy),
                 at: now,
                 actor: Actor::Worker("courier".to_owned()),
@@ -138,7 +158,17 @@ impl Courier {
                 fact,
                 personal: None,
             };
-            events::record(tx, event).await
+            if let Some(factor) = gone {
+                pauses::miss(tx, factor, now).await?;
+            }
+            if !deliveries::end(tx, due.id, state, problem, now).await? {
+                return Ok(());
+            }
+            events::record(tx, event(fact)).await?;
+            match gone {
+                Some(factor) => events::record(tx, event(Fact::DeviceUnreachable { factor })).await,
+                None => Ok(()),
+            }
         });
         end.await
     }

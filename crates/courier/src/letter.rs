@@ -62,7 +62,7 @@ impl Sender {
         Text { subject, plain, html }: Text,
         now: Timestamp,
     ) -> Result<lettre::Message, Trouble> {
-        let to = address(&message.to).ok_or(Trouble::Address)?;
+        let to = message.to.mailbox().and_then(address).ok_or(Trouble::Address)?;
         let from = self.from.email.clone();
         let seconds = u64::try_from(now.unix_seconds()).unwrap_or(0).min(LAST);
         let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");

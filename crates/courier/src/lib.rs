@@ -6,6 +6,7 @@
 
 mod deliver;
 mod letter;
+mod notification;
 mod preview;
 #[cfg(test)]
 mod tests;
@@ -25,16 +26,18 @@ use tidegate_keyring::Keyring;
 pub use tidegate_store::Error as StoreError;
 use tidegate_store::{Store, deliveries};
 use tokio_util::sync::CancellationToken;
-use transport::Transport;
 pub use transport::{
     ApnsSettings, FcmSettings, PushSettings, SmsAuth, SmsBody, SmsSettings, SmtpSettings, Tls, To,
     WebPushSettings,
 };
+use transport::{Push, Transport};
 
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Where mails go.
     pub to: To,
+    /// The push services that are set up.
+    pub push: PushSettings,
     /// Holds a folder for each product that has texts of its own. It need not exist.
     pub templates: PathBuf,
     /// A mailbox, for example `Tidegate <no-reply@example.com>`.
@@ -84,6 +87,7 @@ pub struct Courier {
     entropy: Arc<dyn Entropy>,
     sender: Sender,
     transport: Transport,
+    push: Push,
     poll: Duration,
     sends_at_once: usize,
 }
@@ -100,11 +104,12 @@ impl Courier {
         entropy: Arc<dyn Entropy>,
         settings: Settings,
     ) -> Result<Self, SetupError> {
-        let Settings { to, templates, from, poll, sends_at_once } = settings;
+        let Settings { to, push, templates, from, poll, sends_at_once } = settings;
         let sender = Sender::parse(&from, Templates::new(templates)).ok_or(SetupError::From { from })?;
         let transport = Transport::open(to, sender.domain())?;
+        let push = Push::open(push)?;
         let sends_at_once = sends_at_once.max(1);
-        Ok(Self { store, keyring, clock, entropy, sender, transport, poll, sends_at_once })
+        Ok(Self { store, keyring, clock, entropy, sender, transport, push, poll, sends_at_once })
     }
 
     /// Sends what is due until it is told to stop: each channel in a loop of its own, so that one that hangs delays no

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use tidegate_core::{
-    Body, DeliveryId, Email, Message, MessagePurpose, MessageStyle, Notice, ProductKey, Span, Timestamp,
-    Title, Word as _,
+    Body, DeliveryId, Email, Message, MessagePurpose, MessageStyle, Notice, ProductKey, Recipient, Span,
+    Timestamp, Title, Word as _,
 };
 
 use crate::{
@@ -99,12 +99,13 @@ fn example(look: &Look, purpose: MessagePurpose, to: &Email, now: Timestamp) -> 
         | MessagePurpose::FactorRemoved
         | MessagePurpose::RecoveryCodesReplaced
         | MessagePurpose::RecoveryCodeUsed
-        | MessagePurpose::FactorCopied => None,
+        | MessagePurpose::FactorCopied
+        | MessagePurpose::PushDenied => None,
     };
     let notice = Notice { at: now, factor: "phone".parse().ok(), codes_left: Some(3) };
     Message {
         purpose,
-        to: to.destination(),
+        to: Recipient::Mailbox(to.destination()),
         key: Some(look.key.clone()),
         product: look.product.clone(),
         style: look.style,

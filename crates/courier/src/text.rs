@@ -11,7 +11,7 @@ use std::{
 
 use minijinja::{Environment, Template, UndefinedBehavior};
 use serde::Serialize;
-use tidegate_core::{Body, Language, Message, ProductKey, Timestamp, Word as _};
+use tidegate_core::{Body, Destination, Language, Message, ProductKey, Timestamp, Word as _};
 use time::{Month, OffsetDateTime};
 
 use crate::trouble::Trouble;
@@ -67,6 +67,7 @@ built_in! {
     "recovery_codes_replaced"
     "recovery_code_used"
     "factor_copied"
+    "push_denied"
     "test"
 }
 
@@ -210,7 +211,7 @@ impl<'m> Words<'m> {
             product: message.product.as_str(),
             color: message.style.color.to_string(),
             ink: if message.style.color.takes_white() { "#ffffff" } else { "#000000" },
-            to: message.to.as_typed(),
+            to: message.to.mailbox().map_or("", Destination::as_typed),
             link,
             code: String::new(),
             until: readable(message.expires_at, language),
@@ -219,7 +220,8 @@ impl<'m> Words<'m> {
             codes_left: 0,
         };
         match &message.body {
-            Body::Link { .. } => words,
+            // A notification is no mail.
+            Body::Link { .. } | Body::Prompt { .. } => words,
             Body::Code { code } => Self { code: grouped(code), ..words },
             Body::Notice(notice) => Self {
                 at: readable(notice.at, language),

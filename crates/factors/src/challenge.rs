@@ -10,16 +10,13 @@
 
 use tidegate_core::{Answered, Challenge, ChallengeState, Timestamp};
 
-/// Live challenges of one account; the hard limit is 5. A new one beyond that supersedes the
-/// oldest, so that an attacker who knows the password cannot keep the owner out.
-pub const MAX_LIVE: i64 = 3;
-
 /// The answer that needs no evaluation of the proof, if there is one.
 pub fn closed(challenge: &Challenge, now: Timestamp) -> Option<Answered> {
     match challenge.state {
         ChallengeState::Approved => Some(Answered::AlreadyApproved),
         ChallengeState::Superseded => Some(Answered::Superseded),
         ChallengeState::UsedUp | ChallengeState::Cancelled => Some(Answered::UsedUp),
+        ChallengeState::Denied => Some(Answered::Denied),
         ChallengeState::Open if now >= challenge.expires_at => Some(Answered::Expired),
         ChallengeState::Open if challenge.tries >= challenge.max_tries => Some(Answered::UsedUp),
         ChallengeState::Open => None,

@@ -12,6 +12,7 @@ pub const fn category(method: Method) -> Option<MethodCategory> {
         Method::Totp => Some(MethodCategory::Totp),
         Method::EmailCode => Some(MethodCategory::Email),
         Method::WebAuthn => Some(MethodCategory::U2f),
+        Method::Push | Method::DeviceCode => Some(MethodCategory::CustomSoftware),
     }
 }
 

@@ -6,14 +6,15 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
-    Answer, AnswerForm, Channel, Email, Entropy, Level, Mark, Prompt, Secret, Setup, Span, Timestamp,
+    Answer, AnswerForm, Channel, Email, Entropy, Level, Mark, Prompt, Recipient, Secret, Setup, Span,
+    Timestamp,
 };
 
 use crate::{
     code,
     method::{
-        About, Asked, Consumes, FirstProof, Kind, Malformed, Opened, Outgoing, Reach, Rules, SECOND_FACTOR,
-        Unusable, Verdict,
+        About, Asked, Consumes, FirstProof, Kind, Malformed, Occasion, Opened, Outgoing, Reach, Rules,
+        SECOND_FACTOR, Unusable, Verdict,
     },
 };
 
@@ -50,7 +51,7 @@ impl Kind for EmailCode {
         Err(Unusable)
     }
 
-    fn read((): &(), answer: &Answer) -> Result<Secret<String>, Malformed> {
+    fn read((): &(), _: Option<&Self::Posed>, answer: &Answer) -> Result<Secret<String>, Malformed> {
         let Answer::Code(typed) = answer else { return Err(Malformed::Form(AnswerForm::Code)) };
         code::digits(typed, DIGITS)
     }
@@ -59,11 +60,16 @@ impl Kind for EmailCode {
         Err(Unusable)
     }
 
-    fn pose((): &(), reach: Reach<'_>, entropy: &dyn Entropy) -> Result<Asked<Mailed>, Unusable> {
+    fn pose(
+        (): &(),
+        reach: Reach<'_>,
+        _: &Occasion<'_>,
+        entropy: &dyn Entropy,
+    ) -> Result<Asked<Mailed>, Unusable> {
         let address = reach.email.ok_or(Unusable)?;
         let code = code::mint(DIGITS, entropy);
         let posed = Mailed { code: code.expose().clone(), to: address.as_typed().to_owned() };
-        let outgoing = Outgoing { to: address.destination(), code };
+        let outgoing = Outgoing { to: Recipient::Mailbox(address.destination()), code: Some(code) };
         let prompt = Prompt::Sent { hint: address.masked() };
         Ok(Asked { posed: Some(posed), prompt, outgoing: Some(outgoing) })
     }
@@ -96,7 +102,7 @@ mod tests {
     use super::*;
     use crate::{
         method::{self, Posed},
-        testing::CountingEntropy,
+        testing::{CountingEntropy, occasion},
     };
 
     const NOW: Timestamp = Timestamp::from_unix_micros(1_700_000_000_000_000);
@@ -111,18 +117,13 @@ mod tests {
 
     fn pose() -> Posed {
         let ann = ann();
-        method::pose(
-            Method::EmailCode,
-            &nothing(),
-            Reach { email: Some(&ann), party: None },
-            &CountingEntropy,
-        )
-        .unwrap()
+        let (reach, product) = (Reach { email: Some(&ann), party: None }, "kasa".parse().unwrap());
+        method::pose(Method::EmailCode, &nothing(), reach, &occasion(&product), &CountingEntropy).unwrap()
     }
 
     fn verify(posed: &Posed, code: &str) -> Verdict {
         let code = Answer::Code(Secret::new(code.to_owned()));
-        let code = method::read(Method::EmailCode, &nothing(), &code).unwrap();
+        let code = method::read(Method::EmailCode, &nothing(), posed.material.as_ref(), &code).unwrap();
         let material = nothing();
         method::verify(Method::EmailCode, (&material, Mark(0)), posed.material.as_ref(), &code, NOW).unwrap()
     }
@@ -132,8 +133,9 @@ mod tests {
         let posed = pose();
         assert_eq!(posed.prompt, Prompt::Sent { hint: "A…@e….com".to_owned() });
         let sent = posed.outgoing.as_ref().unwrap();
-        assert_eq!(sent.to.as_typed(), "Ann@example.com");
-        let code = sent.code.expose();
+        let Recipient::Mailbox(to) = &sent.to else { panic!("no mailbox") };
+        assert_eq!(to.as_typed(), "Ann@example.com");
+        let code = sent.code.as_ref().unwrap().expose();
         assert!(code.len() == DIGITS && code.bytes().all(|digit| digit.is_ascii_digit()), "{code}");
         assert!(matches!(verify(&posed, code), Verdict::Right(_)));
         assert!(matches!(verify(&posed, &format!("{} {}", &code[..4], &code[4..])), Verdict::Right(_)));
@@ -142,7 +144,7 @@ mod tests {
     #[test]
     fn every_other_code_is_wrong() {
         let posed = pose();
-        let code: u32 = posed.outgoing.as_ref().unwrap().code.expose().parse().unwrap();
+        let code: u32 = posed.outgoing.as_ref().unwrap().code.as_ref().unwrap().expose().parse().unwrap();
         for other in [code + 1, code - 1, 0, 99_999_999, code ^ 1] {
             assert!(matches!(verify(&posed, &format!("{other:08}")), Verdict::Wrong), "{other}");
         }
@@ -161,7 +163,9 @@ mod tests {
         assert!(is_for(Some(&ann())));
         assert!(!is_for(Some(&Email::parse("eve@example.com").unwrap())));
         assert!(!is_for(None));
-        let none = Reach { email: None, party: None };
-        assert!(method::pose(Method::EmailCode, &nothing(), none, &CountingEntropy).is_err());
+        let (none, product) = (Reach { email: None, party: None }, "kasa".parse().unwrap());
+        assert!(
+            method::pose(Method::EmailCode, &nothing(), none, &occasion(&product), &CountingEntropy).is_err()
+        );
     }
 }

@@ -15,12 +15,19 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 use tidegate_core::{
-    Answer, AnswerForm, Authenticator, Channel, Destination, Email, Entropy, Level, Mark, Method, Prompt,
-    RelyingParty, Secret, Setup, Span, Timestamp,
+    AccountId, Answer, AnswerForm, Authenticator, ChallengeId, Channel, Email, Entropy, Level, Mark, Method,
+    NewDevice, ProductKey, Prompt, Purpose, Recipient, RelyingParty, Secret, Setup, Span, Timestamp,
 };
 
 use crate::{
-    budget::Limits, email_code::EmailCode, recovery_codes::RecoveryCodes, totp::Totp, webauthn::WebAuthn,
+    budget::Limits,
+    device_code::DeviceCode,
+    email_code::EmailCode,
+    push::Push,
+    recovery_codes::RecoveryCodes,
+    sends::{self, Windows},
+    totp::Totp,
+    webauthn::WebAuthn,
 };
 
 /// The rules of every factor of a method.
@@ -33,16 +40,21 @@ pub struct Rules {
     pub enrollable: bool,
     /// Whether an account may have more than one.
     pub several: bool,
-    /// The form of its answers.
-    pub takes: AnswerForm,
     /// How many wrong answers a challenge or an enrollment takes; the hard limit is 10.
     pub max_tries: i64,
+    /// Live challenges of one account; the hard limit is 5. A new one beyond that supersedes the oldest, so that an attacker
+    /// who knows the password cannot keep the owner out.
+    pub max_live: i64,
     /// How long a challenge waits for its answer; the hard limit is 10 minutes.
     pub challenge_ttl: Span,
     /// The guesses that one factor allows, across all endpoints.
     pub limits: Limits,
     /// How its codes reach the person. `None`: nothing is sent.
     pub sends: Option<Channel>,
+    /// How often something is sent to one destination.
+    pub windows: Windows,
+    /// What is enrolled must be said when the enrollment begins.
+    pub about: Enrolled,
     /// Whether the product must name a relying party.
     pub needs_relying_party: bool,
 }
@@ -52,17 +64,27 @@ pub(crate) const SECOND_FACTOR: Rules = Rules {
     worth: Some(Level::Aal2),
     enrollable: true,
     several: false,
-    takes: AnswerForm::Code,
     max_tries: 5,
+    max_live: 3,
     challenge_ttl: Span::minutes(5),
     limits: Limits::SECOND_FACTOR,
     sends: None,
+    windows: sends::WINDOWS,
+    about: Enrolled::Nothing,
     needs_relying_party: false,
 };
 
 /// A password is no factor row: `keyring` verifies it, and its guesses are counted per account.
 const PASSWORD: Rules =
     Rules { worth: Some(Level::Aal1), enrollable: false, limits: Limits::PASSWORD, ..SECOND_FACTOR };
+
+/// What the request to enroll a factor must say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Enrolled {
+    Nothing,
+    /// The key of the device.
+    Device,
+}
 
 /// The names that the person is shown in a setup.
 #[derive(Debug, Clone, Copy)]
@@ -74,6 +96,8 @@ pub struct About<'a> {
     pub authenticator: Authenticator,
     /// For whom a security key would sign.
     pub party: Option<&'a RelyingParty>,
+    /// The device that is enrolled.
+    pub device: Option<&'a NewDevice>,
     /// What security keys know the account by.
     pub user: [u8; 16],
     /// The lookups of the account's factors of this method: none of them is registered twice.
@@ -99,6 +123,12 @@ pub enum Malformed {
     Credential,
     /// The credential does not name its account (`userHandle`).
     UserHandle,
+    /// The number of a decision must have so many digits.
+    Number(usize),
+    /// A decision approves and denies at once, or denies with a number.
+    Contradiction,
+    /// The enrolled key did not sign what is decided.
+    Signature,
     /// The method takes answers of another form.
     Form(AnswerForm),
 }
@@ -129,10 +159,25 @@ pub struct Reach<'a> {
     pub party: Option<&'a RelyingParty>,
 }
 
-/// A code to be sent by the method's channel.
+/// What a challenge is about, as a device shows it.
+#[derive(Debug, Clone, Copy)]
+pub struct Occasion<'a> {
+    pub challenge: ChallengeId,
+    pub account: AccountId,
+    pub product: &'a ProductKey,
+    pub purpose: Purpose,
+    /// What the caller said of where the sign-in comes from.
+    pub context: &'a str,
+    /// What the owner calls the factor; may be empty.
+    pub label: &'a str,
+    pub expires_at: Timestamp,
+}
+
+/// What is to be sent by the method's channel.
 pub struct Outgoing {
-    pub to: Destination,
-    pub code: Secret<String>,
+    pub to: Recipient,
+    /// `None`: it only says that something waits.
+    pub code: Option<Secret<String>>,
 }
 
 /// A challenge before it is stored.
@@ -164,6 +209,11 @@ pub enum Verdict {
     Wrong,
     /// The answer shows that the factor was copied.
     Copied,
+    /// The person denied it.
+    Denied {
+        /// The person says that the sign-in is not theirs.
+        reported: bool,
+    },
 }
 
 /// What an approval takes from the factor.
@@ -190,7 +240,11 @@ pub(crate) trait Kind {
     ) -> Result<(Self::Material, Setup<Secret<String>>), Unusable>;
 
     /// The answer in the form that is verified.
-    fn read(material: &Self::Material, answer: &Answer) -> Result<Secret<String>, Malformed>;
+    fn read(
+        material: &Self::Material,
+        posed: Option<&Self::Posed>,
+        answer: &Answer,
+    ) -> Result<Secret<String>, Malformed>;
 
     /// `None`: the answer is wrong.
     fn bind(
@@ -207,6 +261,7 @@ pub(crate) trait Kind {
     fn pose(
         material: &Self::Material,
         reach: Reach<'_>,
+        occasion: &Occasion<'_>,
         entropy: &dyn Entropy,
     ) -> Result<Asked<Self::Posed>, Unusable>;
 
@@ -252,6 +307,14 @@ macro_rules! dispatch {
                 type $kind = WebAuthn;
                 $run
             }
+            Method::Push => {
+                type $kind = Push;
+                $run
+            }
+            Method::DeviceCode => {
+                type $kind = DeviceCode;
+                $run
+            }
             Method::Password => Err(Unusable.into()),
         }
     };
@@ -264,6 +327,8 @@ pub const fn rules(method: Method) -> &'static Rules {
         Method::RecoveryCodes => &RecoveryCodes::RULES,
         Method::EmailCode => &EmailCode::RULES,
         Method::WebAuthn => &WebAuthn::RULES,
+        Method::Push => &Push::RULES,
+        Method::DeviceCode => &DeviceCode::RULES,
     }
 }
 
@@ -312,13 +377,20 @@ pub fn is_usable_at(method: Method, material: &Opened, reach: Reach<'_>) -> bool
     usable().unwrap_or(false)
 }
 
-/// The answer in the form that is verified. Must be called before the guess is charged.
-pub fn read(method: Method, material: &Opened, answer: &Answer) -> Result<Secret<String>, Unread> {
-    let takes = rules(method).takes;
-    if answer.form() != takes {
-        return Err(Malformed::Form(takes).into());
-    }
-    dispatch!(method, K => Ok(K::read(&K::open(material)?, answer)?))
+/// The answer in the form that is verified. Must be called before the guess is charged. `posed`: what the challenge asked;
+/// `None` in an enrollment.
+pub fn read(
+    method: Method,
+    material: &Opened,
+    posed: Option<&Opened>,
+    answer: &Answer,
+) -> Result<Secret<String>, Unread> {
+    dispatch!(method, K => Ok(K::read(&K::open(material)?, opened::<K>(posed)?.as_ref(), answer)?))
+}
+
+/// What a challenge posed, in the method's own form.
+fn opened<K: Kind>(posed: Option<&Opened>) -> Result<Option<K::Posed>, Unusable> {
+    posed.map(|posed| serde_json::from_slice(posed.expose()).map_err(|_| Unusable)).transpose()
 }
 
 /// The factor that a right first answer makes. `None`: the answer is wrong.
@@ -340,10 +412,11 @@ pub fn pose(
     method: Method,
     material: &Opened,
     reach: Reach<'_>,
+    occasion: &Occasion<'_>,
     entropy: &dyn Entropy,
 ) -> Result<Posed, Unusable> {
     dispatch!(method, K => {
-        let Asked { posed, prompt, outgoing } = K::pose(&K::open(material)?, reach, entropy)?;
+        let Asked { posed, prompt, outgoing } = K::pose(&K::open(material)?, reach, occasion, entropy)?;
         let material = posed.map(|posed| serde_json::to_vec(&posed).map(Secret::new)).transpose();
         Ok(Posed { material: material.map_err(|_| Unusable)?, prompt, outgoing })
     })
@@ -365,7 +438,7 @@ pub fn verify(
     now: Timestamp,
 ) -> Result<Verdict, Unusable> {
     dispatch!(method, K => {
-        let posed = posed.map(|posed| serde_json::from_slice(posed.expose()).map_err(|_| Unusable)).transpose()?;
+        let posed = opened::<K>(posed)?;
         K::verify(&K::open(material)?, posed.as_ref(), mark, answer, now)
     })
 }

@@ -6,8 +6,8 @@ use tidegate_core::{Answer, AnswerForm, Entropy, Mark, Secret, Setup, Timestamp}
 use crate::{
     code,
     method::{
-        About, Asked, Consumes, FirstProof, Kind, Malformed, Opened, Reach, Rules, SECOND_FACTOR, Unusable,
-        Verdict,
+        About, Asked, Consumes, FirstProof, Kind, Malformed, Occasion, Opened, Reach, Rules, SECOND_FACTOR,
+        Unusable, Verdict,
     },
 };
 
@@ -64,7 +64,7 @@ impl Kind for RecoveryCodes {
         Err(Unusable)
     }
 
-    fn read((): &(), answer: &Answer) -> Result<Secret<String>, Malformed> {
+    fn read((): &(), _: Option<&Self::Posed>, answer: &Answer) -> Result<Secret<String>, Malformed> {
         let Answer::Code(typed) = answer else { return Err(Malformed::Form(AnswerForm::Code)) };
         canonical(typed)
     }
@@ -73,7 +73,7 @@ impl Kind for RecoveryCodes {
         Err(Unusable)
     }
 
-    fn pose((): &(), _: Reach<'_>, _: &dyn Entropy) -> Result<Asked<()>, Unusable> {
+    fn pose((): &(), _: Reach<'_>, _: &Occasion<'_>, _: &dyn Entropy) -> Result<Asked<()>, Unusable> {
         Ok(Asked::NOTHING)
     }
 

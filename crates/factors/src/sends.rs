@@ -6,21 +6,24 @@
 use tidegate_core::{Span, Timestamp};
 
 /// So many in every window so long.
-const WINDOWS: [(usize, Span); 3] = [(1, Span::seconds(60)), (3, Span::minutes(15)), (10, Span::hours(24))];
+pub type Windows = &'static [(usize, Span)];
+
+/// The budget of what is mailed, and of the codes of devices.
+pub const WINDOWS: Windows = &[(1, Span::seconds(60)), (3, Span::minutes(15)), (10, Span::hours(24))];
 
 /// How many sends are remembered: as many as the longest window takes.
 const REMEMBERED: usize = 10;
 
 /// When one more may be sent, at `now` or later. `sent` holds the sends so far in any order; those that wait for their
 /// time lie in the future.
-pub fn next(sent: &[Timestamp], now: Timestamp) -> Timestamp {
+pub fn next(windows: Windows, sent: &[Timestamp], now: Timestamp) -> Timestamp {
     let mut sent = sent.to_vec();
     sent.sort_unstable();
-    let free = |(most, window): (usize, Span)| {
-        let earliest = sent.len().checked_sub(most).and_then(|place| sent.get(place));
-        earliest.map_or(now, |earliest| earliest.plus(window))
+    let free = |(most, window): &(usize, Span)| {
+        let earliest = sent.len().checked_sub(*most).and_then(|place| sent.get(place));
+        earliest.map_or(now, |earliest| earliest.plus(*window))
     };
-    WINDOWS.into_iter().map(free).max().unwrap_or(now).max(now)
+    windows.iter().map(free).max().unwrap_or(now).max(now)
 }
 
 /// The sends to remember, with one more.
@@ -43,7 +46,7 @@ mod tests {
     fn inv_14_one_a_minute_three_a_quarter_of_an_hour_ten_a_day() {
         let (mut sent, mut at, mut waits) = (Vec::new(), NOW, Vec::new());
         for _ in 0..12 {
-            let next = next(&sent, at);
+            let next = next(WINDOWS, &sent, at);
             waits.push(next.since(at).micros() / 1_000_000);
             at = next;
             sent = with(sent, at);
@@ -53,8 +56,8 @@ mod tests {
         assert_eq!(waits, [0, 60, 60, 780, 60, 60, 780, 60, 60, 780, day, 60]);
         let last = sent.last().copied().unwrap();
         let early = last.plus(Span::from_micros(59_999_999));
-        assert_eq!(next(&[last], early), last.plus(Span::seconds(60)));
-        assert_eq!(next(&[last], last.plus(Span::seconds(60))), last.plus(Span::seconds(60)));
+        assert_eq!(next(WINDOWS, &[last], early), last.plus(Span::seconds(60)));
+        assert_eq!(next(WINDOWS, &[last], last.plus(Span::seconds(60))), last.plus(Span::seconds(60)));
     }
 
     proptest! {
@@ -63,15 +66,15 @@ mod tests {
             let (mut kept, mut all, mut now) = (Vec::new(), Vec::new(), NOW);
             for gap in gaps {
                 now = now.plus(Span::seconds(gap));
-                if next(&kept, now) == now {
+                if next(WINDOWS, &kept, now) == now {
                     kept = with(kept, now);
                     all.push(now);
                 }
             }
             for (most, window) in WINDOWS {
                 for (place, first) in all.iter().enumerate() {
-                    let within = all[place..].iter().filter(|at| at.since(*first) < window).count();
-                    prop_assert!(within <= most, "{within} in {window:?}");
+                    let within = all[place..].iter().filter(|at| at.since(*first) < *window).count();
+                    prop_assert!(within <= *most, "{within} in {window:?}");
                 }
             }
         }

@@ -14,8 +14,8 @@ use totp_rs::{Algorithm, Builder, Totp as Generator};
 use crate::{
     code,
     method::{
-        About, Asked, Consumes, FirstProof, Kind, Malformed, Opened, Reach, Rules, SECOND_FACTOR, Unusable,
-        Verdict,
+        About, Asked, Consumes, FirstProof, Kind, Malformed, Occasion, Opened, Reach, Rules, SECOND_FACTOR,
+        Unusable, Verdict,
     },
     qr,
 };
@@ -138,7 +138,11 @@ impl Kind for Totp {
         Ok((material, Setup::Authenticator { otpauth_uri, base32, qr_svg }))
     }
 
-    fn read(material: &Authenticator, answer: &Answer) -> Result<Secret<String>, Malformed> {
+    fn read(
+        material: &Authenticator,
+        _: Option<&Self::Posed>,
+        answer: &Answer,
+    ) -> Result<Secret<String>, Malformed> {
         let Answer::Code(typed) = answer else { return Err(Malformed::Form(AnswerForm::Code)) };
         code::digits(typed, usize::from(material.digits))
     }
@@ -152,7 +156,12 @@ impl Kind for Totp {
         Ok(mark.map(|mark| FirstProof { material: pending, mark, lookup: None }))
     }
 
-    fn pose(_: &Authenticator, _: Reach<'_>, _: &dyn Entropy) -> Result<Asked<()>, Unusable> {
+    fn pose(
+        _: &Authenticator,
+        _: Reach<'_>,
+        _: &Occasion<'_>,
+        _: &dyn Entropy,
+    ) -> Result<Asked<()>, Unusable> {
         Ok(Asked::NOTHING)
     }
 
@@ -228,7 +237,7 @@ mod tests {
             Ok(Verdict::Right(consumes)) => Ok(consumes.mark.unwrap().0),
             Ok(Verdict::Used) => Err(true),
             Ok(Verdict::Wrong) => Err(false),
-            Ok(Verdict::Copied) => panic!("a secret has no counter of its own"),
+            Ok(Verdict::Copied | Verdict::Denied { .. }) => panic!("a secret has no counter of its own"),
             Err(Unusable) => panic!("unusable"),
         }
     }
@@ -288,6 +297,7 @@ mod tests {
             product,
             authenticator: Style::default(),
             party: None,
+            device: None,
             user: [1; 16],
             registered: &[],
         };

@@ -23,7 +23,8 @@ use webauthn_rs::prelude::{
 use webauthn_rs_proto::ResidentKeyRequirement;
 
 use crate::method::{
-    About, Asked, Consumes, FirstProof, Kind, Malformed, Reach, Rules, SECOND_FACTOR, Unusable, Verdict,
+    About, Asked, Consumes, FirstProof, Kind, Malformed, Occasion, Reach, Rules, SECOND_FACTOR, Unusable,
+    Verdict,
 };
 
 /// What browsers are told; the challenge and the enrollment end by themselves.
@@ -111,13 +112,8 @@ pub(crate) fn judge(
 }
 
 impl Kind for WebAuthn {
-    const RULES: Rules = Rules {
-        worth: Some(Level::Aal2Phr),
-        several: true,
-        takes: AnswerForm::Assertion,
-        needs_relying_party: true,
-        ..SECOND_FACTOR
-    };
+    const RULES: Rules =
+        Rules { worth: Some(Level::Aal2Phr), several: true, needs_relying_party: true, ..SECOND_FACTOR };
     type Material = Key;
     type Posed = Challenged;
 
@@ -147,7 +143,7 @@ impl Kind for WebAuthn {
         Ok((Key::Pending { party: party.clone(), state }, setup))
     }
 
-    fn read(key: &Key, answer: &Answer) -> Result<Secret<String>, Malformed> {
+    fn read(key: &Key, _: Option<&Self::Posed>, answer: &Answer) -> Result<Secret<String>, Malformed> {
         let Answer::Assertion(answer) = answer else { return Err(Malformed::Form(AnswerForm::Assertion)) };
         let is_read = match key {
             Key::Pending { .. } => parse::<RegisterPublicKeyCredential>(answer).is_some(),
@@ -179,7 +175,12 @@ impl Kind for WebAuthn {
         reach.party.is_some_and(|at| at.id == *party)
     }
 
-    fn pose(key: &Key, reach: Reach<'_>, _: &dyn Entropy) -> Result<Asked<Challenged>, Unusable> {
+    fn pose(
+        key: &Key,
+        reach: Reach<'_>,
+        _: &Occasion<'_>,
+        _: &dyn Entropy,
+    ) -> Result<Asked<Challenged>, Unusable> {
         let Key::Registered { party, key } = key else { return Err(Unusable) };
         let at = reach.party.filter(|at| at.id == *party).ok_or(Unusable)?;
         let began = of(at)?.start_securitykey_authentication(std::slice::from_ref(key));

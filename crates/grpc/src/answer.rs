@@ -1,8 +1,8 @@
 //! A person's answer to a challenge or in an enrollment. Both requests have the same `oneof`, and
 //! one function reads it.
 
-use tidegate_core::Answer;
-use tidegate_proto::{answer_challenge_request, complete_enrollment_request};
+use tidegate_core::{Answer, SignedDecision};
+use tidegate_proto::{self as proto, answer_challenge_request, complete_enrollment_request};
 
 use crate::form::Form;
 
@@ -16,7 +16,7 @@ pub(crate) const MAX_CREDENTIAL_BYTES: usize = 16_384;
 pub(crate) enum WireAnswer {
     Code(String),
     WebauthnJson(String),
-    Decision,
+    Decision(proto::PushDecision),
 }
 
 impl From<answer_challenge_request::Answer> for WireAnswer {
@@ -25,7 +25,7 @@ impl From<answer_challenge_request::Answer> for WireAnswer {
         match answer {
             Answer::Code(code) => Self::Code(code),
             Answer::WebauthnJson(json) => Self::WebauthnJson(json),
-            Answer::Decision(_) => Self::Decision,
+            Answer::Decision(decision) => Self::Decision(decision),
         }
     }
 }
@@ -36,21 +36,41 @@ impl From<complete_enrollment_request::Answer> for WireAnswer {
         match answer {
             Answer::Code(code) => Self::Code(code),
             Answer::WebauthnJson(json) => Self::WebauthnJson(json),
-            Answer::Decision(_) => Self::Decision,
+            Answer::Decision(decision) => Self::Decision(decision),
         }
     }
 }
 
-/// Reads the person's answer. Refuses the forms that no method accepts yet.
+/// Reads the person's answer.
 pub(crate) fn read(answer: Option<impl Into<WireAnswer>>, form: &mut Form) -> Option<Answer> {
     match answer.map(Into::into) {
-        None => form.note("answer", "must be code or webauthn_json"),
+        None => form.note("answer", "must be code, webauthn_json or decision"),
         Some(WireAnswer::Code(code)) => form.secret("code", code, MAX_CODE_BYTES).map(Answer::Code),
         Some(WireAnswer::WebauthnJson(json)) => {
             form.secret("webauthn_json", json, MAX_CREDENTIAL_BYTES).map(Answer::Assertion)
         }
-        Some(WireAnswer::Decision) => form.note("decision", NOT_TAKEN),
+        Some(WireAnswer::Decision(decision)) => {
+            form.within("decision", |form| self::decision(decision, form)).map(Answer::Decision)
+        }
     }
 }
 
-const NOT_TAKEN: &str = "must not be set: no method takes it yet";
+/// The longest signature in bytes: DER of P-256 has at most 72.
+const MAX_SIGNATURE_BYTES: usize = 128;
+
+/// What a device signed. Its number and signature are looked at later.
+pub(crate) fn decision(decision: proto::PushDecision, form: &mut Form) -> Option<SignedDecision> {
+    let proto::PushDecision { approve, number, report, signature } = decision;
+    if number.len() > MAX_CODE_BYTES {
+        return form.note("number", format!("must have at most {MAX_CODE_BYTES} bytes"));
+    }
+    let signature = self::signature(signature, form)?;
+    Some(SignedDecision { approve, report, number, signature })
+}
+
+pub(crate) fn signature(signature: Vec<u8>, form: &mut Form) -> Option<Vec<u8>> {
+    if signature.is_empty() || signature.len() > MAX_SIGNATURE_BYTES {
+        return form.note("signature", format!("must have 1 to {MAX_SIGNATURE_BYTES} bytes"));
+    }
+    Some(signature)
+}

@@ -21,6 +21,7 @@ mod gate;
 mod headers;
 mod identity;
 mod products;
+mod pushes;
 mod realms;
 mod render;
 mod rollouts;

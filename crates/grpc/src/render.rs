@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use tidegate_core::{
-    Answered, Decision, Labels, Level, Method, Missing, Proof, Reason, Requirement, Span, Timestamp,
+    Answered, Decision, Labels, Level, Method, Missing, Proof, Purpose, Reason, Requirement, Span, Timestamp,
 };
 use tidegate_proto as proto;
 use tidegate_service::{OneTimeSecret, PageToken};
@@ -39,9 +39,13 @@ pub(crate) fn page_token(token: Option<PageToken>) -> String {
     })
 }
 
-/// Accepts only what `page_token` writes: `from_str_radix` alone also accepts a sign and upper
-/// case.
+/// Accepts only what `page_token` writes.
 pub(crate) fn read_page_token(text: &str) -> Option<Vec<u8>> {
+    read_hex(text)
+}
+
+/// Bytes as pairs of digits. `from_str_radix` alone also accepts a sign and upper case.
+pub(crate) fn read_hex(text: &str) -> Option<Vec<u8>> {
     let digits = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     if !text.len().is_multiple_of(2) || !digits || text.len() > 4_096 {
         return None;
@@ -57,6 +61,8 @@ pub(crate) fn method(method: Method) -> proto::Method {
         Method::RecoveryCodes => proto::Method::RecoveryCodes,
         Method::EmailCode => proto::Method::EmailCode,
         Method::WebAuthn => proto::Method::Webauthn,
+        Method::Push => proto::Method::Push,
+        Method::DeviceCode => proto::Method::DeviceCode,
     }
 }
 
@@ -65,6 +71,8 @@ pub(crate) fn read_method(wire: proto::Method) -> Option<Method> {
     match wire {
         proto::Method::Totp => Some(Method::Totp),
         proto::Method::Webauthn => Some(Method::WebAuthn),
+        proto::Method::Push => Some(Method::Push),
+        proto::Method::DeviceCode => Some(Method::DeviceCode),
         proto::Method::Unspecified
         | proto::Method::Password
         | proto::Method::RecoveryCodes
@@ -126,6 +134,14 @@ pub(crate) fn answered(
         Answered::Superseded => (Outcome::Superseded, None, None),
         Answered::Slowed { until } => (Outcome::Slowed, None, Some(timestamp(until))),
         Answered::Closed => (Outcome::Closed, None, None),
+        Answered::Denied => (Outcome::Denied, None, None),
+    }
+}
+
+pub(crate) const fn purpose(purpose: Purpose) -> proto::ChallengePurpose {
+    match purpose {
+        Purpose::SignIn => proto::ChallengePurpose::SignIn,
+        Purpose::Change => proto::ChallengePurpose::Change,
     }
 }
 

@@ -115,6 +115,7 @@ fn routes(door: &Door) -> Routes {
         enrollment_service_server::EnrollmentServiceServer SMALL,
         evaluation_service_server::EvaluationServiceServer MAX_MESSAGE_BYTES,
         product_service_server::ProductServiceServer SMALL,
+        push_service_server::PushServiceServer SMALL,
         realm_service_server::RealmServiceServer SMALL,
         rollout_service_server::RolloutServiceServer MAX_MESSAGE_BYTES,
         session_service_server::SessionServiceServer SMALL,

@@ -10,8 +10,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tidegate_core::Caller;
-use tidegate_service::{App, Error, Fault, Query};
+use tidegate_core::{Caller, Permission};
+use tidegate_service::{App, Command, Error, Fault, Query, pushes::Listening};
+use tokio::sync::Notify;
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Status};
@@ -82,6 +83,20 @@ impl Watch {
         }
     }
 
+    /// Waits for the signal, but no longer than until the caller's credential is checked again. Returns whether it came.
+    pub(crate) async fn pause_unless(&self, signal: impl Future<Output = ()>) -> Result<bool, Status> {
+        tokio::select! {
+            biased;
+            () = self.streams.stopping.cancelled() => Err(self.closing()),
+            () = signal => Ok(true),
+            () = tokio::time::sleep(self.streams.settings.recheck) => Ok(false),
+        }
+    }
+
+    pub(crate) fn device_signal(&self, listening: Listening) -> Arc<Notify> {
+        self.app.device_signal(listening)
+    }
+
     pub(crate) async fn ask<Q: Query>(&self, query: Q) -> Result<Q::Outcome, Status> {
         let outcome = self.app.ask(self.caller.clone(), query).await;
         outcome.map_err(|error| status::of(&self.app, error))
@@ -103,14 +118,41 @@ impl Door {
         request: Request<M>,
         parse: fn(M, &mut Form) -> Option<Q>,
     ) -> Result<(Watch, Q::Outcome), Status> {
-        let caller = self.enter(request.extensions(), Q::PERMISSION)?;
-        let mut form = Form::default();
-        let parsed = parse(request.into_inner(), &mut form);
-        let query = form.finish(parsed).map_err(status::invalid)?;
-        let (app, streams, now) = (self.app.clone(), self.streams.clone(), Instant::now());
-        let watch = Watch { app, caller, streams, begun: now, looked: now };
+        let (caller, query) = self.read(request, parse, Q::PERMISSION)?;
+        let watch = self.watch(caller);
         let outcome = watch.ask(query).await?;
         Ok((watch, outcome))
+    }
+}
+
+impl Door {
+    /// The same with a command, for a stream whose beginning may change something.
+    pub(crate) async fn begin_by<M, C: Command>(
+        &self,
+        request: Request<M>,
+        parse: fn(M, &mut Form) -> Option<C>,
+    ) -> Result<(Watch, C::Outcome), Status> {
+        let (caller, command) = self.read(request, parse, C::PERMISSION)?;
+        let watch = self.watch(caller.clone());
+        let outcome = self.app.act(caller, command, None).await;
+        Ok((watch, outcome.map_err(|error| status::of(&self.app, error))?))
+    }
+
+    fn read<M, T>(
+        &self,
+        request: Request<M>,
+        parse: fn(M, &mut Form) -> Option<T>,
+        permission: Permission,
+    ) -> Result<(Arc<Caller>, T), Status> {
+        let caller = self.enter(request.extensions(), permission)?;
+        let mut form = Form::default();
+        let parsed = parse(request.into_inner(), &mut form);
+        Ok((caller, form.finish(parsed).map_err(status::invalid)?))
+    }
+
+    fn watch(&self, caller: Arc<Caller>) -> Watch {
+        let (app, streams, now) = (self.app.clone(), self.streams.clone(), Instant::now());
+        Watch { app, caller, streams, begun: now, looked: now }
     }
 }
 

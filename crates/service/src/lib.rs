@@ -28,6 +28,7 @@ mod messages;
 mod offers;
 mod pages;
 pub mod products;
+pub mod pushes;
 pub mod realms;
 pub mod rollouts;
 pub mod sessions;

@@ -2,7 +2,7 @@
 
 use tidegate_core::{
     Account, Answered, Body, Channel, ClientContext, Contact, DeliveryId, Link, LinkTarget, Message,
-    MessagePurpose, Product, Secret, Span, Timestamp, TokenDigest,
+    MessagePurpose, Product, Recipient, Secret, Span, Timestamp, TokenDigest,
 };
 use tidegate_keyring::TokenKind;
 use tidegate_store::{Tx, accounts, links};
@@ -74,7 +74,8 @@ impl CommandContext {
 
         let body = Body::Link { url: product.settings.link_url.clone(), token: token.expose().clone() };
         let to = contact.email.destination();
-        let message = Message::of(product, client.language, (purpose, body), to, expires_at);
+        let message =
+            Message::of(product, client.language, (purpose, body), Recipient::Mailbox(to), expires_at);
         let delivery = self.send(tx, (account.id, Channel::Mail), &message, permit).await?;
         Ok(Mailed { delivery, expires_at })
     }

@@ -2,7 +2,10 @@
 //! If material cannot be opened, its factor is unavailable. It is not taken for absent, and no
 //! guess is charged (INV-45).
 
-use tidegate_core::{AccountId, ChallengeId, Fact, Factor, FactorId, Method, Sealed, Secret, Setup};
+use tidegate_core::{
+    AccountId, ChallengeId, Enrollment, EnrollmentState, Fact, Factor, FactorId, Method, NewDevice, Sealed,
+    Secret, Setup,
+};
 use tidegate_factors::method::{self, About, Opened, Reach};
 use tidegate_keyring::SealContext;
 
@@ -79,12 +82,35 @@ impl CommandContext {
         Ok(self.keyring().seal(&context, material, self.entropy())?)
     }
 
+    /// What a request said of the device that is enrolled, sealed in the place of the material until the enrollment goes on.
+    pub(crate) fn keep_device(
+        &self,
+        account: AccountId,
+        factor: FactorId,
+        device: Option<&NewDevice>,
+    ) -> Result<Option<Sealed>, Fault> {
+        let Some(device) = device else { return Ok(None) };
+        let plain = Secret::new(serde_json::to_vec(device)?);
+        self.seal_factor(account, factor, &plain).map(Some)
+    }
+
+    pub(crate) fn kept_device(&self, enrollment: &Enrollment) -> Result<Option<NewDevice>, Fault> {
+        let awaits =
+            matches!(enrollment.state, EnrollmentState::AwaitingConfirmation | EnrollmentState::Confirmed);
+        let Some(sealed) = enrollment.material.as_ref().filter(|_| awaits) else { return Ok(None) };
+        let (realm, account, factor) = (self.realm(), enrollment.account, enrollment.factor);
+        let context = SealContext::FactorMaterial { realm, account, factor };
+        let plain = self.keyring().open(&context, sealed)?;
+        Ok(serde_json::from_slice(plain.expose())?)
+    }
+
     /// Makes the material of a pending factor, and what the person needs to set it up, which is
     /// shown once.
     pub(crate) fn set_up(
         &self,
         acting: &Acting,
         (method, factor): (Method, FactorId),
+        device: Option<&NewDevice>,
         registered: &[Factor],
     ) -> Result<(Sealed, Setup<OneTimeSecret>), Fault> {
         let account = &acting.account;
@@ -97,6 +123,7 @@ impl CommandContext {
             product: &product,
             authenticator: acting.product.settings.authenticator,
             party: acting.product.settings.relying_party.as_ref(),
+            device,
             user: *account.id.as_bytes(),
             registered: &same.filter_map(|other| other.lookup.clone()).collect::<Vec<_>>(),
         };

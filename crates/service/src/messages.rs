@@ -5,9 +5,9 @@
 
 use tidegate_core::{
     Account, AccountId, Body, Channel, ClientContext, DeliveryId, Email, Message, MessagePurpose, Notice,
-    Product, Refusal, Secret, Span, Timestamp, Title,
+    Product, Recipient, Refusal, Secret, Span, Timestamp, Title,
 };
-use tidegate_factors::sends as budget;
+use tidegate_factors::sends::{self as budget, Windows};
 use tidegate_keyring::SealContext;
 use tidegate_store::{
     Tx,
@@ -35,8 +35,19 @@ impl CommandContext {
         to: &Email,
         purpose: MessagePurpose,
     ) -> Result<SendPermit, Denied> {
+        self.permit_send_to(tx, to.canonical().as_str().as_bytes(), purpose, budget::WINDOWS).await
+    }
+
+    /// The same for any destination, by its bytes.
+    pub(crate) async fn permit_send_to(
+        &self,
+        tx: &mut Tx,
+        to: &[u8],
+        purpose: MessagePurpose,
+        windows: Windows,
+    ) -> Result<SendPermit, Denied> {
         let now = self.now();
-        let permit = self.take_send(tx, (to, purpose, now), |next| next == now).await?;
+        let permit = self.take_send(tx, (to, purpose, now), windows, |next| next == now).await?;
         permit.map_err(|next| Refusal::TooManyMessages { retry_after: next.since(now) }.into())
     }
 
@@ -44,13 +55,14 @@ impl CommandContext {
     async fn take_send(
         &self,
         tx: &mut Tx,
-        (to, purpose, now): (&Email, MessagePurpose, Timestamp),
+        (to, purpose, now): (&[u8], MessagePurpose, Timestamp),
+        windows: Windows,
         is_acceptable: impl Fn(Timestamp) -> bool,
     ) -> Result<Result<SendPermit, Timestamp>, Fault> {
         let context = SealContext::Destination { realm: self.realm() };
-        let destination = self.keyring().digest(&context, to.canonical().as_str().as_bytes())?;
+        let destination = self.keyring().digest(&context, to)?;
         let sent = sends::lock(tx, destination, purpose).await?;
-        let next = budget::next(&sent, now);
+        let next = budget::next(windows, &sent, now);
         if !is_acceptable(next) {
             return Ok(Err(next));
         }
@@ -86,10 +98,12 @@ impl CommandContext {
     ) -> Result<(), Fault> {
         let Some(contact) = account.verified() else { return Ok(()) };
         let at = self.now();
-        let permit = self.take_send(tx, (&contact.email, purpose, at), |_| true).await?;
+        let to = contact.email.canonical().as_str().as_bytes();
+        let permit = self.take_send(tx, (to, purpose, at), budget::WINDOWS, |_| true).await?;
         let permit = permit.map_err(|_| Fault::Dangling("a send"))?;
         let body = Body::Notice(Notice { at, factor, codes_left });
-        let (to, expires_at) = (contact.email.destination(), permit.at.plus(NOTICE_TTL));
+        let to = Recipient::Mailbox(contact.email.destination());
+        let expires_at = permit.at.plus(NOTICE_TTL);
         let message = Message::of(product, client.language, (purpose, body), to, expires_at);
         self.send(tx, (account.id, Channel::Mail), &message, permit).await.map(drop)
     }

@@ -1,6 +1,6 @@
 //! The ways in which an account can take the second step at a product.
 
-use tidegate_core::{Account, Factor, Offer, Product, Requirement};
+use tidegate_core::{Account, Channel, Factor, Offer, Product, Requirement};
 use tidegate_factors::{
     method::{self, Reach},
     policy,
@@ -62,7 +62,9 @@ async fn usable(
 pub(crate) async fn with_hints(view: &mut View, account: &Account) -> Result<Vec<Factor>, Fault> {
     let mut factors = factors::of_account(view, account.id).await?;
     let masked = account.verified().map(|contact| contact.email.masked());
-    for factor in factors.iter_mut().filter(|factor| method::rules(factor.method).sends.is_some()) {
+    for factor in
+        factors.iter_mut().filter(|factor| method::rules(factor.method).sends == Some(Channel::Mail))
+    {
         factor.hint = factor.hint.take().or_else(|| masked.clone());
     }
     Ok(factors)

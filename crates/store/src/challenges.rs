@@ -25,6 +25,8 @@ sql! {
     Select FIND = (concat!("SELECT ", challenge!(), " FROM challenges WHERE realm_id = $1 AND challenge_id = $2"));
     Select LIVE = (concat!("SELECT ", challenge!(), " FROM challenges \
         WHERE realm_id = $1 AND account_id = $2 AND state = $3 AND expires_at > $4 ORDER BY expires_at"));
+    Select WAITING = (concat!("SELECT ", challenge!(), " FROM challenges WHERE realm_id = $1 AND factor_id = $2 \
+        AND method IN ('push', 'device_code') AND state = $3 AND expires_at > $4 ORDER BY created_at DESC, challenge_id DESC LIMIT $5"));
     Change INSERT = "INSERT INTO challenges (realm_id, challenge_id, account_id, sign_in_id, session_id, factor_id, method, purpose, state, tries, \
         max_tries, material, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
     Change SUPERSEDE = "UPDATE challenges SET state = $9 \
@@ -82,6 +84,16 @@ pub async fn find(view: &mut View, id: ChallengeId) -> Result<Option<Challenge>,
 /// The account's live challenges, the first to expire first.
 pub async fn live(view: &mut View, account: AccountId, now: Timestamp) -> Result<Vec<Challenge>, Error> {
     view.select(LIVE).bind(account).bind(ChallengeState::Open).bind(now).all().await
+}
+
+/// The challenges that wait on a device, the newest first.
+pub async fn waiting(
+    view: &mut View,
+    factor: FactorId,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<Challenge>, Error> {
+    view.select(WAITING).bind(factor).bind(ChallengeState::Open).bind(now).bind(limit).all().await
 }
 
 /// Ends every open challenge of a sign-in that was cancelled, or of a session that ended.

@@ -19,6 +19,7 @@ macro_rules! factor {
 sql! {
     Select FIND = (concat!("SELECT ", factor!(), " FROM factors WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3"));
     Select BY_LOOKUP = (concat!("SELECT ", factor!(), " FROM factors WHERE realm_id = $1 AND lookup = $2"));
+    Select BY_ID = (concat!("SELECT ", factor!(), " FROM factors WHERE realm_id = $1 AND factor_id = $2"));
     Select OF_ACCOUNT = (concat!("SELECT ", factor!(), " FROM factors WHERE realm_id = $1 AND account_id = $2 ORDER BY factor_id"));
     Change INSERT = (concat!("INSERT INTO factors (realm_id, ", factor!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
         ON CONFLICT (realm_id, lookup) WHERE lookup IS NOT NULL DO NOTHING"));
@@ -33,6 +34,7 @@ sql! {
             ORDER BY a.account_id LIMIT $4"
     };
     Change RENAME = "UPDATE factors SET label = $4 WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3";
+    Change RESET = "UPDATE factors SET material = $4 WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3";
     Change REMOVE = "DELETE FROM factors WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3";
     Change ACCEPT = "UPDATE factors SET mark = COALESCE($4, mark), material = COALESCE($5, material), last_used_at = $6 \
         WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3 AND (mark < $4 OR $4 IS NULL)";
@@ -96,6 +98,11 @@ pub async fn by_lookup(view: &mut View, lookup: &[u8]) -> Result<Option<Factor>,
     view.select(BY_LOOKUP).bind(lookup.to_vec()).optional().await
 }
 
+/// The factor of a device, which does not name its account.
+pub async fn by_id(view: &mut View, id: FactorId) -> Result<Option<Factor>, Error> {
+    view.select(BY_ID).bind(id).optional().await
+}
+
 /// Oldest first.
 pub async fn of_account(view: &mut View, account: AccountId) -> Result<Vec<Factor>, Error> {
     view.select(OF_ACCOUNT).bind(account).all().await
@@ -120,6 +127,11 @@ pub async fn accept(
 ) -> Result<bool, Error> {
     let accept = tx.change(ACCEPT).bind(account).bind(id).bind(mark);
     accept.bind(material.cloned()).bind(now).hit().await
+}
+
+/// Stores new material; `false` when there is no such factor.
+pub async fn reset(tx: &mut Tx, account: AccountId, id: FactorId, material: Sealed) -> Result<bool, Error> {
+    tx.change(RESET).bind(account).bind(id).bind(material).hit().await
 }
 
 /// `false` when there is no such factor.

@@ -1,7 +1,7 @@
 //! What we remember.
 //!
 //! Lock order: requests, realms, credentials, customers, products, rollouts, links, `passkey_requests`, enrollments, accounts,
-//! `sign_ins`, sessions, devices, sends of codes and links, challenges, factors, `recovery_codes`, ledger, interest,
+//! `sign_ins`, sessions, devices, sends of codes and links, challenges, factors, pauses, `recovery_codes`, ledger, interest,
 //! passwords, attempts, sends of notices, deliveries, leases, events, chain, `chain_cuts`. A transaction that changes rows of several tables changes
 //! them in this order. Two transactions that take them in different orders deadlock on PostgreSQL (seen with 64
 //! answers on two replicas). A row that the transaction itself inserted may come later: no other transaction
@@ -40,6 +40,7 @@ mod migrations;
 mod open;
 pub mod passkey_requests;
 pub mod passwords;
+pub mod pauses;
 pub mod products;
 pub mod realms;
 pub mod recovery_codes;
@@ -87,6 +88,7 @@ const TABLES: &[&[Statement]] = &[
     links::STATEMENTS,
     passkey_requests::STATEMENTS,
     passwords::STATEMENTS,
+    pauses::STATEMENTS,
     products::STATEMENTS,
     realms::STATEMENTS,
     recovery_codes::STATEMENTS,

@@ -6,7 +6,7 @@ use sqlx::{
 };
 
 /// The newest migration this program brings.
-pub const NEWEST: i64 = 9;
+pub const NEWEST: i64 = 10;
 
 macro_rules! migrations {
     ($engine:literal, $($number:literal $name:literal,)+) => {{
@@ -35,6 +35,7 @@ pub(crate) fn sqlite() -> Migrator {
         7 "0007_factors",
         8 "0008_mail",
         9 "0009_passkeys",
+        10 "0010_devices",
     )
 }
 
@@ -50,5 +51,6 @@ pub(crate) fn postgres() -> Migrator {
         7 "0007_factors",
         8 "0008_mail",
         9 "0009_passkeys",
+        10 "0010_devices",
     )
 }

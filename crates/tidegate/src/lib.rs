@@ -19,6 +19,7 @@ mod keep_time;
 mod logs;
 mod mail;
 mod migrate;
+mod push;
 mod running;
 mod serve;
 mod server;

@@ -12,7 +12,7 @@ use tidegate_courier::{Look, Settings, SmtpSettings, Tls, To};
 use crate::{
     ambient::{AuthorityClock, SystemEntropy},
     config::{Config, SmtpTls},
-    files,
+    files, push,
 };
 
 #[derive(Args)]
@@ -97,6 +97,7 @@ pub fn settings(config: &Config) -> anyhow::Result<Settings> {
         } else {
             To::Server(server(config)?)
         },
+        push: push::settings(config),
         templates: config.mail.templates.clone(),
         from: config.mail.from.clone(),
         poll: Duration::from_millis(config.mail.poll_ms),

@@ -104,7 +104,7 @@ use_cases! { f:
     query GetCustomer { customer: "acme".parse().unwrap() };
     query ListCustomers { page: page() };
 
-    command BeginEnrollment { subject: f.session(), method: Method::Totp, label: None };
+    command BeginEnrollment { subject: f.session(), method: Method::Totp, label: None, device: None };
     command ContinueEnrollment { subject: f.session(), enrollment: f.enrollment };
     command CompleteEnrollment {
         subject: f.session(), enrollment: f.enrollment, answer: no_code(),

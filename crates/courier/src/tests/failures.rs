@@ -6,7 +6,7 @@ use tidegate_core::{Channel, DeliveryId, DeliveryProblem, Fact, MessagePurpose, 
 use tidegate_keyring::{Keyring, MasterFile};
 
 use super::{Outbox, mail, to_ann};
-use crate::{Courier, Settings, SetupError, To};
+use crate::{Courier, PushSettings, Settings, SetupError, To};
 
 pub(super) fn failed(delivery: DeliveryId, why: DeliveryProblem) -> [Fact; 1] {
     let (channel, purpose) = (Channel::Mail, MessagePurpose::VerifyEmail);
@@ -115,8 +115,14 @@ async fn settings_that_cannot_work_are_refused() {
     let courier = |folder: &std::path::Path, from: &str| {
         let (folder, poll) = (folder.to_owned(), std::time::Duration::ZERO);
         let templates = outbox.templates();
-        let settings =
-            Settings { to: To::Folder(folder), templates, from: from.to_owned(), poll, sends_at_once: 1 };
+        let settings = Settings {
+            to: To::Folder(folder),
+            push: PushSettings::default(),
+            templates,
+            from: from.to_owned(),
+            poll,
+            sends_at_once: 1,
+        };
         let (clock, entropy) = (outbox.clock.clone(), outbox.entropy.clone());
         Courier::new(outbox.store.clone(), outbox.keyring.clone(), clock, entropy, settings).map(drop)
     };

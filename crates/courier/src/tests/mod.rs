@@ -26,12 +26,12 @@ use sqlx::{ConnectOptions as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use tidegate_core::{
     AccountId, Body, Channel, Clock, DeliveryId, Email, Entropy, EventId, Fact, Id, Message, MessagePurpose,
-    MessageStyle, RealmId, RecordedFact, Secret, Span, Timestamp,
+    MessageStyle, RealmId, Recipient, RecordedFact, Secret, Span, Timestamp,
 };
 use tidegate_keyring::{Keyring, MasterFile, SealContext};
 use tidegate_store::{Store, Timeouts, deliveries, events};
 
-use crate::{Courier, Settings, SetupError, To};
+use crate::{Courier, PushSettings, Settings, SetupError, To};
 
 /// 7 March 2026, 09:05:30 UTC.
 const BEGIN: Timestamp = Timestamp::from_unix_micros(1_772_874_330_000_000);
@@ -72,7 +72,7 @@ fn mail(purpose: MessagePurpose, to: &str, title: &str) -> Message {
     let url = "https://kasa.example/confirm".parse().unwrap();
     Message {
         purpose,
-        to: Email::restored(to.to_owned(), String::new()).destination(),
+        to: Recipient::Mailbox(Email::restored(to.to_owned(), String::new()).destination()),
         key: Some("kasa".parse().unwrap()),
         product: title.parse().unwrap(),
         style: MessageStyle::default(),
@@ -116,7 +116,14 @@ impl Outbox {
 
     fn settings(&self, to: To) -> Settings {
         let from = "Tidegate <no-reply@tidegate.example>".to_owned();
-        Settings { to, templates: self.templates(), from, poll: Duration::ZERO, sends_at_once: 4 }
+        Settings {
+            to,
+            push: PushSettings::default(),
+            templates: self.templates(),
+            from,
+            poll: Duration::ZERO,
+            sends_at_once: 4,
+        }
     }
 
     fn courier_with(&self, keyring: Arc<Keyring>, entropy: Arc<dyn Entropy>) -> Courier {

@@ -17,7 +17,6 @@ pub use apns::ApnsSettings;
 pub use fcm::FcmSettings;
 use folder::Folder;
 use lettre::Message;
-#[cfg_attr(not(test), expect(unused_imports, reason = "it is not wired up yet"))]
 pub(crate) use push::Push;
 pub use push::PushSettings;
 #[cfg_attr(not(test), expect(unused_imports, reason = "it is not wired up yet"))]

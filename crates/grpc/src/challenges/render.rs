@@ -1,4 +1,4 @@
-use tidegate_core::{Answered, ChallengeState, Prompt, Purpose};
+use tidegate_core::{Answered, ChallengeState, Prompt};
 use tidegate_proto as proto;
 use tidegate_service::challenges::ChallengeView;
 
@@ -28,20 +28,17 @@ pub(super) fn answered(outcome: Answered) -> proto::AnswerChallengeResponse {
 fn challenge(asked: ChallengeView) -> proto::Challenge {
     use proto::ChallengeState as Wire;
     let challenge = asked.challenge;
-    let purpose = match challenge.purpose {
-        Purpose::SignIn => proto::ChallengePurpose::SignIn,
-        Purpose::Change => proto::ChallengePurpose::Change,
-    };
     let state = match challenge.state {
         ChallengeState::Open => Wire::Open,
         ChallengeState::Approved => Wire::Approved,
         ChallengeState::Superseded => Wire::Superseded,
         ChallengeState::UsedUp => Wire::UsedUp,
         ChallengeState::Cancelled => Wire::Cancelled,
+        ChallengeState::Denied => Wire::Denied,
     };
     proto::Challenge {
         id: challenge.id.to_string(),
-        purpose: purpose.into(),
+        purpose: render::purpose(challenge.purpose).into(),
         factor_id: challenge.factor.map(|id| id.to_string()).unwrap_or_default(),
         method: method(challenge.method).into(),
         state: state.into(),

@@ -29,6 +29,7 @@ fn delivery(delivery: Delivery) -> proto::Delivery {
 const fn channel(channel: Channel) -> proto::Channel {
     match channel {
         Channel::Mail => proto::Channel::Mail,
+        Channel::Push => proto::Channel::Push,
     }
 }
 
@@ -44,6 +45,7 @@ const fn purpose(purpose: MessagePurpose) -> proto::MessagePurpose {
         MessagePurpose::RecoveryCodesReplaced => Wire::RecoveryCodesReplaced,
         MessagePurpose::RecoveryCodeUsed => Wire::RecoveryCodeUsed,
         MessagePurpose::FactorCopied => Wire::FactorCopied,
+        MessagePurpose::PushDenied => Wire::PushDenied,
     }
 }
 

@@ -3,6 +3,8 @@
 mod parse;
 mod render;
 
+pub(crate) use parse::push_address;
+
 crate::door::handlers! { EnrollmentService in enrollment_service_server {
     act get_two_step_status(GetTwoStepStatusRequest) -> GetTwoStepStatusResponse = parse::status, render::status;
     act begin_enrollment(BeginEnrollmentRequest) -> BeginEnrollmentResponse = parse::begin, render::begun;

@@ -1,4 +1,5 @@
-use tidegate_proto::{self as proto, begin_enrollment_request::About};
+use tidegate_core::{NewDevice, PushAddress};
+use tidegate_proto::{self as proto, begin_enrollment_request::About, push_address::Address};
 use tidegate_service::enrollments::{
     BeginEnrollment, CancelEnrollment, CompleteEnrollment, ContinueEnrollment, DisableTwoStep, EnableTwoStep,
     GetEnrollment, GetTwoStepStatus, ListFactors,
@@ -14,14 +15,46 @@ pub(super) fn status(message: proto::GetTwoStepStatusRequest, form: &mut Form) -
 pub(super) fn begin(message: proto::BeginEnrollmentRequest, form: &mut Form) -> Option<BeginEnrollment> {
     let subject = form.subject(message.subject);
     let method = form.word("method", message.method, read_method);
-    let about = match message.about {
-        None => Some(()),
+    let device = match message.about {
+        None => Some(None),
         Some(About::Phone(_)) => form.note("phone", "must not be set: no method takes it yet"),
-        Some(About::Device(_)) => form.note("device", "must not be set: no method takes it yet"),
+        Some(About::Device(device)) => form.within("device", |form| new_device(device, form)).map(Some),
     };
     let label = form.optional("label", &message.label);
-    let () = about?;
-    Some(BeginEnrollment { subject: subject?, method: method?, label: label? })
+    Some(BeginEnrollment { subject: subject?, method: method?, label: label?, device: device? })
+}
+
+/// The longest public key in bytes.
+const MAX_KEY_BYTES: usize = 256;
+
+fn new_device(wire: proto::DeviceKey, form: &mut Form) -> Option<NewDevice> {
+    let public_key = match wire.public_key {
+        key if key.is_empty() || key.len() > MAX_KEY_BYTES => {
+            form.note("public_key", format!("must have 1 to {MAX_KEY_BYTES} bytes"))
+        }
+        key => Some(key),
+    };
+    let address = push_address(wire.push_address, form);
+    Some(NewDevice { public_key: public_key?, address: address? })
+}
+
+/// `Some(None)`: there is none.
+pub(crate) fn push_address(wire: Option<proto::PushAddress>, form: &mut Form) -> Option<Option<PushAddress>> {
+    let Some(wire) = wire else { return Some(None) };
+    form.within("push_address", |form| {
+        let (field, address) = match wire.address {
+            None => return form.note("address", "must be set"),
+            Some(Address::WebPush(web)) => {
+                ("web_push", PushAddress::web_push(&web.endpoint, web.p256dh, web.auth))
+            }
+            Some(Address::FcmToken(token)) => ("fcm_token", PushAddress::fcm(&token)),
+            Some(Address::ApnsToken(token)) => ("apns_token", PushAddress::apns(&token)),
+        };
+        match address {
+            Ok(address) => Some(Some(address)),
+            Err(why) => form.note(field, format!("must {}", why.0)),
+        }
+    })
 }
 
 pub(super) fn get(message: proto::GetEnrollmentRequest, form: &mut Form) -> Option<GetEnrollment> {

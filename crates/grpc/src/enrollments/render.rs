@@ -7,7 +7,7 @@ use tidegate_service::enrollments::{
 
 use tidegate_service::factors::{RecoveryCodesGenerated, Renamed};
 
-use crate::render::{answered, count, decision, method, shown, timestamp};
+use crate::render::{answered, count, decision, method, read_hex, shown, timestamp};
 
 pub(super) fn status(status: Status) -> proto::GetTwoStepStatusResponse {
     proto::GetTwoStepStatusResponse {
@@ -143,7 +143,9 @@ fn setup(setup: Setup<OneTimeSecret>) -> (proto::Setup, bool) {
             Wire::Totp(proto::TotpSecret { otpauth_uri, secret, qr_svg })
         }
         Setup::WebAuthn { options } => Wire::WebauthnOptionsJson(options),
-        Setup::Device { nonce } => Wire::Device(proto::DeviceSetup { nonce: nonce.into_bytes() }),
+        Setup::Device { nonce } => {
+            Wire::Device(proto::DeviceSetup { nonce: read_hex(&nonce).unwrap_or_default() })
+        }
         Setup::Sent { hint } => Wire::Sent(proto::SentPrompt { hint }),
     };
     (proto::Setup { setup: Some(setup) }, any_withheld)

@@ -142,6 +142,8 @@ fn factor(method: Method) -> String {
         Method::RecoveryCodes => "recovery codes",
         Method::EmailCode => "codes by mail",
         Method::WebAuthn => "a security key",
+        Method::Push => "push prompts",
+        Method::DeviceCode => "codes on a device",
     };
     words.to_owned()
 }

@@ -38,7 +38,7 @@ impl Epochs {
 
     pub(super) fn pass(&self, invalidation: Invalidation) {
         match invalidation {
-            Invalidation::Nothing => return,
+            Invalidation::Nothing | Invalidation::Device(_) => return,
             Invalidation::AllAccounts | Invalidation::Everything => {
                 self.all.fetch_add(1, Ordering::AcqRel);
             }
@@ -56,7 +56,10 @@ impl Epochs {
             Invalidation::Credential(id) => id.uuid(),
             Invalidation::Realm(id) => id.uuid(),
             Invalidation::Account(_, id) => id.uuid(),
-            Invalidation::Nothing | Invalidation::AllAccounts | Invalidation::Everything => return None,
+            Invalidation::Nothing
+            | Invalidation::AllAccounts
+            | Invalidation::Device(_)
+            | Invalidation::Everything => return None,
         };
         self.stripes.get(place(id))
     }

@@ -1,6 +1,6 @@
 //! Which cached entries an event invalidates.
 
-use tidegate_core::{AccountId, CredentialId, Fact, RealmId, RecordedFact};
+use tidegate_core::{AccountId, CredentialId, Fact, FactorId, RealmId, RecordedFact};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Invalidation {
@@ -12,6 +12,8 @@ pub(crate) enum Invalidation {
     Account(RealmId, AccountId),
     /// The standings of all accounts, where the affected ones are not known.
     AllAccounts,
+    /// What waits on the device of a factor.
+    Device(FactorId),
     Everything,
 }
 
@@ -53,6 +55,9 @@ impl Invalidation {
             | Fact::TwoStepShown { .. }
             | Fact::TwoStepActive { .. }
             | Fact::InterestRegistered {} => standing(),
+            Fact::ChallengeCreated { factor: Some(factor), .. }
+            | Fact::ChallengeResent { factor: Some(factor), .. }
+            | Fact::ChallengeAnswered { factor: Some(factor), .. } => Self::Device(*factor),
             Fact::CustomerUpdated { .. } => Self::AllAccounts,
             Fact::RealmCreated { .. }
             | Fact::CredentialCreated { .. }
@@ -69,6 +74,10 @@ impl Invalidation {
             | Fact::ChallengeResent { .. }
             | Fact::ChallengeAnswered { .. }
             | Fact::ChallengeCancelled { .. }
+            | Fact::PushDenied { .. }
+            | Fact::FactorPaused { .. }
+            | Fact::DeviceUnreachable { .. }
+            | Fact::DeviceReached { .. }
             | Fact::EnrollmentBegun { .. }
             | Fact::EnrollmentConfirmed { .. }
             | Fact::EnrollmentContinued { .. }

@@ -7,6 +7,7 @@
 //! - Sign-ins never use it: what protects an account is decided from the database (INV-17).
 
 mod decisions;
+mod device_signals;
 mod epochs;
 mod follow;
 mod invalidation;
@@ -23,6 +24,7 @@ use std::{
 };
 
 pub use decisions::{CachedDecisions, ProductEntry};
+use device_signals::DeviceSignals;
 use epochs::Epochs;
 use follow::Followed;
 pub(crate) use invalidation::Invalidation;
@@ -48,6 +50,7 @@ pub(crate) struct ReplicaCache {
     fresh_until: AtomicU64,
     followed: Followed,
     epochs: Epochs,
+    pub(crate) signals: DeviceSignals,
     credentials: Cache<CredentialId, Entry<CachedCredential>>,
     realms: Cache<RealmId, Entry<Snapshot>>,
     /// By the name that callers use, `acct_…` or the external id. A name never passes to another account.
@@ -80,6 +83,7 @@ impl ReplicaCache {
             fresh_until: AtomicU64::new(0),
             followed: Followed::default(),
             epochs: Epochs::default(),
+            signals: DeviceSignals::default(),
             credentials: Cache::new(CREDENTIALS),
             realms: Cache::new(REALMS),
             standings: Cache::new(accounts),
@@ -157,6 +161,11 @@ impl ReplicaCache {
     }
 
     pub(crate) fn invalidate(&self, invalidation: Invalidation) {
+        match invalidation {
+            Invalidation::Device(factor) => return self.signals.ring(factor),
+            Invalidation::Everything => self.signals.ring_all(),
+            _ => {}
+        }
         self.epochs.pass(invalidation);
     }
 }

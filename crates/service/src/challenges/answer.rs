@@ -6,8 +6,8 @@
 //! changed meanwhile; the charge and the approval each ask again for all that they rest on.
 
 use tidegate_core::{
-    Answer, Answered, Challenge, ChallengeId, ChallengeState, Fact, FactorId, LaterProof, Mark,
-    MessagePurpose, Permission, Proof, Refusal, SignInState, Subject, Title,
+    Answer, Answered, Challenge, ChallengeId, ChallengeState, Channel, ClientContext, Fact, FactorId,
+    LaterProof, Mark, MessagePurpose, Permission, Proof, Refusal, SignInState, Subject, Title,
 };
 use tidegate_factors::{
     challenge,
@@ -18,12 +18,13 @@ use tidegate_store::{
     Executor, Tx, accounts,
     answers::{self, Approval},
     attempts::{self, GrantedCharge},
-    challenges, events, factors, products, recovery_codes,
+    challenges, events, factors, pauses, products, recovery_codes, sign_ins,
 };
 
 use super::{
     consume,
     context::{Answerer, ChallengeContext, Readable},
+    pause,
 };
 use crate::{
     Command, CommandContext, Error, Fault, counters,
@@ -45,6 +46,29 @@ impl Command for AnswerChallenge {
     type Outcome = Answered;
 
     async fn run(self, cx: &CommandContext) -> Result<Answered, Error> {
+        let Self { subject, challenge, answer } = self;
+        let client = subject.client.clone();
+        Answering { by: AnsweredBy::Subject(subject), client, challenge, answer }.run(cx).await
+    }
+}
+
+/// One answer, and who gives it.
+pub(crate) struct Answering {
+    pub(crate) by: AnsweredBy,
+    pub(crate) client: ClientContext,
+    pub(crate) challenge: ChallengeId,
+    pub(crate) answer: Answer,
+}
+
+pub(crate) enum AnsweredBy {
+    /// The person, at the sign-in or in the session that the challenge belongs to.
+    Subject(Subject),
+    /// The enrolled device that the challenge asks. Its signature is its authority.
+    Device,
+}
+
+impl Answering {
+    pub(crate) async fn run(self, cx: &CommandContext) -> Result<Answered, Error> {
         let (cc, attempt) = loop {
             let cc = self.read(cx).await?;
             match self.charge(cx, &cc).await? {
@@ -84,18 +108,23 @@ enum Finding {
     Wrong,
     /// It shows that the factor was copied.
     Copied,
+    /// The person denied it.
+    Denied {
+        reported: bool,
+    },
 }
 
 impl Finding {
     fn late(self) -> Self {
         match self {
             Self::Right(consumed) => Self::Late(consumed.mark),
+            Self::Denied { .. } => Self::Late(None),
             other => other,
         }
     }
 }
 
-impl AnswerChallenge {
+impl Answering {
     /// Takes one guess from the factor and one try from the challenge, or says why it cannot.
     async fn charge(
         &self,
@@ -154,7 +183,7 @@ impl AnswerChallenge {
         factor: FactorId,
     ) -> Result<Option<Attempt<ChargedAttempt, Answered>>, Error> {
         let note = cx.event(material::unreadable(factor, cc.challenge.method));
-        let note = note.at(&cc.product).of(cc.whose()).from(&self.subject.client);
+        let note = note.at(&cc.product).of(cc.whose()).from(&self.client);
         cx.charge(async |tx| {
             note.record(tx).await?;
             Err(Refusal::FactorUnavailable.into())
@@ -179,6 +208,7 @@ impl AnswerChallenge {
                 Verdict::Used => Finding::Used,
                 Verdict::Wrong => Finding::Wrong,
                 Verdict::Copied => Finding::Copied,
+                Verdict::Denied { reported } => Finding::Denied { reported },
             },
         )
     }
@@ -224,6 +254,7 @@ impl AnswerChallenge {
             }
             Finding::Wrong => self.reject(cx, cc, attempt).await,
             Finding::Copied => self.close(cx, cc, attempt).await,
+            Finding::Denied { reported } => self.denied(cx, cc, (attempt.factor, *reported)).await,
         }
     }
 
@@ -251,6 +282,16 @@ impl AnswerChallenge {
                     counter: counters::of_factor(consumed.factor),
                     now,
                 };
+                let ends_pause = method::rules(challenge.method).sends == Some(Channel::Push);
+                if ends_pause {
+                    return cx
+                        .settle(async |tx| {
+                            pauses::forget(tx, consumed.factor).await?;
+                            let approved = answers::approve(tx.executor(), approval, event).await?;
+                            Ok(approved.then_some(Answered::Approved))
+                        })
+                        .await;
+                }
                 let Some(code) = consumed.code else {
                     // The hot path: one statement, together with the answers of others.
                     return cx
@@ -308,7 +349,7 @@ impl AnswerChallenge {
     ) -> Result<(), Fault> {
         let account = accounts::get(tx, cc.challenge.account).await?.ok_or(Fault::Dangling("account"))?;
         let product = products::find(tx, &cc.product).await?.ok_or(Fault::Dangling("product"))?;
-        cx.notify(tx, (&account, &product, &self.subject.client), purpose, about).await
+        cx.notify(tx, (&account, &product, &self.client), purpose, about).await
     }
 
     async fn reject(
@@ -350,13 +391,55 @@ impl AnswerChallenge {
             challenges::advance(tx, cc.challenge.id, open, used_up, cx.now()).await?;
             counters::close(cx, tx, (factor, method)).await?;
             let copied = cx.event(Fact::FactorCopied { factor, method }).at(&cc.product).of(cc.whose());
-            copied.from(&self.subject.client).record(tx).await?;
+            copied.from(&self.client).record(tx).await?;
             self.note(cx, cc, Answered::Closed).record(tx).await?;
             let label = factors::find(tx, cc.challenge.account, factor).await?.and_then(|kept| kept.label);
             self.tell(cx, tx, cc, MessagePurpose::FactorCopied, (label, None)).await?;
             Ok(Some(Answered::Closed))
         })
         .await
+    }
+
+    /// Ends the challenge and pauses the factor. A person who reports also ends the sign-in, and is told what to do next.
+    async fn denied(
+        &self,
+        cx: &CommandContext,
+        cc: &ChallengeContext,
+        (factor, reported): (FactorId, bool),
+    ) -> Result<Option<Answered>, Error> {
+        let Challenge { id, account, within, .. } = cc.challenge;
+        cx.settle(async |tx| {
+            if let (true, Answerer::SignIn { id: sign_in, state, .. }) = (reported, &cc.answerer)
+                && sign_ins::advance(tx, *sign_in, *state, SignInState::Cancelled, cx.now()).await?
+            {
+                self.record(cx, tx, cc, Fact::SignInCancelled { sign_in: *sign_in }).await?;
+            }
+            if !challenges::advance(tx, id, ChallengeState::Open, ChallengeState::Denied, cx.now()).await? {
+                return Ok(None);
+            }
+            if reported {
+                challenges::cancel_all(tx, account, within).await?;
+            }
+            let Some(factor) = factors::find(tx, account, factor).await? else { return Ok(None) };
+            let paused = pause::after_denial(cx, tx, &factor).await?;
+            self.note(cx, cc, Answered::Denied).record(tx).await?;
+            let denied = Fact::PushDenied { challenge: id, factor: factor.id, reported };
+            self.record(cx, tx, cc, denied).await?;
+            self.record(cx, tx, cc, paused).await?;
+            self.tell(cx, tx, cc, MessagePurpose::PushDenied, (factor.label, None)).await?;
+            Ok(Some(Answered::Denied))
+        })
+        .await
+    }
+
+    async fn record(
+        &self,
+        cx: &CommandContext,
+        tx: &mut Tx,
+        cc: &ChallengeContext,
+        fact: Fact,
+    ) -> Result<(), Fault> {
+        cx.event(fact).at(&cc.product).of(cc.whose()).from(&self.client).record(tx).await
     }
 
     fn note<'n>(
@@ -367,7 +450,7 @@ impl AnswerChallenge {
     ) -> EventBuilder<'n> {
         let Challenge { id: challenge, factor, .. } = cc.challenge;
         let note = cx.event(Fact::ChallengeAnswered { challenge, factor, outcome });
-        note.at(&cc.product).of(cc.whose()).from(&self.subject.client)
+        note.at(&cc.product).of(cc.whose()).from(&self.client)
     }
 }
 
@@ -391,7 +474,9 @@ async fn too_late(
                 let used = factor.is_some_and(|factor| mark.is_some_and(|mark| factor.mark >= mark));
                 if used { Answered::Replayed } else { Answered::Superseded }
             }
-            Finding::Right(_) | Finding::Used | Finding::Wrong | Finding::Copied => Answered::Replayed,
+            Finding::Right(_) | Finding::Used | Finding::Wrong | Finding::Copied | Finding::Denied { .. } => {
+                Answered::Replayed
+            }
         },
     };
     if matches!(outcome, Answered::Replayed | Answered::AlreadyApproved) {

@@ -1,8 +1,8 @@
 //! What answering begins with: who answers, the challenge, and the factor's material and counter.
 
 use tidegate_core::{
-    AccountState, Answer, Answered, Challenge, Email, FactorId, Mark, ProductKey, Proof, Sealed, Secret,
-    SessionId, SignInId, SignInState, Subject, Timestamp, Who, Within,
+    Account, AccountState, Answer, Answered, Challenge, Email, FactorId, Mark, Method, ProductKey, Proof,
+    Refusal, Sealed, Secret, SessionId, SignInId, SignInState, Subject, Timestamp, Who, Within,
 };
 use tidegate_factors::{
     challenge,
@@ -11,13 +11,13 @@ use tidegate_factors::{
 };
 use tidegate_keyring::TokenKind;
 use tidegate_store::{
-    Executor,
+    Executor, accounts,
     answers::{self, ChallengeRow},
     attempts::{self, AttemptRow},
-    factors,
+    challenges, factors, sessions, sign_ins,
 };
 
-use super::AnswerChallenge;
+use super::answer::{AnsweredBy, Answering};
 use crate::{
     CommandContext, Error, Fault, QueryContext,
     acting::{Acting, By},
@@ -42,18 +42,23 @@ pub(super) enum Answerer {
     Session(SessionId),
 }
 
-impl AnswerChallenge {
+impl Answering {
     pub(super) async fn read(&self, cx: &CommandContext) -> Result<ChallengeContext, Error> {
-        match self.read_at_once(cx).await? {
+        let AnsweredBy::Subject(subject) = &self.by else { return self.read_for_device(cx.query()).await };
+        match self.read_at_once(cx, subject).await? {
             Some(asked) => Ok(ChallengeContext::to_sign_in(asked)?),
-            None => self.read_in_turn(cx.query()).await,
+            None => self.read_in_turn(cx.query(), subject).await,
         }
     }
 
     /// Reads everything in one query, for a valid sign-in. `None` for everything else: `acting`
     /// then finds what is wrong.
-    async fn read_at_once(&self, cx: &CommandContext) -> Result<Option<ChallengeRow>, Fault> {
-        let Subject { who: Who::SignIn(token), client } = &self.subject else { return Ok(None) };
+    async fn read_at_once(
+        &self,
+        cx: &CommandContext,
+        subject: &Subject,
+    ) -> Result<Option<ChallengeRow>, Fault> {
+        let Subject { who: Who::SignIn(token), client } = subject else { return Ok(None) };
         let Some(digest) = TokenKind::SignIn.digest(token.expose()) else { return Ok(None) };
         let find = async |executor: Executor<'_>| Ok(answers::find(executor, digest, self.challenge).await?);
         let found = cx.autocommit(find).await?;
@@ -64,17 +69,9 @@ impl AnswerChallenge {
         }))
     }
 
-    async fn read_in_turn(&self, cx: &QueryContext) -> Result<ChallengeContext, Error> {
-        let acting = cx.acting(&self.subject).await?;
-        let mut view = cx.view();
-        let challenge = super::find(&mut view, &acting, self.challenge).await?;
-        let (factor, kept) = match challenge.factor {
-            Some(factor) => (
-                factors::find(&mut view, challenge.account, factor).await?,
-                attempts::find(&mut view, &counters::of_factor(factor)).await?,
-            ),
-            None => (None, None),
-        };
+    async fn read_in_turn(&self, cx: &QueryContext, subject: &Subject) -> Result<ChallengeContext, Error> {
+        let acting = cx.acting(subject).await?;
+        let challenge = super::find(&mut cx.view(), &acting, self.challenge).await?;
         let Acting { account, product, by, .. } = acting;
         let answerer = match by {
             By::SignIn(sign_in) => {
@@ -83,16 +80,61 @@ impl AnswerChallenge {
             By::Session(session) => Answerer::Session(session.id),
             By::Support(_) => return Err(Fault::Dangling("sign-in or session").into()),
         };
-        // A closed challenge may have lost its factor.
-        let (material, mark) =
-            factor.map_or((None, Mark::default()), |factor| (factor.material, factor.mark));
-        let email = account.contact.map(|contact| contact.email.as_typed().to_owned());
-        let (product, personal_key) = (product.key, account.personal_key);
-        Ok(ChallengeContext { answerer, product, challenge, email, personal_key, material, mark, kept })
+        Ok(ChallengeContext::read(cx, (answerer, product.key), challenge, account).await?)
+    }
+
+    /// For the device: any account's challenge that is answered by a signature. Whether the device of the challenge signed is
+    /// seen when the answer is read. Every other challenge does not exist.
+    async fn read_for_device(&self, cx: &QueryContext) -> Result<ChallengeContext, Error> {
+        let unknown = || Refusal::ChallengeNotFound;
+        let mut view = cx.view();
+        let challenge = challenges::find(&mut view, self.challenge).await?;
+        let challenge = challenge.filter(|found| found.method == Method::Push).ok_or_else(unknown)?;
+        let account = accounts::get(&mut view, challenge.account).await?;
+        let account = account.filter(|account| account.state == AccountState::Active).ok_or_else(unknown)?;
+        let (answerer, product, live) = match challenge.within {
+            Within::SignIn(id) => {
+                let found = sign_ins::get(&mut view, id).await?.ok_or(Fault::Dangling("sign-in"))?;
+                let live = cx.now() < found.expires_at;
+                let answerer = Answerer::SignIn { id, state: found.state, proofs: found.proofs };
+                (answerer, found.product, live)
+            }
+            Within::Session(id) => {
+                let found = sessions::get(&mut view, id).await?.ok_or(Fault::Dangling("session"))?;
+                let live = found.is_live(cx.now());
+                (Answerer::Session(id), found.product, live)
+            }
+        };
+        if !live || !cx.agent().covers(&product) {
+            return Err(unknown().into());
+        }
+        Ok(ChallengeContext::read(cx, (answerer, product), challenge, account).await?)
     }
 }
 
 impl ChallengeContext {
+    async fn read(
+        cx: &QueryContext,
+        (answerer, product): (Answerer, ProductKey),
+        challenge: Challenge,
+        account: Account,
+    ) -> Result<Self, Fault> {
+        let mut view = cx.view();
+        let (factor, kept) = match challenge.factor {
+            Some(factor) => (
+                factors::find(&mut view, challenge.account, factor).await?,
+                attempts::find(&mut view, &counters::of_factor(factor)).await?,
+            ),
+            None => (None, None),
+        };
+        // A closed challenge may have lost its factor.
+        let (material, mark) =
+            factor.map_or((None, Mark::default()), |factor| (factor.material, factor.mark));
+        let email = account.contact.map(|contact| contact.email.as_typed().to_owned());
+        let personal_key = account.personal_key;
+        Ok(Self { answerer, product, challenge, email, personal_key, material, mark, kept })
+    }
+
     fn to_sign_in(found: ChallengeRow) -> Result<Self, Fault> {
         let ChallengeRow {
             product,
@@ -141,8 +183,9 @@ impl ChallengeContext {
         let material = cx.factor_material(account, factor, self.material.as_ref()).ok_or(Unread::Unusable)?;
         let posed = self.challenge.material.as_ref();
         let posed = posed.map(|sealed| cx.challenge_material(account, id, sealed).ok_or(Unread::Unusable));
-        let answer = method::read(method, &material, answer)?;
-        Ok(Readable { posed: posed.transpose()?, material, answer })
+        let posed = posed.transpose()?;
+        let answer = method::read(method, &material, posed.as_ref(), answer)?;
+        Ok(Readable { posed, material, answer })
     }
 
     /// Whether the account still has the address that the code was sent to.

@@ -6,10 +6,12 @@ mod consume;
 mod context;
 mod create;
 mod get;
+mod pause;
 mod pose;
 mod resend;
 
 pub use answer::AnswerChallenge;
+pub(crate) use answer::{AnsweredBy, Answering};
 pub use cancel::CancelChallenge;
 pub use create::{ChallengeView, CreateChallenge};
 pub use get::GetChallenge;
@@ -39,6 +41,11 @@ pub(crate) fn malformed(malformed: Malformed) -> Refusal {
         Malformed::RecoveryCode => ("code", "must have 24 letters and digits".to_owned()),
         Malformed::Credential => ("webauthn_json", "must be a PublicKeyCredential as JSON".to_owned()),
         Malformed::UserHandle => ("webauthn_json", "must name its account by userHandle".to_owned()),
+        Malformed::Number(digits) => ("decision.number", format!("must have {digits} ASCII digits")),
+        Malformed::Contradiction => {
+            ("decision", "must approve with a number, or deny without one".to_owned())
+        }
+        Malformed::Signature => ("decision.signature", "must be made with the enrolled key".to_owned()),
         Malformed::Form(AnswerForm::Code) => ("answer", "must be code".to_owned()),
         Malformed::Form(AnswerForm::Assertion) => ("answer", "must be webauthn_json".to_owned()),
         Malformed::Form(AnswerForm::Decision) => ("answer", "must be decision".to_owned()),

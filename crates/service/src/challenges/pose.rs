@@ -2,16 +2,16 @@
 //! queues the code where the method sends one.
 
 use tidegate_core::{
-    Body, Challenge, ChallengeState, Factor, FactorId, Message, MessagePurpose, Prompt, Purpose, Refusal,
-    Requirement, SignInState, Timestamp, Within, Word as _,
+    Body, Challenge, ChallengeState, Channel, ClientContext, Factor, FactorId, Message, MessagePurpose,
+    Prompt, Purpose, Refusal, Requirement, SignInState, Timestamp, Title, Within, Word as _,
 };
 use tidegate_factors::{
-    challenge,
-    method::{self, Opened, Outgoing},
+    method::{self, Occasion, Opened, Outgoing},
     policy,
 };
 use tidegate_store::{Tx, challenges, factors, sessions, sign_ins};
 
+use super::pause;
 use crate::{
     CommandContext, Denied, Fault,
     acting::Acting,
@@ -79,9 +79,20 @@ impl Holder {
         let (factor, material) = self.offered(cx, tx, acting, factor).await?;
         let (rules, now, id) = (method::rules(factor.method), cx.now(), cx.new_id());
         let reach = reach(&acting.account, &acting.product);
-        let posed = method::pose(factor.method, &material, reach, cx.entropy()).map_err(Fault::from)?;
-        let permit = match posed.outgoing {
-            Some(outgoing) => Some((self.permit(cx, tx, acting).await?, outgoing)),
+        let expires_at = now.plus(rules.challenge_ttl).min(self.ends_at);
+        let occasion = Occasion {
+            challenge: id,
+            account: factor.account,
+            product: &acting.product.key,
+            purpose: self.purpose,
+            context: &context(&acting.client),
+            label: factor.label.as_ref().map_or("", Title::as_str),
+            expires_at,
+        };
+        let posed = method::pose(factor.method, &material, reach, &occasion, cx.entropy());
+        let posed = posed.map_err(Fault::from)?;
+        let permit = match rules.sends {
+            Some(channel) => Some(self.permit(cx, tx, acting, (channel, &factor)).await?),
             None => None,
         };
         let material =
@@ -98,15 +109,15 @@ impl Holder {
             max_tries: rules.max_tries,
             material,
             created_at: now,
-            expires_at: now.plus(rules.challenge_ttl).min(self.ends_at),
+            expires_at,
         };
         let superseded = challenges::supersede(tx, &new).await?;
         challenges::insert(tx, &new).await?;
         // This bounds rows, not guesses: two concurrent calls may exceed it by one. Each method has its own bound, or
         // challenges that send nothing could make a code that was sent worthless.
         let of_method = (new.account, new.method);
-        let older = challenges::supersede_oldest(tx, of_method, challenge::MAX_LIVE, now).await?;
-        if let Some((permit, outgoing)) = permit {
+        let older = challenges::supersede_oldest(tx, of_method, rules.max_live, now).await?;
+        if let (Some(permit), Some(outgoing)) = (permit, posed.outgoing) {
             self.send(cx, tx, (acting, &new), outgoing, permit).await?;
         }
         Ok(Asked { challenge: new, prompt: posed.prompt, superseded: superseded + older })
@@ -147,9 +158,26 @@ impl Holder {
         }
     }
 
-    async fn permit(&self, cx: &CommandContext, tx: &mut Tx, acting: &Acting) -> Result<SendPermit, Denied> {
-        let contact = acting.account.verified().ok_or(Refusal::FactorNotFound)?;
-        cx.permit_send(tx, &contact.email, self.message_purpose()).await
+    /// Takes one send from the budget of the destination, also where its device asks by itself.
+    async fn permit(
+        &self,
+        cx: &CommandContext,
+        tx: &mut Tx,
+        acting: &Acting,
+        (channel, factor): (Channel, &Factor),
+    ) -> Result<SendPermit, Denied> {
+        let purpose = self.message_purpose();
+        match channel {
+            Channel::Mail => {
+                let contact = acting.account.verified().ok_or(Refusal::FactorNotFound)?;
+                cx.permit_send(tx, &contact.email, purpose).await
+            }
+            Channel::Push => {
+                pause::refuse_paused(cx, tx, factor.id).await?;
+                let windows = method::rules(factor.method).windows;
+                cx.permit_send_to(tx, factor.id.as_bytes(), purpose, windows).await
+            }
+        }
     }
 
     async fn send(
@@ -161,9 +189,23 @@ impl Holder {
         permit: SendPermit,
     ) -> Result<(), Fault> {
         let channel = method::rules(challenge.method).sends.ok_or(Fault::Dangling("channel"))?;
-        let what = (self.message_purpose(), Body::Code { code: code.expose().clone() });
+        let body = match code {
+            Some(code) => Body::Code { code: code.expose().clone() },
+            None => Body::Prompt {
+                challenge: challenge.id,
+                factor: challenge.factor.ok_or(Fault::Dangling("factor"))?,
+            },
+        };
+        let what = (self.message_purpose(), body);
         let (product, language) = (&acting.product, acting.client.language);
         let message = Message::of(product, language, what, to, challenge.expires_at);
         cx.send(tx, (challenge.account, channel), &message, permit).await.map(drop)
     }
+}
+
+/// What a device shows of where a sign-in comes from.
+fn context(client: &ClientContext) -> String {
+    let ip = client.ip.map(|ip| ip.to_string());
+    let parts = [client.user_agent.clone(), ip];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

@@ -7,10 +7,12 @@
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
     Account, Decision, Enrollment, EnrollmentState, Fact, Factor, LinkTarget, MessagePurpose, Method,
-    Permission, Product, Refusal, Setup, Subject, Title,
+    NewDevice, Permission, Product, Refusal, Setup, Subject, Title,
 };
 use tidegate_factors::{
+    enrolled_device,
     enrollment::{self, NotProved, Origin},
+    method::{self, Enrolled},
     policy::{self, NotBindable},
 };
 use tidegate_store::{Tx, accounts, enrollments, factors, sessions};
@@ -22,6 +24,8 @@ pub struct BeginEnrollment {
     pub subject: Subject,
     pub method: Method,
     pub label: Option<Title>,
+    /// The device that is enrolled, where the method enrolls one.
+    pub device: Option<NewDevice>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -47,6 +51,7 @@ impl Command for BeginEnrollment {
     async fn run(self, cx: &CommandContext) -> Result<EnrollmentStarted, Error> {
         let acting = cx.acting_or_recovering(&self.subject).await?;
         let session = acting.session()?.id;
+        self.check_device()?;
         cx.idempotent(async |tx| {
             // Read again: a factor that was removed meanwhile has ended the sessions that rest on it.
             let session = sessions::get(tx, session).await?.filter(|session| session.is_live(cx.now()));
@@ -67,6 +72,17 @@ impl Command for BeginEnrollment {
 }
 
 impl BeginEnrollment {
+    fn check_device(&self) -> Result<(), Refusal> {
+        let must = match (method::rules(self.method).about, &self.device) {
+            (Enrolled::Nothing, None) => return Ok(()),
+            (Enrolled::Device, Some(device)) if enrolled_device::is_key(&device.public_key) => return Ok(()),
+            (Enrolled::Nothing, Some(_)) => "must not be set: the method enrolls no device",
+            (Enrolled::Device, None) => "must be set",
+            (Enrolled::Device, Some(_)) => "must have an Ed25519 or P-256 key as a SubjectPublicKeyInfo",
+        };
+        Err(Refusal::AnswerMalformed { field: "device", must: must.to_owned() })
+    }
+
     fn may_begin(
         &self,
         (product, decision): (&Product, &Decision),
@@ -135,8 +151,10 @@ impl BeginEnrollment {
             let what = (LinkTarget::Enrollment(new.id), purpose, enrollment::TTL);
             cx.mail_link(tx, (account, contact), (&acting.product, &acting.client), what, permit).await?;
             sent_to = Some(contact.email.masked());
+            new.material = cx.keep_device(account.id, new.factor, self.device.as_ref())?;
         } else {
-            let (material, shown) = cx.set_up(acting, (new.method, new.factor), factors)?;
+            let (material, shown) =
+                cx.set_up(acting, (new.method, new.factor), self.device.as_ref(), factors)?;
             (new.state, new.material, setup) = (EnrollmentState::AwaitingProof, Some(material), Some(shown));
         }
         enrollments::insert(tx, &new).await?;

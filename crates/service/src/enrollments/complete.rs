@@ -131,9 +131,9 @@ impl CompleteEnrollment {
         // answer without the method's form, is no wrong guess (INV-45).
         let (account, factor) = (acting.account.id, pending.factor);
         let material = cx.query().factor_material(account, factor, pending.material.as_ref());
-        let read = material
-            .ok_or(Unread::Unusable)
-            .and_then(|material| Ok((method::read(pending.method, &material, &self.answer)?, material)));
+        let read = material.ok_or(Unread::Unusable).and_then(|material| {
+            Ok((method::read(pending.method, &material, None, &self.answer)?, material))
+        });
         let (answer, material) = match read {
             Ok(read) => read,
             Err(Unread::Malformed(malformed)) => return Err(challenges::malformed(malformed).into()),

@@ -38,7 +38,8 @@ impl Command for ContinueEnrollment {
             let mut enrollment = super::find(tx, &acting, self.enrollment).await?;
             let registered = factors::of_account(tx, enrollment.account).await?;
             let what = (enrollment.method, enrollment.factor);
-            let (material, setup) = cx.set_up(&acting, what, &registered)?;
+            let device = cx.kept_device(&enrollment)?;
+            let (material, setup) = cx.set_up(&acting, what, device.as_ref(), &registered)?;
             if !enrollments::reveal(tx, enrollment.id, material, cx.now()).await? {
                 let confirmed = enrollment.state == EnrollmentState::Confirmed;
                 let state = if confirmed { "expired" } else { enrollment.state.as_str() };

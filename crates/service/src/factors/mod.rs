@@ -12,7 +12,7 @@ pub use rename::{RenameFactor, Renamed};
 pub(crate) use recovery_codes::issue;
 
 use tidegate_core::{Account, AccountId, Fact, Factor, Method, SessionEnd, Within};
-use tidegate_store::{Tx, attempts, challenges, devices, factors, recovery_codes as codes, sessions};
+use tidegate_store::{Tx, attempts, challenges, devices, factors, pauses, recovery_codes as codes, sessions};
 
 use crate::{CommandContext, Fault, acting::Acting, counters};
 
@@ -31,6 +31,7 @@ async fn remove(
 ) -> Result<(), Fault> {
     challenges::cancel_of_factor(tx, account.id, factor.id).await?;
     factors::remove(tx, account.id, factor.id).await?;
+    pauses::forget(tx, factor.id).await?;
     codes::void(tx, account.id, factor.id).await?;
     attempts::remove(tx, &counters::of_factor(factor.id)).await?;
     let event = cx.event(Fact::FactorRemoved { factor: factor.id, method: factor.method });

@@ -98,7 +98,7 @@ impl Origin {
                 self.close(cx, tx, (product, account), &factor).await?;
                 Ok(Err(Denial::PasskeyCopied))
             }
-            Verdict::Used | Verdict::Wrong => Ok(Err(Denial::WrongPasskey)),
+            Verdict::Used | Verdict::Wrong | Verdict::Denied { .. } => Ok(Err(Denial::WrongPasskey)),
         }
     }
 

@@ -87,6 +87,45 @@ settings! {
         /// Milliseconds that it may take to hand one mail over.
         timeout_ms: u64 = 10_000, Rule::Whole(100..=25_000), Shown::Whole;
     }
+    /// Notifications to browsers by Web Push (RFC 8030).
+    web_push: WebPush {
+        /// The file of the key (P-256, PEM) that push services know the server by; empty: browsers are not notified.
+        key_file: PathBuf = "", Rule::Optional, Shown::Whole;
+        /// Whom a push service may write to: mailto: or https:.
+        contact: String = "", Rule::Optional, Shown::Whole;
+        /// The push services that are called, separated by commas; *.example.com means every host below it.
+        hosts: String = "fcm.googleapis.com,updates.push.services.mozilla.com,*.notify.windows.com,web.push.apple.com", Rule::Text, Shown::Whole;
+        /// Milliseconds that it may take to hand one notification over.
+        timeout_ms: u64 = 10_000, Rule::Whole(100..=25_000), Shown::Whole;
+    }
+    /// Notifications to Android by Firebase Cloud Messaging.
+    fcm: Fcm {
+        /// The file of the service account (JSON); empty: FCM is not used.
+        account_file: PathBuf = "", Rule::Optional, Shown::Whole;
+        /// The project; empty: the one that the account's file names.
+        project: String = "", Rule::Optional, Shown::Whole;
+        /// Where the service is.
+        url: String = "https://fcm.googleapis.com", Rule::Text, Shown::Whole;
+        /// Where access tokens come from; empty: as the account's file says.
+        token_url: String = "", Rule::Optional, Shown::Whole;
+        /// Milliseconds that it may take to hand one notification over.
+        timeout_ms: u64 = 10_000, Rule::Whole(100..=25_000), Shown::Whole;
+    }
+    /// Notifications to iOS by the Apple Push Notification service.
+    apns: Apns {
+        /// The file of the key (.p8); empty: APNs is not used.
+        key_file: PathBuf = "", Rule::Optional, Shown::Whole;
+        /// The id of the key.
+        key_id: String = "", Rule::Optional, Shown::Whole;
+        /// The id of the developer's team.
+        team_id: String = "", Rule::Optional, Shown::Whole;
+        /// The bundle id of the app.
+        topic: String = "", Rule::Optional, Shown::Whole;
+        /// Where the service is.
+        url: String = "https://api.push.apple.com", Rule::Text, Shown::Whole;
+        /// Milliseconds that it may take to hand one notification over.
+        timeout_ms: u64 = 10_000, Rule::Whole(100..=25_000), Shown::Whole;
+    }
     /// What the server writes about itself.
     log: Log {
         /// How a line is written.
