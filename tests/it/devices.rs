@@ -93,6 +93,25 @@ impl Phone {
 }
 
 impl PhoneOwner {
+    /// By one actor, who may do everything.
+    pub async fn of(actor: &Actor, name: &str) -> Self {
+        actor.allows(&[Method::Push, Method::DeviceCode, Method::Totp]).await;
+        let person = actor.person(name).await;
+        let session = actor.sign_in(&person, "kasa", &Device::new(name)).await;
+        let phone = actor.enrolls_phone(&session, &person, (Method::Push, 9)).await;
+        Self { person, session, phone, app: actor.clone() }
+    }
+
+    pub async fn prompted(&self, frontend: &Actor, device: &str) -> Prompted {
+        let begun = frontend.begin(&self.person, "kasa", &Device::new(device)).await;
+        assert_eq!(begun.state, SignInState::PendingChallenge);
+        let challenge = frontend.ok(asks(&begun, &self.phone.factor)).await.challenge.unwrap();
+        let Some(proto::prompt::Prompt::Push(prompt)) = challenge.prompt.unwrap().prompt else {
+            panic!("no number")
+        };
+        Prompted { begun, challenge: challenge.id, number: prompt.number }
+    }
+
     pub async fn pushes(&self) -> Vec<proto::Push> {
         let device = self.phone.proof("ListPushes", self.app.server.clock.now(), "");
         self.app.ok(proto::ListPushesRequest { device, ..Default::default() }).await.pushes
@@ -128,17 +147,11 @@ impl Kasa {
     }
 
     pub async fn prompted(&self, owner: &PhoneOwner, device: &str) -> Prompted {
-        let begun = self.frontend.begin(&owner.person, "kasa", &Device::new(device)).await;
-        assert_eq!(begun.state, SignInState::PendingChallenge);
-        let challenge = self.frontend.ok(asks(&begun, &owner.phone.factor)).await.challenge.unwrap();
-        let Some(proto::prompt::Prompt::Push(prompt)) = challenge.prompt.unwrap().prompt else {
-            panic!("no number")
-        };
-        Prompted { begun, challenge: challenge.id, number: prompt.number }
+        owner.prompted(&self.frontend, device).await
     }
 
     /// A sign-in that is denied.
-    async fn denied(&self, owner: &PhoneOwner, decides: Decides<'_>) -> Prompted {
+    pub async fn denied(&self, owner: &PhoneOwner, decides: Decides<'_>) -> Prompted {
         let prompted = self.prompted(owner, "thief").await;
         let push = owner.pushes().await.remove(0);
         assert_eq!(owner.decides(&push, decides).await, Outcome::Denied);
@@ -157,7 +170,7 @@ fn other(number: &str) -> &'static str {
 }
 
 impl Actor {
-    async fn allows(&self, methods: &[Method]) {
+    pub async fn allows(&self, methods: &[Method]) {
         let allowed_methods = methods.iter().map(|method| i32::from(*method)).collect();
         let settings = proto::ProductSettings { allowed_methods, ..Default::default() };
         self.ok(self.change_product(settings, "settings.allowed_methods").await).await;

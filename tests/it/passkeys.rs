@@ -220,6 +220,27 @@ on_both! {
         assert_eq!(kasa.frontend.refused(complete).await.name(), "SUBJECT_NOT_VALID");
     }
 
+    async fn inv_13_strangers_do_not_keep_the_owner_of_a_passkey_out(server) {
+        let kasa = Kasa::with_keys(&server).await;
+        let mut owner = kasa.passkey_owner("ann").await;
+        let tablet = Device::new("tablet");
+        for wrong in 0..20 {
+            let right = kasa.frontend.begin_request(&owner.person, "kasa", &tablet);
+            let first_factor = crate::owner::by_password(format!("wrong {wrong}"));
+            kasa.frontend.ok(proto::BeginSignInRequest { first_factor, ..right }).await;
+            let options = kasa.frontend.passkey_options("kasa", &tablet).await;
+            let forged = altered(&owner.key.signs(&options, ORIGIN), |it| it["signature"] = "".into());
+            assert!(kasa.frontend.begin_by_passkey("kasa", &tablet, &forged).await.is_none());
+        }
+        let right = kasa.frontend.begin_request(&owner.person, "kasa", &tablet);
+        let denied = kasa.frontend.ok(right).await.sign_in.unwrap();
+        assert_eq!(denied.state(), SignInState::Denied, "the password is slowed");
+        let options = kasa.frontend.passkey_options("kasa", &tablet).await;
+        let signed = owner.key.signs(&options, ORIGIN);
+        let begun = kasa.frontend.begin_by_passkey("kasa", &tablet, &signed).await.unwrap();
+        assert_eq!(begun.state, SignInState::Ready);
+    }
+
     async fn a_passkey_that_cannot_be_read_is_refused(server) {
         let kasa = Kasa::with_keys(&server).await;
         let mut owner = kasa.passkey_owner("ann").await;

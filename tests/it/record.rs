@@ -4,12 +4,13 @@
 use std::{collections::BTreeSet, sync::Mutex};
 
 use proto::AuditClass as Audit;
-use tidegate_core::{Role, Span};
+use tidegate_core::{Clock as _, Role, Span};
 use tidegate_proto::{self as proto, subject::Who};
 
 use crate::{
     actor::Actor,
     arrange::{Address, PASSWORD, row},
+    devices::{Decides, PhoneOwner},
     owner::{by_code, by_first_code, by_password, subject},
     raw,
     rpc::{Rpc, method_of},
@@ -345,6 +346,7 @@ async fn sign_in(watched: &Watched) {
     let (subject, code, request_id) = (subject_.clone(), "000000".to_owned(), String::new());
     w.call(proto::AnswerChallengeRequest { subject, challenge_id, answer: by_code(code), request_id }).await;
     w.call(proto::CancelSignInRequest { subject: subject_, ..Default::default() }).await;
+    devices(w).await;
     w.operator.takes_keys("kasa", "kasa.example", &["https://kasa.example"]).await;
     w.call(proto::CreatePasskeyRequestRequest { product: "kasa".into(), ..Default::default() }).await;
     support(w).await;
@@ -372,4 +374,24 @@ async fn support(watched: &Watched) {
     w.call(proto::IntrospectRequest { session_token: session_token.clone() }).await;
     let subject = subject(Who::SessionToken(session_token));
     w.call(proto::RevokeSessionRequest { subject, ..Default::default() }).await;
+}
+
+/// A device tells its address, watches, and denies.
+async fn devices(watched: &Watched) {
+    let w = watched;
+    let owner = PhoneOwner::of(&w.operator, "phoned").await;
+    let address = |token: &str| proto::PushAddress {
+        address: Some(proto::push_address::Address::FcmToken(token.to_owned())),
+    };
+    let now = w.server.clock.now();
+    let device = owner.phone.proof("ListPushes", now, "fcm one");
+    w.call(proto::ListPushesRequest { device, push_address: Some(address("one")) }).await;
+    let before = w.events().await;
+    let device = owner.phone.proof("WatchPushes", now, "fcm two");
+    let watch = proto::WatchPushesRequest { device, push_address: Some(address("two")) };
+    w.operator.stream(watch).await.unwrap().one().await;
+    w.check("WatchPushes", w.events().await - before);
+    owner.prompted(&w.operator, "tablet").await;
+    let push = owner.pushes().await.remove(0);
+    w.call(owner.decision(&push, Decides::Denies)).await;
 }

@@ -135,6 +135,7 @@ fn every_method_can_be_called() {
         "/tidegate.v1.AccountService/ImportAccounts",
         "/tidegate.v1.AuditService/TailEvents",
         "/tidegate.v1.AuditService/ExportEvents",
+        "/tidegate.v1.PushService/WatchPushes",
     ];
     assert_eq!(proto::STREAMS, streams);
 }

@@ -155,6 +155,11 @@ fn nothing_that_counts_lives_in_the_process() {
                 "Mutex",
                 "how far the log was followed; all is dropped when that is lost",
             ),
+            (
+                "crates/service/src/cache/device_signals.rs",
+                "Mutex",
+                "which streams are woken here; they look again by themselves every 15 seconds",
+            ),
             ("crates/service/src/context.rs", "Mutex", "what one command changed; it ends with the command"),
             ("crates/service/src/idempotency.rs", "Mutex", "what one call found out; it ends with the call"),
             (

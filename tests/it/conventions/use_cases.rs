@@ -9,6 +9,7 @@ use crate::{test_server::TestServer, use_cases};
 const WITHOUT_PERMISSION: &[(&str, &str)] = &[
     ("new", "makes an app"),
     ("close", "the program's own"),
+    ("device_signal", "says only that something may have changed"),
     ("follow", "the program's own: what other replicas wrote"),
     ("identify", "finds the caller, whose permissions are known only then"),
     ("identify_again", "says of a caller only whether the credential is good"),

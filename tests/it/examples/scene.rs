@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use tidegate_core::Span;
+use base64::{Engine as _, prelude::BASE64_STANDARD as BASE64};
+use tidegate_core::{Span, Timestamp};
 use tidegate_proto as proto;
 
 use crate::{
     actor::Actor,
     arrange::{Address, PASSWORD, Person, row},
+    devices::{Decides, PhoneOwner},
     manage::mask,
     owner::{Device, Session},
 };
@@ -116,6 +118,7 @@ async fn owner(operator: &Actor, method: &str, values: &mut Placeholders) {
         "CreatePasskeyRequest" => {
             operator.takes_keys("kasa", "kasa.example", &["https://kasa.example"]).await;
         }
+        "ListPushes" | "WatchPushes" | "RespondPush" => devices(operator, method, values).await,
         "GetSignIn" | "CompleteSignIn" | "CancelSignIn" => {
             let begun = operator.begin(&ann(operator).await, "kasa", &phone()).await;
             values.insert("tgi_", begun.token);
@@ -159,6 +162,27 @@ async fn owner(operator: &Actor, method: &str, values: &mut Placeholders) {
         }
         _ => {}
     }
+}
+
+/// Enrolls Ann's phone, and signs what the example leaves out.
+async fn devices(operator: &Actor, method: &str, values: &mut Placeholders) {
+    session(operator).await;
+    operator.allows(&[proto::Method::Push]).await;
+    let ann = ann(operator).await;
+    let signed_in = operator.sign_in(&ann, "kasa", &phone()).await;
+    let phone = operator.enrolls_phone(&signed_in, &ann, (proto::Method::Push, 1)).await;
+    let owner = PhoneOwner { person: ann, session: signed_in, phone, app: operator.clone() };
+    let signature = if method == "RespondPush" {
+        owner.prompted(operator, "tablet").await;
+        let push = owner.pushes().await.remove(0);
+        values.insert("chl_", push.challenge_id.clone());
+        owner.phone.decides(&push, Decides::Approves("42")).signature
+    } else {
+        // The instant that the example names.
+        let at = Timestamp::from_rfc3339("2026-03-02T09:00:00Z").unwrap();
+        owner.phone.proof(method, at, "").unwrap().signature
+    };
+    values.extend([("fac_", owner.phone.factor), ("", BASE64.encode(signature))]);
 }
 
 fn phone() -> Device {

@@ -28,6 +28,7 @@ const NO_PROBE: &[(&str, &str)] = &[
     ("ListRealms", "operators see all realms"),
     ("TailEvents", "a stream: log/tailing.rs"),
     ("VerifyChain", "names a digest"),
+    ("WatchPushes", "a stream that begins like ListPushes: devices.rs"),
     ("WhoAmI", "names nothing"),
 ];
 

@@ -4,6 +4,7 @@ mod access;
 mod accounts;
 mod audiences;
 mod audit;
+mod devices;
 mod directory;
 mod email_codes;
 mod enrollments;

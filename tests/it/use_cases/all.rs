@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tidegate_core::{
-    AccountRef, Answer, ClientContext, Edge, Identifier, Labels, Method, MethodPolicy, Ordinal,
-    ProductSettings, Products, Purpose, Revision, Role, Secret, Title, Unit,
+    AccountRef, Answer, ClientContext, Edge, FactorId, Identifier, Labels, Method, MethodPolicy, Ordinal,
+    ProductSettings, Products, Purpose, Revision, Role, Secret, SignedDecision, Timestamp, Title, Unit,
 };
 use tidegate_service::{
     PageRequest,
@@ -27,6 +27,7 @@ use tidegate_service::{
         CreateProduct, GetMethodDirectory, GetProduct, ListInterest, ListProducts, ProductChange,
         RegisterInterest, UpdateProduct,
     },
+    pushes::{DeviceProof, ListPushes, Listening, ReadPushes, RespondPush},
     realms::{CreateRealm, GetRealm, ListRealms},
     rollouts::{
         AddWave, AdvanceRollout, ClearStop, CreateRollout, DiffRevisions, GetRollout, GetStats,
@@ -93,6 +94,10 @@ use_cases! { f:
     query GetChallenge { subject: f.sign_in(), challenge: f.challenge };
 
     query ListDeliveries { account: None, state: None, page: page() };
+
+    command ListPushes { method: "ListPushes", device: no_device(f.factor), address: None };
+    command RespondPush { challenge: f.challenge, decision: no_decision() };
+    query ReadPushes { listening: listening(f) };
 
     command CreateCustomer {
         key: "other".parse().unwrap(), title: title(), country: None, labels: Labels::default(), created_at: None,
@@ -217,4 +222,17 @@ fn unknown(kind: &str) -> Secret<String> {
 
 fn no_code() -> Answer {
     Answer::Code(Secret::new("no code".to_owned()))
+}
+
+fn no_device(factor: FactorId) -> DeviceProof {
+    DeviceProof { factor, signed_at: Timestamp::from_unix_micros(0), signature: vec![0; 64] }
+}
+
+fn no_decision() -> SignedDecision {
+    SignedDecision { approve: false, report: false, number: String::new(), signature: vec![0; 64] }
+}
+
+/// As if the device's signature had been verified.
+fn listening(f: &Fixture) -> Listening {
+    serde_json::from_value(serde_json::json!({"account": f.account, "factor": f.factor})).unwrap()
 }

@@ -1,10 +1,10 @@
 use tidegate_core::Answered;
 use tidegate_proto as proto;
-use tidegate_service::pushes::{Listed, Push};
+use tidegate_service::pushes::{Push, PushesListed};
 
 use crate::render::{answered, method, purpose, shown, timestamp};
 
-pub(super) fn listed(listed: Listed) -> proto::ListPushesResponse {
+pub(super) fn listed(listed: PushesListed) -> proto::ListPushesResponse {
     proto::ListPushesResponse { pushes: listed.pushes.into_iter().map(push).collect() }
 }
 

@@ -53,12 +53,12 @@ pub struct Push {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Listed {
+pub struct PushesListed {
     pub pushes: Vec<Push>,
     pub listening: Listening,
 }
 
-impl Outcome for Listed {
+impl Outcome for PushesListed {
     fn secrets(&mut self) -> Vec<&mut OneTimeSecret> {
         self.pushes.iter_mut().filter_map(|push| push.code.as_mut()).collect()
     }
@@ -67,16 +67,16 @@ impl Outcome for Listed {
 impl Command for ListPushes {
     const NAME: &'static str = "list_pushes";
     const PERMISSION: Permission = Permission::Pushes;
-    type Outcome = Listed;
+    type Outcome = PushesListed;
 
-    async fn run(self, cx: &CommandContext) -> Result<Listed, Error> {
+    async fn run(self, cx: &CommandContext) -> Result<PushesListed, Error> {
         let (account, factor, material) = self.device(cx.query()).await?.ok_or(Refusal::DeviceNotValid)?;
         let address = self.address.clone();
         cx.idempotent(async |tx| {
             reached(cx, tx, &account, (&factor, &material), address).await?;
             let listening = Listening { account: account.id, factor: factor.id };
             let pushes = waiting(cx.query(), tx, listening).await?;
-            Ok(Listed { pushes, listening })
+            Ok(PushesListed { pushes, listening })
         })
         .await
     }

@@ -6,6 +6,6 @@ mod list;
 mod respond;
 mod wait;
 
-pub use list::{DeviceProof, ListPushes, Listed, Push};
+pub use list::{DeviceProof, ListPushes, Push, PushesListed};
 pub use respond::RespondPush;
 pub use wait::{Listening, ReadPushes};
