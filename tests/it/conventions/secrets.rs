@@ -39,6 +39,7 @@ fn every_place_that_lays_a_secret_open_is_known() {
     let abroad = counts.into_iter().filter(|(path, _)| !at_home(path));
     let counts = abroad.fold(String::new(), |text, (path, count)| format!("{text}{count} {path}\n"));
     expect![[r"
+        5 crates/client/src/device/key.rs
         2 crates/client/src/settings.rs
         1 crates/courier/src/deliver.rs
         1 crates/courier/src/text.rs
