@@ -1,0 +1,83 @@
+//! The files of a device: its key, and next to it what the key was enrolled as. Only their owner may read them, and neither is
+//! ever overwritten: a key that is lost cannot be made again.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use serde::{Deserialize, Serialize};
+use tidegate_client::DeviceKey;
+use tidegate_core::Secret;
+
+use crate::files;
+
+/// Where a device's files are.
+pub struct KeyFile {
+    key: PathBuf,
+    about: PathBuf,
+}
+
+/// What a key was enrolled as.
+#[derive(Serialize, Deserialize)]
+pub struct EnrolledDevice {
+    pub factor_id: String,
+    /// Empty where the session that enrolled the key did not say.
+    pub account_id: String,
+    pub product: String,
+}
+
+/// A key file that was just made. It is removed on drop, unless it is kept: a key that was not enrolled is of no use.
+pub struct NewKeyFile<'f> {
+    file: &'f KeyFile,
+    is_kept: bool,
+}
+
+impl KeyFile {
+    pub fn named(key: &Path) -> anyhow::Result<Self> {
+        let about = key.with_extension("json");
+        if about == key {
+            bail!("--key-file must not end in .json: the file of that name says which factor the key is");
+        }
+        Ok(Self { key: key.to_owned(), about })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.key
+    }
+
+    pub fn read(&self) -> anyhow::Result<(DeviceKey, EnrolledDevice)> {
+        let pem = files::read_secret(&self.key)?;
+        let key =
+            DeviceKey::from_pem(&pem).with_context(|| format!("failed to use {}", self.key.display()))?;
+        let about = files::read_secret(&self.about)?;
+        let enrolled = serde_json::from_str(about.expose());
+        Ok((key, enrolled.with_context(|| format!("failed to use {}", self.about.display()))?))
+    }
+
+    /// Fails if one of the files exists.
+    pub fn write_key(&self, key: &DeviceKey) -> anyhow::Result<NewKeyFile<'_>> {
+        if let Some(existing) = [&self.key, &self.about].into_iter().find(|path| path.exists()) {
+            bail!("{} exists and is not overwritten: name another file by --key-file", existing.display());
+        }
+        files::write_secret(&self.key, &key.to_pem())?;
+        Ok(NewKeyFile { file: self, is_kept: false })
+    }
+
+    pub fn write_about(&self, enrolled: &EnrolledDevice) -> anyhow::Result<()> {
+        let text = serde_json::to_string_pretty(enrolled).context("failed to write what was enrolled")?;
+        files::write_secret(&self.about, &Secret::new(text + "\n"))
+    }
+}
+
+impl NewKeyFile<'_> {
+    pub fn keep(mut self) {
+        self.is_kept = true;
+    }
+}
+
+impl Drop for NewKeyFile<'_> {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            let _ = std::fs::remove_file(&self.file.key);
+        }
+    }
+}
