@@ -63,11 +63,11 @@ impl From<DeviceMethod> for proto::Method {
 
 pub async fn enroll(enroll: Enroll) -> anyhow::Result<ExitCode> {
     let (mut input, file) = (InputLines::default(), KeyFile::named(&enroll.key_file)?);
+    file.ensure_absent()?;
     let session_token = read_token(&enroll.session_token_file, &mut input).await?;
     let owner = Owner { client: enroll.server.connect().await?, session_token };
     let account_id = owner.account_id(enroll.product.as_str()).await?;
     let key = DeviceKey::generate(&SystemEntropy);
-    let new_key = file.write_key(&key)?;
     let begun = owner.begin(enroll.method.into(), &enroll.label, &key).await?;
     let enrollment = begun.enrollment.context("the server returned no enrollment")?;
     let product = enrollment.product.clone();
@@ -83,17 +83,15 @@ pub async fn enroll(enroll: Enroll) -> anyhow::Result<ExitCode> {
     let Some(Setup::Device(device)) = setup.and_then(|setup| setup.setup) else {
         bail!("the server returned no set-up of a device");
     };
-    let completed = match owner.completed(&enrollment, key.sign_enrollment(&device.nonce)).await {
-        Ok(completed) => completed,
-        // The server may have carried the call out; then this is the only copy of the factor's key.
-        Err(error) => {
-            new_key.keep();
-            return Err(error).with_context(|| format!("{} was kept", file.path().display()));
-        }
-    };
+    // Written before the call: the server may carry out a call whose answer is lost, and then needs this key.
+    file.write_key(&key)?;
+    let completed = owner.completed(&enrollment, key.sign_enrollment(&device.nonce)).await;
+    let completed = completed.with_context(|| format!("{} was kept", file.path().display()))?;
     let outcome = completed.outcome();
-    ensure!(outcome == proto::ProofOutcome::Approved, "the server answered {}", outcome.as_str_name());
-    new_key.keep();
+    if outcome != proto::ProofOutcome::Approved {
+        file.remove_key()?;
+        bail!("the server answered {}", outcome.as_str_name());
+    }
     let factor_id = completed.factor.context("the server returned no factor")?.id;
     println!("{} is enrolled; its key is in {}.", show::plain(&factor_id), file.path().display());
     let written = file.write_about(&EnrolledDevice { factor_id, account_id, product });

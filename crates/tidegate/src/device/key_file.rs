@@ -25,12 +25,6 @@ pub struct EnrolledDevice {
     pub product: String,
 }
 
-/// A key file that was just made. It is removed on drop, unless it is kept: a key that was not enrolled is of no use.
-pub struct NewKeyFile<'f> {
-    file: &'f KeyFile,
-    is_kept: bool,
-}
-
 impl KeyFile {
     pub fn named(key: &Path) -> anyhow::Result<Self> {
         let about = key.with_extension("json");
@@ -54,30 +48,24 @@ impl KeyFile {
     }
 
     /// Fails if one of the files exists.
-    pub fn write_key(&self, key: &DeviceKey) -> anyhow::Result<NewKeyFile<'_>> {
+    pub fn ensure_absent(&self) -> anyhow::Result<()> {
         if let Some(existing) = [&self.key, &self.about].into_iter().find(|path| path.exists()) {
             bail!("{} exists and is not overwritten: name another file by --key-file", existing.display());
         }
-        files::write_secret(&self.key, &key.to_pem())?;
-        Ok(NewKeyFile { file: self, is_kept: false })
+        Ok(())
+    }
+
+    pub fn write_key(&self, key: &DeviceKey) -> anyhow::Result<()> {
+        files::write_secret(&self.key, &key.to_pem())
+    }
+
+    /// Removes a key that is of no use.
+    pub fn remove_key(&self) -> anyhow::Result<()> {
+        std::fs::remove_file(&self.key).with_context(|| format!("failed to remove {}", self.key.display()))
     }
 
     pub fn write_about(&self, enrolled: &EnrolledDevice) -> anyhow::Result<()> {
         let text = serde_json::to_string_pretty(enrolled).context("failed to write what was enrolled")?;
         files::write_secret(&self.about, &Secret::new(text + "\n"))
-    }
-}
-
-impl NewKeyFile<'_> {
-    pub fn keep(mut self) {
-        self.is_kept = true;
-    }
-}
-
-impl Drop for NewKeyFile<'_> {
-    fn drop(&mut self) {
-        if !self.is_kept {
-            let _ = std::fs::remove_file(&self.file.key);
-        }
     }
 }
