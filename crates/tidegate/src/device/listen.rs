@@ -1,8 +1,9 @@
 //! `tidegate device listen`: shows what waits as it comes up, and sends what the person decides.
 //!
 //! ```text
-//! a message ──► what is new is shown ──► a prompt is asked, one at a time ── a line ──► RespondPush ──► the next one
-//!                                        └─ it is in no later message ──► "ended", the next one
+//! a message ──► new codes are shown
+//!           └─► one prompt is shown and asked ── a line ──► RespondPush ──► the next prompt
+//!                                             └─ a message without it ──► "ended" ──► the next prompt
 //! ```
 
 use std::{collections::BTreeSet, process::ExitCode};
@@ -61,37 +62,35 @@ pub async fn listen(listen: Listen) -> anyhow::Result<ExitCode> {
 }
 
 impl Listener {
-    /// Shows what is new and what has ended. Returns the exit status after a code, where the first one is the last.
+    /// Shows codes that are new, and asks about a prompt. Returns the exit status after a code, where the first one is the
+    /// last.
     fn show(&mut self, pushes: Vec<proto::Push>) -> Option<ExitCode> {
         let holds = |pushes: &[proto::Push], one: &proto::Push| {
             pushes.iter().any(|push| push.challenge_id == one.challenge_id)
         };
-        let gone = self.waiting.iter().filter(|push| !holds(&pushes, push));
-        for push in gone.filter(|push| !self.decided.contains(&push.challenge_id)) {
-            println!("ended: {}", show::what(push));
-        }
         let mut has_code = false;
-        // The newest last, next to the question.
-        for push in pushes.iter().rev().filter(|push| !holds(&self.waiting, push)) {
+        for push in pushes.iter().rev().filter(|push| !push.code.is_empty() && !holds(&self.waiting, push)) {
             println!("{}", show::push(push, AuthorityClock::host()));
-            has_code |= !push.code.is_empty();
+            has_code = true;
         }
-        self.asked = self.asked.take().filter(|asked| holds(&pushes, asked));
+        if let Some(gone) = self.asked.take_if(|asked| !holds(&pushes, asked)) {
+            println!("ended: {}", show::what(&gone));
+        }
         self.waiting = pushes;
         self.decided.retain(|id| self.waiting.iter().any(|push| push.challenge_id == *id));
         self.ask();
         (has_code && self.is_once).then_some(ExitCode::SUCCESS)
     }
 
-    /// Asks for the newest prompt that was not decided, unless a question is open.
+    /// Shows the newest prompt that was not decided, and asks about it, unless a question is open.
     fn ask(&mut self) {
         if self.asked.is_some() {
             return;
         }
         let mut prompts = self.waiting.iter().filter(|push| push.method() == proto::Method::Push);
         self.asked = prompts.find(|push| !self.decided.contains(&push.challenge_id)).cloned();
-        if self.asked.is_some() {
-            println!("{QUESTION}");
+        if let Some(asked) = &self.asked {
+            println!("{}\n{QUESTION}", show::push(asked, AuthorityClock::host()));
         }
     }
 
