@@ -34,7 +34,7 @@ const ALLOWED_DEPENDENCIES: &[(&str, &str)] = &[
     ("chacha20poly1305", "keyring"),
     ("clap", "tidegate"),
     ("deadpool", "store"),
-    ("ed25519-dalek", "client"),
+    ("ed25519-dalek", "client factors"),
     ("email_address", "core"),
     ("figment", "tidegate"),
     ("futures-util", "courier grpc"),

@@ -28,7 +28,7 @@ use crate::{
 
 /// What the credential file of a device's command holds.
 const CREDENTIAL_HELP: &str =
-    "The file that holds the credential. Its role: device_app, frontend or operator";
+    "The file that holds the credential. Its role: device_app or operator";
 
 /// An enrolled device, and the server that it asks.
 #[derive(Args)]
