@@ -65,6 +65,9 @@ fn every_place_that_lays_a_secret_open_is_known() {
         1 crates/service/src/sign_ins/trust.rs
         2 crates/tidegate/src/demo/owner.rs
         1 crates/tidegate/src/demo/scenes.rs
+        1 crates/tidegate/src/device/enroll.rs
+        1 crates/tidegate/src/device/key_file.rs
+        2 crates/tidegate/src/device/owner.rs
         1 crates/tidegate/src/files.rs
         1 crates/tidegate/src/mail.rs
         1 crates/tidegate/src/server.rs

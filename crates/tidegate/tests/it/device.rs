@@ -1,5 +1,7 @@
 //! `tidegate device` plays an enrolled device: a sign-in elsewhere is approved, denied or reported in the terminal.
 
+use std::{fs::File, io::Write as _, process::Command};
+
 use expect_test::expect;
 use tidegate_client::DeviceKey;
 use tidegate_core::Secret;
@@ -86,6 +88,31 @@ async fn a_prompt_that_is_not_answered_is_said() {
     let ended = test.listen("").await;
     assert_eq!(ended.code, Some(1));
     assert_eq!(ended.err, "tidegate: standard input ended before the prompt was answered\n");
+}
+
+#[tokio::test]
+async fn a_person_presses_enter_when_the_link_is_open() {
+    let folder = Folder::empty();
+    let test = DeviceTest::set_up(&folder).await;
+    let pipe = folder.file("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let address = format!("http://{}", test.server.grpc);
+    let mut words =
+        vec!["-c", r#"exec "$0" "$@" < pipe"#, env!("CARGO_BIN_EXE_tidegate"), "device", "enroll"];
+    words.extend(["--product", "kasa", "--key-file", "phone.pem", "--session-token-file", "-"]);
+    words.extend(["--address", &address, "--credential-file", "frontend"]);
+    let told = Told { words, ..Told::default() };
+    let mut enrolling = Program::start_other("/bin/sh", folder.path(), &told);
+    // Opening the pipe waits for its reader.
+    let opened = tokio::task::spawn_blocking(move || File::options().write(true).open(pipe));
+    let mut typed = opened.await.unwrap().unwrap();
+    writeln!(typed, "{}", folder.read("session")).unwrap();
+    enrolling.prints("open its link, then press Enter").await;
+    test.open_link().await;
+    writeln!(typed).unwrap();
+    let ended = enrolling.ended().await;
+    assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{}", ended.out);
+    assert!(!ended.out.contains("not opened yet"), "{}", ended.out);
 }
 
 #[tokio::test]
@@ -215,13 +242,17 @@ impl<'f> DeviceTest<'f> {
     async fn enroll(&self, method: Method) -> Ended {
         let mut enrolling = self.start_enroll(method, "session", "");
         enrolling.prints("A mail was sent to a").await;
+        self.open_link().await;
+        let ended = enrolling.ended().await;
+        assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{}", ended.out);
+        ended
+    }
+
+    async fn open_link(&self) {
         let token = self.frontend.link("ann").await;
         let request = proto::RedeemLinkRequest { token, ..Default::default() };
         let redeemed = heard(self.frontend.client.sign_ins().redeem_link(request).await).unwrap();
         assert_eq!(redeemed.outcome(), ProofOutcome::Approved);
-        let ended = enrolling.ended().await;
-        assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{}", ended.out);
-        ended
     }
 
     /// A sign-in elsewhere that asks the device, and the number that it shows.
