@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{DeviceArgs, show};
+use super::{DeviceArgs, explained, show};
 use crate::ambient::AuthorityClock;
 
 #[derive(Args)]
@@ -15,7 +15,7 @@ pub struct List {
 
 pub async fn list(list: List) -> anyhow::Result<ExitCode> {
     let (device, _) = list.device.connect().await?;
-    let pushes = device.list(None).await?;
+    let pushes = device.list(None).await.map_err(explained)?;
     if pushes.is_empty() {
         println!("nothing waits");
     }

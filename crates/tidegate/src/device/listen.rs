@@ -13,7 +13,7 @@ use clap::Args;
 use tidegate_client::{Device, DeviceError, PushDecision};
 use tidegate_proto as proto;
 
-use super::{DeviceArgs, input::InputLines, request_id, show};
+use super::{DeviceArgs, explained, input::InputLines, request_id, show};
 use crate::ambient::AuthorityClock;
 
 #[derive(Args)]
@@ -49,7 +49,7 @@ pub async fn listen(listen: Listen) -> anyhow::Result<ExitCode> {
         // A script's line waits for its question. What a person typed before there was a question is no answer to it.
         let reads = is_terminal || listener.asked.is_some();
         let ended = tokio::select! {
-            pushes = watch.next() => listener.show(pushes?),
+            pushes = watch.next() => listener.show(pushes.map_err(explained)?),
             line = input.next(), if reads => match line {
                 Some(line) => listener.read(line.trim()).await?,
                 None => bail!("standard input ended before the prompt was answered"),

@@ -12,8 +12,9 @@ mod show;
 use std::path::PathBuf;
 
 use clap::Args;
-use tidegate_client::Device;
+use tidegate_client::{Device, DeviceError};
 use tidegate_core::Entropy;
+use tidegate_proto::ErrorReason;
 
 use self::key_file::{EnrolledDevice, KeyFile};
 pub use self::{
@@ -27,8 +28,7 @@ use crate::{
 };
 
 /// What the credential file of a device's command holds.
-const CREDENTIAL_HELP: &str =
-    "The file that holds the credential. Its role: device_app or operator";
+const CREDENTIAL_HELP: &str = "The file that holds the credential. Its role: device_app or operator";
 
 /// An enrolled device, and the server that it asks.
 #[derive(Args)]
@@ -48,6 +48,16 @@ impl DeviceArgs {
         let client = self.server.connect().await?;
         // The host's clock: a device has no other, and it goes on while the machine is suspended.
         Ok((Device::new(client, key, &enrolled.factor_id, AuthorityClock::host), enrolled))
+    }
+}
+
+/// The error in one line, with what helps where the server does not say it.
+fn explained(error: DeviceError) -> anyhow::Error {
+    match error {
+        DeviceError::Refused(refused) if refused.reason == Some(ErrorReason::DeviceNotValid) => {
+            anyhow::anyhow!("{refused}; if this machine's clock is right, enroll the device again")
+        }
+        error => error.into(),
     }
 }
 
