@@ -7,9 +7,10 @@ use tidegate_proto::{
     audit_service_client::AuditServiceClient, challenge_service_client::ChallengeServiceClient,
     customer_service_client::CustomerServiceClient, delivery_service_client::DeliveryServiceClient,
     enrollment_service_client::EnrollmentServiceClient, evaluation_service_client::EvaluationServiceClient,
-    product_service_client::ProductServiceClient, realm_service_client::RealmServiceClient,
-    rollout_service_client::RolloutServiceClient, session_service_client::SessionServiceClient,
-    sign_in_service_client::SignInServiceClient, system_service_client::SystemServiceClient,
+    product_service_client::ProductServiceClient, push_service_client::PushServiceClient,
+    realm_service_client::RealmServiceClient, rollout_service_client::RolloutServiceClient,
+    session_service_client::SessionServiceClient, sign_in_service_client::SignInServiceClient,
+    system_service_client::SystemServiceClient,
 };
 use tonic::transport::Channel;
 
@@ -115,6 +116,8 @@ services! {
     enrollments: EnrollmentServiceClient;
     /// Challenges and their answers.
     challenges: ChallengeServiceClient;
+    /// What an enrolled device shows and answers. See [`Device`](crate::Device), which signs these calls.
+    pushes: PushServiceClient;
     /// Sessions: what a token is worth, and its end.
     sessions: SessionServiceClient;
     /// Rollouts and their waves.

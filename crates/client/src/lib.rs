@@ -2,7 +2,8 @@
 //!
 //! A [`Client`] gives the generated client of every service over one connection, and sends the credential, the realm
 //! and the deadline with each call. A refusal of the server is read as [`Refused`]. [`Client::retrying`] retries what
-//! may be retried, [`pages`] walks a list to its end, and [`Client::import_accounts`] streams accounts to the server.
+//! may be retried, [`pages`] walks a list to its end, and [`Client::import_accounts`] streams accounts to the server. A
+//! [`Device`] is the app of an enrolled device: it signs its calls, and follows what waits for it.
 //!
 //! The client never makes a `request_id` (that takes a random source, which belongs to the caller), and it never
 //! retries a call without being asked to.
@@ -22,6 +23,7 @@
 //! ```
 
 mod client;
+mod device;
 mod import;
 mod page;
 mod refused;
@@ -30,6 +32,9 @@ mod settings;
 mod transport;
 
 pub use client::Client;
+pub use device::{
+    Device, DeviceError, DeviceKey, DeviceKeyError, PushDecision, PushMethod, PushWatch, Unsignable,
+};
 pub use page::{ListRequest, Page, Pages, pages};
 pub use refused::{Refused, Violation};
 pub use retry::Retries;

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     config::{self, Loaded, Sources},
-    demo, directory, events, forget_clock, import, init, logs, mail, migrate, serve,
+    demo, device, directory, events, forget_clock, import, init, logs, mail, migrate, serve,
 };
 
 /// Identity for device clouds: accounts, second factors, and two-step verification in waves.
@@ -52,6 +52,9 @@ enum Command {
     /// The method directory of a running server: what each product supports, for public lists.
     #[command(subcommand)]
     Directory(DirectoryCommand),
+    /// A device of an owner, played in a terminal: push prompts and device codes of a running server.
+    #[command(subcommand)]
+    Device(DeviceCommand),
     /// Mails: a test of the mail server, and what they look like.
     #[command(subcommand)]
     Mail(MailCommand),
@@ -95,6 +98,16 @@ enum DirectoryCommand {
     /// Prints products as entries of the 2factorauth directory (JSON), sorted by title. When they were verified, and who is to
     /// be named as their source, goes to standard error.
     Export(directory::ExportDirectory),
+}
+
+#[derive(Subcommand)]
+enum DeviceCommand {
+    /// Makes a key and enrolls it as a factor of the account whose session is given.
+    Enroll(device::Enroll),
+    /// Shows what waits as it comes up, and asks what to answer, until Ctrl-C.
+    Listen(device::Listen),
+    /// Shows once what waits.
+    List(device::List),
 }
 
 #[derive(Subcommand)]
@@ -170,6 +183,9 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Events(EventsCommand::Export(export)) => block_on(events::export(export)),
         Command::Events(EventsCommand::Verify(verify)) => block_on(events::verify(verify)),
         Command::Directory(DirectoryCommand::Export(export)) => block_on(directory::export(export)),
+        Command::Device(DeviceCommand::Enroll(enroll)) => block_on(device::enroll(enroll)),
+        Command::Device(DeviceCommand::Listen(listen)) => block_on(device::listen(listen)),
+        Command::Device(DeviceCommand::List(list)) => block_on(device::list(list)),
         Command::Mail(MailCommand::Test(test)) => {
             let config = logged(load()?)?;
             block_on(async move { mail::test(&config, test).await })

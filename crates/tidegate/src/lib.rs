@@ -9,6 +9,7 @@ mod check_schema;
 mod cli;
 mod config;
 mod demo;
+mod device;
 mod directory;
 mod events;
 mod files;

@@ -39,6 +39,7 @@ fn every_place_that_lays_a_secret_open_is_known() {
     let abroad = counts.into_iter().filter(|(path, _)| !at_home(path));
     let counts = abroad.fold(String::new(), |text, (path, count)| format!("{text}{count} {path}\n"));
     expect![[r"
+        5 crates/client/src/device/key.rs
         2 crates/client/src/settings.rs
         1 crates/courier/src/deliver.rs
         1 crates/courier/src/text.rs
@@ -64,6 +65,9 @@ fn every_place_that_lays_a_secret_open_is_known() {
         1 crates/service/src/sign_ins/trust.rs
         2 crates/tidegate/src/demo/owner.rs
         1 crates/tidegate/src/demo/scenes.rs
+        1 crates/tidegate/src/device/enroll.rs
+        1 crates/tidegate/src/device/key_file.rs
+        2 crates/tidegate/src/device/owner.rs
         1 crates/tidegate/src/files.rs
         1 crates/tidegate/src/mail.rs
         1 crates/tidegate/src/server.rs

@@ -19,6 +19,7 @@ mod server;
 
 mod clock;
 mod demo;
+mod device;
 mod directory;
 mod first_start;
 mod import;

@@ -103,6 +103,10 @@ async fn help_says_what_can_be_typed() {
     expect_file!["snapshots/help.txt"].assert_eq(&help.out);
     let help = plain(&folder, &["accounts", "import", "--help"]).await;
     expect_file!["snapshots/help-accounts-import.txt"].assert_eq(&help.out);
+    for command in ["enroll", "listen", "list"] {
+        let help = plain(&folder, &["device", command, "--help"]).await;
+        expect_file![format!("snapshots/help-device-{command}.txt")].assert_eq(&help.out);
+    }
 }
 
 /// Runs without the settings of the tests' folder.

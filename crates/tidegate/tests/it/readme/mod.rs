@@ -19,6 +19,14 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("cargo run --release -- demo", "demo.rs runs it"),
     ("sudo apt-get install --yes curl jq oathtool", "tests/run installs these tools"),
     (CALL_WITH_BUF, "npx downloads buf; with the one that tests/run installs, it is run too"),
+    (
+        r#"(umask 077; printf %s "$session" > session)"#,
+        "a person types at these commands; device.rs runs them with lines of a script",
+    ),
+    (
+        r#"begun=$(call "$app" SignInService/BeginSignIn '{"product": "kasa", "identifier": "ann@example.com","#,
+        "the same",
+    ),
     (r#"call "$auditor" AuditService/TailEvents '{"from_beginning": true}'"#, "Ctrl-C ends it"),
     ("tests/run", "it runs this test"),
     ("cargo run --release -p tidegate-bench", "it takes ten minutes"),
