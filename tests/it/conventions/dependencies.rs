@@ -113,7 +113,7 @@ const OWNED: &[(&str, &str)] = &[
 ];
 
 /// Packages of tests and benchmarks: they may name any library that they need.
-const TEST_PACKAGES: &[&str] = &["bench", "tests"];
+const TEST_PACKAGES: &[&str] = &["bench", "fuzz", "tests"];
 
 fn metadata() -> Value {
     let mut cargo = Command::new(env!("CARGO"));
