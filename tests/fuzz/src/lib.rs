@@ -11,6 +11,7 @@
 
 mod input;
 mod mutation;
+#[cfg(not(fuzzing))]
 mod repeatable;
 #[cfg(test)]
 mod tests;
@@ -18,10 +19,7 @@ mod tests;
 use std::panic::AssertUnwindSafe;
 
 pub use bolero;
-use bolero::{
-    TargetLocation, TestTarget,
-    generator::ValueGenerator as _,
-};
+use bolero::{TargetLocation, TestTarget, generator::ValueGenerator as _};
 pub use input::Input;
 
 /// Bytes that choose the changes of one input.
@@ -72,8 +70,6 @@ pub fn run<E: AsRef<[u8]>>(
     #[cfg(fuzzing)]
     TestTarget::new(bolero::DefaultEngine::new(location)).with_generator(inputs).for_each(test);
     #[cfg(not(fuzzing))]
-    TestTarget::new(repeatable::Repeatable { location, runs })
-        .with_generator(inputs)
-        .for_each(test);
+    TestTarget::new(repeatable::Repeatable { location, runs }).with_generator(inputs).for_each(test);
     let _ = runs;
 }

@@ -118,7 +118,7 @@ fn change(bytes: &mut Vec<u8>, examples: &[Vec<u8>], script: &mut Script<'_>) {
         }
         9 => {
             let piece = bytes.get(at..end).unwrap_or_default().to_vec();
-            let times = usize::from(script.byte()) * 8;
+            let times = 1 << (script.byte() % 12);
             insert(bytes, at, &piece.repeat(times).into_iter().take(MAX).collect::<Vec<_>>());
         }
         10 => {
@@ -151,7 +151,7 @@ fn insert(bytes: &mut Vec<u8>, at: usize, piece: &[u8]) {
 /// What is left of the script. After its end, every choice is the first.
 struct Script<'s>(&'s [u8]);
 
-impl<'s> Script<'s> {
+impl Script<'_> {
     fn byte(&mut self) -> u8 {
         let Some((first, rest)) = self.0.split_first() else { return 0 };
         self.0 = rest;

@@ -5,8 +5,8 @@
 
 use std::{env, fmt, fs, path::PathBuf};
 
-use bolero::{Engine, TargetLocation, Test, bolero_engine::Failure, bolero_engine::input::Bytes};
 use bolero::generator::bolero_generator::driver::Options;
+use bolero::{Engine, TargetLocation, Test, bolero_engine::Failure, bolero_engine::input::Bytes};
 
 /// Multiplies the number of inputs.
 const VARIABLE: &str = "TIDEGATE_FUZZ";
@@ -22,6 +22,7 @@ impl<T: Test<Value: fmt::Debug>> Engine<T> for Repeatable {
     type Output = ();
 
     fn run(self, mut test: T, options: Options) {
+        #[expect(clippy::disallowed_methods, reason = "a test has no other settings")]
         let times = env::var(VARIABLE).map_or(1, |times| {
             times.parse().unwrap_or_else(|_| panic!("{VARIABLE} must be a whole number, not {times:?}"))
         });
@@ -35,7 +36,12 @@ impl<T: Test<Value: fmt::Debug>> Engine<T> for Repeatable {
     }
 }
 
-fn check<T: Test<Value: fmt::Debug>>(test: &mut T, bytes: Vec<u8>, options: &Options, which: &impl fmt::Display) {
+fn check<T: Test<Value: fmt::Debug>>(
+    test: &mut T,
+    bytes: Vec<u8>,
+    options: &Options,
+    which: &impl fmt::Display,
+) {
     bolero::bolero_engine::panic::set_hook();
     let forwards = bolero::bolero_engine::panic::forward_panic(false);
     let tested = test.test(&mut Bytes::new(&bytes, options));
@@ -52,7 +58,10 @@ fn check<T: Test<Value: fmt::Debug>>(test: &mut T, bytes: Vec<u8>, options: &Opt
 
 /// What `cargo bolero` has found: inputs that failed once, and inputs that reach code that others do not.
 fn files(location: &TargetLocation) -> Vec<PathBuf> {
-    let folders = location.work_dir().into_iter().flat_map(|folder| ["crashes", "corpus"].map(|name| folder.join(name)));
+    let folders = location
+        .work_dir()
+        .into_iter()
+        .flat_map(|folder| ["crashes", "corpus"].map(|name| folder.join(name)));
     let entries = folders.filter_map(|folder| fs::read_dir(folder).ok()).flatten().filter_map(Result::ok);
     let mut files: Vec<_> = entries.map(|entry| entry.path()).filter(|path| path.is_file()).collect();
     files.sort();

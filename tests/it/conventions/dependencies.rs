@@ -41,7 +41,7 @@ const ALLOWED_DEPENDENCIES: &[(&str, &str)] = &[
     ("hkdf", "courier keyring"),
     ("hmac", "keyring"),
     ("http", "client grpc"),
-    ("http-body", "grpc"),
+    ("http-body", "client grpc"),
     ("icu_casemap", "core"),
     ("icu_normalizer", "core keyring"),
     ("icu_properties", "core factors"),
