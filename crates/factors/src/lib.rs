@@ -22,6 +22,8 @@ pub mod sends;
 pub mod sign_in;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 pub mod totp;
 pub mod tries;
 pub mod webauthn;
