@@ -32,6 +32,7 @@ mod clock;
 mod conventions;
 mod email_codes;
 mod examples;
+mod fuzz;
 mod idempotency;
 mod lockout;
 mod log;
