@@ -58,7 +58,7 @@ fn names_are_read_or_refused() {
         "iot",
         "phone-1",
     ];
-    fuzz!(2_000, examples, |input| {
+    fuzz!(1_000, examples, |input| {
         let text = input.text();
         stored::<RealmKey>(&text, 63);
         stored::<ProductKey>(&text, 63);

@@ -41,7 +41,7 @@ fn inv_52_a_hash_that_is_adopted_has_a_bounded_cost() {
 #[test]
 fn a_password_of_any_text_has_flaws_or_none() {
     let longest = "\u{1d15e}".repeat(256);
-    fuzz!(1_000, ["correct horse battery staple", &longest, "a\u{301}\u{345}"], |input| {
+    fuzz!(400, ["correct horse battery staple", &longest, "a\u{301}\u{345}"], |input| {
         let flaws = flaws(&Secret::new(input.text().into_owned()));
         assert!(flaws.len() <= 1 && (!flaws.is_empty() || input.text().len() <= 4 * 1_024), "{flaws:?}");
     });
