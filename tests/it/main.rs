@@ -33,6 +33,7 @@ mod conventions;
 mod devices;
 mod email_codes;
 mod examples;
+mod fuzz;
 mod idempotency;
 mod lockout;
 mod log;

@@ -153,16 +153,16 @@ async fn a_violation_completes_the_field_must() {
 }
 
 /// Bytes that are no message, and messages that are too long, are refused with a reason too.
-mod bytes {
+pub mod bytes {
     use prost::bytes::{BufMut as _, Bytes};
     use tonic::codec::{Codec, EncodeBuf, Encoder};
 
     use super::*;
 
     #[derive(Default)]
-    struct Raw(ProstCodec<(), ()>);
+    pub struct Raw(ProstCodec<(), ()>);
 
-    struct AsTheyAre;
+    pub struct AsTheyAre;
 
     impl Encoder for AsTheyAre {
         type Item = Bytes;

@@ -29,6 +29,9 @@ mod page;
 mod refused;
 mod retry;
 mod settings;
+#[cfg(test)]
+mod tests;
+mod trailers;
 mod transport;
 
 pub use client::Client;

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use tonic::{Code, Status, TimeoutExpired, body::Body, transport::Channel};
 use tower::Service;
 
-use crate::refused::LATE;
+use crate::{refused::LATE, trailers::decodable};
 
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const REALM: HeaderName = HeaderName::from_static("tidegate-realm");
@@ -103,12 +103,12 @@ where
         };
         let answer = self.inner.call(request);
         Box::pin(async move {
-            let Some(limit) = limit else { return answer.await.map_err(|error| failed(error.into())) };
-            // The channel starts its own timer only once it is connected.
-            match timeout(limit, answer).await {
-                Ok(answer) => answer.map_err(|error| failed(error.into())),
-                Err(_) => Err(Status::deadline_exceeded(LATE)),
-            }
+            let answer = match limit {
+                None => answer.await,
+                // The channel starts its own timer only once it is connected.
+                Some(limit) => timeout(limit, answer).await.map_err(|_| Status::deadline_exceeded(LATE))?,
+            };
+            answer.map(decodable).map_err(|error| failed(error.into()))
         })
     }
 }

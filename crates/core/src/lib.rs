@@ -30,6 +30,8 @@ mod sealed;
 mod secret;
 mod sign_in;
 mod subject;
+#[cfg(test)]
+mod tests;
 mod text;
 mod time;
 mod word;

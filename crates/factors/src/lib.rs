@@ -25,6 +25,8 @@ pub mod sends;
 pub mod sign_in;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 pub mod totp;
 pub mod tries;
 pub mod webauthn;

@@ -32,6 +32,8 @@ mod sign_ins;
 mod status;
 mod stream;
 mod system;
+#[cfg(test)]
+mod tests;
 
 pub use rules::{Access, Rules, UnknownPermission};
 pub use server::{ServeError, Settings, serve};

@@ -138,6 +138,11 @@ fn check_params(hash: &PasswordHash) -> Result<(), NotAdopted> {
     Params::try_from(hash).map(drop).map_err(|_| NotAdopted::Malformed)
 }
 
+/// Whether a stored hash may be computed again: a damaged row must not fill the memory (INV-52).
+pub(crate) fn is_bounded(params: &Params) -> bool {
+    params.m_cost() <= MAX_MEMORY && params.m_cost().saturating_mul(params.t_cost()) <= MAX_FILLED
+}
+
 /// Whether a stored hash came from another system. Sign-in replaces such a hash. Hashes that were
 /// stored before there was a mark are recognised by a cost that is not the app's own.
 pub fn is_foreign(kept: &str) -> bool {

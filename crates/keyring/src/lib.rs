@@ -147,6 +147,9 @@ impl fmt::Debug for Keyring {
 
 #[cfg(test)]
 mod tests {
+    mod hashes;
+    mod sealed;
+
     use std::sync::atomic::{AtomicU8, Ordering};
 
     use tidegate_core::Id;

@@ -246,7 +246,8 @@ fn is_of(password: &[u8], phc: &str, memory: &mut Memory) -> Option<bool> {
     let phc = PasswordHash::new(phc).ok()?;
     let ours = phc.algorithm == Algorithm::Argon2id.ident() && phc.version == Some(Version::V0x13.into());
     let (salt, kept) = phc.salt.as_ref().zip(phc.hash.as_ref()).filter(|_| ours)?;
-    let hash = make(password, salt, &Params::try_from(&phc).ok()?, memory)?;
+    let params = Params::try_from(&phc).ok().filter(adoption::is_bounded)?;
+    let hash = make(password, salt, &params, memory)?;
     // Compared in constant time.
     Some(Output::new(hash.expose()).ok()? == *kept)
 }
@@ -380,5 +381,30 @@ mod tests {
         assert_eq!(passwords.enter().err(), Some(TooMany));
         drop(inside);
         assert!(passwords.enter().is_ok(), "and nobody is counted who has left");
+    }
+
+    /// KiB that the target below may fill: it must be quick.
+    const CHEAP: u64 = 256;
+
+    #[test]
+    fn inv_52_a_stored_hash_of_any_text_costs_no_more_than_an_adopted_one() {
+        let hash = "c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+        let costs =
+            ["m=64,t=1,p=1", "m=4294967295,t=1,p=1", "m=8,t=4294967295,p=1", "m=19456,t=2,p=1,keyid=AAAA"];
+        let kept = costs.map(|cost| format!("adopted:$argon2id$v=19${cost}${hash}"));
+        let mut memory = Memory::default();
+        tidegate_fuzz::fuzz!(1_500, kept, |input| {
+            let text = input.text();
+            let _ = (adoption::is_foreign(&text), adoption::as_own(&text, &secret("password")));
+            let phc = adoption::phc_of(&text);
+            let params = PasswordHash::new(phc).ok().and_then(|hash| Params::try_from(&hash).ok());
+            let is_refused = params.as_ref().is_some_and(|params| !adoption::is_bounded(params));
+            let filled = params.map_or(0, |params| u64::from(params.m_cost()) * u64::from(params.t_cost()));
+            // What is within the bounds takes its time, and is computed only if it is quick.
+            if is_refused || filled <= CHEAP {
+                assert!(is_of(b"password", phc, &mut memory).is_none() || filled <= CHEAP, "{filled} KiB");
+            }
+            assert!(is_refused || filled <= 524_288, "{filled} KiB");
+        });
     }
 }

@@ -42,7 +42,7 @@ const ALLOWED_DEPENDENCIES: &[(&str, &str)] = &[
     ("hkdf", "courier keyring"),
     ("hmac", "keyring"),
     ("http", "client grpc"),
-    ("http-body", "grpc"),
+    ("http-body", "client grpc"),
     ("icu_casemap", "core"),
     ("icu_normalizer", "core keyring"),
     ("icu_properties", "core factors"),
@@ -114,7 +114,7 @@ const OWNED: &[(&str, &str)] = &[
 ];
 
 /// Packages of tests and benchmarks: they may name any library that they need.
-const TEST_PACKAGES: &[&str] = &["bench", "tests"];
+const TEST_PACKAGES: &[&str] = &["bench", "fuzz", "tests"];
 
 fn metadata() -> Value {
     let mut cargo = Command::new(env!("CARGO"));

@@ -14,9 +14,9 @@ use crate::{
     conventions::descriptors::{about, contract},
     rpc::path_of,
 };
-use scene::Placeholders;
+pub use scene::Placeholders;
 
-fn example(method: &MethodDescriptor) -> Value {
+pub fn example(method: &MethodDescriptor) -> Value {
     let about = about(method);
     let (_, example) =
         about.split_once("Example: ").unwrap_or_else(|| panic!("{} has no example", method.full_name()));
@@ -25,7 +25,7 @@ fn example(method: &MethodDescriptor) -> Value {
 }
 
 /// Puts the scene's own values in the place of `tgs_…` and the like.
-fn fill(value: &mut Value, placeholders: &Placeholders) {
+pub fn fill(value: &mut Value, placeholders: &Placeholders) {
     match value {
         Value::String(text) => {
             if let Some(kind) = text.strip_suffix('…') {

@@ -10,7 +10,10 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 pub use audience::{Attribute, Audience, During, Label, Test};
 pub use decision::{Decision, Missing, Reason, Rule, RuleAsked};
 pub use line::{Bucket, Edge, Grouped, Salt};
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 pub use standing::{Buckets, FirstShown, LedgerEntry, Standing};
 
 use crate::{AccountId, CustomerKey, Malformed, ProductKey, RolloutKey, Timestamp, Title, words};
@@ -160,18 +163,51 @@ pub struct Approver {
     pub person: Option<AccountId>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 #[serde(untagged)]
 enum ApproverDocument {
     Holder(Title),
-    Person { name: Title, person: AccountId },
+    Person(ApprovingPerson),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ApprovingPerson {
+    name: Title,
+    person: AccountId,
+}
+
+/// Not derived: of an untagged enum, serde names no field that it does not know, so that the document of a newer version
+/// would be taken for a damaged one (INV-44).
+impl<'de> Deserialize<'de> for ApproverDocument {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ApproverVisitor)
+    }
+}
+
+struct ApproverVisitor;
+
+impl<'de> Visitor<'de> for ApproverVisitor {
+    type Value = ApproverDocument;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name, or a name and an account")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<ApproverDocument, E> {
+        name.parse().map(ApproverDocument::Holder).map_err(E::custom)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<ApproverDocument, A::Error> {
+        ApprovingPerson::deserialize(MapAccessDeserializer::new(fields)).map(ApproverDocument::Person)
+    }
 }
 
 impl From<ApproverDocument> for Approver {
     fn from(document: ApproverDocument) -> Self {
         match document {
             ApproverDocument::Holder(name) => Self { name, person: None },
-            ApproverDocument::Person { name, person } => Self { name, person: Some(person) },
+            ApproverDocument::Person(ApprovingPerson { name, person }) => Self { name, person: Some(person) },
         }
     }
 }
@@ -181,7 +217,7 @@ impl From<Approver> for ApproverDocument {
         let Approver { name, person } = approver;
         match person {
             None => Self::Holder(name),
-            Some(person) => Self::Person { name, person },
+            Some(person) => Self::Person(ApprovingPerson { name, person }),
         }
     }
 }

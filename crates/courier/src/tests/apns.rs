@@ -43,11 +43,11 @@ fn try_push(pem: &str, base: String, timeout: Duration) -> Result<Push, SetupErr
     Push::open(PushSettings { apns: Some(apns), ..PushSettings::default() })
 }
 
-fn push(service: &HttpService) -> Push {
+pub(super) fn push(service: &HttpService) -> Push {
     try_push(&developer_key().to_pkcs8_pem(LineEnding::LF).unwrap(), service.url(""), TIMEOUT).unwrap()
 }
 
-async fn send(push: &Push, now: Timestamp) -> Result<(), Trouble> {
+pub(super) async fn send(push: &Push, now: Timestamp) -> Result<(), Trouble> {
     let to = PushAddress::apns(&"AB".repeat(32)).unwrap();
     push.send(DELIVERY, &notification(to), now, &CountingEntropy(AtomicU64::new(0))).await
 }

@@ -22,7 +22,7 @@ use crate::{
     trouble::{Remedy, Trouble},
 };
 
-const TOKEN_PATH: &str = "/token";
+pub(super) const TOKEN_PATH: &str = "/token";
 const SEND_PATH: &str = "/v1/projects/kasa-1/messages:send";
 
 /// The key of the service account. It is made once, because making it takes long.
@@ -53,7 +53,9 @@ fn granted() -> Reply {
 }
 
 /// Grants tokens, and answers to messages with the script.
-async fn service(script: impl Fn(&ArrivedRequest) -> Reply + Send + Sync + 'static) -> HttpService {
+pub(super) async fn service(
+    script: impl Fn(&ArrivedRequest) -> Reply + Send + Sync + 'static,
+) -> HttpService {
     HttpService::start(move |request| if request.path == TOKEN_PATH { granted() } else { script(request) })
         .await
 }
@@ -72,12 +74,12 @@ fn open(settings: FcmSettings) -> Result<Push, SetupError> {
     Push::open(PushSettings { fcm: Some(settings), ..PushSettings::default() })
 }
 
-fn push(service: &HttpService) -> Push {
+pub(super) fn push(service: &HttpService) -> Push {
     let account = account_file();
     open(settings(&account, service)).unwrap()
 }
 
-async fn send(push: &Push, now: Timestamp) -> Result<(), Trouble> {
+pub(super) async fn send(push: &Push, now: Timestamp) -> Result<(), Trouble> {
     let to = PushAddress::fcm("ann-device:1").unwrap();
     push.send(Id::MIN, &notification(to), now, &CountingEntropy(AtomicU64::new(0))).await
 }

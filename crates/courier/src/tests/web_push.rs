@@ -100,7 +100,7 @@ pub(super) fn push(hosts: &[&str], timeout: Duration) -> Push {
     Push::open(PushSettings { web_push, ..PushSettings::default() }).unwrap()
 }
 
-async fn send(push: &Push, to: PushAddress, now: Timestamp) -> Result<(), Trouble> {
+pub(super) async fn send(push: &Push, to: PushAddress, now: Timestamp) -> Result<(), Trouble> {
     push.send(Id::MIN, &notification(to), now, &CountingEntropy(AtomicU64::new(0))).await
 }
 

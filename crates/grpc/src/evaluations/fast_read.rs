@@ -81,4 +81,27 @@ mod tests {
         let unknown_inside = [vec![0x0a, 2, 0x18, 1], broken].concat();
         assert!(pairs(&unknown_inside).eq([None]));
     }
+
+    /// What is read in place is what the generated messages read; they also read what is left to them.
+    #[test]
+    fn a_request_of_any_bytes_is_read_as_by_the_generated_messages() {
+        let one = proto::EvaluateRequest { product: "kasa".to_owned(), account: "u-1".to_owned() };
+        let batch =
+            proto::BatchEvaluateRequest { items: vec![item("kasa", "u-1"), item("tapo", &"u".repeat(300))] };
+        tidegate_fuzz::fuzz!(4_000, [one.encode_to_vec(), batch.encode_to_vec()], |input| {
+            let same = |pair: Pair<'_>, product: &str, account: &str| {
+                assert_eq!((pair.product, pair.account), (product.as_bytes(), account.as_bytes()));
+            };
+            if let (Some(pair), Ok(message)) = (pair(input), proto::EvaluateRequest::decode(&**input)) {
+                same(pair, &message.product, &message.account);
+            }
+            let Some(all) = pairs(input).collect::<Option<Vec<_>>>() else { return };
+            if let Ok(message) = proto::BatchEvaluateRequest::decode(&**input) {
+                assert_eq!(all.len(), message.items.len());
+                all.iter()
+                    .zip(&message.items)
+                    .for_each(|(pair, item)| same(*pair, &item.product, &item.account));
+            }
+        });
+    }
 }

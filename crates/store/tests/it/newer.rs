@@ -13,7 +13,7 @@ const ROWS: &str = r#"
 INSERT INTO products (realm_id, product_key, title, revision, created_at, updated_at, settings) VALUES (ID1, 'one', 'One', 1, AT , AT ,
   '{"link_url":"https://one.example/","methods":{"rules":[{"method":"totp"}]},"trusted_device":0,"session_idle":1,"session_absolute":1}');
 INSERT INTO rollouts (realm_id, rollout_key, revision, document) VALUES (ID1, 'first', 1,
-  '{"key":"first","title":"First","products":["one"],"salt":[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0],"waves":[{"ordinal":1,"title":"All","edge":1000000,"products":[],"state":"draft"}],"revision":1,"created_at":"2026-03-02T00:00:00Z","updated_at":"2026-03-02T00:00:00Z"}');
+  '{"key":"first","title":"First","products":["one"],"salt":[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0],"waves":[{"ordinal":1,"title":"All","edge":1000000,"products":[],"state":"draft"}],"stop":{"since":"2026-03-02T00:00:00Z","by":{"name":"Ann","person":"acct_01h455vb4pex5vsknk084sn02q"},"reason":null},"revision":1,"created_at":"2026-03-02T00:00:00Z","updated_at":"2026-03-02T00:00:00Z"}');
 "#;
 
 async fn newer_settings(database: &Database) {
@@ -42,7 +42,11 @@ async fn newer_rollout(database: &Database) {
     database.run(ROWS).await;
     let find = async || rollouts::find(&mut store.view("test", realm()), &"first".parse().unwrap()).await;
     find().await.unwrap();
-    for (old, new) in [(r#"{"key""#, r#"{"pace":1,"key""#), (r#"{"ordinal""#, r#"{"pace":1,"ordinal""#)] {
+    for (old, new) in [
+        (r#"{"key""#, r#"{"pace":1,"key""#),
+        (r#"{"ordinal""#, r#"{"pace":1,"ordinal""#),
+        (r#"{"name""#, r#"{"pace":1,"name""#),
+    ] {
         database.run(&format!("UPDATE rollouts SET document = replace(document, '{old}', '{new}')")).await;
         let found = find().await;
         let newer = matches!(&found, Err(Error::NewerDocument { table: "rollouts", key }) if key == "first");

@@ -4,6 +4,8 @@
 mod lines;
 mod row;
 mod strict_json;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fs::File,

@@ -1,0 +1,89 @@
+//! Sealed values, personal fields, tokens, and the file of master keys.
+
+use tidegate_core::{AccountId, Id, KeyId, KeyedDigest, Personal, RealmId, Sealed, Secret};
+use tidegate_fuzz::fuzz;
+
+use crate::{Keyring, MasterFile, MasterFileError, SealContext, TokenKind, fixed_entropy::FixedEntropy};
+
+const REALM: RealmId = Id::from_uuid_bytes([1; 16]);
+const ACCOUNT: AccountId = Id::from_uuid_bytes([2; 16]);
+
+fn keyring() -> Keyring {
+    Keyring::new(&MasterFile::generate(&FixedEntropy))
+}
+
+#[test]
+fn inv_46_a_sealed_value_opens_as_it_was_sealed_or_not_at_all() {
+    let keyring = keyring();
+    let (context, value) = (SealContext::KeyCheck, Secret::new(b"a seed of twenty bytes".to_vec()));
+    let sealed = keyring.seal(&context, &value, &FixedEntropy).unwrap();
+    let empty = keyring
+        .seal(&SealContext::ImportRow { realm: REALM }, &Secret::new(Vec::new()), &FixedEntropy)
+        .unwrap();
+    fuzz!(2_000, [&sealed.0, &empty.0], |input| {
+        let opened = keyring.open(&context, &Sealed(input.to_vec()));
+        assert_eq!(opened.is_ok(), **input == *sealed.0);
+        assert!(opened.is_ok_and(|opened| opened.expose() == value.expose()) || **input != *sealed.0);
+    });
+}
+
+#[test]
+fn inv_46_personal_fields_open_as_they_were_sealed_or_not_at_all() {
+    let (keyring, whose) = (keyring(), (REALM, ACCOUNT));
+    let key = keyring.new_personal_key(REALM, ACCOUNT, &FixedEntropy).unwrap();
+    let personal = Personal { email: Some("ann@example.com".to_owned()), ..Personal::default() };
+    let sealed = keyring.seal_personal(&key, whose, &personal, &FixedEntropy).unwrap();
+    fuzz!(1_000, [&sealed.0, &key.0], |input| {
+        let changed = Sealed(input.to_vec());
+        let opened = keyring.open_personal(&key, whose, &changed);
+        assert_eq!(opened.ok(), (changed.0 == sealed.0).then(|| personal.clone()));
+        let opened = keyring.open_personal(&changed, whose, &sealed);
+        assert_eq!(opened.ok(), (changed.0 == key.0).then(|| personal.clone()));
+    });
+}
+
+#[test]
+fn inv_24_only_a_token_has_a_digest() {
+    let kinds =
+        [TokenKind::SignIn, TokenKind::Session, TokenKind::Device, TokenKind::Link, TokenKind::Credential];
+    let minted = kinds.map(|kind| kind.mint(&FixedEntropy).0.expose().clone());
+    fuzz!(2_000, minted, |input| {
+        let text = input.text();
+        let digests = kinds.iter().filter(|kind| kind.digest(&text).is_some()).count();
+        assert!(digests <= 1, "a token of {digests} kinds");
+        assert!(digests == 0 || text.len() <= 68 && text.is_ascii());
+    });
+}
+
+#[test]
+fn a_file_of_master_keys_is_read_or_refused() {
+    let file = MasterFile::generate(&FixedEntropy).text();
+    let two = format!("{}\n# old\n{}\n", file.expose(), "0F".repeat(32));
+    fuzz!(1_000, [file.expose().as_str(), &two], |input| {
+        let text = Secret::new(input.text().into_owned());
+        let (lines, read) = (text.expose().lines().count(), MasterFile::parse(&text));
+        match read {
+            Ok(file) => {
+                let again = MasterFile::parse(&file.text()).unwrap();
+                assert_eq!(again.subkeys().0, file.subkeys().0);
+                assert!(again.subkeys().1.len() <= lines);
+            }
+            Err(MasterFileError::NotAKey { line }) => assert!(line <= lines),
+            Err(MasterFileError::Empty) => {}
+        }
+    });
+}
+
+#[test]
+fn a_digest_of_an_unknown_key_is_unreadable() {
+    let keyring = keyring();
+    let kept = keyring.digest(&SealContext::KeyCheck, b"body").unwrap();
+    let bytes = [&kept.key.0.to_be_bytes()[..], &kept.mac].concat();
+    fuzz!(500, [bytes], |input| {
+        let Some((key, mac)) = input.split_first_chunk::<4>() else { return };
+        let Ok(mac) = mac.try_into() else { return };
+        let changed = KeyedDigest { key: KeyId(u32::from_be_bytes(*key)), mac };
+        let same = changed.key == kept.key && changed.mac == kept.mac;
+        assert_eq!(keyring.matches(&SealContext::KeyCheck, b"body", &changed).unwrap_or(false), same);
+    });
+}
