@@ -57,6 +57,7 @@ impl Phone {
         (key, proto::DeviceKey { public_key, push_address: None })
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "a request's field may be absent")]
     pub fn proof(&self, method: &str, now: Timestamp, address: &str) -> Option<proto::DeviceProof> {
         let (factor_id, sign_time) = (self.factor.clone(), whole(now));
         let time = readable(sign_time.seconds);
@@ -183,14 +184,14 @@ impl Actor {
         (method, seed): (Method, u8),
     ) -> Phone {
         let (key, device) = Phone::new_key(seed);
-        let begin = proto::BeginEnrollmentRequest {
+        let request = proto::BeginEnrollmentRequest {
             subject: session.subject(),
             method: method.into(),
             about: Some(proto::begin_enrollment_request::About::Device(device)),
             label: "Ann's phone".to_owned(),
             ..Default::default()
         };
-        let begun = self.ok(begin).await;
+        let begun = self.ok(request).await;
         let enrollment_id = begun.enrollment.unwrap().id;
         let setup = if let Some(setup) = begun.setup {
             setup

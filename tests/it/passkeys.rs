@@ -20,6 +20,9 @@ use crate::{
     webauthn::{ORIGIN, TIMEOUT, altered, client_data, key_data},
 };
 
+/// Makes an answer that does not fit.
+type Forgery<'a> = &'a dyn Fn(&mut Passkey, &str) -> String;
+
 /// A key that verifies its user, and finds its credential by the domain.
 pub struct Passkey {
     key: SoftPasskey,
@@ -130,7 +133,7 @@ on_both! {
         let (mut ann, mut bob) = (kasa.passkey_owner("ann").await, kasa.passkey_owner("bob").await);
         let tablet = Device::new("tablet");
         let bobs_user = bob.key.user.clone();
-        let cases: [(&str, &str, &dyn Fn(&mut Passkey, &str) -> String); 8] = [
+        let cases: [(&str, &str, Forgery<'_>); 8] = [
             ("wrong_passkey", "a page of another domain", &|key, options| key.signs(options, "https://kasa.evil.example")),
             ("wrong_passkey", "a page that is not named", &|key, options| key.signs(options, "https://other.kasa.example")),
             ("unknown_passkey", "another account's user handle", &|key, options| {

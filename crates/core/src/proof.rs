@@ -37,7 +37,7 @@ pub struct SignedDecision {
 /// An app that enrolls its key, and how it is notified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewDevice {
-    /// A DER-encoded SubjectPublicKeyInfo.
+    /// A DER-encoded `SubjectPublicKeyInfo`.
     pub public_key: Vec<u8>,
     pub address: Option<PushAddress>,
 }

@@ -33,7 +33,7 @@ pub(crate) enum Device {
     },
 }
 
-/// The public key of a device, read from its SubjectPublicKeyInfo.
+/// The public key of a device, read from its `SubjectPublicKeyInfo`.
 enum PublicKey {
     Ed25519(Ed25519Key),
     P256(P256Key),
@@ -76,8 +76,7 @@ impl Device {
     ) -> Result<(Self, Setup<Secret<String>>), Unusable> {
         let NewDevice { public_key: key, address } = about.device.ok_or(Unusable)?.clone();
         let nonce = entropy.bytes();
-        let digits = nonce.iter().map(|byte: &u8| format!("{byte:02x}")).collect();
-        let setup = Setup::Device { nonce: Secret::new(digits) };
+        let setup = Setup::Device { nonce: Secret::new(hex(&nonce)) };
         Ok((Self::Pending { key, address, nonce }, setup))
     }
 
@@ -116,6 +115,15 @@ impl Device {
             Self::Pending { .. } => Err(Unusable),
         }
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut digits = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        digits
+            .extend([byte >> 4, byte & 15].map(|half| char::from_digit(half.into(), 16).unwrap_or_default()));
+    }
+    digits
 }
 
 fn enrollment_text(nonce: &[u8]) -> String {

@@ -182,17 +182,19 @@ fn answer(refusal: &Refusal) -> Answer {
         Refusal::Busy { retry_after } => new(C::Unavailable, R::Busy).retry(*retry_after),
         Refusal::NoFactor => unmet(R::NoFactor),
         Refusal::FactorUnavailable => unmet(R::FactorUnavailable),
-        Refusal::FactorPaused { why, retry_after } => {
-            let paused = unmet(R::FactorPaused).with("why", *why);
-            match retry_after {
-                Some(retry_after) => paused.retry(*retry_after),
-                None => paused,
-            }
-        }
+        Refusal::FactorPaused { why, retry_after } => paused(why, *retry_after),
         Refusal::DeviceNotValid => unmet(R::DeviceNotValid),
         Refusal::FreshProofNeeded { level } => unmet(R::FreshProofNeeded).with("level", level.as_str()),
         Refusal::ResumeTokenNotValid => unmet(R::ResumeTokenNotValid),
         Refusal::ResumeTokenTooOld { oldest } => unmet(R::ResumeTokenTooOld).with("oldest", oldest),
+    }
+}
+
+fn paused(why: &'static str, retry_after: Option<Span>) -> Answer {
+    let paused = Answer::new(Code::FailedPrecondition, Reason::FactorPaused).with("why", why);
+    match retry_after {
+        Some(retry_after) => paused.retry(retry_after),
+        None => paused,
     }
 }
 

@@ -60,6 +60,7 @@ fn every_place_that_lays_a_secret_open_is_known() {
         1 crates/service/src/factors/recovery_codes.rs
         5 crates/service/src/idempotency.rs
         2 crates/service/src/links.rs
+        1 crates/service/src/material.rs
         1 crates/service/src/pages.rs
         1 crates/service/src/sessions/judge.rs
         1 crates/service/src/sign_ins/trust.rs

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD as BASE64};
-use tidegate_core::{Span, Timestamp};
+use tidegate_core::{Clock as _, Span, Timestamp};
 use tidegate_proto as proto;
 
 use crate::{
@@ -178,9 +178,10 @@ async fn devices(operator: &Actor, method: &str, values: &mut Placeholders) {
         values.insert("chl_", push.challenge_id.clone());
         owner.phone.decides(&push, Decides::Approves("42")).signature
     } else {
-        // The instant that the example names.
-        let at = Timestamp::from_rfc3339("2026-03-02T09:00:00Z").unwrap();
-        owner.phone.proof(method, at, "").unwrap().signature
+        let now = operator.server.clock.now();
+        let whole = Timestamp::from_unix_micros(now.unix_seconds() * 1_000_000).to_string();
+        values.insert("2026-03-02T", whole);
+        owner.phone.proof(method, now, "").unwrap().signature
     };
     values.extend([("fac_", owner.phone.factor), ("", BASE64.encode(signature))]);
 }

@@ -109,8 +109,6 @@ pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &RealmNames, nam
         BeginSignInRequest { product: own.product.clone(), identifier: n.email.clone(), first_factor: by_password(PASSWORD) }
         BeginSignInRequest { product: n.product.clone(), identifier: own.email.clone(), first_factor: by_password(PASSWORD) }
         CreatePasskeyRequestRequest { product: n.product.clone() }
-        ListPushesRequest { device: signed(&n.factor) }
-        RespondPushRequest { challenge_id: n.challenge.clone(), decision: denial() }
         GetTwoStepStatusRequest { subject: on_behalf(&n.account, &own.product) }
         ListFactorsRequest { subject: on_behalf(&own.account, &n.product) }
         ListAccountsRequest { page_token: accounts }
@@ -194,16 +192,4 @@ pub async fn by_subject(answers: &mut Answers, actor: &Actor, own: &RealmNames, 
         CancelChallengeRequest { subject: session.clone(), challenge_id: n.change_challenge.clone() }
         GetChallengeRequest { subject: session, challenge_id: n.challenge.clone() }
     }
-}
-
-/// By a key that belongs to nobody.
-#[expect(clippy::unnecessary_wraps, reason = "a request's field may be absent")]
-fn signed(factor: &str) -> Option<proto::DeviceProof> {
-    let sign_time = Some(prost_types::Timestamp { seconds: 1_772_442_000, nanos: 0 });
-    Some(proto::DeviceProof { factor_id: factor.to_owned(), sign_time, signature: vec![0; 64] })
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "a request's field may be absent")]
-fn denial() -> Option<proto::PushDecision> {
-    Some(proto::PushDecision { signature: vec![0; 64], ..Default::default() })
 }

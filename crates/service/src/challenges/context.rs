@@ -185,7 +185,7 @@ impl ChallengeContext {
         let posed = posed.map(|sealed| cx.challenge_material(account, id, sealed).ok_or(Unread::Unusable));
         let posed = posed.transpose()?;
         let answer = method::read(method, &material, posed.as_ref(), answer)?;
-        Ok(Readable { posed, material, answer })
+        Ok(Readable { material, posed, answer })
     }
 
     /// Whether the account still has the address that the code was sent to.

@@ -30,12 +30,11 @@ impl Origin {
         let product = cx.product(&mut cx.view(), &self.product).await?;
         cx.idempotent(async |tx| {
             let account = accounts::get(tx, Id::from_uuid_bytes(answer.account)).await?;
-            let begun = match &account {
-                Some(account) => self.answer(cx, tx, (&product, account), &answer).await?,
-                None => {
-                    passkey_requests::take(tx, &answer.challenge).await?;
-                    Err(Denial::UnknownPasskey)
-                }
+            let begun = if let Some(account) = &account {
+                self.answer(cx, tx, (&product, account), &answer).await?
+            } else {
+                passkey_requests::take(tx, &answer.challenge).await?;
+                Err(Denial::UnknownPasskey)
             };
             match begun {
                 Ok(begun) => Ok(begun),
