@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Makes an answer that does not fit.
-type Forgery<'a> = &'a dyn Fn(&mut Passkey, &str) -> String;
+type PasskeyForgery<'a> = &'a dyn Fn(&mut Passkey, &str) -> String;
 
 /// A key that verifies its user, and finds its credential by the domain.
 pub struct Passkey {
@@ -133,7 +133,7 @@ on_both! {
         let (mut ann, mut bob) = (kasa.passkey_owner("ann").await, kasa.passkey_owner("bob").await);
         let tablet = Device::new("tablet");
         let bobs_user = bob.key.user.clone();
-        let cases: [(&str, &str, Forgery<'_>); 8] = [
+        let cases: [(&str, &str, PasskeyForgery<'_>); 8] = [
             ("wrong_passkey", "a page of another domain", &|key, options| key.signs(options, "https://kasa.evil.example")),
             ("wrong_passkey", "a page that is not named", &|key, options| key.signs(options, "https://other.kasa.example")),
             ("unknown_passkey", "another account's user handle", &|key, options| {

@@ -13,7 +13,7 @@ pub(crate) fn settings(config: &Config) -> PushSettings {
         web_push: is_named(&web.key_file).then(|| WebPushSettings {
             key_file: web.key_file.clone(),
             contact: web.contact.clone(),
-            hosts: web.hosts.split(',').map(|host| host.trim().to_owned()).collect(),
+            hosts: hosts(&web.hosts),
             timeout: Duration::from_millis(web.timeout_ms),
         }),
         fcm: is_named(&fcm.account_file).then(|| FcmSettings {
@@ -32,6 +32,13 @@ pub(crate) fn settings(config: &Config) -> PushSettings {
             timeout: Duration::from_millis(apns.timeout_ms),
         }),
     }
+}
+
+fn hosts(named: &str) -> Vec<String> {
+    if named.is_empty() {
+        return WebPushSettings::DEFAULT_HOSTS.iter().map(ToString::to_string).collect();
+    }
+    named.split(',').map(|host| host.trim().to_owned()).collect()
 }
 
 fn is_named(file: &Path) -> bool {

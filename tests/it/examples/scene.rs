@@ -183,7 +183,7 @@ async fn devices(operator: &Actor, method: &str, values: &mut Placeholders) {
         values.insert("2026-03-02T", whole);
         owner.phone.proof(method, now, "").unwrap().signature
     };
-    values.extend([("fac_", owner.phone.factor), ("", BASE64.encode(signature))]);
+    values.extend([("fac_", owner.phone.factor), ("MEU", BASE64.encode(signature))]);
 }
 
 fn phone() -> Device {

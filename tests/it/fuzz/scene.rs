@@ -34,6 +34,8 @@ impl Scene {
         let enrollment = kasa.frontend.begin_enrollment(&session).await;
         let link = server.mail_to(&other.email).await.token;
         let values = Placeholders::from([
+            ("MEU", "MEUC".to_owned()),
+            ("2026-03-02T", "2026-03-02T09:00:00Z".to_owned()),
             ("", PASSWORD.to_owned()),
             ("acct_", owner.person.id),
             ("tgs_", owner.session.token.clone()),

@@ -93,8 +93,8 @@ settings! {
         key_file: PathBuf = "", Rule::Optional, Shown::Whole;
         /// Whom a push service may write to: mailto: or https:.
         contact: String = "", Rule::Optional, Shown::Whole;
-        /// The push services that are called, separated by commas; *.example.com means every host below it.
-        hosts: String = "fcm.googleapis.com,updates.push.services.mozilla.com,*.notify.windows.com,web.push.apple.com", Rule::Text, Shown::Whole;
+        /// The push services that are called, separated by commas, *.example.com for all below; empty: those of the four browsers.
+        hosts: String = "", Rule::Optional, Shown::Whole;
         /// Milliseconds that it may take to hand one notification over.
         timeout_ms: u64 = 10_000, Rule::Whole(100..=25_000), Shown::Whole;
     }
