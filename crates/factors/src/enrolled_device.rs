@@ -80,7 +80,7 @@ impl Device {
         Ok((Self::Pending { key, address, nonce }, setup))
     }
 
-    /// The first answer of a device proves that it holds the private key. Nobody can guess a signature, so a wrong one is no
+    /// The first answer of a device proves that it holds the private key. A signature cannot be guessed, so a wrong one is no
     /// guess.
     pub(crate) fn read_first(&self, answer: &Answer) -> Result<Secret<String>, Malformed> {
         let Answer::Decision(decision) = answer else { return Err(Malformed::Form(AnswerForm::Decision)) };

@@ -2,8 +2,8 @@
 //! key names its account. It must verify its user, by a PIN or a fingerprint, so it is two factors at once (AAL2,
 //! resistant to phishing).
 //!
-//! Nobody can guess a signature, so an answer is not charged to the key: otherwise strangers could close the way of the
-//! owner (INV-13). Each request takes one answer.
+//! A signature cannot be guessed, so an answer is not charged to the key. If it were, callers without a valid first factor could
+//! close the owner's key (INV-13). Each request takes one answer.
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{RelyingParty, Secret, Span};

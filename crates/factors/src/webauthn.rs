@@ -5,7 +5,7 @@
 //! exception to the rule that randomness is a parameter. What it wants to remember between a question and its answer is
 //! kept in the sealed material of the enrollment or challenge, and is worth nothing once that has ended.
 //!
-//! The mark is the key's signature counter. A counter that does not rise shows that somebody has copied the key.
+//! The mark is the key's signature counter. A counter that does not rise shows that a copy of the key exists.
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -43,7 +43,7 @@ pub(crate) fn reach<'r>(account: &'r Account, product: &'r Product) -> Reach<'r>
     Reach { email, party: product.settings.relying_party.as_ref() }
 }
 
-/// The factors whose answers can be verified. One whose material cannot be read, whose codes reach nobody, or which signs
+/// The factors whose answers can be verified. One whose material cannot be read, whose codes have no destination, or which signs
 /// for another relying party, is not offered.
 async fn usable(
     cx: &QueryContext,

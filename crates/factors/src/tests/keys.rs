@@ -24,7 +24,7 @@ const ORIGIN: &str = "https://kasa.example";
 const NOW: Timestamp = Timestamp::from_unix_micros(1_772_874_330_000_000);
 /// No test waits for it.
 const TIMEOUT: u32 = 60_000;
-/// Bytes of a registered key: an answer of at most 16 KiB, of which the certificates are stored as numbers in JSON.
+/// The most bytes of a registered key. The answer has at most 16 KiB; JSON stores each byte of its certificates as a number.
 const MAX_MATERIAL: usize = 128 * 1024;
 
 /// A key that was registered and signed once.

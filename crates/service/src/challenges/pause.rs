@@ -1,5 +1,5 @@
-//! Pauses of factors. A person who denies a prompt is asked nothing for a while, so that nobody can wear the person down
-//! (push fatigue).
+//! Pauses of factors. After a denial the factor gets no prompts for a while. Otherwise an attacker who knows the password could
+//! send prompts until the owner approves one (push fatigue).
 
 use tidegate_core::{Fact, Factor, FactorId, Refusal, Span};
 use tidegate_store::{Tx, pauses};

@@ -1,5 +1,5 @@
-//! Deletes what must not be kept: the secrets of responses after ten minutes, their outcomes after a day, and requests for a
-//! passkey that nobody answered.
+//! Deletes what must not be kept: the secrets of responses after ten minutes, their outcomes after a day, and expired requests
+//! for a passkey.
 
 use tidegate_core::Clock;
 use tidegate_store::{Store, passkey_requests, realms, requests};

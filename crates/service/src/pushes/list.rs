@@ -16,8 +16,8 @@ use tidegate_store::{Tx, View, accounts, challenges, factors, pauses};
 use super::Listening;
 use crate::{Command, CommandContext, Error, Fault, OneTimeSecret, Outcome, QueryContext};
 
-/// How far the device's clock may differ. A signature that is seen by somebody is worth a look at the device's prompts for as
-/// long.
+/// How far the device's clock may differ. An attacker who sees a signed request can repeat it for as long, and so list the
+/// device's prompts.
 const CLOCK_TOLERANCE: Span = Span::minutes(2);
 /// More than may wait at once.
 const MAX_PUSHES: i64 = 20;
