@@ -24,7 +24,7 @@ const NOT_RUN: &[(&str, &str)] = &[
         "a person types at these commands; device.rs runs them with lines of a script",
     ),
     (
-        r#"begun=$(call "$app" SignInService/BeginSignIn '{"product": "kasa", "identifier": "ann@example.com","#,
+        r#"client='"client": {"device_id": "tablet-2", "ip": "203.0.113.7", "user_agent": "Firefox"}'"#,
         "the same",
     ),
     (r#"call "$auditor" AuditService/TailEvents '{"from_beginning": true}'"#, "Ctrl-C ends it"),
