@@ -56,6 +56,7 @@ mod rpc;
 mod sdk;
 mod serving;
 mod setting;
+mod sms_codes;
 mod statements;
 mod stories;
 mod story;

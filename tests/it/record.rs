@@ -11,9 +11,10 @@ use crate::{
     actor::Actor,
     arrange::{Address, PASSWORD, row},
     devices::{Decides, PhoneOwner},
-    owner::{by_code, by_first_code, by_password, subject},
+    owner::{Device, by_code, by_first_code, by_password, subject},
     raw,
     rpc::{Rpc, method_of},
+    sms_codes::{OTHER, change_phone, confirm_phone},
     test_server::TestServer,
 };
 
@@ -347,6 +348,7 @@ async fn sign_in(watched: &Watched) {
     w.call(proto::AnswerChallengeRequest { subject, challenge_id, answer: by_code(code), request_id }).await;
     w.call(proto::CancelSignInRequest { subject: subject_, ..Default::default() }).await;
     devices(w).await;
+    phone(w).await;
     w.operator.takes_keys("kasa", "kasa.example", &["https://kasa.example"]).await;
     w.call(proto::CreatePasskeyRequestRequest { product: "kasa".into(), ..Default::default() }).await;
     support(w).await;
@@ -374,6 +376,16 @@ async fn support(watched: &Watched) {
     w.call(proto::IntrospectRequest { session_token: session_token.clone() }).await;
     let subject = subject(Who::SessionToken(session_token));
     w.call(proto::RevokeSessionRequest { subject, ..Default::default() }).await;
+}
+
+/// A number is changed.
+async fn phone(watched: &Watched) {
+    let w = watched;
+    let person = w.operator.person("texted").await;
+    let (session, _) = w.operator.proves_number(&person, &Device::new("phone-7")).await;
+    let change = w.call(change_phone(&session, OTHER)).await.enrollment_id;
+    let code = w.server.texted(OTHER).await;
+    w.call(confirm_phone(&session, &change, &code)).await;
 }
 
 /// A device tells its address, watches, and denies.

@@ -30,6 +30,8 @@ rpcs! {
     ListAccountsRequest -> ListAccountsResponse,
     RequestEmailVerificationRequest -> RequestEmailVerificationResponse,
     ConfirmEmailRequest -> ConfirmEmailResponse,
+    RequestPhoneChangeRequest -> RequestPhoneChangeResponse,
+    ConfirmPhoneChangeRequest -> ConfirmPhoneChangeResponse,
     ListEventsRequest -> ListEventsResponse,
     ListPushesRequest -> ListPushesResponse,
     RespondPushRequest -> RespondPushResponse,

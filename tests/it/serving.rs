@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use tidegate_factors::sms_cost::{OnCap, SmsCost, SmsCosts};
 use tidegate_grpc::StreamSettings;
 use tidegate_keyring::{Keyring, Passwords};
 use tidegate_service::{App, Freshness, Parts};
@@ -53,8 +54,17 @@ pub fn parts(
                 Engine::Postgres => Freshness::Followed(Duration::from_hours(1)),
             },
             accounts: 1_000,
+            sms: Some(sms_costs()),
         },
     }
+}
+
+/// Messages to France cost so much that three of them reach the cap of an hour.
+fn sms_costs() -> SmsCosts {
+    let costs = [("DE", 1, 1_000), ("FR", 30, 100)];
+    let cost =
+        |(country, price, hourly): (&str, i64, i64)| (country.parse().unwrap(), SmsCost { price, hourly });
+    SmsCosts { countries: costs.map(cost).into_iter().collect(), on_cap: OnCap::Block }
 }
 
 /// Polls all the time, and sends a heartbeat hardly ever.

@@ -104,6 +104,7 @@ impl TestServer {
         let settings = tidegate_courier::Settings {
             to: tidegate_courier::To::Folder(folder.path().join("mail")),
             push: tidegate_courier::PushSettings::default(),
+            sms: Some(tidegate_courier::SmsTo::Folder(folder.path().join("sms"))),
             templates: folder.path().join("templates"),
             from: "Tidegate <no-reply@tidegate.example>".to_owned(),
             poll: Duration::ZERO,
@@ -258,6 +259,26 @@ impl TestServer {
     pub async fn mails_to(&self, address: &str) -> Vec<Mail> {
         self.courier.drain_once().await.unwrap();
         mail::read(&self.folder.path().join("mail")).into_iter().filter(|mail| mail.to == address).collect()
+    }
+
+    /// The code of the newest message to the number, sent now if it is due.
+    pub async fn texted(&self, number: &str) -> String {
+        let text = self.texts_to(number).await.pop().unwrap_or_else(|| panic!("no message to {number}"));
+        self.transcript.note(&format!("SMS: {}", text.split_once(' ').unwrap().1));
+        text.split(' ').next().unwrap().to_owned()
+    }
+
+    /// All messages to the number, oldest first.
+    pub async fn texts_to(&self, number: &str) -> Vec<String> {
+        self.courier.drain_once().await.unwrap();
+        let to = format!("To: {}\n", number.replace(' ', ""));
+        let files =
+            std::fs::read_dir(self.folder.path().join("sms")).unwrap().map(|file| file.unwrap().path());
+        let mut files: Vec<_> =
+            files.filter(|path| path.extension().is_some_and(|end| end == "txt")).collect();
+        files.sort();
+        let texts = files.iter().map(|path| std::fs::read_to_string(path).unwrap());
+        texts.filter_map(|text| Some(text.strip_prefix(&to)?.trim_end().to_owned())).collect()
     }
 }
 

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, Answered, ChainDigest, ChallengeId, Channel, CredentialId, CustomerKey, DeliveryId,
+    AccountId, Answered, ChainDigest, ChallengeId, Channel, Country, CredentialId, CustomerKey, DeliveryId,
     DeliveryProblem, EnrollmentId, EventId, FactorId, Malformed, MessagePurpose, Method, Ordinal, ProductKey,
     Proof, Purpose, RealmKey, Requirement, Revision, Role, RolloutKey, Sealed, Sequence, SessionEnd,
     SessionId, SignInId, Timestamp, Title,
@@ -194,6 +194,21 @@ pub enum Fact {
     FactorActivated {
         factor: FactorId,
         method: Method,
+    },
+    /// A code was sent to the new number of the factor.
+    PhoneChangeRequested {
+        enrollment: EnrollmentId,
+        factor: FactorId,
+    },
+    PhoneChanged {
+        factor: FactorId,
+    },
+    /// What text messages to a country may cost in an hour is spent to this share, in per cent. `blocked`: none is sent until
+    /// the hour is over.
+    SmsCostReached {
+        country: Country,
+        percent: i64,
+        blocked: bool,
     },
     FactorRenamed {
         factor: FactorId,

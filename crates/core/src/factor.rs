@@ -16,6 +16,8 @@ words! {
         Push = "push",
         /// A code that an enrolled device shows.
         DeviceCode = "device_code",
+        /// A code that is sent to a phone by SMS.
+        SmsCode = "sms_code",
     }
 }
 
@@ -24,6 +26,11 @@ impl Method {
     /// only re-bind.
     pub const fn is_second_step(self) -> bool {
         !matches!(self, Self::Password | Self::RecoveryCodes)
+    }
+
+    /// Whether the secret can be taken in the telephone network (a restricted authenticator, SP 800-63B-4 §3.2.9).
+    pub const fn is_restricted(self) -> bool {
+        matches!(self, Self::SmsCode)
     }
 }
 

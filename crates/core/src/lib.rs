@@ -20,6 +20,7 @@ mod key;
 mod level;
 mod link_url;
 mod message;
+mod phone;
 mod product;
 mod proof;
 mod push_address;
@@ -62,11 +63,12 @@ pub use link_url::{LinkUrl, LinkUrlError};
 pub use message::{
     Body, Channel, Delivery, DeliveryProblem, DeliveryState, Message, MessagePurpose, Notice, Recipient,
 };
+pub use phone::PhoneNumber;
 pub use product::{
     Authenticator, Color, Language, MessageStyle, MethodPolicy, MethodRule, OtpHash, Product,
     ProductSettings, Removable,
 };
-pub use proof::{Answer, AnswerForm, NewDevice, Prompt, Setup, SignedDecision};
+pub use proof::{Answer, AnswerForm, Enrollee, NewDevice, Prompt, Setup, SignedDecision};
 pub use push_address::{Notification, PushAddress, TextMessage};
 pub use refusal::{NamesNothing, Nothing, PasswordFlaw, PolicyFlaw, Refusal};
 pub use relying_party::{KeyModel, Origin, RelyingParty};

@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, ChallengeId, DeliveryId, Destination, FactorId, Language, LinkUrl, MessageStyle, Product,
-    ProductKey, PushAddress, Secret, Timestamp, Title, words,
+    AccountId, ChallengeId, DeliveryId, Destination, FactorId, Language, LinkUrl, MessageStyle, PhoneNumber,
+    Product, ProductKey, PushAddress, Secret, Timestamp, Title, words,
 };
 
 words! {
@@ -14,6 +14,8 @@ words! {
         Mail = "mail",
         /// A notification on a device.
         Push = "push",
+        /// A text message.
+        Sms = "sms",
     }
 }
 
@@ -30,6 +32,8 @@ words! {
         RecoveryCodeUsed = "recovery_code_used",
         FactorCopied = "factor_copied",
         PushDenied = "push_denied",
+        ConfirmPhone = "confirm_phone",
+        PhoneChanged = "phone_changed",
     }
 }
 
@@ -56,13 +60,14 @@ pub struct Message {
 pub enum Recipient {
     Mailbox(Destination),
     Device(PushAddress),
+    Phone(PhoneNumber),
 }
 
 impl Recipient {
     pub const fn mailbox(&self) -> Option<&Destination> {
         match self {
             Self::Mailbox(to) => Some(to),
-            Self::Device(_) => None,
+            Self::Device(_) | Self::Phone(_) => None,
         }
     }
 }

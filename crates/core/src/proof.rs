@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{PushAddress, Secret};
+use crate::{PhoneNumber, PushAddress, Secret};
 
 /// An answer to a challenge, or to the first question of a factor that is being enrolled.
 #[derive(Debug, Clone)]
@@ -40,6 +40,14 @@ pub struct NewDevice {
     /// A DER-encoded `SubjectPublicKeyInfo`.
     pub public_key: Vec<u8>,
     pub address: Option<PushAddress>,
+}
+
+/// What the request to enroll a factor says of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Enrollee {
+    Device(NewDevice),
+    Phone(PhoneNumber),
 }
 
 impl Answer {

@@ -148,6 +148,10 @@ pub enum Refusal {
     /// Unknown factor, no device, wrong signature or time: all the same.
     #[error("the device is not valid")]
     DeviceNotValid,
+    #[error("the account has no phone number")]
+    NoPhone,
+    #[error("no text messages are sent to this number")]
+    PhoneNotAccepted { why: &'static str },
     #[error("this needs a proof that is not older than five minutes")]
     FreshProofNeeded { level: Level },
     #[error("the resume token is not one of this record and method")]

@@ -106,6 +106,12 @@ impl Session {
         self.trusted || self.proofs.iter().chain(later).any(|proof| proof.is_by(factor, method))
     }
 
+    /// Whether its level rests on restricted methods alone (SP 800-63B-4 §3.2.9).
+    pub fn is_restricted(&self) -> bool {
+        let mut steps = self.proofs.iter().filter(|proof| proof.method.is_second_step()).peekable();
+        steps.peek().is_some() && steps.all(|proof| proof.method.is_restricted())
+    }
+
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.end.is_none() && now < self.expires_at && now < self.last_used_at.plus(self.idle)
     }

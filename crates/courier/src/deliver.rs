@@ -11,7 +11,8 @@
 use std::time::Duration;
 
 use tidegate_core::{
-    Actor, Body, Channel, DeliveryProblem, DeliveryState, Event, Fact, FactorId, Id, Message, Span,
+    Actor, Body, Channel, DeliveryId, DeliveryProblem, DeliveryState, Event, Fact, FactorId, Id, Message,
+    Recipient, Secret, Span, TextMessage,
 };
 use tidegate_keyring::SealContext;
 use tidegate_store::{
@@ -42,18 +43,18 @@ impl Courier {
         let (realm, id, tries) = (due.realm, due.id, delivery.tries);
         if delivery.expires_at <= self.clock.now() {
             tracing::warn!(%realm, %id, tries, "a message expired before it was sent");
-            self.end(due, &delivery, Some(DeliveryProblem::Expired)).await?;
+            self.end(due, &delivery, Err(DeliveryProblem::Expired)).await?;
             return Ok(false);
         }
         match self.attempt(due, &delivery).await {
-            Ok(()) => {
-                self.end(due, &delivery, None).await?;
+            Ok(gateway_id) => {
+                self.end(due, &delivery, Ok(gateway_id)).await?;
                 tracing::debug!(%realm, %id, tries, "a message was sent");
                 return Ok(true);
             }
             Err(trouble) if is_given_up(trouble.remedy(), tries) => {
                 tracing::warn!(%realm, %id, tries, ?trouble, "a message was not sent and is given up");
-                self.end(due, &delivery, Some(trouble.problem())).await?;
+                self.end(due, &delivery, Err(trouble.problem())).await?;
             }
             Err(trouble @ Trouble::Sealed) => {
                 tracing::error!(%realm, %id, tries, ?trouble, "a message waits for its key");
@@ -89,21 +90,32 @@ impl Courier {
         }
     }
 
-    async fn attempt(&self, due: Due, delivery: &Claimed) -> Result<(), Trouble> {
+    /// Returns the service's own id of the message, where it gives one.
+    async fn attempt(&self, due: Due, delivery: &Claimed) -> Result<Option<String>, Trouble> {
         let message = self.open(due, delivery).ok_or(Trouble::Sealed)?;
         let sending = async {
             match delivery.channel {
                 Channel::Mail => {
                     let letter = self.sender.letter(due.id, &message, self.clock.now())?;
-                    self.transport.send(letter).await
+                    self.transport.send(letter).await.map(|()| None)
                 }
                 Channel::Push => {
                     let notification = notification::of(&message)?;
-                    self.push.send(due.id, &notification, self.clock.now(), &*self.entropy).await
+                    let now = self.clock.now();
+                    self.push.send(due.id, &notification, now, &*self.entropy).await.map(|()| None)
                 }
+                Channel::Sms => self.text(due.id, &message).await,
             }
         };
         tokio::time::timeout(SEND_TIMEOUT, sending).await.map_err(|_| Trouble::Slow)?
+    }
+
+    /// Hands a text message to the gateway.
+    async fn text(&self, id: DeliveryId, message: &Message) -> Result<Option<String>, Trouble> {
+        let Recipient::Phone(to) = &message.to else { return Err(Trouble::Address) };
+        let text = self.sender.sms(message)?;
+        let to = Secret::new(to.e164().to_owned());
+        self.texts.send(id, &TextMessage { to, text }).await
     }
 
     /// The device that the push service does not know any more.
@@ -138,7 +150,16 @@ impl Courier {
     }
 
     /// Stores the end and its event in one transaction; nothing if another worker has ended it.
-    async fn end(&self, due: Due, delivery: &Claimed, problem: Option<DeliveryProblem>) -> Result<(), Error> {
+    async fn end(
+        &self,
+        due: Due,
+        delivery: &Claimed,
+        ended: Result<Option<String>, DeliveryProblem>,
+    ) -> Result<(), Error> {
+        let (gateway_id, problem) = match ended {
+            Ok(gateway_id) => (gateway_id, None),
+            Err(problem) => (None, Some(problem)),
+        };
         let (channel, purpose) = (delivery.channel, delivery.purpose);
         let (state, fact) = match problem {
             None => (DeliveryState::Sent, Fact::Delivered { delivery: due.id, channel, purpose }),
@@ -161,7 +182,7 @@ impl Courier {
             if let Some(factor) = gone {
                 pauses::miss(tx, factor, now).await?;
             }
-            if !deliveries::end(tx, due.id, state, problem, now).await? {
+            if !deliveries::end(tx, due.id, (state, problem), gateway_id, now).await? {
                 return Ok(());
             }
             events::record(tx, event(fact)).await?;

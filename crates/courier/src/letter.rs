@@ -14,7 +14,7 @@ use lettre::{
         header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue},
     },
 };
-use tidegate_core::{DeliveryId, Destination, Email, Message, Timestamp};
+use tidegate_core::{DeliveryId, Destination, Email, Message, Secret, Timestamp};
 
 use crate::{
     text::{Templates, Text},
@@ -53,6 +53,11 @@ impl Sender {
         now: Timestamp,
     ) -> Result<lettre::Message, Trouble> {
         self.with_text(id, message, self.templates.text_of(message)?, now)
+    }
+
+    /// What a phone shows of a text message.
+    pub(crate) fn sms(&self, message: &Message) -> Result<Secret<String>, Trouble> {
+        self.templates.sms(message)
     }
 
     pub(crate) fn with_text(

@@ -11,7 +11,6 @@ mod preview;
 #[cfg(test)]
 mod tests;
 mod text;
-#[cfg_attr(not(test), expect(dead_code, reason = "push and text messages are not wired up yet"))]
 mod transport;
 mod trouble;
 
@@ -19,7 +18,7 @@ use std::{collections::VecDeque, path::PathBuf, pin::pin, sync::Arc, time::Durat
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use letter::Sender;
-pub use preview::{Look, Preview, PreviewError, previews, send_test};
+pub use preview::{Look, MailPreview, Preview, PreviewError, previews, send_test};
 use text::Templates;
 use tidegate_core::{Channel, Clock, Entropy, Word as _};
 use tidegate_keyring::Keyring;
@@ -27,10 +26,10 @@ pub use tidegate_store::Error as StoreError;
 use tidegate_store::{Store, deliveries};
 use tokio_util::sync::CancellationToken;
 pub use transport::{
-    ApnsSettings, FcmSettings, PushSettings, SmsAuth, SmsBody, SmsSettings, SmtpSettings, Tls, To,
+    ApnsSettings, FcmSettings, PushSettings, SmsAuth, SmsBody, SmsSettings, SmsTo, SmtpSettings, Tls, To,
     WebPushSettings,
 };
-use transport::{Push, Transport};
+use transport::{Push, Texts, Transport};
 
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -38,6 +37,8 @@ pub struct Settings {
     pub to: To,
     /// The push services that are set up.
     pub push: PushSettings,
+    /// Where text messages go, if they go anywhere.
+    pub sms: Option<SmsTo>,
     /// Holds a folder for each product that has texts of its own. It need not exist.
     pub templates: PathBuf,
     /// A mailbox, for example `Tidegate <no-reply@example.com>`.
@@ -88,6 +89,7 @@ pub struct Courier {
     sender: Sender,
     transport: Transport,
     push: Push,
+    texts: Texts,
     poll: Duration,
     sends_at_once: usize,
 }
@@ -104,12 +106,13 @@ impl Courier {
         entropy: Arc<dyn Entropy>,
         settings: Settings,
     ) -> Result<Self, SetupError> {
-        let Settings { to, push, templates, from, poll, sends_at_once } = settings;
+        let Settings { to, push, sms, templates, from, poll, sends_at_once } = settings;
         let sender = Sender::parse(&from, Templates::new(templates)).ok_or(SetupError::From { from })?;
         let transport = Transport::open(to, sender.domain())?;
         let push = Push::open(push)?;
+        let texts = Texts::open(sms)?;
         let sends_at_once = sends_at_once.max(1);
-        Ok(Self { store, keyring, clock, entropy, sender, transport, push, poll, sends_at_once })
+        Ok(Self { store, keyring, clock, entropy, sender, transport, push, texts, poll, sends_at_once })
     }
 
     /// Sends what is due until it is told to stop: each channel in a loop of its own, so that one that hangs delays no

@@ -1,4 +1,4 @@
-//! Mails without an owner: what each one looks like, and one that shows whether mail is set up.
+//! Messages without an owner: what each one looks like, and a mail that shows whether mail is set up.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use tidegate_core::{
 use crate::{
     Settings, SetupError,
     letter::Sender,
-    text::{Templates, Text},
+    text::{Templates, Text, is_mailed, is_texted},
     transport::Transport,
     trouble::Trouble,
 };
@@ -23,12 +23,17 @@ pub struct Look {
     pub style: MessageStyle,
 }
 
-/// One mail with invented content. It is no secret.
+/// One message with invented content. It is no secret.
 pub struct Preview {
     /// The name of its templates.
-    pub name: &'static str,
-    pub subject: String,
+    pub name: String,
     pub plain: String,
+    /// Of a mail.
+    pub mail: Option<MailPreview>,
+}
+
+pub struct MailPreview {
+    pub subject: String,
     pub html: String,
 }
 
@@ -51,7 +56,7 @@ impl From<Trouble> for PreviewError {
 /// The name of the templates of the mail that an operator sends.
 const TEST: &str = "test";
 
-/// Every mail, from the product's own texts where there are some. What is wrong with those is an error here.
+/// Every message, from the product's own texts where there are some. What is wrong with those is an error here.
 pub fn previews(
     templates: PathBuf,
     look: &Look,
@@ -59,13 +64,17 @@ pub fn previews(
     now: Timestamp,
 ) -> Result<Vec<Preview>, PreviewError> {
     let templates = Templates::new(templates);
-    let names = MessagePurpose::ALL.iter().map(|purpose| (purpose.as_str(), *purpose));
-    let names = names.chain([(TEST, MessagePurpose::FactorAdded)]);
-    let preview = |(name, purpose)| {
+    let purposes = || MessagePurpose::ALL.iter().copied();
+    let mails = purposes().filter(|purpose| is_mailed(*purpose)).map(|purpose| (purpose.as_str(), purpose));
+    let mails = mails.chain([(TEST, MessagePurpose::FactorAdded)]).map(|(name, purpose)| {
         let Text { subject, plain, html } = templates.own_text(name, &example(look, purpose, to, now))?;
-        Ok(Preview { name, subject, plain, html })
-    };
-    names.map(preview).collect()
+        Ok(Preview { name: name.to_owned(), plain, mail: Some(MailPreview { subject, html }) })
+    });
+    let texts = purposes().filter(|purpose| is_texted(*purpose)).map(|purpose| {
+        let plain = templates.own_sms(&example(look, purpose, to, now))?.expose().clone();
+        Ok(Preview { name: format!("sms_{}", purpose.as_str()), plain, mail: None })
+    });
+    mails.chain(texts).collect()
 }
 
 /// Sends one mail at once, as the settings say.
@@ -92,7 +101,7 @@ fn example(look: &Look, purpose: MessagePurpose, to: &Email, now: Timestamp) -> 
         MessagePurpose::VerifyEmail | MessagePurpose::ConfirmEnrollment => {
             url().ok().map(|url| Body::Link { url, token: token.to_owned() })
         }
-        MessagePurpose::SignInCode | MessagePurpose::ChangeCode => {
+        MessagePurpose::SignInCode | MessagePurpose::ChangeCode | MessagePurpose::ConfirmPhone => {
             Some(Body::Code { code: "12345678".to_owned() })
         }
         MessagePurpose::FactorAdded
@@ -100,7 +109,8 @@ fn example(look: &Look, purpose: MessagePurpose, to: &Email, now: Timestamp) -> 
         | MessagePurpose::RecoveryCodesReplaced
         | MessagePurpose::RecoveryCodeUsed
         | MessagePurpose::FactorCopied
-        | MessagePurpose::PushDenied => None,
+        | MessagePurpose::PushDenied
+        | MessagePurpose::PhoneChanged => None,
     };
     let notice = Notice { at: now, factor: "phone".parse().ok(), codes_left: Some(3) };
     Message {

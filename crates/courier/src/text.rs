@@ -11,7 +11,9 @@ use std::{
 
 use minijinja::{Environment, Template, UndefinedBehavior};
 use serde::Serialize;
-use tidegate_core::{Body, Destination, Language, Message, ProductKey, Timestamp, Word as _};
+use tidegate_core::{
+    Body, Destination, Language, Message, MessagePurpose, ProductKey, Secret, Timestamp, Word as _,
+};
 use time::{Month, OffsetDateTime};
 
 use crate::trouble::Trouble;
@@ -43,7 +45,7 @@ pub(crate) struct Words<'m> {
 }
 
 macro_rules! built_in {
-    ($($name:literal)+) => {
+    (mails $($name:literal)+; texts $($text:literal)+) => {
         /// The texts that every product has.
         const BUILT_IN: &[(&str, &str)] = &[
             ("layout.html", include_str!("../templates/layout.html")),
@@ -53,22 +55,46 @@ macro_rules! built_in {
                 (concat!("de/", $name, ".txt"), include_str!(concat!("../templates/de/", $name, ".txt"))),
                 (concat!("de/", $name, ".html"), include_str!(concat!("../templates/de/", $name, ".html"))),
             )+
+            $(
+                (concat!("en/sms/", $text, ".txt"), include_str!(concat!("../templates/en/sms/", $text, ".txt"))),
+                (concat!("de/sms/", $text, ".txt"), include_str!(concat!("../templates/de/sms/", $text, ".txt"))),
+            )+
         ];
     };
 }
 
 built_in! {
-    "verify_email"
-    "confirm_enrollment"
-    "sign_in_code"
-    "change_code"
-    "factor_added"
-    "factor_removed"
-    "recovery_codes_replaced"
-    "recovery_code_used"
-    "factor_copied"
-    "push_denied"
-    "test"
+    mails
+        "verify_email"
+        "confirm_enrollment"
+        "sign_in_code"
+        "change_code"
+        "factor_added"
+        "factor_removed"
+        "recovery_codes_replaced"
+        "recovery_code_used"
+        "factor_copied"
+        "push_denied"
+        "phone_changed"
+        "test";
+    texts
+        "sign_in_code"
+        "change_code"
+        "confirm_phone"
+}
+
+/// Whether messages of this purpose are sent by mail.
+pub(crate) fn is_mailed(purpose: MessagePurpose) -> bool {
+    is_built_in(&format!("en/{}.txt", purpose.as_str()))
+}
+
+/// Whether messages of this purpose are sent by SMS.
+pub(crate) fn is_texted(purpose: MessagePurpose) -> bool {
+    is_built_in(&format!("en/sms/{}.txt", purpose.as_str()))
+}
+
+fn is_built_in(name: &str) -> bool {
+    BUILT_IN.iter().any(|(built_in, _)| *built_in == name)
 }
 
 /// The templates: built in, and the products' own.
@@ -88,20 +114,39 @@ impl Templates {
 
     /// The template of this name, filled in for a message.
     pub(crate) fn text(&self, name: &str, message: &Message) -> Result<Text, Trouble> {
-        let built_in = || fill(&environment(None), name, message);
-        let Some(folder) = message.key.as_ref().and_then(|key| self.of_product(key)) else {
-            return built_in();
-        };
-        fill(&environment(Some(folder)), name, message).or_else(|trouble| {
-            let product = message.key.as_ref().map(ProductKey::as_str);
-            tracing::error!(product, ?trouble, "a product's own text is wrong; the built-in one is sent");
-            built_in()
-        })
+        self.or_built_in(message, |templates| fill(templates, name, message))
+    }
+
+    /// What a phone shows.
+    pub(crate) fn sms(&self, message: &Message) -> Result<Secret<String>, Trouble> {
+        self.or_built_in(message, |templates| fill_sms(templates, message))
     }
 
     /// The same, without the way out.
     pub(crate) fn own_text(&self, name: &str, message: &Message) -> Result<Text, Trouble> {
-        fill(&environment(message.key.as_ref().and_then(|key| self.of_product(key))), name, message)
+        fill(&environment(self.of_message(message)), name, message)
+    }
+
+    pub(crate) fn own_sms(&self, message: &Message) -> Result<Secret<String>, Trouble> {
+        fill_sms(&environment(self.of_message(message)), message)
+    }
+
+    /// From the product's own texts where there are some, else from the built-in ones.
+    fn or_built_in<T>(
+        &self,
+        message: &Message,
+        fill: impl Fn(&Environment<'static>) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
+        let Some(folder) = self.of_message(message) else { return fill(&environment(None)) };
+        fill(&environment(Some(folder))).or_else(|trouble| {
+            let product = message.key.as_ref().map(ProductKey::as_str);
+            tracing::error!(product, ?trouble, "a product's own text is wrong; the built-in one is sent");
+            fill(&environment(None))
+        })
+    }
+
+    fn of_message(&self, message: &Message) -> Option<PathBuf> {
+        message.key.as_ref().and_then(|key| self.of_product(key))
     }
 
     fn of_product(&self, key: &ProductKey) -> Option<PathBuf> {
@@ -130,11 +175,10 @@ fn environment(folder: Option<PathBuf>) -> Environment<'static> {
 
 /// Only names that are built in are looked for, so a template cannot read other files.
 fn own_text(folder: &Path, name: &str) -> Option<String> {
-    let known = BUILT_IN.iter().any(|(built_in, _)| *built_in == name);
     let path = folder.join(name);
     // Reading a pipe would not end.
     let is_read = || fs::metadata(&path).is_ok_and(|file| file.is_file() && file.len() <= MAX_BYTES as u64);
-    (known && is_read()).then(|| fs::read_to_string(&path).ok()).flatten()
+    (is_built_in(name) && is_read()).then(|| fs::read_to_string(&path).ok()).flatten()
 }
 
 /// A text that ends where it becomes too long.
@@ -162,33 +206,47 @@ fn render(template: &Template<'_, '_>, words: &Words<'_>) -> Result<String, mini
 
 fn fill(templates: &Environment<'_>, name: &str, message: &Message) -> Result<Text, Trouble> {
     let language = message.style.language.as_str();
-    let fill = |form: &str, words: &Words<'_>| {
-        let file = format!("{language}/{name}.{form}");
-        let filled = templates.get_template(&file).and_then(|template| render(&template, words));
-        filled.map_err(|error| Trouble::Template {
-            name: error.name().unwrap_or(&file).to_owned(),
-            line: error.line().unwrap_or_default(),
-            kind: error.kind(),
-        })
-    };
+    let file = |form: &str| format!("{language}/{name}.{form}");
     let link = message.link();
     let mut words = Words::of(message, link.as_ref().map_or("", |link| link.expose()));
-    let wrong = |form: &str| Trouble::Template {
-        name: format!("{language}/{name}.{form}"),
-        line: 1,
-        kind: minijinja::ErrorKind::InvalidOperation,
-    };
-    let text = fill("txt", &words)?;
-    let (subject, plain) = split(&text).ok_or_else(|| wrong("txt"))?;
+    let text = fill_file(templates, &file("txt"), &words)?;
+    let (subject, plain) = split(&text).ok_or_else(|| wrong(file("txt")))?;
     words.subject = subject;
-    let html = fill("html", &words)?;
+    let html = fill_file(templates, &file("html"), &words)?;
     if !words.are_told(plain) || !plain.contains(words.link) {
-        return Err(wrong("txt"));
+        return Err(wrong(file("txt")));
     }
     if !words.are_told(&html) {
-        return Err(wrong("html"));
+        return Err(wrong(file("html")));
     }
     Ok(Text { subject: subject.to_owned(), plain: plain.to_owned(), html })
+}
+
+/// The longest text message, in characters: a product's own text that is longer would cost too much.
+const MAX_SMS: usize = 480;
+
+/// The code in one piece, as phones offer it for typing, in one paragraph.
+fn fill_sms(templates: &Environment<'_>, message: &Message) -> Result<Secret<String>, Trouble> {
+    let file = format!("{}/sms/{}.txt", message.style.language.as_str(), message.purpose.as_str());
+    let mut words = Words::of(message, "");
+    words.code.retain(|letter| letter != ' ');
+    let text = fill_file(templates, &file, &words)?.trim().to_owned();
+    let is_told = !words.code.is_empty() && text.contains(&words.code);
+    if is_told && text.chars().count() <= MAX_SMS { Ok(Secret::new(text)) } else { Err(wrong(file)) }
+}
+
+fn fill_file(templates: &Environment<'_>, file: &str, words: &Words<'_>) -> Result<String, Trouble> {
+    let filled = templates.get_template(file).and_then(|template| render(&template, words));
+    filled.map_err(|error| Trouble::Template {
+        name: error.name().unwrap_or(file).to_owned(),
+        line: error.line().unwrap_or_default(),
+        kind: error.kind(),
+    })
+}
+
+/// A text that lacks what it must say.
+const fn wrong(name: String) -> Trouble {
+    Trouble::Template { name, line: 1, kind: minijinja::ErrorKind::InvalidOperation }
 }
 
 /// The subject, which is the first line after `Subject: `, and the text after an empty line.

@@ -8,7 +8,7 @@ use ed25519_dalek::{Signature as Ed25519Signature, VerifyingKey as Ed25519Key, p
 use p256::ecdsa::{Signature as P256Signature, VerifyingKey as P256Key, signature::Verifier as _};
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
-    Answer, AnswerForm, Entropy, FactorId, Mark, Method, NewDevice, PushAddress, Secret, Setup,
+    Answer, AnswerForm, Enrollee, Entropy, FactorId, Mark, Method, NewDevice, PushAddress, Secret, Setup,
     SignedDecision, Timestamp, Word as _,
 };
 
@@ -74,7 +74,8 @@ impl Device {
         about: About<'_>,
         entropy: &dyn Entropy,
     ) -> Result<(Self, Setup<Secret<String>>), Unusable> {
-        let NewDevice { public_key: key, address } = about.device.ok_or(Unusable)?.clone();
+        let Some(Enrollee::Device(device)) = about.enrollee else { return Err(Unusable) };
+        let NewDevice { public_key: key, address } = device.clone();
         let nonce = entropy.bytes();
         let setup = Setup::Device { nonce: Secret::new(hex(&nonce)) };
         Ok((Self::Pending { key, address, nonce }, setup))

@@ -9,7 +9,7 @@
 
 use tidegate_core::{
     Account, Answered, Contact, Enrollment, EnrollmentState, Factor, FactorId, Level, Session, Span,
-    Timestamp,
+    Timestamp, Word as _,
 };
 
 use crate::{fresh, method, policy};
@@ -82,6 +82,13 @@ pub fn closed(enrollment: &Enrollment, now: Timestamp) -> Result<Option<Answered
         EnrollmentState::AwaitingProof => Ok(None),
         state => Err(state),
     }
+}
+
+/// Why an enrollment is not in the state `from` any more, if it is not.
+pub fn closed_to(enrollment: &Enrollment, from: EnrollmentState, now: Timestamp) -> Option<&'static str> {
+    let is_open = enrollment.state == from && now < enrollment.expires_at;
+    let state = if enrollment.state == from { "expired" } else { enrollment.state.as_str() };
+    (!is_open).then_some(state)
 }
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ pub mod qr;
 pub mod recovery_codes;
 pub mod sends;
 pub mod sign_in;
+pub mod sms_code;
+pub mod sms_cost;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

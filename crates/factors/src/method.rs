@@ -15,8 +15,8 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 use tidegate_core::{
-    AccountId, Answer, AnswerForm, Authenticator, ChallengeId, Channel, Email, Entropy, Level, Mark, Method,
-    NewDevice, ProductKey, Prompt, Purpose, Recipient, RelyingParty, Secret, Setup, Span, Timestamp,
+    AccountId, Answer, AnswerForm, Authenticator, ChallengeId, Channel, Email, Enrollee, Entropy, Level,
+    Mark, Method, ProductKey, Prompt, Purpose, Recipient, RelyingParty, Secret, Setup, Span, Timestamp,
 };
 
 use crate::{
@@ -26,6 +26,7 @@ use crate::{
     push::Push,
     recovery_codes::RecoveryCodes,
     sends::{self, Windows},
+    sms_code::SmsCode,
     totp::Totp,
     webauthn::WebAuthn,
 };
@@ -84,6 +85,8 @@ pub enum Enrolled {
     Nothing,
     /// The key of the device.
     Device,
+    /// The number of the phone.
+    Phone,
 }
 
 /// The names that the person is shown in a setup.
@@ -96,12 +99,13 @@ pub struct About<'a> {
     pub authenticator: Authenticator,
     /// For whom a security key would sign.
     pub party: Option<&'a RelyingParty>,
-    /// The device that is enrolled.
-    pub device: Option<&'a NewDevice>,
+    /// What is enrolled, as the request said.
+    pub enrollee: Option<&'a Enrollee>,
     /// What security keys know the account by.
     pub user: [u8; 16],
     /// The lookups of the account's factors of this method: none of them is registered twice.
     pub registered: &'a [Vec<u8>],
+    pub now: Timestamp,
 }
 
 /// Opened material. Its bytes are opaque to everything but this module.
@@ -239,6 +243,21 @@ pub(crate) trait Kind {
         entropy: &dyn Entropy,
     ) -> Result<(Self::Material, Setup<Secret<String>>), Unusable>;
 
+    /// What is sent when the enrollment begins, and until when its code is valid.
+    fn first_message(_: &Self::Material) -> Option<(Outgoing, Timestamp)> {
+        None
+    }
+
+    /// Whether what the first answer is verified with is no longer valid.
+    fn is_late(_: &Self::Material, _: Timestamp) -> bool {
+        false
+    }
+
+    /// Where codes go, masked.
+    fn hint(_: &Self::Material) -> Option<String> {
+        None
+    }
+
     /// The answer in the form that is verified.
     fn read(
         material: &Self::Material,
@@ -315,6 +334,10 @@ macro_rules! dispatch {
                 type $kind = DeviceCode;
                 $run
             }
+            Method::SmsCode => {
+                type $kind = SmsCode;
+                $run
+            }
             Method::Password => Err(Unusable.into()),
         }
     };
@@ -329,6 +352,7 @@ pub const fn rules(method: Method) -> &'static Rules {
         Method::WebAuthn => &WebAuthn::RULES,
         Method::Push => &Push::RULES,
         Method::DeviceCode => &DeviceCode::RULES,
+        Method::SmsCode => &SmsCode::RULES,
     }
 }
 
@@ -342,6 +366,21 @@ pub fn begin(
         let (material, setup) = K::begin(about, entropy)?;
         Ok((K::write(&material)?, setup))
     })
+}
+
+/// What is sent when the enrollment begins, and until when its code is valid.
+pub fn first_message(method: Method, pending: &Opened) -> Result<Option<(Outgoing, Timestamp)>, Unusable> {
+    dispatch!(method, K => Ok(K::first_message(&K::open(pending)?)))
+}
+
+/// Whether what the first answer is verified with is no longer valid: the enrollment goes on with a new code.
+pub fn is_late(method: Method, pending: &Opened, now: Timestamp) -> Result<bool, Unusable> {
+    dispatch!(method, K => Ok(K::is_late(&K::open(pending)?, now)))
+}
+
+/// Where the factor's codes go, masked for its owner. `None`: the material does not say.
+pub fn hint(method: Method, material: &Opened) -> Result<Option<String>, Unusable> {
+    dispatch!(method, K => Ok(K::hint(&K::open(material)?)))
 }
 
 /// Why an answer is not evaluated.

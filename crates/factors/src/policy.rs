@@ -57,7 +57,7 @@ pub fn is_mailbox_only(policy: &MethodPolicy, factors: &[Factor]) -> bool {
 pub fn is_reached(method: Method, email: Option<&Email>) -> bool {
     match method::rules(method).sends {
         Some(Channel::Mail) => email.is_some(),
-        Some(Channel::Push) | None => true,
+        Some(Channel::Push | Channel::Sms) | None => true,
     }
 }
 

@@ -192,7 +192,7 @@ impl Kind for Push {
 mod tests {
     use ed25519_dalek::{Signer as _, SigningKey, pkcs8::EncodePublicKey as _};
     use proptest::prelude::*;
-    use tidegate_core::{Authenticator, Id, NewDevice, PushAddress};
+    use tidegate_core::{Authenticator, Enrollee, Id, NewDevice, PushAddress};
 
     use super::*;
     use crate::{
@@ -221,14 +221,16 @@ mod tests {
     }
 
     fn begin(of: Method, new: &NewDevice) -> (Opened, String) {
+        let enrollee = Enrollee::Device(new.clone());
         let about = About {
             account: "ann",
             product: "Kasa",
             authenticator: Authenticator::default(),
             party: None,
-            device: Some(new),
+            enrollee: Some(&enrollee),
             user: [1; 16],
             registered: &[],
+            now: NOW,
         };
         let (pending, setup) = method::begin(of, about, &CountingEntropy).unwrap();
         let Setup::Device { nonce } = setup else { panic!("{setup:?}") };

@@ -297,9 +297,10 @@ mod tests {
             product,
             authenticator: Style::default(),
             party: None,
-            device: None,
+            enrollee: None,
             user: [1; 16],
             registered: &[],
+            now: NOW,
         };
         let (material, setup) = method::begin(Method::Totp, about, &CountingEntropy).unwrap();
         let Setup::Authenticator { otpauth_uri, base32, qr_svg } = setup else { panic!() };

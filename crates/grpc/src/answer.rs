@@ -7,7 +7,7 @@ use tidegate_proto::{self as proto, answer_challenge_request, complete_enrollmen
 use crate::form::Form;
 
 /// The longest code in bytes, typed spaces included.
-const MAX_CODE_BYTES: usize = 64;
+pub(crate) const MAX_CODE_BYTES: usize = 64;
 
 /// The longest credential in bytes: an attestation with its certificates has some thousand.
 pub(crate) const MAX_CREDENTIAL_BYTES: usize = 16_384;

@@ -63,6 +63,7 @@ pub(crate) fn method(method: Method) -> proto::Method {
         Method::WebAuthn => proto::Method::Webauthn,
         Method::Push => proto::Method::Push,
         Method::DeviceCode => proto::Method::DeviceCode,
+        Method::SmsCode => proto::Method::SmsCode,
     }
 }
 
@@ -73,6 +74,7 @@ pub(crate) fn read_method(wire: proto::Method) -> Option<Method> {
         proto::Method::Webauthn => Some(Method::WebAuthn),
         proto::Method::Push => Some(Method::Push),
         proto::Method::DeviceCode => Some(Method::DeviceCode),
+        proto::Method::SmsCode => Some(Method::SmsCode),
         proto::Method::Unspecified
         | proto::Method::Password
         | proto::Method::RecoveryCodes

@@ -184,6 +184,8 @@ fn answer(refusal: &Refusal) -> Answer {
         Refusal::FactorUnavailable => unmet(R::FactorUnavailable),
         Refusal::FactorPaused { why, retry_after } => paused(why, *retry_after),
         Refusal::DeviceNotValid => unmet(R::DeviceNotValid),
+        Refusal::NoPhone => unmet(R::NoPhone),
+        Refusal::PhoneNotAccepted { why } => unmet(R::PhoneNotAccepted).with("why", why),
         Refusal::FreshProofNeeded { level } => unmet(R::FreshProofNeeded).with("level", level.as_str()),
         Refusal::ResumeTokenNotValid => unmet(R::ResumeTokenNotValid),
         Refusal::ResumeTokenTooOld { oldest } => unmet(R::ResumeTokenTooOld).with("oldest", oldest),

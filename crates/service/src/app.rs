@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tidegate_core::{Agent, Clock, Entropy, Id, IncidentId, Permission, RealmId, Refusal, Span};
+use tidegate_factors::sms_cost::SmsCosts;
 use tidegate_keyring::{Keyring, Passwords};
 use tidegate_store::Store;
 use tokio::sync::Semaphore;
@@ -41,6 +42,8 @@ pub struct Settings {
     pub freshness: Freshness,
     /// How many accounts are cached.
     pub accounts: usize,
+    /// Where text messages go, and what they cost. `None`: there is no gateway.
+    pub sms: Option<SmsCosts>,
 }
 
 pub struct Parts {

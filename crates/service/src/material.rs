@@ -3,10 +3,10 @@
 //! guess is charged (INV-45).
 
 use tidegate_core::{
-    AccountId, ChallengeId, Enrollment, EnrollmentState, Fact, Factor, FactorId, Method, NewDevice, Sealed,
-    Secret, Setup,
+    AccountId, ChallengeId, Enrollee, Enrollment, EnrollmentState, Fact, Factor, FactorId, Method, Sealed,
+    Secret, Setup, Timestamp,
 };
-use tidegate_factors::method::{self, About, Opened, Reach};
+use tidegate_factors::method::{self, About, Opened, Outgoing, Reach};
 use tidegate_keyring::SealContext;
 
 use crate::{CommandContext, Fault, OneTimeSecret, QueryContext, acting::Acting};
@@ -61,6 +61,15 @@ impl QueryContext {
     }
 }
 
+/// A pending factor that was set up.
+pub(crate) struct NewSetup {
+    pub(crate) material: Sealed,
+    /// What the person needs, which is shown once.
+    pub(crate) setup: Setup<OneTimeSecret>,
+    /// What is sent for it, and until when its code is valid.
+    pub(crate) first_message: Option<(Outgoing, Timestamp)>,
+}
+
 impl CommandContext {
     pub(crate) fn seal_factor(
         &self,
@@ -82,19 +91,19 @@ impl CommandContext {
         Ok(self.keyring().seal(&context, material, self.entropy())?)
     }
 
-    /// What a request said of the device that is enrolled, sealed in the place of the material until the enrollment goes on.
-    pub(crate) fn keep_device(
+    /// What a request said of what is enrolled, sealed in the place of the material until the enrollment goes on.
+    pub(crate) fn keep_enrollee(
         &self,
         account: AccountId,
         factor: FactorId,
-        device: Option<&NewDevice>,
+        enrollee: Option<&Enrollee>,
     ) -> Result<Option<Sealed>, Fault> {
-        let Some(device) = device else { return Ok(None) };
-        let plain = Secret::new(serde_json::to_vec(device)?);
+        let Some(enrollee) = enrollee else { return Ok(None) };
+        let plain = Secret::new(serde_json::to_vec(enrollee)?);
         self.seal_factor(account, factor, &plain).map(Some)
     }
 
-    pub(crate) fn kept_device(&self, enrollment: &Enrollment) -> Result<Option<NewDevice>, Fault> {
+    pub(crate) fn kept_enrollee(&self, enrollment: &Enrollment) -> Result<Option<Enrollee>, Fault> {
         let awaits =
             matches!(enrollment.state, EnrollmentState::AwaitingConfirmation | EnrollmentState::Confirmed);
         let Some(sealed) = enrollment.material.as_ref().filter(|_| awaits) else { return Ok(None) };
@@ -110,9 +119,9 @@ impl CommandContext {
         &self,
         acting: &Acting,
         (method, factor): (Method, FactorId),
-        device: Option<&NewDevice>,
+        enrollee: Option<&Enrollee>,
         registered: &[Factor],
-    ) -> Result<(Sealed, Setup<OneTimeSecret>), Fault> {
+    ) -> Result<NewSetup, Fault> {
         let account = &acting.account;
         let named = account.contact.as_ref().map(|contact| contact.email.as_typed().to_owned());
         let (named, product) =
@@ -123,12 +132,15 @@ impl CommandContext {
             product: &product,
             authenticator: acting.product.settings.authenticator,
             party: acting.product.settings.relying_party.as_ref(),
-            device,
+            enrollee,
             user: *account.id.as_bytes(),
             registered: &same.filter_map(|other| other.lookup.clone()).collect::<Vec<_>>(),
+            now: self.now(),
         };
         let (material, setup) = method::begin(method, about, self.entropy())?;
-        Ok((self.seal_factor(account.id, factor, &material)?, setup.map(OneTimeSecret::Now)))
+        let first_message = method::first_message(method, &material)?;
+        let material = self.seal_factor(account.id, factor, &material)?;
+        Ok(NewSetup { material, setup: setup.map(OneTimeSecret::Now), first_message })
     }
 }
 

@@ -4,15 +4,18 @@
 //! because it must not get lost (INV-35).
 
 use tidegate_core::{
-    Account, AccountId, Body, Channel, ClientContext, DeliveryId, Email, Message, MessagePurpose, Notice,
-    Product, Recipient, Refusal, Secret, Span, Timestamp, Title,
+    Account, AccountId, Body, Channel, ClientContext, DeliveryId, Email, Fact, Message, MessagePurpose,
+    Notice, PhoneNumber, Product, Recipient, Refusal, Secret, Span, Timestamp, Title,
 };
-use tidegate_factors::sends::{self as budget, Windows};
+use tidegate_factors::{
+    sends::{self as budget, Windows},
+    sms_cost::{self, OnCap, SmsCost},
+};
 use tidegate_keyring::SealContext;
 use tidegate_store::{
     Tx,
     deliveries::{self, New},
-    sends,
+    sends, sms_costs,
 };
 
 use crate::{CommandContext, Denied, Fault};
@@ -49,6 +52,43 @@ impl CommandContext {
         let now = self.now();
         let permit = self.take_send(tx, (to, purpose, now), windows, |next| next == now).await?;
         permit.map_err(|next| Refusal::TooManyMessages { retry_after: next.since(now) }.into())
+    }
+
+    /// What a text message to the number costs, or why none is sent there.
+    pub(crate) fn sms_cost(&self, to: &PhoneNumber) -> Result<(SmsCost, OnCap), Refusal> {
+        let costs = self.query().settings().sms.as_ref();
+        let costs = costs.ok_or(Refusal::PhoneNotAccepted { why: "no_gateway" })?;
+        let cost = costs.countries.get(to.country()).ok_or(Refusal::PhoneNotAccepted { why: "country" })?;
+        Ok((*cost, costs.on_cap))
+    }
+
+    /// Takes one text message from the budget of the number, and from what messages to its country may cost in the hour. In this
+    /// order, so that what is refused for the number costs nothing.
+    pub(crate) async fn permit_sms(
+        &self,
+        tx: &mut Tx,
+        to: &PhoneNumber,
+        purpose: MessagePurpose,
+    ) -> Result<SendPermit, Denied> {
+        let ((cost, on_cap), country) = (self.sms_cost(to)?, to.country());
+        let permit = self.permit_send_to(tx, to.e164().as_bytes(), purpose, budget::WINDOWS).await?;
+        let (now, limit) = (self.now(), cost.limit(on_cap));
+        let hour = sms_cost::hour(now);
+        let spent = sms_costs::spend(tx, (country, hour), cost.price, limit).await?;
+        let (reached, blocked) = match spent {
+            Some(spent) => (cost.reached(spent), false),
+            None => (sms_costs::block(tx, (country, hour)).await?.then_some(100), true),
+        };
+        if let Some(percent) = reached {
+            tracing::warn!(%country, percent, blocked, "text messages to a country cost much in this hour");
+            let fact = Fact::SmsCostReached { country: country.clone(), percent, blocked };
+            self.event(fact).record(tx).await?;
+        }
+        if blocked {
+            let retry_after = sms_cost::next_hour(now).since(now);
+            return Err(Refusal::TooManyMessages { retry_after }.into());
+        }
+        Ok(permit)
     }
 
     /// Takes one send if its instant is acceptable; else returns the instant.

@@ -24,7 +24,7 @@ sql! {
         WHERE realm_id = $1 AND delivery_id = $2 AND state = 'queued' AND next_try_at <= $3 \
         RETURNING delivery_id, account_id, channel, purpose, payload, tries, expires_at";
     Change POSTPONE = "UPDATE deliveries SET next_try_at = $3, problem = COALESCE($4, problem) WHERE realm_id = $1 AND delivery_id = $2 AND state = 'queued'";
-    Change END = "UPDATE deliveries SET state = $3, ended_at = $4, problem = COALESCE($5, problem), payload = NULL WHERE realm_id = $1 AND delivery_id = $2 AND state = 'queued'";
+    Change END = "UPDATE deliveries SET state = $3, ended_at = $4, problem = COALESCE($5, problem), gateway_id = $6, payload = NULL WHERE realm_id = $1 AND delivery_id = $2 AND state = 'queued'";
 }
 
 /// A delivery and the realm it belongs to.
@@ -158,13 +158,13 @@ pub async fn postpone(
     Ok(())
 }
 
-/// Ends the delivery and drops its payload; `false` when it had ended before.
+/// Ends the delivery and drops its payload; `false` when it had ended before. `gateway_id`: the gateway's own id of it.
 pub async fn end(
     tx: &mut Tx,
     id: DeliveryId,
-    state: DeliveryState,
-    problem: Option<DeliveryProblem>,
+    (state, problem): (DeliveryState, Option<DeliveryProblem>),
+    gateway_id: Option<String>,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    tx.change(END).bind(id).bind(state).bind(now).bind(problem).hit().await
+    tx.change(END).bind(id).bind(state).bind(now).bind(problem).bind(gateway_id).hit().await
 }

@@ -1,7 +1,8 @@
 //! Table `enrollments`: pending factors.
 
 use tidegate_core::{
-    AccountId, DeviceId, Enrollment, EnrollmentId, EnrollmentState, Method, ProductKey, Sealed, Timestamp,
+    AccountId, DeviceId, Enrollment, EnrollmentId, EnrollmentState, FactorId, Method, ProductKey, Sealed,
+    Timestamp,
 };
 
 use crate::{
@@ -25,6 +26,8 @@ sql! {
     Change MOVE = "UPDATE enrollments SET state = $4 WHERE realm_id = $1 AND enrollment_id = $2 AND state = $3 AND expires_at > $5";
     Change REVEAL = "UPDATE enrollments SET state = $4, material = $5 \
         WHERE realm_id = $1 AND enrollment_id = $2 AND state = $3 AND expires_at > $6";
+    Change CANCEL_OF_FACTOR = "UPDATE enrollments SET state = $4, material = NULL \
+        WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3 AND state IN ($5, $6, $7)";
     Change TAKE_TRY = (concat!("UPDATE enrollments SET tries = tries + 1 \
         WHERE realm_id = $1 AND enrollment_id = $2 AND state = $3 AND tries < $4 AND expires_at > $5 RETURNING ", enrollment!()));
     Change GIVE_BACK = "UPDATE enrollments SET tries = tries - 1 WHERE realm_id = $1 AND enrollment_id = $2 AND tries > 0";
@@ -110,9 +113,14 @@ pub async fn advance(
     tx.change(MOVE).bind(id).bind(from).bind(to).bind(now).hit().await
 }
 
-/// Gives a confirmed enrollment its material; `false` when it has some, is not confirmed, or has expired.
-pub async fn reveal(tx: &mut Tx, id: EnrollmentId, material: Sealed, now: Timestamp) -> Result<bool, Error> {
-    let reveal = tx.change(REVEAL).bind(id).bind(EnrollmentState::Confirmed);
+/// Gives an enrollment that is in the state `from` its material; `false` when it is in another one, or has expired.
+pub async fn reveal(
+    tx: &mut Tx,
+    (id, from): (EnrollmentId, EnrollmentState),
+    material: Sealed,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let reveal = tx.change(REVEAL).bind(id).bind(from);
     reveal.bind(EnrollmentState::AwaitingProof).bind(material).bind(now).hit().await
 }
 
@@ -136,4 +144,12 @@ pub async fn give_back(tx: &mut Tx, id: EnrollmentId) -> Result<(), Error> {
 pub async fn activate(tx: &mut Tx, id: EnrollmentId, now: Timestamp) -> Result<bool, Error> {
     let activate = tx.change(ACTIVATE).bind(id).bind(EnrollmentState::AwaitingProof);
     activate.bind(EnrollmentState::Active).bind(now).hit().await
+}
+
+/// Cancels what would become a factor, or change one, that is removed.
+pub async fn cancel_of_factor(tx: &mut Tx, account: AccountId, factor: FactorId) -> Result<(), Error> {
+    use EnrollmentState::{AwaitingConfirmation, AwaitingProof, Confirmed};
+    let cancel = tx.change(CANCEL_OF_FACTOR).bind(account).bind(factor).bind(EnrollmentState::Cancelled);
+    cancel.bind(AwaitingConfirmation).bind(Confirmed).bind(AwaitingProof).rows().await?;
+    Ok(())
 }

@@ -35,6 +35,7 @@ sql! {
     };
     Change RENAME = "UPDATE factors SET label = $4 WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3";
     Change RESET = "UPDATE factors SET material = $4 WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3";
+    Change REBIND = "UPDATE factors SET material = $4, hint = $5, last_used_at = $6 WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3";
     Change REMOVE = "DELETE FROM factors WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3";
     Change ACCEPT = "UPDATE factors SET mark = COALESCE($4, mark), material = COALESCE($5, material), last_used_at = $6 \
         WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3 AND (mark < $4 OR $4 IS NULL)";
@@ -132,6 +133,12 @@ pub async fn accept(
 /// Stores new material; `false` when there is no such factor.
 pub async fn reset(tx: &mut Tx, account: AccountId, id: FactorId, material: Sealed) -> Result<bool, Error> {
     tx.change(RESET).bind(account).bind(id).bind(material).hit().await
+}
+
+/// Stores the material and hint of another destination; `false` when there is no such factor.
+pub async fn rebind(tx: &mut Tx, factor: &Factor) -> Result<bool, Error> {
+    let rebind = tx.change(REBIND).bind(factor.account).bind(factor.id).bind(factor.material.clone());
+    rebind.bind(factor.hint.clone()).bind(factor.last_used_at).hit().await
 }
 
 /// `false` when there is no such factor.

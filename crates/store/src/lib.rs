@@ -49,6 +49,7 @@ pub mod rollouts;
 pub mod sends;
 pub mod sessions;
 pub mod sign_ins;
+pub mod sms_costs;
 pub mod standings;
 mod statement;
 pub mod stats;
@@ -97,6 +98,7 @@ const TABLES: &[&[Statement]] = &[
     sends::STATEMENTS,
     sessions::STATEMENTS,
     sign_ins::STATEMENTS,
+    sms_costs::STATEMENTS,
     standings::STATEMENTS,
     stats::STATEMENTS,
 ];

@@ -116,7 +116,7 @@ enum MailCommand {
     Test(mail::Test),
     /// Writes every mail to a folder, with invented content, to look at in a browser. Says what is wrong with a product's
     /// own texts.
-    Preview(mail::Preview),
+    Preview(mail::PreviewArgs),
 }
 
 /// The arguments with `--set` and `--config` moved after the command, wherever they stood: clap keeps only those of the

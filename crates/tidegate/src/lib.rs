@@ -24,6 +24,7 @@ mod push;
 mod running;
 mod serve;
 mod server;
+mod sms;
 
 use std::{ffi::OsString, process::ExitCode};
 

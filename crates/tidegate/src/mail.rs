@@ -7,12 +7,12 @@ use clap::Args;
 use tidegate_core::{
     Color, Email, Id, Language, MessageStyle, ProductKey, Secret, Title, UnknownWord, Word as _,
 };
-use tidegate_courier::{Look, Settings, SmtpSettings, Tls, To};
+use tidegate_courier::{Look, MailPreview, Preview, Settings, SmtpSettings, Tls, To};
 
 use crate::{
     ambient::{AuthorityClock, SystemEntropy},
     config::{Config, SmtpTls},
-    files, push,
+    files, push, sms,
 };
 
 #[derive(Args)]
@@ -25,8 +25,8 @@ pub struct Test {
 }
 
 #[derive(Args)]
-pub struct Preview {
-    /// The folder to write to: two files for each mail, its HTML and its text.
+pub struct PreviewArgs {
+    /// The folder to write to: for each mail its HTML and its text, for each text message its text.
     #[arg(long, value_name = "FOLDER")]
     output: PathBuf,
     #[command(flatten)]
@@ -69,11 +69,12 @@ pub async fn test(config: &Config, test: Test) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub fn preview(config: &Config, preview: Preview) -> anyhow::Result<ExitCode> {
+pub fn preview(config: &Config, preview: PreviewArgs) -> anyhow::Result<ExitCode> {
     let to = Email::parse("ann@example.com").context("failed to make an address")?;
     let look: Look = preview.look.into();
-    let mails = tidegate_courier::previews(config.mail.templates.clone(), &look, &to, AuthorityClock::host())
-        .context("a text is wrong")?;
+    let messages =
+        tidegate_courier::previews(config.mail.templates.clone(), &look, &to, AuthorityClock::host())
+            .context("a text is wrong")?;
     let folder = preview.output;
     let write = |name: String, text: &str| {
         let path = folder.join(name);
@@ -81,11 +82,18 @@ pub fn preview(config: &Config, preview: Preview) -> anyhow::Result<ExitCode> {
         written.with_context(|| format!("failed to write {}", path.display()))
     };
     std::fs::create_dir_all(&folder).with_context(|| format!("failed to make {}", folder.display()))?;
-    for mail in &mails {
-        write(format!("{}.html", mail.name), &mail.html)?;
-        write(format!("{}.txt", mail.name), &format!("Subject: {}\n\n{}", mail.subject, mail.plain))?;
+    for Preview { name, plain, mail } in &messages {
+        match mail {
+            Some(MailPreview { subject, html }) => {
+                write(format!("{name}.html"), html)?;
+                write(format!("{name}.txt"), &format!("Subject: {subject}\n\n{plain}"))?;
+            }
+            None => write(format!("{name}.txt"), plain)?,
+        }
     }
-    println!("{} mails are written to {}", mails.len(), folder.display());
+    let mails = messages.iter().filter(|message| message.mail.is_some()).count();
+    let texts = messages.len() - mails;
+    println!("{mails} mails and {texts} text messages are written to {}", folder.display());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -98,6 +106,7 @@ pub fn settings(config: &Config) -> anyhow::Result<Settings> {
             To::Server(server(config)?)
         },
         push: push::settings(config),
+        sms: sms::to(config)?,
         templates: config.mail.templates.clone(),
         from: config.mail.from.clone(),
         poll: Duration::from_millis(config.mail.poll_ms),

@@ -23,7 +23,7 @@ use crate::{
     ambient::{AuthorityClock, SystemEntropy},
     check_schema::check_schema,
     config::{self, Config},
-    keep_time, mail,
+    keep_time, mail, sms,
 };
 
 pub struct Running {
@@ -90,7 +90,7 @@ impl Running {
         let courier = courier(config, &store, &keyring, &clock)?;
         let sealer = Sealer::new(store.clone(), keyring.clone(), clock.clone(), Arc::new(SystemEntropy));
         let sealer = Arc::new(sealer);
-        let app = app(config, &store, keyring, &clock);
+        let app = app(config, &store, keyring, &clock)?;
 
         let grpc = listen(config.grpc.listen, "grpc.listen").await?;
         let admin = listen(config.admin.listen, "admin.listen").await?;
@@ -152,14 +152,19 @@ impl Running {
     }
 }
 
-fn app(config: &Config, store: &Store, keyring: Arc<Keyring>, clock: &Arc<AuthorityClock>) -> App {
+fn app(
+    config: &Config,
+    store: &Store,
+    keyring: Arc<Keyring>,
+    clock: &Arc<AuthorityClock>,
+) -> anyhow::Result<App> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let parallel = match config.limits.password_hashes {
         0 => cores,
         set => set,
     };
     let queue_timeout = Duration::from_millis(config.limits.queue_timeout_ms);
-    App::new(Parts {
+    Ok(App::new(Parts {
         store: store.clone(),
         keyring,
         passwords: Passwords::new(parallel, &SystemEntropy).with_queue_timeout(queue_timeout),
@@ -174,8 +179,9 @@ fn app(config: &Config, store: &Store, keyring: Arc<Keyring>, clock: &Arc<Author
                 Engine::Postgres => Freshness::Followed(FRESH_FOR),
             },
             accounts: config.limits.cached_accounts,
+            sms: sms::costs(config)?,
         },
-    })
+    }))
 }
 
 fn courier(

@@ -12,6 +12,7 @@ use crate::{
     devices::{Decides, PhoneOwner},
     manage::mask,
     owner::{Device, Session},
+    sms_codes::{OTHER, change_phone},
 };
 
 /// Values, by the text in front of the `…`.
@@ -133,6 +134,15 @@ async fn owner(operator: &Actor, method: &str, values: &mut Placeholders) {
                 values.insert("chl_", operator.challenge(&begun).await);
             }
             values.extend([("tgi_", begun.token), ("fac_", enrolled.factor)]);
+        }
+        "RequestPhoneChange" | "ConfirmPhoneChange" => {
+            session(operator).await;
+            let (session, _) = operator.proves_number(&ann(operator).await, &phone()).await;
+            if method == "ConfirmPhoneChange" {
+                let change = operator.ok(change_phone(&session, OTHER)).await;
+                values.insert("enr_", change.enrollment_id);
+            }
+            values.insert("tgs_", session.token);
         }
         "ResendChallenge" => {
             let mailed = operator.mail_codes(&session(operator).await, &ann(operator).await).await;

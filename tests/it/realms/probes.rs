@@ -142,12 +142,14 @@ pub async fn by_token(answers: &mut Answers, actor: &Actor, names: &RealmNames) 
     ask! { answers, actor,
         IntrospectRequest { session_token: n.session_token.clone() }
         RequestEmailVerificationRequest { subject: session.clone() }
+        RequestPhoneChangeRequest { subject: session.clone(), phone: "+4915112345678" }
         GetTwoStepStatusRequest { subject: session.clone() }
         ListFactorsRequest { subject: session.clone() }
         BeginEnrollmentRequest { subject: session.clone(), method: proto::Method::Totp }
         GetEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone() }
         ContinueEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone() }
         CompleteEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone(), answer: by_first_code("000000") }
+        ConfirmPhoneChangeRequest { subject: session.clone(), enrollment_id: n.enrollment.clone(), code: "000000" }
         CancelEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone() }
         RegisterInterestRequest { subject: session.clone() }
         RevokeSessionRequest { subject: session }
@@ -174,6 +176,7 @@ pub async fn by_subject(answers: &mut Answers, actor: &Actor, own: &RealmNames, 
         GetEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone() }
         ContinueEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone() }
         CompleteEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone(), answer: by_first_code("000000") }
+        ConfirmPhoneChangeRequest { subject: session.clone(), enrollment_id: n.enrollment.clone(), code: "000000" }
         CancelEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone() }
         RevokeSessionRequest { subject: session, session_id: n.session.clone() }
         CreateChallengeRequest { subject: sign_in.clone(), purpose: purpose, factor_id: n.factor.clone() }

@@ -19,6 +19,7 @@ mod revisions;
 mod rollouts;
 mod sessions;
 mod sign_ins;
+mod sms_codes;
 mod switch;
 mod wave;
 
@@ -40,8 +41,6 @@ fn every_method_appears_in_a_story() {
 /// Reasons that appear in no story: where they are tested instead, or why nowhere.
 const UNTOLD: &[(ErrorReason, &str)] = &[
     (ErrorReason::Unspecified, "is none"),
-    (ErrorReason::AlreadyEnrolled, "every method allows several"),
-    (ErrorReason::MethodRequires, "takes an address whose factor is gone: method_policy.rs"),
     (ErrorReason::OutcomeUnreadable, "takes two versions: idempotency.rs"),
     (ErrorReason::NoProofOfOrigin, "no address changes yet"),
     (ErrorReason::TooManyPasswords, "takes many callers: timeouts.rs"),

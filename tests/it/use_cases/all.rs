@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use tidegate_core::{
     AccountRef, Answer, ClientContext, Edge, FactorId, Identifier, Labels, Method, MethodPolicy, Ordinal,
-    ProductSettings, Products, Purpose, Revision, Role, Secret, SignedDecision, Timestamp, Title, Unit,
+    PhoneNumber, ProductSettings, Products, Purpose, Revision, Role, Secret, SignedDecision, Timestamp,
+    Title, Unit,
 };
 use tidegate_service::{
     PageRequest,
     access::{CreateCredential, ListCredentials, RevokeCredential, WhoAmI},
     accounts::{
-        AccountChange, ConfirmEmail, CreateAccount, GetAccount, ImportAccounts, ListAccounts, LookupAccount,
-        RequestEmailVerification, UpdateAccount,
+        AccountChange, ConfirmEmail, ConfirmPhoneChange, CreateAccount, GetAccount, ImportAccounts,
+        ListAccounts, LookupAccount, RequestEmailVerification, RequestPhoneChange, UpdateAccount,
     },
     audit::{BeginExport, BeginTail, EventFilter, ListEvents, ReadExport, ReadTail, Start, VerifyChain},
     challenges::{AnswerChallenge, CancelChallenge, CreateChallenge, GetChallenge, ResendChallenge},
@@ -76,6 +77,8 @@ use_cases! { f:
     };
     command RequestEmailVerification { subject: f.session() };
     command ConfirmEmail { token: unknown("tgl") };
+    command RequestPhoneChange { subject: f.session(), phone: PhoneNumber::parse("+4915112345678").unwrap() };
+    command ConfirmPhoneChange { subject: f.session(), enrollment: f.enrollment, code: Secret::new("123456".into()) };
     query GetAccount { account: AccountRef::Id(f.account) };
     query LookupAccount { email: Identifier::of("ann@example.com") };
     query ListAccounts { country: None, page: page() };
@@ -109,7 +112,7 @@ use_cases! { f:
     query GetCustomer { customer: "acme".parse().unwrap() };
     query ListCustomers { page: page() };
 
-    command BeginEnrollment { subject: f.session(), method: Method::Totp, label: None, device: None };
+    command BeginEnrollment { subject: f.session(), method: Method::Totp, label: None, enrollee: None };
     command ContinueEnrollment { subject: f.session(), enrollment: f.enrollment };
     command CompleteEnrollment {
         subject: f.session(), enrollment: f.enrollment, answer: no_code(),

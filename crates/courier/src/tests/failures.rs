@@ -118,6 +118,7 @@ async fn settings_that_cannot_work_are_refused() {
         let settings = Settings {
             to: To::Folder(folder),
             push: PushSettings::default(),
+            sms: None,
             templates,
             from: from.to_owned(),
             poll,

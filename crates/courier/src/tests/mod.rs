@@ -11,6 +11,7 @@ mod mail_server;
 mod replies;
 mod sms;
 mod smtp;
+mod texts;
 mod web_push;
 mod workers;
 
@@ -120,6 +121,7 @@ impl Outbox {
         Settings {
             to,
             push: PushSettings::default(),
+            sms: None,
             templates: self.templates(),
             from,
             poll: Duration::ZERO,
@@ -144,17 +146,21 @@ impl Outbox {
         self.clock.0.fetch_add(span.micros(), Ordering::Relaxed);
     }
 
-    async fn queue(&self, mail: &Message) -> DeliveryId {
-        self.queue_bytes(mail.purpose, serde_json::to_vec(mail).unwrap()).await
+    async fn queue(&self, message: &Message) -> DeliveryId {
+        let channel = if matches!(message.to, Recipient::Phone(_)) { Channel::Sms } else { Channel::Mail };
+        self.queue_in(channel, message.purpose, serde_json::to_vec(message).unwrap()).await
     }
 
     async fn queue_bytes(&self, purpose: MessagePurpose, plain: Vec<u8>) -> DeliveryId {
+        self.queue_in(Channel::Mail, purpose, plain).await
+    }
+
+    async fn queue_in(&self, channel: Channel, purpose: MessagePurpose, plain: Vec<u8>) -> DeliveryId {
         let now = self.clock.now();
         let (id, realm, account) = (Id::new(now, &*self.entropy), self.realm, self.account);
         let place = SealContext::Delivery { realm, delivery: id };
         let payload = self.keyring.seal(&place, &Secret::new(plain), &*self.entropy).unwrap();
         let expires_at = now.plus(Span::hours(2));
-        let channel = Channel::Mail;
         let new = deliveries::New { id, account, channel, purpose, payload, now, due_at: now, expires_at };
         let insert = self.store.tx("test", realm, async |tx| deliveries::insert(tx, new).await);
         insert.await.unwrap();

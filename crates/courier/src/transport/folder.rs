@@ -1,4 +1,4 @@
-//! Writes mails to a folder, for development.
+//! Writes mails and text messages to a folder, for development.
 
 use std::{
     fs::{DirBuilder, Permissions},
@@ -9,9 +9,11 @@ use std::{
 
 use lettre::{AsyncFileTransport, AsyncTransport as _, Message, Tokio1Executor};
 
-use crate::trouble::Trouble;
+use tidegate_core::{DeliveryId, TextMessage};
 
-/// A folder in which every `.eml` file is complete: it is written in a subfolder, then renamed.
+use crate::{SetupError, trouble::Trouble};
+
+/// A folder in which every file is complete: it is written in a subfolder, then renamed.
 pub(crate) struct Folder {
     path: PathBuf,
     unfinished: PathBuf,
@@ -26,8 +28,24 @@ impl Folder {
         Ok(Self { path: path.to_owned(), unfinished, lettre })
     }
 
+    /// The same, with the error of the program's start.
+    pub(super) fn of(path: &Path) -> Result<Self, SetupError> {
+        Self::open(path).map_err(|source| SetupError::Folder { folder: path.display().to_string(), source })
+    }
+
     pub(super) async fn send(&self, message: Message) -> Result<(), Trouble> {
-        let name = self.lettre.send(message).await? + ".eml";
+        self.finish(self.lettre.send(message).await? + ".eml").await
+    }
+
+    /// The number and the text, one line each.
+    pub(super) async fn write(&self, id: DeliveryId, message: &TextMessage) -> Result<(), Trouble> {
+        let name = format!("{id}.txt");
+        let lines = format!("To: {}\n{}\n", message.to.expose(), message.text.expose());
+        tokio::fs::write(self.unfinished.join(&name), lines).await?;
+        self.finish(name).await
+    }
+
+    async fn finish(&self, name: String) -> Result<(), Trouble> {
         let written = self.unfinished.join(&name);
         // A folder that existed before may be readable by others, and a mail contains a secret
         // link.

@@ -19,9 +19,10 @@ use folder::Folder;
 use lettre::Message;
 pub(crate) use push::Push;
 pub use push::PushSettings;
-#[cfg_attr(not(test), expect(unused_imports, reason = "it is not wired up yet"))]
+#[cfg(test)]
 pub(crate) use sms::SmsGateway;
-pub use sms::{SmsAuth, SmsBody, SmsSettings};
+pub(crate) use sms::Texts;
+pub use sms::{SmsAuth, SmsBody, SmsSettings, SmsTo};
 use smtp::Smtp;
 pub use smtp::{SmtpSettings, Tls};
 pub use web_push::WebPushSettings;
@@ -45,13 +46,7 @@ impl Transport {
     /// `domain`: the name by which the program greets a mail server.
     pub(crate) fn open(to: To, domain: &str) -> Result<Self, SetupError> {
         Ok(match to {
-            To::Folder(path) => {
-                let folder = Folder::open(&path).map_err(|source| {
-                    let folder = path.display().to_string();
-                    SetupError::Folder { folder, source }
-                })?;
-                Self::Folder(folder)
-            }
+            To::Folder(path) => Self::Folder(Folder::of(&path)?),
             To::Server(settings) => Self::Smtp(Smtp::open(settings, domain)?),
         })
     }

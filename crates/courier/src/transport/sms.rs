@@ -12,7 +12,10 @@ use serde_json::Value;
 use template::{Values, fill, fill_json};
 use tidegate_core::{DeliveryId, Secret, TextMessage};
 
-use super::http::{Answer, Http, Versions, header_name, service_url};
+use super::{
+    folder::Folder,
+    http::{Answer, Http, Versions, header_name, service_url},
+};
 use crate::{SetupError, trouble::Trouble};
 
 /// A gateway, and the request (POST) by which it is given a text message.
@@ -93,6 +96,43 @@ enum GatewayAuth {
 }
 
 const SERVICE: &str = "the SMS gateway";
+
+/// Where text messages go.
+#[derive(Debug, Clone)]
+pub enum SmsTo {
+    /// One `.txt` file each, for development.
+    Folder(PathBuf),
+    Gateway(Box<SmsSettings>),
+}
+
+pub(crate) enum Texts {
+    None,
+    Folder(Folder),
+    Gateway(Box<SmsGateway>),
+}
+
+impl Texts {
+    pub(crate) fn open(to: Option<SmsTo>) -> Result<Self, SetupError> {
+        Ok(match to {
+            None => Self::None,
+            Some(SmsTo::Folder(path)) => Self::Folder(Folder::of(&path)?),
+            Some(SmsTo::Gateway(settings)) => Self::Gateway(Box::new(SmsGateway::open(*settings)?)),
+        })
+    }
+
+    /// Returns the gateway's id of the message, if it gives one.
+    pub(crate) async fn send(
+        &self,
+        id: DeliveryId,
+        message: &TextMessage,
+    ) -> Result<Option<String>, Trouble> {
+        match self {
+            Self::None => Err(Trouble::NotConfigured { service: SERVICE }),
+            Self::Folder(folder) => folder.write(id, message).await.map(|()| None),
+            Self::Gateway(gateway) => gateway.send(id, message).await,
+        }
+    }
+}
 
 impl SmsGateway {
     /// Refuses templates that cannot be filled.

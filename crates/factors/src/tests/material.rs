@@ -19,6 +19,8 @@ fn use_it(material: &Opened, party: &RelyingParty) {
     for method in Method::ALL {
         let _ = method::is_usable_at(*method, material, reach);
         let _ = method::is_for(*method, material, reach);
+        let _ = (method::first_message(*method, material), method::hint(*method, material));
+        let _ = method::is_late(*method, material, NOW);
         let product = "kasa".parse().unwrap();
         let posed = method::pose(*method, material, reach, &occasion(&product), &CountingEntropy);
         for answer in [Answer::Code(text("287082")), Answer::Assertion(text("{}"))] {

@@ -72,9 +72,10 @@ fn a_setup_is_read_as_it_was_made() {
             product: &product,
             authenticator,
             party,
-            device: None,
+            enrollee: None,
             user,
             registered,
+            now: NOW,
         };
         let begun = method::begin(Method::Totp, about, &CountingEntropy).unwrap();
         let (material, Setup::Authenticator { otpauth_uri, .. }) = begun else { panic!("a setup") };

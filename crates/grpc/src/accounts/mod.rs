@@ -13,6 +13,10 @@ crate::door::handlers! { AccountService in account_service_server {
     act request_email_verification(RequestEmailVerificationRequest) -> RequestEmailVerificationResponse
         = parse::request_email_verification, render::sent;
     act confirm_email(ConfirmEmailRequest) -> ConfirmEmailResponse = parse::confirm_email, render::confirmed;
+    act request_phone_change(RequestPhoneChangeRequest) -> RequestPhoneChangeResponse
+        = parse::request_phone_change, render::phone_change;
+    act confirm_phone_change(ConfirmPhoneChangeRequest) -> ConfirmPhoneChangeResponse
+        = parse::confirm_phone_change, render::phone_changed;
     + {
         async fn import_accounts(
             &self,

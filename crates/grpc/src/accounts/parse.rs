@@ -1,11 +1,11 @@
 use tidegate_core::Email;
 use tidegate_proto as proto;
 use tidegate_service::accounts::{
-    AccountChange, ConfirmEmail, CreateAccount, GetAccount, ListAccounts, LookupAccount, MAX_PASSWORD_BYTES,
-    RequestEmailVerification, UpdateAccount,
+    AccountChange, ConfirmEmail, ConfirmPhoneChange, CreateAccount, GetAccount, ListAccounts, LookupAccount,
+    MAX_PASSWORD_BYTES, RequestEmailVerification, RequestPhoneChange, UpdateAccount,
 };
 
-use crate::form::Form;
+use crate::{answer::MAX_CODE_BYTES, enrollments::phone, form::Form};
 
 pub(super) fn create(message: proto::CreateAccountRequest, form: &mut Form) -> Option<CreateAccount> {
     let external_id = form.optional("external_id", &message.external_id);
@@ -79,4 +79,23 @@ pub(super) fn request_email_verification(
 
 pub(super) fn confirm_email(message: proto::ConfirmEmailRequest, form: &mut Form) -> Option<ConfirmEmail> {
     Some(ConfirmEmail { token: form.token("token", message.token, "tgl_")? })
+}
+
+pub(super) fn request_phone_change(
+    message: proto::RequestPhoneChangeRequest,
+    form: &mut Form,
+) -> Option<RequestPhoneChange> {
+    let subject = form.subject(message.subject);
+    let phone = phone(form, &message.phone);
+    Some(RequestPhoneChange { subject: subject?, phone: phone? })
+}
+
+pub(super) fn confirm_phone_change(
+    message: proto::ConfirmPhoneChangeRequest,
+    form: &mut Form,
+) -> Option<ConfirmPhoneChange> {
+    let subject = form.subject(message.subject);
+    let enrollment = form.text("enrollment_id", &message.enrollment_id);
+    let code = form.secret("code", message.code, MAX_CODE_BYTES);
+    Some(ConfirmPhoneChange { subject: subject?, enrollment: enrollment?, code: code? })
 }

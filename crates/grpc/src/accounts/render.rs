@@ -1,6 +1,10 @@
 use tidegate_core::{Account, AccountState, Answered};
 use tidegate_proto as proto;
-use tidegate_service::{Page, accounts::Sent};
+use tidegate_service::{
+    Page,
+    accounts::{PhoneChange, Sent},
+    enrollments::EnrollmentCompletion,
+};
 
 use crate::render::{answered, labels, page_token, timestamp};
 
@@ -32,6 +36,17 @@ pub(super) fn sent(sent: Sent) -> proto::RequestEmailVerificationResponse {
 
 pub(super) fn confirmed(outcome: Answered) -> proto::ConfirmEmailResponse {
     proto::ConfirmEmailResponse { outcome: answered(outcome).0.into() }
+}
+
+pub(super) fn phone_change(change: PhoneChange) -> proto::RequestPhoneChangeResponse {
+    let expire_time = Some(timestamp(change.expires_at));
+    let enrollment_id = change.enrollment.to_string();
+    proto::RequestPhoneChangeResponse { enrollment_id, sent_to: change.to, expire_time }
+}
+
+pub(super) fn phone_changed(completed: EnrollmentCompletion) -> proto::ConfirmPhoneChangeResponse {
+    let (outcome, tries_left, retry_time) = answered(completed.outcome);
+    proto::ConfirmPhoneChangeResponse { outcome: outcome.into(), tries_left, retry_time }
 }
 
 fn account(account: Account) -> proto::Account {

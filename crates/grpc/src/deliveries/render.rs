@@ -30,6 +30,7 @@ const fn channel(channel: Channel) -> proto::Channel {
     match channel {
         Channel::Mail => proto::Channel::Mail,
         Channel::Push => proto::Channel::Push,
+        Channel::Sms => proto::Channel::Sms,
     }
 }
 
@@ -46,6 +47,8 @@ const fn purpose(purpose: MessagePurpose) -> proto::MessagePurpose {
         MessagePurpose::RecoveryCodeUsed => Wire::RecoveryCodeUsed,
         MessagePurpose::FactorCopied => Wire::FactorCopied,
         MessagePurpose::PushDenied => Wire::PushDenied,
+        MessagePurpose::ConfirmPhone => Wire::ConfirmPhone,
+        MessagePurpose::PhoneChanged => Wire::PhoneChanged,
     }
 }
 

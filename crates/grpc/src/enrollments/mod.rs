@@ -3,7 +3,7 @@
 mod parse;
 mod render;
 
-pub(crate) use parse::push_address;
+pub(crate) use parse::{phone, push_address};
 
 crate::door::handlers! { EnrollmentService in enrollment_service_server {
     act get_two_step_status(GetTwoStepStatusRequest) -> GetTwoStepStatusResponse = parse::status, render::status;

@@ -1,4 +1,4 @@
-use tidegate_core::{NewDevice, PushAddress};
+use tidegate_core::{Enrollee, NewDevice, PhoneNumber, PushAddress};
 use tidegate_proto::{self as proto, begin_enrollment_request::About, push_address::Address};
 use tidegate_service::enrollments::{
     BeginEnrollment, CancelEnrollment, CompleteEnrollment, ContinueEnrollment, DisableTwoStep, EnableTwoStep,
@@ -15,13 +15,23 @@ pub(super) fn status(message: proto::GetTwoStepStatusRequest, form: &mut Form) -
 pub(super) fn begin(message: proto::BeginEnrollmentRequest, form: &mut Form) -> Option<BeginEnrollment> {
     let subject = form.subject(message.subject);
     let method = form.word("method", message.method, read_method);
-    let device = match message.about {
+    let enrollee = match message.about {
         None => Some(None),
-        Some(About::Phone(_)) => form.note("phone", "must not be set: no method takes it yet"),
-        Some(About::Device(device)) => form.within("device", |form| new_device(device, form)).map(Some),
+        Some(About::Phone(typed)) => phone(form, &typed).map(|number| Some(Enrollee::Phone(number))),
+        Some(About::Device(device)) => {
+            let device = form.within("device", |form| new_device(device, form));
+            device.map(|device| Some(Enrollee::Device(device)))
+        }
     };
     let label = form.optional("label", &message.label);
-    Some(BeginEnrollment { subject: subject?, method: method?, label: label?, device: device? })
+    Some(BeginEnrollment { subject: subject?, method: method?, label: label?, enrollee: enrollee? })
+}
+
+pub(crate) fn phone(form: &mut Form, typed: &str) -> Option<PhoneNumber> {
+    match PhoneNumber::parse(typed) {
+        Ok(number) => Some(number),
+        Err(why) => form.note("phone", why),
+    }
 }
 
 /// The longest public key in bytes.

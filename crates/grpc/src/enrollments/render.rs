@@ -47,6 +47,7 @@ pub(super) fn completed(completed: EnrollmentCompletion) -> proto::CompleteEnrol
         last_use_time: Some(timestamp(new.created_at)),
         codes_left: 0,
         label: new.label.map(String::from).unwrap_or_default(),
+        hint: new.hint.unwrap_or_default(),
         ..Default::default()
     });
     let (recovery_codes, secret_withheld) = codes(completed.recovery_codes);

@@ -14,6 +14,7 @@ pub(super) fn revoked(revoked: Revoked) -> proto::RevokeSessionResponse {
 
 pub(crate) fn session(introspected: Introspected) -> proto::Session {
     let session = introspected.session;
+    let restricted = session.is_restricted();
     proto::Session {
         id: session.id.to_string(),
         account_id: session.account.to_string(),
@@ -25,5 +26,6 @@ pub(crate) fn session(introspected: Introspected) -> proto::Session {
         create_time: Some(timestamp(session.created_at)),
         expire_time: Some(timestamp(session.expires_at)),
         reauth_time: introspected.reauth_by.map(timestamp),
+        restricted,
     }
 }

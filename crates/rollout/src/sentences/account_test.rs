@@ -144,6 +144,7 @@ fn factor(method: Method) -> String {
         Method::WebAuthn => "a security key",
         Method::Push => "push prompts",
         Method::DeviceCode => "codes on a device",
+        Method::SmsCode => "codes by SMS",
     };
     words.to_owned()
 }

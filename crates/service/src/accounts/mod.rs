@@ -1,6 +1,7 @@
 //! Accounts.
 
 mod confirm_email;
+mod confirm_phone_change;
 mod create;
 mod differences;
 mod get;
@@ -8,9 +9,11 @@ mod import;
 mod list;
 mod lookup;
 mod request_email_verification;
+mod request_phone_change;
 mod update;
 
 pub use confirm_email::ConfirmEmail;
+pub use confirm_phone_change::ConfirmPhoneChange;
 pub use create::CreateAccount;
 pub use get::GetAccount;
 pub use import::{
@@ -19,6 +22,7 @@ pub use import::{
 pub use list::ListAccounts;
 pub use lookup::LookupAccount;
 pub use request_email_verification::{RequestEmailVerification, Sent};
+pub use request_phone_change::{PhoneChange, RequestPhoneChange};
 pub use update::{AccountChange, UpdateAccount};
 
 pub use tidegate_keyring::adoption::adopt;

@@ -83,6 +83,9 @@ impl Invalidation {
             | Fact::EnrollmentContinued { .. }
             | Fact::EnrollmentAnswered { .. }
             | Fact::EnrollmentCancelled { .. }
+            | Fact::PhoneChangeRequested { .. }
+            | Fact::PhoneChanged { .. }
+            | Fact::SmsCostReached { .. }
             | Fact::FactorRenamed { .. }
             | Fact::FactorUnreadable { .. }
             | Fact::FactorCopied { .. }

@@ -3,7 +3,7 @@
 
 use tidegate_core::{
     Body, Challenge, ChallengeState, Channel, ClientContext, Factor, FactorId, Message, MessagePurpose,
-    Prompt, Purpose, Refusal, Requirement, SignInState, Timestamp, Title, Within, Word as _,
+    Prompt, Purpose, Recipient, Refusal, Requirement, SignInState, Timestamp, Title, Within, Word as _,
 };
 use tidegate_factors::{
     method::{self, Occasion, Opened, Outgoing},
@@ -92,7 +92,9 @@ impl Holder {
         let posed = method::pose(factor.method, &material, reach, &occasion, cx.entropy());
         let posed = posed.map_err(Fault::from)?;
         let permit = match rules.sends {
-            Some(channel) => Some(self.permit(cx, tx, acting, (channel, &factor)).await?),
+            Some(channel) => {
+                Some(self.permit(cx, tx, acting, (channel, &factor), posed.outgoing.as_ref()).await?)
+            }
             None => None,
         };
         let material =
@@ -165,6 +167,7 @@ impl Holder {
         tx: &mut Tx,
         acting: &Acting,
         (channel, factor): (Channel, &Factor),
+        outgoing: Option<&Outgoing>,
     ) -> Result<SendPermit, Denied> {
         let purpose = self.message_purpose();
         match channel {
@@ -177,6 +180,10 @@ impl Holder {
                 let windows = method::rules(factor.method).windows;
                 cx.permit_send_to(tx, factor.id.as_bytes(), purpose, windows).await
             }
+            Channel::Sms => match outgoing.map(|outgoing| &outgoing.to) {
+                Some(Recipient::Phone(number)) => cx.permit_sms(tx, number, purpose).await,
+                _ => Err(Fault::Dangling("number").into()),
+            },
         }
     }
 

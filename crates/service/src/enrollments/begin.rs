@@ -6,8 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
-    Account, Decision, Enrollment, EnrollmentState, Fact, Factor, LinkTarget, MessagePurpose, Method,
-    NewDevice, Permission, Product, Refusal, Setup, Subject, Title,
+    Account, Decision, Enrollee, Enrollment, EnrollmentState, Fact, Factor, LinkTarget, MessagePurpose,
+    Method, Permission, Product, Refusal, Setup, Subject, Title,
 };
 use tidegate_factors::{
     enrolled_device,
@@ -17,6 +17,7 @@ use tidegate_factors::{
 };
 use tidegate_store::{Tx, accounts, enrollments, factors, sessions};
 
+use super::first_code;
 use crate::{Command, CommandContext, Denied, Error, Fault, OneTimeSecret, Outcome, acting::Acting};
 
 #[derive(Debug)]
@@ -24,8 +25,8 @@ pub struct BeginEnrollment {
     pub subject: Subject,
     pub method: Method,
     pub label: Option<Title>,
-    /// The device that is enrolled, where the method enrolls one.
-    pub device: Option<NewDevice>,
+    /// What is enrolled, where the method must know.
+    pub enrollee: Option<Enrollee>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -51,7 +52,10 @@ impl Command for BeginEnrollment {
     async fn run(self, cx: &CommandContext) -> Result<EnrollmentStarted, Error> {
         let acting = cx.acting_or_recovering(&self.subject).await?;
         let session = acting.session()?.id;
-        self.check_device()?;
+        self.check_enrollee()?;
+        if let Some(Enrollee::Phone(number)) = &self.enrollee {
+            cx.sms_cost(number)?;
+        }
         cx.idempotent(async |tx| {
             // Read again: a factor that was removed meanwhile has ended the sessions that rest on it.
             let session = sessions::get(tx, session).await?.filter(|session| session.is_live(cx.now()));
@@ -72,15 +76,21 @@ impl Command for BeginEnrollment {
 }
 
 impl BeginEnrollment {
-    fn check_device(&self) -> Result<(), Refusal> {
-        let must = match (method::rules(self.method).about, &self.device) {
-            (Enrolled::Nothing, None) => return Ok(()),
-            (Enrolled::Device, Some(device)) if enrolled_device::is_key(&device.public_key) => return Ok(()),
-            (Enrolled::Nothing, Some(_)) => "must not be set: the method enrolls no device",
-            (Enrolled::Device, None) => "must be set",
-            (Enrolled::Device, Some(_)) => "must have an Ed25519 or P-256 key as a SubjectPublicKeyInfo",
+    fn check_enrollee(&self) -> Result<(), Refusal> {
+        let (field, must) = match (method::rules(self.method).about, &self.enrollee) {
+            (Enrolled::Nothing, None) | (Enrolled::Phone, Some(Enrollee::Phone(_))) => return Ok(()),
+            (Enrolled::Device, Some(Enrollee::Device(device))) => {
+                if enrolled_device::is_key(&device.public_key) {
+                    return Ok(());
+                }
+                ("device", "must have an Ed25519 or P-256 key as a SubjectPublicKeyInfo")
+            }
+            (Enrolled::Device, None) => ("device", "must be set"),
+            (Enrolled::Phone, None) => ("phone", "must be set"),
+            (_, Some(Enrollee::Device(_))) => ("device", "must not be set: the method enrolls no device"),
+            (_, Some(Enrollee::Phone(_))) => ("phone", "must not be set: the method enrolls no phone"),
         };
-        Err(Refusal::AnswerMalformed { field: "device", must: must.to_owned() })
+        Err(Refusal::AnswerMalformed { field, must: must.to_owned() })
     }
 
     fn may_begin(
@@ -128,6 +138,10 @@ impl BeginEnrollment {
                 Some((contact, purpose, cx.permit_send(tx, &contact.email, purpose).await?))
             }
         };
+        let first = match (&self.enrollee, &mail) {
+            (Some(Enrollee::Phone(number)), None) => Some(first_code::permit(cx, tx, number).await?),
+            _ => None,
+        };
         let mut new = Enrollment {
             id: cx.new_id(),
             account: account.id,
@@ -151,11 +165,12 @@ impl BeginEnrollment {
             let what = (LinkTarget::Enrollment(new.id), purpose, enrollment::TTL);
             cx.mail_link(tx, (account, contact), (&acting.product, &acting.client), what, permit).await?;
             sent_to = Some(contact.email.masked());
-            new.material = cx.keep_device(account.id, new.factor, self.device.as_ref())?;
+            new.material = cx.keep_enrollee(account.id, new.factor, self.enrollee.as_ref())?;
         } else {
-            let (material, shown) =
-                cx.set_up(acting, (new.method, new.factor), self.device.as_ref(), factors)?;
-            (new.state, new.material, setup) = (EnrollmentState::AwaitingProof, Some(material), Some(shown));
+            let made = cx.set_up(acting, (new.method, new.factor), self.enrollee.as_ref(), factors)?;
+            first_code::send(cx, tx, acting, made.first_message, first).await?;
+            (new.state, new.material) = (EnrollmentState::AwaitingProof, Some(made.material));
+            setup = Some(made.setup);
         }
         enrollments::insert(tx, &new).await?;
         let fact = Fact::EnrollmentBegun { enrollment: new.id, method: self.method, confirmed };

@@ -13,7 +13,7 @@ use tidegate_factors::{
     method::{self, Bound, Opened, Unread},
     policy, tries,
 };
-use tidegate_store::{Tx, accounts, attempts, enrollments, factors};
+use tidegate_store::{Tx, accounts, attempts, challenges as stored, enrollments, factors};
 
 use crate::{
     Command, CommandContext, Denied, Error, Fault, OneTimeSecret, Outcome,
@@ -45,6 +45,8 @@ pub struct NewFactor {
     pub method: Method,
     #[serde(default)]
     pub label: Option<Title>,
+    #[serde(default)]
+    pub hint: Option<String>,
     pub created_at: Timestamp,
 }
 
@@ -143,6 +145,10 @@ impl CompleteEnrollment {
                 return Err(Refusal::FactorUnavailable.into());
             }
         };
+        // A code that is no longer valid is not evaluated: the enrollment goes on with a new one.
+        if method::is_late(pending.method, &material, cx.now()).map_err(Fault::from)? {
+            return Ok(AttemptCharge::Finished(nothing_but(Answered::Expired)));
+        }
         let max_tries = enrollment::max_tries(&pending);
         let Some(pending) = enrollments::take_try(tx, pending.id, max_tries, cx.now()).await? else {
             return Ok(AttemptCharge::Lost);
@@ -207,7 +213,10 @@ async fn activate(
         Some(lookup) => factors::by_lookup(tx, lookup).await?.is_some(),
         None => false,
     };
-    if !may || known || same >= policy::MAX_OF_METHOD {
+    let kept = others.iter().find(|other| other.id == pending.factor);
+    let several = method::rules(pending.method).several;
+    let too_many = kept.is_none() && (same >= policy::MAX_OF_METHOD || same > 0 && !several);
+    if !may || known || too_many {
         let (from, to) = (EnrollmentState::Active, EnrollmentState::UsedUp);
         enrollments::advance(tx, pending.id, from, to, now).await?;
         return Ok(nothing_but(Answered::UsedUp));
@@ -215,11 +224,15 @@ async fn activate(
     let factor = Factor {
         label: pending.label.clone(),
         material: Some(cx.seal_factor(account.id, pending.factor, &bound.material)?),
+        hint: method::hint(pending.method, &bound.material)?,
         mark: bound.mark,
         lookup: bound.lookup.clone(),
         last_used_at: Some(now),
         ..Factor::new(pending.factor, account.id, pending.method, now)
     };
+    if let Some(kept) = kept {
+        return rebind(cx, tx, acting, (kept, factor)).await;
+    }
     if !first {
         return add(cx, tx, acting, factor).await;
     }
@@ -276,9 +289,34 @@ async fn add(
     })
 }
 
+/// Gives a factor another destination. What rests on the old one ends, because who has it now is not known.
+async fn rebind(
+    cx: &CommandContext,
+    tx: &mut Tx,
+    acting: &Acting,
+    (kept, new): (&Factor, Factor),
+) -> Result<EnrollmentCompletion, Fault> {
+    let account = &acting.account;
+    let changed = Factor { label: kept.label.clone(), created_at: kept.created_at, ..new };
+    stored::cancel_of_factor(tx, account.id, changed.id).await?;
+    crate::factors::end_sessions(cx, tx, (acting, account), &changed).await?;
+    crate::factors::end_trust(cx, tx, (acting, account)).await?;
+    factors::rebind(tx, &changed).await?;
+    attempts::forgive(tx, &counters::of_factor(changed.id)).await?;
+    let event = cx.event(Fact::PhoneChanged { factor: changed.id });
+    event.at(&acting.product.key).of(account).from(&acting.client).record(tx).await?;
+    let at = (account, &acting.product, &acting.client);
+    cx.notify(tx, at, MessagePurpose::PhoneChanged, (changed.label.clone(), None)).await?;
+    Ok(EnrollmentCompletion {
+        outcome: Answered::Approved,
+        factor: Some(changed.into()),
+        recovery_codes: Vec::new(),
+    })
+}
+
 impl From<Factor> for NewFactor {
-    fn from(Factor { id, method, label, created_at, .. }: Factor) -> Self {
-        Self { id, method, label, created_at }
+    fn from(Factor { id, method, label, hint, created_at, .. }: Factor) -> Self {
+        Self { id, method, label, hint, created_at }
     }
 }
 

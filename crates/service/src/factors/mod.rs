@@ -12,7 +12,9 @@ pub use rename::{RenameFactor, Renamed};
 pub(crate) use recovery_codes::issue;
 
 use tidegate_core::{Account, AccountId, Fact, Factor, Method, SessionEnd, Within};
-use tidegate_store::{Tx, attempts, challenges, devices, factors, pauses, recovery_codes as codes, sessions};
+use tidegate_store::{
+    Tx, attempts, challenges, devices, enrollments, factors, pauses, recovery_codes as codes, sessions,
+};
 
 use crate::{CommandContext, Fault, acting::Acting, counters};
 
@@ -30,6 +32,7 @@ async fn remove(
     factor: &Factor,
 ) -> Result<(), Fault> {
     challenges::cancel_of_factor(tx, account.id, factor.id).await?;
+    enrollments::cancel_of_factor(tx, account.id, factor.id).await?;
     factors::remove(tx, account.id, factor.id).await?;
     pauses::forget(tx, factor.id).await?;
     codes::void(tx, account.id, factor.id).await?;
@@ -40,7 +43,7 @@ async fn remove(
 
 /// Ends the sessions that rest on a factor that is removed, because a thief of the phone may hold them. The acting session
 /// stays.
-async fn end_sessions(
+pub(crate) async fn end_sessions(
     cx: &CommandContext,
     tx: &mut Tx,
     (acting, account): (&Acting, &Account),

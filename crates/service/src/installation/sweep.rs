@@ -1,8 +1,8 @@
-//! Deletes what must not be kept: the secrets of responses after ten minutes, their outcomes after a day, and expired requests
-//! for a passkey.
+//! Deletes what must not be kept: the secrets of responses after ten minutes, their outcomes after a day, expired requests
+//! for a passkey, and what text messages have cost in the hours before the last day.
 
-use tidegate_core::Clock;
-use tidegate_store::{Store, passkey_requests, realms, requests};
+use tidegate_core::{Clock, Span};
+use tidegate_store::{Store, passkey_requests, realms, requests, sms_costs};
 
 use crate::StoreError;
 
@@ -20,6 +20,8 @@ pub async fn sweep(store: &Store, clock: &dyn Clock) -> Result<(), StoreError> {
             let now = clock.now();
             store.tx("sweep", realm.id, async |tx| requests::forget(tx, now).await).await?;
             store.tx("sweep", realm.id, async |tx| passkey_requests::forget(tx, now).await).await?;
+            let day = now.minus(Span::days(1));
+            store.tx("sweep", realm.id, async |tx| sms_costs::forget(tx, day).await).await?;
         }
     }
 }

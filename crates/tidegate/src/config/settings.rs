@@ -126,6 +126,41 @@ settings! {
         /// Milliseconds that it may take to hand one notification over.
         timeout_ms: u64 = 10_000, Rule::Whole(100..=25_000), Shown::Whole;
     }
+    /// Text messages (SMS), by the HTTP API of a gateway.
+    sms: Sms {
+        /// Where the gateway takes messages, by POST; empty: none are sent.
+        url: String = "", Rule::Optional, Shown::Whole;
+        /// The folder that messages are written to while url is empty; empty: there are none.
+        folder: PathBuf = "", Rule::Optional, Shown::Whole;
+        /// The request: fields of a form, or JSON. The values {to}, {to_digits}, {text}, {id} and {sender} are filled in.
+        body: String = "To={to}&From={sender}&Body={text}", Rule::Text, Shown::Whole;
+        /// More headers, separated by commas, such as: X-Api-Version: 2
+        headers: String = "", Rule::Optional, Shown::Whole;
+        /// What the phone shows as the sender: a number, or a name where the country allows it.
+        sender: String = "", Rule::Optional, Shown::Whole;
+        /// How the server proves who it is.
+        auth: SmsAuth = "none", Rule::Choice(&["none", "basic", "bearer", "header"]), Shown::Whole;
+        /// With basic: the user. With header: the header's name.
+        user: String = "", Rule::Optional, Shown::Whole;
+        /// The file that holds the password, the token or the header's value.
+        secret_file: PathBuf = "", Rule::Optional, Shown::Whole;
+        /// The statuses by which the gateway says that it has taken a message, separated by commas; empty: 200 to 299.
+        success: String = "", Rule::Optional, Shown::Whole;
+        /// Where an answer in JSON holds the gateway's id of the message, such as /messages/0/id; empty: nowhere.
+        message_id: String = "", Rule::Optional, Shown::Whole;
+        /// Certificates (PEM) that are trusted in place of the system's; empty: the system's.
+        ca_file: PathBuf = "", Rule::Optional, Shown::Whole;
+        /// Milliseconds that it may take to hand one message over.
+        timeout_ms: u64 = 10_000, Rule::Whole(100..=25_000), Shown::Whole;
+        /// The countries that are sent to, with what one message costs there (1 if not said), such as: DE=0.07, AT=0.09
+        countries: String = "", Rule::Optional, Shown::Whole;
+        /// What the messages to one country may cost in an hour.
+        hourly_cost: String = "100", Rule::Text, Shown::Whole;
+        /// The same for single countries, such as: US=500
+        hourly_costs: String = "", Rule::Optional, Shown::Whole;
+        /// What happens at this cost: it is recorded, and block sends nothing more until the hour is over.
+        on_hourly_cost: OnHourlyCost = "block", Rule::Choice(&["record", "block"]), Shown::Whole;
+    }
     /// What the server writes about itself.
     log: Log {
         /// How a line is written.
@@ -165,6 +200,22 @@ pub enum SmtpTls {
     StartTls,
     Implicit,
     None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SmsAuth {
+    None,
+    Basic,
+    Bearer,
+    Header,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnHourlyCost {
+    Record,
+    Block,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
