@@ -23,6 +23,7 @@ pub mod qr;
 pub mod recovery_codes;
 pub mod sends;
 pub mod sign_in;
+pub mod software_key;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
