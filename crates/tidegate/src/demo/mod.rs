@@ -51,16 +51,12 @@ pub async fn demo(keep: bool) -> anyhow::Result<ExitCode> {
     // An error of the story removes the folder too, by dropping it.
     let ended = ended?;
     folder.close().context("failed to remove the temporary folder")?;
-    Ok(match ended {
-        Some(interrupt) => {
-            teller::title(&format!("{}: the server was stopped, and its folder removed", interrupt.name()));
-            interrupt.exit_code()
-        }
-        None => {
-            teller::title("That was the main job");
-            ExitCode::SUCCESS
-        }
-    })
+    if let Some(interrupt) = ended {
+        teller::title(&format!("{}: the server was stopped, and its folder removed", interrupt.name()));
+        return Ok(interrupt.exit_code());
+    }
+    teller::title("That was the main job");
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn tell(config: &Config, running: &Running, folder: &Path) -> anyhow::Result<()> {
