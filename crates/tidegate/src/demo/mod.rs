@@ -1,5 +1,5 @@
-//! Shows the main job: one account is brought to two-step, in waves. The demo drives a throw-away
-//! server over gRPC with the client crate, as any service would.
+//! Shows the main job: one account is brought to two-step, in waves. Then it shows a sign-in by each further method. The
+//! demo drives a throw-away server over gRPC with the client crate, as any service would.
 
 mod cast;
 mod interrupts;
