@@ -25,6 +25,7 @@ pub mod sends;
 pub mod sign_in;
 pub mod sms_code;
 pub mod sms_cost;
+pub mod software_key;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -66,7 +66,7 @@ const ALLOWED_DEPENDENCIES: &[(&str, &str)] = &[
     ("rustls", "tidegate"),
     ("serde", "core courier factors service store tidegate"),
     ("serde_json", "core courier factors keyring service store tidegate"),
-    ("sha2", "courier keyring rollout"),
+    ("sha2", "courier factors keyring rollout"),
     ("smallvec", "core service"),
     ("sqlx", "store"),
     ("strsim", "tidegate"),

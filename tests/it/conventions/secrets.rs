@@ -64,7 +64,8 @@ fn every_place_that_lays_a_secret_open_is_known() {
         1 crates/service/src/pages.rs
         1 crates/service/src/sessions/judge.rs
         1 crates/service/src/sign_ins/trust.rs
-        2 crates/tidegate/src/demo/owner.rs
+        1 crates/tidegate/src/demo/owner/enroll.rs
+        1 crates/tidegate/src/demo/owner/mod.rs
         1 crates/tidegate/src/demo/scenes.rs
         1 crates/tidegate/src/device/enroll.rs
         1 crates/tidegate/src/device/key_file.rs

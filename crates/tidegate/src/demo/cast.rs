@@ -1,4 +1,4 @@
-//! Who calls: the realm, its products, and a client for each of five roles.
+//! Who calls: the realm, its products, and a client for each of six roles.
 
 use std::{
     net::SocketAddr,
@@ -18,6 +18,8 @@ pub struct Demo {
     pub admin: Client,
     /// The back end of the apps: sign-in, enrollment, challenges, sessions.
     pub frontend: Client,
+    /// The app of the owners' devices: it shows prompts and codes.
+    pub device_app: Client,
     /// A product manager's tool.
     pub manager: Client,
     /// Two persons who approve.
@@ -36,7 +38,7 @@ impl Demo {
         folder: &Path,
         mails: &Path,
     ) -> anyhow::Result<Self> {
-        teller::title("A realm, two products, credentials of five roles");
+        teller::title("A realm, two products, credentials of six roles");
         let connect = async |credential: Secret<String>, realm: Option<&str>| {
             let settings = Settings {
                 address: format!("http://{address}"),
@@ -73,6 +75,7 @@ impl Demo {
         let demo = Self {
             admin: role("admin", proto::RoleType::Admin).await?,
             frontend: role("frontend", proto::RoleType::Frontend).await?,
+            device_app: role("device-app", proto::RoleType::DeviceApp).await?,
             manager: role("rollout-manager", proto::RoleType::RolloutManager).await?,
             ann: held("approver-ann", proto::RoleType::RolloutApprover, "Ann").await?,
             bob: held("approver-bob", proto::RoleType::RolloutApprover, "Bob").await?,
@@ -80,7 +83,9 @@ impl Demo {
             folder: folder.to_owned(),
             mails: mails.to_owned(),
         };
-        teller::say("credentials: admin, frontend, rollout_manager, two rollout_approvers, auditor");
+        teller::say(
+            "credentials: admin, frontend, device_app, rollout_manager, two rollout_approvers, auditor",
+        );
         for (key, title) in [("kasa", "Kasa"), ("tapo", "Tapo")] {
             let link_url = format!("https://{key}.example/confirm");
             let request = proto::CreateProductRequest {
@@ -93,5 +98,21 @@ impl Demo {
             teller::say(&format!("product {key}"));
         }
         Ok(demo)
+    }
+
+    /// Changes the settings of the product kasa that the paths name.
+    pub async fn update_kasa(&self, settings: proto::ProductSettings, paths: &[&str]) -> anyhow::Result<()> {
+        let request = proto::GetProductRequest { product: "kasa".into() };
+        let kasa =
+            self.admin.products().get_product(request).await.context("GetProduct")?.into_inner().product;
+        let mut update = proto::UpdateProductRequest {
+            product: "kasa".into(),
+            etag: kasa.context("a product")?.etag,
+            settings: Some(settings),
+            ..Default::default()
+        };
+        update.update_mask.get_or_insert_default().paths = paths.iter().map(ToString::to_string).collect();
+        self.admin.products().update_product(update).await.context("UpdateProduct")?;
+        Ok(())
     }
 }

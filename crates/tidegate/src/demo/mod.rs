@@ -1,10 +1,12 @@
-//! Shows the main job: one account is brought to two-step, in waves. The demo drives a throw-away
-//! server over gRPC with the client crate, as any service would.
+//! Shows the main job: one account is brought to two-step, in waves. Then it shows a sign-in by each further method. The
+//! demo drives a throw-away server over gRPC with the client crate, as any service would.
 
 mod cast;
+mod interrupts;
 mod lost_phone;
 mod mail_codes;
 mod mailbox;
+mod methods;
 mod owner;
 mod people;
 mod scenes;
@@ -15,8 +17,8 @@ use std::{path::Path, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use tidegate_core::Secret;
-use tokio::signal::unix::{SignalKind, signal};
 
+use self::interrupts::Interrupts;
 use crate::{
     config::{self, Config, Sources},
     files, logs,
@@ -28,6 +30,8 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_mins(5);
 
 pub async fn demo(keep: bool) -> anyhow::Result<ExitCode> {
+    // Before the folder is made. A signal while the server starts or stops takes effect after that.
+    let mut interrupts = Interrupts::listen()?;
     let folder = tempfile::Builder::new().prefix("tidegate-demo-").tempdir();
     let folder = folder.context("failed to make a temporary folder")?;
     let config = settings(folder.path())?;
@@ -35,12 +39,22 @@ pub async fn demo(keep: bool) -> anyhow::Result<ExitCode> {
     teller::title("A server of its own, in a temporary folder");
     let running = serve::start(&config).await?;
     teller::say(&format!("gRPC on {}, an SQLite file, mails into a folder", running.grpc));
-    let told = tell(&config, &running, folder.path()).await;
-    if keep && told.is_ok() {
-        stay(folder.path(), &running).await?;
+    let ended = tokio::select! {
+        told = tell(&config, &running, folder.path()) => told.map(|()| None),
+        interrupt = interrupts.next() => Ok(Some(interrupt)),
+    };
+    if keep && matches!(ended, Ok(None)) {
+        stay(folder.path(), &running);
+        interrupts.next().await;
     }
     running.stop().await?;
-    told?;
+    // An error of the story removes the folder too, by dropping it.
+    let ended = ended?;
+    folder.close().context("failed to remove the temporary folder")?;
+    if let Some(interrupt) = ended {
+        teller::title(&format!("{}: the server was stopped, and its folder removed", interrupt.name()));
+        return Ok(interrupt.exit_code());
+    }
     teller::title("That was the main job");
     Ok(ExitCode::SUCCESS)
 }
@@ -71,7 +85,7 @@ fn settings(folder: &Path) -> anyhow::Result<Config> {
     Ok(config::load(&Sources { file: None, environment: Vec::new(), set })?.config)
 }
 
-async fn stay(folder: &Path, running: &Running) -> anyhow::Result<()> {
+fn stay(folder: &Path, running: &Running) {
     let place = |role: &str| folder.join(format!("{role}.credential")).display().to_string();
     let call = |role: &str, what: &str| {
         let bearer = format!("-H \"authorization: Bearer $(cat {})\"", place(role));
@@ -87,12 +101,6 @@ async fn stay(folder: &Path, running: &Running) -> anyhow::Result<()> {
     call("rollout-manager", &format!("{evaluate} {address} tidegate.v1.EvaluationService/Evaluate"));
     call("auditor", &format!("-d '{{\"page_size\": 5}}' {address} tidegate.v1.AuditService/ListEvents"));
     println!("\n  Ctrl-C ends it and removes the folder.");
-    let mut terminate = signal(SignalKind::terminate()).context("failed to listen for signals")?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
-    Ok(())
 }
 
 /// Writes a credential to a file that is named after its role.

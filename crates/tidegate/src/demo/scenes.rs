@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, ensure};
 use tidegate_core::{Edge, Secret};
 use tidegate_factors::qr;
-use tidegate_proto as proto;
+use tidegate_proto::{self as proto, setup::Setup};
 
 use super::{
     cast::Demo,
-    lost_phone, mail_codes, mailbox,
+    lost_phone, mail_codes, methods,
     owner::{Authenticator, OwnerApp},
     people, teller, undo,
 };
@@ -40,6 +40,7 @@ pub async fn all(demo: &Demo) -> anyhow::Result<()> {
     }
     now_available(demo, &cast).await?;
     mail_codes::mail_codes(demo, &cast.by_mail).await?;
+    methods::all(demo, &cast.by_many_methods).await?;
     undo::all(demo, &cast.reached, &cast.not_reached).await
 }
 
@@ -50,6 +51,8 @@ struct Cast {
     not_reached: String,
     /// Has no authenticator app.
     by_mail: String,
+    /// Gets a factor of every other method.
+    by_many_methods: String,
 }
 
 impl Cast {
@@ -64,6 +67,7 @@ impl Cast {
             reached_unverified: find(true, false, 0)?,
             not_reached: find(false, true, 0)?,
             by_mail: find(false, true, 1)?,
+            by_many_methods: find(false, true, 2)?,
         })
     }
 }
@@ -151,7 +155,7 @@ async fn enroll_and_sign_in(demo: &Demo, cast: &Cast) -> anyhow::Result<()> {
     let completed = phone.sign_in("kasa").await?;
     ensure!(completed.advice() == proto::Advice::TwoStepAvailable, "expected: available");
     teller::answer("signed in; Tidegate advises the app to show two-step");
-    let (authenticator, recovery_code) = enroll(demo, &phone).await?;
+    let (authenticator, recovery_code) = enroll(&phone).await?;
 
     teller::title("A sign-in from a new device");
     let mut tablet = OwnerApp::new(demo, &cast.reached, "tablet");
@@ -180,23 +184,23 @@ async fn enroll_and_sign_in(demo: &Demo, cast: &Cast) -> anyhow::Result<()> {
 }
 
 /// Returns the authenticator app and one of the recovery codes.
-async fn enroll(demo: &Demo, phone: &OwnerApp<'_>) -> anyhow::Result<(Authenticator, Secret<String>)> {
-    let begun = phone.begin_enrollment().await?;
+async fn enroll(phone: &OwnerApp<'_>) -> anyhow::Result<(Authenticator, Secret<String>)> {
+    let method = proto::Method::Totp.into();
+    let begun =
+        phone.begin_enrollment(proto::BeginEnrollmentRequest { method, ..Default::default() }).await?;
     let id = begun.enrollment.context("an enrollment")?.id;
     teller::answer(&format!("a link was mailed to {}: a password alone binds no factor", begun.sent_to));
-    let token = mailbox::link(&demo.mails, &people::email(&phone.account)).await?;
-    let request = proto::RedeemLinkRequest { token, ..Default::default() };
-    let redeemed = demo.frontend.sign_ins().redeem_link(request).await.context("RedeemLink")?.into_inner();
-    ensure!(redeemed.outcome() == proto::ProofOutcome::Approved, "expected: the link is good");
+    phone.open_link().await?;
     teller::answer("the mail has arrived, and its link was opened and confirmed");
 
-    let secret = phone.continue_enrollment(&id).await?;
+    let Setup::Totp(secret) = phone.continue_enrollment(&id).await? else {
+        anyhow::bail!("ContinueEnrollment returned no secret for an app");
+    };
     teller::say(&secret.otpauth_uri);
     let drawn = qr::terminal(&Secret::new(secret.otpauth_uri.clone()));
     teller::picture(drawn.map_err(|_| anyhow::anyhow!("the URI is too long for a QR code"))?.expose());
     let authenticator = Authenticator::scan(&secret.otpauth_uri)?;
-    let completed = phone.complete_enrollment(&id, &authenticator.code_before()?).await?;
-    ensure!(completed.outcome() == proto::ProofOutcome::Approved, "expected: the code is good");
+    let completed = phone.complete_authenticator(&id, &authenticator.code_before()?).await?;
     teller::answer("the code of the authenticator app is right; recovery codes, shown once:");
     for pair in completed.recovery_codes.chunks(2) {
         teller::picture(&pair.join("   "));

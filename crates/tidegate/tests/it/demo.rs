@@ -15,14 +15,14 @@ use crate::{
 const STORY: &[&str] = &[
     "== A server of its own, in a temporary folder",
     "Initialised.",
-    "== A realm, two products, credentials of five roles",
+    "== A realm, two products, credentials of six roles",
     "realm acme",
-    "credentials: admin, frontend, rollout_manager, two rollout_approvers, auditor",
+    "credentials: admin, frontend, device_app, rollout_manager, two rollout_approvers, auditor",
     "product kasa",
     "product tapo",
-    "== 10 000 accounts, imported from a file",
-    "-> 10 000 created, 0 failed",
-    "-> the same file again: 10 000 unchanged",
+    "== 5 000 accounts, imported from a file",
+    "-> 5 000 created, 0 failed",
+    "-> the same file again: 5 000 unchanged",
     "== A rollout in four waves at kasa",
     "-> 'Two-step verification at Kasa', waves: 'first look' 1 %, 'early' 5 %, 'a quarter' 25 %, 'all' 100 %",
     "-> a draft: it reaches no account before its first wave is started",
@@ -30,7 +30,7 @@ const STORY: &[&str] = &[
     "signs in at kasa with the password alone and asks for two-step",
     "-> not yet: the app has nothing to show",
     "== The first wave starts: 'first look', 1 % of all accounts",
-    " of 10 000 accounts are reached",
+    " of 5 000 accounts are reached",
     "  why does u-",
     " get its answer at kasa?",
     "-> two-step has not reached the account at kasa: wave 1 'first look' (1 %), the only wave that the rollout \
@@ -69,13 +69,13 @@ const STORY: &[&str] = &[
     ", not reached, signs in as before; the app shows nothing new",
     ", reached, is told what is missing: a verified email address",
     "== The next wave starts: 'early', 5 % of all accounts",
-    " of 10 000 accounts are reached",
+    " of 5 000 accounts are reached",
     "-> every account that was reached before still is",
     "== The next wave starts: 'a quarter', 25 % of all accounts",
-    " of 10 000 accounts are reached",
+    " of 5 000 accounts are reached",
     "-> every account that was reached before still is",
     "== The next wave starts: 'all', 100 % of all accounts",
-    "-> 10 000 of 10 000 accounts are reached",
+    "-> 5 000 of 5 000 accounts are reached",
     "-> every account that was reached before still is",
     "comes back",
     "-> the wave 'all' reaches it: two-step is available",
@@ -83,6 +83,24 @@ const STORY: &[&str] = &[
     " typed the mailed code: two-step is on",
     "-> the app is told that the mailbox is all that protects the account",
     "-> a sign-in from a tablet: a code was mailed to u…@e….com, and the session is of level LEVEL_AAL1_EMAIL",
+    "== Kasa allows security keys, push prompts and codes on a device",
+    "-> keys sign for kasa.example, at pages of https://login.kasa.example",
+    " signs in by a security key",
+    "-> the mailed link was opened, and a key was registered for kasa.example",
+    "-> a page of another domain that relays the key's answer is refused; the page of Kasa is not",
+    "-> signed in: the session is of level LEVEL_AAL2_PHR",
+    "== The same key as a passkey: no address and no password",
+    "-> the key names u-",
+    "; no second step is asked",
+    "-> signed in: the session is of level LEVEL_AAL2_PHR",
+    " signs in by a push prompt",
+    "-> the session of the passkey enrolls a phone: nothing is mailed",
+    "-> the sign-in shows ",
+    ", and the person typed it on the phone",
+    "-> signed in: the session is of level LEVEL_AAL2\n",
+    " signs in by a device code",
+    "-> the phone shows a code, and the person typed it at the sign-in",
+    "-> signed in: the session is of level LEVEL_AAL1_EMAIL",
     "== A second app joins by a wave of its own: 'tapo', 100 % of all accounts",
     "is asked for a second step at tapo too, without enrolling again",
     "== A pause: no wave starts until it is resumed",
@@ -161,6 +179,28 @@ async fn sigterm_ends_a_kept_demo_and_removes_its_folder() {
     assert_eq!((kept.ended.code, kept.ended.err.as_str()), (Some(0), ""), "{}", kept.ended.transcript());
     assert!(story(&kept.ended.out).contains("== The server goes on"));
     assert_eq!(kept.left_behind, BTreeSet::new());
+}
+
+/// The folder holds the master key and credentials.
+#[tokio::test]
+async fn a_signal_in_the_middle_of_the_story_stops_the_server_and_removes_the_folder() {
+    for (moment, signal, code) in [
+        ("== A server of its own", "INT", 130),
+        ("== 5 000 accounts, imported", "INT", 130),
+        ("== A server of its own", "TERM", 143),
+        ("== 5 000 accounts, imported", "TERM", 143),
+    ] {
+        let temporary = tempfile::tempdir().unwrap();
+        let mut program = start(temporary.path(), &["demo"]);
+        program.prints(moment).await;
+        assert_eq!(names(temporary.path()).len(), 1, "{moment}");
+        program.signal(signal);
+        let ended = program.ended().await;
+        assert_eq!((ended.code, ended.err.as_str()), (Some(code), ""), "{}", ended.transcript());
+        let last = format!("== SIG{signal}: the server was stopped, and its folder removed\n");
+        assert!(ended.out.ends_with(&last), "{}", ended.out);
+        assert_eq!(names(temporary.path()), BTreeSet::new(), "{moment}: SIG{signal}");
+    }
 }
 
 async fn kept() -> &'static Kept {

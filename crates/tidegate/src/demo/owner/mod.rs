@@ -1,15 +1,16 @@
 //! An owner's app on one device: what it calls, in the order it calls it.
 
+mod authenticator;
+mod enroll;
+
 use anyhow::Context as _;
-use tidegate_core::{Clock as _, Secret, Span};
-use tidegate_factors::totp;
+use tidegate_core::Secret;
 use tidegate_proto::{
-    self as proto, answer_challenge_request, begin_sign_in_request::FirstFactor, complete_enrollment_request,
-    setup::Setup, subject::Who,
+    self as proto, answer_challenge_request::Answer, begin_sign_in_request::FirstFactor, subject::Who,
 };
 
-use super::{cast::Demo, people};
-use crate::ambient::AuthorityClock;
+pub use self::authenticator::Authenticator;
+use crate::demo::{cast::Demo, people};
 
 /// An app on a device; it keeps what a sign-in gives it.
 pub struct OwnerApp<'d> {
@@ -24,6 +25,19 @@ pub struct OwnerApp<'d> {
 pub struct Begun {
     pub sign_in: proto::SignIn,
     pub token: String,
+}
+
+impl Begun {
+    /// The first offer of a method.
+    pub fn offer(&self, method: proto::Method) -> anyhow::Result<&proto::Offer> {
+        let offer = self.sign_in.offers.iter().find(|offer| offer.method() == method);
+        offer.with_context(|| format!("no offer of {}", method.as_str_name()))
+    }
+}
+
+/// A code as the answer to a challenge.
+pub fn by_code(code: &Secret<String>) -> Answer {
+    Answer::Code(code.expose().clone())
 }
 
 impl<'d> OwnerApp<'d> {
@@ -56,11 +70,35 @@ impl<'d> OwnerApp<'d> {
         proto::Subject { who, client: Some(self.client()) }
     }
 
+    /// Begins a sign-in with the password.
     pub async fn begin(&self, product: &str) -> anyhow::Result<Begun> {
+        let password = FirstFactor::Password(people::PASSWORD.into());
+        self.begin_by(product, people::email(&self.account), password).await
+    }
+
+    /// What the product's page passes to the browser, as JSON, to ask for a passkey.
+    pub async fn passkey_options(&self, product: &str) -> anyhow::Result<String> {
+        let (product, client) = (product.to_owned(), Some(self.client()));
+        let request = proto::CreatePasskeyRequestRequest { product, client, ..Default::default() };
+        let asked = self.demo.frontend.sign_ins().create_passkey_request(request).await;
+        Ok(asked.context("CreatePasskeyRequest")?.into_inner().webauthn_options_json)
+    }
+
+    /// Begins a sign-in with a passkey, which names its account.
+    pub async fn begin_by_passkey(&self, product: &str, passkey_json: String) -> anyhow::Result<Begun> {
+        self.begin_by(product, String::new(), FirstFactor::PasskeyJson(passkey_json)).await
+    }
+
+    async fn begin_by(
+        &self,
+        product: &str,
+        identifier: String,
+        first_factor: FirstFactor,
+    ) -> anyhow::Result<Begun> {
         let request = proto::BeginSignInRequest {
             product: product.into(),
-            identifier: people::email(&self.account),
-            first_factor: Some(FirstFactor::Password(people::PASSWORD.into())),
+            identifier,
+            first_factor: Some(first_factor),
             client: Some(self.client()),
             device_token: self.device_token.clone(),
             ..Default::default()
@@ -114,11 +152,11 @@ impl<'d> OwnerApp<'d> {
         code: &Secret<String>,
     ) -> anyhow::Result<proto::ProofOutcome> {
         let challenge = self.challenge(begun, offer.context("an offer")?).await?;
-        self.answer_challenge(begun, &challenge, code).await
+        self.answer_challenge(begun, &challenge.id, by_code(code)).await
     }
 
-    /// The id of a new challenge by one of the sign-in's offers.
-    pub async fn challenge(&self, begun: &Begun, offer: &proto::Offer) -> anyhow::Result<String> {
+    /// A new challenge by one of the sign-in's offers.
+    pub async fn challenge(&self, begun: &Begun, offer: &proto::Offer) -> anyhow::Result<proto::Challenge> {
         let (subject, purpose) = (Some(self.signing_in(begun)), proto::ChallengePurpose::SignIn);
         self.create_challenge(subject, purpose, &offer.factor_id).await
     }
@@ -126,14 +164,14 @@ impl<'d> OwnerApp<'d> {
     pub async fn answer_challenge(
         &self,
         begun: &Begun,
-        challenge: &str,
-        code: &Secret<String>,
+        challenge_id: &str,
+        answer: Answer,
     ) -> anyhow::Result<proto::ProofOutcome> {
-        self.submit(Some(self.signing_in(begun)), challenge, code).await
+        self.submit(Some(self.signing_in(begun)), challenge_id, answer).await
     }
 
-    /// The id of a challenge for a change, by the account's verified address.
-    pub async fn challenge_mailbox(&self) -> anyhow::Result<String> {
+    /// A challenge for a change, by the account's verified address.
+    pub async fn challenge_mailbox(&self) -> anyhow::Result<proto::Challenge> {
         let request = proto::ListFactorsRequest { subject: Some(self.signed_in()) };
         let listed = self.demo.frontend.enrollments().list_factors(request).await.context("ListFactors")?;
         let factors = listed.into_inner().factors;
@@ -143,8 +181,12 @@ impl<'d> OwnerApp<'d> {
     }
 
     /// Answers a challenge for a change.
-    pub async fn prove(&self, challenge: &str, code: &Secret<String>) -> anyhow::Result<proto::ProofOutcome> {
-        self.submit(Some(self.signed_in()), challenge, code).await
+    pub async fn prove(
+        &self,
+        challenge_id: &str,
+        code: &Secret<String>,
+    ) -> anyhow::Result<proto::ProofOutcome> {
+        self.submit(Some(self.signed_in()), challenge_id, by_code(code)).await
     }
 
     async fn create_challenge(
@@ -152,23 +194,23 @@ impl<'d> OwnerApp<'d> {
         subject: Option<proto::Subject>,
         purpose: proto::ChallengePurpose,
         factor: &str,
-    ) -> anyhow::Result<String> {
+    ) -> anyhow::Result<proto::Challenge> {
         let (purpose, factor_id) = (purpose.into(), factor.to_owned());
         let request = proto::CreateChallengeRequest { subject, purpose, factor_id, ..Default::default() };
         let created = self.demo.frontend.challenges().create_challenge(request).await;
-        Ok(created.context("CreateChallenge")?.into_inner().challenge.context("a challenge")?.id)
+        created.context("CreateChallenge")?.into_inner().challenge.context("a challenge")
     }
 
     async fn submit(
         &self,
         subject: Option<proto::Subject>,
-        challenge: &str,
-        code: &Secret<String>,
+        challenge_id: &str,
+        answer: Answer,
     ) -> anyhow::Result<proto::ProofOutcome> {
         let request = proto::AnswerChallengeRequest {
             subject,
-            challenge_id: challenge.to_owned(),
-            answer: Some(answer_challenge_request::Answer::Code(code.expose().clone())),
+            challenge_id: challenge_id.to_owned(),
+            answer: Some(answer),
             ..Default::default()
         };
         let answered = self.demo.frontend.challenges().answer_challenge(request).await;
@@ -193,99 +235,10 @@ impl<'d> OwnerApp<'d> {
         status.context("GetTwoStepStatus")?.into_inner().decision.context("a decision")
     }
 
-    pub async fn begin_enrollment(&self) -> anyhow::Result<proto::BeginEnrollmentResponse> {
-        let request = proto::BeginEnrollmentRequest {
-            subject: Some(self.signed_in()),
-            method: proto::Method::Totp.into(),
-            ..Default::default()
-        };
-        let begun = self.demo.frontend.enrollments().begin_enrollment(request).await;
-        Ok(begun.context("BeginEnrollment")?.into_inner())
-    }
-
-    pub async fn continue_enrollment(&self, id: &str) -> anyhow::Result<proto::TotpSecret> {
-        let request = proto::ContinueEnrollmentRequest {
-            subject: Some(self.signed_in()),
-            enrollment_id: id.into(),
-            ..Default::default()
-        };
-        let continued = self.demo.frontend.enrollments().continue_enrollment(request).await;
-        match continued.context("ContinueEnrollment")?.into_inner().setup.and_then(|setup| setup.setup) {
-            Some(Setup::Totp(secret)) => Ok(secret),
-            _ => anyhow::bail!("ContinueEnrollment returned no secret for an app"),
-        }
-    }
-
-    /// Adds an authenticator app to the factors that the account has.
-    pub async fn add_authenticator(&self) -> anyhow::Result<Authenticator> {
-        let begun = self.begin_enrollment().await?;
-        let id = begun.enrollment.context("an enrollment")?.id;
-        let Some(Setup::Totp(secret)) = begun.setup.and_then(|setup| setup.setup) else {
-            anyhow::bail!("BeginEnrollment returned no secret for an app");
-        };
-        let authenticator = Authenticator::scan(&secret.otpauth_uri)?;
-        let completed = self.complete_enrollment(&id, &authenticator.code_before()?).await?;
-        anyhow::ensure!(completed.outcome() == proto::ProofOutcome::Approved, "expected: the code is good");
-        Ok(authenticator)
-    }
-
-    pub async fn remove_factor(&self, factor_id: &str) -> anyhow::Result<()> {
-        let (subject, factor_id) = (Some(self.signed_in()), factor_id.to_owned());
-        let request = proto::RemoveFactorRequest { subject, factor_id, ..Default::default() };
-        self.demo.frontend.enrollments().remove_factor(request).await.context("RemoveFactor")?;
-        Ok(())
-    }
-
-    /// Returns how many recovery codes there are now.
-    pub async fn new_recovery_codes(&self) -> anyhow::Result<usize> {
-        let request =
-            proto::GenerateRecoveryCodesRequest { subject: Some(self.signed_in()), ..Default::default() };
-        let generated = self.demo.frontend.enrollments().generate_recovery_codes(request).await;
-        Ok(generated.context("GenerateRecoveryCodes")?.into_inner().recovery_codes.len())
-    }
-
     /// Whether a product would serve the session.
     pub async fn is_served(&self) -> anyhow::Result<bool> {
         let request = proto::IntrospectRequest { session_token: self.session_token.clone() };
         let introspected = self.demo.frontend.sessions().introspect(request).await;
         Ok(introspected.context("Introspect")?.into_inner().active)
-    }
-
-    pub async fn complete_enrollment(
-        &self,
-        id: &str,
-        code: &Secret<String>,
-    ) -> anyhow::Result<proto::CompleteEnrollmentResponse> {
-        let request = proto::CompleteEnrollmentRequest {
-            subject: Some(self.signed_in()),
-            enrollment_id: id.into(),
-            answer: Some(complete_enrollment_request::Answer::Code(code.expose().clone())),
-            ..Default::default()
-        };
-        let completed = self.demo.frontend.enrollments().complete_enrollment(request).await;
-        Ok(completed.context("CompleteEnrollment")?.into_inner())
-    }
-}
-
-/// The owner's authenticator app.
-pub struct Authenticator {
-    seed: Secret<Vec<u8>>,
-    clock: AuthorityClock,
-}
-
-impl Authenticator {
-    pub fn scan(otpauth_uri: &str) -> anyhow::Result<Self> {
-        let seed = totp::read_uri(&Secret::new(otpauth_uri.to_owned()))?;
-        Ok(Self { seed, clock: AuthorityClock::default() })
-    }
-
-    pub fn code(&self) -> anyhow::Result<Secret<String>> {
-        Ok(totp::generate(&self.seed, self.clock.now())?)
-    }
-
-    /// The code of the previous time step. It is still accepted. Using it leaves the current one
-    /// for the next sign-in, so that the demo need not wait for half a minute.
-    pub fn code_before(&self) -> anyhow::Result<Secret<String>> {
-        Ok(totp::generate(&self.seed, self.clock.now().minus(Span::seconds(30)))?)
     }
 }
