@@ -43,6 +43,7 @@ mod manage;
 mod matrix;
 mod method_policy;
 mod methods;
+mod notifications;
 mod owner;
 mod passkeys;
 mod properties;
