@@ -44,6 +44,7 @@ mod matrix;
 mod method_policy;
 mod methods;
 mod notifications;
+mod origins;
 mod owner;
 mod passkeys;
 mod properties;

@@ -6,7 +6,7 @@ use sqlx::{
 };
 
 /// The newest migration this program brings.
-pub const NEWEST: i64 = 10;
+pub const NEWEST: i64 = 11;
 
 macro_rules! migrations {
     ($engine:literal, $($number:literal $name:literal,)+) => {{
@@ -36,6 +36,7 @@ pub(crate) fn sqlite() -> Migrator {
         8 "0008_mail",
         9 "0009_passkeys",
         10 "0010_devices",
+        11 "0011_origins",
     )
 }
 
@@ -52,5 +53,6 @@ pub(crate) fn postgres() -> Migrator {
         8 "0008_mail",
         9 "0009_passkeys",
         10 "0010_devices",
+        11 "0011_origins",
     )
 }
