@@ -10,6 +10,7 @@ use crate::{
     arrange::{Address, row},
     manage::mask,
     owner::{Device, totp_secret},
+    raw,
     setting::Kasa,
     test_server::TestServer,
 };
@@ -124,6 +125,8 @@ on_both! {
             kasa.frontend.finish(&begun, &Device::new("tablet")).await.unwrap();
             server.clock.advance(Span::minutes(2));
         }
+        let known = "SELECT count(*) FROM factors WHERE origin_product IS NOT NULL OR origin_client IS NOT NULL";
+        assert_eq!(raw::count(&server, known).await, 0, "nobody knows where they were added");
     }
 
     async fn secrets_that_cannot_be_imported_are_told(server) {

@@ -220,7 +220,8 @@ impl Actor {
     }
 }
 
-async fn paused(kasa: &Kasa, owner: &PhoneOwner) -> Option<(String, Option<std::time::Duration>)> {
+/// Why a prompt is refused, and for how long; `None`: it is not.
+pub async fn paused(kasa: &Kasa, owner: &PhoneOwner) -> Option<(String, Option<std::time::Duration>)> {
     let begun = kasa.frontend.begin(&owner.person, "kasa", &Device::new("again")).await;
     match kasa.frontend.call(asks(&begun, &owner.phone.factor)).await {
         Ok(_) => None,

@@ -43,6 +43,8 @@ mod manage;
 mod matrix;
 mod method_policy;
 mod methods;
+mod notifications;
+mod origins;
 mod owner;
 mod passkeys;
 mod properties;

@@ -20,7 +20,7 @@ async fn approved(kasa: &Kasa, owner: &Owner, device: &str) {
     assert_eq!(answer.outcome(), Outcome::Approved);
 }
 
-async fn damage(server: &TestServer, table: &str, column: &str) {
+pub async fn damage(server: &TestServer, table: &str, column: &str) {
     let broken = if server.is_sqlite() { "x'0102'" } else { r"'\x0102'" };
     raw::change(server, &format!("UPDATE {table} SET {column} = {broken} WHERE {column} IS NOT NULL")).await;
 }

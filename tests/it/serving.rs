@@ -47,6 +47,7 @@ pub fn parts(
             commands: 64,
             queue_timeout: TIMEOUT,
             version: "0.0.0",
+            web_push_key: None,
             // A SQLite file has one process. On PostgreSQL a replica reads what others wrote when a test
             // calls `follow`.
             freshness: match store.engine() {

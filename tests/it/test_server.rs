@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tempfile::TempDir;
 use tidegate_core::{Clock as _, Role, Secret, Span, Timestamp, Word as _};
-use tidegate_courier::Courier;
+use tidegate_courier::{Courier, PushSettings};
 use tidegate_grpc::StreamSettings;
 use tidegate_keyring::{Keyring, MasterFile};
 use tidegate_proto as proto;
@@ -101,19 +101,10 @@ impl TestServer {
         assert_eq!(made, Initialised::Now);
         let app = App::new(parts(&store, &keyring, &clock, &entropy));
         let (address, open) = serve(&app, SERVED).await;
-        let settings = tidegate_courier::Settings {
-            to: tidegate_courier::To::Folder(folder.path().join("mail")),
-            push: tidegate_courier::PushSettings::default(),
-            sms: Some(tidegate_courier::SmsTo::Folder(folder.path().join("sms"))),
-            templates: folder.path().join("templates"),
-            from: "Tidegate <no-reply@tidegate.example>".to_owned(),
-            poll: Duration::ZERO,
-            // One after the other, so that a story is the same every time.
-            sends_at_once: 1,
-        };
         // The sealers have a random source of their own, so that they change no story.
         let lots = Arc::new(CountingEntropy::from(1 << 40));
         let sealer = Sealer::new(store.clone(), keyring.clone(), clock.clone(), lots.clone());
+        let settings = courier_settings(&folder, PushSettings::default());
         let sender = Courier::new(store.clone(), keyring.clone(), clock.clone(), entropy.clone(), settings);
         Self {
             url,
@@ -158,6 +149,13 @@ impl TestServer {
     /// The parts of another app on this database, for a test that needs other settings.
     pub fn parts(&self, store: &Store) -> Parts {
         parts(store, &self.keyring, &self.clock, &self.entropy)
+    }
+
+    /// Another courier on this database, which notifies devices.
+    pub fn courier_with(&self, push: PushSettings) -> Courier {
+        let (keyring, clock, entropy) = (self.keyring.clone(), self.clock.clone(), self.entropy.clone());
+        let settings = courier_settings(&self.folder, push);
+        Courier::new(self.store.clone(), keyring, clock, entropy, settings).unwrap()
     }
 
     /// An app on the same database with an empty cache, like a server after a restart.
@@ -279,6 +277,19 @@ impl TestServer {
         files.sort();
         let texts = files.iter().map(|path| std::fs::read_to_string(path).unwrap());
         texts.filter_map(|text| Some(text.strip_prefix(&to)?.trim_end().to_owned())).collect()
+    }
+}
+
+fn courier_settings(folder: &TempDir, push: PushSettings) -> tidegate_courier::Settings {
+    tidegate_courier::Settings {
+        to: tidegate_courier::To::Folder(folder.path().join("mail")),
+        push,
+        sms: Some(tidegate_courier::SmsTo::Folder(folder.path().join("sms"))),
+        templates: folder.path().join("templates"),
+        from: "Tidegate <no-reply@tidegate.example>".to_owned(),
+        poll: Duration::ZERO,
+        // One after the other, so that a story is the same every time.
+        sends_at_once: 1,
     }
 }
 

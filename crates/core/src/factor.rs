@@ -1,6 +1,6 @@
 //! One enrolled means of proof, and the count of its wrong guesses.
 
-use crate::{AccountId, FactorId, KeyedDigest, Sealed, Timestamp, Title, words};
+use crate::{AccountId, FactorId, KeyedDigest, ProductKey, Sealed, Timestamp, Title, words};
 
 words! {
     /// The kind of a factor.
@@ -57,6 +57,16 @@ pub struct Factor {
     pub lookup: Option<Vec<u8>>,
     pub created_at: Timestamp,
     pub last_used_at: Option<Timestamp>,
+    /// `None`: it is not known, as for an imported factor.
+    pub origin: Option<FactorOrigin>,
+}
+
+/// Where a factor was added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FactorOrigin {
+    pub product: ProductKey,
+    /// What the caller said of the owner's client, sealed with the account's own key. `None`: nothing.
+    pub client: Option<Sealed>,
 }
 
 impl Factor {
@@ -73,6 +83,7 @@ impl Factor {
             lookup: None,
             created_at: now,
             last_used_at: None,
+            origin: None,
         }
     }
 }

@@ -49,7 +49,7 @@ pub use email::{Destination, Email, Identifier};
 pub use enrollment::{Enrollment, EnrollmentState, Link, LinkTarget};
 pub use entropy::Entropy;
 pub use event::{Actor, Denial, Event, Fact, Personal, RecordedFact};
-pub use factor::{Budget, Factor, Mark, Method, RecoveryCode};
+pub use factor::{Budget, Factor, FactorOrigin, Mark, Method, RecoveryCode};
 pub use id::{
     AccountId, ChallengeId, ClaimId, CredentialId, CustomerId, DeliveryId, EnrollmentId, EventId, FactorId,
     HolderId, Id, IdError, IncidentId, Kind, RealmId, RequestId, SeriesId, SessionId, SignInId, kind,

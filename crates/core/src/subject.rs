@@ -33,3 +33,11 @@ pub struct ClientContext {
     /// The language that the person reads.
     pub language: Option<Language>,
 }
+
+impl ClientContext {
+    /// What owners are shown of where a call comes from: the user agent and the address, as far as they are known.
+    pub fn shown(&self) -> String {
+        let parts = [self.user_agent.clone(), self.ip.map(|ip| ip.to_string())];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+}

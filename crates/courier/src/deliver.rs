@@ -179,10 +179,13 @@ impl Courier {
                 fact,
                 personal: None,
             };
+            // Before the delivery, as the lock order says. It is undone where another worker has ended the delivery: no pause
+            // without its event (INV-49).
             if let Some(factor) = gone {
                 pauses::miss(tx, factor, now).await?;
             }
             if !deliveries::end(tx, due.id, (state, problem), gateway_id, now).await? {
+                tx.abandon();
                 return Ok(());
             }
             events::record(tx, event(fact)).await?;

@@ -115,6 +115,11 @@ impl Courier {
         Ok(Self { store, keyring, clock, entropy, sender, transport, push, texts, poll, sends_at_once })
     }
 
+    /// The key that browsers subscribe with (`applicationServerKey`), in base64url. `None`: Web Push is not set up.
+    pub fn web_push_key(&self) -> Option<&str> {
+        self.push.web_push_key()
+    }
+
     /// Sends what is due until it is told to stop: each channel in a loop of its own, so that one that hangs delays no
     /// other. It stops between two deliveries. Await its end: dropping it may interrupt a delivery, which is then sent
     /// again.

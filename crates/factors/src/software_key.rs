@@ -140,9 +140,10 @@ mod tests {
             product: "Kasa",
             authenticator: Authenticator::default(),
             party: Some(party),
-            device: None,
+            enrollee: None,
             user: [7; 16],
             registered: &[],
+            now: NOW,
         };
         let (pending, setup) = method::begin(Method::WebAuthn, about, &CountingEntropy).unwrap();
         let Setup::WebAuthn { options } = setup else { panic!("options") };

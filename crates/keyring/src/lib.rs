@@ -23,6 +23,7 @@ pub use chain::Chaining;
 use hmac::{Hmac, Mac as _};
 pub use master::{MasterFile, MasterFileError};
 pub use passwords::Passwords;
+pub use personal::PersonalContext;
 pub use seal_context::{RequestContext, SealContext};
 use sha2::Sha256;
 use tidegate_core::{Entropy, KeyId, KeyedDigest, Sealed, Secret};

@@ -38,6 +38,8 @@ pub struct Settings {
     pub queue_timeout: Duration,
     /// The program's version, for callers that ask.
     pub version: &'static str,
+    /// The public key that browsers subscribe with to get notifications, in base64url. `None`: Web Push is not set up.
+    pub web_push_key: Option<String>,
     /// When cached values may be used.
     pub freshness: Freshness,
     /// How many accounts are cached.

@@ -1,6 +1,7 @@
 //! Builds events: what happened, where, to which account, and from which client.
 
 use tidegate_core::{Account, AccountId, ClientContext, Event, Fact, Personal, ProductKey, Sealed};
+use tidegate_keyring::PersonalContext;
 use tidegate_store::{Tx, events};
 
 use crate::{CommandContext, Fault, cache::Invalidation};
@@ -57,7 +58,10 @@ impl<'n> EventBuilder<'n> {
     pub(crate) fn finish(self) -> Event {
         let cx = self.cx;
         // Without an account there is no key, so nothing personal is kept.
-        let personal = self.account.and_then(|account| self.seal(account));
+        let personal = self.account.and_then(|account| {
+            let (whose, personal) = ((account.id, account.personal_key), self.personal(account.email));
+            cx.query().seal_personal(whose, PersonalContext::Event, &personal)
+        });
         cx.invalidations(Invalidation::of(cx.realm(), self.account.map(|account| account.id), &self.fact));
         Event {
             id: cx.new_id(),
@@ -68,17 +72,6 @@ impl<'n> EventBuilder<'n> {
             fact: self.fact,
             personal,
         }
-    }
-
-    /// `None` when the account's key is damaged. An alarm is logged, and the event is recorded
-    /// without personal fields.
-    fn seal(&self, account: EventSubject<'_>) -> Option<Sealed> {
-        let (cx, personal) = (self.cx, self.personal(account.email));
-        let whose = (cx.realm(), account.id);
-        let sealed = cx.keyring().seal_personal(account.personal_key, whose, &personal, cx.entropy());
-        let alarm =
-            |_: &_| tracing::error!(account = %account.id, "the personal key of an account cannot be opened");
-        sealed.inspect_err(alarm).ok()
     }
 
     fn personal(&self, email: Option<&str>) -> Personal {

@@ -27,6 +27,7 @@ mod material;
 mod messages;
 mod offers;
 mod pages;
+mod personal;
 pub mod products;
 pub mod pushes;
 pub mod realms;

@@ -1,6 +1,8 @@
 //! Table `factors`: active factors. A pending factor is a row of `enrollments` (INV-22).
 
-use tidegate_core::{AccountId, Factor, FactorId, Mark, Method, Sealed, Timestamp, Title, Word as _};
+use tidegate_core::{
+    AccountId, Factor, FactorId, FactorOrigin, Mark, Method, Sealed, Timestamp, Title, Word as _,
+};
 
 use crate::{
     Error, Tx, View,
@@ -12,7 +14,7 @@ use crate::{
 /// The columns of `Factor`.
 macro_rules! factor {
     () => {
-        "factor_id, account_id, method, label, hint, material, mark, lookup, created_at, last_used_at"
+        "factor_id, account_id, method, label, hint, material, mark, lookup, created_at, last_used_at, origin_product, origin_client"
     };
 }
 
@@ -21,7 +23,7 @@ sql! {
     Select BY_LOOKUP = (concat!("SELECT ", factor!(), " FROM factors WHERE realm_id = $1 AND lookup = $2"));
     Select BY_ID = (concat!("SELECT ", factor!(), " FROM factors WHERE realm_id = $1 AND factor_id = $2"));
     Select OF_ACCOUNT = (concat!("SELECT ", factor!(), " FROM factors WHERE realm_id = $1 AND account_id = $2 ORDER BY factor_id"));
-    Change INSERT = (concat!("INSERT INTO factors (realm_id, ", factor!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+    Change INSERT = (concat!("INSERT INTO factors (realm_id, ", factor!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
         ON CONFLICT (realm_id, lookup) WHERE lookup IS NOT NULL DO NOTHING"));
     Select LOCKED_OUT = {
         sqlite: "SELECT a.account_id, COUNT(*) OVER () AS count FROM accounts a WHERE a.realm_id = $1 AND a.two_step_since IS NOT NULL \
@@ -45,6 +47,7 @@ impl Record for Factor {
     const TABLE: &'static str = "factors";
     const KEY: &'static str = "factor_id";
     fn read(row: &Row) -> Result<Self, Unreadable> {
+        let (product, client) = (row.get::<Option<_>>("origin_product")?, row.get("origin_client")?);
         Ok(Self {
             id: row.get("factor_id")?,
             account: row.get("account_id")?,
@@ -56,6 +59,7 @@ impl Record for Factor {
             lookup: row.get("lookup")?,
             created_at: row.get("created_at")?,
             last_used_at: row.get("last_used_at")?,
+            origin: product.map(|product| FactorOrigin { product, client }),
         })
     }
 }
@@ -113,7 +117,9 @@ pub async fn of_account(view: &mut View, account: AccountId) -> Result<Vec<Facto
 pub async fn insert(tx: &mut Tx, new: &Factor) -> Result<bool, Error> {
     let insert = tx.change(INSERT).bind(new.id).bind(new.account).bind(new.method).bind(new.label.clone());
     let insert = insert.bind(new.hint.clone()).bind(new.material.clone()).bind(new.mark);
-    insert.bind(new.lookup.clone()).bind(new.created_at).bind(new.last_used_at).hit().await
+    let insert = insert.bind(new.lookup.clone()).bind(new.created_at).bind(new.last_used_at);
+    let (product, client) = new.origin.clone().map(|origin| (origin.product, origin.client)).unzip();
+    insert.bind(product).bind(client.flatten()).hit().await
 }
 
 /// Raises the mark if there is one, and stores new material if there is some. `false`, and nothing

@@ -36,6 +36,7 @@ pub(crate) fn sqlite() -> Migrator {
         8 "0008_mail",
         9 "0009_passkeys",
         10 "0010_devices",
+        11 "0011_origins",
         12 "0012_phones",
     )
 }
@@ -53,6 +54,7 @@ pub(crate) fn postgres() -> Migrator {
         8 "0008_mail",
         9 "0009_passkeys",
         10 "0010_devices",
+        11 "0011_origins",
         12 "0012_phones",
     )
 }

@@ -90,7 +90,7 @@ impl Running {
         let courier = courier(config, &store, &keyring, &clock)?;
         let sealer = Sealer::new(store.clone(), keyring.clone(), clock.clone(), Arc::new(SystemEntropy));
         let sealer = Arc::new(sealer);
-        let app = app(config, &store, keyring, &clock)?;
+        let app = app(config, &store, keyring, &clock, courier.web_push_key())?;
 
         let grpc = listen(config.grpc.listen, "grpc.listen").await?;
         let admin = listen(config.admin.listen, "admin.listen").await?;
@@ -157,6 +157,7 @@ fn app(
     store: &Store,
     keyring: Arc<Keyring>,
     clock: &Arc<AuthorityClock>,
+    web_push_key: Option<&str>,
 ) -> anyhow::Result<App> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let parallel = match config.limits.password_hashes {
@@ -174,6 +175,7 @@ fn app(
             commands: config.limits.commands,
             queue_timeout,
             version: env!("CARGO_PKG_VERSION"),
+            web_push_key: web_push_key.map(str::to_owned),
             freshness: match store.engine() {
                 Engine::Sqlite => Freshness::SingleReplica,
                 Engine::Postgres => Freshness::Followed(FRESH_FOR),

@@ -30,7 +30,7 @@ const ALLOWED_DEPENDENCIES: &[(&str, &str)] = &[
     ("anyhow", "tidegate"),
     ("argon2", "keyring"),
     ("axum", "tidegate"),
-    ("base64", "client courier factors"),
+    ("base64", "client courier factors tidegate"),
     ("chacha20poly1305", "keyring"),
     ("clap", "tidegate"),
     ("deadpool", "store"),

@@ -4,6 +4,7 @@ use tidegate_core::Span;
 use tidegate_proto as proto;
 
 use crate::{
+    origins::from_client,
     owner::{Device, Session},
     setting::{Kasa, wrong},
     story::tell,
@@ -107,6 +108,21 @@ async fn an_old_session_needs_no_mail() {
         frontend.complete_enrollment(&session, &begun.enrollment.unwrap().id, &server.code(&seed)).await;
         let mails = server.mails_to(&ann.email).await;
         assert!(mails.iter().all(|mail| mail.link.is_empty()), "notices alone");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_owner_sees_where_factors_were_added() {
+    tell("enrollments/origins", async |server| {
+        let kasa = Kasa::by_mail(&server).await;
+        let (ann, frontend) = (kasa.admin.person("ann").await, kasa.frontend.aloud());
+        let session = frontend.quiet().sign_in(&ann, "kasa", &Device::new("phone-1")).await;
+        let (enrollment, seed) = frontend.quiet().scanned(&session, &ann).await;
+        let subject = from_client(&session, "192.0.2.7", "Kasa/3.1 (Android 16; Pixel 9)");
+        frontend.completes(subject, &enrollment, &seed).await;
+        server.transcript.note("the address was verified before; the factor of it only has its date");
+        frontend.ok(proto::ListFactorsRequest { subject: session.subject() }).await;
     })
     .await;
 }

@@ -34,7 +34,6 @@ impl Push {
         })
     }
 
-    /// The key that browsers subscribe with (`applicationServerKey`), in base64url. `None`: Web Push is not set up.
     pub(crate) fn web_push_key(&self) -> Option<&str> {
         self.web.as_ref().map(WebPush::public_key)
     }

@@ -94,6 +94,9 @@ pub(super) fn listed(listed: Factors) -> proto::ListFactorsResponse {
         codes_left: count(listed.codes_left),
         label: listed.label.map(String::from).unwrap_or_default(),
         hint: listed.hint.unwrap_or_default(),
+        origin: listed
+            .origin
+            .map(|origin| proto::FactorOrigin { product: origin.product.into(), client: origin.client }),
     });
     proto::ListFactorsResponse { factors: factors.collect() }
 }

@@ -9,5 +9,6 @@ pub(super) fn info(info: ServerInfo) -> proto::GetServerInfoResponse {
         database: info.database.to_owned(),
         schema: info.schema,
         server_time: Some(timestamp(info.now)),
+        web_push_key: info.web_push_key.unwrap_or_default(),
     }
 }

@@ -3,7 +3,10 @@
 use tidegate_core::{AccountId, Id, KeyId, KeyedDigest, Personal, RealmId, Sealed, Secret};
 use tidegate_fuzz::fuzz;
 
-use crate::{Keyring, MasterFile, MasterFileError, SealContext, TokenKind, fixed_entropy::FixedEntropy};
+use crate::{
+    Keyring, MasterFile, MasterFileError, PersonalContext, SealContext, TokenKind,
+    fixed_entropy::FixedEntropy,
+};
 
 const REALM: RealmId = Id::from_uuid_bytes([1; 16]);
 const ACCOUNT: AccountId = Id::from_uuid_bytes([2; 16]);
@@ -32,14 +35,33 @@ fn inv_46_personal_fields_open_as_they_were_sealed_or_not_at_all() {
     let (keyring, whose) = (keyring(), (REALM, ACCOUNT));
     let key = keyring.new_personal_key(REALM, ACCOUNT, &FixedEntropy).unwrap();
     let personal = Personal { email: Some("ann@example.com".to_owned()), ..Personal::default() };
-    let sealed = keyring.seal_personal(&key, whose, &personal, &FixedEntropy).unwrap();
+    let sealed =
+        keyring.seal_personal(&key, whose, PersonalContext::Event, &personal, &FixedEntropy).unwrap();
     fuzz!(1_000, [&sealed.0, &key.0], |input| {
         let changed = Sealed(input.to_vec());
-        let opened = keyring.open_personal(&key, whose, &changed);
+        let opened = keyring.open_personal(&key, whose, PersonalContext::Event, &changed);
         assert_eq!(opened.ok(), (changed.0 == sealed.0).then(|| personal.clone()));
-        let opened = keyring.open_personal(&changed, whose, &sealed);
+        let opened = keyring.open_personal(&changed, whose, PersonalContext::Event, &sealed);
         assert_eq!(opened.ok(), (changed.0 == key.0).then(|| personal.clone()));
     });
+}
+
+#[test]
+fn inv_46_personal_fields_open_only_where_they_were_sealed() {
+    let (keyring, whose) = (keyring(), (REALM, ACCOUNT));
+    let key = keyring.new_personal_key(REALM, ACCOUNT, &FixedEntropy).unwrap();
+    let contexts = [
+        PersonalContext::Event,
+        PersonalContext::FactorOrigin(Id::from_uuid_bytes([3; 16])),
+        PersonalContext::FactorOrigin(Id::from_uuid_bytes([4; 16])),
+    ];
+    for (number, context) in contexts.into_iter().enumerate() {
+        let sealed =
+            keyring.seal_personal(&key, whose, context, &Personal::default(), &FixedEntropy).unwrap();
+        for (place, other) in contexts.into_iter().enumerate() {
+            assert_eq!(keyring.open_personal(&key, whose, other, &sealed).is_ok(), place == number);
+        }
+    }
 }
 
 #[test]

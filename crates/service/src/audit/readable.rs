@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use tidegate_core::{Account, AccountId, Logged, Personal};
+use tidegate_keyring::PersonalContext;
 use tidegate_store::{View, accounts};
 
 use crate::{Fault, QueryContext};
@@ -31,8 +32,7 @@ impl QueryContext {
     fn told(&self, accounts: &HashMap<AccountId, Account>, logged: Logged) -> ReadableEvent {
         let opened = logged.event.personal.as_ref().and_then(|sealed| {
             let account = accounts.get(&logged.event.account?)?;
-            let whose = (self.realm(), account.id);
-            self.keyring().open_personal(&account.personal_key, whose, sealed).ok()
+            self.open_personal((account.id, &account.personal_key), PersonalContext::Event, sealed)
         });
         ReadableEvent { logged, personal: opened.unwrap_or_default() }
     }

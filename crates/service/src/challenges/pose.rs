@@ -2,8 +2,8 @@
 //! queues the code where the method sends one.
 
 use tidegate_core::{
-    Body, Challenge, ChallengeState, Channel, ClientContext, Factor, FactorId, Message, MessagePurpose,
-    Prompt, Purpose, Recipient, Refusal, Requirement, SignInState, Timestamp, Title, Within, Word as _,
+    Body, Challenge, ChallengeState, Channel, Factor, FactorId, Message, MessagePurpose, Prompt, Purpose,
+    Recipient, Refusal, Requirement, SignInState, Timestamp, Title, Within, Word as _,
 };
 use tidegate_factors::{
     method::{self, Occasion, Opened, Outgoing},
@@ -85,7 +85,7 @@ impl Holder {
             account: factor.account,
             product: &acting.product.key,
             purpose: self.purpose,
-            context: &context(&acting.client),
+            context: &acting.client.shown(),
             label: factor.label.as_ref().map_or("", Title::as_str),
             expires_at,
         };
@@ -208,11 +208,4 @@ impl Holder {
         let message = Message::of(product, language, what, to, challenge.expires_at);
         cx.send(tx, (challenge.account, channel), &message, permit).await.map(drop)
     }
-}
-
-/// What a device shows of where a sign-in comes from.
-fn context(client: &ClientContext) -> String {
-    let ip = client.ip.map(|ip| ip.to_string());
-    let parts = [client.user_agent.clone(), ip];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

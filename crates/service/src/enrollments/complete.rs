@@ -228,6 +228,7 @@ async fn activate(
         mark: bound.mark,
         lookup: bound.lookup.clone(),
         last_used_at: Some(now),
+        origin: Some(cx.origin(acting, pending.factor)),
         ..Factor::new(pending.factor, account.id, pending.method, now)
     };
     if let Some(kept) = kept {

@@ -1,11 +1,14 @@
-//! Lists the second factors that count at the product, never their secrets. What support sees is recorded.
+//! Lists the second factors that count at the product and where each was added, never their secrets. What support sees is
+//! recorded.
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{Factor, FactorId, Method, Permission, Subject, Timestamp, Title};
 use tidegate_factors::policy;
 use tidegate_store::recovery_codes;
 
-use crate::{Command, CommandContext, Error, idempotency::outcomes, offers::with_hints};
+use crate::{
+    Command, CommandContext, Error, factors::ShownOrigin, idempotency::outcomes, offers::with_hints,
+};
 
 #[derive(Debug)]
 pub struct ListFactors {
@@ -30,6 +33,8 @@ pub struct Listed {
     pub last_used_at: Option<Timestamp>,
     /// How many codes of a set of recovery codes are unused.
     pub codes_left: usize,
+    #[serde(default)]
+    pub origin: Option<ShownOrigin>,
 }
 
 impl Command for ListFactors {
@@ -45,8 +50,9 @@ impl Command for ListFactors {
         let counts = |factor: &Factor| policy::counts(&acting.product.settings.methods, factor.method);
         for factor in with_hints(&mut view, &acting.account).await?.into_iter().filter(counts) {
             let codes_left = recovery_codes::left(&mut view, factor.account, factor.id).await?.len();
+            let origin = cx.query().shown_origin(&acting.account, &factor);
             let Factor { id, method, label, hint, created_at, last_used_at, .. } = factor;
-            listed.0.push(Listed { id, method, label, hint, created_at, last_used_at, codes_left });
+            listed.0.push(Listed { id, method, label, hint, created_at, last_used_at, codes_left, origin });
         }
         cx.idempotent(async |tx| {
             cx.record_seen(tx, &acting).await?;

@@ -1,11 +1,13 @@
 //! Changes of an account's factors. Each needs a fresh proof, or a session that a recovery code made (INV-20).
 
 mod generate_recovery_codes;
+mod origin;
 mod recovery_codes;
 mod remove;
 mod rename;
 
 pub use generate_recovery_codes::{GenerateRecoveryCodes, RecoveryCodesGenerated};
+pub use origin::ShownOrigin;
 pub use remove::RemoveFactor;
 pub use rename::{RenameFactor, Renamed};
 

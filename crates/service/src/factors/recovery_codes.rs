@@ -18,7 +18,8 @@ pub(crate) async fn issue(
         super::end_sessions(cx, tx, (acting, account), set).await?;
         super::remove(cx, tx, (acting, account), set).await?;
     }
-    let set = Factor::new(cx.new_id(), account.id, Method::RecoveryCodes, cx.now());
+    let new = Factor::new(cx.new_id(), account.id, Method::RecoveryCodes, cx.now());
+    let set = Factor { origin: Some(cx.origin(acting, new.id)), ..new };
     factors::insert(tx, &set).await?;
     let context = SealContext::RecoveryCode { realm: cx.realm(), account: account.id, factor: set.id };
     let mut shown = Vec::new();

@@ -1,4 +1,4 @@
-//! Returns the server's version, database, schema and clock.
+//! Returns the server's version, database, schema and clock, and the key that browsers subscribe with.
 
 use tidegate_core::{Permission, Timestamp};
 use tidegate_store::{Engine, installation};
@@ -14,6 +14,8 @@ pub struct ServerInfo {
     pub database: &'static str,
     pub schema: i64,
     pub now: Timestamp,
+    /// `None`: Web Push is not set up.
+    pub web_push_key: Option<String>,
 }
 
 impl Query for GetServerInfo {
@@ -27,6 +29,8 @@ impl Query for GetServerInfo {
             Engine::Postgres => "postgresql",
         };
         let schema = installation::applied(&mut cx.across()).await?;
-        Ok(ServerInfo { version: cx.settings().version, database, schema, now: cx.now() })
+        let settings = cx.settings();
+        let (version, web_push_key) = (settings.version, settings.web_push_key.clone());
+        Ok(ServerInfo { version, database, schema, now: cx.now(), web_push_key })
     }
 }

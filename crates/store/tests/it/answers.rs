@@ -1,6 +1,8 @@
 //! What an answer changes: a mark only rises, and new material replaces the old.
 
-use tidegate_core::{Actor, Budget, Event, Fact, Factor, Mark, Method, Sealed, SignInState, TokenDigest};
+use tidegate_core::{
+    Actor, Budget, Event, Fact, Factor, FactorOrigin, Mark, Method, Sealed, SignInState, TokenDigest,
+};
 use tidegate_store::{
     Error, Executor, Store, Tx,
     answers::{self, Approval, ChallengeRow, Charge},
@@ -28,6 +30,7 @@ fn factor(number: u128, lookup: Option<Vec<u8>>) -> Factor {
         lookup,
         created_at: NOW,
         last_used_at: None,
+        origin: Some(FactorOrigin { product: "kasa".parse().unwrap(), client: Some(Sealed(vec![3])) }),
     }
 }
 

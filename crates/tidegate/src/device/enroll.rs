@@ -15,6 +15,7 @@ use super::{
     input::InputLines,
     key_file::{EnrolledDevice, KeyFile},
     owner::Owner,
+    push_address::PushAddressArgs,
     show,
 };
 use crate::{ambient::SystemEntropy, files, server::Server};
@@ -43,6 +44,8 @@ pub struct Enroll {
     #[arg(long)]
     wait: bool,
     #[command(flatten)]
+    push_address: PushAddressArgs,
+    #[command(flatten)]
     server: Server,
 }
 
@@ -68,7 +71,9 @@ pub async fn enroll(enroll: Enroll) -> anyhow::Result<ExitCode> {
     let owner = Owner { client: enroll.server.connect().await?, session_token };
     let account_id = owner.account_id(enroll.product.as_str()).await?;
     let key = DeviceKey::generate(&SystemEntropy);
-    let begun = owner.begin(enroll.method.into(), &enroll.label, &key).await?;
+    let device =
+        proto::DeviceKey { public_key: key.public_key(), push_address: enroll.push_address.into_address() };
+    let begun = owner.begin(enroll.method.into(), &enroll.label, device).await?;
     let enrollment = begun.enrollment.context("the server returned no enrollment")?;
     let product = enrollment.product.clone();
     ensure!(product == enroll.product.as_str(), "the session is of the product {}", show::plain(&product));

@@ -7,6 +7,7 @@ mod key_file;
 mod list;
 mod listen;
 mod owner;
+mod push_address;
 mod show;
 
 use std::path::PathBuf;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use tidegate_client::{Client, DeviceKey, Refused};
+use tidegate_client::{Client, Refused};
 use tidegate_core::Secret;
 use tidegate_proto::{
     self as proto, EnrollmentState as State, begin_enrollment_request::About,
@@ -41,9 +41,8 @@ impl Owner {
         &self,
         method: proto::Method,
         label: &str,
-        key: &DeviceKey,
+        device: proto::DeviceKey,
     ) -> Result<proto::BeginEnrollmentResponse, Refused> {
-        let device = proto::DeviceKey { public_key: key.public_key(), push_address: None };
         let request = proto::BeginEnrollmentRequest {
             subject: Some(self.subject()),
             method: method.into(),

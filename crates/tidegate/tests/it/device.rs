@@ -91,6 +91,19 @@ async fn a_prompt_that_is_not_answered_is_said() {
 }
 
 #[tokio::test]
+async fn a_device_with_a_push_address_is_notified() {
+    let folder = Folder::empty();
+    let test = DeviceTest::set_up(&folder).await;
+    let ended = test.start_enroll_at(&["--fcm-token", "a b"], Method::Push, "session", "").ended().await;
+    assert!(ended.err.contains("push_address.fcm_token"), "{}", ended.err);
+    test.enroll_at(&["--fcm-token", "ann-device:1"], Method::Push).await;
+    test.challenge().await;
+    let list = proto::ListDeliveriesRequest { page_size: 1, ..Default::default() };
+    let newest = heard(test.server.operator().deliveries().list_deliveries(list).await).unwrap();
+    assert_eq!(newest.deliveries[0].channel(), proto::Channel::Push);
+}
+
+#[tokio::test]
 async fn a_person_presses_enter_when_the_link_is_open() {
     let folder = Folder::empty();
     let test = DeviceTest::set_up(&folder).await;
@@ -232,9 +245,15 @@ impl<'f> DeviceTest<'f> {
     }
 
     fn start_enroll(&self, method: Method, session: &str, input: &str) -> Program {
+        self.start_enroll_at(&[], method, session, input)
+    }
+
+    /// `address`: the options that say where notifications reach the device.
+    fn start_enroll_at(&self, address: &[&str], method: Method, session: &str, input: &str) -> Program {
         let method = if method == Method::Push { "push" } else { "device-code" };
         let mut words = vec!["enroll", "--product", "kasa", "--method", method, "--key-file", "phone.pem"];
         words.extend(["--session-token-file", session]);
+        words.extend(address);
         if session != "-" {
             words.push("--wait");
         }
@@ -243,7 +262,11 @@ impl<'f> DeviceTest<'f> {
 
     /// Enrolls `phone.pem`, and opens the mailed link meanwhile.
     async fn enroll(&self, method: Method) -> Ended {
-        let mut enrolling = self.start_enroll(method, "session", "");
+        self.enroll_at(&[], method).await
+    }
+
+    async fn enroll_at(&self, address: &[&str], method: Method) -> Ended {
+        let mut enrolling = self.start_enroll_at(address, method, "session", "");
         enrolling.prints("A mail was sent to a").await;
         self.open_link().await;
         let ended = enrolling.ended().await;
