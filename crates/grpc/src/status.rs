@@ -87,6 +87,7 @@ pub(crate) fn reason(refusal: &Refusal) -> Reason {
     answer(refusal).reason
 }
 
+#[expect(clippy::too_many_lines, reason = "a line for each refusal")]
 fn answer(refusal: &Refusal) -> Answer {
     use Code as C;
     use Reason as R;

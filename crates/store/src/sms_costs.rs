@@ -36,8 +36,8 @@ pub async fn spend(
     price: i64,
     limit: Option<i64>,
 ) -> Result<Option<i64>, Error> {
-    let spend = tx.change(SPEND).bind(country.clone()).bind(hour).bind(price);
-    let spent: Option<Spent> = spend.bind(limit.unwrap_or(i64::MAX)).optional().await?;
+    let change = tx.change(SPEND).bind(country.clone()).bind(hour).bind(price);
+    let spent: Option<Spent> = change.bind(limit.unwrap_or(i64::MAX)).optional().await?;
     Ok(spent.map(|Spent(cost)| cost))
 }
 

@@ -42,10 +42,12 @@ fn every_place_that_lays_a_secret_open_is_known() {
         5 crates/client/src/device/key.rs
         2 crates/client/src/settings.rs
         1 crates/courier/src/deliver.rs
+        1 crates/courier/src/preview.rs
         1 crates/courier/src/text.rs
         2 crates/courier/src/transport/apns.rs
         1 crates/courier/src/transport/fcm.rs
         3 crates/courier/src/transport/fcm/access.rs
+        2 crates/courier/src/transport/folder.rs
         5 crates/courier/src/transport/sms.rs
         1 crates/courier/src/transport/smtp.rs
         2 crates/courier/src/transport/tokens.rs
@@ -57,6 +59,7 @@ fn every_place_that_lays_a_secret_open_is_known() {
         1 crates/service/src/challenges/consume.rs
         1 crates/service/src/challenges/context.rs
         1 crates/service/src/challenges/pose.rs
+        1 crates/service/src/enrollments/first_code.rs
         1 crates/service/src/factors/recovery_codes.rs
         5 crates/service/src/idempotency.rs
         2 crates/service/src/links.rs
@@ -73,6 +76,7 @@ fn every_place_that_lays_a_secret_open_is_known() {
         1 crates/tidegate/src/files.rs
         1 crates/tidegate/src/mail.rs
         1 crates/tidegate/src/server.rs
+        1 crates/tidegate/src/sms.rs
     "]]
     .assert_eq(&counts);
 }
