@@ -44,7 +44,13 @@ impl Desk {
         let made = browser.press("register", &options).await.unwrap();
         let done = kasa.frontend.answers(&session, &enrollment, made).await;
         assert_eq!((done.outcome(), done.recovery_codes.len()), (Outcome::Approved, 10));
-        let owner = KeyOwner { person, session, key: (), factor: done.factor.unwrap().id };
+        let owner = KeyOwner {
+            person,
+            session,
+            key: (),
+            factor: done.factor.unwrap().id,
+            recovery_codes: done.recovery_codes,
+        };
         Self { kasa, browser, key, page, owner }
     }
 

@@ -47,6 +47,7 @@ mod notifications;
 mod origins;
 mod owner;
 mod passkeys;
+mod phishing;
 mod properties;
 mod race;
 mod raw;

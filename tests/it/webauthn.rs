@@ -32,7 +32,7 @@ pub const TIMEOUT: u32 = 60_000;
 type Forgery<'a> = &'a dyn Fn(&mut Token, &str) -> String;
 
 /// A key on a key ring.
-struct Token(SoftToken);
+pub struct Token(SoftToken);
 
 impl Token {
     fn new() -> Self {
@@ -57,7 +57,7 @@ impl Token {
         serde_json::to_string(&made).unwrap()
     }
 
-    fn signs(&mut self, options: &str, origin: &str) -> String {
+    pub fn signs(&mut self, options: &str, origin: &str) -> String {
         let options = serde_json::from_str(options).unwrap();
         let made = self.0.perform_auth(origin.parse().unwrap(), options, TIMEOUT).unwrap();
         serde_json::to_string(&made).unwrap()
@@ -70,6 +70,7 @@ pub struct KeyOwner<K> {
     pub session: Session,
     pub key: K,
     pub factor: String,
+    pub recovery_codes: Vec<String>,
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a request's field may be absent")]
@@ -85,14 +86,20 @@ impl Kasa {
         kasa
     }
 
-    async fn key_owner(&self, name: &str) -> KeyOwner<Token> {
+    pub async fn key_owner(&self, name: &str) -> KeyOwner<Token> {
         let person = self.admin.person(name).await;
         let session = self.frontend.sign_in(&person, "kasa", &Device::new("first")).await;
         let (enrollment, options) = self.frontend.asks_for_a_key(&session, &person).await;
         let mut key = Token::new();
         let done = self.frontend.answers(&session, &enrollment, key.registers(&options, ORIGIN)).await;
         assert_eq!((done.outcome(), done.recovery_codes.len()), (Outcome::Approved, 10));
-        KeyOwner { person, session, key, factor: done.factor.unwrap().id }
+        KeyOwner {
+            person,
+            session,
+            key,
+            factor: done.factor.unwrap().id,
+            recovery_codes: done.recovery_codes,
+        }
     }
 
     /// A sign-in that waits for the key: its challenge, and what the browser is asked.

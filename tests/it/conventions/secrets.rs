@@ -67,6 +67,7 @@ fn every_place_that_lays_a_secret_open_is_known() {
         1 crates/service/src/pages.rs
         1 crates/service/src/sessions/judge.rs
         1 crates/service/src/sign_ins/trust.rs
+        1 crates/tidegate/src/demo/methods/sms_code.rs
         1 crates/tidegate/src/demo/owner/enroll.rs
         1 crates/tidegate/src/demo/owner/mod.rs
         1 crates/tidegate/src/demo/scenes.rs

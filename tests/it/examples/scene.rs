@@ -138,6 +138,7 @@ async fn owner(operator: &Actor, method: &str, values: &mut Placeholders) {
         "RequestPhoneChange" | "ConfirmPhoneChange" => {
             session(operator).await;
             let (session, _) = operator.proves_number(&ann(operator).await, &phone()).await;
+            operator.server.clock.advance(Span::minutes(1));
             if method == "ConfirmPhoneChange" {
                 let change = operator.ok(change_phone(&session, OTHER)).await;
                 values.insert("enr_", change.enrollment_id);

@@ -1,8 +1,7 @@
 //! Device tokens: what a presented token is worth, and which token replaces it.
 
 use tidegate_core::{
-    Account, ClientContext, Fact, KnownDevice, Level, Product, Secret, SeriesId, SignIn, Span, Timestamp,
-    Token,
+    Account, ClientContext, Fact, KnownDevice, Level, Product, Secret, SeriesId, SignIn, Timestamp, Token,
 };
 use tidegate_factors::device::{self, Trust};
 use tidegate_keyring::TokenKind;
@@ -25,7 +24,7 @@ pub(super) async fn presented(
     let Some(digest) = TokenKind::Device.digest(token.expose()) else { return Ok(None) };
     let Some(known) = devices::find(tx, account.id, &product.key, id).await? else { return Ok(None) };
     match device::judge(&known, &digest, cx.now()) {
-        Trust::Trusted { .. } if product.settings.trusted_device > Span::ZERO => Ok(Some(known.series)),
+        Trust::Trusted { .. } if stands_in(product) => Ok(Some(known.series)),
         Trust::Trusted { .. } | Trust::Known => Ok(None),
         Trust::Reused => {
             // The account's lock is taken first, so that a sign-in that is being completed cannot
@@ -38,6 +37,12 @@ pub(super) async fn presented(
             Ok(None)
         }
     }
+}
+
+/// Whether trust stands in for a second step at the product. Where only phishing-resistant methods do, nothing stands in for
+/// them (INV-18): trust may have begun with another one.
+const fn stands_in(product: &Product) -> bool {
+    product.settings.trusted_device.micros() > 0 && !product.settings.methods.phishing_resistant_only
 }
 
 /// The device of the sign-in as it is now, and until when the series that the sign-in relied on
@@ -57,7 +62,7 @@ pub(super) async fn of(
     let known = devices::find(tx, sign_in.account, &product.key, id).await?;
     let relied_on = known.as_ref().filter(|known| sign_in.trusted_by == Some(known.series));
     let until = relied_on.and_then(|known| known.trusted_until).filter(|until| cx.now() < *until);
-    let stood_in = until.filter(|_| product.settings.trusted_device > Span::ZERO);
+    let stood_in = until.filter(|_| stands_in(product));
     Ok(Device { known, stood_in })
 }
 
@@ -81,7 +86,7 @@ pub(super) async fn rotate(
     let Some(id) = &sign_in.device else { return Ok(None) };
     let (now, stood_in) = (cx.now(), device.stood_in);
     let before = device.known;
-    let may_begin = remember && level > Level::Aal1 && product.settings.trusted_device > Span::ZERO;
+    let may_begin = remember && level > Level::Aal1 && stands_in(product);
     let begun = may_begin.then(|| now.plus(product.settings.trusted_device));
     let trusted_until = stood_in.or(begun);
     let (token, digest) = TokenKind::Device.mint(cx.entropy());

@@ -29,6 +29,7 @@ pub struct Demo {
     pub auditor: Client,
     pub folder: PathBuf,
     pub mails: PathBuf,
+    pub texts: PathBuf,
 }
 
 impl Demo {
@@ -36,7 +37,7 @@ impl Demo {
         address: SocketAddr,
         operator: Secret<String>,
         folder: &Path,
-        mails: &Path,
+        (mails, texts): (&Path, &Path),
     ) -> anyhow::Result<Self> {
         teller::title("A realm, two products, credentials of six roles");
         let connect = async |credential: Secret<String>, realm: Option<&str>| {
@@ -82,6 +83,7 @@ impl Demo {
             auditor: role("auditor", proto::RoleType::Auditor).await?,
             folder: folder.to_owned(),
             mails: mails.to_owned(),
+            texts: texts.to_owned(),
         };
         teller::say(
             "credentials: admin, frontend, device_app, rollout_manager, two rollout_approvers, auditor",

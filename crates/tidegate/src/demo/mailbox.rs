@@ -1,4 +1,4 @@
-//! The owner's mailbox: the folder that the mails are written to.
+//! The owner's mailbox and phone: the folders that mails and text messages are written to.
 
 use std::{path::Path, time::Duration};
 
@@ -29,10 +29,19 @@ pub async fn code(folder: &Path, address: &str, subject: &str) -> anyhow::Result
     arrived(folder, address, code).await
 }
 
+/// Waits for a text message to the number that has these words, and returns its code.
+pub async fn texted(folder: &Path, number: &str, words: &str) -> anyhow::Result<Secret<String>> {
+    let code = |message: &str| {
+        let text = message.lines().nth(1).filter(|text| text.contains(words))?;
+        text.split(' ').next().map(|code| Secret::new(code.to_owned()))
+    };
+    arrived(folder, number, code).await
+}
+
 async fn arrived<T>(folder: &Path, address: &str, find: impl Fn(&str) -> Option<T>) -> anyhow::Result<T> {
     let arrived = async {
         loop {
-            for mail in mails(folder, address)? {
+            for mail in messages(folder, address)? {
                 if let Some(found) = find(&mail) {
                     return Ok(found);
                 }
@@ -41,18 +50,18 @@ async fn arrived<T>(folder: &Path, address: &str, find: impl Fn(&str) -> Option<
         }
     };
     let arrived = tokio::time::timeout(TIMEOUT, arrived).await;
-    arrived.unwrap_or_else(|_| bail!("no mail to {address} arrived"))
+    arrived.unwrap_or_else(|_| bail!("no message to {address} arrived"))
 }
 
-/// The mails to the address, decoded as far as links and codes need it.
-fn mails(folder: &Path, address: &str) -> anyhow::Result<Vec<String>> {
+/// The messages to the address or number, decoded as far as links and codes need it.
+fn messages(folder: &Path, address: &str) -> anyhow::Result<Vec<String>> {
     let mut mails = Vec::new();
-    for entry in std::fs::read_dir(folder).context("failed to look into the mail folder")? {
-        let path = entry.context("failed to look into the mail folder")?.path();
-        if path.extension().is_none_or(|extension| extension != "eml") {
+    for entry in std::fs::read_dir(folder).context("failed to look into the folder of messages")? {
+        let path = entry.context("failed to look into the folder of messages")?.path();
+        if path.extension().is_none_or(|extension| extension != "eml" && extension != "txt") {
             continue;
         }
-        let mail = std::fs::read_to_string(&path).context("failed to read a mail")?;
+        let mail = std::fs::read_to_string(&path).context("failed to read a message")?;
         if mail.lines().any(|line| line.starts_with("To:") && line.contains(address)) {
             // Quoted-printable breaks long lines with `=` at their end.
             mails.push(mail.replace("=\r\n", "").replace("=\n", ""));

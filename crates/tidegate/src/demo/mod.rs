@@ -38,7 +38,7 @@ pub async fn demo(keep: bool) -> anyhow::Result<ExitCode> {
     logs::begin(&config.log)?;
     teller::title("A server of its own, in a temporary folder");
     let running = serve::start(&config).await?;
-    teller::say(&format!("gRPC on {}, an SQLite file, mails into a folder", running.grpc));
+    teller::say(&format!("gRPC on {}, an SQLite file, mails and text messages into folders", running.grpc));
     let ended = tokio::select! {
         told = tell(&config, &running, folder.path()) => told.map(|()| None),
         interrupt = interrupts.next() => Ok(Some(interrupt)),
@@ -61,7 +61,8 @@ pub async fn demo(keep: bool) -> anyhow::Result<ExitCode> {
 
 async fn tell(config: &Config, running: &Running, folder: &Path) -> anyhow::Result<()> {
     let operator = files::read_secret(&config.bootstrap.credential_file)?;
-    let demo = cast::Demo::set_up(running.grpc, operator, folder, &config.mail.folder).await?;
+    let demo =
+        cast::Demo::set_up(running.grpc, operator, folder, (&config.mail.folder, &config.sms.folder)).await?;
     scenes::all(&demo).await
 }
 
@@ -81,6 +82,8 @@ fn settings(folder: &Path) -> anyhow::Result<Config> {
         format!("keys.master_file={}", place("master.key")),
         format!("bootstrap.credential_file={}", place("operator.credential")),
         format!("mail.folder={}", place("mail")),
+        format!("sms.folder={}", place("sms")),
+        "sms.countries=DE".to_owned(),
     ];
     Ok(config::load(&Sources { file: None, environment: Vec::new(), set })?.config)
 }

@@ -7,6 +7,7 @@ mod device_code;
 mod passkey;
 mod push;
 mod security_key;
+mod sms_code;
 
 use anyhow::{Context as _, ensure};
 use tidegate_proto::{self as proto, Method};
@@ -21,15 +22,17 @@ use super::{
 const DOMAIN: &str = "kasa.example";
 const ORIGIN: &str = "https://login.kasa.example";
 /// What Kasa allows from now on, the preferred one first.
-const ALLOWED: [Method; 4] = [Method::Totp, Method::Webauthn, Method::Push, Method::DeviceCode];
+const ALLOWED: [Method; 5] =
+    [Method::Totp, Method::Webauthn, Method::Push, Method::DeviceCode, Method::SmsCode];
 
 pub async fn all(demo: &Demo, account: &str) -> anyhow::Result<()> {
-    teller::title("Kasa allows security keys, push prompts and codes on a device");
+    teller::title("Kasa allows security keys, push prompts, codes on a device and by SMS");
     allow(demo).await?;
     let mut held = security_key::sign_in(demo, account).await?;
     let laptop = passkey::sign_in(demo, &mut held).await?;
     push::sign_in(demo, &laptop).await?;
-    device_code::sign_in(demo, &laptop).await
+    device_code::sign_in(demo, &laptop).await?;
+    sms_code::sign_in(demo, &laptop).await
 }
 
 async fn allow(demo: &Demo) -> anyhow::Result<()> {
