@@ -260,7 +260,7 @@ def main():
     stale = [path for path, text in files.items() if not path.exists() or path.read_text() != text]
     if "--check" in sys.argv:
         names = ", ".join(str(path.relative_to(TOP)) for path in stale)
-        return f"not current: {names}; run charts/generate.py" if stale else None
+        return f"not current: {names}; run charts/tests/run generate" if stale else None
     for path in stale:
         path.write_text(files[path])
     return None

@@ -95,7 +95,7 @@ env:
     - {{ .command }}
     - --config=/etc/tidegate/tidegate.toml
     - --set=database.statement_timeout_ms={{ mul (int .root.Values.migrations.statementTimeoutSeconds) 1000 }}
-    {{- range $key, $path := fromYaml (include "tidegate.secretSettings" (dict "root" .root "container" "migrate")) }}
+    {{- range $key, $path := fromYaml (include "tidegate.secretSettings" (dict "root" .root "container" .command)) }}
     - --set={{ $key }}={{ $path }}
     {{- end }}
   resources:
@@ -103,7 +103,9 @@ env:
   terminationMessagePolicy: FallbackToLogsOnError
   volumeMounts:
     {{- include "tidegate.mounts" . | nindent 4 }}
-    {{- include "tidegate.secretMounts" (dict "root" .root "container" "migrate") | nindent 4 }}
+    {{- with include "tidegate.secretMounts" (dict "root" .root "container" .command) | trim }}
+    {{- . | nindent 4 }}
+    {{- end }}
 {{- end }}
 
 {{/* What every container of the program mounts. */}}

@@ -1,7 +1,7 @@
 {{/* Secrets as files: one folder each below /etc/tidegate/secrets, with names that do not depend on the Secret's keys. */}}
 
 {{/* The secrets that are given: value, folder, and for each file its key and the setting that names it. `for` says which
-     container mounts it: serve, migrate, test. */}}
+     containers mount it: serve, init, migrate, health, call. */}}
 {{- define "tidegate.secrets" -}}
 {{- $s := .Values.secrets }}
 {{- $postgres := eq .Values.database.engine "postgres" }}
@@ -9,15 +9,15 @@
 {{- $test := $s.testCredential }}
 {{- if not $test.existingSecret }}{{ $test = $s.operatorCredential }}{{ end }}
 {{- $all := list
-  (dict "folder" "master-key" "secret" $s.masterKey.existingSecret "for" (list "serve" "migrate")
+  (dict "folder" "master-key" "secret" $s.masterKey.existingSecret "for" (list "serve" "init")
     "files" (list (list $s.masterKey.key "master.key" "keys.master_file")))
   (dict "folder" "database" "secret" (ternary $s.database.existingSecret "" $postgres) "for" (list "serve")
     "files" (list (list $s.database.key "url" "database.url_file")))
-  (dict "folder" "database-owner" "secret" (ternary $owner "" $postgres) "for" (list "migrate")
+  (dict "folder" "database-owner" "secret" (ternary $owner "" $postgres) "for" (list "init" "migrate")
     "files" (list (list $s.databaseOwner.key "url" "database.url_file")))
-  (dict "folder" "operator-credential" "secret" $s.operatorCredential.existingSecret "for" (list "migrate")
+  (dict "folder" "operator-credential" "secret" $s.operatorCredential.existingSecret "for" (list "init")
     "files" (list (list $s.operatorCredential.key "operator.credential" "bootstrap.credential_file")))
-  (dict "folder" "test-credential" "secret" $test.existingSecret "for" (list "test")
+  (dict "folder" "test-credential" "secret" $test.existingSecret "for" (list "call")
     "files" (list (list $test.key "credential" "")))
   (dict "folder" "tls" "secret" $s.tls.existingSecret "for" (list "serve")
     "files" (list
@@ -25,7 +25,7 @@
       (list $s.tls.privateKeyKey "tls.key" "tls.key_file")))
   (dict "folder" "client-ca" "secret" $s.clientCa.existingSecret "for" (list "serve")
     "files" (list (list $s.clientCa.key "ca.crt" "tls.client_ca_file")))
-  (dict "folder" "server-ca" "secret" $s.serverCa.existingSecret "for" (list "test")
+  (dict "folder" "server-ca" "secret" $s.serverCa.existingSecret "for" (list "health" "call")
     "files" (list (list $s.serverCa.key "ca.crt" "")))
   (dict "folder" "smtp-password" "secret" $s.smtpPassword.existingSecret "for" (list "serve")
     "files" (list (list $s.smtpPassword.key "password" "smtp.password_file")))
