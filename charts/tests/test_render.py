@@ -14,7 +14,7 @@ import kubernetes_validate
 
 import chart
 
-# The library reads a version's definitions anew for each object, unless they are kept.
+# The library reads a version's definitions for each object, unless they are kept.
 kubernetes_validate.utils.schema_contents = functools.cache(kubernetes_validate.utils.schema_contents)
 # Kinds whose schemas are not Kubernetes' own.
 FOREIGN = {"ServiceMonitor", "PodMonitor", "PrometheusRule", "GRPCRoute"}
@@ -85,7 +85,7 @@ class Render(unittest.TestCase):
                     self.assertEqual(labels["app.kubernetes.io/instance"], release)
 
     def test_only_the_pod_of_helm_test_is_a_hook(self):
-        """Hooks are not part of the release: Argo CD deletes and makes them anew, and a Secret with them."""
+        """Hooks are not part of the release: Argo CD deletes them and makes them again."""
         for case, _, found in chart.every(chart.VERSIONS[-1]):
             for one in found:
                 annotations = one["metadata"].get("annotations", {})

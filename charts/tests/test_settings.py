@@ -94,7 +94,7 @@ class Settings(unittest.TestCase):
         self.assertEqual(set(generate.OWNED) - known, set(), "there is no such setting")
 
     def test_every_setting_that_names_a_file_or_an_address_is_the_charts(self):
-        """A new one would otherwise be a value that names a file which no one mounts."""
+        """A new one would otherwise be a value that names a file which is not mounted."""
         files = {setting["key"] for setting in generate.known_settings() if re.search(r"(_file|\.listen)$", setting["key"])}
         self.assertEqual(files - set(generate.OWNED), set())
 
