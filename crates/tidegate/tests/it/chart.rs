@@ -36,10 +36,8 @@ async fn the_owner_migrates_and_the_other_user_serves() {
     }
     let server = folder.serve(&[]).await;
     assert_eq!(server.page("/readyz").await.0, 200);
-    let settings = proto::ProductSettings {
-        link_url: "https://kasa.example/confirm".into(),
-        ..Default::default()
-    };
+    let settings =
+        proto::ProductSettings { link_url: "https://kasa.example/confirm".into(), ..Default::default() };
     let request = proto::CreateProductRequest {
         key: "kasa".into(),
         title: "Kasa".into(),
