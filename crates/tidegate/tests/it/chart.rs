@@ -60,7 +60,7 @@ async fn the_owner_migrates_and_the_other_user_serves() {
 /// The script of the example, without the indentation of YAML.
 fn users() -> String {
     let script = EXAMPLE.split_once("users.sql: |\n").unwrap().1.split_once("---").unwrap().0;
-    script.lines().map(|line| format!("{}\n", line.trim())).collect()
+    script.lines().map(str::trim).collect::<Vec<_>>().join("\n")
 }
 
 /// One statement after the other: a database cannot be made inside of a transaction.
