@@ -11,7 +11,8 @@ use super::{
 fn documents() -> Vec<(String, String)> {
     let read = |path: &str| (path.to_owned(), fs::read_to_string(sources::top().join(path)).unwrap());
     let mut documents = sources::files_ending("docs", &["md"]);
-    documents.extend(["README.md", "crates/README.md"].map(read));
+    documents
+        .extend(["README.md", "crates/README.md", "charts/README.md", "charts/tidegate/README.md"].map(read));
     documents
 }
 

@@ -17,6 +17,7 @@ mod owner;
 mod program;
 mod server;
 
+mod chart;
 mod clock;
 mod demo;
 mod device;

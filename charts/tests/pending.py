@@ -1,0 +1,16 @@
+"""What the chart and its README use and the program does not know yet, beside the settings of pending.toml. Each is asked for,
+and the test fails when the program knows it: remove it here then."""
+
+# Commands, and flags of commands.
+COMMANDS = [
+    ["health"],
+    ["key", "new"],
+    ["credential", "new"],
+]
+FLAGS = [
+    (["health"], "--address"),
+    (["health"], "--ca-file"),
+    (["directory", "export"], "--ca-file"),
+]
+# Whether `init` takes a credential from a file that exists, in place of refusing it.
+INIT_TAKES_A_CREDENTIAL = False

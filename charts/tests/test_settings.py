@@ -1,0 +1,171 @@
+"""The program knows every setting, argument and variable that the chart gives it, and starts with them."""
+
+import pathlib
+import re
+import shlex
+import tempfile
+import unittest
+
+import chart
+import generate
+import pending
+
+PENDING = {setting["key"]: setting for setting in generate.settings((chart.CHARTS / "pending.toml").read_text())}
+
+
+def settings_arguments(container):
+    return [word for word in container["args"] if word.startswith("--set=")]
+
+
+def variables(container):
+    return {one["name"]: one["value"] for one in container.get("env", []) if one["name"].startswith("TIDEGATE__")}
+
+
+def check(text, arguments=(), environment=None):
+    """What `config check` says of the settings, one problem a line."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "tidegate.toml"
+        path.write_text(text)
+        status, out, error = chart.program("config", "check", "--config", path, *arguments, environment=environment)
+    assert (status == 0) == (out == "the settings are sound\n") == (error == ""), out + error
+    return error.removeprefix("tidegate: ").splitlines()
+
+
+def without_pending(text):
+    """The settings file as far as the program knows it."""
+    lines, section = [], ""
+    for line in text.splitlines():
+        if line.startswith("["):
+            section = line.strip("[]")
+        key = f"{section}.{line.split(' = ')[0]}"
+        if key not in PENDING and not (line.startswith("[") and section not in KNOWN_SECTIONS):
+            lines.append(line)
+    return "\n".join(lines)
+
+
+KNOWN_SECTIONS = {setting["key"].split(".")[0] for setting in generate.settings(generate.DEFAULTS.read_text())}
+
+
+class Settings(unittest.TestCase):
+    def test_the_program_takes_the_settings_of_every_container(self):
+        """All but those of pending.toml; the program reports everything that is wrong at once."""
+        unknown, checked = set(), 0
+        for case, version, found in chart.every():
+            text = chart.settings_file(found)
+            for name, _, pod in chart.pods(found):
+                for container in chart.own(pod):
+                    if "--config=/etc/tidegate/tidegate.toml" not in container["args"]:
+                        self.assertEqual(settings_arguments(container), [])
+                        continue
+                    checked += 1
+                    for problem in check(text, settings_arguments(container), variables(container)):
+                        where = f"{case} on {version}, {name} {container['name']}: {problem}"
+                        key = re.match(r'unknown (?:key|section) "([\w.]+)" from', problem)
+                        self.assertTrue(key, where)
+                        known = key[1] in PENDING or any(one.startswith(f"{key[1]}.") for one in PENDING)
+                        self.assertTrue(known, where)
+                        unknown.add(key[1])
+        self.assertGreater(checked, 50)
+        idle = {key for key in PENDING if key not in unknown and key.split(".")[0] not in unknown}
+        self.assertEqual(idle, set(), "pending.toml has settings that no case gives")
+
+    def test_no_setting_is_pending_that_the_program_knows(self):
+        for key, setting in PENDING.items():
+            value = setting["default"]
+            text = str(value).lower() if isinstance(value, bool) else value
+            _, _, error = chart.program("config", "check", f"--set={key}={text}")
+            self.assertIn(f'unknown key "{key}"', error, f"the program knows {key}: remove it from pending.toml, and run charts/tests/run generate")
+
+    def test_every_setting_of_the_chart_is_one_that_it_gives(self):
+        """What values may not set, the chart does; and in no case more than that and what the values say."""
+        given = set()
+        for case in chart.CASES:
+            found = chart.objects(case)
+            section = ""
+            for line in chart.settings_file(found).splitlines():
+                section = line.strip("[]") if line.startswith("[") else section
+                if " = " in line:
+                    given.add(f"{section}.{line.split(' = ')[0]}")
+            for _, _, pod in chart.pods(found):
+                for container in chart.own(pod):
+                    given |= {word[len("--set="):].split("=")[0] for word in settings_arguments(container)}
+        self.assertEqual(set(generate.OWNED) - given, set(), "no case gives it")
+        known = {setting["key"] for setting in generate.known_settings()}
+        self.assertEqual(set(generate.OWNED) - known, set(), "there is no such setting")
+
+    def test_every_setting_that_names_a_file_or_an_address_is_the_charts(self):
+        """A new one would otherwise be a value that names a file which is not mounted."""
+        files = {setting["key"] for setting in generate.known_settings() if re.search(r"(_file|\.listen)$", setting["key"])}
+        self.assertEqual(files - set(generate.OWNED), set())
+
+
+class Commands(unittest.TestCase):
+    def commands(self):
+        """The words before the first flag, and the flags, of every container of the program."""
+        for _, _, found in chart.every(chart.VERSIONS[-1]):
+            for _, _, pod in chart.pods(found):
+                for container in chart.own(pod):
+                    words = [word for word in container["args"] if not word.startswith("--")]
+                    yield words, {word.split("=")[0] for word in container["args"] if word.startswith("--")}
+
+    def knows(self, words, flag=None):
+        status, out, _ = chart.program(*words, "--help")
+        return status == 0 and (flag is None or re.search(rf"^\s+{flag}\b", out, re.M) is not None)
+
+    def test_the_program_knows_every_command_and_flag(self):
+        used = {(tuple(words), flag) for words, flags in self.commands() for flag in flags}
+        self.assertIn((("serve",), "--config"), used)
+        for words, flag in sorted(used):
+            with self.subTest(words=words, flag=flag):
+                expected = list(words) not in pending.COMMANDS
+                self.assertEqual(self.knows(words), expected, "pending.py is not current" if not expected else "there is no such command")
+                expected = expected and (list(words), flag) not in pending.FLAGS
+                self.assertEqual(self.knows(words, flag), expected, "pending.py is not current" if not expected else "there is no such flag")
+
+    def test_the_program_knows_every_command_of_the_readme(self):
+        readme = (chart.CHART / "README.md").read_text()
+        named = set(re.findall(r"`tidegate ([a-z][a-z -]*[a-z])`", readme)) | set(re.findall(r"tidegate:\S+ ([a-z]+ ?[a-z]*) >", readme))
+        self.assertGreater(len(named), 3)
+        for command in sorted(named):
+            words = [word for word in shlex.split(command) if not word.startswith("-")]
+            with self.subTest(command=command):
+                self.assertEqual(self.knows(words), words not in pending.COMMANDS, "pending.py is not current")
+
+    def test_init_takes_no_credential_yet(self):
+        """README.md and secrets.operatorCredential say that it does."""
+        with tempfile.TemporaryDirectory() as made, tempfile.TemporaryDirectory() as folder:
+            status, _, error = chart.program("init", cwd=made)
+            self.assertEqual(status, 0, error)
+            credential = (pathlib.Path(made) / "operator.credential").read_text()
+            (pathlib.Path(folder) / "operator.credential").write_text(credential)
+            status, _, _ = chart.program("init", cwd=folder)
+            self.assertEqual(status == 0, pending.INIT_TAKES_A_CREDENTIAL, "pending.py is not current")
+
+
+class Starts(unittest.TestCase):
+    def test_the_containers_of_sqlite_run_one_after_the_other_and_again(self):
+        """The arguments and the settings as they are rendered, with folders of the test in place of the pod's."""
+        found = chart.objects("sqlite")
+        with tempfile.TemporaryDirectory() as folder:
+            place = lambda text: text.replace("/etc/tidegate", f"{folder}/etc").replace("/var/lib/tidegate", f"{folder}/data")
+            for path in ("etc/secrets/master-key", "data"):
+                (pathlib.Path(folder) / path).mkdir(parents=True)
+            # The master key is what its comment in the README says: 64 hexadecimal digits.
+            (pathlib.Path(folder) / "etc/secrets/master-key/master.key").write_text("0f" * 32 + "\n")
+            text = place(without_pending(chart.settings_file(found))).replace("0.0.0.0:5005", "127.0.0.1:0 #")
+            text = re.sub(r'"127.0.0.1:0 #\d"', '"127.0.0.1:0"', text)
+            (pathlib.Path(folder) / "etc/tidegate.toml").write_text(text)
+            said = []
+            for _ in range(2):
+                for container in chart.server(found)["initContainers"]:
+                    arguments = [place(word) for word in container["args"]]
+                    status, out, error = chart.program(*arguments, cwd=f"{folder}/data")
+                    self.assertEqual(status, 0, error)
+                    said.append((container["name"], out.splitlines()[0]))
+            self.assertEqual([name for name, _ in said], ["init", "migrate"] * 2)
+            self.assertEqual(said[0][1], "Initialised.")
+            self.assertEqual(said[2][1], "The database is initialised; nothing was changed.")
+            self.assertIn("nothing was changed", said[1][1] + said[3][1])
+            made = sorted(path.name for path in (pathlib.Path(folder) / "data").iterdir())
+            self.assertIn("operator.credential", made)
+            self.assertNotIn("master.key", made)
