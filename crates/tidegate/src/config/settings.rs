@@ -132,7 +132,7 @@ settings! {
         url: String = "", Rule::Optional, Shown::Whole;
         /// The folder that messages are written to while url is empty; empty: there are none.
         folder: PathBuf = "", Rule::Optional, Shown::Whole;
-        /// The request: fields of a form, or JSON. The values in braces are filled in: to, to_digits, text, id and sender.
+        /// The request: fields of a form, or JSON. The values in braces are filled in: to (+49…), `to_digits` (49…), text, id and sender.
         body: String = "To={to}&From={sender}&Body={text}", Rule::Text, Shown::Whole;
         /// More headers, separated by commas, such as: X-Api-Version: 2
         headers: String = "", Rule::Optional, Shown::Whole;
