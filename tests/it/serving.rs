@@ -39,6 +39,7 @@ pub fn parts(
 ) -> Parts {
     Parts {
         store: store.clone(),
+        metrics: store.metrics().clone(),
         keyring: keyring.clone(),
         passwords: Passwords::new(2, &**entropy).with_queue_timeout(TIMEOUT),
         clock: clock.clone(),

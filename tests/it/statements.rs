@@ -9,6 +9,8 @@ use crate::test_server::TestServer;
 const ACROSS: &[(&str, &str)] = &[
     ("tidegate_store::credentials::FIND", "a credential names its realm"),
     ("tidegate_store::deliveries::DUE", "the courier serves all realms"),
+    ("tidegate_store::deliveries::OLDEST", "metrics are of all realms"),
+    ("tidegate_store::events::BACKLOG", "metrics are of all realms"),
     ("tidegate_store::chain::RECENT", "followers serve all realms"),
     ("tidegate_store::events::NEXT_UNSEALED", "the sealer serves all realms"),
     ("tidegate_store::events::UNSEALED", "followers serve all realms"),

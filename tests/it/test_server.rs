@@ -290,6 +290,7 @@ fn courier_settings(folder: &TempDir, push: PushSettings) -> tidegate_courier::S
         poll: Duration::ZERO,
         // One after the other, so that a story is the same every time.
         sends_at_once: 1,
+        metrics: Arc::new(tidegate_metrics::Metrics::new("0")),
     }
 }
 

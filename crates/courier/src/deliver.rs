@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tidegate_core::{
     Actor, Body, Channel, DeliveryId, DeliveryProblem, DeliveryState, Event, Fact, FactorId, Id, Message,
-    Recipient, Secret, Span, TextMessage,
+    Recipient, Secret, Span, TextMessage, Word as _,
 };
 use tidegate_keyring::SealContext;
 use tidegate_store::{
@@ -66,6 +66,7 @@ impl Courier {
             }
             Err(trouble) => {
                 tracing::warn!(%realm, %id, tries, ?trouble, "a message was not sent and will be tried again");
+                self.metrics.delivered(delivery.channel.as_str(), "postponed");
                 let left = delivery.expires_at.since(self.clock.now());
                 let wait = longer(self.wait(tries), trouble.remedy(), left);
                 self.postpone(due, wait, Some(trouble.problem())).await?;
@@ -167,6 +168,7 @@ impl Courier {
                 (DeliveryState::Failed, Fact::DeliveryFailed { delivery: due.id, channel, purpose, why })
             }
         };
+        self.metrics.delivered(channel.as_str(), state.as_str());
         let gone = self.gone(due, delivery, problem);
         let end = self.store.tx("end_delivery", due.realm, async |tx| {
             let now = self.clock.now();

@@ -22,6 +22,7 @@ pub use preview::{Look, MailPreview, Preview, PreviewError, previews, send_test}
 use text::Templates;
 use tidegate_core::{Channel, Clock, Entropy, Word as _};
 use tidegate_keyring::Keyring;
+use tidegate_metrics::Metrics;
 pub use tidegate_store::Error as StoreError;
 use tidegate_store::{Store, deliveries};
 use tokio_util::sync::CancellationToken;
@@ -47,6 +48,7 @@ pub struct Settings {
     pub poll: Duration,
     /// How many messages of one channel are sent at once.
     pub sends_at_once: usize,
+    pub metrics: Arc<Metrics>,
 }
 
 /// Why the courier cannot be set up.
@@ -92,6 +94,7 @@ pub struct Courier {
     texts: Texts,
     poll: Duration,
     sends_at_once: usize,
+    metrics: Arc<Metrics>,
 }
 
 /// How many deliveries are read at a time.
@@ -106,13 +109,25 @@ impl Courier {
         entropy: Arc<dyn Entropy>,
         settings: Settings,
     ) -> Result<Self, SetupError> {
-        let Settings { to, push, sms, templates, from, poll, sends_at_once } = settings;
+        let Settings { to, push, sms, templates, from, poll, sends_at_once, metrics } = settings;
         let sender = Sender::parse(&from, Templates::new(templates)).ok_or(SetupError::From { from })?;
         let transport = Transport::open(to, sender.domain())?;
         let push = Push::open(push)?;
         let texts = Texts::open(sms)?;
         let sends_at_once = sends_at_once.max(1);
-        Ok(Self { store, keyring, clock, entropy, sender, transport, push, texts, poll, sends_at_once })
+        Ok(Self {
+            store,
+            keyring,
+            clock,
+            entropy,
+            sender,
+            transport,
+            push,
+            texts,
+            poll,
+            sends_at_once,
+            metrics,
+        })
     }
 
     /// The key that browsers subscribe with (`applicationServerKey`), in base64url. `None`: Web Push is not set up.

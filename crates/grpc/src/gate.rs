@@ -23,6 +23,7 @@ use tonic::{body::Body, service::Routes};
 use tower::{Service, ServiceExt as _};
 
 use crate::{
+    call_counts::{self, CallCounts},
     deadline,
     evaluations::{FastPath, HotMethod},
     frames::FramedBody,
@@ -42,6 +43,7 @@ struct Inside {
     fast_path: FastPath,
     routes: Routes,
     calls: TaskTracker,
+    counts: CallCounts,
     max_deadline: Duration,
 }
 
@@ -55,7 +57,9 @@ impl Gate {
         calls: TaskTracker,
         max_deadline: Duration,
     ) -> Self {
-        Self(Arc::new(Inside { app, rules, fast_path, routes: routes.prepare(), calls, max_deadline }))
+        let counts = CallCounts::new(app.metrics(), &rules);
+        let routes = routes.prepare();
+        Self(Arc::new(Inside { app, rules, fast_path, routes, calls, counts, max_deadline }))
     }
 }
 
@@ -74,23 +78,36 @@ impl Service<Request<Body>> for Gate {
         let asked = headers::read(&request);
         let deadline = deadline::of(request.uri().path(), asked.ok().flatten(), inside.max_deadline);
         Box::pin(async move {
-            let _under_way = under_way;
-            let call = AssertUnwindSafe(inside.pass(request, asked.err())).catch_unwind();
-            let ended = match deadline {
-                None => call.await,
-                // The deadline has passed already, so nothing is carried out.
-                Some(Duration::ZERO) => return Ok(status::deadline_exceeded().into_http()),
-                Some(deadline) => match tokio::time::timeout(deadline, call).await {
-                    Ok(ended) => ended,
-                    Err(_) => return Ok(status::deadline_exceeded().into_http()),
-                },
-            };
-            Ok(ended.unwrap_or_else(|_| status::panicked(&inside.app).into_http()))
+            let (_under_way, begun) = (under_way, Instant::now());
+            let path = inside.counts.known(request.uri().path());
+            let answer = inside.within(deadline, request, asked.err()).await;
+            inside.counts.ended(path, &answer, begun.elapsed());
+            Ok(answer)
         })
     }
 }
 
 impl Inside {
+    /// Passes the call, unless its deadline comes first.
+    async fn within(
+        &self,
+        deadline: Option<Duration>,
+        request: Request<Body>,
+        fault: Option<HeaderFault>,
+    ) -> Response<Body> {
+        let call = AssertUnwindSafe(self.pass(request, fault)).catch_unwind();
+        let ended = match deadline {
+            None => call.await,
+            // The deadline has passed already, so nothing is carried out.
+            Some(Duration::ZERO) => return status::deadline_exceeded().into_http(),
+            Some(deadline) => match tokio::time::timeout(deadline, call).await {
+                Ok(ended) => ended,
+                Err(_) => return status::deadline_exceeded().into_http(),
+            },
+        };
+        ended.unwrap_or_else(|_| status::panicked(&self.app).into_http())
+    }
+
     async fn pass(&self, request: Request<Body>, fault: Option<HeaderFault>) -> Response<Body> {
         let line = Line::of(&request);
         let (answer, credential) = match fault {
@@ -147,8 +164,7 @@ impl Line {
 
     fn write(self, credential: Option<CredentialId>, answer: &Response<Body>) {
         let Self { path, begun } = self;
-        // A successful answer carries its status in the trailers, after its body.
-        let code = answer.headers().get("grpc-status").and_then(|code| code.to_str().ok()).unwrap_or("0");
+        let code = call_counts::code(answer);
         let credential = credential.map(|id| id.to_string()).unwrap_or_default();
         let micros = begun.elapsed().as_micros();
         tracing::debug!(path, credential, code, micros, "call");

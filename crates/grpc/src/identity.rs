@@ -28,13 +28,15 @@ pub(crate) async fn admit(
     if access == Some(Access::Public) {
         return Ok(None);
     }
-    let presented = presented.map_err(PresentedFault::status)?;
+    let presented = presented.map_err(|fault| fault.status(app))?;
     let caller = app.identify(presented).await.map_err(|error| status::of(app, error))?;
     match access {
         Some(Access::Needs(permission)) if caller.may(permission) => {
             Ok(Some(Admitted { caller, permission }))
         }
-        Some(Access::Needs(permission)) => Err(status::refused(&Refusal::PermissionDenied { permission })),
+        Some(Access::Needs(permission)) => {
+            Err(status::of(app, Refusal::PermissionDenied { permission }.into()))
+        }
         Some(Access::Public) | None => Err(status::no_such_method()),
     }
 }
@@ -47,9 +49,9 @@ pub(crate) enum PresentedFault {
 }
 
 impl PresentedFault {
-    fn status(self) -> Status {
+    fn status(self, app: &App) -> Status {
         match self {
-            Self::Unauthenticated => status::refused(&Refusal::Unauthenticated),
+            Self::Unauthenticated => status::of(app, Refusal::Unauthenticated.into()),
             Self::Realm => status::malformed("tidegate-realm", "must be given once, as the key of a realm"),
         }
     }

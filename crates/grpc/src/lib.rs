@@ -8,6 +8,7 @@ mod accounts;
 mod answer;
 mod audit;
 mod bound;
+mod call_counts;
 mod challenges;
 mod customers;
 mod deadline;

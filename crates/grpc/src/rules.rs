@@ -53,6 +53,11 @@ impl Rules {
         Ok(Self { by_path })
     }
 
+    /// The paths of all methods.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &'static str> {
+        self.by_path.keys().copied()
+    }
+
     /// `None` if the URI has a query: gRPC has no queries.
     pub fn of(&self, uri: &Uri) -> Option<Access> {
         if uri.query().is_some() { None } else { self.by_path.get(uri.path()).copied() }

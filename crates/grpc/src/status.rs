@@ -73,8 +73,21 @@ impl Answer {
 
 pub(crate) fn of(app: &App, error: Error) -> Status {
     match error {
-        Error::Refused(refusal) => refused(&refusal),
+        Error::Refused(refusal) => {
+            count(app, &refusal);
+            refused(&refusal)
+        }
         Error::Failed(fault) => failed(app, &fault),
+    }
+}
+
+fn count(app: &App, refusal: &Refusal) {
+    app.metrics().refused(answer(refusal).reason.as_str_name().trim_start_matches("ERROR_REASON_"));
+    match refusal {
+        Refusal::TooManyMessages { .. } => app.metrics().throttled("messages"),
+        Refusal::TooManyPasswords { .. } => app.metrics().throttled("password_queue"),
+        Refusal::Busy { .. } => app.metrics().throttled("commands"),
+        _ => {}
     }
 }
 

@@ -60,7 +60,11 @@ pub struct Passwords {
     decoy: Arc<str>,
     /// The shortest time of an answer, so that a cheap adopted hash does not show in the timing.
     budget: Duration,
+    timer: Option<Timer>,
 }
+
+/// Is told how long each hash took.
+type Timer = Arc<dyn Fn(Duration) + Send + Sync>;
 
 /// Too many hashes are waiting already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +95,7 @@ impl Passwords {
             hashers: Hashers::new(parallel.max(1)),
             decoy: decoy.into(),
             budget: begun.elapsed().mul_f64(1.25).min(LONGEST_BUDGET),
+            timer: None,
         }
     }
 
@@ -98,6 +103,12 @@ impl Passwords {
     #[must_use]
     pub fn with_queue_timeout(self, queue_timeout: Duration) -> Self {
         Self { queue_timeout, ..self }
+    }
+
+    /// Tells how long each hash took, the wait for a processor included.
+    #[must_use]
+    pub fn with_timer(self, timer: impl Fn(Duration) + Send + Sync + 'static) -> Self {
+        Self { timer: Some(Arc::new(timer)), ..self }
     }
 
     /// The PHC string to store.
@@ -112,6 +123,13 @@ impl Passwords {
             hash_now(password.expose(), salt, memory).ok_or(HashFault::Unreadable)
         };
         Ok(permit.run(hash).await)
+    }
+
+    /// How many passwords are hashed, or have a place to be, and how many wait for one.
+    pub fn queue(&self) -> [usize; 2] {
+        let inside = self.inside.load(Ordering::Relaxed);
+        let running = inside.min(self.most.saturating_sub(MAX_QUEUED + self.places.available_permits()));
+        [running, inside.saturating_sub(running)]
     }
 
     /// Enters the queue, or refuses at once. Must be called before any other work.
@@ -165,9 +183,13 @@ impl HashPermit {
         self,
         work: impl FnOnce(&mut Memory, &str) -> Result<T, HashFault> + Send + 'static,
     ) -> Result<T, HashFault> {
-        let Self { permit, counted, passwords: Passwords { hashers, decoy, .. } } = self;
-        let done = hashers.run((permit, counted), move |memory| work(memory, &decoy));
-        done.await.unwrap_or(Err(HashFault::Task))
+        let Self { permit, counted, passwords: Passwords { hashers, decoy, timer, .. } } = self;
+        let begun = Instant::now();
+        let done = hashers.run((permit, counted), move |memory| work(memory, &decoy)).await;
+        if let Some(timer) = timer {
+            timer(begun.elapsed());
+        }
+        done.unwrap_or(Err(HashFault::Task))
     }
 }
 

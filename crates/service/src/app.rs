@@ -6,12 +6,16 @@ use std::{sync::Arc, time::Duration};
 use tidegate_core::{Agent, Clock, Entropy, Id, IncidentId, Permission, RealmId, Refusal, Span};
 use tidegate_factors::sms_cost::SmsCosts;
 use tidegate_keyring::{Keyring, Passwords};
+use tidegate_metrics::Metrics;
 use tidegate_store::Store;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-use crate::{CommandContext, Error, Fault, Freshness, Outcome, QueryContext, Request, cache::ReplicaCache};
+use crate::{
+    CommandContext, Error, Fault, Freshness, Outcome, QueryContext, Request, cache::ReplicaCache,
+    counts::Counts,
+};
 
 /// A use case that only reads.
 pub trait Query: Send + 'static {
@@ -55,6 +59,7 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub settings: Settings,
+    pub metrics: Arc<Metrics>,
 }
 
 /// Cheap to clone; all clones are the same app.
@@ -68,6 +73,7 @@ pub(crate) struct Inner {
     pub(crate) cache: ReplicaCache,
     /// Commands that are running. A shutdown waits for them.
     tasks: TaskTracker,
+    pub(crate) counts: Counts,
     /// Only one use case at a time reads all accounts.
     pub(crate) scans: Semaphore,
     /// Limits the commands that run at once, so that a caller that hangs up and comes back cannot
@@ -82,7 +88,17 @@ impl App {
         let permits = Arc::new(Semaphore::new(parts.settings.commands));
         let cache = ReplicaCache::new(parts.settings.freshness, parts.settings.accounts);
         let (tasks, scans) = (TaskTracker::new(), Semaphore::new(1));
-        Self { inner: Arc::new(Inner { parts, cache, tasks, scans, permits }) }
+        let counts = Counts::new(&parts.metrics);
+        Self { inner: Arc::new(Inner { parts, cache, counts, tasks, scans, permits }) }
+    }
+
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.parts.metrics
+    }
+
+    /// How long ago this replica read what others wrote. `None`: it is the only one.
+    pub fn cache_staleness(&self) -> Option<Duration> {
+        self.inner.cache.staleness()
     }
 
     /// Runs a query in the caller's task.

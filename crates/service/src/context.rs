@@ -7,6 +7,7 @@ use tidegate_core::{
     Subject, Timestamp,
 };
 use tidegate_keyring::{Keyring, Passwords};
+use tidegate_metrics::Metrics;
 use tidegate_store::{Across, Executor, Store, Tx, View, products};
 use tokio::sync::SemaphorePermit;
 
@@ -14,6 +15,7 @@ use crate::{
     App, Error, Fault, Settings,
     acting::Acting,
     cache::{Invalidation, ReplicaCache},
+    counts::Counts,
     event_builder::EventBuilder,
     idempotency::Idempotency,
 };
@@ -58,6 +60,14 @@ impl QueryContext {
 
     pub fn keyring(&self) -> &Keyring {
         &self.app.inner.parts.keyring
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.app.inner.parts.metrics
+    }
+
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.app.inner.counts
     }
 
     pub fn passwords(&self) -> &Passwords {

@@ -5,7 +5,11 @@
 //! was not committed. So a connection that comes back needs no check. (The pool of sqlx checks at every return: one
 //! more round trip and one more task for each statement.)
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use deadpool::{
     Status,
@@ -22,7 +26,10 @@ const MAX_AGE: Duration = Duration::from_mins(30);
 
 /// Cheap to clone; all clones share the connections.
 #[derive(Clone)]
-pub(crate) struct ConnectionPool(Pool<Opener, PooledConnection>);
+pub(crate) struct ConnectionPool {
+    pool: Pool<Opener, PooledConnection>,
+    counted: Arc<tidegate_metrics::Metrics>,
+}
 
 impl ConnectionPool {
     /// A pool of at most `most` connections. One is opened now, so that a wrong address fails at the start.
@@ -30,18 +37,28 @@ impl ConnectionPool {
         options: PgConnectOptions,
         most: u32,
         timeouts: Timeouts,
+        counted: Arc<tidegate_metrics::Metrics>,
     ) -> Result<Self, sqlx::Error> {
         let opener = Opener { options, timeouts, breakage: Breakage::none_yet() };
         let pool = Pool::builder(opener).max_size(usize::try_from(most).unwrap_or(usize::MAX));
         let pool = pool.queue_mode(QueueMode::Lifo).build();
-        let pool = Self(pool.map_err(|error| sqlx::Error::Configuration(Box::new(error)))?);
+        let pool = pool.map_err(|error| sqlx::Error::Configuration(Box::new(error)))?;
+        let pool = Self { pool, counted };
         let first = tokio::time::timeout(timeouts.connect, pool.wait()).await;
         first.map_err(|_| sqlx::Error::PoolTimedOut)?.map(|_| pool)
     }
 
     pub(crate) async fn take(&self) -> Result<PooledConnection, sqlx::Error> {
-        let acquire = self.0.manager().timeouts.acquire;
-        tokio::time::timeout(acquire, self.wait()).await.map_err(|_| sqlx::Error::PoolTimedOut)?
+        let (acquire, asked) = (self.pool.manager().timeouts.acquire, Instant::now());
+        let taken = tokio::time::timeout(acquire, self.wait()).await;
+        self.counted.waited_for_connection(asked.elapsed());
+        taken.map_err(|_| sqlx::Error::PoolTimedOut)?
+    }
+
+    /// Connections in use, idle ones, and callers that wait for one.
+    pub(crate) fn connections(&self) -> [usize; 3] {
+        let Status { size, available, waiting, .. } = self.pool.status();
+        [size.saturating_sub(available), available, waiting]
     }
 
     async fn wait(&self) -> Result<PooledConnection, sqlx::Error> {
@@ -60,19 +77,19 @@ impl ConnectionPool {
     /// A new connection is opened in a task of its own: a cancelled caller must not abort the attempt, or callers with
     /// short deadlines would starve the pool.
     async fn get(&self) -> Result<PooledConnection, PoolError<sqlx::Error>> {
-        let Status { size, max_size, available, .. } = self.0.status();
+        let Status { size, max_size, available, .. } = self.pool.status();
         if available > 0 || size >= max_size {
-            return self.0.get().await;
+            return self.pool.get().await;
         }
-        let pool = self.0.clone();
+        let pool = self.pool.clone();
         tokio::spawn(async move { pool.get().await }).await.unwrap_or(Err(PoolError::Closed))
     }
 
     /// Closes the idle connections now, and those in use when they are returned. Hands out no
     /// further connection.
     pub(crate) async fn close(&self) {
-        let idle = self.0.retain(|_, _| false);
-        self.0.close();
+        let idle = self.pool.retain(|_, _| false);
+        self.pool.close();
         for connection in idle.removed {
             // The connection is dropped, whatever the server answers.
             let _ = connection.close().await;

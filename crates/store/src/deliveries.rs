@@ -20,6 +20,7 @@ sql! {
     Select PAGE_OF_ACCOUNT = "SELECT delivery_id, account_id, channel, purpose, state, tries, problem, next_try_at, created_at, expires_at, ended_at FROM deliveries \
         WHERE realm_id = $1 AND account_id = $5 AND delivery_id < $2 AND (CAST($3 AS TEXT) IS NULL OR state = $3) ORDER BY delivery_id DESC LIMIT $4";
     Select DUE = "SELECT realm_id, delivery_id FROM deliveries WHERE channel = $1 AND state = 'queued' AND next_try_at <= $2 ORDER BY next_try_at LIMIT $3";
+    Select OLDEST = "SELECT channel, MIN(next_try_at) AS due_at FROM deliveries WHERE state = 'queued' GROUP BY channel";
     Change CLAIM = "UPDATE deliveries SET tries = tries + 1, next_try_at = $4 \
         WHERE realm_id = $1 AND delivery_id = $2 AND state = 'queued' AND next_try_at <= $3 \
         RETURNING delivery_id, account_id, channel, purpose, payload, tries, expires_at";
@@ -134,6 +135,26 @@ pub async fn due(
     limit: i64,
 ) -> Result<Vec<Due>, Error> {
     across.select(DUE).bind(channel).bind(now).bind(limit).all().await
+}
+
+/// Since when the delivery of a channel that has waited longest is due.
+#[derive(Debug, Clone, Copy)]
+pub struct Oldest {
+    pub channel: Channel,
+    pub due_at: Timestamp,
+}
+
+impl Record for Oldest {
+    const TABLE: &'static str = "deliveries";
+    const KEY: &'static str = "channel";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        Ok(Self { channel: row.get("channel")?, due_at: row.get("due_at")? })
+    }
+}
+
+/// For each channel that has something queued, in all realms.
+pub async fn oldest(across: &mut Across) -> Result<Vec<Oldest>, Error> {
+    across.select(OLDEST).all().await
 }
 
 /// Claims a delivery for as long as `lease`; `None` when another worker claimed it. When a worker dies, its claim runs

@@ -59,6 +59,7 @@ sql! {
     Select LOWEST = "SELECT event_id, sequence FROM events WHERE realm_id = $1 AND sequence IS NOT NULL ORDER BY sequence LIMIT 1";
     Select UNSEALED = "SELECT realm_id, event_id, sequence, at, actor, product_key, account_id, fact, personal FROM events \
         WHERE sequence IS NULL ORDER BY realm_id, event_id LIMIT $1";
+    Select BACKLOG = "SELECT COUNT(*) AS count, MIN(at) AS oldest FROM events WHERE sequence IS NULL";
     Select NEXT_UNSEALED = "SELECT realm_id, event_id FROM events WHERE sequence IS NULL AND realm_id > $1 ORDER BY realm_id, event_id LIMIT 1";
     Change NUMBER = "WITH numbered AS (SELECT realm_id, event_id, ROW_NUMBER() OVER (ORDER BY event_id) AS place FROM events \
         WHERE realm_id = $1 AND sequence IS NULL ORDER BY event_id LIMIT $3) \
@@ -209,6 +210,25 @@ pub async fn lowest(view: &mut View) -> Result<Option<Sequence>, Error> {
 /// commit an older event.
 pub async fn unsealed(across: &mut Across, limit: i64) -> Result<Vec<Unsealed>, Error> {
     across.select(UNSEALED).bind(limit).all().await
+}
+
+/// The events of all realms that are not sealed: how many, and since when the oldest waits.
+#[derive(Debug, Clone, Copy)]
+pub struct Backlog {
+    pub count: i64,
+    pub oldest: Option<Timestamp>,
+}
+
+impl Record for Backlog {
+    const TABLE: &'static str = "events";
+    const KEY: &'static str = "count";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        Ok(Self { count: row.get("count")?, oldest: row.get("oldest")? })
+    }
+}
+
+pub async fn backlog(across: &mut Across) -> Result<Option<Backlog>, Error> {
+    across.select(BACKLOG).optional().await
 }
 
 /// The next realm after this one that has something to seal.

@@ -8,6 +8,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use tidegate_core::RealmId;
+use tidegate_metrics::Metrics;
 use tokio::sync::Mutex;
 
 use crate::{
@@ -42,6 +43,7 @@ pub struct Store {
     pub(crate) db: Db,
     /// The answers in progress, for batching.
     pub(crate) answering: Arc<Answering>,
+    metrics: Arc<Metrics>,
 }
 
 /// Why a store cannot be opened or served.
@@ -79,14 +81,19 @@ const CHECKPOINT: &str = "16000";
 impl Store {
     /// Connects and changes nothing. On SQLite, creates the file if it is missing, and locks it.
     pub async fn open(settings: &Settings) -> Result<Self, OpenError> {
+        Self::measured(settings, Arc::new(Metrics::new(""))).await
+    }
+
+    /// The same; the waits for a connection of PostgreSQL are counted.
+    pub async fn measured(settings: &Settings, metrics: Arc<Metrics>) -> Result<Self, OpenError> {
         let db = if let Some(path) = settings.url.strip_prefix("sqlite:") {
             sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path)), settings).await?
         } else if settings.url.starts_with("postgres://") || settings.url.starts_with("postgresql://") {
-            postgres(settings).await.map_err(OpenError::Unreachable)?
+            postgres(settings, metrics.clone()).await.map_err(OpenError::Unreachable)?
         } else {
             return Err(OpenError::Url);
         };
-        Ok(Self { db, answering: Arc::new(Answering::new(settings.timeouts.leader)) })
+        Ok(Self { db, answering: Arc::new(Answering::new(settings.timeouts.leader)), metrics })
     }
 
     /// Brings the schema up to this program's; does nothing when it is up to date.
@@ -109,6 +116,22 @@ impl Store {
         match &self.db {
             Db::Sqlite { .. } => Engine::Sqlite,
             Db::Postgres(..) => Engine::Postgres,
+        }
+    }
+
+    /// Where the waits for a connection are counted.
+    pub const fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Connections in use, idle ones, and callers that wait for one; on SQLite those of readers.
+    pub fn connections(&self) -> [usize; 3] {
+        match &self.db {
+            Db::Sqlite { read, .. } => {
+                let (open, idle) = (usize::try_from(read.size()).unwrap_or(usize::MAX), read.num_idle());
+                [open.saturating_sub(idle), idle, 0]
+            }
+            Db::Postgres(pool) => pool.connections(),
         }
     }
 
@@ -169,8 +192,8 @@ fn make_private(path: &std::path::Path) -> std::io::Result<()> {
     std::fs::File::options().create_new(true).write(true).mode(0o600).open(path).map(drop)
 }
 
-async fn postgres(settings: &Settings) -> Result<Db, sqlx::Error> {
+async fn postgres(settings: &Settings, metrics: Arc<Metrics>) -> Result<Db, sqlx::Error> {
     let Settings { url, connections, timeouts } = settings;
     let options = PgConnectOptions::from_str(url)?.options(timeouts.of_session());
-    Ok(Db::Postgres(ConnectionPool::open(options, *connections, *timeouts).await?))
+    Ok(Db::Postgres(ConnectionPool::open(options, *connections, *timeouts, metrics).await?))
 }

@@ -1,17 +1,27 @@
-//! The admin port, with the liveness and readiness probes. It shows no secret and changes nothing.
+//! The admin port, with the liveness and readiness probes and the metrics. It shows no secret and changes nothing.
 
 use std::{future::IntoFuture as _, sync::Arc, time::Duration};
 
-use axum::{Router, http::StatusCode, routing::get};
+use axum::{
+    Router,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::IntoResponse,
+    routing::get,
+};
+use tidegate_metrics::Metrics;
+use tidegate_service::App;
 use tidegate_store::{Store, installation};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+use crate::process;
 
 /// How long open requests may take at shutdown.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// `/readyz` fails if the database does not answer within `check_timeout`.
 pub async fn serve(
+    app: App,
     store: Store,
     listener: TcpListener,
     check_timeout: Duration,
@@ -22,7 +32,14 @@ pub async fn serve(
         let (store, closing) = (store.clone(), closing.clone());
         async move { ready(&store, check_timeout, &closing).await }
     };
-    let router = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready));
+    let metrics = move || {
+        let app = app.clone();
+        metrics(app, check_timeout)
+    };
+    let router = Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics));
     let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
     let cut_off = async {
         stop.cancelled().await;
@@ -47,4 +64,17 @@ async fn ready(
         Ok(Ok(_)) => (StatusCode::OK, "ready\n"),
         Ok(Err(_)) | Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database cannot be reached\n"),
     }
+}
+
+/// While the database is away, what only it knows is shown as it was.
+async fn metrics(app: App, timeout: Duration) -> Result<impl IntoResponse, StatusCode> {
+    let mut observed = app.observed();
+    (observed.open_files, observed.memory) = process::usage();
+    match tokio::time::timeout(timeout, app.look_up(&mut observed)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "the database was not asked for metrics"),
+        Err(_) => tracing::debug!("the database did not answer in time for metrics"),
+    }
+    let text = app.metrics().render(&observed).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    Ok(([(CONTENT_TYPE, Metrics::CONTENT_TYPE)], text))
 }

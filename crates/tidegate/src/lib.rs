@@ -20,6 +20,7 @@ mod keep_time;
 mod logs;
 mod mail;
 mod migrate;
+mod process;
 mod push;
 mod running;
 mod serve;

@@ -1,6 +1,6 @@
 //! `tidegate mail`: sends a test mail as the settings say, or shows what all mails look like.
 
-use std::{io::Write as _, path::PathBuf, process::ExitCode, time::Duration};
+use std::{io::Write as _, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -8,6 +8,8 @@ use tidegate_core::{
     Color, Email, Id, Language, MessageStyle, ProductKey, Secret, Title, UnknownWord, Word as _,
 };
 use tidegate_courier::{Look, MailPreview, Preview, Settings, SmtpSettings, Tls, To};
+
+use tidegate_metrics::Metrics;
 
 use crate::{
     ambient::{AuthorityClock, SystemEntropy},
@@ -64,7 +66,8 @@ pub async fn test(config: &Config, test: Test) -> anyhow::Result<ExitCode> {
     let to = Email::parse(&test.to).context("--to is no email address")?;
     let (now, look) = (AuthorityClock::host(), test.look.into());
     let id = (Id::new(now, &SystemEntropy), now);
-    tidegate_courier::send_test(settings(config)?, &look, &to, id).await.context("the mail was not sent")?;
+    let settings = settings(config, Arc::new(Metrics::new("")))?;
+    tidegate_courier::send_test(settings, &look, &to, id).await.context("the mail was not sent")?;
     println!("a test mail to {to} {}", destination(config));
     Ok(ExitCode::SUCCESS)
 }
@@ -98,7 +101,7 @@ pub fn preview(config: &Config, preview: PreviewArgs) -> anyhow::Result<ExitCode
 }
 
 /// What the courier is told of the settings.
-pub fn settings(config: &Config) -> anyhow::Result<Settings> {
+pub fn settings(config: &Config, metrics: Arc<Metrics>) -> anyhow::Result<Settings> {
     Ok(Settings {
         to: if config.smtp.host.is_empty() {
             To::Folder(config.mail.folder.clone())
@@ -111,6 +114,7 @@ pub fn settings(config: &Config) -> anyhow::Result<Settings> {
         from: config.mail.from.clone(),
         poll: Duration::from_millis(config.mail.poll_ms),
         sends_at_once: usize::try_from(config.mail.sends_at_once)?,
+        metrics,
     })
 }
 

@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail};
 use tidegate_core::Span;
 use tidegate_courier::Courier;
 use tidegate_keyring::{Keyring, Passwords};
+use tidegate_metrics::Metrics;
 use tidegate_service::{
     App, Freshness, Parts,
     audit::Sealer,
@@ -60,7 +61,8 @@ pub async fn open(config: &Config) -> anyhow::Result<Store> {
         connections: config.database.connections,
         timeouts: timeouts(&config.database),
     };
-    Store::open(&settings).await.context("failed to open the database")
+    let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
+    Store::measured(&settings, metrics).await.context("failed to open the database")
 }
 
 fn timeouts(database: &config::Database) -> Timeouts {
@@ -104,7 +106,7 @@ impl Running {
         let server = tokio::spawn(tidegate_grpc::serve(app.clone(), settings, grpc, stopped));
         let mut background = JoinSet::new();
         let check_timeout = Duration::from_millis(config.admin.check_timeout_ms);
-        background.spawn(serve_admin(store.clone(), admin, check_timeout, stop.clone()));
+        background.spawn(serve_admin(app.clone(), store.clone(), admin, check_timeout, stop.clone()));
         background.spawn(keep_time::keep(store.clone(), clock.clone(), rest.clone()));
         background.spawn(sweep(store.clone(), clock, rest.clone()));
         background.spawn(courier.run(rest.clone()));
@@ -113,7 +115,7 @@ impl Running {
             background.spawn(follow(app.clone(), rest.clone()));
         }
         background.spawn(seal(sealer.clone(), rest.clone()));
-        background.spawn(cut(sealer, keep, rest.clone()));
+        background.spawn(cut(sealer, keep, store.metrics().clone(), rest.clone()));
         let (grpc, admin) = (grpc_address, admin_address);
         let drain = Duration::from_millis(config.grpc.drain_ms);
         Ok(Self { grpc, admin, drain, app, store, stop, rest, server, background })
@@ -165,10 +167,14 @@ fn app(
         set => set,
     };
     let queue_timeout = Duration::from_millis(config.limits.queue_timeout_ms);
+    let (metrics, hashed) = (store.metrics().clone(), store.metrics().clone());
     Ok(App::new(Parts {
         store: store.clone(),
+        metrics,
         keyring,
-        passwords: Passwords::new(parallel, &SystemEntropy).with_queue_timeout(queue_timeout),
+        passwords: Passwords::new(parallel, &SystemEntropy)
+            .with_queue_timeout(queue_timeout)
+            .with_timer(move |time| hashed.hashed(time)),
         clock: clock.clone(),
         entropy: Arc::new(SystemEntropy),
         settings: tidegate_service::Settings {
@@ -192,7 +198,7 @@ fn courier(
     keyring: &Arc<Keyring>,
     clock: &Arc<AuthorityClock>,
 ) -> anyhow::Result<Courier> {
-    let settings = mail::settings(config)?;
+    let settings = mail::settings(config, store.metrics().clone())?;
     let (store, keyring, clock) = (store.clone(), keyring.clone(), clock.clone());
     Courier::new(store, keyring, clock, Arc::new(SystemEntropy), settings).context("failed to set up mail")
 }
@@ -201,8 +207,14 @@ async fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListene
     TcpListener::bind(address).await.with_context(|| format!("failed to listen on {setting} {address}"))
 }
 
-async fn serve_admin(store: Store, listener: TcpListener, check_timeout: Duration, stop: CancellationToken) {
-    if let Err(error) = admin::serve(store, listener, check_timeout, stop).await {
+async fn serve_admin(
+    app: App,
+    store: Store,
+    listener: TcpListener,
+    check_timeout: Duration,
+    stop: CancellationToken,
+) {
+    if let Err(error) = admin::serve(app, store, listener, check_timeout, stop).await {
         tracing::error!(%error, "the admin port failed");
     }
 }
@@ -251,10 +263,13 @@ impl Outage {
 }
 
 /// Drops events that are older than the retention, at the start and then once an hour.
-async fn cut(sealer: Arc<Sealer>, keep: Span, stop: CancellationToken) {
+async fn cut(sealer: Arc<Sealer>, keep: Span, metrics: Arc<Metrics>, stop: CancellationToken) {
     loop {
-        if let Err(error) = sealer.cut(keep).await {
-            tracing::error!(error = &error as &dyn std::error::Error, "old events could not be dropped");
+        match sealer.cut(keep).await {
+            Ok(_) => metrics.retention_ran(AuthorityClock::host().unix_seconds()),
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "old events could not be dropped");
+            }
         }
         if tokio::time::timeout(CUT, stop.cancelled()).await.is_ok() {
             return;

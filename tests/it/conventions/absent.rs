@@ -138,6 +138,8 @@ fn nothing_that_counts_lives_in_the_process() {
                 "Mutex",
                 "tokens that services gave, or take; a second replica has its own",
             ),
+            ("crates/metrics/src/lib.rs", "AtomicU64", "what Prometheus reads; nothing is decided by it"),
+            ("crates/metrics/src/calls.rs", "OnceLock", "the same"),
             ("crates/keyring/src/hashers.rs", "Mutex", "who takes the next job; it counts nothing"),
             ("crates/service/src/cache/mod.rs", "AtomicU64", "until when what is remembered is believed"),
             (

@@ -15,13 +15,14 @@ const CRATES: &[(&str, &str)] = &[
     ("factors", "core"),
     ("rollout", "core"),
     ("keyring", "core"),
-    ("store", "core"),
-    ("service", "core factors rollout keyring store"),
-    ("courier", "core keyring store"),
+    ("metrics", ""),
+    ("store", "core metrics"),
+    ("service", "core factors rollout keyring metrics store"),
+    ("courier", "core keyring metrics store"),
     ("proto", ""),
-    ("grpc", "core service proto"),
+    ("grpc", "core metrics service proto"),
     ("client", "core proto"),
-    ("tidegate", "core factors rollout keyring store service courier proto grpc client"),
+    ("tidegate", "core factors rollout keyring metrics store service courier proto grpc client"),
 ];
 
 /// An outside library, and the crates that name it.
@@ -54,6 +55,7 @@ const ALLOWED_DEPENDENCIES: &[(&str, &str)] = &[
     ("minijinja", "courier"),
     ("p256", "courier factors"),
     ("password-hash", "keyring"),
+    ("prometheus-client", "metrics"),
     ("prost", "client factors grpc proto"),
     ("prost-build", "proto"),
     ("prost-reflect", "proto"),
@@ -99,6 +101,7 @@ const ALLOWED_DEPENDENCIES: &[(&str, &str)] = &[
 const OWNED: &[(&str, &str)] = &[
     ("totp-rs", "factors"),
     ("webauthn-rs", "factors"),
+    ("prometheus-client", "metrics"),
     ("qrcode", "factors"),
     ("quick_cache", "service"),
     ("argon2", "keyring"),

@@ -8,12 +8,16 @@ use crate::{test_server::TestServer, use_cases};
 /// What an app does besides running use cases, and why it asks for no permission.
 const WITHOUT_PERMISSION: &[(&str, &str)] = &[
     ("new", "makes an app"),
+    ("cache_staleness", "a number for metrics"),
     ("close", "the program's own"),
     ("device_signal", "says only that something may have changed"),
     ("follow", "the program's own: what other replicas wrote"),
     ("identify", "finds the caller, whose permissions are known only then"),
     ("identify_again", "says of a caller only whether the credential is good"),
+    ("look_up", "numbers for metrics, of all realms"),
+    ("metrics", "counts"),
     ("new_incident", "draws a number"),
+    ("observed", "numbers for metrics"),
 ];
 
 /// These check the permission of the use case that they are given; `use_cases` tests them.

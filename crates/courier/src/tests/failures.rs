@@ -123,6 +123,7 @@ async fn settings_that_cannot_work_are_refused() {
             from: from.to_owned(),
             poll,
             sends_at_once: 1,
+            metrics: std::sync::Arc::new(tidegate_metrics::Metrics::new("0")),
         };
         let (clock, entropy) = (outbox.clock.clone(), outbox.entropy.clone());
         Courier::new(outbox.store.clone(), outbox.keyring.clone(), clock, entropy, settings).map(drop)

@@ -31,6 +31,7 @@ use tidegate_core::{
     MessageStyle, RealmId, Recipient, RecordedFact, Secret, Span, Timestamp,
 };
 use tidegate_keyring::{Keyring, MasterFile, SealContext};
+use tidegate_metrics::Metrics;
 use tidegate_store::{Store, Timeouts, deliveries, events};
 
 use crate::{Courier, PushSettings, Settings, SetupError, To};
@@ -126,6 +127,7 @@ impl Outbox {
             from,
             poll: Duration::ZERO,
             sends_at_once: 4,
+            metrics: Arc::new(Metrics::new("0")),
         }
     }
 

@@ -7,13 +7,14 @@ use tidegate_core::{Caller, Timestamp};
 use tidegate_rollout::{Verdict, decide};
 
 use super::{FreshCache, ProductRollouts, Snapshot, rollouts};
-use crate::{App, Query};
+use crate::{App, Query, counts::Counts};
 
 /// The cache for one call, at one instant: all decisions of the call agree.
 pub struct CachedDecisions<'h> {
     fresh: FreshCache<'h>,
     caller: &'h Caller,
     snapshot: Arc<Snapshot>,
+    counts: &'h Counts,
     now: Timestamp,
 }
 
@@ -26,7 +27,8 @@ impl App {
         }
         let fresh = self.inner.cache.fresh()?;
         let snapshot = fresh.realm(caller.realm)?;
-        Some(CachedDecisions { fresh, caller, snapshot, now: self.inner.parts.clock.now() })
+        let (counts, now) = (&self.inner.counts, self.inner.parts.clock.now());
+        Some(CachedDecisions { fresh, caller, snapshot, counts, now })
     }
 }
 
@@ -61,6 +63,9 @@ impl CachedDecisions<'_> {
     ) -> Option<T> {
         let known = self.fresh.standing(self.caller.realm, account)?;
         let known = self.snapshot.places(known)?;
-        Some(look(&decide(&at.product, rollouts(&at.rollouts), &known.standing, self.now)))
+        let verdict = decide(&at.product, rollouts(&at.rollouts), &known.standing, self.now);
+        self.counts.looked_up(true);
+        self.counts.decided(verdict.reason);
+        Some(look(&verdict))
     }
 }

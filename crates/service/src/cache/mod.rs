@@ -99,6 +99,13 @@ impl ReplicaCache {
         fresh.then_some(FreshCache(self, PhantomData))
     }
 
+    /// How long ago what other replicas wrote was read. `None`: there are none.
+    pub(crate) fn staleness(&self) -> Option<Duration> {
+        let Freshness::Followed(span) = self.freshness else { return None };
+        let looked = Duration::from_micros(self.fresh_until.load(Ordering::Acquire)).saturating_sub(span);
+        Some(self.born.elapsed().saturating_sub(looked))
+    }
+
     /// Everything that was written before `looked` has been invalidated.
     fn mark_fresh(&self, looked: u64) {
         if let Freshness::Followed(span) = self.freshness {

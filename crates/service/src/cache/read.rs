@@ -29,7 +29,9 @@ impl QueryContext {
         account: &AccountRef,
     ) -> Result<Option<Arc<Known>>, Fault> {
         let name = name(account);
-        if let Some(known) = self.cached(snapshot, &name) {
+        let cached = self.cached(snapshot, &name);
+        self.counts().looked_up(cached.is_some());
+        if let Some(known) = cached {
             return Ok(Some(known));
         }
         let (version, mut view) = (self.version(account), self.view());

@@ -24,7 +24,7 @@ use tidegate_store::{
 use super::{
     consume,
     context::{Answerer, ChallengeContext, Readable},
-    pause,
+    count, pause,
 };
 use crate::{
     Command, CommandContext, Error, Fault, counters,
@@ -73,14 +73,14 @@ impl Answering {
             let cc = self.read(cx).await?;
             match self.charge(cx, &cc).await? {
                 Some(Attempt::Granted(attempt)) => break (cc, attempt),
-                Some(Attempt::Finished(outcome)) => return Ok(outcome),
+                Some(Attempt::Finished(outcome)) => return Ok(count::count(cx, &cc, outcome)),
                 None => {}
             }
         };
         let mut finding = self.look(cx, &cc, &attempt).await?;
         loop {
             match self.settle(cx, &cc, &attempt, &finding).await? {
-                Some(outcome) => return Ok(outcome),
+                Some(outcome) => return Ok(count::count(cx, &cc, outcome)),
                 // Another answer, or a change of what the challenge belongs to, was faster.
                 None => finding = finding.late(),
             }

@@ -4,6 +4,7 @@ mod answer;
 mod cancel;
 mod consume;
 mod context;
+mod count;
 mod create;
 mod get;
 mod pause;

@@ -41,7 +41,9 @@ impl Query for BatchEvaluate {
         let answer = |(item, known): (&Item, Option<Arc<Known>>)| {
             let at = at(cx, &snapshot, &item.product)?;
             let known = known.ok_or(Refusal::AccountNotFound)?;
-            Ok(Evaluated { at, known, now })
+            let evaluated = Evaluated { at, known, now };
+            cx.counts().decided(evaluated.verdict().reason);
+            Ok(evaluated)
         };
         Ok(self.items.iter().zip(known).map(answer).collect())
     }

@@ -42,6 +42,8 @@ impl Query for Evaluate {
         let snapshot = cx.snapshot().await?;
         let at = snapshot.at(self.product.as_str()).ok_or(Refusal::ProductNotFound)?.clone();
         let known = cx.known(&snapshot, &self.account).await?.ok_or(Refusal::AccountNotFound)?;
-        Ok(Evaluated { at, known, now: cx.now() })
+        let evaluated = Evaluated { at, known, now: cx.now() };
+        cx.counts().decided(evaluated.verdict().reason);
+        Ok(evaluated)
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
     Account, ClientContext, Denial, Fact, Identifier, Offer, Permission, Product, ProductKey, Proof, Reason,
-    Requirement, Secret, SignIn, Span, Token,
+    Requirement, Secret, SignIn, Span, Token, Word as _,
 };
 use tidegate_factors::{
     level,
@@ -59,12 +59,15 @@ impl Command for BeginSignIn {
     async fn run(self, cx: &CommandContext) -> Result<SignInStarted, Error> {
         let Self { product, first, client, device_token } = self;
         let from = Origin { product, client, device_token };
-        match first {
+        let begun = match first {
             FirstFactor::Password { identifier, password } => {
-                from.by_password(cx, identifier, password).await
+                from.by_password(cx, identifier, password).await?
             }
-            FirstFactor::Passkey(answer) => from.by_passkey(cx, answer).await,
-        }
+            FirstFactor::Passkey(answer) => from.by_passkey(cx, answer).await?,
+        };
+        let state = begun.sign_in.as_ref().map_or("denied", |(sign_in, ..)| sign_in.state.as_str());
+        cx.query().metrics().signed_in(state);
+        Ok(begun)
     }
 }
 
@@ -92,6 +95,9 @@ impl Origin {
         account: Option<&Account>,
         why: Denial,
     ) -> Result<(), Fault> {
+        if why == Denial::Slowed {
+            cx.query().metrics().throttled("passwords");
+        }
         let event = cx.event(Fact::SignInDenied { why }).at(&self.product).from(&self.client);
         let event = match account {
             Some(account) => event.of(account),

@@ -96,6 +96,7 @@ impl Command for CompleteSignIn {
                 made.session(cx, tx, level, (self.remember_device, device)).await?
             };
             let sign_in = SignIn { state: completed, ..sign_in.clone() };
+            cx.query().metrics().signed_in(completed.as_str());
             Ok(SignInCompletion { sign_in, offers: Vec::new(), session: Some(session) })
         })
         .await

@@ -26,6 +26,7 @@ mod first_start;
 mod import;
 mod mail;
 mod master_key;
+mod metrics;
 mod one_at_a_time;
 mod outage;
 mod races;
