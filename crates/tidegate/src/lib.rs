@@ -21,6 +21,7 @@ mod logs;
 mod mail;
 mod migrate;
 mod push;
+mod receipts;
 mod running;
 mod serve;
 mod server;
