@@ -52,6 +52,7 @@ mod properties;
 mod race;
 mod raw;
 mod realms;
+mod receipts;
 mod record;
 mod recovery;
 mod refused;

@@ -8,6 +8,8 @@ use crate::test_server::TestServer;
 /// The statements that are not held to one realm, and why.
 const ACROSS: &[(&str, &str)] = &[
     ("tidegate_store::credentials::FIND", "a credential names its realm"),
+    ("tidegate_store::deliveries::BY_GATEWAY_ID", "a receipt names no realm"),
+    ("tidegate_store::deliveries::BY_ID", "a receipt names no realm"),
     ("tidegate_store::deliveries::DUE", "the courier serves all realms"),
     ("tidegate_store::deliveries::OLDEST", "metrics are of all realms"),
     ("tidegate_store::events::BACKLOG", "metrics are of all realms"),

@@ -300,6 +300,7 @@ pub enum Fact {
     SeenOnBehalf {
         reason: Title,
     },
+    /// A mail server, push service or gateway has taken the message.
     Delivered {
         delivery: DeliveryId,
         channel: Channel,
@@ -310,6 +311,13 @@ pub enum Fact {
         channel: Channel,
         purpose: MessagePurpose,
         why: DeliveryProblem,
+    },
+    /// A receipt says whether the phone got the message that the gateway had taken.
+    DeliveryReported {
+        delivery: DeliveryId,
+        channel: Channel,
+        purpose: MessagePurpose,
+        delivered: bool,
     },
 
     TwoStepSwitchedOff {},

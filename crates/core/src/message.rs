@@ -163,13 +163,16 @@ pub struct Delivery {
 words! {
     DeliveryState "delivery state" {
         Queued = "queued",
+        /// A mail server, push service or gateway has taken it.
         Sent = "sent",
+        /// The gateway's receipt says that the phone has it.
+        Delivered = "delivered",
         Failed = "failed",
     }
 }
 
 words! {
-    /// Why a message was not sent.
+    /// Why a message was not sent, or did not arrive.
     DeliveryProblem "delivery problem" {
         /// It expired before it was sent.
         Expired = "expired",
@@ -191,5 +194,7 @@ words! {
         Gone = "gone",
         /// No service is set up for such a destination.
         NotConfigured = "not_configured",
+        /// The gateway took it, and its receipt says that the phone did not get it.
+        NotDelivered = "not_delivered",
     }
 }

@@ -6,6 +6,8 @@
 //!    └── postponed ───┴── not sent: it may pass, or be repaired
 //! ```
 //!
+//! What becomes of a text message after it was sent is in `receipts.rs`.
+//!
 //! What may pass, such as a mail server that is away or a missing key, is waited for until the message expires.
 
 use std::time::Duration;

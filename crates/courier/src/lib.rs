@@ -8,6 +8,7 @@ mod deliver;
 mod letter;
 mod notification;
 mod preview;
+mod receipts;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -19,6 +20,7 @@ use std::{collections::VecDeque, path::PathBuf, pin::pin, sync::Arc, time::Durat
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use letter::Sender;
 pub use preview::{Look, MailPreview, Preview, PreviewError, previews, send_test};
+pub use receipts::{ReceiptError, ReceiptFormat, ReceiptSettings, Receipts};
 use text::Templates;
 use tidegate_core::{Channel, Clock, Entropy, Word as _};
 use tidegate_keyring::Keyring;
@@ -80,6 +82,8 @@ pub enum SetupError {
     Header { service: &'static str, name: String },
     #[error("the template for the SMS gateway: {0}")]
     SmsTemplate(&'static str),
+    #[error("the receipts of the SMS gateway: {0}")]
+    Receipts(&'static str),
 }
 
 /// Several couriers may work on one database: each delivery is claimed by one of them at a time.

@@ -92,6 +92,7 @@ pub struct Observed {
 }
 
 impl Metrics {
+    #[expect(clippy::too_many_lines, reason = "a line or some for each metric")]
     pub fn new(version: &'static str) -> Self {
         let mut registry = Registry::with_prefix("tidegate");
         let r = &mut registry;
@@ -269,7 +270,7 @@ impl Metrics {
         self.certificate.get_or_create(&[]).set(whole(at));
     }
 
-    /// All metrics in the text format of OpenMetrics, with what was observed just now.
+    /// All metrics in the text format of `OpenMetrics`, with what was observed just now.
     pub fn render(&self, observed: &Observed) -> Result<String, fmt::Error> {
         for (state, count) in ["used", "idle", "waiting"].into_iter().zip(observed.connections) {
             self.connections.get_or_create(&[("state", state)]).set(count);

@@ -89,7 +89,7 @@ impl App {
         let cache = ReplicaCache::new(parts.settings.freshness, parts.settings.accounts);
         let (tasks, scans) = (TaskTracker::new(), Semaphore::new(1));
         let counts = Counts::new(&parts.metrics);
-        Self { inner: Arc::new(Inner { parts, cache, counts, tasks, scans, permits }) }
+        Self { inner: Arc::new(Inner { parts, cache, tasks, counts, scans, permits }) }
     }
 
     pub fn metrics(&self) -> &Metrics {

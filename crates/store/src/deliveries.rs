@@ -1,4 +1,5 @@
-//! Table `deliveries`: the outbox. `service` adds rows, `courier` sends them.
+//! Table `deliveries`: the outbox. `service` adds rows, `courier` sends them and reads what receipts say of them. `BY_ID`
+//! reads `realms` too.
 
 use tidegate_core::{
     AccountId, Channel, Delivery, DeliveryId, DeliveryProblem, DeliveryState, MessagePurpose, RealmId,
@@ -26,6 +27,12 @@ sql! {
         RETURNING delivery_id, account_id, channel, purpose, payload, tries, expires_at";
     Change POSTPONE = "UPDATE deliveries SET next_try_at = $3, problem = COALESCE($4, problem) WHERE realm_id = $1 AND delivery_id = $2 AND state = 'queued'";
     Change END = "UPDATE deliveries SET state = $3, ended_at = $4, problem = COALESCE($5, problem), gateway_id = $6, payload = NULL WHERE realm_id = $1 AND delivery_id = $2 AND state = 'queued'";
+    Select BY_ID = "SELECT deliveries.realm_id, delivery_id, state FROM realms CROSS JOIN deliveries \
+        WHERE deliveries.realm_id = realms.realm_id AND delivery_id = $1 AND channel = 'sms' LIMIT 2";
+    Select BY_GATEWAY_ID = "SELECT realm_id, delivery_id, state FROM deliveries WHERE gateway_id = $1 AND channel = 'sms' LIMIT 2";
+    Change REPORT = "UPDATE deliveries SET state = $3, problem = COALESCE($4, problem) \
+        WHERE realm_id = $1 AND delivery_id = $2 AND state = 'sent' AND channel = 'sms' \
+        RETURNING delivery_id, account_id, channel, purpose";
 }
 
 /// A delivery and the realm it belongs to.
@@ -47,6 +54,22 @@ pub struct Claimed {
     /// How often it was tried, including this time.
     pub tries: i64,
     pub expires_at: Timestamp,
+}
+
+/// The text message that a receipt is about. A receipt names no realm.
+#[derive(Debug, Clone, Copy)]
+pub struct Receipted {
+    pub realm: RealmId,
+    pub id: DeliveryId,
+    pub state: DeliveryState,
+}
+
+/// A delivery whose receipt was the first one.
+#[derive(Debug, Clone, Copy)]
+pub struct Reported {
+    pub account: AccountId,
+    pub channel: Channel,
+    pub purpose: MessagePurpose,
 }
 
 /// A delivery to be queued.
@@ -82,6 +105,26 @@ impl Record for Claimed {
             payload: row.get("payload")?,
             tries: row.get("tries")?,
             expires_at: row.get("expires_at")?,
+        })
+    }
+}
+
+impl Record for Receipted {
+    const TABLE: &'static str = "deliveries";
+    const KEY: &'static str = "delivery_id";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        Ok(Self { realm: row.get("realm_id")?, id: row.get("delivery_id")?, state: row.get("state")? })
+    }
+}
+
+impl Record for Reported {
+    const TABLE: &'static str = "deliveries";
+    const KEY: &'static str = "delivery_id";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        Ok(Self {
+            account: row.get("account_id")?,
+            channel: row.get("channel")?,
+            purpose: row.get("purpose")?,
         })
     }
 }
@@ -188,4 +231,31 @@ pub async fn end(
     now: Timestamp,
 ) -> Result<bool, Error> {
     tx.change(END).bind(id).bind(state).bind(now).bind(problem).bind(gateway_id).hit().await
+}
+
+/// The text message with this id, in any realm. Goes through the realms, because the table's key begins with them.
+pub async fn by_id(across: &mut Across, id: DeliveryId) -> Result<Option<Receipted>, Error> {
+    Ok(only(across.select(BY_ID).bind(id).all().await?))
+}
+
+/// The text message that the gateway knows by this id, in any realm; `None` where several have it.
+pub async fn by_gateway_id(across: &mut Across, gateway_id: &str) -> Result<Option<Receipted>, Error> {
+    Ok(only(across.select(BY_GATEWAY_ID).bind(gateway_id.to_owned()).all().await?))
+}
+
+fn only(found: Vec<Receipted>) -> Option<Receipted> {
+    match found.as_slice() {
+        [one] => Some(*one),
+        _ => None,
+    }
+}
+
+/// Stores what a receipt says of a text message that was handed over; `None` when an earlier receipt has said it, or the
+/// message was not handed over.
+pub async fn report(
+    tx: &mut Tx,
+    id: DeliveryId,
+    (state, problem): (DeliveryState, Option<DeliveryProblem>),
+) -> Result<Option<Reported>, Error> {
+    tx.change(REPORT).bind(id).bind(state).bind(problem).optional().await
 }

@@ -22,6 +22,7 @@ mod mail;
 mod migrate;
 mod process;
 mod push;
+mod receipts;
 mod running;
 mod serve;
 mod server;

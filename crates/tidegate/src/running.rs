@@ -24,12 +24,14 @@ use crate::{
     ambient::{AuthorityClock, SystemEntropy},
     check_schema::check_schema,
     config::{self, Config},
-    keep_time, mail, sms,
+    keep_time, mail, receipts, sms,
 };
 
 pub struct Running {
     pub grpc: SocketAddr,
     pub admin: SocketAddr,
+    /// Where receipts of text messages are taken, if they are.
+    pub receipts: Option<SocketAddr>,
     /// How long calls under way may take when the program stops.
     drain: Duration,
     app: App,
@@ -93,10 +95,16 @@ impl Running {
         let sealer = Sealer::new(store.clone(), keyring.clone(), clock.clone(), Arc::new(SystemEntropy));
         let sealer = Arc::new(sealer);
         let app = app(config, &store, keyring, &clock, courier.web_push_key())?;
+        let receipts = receipts::endpoint(config, &store, &clock)?;
 
         let grpc = listen(config.grpc.listen, "grpc.listen").await?;
         let admin = listen(config.admin.listen, "admin.listen").await?;
+        let receipts = match receipts {
+            Some((address, endpoint)) => Some((listen(address, "sms_receipts.listen").await?, endpoint)),
+            None => None,
+        };
         let (grpc_address, admin_address) = (grpc.local_addr()?, admin.local_addr()?);
+        let receipts_address = receipts.as_ref().map(|(listener, _)| listener.local_addr()).transpose()?;
         let (stop, rest) = (CancellationToken::new(), CancellationToken::new());
         let (reflection, streams) = (config.grpc.reflection(), tidegate_grpc::StreamSettings::default());
         let max_deadline = Duration::from_millis(config.grpc.max_deadline_ms);
@@ -107,6 +115,9 @@ impl Running {
         let mut background = JoinSet::new();
         let check_timeout = Duration::from_millis(config.admin.check_timeout_ms);
         background.spawn(serve_admin(app.clone(), store.clone(), admin, check_timeout, stop.clone()));
+        if let Some((listener, endpoint)) = receipts {
+            background.spawn(serve_receipts(endpoint, listener, stop.clone()));
+        }
         background.spawn(keep_time::keep(store.clone(), clock.clone(), rest.clone()));
         background.spawn(sweep(store.clone(), clock, rest.clone()));
         background.spawn(courier.run(rest.clone()));
@@ -116,9 +127,9 @@ impl Running {
         }
         background.spawn(seal(sealer.clone(), rest.clone()));
         background.spawn(cut(sealer, keep, store.metrics().clone(), rest.clone()));
-        let (grpc, admin) = (grpc_address, admin_address);
+        let (grpc, admin, receipts) = (grpc_address, admin_address, receipts_address);
         let drain = Duration::from_millis(config.grpc.drain_ms);
-        Ok(Self { grpc, admin, drain, app, store, stop, rest, server, background })
+        Ok(Self { grpc, admin, receipts, drain, app, store, stop, rest, server, background })
     }
 
     /// Waits until the server or a background task ends by itself, which is a failure.
@@ -219,6 +230,12 @@ async fn serve_admin(
     }
 }
 
+async fn serve_receipts(endpoint: receipts::Endpoint, listener: TcpListener, stop: CancellationToken) {
+    if let Err(error) = receipts::serve(endpoint, listener, stop).await {
+        tracing::error!(%error, "the port for receipts failed");
+    }
+}
+
 /// Deletes what must not be kept, once a minute.
 async fn sweep(store: Store, clock: Arc<AuthorityClock>, stop: CancellationToken) {
     while tokio::time::timeout(SWEEP, stop.cancelled()).await.is_err() {
@@ -266,7 +283,7 @@ impl Outage {
 async fn cut(sealer: Arc<Sealer>, keep: Span, metrics: Arc<Metrics>, stop: CancellationToken) {
     loop {
         match sealer.cut(keep).await {
-            Ok(_) => metrics.retention_ran(AuthorityClock::host().unix_seconds()),
+            Ok(()) => metrics.retention_ran(AuthorityClock::host().unix_seconds()),
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "old events could not be dropped");
             }

@@ -11,7 +11,7 @@ use crate::{
     config::Config,
     files,
     init::{initialise_here, is_initialised},
-    mail,
+    mail, receipts,
     running::{Running, open},
 };
 
@@ -51,6 +51,11 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     if mail::is_in_the_clear(config) {
         tracing::warn!("smtp.tls is none: mails, and the codes in them, cross the network in clear");
     }
+    if running.receipts.is_some_and(|address| !address.ip().is_loopback()) {
+        tracing::warn!(
+            "receipts are taken without TLS beyond this machine: their token crosses the network in clear"
+        );
+    }
     Ok(running)
 }
 
@@ -58,6 +63,9 @@ fn say(config: &Config, running: &Running) {
     println!("Tidegate {} serves gRPC on {}.", env!("CARGO_PKG_VERSION"), running.grpc);
     println!("  health      http://{}/healthz", running.admin);
     println!("  mail        {}", mail::destination(config));
+    if let Some(receipts) = running.receipts {
+        println!("  receipts    http://{receipts}{}", receipts::PATH);
+    }
     println!("  try it      {}", call(config, running));
 }
 

@@ -90,7 +90,7 @@ const ALLOWED_DEPENDENCIES: &[(&str, &str)] = &[
     ("tower", "client grpc"),
     ("tracing", "courier grpc service store tidegate"),
     ("tracing-subscriber", "tidegate"),
-    ("url", "core factors"),
+    ("url", "core courier factors"),
     ("uuid", "core factors grpc service store tidegate"),
     ("webauthn-rs", "factors"),
     ("webauthn-rs-proto", "factors"),

@@ -76,6 +76,7 @@ fn every_place_that_lays_a_secret_open_is_known() {
         2 crates/tidegate/src/device/owner.rs
         1 crates/tidegate/src/files.rs
         1 crates/tidegate/src/mail.rs
+        1 crates/tidegate/src/receipts.rs
         1 crates/tidegate/src/server.rs
         1 crates/tidegate/src/sms.rs
     "]]

@@ -21,6 +21,7 @@ fn state(wire: proto::DeliveryState) -> Option<DeliveryState> {
         proto::DeliveryState::Unspecified => None,
         proto::DeliveryState::Queued => Some(DeliveryState::Queued),
         proto::DeliveryState::Sent => Some(DeliveryState::Sent),
+        proto::DeliveryState::Delivered => Some(DeliveryState::Delivered),
         proto::DeliveryState::Failed => Some(DeliveryState::Failed),
     }
 }

@@ -56,6 +56,7 @@ const fn state(state: DeliveryState) -> proto::DeliveryState {
     match state {
         DeliveryState::Queued => proto::DeliveryState::Queued,
         DeliveryState::Sent => proto::DeliveryState::Sent,
+        DeliveryState::Delivered => proto::DeliveryState::Delivered,
         DeliveryState::Failed => proto::DeliveryState::Failed,
     }
 }
@@ -73,5 +74,6 @@ const fn problem(problem: DeliveryProblem) -> proto::DeliveryProblem {
         DeliveryProblem::Refused => Wire::Refused,
         DeliveryProblem::Gone => Wire::Gone,
         DeliveryProblem::NotConfigured => Wire::NotConfigured,
+        DeliveryProblem::NotDelivered => Wire::NotDelivered,
     }
 }

@@ -93,6 +93,7 @@ impl Invalidation {
             | Fact::SeenOnBehalf { .. }
             | Fact::Delivered { .. }
             | Fact::DeliveryFailed { .. }
+            | Fact::DeliveryReported { .. }
             | Fact::EventsCut { .. } => Self::Nothing,
         }
     }

@@ -161,6 +161,21 @@ settings! {
         /// What happens at this cost: it is recorded, and block sends nothing more until the hour is over.
         on_hourly_cost: OnHourlyCost = "block", Rule::Choice(&["record", "block"]), Shown::Whole;
     }
+    /// Receipts of text messages: the gateway calls back to say whether the phone got one.
+    sms_receipts: SmsReceipts {
+        /// Where the gateway calls, such as 127.0.0.1:50053; port 0 picks a free port; empty: there are no receipts.
+        listen: String = "", Rule::Optional, Shown::Whole;
+        /// The file that holds the gateway's token: 16 characters or more, of letters, digits and -._~
+        token_file: PathBuf = "", Rule::Optional, Shown::Whole;
+        /// Where a receipt holds the id of the message, ours or the gateway's: a field, or in JSON a pointer such as /message/id
+        message_id: String = "MessageSid", Rule::Text, Shown::Whole;
+        /// Where it holds the status, likewise.
+        status: String = "MessageStatus", Rule::Text, Shown::Whole;
+        /// The statuses, separated by commas, that mean that the phone has the message.
+        delivered: String = "delivered", Rule::Text, Shown::Whole;
+        /// The statuses, separated by commas, that mean that the phone will not get it.
+        failed: String = "failed, undelivered", Rule::Text, Shown::Whole;
+    }
     /// What the server writes about itself.
     log: Log {
         /// How a line is written.

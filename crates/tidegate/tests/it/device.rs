@@ -207,17 +207,7 @@ impl<'f> DeviceTest<'f> {
     async fn set_up(folder: &'f Folder) -> Self {
         let server = folder.serve(&[]).await;
         let realm = Realm::set_up(&server, &["ann"]).await;
-        let found = proto::GetProductRequest { product: "kasa".into() };
-        let found = realm.operator.products().get_product(found).await.unwrap().into_inner();
-        let allowed_methods = [Method::Push, Method::DeviceCode].map(Into::into).to_vec();
-        let mut request = proto::UpdateProductRequest {
-            product: "kasa".into(),
-            etag: found.product.unwrap().etag,
-            settings: Some(proto::ProductSettings { allowed_methods, ..Default::default() }),
-            ..Default::default()
-        };
-        request.update_mask.get_or_insert_default().paths = vec!["settings.allowed_methods".into()];
-        realm.operator.products().update_product(request).await.unwrap();
+        realm.allows(&[Method::Push, Method::DeviceCode]).await;
         let app = proto::CreateCredentialRequest {
             role: proto::RoleType::DeviceApp.into(),
             all_products: true,

@@ -31,6 +31,7 @@ mod one_at_a_time;
 mod outage;
 mod races;
 mod readme;
+mod receipts;
 mod record;
 mod schema;
 mod secrets;

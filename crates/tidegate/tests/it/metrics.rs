@@ -48,11 +48,11 @@ async fn a_story_is_counted(engine: Engine) {
         (r#"tidegate_sign_ins_total{state="pending_challenge"}"#, 1.0),
         (r#"tidegate_sign_ins_total{state="denied"}"#, 1.0),
         (r#"tidegate_challenges_total{method="totp",outcome="wrong_answer"}"#, 1.0),
-        (r#"tidegate_password_hash_seconds_count"#, 3.0),
+        ("tidegate_password_hash_seconds_count", 3.0),
         (r#"tidegate_database_connections{state="idle"}"#, 0.0),
-        (r#"tidegate_process_open_fds"#, 5.0),
-        (r#"tidegate_process_resident_memory_bytes"#, 1_000_000.0),
-        (r#"tidegate_retention_last_run_timestamp_seconds"#, 1_700_000_000.0),
+        ("tidegate_process_open_fds", 5.0),
+        ("tidegate_process_resident_memory_bytes", 1_000_000.0),
+        ("tidegate_retention_last_run_timestamp_seconds", 1_700_000_000.0),
     ] {
         let value = server.metric(series).await.unwrap_or_else(|| panic!("no {series}"));
         assert!(value >= at_least, "{series} {value}");

@@ -105,6 +105,21 @@ impl Realm {
         Self { operator, frontend_token, mails: server.mails() }
     }
 
+    /// The methods that owners may have at the product.
+    pub async fn allows(&self, methods: &[proto::Method]) {
+        let found = proto::GetProductRequest { product: "kasa".into() };
+        let found = self.operator.products().get_product(found).await.unwrap().into_inner();
+        let allowed_methods = methods.iter().map(|method| (*method).into()).collect();
+        let mut request = proto::UpdateProductRequest {
+            product: "kasa".into(),
+            etag: found.product.unwrap().etag,
+            settings: Some(proto::ProductSettings { allowed_methods, ..Default::default() }),
+            ..Default::default()
+        };
+        request.update_mask.get_or_insert_default().paths = vec!["settings.allowed_methods".into()];
+        self.operator.products().update_product(request).await.unwrap();
+    }
+
     /// The back end, calling this process.
     pub fn frontend(&self, server: &Server) -> Frontend {
         Frontend { client: server.client(&self.frontend_token), mails: self.mails.clone() }

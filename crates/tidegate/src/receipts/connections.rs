@@ -1,0 +1,138 @@
+//! Connections that are bounded in number and in time: a client that never finishes its request frees its place when the
+//! connection's life is over.
+
+use std::{
+    future::Future as _,
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::serve::Listener;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Sleep, sleep},
+};
+
+pub(super) struct Connections {
+    listener: TcpListener,
+    places: Arc<Semaphore>,
+    life: Duration,
+}
+
+/// A connection that reads and writes nothing after its end.
+pub(super) struct MortalConnection {
+    stream: TcpStream,
+    end: Pin<Box<Sleep>>,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl Connections {
+    pub(super) fn new(listener: TcpListener, most: usize, life: Duration) -> Self {
+        Self { listener, places: Arc::new(Semaphore::new(most)), life }
+    }
+}
+
+impl Listener for Connections {
+    type Io = MortalConnection;
+    type Addr = SocketAddr;
+
+    /// Waits for a place first: until then, clients wait in the queue of the operating system.
+    async fn accept(&mut self) -> (MortalConnection, SocketAddr) {
+        // `None` only if the semaphore is closed, which it never is.
+        let place = self.places.clone().acquire_owned().await.ok();
+        let (stream, from) = Listener::accept(&mut self.listener).await;
+        (MortalConnection { stream, end: Box::pin(sleep(self.life)), _place: place }, from)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+impl MortalConnection {
+    /// The stream; an error once its life is over. Wakes the task then, if it waits for the stream.
+    fn alive(&mut self, context: &mut Context<'_>) -> io::Result<Pin<&mut TcpStream>> {
+        match self.end.as_mut().poll(context) {
+            Poll::Ready(()) => Err(io::ErrorKind::TimedOut.into()),
+            Poll::Pending => Ok(Pin::new(&mut self.stream)),
+        }
+    }
+}
+
+impl AsyncRead for MortalConnection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.alive(context)?.poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for MortalConnection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.alive(context)?.poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.alive(context)?.poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    /// No test waits this long.
+    const LONG: Duration = Duration::from_mins(5);
+
+    async fn connections(life: Duration) -> (Connections, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        (Connections::new(listener, 1, life), address)
+    }
+
+    #[tokio::test]
+    async fn a_connection_takes_a_place_until_it_is_closed() {
+        let (mut connections, address) = connections(LONG).await;
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let (mut connection, _) = connections.accept().await;
+        assert_eq!(connections.places.available_permits(), 0);
+        client.write_all(b"hello").await.unwrap();
+        let mut heard = [0; 5];
+        connection.read_exact(&mut heard).await.unwrap();
+        connection.write_all(&heard).await.unwrap();
+        drop(connection);
+        assert_eq!(connections.places.available_permits(), 1);
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).await.unwrap();
+        assert_eq!(answer, b"hello");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_says_nothing_is_let_go() {
+        let (mut connections, address) = connections(Duration::ZERO).await;
+        let _client = TcpStream::connect(address).await.unwrap();
+        let (mut connection, _) = connections.accept().await;
+        let read = connection.read(&mut [0; 5]).await;
+        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        let written = connection.write_all(b"hello").await;
+        assert_eq!(written.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+}
