@@ -71,7 +71,9 @@ pub fn previews(
         Ok(Preview { name: name.to_owned(), plain, mail: Some(MailPreview { subject, html }) })
     });
     let texts = purposes().filter(|purpose| is_texted(*purpose)).map(|purpose| {
-        let plain = templates.own_sms(&example(look, purpose, to, now))?.expose().clone();
+        let body = Body::Code { code: "123456".to_owned() };
+        let message = Message { body, ..example(look, purpose, to, now) };
+        let plain = templates.own_sms(&message)?.expose().clone() + "\n";
         Ok(Preview { name: format!("sms_{}", purpose.as_str()), plain, mail: None })
     });
     mails.chain(texts).collect()

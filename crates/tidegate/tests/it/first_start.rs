@@ -72,7 +72,7 @@ async fn health_asks_for_no_credential() {
     }
     assert_eq!(server.page("/healthz").await, (200, "ok\n".to_owned()));
     assert_eq!(server.page("/readyz").await, (200, "ready\n".to_owned()));
-    assert_eq!(server.page("/metrics").await.0, 404);
+    assert_eq!(server.page("/nothing").await.0, 404);
 }
 
 #[tokio::test]
