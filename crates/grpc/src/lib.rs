@@ -9,6 +9,7 @@ mod answer;
 mod audit;
 mod bound;
 mod challenges;
+mod connections;
 mod customers;
 mod deadline;
 mod deliveries;
@@ -34,7 +35,14 @@ mod stream;
 mod system;
 #[cfg(test)]
 mod tests;
+mod tls;
+mod web;
 
+pub use connections::ConnectionSettings;
 pub use rules::{Access, Rules, UnknownPermission};
 pub use server::{ServeError, Settings, serve};
 pub use stream::StreamSettings;
+pub use tls::{
+    CertificateInfo, Certificates, ClientCertificates, ClientIdentities, NotAnIdentity, TlsError, TlsSettings,
+};
+pub use web::{NotAnOrigin, WebOrigins};

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::{Context as _, bail};
 use tidegate_core::Span;
 use tidegate_courier::Courier;
+use tidegate_grpc::Certificates;
 use tidegate_keyring::{Keyring, Passwords};
 use tidegate_service::{
     App, Freshness, Parts,
@@ -23,12 +24,14 @@ use crate::{
     ambient::{AuthorityClock, SystemEntropy},
     check_schema::check_schema,
     config::{self, Config},
-    keep_time, mail, sms,
+    keep_time, mail, sms, tls,
 };
 
 pub struct Running {
     pub grpc: SocketAddr,
     pub admin: SocketAddr,
+    /// The certificate that is served; absent: TLS is off.
+    pub certificates: Option<Certificates>,
     /// How long calls under way may take when the program stops.
     drain: Duration,
     app: App,
@@ -76,6 +79,7 @@ fn timeouts(database: &config::Database) -> Timeouts {
 
 impl Running {
     pub async fn start(config: &Config, store: Store, keyring: Keyring) -> anyhow::Result<Self> {
+        let certificates = tls::certificates(config)?;
         check_schema(&store).await?;
         match check(&store, &keyring).await? {
             KeyCheck::Right => {}
@@ -99,7 +103,15 @@ impl Running {
         let (reflection, streams) = (config.grpc.reflection(), tidegate_grpc::StreamSettings::default());
         let max_deadline = Duration::from_millis(config.grpc.max_deadline_ms);
         let linger = Duration::from_millis(config.grpc.linger_ms);
-        let settings = tidegate_grpc::Settings { reflection, streams, max_deadline, linger };
+        let settings = tidegate_grpc::Settings {
+            reflection,
+            streams,
+            max_deadline,
+            linger,
+            connections: tls::connections(config),
+            certificates: certificates.clone(),
+            web_origins: tls::web_origins(config)?,
+        };
         let stopped = stop.clone().cancelled_owned();
         let server = tokio::spawn(tidegate_grpc::serve(app.clone(), settings, grpc, stopped));
         let mut background = JoinSet::new();
@@ -108,6 +120,9 @@ impl Running {
         background.spawn(keep_time::keep(store.clone(), clock.clone(), rest.clone()));
         background.spawn(sweep(store.clone(), clock, rest.clone()));
         background.spawn(courier.run(rest.clone()));
+        if let Some(certificates) = certificates.clone() {
+            background.spawn(reload(certificates, rest.clone()));
+        }
         let keep = Span::days(config.audit.retention_days);
         if store.engine() == Engine::Postgres {
             background.spawn(follow(app.clone(), rest.clone()));
@@ -116,7 +131,7 @@ impl Running {
         background.spawn(cut(sealer, keep, rest.clone()));
         let (grpc, admin) = (grpc_address, admin_address);
         let drain = Duration::from_millis(config.grpc.drain_ms);
-        Ok(Self { grpc, admin, drain, app, store, stop, rest, server, background })
+        Ok(Self { grpc, admin, certificates, drain, app, store, stop, rest, server, background })
     }
 
     /// Waits until the server or a background task ends by itself, which is a failure.
@@ -214,6 +229,11 @@ async fn sweep(store: Store, clock: Arc<AuthorityClock>, stop: CancellationToken
             tracing::warn!(%error, "expired outcomes and secrets of requests could not be deleted");
         }
     }
+}
+
+/// Serves new certificates as their files change.
+async fn reload(certificates: Certificates, stop: CancellationToken) {
+    stop.run_until_cancelled(certificates.keep(tls::RELOAD)).await;
 }
 
 /// Follows what other replicas write. While it fails, the cache is not fresh, and everything is read from the database.

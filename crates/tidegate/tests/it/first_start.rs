@@ -92,7 +92,7 @@ async fn reflection_lists_the_services_only_for_callers_with_a_credential() {
 async fn reflection_is_off_when_told_and_beyond_this_machine() {
     let folder = Folder::empty();
     for setting in ["grpc.reflection=off", "grpc.listen=0.0.0.0:0"] {
-        let server = folder.serve(&[setting]).await;
+        let server = folder.serve(&[setting, "grpc.insecure=true"]).await;
         let refused = reflected(&server, &folder.read("operator.credential")).await.unwrap_err();
         assert_eq!(refused.code(), Code::Unimplemented, "{setting}");
         let ended = server.stopped().await;
