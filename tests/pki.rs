@@ -1,5 +1,7 @@
 //! Certificates for tests, made when they are needed.
 
+#![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test says what is wrong by failing")]
+
 use std::path::Path;
 
 use rcgen::{

@@ -1,12 +1,11 @@
 //! gRPC's own health check (`grpc.health.v1`).
 
-use tokio::time::timeout;
 use tonic::Status;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
-use crate::{Client, refused::LATE};
+use crate::Client;
 
 /// What a server says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,13 +24,8 @@ impl Client {
     /// # Errors
     /// The server cannot be reached, or does not answer within the deadline.
     pub async fn check_health(&self) -> Result<Health, Status> {
-        let mut health = HealthClient::new(self.channel());
-        let asked = health.check(HealthCheckRequest::default());
-        let answer = match self.deadline() {
-            Some(deadline) => timeout(deadline, asked).await.map_err(|_| Status::deadline_exceeded(LATE))?,
-            None => asked.await,
-        };
-        Ok(match answer?.into_inner().status() {
+        let mut health = HealthClient::new(self.anonymous());
+        Ok(match health.check(HealthCheckRequest::default()).await?.into_inner().status() {
             ServingStatus::Serving => Health::Serving,
             ServingStatus::NotServing => Health::NotServing,
             ServingStatus::Unknown | ServingStatus::ServiceUnknown => Health::Unknown,

@@ -55,6 +55,9 @@ impl<S> Transport<S> {
     pub(crate) fn limit(&self) -> Option<Duration> {
         self.deadline.as_ref().map(|deadline| deadline.span)
     }
+    pub(crate) fn anonymous(self) -> Self {
+        Self { identity: Identity { authorization: None, realm: None }, ..self }
+    }
     pub(crate) fn limited(self, deadline: Option<Deadline>) -> Self {
         Self { deadline, ..self }
     }

@@ -72,10 +72,10 @@ fn origin(text: &str) -> Result<HeaderValue, NotAnOrigin> {
     HeaderValue::from_str(text).ok().filter(|_| is_origin).ok_or_else(no_origin)
 }
 
-type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+type WebFuture = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
 /// Passes gRPC on as it is, and gRPC-Web as gRPC.
-pub(crate) fn call(mut gate: Gate, origins: &WebOrigins, mut request: Request<Body>) -> Answer {
+pub(crate) fn call(mut gate: Gate, origins: &WebOrigins, mut request: Request<Body>) -> WebFuture {
     let is_web = is_web(request.headers());
     let is_plain = request.version() == Version::HTTP_2 && request.method() != Method::OPTIONS;
     if !is_web && is_plain {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::Args;
 use tidegate_client::Health;
 
@@ -16,7 +16,8 @@ pub struct HealthArgs {
 
 pub async fn health(asked: HealthArgs) -> anyhow::Result<ExitCode> {
     let client = asked.reach.connect().await?;
-    match client.check_health().await.context("failed to ask for its health")? {
+    let asked = client.check_health().await;
+    match asked.map_err(|status| anyhow::anyhow!("failed to ask for its health: {}", status.message()))? {
         Health::Serving => println!("SERVING"),
         Health::NotServing => bail!("the server is NOT_SERVING"),
         Health::Unknown => bail!("the server does not know its health"),

@@ -102,14 +102,12 @@ pub(crate) fn described(config: &Config, certificate: Option<&CertificateInfo>) 
 pub(crate) fn grpcurl(config: &Config, certificate: Option<&CertificateInfo>) -> String {
     let Some(certificate) = certificate else { return "-plaintext".to_owned() };
     // A certificate that is trusted by itself needs no authority.
-    let mut options = format!("-cacert {}", config.tls.cert_file.display());
-    if let Some(name) = &certificate.name {
-        options += &format!(" -servername {name}");
-    }
+    let mut options = vec![format!("-cacert {}", config.tls.cert_file.display())];
+    options.extend(certificate.name.as_ref().map(|name| format!("-servername {name}")));
     if config.tls.client_certificates == config::ClientCertificates::Required {
-        options += " -cert CLIENT_CERTIFICATE -key ITS_KEY";
+        options.push("-cert CLIENT_CERTIFICATE -key ITS_KEY".to_owned());
     }
-    options
+    options.join(" ")
 }
 
 fn is_named(file: &Path) -> bool {

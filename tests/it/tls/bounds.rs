@@ -24,7 +24,7 @@ const SHORT: ConnectionSettings = ConnectionSettings { max_age: Some(Duration::f
 #[tokio::test]
 async fn handshakes_that_never_end_keep_no_one_out() {
     let server = TestServer::sqlite().await;
-    let setup = Setup { served: tidegate_grpc::Settings { connections: FEW, ..SERVED }, ..Setup::new() };
+    let setup = Setup { settings: tidegate_grpc::Settings { connections: FEW, ..SERVED }, ..Setup::new() };
     let encrypted = setup.serve(&server).await;
     let mut silent = Vec::new();
     for _ in 0..12 {

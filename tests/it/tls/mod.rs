@@ -40,7 +40,7 @@ struct Setup {
     /// Absent: clients are asked for no certificate.
     client_certificates: Option<ClientCertificates>,
     client_identities: String,
-    served: tidegate_grpc::Settings,
+    settings: tidegate_grpc::Settings,
 }
 
 /// A server with TLS in front of an app.
@@ -59,7 +59,7 @@ impl Setup {
         let authority = Authority::new();
         let issued = authority.server(1);
         let client_identities = String::new();
-        Self { authority, issued, client_certificates: None, client_identities, served: SERVED }
+        Self { authority, issued, client_certificates: None, client_identities, settings: SERVED }
     }
 
     async fn serve(self, server: &TestServer) -> Encrypted {
@@ -73,13 +73,13 @@ impl Setup {
             client_ca_file: self.client_certificates.map(|_| client_ca_file),
             client_certificates: self.client_certificates.unwrap_or(ClientCertificates::Optional),
             client_identities: ClientIdentities::parse(&self.client_identities).unwrap(),
-            http1: self.served.web_origins.is_some(),
+            http1: self.settings.web_origins.is_some(),
         };
         let certificates = Certificates::load(settings).unwrap();
-        let served = tidegate_grpc::Settings { certificates: Some(certificates.clone()), ..self.served };
-        let (address, _open) = serve(&server.app, served).await;
+        let settings = tidegate_grpc::Settings { certificates: Some(certificates.clone()), ..self.settings };
+        let (address, open) = serve(&server.app, settings).await;
         let token = server.operator().token.unwrap();
-        Encrypted { address, authority: self.authority, certificates, folder, token, _open }
+        Encrypted { address, authority: self.authority, certificates, folder, token, _open: open }
     }
 }
 

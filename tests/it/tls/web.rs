@@ -18,7 +18,7 @@ const WHO_AM_I: &str = "/tidegate.v1.AccessService/WhoAmI";
 
 async fn start(server: &TestServer) -> Encrypted {
     let web_origins = WebOrigins::parse("https://other.example,https://app.example").unwrap();
-    Setup { served: tidegate_grpc::Settings { web_origins, ..SERVED }, ..Setup::new() }.serve(server).await
+    Setup { settings: tidegate_grpc::Settings { web_origins, ..SERVED }, ..Setup::new() }.serve(server).await
 }
 
 impl Encrypted {

@@ -181,7 +181,7 @@ fn verifier(contents: &Contents, settings: &TlsSettings) -> Result<Arc<dyn Clien
         ClientCertificates::Optional => verifier.allow_unauthenticated(),
         ClientCertificates::Required => verifier,
     };
-    Ok(verifier.build().map_err(|error| unusable(error.into()))?)
+    verifier.build().map_err(|error| unusable(error.into()))
 }
 
 /// `None`: a part of the text is cut off, or is no PEM.
@@ -201,7 +201,7 @@ impl CertificateInfo {
         });
         Some(Self {
             expires_at: Timestamp::from_unix_micros(seconds.saturating_mul(1_000_000)),
-            serial: certificate.raw_serial().iter().map(|byte| format!("{byte:02X}")).collect(),
+            serial: certificate.raw_serial_as_string().replace(':', "").to_uppercase(),
             name,
         })
     }

@@ -22,7 +22,7 @@ settings! {
         linger_ms: u64 = 250, Rule::Whole(0..=3_600_000), Shown::Whole;
         /// Whether gRPC may be served beyond this machine without TLS, where the network is trusted or a proxy adds TLS.
         insecure: bool = false, Rule::Boolean, Shown::Whole;
-        /// The origins whose pages may call by gRPC-Web, separated by commas, such as https://app.example; empty: gRPC-Web is off.
+        /// The origins whose pages may call by gRPC-Web, separated by commas, such as `https://app.example`; empty: gRPC-Web is off.
         web_origins: String = "", Rule::Optional, Shown::Whole;
         /// Milliseconds after which, give or take a tenth, a connection takes no more calls and the caller opens another; 0: never.
         max_connection_age_ms: u64 = 1_800_000, Rule::Whole(0..=86_400_000), Shown::Whole;
@@ -41,7 +41,7 @@ settings! {
         client_ca_file: PathBuf = "", Rule::Optional, Shown::Whole;
         /// Whether each client must show a certificate; one that is shown must be valid in both cases.
         client_certificates: ClientCertificates = "optional", Rule::Choice(&["optional", "required"]), Shown::Whole;
-        /// Names in client certificates and the credentials whose calls they may make without a token, separated by commas: spiffe://…=cred_… or CN=…=cred_…
+        /// Names in client certificates and the credentials whose calls they may make without a token, separated by commas: `spiffe://…=cred_…` or `CN=…=cred_…`
         client_identities: String = "", Rule::Optional, Shown::Whole;
     }
     /// The services of the operator.

@@ -51,6 +51,7 @@ async fn the_call_that_serve_prints_works_as_printed() {
     let folder = Folder::empty();
     let mut server = folder.serve(&[]).await;
     let line = server.program.prints("grpcurl").await;
+    assert!(line.contains("grpcurl -plaintext -H"), "{line}");
     let [_, credential, address, method] = parts(&line).unwrap_or_else(|| panic!("{line}"));
     assert_eq!(method, "tidegate.v1.AccessService/WhoAmI");
     let caller = client(&format!("http://{address}"), &folder.read(credential));
