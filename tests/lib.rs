@@ -4,6 +4,7 @@ use std::time::Duration;
 
 mod cluster;
 mod line;
+pub mod pki;
 pub mod postgres;
 
 /// How long tests, and the servers that they start, wait for anything: longer than the slowest machine needs.

@@ -68,6 +68,7 @@ mod switch;
 mod test_server;
 mod text;
 mod timeouts;
+mod tls;
 mod transcript;
 mod trust;
 mod use_cases;

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tidegate_factors::sms_cost::{OnCap, SmsCost, SmsCosts};
-use tidegate_grpc::StreamSettings;
+use tidegate_grpc::{ConnectionSettings, StreamSettings};
 use tidegate_keyring::{Keyring, Passwords};
 use tidegate_service::{App, Freshness, Parts};
 use tidegate_store::{Engine, Store, Timeouts};
@@ -78,8 +78,23 @@ pub const PROMPT: StreamSettings = StreamSettings {
 };
 
 /// With these settings no call is cut off.
-pub const SERVED: tidegate_grpc::Settings =
-    tidegate_grpc::Settings { reflection: true, streams: PROMPT, max_deadline: TIMEOUT, linger: TIMEOUT };
+pub const SERVED: tidegate_grpc::Settings = tidegate_grpc::Settings {
+    reflection: true,
+    streams: PROMPT,
+    max_deadline: TIMEOUT,
+    linger: TIMEOUT,
+    connections: LASTING,
+    certificates: None,
+    web_origins: None,
+};
+
+/// No connection ends by a timeout.
+pub const LASTING: ConnectionSettings = ConnectionSettings {
+    max_age: None,
+    keepalive_timeout: TIMEOUT,
+    handshake_timeout: TIMEOUT,
+    ..ConnectionSettings::DEFAULT
+};
 
 /// Serves until the sender is dropped.
 pub async fn serve(app: &App, settings: tidegate_grpc::Settings) -> (SocketAddr, oneshot::Sender<()>) {

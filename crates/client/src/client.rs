@@ -77,6 +77,11 @@ impl Client {
         self.retries
     }
 
+    /// The same connection for calls without a credential.
+    pub(crate) fn anonymous(&self) -> Transport {
+        self.transport.clone().anonymous()
+    }
+
     /// The connection itself, for services that are not Tidegate's (health, reflection). It adds no metadata to a
     /// call.
     pub fn channel(&self) -> Channel {

@@ -24,6 +24,7 @@
 
 mod client;
 mod device;
+mod health;
 mod import;
 mod page;
 mod refused;
@@ -38,8 +39,9 @@ pub use client::Client;
 pub use device::{
     Device, DeviceError, DeviceKey, DeviceKeyError, PushDecision, PushMethod, PushWatch, Unsignable,
 };
+pub use health::Health;
 pub use page::{ListRequest, Page, Pages, pages};
 pub use refused::{Refused, Violation};
 pub use retry::Retries;
-pub use settings::{ConnectError, Settings};
+pub use settings::{ClientCertificate, ConnectError, Settings, Tls};
 pub use transport::Transport;

@@ -4,20 +4,22 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use tidegate_core::{RealmKey, Secret};
-use tonic::transport::Endpoint;
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity as Pair};
 
 use crate::{
     Retries,
-    transport::{Deadline, Identity},
+    transport::{Deadline, Identity, Story},
 };
 
 /// How a [`Client`](crate::Client) connects.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// `http://host:port`. The connection is not encrypted and carries the credential, so use it on the same machine, on
-    /// a trusted network, or to a proxy that adds TLS.
+    /// `https://host:port`, or `http://host:port`. The latter is not encrypted and carries the credential, so use it on
+    /// the same machine, on a trusted network, or to a proxy that adds TLS.
     pub address: String,
-    /// The whole token, `tgk_<id>_<secret>`.
+    /// For `https://`.
+    pub tls: Tls,
+    /// The whole token, `tgk_<id>_<secret>`; empty where the client certificate says who calls.
     pub credential: Secret<String>,
     /// The realm that an operator means; absent: the credential's own. The server reads it for operators only.
     pub realm: Option<RealmKey>,
@@ -28,11 +30,30 @@ pub struct Settings {
     pub retries: Retries,
 }
 
+/// Whom a client trusts, and the certificate that it shows.
+#[derive(Debug, Clone, Default)]
+pub struct Tls {
+    /// The authorities (PEM) that are trusted in place of the system's; empty: the system's.
+    pub authorities: Vec<u8>,
+    /// For servers that ask for a certificate.
+    pub certificate: Option<ClientCertificate>,
+}
+
+/// A client's certificate.
+#[derive(Debug, Clone)]
+pub struct ClientCertificate {
+    /// With those of the authorities below the root (PEM).
+    pub chain: Vec<u8>,
+    /// The certificate's key (PEM).
+    pub key: Secret<Vec<u8>>,
+}
+
 impl Settings {
     /// `http://127.0.0.1:50051`, the credential's own realm, 10 seconds, 4 attempts.
     pub fn new(credential: Secret<String>) -> Self {
         Self {
             address: "http://127.0.0.1:50051".to_owned(),
+            tls: Tls::default(),
             credential,
             realm: None,
             deadline: Duration::from_secs(10),
@@ -43,9 +64,16 @@ impl Settings {
     pub(crate) fn endpoint(&self) -> Result<Endpoint, ConnectError> {
         let malformed = || ConnectError::Address { address: self.address.clone() };
         let endpoint = Endpoint::from_shared(self.address.clone()).map_err(|_| malformed())?;
-        if endpoint.uri().scheme_str() != Some("http") {
-            return Err(malformed());
-        }
+        let endpoint = match endpoint.uri().scheme_str() {
+            Some("http") => endpoint,
+            Some("https") => {
+                let unusable = |error: tonic::transport::Error| Story(&error).to_string();
+                let config = self.tls.config(self.deadline).map_err(str::to_owned);
+                let encrypted = config.and_then(|config| endpoint.tls_config(config).map_err(unusable));
+                encrypted.map_err(|reason| ConnectError::Tls { reason })?
+            }
+            _ => return Err(malformed()),
+        };
         // Keepalive pings find a peer that is gone while a call without a deadline waits for it.
         Ok(endpoint
             .connect_timeout(self.deadline)
@@ -54,8 +82,10 @@ impl Settings {
     }
 
     pub(crate) fn identity(&self) -> Result<Identity, ConnectError> {
-        let bearer = Secret::new(format!("Bearer {}", self.credential.expose()));
-        let authorization = HeaderValue::from_str(bearer.expose()).map_err(|_| ConnectError::Credential)?;
+        let token = self.credential.expose();
+        let bearer = (!token.is_empty()).then(|| Secret::new(format!("Bearer {token}")));
+        let authorization = bearer.map(|bearer| HeaderValue::from_str(bearer.expose())).transpose();
+        let authorization = authorization.map_err(|_| ConnectError::Credential)?;
         let realm = self.realm.as_ref().map(|realm| HeaderValue::from_str(realm.as_str())).transpose();
         // Without the realm, the call would act in another realm.
         let realm = realm.map_err(|_| ConnectError::Realm)?;
@@ -67,14 +97,39 @@ impl Settings {
     }
 }
 
+impl Tls {
+    fn config(&self, deadline: Duration) -> Result<ClientTlsConfig, &'static str> {
+        const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
+        let has_certificate = |pem: &[u8]| pem.windows(BEGIN.len()).any(|part| part == BEGIN);
+        let config = ClientTlsConfig::new().timeout(deadline);
+        let config = if self.authorities.is_empty() {
+            config.with_native_roots()
+        } else if has_certificate(&self.authorities) {
+            config.ca_certificate(Certificate::from_pem(&self.authorities))
+        } else {
+            return Err("the authorities hold no certificate in PEM");
+        };
+        Ok(match &self.certificate {
+            Some(shown) => config.identity(Pair::from_pem(&shown.chain, shown.key.expose())),
+            None => config,
+        })
+    }
+}
+
 /// Why there is no [`Client`](crate::Client).
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The address is not of the form `http://host:port`.
-    #[error("the address must be http://host:port, not {address:?}")]
+    /// The address is not of the form `https://host:port` or `http://host:port`.
+    #[error("the address must be https://host:port or http://host:port, not {address:?}")]
     Address {
         /// As it was given.
         address: String,
+    },
+    /// The certificates or the key cannot be used.
+    #[error("the TLS settings cannot be used: {reason}")]
+    Tls {
+        /// What is wrong.
+        reason: String,
     },
     /// The credential has characters that no token has.
     #[error("the credential is not a token: it must be printable ASCII, tgk_<id>_<secret>")]
@@ -103,9 +158,18 @@ mod tests {
     #[test]
     fn an_address_names_scheme_and_host() {
         assert!(settings("http://tidegate.internal:50051", "x").endpoint().is_ok());
-        for address in ["127.0.0.1:50051", "https://tidegate.internal", "", "http://"] {
+        for address in ["127.0.0.1:50051", "ftp://tidegate.internal", "", "http://"] {
             let refused = settings(address, "x").endpoint();
             assert!(matches!(refused, Err(ConnectError::Address { .. })), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_is_no_pem_is_refused() {
+        for broken in ["-----BEGIN CERTIFICATE-----\nMII", "nothing"] {
+            let tls = Tls { authorities: broken.into(), certificate: None };
+            let refused = Settings { tls, ..settings("https://tidegate.internal", "x") }.endpoint();
+            assert!(matches!(refused, Err(ConnectError::Tls { .. })), "{refused:?}");
         }
     }
 

@@ -33,7 +33,8 @@ pub struct Transport<S = Channel> {
 /// The credential and the realm, as metadata.
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
-    authorization: HeaderValue,
+    /// Absent: the client certificate says who calls.
+    authorization: Option<HeaderValue>,
     realm: Option<HeaderValue>,
 }
 
@@ -54,15 +55,20 @@ impl<S> Transport<S> {
     pub(crate) fn limit(&self) -> Option<Duration> {
         self.deadline.as_ref().map(|deadline| deadline.span)
     }
+    pub(crate) fn anonymous(self) -> Self {
+        Self { identity: Identity { authorization: None, realm: None }, ..self }
+    }
     pub(crate) fn limited(self, deadline: Option<Deadline>) -> Self {
         Self { deadline, ..self }
     }
 }
 
 impl Identity {
-    pub(crate) fn new(mut authorization: HeaderValue, realm: Option<HeaderValue>) -> Self {
-        // Sensitive values are left out of Debug and of the header compression table.
-        authorization.set_sensitive(true);
+    pub(crate) fn new(mut authorization: Option<HeaderValue>, realm: Option<HeaderValue>) -> Self {
+        if let Some(authorization) = &mut authorization {
+            // Sensitive values are left out of Debug and of the header compression table.
+            authorization.set_sensitive(true);
+        }
         Self { authorization, realm }
     }
 }
@@ -89,7 +95,9 @@ where
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let headers = request.headers_mut();
-        headers.insert(AUTHORIZATION, self.identity.authorization.clone());
+        if let Some(authorization) = &self.identity.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
         if let Some(realm) = &self.identity.realm {
             headers.insert(REALM, realm.clone());
         }
@@ -181,7 +189,7 @@ mod tests {
 
     fn transport<S>(inner: S, span: Duration) -> Transport<S> {
         let realm = Some(HeaderValue::from_static("shop"));
-        let identity = Identity::new(HeaderValue::from_static("Bearer tgk_1_hidden"), realm);
+        let identity = Identity::new(Some(HeaderValue::from_static("Bearer tgk_1_hidden")), realm);
         Transport::new(inner, identity, Some(Deadline::new(span)))
     }
 

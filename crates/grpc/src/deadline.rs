@@ -2,14 +2,15 @@
 //! ends the caller's wait, not the work: a command continues in its own task, and a retry with the
 //! same `request_id` returns its outcome.
 //!
-//! (tonic's own handling of `grpc-timeout` answers CANCELLED, which clients do not retry.)
+//! (tonic's own handling of `grpc-timeout` answers CANCELLED, which clients do not retry. Its server is
+//! not used.)
 
 use std::time::Duration;
 
 use tidegate_proto as proto;
 
-/// How much earlier than `grpc-timeout` a call ends, so that it ends before tonic's own timer,
-/// which starts a little earlier.
+/// How much earlier than `grpc-timeout` a call ends, so that the answer arrives before the caller's
+/// own timer, which started earlier.
 const AHEAD: Duration = Duration::from_millis(5);
 
 /// How long a call of the method at this path may take. `None` for a stream whose caller sets no

@@ -124,7 +124,7 @@ impl Inside {
         // Both are read before the first await: a body is not `Sync`, so no reference to the
         // request may be held across one.
         let access = self.rules.of(request.uri());
-        let presented = identity::presented(request.headers());
+        let presented = identity::presented(&request);
         match identity::admit(&self.app, presented, access).await {
             Ok(admitted) => {
                 let credential = admitted.as_ref().map(|admitted| admitted.caller.credential);

@@ -78,7 +78,7 @@ pub(crate) fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Optio
 }
 
 /// Accepts `application/grpc`, with `+proto` or without, and with parameters or without. gRPC-Web
-/// is not served.
+/// has become gRPC before (`web.rs`), or is off.
 fn codec(content_type: &HeaderValue) -> Result<(), HeaderFault> {
     let text = content_type.as_bytes();
     let (grpc, rest) = text.split_at_checked(GRPC.len()).ok_or(HeaderFault::ContentType)?;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, header::AUTHORIZATION};
-use tidegate_core::{Caller, Permission, Refusal};
+use http::{HeaderName, Request, header::AUTHORIZATION};
+use tidegate_core::{Caller, CredentialId, Permission, Refusal};
 use tidegate_service::{App, access::PresentedCredential};
 use tonic::Status;
 
@@ -57,19 +57,32 @@ impl PresentedFault {
     }
 }
 
+/// The credential that the client certificate of the connection stands for. In the extensions of each
+/// of its requests, if there is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PeerCredential(pub(crate) CredentialId);
+
 /// The credential of `authorization: Bearer tgk_<id>_<secret>`, and the realm that an operator may name.
+/// Without that header, the credential that the client certificate stands for.
 ///
 /// Each header must be given once: of two, a proxy may have checked or added one while the server
 /// reads the other. A proxy may also have joined them with a comma, which neither a token nor the
 /// key of a realm contains.
-pub(crate) fn presented(headers: &HeaderMap) -> Result<PresentedCredential, PresentedFault> {
-    let unauthenticated = PresentedFault::Unauthenticated;
-    let authorization = headers::one(headers, &AUTHORIZATION).ok().flatten().ok_or(unauthenticated)?;
-    let token = authorization.to_str().ok().and_then(bearer).ok_or(unauthenticated)?;
+pub(crate) fn presented<B>(request: &Request<B>) -> Result<PresentedCredential, PresentedFault> {
+    let (headers, unauthenticated) = (request.headers(), PresentedFault::Unauthenticated);
+    let authorization = headers::one(headers, &AUTHORIZATION).map_err(|headers::Several| unauthenticated)?;
+    let token = authorization.map(|text| text.to_str().ok().and_then(bearer).ok_or(unauthenticated));
+    let token = token.transpose()?;
     let realm = headers::one(headers, &TIDEGATE_REALM).map_err(|headers::Several| PresentedFault::Realm)?;
     let realm = realm.map(|named| named.to_str().ok().filter(|named| !named.contains(',')));
     let realm = realm.map(|named| named.ok_or(PresentedFault::Realm)).transpose()?;
-    PresentedCredential::read(token, realm.map(str::to_owned)).ok_or(unauthenticated)
+    let realm = realm.map(str::to_owned);
+    let peer = || request.extensions().get::<PeerCredential>();
+    let presented = match token {
+        Some(token) => PresentedCredential::read(token, realm),
+        None => peer().map(|PeerCredential(id)| PresentedCredential::verified(*id, realm)),
+    };
+    presented.ok_or(unauthenticated)
 }
 
 /// RFC 9110 §11.1 and §11.4: a scheme in any case, one or more spaces, and the token.

@@ -10,6 +10,7 @@ mod audit;
 mod bound;
 mod call_counts;
 mod challenges;
+mod connections;
 mod customers;
 mod deadline;
 mod deliveries;
@@ -35,7 +36,14 @@ mod stream;
 mod system;
 #[cfg(test)]
 mod tests;
+mod tls;
+mod web;
 
+pub use connections::ConnectionSettings;
 pub use rules::{Access, Rules, UnknownPermission};
 pub use server::{ServeError, Settings, serve};
 pub use stream::StreamSettings;
+pub use tls::{
+    CertificateInfo, Certificates, ClientCertificates, ClientIdentities, NotAnIdentity, TlsError, TlsSettings,
+};
+pub use web::{NotAnOrigin, WebOrigins};

@@ -7,20 +7,20 @@ use tidegate_proto as proto;
 use tidegate_service::App;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::{
-    service::Routes,
-    transport::{Server, server::TcpIncoming},
-};
+use tonic::service::Routes;
 
 use crate::{
+    connections::{ConnectionSettings, Connections},
     door::Door,
     evaluations::FastPath,
     gate::Gate,
     rules::{Rules, UnknownPermission},
     stream::{StreamSettings, Streams},
+    tls::Certificates,
+    web::WebOrigins,
 };
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub struct Settings {
     /// Whether the reflection service is served.
     pub reflection: bool,
@@ -29,6 +29,11 @@ pub struct Settings {
     pub max_deadline: Duration,
     /// How long finished answers may take to be sent when the server stops.
     pub linger: Duration,
+    pub connections: ConnectionSettings,
+    /// Absent: without TLS.
+    pub certificates: Option<Certificates>,
+    /// The origins whose pages may call by gRPC-Web. Absent: neither gRPC-Web nor HTTP/1.1 is served.
+    pub web_origins: Option<WebOrigins>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -37,8 +42,6 @@ pub enum ServeError {
     Rules(#[from] UnknownPermission),
     #[error("the reflection service cannot be built")]
     Reflection(#[from] tonic_reflection::server::Error),
-    #[error("the server failed")]
-    Transport(#[from] tonic::transport::Error),
 }
 
 /// The largest message of services that take no bulk input, in bytes.
@@ -47,10 +50,6 @@ const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 /// The largest message of services of other packages. Their requests are names, which reflection
 /// echoes whole in a refusal.
 const MAX_NAME_BYTES: usize = 1024;
-/// Calls at once on one connection.
-const STREAMS: u32 = 256;
-const HEADERS: u32 = 16 * 1024;
-const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// Serves until `stop` resolves; then lets the calls under way finish.
 pub async fn serve(
@@ -77,25 +76,33 @@ pub async fn serve(
     };
     let fast_path = FastPath { door, most: MAX_MESSAGE_BYTES };
     let gate = Gate::new(app, Rules::declared()?, fast_path, routes, calls.clone(), settings.max_deadline);
-    // TCP_NODELAY is set here, because the builder sets it only for sockets that it opens itself.
-    // Without it a small answer would wait 40 ms for the delayed acknowledgement of the caller.
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    let server = Server::builder()
-        .max_concurrent_streams(STREAMS)
-        .http2_max_header_list_size(HEADERS)
-        .http2_keepalive_interval(Some(KEEPALIVE))
-        .serve_with_incoming_shutdown(gate, incoming, stop);
+    let open = TaskTracker::new();
+    let connections = Connections {
+        settings: settings.connections,
+        certificates: settings.certificates,
+        web_origins: settings.web_origins,
+        grace: settings.max_deadline.max(settings.streams.longest) + settings.linger,
+        stopping: stopping.clone(),
+        open: open.clone(),
+    };
+    let served = async {
+        connections.accept(listener, gate).await;
+        open.close();
+        open.wait().await;
+    };
     let ended = async {
         stopping.cancelled().await;
         calls.close();
         calls.wait().await;
         tokio::time::sleep(settings.linger).await;
     };
+    let served = async { tokio::join!(stop, served) };
     // An idle connection does not delay the shutdown.
     tokio::select! {
-        done = server => Ok(done?),
-        () = ended => Ok(()),
+        _ = served => {}
+        () = ended => {}
     }
+    Ok(())
 }
 
 fn routes(door: &Door) -> Routes {

@@ -8,6 +8,7 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
+use tidegate_grpc::Certificates;
 use tidegate_metrics::Metrics;
 use tidegate_service::App;
 use tidegate_store::{Store, installation};
@@ -21,7 +22,7 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// `/readyz` fails if the database does not answer within `check_timeout`.
 pub async fn serve(
-    app: App,
+    (app, certificates): (App, Option<Certificates>),
     store: Store,
     listener: TcpListener,
     check_timeout: Duration,
@@ -33,8 +34,10 @@ pub async fn serve(
         async move { ready(&store, check_timeout, &closing).await }
     };
     let metrics = move || {
-        let app = app.clone();
-        metrics(app, check_timeout)
+        if let Some(certificates) = &certificates {
+            app.metrics().certificate_expires(certificates.info().expires_at.unix_seconds());
+        }
+        metrics(app.clone(), check_timeout)
     };
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))

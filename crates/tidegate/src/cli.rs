@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     config::{self, Loaded, Sources},
-    demo, device, directory, events, forget_clock, import, init, logs, mail, migrate, serve,
+    demo, device, directory, events, forget_clock, health, import, init, logs, mail, migrate, serve, tls,
 };
 
 /// Identity for device clouds: accounts, second factors, and two-step verification in waves.
@@ -34,6 +34,8 @@ struct SettingsArgs {
 enum Command {
     /// Serves until SIGTERM or SIGINT. In an empty folder it initialises itself first.
     Serve,
+    /// Asks a running server for its health (grpc.health.v1). The exit status is 1 when it does not take calls.
+    Health(health::HealthArgs),
     /// Makes the database, the master key and the first credential, where they are missing.
     Init,
     /// Brings the schema of an initialised database up to this program's.
@@ -154,6 +156,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let config = logged(load()?)?;
             block_on(serve::serve(config))
         }
+        Command::Health(asked) => block_on(health::health(asked)),
         Command::Init => {
             let config = logged(load()?)?;
             block_on(init::init(&config))
@@ -167,7 +170,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             block_on(forget_clock::forget_clock(&config))
         }
         Command::Config(ConfigCommand::Check) => {
-            load()?;
+            tls::check(&load()?.config)?;
             println!("the settings are sound");
             Ok(ExitCode::SUCCESS)
         }

@@ -14,6 +14,7 @@ mod directory;
 mod events;
 mod files;
 mod forget_clock;
+mod health;
 mod import;
 mod init;
 mod keep_time;
@@ -27,6 +28,7 @@ mod running;
 mod serve;
 mod server;
 mod sms;
+mod tls;
 
 use std::{ffi::OsString, process::ExitCode};
 

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::{Context as _, bail};
 use tidegate_core::Span;
 use tidegate_courier::Courier;
+use tidegate_grpc::Certificates;
 use tidegate_keyring::{Keyring, Passwords};
 use tidegate_metrics::Metrics;
 use tidegate_service::{
@@ -24,7 +25,7 @@ use crate::{
     ambient::{AuthorityClock, SystemEntropy},
     check_schema::check_schema,
     config::{self, Config},
-    keep_time, mail, receipts, sms,
+    keep_time, mail, receipts, sms, tls,
 };
 
 pub struct Running {
@@ -32,6 +33,8 @@ pub struct Running {
     pub admin: SocketAddr,
     /// Where receipts of text messages are taken, if they are.
     pub receipts: Option<SocketAddr>,
+    /// The certificate that is served; absent: TLS is off.
+    pub certificates: Option<Certificates>,
     /// How long calls under way may take when the program stops.
     drain: Duration,
     app: App,
@@ -80,6 +83,7 @@ fn timeouts(database: &config::Database) -> Timeouts {
 
 impl Running {
     pub async fn start(config: &Config, store: Store, keyring: Keyring) -> anyhow::Result<Self> {
+        let certificates = tls::certificates(config)?;
         check_schema(&store).await?;
         match check(&store, &keyring).await? {
             KeyCheck::Right => {}
@@ -109,18 +113,35 @@ impl Running {
         let (reflection, streams) = (config.grpc.reflection(), tidegate_grpc::StreamSettings::default());
         let max_deadline = Duration::from_millis(config.grpc.max_deadline_ms);
         let linger = Duration::from_millis(config.grpc.linger_ms);
-        let settings = tidegate_grpc::Settings { reflection, streams, max_deadline, linger };
+        let settings = tidegate_grpc::Settings {
+            reflection,
+            streams,
+            max_deadline,
+            linger,
+            connections: tls::connections(config),
+            certificates: certificates.clone(),
+            web_origins: tls::web_origins(config)?,
+        };
         let stopped = stop.clone().cancelled_owned();
         let server = tokio::spawn(tidegate_grpc::serve(app.clone(), settings, grpc, stopped));
         let mut background = JoinSet::new();
         let check_timeout = Duration::from_millis(config.admin.check_timeout_ms);
-        background.spawn(serve_admin(app.clone(), store.clone(), admin, check_timeout, stop.clone()));
+        background.spawn(serve_admin(
+            (app.clone(), certificates.clone()),
+            store.clone(),
+            admin,
+            check_timeout,
+            stop.clone(),
+        ));
         if let Some((listener, endpoint)) = receipts {
             background.spawn(serve_receipts(endpoint, listener, stop.clone()));
         }
         background.spawn(keep_time::keep(store.clone(), clock.clone(), rest.clone()));
         background.spawn(sweep(store.clone(), clock, rest.clone()));
         background.spawn(courier.run(rest.clone()));
+        if let Some(certificates) = certificates.clone() {
+            background.spawn(reload(certificates, rest.clone()));
+        }
         let keep = Span::days(config.audit.retention_days);
         if store.engine() == Engine::Postgres {
             background.spawn(follow(app.clone(), rest.clone()));
@@ -129,7 +150,7 @@ impl Running {
         background.spawn(cut(sealer, keep, store.metrics().clone(), rest.clone()));
         let (grpc, admin, receipts) = (grpc_address, admin_address, receipts_address);
         let drain = Duration::from_millis(config.grpc.drain_ms);
-        Ok(Self { grpc, admin, receipts, drain, app, store, stop, rest, server, background })
+        Ok(Self { grpc, admin, receipts, certificates, drain, app, store, stop, rest, server, background })
     }
 
     /// Waits until the server or a background task ends by itself, which is a failure.
@@ -219,13 +240,13 @@ async fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListene
 }
 
 async fn serve_admin(
-    app: App,
+    shown: (App, Option<Certificates>),
     store: Store,
     listener: TcpListener,
     check_timeout: Duration,
     stop: CancellationToken,
 ) {
-    if let Err(error) = admin::serve(app, store, listener, check_timeout, stop).await {
+    if let Err(error) = admin::serve(shown, store, listener, check_timeout, stop).await {
         tracing::error!(%error, "the admin port failed");
     }
 }
@@ -243,6 +264,11 @@ async fn sweep(store: Store, clock: Arc<AuthorityClock>, stop: CancellationToken
             tracing::warn!(%error, "expired outcomes and secrets of requests could not be deleted");
         }
     }
+}
+
+/// Serves new certificates as their files change.
+async fn reload(certificates: Certificates, stop: CancellationToken) {
+    stop.run_until_cancelled(certificates.keep(tls::RELOAD)).await;
 }
 
 /// Follows what other replicas write. While it fails, the cache is not fresh, and everything is read from the database.

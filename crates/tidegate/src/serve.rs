@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use tidegate_grpc::Certificates;
 use tidegate_store::Engine;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -13,6 +14,7 @@ use crate::{
     init::{initialise_here, is_initialised},
     mail, receipts,
     running::{Running, open},
+    tls,
 };
 
 pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
@@ -32,6 +34,8 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
 
 /// On SQLite an empty folder is initialised; a PostgreSQL database is initialised only by `tidegate init`.
 pub async fn start(config: &Config) -> anyhow::Result<Running> {
+    // Before anything is made.
+    tls::check(config)?;
     let store = open(config).await?;
     let fresh = store.engine() == Engine::Sqlite && !is_initialised(&store).await?;
     let keyring = if fresh {
@@ -42,8 +46,10 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         files::keyring(&config.keys.master_file)?
     };
     let running = Running::start(config, store, keyring).await?;
-    tracing::info!(grpc = %running.grpc, admin = %running.admin, "serving");
-    if !running.grpc.ip().is_loopback() {
+    let certificate = running.certificates.as_ref().map(Certificates::info);
+    let expires_at = certificate.as_ref().map(|certificate| tracing::field::display(certificate.expires_at));
+    tracing::info!(grpc = %running.grpc, admin = %running.admin, tls = certificate.is_some(), expires_at, "serving");
+    if certificate.is_none() && !config.grpc.is_local() {
         tracing::warn!(
             "gRPC is served without TLS beyond this machine: credentials cross the network in clear"
         );
@@ -60,22 +66,24 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
 }
 
 fn say(config: &Config, running: &Running) {
+    let certificate = running.certificates.as_ref().map(Certificates::info);
     println!("Tidegate {} serves gRPC on {}.", env!("CARGO_PKG_VERSION"), running.grpc);
+    println!("  TLS         {}", tls::described(config, certificate.as_ref()));
     println!("  health      http://{}/healthz", running.admin);
     println!("  mail        {}", mail::destination(config));
     if let Some(receipts) = running.receipts {
         println!("  receipts    http://{receipts}{}", receipts::PATH);
     }
-    println!("  try it      {}", call(config, running));
+    println!("  try it      {}", call(config, running, &tls::grpcurl(config, certificate.as_ref())));
 }
 
 /// A command that works as it is printed.
-fn call(config: &Config, running: &Running) -> String {
+fn call(config: &Config, running: &Running, options: &str) -> String {
     if !config.grpc.reflection() {
         return "reflection is off: callers bring the protos (proto/ in the sources)".to_owned();
     }
     format!(
-        "grpcurl -plaintext -H \"authorization: Bearer $(cat {})\" {} tidegate.v1.AccessService/WhoAmI",
+        "grpcurl {options} -H \"authorization: Bearer $(cat {})\" {} tidegate.v1.AccessService/WhoAmI",
         config.bootstrap.credential_file.display(),
         running.grpc
     )

@@ -40,7 +40,7 @@ fn every_place_that_lays_a_secret_open_is_known() {
     let counts = abroad.fold(String::new(), |text, (path, count)| format!("{text}{count} {path}\n"));
     expect![[r"
         5 crates/client/src/device/key.rs
-        2 crates/client/src/settings.rs
+        3 crates/client/src/settings.rs
         1 crates/courier/src/deliver.rs
         1 crates/courier/src/preview.rs
         1 crates/courier/src/text.rs
@@ -53,6 +53,7 @@ fn every_place_that_lays_a_secret_open_is_known() {
         2 crates/courier/src/transport/tokens.rs
         2 crates/courier/src/transport/web_push/vapid.rs
         2 crates/grpc/src/form.rs
+        1 crates/grpc/src/tls/files.rs
         1 crates/service/src/access/identify.rs
         1 crates/service/src/acting.rs
         1 crates/service/src/audit/resume.rs

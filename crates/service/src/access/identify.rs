@@ -11,20 +11,39 @@ use crate::{
     cache::{CachedCredential, Invalidation},
 };
 
-/// `tgk_<id>_<secret>`, and the realm that an operator may name beside it.
+/// A credential, and the realm that an operator may name beside it.
 #[derive(Debug)]
 pub struct PresentedCredential {
     id: CredentialId,
-    digest: TokenDigest,
+    proof: Proof,
     /// Used for operators only, and parsed only then.
     realm: Option<String>,
 }
 
+/// What proves that the caller holds the credential.
+#[derive(Debug)]
+enum Proof {
+    /// Of the secret of `tgk_<id>_<secret>`.
+    Secret(TokenDigest),
+    /// The connection does: its client certificate was verified, and the configuration says that it stands for the
+    /// credential.
+    Connection,
+}
+
 impl PresentedCredential {
-    /// `None` when the text is not of this form.
+    /// `None` when the text is not of the form `tgk_<id>_<secret>`.
     pub fn read(token: &str, realm: Option<String>) -> Option<Self> {
         let (id, secret) = token.strip_prefix("tgk_")?.split_once('_')?;
-        Some(Self { id: CredentialId::of_digits(id)?, digest: TokenKind::Credential.digest(secret)?, realm })
+        Some(Self {
+            id: CredentialId::of_digits(id)?,
+            proof: Proof::Secret(TokenKind::Credential.digest(secret)?),
+            realm,
+        })
+    }
+
+    /// The credential of a connection that was authenticated by a client certificate.
+    pub const fn verified(id: CredentialId, realm: Option<String>) -> Self {
+        Self { id, proof: Proof::Connection, realm }
     }
 }
 
@@ -37,8 +56,12 @@ pub fn token_text(id: CredentialId, secret: &Secret<String>) -> Secret<String> {
 impl App {
     /// An unknown id, a wrong secret, a revoked and an expired credential get the same answer.
     pub async fn identify(&self, presented: PresentedCredential) -> Result<Arc<Caller>, Error> {
-        let PresentedCredential { id, digest, realm } = presented;
-        let known = self.credential(id).await?.filter(|known| known.kept.token.matches(&digest));
+        let PresentedCredential { id, proof, realm } = presented;
+        let is_proved = |known: &Arc<CachedCredential>| match &proof {
+            Proof::Secret(digest) => known.kept.token.matches(digest),
+            Proof::Connection => true,
+        };
+        let known = self.credential(id).await?.filter(is_proved);
         let known = known.ok_or(Refusal::Unauthenticated)?;
         if !known.kept.credential.is_live(self.inner.parts.clock.now()) {
             return Err(Refusal::Unauthenticated.into());

@@ -30,6 +30,7 @@ pub enum Rule {
     Database,
     Choice(&'static [&'static str]),
     Whole(RangeInclusive<i64>),
+    Boolean,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,7 +66,7 @@ impl Setting {
                 .to_i128()
                 .and_then(|number| i64::try_from(number).ok())
                 .is_some_and(|number| range.contains(&number)),
-            Rule::Optional | Rule::Address | Rule::Database | Rule::Choice(_) => true,
+            Rule::Optional | Rule::Address | Rule::Database | Rule::Choice(_) | Rule::Boolean => true,
         };
         within && (self.reads)(value)
     }
@@ -84,6 +85,7 @@ impl fmt::Display for Rule {
                 write!(f, "one of {}", words.join(", "))
             }
             Self::Whole(range) => write!(f, "a whole number from {} to {}", range.start(), range.end()),
+            Self::Boolean => f.write_str("true or false"),
         }
     }
 }

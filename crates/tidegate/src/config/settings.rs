@@ -20,6 +20,29 @@ settings! {
         drain_ms: u64 = 20_000, Rule::Whole(0..=3_600_000), Shown::Whole;
         /// Milliseconds that finished answers may take to be sent when the server stops.
         linger_ms: u64 = 250, Rule::Whole(0..=3_600_000), Shown::Whole;
+        /// Whether gRPC may be served beyond this machine without TLS, where the network is trusted or a proxy adds TLS.
+        insecure: bool = false, Rule::Boolean, Shown::Whole;
+        /// The origins whose pages may call by gRPC-Web, separated by commas, such as `https://app.example`; empty: gRPC-Web is off.
+        web_origins: String = "", Rule::Optional, Shown::Whole;
+        /// Milliseconds after which, give or take a tenth, a connection takes no more calls and the caller opens another; 0: never.
+        max_connection_age_ms: u64 = 1_800_000, Rule::Whole(0..=86_400_000), Shown::Whole;
+        /// Milliseconds between two HTTP/2 pings on a connection.
+        keepalive_interval_ms: u64 = 30_000, Rule::Whole(1_000..=3_600_000), Shown::Whole;
+        /// Milliseconds that a ping may stay unanswered before the connection is closed.
+        keepalive_timeout_ms: u64 = 10_000, Rule::Whole(1_000..=3_600_000), Shown::Whole;
+    }
+    /// TLS on the port of the gRPC services; the files are read again when they change.
+    tls: Tls {
+        /// The certificate (PEM), with those of the authorities below the root; empty: without TLS.
+        cert_file: PathBuf = "", Rule::Optional, Shown::Whole;
+        /// The file of the certificate's key (PEM).
+        key_file: PathBuf = "", Rule::Optional, Shown::Whole;
+        /// The authorities (PEM) whose client certificates are trusted; empty: clients are asked for none.
+        client_ca_file: PathBuf = "", Rule::Optional, Shown::Whole;
+        /// Whether each client must show a certificate; one that is shown must be valid in both cases.
+        client_certificates: ClientCertificates = "optional", Rule::Choice(&["optional", "required"]), Shown::Whole;
+        /// Names in client certificates and the credentials whose calls they may make without a token, separated by commas: `spiffe://…=cred_…` or `CN=…=cred_…`
+        client_identities: String = "", Rule::Optional, Shown::Whole;
     }
     /// The services of the operator.
     admin: Admin {
@@ -193,6 +216,10 @@ settings! {
         queue_timeout_ms: u64 = 2_000, Rule::Whole(1..=600_000), Shown::Whole;
         /// Accounts whose standing is kept in memory, about 1 KiB each.
         cached_accounts: usize = 100_000, Rule::Whole(1..=100_000_000), Shown::Whole;
+        /// Connections of gRPC open at once; one more is closed at once.
+        connections: usize = 4_096, Rule::Whole(1..=1_000_000), Shown::Whole;
+        /// Calls under way at once on one connection.
+        calls_per_connection: u32 = 256, Rule::Whole(1..=65_536), Shown::Whole;
     }
     /// The record of what happened.
     audit: Audit {
@@ -207,6 +234,13 @@ pub enum Reflection {
     Auto,
     On,
     Off,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientCertificates {
+    Optional,
+    Required,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -241,10 +275,15 @@ pub enum Format {
 }
 
 impl Grpc {
+    /// Whether only this machine can connect.
+    pub fn is_local(&self) -> bool {
+        self.listen.ip().to_canonical().is_loopback()
+    }
+
     /// Whether the reflection service is served.
     pub fn reflection(&self) -> bool {
         match self.reflection {
-            Reflection::Auto => self.listen.ip().to_canonical().is_loopback(),
+            Reflection::Auto => self.is_local(),
             Reflection::On => true,
             Reflection::Off => false,
         }

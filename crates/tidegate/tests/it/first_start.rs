@@ -51,6 +51,7 @@ async fn the_call_that_serve_prints_works_as_printed() {
     let folder = Folder::empty();
     let mut server = folder.serve(&[]).await;
     let line = server.program.prints("grpcurl").await;
+    assert!(line.contains("grpcurl -plaintext -H"), "{line}");
     let [_, credential, address, method] = parts(&line).unwrap_or_else(|| panic!("{line}"));
     assert_eq!(method, "tidegate.v1.AccessService/WhoAmI");
     let caller = client(&format!("http://{address}"), &folder.read(credential));
@@ -92,7 +93,7 @@ async fn reflection_lists_the_services_only_for_callers_with_a_credential() {
 async fn reflection_is_off_when_told_and_beyond_this_machine() {
     let folder = Folder::empty();
     for setting in ["grpc.reflection=off", "grpc.listen=0.0.0.0:0"] {
-        let server = folder.serve(&[setting]).await;
+        let server = folder.serve(&[setting, "grpc.insecure=true"]).await;
         let refused = reflected(&server, &folder.read("operator.credential")).await.unwrap_err();
         assert_eq!(refused.code(), Code::Unimplemented, "{setting}");
         let ended = server.stopped().await;

@@ -37,4 +37,5 @@ mod schema;
 mod secrets;
 mod settings;
 mod shutdown;
+mod tls;
 mod web_push;

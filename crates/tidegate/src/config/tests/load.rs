@@ -95,6 +95,7 @@ fn the_types_of_the_program_take_what_the_rules_allow_and_no_more() {
                 assert!(!takes(&(range.start() - 1).to_string()) && !takes(&(range.end() + 1).to_string()));
                 assert!(!takes("many") && !takes(""));
             }
+            Rule::Boolean => assert!(takes("true") && takes("false") && !takes("on") && !takes("")),
         }
     }
 }

@@ -39,6 +39,16 @@ grpc.reflection = "auto"                                      # default
 grpc.max_deadline_ms = 30000                                  # default
 grpc.drain_ms = 20000                                         # default
 grpc.linger_ms = 250                                          # default
+grpc.insecure = false                                         # default
+grpc.web_origins = ""                                         # default
+grpc.max_connection_age_ms = 1800000                          # default
+grpc.keepalive_interval_ms = 30000                            # default
+grpc.keepalive_timeout_ms = 10000                             # default
+tls.cert_file = ""                                            # default
+tls.key_file = ""                                             # default
+tls.client_ca_file = ""                                       # default
+tls.client_certificates = "optional"                          # default
+tls.client_identities = ""                                    # default
 admin.listen = "127.0.0.1:50052"                              # default
 admin.check_timeout_ms = 1000                                 # default
 database.url = "postgres://ada:***@db/tidegate?password=***"  # environment variable TIDEGATE__DATABASE__URL
@@ -106,6 +116,8 @@ limits.commands = 9                                           # tidegate.toml
 limits.password_hashes = 0                                    # default
 limits.queue_timeout_ms = 2000                                # default
 limits.cached_accounts = 100000                               # default
+limits.connections = 4096                                     # default
+limits.calls_per_connection = 256                             # default
 audit.retention_days = 400                                    # default
 "#
     );

@@ -17,7 +17,7 @@ const CALL_WITH_BUF: &str = "call() {  # with buf";
 /// Blocks marked `sh norun`, by their first line, and why they are not run here.
 const NOT_RUN: &[(&str, &str)] = &[
     ("cargo run --release -- demo", "demo.rs runs it"),
-    ("sudo apt-get install --yes curl jq oathtool", "tests/run installs these tools"),
+    ("sudo apt-get install --yes curl jq openssl oathtool", "tests/run installs these tools"),
     (CALL_WITH_BUF, "npx downloads buf; with the one that tests/run installs, it is run too"),
     (
         r#"(umask 077; printf %s "$session" > session)"#,
@@ -84,7 +84,7 @@ fn run(database: &str, caller: Caller) {
     }
     let buf = shell::buf();
     let with = if caller == Caller::Buf { &buf } else { "grpcurl" };
-    let ended = shell::run(&script, database, &["curl", "jq", "oathtool", with]);
+    let ended = shell::run(&script, database, &["curl", "jq", "openssl", "oathtool", with]);
 
     let (out, err) = (String::from_utf8(ended.stdout).unwrap(), String::from_utf8(ended.stderr).unwrap());
     let (out, err): (Vec<_>, Vec<_>) = (out.split(MARK).collect(), err.split(MARK).collect());
