@@ -39,6 +39,8 @@ OWNED = {
     "smtp.ca_file": "secrets.smtpCa",
     "sms.secret_file": "secrets.smsSecret",
     "sms.ca_file": "secrets.smsCa",
+    "sms_receipts.listen": "secrets.smsReceiptsToken",
+    "sms_receipts.token_file": "secrets.smsReceiptsToken",
     "web_push.key_file": "secrets.webPushKey",
     "fcm.account_file": "secrets.fcmAccount",
     "apns.key_file": "secrets.apnsKey",

@@ -3,14 +3,9 @@ and the test fails when the program knows it: remove it here then."""
 
 # Commands, and flags of commands.
 COMMANDS = [
-    ["health"],
     ["key", "new"],
     ["credential", "new"],
 ]
-FLAGS = [
-    (["health"], "--address"),
-    (["health"], "--ca-file"),
-    (["directory", "export"], "--ca-file"),
-]
+FLAGS = []
 # Whether `init` takes a credential from a file that exists, in place of refusing it.
 INIT_TAKES_A_CREDENTIAL = False

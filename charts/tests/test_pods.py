@@ -141,8 +141,9 @@ class Found(unittest.TestCase):
     def test_every_port_that_is_named_exists(self):
         for case, _, found in chart.every():
             ports = {port["name"]: port["containerPort"] for one in chart.server(found)["containers"] for port in one.get("ports", [])}
-            self.assertEqual(ports, {"grpc": 50051, "admin": 50052}, case)
-            listening = dict(re.findall(r'\[(grpc|admin)\](?:\n.+)*?\nlisten = ".*:(\d+)"', chart.settings_file(found)))
+            receipts = {"receipts": 50053} if "receipts" in ports else {}
+            self.assertEqual(ports, {"grpc": 50051, "admin": 50052} | receipts, case)
+            listening = dict(re.findall(r'\[(?:sms_)?(grpc|admin|receipts)\](?:\n.+)*?\nlisten = ".*:(\d+)"', chart.settings_file(found)))
             self.assertEqual({name: int(port) for name, port in listening.items()}, ports, case)
             for service in chart.of_kind(found, "Service"):
                 for port in service["spec"]["ports"]:

@@ -35,6 +35,8 @@
     "files" (list (list $s.smsSecret.key "secret" "sms.secret_file")))
   (dict "folder" "sms-ca" "secret" $s.smsCa.existingSecret "for" (list "serve")
     "files" (list (list $s.smsCa.key "ca.crt" "sms.ca_file")))
+  (dict "folder" "sms-receipts-token" "secret" $s.smsReceiptsToken.existingSecret "for" (list "serve")
+    "files" (list (list $s.smsReceiptsToken.key "token" "sms_receipts.token_file")))
   (dict "folder" "web-push-key" "secret" $s.webPushKey.existingSecret "for" (list "serve")
     "files" (list (list $s.webPushKey.key "key.pem" "web_push.key_file")))
   (dict "folder" "fcm-account" "secret" $s.fcmAccount.existingSecret "for" (list "serve")

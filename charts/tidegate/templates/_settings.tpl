@@ -34,6 +34,10 @@
 {{- $_ := set $settings "grpc" (merge $grpc (default dict $settings.grpc)) }}
 {{- $admin := dict "listen" (printf "%s:50052" (include "tidegate.address" .)) }}
 {{- $_ := set $settings "admin" (merge $admin (default dict $settings.admin)) }}
+{{- if .Values.secrets.smsReceiptsToken.existingSecret }}
+{{- $receipts := dict "listen" (printf "%s:50053" (include "tidegate.address" .)) }}
+{{- $_ := set $settings "sms_receipts" (merge $receipts (default dict $settings.sms_receipts)) }}
+{{- end }}
 {{- if eq .Values.database.engine "sqlite" }}
 {{- $url := dict "url" "sqlite:/var/lib/tidegate/tidegate.db" }}
 {{- $_ := set $settings "database" (merge $url (default dict $settings.database)) }}

@@ -72,7 +72,7 @@ async fn ends(headers: HeaderMap, at_once: bool) -> Status {
         }
         std::future::ready(Ok::<_, Infallible>(answer))
     });
-    let identity = Identity::new(HeaderValue::from_static("Bearer tgk_1_x"), None);
+    let identity = Identity::new(Some(HeaderValue::from_static("Bearer tgk_1_x")), None);
     let mut grpc = tonic::client::Grpc::new(Transport::new(server, identity, None));
     grpc.ready().await.unwrap();
     let path = PathAndQuery::from_static("/tidegate.v1.AccessService/WhoAmI");
