@@ -11,8 +11,8 @@ use url::Url;
 
 use crate::{
     AccountId, Actor, ChainDigest, Color, Country, CredentialId, CustomerKey, DeviceId, Domain, ExternalId,
-    KeyModel, LabelName, LabelText, LinkUrl, Method, Origin, PageUrl, PhoneNumber, ProductKey, PushAddress, RealmKey,
-    RelyingParty, Revision, RolloutKey, SiteCategory, Title, Word as _,
+    KeyModel, LabelName, LabelText, LinkUrl, Method, Origin, PageUrl, PhoneNumber, ProductKey, PushAddress,
+    RealmKey, RelyingParty, Revision, RolloutKey, SiteCategory, Title, Word as _,
 };
 
 /// The longest text of an error. An error of a URL shows its normal form, in which a character may take twelve.
@@ -175,11 +175,15 @@ fn an_address_of_a_push_service_is_bounded() {
 /// What is a number is one again in E.164, of the same country.
 #[test]
 fn a_phone_number_is_read_again_as_the_same() {
-    fuzz!(3_000, ["+49 151 12345678", "+1 (202) 555-0143", "\u{ff0b}\u{664}\u{669}1511", "+4915112345678 ext 5"], |input| {
-        let text = input.text();
-        let Ok(number) = PhoneNumber::parse(&text) else { return };
-        assert!(number.e164().len() <= 16, "{}", number.e164());
-        assert_eq!(PhoneNumber::parse(number.e164()), Ok(number.clone()));
-        assert!(!format!("{number:?}").contains(&number.e164()[4..]));
-    });
+    fuzz!(
+        3_000,
+        ["+49 151 12345678", "+1 (202) 555-0143", "\u{ff0b}\u{664}\u{669}1511", "+4915112345678 ext 5"],
+        |input| {
+            let text = input.text();
+            let Ok(number) = PhoneNumber::parse(&text) else { return };
+            assert!(number.e164().len() <= 16, "{}", number.e164());
+            assert_eq!(PhoneNumber::parse(number.e164()), Ok(number.clone()));
+            assert!(!format!("{number:?}").contains(&number.e164()[4..]));
+        }
+    );
 }

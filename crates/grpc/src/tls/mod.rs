@@ -59,9 +59,9 @@ pub enum TlsError {
 
 /// The certificate that is served. Clones share it.
 #[derive(Clone)]
-pub struct Certificates(Arc<Inside>);
+pub struct Certificates(Arc<Shared>);
 
-struct Inside {
+struct Shared {
     settings: TlsSettings,
     served: watch::Sender<Served>,
 }
@@ -86,7 +86,7 @@ pub struct CertificateInfo {
 impl Certificates {
     pub fn load(settings: TlsSettings) -> Result<Self, TlsError> {
         let served = Served::from(Contents::read(&settings)?, &settings)?;
-        Ok(Self(Arc::new(Inside { settings, served: watch::Sender::new(served) })))
+        Ok(Self(Arc::new(Shared { settings, served: watch::Sender::new(served) })))
     }
 
     /// The certificate that new connections get.
