@@ -72,15 +72,18 @@ pub(crate) fn presented<B>(request: &Request<B>) -> Result<PresentedCredential, 
     let (headers, unauthenticated) = (request.headers(), PresentedFault::Unauthenticated);
     let authorization = headers::one(headers, &AUTHORIZATION).map_err(|headers::Several| unauthenticated)?;
     let token = authorization.map(|text| text.to_str().ok().and_then(bearer).ok_or(unauthenticated));
-    let token = token.transpose()?;
+    let (token, peer) = (token.transpose()?, request.extensions().get::<PeerCredential>());
+    // A caller that is not known is told nothing of its other headers.
+    if token.is_none() && peer.is_none() {
+        return Err(unauthenticated);
+    }
     let realm = headers::one(headers, &TIDEGATE_REALM).map_err(|headers::Several| PresentedFault::Realm)?;
     let realm = realm.map(|named| named.to_str().ok().filter(|named| !named.contains(',')));
     let realm = realm.map(|named| named.ok_or(PresentedFault::Realm)).transpose()?;
     let realm = realm.map(str::to_owned);
-    let peer = || request.extensions().get::<PeerCredential>();
     let presented = match token {
         Some(token) => PresentedCredential::read(token, realm),
-        None => peer().map(|PeerCredential(id)| PresentedCredential::verified(*id, realm)),
+        None => peer.map(|PeerCredential(id)| PresentedCredential::verified(*id, realm)),
     };
     presented.ok_or(unauthenticated)
 }
