@@ -59,6 +59,7 @@ fn no_test_depends_on_the_machines_speed() {
             ),
             ("tests/it/cancel.rs", ".elapsed()", "the same"),
             ("tests/it/cancel.rs", "timeout(", "the same"),
+            ("tests/it/tls/bounds.rs", "timeout(", "TIMEOUT, for what the server says by itself"),
             (
                 "tests/it/raw.rs",
                 "timeout(",

@@ -68,10 +68,12 @@ async fn an_old_connection_says_goaway_and_finishes_its_calls() {
         .header("authorization", format!("Bearer {}", server.operator().token.unwrap()));
     // Is answered before the age, or was never taken.
     let held = sender.send_request(request.body(()).unwrap(), false);
-    while let Ok(ready) = sender.clone().ready().await {
-        drop(ready);
-        tokio::task::yield_now().await;
-    }
+    let told = async {
+        while sender.clone().ready().await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(TIMEOUT, told).await.unwrap_or_else(|_| panic!("no GOAWAY"));
     if let Ok((answer, mut body)) = held {
         body.send_data(Bytes::from_static(&[0; 5]), true).unwrap();
         let answered = answer.await;
