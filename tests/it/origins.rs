@@ -17,7 +17,7 @@ use crate::{
 const IP: &str = "192.0.2.7";
 const USER_AGENT: &str = "Kasa/3.1 (phone)";
 
-/// A call for the session's owner, from a client of which more than the device is said.
+/// A call for the session's owner that also says the client's address and user agent.
 pub fn from_client(session: &Session, ip: &str, user_agent: &str) -> Option<proto::Subject> {
     let client = proto::ClientContext { ip: ip.into(), user_agent: user_agent.into(), ..Default::default() };
     session.subject().map(|subject| proto::Subject { client: Some(client), ..subject })

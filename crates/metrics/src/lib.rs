@@ -75,7 +75,7 @@ fn seconds() -> Histogram {
     Histogram::new([0.000_25, 0.001, 0.004, 0.016, 0.064, 0.25, 1.0, 4.0, 16.0])
 }
 
-/// The values that are read when somebody looks.
+/// The values that are read for each scrape.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Observed {
     /// Connections to the database: in use, idle, and callers that wait for one.

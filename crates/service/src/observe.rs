@@ -1,4 +1,4 @@
-//! The values that are read when somebody looks at the metrics.
+//! The values that are read for each scrape of the metrics.
 
 use tidegate_core::{Channel, Word as _};
 use tidegate_metrics::Observed;

@@ -1,4 +1,4 @@
-//! Where a factor was added, by which an owner recognises one that somebody else added. What the caller said of the client is
+//! Where a factor was added, so that the owner can tell one that somebody else added. What the caller said of the client is
 //! personal, so it is stored like the personal fields of events.
 
 use serde::{Deserialize, Serialize};
