@@ -192,14 +192,14 @@ impl Kind for Push {
 mod tests {
     use ed25519_dalek::{Signer as _, SigningKey, pkcs8::EncodePublicKey as _};
     use proptest::prelude::*;
-    use tidegate_core::{Authenticator, Enrollee, Id, NewDevice, PushAddress};
+    use tidegate_core::{Enrollee, Id, NewDevice, PushAddress};
 
     use super::*;
     use crate::{
         device_code, enrolled_device,
         enrolled_device::DeviceRequest,
         method::{self, Posed, Unread},
-        testing::{CountingEntropy, occasion},
+        testing::{CountingEntropy, about_ann, occasion},
     };
 
     const NOW: Timestamp = Timestamp::from_unix_micros(1_700_000_000_123_456);
@@ -222,16 +222,7 @@ mod tests {
 
     fn begin(of: Method, new: &NewDevice) -> (Opened, String) {
         let enrollee = Enrollee::Device(new.clone());
-        let about = About {
-            account: "ann",
-            product: "Kasa",
-            authenticator: Authenticator::default(),
-            party: None,
-            enrollee: Some(&enrollee),
-            user: [1; 16],
-            registered: &[],
-            now: NOW,
-        };
+        let about = About { enrollee: Some(&enrollee), now: NOW, ..about_ann() };
         let (pending, setup) = method::begin(of, about, &CountingEntropy).unwrap();
         let Setup::Device { nonce } = setup else { panic!("{setup:?}") };
         let nonce = nonce

@@ -146,12 +146,12 @@ impl Kind for SmsCode {
 
 #[cfg(test)]
 mod tests {
-    use tidegate_core::{Authenticator, Method};
+    use tidegate_core::Method;
 
     use super::*;
     use crate::{
         method::{self, Posed},
-        testing::{CountingEntropy, occasion},
+        testing::{CountingEntropy, about_ann, occasion},
     };
 
     const NOW: Timestamp = Timestamp::from_unix_micros(1_700_000_000_000_000);
@@ -159,16 +159,7 @@ mod tests {
 
     fn begin(number: &str) -> (Opened, Secret<String>) {
         let enrollee = Enrollee::Phone(PhoneNumber::parse(number).unwrap());
-        let about = About {
-            account: "ann",
-            product: "Kasa",
-            authenticator: Authenticator::default(),
-            party: None,
-            enrollee: Some(&enrollee),
-            user: [1; 16],
-            registered: &[],
-            now: NOW,
-        };
+        let about = About { enrollee: Some(&enrollee), now: NOW, ..about_ann() };
         let (pending, setup) = method::begin(METHOD, about, &CountingEntropy).unwrap();
         assert_eq!(method::hint(METHOD, &pending).unwrap(), Some("+49…78".to_owned()));
         assert!(matches!(setup, Setup::Sent { hint } if hint == "+49…78"));

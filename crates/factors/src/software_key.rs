@@ -120,13 +120,13 @@ fn client_data(kind: &str, challenge: &str, origin: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use tidegate_core::{Authenticator, Mark, Method, Prompt, RelyingParty, Setup, Timestamp};
+    use tidegate_core::{Mark, Method, Prompt, RelyingParty, Setup, Timestamp};
 
     use super::*;
     use crate::{
         method::{self, About, Opened, Reach, Verdict},
         passkey::{self, PasskeyAnswer},
-        testing::{CountingEntropy, occasion},
+        testing::{CountingEntropy, about_ann, occasion},
     };
 
     const ORIGIN: &str = "https://kasa.example";
@@ -135,16 +135,7 @@ mod tests {
 
     /// What a page of this origin registers: the key, and the material of its factor where the registration is right.
     fn registered(party: &RelyingParty, origin: &str) -> (SoftwareKey, Option<Opened>) {
-        let about = About {
-            account: "ann",
-            product: "Kasa",
-            authenticator: Authenticator::default(),
-            party: Some(party),
-            enrollee: None,
-            user: [7; 16],
-            registered: &[],
-            now: NOW,
-        };
+        let about = About { party: Some(party), user: [7; 16], now: NOW, ..about_ann() };
         let (pending, setup) = method::begin(Method::WebAuthn, about, &CountingEntropy).unwrap();
         let Setup::WebAuthn { options } = setup else { panic!("options") };
         let (key, made) = SoftwareKey::register(&options, origin, &CountingEntropy).unwrap();

@@ -1,8 +1,8 @@
 //! What the tests of several methods share.
 
-use tidegate_core::{Entropy, Id, ProductKey, Purpose, Timestamp};
+use tidegate_core::{Authenticator, Entropy, Id, ProductKey, Purpose, Timestamp};
 
-use crate::method::Occasion;
+use crate::method::{About, Occasion};
 
 /// Bytes that count from zero.
 pub(crate) struct CountingEntropy;
@@ -25,5 +25,19 @@ pub(crate) fn occasion(product: &ProductKey) -> Occasion<'_> {
         context: "",
         label: "",
         expires_at: Timestamp::from_unix_micros(1_700_000_060_000_000),
+    }
+}
+
+/// What an enrollment of Ann's at Kasa is about.
+pub(crate) fn about_ann<'a>() -> About<'a> {
+    About {
+        account: "ann",
+        product: "Kasa",
+        authenticator: Authenticator::default(),
+        party: None,
+        enrollee: None,
+        user: [1; 16],
+        registered: &[],
+        now: Timestamp::from_unix_micros(1_700_000_000_000_000),
     }
 }

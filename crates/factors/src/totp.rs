@@ -216,7 +216,10 @@ mod tests {
     use tidegate_core::Method;
 
     use super::*;
-    use crate::{method, testing::CountingEntropy};
+    use crate::{
+        method,
+        testing::{CountingEntropy, about_ann},
+    };
 
     const SHA1_SECRET: &[u8] = b"12345678901234567890";
     const NOW: Timestamp = Timestamp::from_unix_micros(1_700_000_015_000_000);
@@ -292,16 +295,7 @@ mod tests {
     }
 
     fn begin(account: &str, product: &str) -> (Opened, [String; 3]) {
-        let about = About {
-            account,
-            product,
-            authenticator: Style::default(),
-            party: None,
-            enrollee: None,
-            user: [1; 16],
-            registered: &[],
-            now: NOW,
-        };
+        let about = About { account, product, now: NOW, ..about_ann() };
         let (material, setup) = method::begin(Method::Totp, about, &CountingEntropy).unwrap();
         let Setup::Authenticator { otpauth_uri, base32, qr_svg } = setup else { panic!() };
         (material, [otpauth_uri, base32, qr_svg].map(|text| text.expose().clone()))

@@ -7,16 +7,14 @@ use base64::{
 };
 use der::Encode as _;
 use serde_json::{Value, json};
-use tidegate_core::{
-    Answer, Authenticator, KeyModel, Mark, Method, Prompt, RelyingParty, Secret, Setup, Timestamp,
-};
+use tidegate_core::{Answer, KeyModel, Mark, Method, Prompt, RelyingParty, Secret, Setup, Timestamp};
 use tidegate_fuzz::{Input, fuzz};
 use webauthn_authenticator_rs::{AuthenticatorBackend as _, softtoken::SoftToken};
 
 use crate::{
     method::{self, About, Opened, Reach, Verdict},
     passkey::PasskeyAnswer,
-    testing::{CountingEntropy, occasion},
+    testing::{CountingEntropy, about_ann, occasion},
     webauthn,
 };
 
@@ -41,16 +39,7 @@ impl Ceremony {
     pub(super) fn new() -> Self {
         let party = RelyingParty::new("kasa.example", vec![ORIGIN.parse().unwrap()]).unwrap();
         let (mut token, _) = SoftToken::new(true).unwrap();
-        let about = About {
-            account: "ann",
-            product: "Kasa",
-            authenticator: Authenticator::default(),
-            party: Some(&party),
-            enrollee: None,
-            user: [7; 16],
-            registered: &[],
-            now: NOW,
-        };
+        let about = About { party: Some(&party), user: [7; 16], now: NOW, ..about_ann() };
         let (pending, setup) = method::begin(Method::WebAuthn, about, &CountingEntropy).unwrap();
         let Setup::WebAuthn { options } = setup else { panic!("options") };
         let options = serde_json::from_str(&options).unwrap();
