@@ -8,7 +8,8 @@ use tidegate_keyring::{Keyring, Passwords};
 use tidegate_service::{App, Freshness, Parts};
 use tidegate_store::{Engine, Store, Timeouts};
 use tidegate_tests::TIMEOUT;
-use tokio::{net::TcpListener, sync::oneshot};
+use tokio::net::TcpListener;
+use tokio_util::sync::DropGuard;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::clock::{CountingEntropy, ManualClock};
@@ -96,14 +97,13 @@ pub const LASTING: ConnectionSettings = ConnectionSettings {
     ..ConnectionSettings::DEFAULT
 };
 
-/// Serves until the sender is dropped.
-pub async fn serve(app: &App, settings: tidegate_grpc::Settings) -> (SocketAddr, oneshot::Sender<()>) {
+/// Serves until the guard is dropped.
+pub async fn serve(app: &App, settings: tidegate_grpc::Settings) -> (SocketAddr, DropGuard) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let (open, closed) = oneshot::channel::<()>();
-    let stop = async { drop(closed.await) };
-    tokio::spawn(tidegate_grpc::serve(app.clone(), settings, listener, stop));
-    (address, open)
+    let shutdown = tidegate_grpc::Shutdown::default();
+    tokio::spawn(tidegate_grpc::serve(app.clone(), settings, listener, shutdown.clone()));
+    (address, shutdown.drain.drop_guard())
 }
 
 pub fn channel(address: SocketAddr) -> Channel {

@@ -15,7 +15,7 @@ use tidegate_service::{
 };
 use tidegate_store::{Store, Timeouts};
 use tidegate_tests::postgres;
-use tokio::sync::oneshot;
+use tokio_util::sync::DropGuard;
 use tonic::transport::Channel;
 
 use crate::{
@@ -45,7 +45,7 @@ pub struct TestServer {
     keyring: Arc<Keyring>,
     operator: Arc<Secret<String>>,
     folder: Arc<TempDir>,
-    _open: Arc<oneshot::Sender<()>>,
+    _open: Arc<DropGuard>,
 }
 
 /// What an actor's credential says.
@@ -70,7 +70,7 @@ pub struct Replica {
     pub channel: Channel,
     pub app: App,
     pub sealer: Sealer,
-    _open: oneshot::Sender<()>,
+    _open: DropGuard,
 }
 
 impl TestServer {
@@ -175,12 +175,12 @@ impl TestServer {
     }
 
     /// The same app, served with these settings of streams.
-    pub async fn streaming(&self, streams: StreamSettings) -> (Channel, oneshot::Sender<()>) {
+    pub async fn streaming(&self, streams: StreamSettings) -> (Channel, DropGuard) {
         self.behind(tidegate_grpc::Settings { streams, ..SERVED }).await
     }
 
     /// The same app, served with other settings.
-    pub async fn behind(&self, settings: tidegate_grpc::Settings) -> (Channel, oneshot::Sender<()>) {
+    pub async fn behind(&self, settings: tidegate_grpc::Settings) -> (Channel, DropGuard) {
         let (address, open) = serve(&self.app, settings).await;
         (channel(address), open)
     }

@@ -32,7 +32,7 @@ pub use transport::{
     ApnsSettings, FcmSettings, PushSettings, SmsAuth, SmsBody, SmsSettings, SmsTo, SmtpSettings, Tls, To,
     WebPushSettings,
 };
-use transport::{Push, Texts, Transport};
+use transport::{Push, SmsGateway, Smtp, Texts, Transport};
 
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -103,6 +103,26 @@ pub struct Courier {
 
 /// How many deliveries are read at a time.
 const BATCH: i64 = 100;
+
+/// Everything that `Courier::new` would refuse. Makes no folder.
+pub fn faults(settings: Settings) -> Vec<SetupError> {
+    let Settings { to, push, sms, templates, from, .. } = settings;
+    let sender = Sender::parse(&from, Templates::new(templates));
+    let mut faults = Vec::new();
+    if let To::Server(server) = to {
+        // Nothing depends on the name by which the program greets the server.
+        let domain = sender.as_ref().map_or("localhost", Sender::domain);
+        faults.extend(Smtp::open(server, domain).err());
+    }
+    if sender.is_none() {
+        faults.push(SetupError::From { from });
+    }
+    faults.extend(push.faults());
+    if let Some(SmsTo::Gateway(gateway)) = sms {
+        faults.extend(SmsGateway::open(*gateway).err());
+    }
+    faults
+}
 
 impl Courier {
     /// Creates the folder of mails if it is missing, readable by its owner alone.

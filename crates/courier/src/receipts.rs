@@ -38,6 +38,13 @@ pub struct ReceiptSettings {
     pub failed: Vec<String>,
 }
 
+impl ReceiptSettings {
+    /// Refuses settings by which no receipt could be read.
+    pub fn check(&self) -> Result<(), SetupError> {
+        Reader::new(self.clone()).map(drop).map_err(SetupError::Receipts)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReceiptFormat {
     /// `application/x-www-form-urlencoded`: one receipt.

@@ -18,7 +18,7 @@ use futures_util::FutureExt as _;
 use http::{Request, Response};
 use tidegate_core::CredentialId;
 use tidegate_service::App;
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{body::Body, service::Routes};
 use tower::{Service, ServiceExt as _};
 
@@ -29,6 +29,7 @@ use crate::{
     frames::FramedBody,
     headers::{self, HeaderFault},
     identity::{self, Admitted},
+    patience::PatientBody,
     rules::{self, Rules},
     status,
 };
@@ -43,23 +44,25 @@ struct Inside {
     fast_path: FastPath,
     routes: Routes,
     calls: TaskTracker,
+    stopping: CancellationToken,
     counts: CallCounts,
     max_deadline: Duration,
 }
 
 impl Gate {
-    /// `calls` counts the calls under way: a shutdown waits for them, and not for idle connections.
+    /// `calls` counts the calls under way: a shutdown waits for them, and not for idle connections. From `stopping` on,
+    /// no call waits long for its caller.
     pub(crate) fn new(
         app: App,
         rules: Rules,
         fast_path: FastPath,
         routes: Routes,
-        calls: TaskTracker,
+        (calls, stopping): (TaskTracker, CancellationToken),
         max_deadline: Duration,
     ) -> Self {
         let counts = CallCounts::new(app.metrics(), &rules);
         let routes = routes.prepare();
-        Self(Arc::new(Inside { app, rules, fast_path, routes, calls, counts, max_deadline }))
+        Self(Arc::new(Inside { app, rules, fast_path, routes, calls, stopping, counts, max_deadline }))
     }
 }
 
@@ -137,7 +140,9 @@ impl Inside {
     async fn answer(&self, request: Request<Body>, admitted: Option<Admitted>) -> Response<Body> {
         let path = request.uri().path();
         let (messages, hot) = (rules::messages(path), HotMethod::of(path));
-        let mut request = request.map(|body| FramedBody::new(body, messages));
+        let mut request = request.map(|body| {
+            PatientBody::new(FramedBody::new(body, messages), self.app.clone(), self.stopping.clone())
+        });
         if let Some(admitted) = admitted {
             if let Some(hot) = hot {
                 return self.fast_path.answer(hot, admitted, request).await;

@@ -22,6 +22,7 @@ mod frames;
 mod gate;
 mod headers;
 mod identity;
+mod patience;
 mod products;
 mod pushes;
 mod realms;
@@ -41,7 +42,7 @@ mod web;
 
 pub use connections::ConnectionSettings;
 pub use rules::{Access, Rules, UnknownPermission};
-pub use server::{ServeError, Settings, serve};
+pub use server::{ServeError, Settings, Shutdown, serve};
 pub use stream::StreamSettings;
 pub use tls::{
     CertificateInfo, Certificates, ClientCertificates, ClientIdentities, NotAnIdentity, TlsError, TlsSettings,

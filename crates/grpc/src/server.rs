@@ -1,7 +1,10 @@
-//! The server: all services, the gate in front of them, and a shutdown that drains the calls under
-//! way.
+//! The server: all services, the gate in front of them, and a shutdown that loses no call.
+//!
+//! ```text
+//! lame_duck ──► health NOT_SERVING, calls are taken ──► drain ──► GOAWAY, streams end, calls under way end ──► linger
+//! ```
 
-use std::{future::Future, time::Duration};
+use std::time::Duration;
 
 use tidegate_proto as proto;
 use tidegate_service::App;
@@ -36,6 +39,15 @@ pub struct Settings {
     pub web_origins: Option<WebOrigins>,
 }
 
+/// The two steps of a shutdown, each begun by cancelling its token.
+#[derive(Debug, Clone, Default)]
+pub struct Shutdown {
+    /// Health says NOT_SERVING, so that callers and load balancers go elsewhere. Calls are taken as before.
+    pub lame_duck: CancellationToken,
+    /// No connection is accepted, callers are told to go (GOAWAY), streams end, and calls under way are carried out.
+    pub drain: CancellationToken,
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     #[error(transparent)]
@@ -51,15 +63,15 @@ const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 /// echoes whole in a refusal.
 const MAX_NAME_BYTES: usize = 1024;
 
-/// Serves until `stop` resolves; then lets the calls under way finish.
+/// Serves until the shutdown is over: no call is under way any more.
 pub async fn serve(
     app: App,
     settings: Settings,
     listener: TcpListener,
-    stop: impl Future<Output = ()>,
+    shutdown: Shutdown,
 ) -> Result<(), ServeError> {
     let (reporter, health) = tonic_health::server::health_reporter();
-    let (calls, stopping) = (TaskTracker::new(), CancellationToken::new());
+    let (calls, stopping) = (TaskTracker::new(), shutdown.drain.clone());
     let streams = Streams { settings: settings.streams, stopping: stopping.clone() };
     let door = Door { app: app.clone(), streams };
     let routes = routes(&door).add_service(health.max_decoding_message_size(MAX_NAME_BYTES));
@@ -67,15 +79,18 @@ pub async fn serve(
     for service in proto::SERVICES {
         reporter.set_service_status(*service, tonic_health::ServingStatus::Serving).await;
     }
-    let stop = async {
-        stop.await;
-        stopping.cancel();
+    let leave = async {
+        tokio::select! {
+            () = shutdown.lame_duck.cancelled() => {}
+            () = stopping.cancelled() => {}
+        }
         for service in proto::SERVICES.iter().chain([&""]) {
             reporter.set_service_status(*service, tonic_health::ServingStatus::NotServing).await;
         }
     };
     let fast_path = FastPath { door, most: MAX_MESSAGE_BYTES };
-    let gate = Gate::new(app, Rules::declared()?, fast_path, routes, calls.clone(), settings.max_deadline);
+    let under_way = (calls.clone(), stopping.clone());
+    let gate = Gate::new(app, Rules::declared()?, fast_path, routes, under_way, settings.max_deadline);
     let open = TaskTracker::new();
     let connections = Connections {
         settings: settings.connections,
@@ -93,10 +108,16 @@ pub async fn serve(
     let ended = async {
         stopping.cancelled().await;
         calls.close();
-        calls.wait().await;
-        tokio::time::sleep(settings.linger).await;
+        loop {
+            calls.wait().await;
+            tokio::time::sleep(settings.linger).await;
+            // A caller who has not heard yet that the server stops may have called meanwhile.
+            if calls.is_empty() {
+                break;
+            }
+        }
     };
-    let served = async { tokio::join!(stop, served) };
+    let served = async { tokio::join!(leave, served) };
     // An idle connection does not delay the shutdown.
     tokio::select! {
         _ = served => {}

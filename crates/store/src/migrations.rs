@@ -5,6 +5,12 @@ use sqlx::{
     migrate::{Migration, MigrationType, Migrator},
 };
 
+/// Takes the turn to migrate on PostgreSQL: an advisory lock, which ends with the connection. Other programs wait for it
+/// for ten minutes at most. After it, a statement takes as long as it needs, because tables may be large; but it waits
+/// for a table's lock only as long as every call does, because calls wait behind it.
+pub(crate) const TURN: &str = "SET statement_timeout = 0; SET lock_timeout = '10min'; \
+    SELECT pg_advisory_lock(x'7469646567617465'::bigint); RESET lock_timeout";
+
 /// The newest migration this program brings.
 pub const NEWEST: i64 = 12;
 

@@ -57,6 +57,8 @@ pub enum OpenError {
     Unusable { path: String, source: std::io::Error },
     #[error("the database cannot be reached")]
     Unreachable(#[source] sqlx::Error),
+    #[error("another program migrates the schema, and does not end")]
+    Turn(#[source] sqlx::Error),
     #[error("the schema cannot be migrated")]
     Migration(#[from] sqlx::migrate::MigrateError),
 }
@@ -96,7 +98,8 @@ impl Store {
         Ok(Self { db, answering: Arc::new(Answering::new(settings.timeouts.leader)), metrics })
     }
 
-    /// Brings the schema up to this program's; does nothing when it is up to date.
+    /// Brings the schema up to this program's; does nothing when it is up to date. On PostgreSQL one program migrates at a
+    /// time: the others wait for it.
     pub async fn migrate(&self) -> Result<(), OpenError> {
         match &self.db {
             Db::Sqlite { write, .. } => {
@@ -105,8 +108,10 @@ impl Store {
             Db::Postgres(pool) => {
                 let mut pooled = pool.take().await.map_err(OpenError::Unreachable)?;
                 let connection = pooled.connection().map_err(OpenError::Unreachable)?;
+                let turn = sqlx::raw_sql(migrations::TURN).execute(&mut *connection).await;
+                turn.map_err(OpenError::Turn)?;
+                // The connection is not given back, so that it ends with its lock and its timeouts.
                 migrations::postgres().run(connection).await?;
-                pooled.judge(&Ok(()));
             }
         }
         Ok(())

@@ -20,18 +20,19 @@ use crate::process;
 /// How long open requests may take at shutdown.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// `/readyz` fails if the database does not answer within `check_timeout`.
+/// `/readyz` fails if the database does not answer within `check_timeout`, and once the server is leaving. It serves until
+/// `stop`, so that the drain can be watched.
 pub async fn serve(
     (app, certificates): (App, Option<Certificates>),
     store: Store,
     listener: TcpListener,
     check_timeout: Duration,
-    stop: CancellationToken,
+    (leaving, stop): (CancellationToken, CancellationToken),
 ) -> std::io::Result<()> {
-    let (store, closing) = (Arc::new(store), stop.clone());
+    let store = Arc::new(store);
     let ready = move || {
-        let (store, closing) = (store.clone(), closing.clone());
-        async move { ready(&store, check_timeout, &closing).await }
+        let (store, leaving) = (store.clone(), leaving.clone());
+        async move { ready(&store, check_timeout, &leaving).await }
     };
     let metrics = move || {
         if let Some(certificates) = &certificates {
@@ -58,12 +59,12 @@ pub async fn serve(
 async fn ready(
     store: &Store,
     check_timeout: Duration,
-    closing: &CancellationToken,
+    leaving: &CancellationToken,
 ) -> (StatusCode, &'static str) {
     let mut across = store.across("ready");
     let asked = tokio::time::timeout(check_timeout, installation::applied(&mut across));
     match asked.await {
-        _ if closing.is_cancelled() => (StatusCode::SERVICE_UNAVAILABLE, "closing\n"),
+        _ if leaving.is_cancelled() => (StatusCode::SERVICE_UNAVAILABLE, "closing\n"),
         Ok(Ok(_)) => (StatusCode::OK, "ready\n"),
         Ok(Err(_)) | Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database cannot be reached\n"),
     }

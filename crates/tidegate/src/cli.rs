@@ -6,8 +6,11 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
+    check_settings::check_settings,
     config::{self, Loaded, Sources},
-    demo, device, directory, events, forget_clock, health, import, init, logs, mail, migrate, serve, tls,
+    demo, device, directory, events,
+    files::Files,
+    forget_clock, health, import, init, logs, mail, migrate, new_secret, serve,
 };
 
 /// Identity for device clouds: accounts, second factors, and two-step verification in waves.
@@ -32,7 +35,7 @@ struct SettingsArgs {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serves until SIGTERM or SIGINT. In an empty folder it initialises itself first.
+    /// Serves until SIGTERM, SIGINT or SIGQUIT; SIGHUP reads certificates again. In an empty folder it initialises itself first.
     Serve,
     /// Asks a running server for its health (grpc.health.v1). The exit status is 1 when it does not take calls.
     Health(health::HealthArgs),
@@ -42,6 +45,12 @@ enum Command {
     Migrate,
     /// Forgets the stored time of an SQLite database, after it was used with a wrong clock.
     ForgetClock,
+    /// Master keys.
+    #[command(subcommand)]
+    Key(NewKey),
+    /// Operators' credentials.
+    #[command(subcommand)]
+    Credential(NewCredential),
     /// Settings: where each value comes from, and what is wrong with them.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -69,9 +78,25 @@ enum Command {
 }
 
 #[derive(Subcommand)]
+enum NewKey {
+    /// Prints a new master key, as the content of `keys.master_file`. Changes nothing.
+    New,
+}
+
+#[derive(Subcommand)]
+enum NewCredential {
+    /// Prints a new operator's credential, as the content of `bootstrap.credential_file`. Changes nothing: `init` stores it.
+    New,
+}
+
+#[derive(Subcommand)]
 enum ConfigCommand {
-    /// Says what is wrong with the settings, all at once.
-    Check,
+    /// Says what is wrong with the settings, all at once: what `serve` would refuse. It reads the files that they name.
+    Check {
+        /// The files are on another machine: read none of them.
+        #[arg(long)]
+        no_files: bool,
+    },
     /// Prints every setting, its value and its origin; secrets are left out.
     Print {
         /// Print all settings with their defaults and what they mean, as a file to begin from.
@@ -153,7 +178,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     };
     match command {
         Command::Serve => {
-            let config = logged(load()?)?;
+            let config = load()?.config;
             block_on(serve::serve(config))
         }
         Command::Health(asked) => block_on(health::health(asked)),
@@ -169,10 +194,16 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let config = logged(load()?)?;
             block_on(forget_clock::forget_clock(&config))
         }
-        Command::Config(ConfigCommand::Check) => {
-            tls::check(&load()?.config)?;
-            println!("the settings are sound");
-            Ok(ExitCode::SUCCESS)
+        Command::Key(NewKey::New) => Ok(new_secret::new_key()),
+        Command::Credential(NewCredential::New) => Ok(new_secret::new_credential()),
+        Command::Config(ConfigCommand::Check { no_files }) => {
+            let files = if no_files { Files::Elsewhere } else { Files::Here };
+            let config = load()?.config;
+            block_on(async move {
+                check_settings(&config, files).await?;
+                println!("the settings are sound");
+                Ok(ExitCode::SUCCESS)
+            })
         }
         Command::Config(ConfigCommand::Print { defaults: true }) => {
             print!("{}", config::reference());

@@ -1,20 +1,20 @@
 //! `tidegate events`: exports the record of a running server to a file, or verifies it on the server.
 
 use std::{
-    fs::File,
-    io::Write,
+    io::Write as _,
     path::{Path, PathBuf},
     process::ExitCode,
     str::FromStr,
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use clap::Args;
+use tempfile::NamedTempFile;
 use tidegate_client::{Client, Refused};
 use tidegate_proto as proto;
 use tonic::Code;
 
-use crate::server::Server;
+use crate::{interrupts::Interrupts, server::Server};
 
 #[derive(Args)]
 pub struct Export {
@@ -54,20 +54,32 @@ impl FromStr for Anchor {
 }
 
 pub async fn export(export: Export) -> anyhow::Result<ExitCode> {
+    let mut interrupts = Interrupts::listen()?;
+    let mut output = Output::open(&export.output)?;
+    tokio::select! {
+        exported = copy_all(&export, &mut output) => {
+            let head = exported?;
+            output.finish()?;
+            eprintln!("exported; the record ended at {}:{}", head.sequence, head.digest);
+            Ok(ExitCode::SUCCESS)
+        }
+        interrupt = interrupts.next() => {
+            eprintln!("{}: nothing was exported", interrupt.name());
+            Ok(interrupt.exit_code())
+        }
+    }
+}
+
+async fn copy_all(export: &Export, output: &mut Output) -> anyhow::Result<proto::ChainPoint> {
     let client = export.server.connect().await?.without_deadline();
-    let mut output = open(&export.output)?;
     let mut request = proto::ExportEventsRequest {
         from_sequence: export.from,
         to_sequence: export.to,
         ..Default::default()
     };
     loop {
-        match copy(&client, &mut request, &mut output).await? {
-            Ended::Well(head) => {
-                output.flush()?;
-                eprintln!("exported; the record ended at {}:{}", head.sequence, head.digest);
-                return Ok(ExitCode::SUCCESS);
-            }
+        match copy(&client, &mut request, output).await? {
+            Ended::Well(head) => return Ok(head),
             // A stream lasts an hour at most, and a server may be restarted.
             Ended::Early => eprintln!("the server ended the stream; resuming where it ended"),
         }
@@ -83,7 +95,7 @@ enum Ended {
 async fn copy(
     client: &Client,
     request: &mut proto::ExportEventsRequest,
-    output: &mut impl Write,
+    output: &mut Output,
 ) -> anyhow::Result<Ended> {
     let from = request.clone();
     let begun = client.retrying(async move |client| client.audit().export_events(from.clone()).await).await?;
@@ -91,7 +103,7 @@ async fn copy(
     loop {
         match chunks.message().await.map_err(|status| Refused::of(&status)) {
             Ok(Some(chunk)) => {
-                output.write_all(&chunk.lines).context("failed to write")?;
+                output.write(&chunk.lines).context("failed to write")?;
                 (written, request.from_sequence, request.resume_token) = (true, 0, chunk.resume_token);
                 if let Some(head) = chunk.head {
                     return Ok(Ended::Well(head));
@@ -105,14 +117,43 @@ async fn copy(
     }
 }
 
-/// An existing file is not overwritten: it may be the only copy of events that were dropped since.
-fn open(path: &Path) -> anyhow::Result<Box<dyn Write>> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    if path == Path::new("-") {
-        return Ok(Box::new(std::io::stdout()));
+/// Where the export goes. A file has its name only once it is whole. An existing one is not overwritten: it may be the
+/// only copy of events that were dropped since.
+enum Output {
+    Stdout,
+    File { unfinished: NamedTempFile, path: PathBuf },
+}
+
+impl Output {
+    fn open(path: &Path) -> anyhow::Result<Self> {
+        if path == Path::new("-") {
+            return Ok(Self::Stdout);
+        }
+        ensure!(!path.exists(), "failed to make {}: it exists", path.display());
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let unfinished =
+            tempfile::Builder::new().prefix(".unfinished-").tempfile_in(folder.unwrap_or(Path::new(".")));
+        let unfinished = unfinished.with_context(|| format!("failed to make {}", path.display()))?;
+        Ok(Self::File { unfinished, path: path.to_owned() })
     }
-    let file = File::options().create_new(true).write(true).mode(0o600).open(path);
-    Ok(Box::new(file.with_context(|| format!("failed to make {}", path.display()))?))
+
+    fn write(&mut self, lines: &[u8]) -> std::io::Result<()> {
+        match self {
+            Self::Stdout => std::io::stdout().write_all(lines),
+            Self::File { unfinished, .. } => unfinished.write_all(lines),
+        }
+    }
+
+    fn finish(self) -> anyhow::Result<()> {
+        match self {
+            Self::Stdout => Ok(std::io::stdout().flush()?),
+            Self::File { unfinished, path } => {
+                unfinished.as_file().sync_all()?;
+                let named = unfinished.persist_noclobber(&path);
+                named.map(drop).with_context(|| format!("failed to make {}", path.display()))
+            }
+        }
+    }
 }
 
 pub async fn verify(verify: Verify) -> anyhow::Result<ExitCode> {

@@ -1,10 +1,76 @@
 //! Files that hold secrets: created, never overwritten, readable by their owner alone, and written as a whole.
 
-use std::{fs::File, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::Path};
+use std::{
+    fs::File,
+    io::Write as _,
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tidegate_core::{Entropy, Secret};
 use tidegate_keyring::{Keyring, MasterFile};
+
+use crate::config::{Config, Database, DatabaseUrl};
+
+/// Keeps keys out of core dumps, and other users of this machine out of the memory.
+pub fn keep_private() {
+    // Fails only where the kernel does not know it; then there is nothing to keep.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+}
+
+/// Says which files with secrets other users of the machine can read or write. A group may: Kubernetes lets a pod read its
+/// secrets by their group (`fsGroup`).
+pub fn warn_of_exposed(config: &Config) {
+    for (setting, path) in secret_files(config) {
+        if let Some(mode) = exposed(&path) {
+            tracing::warn!(
+                "{} ({setting}) has mode {mode:04o}, so every user of this machine can read or write it: chmod o= {0}",
+                path.display()
+            );
+        }
+    }
+}
+
+/// The files that hold secrets, each with the setting that names it.
+pub fn secret_files(config: &Config) -> Vec<(&'static str, PathBuf)> {
+    let mut files: Vec<(&str, PathBuf)> = vec![
+        ("keys.master_file", config.keys.master_file.clone()),
+        ("bootstrap.credential_file", config.bootstrap.credential_file.clone()),
+        ("database.url_file", config.database.url_file.clone()),
+        ("tls.key_file", config.tls.key_file.clone()),
+        ("smtp.password_file", config.smtp.password_file.clone()),
+        ("sms.secret_file", config.sms.secret_file.clone()),
+        ("sms_receipts.token_file", config.sms_receipts.token_file.clone()),
+        ("web_push.key_file", config.web_push.key_file.clone()),
+        ("fcm.account_file", config.fcm.account_file.clone()),
+        ("apns.key_file", config.apns.key_file.clone()),
+    ];
+    let database = database_url(&config.database).ok();
+    files.extend(database.and_then(|url| url.sqlite_file()).map(|path| ("database.url", path)));
+    files.retain(|(_, path)| !path.as_os_str().is_empty());
+    files
+}
+
+/// The mode of a file that other users can read or write; `None`: they cannot, or there is no such file.
+pub fn exposed(path: &Path) -> Option<u32> {
+    let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
+    (mode & 0o007 != 0).then_some(mode)
+}
+
+/// The database's address, from its file if one is named.
+pub fn database_url(settings: &Database) -> anyhow::Result<DatabaseUrl> {
+    if settings.url_file.as_os_str().is_empty() {
+        return Ok(settings.url.clone());
+    }
+    let text = read_secret(&settings.url_file).context("database.url_file")?;
+    let url = DatabaseUrl::try_from(text.expose().trim().to_owned());
+    url.map_err(|_| {
+        let file = settings.url_file.display();
+        anyhow::anyhow!("database.url_file: {file} must begin with sqlite:, postgres:// or postgresql://")
+    })
+}
 
 /// Creates a file of mode 0600; fails if it exists.
 pub fn write_secret(path: &Path, text: &Secret<String>) -> anyhow::Result<()> {
@@ -14,6 +80,24 @@ pub fn write_secret(path: &Path, text: &Secret<String>) -> anyhow::Result<()> {
         file.sync_all()
     };
     write().with_context(|| format!("failed to write {}", path.display()))
+}
+
+/// Whether the files that settings name are on this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Files {
+    Here,
+    /// Settings are checked where their secrets are not: that a file is missing is no problem.
+    Elsewhere,
+}
+
+impl Files {
+    pub fn read_secret(self, path: &Path) -> anyhow::Result<Secret<String>> {
+        match self {
+            Self::Here => read_secret(path),
+            // What every secret may look like.
+            Self::Elsewhere => Ok(Secret::new("0".repeat(64))),
+        }
+    }
 }
 
 pub fn read_secret(path: &Path) -> anyhow::Result<Secret<String>> {
@@ -36,4 +120,17 @@ pub fn keyring_or_new(path: &Path, entropy: &dyn Entropy) -> anyhow::Result<(Key
     let master = MasterFile::generate(entropy);
     write_secret(path, &master.text())?;
     Ok((Keyring::new(&master), true))
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::dumpable_behavior;
+
+    use super::*;
+
+    #[test]
+    fn a_crash_writes_no_keys_to_a_file() {
+        keep_private();
+        assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+    }
 }

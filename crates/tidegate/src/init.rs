@@ -2,14 +2,15 @@
 
 use std::{path::Path, process::ExitCode};
 
-use anyhow::{Context as _, bail};
-use tidegate_core::{RealmKey, Title};
+use anyhow::Context as _;
+use tidegate_core::{Secret, Title};
 use tidegate_keyring::Keyring;
-use tidegate_service::installation::{First, Initialised, initialise};
+use tidegate_service::installation::{First, Initialised, OperatorToken, initialise};
 use tidegate_store::{Store, installation};
 
 use crate::{
     ambient::{AuthorityClock, SystemEntropy},
+    check_settings,
     config::Config,
     files,
     running::open,
@@ -33,26 +34,29 @@ pub async fn is_initialised(store: &Store) -> anyhow::Result<bool> {
 
 /// Migrates, and creates what is missing. Prints the paths of the secrets, never the secrets (INV-47).
 pub async fn initialise_here(config: &Config, store: &Store) -> anyhow::Result<Keyring> {
-    let realm: RealmKey =
-        config.bootstrap.realm.parse().map_err(|error| anyhow::anyhow!("bootstrap.realm {error}"))?;
+    let realm = check_settings::realm(config)?;
     let title: Title =
         "operator".parse().map_err(|error| anyhow::anyhow!("the first credential's title {error}"))?;
-    // Checked first, so that nothing is created when the file is in the way.
+    // Checked first, so that nothing is created when the file cannot be used.
     let credential_file = &config.bootstrap.credential_file;
-    if credential_file.exists() {
-        bail!("{} exists: move it away, or name another file", credential_file.display());
-    }
+    let given = given_token(credential_file)?;
     store.migrate().await.context("failed to create the schema")?;
     let master_file = &config.keys.master_file;
     let (keyring, new) = files::keyring_or_new(master_file, &SystemEntropy)?;
-    let first = First::new(realm, title, &AuthorityClock::default(), &SystemEntropy);
-    // The token is written before the credential is stored, so no credential exists whose token is lost.
-    files::write_secret(credential_file, &first.token).context("failed to write the first credential")?;
+    let (clock, was_given) = (AuthorityClock::default(), given.is_some());
+    let token = given.unwrap_or_else(|| OperatorToken::mint(&clock, &SystemEntropy));
+    let first = First::with(token, realm, title, &clock, &SystemEntropy);
+    if !was_given {
+        // The token is written before the credential is stored, so no credential exists whose token is lost.
+        files::write_secret(credential_file, &first.token).context("failed to write the first credential")?;
+    }
     let done = initialise(store, &keyring, &SystemEntropy, &first).await;
     match done {
         Ok(Initialised::Now) => say(new.then_some(master_file), credential_file),
         Ok(Initialised::Before) => {
-            std::fs::remove_file(credential_file).context("failed to remove the credential file")?;
+            if !was_given {
+                std::fs::remove_file(credential_file).context("failed to remove the credential file")?;
+            }
             println!("The database was initialised meanwhile by another program.");
         }
         // The commit may have happened nevertheless; then this file is the only way in.
@@ -62,6 +66,18 @@ pub async fn initialise_here(config: &Config, store: &Store) -> anyhow::Result<K
         }
     }
     Ok(keyring)
+}
+
+/// The token in the file, which a secret store may have put there; `None`: there is no file.
+fn given_token(file: &Path) -> anyhow::Result<Option<OperatorToken>> {
+    if !file.exists() {
+        return Ok(None);
+    }
+    let text = files::read_secret(file)?;
+    let token = OperatorToken::read(Secret::new(text.expose().trim().to_owned()));
+    let what =
+        || format!("{} exists and holds no credential: move it away, or name another file", file.display());
+    token.with_context(what).map(Some)
 }
 
 fn say(master_file: Option<&std::path::PathBuf>, credential_file: &Path) {

@@ -6,6 +6,7 @@
 mod admin;
 mod ambient;
 mod check_schema;
+mod check_settings;
 mod cli;
 mod config;
 mod demo;
@@ -17,16 +18,19 @@ mod forget_clock;
 mod health;
 mod import;
 mod init;
+mod interrupts;
 mod keep_time;
 mod logs;
 mod mail;
 mod migrate;
+mod new_secret;
 mod process;
 mod push;
 mod receipts;
 mod running;
 mod serve;
 mod server;
+mod signals;
 mod sms;
 mod tls;
 
@@ -36,6 +40,7 @@ use clap::Parser as _;
 
 /// Runs the program. The first argument is its own name.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    files::keep_private();
     match cli::run(cli::Cli::parse_from(cli::gathered(arguments))) {
         Ok(code) => code,
         Err(error) => {

@@ -8,8 +8,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{Format, Log};
 
 pub fn begin(settings: &Log) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&settings.level);
-    let filter = filter.with_context(|| format!("failed to read log.level {:?}", settings.level))?;
+    let filter = filter(settings)?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -21,4 +20,9 @@ pub fn begin(settings: &Log) -> anyhow::Result<()> {
     // Fails when a subscriber is set already, which then stays.
     drop(done);
     Ok(())
+}
+
+pub fn filter(settings: &Log) -> anyhow::Result<EnvFilter> {
+    let filter = EnvFilter::try_new(&settings.level);
+    filter.with_context(|| format!("failed to read log.level {:?}", settings.level))
 }

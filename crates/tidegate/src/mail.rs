@@ -14,7 +14,8 @@ use tidegate_metrics::Metrics;
 use crate::{
     ambient::{AuthorityClock, SystemEntropy},
     config::{Config, SmtpTls},
-    files, push, sms,
+    files::Files,
+    push, sms,
 };
 
 #[derive(Args)]
@@ -66,7 +67,7 @@ pub async fn test(config: &Config, test: Test) -> anyhow::Result<ExitCode> {
     let to = Email::parse(&test.to).context("--to is no email address")?;
     let (now, look) = (AuthorityClock::host(), test.look.into());
     let id = (Id::new(now, &SystemEntropy), now);
-    let settings = settings(config, Arc::new(Metrics::new("")))?;
+    let settings = settings(config, Arc::new(Metrics::new("")), Files::Here)?;
     tidegate_courier::send_test(settings, &look, &to, id).await.context("the mail was not sent")?;
     println!("a test mail to {to} {}", destination(config));
     Ok(ExitCode::SUCCESS)
@@ -101,15 +102,15 @@ pub fn preview(config: &Config, preview: PreviewArgs) -> anyhow::Result<ExitCode
 }
 
 /// What the courier is told of the settings.
-pub fn settings(config: &Config, metrics: Arc<Metrics>) -> anyhow::Result<Settings> {
+pub fn settings(config: &Config, metrics: Arc<Metrics>, files: Files) -> anyhow::Result<Settings> {
     Ok(Settings {
         to: if config.smtp.host.is_empty() {
             To::Folder(config.mail.folder.clone())
         } else {
-            To::Server(server(config)?)
+            To::Server(server(config, files)?)
         },
         push: push::settings(config),
-        sms: sms::to(config)?,
+        sms: sms::to(config, files)?,
         templates: config.mail.templates.clone(),
         from: config.mail.from.clone(),
         poll: Duration::from_millis(config.mail.poll_ms),
@@ -118,11 +119,11 @@ pub fn settings(config: &Config, metrics: Arc<Metrics>) -> anyhow::Result<Settin
     })
 }
 
-fn server(config: &Config) -> anyhow::Result<SmtpSettings> {
+fn server(config: &Config, files: Files) -> anyhow::Result<SmtpSettings> {
     let smtp = &config.smtp;
     let given = |path: &PathBuf| Some(path.clone()).filter(|path| !path.as_os_str().is_empty());
     let password = match given(&smtp.password_file) {
-        Some(file) => Some(Secret::new(files::read_secret(&file)?.expose().trim_end().to_owned())),
+        Some(file) => Some(Secret::new(files.read_secret(&file)?.expose().trim_end().to_owned())),
         None => None,
     };
     Ok(SmtpSettings {

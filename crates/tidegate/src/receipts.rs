@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     ambient::{AuthorityClock, SystemEntropy},
     config::Config,
-    files,
+    files::Files,
 };
 
 /// Where receipts are posted. The token may follow as one more segment, for gateways that know no header.
@@ -66,24 +66,39 @@ pub fn endpoint(
     store: &Store,
     clock: &Arc<AuthorityClock>,
 ) -> anyhow::Result<Option<(SocketAddr, Endpoint)>> {
+    let Some((address, settings, token)) = settings(config, Files::Here)? else { return Ok(None) };
+    let receipts = Receipts::new(store.clone(), clock.clone(), Arc::new(SystemEntropy), settings)
+        .context("failed to set up sms_receipts")?;
+    Ok(Some((address, Endpoint { receipts, token, writes: Semaphore::new(WRITES_AT_ONCE) })))
+}
+
+/// Where to listen, what receipts look like, and the gateway's token. `None`: receipts are off.
+pub fn settings(
+    config: &Config,
+    files: Files,
+) -> anyhow::Result<Option<(SocketAddr, ReceiptSettings, Secret<String>)>> {
     let set = &config.sms_receipts;
-    if set.listen.is_empty() {
-        return Ok(None);
-    }
-    let address = set.listen.parse().ok();
-    let address =
-        address.context("sms_receipts.listen must be an address and port such as 127.0.0.1:50053")?;
+    let Some(address) = address(config)? else { return Ok(None) };
     ensure!(!set.token_file.as_os_str().is_empty(), "sms_receipts.listen needs sms_receipts.token_file");
-    let token = token(&set.token_file)?;
     let settings = ReceiptSettings {
         id: set.message_id.clone(),
         status: set.status.clone(),
         delivered: words(&set.delivered),
         failed: words(&set.failed),
     };
-    let receipts = Receipts::new(store.clone(), clock.clone(), Arc::new(SystemEntropy), settings)
-        .context("failed to set up sms_receipts")?;
-    Ok(Some((address, Endpoint { receipts, token, writes: Semaphore::new(WRITES_AT_ONCE) })))
+    settings.check().context("failed to set up sms_receipts")?;
+    let token = token(&set.token_file, files).context("sms_receipts.token_file")?;
+    Ok(Some((address, settings, token)))
+}
+
+/// `None`: receipts are off.
+pub fn address(config: &Config) -> anyhow::Result<Option<SocketAddr>> {
+    let listen = &config.sms_receipts.listen;
+    if listen.is_empty() {
+        return Ok(None);
+    }
+    let address = listen.parse().ok();
+    address.context("sms_receipts.listen must be an address and port such as 127.0.0.1:50053").map(Some)
 }
 
 fn words(text: &str) -> Vec<String> {
@@ -91,8 +106,8 @@ fn words(text: &str) -> Vec<String> {
 }
 
 /// Of characters that a URL holds as they are.
-fn token(file: &Path) -> anyhow::Result<Secret<String>> {
-    let read = files::read_secret(file)?;
+fn token(file: &Path, files: Files) -> anyhow::Result<Secret<String>> {
+    let read = files.read_secret(file)?;
     let token = read.expose().trim();
     ensure!(
         is_token(token),

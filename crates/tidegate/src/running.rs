@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::{Context as _, bail};
 use tidegate_core::Span;
 use tidegate_courier::Courier;
-use tidegate_grpc::Certificates;
+use tidegate_grpc::{Certificates, Shutdown};
 use tidegate_keyring::{Keyring, Passwords};
 use tidegate_metrics::Metrics;
 use tidegate_service::{
@@ -25,6 +25,7 @@ use crate::{
     ambient::{AuthorityClock, SystemEntropy},
     check_schema::check_schema,
     config::{self, Config},
+    files::{self, Files},
     keep_time, mail, receipts, sms, tls,
 };
 
@@ -39,8 +40,7 @@ pub struct Running {
     drain: Duration,
     app: App,
     store: Store,
-    /// Stops taking calls.
-    stop: CancellationToken,
+    shutdown: Shutdown,
     /// Stops the background tasks, once no call can need them.
     rest: CancellationToken,
     server: JoinHandle<Result<(), tidegate_grpc::ServeError>>,
@@ -60,7 +60,7 @@ const SEAL: Duration = Duration::from_millis(200);
 const CUT: Duration = Duration::from_hours(1);
 
 pub async fn open(config: &Config) -> anyhow::Result<Store> {
-    let url = config.database.url.reveal().to_owned();
+    let url = files::database_url(&config.database)?.reveal().to_owned();
     let settings = tidegate_store::Settings {
         url,
         connections: config.database.connections,
@@ -109,7 +109,7 @@ impl Running {
         };
         let (grpc_address, admin_address) = (grpc.local_addr()?, admin.local_addr()?);
         let receipts_address = receipts.as_ref().map(|(listener, _)| listener.local_addr()).transpose()?;
-        let (stop, rest) = (CancellationToken::new(), CancellationToken::new());
+        let (shutdown, rest) = (Shutdown::default(), CancellationToken::new());
         let (reflection, streams) = (config.grpc.reflection(), tidegate_grpc::StreamSettings::default());
         let max_deadline = Duration::from_millis(config.grpc.max_deadline_ms);
         let linger = Duration::from_millis(config.grpc.linger_ms);
@@ -122,8 +122,7 @@ impl Running {
             certificates: certificates.clone(),
             web_origins: tls::web_origins(config)?,
         };
-        let stopped = stop.clone().cancelled_owned();
-        let server = tokio::spawn(tidegate_grpc::serve(app.clone(), settings, grpc, stopped));
+        let server = tokio::spawn(tidegate_grpc::serve(app.clone(), settings, grpc, shutdown.clone()));
         let mut background = JoinSet::new();
         let check_timeout = Duration::from_millis(config.admin.check_timeout_ms);
         background.spawn(serve_admin(
@@ -131,10 +130,10 @@ impl Running {
             store.clone(),
             admin,
             check_timeout,
-            stop.clone(),
+            (shutdown.lame_duck.clone(), rest.clone()),
         ));
         if let Some((listener, endpoint)) = receipts {
-            background.spawn(serve_receipts(endpoint, listener, stop.clone()));
+            background.spawn(serve_receipts(endpoint, listener, shutdown.drain.clone()));
         }
         background.spawn(keep_time::keep(store.clone(), clock.clone(), rest.clone()));
         background.spawn(sweep(store.clone(), clock, rest.clone()));
@@ -150,7 +149,27 @@ impl Running {
         background.spawn(cut(sealer, keep, store.metrics().clone(), rest.clone()));
         let (grpc, admin, receipts) = (grpc_address, admin_address, receipts_address);
         let drain = Duration::from_millis(config.grpc.drain_ms);
-        Ok(Self { grpc, admin, receipts, certificates, drain, app, store, stop, rest, server, background })
+        Ok(Self {
+            grpc,
+            admin,
+            receipts,
+            certificates,
+            drain,
+            app,
+            store,
+            shutdown,
+            rest,
+            server,
+            background,
+        })
+    }
+
+    /// Reads the certificates again.
+    pub fn reload(&self) {
+        match &self.certificates {
+            Some(certificates) => certificates.read_again(),
+            None => tracing::info!("TLS is off, so no certificate is read again"),
+        }
     }
 
     /// Waits until the server or a background task ends by itself, which is a failure.
@@ -168,9 +187,15 @@ impl Running {
         }
     }
 
+    /// Tells callers and load balancers to go elsewhere. Calls are still taken.
+    pub fn announce_stop(&self) {
+        self.shutdown.lame_duck.cancel();
+    }
+
     /// Takes no more calls, drains those under way, then stops the background tasks.
     pub async fn stop(mut self) -> anyhow::Result<()> {
-        self.stop.cancel();
+        self.announce_stop();
+        self.shutdown.drain.cancel();
         if tokio::time::timeout(self.drain, &mut self.server).await.is_err() {
             tracing::warn!("calls were still under way after {:?} and are cut off", self.drain);
             self.server.abort();
@@ -230,7 +255,7 @@ fn courier(
     keyring: &Arc<Keyring>,
     clock: &Arc<AuthorityClock>,
 ) -> anyhow::Result<Courier> {
-    let settings = mail::settings(config, store.metrics().clone())?;
+    let settings = mail::settings(config, store.metrics().clone(), Files::Here)?;
     let (store, keyring, clock) = (store.clone(), keyring.clone(), clock.clone());
     Courier::new(store, keyring, clock, Arc::new(SystemEntropy), settings).context("failed to set up mail")
 }
@@ -244,9 +269,9 @@ async fn serve_admin(
     store: Store,
     listener: TcpListener,
     check_timeout: Duration,
-    stop: CancellationToken,
+    (leaving, stop): (CancellationToken, CancellationToken),
 ) {
-    if let Err(error) = admin::serve(shown, store, listener, check_timeout, stop).await {
+    if let Err(error) = admin::serve(shown, store, listener, check_timeout, (leaving, stop)).await {
         tracing::error!(%error, "the admin port failed");
     }
 }

@@ -1,41 +1,62 @@
-//! `tidegate serve`: serves until SIGTERM or SIGINT.
+//! `tidegate serve`: serves until a signal asks it to stop.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
-use anyhow::Context as _;
 use tidegate_grpc::Certificates;
 use tidegate_store::Engine;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     check_schema::check_schema,
+    check_settings::check_settings,
     config::Config,
-    files,
+    files::{self, Files},
     init::{initialise_here, is_initialised},
-    mail, receipts,
+    logs, mail, receipts,
     running::{Running, open},
+    signals::{Asked, Signals},
     tls,
 };
 
 pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
+    // Before anything is made.
+    check_settings(&config, Files::Here).await?;
+    logs::begin(&config.log)?;
     // Before the program reports that it serves: a supervisor may send a signal right after that.
-    let mut terminate = signal(SignalKind::terminate()).context("failed to listen for signals")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for signals")?;
+    let mut signals = Signals::listen()?;
     let mut running = start(&config).await?;
     say(&config, &running);
-    tokio::select! {
-        _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
-        _ = interrupt.recv() => tracing::info!("SIGINT: draining"),
-        error = running.failed() => return Err(error.context("failed to serve")),
-    }
+    let signal = loop {
+        tokio::select! {
+            asked = signals.next() => match asked {
+                Asked::Stop(signal) => break signal,
+                Asked::Reload => {
+                    tracing::info!("SIGHUP: certificates are read again");
+                    running.reload();
+                }
+            },
+            error = running.failed() => return Err(error.context("failed to serve")),
+        }
+    };
+    leave(signal, Duration::from_millis(config.grpc.drain_notice_ms), &running, &mut signals).await;
     running.stop().await?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// Serves on for as long as callers need to hear that the server stops. A second signal ends this time.
+async fn leave(signal: &str, notice: Duration, running: &Running, signals: &mut Signals) {
+    running.announce_stop();
+    if !notice.is_zero() {
+        tracing::info!("{signal}: health says NOT_SERVING, calls are served for {notice:?} more");
+        if let Ok(signal) = tokio::time::timeout(notice, signals.stop()).await {
+            tracing::info!("{signal}: draining at once");
+            return;
+        }
+    }
+    tracing::info!("{signal}: draining");
+}
+
 /// On SQLite an empty folder is initialised; a PostgreSQL database is initialised only by `tidegate init`.
 pub async fn start(config: &Config) -> anyhow::Result<Running> {
-    // Before anything is made.
-    tls::check(config)?;
     let store = open(config).await?;
     let fresh = store.engine() == Engine::Sqlite && !is_initialised(&store).await?;
     let keyring = if fresh {
@@ -54,6 +75,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
             "gRPC is served without TLS beyond this machine: credentials cross the network in clear"
         );
     }
+    files::warn_of_exposed(config);
     if mail::is_in_the_clear(config) {
         tracing::warn!("smtp.tls is none: mails, and the codes in them, cross the network in clear");
     }

@@ -9,14 +9,14 @@ use tidegate_factors::sms_cost::{OnCap, SmsCost, SmsCosts};
 
 use crate::{
     config::{self, Config, OnHourlyCost, Sms},
-    files,
+    files::Files,
 };
 
 /// Where text messages go; `None`: nowhere.
-pub(crate) fn to(config: &Config) -> anyhow::Result<Option<SmsTo>> {
+pub(crate) fn to(config: &Config, files: Files) -> anyhow::Result<Option<SmsTo>> {
     let sms = &config.sms;
     if !sms.url.is_empty() {
-        let gateway = gateway(sms).context("the settings of the SMS gateway")?;
+        let gateway = gateway(sms, files).context("the settings of the SMS gateway")?;
         return Ok(Some(SmsTo::Gateway(Box::new(gateway))));
     }
     Ok(given(&sms.folder).map(|folder| SmsTo::Folder(folder.to_owned())))
@@ -74,14 +74,14 @@ fn amount(text: &str) -> anyhow::Result<i64> {
     Ok(micros)
 }
 
-fn gateway(sms: &Sms) -> anyhow::Result<SmsSettings> {
+fn gateway(sms: &Sms, files: Files) -> anyhow::Result<SmsSettings> {
     let success = sms.success.split(',').map(str::trim).filter(|status| !status.is_empty());
     let success = success.map(str::parse).collect::<Result<_, _>>().context("sms.success")?;
     Ok(SmsSettings {
         url: sms.url.clone(),
         body: body(&sms.body)?,
         headers: headers(&sms.headers)?,
-        auth: auth(sms)?,
+        auth: auth(sms, files)?,
         sender: sms.sender.clone(),
         success,
         message_id: Some(sms.message_id.clone()).filter(|pointer| !pointer.is_empty()),
@@ -110,10 +110,10 @@ fn headers(text: &str) -> anyhow::Result<Vec<(String, String)>> {
     text.split(',').filter(|part| !part.trim().is_empty()).map(header).collect()
 }
 
-fn auth(sms: &Sms) -> anyhow::Result<SmsAuth> {
+fn auth(sms: &Sms, files: Files) -> anyhow::Result<SmsAuth> {
     let secret = || {
         let file = given(&sms.secret_file).context("sms.auth needs sms.secret_file")?;
-        Ok::<_, anyhow::Error>(Secret::new(files::read_secret(file)?.expose().trim_end().to_owned()))
+        Ok::<_, anyhow::Error>(Secret::new(files.read_secret(file)?.expose().trim_end().to_owned()))
     };
     let user = || {
         ensure!(!sms.user.is_empty(), "sms.auth needs sms.user");

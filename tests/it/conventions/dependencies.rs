@@ -67,7 +67,7 @@ const ALLOWED_DEPENDENCIES: &[(&str, &str)] = &[
     ("quick_cache", "service"),
     ("reqwest", "courier"),
     ("rlibphonenumber", "core"),
-    ("rustix", "keyring"),
+    ("rustix", "keyring tidegate"),
     ("rustls", "grpc tidegate"),
     ("serde", "core courier factors service store tidegate"),
     ("serde_json", "core courier factors keyring service store tidegate"),

@@ -24,8 +24,9 @@ use tidegate_tests::{
     TIMEOUT,
     pki::{Authority, Issued},
 };
-use tokio::{net::TcpStream, sync::oneshot};
+use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_util::sync::DropGuard;
 use tonic::Status;
 
 use crate::{
@@ -51,7 +52,7 @@ struct Encrypted {
     folder: TempDir,
     /// The operator's.
     token: String,
-    _open: oneshot::Sender<()>,
+    _open: DropGuard,
 }
 
 impl Setup {

@@ -2,9 +2,12 @@
 //! PROTOCOL-HTTP2.md, one by one.
 
 mod credentials;
+mod draining;
 mod frames;
 mod headers;
 mod trailers;
+
+use std::net::SocketAddr;
 
 use http::{HeaderMap, Request, request};
 use prost::{Message, bytes::Bytes};
@@ -44,12 +47,16 @@ impl Held {
 
 impl Wire {
     pub async fn open(server: &TestServer) -> Self {
-        let socket = tokio::net::TcpStream::connect(server.address).await.unwrap();
+        Self::to(server.address).await
+    }
+
+    pub async fn to(address: SocketAddr) -> Self {
+        let socket = tokio::net::TcpStream::connect(address).await.unwrap();
         let mut client = h2::client::Builder::new();
         let connecting = client.max_header_list_size(DEFAULT_MAX_HEADER_LIST).handshake(socket);
         let (sender, connection) = connecting.await.unwrap();
         tokio::spawn(connection);
-        Self { sender, authority: server.address.to_string() }
+        Self { sender, authority: address.to_string() }
     }
 
     /// A request with the headers that gRPC demands, and no others.

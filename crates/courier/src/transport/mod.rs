@@ -19,11 +19,9 @@ use folder::Folder;
 use lettre::Message;
 pub(crate) use push::Push;
 pub use push::PushSettings;
-#[cfg(test)]
-pub(crate) use sms::SmsGateway;
-pub(crate) use sms::Texts;
 pub use sms::{SmsAuth, SmsBody, SmsSettings, SmsTo};
-use smtp::Smtp;
+pub(crate) use sms::{SmsGateway, Texts};
+pub(crate) use smtp::Smtp;
 pub use smtp::{SmtpSettings, Tls};
 pub use web_push::WebPushSettings;
 

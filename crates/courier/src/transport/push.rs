@@ -17,6 +17,17 @@ pub struct PushSettings {
     pub apns: Option<ApnsSettings>,
 }
 
+impl PushSettings {
+    /// Everything that `Push::open` would refuse.
+    pub(crate) fn faults(self) -> impl Iterator<Item = SetupError> {
+        let Self { web_push, fcm, apns } = self;
+        let web_push = web_push.and_then(|settings| WebPush::open(settings).err());
+        let fcm = fcm.and_then(|settings| Fcm::open(settings).err());
+        let apns = apns.and_then(|settings| Apns::open(settings).err());
+        [web_push, fcm, apns].into_iter().flatten()
+    }
+}
+
 pub(crate) struct Push {
     web: Option<WebPush>,
     fcm: Option<Fcm>,

@@ -53,7 +53,7 @@ pub(crate) struct Smtp {
 const IDLE: Duration = Duration::from_mins(1);
 
 impl Smtp {
-    pub(super) fn open(settings: SmtpSettings, domain: &str) -> Result<Self, SetupError> {
+    pub(crate) fn open(settings: SmtpSettings, domain: &str) -> Result<Self, SetupError> {
         let SmtpSettings { host, port, tls, user, password, ca_file, timeout, idle_connections } = settings;
         let encryption = match tls {
             Tls::None if password.is_some() => return Err(SetupError::PasswordInTheClear),

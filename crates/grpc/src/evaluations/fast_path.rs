@@ -29,7 +29,7 @@ use super::{
     fast_write,
     parse::ITEMS,
 };
-use crate::{door::Door, frames::FramedBody, identity::Admitted, status};
+use crate::{door::Door, identity::Admitted, patience::PatientBody, status};
 
 /// The methods that have a fast path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl FastPath {
         &self,
         hot: HotMethod,
         admitted: Admitted,
-        request: Request<FramedBody>,
+        request: Request<PatientBody>,
     ) -> Response<Body> {
         let mut grpc = Grpc::new(RawCodec).apply_max_message_size_config(Some(self.most), None);
         let admitted = &admitted;

@@ -13,7 +13,10 @@ use rustls::{
     server::{NoClientAuth, WebPkiClientVerifier, danger::ClientCertVerifier},
 };
 use tidegate_core::{CredentialId, Timestamp};
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::{Notify, watch},
+    time::timeout,
+};
 use tokio_rustls::TlsAcceptor;
 use x509_parser::{certificate::X509Certificate, extensions::GeneralName, prelude::FromDer as _};
 
@@ -64,6 +67,7 @@ pub struct Certificates(Arc<Shared>);
 struct Shared {
     settings: TlsSettings,
     served: watch::Sender<Served>,
+    asked: Notify,
 }
 
 /// What new connections get.
@@ -86,7 +90,7 @@ pub struct CertificateInfo {
 impl Certificates {
     pub fn load(settings: TlsSettings) -> Result<Self, TlsError> {
         let served = Served::from(Contents::read(&settings)?, &settings)?;
-        Ok(Self(Arc::new(Shared { settings, served: watch::Sender::new(served) })))
+        Ok(Self(Arc::new(Shared { settings, served: watch::Sender::new(served), asked: Notify::new() })))
     }
 
     /// The certificate that new connections get.
@@ -116,12 +120,19 @@ impl Certificates {
         Ok(true)
     }
 
+    /// Lets `keep` read the files at once.
+    pub fn read_again(&self) {
+        self.0.asked.notify_one();
+    }
+
     /// Renews again and again. Never returns.
     pub async fn keep(self, interval: Duration) {
         // A mistake is logged once, not at each look.
         let mut logged = String::new();
         loop {
-            sleep(interval).await;
+            if timeout(interval, self.0.asked.notified()).await.is_ok() {
+                logged.clear();
+            }
             let this = self.clone();
             // Reading files blocks.
             let Ok(renewed) = tokio::task::spawn_blocking(move || this.renew()).await else { continue };

@@ -33,18 +33,20 @@ enum Proof {
 impl PresentedCredential {
     /// `None` when the text is not of the form `tgk_<id>_<secret>`.
     pub fn read(token: &str, realm: Option<String>) -> Option<Self> {
-        let (id, secret) = token.strip_prefix("tgk_")?.split_once('_')?;
-        Some(Self {
-            id: CredentialId::of_digits(id)?,
-            proof: Proof::Secret(TokenKind::Credential.digest(secret)?),
-            realm,
-        })
+        let (id, digest) = token_parts(token)?;
+        Some(Self { id, proof: Proof::Secret(digest), realm })
     }
 
     /// The credential of a connection that was authenticated by a client certificate.
     pub const fn verified(id: CredentialId, realm: Option<String>) -> Self {
         Self { id, proof: Proof::Connection, realm }
     }
+}
+
+/// `None` when the text is not of the form `tgk_<id>_<secret>`.
+pub(crate) fn token_parts(token: &str) -> Option<(CredentialId, TokenDigest)> {
+    let (id, secret) = token.strip_prefix("tgk_")?.split_once('_')?;
+    Some((CredentialId::of_digits(id)?, TokenKind::Credential.digest(secret)?))
 }
 
 /// The text that a caller presents.

@@ -7,6 +7,7 @@ mod revoke;
 mod who_am_i;
 
 pub use create::{CreateCredential, NewCredential};
+pub(crate) use identify::token_parts;
 pub use identify::{PresentedCredential, token_text};
 pub use list::ListCredentials;
 pub use revoke::RevokeCredential;

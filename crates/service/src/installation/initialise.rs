@@ -1,13 +1,16 @@
 //! Creates the first realm and the first credential: an operator's, for all products.
 
 use tidegate_core::{
-    Actor, Clock, Credential, Entropy, Event, Fact, Id, Products, Realm, RealmKey, Role, Secret, Title,
-    TokenDigest,
+    Actor, Clock, Credential, CredentialId, Entropy, Event, Fact, Id, Products, Realm, RealmKey, Role,
+    Secret, Title, TokenDigest,
 };
 use tidegate_keyring::{Keyring, SealContext, TokenKind};
 use tidegate_store::{Store, Tx, credentials, events, installation, realms};
 
-use crate::{Fault, access::token_text};
+use crate::{
+    Fault,
+    access::{token_parts, token_text},
+};
 
 /// The first realm and credential. They are made before they are stored, so that the token is written to its file before
 /// the database accepts it.
@@ -25,13 +28,49 @@ pub enum Initialised {
     Before,
 }
 
+/// The token of an operator's credential that is not stored yet.
+pub struct OperatorToken {
+    id: CredentialId,
+    digest: TokenDigest,
+    text: Secret<String>,
+}
+
+impl OperatorToken {
+    pub fn mint(clock: &dyn Clock, entropy: &dyn Entropy) -> Self {
+        let id = Id::new(clock.now(), entropy);
+        let (secret, digest) = TokenKind::Credential.mint(entropy);
+        Self { id, digest, text: token_text(id, &secret) }
+    }
+
+    /// `None`: the text is no token.
+    pub fn read(text: Secret<String>) -> Option<Self> {
+        let (id, digest) = token_parts(text.expose())?;
+        Some(Self { id, digest, text })
+    }
+
+    pub const fn text(&self) -> &Secret<String> {
+        &self.text
+    }
+}
+
 impl First {
     pub fn new(realm: RealmKey, title: Title, clock: &dyn Clock, entropy: &dyn Entropy) -> Self {
+        Self::with(OperatorToken::mint(clock, entropy), realm, title, clock, entropy)
+    }
+
+    /// With a token that exists already.
+    pub fn with(
+        token: OperatorToken,
+        realm: RealmKey,
+        title: Title,
+        clock: &dyn Clock,
+        entropy: &dyn Entropy,
+    ) -> Self {
         let now = clock.now();
-        let (secret, digest) = TokenKind::Credential.mint(entropy);
+        let OperatorToken { id, digest, text: token } = token;
         let realm = Realm { id: Id::new(now, entropy), key: realm, title: title.clone(), created_at: now };
         let credential = Credential {
-            id: Id::new(now, entropy),
+            id,
             realm: realm.id,
             role: Role::Operator,
             products: Products::All,
@@ -41,7 +80,6 @@ impl First {
             expires_at: None,
             revoked_at: None,
         };
-        let token = token_text(credential.id, &secret);
         Self { credential, digest, realm, token }
     }
 }

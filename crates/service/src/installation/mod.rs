@@ -6,5 +6,5 @@ mod initialise;
 mod sweep;
 
 pub use check::{KeyCheck, check};
-pub use initialise::{First, Initialised, initialise};
+pub use initialise::{First, Initialised, OperatorToken, initialise};
 pub use sweep::sweep;

@@ -1,6 +1,6 @@
 //! The address of a database. It may contain a password, so only `reveal` returns it whole.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use serde::Deserialize;
 
@@ -16,6 +16,13 @@ impl DatabaseUrl {
     /// The whole address, with its password; for the driver only.
     pub fn reveal(&self) -> &str {
         &self.0
+    }
+
+    /// `None`: it is a database of PostgreSQL.
+    pub fn sqlite_file(&self) -> Option<PathBuf> {
+        let path = self.0.strip_prefix("sqlite:")?;
+        let (path, _) = path.split_once('?').unwrap_or((path, ""));
+        Some(path.strip_prefix("//").unwrap_or(path).into())
     }
 }
 

@@ -1,6 +1,6 @@
 //! What can be wrong with a configuration, one line each. No problem contains a value that may be secret.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use figment::value::Value;
 
@@ -93,19 +93,21 @@ impl fmt::Display for Problem {
                 write!(f, "malformed TOML in {file}, line {line}: {reason}")
             }
             Self::UnknownSection { name, origin } => {
-                let nearest = nearest_section(name);
-                write!(f, "unknown section \"{}\" from {origin}; did you mean \"{nearest}\"?", safe(name))
+                let hint = hint(name, sections(name), |section| format!("\"{section}\""));
+                write!(f, "unknown section \"{}\" from {origin}; {hint}", safe(name))
             }
             Self::UnknownKey { key, origin } => {
-                let nearest = nearest_key(key);
-                write!(f, "unknown key \"{}\" from {origin}; did you mean \"{nearest}\"?", safe(key))
+                let hint = hint(key, keys(key), |key| format!("\"{key}\""));
+                write!(f, "unknown key \"{}\" from {origin}; {hint}", safe(key))
             }
             Self::Wrong { key, origin, is, must } => {
                 write!(f, "wrong value for \"{key}\" from {origin}: is {is}, must be {must}")
             }
             Self::NoEquals { text } => {
-                let nearest = nearest_key(text);
-                write!(f, "no \"=\" in --set \"{}\"; did you mean --set {nearest}=VALUE?", safe(text))
+                // An address with a password may follow the key.
+                let key = text.split([':', ' ']).next().unwrap_or_default();
+                let hint = hint(key, keys(key), |key| format!("--set {key}=VALUE"));
+                write!(f, "no \"=\" in --set \"{}\"; {hint}", safe(text))
             }
             Self::Inconsistent { key } => write!(f, "failed to read \"{key}\" though it follows its rule"),
         }
@@ -137,15 +139,32 @@ fn found(value: &Value, shown: Shown) -> String {
     }
 }
 
-/// The most similar key. A key without its section is near to the key that ends in it.
-fn nearest_key(key: &str) -> &'static str {
-    let distance = |setting: &&Setting| {
-        strsim::osa_distance(key, setting.key).min(strsim::osa_distance(key, setting.name()))
-    };
-    SETTINGS.iter().min_by_key(distance).map_or("", |setting| setting.key)
+/// What to try instead, after the problem: the most similar names, if they are near enough to be what was meant.
+fn hint(given: &str, known: impl Iterator<Item = (&'static str, usize)>, form: fn(&str) -> String) -> String {
+    /// More would be no hint.
+    const MAX_NAMES: usize = 4;
+    let known: Vec<_> = known.collect();
+    let nearest = known.iter().map(|(_, distance)| *distance).min().unwrap_or(usize::MAX);
+    let mut names = known.iter().filter(|(_, distance)| *distance == nearest).map(|(name, _)| form(name));
+    // One letter in three may be wrong.
+    let is_near = nearest.saturating_mul(3) <= given.chars().count();
+    let is_hint = is_near && names.clone().count() <= MAX_NAMES;
+    match (names.next(), names.collect::<Vec<_>>().join(" or ")) {
+        (Some(name), others) if is_hint && others.is_empty() => format!("did you mean {name}?"),
+        (Some(name), others) if is_hint => format!("did you mean {name} or {others}?"),
+        _ => "`tidegate config print --defaults` prints all".to_owned(),
+    }
 }
 
-fn nearest_section(name: &str) -> &'static str {
-    let distance = |setting: &&Setting| strsim::osa_distance(name, setting.section);
-    SETTINGS.iter().min_by_key(distance).map_or("", |setting| setting.section)
+/// A key without its section is near to the key that ends in it.
+fn keys(given: &str) -> impl Iterator<Item = (&'static str, usize)> {
+    SETTINGS.iter().map(move |setting| {
+        let whole = strsim::osa_distance(given, setting.key);
+        (setting.key, whole.min(strsim::osa_distance(given, setting.name())))
+    })
+}
+
+fn sections(given: &str) -> impl Iterator<Item = (&'static str, usize)> {
+    let sections: BTreeSet<_> = SETTINGS.iter().map(|setting| setting.section).collect();
+    sections.into_iter().map(move |section| (section, strsim::osa_distance(given, section)))
 }

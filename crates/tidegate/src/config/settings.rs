@@ -16,6 +16,8 @@ settings! {
         reflection: Reflection = "auto", Rule::Choice(&["auto", "on", "off"]), Shown::Whole;
         /// Milliseconds that a call may take, streams excepted; a caller's own deadline may be shorter.
         max_deadline_ms: u64 = 30_000, Rule::Whole(1..=3_600_000), Shown::Whole;
+        /// Milliseconds in which health says NOT_SERVING and calls are still served, before a server that stops takes no more.
+        drain_notice_ms: u64 = 0, Rule::Whole(0..=3_600_000), Shown::Whole;
         /// Milliseconds that calls under way may take when the server stops; then they are cut off.
         drain_ms: u64 = 20_000, Rule::Whole(0..=3_600_000), Shown::Whole;
         /// Milliseconds that finished answers may take to be sent when the server stops.
@@ -55,6 +57,8 @@ settings! {
     database: Database {
         /// The database; its password is never printed.
         url: DatabaseUrl = "sqlite:tidegate.db", Rule::Database, Shown::Redacted;
+        /// The file that holds the database's address; it is stronger than url. Empty: there is none.
+        url_file: PathBuf = "", Rule::Optional, Shown::Whole;
         /// Connections open at once.
         connections: u32 = 8, Rule::Whole(1..=1000), Shown::Whole;
         /// Milliseconds that a call waits for a connection, and for a server that is away, before it fails.

@@ -2,7 +2,6 @@
 //! demo drives a throw-away server over gRPC with the client crate, as any service would.
 
 mod cast;
-mod interrupts;
 mod lost_phone;
 mod mail_codes;
 mod mailbox;
@@ -18,10 +17,11 @@ use std::{path::Path, process::ExitCode, time::Duration};
 use anyhow::Context as _;
 use tidegate_core::Secret;
 
-use self::interrupts::Interrupts;
 use crate::{
     config::{self, Config, Sources},
-    files, logs,
+    files,
+    interrupts::Interrupts,
+    logs,
     running::Running,
     serve,
 };

@@ -21,7 +21,7 @@ pub enum Database {
     Postgres(String),
 }
 
-enum Connection {
+pub enum Connection {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
 }
@@ -34,13 +34,14 @@ fn sqlite(path: &Path) -> SqliteConnectOptions {
 impl Database {
     /// Statements that both engines understand.
     pub async fn run(&self, sql: &str) {
-        let done = match self.connect().await {
-            Connection::Sqlite(mut to) => sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut to).await.map(drop),
-            Connection::Postgres(mut to) => {
-                sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut to).await.map(drop)
-            }
-        };
-        done.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        self.connect().await.run(sql).await;
+    }
+
+    /// What a statement took is held until the connection is dropped, for example a lock.
+    pub async fn holding(&self, sql: &str) -> Connection {
+        let mut connection = self.connect().await;
+        connection.run(sql).await;
+        connection
     }
 
     /// One number, such as a count.
@@ -87,6 +88,14 @@ impl Database {
 }
 
 impl Connection {
+    async fn run(&mut self, sql: &str) {
+        let done = match self {
+            Self::Sqlite(to) => sqlx::raw_sql(AssertSqlSafe(sql)).execute(to).await.map(drop),
+            Self::Postgres(to) => sqlx::raw_sql(AssertSqlSafe(sql)).execute(to).await.map(drop),
+        };
+        done.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
     async fn tables(&mut self) -> Vec<String> {
         let sql = match self {
             Self::Sqlite(_) => "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1",

@@ -15,6 +15,7 @@ use crate::{
     database::Database,
     folder::{Engine, Folder, on_both_engines},
     owner::heard,
+    program::{Program, Told},
     server::{Server, client},
 };
 
@@ -23,7 +24,8 @@ const SECRETS: [&str; 2] = ["master.key", "operator.credential"];
 on_both_engines! {
     init_makes_what_serve_needs,
     init_twice_changes_nothing,
-    init_stops_at_a_credential_file_that_exists_and_makes_nothing,
+    init_stops_at_a_file_that_holds_no_credential_and_makes_nothing,
+    init_stores_a_credential_that_exists_already,
     bootstrap_settings_name_the_realm_and_the_file,
 }
 
@@ -126,12 +128,40 @@ async fn init_twice_changes_nothing(engine: Engine) {
     assert_eq!((SECRETS.map(|name| folder.read(name)), folder.database.contents().await), before);
 }
 
-async fn init_stops_at_a_credential_file_that_exists_and_makes_nothing(engine: Engine) {
+/// As in Kubernetes, where a secret store makes both files before the first start.
+async fn init_stores_a_credential_that_exists_already(engine: Engine) {
+    let folder = Folder::on(engine).await;
+    let bare = Folder::empty();
+    for (command, file) in [("key", "master.key"), ("credential", "operator.credential")] {
+        let made = Program::start(bare.path(), &Told { words: vec![command, "new"], ..Told::default() });
+        let made = made.ended().await;
+        assert_eq!((made.code, made.err.as_str()), (Some(0), ""));
+        folder.write(file, &made.out);
+    }
+    assert_eq!(bare.names().len(), 0, "the commands make no file");
+    let before = SECRETS.map(|name| folder.read(name));
+    let ended = folder.run(&["init"]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(SECRETS.map(|name| folder.read(name)), before);
+    let server = folder.serve(&[]).await;
+    assert_eq!(who_am_i(&server.operator()).await.realm, "main");
+    // Nothing of the files is told, and another credential is refused.
+    let other = Program::start(bare.path(), &Told { words: vec!["credential", "new"], ..Told::default() });
+    let other = server.client(&other.ended().await.out).access().who_am_i(proto::WhoAmIRequest {}).await;
+    assert_eq!(other.unwrap_err().code(), Code::Unauthenticated);
+    assert!(!ended.out.contains(before[1].trim()) && !ended.err.contains(before[1].trim()));
+}
+
+async fn init_stops_at_a_file_that_holds_no_credential_and_makes_nothing(engine: Engine) {
     let folder = Folder::on(engine).await;
     folder.write("operator.credential", "somebody else's");
     let ended = folder.run(&["init"]).await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.err.contains("operator.credential exists: move it away"), "{}", ended.err);
+    assert!(
+        ended.err.contains("operator.credential exists and holds no credential: move it away"),
+        "{}",
+        ended.err
+    );
     assert_eq!(folder.read("operator.credential"), "somebody else's");
     let names: Vec<_> = folder.names().into_iter().filter(|name| !name.starts_with("tidegate.db")).collect();
     assert_eq!(names, ["operator.credential"]);

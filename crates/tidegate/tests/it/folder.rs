@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    fs::Permissions,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
@@ -121,6 +122,10 @@ impl Folder {
     /// The permission bits of a file.
     pub fn mode(&self, name: &str) -> u32 {
         std::fs::metadata(self.file(name)).unwrap().permissions().mode() & 0o777
+    }
+
+    pub fn set_mode(&self, name: &str, mode: u32) {
+        std::fs::set_permissions(self.file(name), Permissions::from_mode(mode)).unwrap();
     }
 
     /// The names of its files.

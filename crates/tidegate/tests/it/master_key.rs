@@ -27,6 +27,26 @@ async fn serve_refuses_a_file_without_a_master_key(engine: Engine) {
     assert!(!told.contains("0f0f"), "what is in the file is told: {told}");
 }
 
+#[tokio::test]
+async fn secrets_that_every_user_of_the_machine_can_read_are_told() {
+    let folder = Folder::installed(Engine::Sqlite).await;
+    let serve = async || folder.serve(&[]).await.stopped().await.err;
+    // Kubernetes lets a pod read its secrets by their group.
+    for (file, mode) in [("master.key", 0o640), ("operator.credential", 0o600), ("tidegate.db", 0o660)] {
+        folder.set_mode(file, mode);
+    }
+    assert!(!serve().await.contains("has mode"));
+    for (file, mode) in [("master.key", 0o644), ("operator.credential", 0o604), ("tidegate.db", 0o666)] {
+        folder.set_mode(file, mode);
+        let said = serve().await;
+        assert!(
+            said.contains(&format!("{file} (")) && said.contains(&format!("has mode {mode:04o}")),
+            "{said}"
+        );
+        folder.set_mode(file, 0o600);
+    }
+}
+
 /// Checks that `serve` refuses for this reason, and that neither `serve` nor `init` changes the folder or the
 /// database. Returns what `serve` prints.
 async fn refused(folder: &Folder, why: &str) -> String {

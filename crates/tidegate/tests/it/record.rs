@@ -1,11 +1,13 @@
 //! `tidegate events` exports the record to a file, and verifies it in the database.
 
+use std::net::TcpListener;
+
 use serde_json::Value;
 
 use crate::{
     folder::{Engine, Folder, on_both_engines},
     owner::Realm,
-    program::Ended,
+    program::{Ended, eventually},
     server::Server,
 };
 
@@ -41,6 +43,24 @@ async fn an_export_holds_every_event_and_ends_with_an_anchor(engine: Engine) {
     assert_eq!(folder.read("record.ndjson"), file);
     let ended = events(&folder, &server, &["export", "--output", "-"]).await;
     assert_eq!((ended.code, ended.out), (Some(0), file));
+}
+
+/// A file under the final name is whole.
+#[tokio::test]
+async fn an_export_that_is_interrupted_leaves_no_file() {
+    let folder = Folder::installed(Engine::Sqlite).await;
+    // A server that takes the connection and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", silent.local_addr().unwrap());
+    let before = folder.names();
+    let words = ["events", "export", "--output", "record.ndjson", "--address", &address];
+    let export = folder.start(&words);
+    eventually("the unfinished file", async || (folder.names() != before).then_some(())).await;
+    assert!(!folder.file("record.ndjson").exists());
+    export.signal("INT");
+    let ended = export.ended().await;
+    assert_eq!((ended.code, ended.err.as_str()), (Some(130), "SIGINT: nothing was exported\n"));
+    assert_eq!(folder.names(), before);
 }
 
 async fn a_changed_record_is_found(engine: Engine) {

@@ -2,7 +2,10 @@
 
 use tidegate_store::NEWEST;
 
-use crate::folder::{Engine, Folder, on_both_engines};
+use crate::{
+    folder::{Engine, Folder, on_both_engines},
+    program::eventually,
+};
 
 on_both_engines! {
     serve_refuses_a_newer_schema_that_needs_a_newer_program,
@@ -34,6 +37,23 @@ async fn serve_refuses_an_older_schema_and_names_migrate() {
     // Every migration is renumbered below zero, which stands for an older schema.
     folder.database.run("UPDATE _sqlx_migrations SET version = version - 1000").await;
     refused(&folder, "serve", "run `tidegate migrate`").await;
+}
+
+/// Two pods may start at once: the second waits for the first, longer than calls wait for a lock.
+#[tokio::test]
+async fn one_program_migrates_at_a_time_and_the_others_wait() {
+    const TURN: &str = "SELECT pg_advisory_lock(x'7469646567617465'::bigint)";
+    const WAITING: &str = "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+    let folder = Folder::on(Engine::Postgres).await;
+    let turn = folder.database.holding(TURN).await;
+    let init = folder.start(&["init", "--set", "database.lock_timeout_ms=1"]);
+    eventually("the wait for the turn", async || (folder.database.number(WAITING).await == 1).then_some(()))
+        .await;
+    assert_eq!(folder.database.tables().await, [""; 0]);
+    drop(turn);
+    let ended = init.ended().await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(folder.serve(&[]).await.stopped().await.code, Some(0));
 }
 
 async fn serve_refuses_a_newer_schema_that_needs_a_newer_program(engine: Engine) {

@@ -27,6 +27,88 @@ async fn unknown_keys_of_every_source_are_named_at_once_and_nothing_is_made() {
     assert_eq!(folder.names().into_iter().collect::<Vec<_>>(), ["tidegate.toml"]);
 }
 
+/// What `serve` would refuse, `config check` refuses in the same words, and neither makes anything.
+#[tokio::test]
+async fn config_check_says_what_serve_would() {
+    let folder = Folder::empty();
+    folder.write("short", "short");
+    folder.write("pem", "nothing");
+    let mut said = String::new();
+    for set in [
+        &["bootstrap.realm=Main"][..],
+        &["grpc.listen=127.0.0.1:9", "admin.listen=127.0.0.1:9"],
+        &["admin.listen=127.0.0.1:9", "sms_receipts.listen=0.0.0.0:9", "sms_receipts.token_file=none"],
+        &["sms_receipts.listen=127.0.0.1:9"],
+        &["sms_receipts.listen=127.0.0.1:9", "sms_receipts.token_file=short"],
+        &["mail.from=nobody", "log.level=tidegate=loud"],
+        &["smtp.host=mail.example", "smtp.user=ann"],
+        &["smtp.host=mail.example", "smtp.ca_file=pem"],
+        &["sms.url=https://sms.example"],
+        &["sms.url=http://sms.example", "sms.countries=DE"],
+        &["web_push.key_file=pem", "fcm.account_file=pem", "apns.key_file=pem"],
+        &["database.url_file=pem"],
+        &["keys.master_file=pem"],
+    ] {
+        let set: Vec<_> = set.iter().flat_map(|setting| ["--set", setting]).collect();
+        let serve = folder.run(&[&["serve"], &set[..]].concat()).await;
+        let check = folder.run(&[&["config", "check"], &set[..]].concat()).await;
+        assert_eq!((serve.code, serve.out.as_str()), (Some(1), ""), "{serve:?}");
+        assert_eq!((check.code, check.err.as_str()), (Some(1), serve.err.as_str()), "{set:?}");
+        said += &check.err;
+    }
+    expect![[r#"
+        tidegate: bootstrap.realm "Main" must be 1 to 63 bytes of a-z, 0-9 and -, begin with a letter and not end with -
+        tidegate: admin.listen and grpc.listen are one address, 127.0.0.1:9: give each a port of its own
+        tidegate: sms_receipts.listen and admin.listen are one address, 0.0.0.0:9: give each a port of its own
+        sms_receipts.token_file: failed to read none: No such file or directory (os error 2)
+        tidegate: sms_receipts.listen needs sms_receipts.token_file
+        tidegate: sms_receipts.token_file: the token in short must have 16 characters or more, of letters, digits and -._~
+        tidegate: failed to read log.level "tidegate=loud": error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5: error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5
+        mail.from: "nobody" is no mailbox such as "Tidegate <no-reply@example.com>"
+        tidegate: smtp.password_file: a user of the mail server is named, but no password
+        tidegate: the file pem of trusted certificates cannot be used: it holds no certificate
+        tidegate: sms.countries must name the countries that are sent to
+        tidegate: the SMS gateway must have an https URL without a user
+        tidegate: web_push.contact: "" is no contact such as mailto:ops@example.com or an https URL
+        the key file pem cannot be used: it is no key of a service account in JSON
+        the key file pem cannot be used: it holds no private key of the curve P-256 in PKCS #8
+        tidegate: database.url_file: pem must begin with sqlite:, postgres:// or postgresql://
+        tidegate: keys.master_file: failed to use pem: line 1 is not a key: 64 hexadecimal digits
+    "#]].assert_eq(&said);
+    assert_eq!(folder.names().into_iter().collect::<Vec<_>>(), ["pem", "short"]);
+}
+
+/// In a pipeline, where the secrets are not.
+#[tokio::test]
+async fn config_check_can_do_without_the_files() {
+    let folder = Folder::empty();
+    let files = ["tls.cert_file=a", "tls.key_file=b", "smtp.host=c", "smtp.user=d", "smtp.password_file=e"];
+    let set: Vec<_> = files.iter().flat_map(|setting| ["--set", setting]).collect();
+    let words = |more: &[&'static str]| [&["config", "check"], &set[..], more].concat();
+    let ended = folder.run(&words(&[])).await;
+    assert_eq!(ended.code, Some(1));
+    assert!(
+        ended.err.contains("failed to read a") && ended.err.contains("failed to read e"),
+        "{}",
+        ended.err
+    );
+    let ended = folder.run(&words(&["--no-files"])).await;
+    assert_eq!((ended.code, ended.out.as_str()), (Some(0), "the settings are sound\n"), "{}", ended.err);
+    let ended = folder.run(&words(&["--no-files", "--set", "mail.from=nobody"])).await;
+    assert!(ended.err.contains("is no mailbox"), "{}", ended.err);
+}
+
+/// As a secret store gives it, so that no password is in an environment.
+#[tokio::test]
+async fn the_address_of_the_database_may_be_in_a_file() {
+    let folder = Folder::empty();
+    folder.write("url", &format!("sqlite:{}\n", folder.file("other.db").display()));
+    let server = folder.serve(&["database.url_file=url", "database.url=postgres://nowhere/none"]).await;
+    assert_eq!(server.page("/readyz").await.0, 200);
+    assert_eq!(server.stopped().await.code, Some(0));
+    assert!(folder.file("other.db").exists() && !folder.file("tidegate.db").exists());
+}
+
 #[tokio::test]
 async fn settings_before_the_command_count_like_those_after_it() {
     let folder = Folder::empty();

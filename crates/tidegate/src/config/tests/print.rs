@@ -37,6 +37,7 @@ fn render_aligns_the_origins_and_redacts() {
         r#"grpc.listen = "127.0.0.1:50051"                               # default
 grpc.reflection = "auto"                                      # default
 grpc.max_deadline_ms = 30000                                  # default
+grpc.drain_notice_ms = 0                                      # default
 grpc.drain_ms = 20000                                         # default
 grpc.linger_ms = 250                                          # default
 grpc.insecure = false                                         # default
@@ -52,6 +53,7 @@ tls.client_identities = ""                                    # default
 admin.listen = "127.0.0.1:50052"                              # default
 admin.check_timeout_ms = 1000                                 # default
 database.url = "postgres://ada:***@db/tidegate?password=***"  # environment variable TIDEGATE__DATABASE__URL
+database.url_file = ""                                        # default
 database.connections = 8                                      # default
 database.acquire_timeout_ms = 2000                            # default
 database.connect_timeout_ms = 5000                            # default

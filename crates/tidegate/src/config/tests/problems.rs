@@ -11,7 +11,7 @@ fn an_unknown_key_is_named_with_the_nearest() {
     );
     assert_eq!(
         refused("connections = 1", &[], &[]),
-        r#"unknown key "connections" from tidegate.toml; did you mean "database.connections"?"#
+        r#"unknown key "connections" from tidegate.toml; did you mean "database.connections" or "limits.connections"?"#
     );
     assert_eq!(
         refused("", &[("TIDEGATE__GRCP__REFLECTION", "on")], &[]),
@@ -25,6 +25,26 @@ fn an_unknown_key_is_named_with_the_nearest() {
 }
 
 #[test]
+fn nothing_far_fetched_is_proposed() {
+    let all = "`tidegate config print --defaults` prints all";
+    for (key, hint) in [
+        ("grpc.certificate", all),
+        ("port", r#"did you mean "smtp.port"?"#),
+        ("timeout_ms", all),
+        ("x", all),
+        ("urll", r#"did you mean "database.url" or "fcm.url" or "apns.url" or "sms.url"?"#),
+        ("smtp.hots", r#"did you mean "smtp.host"?"#),
+    ] {
+        let unknown = format!("unknown key \"{key}\" from --set {key}; {hint}");
+        assert_eq!(refused("", &[], &[&format!("{key}=1")]), unknown);
+    }
+    assert_eq!(
+        refused("[oidc]\nurl = 1", &[], &[]),
+        format!(r#"unknown section "oidc" from tidegate.toml; {all}"#)
+    );
+}
+
+#[test]
 fn an_unknown_section_is_named_once_with_the_nearest() {
     assert_eq!(
         refused("[databse]\nurl = 'x'\nconnections = 1", &[], &[]),
@@ -34,7 +54,7 @@ fn an_unknown_section_is_named_once_with_the_nearest() {
 
 #[test]
 fn a_section_is_no_value() {
-    let names = "url, connections, acquire_timeout_ms, connect_timeout_ms, lock_timeout_ms, statement_timeout_ms, \
+    let names = "url, url_file, connections, acquire_timeout_ms, connect_timeout_ms, lock_timeout_ms, statement_timeout_ms, \
         idle_in_transaction_timeout_ms";
     let problem = |origin: &str| {
         format!("wrong value for \"database\" from {origin}: is text, must be a section of {names}")
@@ -159,7 +179,7 @@ fn everything_wrong_is_told_at_once() {
         refused(file, &environment, &["log.level", "mail.poll_ms=500"]),
         r#"unknown key "grpc.lisen" from tidegate.toml; did you mean "grpc.listen"?
 unknown section "logs" from tidegate.toml; did you mean "log"?
-unknown key "" from environment variable TIDEGATE__; did you mean "database.url"?
+unknown key "" from environment variable TIDEGATE__; `tidegate config print --defaults` prints all
 no "=" in --set "log.level"; did you mean --set log.level=VALUE?
 wrong value for "mail.from" from tidegate.toml: is the number 1, must be text that is not empty
 wrong value for "limits.commands" from environment variable TIDEGATE__LIMITS__COMMANDS: is the number 0, must be a whole number from 1 to 65536"#

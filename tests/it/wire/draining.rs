@@ -1,0 +1,32 @@
+//! Calls that are open when the server begins to drain.
+
+use super::{NOTHING, WHO_AM_I, Wire, told};
+use crate::{
+    serving::{SERVED, serve},
+    test_server::TestServer,
+};
+
+const EVALUATE: &str = "/tidegate.v1.EvaluationService/Evaluate";
+const IMPORT: &str = "/tidegate.v1.AccountService/ImportAccounts";
+/// Requests that have begun, and of which nothing more comes.
+const BEGUN: &[&[u8]] = &[b"", &NOTHING.split_at(3).0, NOTHING];
+
+#[tokio::test]
+async fn a_request_that_does_not_end_does_not_hold_the_drain_up() {
+    let server = TestServer::sqlite().await;
+    let (address, open) = serve(&server.app, SERVED).await;
+    let (wire, operator) = (Wire::to(address).await, server.operator());
+    let mut held = Vec::new();
+    for path in [WHO_AM_I, EVALUATE, IMPORT] {
+        for begun in BEGUN {
+            held.push((path, begun.len(), wire.hold(wire.signed(&operator, path), &[begun]).await));
+        }
+    }
+    // Answered on the same connection after all of them, so each has begun.
+    assert_eq!(told(wire.send(wire.signed(&operator, WHO_AM_I), &[NOTHING]).await), "OK");
+    drop(open);
+    for (path, bytes, held) in held {
+        let answer = told(wire.read(held).await);
+        assert_eq!(answer, "Unavailable: CLOSING", "{path} after {bytes} bytes");
+    }
+}
