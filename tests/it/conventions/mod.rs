@@ -9,6 +9,7 @@ mod habits;
 mod invariants;
 mod reasons;
 mod secrets;
+mod service_config;
 mod sources;
 mod use_cases;
 mod waits;

@@ -33,6 +33,7 @@ mod races;
 mod readme;
 mod receipts;
 mod record;
+mod rolling;
 mod schema;
 mod secrets;
 mod settings;

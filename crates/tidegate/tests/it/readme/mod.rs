@@ -1,7 +1,7 @@
 //! The README's blocks, pasted from top to bottom into one shell, as a newcomer does.
 
 mod blocks;
-mod shell;
+pub mod shell;
 
 use std::fmt::Write as _;
 

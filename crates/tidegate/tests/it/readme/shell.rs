@@ -104,7 +104,7 @@ fn search_path() -> String {
 }
 
 /// Where tests/run installs what Debian does not have.
-fn installed() -> String {
+pub fn installed() -> String {
     let cache = inherited("XDG_CACHE_HOME");
     let cache = cache.unwrap_or_else(|| format!("{}/.cache", inherited("HOME").unwrap()));
     format!("{cache}/tidegate-tests")
