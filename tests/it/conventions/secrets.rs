@@ -63,6 +63,7 @@ fn every_place_that_lays_a_secret_open_is_known() {
         1 crates/service/src/enrollments/first_code.rs
         1 crates/service/src/factors/recovery_codes.rs
         5 crates/service/src/idempotency.rs
+        1 crates/service/src/installation/initialise.rs
         2 crates/service/src/links.rs
         1 crates/service/src/material.rs
         1 crates/service/src/pages.rs
@@ -75,8 +76,10 @@ fn every_place_that_lays_a_secret_open_is_known() {
         1 crates/tidegate/src/device/enroll.rs
         1 crates/tidegate/src/device/key_file.rs
         2 crates/tidegate/src/device/owner.rs
-        1 crates/tidegate/src/files.rs
+        2 crates/tidegate/src/files.rs
+        1 crates/tidegate/src/init.rs
         1 crates/tidegate/src/mail.rs
+        2 crates/tidegate/src/new_secret.rs
         1 crates/tidegate/src/receipts.rs
         1 crates/tidegate/src/server.rs
         1 crates/tidegate/src/sms.rs
