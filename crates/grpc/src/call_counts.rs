@@ -16,7 +16,7 @@ pub(crate) struct CallCounts {
 
 /// A method of the server, or none of them.
 #[derive(Clone, Copy)]
-pub(crate) struct KnownPath(Option<&'static str>);
+pub(crate) struct KnownPath(pub(crate) Option<&'static str>);
 
 impl CallCounts {
     pub(crate) fn new(metrics: &Metrics, rules: &Rules) -> Self {

@@ -30,6 +30,7 @@ use crate::{
     headers::{self, HeaderFault},
     identity::{self, Admitted},
     patience::PatientBody,
+    refusal_log,
     rules::{self, Rules},
     status,
 };
@@ -37,6 +38,9 @@ use crate::{
 /// Cheap to clone, because each call clones it.
 #[derive(Clone)]
 pub(crate) struct Gate(Arc<Inside>);
+
+/// An answer, and the caller's credential if it was found before the deadline.
+type Answered = (Response<Body>, Option<CredentialId>);
 
 struct Inside {
     app: App,
@@ -83,8 +87,9 @@ impl Service<Request<Body>> for Gate {
         Box::pin(async move {
             let (_under_way, begun) = (under_way, Instant::now());
             let path = inside.counts.known(request.uri().path());
-            let answer = inside.within(deadline, request, asked.err()).await;
+            let (answer, credential) = inside.within(deadline, request, asked.err()).await;
             inside.counts.ended(path, &answer, begun.elapsed());
+            refusal_log::write(path, credential, &answer);
             Ok(answer)
         })
     }
@@ -97,21 +102,21 @@ impl Inside {
         deadline: Option<Duration>,
         request: Request<Body>,
         fault: Option<HeaderFault>,
-    ) -> Response<Body> {
+    ) -> Answered {
         let call = AssertUnwindSafe(self.pass(request, fault)).catch_unwind();
         let ended = match deadline {
             None => call.await,
             // The deadline has passed already, so nothing is carried out.
-            Some(Duration::ZERO) => return status::deadline_exceeded().into_http(),
+            Some(Duration::ZERO) => return (status::deadline_exceeded().into_http(), None),
             Some(deadline) => match tokio::time::timeout(deadline, call).await {
                 Ok(ended) => ended,
-                Err(_) => return status::deadline_exceeded().into_http(),
+                Err(_) => return (status::deadline_exceeded().into_http(), None),
             },
         };
-        ended.unwrap_or_else(|_| status::panicked(&self.app).into_http())
+        ended.unwrap_or_else(|_| (status::panicked(&self.app).into_http(), None))
     }
 
-    async fn pass(&self, request: Request<Body>, fault: Option<HeaderFault>) -> Response<Body> {
+    async fn pass(&self, request: Request<Body>, fault: Option<HeaderFault>) -> Answered {
         let line = Line::of(&request);
         let (answer, credential) = match fault {
             None => self.admit(request).await,
@@ -120,10 +125,10 @@ impl Inside {
         if let Some(line) = line {
             line.write(credential, &answer);
         }
-        answer
+        (answer, credential)
     }
 
-    async fn admit(&self, request: Request<Body>) -> (Response<Body>, Option<CredentialId>) {
+    async fn admit(&self, request: Request<Body>) -> Answered {
         // Both are read before the first await: a body is not `Sync`, so no reference to the
         // request may be held across one.
         let access = self.rules.of(request.uri());

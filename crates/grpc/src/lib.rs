@@ -26,6 +26,7 @@ mod patience;
 mod products;
 mod pushes;
 mod realms;
+mod refusal_log;
 mod render;
 mod rollouts;
 mod rules;

@@ -7,7 +7,7 @@ use tidegate_core::{
     NamesNothing, Nothing, Ordinal, PasswordFlaw, Permission, PolicyFlaw, Refusal, Span, Word as _,
 };
 use tidegate_proto::ErrorReason as Reason;
-use tidegate_service::{App, Error, Fault, StoreError};
+use tidegate_service::{App, Error, FailureKind, Fault, StoreError};
 use tonic::{Code, Status, body::Body, metadata::MetadataValue};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
@@ -340,7 +340,7 @@ pub(crate) fn stream_ended() -> Status {
 
 /// A handler panicked. The panic hook has logged it; the caller gets only the incident id.
 pub(crate) fn panicked(app: &App) -> Status {
-    let incident = app.new_incident();
+    let incident = app.incident(FailureKind("handler panicked", ""));
     tracing::error!(%incident, "a handler panicked");
     Answer::new(Code::Internal, Reason::Internal).with("incident", incident).status(FAILED)
 }
@@ -348,7 +348,7 @@ pub(crate) fn panicked(app: &App) -> Status {
 /// The contract and the use case name different permissions. The test of the role matrix finds this
 /// first.
 pub(crate) fn contradiction(app: &App, declared: Permission, needed: Permission) -> Status {
-    let incident = app.new_incident();
+    let incident = app.incident(FailureKind("permissions differ", needed.as_str()));
     tracing::error!(%incident, ?declared, ?needed, "the method table and the use case disagree");
     Answer::new(Code::Internal, Reason::Internal).with("incident", incident).status(FAILED)
 }
@@ -357,7 +357,7 @@ const FAILED: &str = "the call could not be carried out";
 
 /// The text of the error goes to the log. The caller gets only the incident id.
 fn failed(app: &App, fault: &Fault) -> Status {
-    let incident = app.new_incident();
+    let incident = app.incident(fault.kind());
     let (code, reason, retry) = match fault {
         Fault::Closing => (Code::Unavailable, Reason::Closing, true),
         Fault::Store(
@@ -382,7 +382,7 @@ fn failed(app: &App, fault: &Fault) -> Status {
     if matches!(fault, Fault::Closing) {
         tracing::info!(%incident, error, "a call came too late");
     } else {
-        tracing::error!(%incident, error, "a call failed");
+        tracing::error!(%incident, reason = name(reason), error, "a call failed");
     }
     let answer = Answer::new(code, reason).with("incident", incident);
     let answer = if retry { answer.retry(Span::seconds(1)) } else { answer };

@@ -13,8 +13,8 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use crate::{
-    CommandContext, Error, Fault, Freshness, Outcome, QueryContext, Request, cache::ReplicaCache,
-    counts::Counts,
+    CommandContext, Error, FailureKind, Fault, Freshness, Outcome, QueryContext, Request,
+    cache::ReplicaCache, counts::Counts, incidents::Incidents,
 };
 
 /// A use case that only reads.
@@ -74,6 +74,7 @@ pub(crate) struct Inner {
     /// Commands that are running. A shutdown waits for them.
     tasks: TaskTracker,
     pub(crate) counts: Counts,
+    incidents: Incidents,
     /// Only one use case at a time reads all accounts.
     pub(crate) scans: Semaphore,
     /// Limits the commands that run at once, so that a caller that hangs up and comes back cannot
@@ -88,8 +89,8 @@ impl App {
         let permits = Arc::new(Semaphore::new(parts.settings.commands));
         let cache = ReplicaCache::new(parts.settings.freshness, parts.settings.accounts);
         let (tasks, scans) = (TaskTracker::new(), Semaphore::new(1));
-        let counts = Counts::new(&parts.metrics);
-        Self { inner: Arc::new(Inner { parts, cache, tasks, counts, scans, permits }) }
+        let (counts, incidents) = (Counts::new(&parts.metrics), Incidents::default());
+        Self { inner: Arc::new(Inner { parts, cache, tasks, counts, incidents, scans, permits }) }
     }
 
     pub fn metrics(&self) -> &Metrics {
@@ -151,9 +152,11 @@ impl App {
         self.act(Agent::Worker { name: worker, realm }, command, None).await
     }
 
-    /// An id by which a fault is found in the log.
-    pub fn new_incident(&self) -> IncidentId {
-        Id::new(self.inner.parts.clock.now(), &*self.inner.parts.entropy)
+    /// The number by which a failure is found in the log. Calls that fail in the same way within a minute may share one.
+    pub fn incident(&self, kind: FailureKind) -> IncidentId {
+        let Parts { clock, entropy, .. } = &self.inner.parts;
+        let now = clock.now();
+        self.inner.incidents.number(kind, now, || Id::new(now, &**entropy))
     }
 
     /// Takes no more commands, and waits for those that run.

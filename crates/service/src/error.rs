@@ -3,6 +3,9 @@
 use tidegate_core::Refusal;
 use tidegate_factors::method::Unusable;
 use tidegate_keyring::{Unreadable, passwords::HashFault};
+use tidegate_store::Error as StoreError;
+
+use crate::FailureKind;
 
 /// What a use case returns outside its transactions.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +53,7 @@ impl<F: Into<Fault>> From<F> for Denied {
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     #[error(transparent)]
-    Store(#[from] tidegate_store::Error),
+    Store(#[from] StoreError),
     #[error(transparent)]
     Sealed(#[from] Unreadable),
     #[error(transparent)]
@@ -73,8 +76,39 @@ pub enum Fault {
     Forged,
 }
 
-impl From<tidegate_store::Error> for Error {
-    fn from(error: tidegate_store::Error) -> Self {
+impl Fault {
+    /// Faults of one kind have one cause, as far as this program can tell.
+    pub fn kind(&self) -> FailureKind {
+        let (what, place) = match self {
+            Self::Store(error) => return stored(error),
+            Self::Sealed(_) => ("Sealed", ""),
+            Self::Unusable(_) => ("Unusable", ""),
+            Self::Password(_) => ("Password", ""),
+            Self::Outcome(_) => ("Outcome", ""),
+            Self::Panicked(_) => ("Panicked", ""),
+            Self::Closing => ("Closing", ""),
+            Self::Raced => ("Raced", ""),
+            Self::NotRemembered(name) => ("NotRemembered", *name),
+            Self::Dangling(what) => ("Dangling", *what),
+            Self::Forged => ("Forged", ""),
+        };
+        FailureKind(what, place)
+    }
+}
+
+fn stored(error: &StoreError) -> FailureKind {
+    match error {
+        StoreError::Unavailable(_) => FailureKind("Unavailable", ""),
+        StoreError::Unconfirmed { tx, .. } => FailureKind("Unconfirmed", tx),
+        StoreError::Inconsistent { table, .. } => FailureKind("Inconsistent", table),
+        StoreError::NewerDocument { table, .. } => FailureKind("NewerDocument", table),
+        StoreError::Statement { name, .. } => FailureKind("Statement", name),
+        StoreError::Undone { name, .. } => FailureKind("Undone", name),
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
         Self::Failed(error.into())
     }
 }

@@ -41,7 +41,9 @@ use clap::Parser as _;
 /// Runs the program. The first argument is its own name.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     files::keep_private();
-    match cli::run(cli::Cli::parse_from(cli::gathered(arguments))) {
+    let done = cli::run(cli::Cli::parse_from(cli::gathered(arguments)));
+    logs::finish();
+    match done {
         Ok(code) => code,
         Err(error) => {
             // The whole chain of causes: the first error alone rarely says what to fix.

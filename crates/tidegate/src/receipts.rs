@@ -176,7 +176,7 @@ fn refused<T>(status: StatusCode, why: &str) -> Result<T, Refused> {
 impl Endpoint {
     async fn take(&self, request: Request) -> Result<(), Refused> {
         if !self.knows(request.uri().path(), request.headers()) {
-            tracing::debug!("a request without the token of receipts");
+            tracing::warn!(class = "RECEIPT_TOKEN", "requests without the token of receipts are refused");
             return refused(StatusCode::UNAUTHORIZED, "the token is missing or wrong");
         }
         let format = format(request.headers());

@@ -175,6 +175,11 @@ fn nothing_that_counts_lives_in_the_process() {
                 "what one call found out; it ends with the call",
             ),
             (
+                "crates/service/src/incidents.rs",
+                "Mutex",
+                "which numbers the log of this process has lines of; another replica has its own log",
+            ),
+            (
                 "crates/store/src/breakage.rs",
                 "AtomicU64",
                 "when this process lost a connection; a hint to look",
@@ -184,6 +189,8 @@ fn nothing_that_counts_lives_in_the_process() {
             ("crates/store/src/open.rs", "Mutex", "SQLite's one writer"),
             ("crates/store/src/transaction_connection.rs", "Mutex", "SQLite's one writer"),
             ("crates/tidegate/src/ambient.rs", "AtomicI64", "the clock never goes back"),
+            ("crates/tidegate/src/logs/limited.rs", "Mutex", "lines that this process has written"),
+            ("crates/tidegate/src/logs/limited.rs", "OnceLock", "the log of the process"),
         ],
     );
 }

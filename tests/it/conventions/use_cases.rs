@@ -14,9 +14,9 @@ const WITHOUT_PERMISSION: &[(&str, &str)] = &[
     ("follow", "the program's own: what other replicas wrote"),
     ("identify", "finds the caller, whose permissions are known only then"),
     ("identify_again", "says of a caller only whether the credential is good"),
+    ("incident", "draws a number"),
     ("look_up", "numbers for metrics, of all realms"),
     ("metrics", "counts"),
-    ("new_incident", "draws a number"),
     ("observed", "numbers for metrics"),
 ];
 

@@ -1,4 +1,4 @@
-//! Bounds of connections: handshakes under way, ages, and what the log says of refusals.
+//! Bounds of connections: handshakes under way, and ages.
 
 use std::{
     collections::VecDeque,
@@ -61,30 +61,6 @@ impl Ages {
         self.turn = self.turn.wrapping_add(Self::STEP);
         let share = f64::from(self.turn) / f64::from(u32::MAX);
         Some(self.max_age?.mul_f64(0.9 + 0.2 * share))
-    }
-}
-
-/// Counts connections that were refused, and logs them once a minute at most.
-pub(super) struct Refusals {
-    max: usize,
-    count: u64,
-    logged: Option<Instant>,
-}
-
-impl Refusals {
-    const LOG_INTERVAL: Duration = Duration::from_mins(1);
-
-    pub(super) const fn new(max: usize) -> Self {
-        Self { max, count: 0, logged: None }
-    }
-
-    pub(super) fn count(&mut self) {
-        self.count += 1;
-        if self.logged.is_none_or(|logged| logged.elapsed() >= Self::LOG_INTERVAL) {
-            let (max, refused) = (self.max, std::mem::take(&mut self.count));
-            tracing::warn!(max, refused, "connections are refused: limits.connections are open");
-            self.logged = Some(Instant::now());
-        }
     }
 }
 

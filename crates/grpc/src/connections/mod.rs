@@ -10,6 +10,7 @@
 //! the same age, and closes an old one without GOAWAY where it is given a grace period.
 
 mod bounds;
+mod handshake_log;
 mod http;
 
 use std::{sync::Arc, time::Duration};
@@ -22,7 +23,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
-    bounds::{Ages, Handshakes, Refusals},
+    bounds::{Ages, Handshakes},
     http::Http,
 };
 use crate::{gate::Gate, identity::PeerCredential, tls::Certificates, web::WebOrigins};
@@ -82,7 +83,7 @@ impl Connections {
         let http = Arc::new(Http::new(settings, self.grace, gate, self.web_origins));
         let places = Arc::new(Semaphore::new(settings.max));
         let mut handshakes = Handshakes::new(settings.max.min(MAX_HANDSHAKES));
-        let (mut refusals, mut ages) = (Refusals::new(settings.max), Ages::new(settings.max_age));
+        let mut ages = Ages::new(settings.max_age);
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -91,14 +92,15 @@ impl Connections {
             let (tcp, _) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    tracing::debug!(%error, "a connection could not be accepted");
+                    tracing::warn!(class = "ACCEPT", %error, "connections cannot be accepted");
                     // Without a pause, the loop would spin while there are too many open files.
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
             };
             if places.available_permits() == 0 {
-                refusals.count();
+                let (class, max) = ("CONNECTIONS", settings.max);
+                tracing::warn!(class, max, "connections are refused: limits.connections are open");
                 continue;
             }
             // Without it, a small answer would wait 40 ms for the caller's delayed acknowledgement.
@@ -164,10 +166,13 @@ impl Handshake {
         match shaken {
             Ok(Ok(stream)) => Some(stream),
             Ok(Err(error)) => {
-                tracing::debug!(%error, "a TLS handshake failed");
+                handshake_log::failed(&error);
                 None
             }
-            Err(_) => None,
+            Err(_) => {
+                handshake_log::timed_out();
+                None
+            }
         }
     }
 }

@@ -207,7 +207,7 @@ settings! {
     log: Log {
         /// How a line is written.
         format: Format = "text", Rule::Choice(&["text", "json"]), Shown::Whole;
-        /// The least severe level that is written, or a filter such as info,tidegate=debug.
+        /// The least severe level that is written: off, error, warn, info, debug or trace; also of single targets, such as `info,tidegate_grpc=debug`
         level: String = "info", Rule::Text, Shown::Whole;
     }
     /// What the server takes on at once.

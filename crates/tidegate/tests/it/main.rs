@@ -24,6 +24,7 @@ mod device;
 mod directory;
 mod first_start;
 mod import;
+mod log;
 mod mail;
 mod master_key;
 mod metrics;

@@ -1,17 +1,18 @@
 //! The database becomes unreachable and comes back. Callers are told when to retry, and nothing is half done.
 
-use std::ops::RangeInclusive;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use sqlx::{Connection as _, Executor as _, PgConnection};
 use tidegate_client::{Client, Refused};
 use tidegate_proto as proto;
 use tidegate_tests::postgres::{self, Line};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinSet};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 
 use crate::{
     folder::Folder,
+    log::LogLines,
     owner::{Frontend, Realm, begin_request, heard, row},
     program::eventually,
     server::Server,
@@ -122,19 +123,37 @@ async fn while_the_database_is_away_callers_are_told_to_try_again() {
     }
 }
 
+/// More calls fail than the log writes lines, and each caller has a number that leads to one.
 #[tokio::test]
 async fn each_incident_is_found_in_the_log_with_its_cause() {
+    const CALLS: usize = 60;
     let test = OutageTest::set_up().await;
-    let hasty = test.hasty_server().await;
+    let url = format!("database.url={}", test.line.url());
+    let hasty = test.folder.serve(&[&url, "database.acquire_timeout_ms=100", "log.format=json"]).await;
+    let product = proto::GetProductRequest { product: "kasa".into() };
+    // The credential is found, so that the calls fail where the product is read.
+    heard(hasty.operator().products().get_product(product.clone()).await).unwrap();
     test.line.cut().await;
-    let incident = create(&hasty.operator(), "bob").await.unwrap_err().incident.unwrap();
+    let mut calls = JoinSet::new();
+    for _ in 0..CALLS {
+        let (operator, product) = (hasty.operator(), product.clone());
+        calls.spawn(
+            async move { heard(operator.products().get_product(product).await).unwrap_err().incident },
+        );
+    }
+    let mut given = BTreeMap::<String, usize>::new();
+    for incident in calls.join_all().await {
+        *given.entry(incident.unwrap()).or_default() += 1;
+    }
+    assert!(given.len() < CALLS, "some share a number");
     let ended = hasty.stopped().await;
-    let line = ended.err.lines().find(|line| line.contains(&incident));
-    assert!(
-        line.is_some_and(|line| line.contains("the database is not reachable")),
-        "{incident} in {}",
-        ended.err
-    );
+    let lines = LogLines::of(&ended);
+    for (incident, calls) in given {
+        let (written, left_out) = lines.count("a call failed", ("incident", &incident));
+        assert_eq!(written + usize::try_from(left_out).unwrap(), calls, "{incident}");
+        let line = ended.err.lines().find(|line| line.contains(&incident));
+        assert!(line.is_some_and(|line| line.contains("the database is not reachable")), "{line:?}");
+    }
 }
 
 #[tokio::test]

@@ -220,7 +220,7 @@ async fn a_receipt_says_that_the_phone_has_the_message(engine: Engine) {
 
     let ended = test.server.stopped().await;
     assert_eq!(ended.code, Some(0), "{}", ended.transcript());
-    assert!(ended.err.contains("receipts were taken") && ended.err.contains("a request without the token"));
+    assert!(ended.err.contains("receipts were taken") && ended.err.contains("requests without the token"));
     for secret in [TOKEN, BASIC, "receipts-0123456789abcde"] {
         assert!(!ended.err.contains(secret), "{secret} in {}", ended.err);
     }

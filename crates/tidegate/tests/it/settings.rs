@@ -63,7 +63,7 @@ async fn config_check_says_what_serve_would() {
         sms_receipts.token_file: failed to read none: No such file or directory (os error 2)
         tidegate: sms_receipts.listen needs sms_receipts.token_file
         tidegate: sms_receipts.token_file: the token in short must have 16 characters or more, of letters, digits and -._~
-        tidegate: failed to read log.level "tidegate=loud": error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5: error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5
+        tidegate: wrong value for log.level: "tidegate=loud": "loud" is no level; the levels are off, error, warn, info, debug, trace, and target=level sets that of one target
         mail.from: "nobody" is no mailbox such as "Tidegate <no-reply@example.com>"
         tidegate: smtp.password_file: a user of the mail server is named, but no password
         tidegate: the file pem of trusted certificates cannot be used: it holds no certificate

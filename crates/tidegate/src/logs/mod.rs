@@ -1,0 +1,45 @@
+//! The log: structured lines on standard error. Standard output is for what people read.
+//!
+//! Callers cause lines, so the number of lines is bounded: see `limiter.rs`.
+
+mod filter;
+mod limited;
+mod limiter;
+
+use std::{
+    backtrace::{Backtrace, BacktraceStatus},
+    io::IsTerminal as _,
+    panic::PanicHookInfo,
+};
+
+use tracing_subscriber::{Layer as _, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+
+use crate::config::{Format, Log};
+
+pub use filter::filter;
+pub use limited::finish;
+
+pub fn begin(settings: &Log) -> anyhow::Result<()> {
+    let filter = limited::LimitedFilter::new(filter(settings)?);
+    let limits = filter.limits();
+    let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let layer = match settings.format {
+        Format::Text => layer.boxed(),
+        Format::Json => layer.json().flatten_event(true).boxed(),
+    };
+    // Fails when a subscriber is set already, which then stays.
+    if tracing_subscriber::registry().with(filter).with(layer).try_init().is_ok() {
+        limits.begin()?;
+        std::panic::set_hook(Box::new(panicked));
+    }
+    Ok(())
+}
+
+/// Panics are lines of the log like others: a caller who finds a way to cause one must not flood the log with it.
+fn panicked(panic: &PanicHookInfo<'_>) {
+    let class = panic.location().map(ToString::to_string).unwrap_or_default();
+    let said = panic.payload_as_str().unwrap_or("no text");
+    let backtrace = Backtrace::capture();
+    let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+    tracing::error!(class, said, backtrace, "a thread panicked");
+}
