@@ -28,6 +28,7 @@ const NOT_RUN: &[(&str, &str)] = &[
         "the same",
     ),
     (r#"call "$auditor" AuditService/TailEvents '{"from_beginning": true}'"#, "Ctrl-C ends it"),
+    ("docker build --tag tidegate:0.1.0 .", "tests/image/run builds and runs the image without Docker"),
     ("tests/run", "it runs this test"),
     ("cargo run --release -p tidegate-bench", "it takes ten minutes"),
 ];
