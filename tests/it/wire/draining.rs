@@ -17,8 +17,9 @@ async fn a_request_that_does_not_end_does_not_hold_the_drain_up() {
     let (address, open) = serve(&server.app, SERVED).await;
     let (wire, operator) = (Wire::to(address).await, server.operator());
     let mut held = Vec::new();
-    for path in [WHO_AM_I, EVALUATE, IMPORT] {
-        for begun in BEGUN {
+    // A message of an import is carried out before the next one comes, so it is not held whole.
+    for (path, begun) in [(WHO_AM_I, BEGUN), (EVALUATE, BEGUN), (IMPORT, &BEGUN[..2])] {
+        for begun in begun {
             held.push((path, begun.len(), wire.hold(wire.signed(&operator, path), &[begun]).await));
         }
     }
