@@ -44,6 +44,7 @@ OWNED = {
     "web_push.key_file": "secrets.webPushKey",
     "fcm.account_file": "secrets.fcmAccount",
     "apns.key_file": "secrets.apnsKey",
+    "otlp.ca_file": "secrets.otlpCa",
 }
 
 # Values that do not fit together.

@@ -87,6 +87,7 @@ pub const SERVED: tidegate_grpc::Settings = tidegate_grpc::Settings {
     connections: LASTING,
     certificates: None,
     web_origins: None,
+    tracing: None,
 };
 
 /// No connection ends by a timeout.

@@ -43,6 +43,8 @@
     "files" (list (list $s.fcmAccount.key "account.json" "fcm.account_file")))
   (dict "folder" "apns-key" "secret" $s.apnsKey.existingSecret "for" (list "serve")
     "files" (list (list $s.apnsKey.key "key.p8" "apns.key_file")))
+  (dict "folder" "otlp-ca" "secret" $s.otlpCa.existingSecret "for" (list "serve")
+    "files" (list (list $s.otlpCa.key "ca.crt" "otlp.ca_file")))
 }}
 {{- $given := list }}
 {{- range $all }}

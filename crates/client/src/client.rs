@@ -51,6 +51,7 @@ impl Client {
 
     fn over(channel: Channel, settings: &Settings) -> Result<Self, ConnectError> {
         let transport = Transport::new(channel, settings.identity()?, Some(settings.deadline()));
+        let transport = transport.traced(settings.trace.clone());
         Ok(Self { transport, retries: settings.retries })
     }
 

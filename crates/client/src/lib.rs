@@ -32,6 +32,7 @@ mod retry;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod trailers;
 mod transport;
 
@@ -44,4 +45,5 @@ pub use page::{ListRequest, Page, Pages, pages};
 pub use refused::{Refused, Violation};
 pub use retry::Retries;
 pub use settings::{ClientCertificate, ConnectError, Settings, Tls};
+pub use trace::{TraceContext, TraceSource};
 pub use transport::Transport;

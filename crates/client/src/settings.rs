@@ -7,7 +7,7 @@ use tidegate_core::{RealmKey, Secret};
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity as Pair};
 
 use crate::{
-    Retries,
+    Retries, TraceSource,
     transport::{Deadline, Identity, Story},
 };
 
@@ -28,6 +28,8 @@ pub struct Settings {
     pub deadline: Duration,
     /// How [`Client::retrying`](crate::Client::retrying) retries.
     pub retries: Retries,
+    /// Which trace a call belongs to; absent: it names none.
+    pub trace: Option<TraceSource>,
 }
 
 /// Whom a client trusts, and the certificate that it shows.
@@ -58,6 +60,7 @@ impl Settings {
             realm: None,
             deadline: Duration::from_secs(10),
             retries: Retries::default(),
+            trace: None,
         }
     }
 

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use tonic::{Code, Status, TimeoutExpired, body::Body, transport::Channel};
 use tower::Service;
 
-use crate::{refused::LATE, trailers::decodable};
+use crate::{TraceSource, refused::LATE, trailers::decodable};
 
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const REALM: HeaderName = HeaderName::from_static("tidegate-realm");
@@ -28,6 +28,7 @@ pub struct Transport<S = Channel> {
     inner: S,
     identity: Identity,
     deadline: Option<Deadline>,
+    trace: Option<TraceSource>,
 }
 
 /// The credential and the realm, as metadata.
@@ -47,7 +48,7 @@ pub(crate) struct Deadline {
 
 impl<S> Transport<S> {
     pub(crate) const fn new(inner: S, identity: Identity, deadline: Option<Deadline>) -> Self {
-        Self { inner, identity, deadline }
+        Self { inner, identity, deadline, trace: None }
     }
     pub(crate) const fn inner(&self) -> &S {
         &self.inner
@@ -57,6 +58,9 @@ impl<S> Transport<S> {
     }
     pub(crate) fn anonymous(self) -> Self {
         Self { identity: Identity { authorization: None, realm: None }, ..self }
+    }
+    pub(crate) fn traced(self, trace: Option<TraceSource>) -> Self {
+        Self { trace, ..self }
     }
     pub(crate) fn limited(self, deadline: Option<Deadline>) -> Self {
         Self { deadline, ..self }
@@ -100,6 +104,9 @@ where
         }
         if let Some(realm) = &self.identity.realm {
             headers.insert(REALM, realm.clone());
+        }
+        if let Some(trace) = &self.trace {
+            trace.add_to(headers);
         }
         // A request that brings its own timeout keeps it; the channel below enforces it.
         let limit = match (&self.deadline, headers.entry(GRPC_TIMEOUT)) {

@@ -22,6 +22,7 @@ use tidegate_store::{
     deliveries::{self, Claimed, Due},
     events, pauses,
 };
+use tracing::{Instrument as _, field::Empty};
 
 use crate::{
     Courier, notification,
@@ -40,7 +41,14 @@ const MAX_ATTEMPTS: i64 = 10;
 
 impl Courier {
     /// Delivers one message. Returns whether it was sent.
+    ///
+    /// It is a trace of its own: the call that asked for the message has ended, and nothing of its trace is stored.
     pub(crate) async fn deliver(&self, due: Due) -> Result<bool, Error> {
+        let span = tracing::debug_span!(parent: None, "delivery", channel = Empty, "error.type" = Empty);
+        self.carry(due).instrument(span).await
+    }
+
+    async fn carry(&self, due: Due) -> Result<bool, Error> {
         let Some(delivery) = self.claim(due).await? else { return Ok(false) };
         let (realm, id, tries) = (due.realm, due.id, delivery.tries);
         if delivery.expires_at <= self.clock.now() {
@@ -48,7 +56,13 @@ impl Courier {
             self.end(due, &delivery, Err(DeliveryProblem::Expired)).await?;
             return Ok(false);
         }
-        match self.attempt(due, &delivery).await {
+        let span = tracing::Span::current();
+        span.record("channel", delivery.channel.as_str());
+        let attempted = self.attempt(due, &delivery).await;
+        if let Err(trouble) = &attempted {
+            span.record("error.type", trouble.problem().as_str());
+        }
+        match attempted {
             Ok(gateway_id) => {
                 self.end(due, &delivery, Ok(gateway_id)).await?;
                 tracing::debug!(%realm, %id, tries, "a message was sent");
@@ -110,6 +124,7 @@ impl Courier {
                 Channel::Sms => self.text(due.id, &message).await,
             }
         };
+        let sending = sending.instrument(tracing::debug_span!("send", channel = delivery.channel.as_str()));
         tokio::time::timeout(SEND_TIMEOUT, sending).await.map_err(|_| Trouble::Slow)?
     }
 

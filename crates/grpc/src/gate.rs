@@ -9,7 +9,7 @@ use std::{
     future::Future,
     panic::AssertUnwindSafe,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     task::{Context, Poll},
     time::{Duration, Instant},
 };
@@ -21,9 +21,11 @@ use tidegate_service::App;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{body::Body, service::Routes};
 use tower::{Service, ServiceExt as _};
+use tracing::{Instrument as _, Span};
 
 use crate::{
     call_counts::{self, CallCounts},
+    call_span::{self, Tracing},
     deadline,
     evaluations::{FastPath, HotMethod},
     frames::FramedBody,
@@ -39,8 +41,8 @@ use crate::{
 #[derive(Clone)]
 pub(crate) struct Gate(Arc<Inside>);
 
-/// An answer, and the caller's credential if it was found before the deadline.
-type Answered = (Response<Body>, Option<CredentialId>);
+/// The caller's credential, once it is found: what is said of a call that was too slow needs it too.
+type FoundCaller = OnceLock<CredentialId>;
 
 struct Inside {
     app: App,
@@ -50,6 +52,7 @@ struct Inside {
     calls: TaskTracker,
     stopping: CancellationToken,
     counts: CallCounts,
+    tracing: Option<Arc<dyn Tracing>>,
     max_deadline: Duration,
 }
 
@@ -62,11 +65,21 @@ impl Gate {
         fast_path: FastPath,
         routes: Routes,
         (calls, stopping): (TaskTracker, CancellationToken),
-        max_deadline: Duration,
+        (max_deadline, tracing): (Duration, Option<Arc<dyn Tracing>>),
     ) -> Self {
         let counts = CallCounts::new(app.metrics(), &rules);
         let routes = routes.prepare();
-        Self(Arc::new(Inside { app, rules, fast_path, routes, calls, stopping, counts, max_deadline }))
+        Self(Arc::new(Inside {
+            app,
+            rules,
+            fast_path,
+            routes,
+            calls,
+            stopping,
+            counts,
+            tracing,
+            max_deadline,
+        }))
     }
 }
 
@@ -87,9 +100,14 @@ impl Service<Request<Body>> for Gate {
         Box::pin(async move {
             let (_under_way, begun) = (under_way, Instant::now());
             let path = inside.counts.known(request.uri().path());
-            let (answer, credential) = inside.within(deadline, request, asked.err()).await;
+            let tracing = inside.tracing.as_deref();
+            let span = tracing.map_or_else(Span::none, |it| call_span::begin(it, path, request.headers()));
+            let caller = FoundCaller::new();
+            let call = inside.within(deadline, request, asked.err(), &caller);
+            let answer = call.instrument(span.clone()).await;
             inside.counts.ended(path, &answer, begun.elapsed());
-            refusal_log::write(path, credential, &answer);
+            call_span::end(&span, &answer, caller.get().is_some());
+            span.in_scope(|| refusal_log::write(path, caller.get(), &answer));
             Ok(answer)
         })
     }
@@ -102,43 +120,52 @@ impl Inside {
         deadline: Option<Duration>,
         request: Request<Body>,
         fault: Option<HeaderFault>,
-    ) -> Answered {
-        let call = AssertUnwindSafe(self.pass(request, fault)).catch_unwind();
+        caller: &FoundCaller,
+    ) -> Response<Body> {
+        let call = AssertUnwindSafe(self.pass(request, fault, caller)).catch_unwind();
         let ended = match deadline {
             None => call.await,
             // The deadline has passed already, so nothing is carried out.
-            Some(Duration::ZERO) => return (status::deadline_exceeded().into_http(), None),
+            Some(Duration::ZERO) => return status::deadline_exceeded().into_http(),
             Some(deadline) => match tokio::time::timeout(deadline, call).await {
                 Ok(ended) => ended,
-                Err(_) => return (status::deadline_exceeded().into_http(), None),
+                Err(_) => return status::deadline_exceeded().into_http(),
             },
         };
-        ended.unwrap_or_else(|_| (status::panicked(&self.app).into_http(), None))
+        ended.unwrap_or_else(|_| status::panicked(&self.app).into_http())
     }
 
-    async fn pass(&self, request: Request<Body>, fault: Option<HeaderFault>) -> Answered {
+    async fn pass(
+        &self,
+        request: Request<Body>,
+        fault: Option<HeaderFault>,
+        caller: &FoundCaller,
+    ) -> Response<Body> {
         let line = Line::of(&request);
-        let (answer, credential) = match fault {
-            None => self.admit(request).await,
-            Some(fault) => (fault.answer(request.headers()), None),
+        let answer = match fault {
+            None => self.admit(request, caller).await,
+            Some(fault) => fault.answer(request.headers()),
         };
         if let Some(line) = line {
-            line.write(credential, &answer);
+            line.write(caller.get(), &answer);
         }
-        (answer, credential)
+        answer
     }
 
-    async fn admit(&self, request: Request<Body>) -> Answered {
+    async fn admit(&self, request: Request<Body>, caller: &FoundCaller) -> Response<Body> {
         // Both are read before the first await: a body is not `Sync`, so no reference to the
         // request may be held across one.
         let access = self.rules.of(request.uri());
         let presented = identity::presented(&request);
         match identity::admit(&self.app, presented, access).await {
             Ok(admitted) => {
-                let credential = admitted.as_ref().map(|admitted| admitted.caller.credential);
-                (status::with_reason(self.answer(request, admitted).await), credential)
+                if let Some(admitted) = &admitted {
+                    // It is empty until here.
+                    let _ = caller.set(admitted.caller.credential);
+                }
+                status::with_reason(self.answer(request, admitted).await)
             }
-            Err(refused) => (refused.into_http(), None),
+            Err(refused) => refused.into_http(),
         }
     }
 
@@ -172,10 +199,10 @@ impl Line {
         asked_for.then(|| Self { path: request.uri().path().to_owned(), begun: Instant::now() })
     }
 
-    fn write(self, credential: Option<CredentialId>, answer: &Response<Body>) {
+    fn write(self, credential: Option<&CredentialId>, answer: &Response<Body>) {
         let Self { path, begun } = self;
         let code = call_counts::code(answer);
-        let credential = credential.map(|id| id.to_string()).unwrap_or_default();
+        let credential = credential.map(ToString::to_string).unwrap_or_default();
         let micros = begun.elapsed().as_micros();
         tracing::debug!(path, credential, code, micros, "call");
     }

@@ -9,6 +9,7 @@ mod answer;
 mod audit;
 mod bound;
 mod call_counts;
+mod call_span;
 mod challenges;
 mod connections;
 mod customers;
@@ -41,6 +42,7 @@ mod tests;
 mod tls;
 mod web;
 
+pub use call_span::Tracing;
 pub use connections::ConnectionSettings;
 pub use rules::{Access, Rules, UnknownPermission};
 pub use server::{ServeError, Settings, Shutdown, serve};

@@ -11,7 +11,7 @@ use tonic_types::StatusExt as _;
 
 use crate::call_counts::{self, KnownPath};
 
-pub(crate) fn write(KnownPath(path): KnownPath, credential: Option<CredentialId>, answer: &Response<Body>) {
+pub(crate) fn write(KnownPath(path): KnownPath, credential: Option<&CredentialId>, answer: &Response<Body>) {
     let code = call_counts::code(answer);
     if !is_logged(code) {
         return;

@@ -4,7 +4,7 @@
 //! lame_duck ──► health NOT_SERVING, calls are taken ──► drain ──► GOAWAY, streams end, calls under way end ──► linger
 //! ```
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tidegate_proto as proto;
 use tidegate_service::App;
@@ -13,6 +13,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::service::Routes;
 
 use crate::{
+    call_span::Tracing,
     connections::{ConnectionSettings, Connections},
     door::Door,
     evaluations::FastPath,
@@ -37,6 +38,8 @@ pub struct Settings {
     pub certificates: Option<Certificates>,
     /// The origins whose pages may call by gRPC-Web. Absent: neither gRPC-Web nor HTTP/1.1 is served.
     pub web_origins: Option<WebOrigins>,
+    /// Absent: no call is traced.
+    pub tracing: Option<Arc<dyn Tracing>>,
 }
 
 /// The two steps of a shutdown, each begun by cancelling its token.
@@ -90,7 +93,8 @@ pub async fn serve(
     };
     let fast_path = FastPath { door, most: MAX_MESSAGE_BYTES };
     let under_way = (calls.clone(), stopping.clone());
-    let gate = Gate::new(app, Rules::declared()?, fast_path, routes, under_way, settings.max_deadline);
+    let call = (settings.max_deadline, settings.tracing);
+    let gate = Gate::new(app, Rules::declared()?, fast_path, routes, under_way, call);
     let open = TaskTracker::new();
     let connections = Connections {
         settings: settings.connections,

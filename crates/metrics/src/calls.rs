@@ -28,6 +28,13 @@ const CODES: [&str; 17] = [
     "UNAUTHENTICATED",
 ];
 
+const UNKNOWN: usize = 2;
+
+/// The name of a status. A number that is no status of gRPC is UNKNOWN.
+pub fn code_name(code: usize) -> &'static str {
+    CODES.get(code).copied().unwrap_or("UNKNOWN")
+}
+
 pub struct MethodCalls {
     labels: Labels<2>,
     all: Counters<3>,
@@ -43,7 +50,7 @@ impl MethodCalls {
 
     /// Counts one call. A number that is no status of gRPC counts as UNKNOWN.
     pub fn ended(&self, code: usize, time: Duration) {
-        let code = if code < CODES.len() { code } else { 2 };
+        let code = if code < CODES.len() { code } else { UNKNOWN };
         if let (Some(counter), Some(name)) = (self.counters.get(code), CODES.get(code)) {
             let [service, method] = self.labels;
             counter.get_or_init(|| self.all.get_or_create_owned(&[service, method, ("code", *name)])).inc();

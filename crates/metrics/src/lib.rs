@@ -9,7 +9,7 @@ mod tests;
 
 use std::{fmt, sync::atomic::AtomicU64, time::Duration};
 
-pub use calls::MethodCalls;
+pub use calls::{MethodCalls, code_name};
 use prometheus_client::{
     encoding::text,
     metrics::{
@@ -50,6 +50,7 @@ pub struct Metrics {
     unsealed: Gauge,
     retention: Seconds,
     certificate: Gauges<0, Seconds>,
+    spans_dropped: Counters<1>,
     open_files: Gauge,
     memory: Gauge,
 }
@@ -61,6 +62,9 @@ pub struct Count(Counter);
 impl Count {
     pub fn up(&self) {
         self.0.inc();
+    }
+    pub fn up_by(&self, count: u64) {
+        self.0.inc_by(count);
     }
 }
 
@@ -180,6 +184,12 @@ impl Metrics {
             Unit::Seconds,
             certificate.clone(),
         );
+        let spans_dropped = register(
+            r,
+            "trace_spans_dropped",
+            "Spans of traces that did not reach the collector",
+            Counters::default(),
+        );
         let open_files = register(r, "process_open_fds", "Open file descriptors", Gauge::default());
         let memory = Gauge::default();
         r.register_with_unit("process_resident_memory", "Memory in use", Unit::Bytes, memory.clone());
@@ -204,6 +214,7 @@ impl Metrics {
             unsealed,
             retention,
             certificate,
+            spans_dropped,
             open_files,
             memory,
         }
@@ -268,6 +279,11 @@ impl Metrics {
     /// Seconds since 1970.
     pub fn certificate_expires(&self, at: i64) {
         self.certificate.get_or_create(&[]).set(whole(at));
+    }
+
+    /// A counter that the caller keeps. `reason`: `queue_full` or `export_failed`.
+    pub fn spans_dropped(&self, reason: &'static str) -> Count {
+        Count(self.spans_dropped.get_or_create_owned(&[("reason", reason)]))
     }
 
     /// All metrics in the text format of `OpenMetrics`, with what was observed just now.

@@ -70,6 +70,7 @@ fn the_chart_knows_these_metrics_and_no_others() {
     metrics.oldest_delivery("c", Duration::ZERO);
     metrics.cached("c", "hit").up();
     metrics.certificate_expires(0);
+    metrics.spans_dropped("queue_full").up();
     let text = rendered(&metrics);
     let samples = text.lines().filter(|line| !line.starts_with('#'));
     let mut shown: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();

@@ -125,7 +125,6 @@ impl App {
     ) -> Result<C::Outcome, Error> {
         let agent = agent.into();
         permit(&agent, C::PERMISSION)?;
-        let span = tracing::debug_span!("command", name = C::NAME);
         let cx = CommandContext::new(QueryContext::new(self.clone(), C::NAME, agent), request);
         // The permit is waited for here, so that a caller that hangs up stops waiting. The task
         // holds it to its end.
@@ -134,6 +133,9 @@ impl App {
             Ok(permit) => permit.map_err(|_| Fault::Closing)?,
             Err(_) => return Err(Refusal::Busy { retry_after: RETRY_AFTER }.into()),
         };
+        // It begins after the wait. The task belongs to the call that is traced, if there is one.
+        let span = tracing::debug_span!("command", name = C::NAME);
+        let span = if span.is_disabled() { tracing::Span::current() } else { span };
         let work = async move {
             let outcome = cx.carry_out(command).await;
             drop(permit);

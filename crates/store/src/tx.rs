@@ -7,7 +7,7 @@ use std::{
 };
 
 use tidegate_core::RealmId;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use crate::{
     Error, Store, View,
@@ -110,7 +110,7 @@ impl Store {
         realm: RealmId,
         work: impl AsyncFnOnce(&mut Tx) -> Result<T, E>,
     ) -> Result<T, E> {
-        let span = tracing::debug_span!("tx", name);
+        let span = self.span(name);
         async {
             let via = Via::Transaction(self.begin().await.map_err(|source| Error::of(name, source))?);
             let mut tx = Tx { view: View { via, realm, name }, abandoned: false };
@@ -137,13 +137,21 @@ impl Store {
         realm: RealmId,
         work: impl AsyncFnOnce(Executor<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let span = tracing::debug_span!("tx", name);
+        let span = self.span(name);
         let via = match &self.db {
             Db::Sqlite { write, .. } => Via::SqliteWriter(Arc::clone(write)),
             Db::Postgres(pool) => Via::Postgres(pool.clone()),
         };
         let mut view = View { via, realm, name };
         work(Executor { view: &mut view, autocommit: Some(self) }).instrument(span).await
+    }
+
+    fn span(&self, name: &'static str) -> Span {
+        let engine = match &self.db {
+            Db::Sqlite { .. } => "sqlite",
+            Db::Postgres(_) => "postgresql",
+        };
+        tracing::debug_span!("tx", name, "db.system.name" = engine)
     }
 
     async fn begin(&self) -> Result<TransactionConnection, sqlx::Error> {

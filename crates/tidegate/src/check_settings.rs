@@ -10,7 +10,7 @@ use tidegate_metrics::Metrics;
 use crate::{
     config::Config,
     files::{self, Files},
-    logs, mail, receipts, sms, tls,
+    logs, mail, receipts, sms, tls, traces,
 };
 
 /// Fails with everything that is wrong, one problem on each line. Changes nothing. Async, because it sets up clients that
@@ -37,6 +37,7 @@ fn problems(config: &Config, files: Files) -> Vec<anyhow::Error> {
         master_key(&config.keys.master_file),
         sms::costs(config).map(drop),
         receipts::settings(config, files).map(drop),
+        traces::collector(&config.otlp).map(drop),
     ];
     let mut problems: Vec<_> = checks.into_iter().filter_map(Result::err).collect();
     match mail::settings(config, Arc::new(Metrics::new("")), files) {

@@ -33,6 +33,7 @@ mod server;
 mod signals;
 mod sms;
 mod tls;
+mod traces;
 
 use std::{ffi::OsString, process::ExitCode};
 

@@ -26,7 +26,7 @@ use crate::{
     check_schema::check_schema,
     config::{self, Config},
     files::{self, Files},
-    keep_time, mail, receipts, sms, tls,
+    keep_time, mail, receipts, sms, tls, traces,
 };
 
 pub struct Running {
@@ -121,6 +121,7 @@ impl Running {
             connections: tls::connections(config),
             certificates: certificates.clone(),
             web_origins: tls::web_origins(config)?,
+            tracing: traces::calls(store.metrics()),
         };
         let server = tokio::spawn(tidegate_grpc::serve(app.clone(), settings, grpc, shutdown.clone()));
         let mut background = JoinSet::new();

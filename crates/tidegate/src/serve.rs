@@ -14,13 +14,13 @@ use crate::{
     logs, mail, receipts,
     running::{Running, open},
     signals::{Asked, Signals},
-    tls,
+    tls, traces,
 };
 
 pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     // Before anything is made.
     check_settings(&config, Files::Here).await?;
-    logs::begin(&config.log)?;
+    logs::begin_traced(&config.log, traces::begin(&config.otlp)?)?;
     // Before the program reports that it serves: a supervisor may send a signal right after that.
     let mut signals = Signals::listen()?;
     let mut running = start(&config).await?;
@@ -39,6 +39,7 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     };
     leave(signal, Duration::from_millis(config.grpc.drain_notice_ms), &running, &mut signals).await;
     running.stop().await?;
+    traces::finish().await;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -42,7 +42,7 @@ const ALLOWED_DEPENDENCIES: &[(&str, &str)] = &[
     ("getrandom", "tidegate"),
     ("hkdf", "courier keyring"),
     ("hmac", "keyring"),
-    ("http", "client grpc"),
+    ("http", "client grpc tidegate"),
     ("http-body", "client grpc"),
     ("hyper", "grpc"),
     ("hyper-util", "grpc"),
@@ -55,6 +55,9 @@ const ALLOWED_DEPENDENCIES: &[(&str, &str)] = &[
     ("lettre", "courier"),
     ("mimalloc", "tidegate"),
     ("minijinja", "courier"),
+    ("opentelemetry", "tidegate"),
+    ("opentelemetry-otlp", "tidegate"),
+    ("opentelemetry_sdk", "tidegate"),
     ("p256", "courier factors"),
     ("password-hash", "keyring"),
     ("prometheus-client", "metrics"),
@@ -124,6 +127,9 @@ const OWNED: &[(&str, &str)] = &[
     ("x509-parser", "grpc"),
     ("figment", "tidegate"),
     ("clap", "tidegate"),
+    ("opentelemetry", "tidegate"),
+    ("opentelemetry-otlp", "tidegate"),
+    ("opentelemetry_sdk", "tidegate"),
 ];
 
 /// Packages of tests and benchmarks: they may name any library that they need.

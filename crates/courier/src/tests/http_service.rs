@@ -141,6 +141,8 @@ fn router(arrived: &Arc<Mutex<Vec<ArrivedRequest>>>, script: Arc<Answering>) -> 
         let (parts, body) = request.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
         let path = parts.uri.path_and_query().unwrap().to_string();
+        // Traces are no business of a service that delivers messages.
+        assert!(!parts.headers.contains_key("traceparent"), "{:?}", parts.headers);
         let request = ArrivedRequest { version: parts.version, path, headers: parts.headers, body };
         arrived.lock().unwrap().push(request.clone());
         answer(script(&request)).await

@@ -6,6 +6,7 @@ use tidegate_core::{
 };
 use tidegate_keyring::passwords;
 use tidegate_store::{accounts, customers, passwords as kept};
+use tracing::Instrument as _;
 
 use crate::{Command, CommandContext, Error, Fault};
 
@@ -71,7 +72,8 @@ async fn hash(cx: &CommandContext, password: &Secret<String>) -> Result<String, 
     if !violations.is_empty() {
         return Err(Refusal::PasswordNotAcceptable { violations }.into());
     }
-    let hashed = cx.passwords().hash(password, cx.entropy()).await;
+    let hash = cx.passwords().hash(password, cx.entropy());
+    let hashed = hash.instrument(tracing::debug_span!("password_hash")).await;
     let hashed = hashed.map_err(|_| Refusal::TooManyPasswords { retry_after: Span::seconds(1) })?;
     Ok(hashed.map_err(Fault::from)?)
 }

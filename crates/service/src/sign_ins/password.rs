@@ -19,6 +19,7 @@ use tidegate_store::{
     attempts::Counter,
     passwords::{self, Identified},
 };
+use tracing::Instrument as _;
 
 use super::begin::{DENIED, FirstProof, Origin, SignInStarted};
 use crate::{
@@ -50,7 +51,9 @@ impl Origin {
             }
         };
         loop {
-            let denial = look_at(permit.verify(&guess.password, known.row.hash.clone()).await, &known)?;
+            let right = permit.verify(&guess.password, known.row.hash.clone());
+            let right = right.instrument(tracing::debug_span!("password_hash")).await;
+            let denial = look_at(right, &known)?;
             let rehashed = guess.rehash(cx, denial.is_none(), known.row.hash.as_deref()).await;
             let look = PasswordLook { known: &known, denial, rehashed };
             if let Some(begun) = cx.settle(async |tx| guess.settle(cx, tx, &look).await).await? {
@@ -172,6 +175,7 @@ impl PasswordGuess<'_> {
         if let Some(own) = as_own(kept, &self.password) {
             return Some(own);
         }
-        cx.passwords().hash(&self.password, cx.entropy()).await.ok()?.ok()
+        let hash = cx.passwords().hash(&self.password, cx.entropy());
+        hash.instrument(tracing::debug_span!("password_hash")).await.ok()?.ok()
     }
 }

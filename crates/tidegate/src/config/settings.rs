@@ -210,6 +210,17 @@ settings! {
         /// The least severe level that is written: off, error, warn, info, debug or trace; also of single targets, such as `info,tidegate_grpc=debug`
         level: String = "info", Rule::Text, Shown::Whole;
     }
+    /// Traces of calls, for a collector that takes OTLP over gRPC.
+    otlp: Otlp {
+        /// Where spans are sent, such as `http://127.0.0.1:4317`; empty: nothing is traced.
+        endpoint: String = "", Rule::Optional, Shown::Whole;
+        /// How many of a thousand calls are traced, of those whose callers send no `traceparent`; the others decide themselves.
+        sample_per_mille: u32 = 10, Rule::Whole(0..=1000), Shown::Whole;
+        /// Milliseconds that it may take to hand spans over; then they are dropped.
+        timeout_ms: u64 = 5_000, Rule::Whole(100..=60_000), Shown::Whole;
+        /// Certificates (PEM) that are trusted in place of the system's, for https; empty: the system's.
+        ca_file: PathBuf = "", Rule::Optional, Shown::Whole;
+    }
     /// What the server takes on at once.
     limits: Limits {
         /// Commands under way at once.

@@ -20,9 +20,11 @@ use tracing::{
 use tracing_subscriber::{
     EnvFilter,
     layer::{Context, Layer},
+    registry::LookupSpan,
 };
 
 use super::limiter::{Admission, LeftOut, PERIOD, RateLimiter};
+use crate::traces;
 
 /// The target of the lines that say what was left out. They are not limited themselves.
 const TARGET: &str = "tidegate::logs";
@@ -36,10 +38,13 @@ static LIMITS: OnceLock<Arc<LineLimits>> = OnceLock::new();
 /// A filter of lines that lets only so many of each class pass. It filters for all layers: a filter of one layer may not
 /// refuse an event after its metadata was let pass (`Filter::event_enabled` loses later events where their callsites are
 /// always enabled).
+///
+/// It lets spans pass that are traced, whatever the level of the log.
 pub struct LimitedFilter {
     /// It follows no span: `filter.rs` reads levels and targets only.
     filter: EnvFilter,
     limits: Arc<LineLimits>,
+    traces: bool,
 }
 
 pub struct LineLimits {
@@ -57,9 +62,10 @@ struct Sample {
 }
 
 impl LimitedFilter {
-    pub fn new(filter: EnvFilter) -> Self {
+    pub fn new(filter: EnvFilter, traces: bool) -> Self {
         let (limiter, left_out) = (Mutex::new(RateLimiter::new()), Condvar::new());
-        Self { filter, limits: Arc::new(LineLimits { limiter, left_out, begun: Instant::now() }) }
+        let limits = Arc::new(LineLimits { limiter, left_out, begun: Instant::now() });
+        Self { filter, limits, traces }
     }
 
     pub fn limits(&self) -> Arc<LineLimits> {
@@ -67,13 +73,19 @@ impl LimitedFilter {
     }
 }
 
-impl<S: Subscriber> Layer<S> for LimitedFilter {
+impl<S: Subscriber + for<'l> LookupSpan<'l>> Layer<S> for LimitedFilter {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        Layer::<S>::register_callsite(&self.filter, metadata)
+        let shown = Layer::<S>::register_callsite(&self.filter, metadata);
+        if self.traces && !shown.is_always() && metadata.is_span() {
+            let traced = traces::interest(metadata);
+            return if traced.is_never() { shown } else { traced };
+        }
+        shown
     }
 
     fn enabled(&self, metadata: &Metadata<'_>, context: Context<'_, S>) -> bool {
-        Layer::enabled(&self.filter, metadata, context)
+        Layer::enabled(&self.filter, metadata, context.clone())
+            || self.traces && traces::is_traced(metadata, &context)
     }
 
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
@@ -82,7 +94,8 @@ impl<S: Subscriber> Layer<S> for LimitedFilter {
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        self.filter.max_level_hint()
+        let shown = self.filter.max_level_hint();
+        if self.traces { shown.max(Some(LevelFilter::DEBUG)) } else { shown }
     }
 }
 

@@ -5,6 +5,7 @@
 mod filter;
 mod limited;
 mod limiter;
+mod trace_id;
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
@@ -12,23 +13,41 @@ use std::{
     panic::PanicHookInfo,
 };
 
-use tracing_subscriber::{Layer as _, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    Layer as _, fmt, fmt::format, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
 
-use crate::config::{Format, Log};
+use self::{limited::LimitedFilter, trace_id::WithTraceId};
+use crate::{
+    config::{Format, Log},
+    traces::SpanLayer,
+};
 
 pub use filter::filter;
 pub use limited::finish;
 
 pub fn begin(settings: &Log) -> anyhow::Result<()> {
-    let filter = limited::LimitedFilter::new(filter(settings)?);
+    begin_traced(settings, None)
+}
+
+/// The same, and spans of calls become traces.
+pub fn begin_traced(settings: &Log, traces: Option<SpanLayer>) -> anyhow::Result<()> {
+    let filter = LimitedFilter::new(filter(settings)?, traces.is_some());
     let limits = filter.limits();
     let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
-    let layer = match settings.format {
-        Format::Text => layer.boxed(),
-        Format::Json => layer.json().flatten_event(true).boxed(),
+    let (text, json) = (format::format(), format::format().json().flatten_event(true));
+    let layer = match (settings.format, &traces) {
+        (Format::Text, None) => layer.boxed(),
+        (Format::Json, None) => layer.json().flatten_event(true).boxed(),
+        (Format::Text, Some(_)) => {
+            layer.event_format(WithTraceId { inner: text, format: Format::Text }).boxed()
+        }
+        (Format::Json, Some(_)) => {
+            layer.json().event_format(WithTraceId { inner: json, format: Format::Json }).boxed()
+        }
     };
     // Fails when a subscriber is set already, which then stays.
-    if tracing_subscriber::registry().with(filter).with(layer).try_init().is_ok() {
+    if tracing_subscriber::registry().with(filter).with(traces).with(layer).try_init().is_ok() {
         limits.begin()?;
         std::panic::set_hook(Box::new(panicked));
     }

@@ -31,6 +31,9 @@ const TIMEOUTS: [&str; 10] = [
     "limits.queue_timeout_ms",
 ];
 
+/// The same, as far as its rule allows.
+const OTLP_TIMEOUT: &str = "otlp.timeout_ms=60000";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     Sqlite,
@@ -50,7 +53,8 @@ impl Folder {
         let database = Database::Sqlite(folder.path().join("tidegate.db"));
         let settings = ["grpc.listen=127.0.0.1:0", "admin.listen=127.0.0.1:0", "mail.poll_ms=10"];
         let timeouts = TIMEOUTS.map(|name| format!("{name}={}", TIMEOUT.as_millis()));
-        let settings = settings.map(str::to_owned).into_iter().chain(timeouts).collect();
+        let settings = settings.map(str::to_owned).into_iter().chain(timeouts);
+        let settings = settings.chain([OTLP_TIMEOUT.to_owned()]).collect();
         Self { place: folder, settings, database }
     }
 

@@ -11,6 +11,7 @@
     reason = "a test says what is wrong by failing"
 )]
 
+mod collector;
 mod database;
 mod folder;
 mod owner;
@@ -40,4 +41,5 @@ mod secrets;
 mod settings;
 mod shutdown;
 mod tls;
+mod traces;
 mod web_push;

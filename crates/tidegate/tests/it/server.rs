@@ -33,7 +33,11 @@ impl Server {
 
     /// With the credential that the first start put into the folder.
     pub fn operator(&self) -> Client {
-        self.client(&std::fs::read_to_string(self.folder.join("operator.credential")).unwrap())
+        self.client(&self.credential())
+    }
+
+    pub fn credential(&self) -> String {
+        std::fs::read_to_string(self.folder.join("operator.credential")).unwrap()
     }
 
     pub fn client(&self, credential: &str) -> Client {

@@ -48,6 +48,10 @@ async fn config_check_says_what_serve_would() {
         &["web_push.key_file=pem", "fcm.account_file=pem", "apns.key_file=pem"],
         &["database.url_file=pem"],
         &["keys.master_file=pem"],
+        &["otlp.endpoint=collector.internal:4317"],
+        &["otlp.endpoint=http://collector.internal:4317", "otlp.ca_file=pem"],
+        &["otlp.endpoint=https://collector.internal:4317", "otlp.ca_file=pem"],
+        &["otlp.endpoint=https://collector.internal:4317", "otlp.ca_file=none"],
     ] {
         let set: Vec<_> = set.iter().flat_map(|setting| ["--set", setting]).collect();
         let serve = folder.run(&[&["serve"], &set[..]].concat()).await;
@@ -74,6 +78,10 @@ async fn config_check_says_what_serve_would() {
         the key file pem cannot be used: it holds no private key of the curve P-256 in PKCS #8
         tidegate: database.url_file: pem must begin with sqlite:, postgres:// or postgresql://
         tidegate: keys.master_file: failed to use pem: line 1 is not a key: 64 hexadecimal digits
+        tidegate: otlp.endpoint: the address must be https://host:port or http://host:port, not "collector.internal:4317"
+        tidegate: otlp.ca_file is given, but otlp.endpoint is not https
+        tidegate: otlp.endpoint: the TLS settings cannot be used: the authorities hold no certificate in PEM
+        tidegate: otlp.ca_file: failed to read none: No such file or directory (os error 2)
     "#]].assert_eq(&said);
     assert_eq!(folder.names().into_iter().collect::<Vec<_>>(), ["pem", "short"]);
 }

@@ -8,6 +8,7 @@ use tidegate_tests::postgres::{self, Line};
 use search::{Secrets, hexadecimal};
 
 use crate::{
+    collector::{Collector, attributes},
     database::Database,
     folder::Folder,
     owner::{
@@ -78,6 +79,36 @@ async fn inv_47_no_secret_is_told_or_kept_in_clear_on_postgresql() {
         assert_eq!(secrets.told_by(&(ended.out + &ended.err)), [""; 0]);
     }
     kept(&secrets, &folder.database).await;
+}
+
+#[tokio::test]
+async fn inv_47_no_secret_is_in_a_trace() {
+    const KEYS: [&str; 5] =
+        ["rpc.system.name", "rpc.method", "rpc.response.status_code", "error.type", "db.system.name"];
+    let folder = Folder::empty();
+    let collector = Collector::start().await;
+    // The log shows every span with all its fields: none of that is exported.
+    let server =
+        folder.serve(&[&collector.endpoint(), "otlp.sample_per_mille=1000", "log.level=trace"]).await;
+    let mut test = SecretsTest::set_up(&folder, &server).await;
+    test.import().await;
+    test.calls().await;
+    let secrets = test.secrets;
+    let last = proto::GetServerInfoRequest {};
+    heard(server.operator().system().get_server_info(last).await).unwrap();
+    let collected = collector.collected_with("tidegate.v1.SystemService/GetServerInfo").await;
+    assert_eq!(server.stopped().await.code, Some(0));
+    let transcript = collected.transcript();
+    for span in ["SignInService/BeginSignIn", "command begin_sign_in", "tx ", "password hash", "send mail"] {
+        assert!(transcript.contains(span), "{span} is missing: the run is not a full one");
+    }
+    assert_eq!(secrets.told_by(&transcript), [""; 0]);
+    for whose in ["@example.com", "acct_", "cred_", "kasa", "phone"] {
+        assert!(!transcript.contains(whose), "{whose}");
+    }
+    for pair in collected.spans.iter().flat_map(attributes) {
+        assert!(KEYS.contains(&pair.split('=').next().unwrap()), "{pair}");
+    }
 }
 
 /// No row holds a secret in clear.
