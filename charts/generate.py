@@ -97,9 +97,7 @@ def settings(text):
 
 
 def known_settings():
-    """The program's settings, then those that it will know."""
     yield from settings(DEFAULTS.read_text())
-    yield from settings((CHARTS / "pending.toml").read_text())
 
 
 def setting_schema(setting):

@@ -9,8 +9,6 @@ import unittest
 import chart
 import generate
 
-PENDING = {setting["key"]: setting for setting in generate.settings((chart.CHARTS / "pending.toml").read_text())}
-
 
 def settings_arguments(container):
     return [word for word in container["args"] if word.startswith("--set=")]
@@ -30,25 +28,9 @@ def check(text, arguments=(), environment=None):
     return error.removeprefix("tidegate: ").splitlines()
 
 
-def without_pending(text):
-    """The settings file as far as the program knows it."""
-    lines, section = [], ""
-    for line in text.splitlines():
-        if line.startswith("["):
-            section = line.strip("[]")
-        key = f"{section}.{line.split(' = ')[0]}"
-        if key not in PENDING and not (line.startswith("[") and section not in KNOWN_SECTIONS):
-            lines.append(line)
-    return "\n".join(lines)
-
-
-KNOWN_SECTIONS = {setting["key"].split(".")[0] for setting in generate.settings(generate.DEFAULTS.read_text())}
-
-
 class Settings(unittest.TestCase):
     def test_the_program_takes_the_settings_of_every_container(self):
-        """All but those of pending.toml; the program reports everything that is wrong at once."""
-        unknown, checked = set(), 0
+        checked = 0
         for case, version, found in chart.every():
             text = chart.settings_file(found)
             for name, _, pod in chart.pods(found):
@@ -57,23 +39,9 @@ class Settings(unittest.TestCase):
                         self.assertEqual(settings_arguments(container), [])
                         continue
                     checked += 1
-                    for problem in check(text, settings_arguments(container), variables(container)):
-                        where = f"{case} on {version}, {name} {container['name']}: {problem}"
-                        key = re.match(r'unknown (?:key|section) "([\w.]+)" from', problem)
-                        self.assertTrue(key, where)
-                        known = key[1] in PENDING or any(one.startswith(f"{key[1]}.") for one in PENDING)
-                        self.assertTrue(known, where)
-                        unknown.add(key[1])
+                    problems = check(text, settings_arguments(container), variables(container))
+                    self.assertEqual(problems, [], f"{case} on {version}, {name} {container['name']}")
         self.assertGreater(checked, 50)
-        idle = {key for key in PENDING if key not in unknown and key.split(".")[0] not in unknown}
-        self.assertEqual(idle, set(), "pending.toml has settings that no case gives")
-
-    def test_no_setting_is_pending_that_the_program_knows(self):
-        for key, setting in PENDING.items():
-            value = setting["default"]
-            text = str(value).lower() if isinstance(value, bool) else value
-            _, _, error = chart.program("config", "check", f"--set={key}={text}")
-            self.assertIn(f'unknown key "{key}"', error, f"the program knows {key}: remove it from pending.toml, and run charts/tests/run generate")
 
     def test_every_setting_of_the_chart_is_one_that_it_gives(self):
         """What values may not set, the chart does; and in no case more than that and what the values say."""
@@ -148,7 +116,7 @@ class Starts(unittest.TestCase):
                 (pathlib.Path(folder) / path).mkdir(parents=True)
             # The master key is what its comment in the README says: 64 hexadecimal digits.
             (pathlib.Path(folder) / "etc/secrets/master-key/master.key").write_text("0f" * 32 + "\n")
-            text = place(without_pending(chart.settings_file(found))).replace("0.0.0.0:5005", "127.0.0.1:0 #")
+            text = place(chart.settings_file(found)).replace("0.0.0.0:5005", "127.0.0.1:0 #")
             text = re.sub(r'"127.0.0.1:0 #\d"', '"127.0.0.1:0"', text)
             (pathlib.Path(folder) / "etc/tidegate.toml").write_text(text)
             said = []

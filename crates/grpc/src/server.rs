@@ -45,7 +45,7 @@ pub struct Settings {
 /// The two steps of a shutdown, each begun by cancelling its token.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
-    /// Health says NOT_SERVING, so that callers and load balancers go elsewhere. Calls are taken as before.
+    /// Health says `NOT_SERVING`, so that callers and load balancers go elsewhere. Calls are taken as before.
     pub lame_duck: CancellationToken,
     /// No connection is accepted, callers are told to go (GOAWAY), streams end, and calls under way are carried out.
     pub drain: CancellationToken,

@@ -15,7 +15,6 @@ use crate::{
 
 /// Fails with everything that is wrong, one problem on each line. Changes nothing. Async, because it sets up clients that
 /// need the runtime.
-#[expect(clippy::unused_async, reason = "lettre's pool needs a runtime when it is made")]
 pub async fn check_settings(config: &Config, files: Files) -> anyhow::Result<()> {
     let is_problem = |error: &anyhow::Error| files == Files::Here || !is_about_a_file(error);
     let problems = problems(config, files).into_iter().filter(is_problem);

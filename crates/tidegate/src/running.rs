@@ -167,9 +167,10 @@ impl Running {
 
     /// Reads the certificates again.
     pub fn reload(&self) {
-        match &self.certificates {
-            Some(certificates) => certificates.read_again(),
-            None => tracing::info!("TLS is off, so no certificate is read again"),
+        if let Some(certificates) = &self.certificates {
+            certificates.read_again();
+        } else {
+            tracing::info!("TLS is off, so no certificate is read again");
         }
     }
 

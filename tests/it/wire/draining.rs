@@ -9,7 +9,7 @@ use crate::{
 const EVALUATE: &str = "/tidegate.v1.EvaluationService/Evaluate";
 const IMPORT: &str = "/tidegate.v1.AccountService/ImportAccounts";
 /// Requests that have begun, and of which nothing more comes.
-const BEGUN: &[&[u8]] = &[b"", &NOTHING.split_at(3).0, NOTHING];
+const BEGUN: &[&[u8]] = &[b"", NOTHING.split_at(3).0, NOTHING];
 
 #[tokio::test]
 async fn a_request_that_does_not_end_does_not_hold_the_drain_up() {

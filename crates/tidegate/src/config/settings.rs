@@ -16,7 +16,7 @@ settings! {
         reflection: Reflection = "auto", Rule::Choice(&["auto", "on", "off"]), Shown::Whole;
         /// Milliseconds that a call may take, streams excepted; a caller's own deadline may be shorter.
         max_deadline_ms: u64 = 30_000, Rule::Whole(1..=3_600_000), Shown::Whole;
-        /// Milliseconds in which health says NOT_SERVING and calls are still served, before a server that stops takes no more.
+        /// Milliseconds in which a server that stops says so by its health, and still serves; then it takes no more calls.
         drain_notice_ms: u64 = 0, Rule::Whole(0..=3_600_000), Shown::Whole;
         /// Milliseconds that calls under way may take when the server stops; then they are cut off.
         drain_ms: u64 = 20_000, Rule::Whole(0..=3_600_000), Shown::Whole;
