@@ -77,6 +77,8 @@ async fn a_connection_is_opened_though_its_caller_gave_up() {
     let store = Store::open(&settings).await.unwrap();
     store.migrate().await.unwrap();
     let read = async || realms::page(&mut store.across("test"), "", 1).await;
+    // A migration does not give its connection back.
+    assert_eq!(read().await.unwrap(), []);
     line.mend().await;
     assert!(read().await.is_err(), "the only line was broken");
     let before = line.opened();
