@@ -33,9 +33,9 @@ impl CallCounts {
     }
 
     /// The time of a stream is that until it began.
-    pub(crate) fn ended(&self, KnownPath(path): KnownPath, answer: &Response<Body>, time: Duration) {
+    pub(crate) fn ended(&self, KnownPath(path): KnownPath, code: usize, time: Duration) {
         let calls = path.and_then(|path| self.by_path.get(path)).unwrap_or(&self.unknown);
-        calls.ended(code(answer), time);
+        calls.ended(code, time);
     }
 }
 

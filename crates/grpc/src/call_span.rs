@@ -3,12 +3,12 @@
 //! The hot methods have none: a span costs as much as their answer. Nothing of the request, the answer or the caller is in
 //! it, so that no trace holds a secret or says who did what (INV-47).
 
-use http::{HeaderMap, Response};
+use http::HeaderMap;
 use tidegate_metrics::code_name;
-use tonic::{Code, body::Body};
+use tonic::Code;
 use tracing::{Span, field::Empty};
 
-use crate::call_counts::{self, KnownPath};
+use crate::call_counts::KnownPath;
 
 /// Decides which calls are traced. The program implements it.
 pub trait Tracing: Send + Sync {
@@ -43,11 +43,10 @@ pub(crate) fn begin(tracing: &dyn Tracing, KnownPath(path): KnownPath, headers: 
     tracing.begin(headers, &new).unwrap_or_else(Span::none)
 }
 
-pub(crate) fn end(span: &Span, answer: &Response<Body>, is_known_caller: bool) {
+pub(crate) fn end(span: &Span, code: usize, is_known_caller: bool) {
     if span.is_none() {
         return;
     }
-    let code = call_counts::code(answer);
     let name = code_name(code);
     span.record("rpc.response.status_code", name);
     if is_error(code) {

@@ -105,9 +105,10 @@ impl Service<Request<Body>> for Gate {
             let caller = FoundCaller::new();
             let call = inside.within(deadline, request, asked.err(), &caller);
             let answer = call.instrument(span.clone()).await;
-            inside.counts.ended(path, &answer, begun.elapsed());
-            call_span::end(&span, &answer, caller.get().is_some());
-            span.in_scope(|| refusal_log::write(path, caller.get(), &answer));
+            let code = call_counts::code(&answer);
+            inside.counts.ended(path, code, begun.elapsed());
+            call_span::end(&span, code, caller.get().is_some());
+            span.in_scope(|| refusal_log::write(path, caller.get(), code, &answer));
             Ok(answer)
         })
     }

@@ -9,10 +9,14 @@ use tidegate_core::CredentialId;
 use tonic::{Code, Status, body::Body};
 use tonic_types::StatusExt as _;
 
-use crate::call_counts::{self, KnownPath};
+use crate::call_counts::KnownPath;
 
-pub(crate) fn write(KnownPath(path): KnownPath, credential: Option<&CredentialId>, answer: &Response<Body>) {
-    let code = call_counts::code(answer);
+pub(crate) fn write(
+    KnownPath(path): KnownPath,
+    credential: Option<&CredentialId>,
+    code: usize,
+    answer: &Response<Body>,
+) {
     if !is_logged(code) {
         return;
     }
