@@ -126,6 +126,11 @@ impl Store {
         if self.engine() == Engine::Sqlite {
             return Ok(None);
         }
-        Ok(self.across("clock").select(CLOCK).optional::<ClockRow>().await?.map(|at| at.0))
+        server_clock(&mut self.across("clock")).await
     }
+}
+
+/// The clock of the PostgreSQL server that is asked.
+pub(crate) async fn server_clock(across: &mut Across) -> Result<Option<Timestamp>, Error> {
+    Ok(across.select(CLOCK).optional::<ClockRow>().await?.map(|at| at.0))
 }

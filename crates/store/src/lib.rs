@@ -30,6 +30,7 @@ mod error;
 pub mod events;
 mod executor;
 pub mod factors;
+mod inspection;
 pub mod installation;
 pub mod interest;
 pub mod leases;
@@ -59,6 +60,10 @@ mod tx;
 
 pub use error::Error;
 pub use executor::{Across, View};
+pub use inspection::{
+    Inspection, OLDEST_POSTGRES, PostgresServer, PostgresUser, ServerConnections, Standbys, WriteBar,
+    sqlite_file,
+};
 pub use migrations::NEWEST;
 pub use open::{Engine, OpenError, Schema, Settings, Store};
 pub use statement::{Statement, statements};
@@ -82,6 +87,7 @@ const TABLES: &[&[Statement]] = &[
     enrollments::STATEMENTS,
     events::STATEMENTS,
     factors::STATEMENTS,
+    inspection::STATEMENTS,
     installation::STATEMENTS,
     interest::STATEMENTS,
     leases::STATEMENTS,

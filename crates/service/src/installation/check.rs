@@ -2,7 +2,10 @@
 //! open must never be taken for an absent one (INV-45).
 
 use tidegate_keyring::{Keyring, SealContext};
-use tidegate_store::{Store, installation};
+use tidegate_store::{
+    Store,
+    installation::{self, Installation},
+};
 
 use crate::StoreError;
 
@@ -18,6 +21,10 @@ pub async fn check(store: &Store, keyring: &Keyring) -> Result<KeyCheck, StoreEr
     let Some(installation) = installation::find(&mut store.across("check_key")).await? else {
         return Ok(KeyCheck::NotInitialised);
     };
-    let opened = keyring.open(&SealContext::KeyCheck, &installation.key_check);
-    Ok(if opened.is_ok() { KeyCheck::Right } else { KeyCheck::Wrong })
+    Ok(if fits(&installation, keyring) { KeyCheck::Right } else { KeyCheck::Wrong })
+}
+
+/// Whether the keyring is the one that the database was made with.
+pub fn fits(installation: &Installation, keyring: &Keyring) -> bool {
+    keyring.open(&SealContext::KeyCheck, &installation.key_check).is_ok()
 }

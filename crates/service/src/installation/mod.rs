@@ -5,6 +5,6 @@ mod check;
 mod initialise;
 mod sweep;
 
-pub use check::{KeyCheck, check};
+pub use check::{KeyCheck, check, fits};
 pub use initialise::{First, Initialised, OperatorToken, initialise};
 pub use sweep::sweep;
