@@ -32,7 +32,7 @@ fn account_key() -> &'static KeyPair {
 }
 
 /// The file as the Google Cloud console writes it.
-fn account_file() -> NamedTempFile {
+pub(super) fn account_file() -> NamedTempFile {
     let account = json!({
         "type": "service_account",
         "project_id": "kasa-1",
@@ -60,7 +60,7 @@ pub(super) async fn service(
         .await
 }
 
-fn settings(account: &NamedTempFile, service: &HttpService) -> FcmSettings {
+pub(super) fn settings(account: &NamedTempFile, service: &HttpService) -> FcmSettings {
     FcmSettings {
         account_file: account.path().to_owned(),
         project: None,

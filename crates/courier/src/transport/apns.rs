@@ -12,6 +12,7 @@ use tidegate_core::{DeliveryId, Notification, Secret, Span, Timestamp};
 
 use super::{
     http::{Answer, Http, Versions, service_url},
+    reach::HttpEndpoint,
     tokens::{BearerToken, TokenStore},
 };
 use crate::{SetupError, trouble::Trouble};
@@ -108,6 +109,11 @@ impl Apns {
         // A key that cannot sign is found now, not at the first notification.
         sign(&key, &key_id, &team_id, Timestamp::from_unix_micros(0)).map_err(wrong)?;
         Ok(Self { http, base, topic, key, key_id, team_id, tokens: TokenStore::default() })
+    }
+
+    /// What shows whether the service can be reached.
+    pub(super) fn endpoint(&self) -> HttpEndpoint<'_> {
+        HttpEndpoint { http: &self.http, url: self.base.clone() }
     }
 
     pub(super) async fn send(

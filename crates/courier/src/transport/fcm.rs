@@ -14,6 +14,7 @@ use tidegate_core::{Notification, Span, Timestamp};
 use super::{
     http::{Answer, Http, Versions, known, service_url},
     push::seconds_left,
+    reach::HttpEndpoint,
 };
 use crate::{SetupError, trouble::Trouble};
 
@@ -74,6 +75,16 @@ impl Fcm {
             .pop_if_empty()
             .extend(["v1", "projects", &project, "messages:send"]);
         Ok(Self { http, url, account })
+    }
+
+    /// What shows whether the service can be reached.
+    pub(super) fn endpoint(&self) -> HttpEndpoint<'_> {
+        HttpEndpoint { http: &self.http, url: self.url.clone() }
+    }
+
+    /// Fetches an access token, which shows whether Google accepts the account.
+    pub(super) async fn try_account(&self, now: Timestamp) -> Result<(), Trouble> {
+        self.account.access(&self.http, now).await.map(drop)
     }
 
     pub(super) async fn send(

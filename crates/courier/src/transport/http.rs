@@ -16,7 +16,7 @@ use serde_json::Value;
 use tidegate_core::Span;
 use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 
-use crate::{SetupError, trouble::Trouble};
+use crate::{Obstacle, SetupError, trouble::Trouble};
 
 /// The most bytes of an answer that are read.
 const MAX_BODY: usize = 64 * 1024;
@@ -78,6 +78,17 @@ impl Http {
         let response = request.send().await.map_err(|error| self.trouble(&error))?;
         let (status, retry_after) = (response.status().as_u16(), retry_after(response.headers()));
         Ok(Answer { service: self.service, status, retry_after, body: body(response).await })
+    }
+
+    /// Whether the host of the URL answers, whatever it answers. Path and query are left out: they may mean something.
+    pub(super) async fn reach(&self, mut url: Url) -> Result<(), Obstacle> {
+        url.set_path("/");
+        url.set_query(None);
+        match self.client.head(url).send().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_timeout() => Err(Obstacle::Slow),
+            Err(error) => Err(Obstacle::of_connection(&error)),
+        }
     }
 
     /// Drops the error, because it quotes the URL.

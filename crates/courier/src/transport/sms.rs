@@ -15,6 +15,7 @@ use tidegate_core::{DeliveryId, Secret, TextMessage};
 use super::{
     folder::Folder,
     http::{Answer, Http, Versions, header_name, service_url},
+    reach::HttpEndpoint,
 };
 use crate::{SetupError, trouble::Trouble};
 
@@ -95,7 +96,7 @@ enum GatewayAuth {
     Header { name: HeaderName, value: HeaderValue },
 }
 
-const SERVICE: &str = "the SMS gateway";
+pub(super) const SERVICE: &str = "the SMS gateway";
 
 /// Where text messages go.
 #[derive(Debug, Clone)]
@@ -154,6 +155,11 @@ impl SmsGateway {
         let http = Http::open(SERVICE, timeout, Versions::Negotiated, ca_file.as_deref())?;
         let auth = GatewayAuth::of(auth)?;
         Ok(Self { http, url, body, headers, auth, sender, success, message_id })
+    }
+
+    /// What shows whether the gateway can be reached.
+    pub(super) fn endpoint(&self) -> HttpEndpoint<'_> {
+        HttpEndpoint { http: &self.http, url: self.url.clone() }
     }
 
     /// Returns the gateway's id of the message, if it gives one.

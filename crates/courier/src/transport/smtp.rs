@@ -16,7 +16,7 @@ use lettre::{
 };
 use tidegate_core::Secret;
 
-use crate::{SetupError, trouble::Trouble};
+use crate::{Obstacle, SetupError, trouble::Trouble};
 
 /// A mail server, and how it is reached.
 #[derive(Debug, Clone)]
@@ -87,6 +87,16 @@ impl Smtp {
         })
     }
 
+    /// Connects, greets, encrypts and authenticates as for a mail, and hands none over.
+    pub(crate) async fn reach(&self) -> Result<(), Obstacle> {
+        let tried = tokio::time::timeout(self.timeout, self.transport.test_connection()).await;
+        match tried.map_err(|_| Obstacle::Slow)? {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Obstacle::Answer),
+            Err(error) => Err(obstacle(&error)),
+        }
+    }
+
     /// What a reply of the server says of the mail. `None`: it says nothing of the mail, but of the connection.
     async fn refusal_of(&self, error: &Error) -> Option<Trouble> {
         let code = error.status()?;
@@ -102,6 +112,21 @@ impl Smtp {
             (Severity::TransientNegativeCompletion, _) => Some(Trouble::RefusedForNow(number)),
             _ => None,
         }
+    }
+}
+
+/// Of a reply only the code is told: the text may quote what was sent.
+fn obstacle(error: &Error) -> Obstacle {
+    match error.status().map(u16::from) {
+        // RFC 4954 §6.
+        Some(code @ (530 | 534 | 535 | 538)) => Obstacle::Credentials(code),
+        Some(code) => Obstacle::Refused(code),
+        // The texts are lettre's own.
+        None if error.is_client() => Obstacle::NotOffered(
+            std::error::Error::source(error).map(ToString::to_string).unwrap_or_default(),
+        ),
+        None if error.is_response() => Obstacle::Answer,
+        None => Obstacle::of_connection(error),
     }
 }
 

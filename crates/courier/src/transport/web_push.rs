@@ -22,6 +22,7 @@ use vapid::Vapid;
 use super::{
     http::{Answer, Http, Versions},
     push::seconds_left,
+    reach::HttpEndpoint,
 };
 use crate::{SetupError, trouble::Trouble};
 
@@ -72,6 +73,13 @@ impl WebPush {
     /// The key that browsers subscribe with (`applicationServerKey`), in base64url.
     pub(super) fn public_key(&self) -> &str {
         self.vapid.public_key()
+    }
+
+    /// What shows whether the push services can be reached: the hosts that are named in full.
+    pub(super) fn endpoints(&self) -> Vec<HttpEndpoint<'_>> {
+        let named = self.hosts.iter().filter(|host| !host.starts_with('*'));
+        let urls = named.filter_map(|host| Url::parse(&format!("https://{host}")).ok());
+        urls.map(|url| HttpEndpoint { http: &self.http, url }).collect()
     }
 
     pub(super) async fn send(
