@@ -48,6 +48,7 @@ pub use rules::{Access, Rules, UnknownPermission};
 pub use server::{ServeError, Settings, Shutdown, serve};
 pub use stream::StreamSettings;
 pub use tls::{
-    CertificateInfo, Certificates, ClientCertificates, ClientIdentities, NotAnIdentity, TlsError, TlsSettings,
+    CertificateInfo, Certificates, ChainFault, ClientCertificates, ClientIdentities, NotAnIdentity,
+    ServedChain, TlsError, TlsSettings,
 };
 pub use web::{NotAnOrigin, WebOrigins};

@@ -1,6 +1,7 @@
 //! TLS on the port: the certificate that is served, which clients must show one, and both read again
 //! while the server runs.
 
+mod chain;
 mod files;
 mod identities;
 
@@ -20,8 +21,9 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use x509_parser::{certificate::X509Certificate, extensions::GeneralName, prelude::FromDer as _};
 
-use self::files::Contents;
+pub use self::chain::{ChainFault, ServedChain};
 pub use self::identities::{ClientIdentities, NotAnIdentity};
+use self::{chain::instant, files::Contents};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsSettings {
@@ -96,6 +98,11 @@ impl Certificates {
     /// The certificate that new connections get.
     pub fn info(&self) -> CertificateInfo {
         self.0.served.borrow().info.clone()
+    }
+
+    /// What the certificate and those after it say of themselves. `None`: they cannot be read.
+    pub fn chain(&self, now: Timestamp) -> Option<ServedChain> {
+        ServedChain::of(&certificates(self.0.served.borrow().contents.certificate())?, now)
     }
 
     /// The credential that a client with these certificates acts as, if its calls carry no token.
@@ -203,7 +210,6 @@ fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
 impl CertificateInfo {
     fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
-        let seconds = certificate.validity().not_after.timestamp();
         let names = certificate.subject_alternative_name().ok().flatten();
         let mut names = names.iter().flat_map(|names| &names.value.general_names);
         let name = names.find_map(|name| match name {
@@ -211,7 +217,7 @@ impl CertificateInfo {
             _ => None,
         });
         Some(Self {
-            expires_at: Timestamp::from_unix_micros(seconds.saturating_mul(1_000_000)),
+            expires_at: instant(certificate.validity().not_after.timestamp()),
             serial: certificate.raw_serial_as_string().replace(':', "").to_uppercase(),
             name,
         })
