@@ -13,13 +13,18 @@ use std::{
 };
 
 /// `$1` is the folder, `$2` where the programs are, `$3` further options of the server, `$4` how many
-/// connections it allows. The ICU collation compares text as most production databases do and SQLite does
+/// connections it allows, `$5` the folder of the server that it follows as a standby, or empty. The ICU collation compares text as most production databases do and SQLite does
 /// not: it ignores punctuation at first.
 const SUPERVISOR: &str = r#"
 trap '"$2/pg_ctl" -D "$1/data" -m immediate stop >&2; cd /; rm -rf "$1"' EXIT
 trap '' PIPE
-make() { "$2/initdb" -U postgres -A trust -E UTF8 --no-sync -D "$1/data" "$5" "$6" >&2; }
-make "$@" --locale-provider=icu --icu-locale=en-US-u-ka-shifted || make "$@" --locale=C --lc-messages=C || exit 1
+make() { "$2/initdb" -U postgres -A trust -E UTF8 --no-sync -D "$1/data" "$6" "$7" >&2; }
+copy() { "$2/pg_basebackup" -h "$5" -p 5432 -U postgres -D "$1/data" -R -c fast --no-sync >&2; }
+if [ -n "$5" ]; then
+    copy "$@" || exit 1
+else
+    make "$@" --locale-provider=icu --icu-locale=en-US-u-ka-shifted || make "$@" --locale=C --lc-messages=C || exit 1
+fi
 "$2/pg_ctl" -D "$1/data" -l "$1/log" -w -t 600 -o "-k '$1' -p 5432 -c listen_addresses= -c max_connections=$4 \
     $3" start >&2 || { cat "$1/log" >&2; exit 1; }
 echo ready
@@ -80,6 +85,15 @@ impl fmt::Display for NoCluster {
 
 impl Cluster {
     pub(crate) fn start(durability: Durability) -> Result<Self, NoCluster> {
+        Self::start_after(None, durability)
+    }
+
+    /// A standby, which has what this server has and follows it.
+    pub(crate) fn standby(&self, durability: Durability) -> Result<Self, NoCluster> {
+        Self::start_after(Some(&self.folder), durability)
+    }
+
+    fn start_after(primary: Option<&Path>, durability: Durability) -> Result<Self, NoCluster> {
         let failed = |what: &str, error: std::io::Error| NoCluster(format!("{what}: {error}"));
         let programs = programs().ok_or_else(|| NoCluster("no initdb was found".to_owned()))?;
         let folder = tempfile::Builder::new().prefix("tgpg").tempdir();
@@ -90,7 +104,7 @@ impl Cluster {
             Durability::Full => "-c fsync=on -c full_page_writes=on -c synchronous_commit=on",
         });
         // Twice what is needed: the connections of a test that has ended may still be closing.
-        command.arg((2 * connections_needed() + 10).to_string());
+        command.arg((2 * connections_needed() + 10).to_string()).arg(primary.unwrap_or(Path::new("")));
         command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").current_dir("/");
         // A process group of its own, so that Ctrl-C at the terminal interrupts the tests, and not the server
         // below them.

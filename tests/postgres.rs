@@ -48,8 +48,8 @@ pub async fn hang_up(url: &str) {
         .await;
 }
 
-/// A separate server for measurements, whose commits wait for fsync as in production. It stops when it is
-/// dropped.
+/// A separate server whose commits wait for fsync as in production, for measurements and for tests of such a server. It
+/// stops when it is dropped.
 pub struct Durable(Cluster);
 
 impl Durable {
@@ -57,6 +57,14 @@ impl Durable {
     /// There is no PostgreSQL; the text says why.
     pub fn start() -> Result<Self, String> {
         Cluster::start(Durability::Full).map(Self).map_err(|why| why.to_string())
+    }
+
+    /// A standby that follows it.
+    ///
+    /// # Errors
+    /// The text says why there is none.
+    pub fn standby(&self) -> Result<Self, String> {
+        self.0.standby(Durability::Full).map(Self).map_err(|why| why.to_string())
     }
 
     /// The URL of one of its databases. `postgres` exists from the beginning.
