@@ -21,7 +21,7 @@ use std::{collections::VecDeque, path::PathBuf, pin::pin, sync::Arc, time::Durat
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use letter::Sender;
 pub use preview::{Look, MailPreview, Preview, PreviewError, previews, send_test};
-pub use reach::{Obstacle, Reached, check_sender, reach_mail_server, reach_push_services, reach_sms_gateway};
+pub use reach::{Obstacle, Reached, reach_mail_server, reach_push_services, reach_sms_gateway};
 pub use receipts::{ReceiptError, ReceiptFormat, ReceiptSettings, Receipts};
 use text::Templates;
 use tidegate_core::{Channel, Clock, Entropy, Word as _};

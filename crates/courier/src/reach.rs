@@ -52,11 +52,6 @@ pub async fn reach_mail_server(settings: SmtpSettings, from: &str) -> Result<(),
     Smtp::open(settings, sender(from)?.domain())?.reach().await
 }
 
-/// Whether `from` is a mailbox that mails can name as their sender.
-pub fn check_sender(from: &str) -> Result<(), SetupError> {
-    sender(from).map(drop)
-}
-
 /// Requests nothing but the head of the page `/`, and takes every answer.
 pub async fn reach_sms_gateway(settings: SmsSettings) -> Reached {
     transport::reach_gateway(settings).await

@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 
 use crate::{
     Across, Timeouts, View, answers::Answering, connection_pool::ConnectionPool, executor::Via,
-    lock::FileLock, migrations, transaction_connection::Writer,
+    inspection::sqlite_file, lock::FileLock, migrations, transaction_connection::Writer,
 };
 
 #[derive(Clone)]
@@ -88,8 +88,8 @@ impl Store {
 
     /// The same; the waits for a connection of PostgreSQL are counted.
     pub async fn measured(settings: &Settings, metrics: Arc<Metrics>) -> Result<Self, OpenError> {
-        let db = if let Some(path) = settings.url.strip_prefix("sqlite:") {
-            sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path)), settings).await?
+        let db = if let Some(path) = sqlite_file(&settings.url) {
+            sqlite(path, settings).await?
         } else if settings.url.starts_with("postgres://") || settings.url.starts_with("postgresql://") {
             postgres(settings, metrics.clone()).await.map_err(OpenError::Unreachable)?
         } else {

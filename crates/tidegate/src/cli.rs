@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     check_settings::check_settings,
     config::{self, Loaded, Sources},
-    demo, device, directory, events,
+    demo, device, directory, doctor, events,
     files::Files,
     forget_clock, health, import, init, logs, mail, migrate, new_secret, serve,
 };
@@ -39,6 +39,9 @@ enum Command {
     Serve,
     /// Asks a running server for its health (grpc.health.v1). The exit status is 1 when it does not take calls.
     Health(health::HealthArgs),
+    /// Looks at everything that keeps the program from serving, and says what to do. Changes nothing. The exit status is 1
+    /// when something must be corrected, 2 when a check could not look.
+    Doctor(doctor::DoctorArgs),
     /// Makes the database, the master key and the first credential, where they are missing.
     Init,
     /// Brings the schema of an initialised database up to this program's.
@@ -182,6 +185,9 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             block_on(serve::serve(config))
         }
         Command::Health(asked) => block_on(health::health(asked)),
+        Command::Doctor(doctor) => {
+            doctor::doctor(&Sources::ambient(settings.config.clone(), settings.set.clone()), &doctor)
+        }
         Command::Init => {
             let config = logged(load()?)?;
             block_on(init::init(&config))

@@ -12,6 +12,7 @@ mod config;
 mod demo;
 mod device;
 mod directory;
+mod doctor;
 mod events;
 mod files;
 mod forget_clock;

@@ -119,7 +119,7 @@ pub fn settings(config: &Config, metrics: Arc<Metrics>, files: Files) -> anyhow:
     })
 }
 
-fn server(config: &Config, files: Files) -> anyhow::Result<SmtpSettings> {
+pub(crate) fn server(config: &Config, files: Files) -> anyhow::Result<SmtpSettings> {
     let smtp = &config.smtp;
     let given = |path: &PathBuf| Some(path.clone()).filter(|path| !path.as_os_str().is_empty());
     let password = match given(&smtp.password_file) {

@@ -60,14 +60,17 @@ const SEAL: Duration = Duration::from_millis(200);
 const CUT: Duration = Duration::from_hours(1);
 
 pub async fn open(config: &Config) -> anyhow::Result<Store> {
-    let url = files::database_url(&config.database)?.reveal().to_owned();
-    let settings = tidegate_store::Settings {
-        url,
+    let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
+    Store::measured(&database(config)?, metrics).await.context("failed to open the database")
+}
+
+/// What the store is told of the database.
+pub(crate) fn database(config: &Config) -> anyhow::Result<tidegate_store::Settings> {
+    Ok(tidegate_store::Settings {
+        url: files::database_url(&config.database)?.reveal().to_owned(),
         connections: config.database.connections,
         timeouts: timeouts(&config.database),
-    };
-    let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
-    Store::measured(&settings, metrics).await.context("failed to open the database")
+    })
 }
 
 fn timeouts(database: &config::Database) -> Timeouts {

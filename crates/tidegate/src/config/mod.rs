@@ -47,6 +47,14 @@ impl Sources {
     }
 }
 
+/// The names of all variables in the process's environment, without their values.
+pub fn environment_names() -> Vec<String> {
+    let mut names: Vec<_> =
+        std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
 /// A valid configuration, and the origin of each value.
 #[derive(Debug)]
 pub struct Loaded {

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Starts aiosmtpd; returns its port too.
-async fn aiosmtpd(folder: &Folder) -> (Program, String) {
+pub async fn aiosmtpd(folder: &Folder) -> (Program, String) {
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     folder.write("mail.crt", &cert.pem());
     folder.write("mail.key", &signing_key.serialize_pem());
@@ -26,7 +26,7 @@ async fn aiosmtpd(folder: &Folder) -> (Program, String) {
     (server, port)
 }
 
-fn by(port: &str, password_file: &str) -> Vec<String> {
+pub fn by(port: &str, password_file: &str) -> Vec<String> {
     let settings = [
         ("smtp.host", "localhost"),
         ("smtp.port", port),

@@ -23,6 +23,7 @@ mod clock;
 mod demo;
 mod device;
 mod directory;
+mod doctor;
 mod first_start;
 mod import;
 mod log;

@@ -5,7 +5,7 @@ use tidegate_proto as proto;
 use crate::{folder::Folder, server::Server};
 
 /// The key of the application server in the example of RFC 8291 §5, and its public half.
-const KEY: &str = "-----BEGIN PRIVATE KEY-----
+pub const KEY: &str = "-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgyfWPiYE+n46HLnH0
 KqZOF1fJJU3MYrct3AELtAQ+oRyhRANCAAT+M/SrDepxkU21WCP3O1SUj0EwbZIH
 Mtu5pZpTKGSCIA5Zent7wmC6HCJ5mFgJkuk5cwAvMBKiiujwa7t45ewP

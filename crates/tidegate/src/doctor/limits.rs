@@ -1,0 +1,133 @@
+//! What the system allows the process, against what the settings make it use: open files, memory, processors.
+
+use std::{fs, num::NonZero, thread::available_parallelism};
+
+use rustix::process::{Resource, getrlimit};
+
+use super::{
+    cgroup::Allowed,
+    database,
+    finding::{Check, Finding},
+};
+use crate::config::Config;
+
+const CHECK: Check = Check::Limits;
+const MIB: u64 = 1024 * 1024;
+/// What hashing one password takes.
+const HASH: u64 = 19 * MIB;
+/// What a cached account takes.
+const ACCOUNT: u64 = 1024;
+/// What the program takes without either.
+const BASE: u64 = 64 * MIB;
+/// Files beside those of connections: listeners, certificates, the runtime's own.
+const SPARE: u64 = 64;
+/// Connections of the admin port and of the port for receipts.
+const OTHER_PORTS: u64 = 128;
+
+pub(super) fn look(config: &Config) -> Vec<Finding> {
+    let (limit, allowed) = (getrlimit(Resource::Nofile).current, Allowed::here());
+    let hashes = match config.limits.password_hashes {
+        0 => available_parallelism().map_or(1, NonZero::get),
+        set => set,
+    };
+    let hashes = u64::try_from(hashes).unwrap_or(u64::MAX);
+    vec![
+        files(limit, files_needed(config)),
+        memory(allowed.memory.or_else(machine), hashes, count(config.limits.cached_accounts)),
+        processors(allowed.processors, hashes),
+    ]
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+fn files_needed(config: &Config) -> u64 {
+    let connections = u64::from(config.database.connections);
+    // SQLite has three files for each connection, and one connection that writes.
+    let database = match database::file(config) {
+        Some(_) => (connections + 1) * 3,
+        None => connections,
+    };
+    // Mails, text messages and notifications, each with so many connections.
+    let sends = config.mail.sends_at_once.saturating_mul(3);
+    let connections = count(config.limits.connections);
+    connections.saturating_add(database).saturating_add(sends).saturating_add(OTHER_PORTS + SPARE)
+}
+
+/// `None`: there is no limit.
+fn files(limit: Option<u64>, needed: u64) -> Finding {
+    match limit {
+        Some(limit) if limit < needed => CHECK.warning(
+            format!(
+                "{limit} files may be open (ulimit -n), and the settings allow {needed}, most of them connections \
+                 (limits.connections): when they are used up, nobody can connect"
+            ),
+            format!("raise the limit (`ulimit -n {needed}`; systemd: `LimitNOFILE={needed}`), or lower limits.connections"),
+        ),
+        Some(limit) => CHECK.ok(format!("{limit} files may be open, and the settings allow {needed}")),
+        None => CHECK.ok("any number of files may be open"),
+    }
+}
+
+fn memory(allowed: Option<u64>, hashes: u64, accounts: u64) -> Finding {
+    let needed =
+        hashes.saturating_mul(HASH).saturating_add(accounts.saturating_mul(ACCOUNT)).saturating_add(BASE);
+    let sum = format!(
+        "{hashes} passwords at once (19 MiB each) and {accounts} cached accounts (1 KiB each) take up to {} MiB",
+        needed / MIB
+    );
+    match allowed {
+        Some(allowed) if allowed < needed => CHECK.warning(
+            format!("{sum}, and {} MiB are allowed: the system will end the program (OOM)", allowed / MIB),
+            "raise the limit (`resources` of the chart, systemd: `MemoryMax`), or lower limits.password_hashes or \
+             limits.cached_accounts",
+        ),
+        Some(allowed) => CHECK.ok(format!("{sum}, and {} MiB are allowed", allowed / MIB)),
+        None => CHECK.ok(sum),
+    }
+}
+
+/// The memory of the machine, where no group limits it.
+fn machine() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()?.saturating_mul(1024))
+}
+
+/// `allowed`: in hundredths of a processor; `None`: all of the machine.
+fn processors(allowed: Option<u64>, hashes: u64) -> Finding {
+    let Some(hundredths) = allowed else {
+        let cores = available_parallelism().map_or(1, NonZero::get);
+        return CHECK
+            .ok(format!("the program may use {cores} processors, and hashes {hashes} passwords at once"));
+    };
+    let shown = format!("{}.{:02}", hundredths / 100, hundredths % 100);
+    if hundredths < hashes.saturating_mul(100) {
+        return CHECK.warning(
+            format!(
+                "the program may use {shown} processors, and hashes {hashes} passwords at once: the system stops it again and \
+                 again, and all calls are slow"
+            ),
+            "remove the limit of processors (keep the request), or lower limits.password_hashes to it",
+        );
+    }
+    CHECK.ok(format!("the program may use {shown} processors, and hashes {hashes} passwords at once"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::finding::Level, *};
+
+    #[test]
+    fn what_is_needed_is_compared_with_what_is_allowed() {
+        assert_eq!(files(Some(1_024), 4_300).level, Level::Warning);
+        assert_eq!(files(Some(4_300), 4_300).level, Level::Ok);
+        assert_eq!(files(None, 4_300).level, Level::Ok);
+        let memory = |mib: u64| memory(Some(mib * MIB), 4, 100_000).level;
+        assert_eq!((memory(230), memory(256)), (Level::Warning, Level::Ok));
+        assert_eq!(processors(Some(50), 1).level, Level::Warning, "a half of one");
+        assert_eq!(processors(Some(200), 2).level, Level::Ok);
+        assert_eq!(processors(None, 64).level, Level::Ok);
+    }
+}
