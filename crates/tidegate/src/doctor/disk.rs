@@ -24,7 +24,7 @@ const FULL: (u64, u64) = (2, 100 * MIB);
 const ENOUGH_INODES: (u64, u64) = (10_000, 1_000);
 
 /// A folder that the program writes to.
-struct Place {
+struct DiskPlace {
     what: &'static str,
     path: PathBuf,
     /// Whether the program does not work without it.
@@ -69,14 +69,14 @@ pub(super) fn look(config: &Config) -> Vec<Finding> {
 }
 
 /// The ones that are needed come first, because of each file system only the first place is told.
-fn places(config: &Config) -> Vec<Place> {
-    let needed = |what, path: &Path| Place { what, path: path.to_owned(), is_needed: true };
+fn places(config: &Config) -> Vec<DiskPlace> {
+    let needed = |what, path: &Path| DiskPlace { what, path: path.to_owned(), is_needed: true };
     let database = database::file(config);
     let mail = config.smtp.host.is_empty().then(|| needed("mails", &config.mail.folder));
     let texts = !config.sms.folder.as_os_str().is_empty() && config.sms.url.is_empty();
     let texts = texts.then(|| needed("text messages", &config.sms.folder));
     // SQLite sorts there what does not fit into memory. Nothing else of a server uses it.
-    let temporary = Place { what: "temporary files", path: std::env::temp_dir(), is_needed: false };
+    let temporary = DiskPlace { what: "temporary files", path: std::env::temp_dir(), is_needed: false };
     let temporary = database.is_some().then_some(temporary);
     let database = database.map(|file| needed("the database", &file));
     database.into_iter().chain(mail).chain(texts).chain(temporary).collect()
@@ -96,7 +96,7 @@ fn room(folder: &Path) -> io::Result<Room> {
     })
 }
 
-fn judge(place: &Place, folder: &Path, room: Room) -> Vec<Finding> {
+fn judge(place: &DiskPlace, folder: &Path, room: Room) -> Vec<Finding> {
     let (what, shown) = (place.what, folder.display());
     // What the program can do without is at most a warning.
     let capped = |level| if level == Level::Error && !place.is_needed { Level::Warning } else { level };
@@ -152,7 +152,7 @@ mod tests {
     const GIB: u64 = 1024 * MIB;
 
     fn level(room: Room, is_needed: bool) -> Level {
-        let place = Place { what: "tests", path: PathBuf::new(), is_needed };
+        let place = DiskPlace { what: "tests", path: PathBuf::new(), is_needed };
         judge(&place, Path::new("."), room).first().unwrap().level
     }
 
