@@ -1,13 +1,17 @@
 //! What a vendor's staff does, in short: products, accounts, rollouts. The calls are in the transcript when
 //! the actor is loud.
 
+use tidegate_core::{AccountRef, Agent};
 use tidegate_proto as proto;
+use tidegate_service::accounts::GetAccount;
 
-use crate::actor::Actor;
+use crate::{actor::Actor, raw};
 
 /// The password of every person that is imported.
 pub const PASSWORD: &str = "correct horse battery staple";
-/// Its hash, as cheap as an import allows, so that stories may sign in often.
+/// What a person may choose instead.
+pub const NEW_PASSWORD: &str = "seven blue kettles sing";
+/// The hash of the first one, as cheap as an import allows, so that stories may sign in often.
 const HASH: &str =
     "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$E/9XOcEJe3mPXG7g015mjI/Ptw7gpcl7bw+7BNqI9bQ";
 
@@ -70,11 +74,18 @@ impl Actor {
         self.known(name).await
     }
 
-    /// An account that was imported.
+    /// An account that was imported. It is read inside the server: what people read is recorded, and would be in every
+    /// test's record.
     pub async fn known(&self, name: &str) -> Person {
-        let account =
-            self.quiet().ok(proto::GetAccountRequest { account: name.into() }).await.account.unwrap();
-        Person { id: account.id, external_id: account.external_id, email: account.email }
+        let key = self.quiet().ok(proto::WhoAmIRequest {}).await.realm;
+        let realm = raw::realm_of(&self.server, &key).await;
+        let account = GetAccount { account: AccountRef::External(name.parse().unwrap()) };
+        let account = self.server.app.ask(Agent::Worker { name: "test", realm }, account).await.unwrap();
+        Person {
+            id: account.id.to_string(),
+            external_id: account.external_id.map(String::from).unwrap_or_default(),
+            email: account.contact.map(|contact| contact.email.as_typed().to_owned()).unwrap_or_default(),
+        }
     }
 
     /// A rollout with one wave for each edge.

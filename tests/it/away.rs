@@ -132,6 +132,7 @@ on_both! {
                     state: tidegate_core::AccountState::Active,
                     two_step_since: None,
                     personal_key: tidegate_core::Sealed::default(),
+epoch: 0,
                     created_at: crate::clock::MORNING,
                 };
                 tidegate_store::accounts::insert(tx, &account, None).await?;

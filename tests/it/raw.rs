@@ -4,7 +4,7 @@ use sqlx::{
     AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection, Row as _,
     SqliteConnection, sqlite::SqliteConnectOptions,
 };
-use tidegate_core::{Id, RealmId};
+use tidegate_core::{Id, Kind, RealmId};
 use tidegate_tests::TIMEOUT;
 use uuid::Uuid;
 
@@ -77,11 +77,20 @@ pub async fn contents(server: &TestServer) -> Vec<(String, Vec<String>)> {
 
 /// The realm that the server was initialised with.
 pub async fn realm(server: &TestServer) -> RealmId {
-    const SQL: &str = "SELECT first_realm_id FROM installation";
+    id(server, "SELECT first_realm_id FROM installation").await
+}
+
+/// The realm with this key.
+pub async fn realm_of(server: &TestServer, key: &str) -> RealmId {
+    id(server, &format!("SELECT realm_id FROM realms WHERE realm_key = '{key}'")).await
+}
+
+async fn id<K: Kind>(server: &TestServer, sql: &str) -> Id<K> {
+    let safe = AssertSqlSafe(sql);
     let id: Uuid = if server.is_sqlite() {
-        sqlite(server).await.fetch_one(SQL).await.unwrap().get(0)
+        sqlite(server).await.fetch_one(safe).await.unwrap().get(0)
     } else {
-        PgConnection::connect(&server.url).await.unwrap().fetch_one(SQL).await.unwrap().get(0)
+        PgConnection::connect(&server.url).await.unwrap().fetch_one(safe).await.unwrap().get(0)
     };
     Id::from_uuid(id)
 }

@@ -9,7 +9,7 @@ use tidegate_proto::{self as proto, subject::Who};
 
 use crate::{
     actor::Actor,
-    arrange::{Address, PASSWORD, row},
+    arrange::{Address, NEW_PASSWORD, PASSWORD, row},
     devices::{Decides, PhoneOwner},
     owner::{Device, by_code, by_first_code, by_password, subject},
     raw,
@@ -76,6 +76,11 @@ async fn set_up(watched: &Watched) {
     let w = watched;
     w.call(proto::WhoAmIRequest {}).await;
     w.call(proto::GetServerInfoRequest {}).await;
+    w.call(proto::GetJwksRequest {}).await;
+    let before = w.events().await;
+    w.operator.ok(proto::GetJwksRequest {}).await;
+    assert_eq!(w.events().await, before, "only the first call makes a key");
+    w.call(proto::RotateSigningKeyRequest::default()).await;
     w.call(proto::CreateRealmRequest { key: "acme".into(), title: "Acme".into(), ..Default::default() })
         .await;
     w.call(proto::GetRealmRequest { realm: "acme".into() }).await;
@@ -89,6 +94,7 @@ async fn set_up(watched: &Watched) {
     };
     let credential = w.call(credential).await.credential.unwrap().id;
     w.call(proto::ListCredentialsRequest::default()).await;
+    w.call(proto::RotateCredentialRequest { credential: credential.clone(), ..Default::default() }).await;
     w.call(proto::RevokeCredentialRequest { credential, ..Default::default() }).await;
     let settings = proto::ProductSettings { link_url: "https://kasa.example/".into(), ..Default::default() };
     let product = proto::CreateProductRequest {
@@ -368,6 +374,7 @@ async fn support(watched: &Watched) {
         product: "kasa".into(),
         identifier: "bob@example.com".into(),
         first_factor: by_password(PASSWORD),
+        client: Some(Device::new("phone-1").client()),
         ..Default::default()
     };
     let signing_in = subject(Who::SignInToken(w.call(request).await.sign_in_token));
@@ -375,7 +382,43 @@ async fn support(watched: &Watched) {
     let session_token = w.call(complete).await.session_token;
     w.call(proto::IntrospectRequest { session_token: session_token.clone() }).await;
     let subject = subject(Who::SessionToken(session_token));
-    w.call(proto::RevokeSessionRequest { subject, ..Default::default() }).await;
+    w.call(proto::IssueAssertionRequest { subject: subject.clone(), ..Default::default() }).await;
+    passwords(w, subject.clone()).await;
+    w.call_as(&support, proto::ListSessionsRequest { subject: on_behalf() }).await;
+    w.call_as(&support, proto::ListTrustedDevicesRequest { subject: on_behalf() }).await;
+    let (product, device_id) = ("kasa".to_owned(), "phone-1".to_owned());
+    let forget = proto::RevokeTrustedDeviceRequest {
+        subject: subject.clone(),
+        product,
+        device_id,
+        ..Default::default()
+    };
+    w.call(forget).await;
+    w.call(proto::RevokeSessionRequest { subject: subject.clone(), ..Default::default() }).await;
+    let begun = w.operator.begin(&w.operator.known("bob").await, "kasa", &Device::new("phone-1")).await;
+    let session = w.operator.finish(&begun, &Device::new("phone-1")).await.unwrap();
+    let all = proto::RevokeAllSessionsRequest { subject: session.subject(), ..Default::default() };
+    w.call(all).await;
+}
+
+/// Bob changes his password, forgets it and resets it; an account without one gets one.
+async fn passwords(w: &Watched, session: Option<proto::Subject>) {
+    let change = proto::ChangePasswordRequest {
+        subject: session.clone(),
+        current_password: PASSWORD.into(),
+        new_password: NEW_PASSWORD.into(),
+        ..Default::default()
+    };
+    assert_eq!(w.call(change).await.outcome(), proto::ProofOutcome::Approved);
+    raw::change(&w.server, "DELETE FROM passwords WHERE account_id = (SELECT account_id FROM accounts WHERE external_id = 'bob')").await;
+    let set = proto::SetPasswordRequest { subject: session, password: PASSWORD.into(), ..Default::default() };
+    w.call(set).await;
+    let (product, identifier) = ("kasa".to_owned(), "ann@example.com".to_owned());
+    w.call(proto::BeginRecoveryRequest { product: product.clone(), identifier, ..Default::default() }).await;
+    let token = w.server.mail_to("ann@example.com").await.token;
+    let password = NEW_PASSWORD.to_owned();
+    let reset = proto::CompleteRecoveryRequest { product, token, password, ..Default::default() };
+    assert_eq!(w.call(reset).await.outcome(), proto::ProofOutcome::Approved);
 }
 
 /// A number is changed.

@@ -7,7 +7,10 @@ use crate::test_server::TestServer;
 
 /// The statements that are not held to one realm, and why.
 const ACROSS: &[(&str, &str)] = &[
+    ("tidegate_store::credentials::EXPIRING", "warnings are of all realms"),
     ("tidegate_store::credentials::FIND", "a credential names its realm"),
+    ("tidegate_store::credentials::OTHER_OPERATOR", "operators serve all realms"),
+    ("tidegate_store::credentials::OUTLOOK", "metrics are of all realms"),
     ("tidegate_store::deliveries::BY_GATEWAY_ID", "a receipt names no realm"),
     ("tidegate_store::deliveries::BY_ID", "a receipt names no realm"),
     ("tidegate_store::deliveries::DUE", "the courier serves all realms"),
@@ -21,9 +24,11 @@ const ACROSS: &[(&str, &str)] = &[
     ("tidegate_store::installation::FIND", "there is one installation for all realms"),
     ("tidegate_store::installation::HAS_TABLE", "there is one schema for all realms"),
     ("tidegate_store::installation::INSERT", "binds it as the first realm"),
+    ("tidegate_store::installation::LOCK", "there is one installation for all realms"),
     ("tidegate_store::inspection::DAMAGE", "SQLite itself is asked"),
     ("tidegate_store::inspection::SERVER", "PostgreSQL itself is asked"),
     ("tidegate_store::inspection::UNWRITABLE", "PostgreSQL itself is asked"),
+    ("tidegate_store::recoveries::OLDEST", "the worker serves all realms"),
     ("tidegate_store::realms::FIND", "an operator names a realm by its key"),
     ("tidegate_store::realms::INSERT", "binds the realm in which the new one is made"),
     ("tidegate_store::realms::PAGE", "operators see all realms"),

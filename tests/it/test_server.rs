@@ -255,6 +255,7 @@ impl TestServer {
 
     /// All mails to the address, oldest first.
     pub async fn mails_to(&self, address: &str) -> Vec<Mail> {
+        self.app.send_resets().await.unwrap();
         self.courier.drain_once().await.unwrap();
         mail::read(&self.folder.path().join("mail")).into_iter().filter(|mail| mail.to == address).collect()
     }

@@ -102,6 +102,9 @@ pub fn refusal(refused: &Refused) -> String {
     }
     for wrong in &refused.violations {
         write!(told, "\n    {} {}", wrong.field, wrong.description).unwrap();
+        if !wrong.code.is_empty() {
+            write!(told, " ({})", wrong.code).unwrap();
+        }
     }
     if let Some(after) = refused.retry_after {
         write!(told, "\n    again in {after:?}").unwrap();

@@ -68,6 +68,28 @@ on_both! {
         assert_eq!(raw::count(&server, ended).await, 1);
     }
 
+    async fn inv_25_the_sessions_of_a_copied_device_end_and_the_owner_is_told(server) {
+        let kasa = Kasa::open(&server).await;
+        let owner = kasa.owner("ann").await;
+        let tablet = trusted(&kasa, &owner).await;
+        let stolen = tablet.token();
+        // The thief signs in first, as the tablet; then the owner, whose token is the older one by now.
+        let thief = kasa.frontend.sign_in(&owner.person, "kasa", &tablet).await;
+        server.clock.advance(Span::minutes(2));
+        let begun = begin_with(&kasa, &owner, &stolen).await.sign_in.unwrap();
+        assert_eq!(begun.state(), proto::SignInState::PendingChallenge);
+        let active = async |token: &str| {
+            kasa.frontend.ok(proto::IntrospectRequest { session_token: token.to_owned() }).await.active
+        };
+        assert!(!active(&thief.token).await);
+        assert!(active(&owner.session.token).await, "another device's session goes on");
+        let told = server.mail_to(&owner.person.email).await.subject;
+        assert_eq!(told, "A trusted device of Kasa was copied");
+        begin_with(&kasa, &owner, &stolen).await;
+        let mails = server.mails_to(&owner.person.email).await;
+        assert_eq!(mails.iter().filter(|mail| mail.subject == told).count(), 1, "told once");
+    }
+
     async fn a_product_that_trusts_no_device_any_more_trusts_none(server) {
         let kasa = Kasa::open(&server).await;
         let owner = kasa.owner("ann").await;

@@ -42,6 +42,8 @@ pub struct Violation {
     pub field: String,
     /// What is wrong with it, for people.
     pub description: String,
+    /// What is wrong with it, for programs, for example `TOO_SHORT`. Empty where the contract lists no such words.
+    pub code: String,
 }
 
 impl Refused {
@@ -66,6 +68,7 @@ impl Refused {
                 .map(|violation| Violation {
                     field: violation.field.clone(),
                     description: violation.description.clone(),
+                    code: violation.reason.clone(),
                 })
                 .collect(),
             retry_after: details.retry_info().and_then(|info| info.retry_delay),
@@ -96,7 +99,7 @@ impl fmt::Display for Refused {
         if !more.is_empty() {
             write!(f, " ({})", more.join("; "))?;
         }
-        for Violation { field, description } in &self.violations {
+        for Violation { field, description, .. } in &self.violations {
             write!(f, "\n  {}: {}", plain(field), plain(description))?;
         }
         Ok(())

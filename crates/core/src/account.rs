@@ -27,6 +27,10 @@ pub struct Account {
     /// The key that seals the account's personal fields in events; dropping it erases them.
     #[serde(skip)]
     pub personal_key: Sealed,
+    /// Raised by each event that ends what was begun before: sign-ins under way and trust of an earlier epoch count no
+    /// more (INV-25).
+    #[serde(default)]
+    pub epoch: i64,
     pub created_at: Timestamp,
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    AccountId, Actor, Approver, Caller, CredentialId, Permission, ProductKey, Products, RealmId, Role,
-    SessionId, Title,
+    AccountId, Actor, Approver, Caller, CredentialId, Issuers, Permission, ProductKey, Products, RealmId,
+    Role, SessionId, Title,
 };
 
 #[derive(Debug, Clone)]
@@ -72,6 +72,16 @@ impl Agent {
         self.products().include(product)
     }
 
+    /// Whether it serves the owners of accounts, as apps do. What it reads is their own; what others read of accounts
+    /// is recorded.
+    pub fn serves_owners(&self) -> bool {
+        match self {
+            Self::Credential(caller) => caller.role == Role::Frontend,
+            Self::Person(_) => false,
+            Self::Worker { .. } => true,
+        }
+    }
+
     /// The agent as events name it.
     pub fn actor(&self) -> Actor {
         match self {
@@ -93,12 +103,22 @@ impl Agent {
 
     /// The author that documents name. `None` only for a worker whose name is no title.
     pub fn signature(&self) -> Option<Approver> {
-        let (name, person) = match self {
-            Self::Credential(caller) => (caller.holder.clone(), None),
-            Self::Person(person) => (person.name.clone(), Some(person.account)),
-            Self::Worker { name, .. } => (name.parse().ok()?, None),
+        let (name, person, issuers) = match self {
+            Self::Credential(caller) => (caller.holder.clone(), None, caller.issuers.clone()),
+            Self::Person(person) => (person.name.clone(), Some(person.account), Issuers::operator()),
+            Self::Worker { name, .. } => (name.parse().ok()?, None, Issuers::operator()),
         };
-        Some(Approver { name, person })
+        Some(Approver { name, person, issuers })
+    }
+
+    /// The persons behind a credential that it creates, or of which it gets a new secret. An operator vouches for the
+    /// holder, and so does the program itself, which only those run who hold the master key.
+    pub fn issuers(&self) -> Issuers {
+        match self {
+            Self::Credential(caller) if caller.role != Role::Operator => caller.issuers.and(&caller.holder),
+            Self::Person(person) if person.role != Role::Operator => Issuers::operator().and(&person.name),
+            Self::Credential(_) | Self::Person(_) | Self::Worker { .. } => Issuers::operator(),
+        }
     }
 
     /// The person who decides, for a rule that asks for two persons. `None` for a worker, which is
@@ -111,7 +131,7 @@ impl Agent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Id;
+    use crate::{CallerProof, Id};
 
     const REALM: RealmId = Id::from_uuid_bytes([1; 16]);
 
@@ -129,6 +149,8 @@ mod tests {
         Agent::Credential(Arc::new(Caller {
             credential: Id::from_uuid_bytes([3; 16]),
             holder: holder.parse().unwrap(),
+            issuers: Issuers::operator(),
+            proof: CallerProof::Connection,
             realm: REALM,
             role: Role::RolloutApprover,
             products: Products::All,

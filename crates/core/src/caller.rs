@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CredentialId, ProductKey, RealmId, Title, words};
+use crate::{CredentialId, Issuers, ProductKey, RealmId, Title, TokenDigest, words};
 
 words! {
     /// One thing a caller may be allowed to do. The spelling is that of `options.proto`.
@@ -39,6 +39,7 @@ words! {
         InterestRead = "INTEREST_READ",
         DeliveriesRead = "DELIVERIES_READ",
         Pushes = "PUSHES",
+        SessionsRead = "SESSIONS_READ",
     }
 }
 
@@ -94,6 +95,7 @@ impl Role {
                 P::TwoStepRead,
                 P::Challenges,
                 P::SessionsIntrospect,
+                P::SessionsRead,
                 P::SessionsRevoke,
                 P::Evaluate,
             ],
@@ -111,9 +113,14 @@ impl Role {
                 P::InterestRead,
             ],
             Self::RolloutApprover => &[P::RolloutsRead, P::RolloutsApprove],
-            Self::Support => {
-                &[P::AccountsRead, P::AccountsList, P::TwoStepRead, P::ActOnBehalf, P::DeliveriesRead]
-            }
+            Self::Support => &[
+                P::AccountsRead,
+                P::AccountsList,
+                P::TwoStepRead,
+                P::SessionsRead,
+                P::ActOnBehalf,
+                P::DeliveriesRead,
+            ],
             Self::Auditor => &[P::AuditRead],
             Self::DeviceApp => &[P::Pushes],
         }
@@ -157,10 +164,22 @@ pub struct Caller {
     pub credential: CredentialId,
     /// The person who answers for the credential.
     pub holder: Title,
+    /// Who else is behind the credential.
+    pub issuers: Issuers,
+    pub proof: CallerProof,
     /// The realm the call is about: the credential's own, or the one an operator names.
     pub realm: RealmId,
     pub role: Role,
     pub products: Products,
+}
+
+/// What proved that the caller holds the credential.
+#[derive(Debug, Clone, Copy)]
+pub enum CallerProof {
+    /// The secret of the token.
+    Secret(TokenDigest),
+    /// The client certificate of the connection, which the configuration maps to the credential.
+    Connection,
 }
 
 impl Caller {

@@ -25,9 +25,25 @@ pub struct Logged {
     pub fact: String,
 }
 
+/// SHA-256 of the sealed personal fields of an event. It stays when their key is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PersonalDigest(pub [u8; 32]);
+
+words! {
+    /// How the digest of a batch is computed. `proto/README.md` publishes each way.
+    ChainTag "tag of the chain" {
+        /// Without the personal fields: what is in the row can be swapped or emptied unseen.
+        C1 = "tidegate/c1",
+        /// With the digest of the personal fields.
+        C2 = "tidegate/c2",
+    }
+}
+
 /// Events that were sealed together.
 #[derive(Debug, Clone)]
 pub struct Batch {
+    /// It is part of what is hashed, so a batch verifies under its own tag only.
+    pub tag: ChainTag,
     pub first: Sequence,
     pub last: Sequence,
     pub previous: ChainDigest,
@@ -118,8 +134,19 @@ impl Cut {
 /// 64 hexadecimal digits.
 impl fmt::Display for ChainDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        hexadecimal(&self.0, f)
     }
+}
+
+/// 64 hexadecimal digits.
+impl fmt::Display for PersonalDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        hexadecimal(&self.0, f)
+    }
+}
+
+fn hexadecimal(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
 }
 
 impl fmt::Debug for ChainDigest {
@@ -145,6 +172,12 @@ impl FromStr for ChainDigest {
 }
 
 impl Serialize for ChainDigest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Serialize for PersonalDigest {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }

@@ -64,6 +64,11 @@ impl Identifier {
         })
     }
 
+    /// Only for a canonical form that was stored.
+    pub const fn restored(canonical: String) -> Self {
+        Self(canonical)
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

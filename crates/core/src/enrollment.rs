@@ -58,6 +58,8 @@ pub enum LinkTarget {
     Email,
     /// The owner started this enrollment.
     Enrollment(EnrollmentId),
+    /// A new password is set for the account.
+    Password,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

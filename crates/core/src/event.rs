@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     AccountId, Answered, ChainDigest, ChallengeId, Channel, Country, CredentialId, CustomerKey, DeliveryId,
     DeliveryProblem, EnrollmentId, EventId, FactorId, Malformed, MessagePurpose, Method, Ordinal, ProductKey,
-    Proof, Purpose, RealmKey, Requirement, Revision, Role, RolloutKey, Sealed, Sequence, SessionEnd,
-    SessionId, SignInId, Timestamp, Title,
+    Proof, Purpose, RealmKey, RecoveryId, Requirement, Revision, Role, RolloutKey, Sealed, Sequence,
+    SessionEnd, SessionId, SignInId, SigningKeyId, Timestamp, Title,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,8 @@ pub struct Event<F = Fact> {
 }
 
 /// Who made it happen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Actor {
     Credential(CredentialId),
     /// A person who operates, by their account.
@@ -57,6 +58,19 @@ impl FromStr for Actor {
     }
 }
 
+impl TryFrom<String> for Actor {
+    type Error = Malformed;
+    fn try_from(text: String) -> Result<Self, Malformed> {
+        text.parse()
+    }
+}
+
+impl From<Actor> for String {
+    fn from(actor: Actor) -> Self {
+        actor.to_string()
+    }
+}
+
 /// The fields that only the account's own key opens.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Personal {
@@ -80,6 +94,14 @@ pub enum Fact {
         credential: CredentialId,
         role: Role,
         products: Option<Vec<ProductKey>>,
+        /// Why the program itself made it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Title>,
+    },
+    /// A new secret took the place of the old one, which is accepted for `overlap` seconds more.
+    CredentialRotated {
+        credential: CredentialId,
+        overlap: i64,
     },
     CredentialRevoked {
         credential: CredentialId,
@@ -109,6 +131,22 @@ pub enum Fact {
         delivery: DeliveryId,
     },
     EmailVerified {},
+    PasswordSet {},
+    PasswordChanged {},
+    /// Somebody tried to change the password in a session, with a wrong current one.
+    PasswordChangeDenied {
+        why: Denial,
+    },
+    /// Somebody asked to reset the password of an identifier, which may belong to no account.
+    RecoveryBegun {
+        recovery: RecoveryId,
+    },
+    PasswordResetRequested {
+        delivery: DeliveryId,
+    },
+    PasswordReset {},
+    /// The password is right, but the second step was wrong too often. It counts no more until it is reset.
+    NewPasswordDemanded {},
     SignInBegun {
         sign_in: SignInId,
         requirement: Requirement,
@@ -134,6 +172,8 @@ pub enum Fact {
         until: Timestamp,
     },
     DeviceTrustEnded {},
+    /// The owner took a device from those that the account knows.
+    DeviceForgotten {},
     ChallengeCreated {
         challenge: ChallengeId,
         factor: Option<FactorId>,
@@ -300,6 +340,15 @@ pub enum Fact {
     SeenOnBehalf {
         reason: Title,
     },
+    /// Somebody who is not the app of the account's owner read the account. `by_address`: found by its address.
+    AccountRead {
+        by_address: bool,
+    },
+    /// Somebody who is not an app read a page of accounts. `country`: the filter.
+    AccountsListed {
+        country: Option<Country>,
+        count: u64,
+    },
     /// A mail server, push service or gateway has taken the message.
     Delivered {
         delivery: DeliveryId,
@@ -320,6 +369,12 @@ pub enum Fact {
         delivered: bool,
     },
 
+    /// `dropped`: the earlier keys were dropped at once.
+    SigningKeyCreated {
+        key: SigningKeyId,
+        signs_at: Timestamp,
+        dropped: bool,
+    },
     TwoStepSwitchedOff {},
     EventsCut {
         first: Sequence,
@@ -338,6 +393,8 @@ pub enum Denial {
     PasswordUnreadable,
     Slowed,
     AccountNotUsable,
+    /// The password is right, but somebody else may know it: a new one is demanded.
+    NewPasswordDemanded,
     /// There is no such request for a passkey: it was answered, has expired, or was made elsewhere.
     PasskeyNotRequested,
     /// No account here has the key that answered, or it may not be used at the product.

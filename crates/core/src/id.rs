@@ -30,6 +30,7 @@ macro_rules! kinds {
 kinds! {
     RealmId = OfRealm "realm",
     AccountId = OfAccount "acct",
+    AssertionId = OfAssertion "ast",
     ChallengeId = OfChallenge "chl",
     ClaimId = OfClaim "clm",
     CredentialId = OfCredential "cred",
@@ -40,9 +41,11 @@ kinds! {
     FactorId = OfFactor "fac",
     HolderId = OfHolder "hld",
     IncidentId = OfIncident "inc",
+    RecoveryId = OfRecovery "rcv",
     SeriesId = OfSeries "ser",
     SessionId = OfSession "sess",
     SignInId = OfSignIn "sgn",
+    SigningKeyId = OfSigningKey "sig",
 }
 
 /// The idempotency key of one mutation: any UUID, chosen by the caller.

@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::text::{folded, is_readable, readable};
+use crate::text::{look_alike, readable};
 
 /// A value that is not what its type allows; the text completes "must …".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -78,20 +78,14 @@ texts! {
     Title = title;
     /// An app's own name for the device it runs on. Tokens are bound to it, and it proves nothing.
     DeviceId = opaque;
+    /// For whom an assertion is meant, often the address of a service.
+    AssertionAudience = assertion_audience;
 }
 
 impl Title {
-    /// Whether both are the name of one person, however it is spelled. Blanks, case, compatibility
-    /// forms and invisible characters make no difference. Letters of another script that look alike
-    /// do.
+    /// Whether both are the name of one person, however it is spelled: whether a reader may take one for the other.
     pub fn names_the_same_as(&self, other: &Self) -> bool {
-        let letters = |title: &Self| {
-            let seen = |c: &char| is_readable(*c) && !c.is_whitespace();
-            let letters: String = folded(&title.0).chars().filter(seen).collect();
-            // A dotless ı folds to itself, although it is the small letter of I.
-            folded(&letters.to_uppercase())
-        };
-        letters(self) == letters(other)
+        look_alike(&self.0, &other.0)
     }
 }
 
@@ -123,6 +117,11 @@ fn external_id(text: String) -> Result<String, Malformed> {
 fn opaque(text: String) -> Result<String, Malformed> {
     let printable = (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
     sound(text, printable, "be 1 to 128 bytes of printable ASCII without blanks")
+}
+
+fn assertion_audience(text: String) -> Result<String, Malformed> {
+    let printable = (1..=200).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+    sound(text, printable, "be 1 to 200 bytes of printable ASCII without blanks")
 }
 
 fn country(text: String) -> Result<String, Malformed> {
@@ -186,6 +185,7 @@ mod tests {
             "Ann\u{1680}Ångström",
             "Ａｎｎ Ångström",
             "AnnÅngström",
+            "\u{410}nn \u{c5}ngstr\u{f6}m",
         ] {
             assert!(ann.names_the_same_as(&same.parse().unwrap()), "{same}");
         }

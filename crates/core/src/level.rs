@@ -36,6 +36,9 @@ pub struct Proof {
     /// Whose proof it is. `None` for a password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub factor: Option<FactorId>,
+    /// The password was set by a mailed link a short time ago, so it proves no more than the mailbox does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mailed: bool,
 }
 
 impl Proof {

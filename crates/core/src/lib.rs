@@ -16,10 +16,12 @@ mod entropy;
 mod event;
 mod factor;
 mod id;
+mod issuers;
 mod key;
 mod level;
 mod link_url;
 mod message;
+mod password_length;
 mod phone;
 mod product;
 mod proof;
@@ -30,6 +32,7 @@ mod rollout;
 mod sealed;
 mod secret;
 mod sign_in;
+mod signing_key;
 mod subject;
 #[cfg(test)]
 mod tests;
@@ -37,11 +40,11 @@ mod text;
 mod time;
 mod word;
 
-pub use access::{Credential, Realm};
+pub use access::{Credential, EXPIRY_NOTICE, Realm};
 pub use account::{Account, AccountRef, AccountState, Contact};
 pub use agent::{Agent, Person};
-pub use caller::{Caller, Permission, Products, Role};
-pub use chain::{Anchor, Batch, BreakKind, ChainDigest, Cut, Logged, Sequence};
+pub use caller::{Caller, CallerProof, Permission, Products, Role};
+pub use chain::{Anchor, Batch, BreakKind, ChainDigest, ChainTag, Cut, Logged, PersonalDigest, Sequence};
 pub use challenge::{Answered, Challenge, ChallengeState, Purpose, Within};
 pub use customer::{Customer, Labels};
 pub use directory::{DeclaredMethod, DirectoryEntry, Domain, MethodCategory, PageUrl, SiteCategory};
@@ -51,18 +54,21 @@ pub use entropy::Entropy;
 pub use event::{Actor, Denial, Event, Fact, Personal, RecordedFact};
 pub use factor::{Budget, Factor, FactorOrigin, Mark, Method, RecoveryCode};
 pub use id::{
-    AccountId, ChallengeId, ClaimId, CredentialId, CustomerId, DeliveryId, EnrollmentId, EventId, FactorId,
-    HolderId, Id, IdError, IncidentId, Kind, RealmId, RequestId, SeriesId, SessionId, SignInId, kind,
+    AccountId, AssertionId, ChallengeId, ClaimId, CredentialId, CustomerId, DeliveryId, EnrollmentId,
+    EventId, FactorId, HolderId, Id, IdError, IncidentId, Kind, RealmId, RecoveryId, RequestId, SeriesId,
+    SessionId, SignInId, SigningKeyId, kind,
 };
+pub use issuers::Issuers;
 pub use key::{
-    Country, CustomerKey, DeviceId, ExternalId, LabelName, LabelText, Malformed, ProductKey, RealmKey,
-    RolloutKey, Title,
+    AssertionAudience, Country, CustomerKey, DeviceId, ExternalId, LabelName, LabelText, Malformed,
+    ProductKey, RealmKey, RolloutKey, Title,
 };
 pub use level::{Level, Proof, Requirement};
 pub use link_url::{LinkUrl, LinkUrlError};
 pub use message::{
     Body, Channel, Delivery, DeliveryProblem, DeliveryState, Message, MessagePurpose, Notice, Recipient,
 };
+pub use password_length::PasswordLength;
 pub use phone::PhoneNumber;
 pub use product::{
     Authenticator, Color, Language, MessageStyle, MethodPolicy, MethodRule, OtpHash, Product,
@@ -74,14 +80,15 @@ pub use refusal::{NamesNothing, Nothing, PasswordFlaw, PolicyFlaw, Refusal};
 pub use relying_party::{KeyModel, Origin, RelyingParty};
 pub use rollout::{
     Approver, Attribute, Audience, Bucket, Buckets, Decision, During, Edge, FirstShown, Grouped, Label,
-    LedgerEntry, Missing, Named, Ordinal, Reason, Revision, RollBack, Rollout, RolloutState, Rule, RuleAsked,
-    Salt, Standing, Stop, Test, Unit, Wave, WaveState,
+    LedgerEntry, Missing, Named, OnePerson, Ordinal, Reason, Revision, RollBack, Rollout, RolloutState, Rule,
+    RuleAsked, Salt, Standing, Stop, Test, Unit, Wave, WaveState,
 };
 pub use sealed::{KeyId, KeyedDigest, Sealed, TokenDigest};
 pub use secret::Secret;
 pub use sign_in::{
     Advice, Introspected, KnownDevice, LaterProof, Offer, Session, SessionEnd, SignIn, SignInState,
 };
+pub use signing_key::{MAX_ASSERTION, PUBLISHED_BEFORE, SigningKey, SigningKeys};
 pub use subject::{ClientContext, Subject, Token, Who};
 pub use text::is_readable;
 pub use time::{Clock, Span, Timestamp};

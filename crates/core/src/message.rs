@@ -34,6 +34,10 @@ words! {
         PushDenied = "push_denied",
         ConfirmPhone = "confirm_phone",
         PhoneChanged = "phone_changed",
+        ResetPassword = "reset_password",
+        NewPasswordDemanded = "new_password_demanded",
+        PasswordChanged = "password_changed",
+        DeviceCopied = "device_copied",
     }
 }
 
@@ -109,11 +113,15 @@ impl Message {
         Self { purpose, to, key, product, style, body, expires_at }
     }
 
-    /// The product's page with the token after `#`, where no server log sees it: `#verify=tgl_…` or `#confirm=tgl_…`. The
+    /// The product's page with the token after `#`, where no server log sees it: `#verify=tgl_…`, `#reset=tgl_…` or `#confirm=tgl_…`. The
     /// word names the call that redeems the token. `None` for other bodies.
     pub fn link(&self) -> Option<Secret<String>> {
         let Body::Link { url, token } = &self.body else { return None };
-        let call = if self.purpose == MessagePurpose::VerifyEmail { "verify" } else { "confirm" };
+        let call = match self.purpose {
+            MessagePurpose::VerifyEmail => "verify",
+            MessagePurpose::ResetPassword | MessagePurpose::NewPasswordDemanded => "reset",
+            _ => "confirm",
+        };
         Some(Secret::new(format!("{url}#{call}={token}")))
     }
 

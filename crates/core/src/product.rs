@@ -5,8 +5,8 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DirectoryEntry, LinkUrl, Malformed, Method, ProductKey, RelyingParty, Revision, Span, Timestamp, Title,
-    words,
+    DirectoryEntry, LinkUrl, Malformed, Method, PasswordLength, ProductKey, RelyingParty, Revision, Span,
+    Timestamp, Title, words,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +42,9 @@ pub struct ProductSettings {
     /// How messages look. Left out while it is the default, so that older programs read the document.
     #[serde(default, skip_serializing_if = "MessageStyle::is_default")]
     pub messages: MessageStyle,
+    /// The shortest password that may be chosen. Left out while it is the default.
+    #[serde(default, skip_serializing_if = "PasswordLength::is_default")]
+    pub min_password_length: PasswordLength,
     /// What it says of itself in the method directory. Left out where it says nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<DirectoryEntry>,
@@ -59,6 +62,7 @@ impl ProductSettings {
             relying_party: None,
             authenticator: Authenticator::default(),
             messages: MessageStyle::default(),
+            min_password_length: PasswordLength::default(),
             directory: None,
         }
     }

@@ -23,6 +23,10 @@ pub enum Refusal {
     RealmNotFound,
     #[error("there is no such credential")]
     CredentialNotFound,
+    #[error("the credential was revoked or has expired")]
+    CredentialEnded,
+    #[error("no operator's credential would be left that does not end soon; make another one first")]
+    LastOperator,
     #[error("there is no such account")]
     AccountNotFound,
     #[error("there is no such product")]
@@ -59,6 +63,10 @@ pub enum Refusal {
     SessionRecovers,
     #[error("the account is not usable")]
     AccountNotUsable,
+    #[error("the account has a password")]
+    PasswordExists,
+    #[error("the account has no password")]
+    NoPassword,
     #[error("the account has no address to verify")]
     NoEmail,
     #[error("the address is verified already")]
@@ -123,7 +131,7 @@ pub enum Refusal {
     #[error("the rollout is not stopped")]
     RolloutNotStopped,
     #[error("a stop is cleared by two persons")]
-    SecondPersonNeeded,
+    SecondPersonNeeded { why: &'static str },
     #[error("no wave after the given one has started")]
     NothingToRollBack { last: Ordinal },
 
@@ -193,9 +201,34 @@ pub enum PolicyFlaw {
     Declared(MethodCategory),
 }
 
-/// What is wrong with a new password.
+/// What is wrong with a new password. Each flaw has a code on the wire, which never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PasswordFlaw {
-    TooShort { least: usize },
-    TooLong { most: usize },
+    TooShort {
+        least: usize,
+    },
+    TooLong {
+        most: usize,
+    },
+    /// It is among the first passwords that an attacker tries, against any account.
+    Common,
+    /// It is put together from words of the account, which an attacker knows.
+    OwnWords,
+    /// It is put together from too few words, names, dates, rows of keys or repetitions.
+    Weak,
+    /// It was published with the data that another service lost.
+    Breached,
+}
+
+impl PasswordFlaw {
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::TooShort { .. } => "TOO_SHORT",
+            Self::TooLong { .. } => "TOO_LONG",
+            Self::Common => "COMMON",
+            Self::OwnWords => "OWN_WORDS",
+            Self::Weak => "WEAK",
+            Self::Breached => "BREACHED",
+        }
+    }
 }

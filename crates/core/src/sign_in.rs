@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, DeviceId, FactorId, Level, Method, ProductKey, Proof, Purpose, Requirement, SeriesId,
-    SessionId, SignInId, Span, Timestamp, Title, TokenDigest, words,
+    AccountId, DeviceId, Factor, FactorId, Level, Method, ProductKey, Proof, Purpose, Requirement, Sealed,
+    SeriesId, SessionId, SignInId, Span, Timestamp, Title, TokenDigest, words,
 };
 
 words! {
@@ -33,6 +33,12 @@ pub struct SignIn {
     /// The device's trust, which stands in for the second step as long as it lives.
     pub trusted_by: Option<SeriesId>,
     pub device: Option<DeviceId>,
+    /// The account's when it began. Once the account's has risen, the sign-in counts no more.
+    #[serde(default)]
+    pub epoch: i64,
+    /// The password is right, but would not be accepted as a new one.
+    #[serde(default)]
+    pub weak_password: bool,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
 }
@@ -66,6 +72,15 @@ words! {
         Replaced = "replaced",
         /// A factor that it rests on was removed.
         FactorRemoved = "factor_removed",
+        /// The owner signed out everywhere.
+        SignedOut = "signed_out",
+        PasswordChanged = "password_changed",
+        /// A new password was set by a mailed link.
+        PasswordReset = "password_reset",
+        /// Proofs in the session failed too often in a row.
+        ProofsFailed = "proofs_failed",
+        /// A copy of the device's token was used.
+        TokenCopied = "token_copied",
     }
 }
 
@@ -90,6 +105,9 @@ pub struct Session {
     pub idle: Span,
     pub expires_at: Timestamp,
     pub end: Option<SessionEnd>,
+    /// Where it was made from: IP address and user agent, sealed with the account's own key.
+    #[serde(skip)]
+    pub client: Option<Sealed>,
 }
 
 /// A proof that was accepted in a session, and its purpose.
@@ -104,6 +122,14 @@ impl Session {
     pub fn rests_on(&self, factor: FactorId, method: Method) -> bool {
         let later = self.later_proofs.iter().map(|later| &later.proof);
         self.trusted || self.proofs.iter().chain(later).any(|proof| proof.is_by(factor, method))
+    }
+
+    /// Without the proofs of factors that were removed meanwhile.
+    #[must_use]
+    pub fn with_live(mut self, factors: &[Factor]) -> Self {
+        self.proofs.retain(|proof| proof.is_live(factors));
+        self.later_proofs.retain(|later| later.proof.is_live(factors));
+        self
     }
 
     /// Whether its level rests on restricted methods alone (SP 800-63B-4 §3.2.9).
@@ -138,5 +164,9 @@ pub struct KnownDevice {
     pub previous: Option<TokenDigest>,
     pub rotated_at: Timestamp,
     pub trusted_until: Option<Timestamp>,
+    /// The account's when the token was made. Trust of an earlier epoch stands in for nothing.
+    pub epoch: i64,
+    /// Where it last signed in from: IP address and user agent, sealed with the account's own key.
+    pub client: Option<Sealed>,
     pub created_at: Timestamp,
 }

@@ -10,6 +10,7 @@ use icu_properties::{
     CodePointMapData, CodePointSetData,
     props::{BidiControl, DefaultIgnorableCodePoint, GeneralCategory},
 };
+use unicode_security::confusable_detection::skeleton;
 
 /// A blank that no Unicode property marks as one.
 const BRAILLE_PATTERN_BLANK: char = '\u{2800}';
@@ -59,9 +60,51 @@ pub(crate) fn folded(text: &str) -> String {
     normal.normalize(&fold.fold_string(&folded)).trim().to_owned()
 }
 
+/// Whether a reader may take one text for the other. Blanks, case, compatibility forms and characters that are not
+/// readable make no difference, nor do letters that look alike, as a Latin and a Cyrillic a (the skeleton of UTS 39).
+pub(crate) fn look_alike(one: &str, other: &str) -> bool {
+    // In small letters, 0 is o. As written, a capital I is l, which it is not in small letters.
+    in_small_letters(one) == in_small_letters(other) || as_written(one) == as_written(other)
+}
+
+fn in_small_letters(text: &str) -> String {
+    // A dotless ı folds to itself, although it is the small letter of I.
+    let letters = folded(&without_gaps(&folded(text)).to_uppercase());
+    folded(&skeleton(&letters).collect::<String>())
+}
+
+fn as_written(text: &str) -> String {
+    folded(&skeleton(&without_gaps(text)).collect::<String>())
+}
+
+fn without_gaps(text: &str) -> String {
+    text.chars().filter(|c| is_readable(*c) && !c.is_whitespace()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_that_look_alike_are_told() {
+        for (one, other) in [
+            ("Ann", "\u{410}nn"),
+            ("Ann", "\u{0391}nn"),
+            ("pay", "\u{440}\u{430}\u{443}"),
+            ("Bob", "B0b"),
+            ("Bill", "BiIl"),
+            ("BILL", "B1LL"),
+            ("Marn", "Mam"),
+            ("Ann", "𝐀𝐧𝐧"),
+            ("Ann", "An\u{200d}n"),
+            ("Zoë", "Zoe\u{308}"),
+        ] {
+            assert!(look_alike(one, other), "{one} {other}");
+        }
+        for (one, other) in [("Ann", "Anna"), ("Zoë", "Zoe"), ("Ann", "Bob"), ("Ivan", "Иван")] {
+            assert!(!look_alike(one, other), "{one} {other}");
+        }
+    }
 
     #[test]
     fn what_a_reader_does_not_see_is_not_readable() {

@@ -100,7 +100,10 @@ fn example(look: &Look, purpose: MessagePurpose, to: &Email, now: Timestamp) -> 
     let token = "tgl_1_exampleexampleexampleexampleexampleexampleexampl";
     let url = || "https://example.com/confirm".parse();
     let body = match purpose {
-        MessagePurpose::VerifyEmail | MessagePurpose::ConfirmEnrollment => {
+        MessagePurpose::VerifyEmail
+        | MessagePurpose::ConfirmEnrollment
+        | MessagePurpose::ResetPassword
+        | MessagePurpose::NewPasswordDemanded => {
             url().ok().map(|url| Body::Link { url, token: token.to_owned() })
         }
         MessagePurpose::SignInCode | MessagePurpose::ChangeCode | MessagePurpose::ConfirmPhone => {
@@ -112,7 +115,9 @@ fn example(look: &Look, purpose: MessagePurpose, to: &Email, now: Timestamp) -> 
         | MessagePurpose::RecoveryCodeUsed
         | MessagePurpose::FactorCopied
         | MessagePurpose::PushDenied
-        | MessagePurpose::PhoneChanged => None,
+        | MessagePurpose::PhoneChanged
+        | MessagePurpose::PasswordChanged
+        | MessagePurpose::DeviceCopied => None,
     };
     let notice = Notice { at: now, factor: "phone".parse().ok(), codes_left: Some(3) };
     Message {

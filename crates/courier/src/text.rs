@@ -76,6 +76,10 @@ built_in! {
         "factor_copied"
         "push_denied"
         "phone_changed"
+        "reset_password"
+        "new_password_demanded"
+        "password_changed"
+        "device_copied"
         "test";
     texts
         "sign_in_code"

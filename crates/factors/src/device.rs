@@ -19,14 +19,15 @@ pub enum Trust {
     Reused,
 }
 
-pub fn judge(known: &KnownDevice, presented: &TokenDigest, now: Timestamp) -> Trust {
+/// What the token is worth in the account's epoch.
+pub fn judge(known: &KnownDevice, presented: &TokenDigest, epoch: i64, now: Timestamp) -> Trust {
     let just_replaced = known.previous.is_some_and(|previous| previous.matches(presented))
         && now.since(known.rotated_at) <= OVERLAP;
     if !known.token.matches(presented) && !just_replaced {
         return Trust::Reused;
     }
     match known.trusted_until {
-        Some(until) if now < until => Trust::Trusted { until },
+        Some(until) if now < until && known.epoch == epoch => Trust::Trusted { until },
         _ => Trust::Known,
     }
 }
@@ -47,6 +48,8 @@ mod tests {
             previous: Some(OLD),
             rotated_at: rotated,
             trusted_until: Some(NOW.plus(Span::days(1))),
+            epoch: 3,
+            client: None,
             created_at: NOW,
         }
     }
@@ -54,16 +57,22 @@ mod tests {
     #[test]
     fn the_predecessor_lives_a_minute_and_then_ends_the_series() {
         let until = NOW.plus(Span::days(1));
-        assert_eq!(judge(&known(NOW), &NEW, NOW), Trust::Trusted { until });
-        assert_eq!(judge(&known(NOW), &OLD, NOW.plus(OVERLAP)), Trust::Trusted { until });
-        assert_eq!(judge(&known(NOW), &OLD, NOW.plus(Span::seconds(61))), Trust::Reused);
-        assert_eq!(judge(&known(NOW), &TokenDigest([3; 32]), NOW), Trust::Reused, "an older one still");
+        assert_eq!(judge(&known(NOW), &NEW, 3, NOW), Trust::Trusted { until });
+        assert_eq!(judge(&known(NOW), &OLD, 3, NOW.plus(OVERLAP)), Trust::Trusted { until });
+        assert_eq!(judge(&known(NOW), &OLD, 3, NOW.plus(Span::seconds(61))), Trust::Reused);
+        assert_eq!(judge(&known(NOW), &TokenDigest([3; 32]), 3, NOW), Trust::Reused, "an older one still");
     }
 
     #[test]
     fn trust_ends_at_its_instant() {
         let until = NOW.plus(Span::days(1));
-        assert_eq!(judge(&known(NOW), &NEW, until), Trust::Known);
-        assert_eq!(judge(&known(NOW), &NEW, until.minus(Span::from_micros(1))), Trust::Trusted { until });
+        assert_eq!(judge(&known(NOW), &NEW, 3, until), Trust::Known);
+        assert_eq!(judge(&known(NOW), &NEW, 3, until.minus(Span::from_micros(1))), Trust::Trusted { until });
+    }
+
+    #[test]
+    fn inv_25_trust_of_an_earlier_epoch_stands_in_for_nothing() {
+        assert_eq!(judge(&known(NOW), &NEW, 4, NOW), Trust::Known);
+        assert_eq!(judge(&known(NOW), &NEW, 2, NOW), Trust::Known);
     }
 }

@@ -114,6 +114,7 @@ mod tests {
             state: AccountState::Active,
             two_step_since: None,
             personal_key: Sealed(vec![]),
+            epoch: 0,
             created_at: created,
         }
     }
@@ -133,6 +134,7 @@ mod tests {
             idle: Span::hours(1),
             expires_at: NOW.plus(Span::hours(1)),
             end: None,
+            client: None,
         }
     }
 
@@ -173,7 +175,7 @@ mod tests {
             Method::EmailCode,
             created,
         );
-        let code = Proof { method: Method::EmailCode, at: NOW, factor: Some(mailbox.id) };
+        let code = Proof { method: Method::EmailCode, at: NOW, factor: Some(mailbox.id), mailed: false };
         let typed = Session { proofs: vec![code], ..session(Span::ZERO) };
         let factors = [mailbox];
         let of = |since| origin(&account(created, Some((since, true))), &typed, &factors, NOW);
@@ -187,7 +189,7 @@ mod tests {
         let mailbox = Factor::new(Id::from_uuid_bytes([3; 16]), totp.account, Method::EmailCode, NOW);
         let account = account(NOW, Some((NOW, true)));
         let of = |factor: &Factor| {
-            let proof = Proof { method: factor.method, at: NOW, factor: Some(factor.id) };
+            let proof = Proof { method: factor.method, at: NOW, factor: Some(factor.id), mailed: false };
             let proved = Session { proofs: vec![proof], ..session(Span::days(30)) };
             origin(&account, &proved, &[totp.clone(), mailbox.clone()], NOW)
         };

@@ -1,7 +1,7 @@
 //! The fresh proof that every change of what protects the account needs (INV-20): as strong as the
 //! account can give, and not older than five minutes. A trusted device never counts for it.
 
-use tidegate_core::{Factor, FactorId, Level, Method, Proof, Purpose, Session, Span, Timestamp};
+use tidegate_core::{Account, Factor, FactorId, Level, Method, Proof, Purpose, Session, Span, Timestamp};
 
 use crate::method::rules;
 
@@ -15,6 +15,13 @@ pub const RECOVERY_TTL: Span = Span::minutes(30);
 pub fn needed(factors: &[Factor]) -> Level {
     let second = factors.iter().map(|factor| factor.method).filter(|method| method.is_second_step());
     second.filter_map(|method| rules(method).worth).max().unwrap_or(Level::Aal1)
+}
+
+/// The level that a change of the password needs beside the current one. The mailbox counts only where it is a second step.
+pub fn needed_for_password(account: &Account, factors: &[Factor]) -> Level {
+    let mailbox = account.two_step_since.is_some();
+    let counts = |factor: &&Factor| mailbox || factor.method != Method::EmailCode;
+    needed(&factors.iter().filter(counts).cloned().collect::<Vec<_>>())
 }
 
 /// The factor by whose proof the session may change the account's factors: one that was proved freshly and is strong
@@ -53,7 +60,7 @@ mod tests {
     const MICROSECOND: Span = Span::from_micros(1);
 
     fn now(method: Method) -> Proof {
-        Proof { method, at: NOW, factor: None }
+        Proof { method, at: NOW, factor: None, mailed: false }
     }
 
     fn session(proofs: &[Proof], later: &[(Purpose, Proof)]) -> Session {
@@ -72,6 +79,7 @@ mod tests {
             idle: Span::hours(1),
             expires_at: NOW.plus(Span::hours(1)),
             end: None,
+            client: None,
         }
     }
 
@@ -79,7 +87,7 @@ mod tests {
     fn inv_20_a_proof_counts_for_five_minutes_and_no_longer() {
         let (password, last) = (now(Method::Password), NOW.minus(TTL));
         for (at, counts) in [(NOW, true), (last, true), (last.minus(MICROSECOND), false)] {
-            let totp = Proof { method: Method::Totp, at, factor: None };
+            let totp = Proof { method: Method::Totp, at, factor: None, mailed: false };
             let signed_in = session(&[password, totp], &[]);
             let challenged = session(&[password], &[(Purpose::Change, totp)]);
             assert_eq!(is_proved(&signed_in, Level::Aal2, NOW), counts);

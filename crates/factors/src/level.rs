@@ -12,6 +12,12 @@ pub fn of(proofs: &[Proof], made_at: Timestamp, now: Timestamp) -> Level {
     if proofs.iter().any(|proof| proof.method == Method::RecoveryCodes) {
         return Level::Recovery;
     }
+    let mut steps = proofs.iter().filter(|proof| proof.method.is_second_step()).peekable();
+    // Two proofs by one mailbox are one: they only recover (INV-34).
+    let by_mailbox = steps.peek().is_some() && steps.all(|step| step.method == Method::EmailCode);
+    if by_mailbox && proofs.iter().any(|proof| proof.mailed) {
+        return Level::Recovery;
+    }
     let proved = |second: bool| {
         let of_step = proofs.iter().filter(move |proof| proof.method.is_second_step() == second);
         of_step.filter_map(|proof| rules(proof.method).worth).max()
@@ -34,7 +40,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_unix_micros(1_700_000_000_000_000);
 
     fn proofs(methods: &[Method]) -> Vec<Proof> {
-        methods.iter().map(|method| Proof { method: *method, at: NOW, factor: None }).collect()
+        methods.iter().map(|method| Proof { method: *method, at: NOW, factor: None, mailed: false }).collect()
     }
 
     #[test]
@@ -53,6 +59,16 @@ mod tests {
         assert_eq!(of(&passkey, NOW, NOW.plus(FRESH)), Level::Aal1);
         assert_eq!(of(&proofs(&[Method::Totp, Method::WebAuthn]), NOW, NOW), Level::Aal1);
         assert_eq!(of(&[], NOW, NOW), Level::Aal1);
+    }
+
+    #[test]
+    fn inv_34_a_mailed_code_after_a_mailed_link_only_recovers() {
+        let reset = Proof { method: Method::Password, at: NOW, factor: None, mailed: true };
+        let with = |method| [vec![reset], proofs(&[method])].concat();
+        assert_eq!(of(&with(Method::EmailCode), NOW, NOW), Level::Recovery);
+        assert_eq!(of(&with(Method::Totp), NOW, NOW), Level::Aal2);
+        assert_eq!(of(&[reset], NOW, NOW), Level::Aal1);
+        assert_eq!(of(&proofs(&[Method::Password, Method::EmailCode]), NOW, NOW), Level::Aal1Email);
     }
 
     #[test]

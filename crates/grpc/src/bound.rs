@@ -28,7 +28,7 @@ const MAX_MESSAGE: usize = 200;
 /// Bytes of all listed violations. The longest violation takes less, so at least one is always
 /// listed.
 const MAX_VIOLATIONS_BYTES: usize = 2_048;
-/// Tags and lengths that encoding adds to the two texts of a violation, rounded up.
+/// Tags and lengths that encoding adds to the texts of a violation, rounded up.
 const VIOLATION_OVERHEAD: usize = 16;
 /// Bytes of a message, percent-encoded.
 const MAX_MESSAGE_BYTES: usize = 768;
@@ -44,7 +44,8 @@ pub(crate) fn first(violations: Vec<Violation>) -> Vec<Violation> {
         ..wrong
     });
     let fits = |wrong: &Violation| {
-        let bytes = wrong.field.len() + wrong.what.len() + VIOLATION_OVERHEAD;
+        let code = wrong.code.map_or(0, str::len);
+        let bytes = wrong.field.len() + wrong.what.len() + code + VIOLATION_OVERHEAD;
         room.checked_sub(bytes).inspect(|left| room = *left).is_some()
     };
     cut.take_while(fits).collect()

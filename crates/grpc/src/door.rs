@@ -5,7 +5,7 @@ use std::sync::Arc;
 use prost::Message;
 use tidegate_core::{Caller, Permission, Refusal};
 use tidegate_proto as proto;
-use tidegate_service::{App, Command, Query};
+use tidegate_service::{App, Command, Query, accounts::Disclosure};
 use tonic::{Extensions, Request, Response, Status};
 
 use crate::{form::Form, identity::Admitted, status, stream::Streams};
@@ -31,6 +31,23 @@ impl Door {
         let parsed = parse(request.into_inner(), &mut form);
         let query = form.finish(parsed).map_err(status::invalid)?;
         let outcome = self.app.ask(caller, query).await;
+        outcome.map(|outcome| Response::new(render(outcome))).map_err(|error| status::of(&self.app, error))
+    }
+
+    pub(crate) async fn show<M, D, R>(
+        &self,
+        request: Request<M>,
+        parse: fn(M, &mut Form) -> Option<D>,
+        render: fn(D::Outcome) -> R,
+    ) -> Result<Response<R>, Status>
+    where
+        D: Disclosure,
+    {
+        let caller = self.enter(request.extensions(), D::PERMISSION)?;
+        let mut form = Form::default();
+        let parsed = parse(request.into_inner(), &mut form);
+        let query = form.finish(parsed).map_err(status::invalid)?;
+        let outcome = self.app.show(caller, query).await;
         outcome.map(|outcome| Response::new(render(outcome))).map_err(|error| status::of(&self.app, error))
     }
 
@@ -67,7 +84,7 @@ impl Door {
     }
 }
 
-/// A service's handlers, one a line: `act` or `ask`, the method, its messages, its parser and its
+/// A service's handlers, one a line: `act`, `ask` or `show`, the method, its messages, its parser and its
 /// renderer.
 macro_rules! handlers {
     ($service:ident in $module:ident {

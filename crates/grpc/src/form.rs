@@ -21,6 +21,8 @@ pub(crate) struct Violation {
     pub(crate) what: String,
     /// Set for violations with a reason of their own.
     pub(crate) kind: Option<Kind>,
+    /// What is wrong as a word for programs, where the contract lists such words.
+    pub(crate) code: Option<&'static str>,
 }
 
 /// Violations that have an `ErrorReason` of their own, so that callers can distinguish them.
@@ -32,7 +34,7 @@ pub(crate) enum Kind {
 
 impl Violation {
     pub(crate) fn new(field: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { field: field.into(), what: what.into(), kind: None }
+        Self { field: field.into(), what: what.into(), kind: None, code: None }
     }
 }
 

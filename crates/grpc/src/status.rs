@@ -61,7 +61,10 @@ impl Answer {
         let mut details = ErrorDetails::new();
         details.set_error_info(name(reason), DOMAIN, metadata);
         if !listed.is_empty() {
-            let violations = listed.into_iter().map(|wrong| FieldViolation::new(wrong.field, wrong.what));
+            let violations = listed.into_iter().map(|wrong| FieldViolation {
+                reason: wrong.code.unwrap_or_default().to_owned(),
+                ..FieldViolation::new(wrong.field, wrong.what)
+            });
             details.set_bad_request(violations.collect::<Vec<_>>());
         }
         if retry_after.is_some() {
@@ -117,6 +120,8 @@ fn answer(refusal: &Refusal) -> Answer {
         Refusal::SubjectNotValid => unmet(R::SubjectNotValid),
         Refusal::RealmNotFound => new(C::NotFound, R::RealmNotFound),
         Refusal::CredentialNotFound => new(C::NotFound, R::CredentialNotFound),
+        Refusal::CredentialEnded => unmet(R::CredentialEnded),
+        Refusal::LastOperator => unmet(R::LastOperator),
         Refusal::AccountNotFound => new(C::NotFound, R::AccountNotFound),
         Refusal::ProductNotFound => new(C::NotFound, R::ProductNotFound),
         Refusal::RolloutNotFound => new(C::NotFound, R::RolloutNotFound),
@@ -144,6 +149,8 @@ fn answer(refusal: &Refusal) -> Answer {
             unmet(R::PasswordNotAcceptable).because(flaws(violations))
         }
         Refusal::AccountNotUsable => unmet(R::AccountNotUsable),
+        Refusal::PasswordExists => unmet(R::PasswordExists),
+        Refusal::NoPassword => unmet(R::NoPassword),
         Refusal::NoEmail => unmet(R::NoEmail),
         Refusal::EmailAlreadyVerified => unmet(R::EmailAlreadyVerified),
         Refusal::TwoStepNotAvailable => unmet(R::TwoStepNotAvailable),
@@ -188,7 +195,7 @@ fn answer(refusal: &Refusal) -> Answer {
         Refusal::RolloutNotPaused => unmet(R::RolloutNotPaused),
         Refusal::RolloutStopped => unmet(R::RolloutStopped),
         Refusal::RolloutNotStopped => unmet(R::RolloutNotStopped),
-        Refusal::SecondPersonNeeded => unmet(R::SecondPersonNeeded),
+        Refusal::SecondPersonNeeded { why } => unmet(R::SecondPersonNeeded).with("why", why),
         Refusal::NothingToRollBack { last } => unmet(R::NothingToRollBack).with("last", last.0),
         Refusal::TooManyPasswords { retry_after } => {
             new(C::ResourceExhausted, R::TooManyPasswords).retry(*retry_after)
@@ -250,8 +257,19 @@ fn flaws(flaws: &[PasswordFlaw]) -> Vec<Violation> {
         PasswordFlaw::TooLong { most } => {
             format!("must have at most {most} Unicode characters, and 1024 bytes")
         }
+        PasswordFlaw::Common => "must not be one of the first that an attacker tries: a common password, a \
+                                 repetition or a row of keys"
+            .to_owned(),
+        PasswordFlaw::OwnWords => {
+            "must not be put together from the address or the name of the account or of what it signs in to"
+                .to_owned()
+        }
+        PasswordFlaw::Weak => "must be harder to guess: add words that do not belong together".to_owned(),
+        PasswordFlaw::Breached => "must not be a password that another service lost to attackers".to_owned(),
     };
-    flaws.iter().map(|flaw| Violation::new("password", what(flaw))).collect()
+    let violation =
+        |flaw: &PasswordFlaw| Violation { code: Some(flaw.code()), ..Violation::new("password", what(flaw)) };
+    flaws.iter().map(violation).collect()
 }
 
 /// The reason is that of the first name. Each name is a violation of its field.
@@ -366,6 +384,8 @@ fn failed(app: &App, fault: &Fault) -> Status {
             | StoreError::Undone { .. }
             | StoreError::NewerDocument { .. },
         )
+        // A new password that cannot be looked up is not accepted.
+        | Fault::NotJudged(_)
         | Fault::Raced => (Code::Unavailable, Reason::Unavailable, true),
         Fault::Store(StoreError::Inconsistent { .. })
         | Fault::Dangling(_)

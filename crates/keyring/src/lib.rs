@@ -3,6 +3,8 @@
 //! Secrets leave this crate sealed, digested, or as `Secret<T>`, whose `Debug` prints nothing.
 
 pub mod adoption;
+mod assertions;
+pub mod breached;
 mod chain;
 #[cfg(test)]
 mod fixed_entropy;
@@ -10,11 +12,13 @@ mod hashers;
 mod master;
 pub mod passwords;
 mod personal;
+pub mod rules;
 mod seal_context;
 mod tokens;
 
 use std::{collections::BTreeMap, fmt};
 
+pub use assertions::AssertionSigner;
 use chacha20poly1305::{
     KeyInit as _, XChaCha20Poly1305,
     aead::{Aead as _, Payload},
@@ -23,7 +27,7 @@ pub use chain::Chaining;
 use hmac::{Hmac, Mac as _};
 pub use master::{MasterFile, MasterFileError};
 pub use passwords::Passwords;
-pub use personal::PersonalContext;
+pub use personal::{PersonalContext, personal_digest};
 pub use seal_context::{RequestContext, SealContext};
 use sha2::Sha256;
 use tidegate_core::{Entropy, KeyId, KeyedDigest, Sealed, Secret};

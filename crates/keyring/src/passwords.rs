@@ -1,4 +1,4 @@
-//! Password hashing: argon2id, a bounded number at once.
+//! Password hashing: argon2id, a bounded number at once. New passwords are judged in the same queue.
 //!
 //! A hash takes 19 MiB and some 20 ms, and an adopted one up to 128 MiB and some 0.3 s
 //! (`adoption.rs`). So requests for hashes without a bound would exhaust memory and processors
@@ -20,14 +20,15 @@ use std::{
 };
 
 use argon2::{Algorithm, Argon2, Params, Version};
-use icu_normalizer::ComposingNormalizerBorrowed;
 use password_hash::phc::{Output, PasswordHash, Salt};
 use tidegate_core::{Entropy, PasswordFlaw, Secret};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     adoption,
+    breached::{BreachedPasswords, LookupFault},
     hashers::{Hashers, Memory},
+    rules::{self, MAX_BYTES, PasswordRules, normal},
 };
 
 /// Memory in KiB, passes, lanes: the minimum of the OWASP list.
@@ -38,10 +39,6 @@ const MAX_QUEUED: usize = 64;
 /// How long a hash waits for a place by default.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Characters of a new password (SP 800-63B-4 §3.1.1.2).
-const LENGTH: std::ops::RangeInclusive<usize> = 15..=256;
-/// Bytes of a new password in NFC, as it is hashed.
-const MAX_BYTES: usize = 1_024;
 /// Bytes of any typed password that is verified. It may be longer than the hashed bytes, because
 /// composing (NFC) shortens it.
 pub const MAX_TYPED_BYTES: usize = 4 * MAX_BYTES;
@@ -61,6 +58,8 @@ pub struct Passwords {
     /// The shortest time of an answer, so that a cheap adopted hash does not show in the timing.
     budget: Duration,
     timer: Option<Timer>,
+    /// `None`: new passwords are not looked up.
+    breached: Option<BreachedPasswords>,
 }
 
 /// Is told how long each hash took.
@@ -76,6 +75,15 @@ pub enum HashFault {
     #[error("a stored password hash is unreadable")]
     Unreadable,
     #[error("a hashing task did not end")]
+    Task,
+}
+
+/// Why a new password was not judged. It must not be accepted then.
+#[derive(Debug, thiserror::Error)]
+pub enum JudgeFault {
+    #[error("a password was not looked up")]
+    Breached(#[source] LookupFault),
+    #[error("a judging task did not end")]
     Task,
 }
 
@@ -96,6 +104,7 @@ impl Passwords {
             decoy: decoy.into(),
             budget: begun.elapsed().mul_f64(1.25).min(LONGEST_BUDGET),
             timer: None,
+            breached: None,
         }
     }
 
@@ -111,6 +120,12 @@ impl Passwords {
         Self { timer: Some(Arc::new(timer)), ..self }
     }
 
+    /// Looks new passwords up in a file of those that other services lost.
+    #[must_use]
+    pub fn with_breached(self, breached: Option<BreachedPasswords>) -> Self {
+        Self { breached, ..self }
+    }
+
     /// The PHC string to store.
     pub async fn hash(
         &self,
@@ -123,6 +138,29 @@ impl Passwords {
             hash_now(password.expose(), salt, memory).ok_or(HashFault::Unreadable)
         };
         Ok(permit.run(hash).await)
+    }
+
+    /// Everything that is wrong with a new password. Empty: nothing. It takes a place like a hash, because it keeps a
+    /// processor busy for some milliseconds, and reads a file.
+    pub async fn judge(
+        &self,
+        password: &Secret<String>,
+        rules: PasswordRules,
+    ) -> Result<Result<Vec<PasswordFlaw>, JudgeFault>, TooMany> {
+        let (password, breached) = (password.clone(), self.breached.clone());
+        let permit = Self { timer: None, ..self.clone() }.enter()?.permit().await?;
+        let judge = move |_: &mut Memory, _: &str| {
+            let mut flaws = rules::flaws(&password, &rules);
+            let is_breached = breached.map(|breached| breached.has(&password)).transpose();
+            Ok(is_breached.map(|is_breached| {
+                flaws.extend(is_breached.filter(|found| *found).map(|_| PasswordFlaw::Breached));
+                flaws
+            }))
+        };
+        Ok(match permit.run(judge).await {
+            Ok(judged) => judged.map_err(JudgeFault::Breached),
+            Err(_) => Err(JudgeFault::Task),
+        })
     }
 
     /// How many passwords are hashed, or have a place to be, and how many wait for one.
@@ -231,27 +269,6 @@ impl Drop for Counted {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-/// What is wrong with a new password. Empty: nothing.
-pub fn flaws(password: &Secret<String>) -> Vec<PasswordFlaw> {
-    // The length is that of the NFC, which is hashed: one letter counts once, however it was typed.
-    let normal = normal(password);
-    let length = String::from_utf8_lossy(normal.expose()).chars().count();
-    let mut flaws = Vec::new();
-    if length < *LENGTH.start() {
-        flaws.push(PasswordFlaw::TooShort { least: *LENGTH.start() });
-    }
-    if length > *LENGTH.end() || normal.expose().len() > MAX_BYTES {
-        flaws.push(PasswordFlaw::TooLong { most: *LENGTH.end() });
-    }
-    flaws
-}
-
-/// NFC, and nothing else: no trimming, no folding.
-fn normal(password: &Secret<String>) -> Secret<Vec<u8>> {
-    let normal = ComposingNormalizerBorrowed::new_nfc().normalize(password.expose());
-    Secret::new(normal.as_bytes().to_vec())
 }
 
 fn hash_now(password: &[u8], salt: [u8; 16], memory: &mut Memory) -> Option<String> {
@@ -372,17 +389,6 @@ mod tests {
     async fn verify(passwords: &Passwords, typed: &str, kept: &str) -> bool {
         let permit = passwords.enter().unwrap().permit().await.unwrap();
         permit.verify(&secret(typed), Some(kept.to_owned())).await.unwrap()
-    }
-
-    #[test]
-    fn length_is_counted_in_characters() {
-        assert_eq!(flaws(&secret(&"ä".repeat(15))), []);
-        assert_eq!(flaws(&secret(&"ä".repeat(14))), [PasswordFlaw::TooShort { least: 15 }]);
-        assert_eq!(flaws(&secret(&"a".repeat(256))), []);
-        assert_eq!(flaws(&secret(&"a".repeat(257))), [PasswordFlaw::TooLong { most: 256 }]);
-        assert_eq!(flaws(&secret(&"\u{10000}".repeat(257))), [PasswordFlaw::TooLong { most: 256 }]);
-        assert_eq!(flaws(&secret(&"a\u{308}".repeat(14))), [PasswordFlaw::TooShort { least: 15 }]);
-        assert_eq!(flaws(&secret(&"a\u{308}".repeat(256))), []);
     }
 
     #[tokio::test]

@@ -1,7 +1,9 @@
 //! Where a sealed value belongs: the associated data of the encryption. A value that is moved elsewhere does not open
 //! (INV-46).
 
-use tidegate_core::{AccountId, ChallengeId, CredentialId, DeliveryId, FactorId, RealmId, RequestId};
+use tidegate_core::{
+    AccountId, ChallengeId, CredentialId, DeliveryId, FactorId, RealmId, RecoveryId, RequestId, SigningKeyId,
+};
 
 #[derive(Debug, Clone, Copy)]
 pub enum SealContext {
@@ -22,6 +24,11 @@ pub enum SealContext {
     /// What the answer to a request for a passkey must fit. The request is not of an account yet.
     PasskeyRequest {
         realm: RealmId,
+    },
+    /// A request to reset a password: who asked for what.
+    Recovery {
+        realm: RealmId,
+        recovery: RecoveryId,
     },
     RecoveryCode {
         realm: RealmId,
@@ -65,6 +72,11 @@ pub enum SealContext {
     ChainCut {
         realm: RealmId,
     },
+    /// A key that signs a realm's assertions.
+    SigningKey {
+        realm: RealmId,
+        key: SigningKeyId,
+    },
     /// The position in a stream of one method.
     ResumeToken {
         realm: RealmId,
@@ -104,6 +116,7 @@ impl SealContext {
                 ("challenge material", vec![realm.as_bytes(), account.as_bytes(), challenge.as_bytes()])
             }
             Self::PasskeyRequest { realm } => ("passkey request", vec![realm.as_bytes()]),
+            Self::Recovery { realm, recovery } => ("recovery", vec![realm.as_bytes(), recovery.as_bytes()]),
             Self::RecoveryCode { realm, account, factor } => {
                 ("recovery code", vec![realm.as_bytes(), account.as_bytes(), factor.as_bytes()])
             }
@@ -120,6 +133,7 @@ impl SealContext {
             Self::PageToken { realm, method } => ("page token", vec![realm.as_bytes(), method.as_bytes()]),
             Self::Chain { realm } => ("chain", vec![realm.as_bytes()]),
             Self::ChainCut { realm } => ("chain cut", vec![realm.as_bytes()]),
+            Self::SigningKey { realm, key } => ("signing key", vec![realm.as_bytes(), key.as_bytes()]),
             Self::ResumeToken { realm, method } => {
                 ("resume token", vec![realm.as_bytes(), method.as_bytes()])
             }

@@ -50,6 +50,9 @@ pub struct Metrics {
     unsealed: Gauge,
     retention: Seconds,
     certificate: Gauges<0, Seconds>,
+    credentials_expiring: Gauge,
+    credential_expiry: Gauges<0, Seconds>,
+    operators_lasting: Gauge,
     spans_dropped: Counters<1>,
     open_files: Gauge,
     memory: Gauge,
@@ -90,6 +93,10 @@ pub struct Observed {
     pub cache_staleness: Option<Duration>,
     /// The age of the oldest event that is not sealed, and how many there are.
     pub unsealed: (Duration, i64),
+    /// Credentials that expire within 14 days, and operators' credentials that last longer.
+    pub credentials: [i64; 2],
+    /// When the next credential expires, in seconds since 1970. `None`: none does.
+    pub next_expiry: Option<i64>,
     pub open_files: i64,
     /// Bytes.
     pub memory: i64,
@@ -184,6 +191,21 @@ impl Metrics {
             Unit::Seconds,
             certificate.clone(),
         );
+        let credentials_expiring =
+            register(r, "credentials_expiring", "Credentials that expire within 14 days", Gauge::default());
+        let credential_expiry = Gauges::default();
+        r.register_with_unit(
+            "credentials_next_expiry_timestamp",
+            "When the next credential expires, since 1970",
+            Unit::Seconds,
+            credential_expiry.clone(),
+        );
+        let operators_lasting = register(
+            r,
+            "operators_lasting",
+            "Operators' credentials that do not expire within 14 days",
+            Gauge::default(),
+        );
         let spans_dropped = register(
             r,
             "trace_spans_dropped",
@@ -214,6 +236,9 @@ impl Metrics {
             unsealed,
             retention,
             certificate,
+            credentials_expiring,
+            credential_expiry,
+            operators_lasting,
             spans_dropped,
             open_files,
             memory,
@@ -298,6 +323,15 @@ impl Metrics {
         let (lag, unsealed) = observed.unsealed;
         self.sealer_lag.set(lag.as_secs_f64());
         self.unsealed.set(unsealed);
+        let [expiring, lasting] = observed.credentials;
+        self.credentials_expiring.set(expiring);
+        self.operators_lasting.set(lasting);
+        match observed.next_expiry {
+            Some(at) => {
+                self.credential_expiry.get_or_create(&[]).set(whole(at));
+            }
+            None => self.credential_expiry.clear(),
+        }
         self.open_files.set(observed.open_files);
         self.memory.set(observed.memory);
         let mut text = String::new();

@@ -36,6 +36,8 @@ fn what_is_observed_is_shown() {
         hashes: [4, 5],
         cache_staleness: Some(Duration::from_millis(150)),
         unsealed: (Duration::from_secs(7), 8),
+        credentials: [2, 1],
+        next_expiry: Some(1_700_000_001),
         open_files: 9,
         memory: 10,
     };
@@ -50,6 +52,9 @@ fn what_is_observed_is_shown() {
         "tidegate_sealer_unsealed_events 8",
         r#"tidegate_deliveries_oldest_seconds{channel="mail"} 61.0"#,
         "tidegate_tls_certificate_expiry_timestamp_seconds 1700000000.0",
+        "tidegate_credentials_expiring 2",
+        "tidegate_credentials_next_expiry_timestamp_seconds 1700000001.0",
+        "tidegate_operators_lasting 1",
         "tidegate_process_resident_memory_bytes 10",
     ] {
         assert!(text.lines().any(|one| one == line), "{line} in\n{text}");
@@ -71,7 +76,7 @@ fn the_chart_knows_these_metrics_and_no_others() {
     metrics.cached("c", "hit").up();
     metrics.certificate_expires(0);
     metrics.spans_dropped("queue_full").up();
-    let text = rendered(&metrics);
+    let text = metrics.render(&Observed { next_expiry: Some(0), ..Observed::default() }).unwrap();
     let samples = text.lines().filter(|line| !line.starts_with('#'));
     let mut shown: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for sample in samples {

@@ -15,7 +15,7 @@
 //!
 //! No verb touches a factor, or takes two-step from an account that it protects (INV-42).
 
-use tidegate_core::{Approver, Ordinal, RollBack, Rollout, Stop, Timestamp, Title, WaveState};
+use tidegate_core::{Approver, OnePerson, Ordinal, RollBack, Rollout, Stop, Timestamp, Title, WaveState};
 
 /// Why a verb cannot be carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +30,8 @@ pub enum LifecycleError {
     NotPaused,
     Stopped,
     NotStopped,
-    /// The person who asked for the clearing cannot also be the second person.
-    SamePerson,
+    /// The person who asked for the clearing cannot also be the second person, nor be behind that one.
+    OnePerson(OnePerson),
     /// No wave after the given one has started. `last` is the last started wave.
     NothingToRollBack {
         last: Ordinal,
@@ -138,20 +138,21 @@ pub fn stop(rollout: &mut Rollout, by: Approver, reason: Option<Title>, now: Tim
     }
 }
 
-/// The first person asks, the second clears. One person with two credentials is one person.
+/// The first person asks, the second clears. One person with two credentials is one person, and so is one who made the
+/// credential of the other.
 pub fn clear_stop(rollout: &mut Rollout, by: Approver) -> Result<Clearing, LifecycleError> {
     let stop = rollout.stop.as_mut().ok_or(LifecycleError::NotStopped)?;
-    match &stop.cleared_by {
-        None => {
-            stop.cleared_by = Some(by);
-            Ok(Clearing::Asked)
+    let Some(first) = &stop.cleared_by else {
+        // Nobody could agree to it.
+        if !by.issuers.are_known() {
+            return Err(LifecycleError::OnePerson(OnePerson::IssuerNotKnown));
         }
-        Some(first) if first.is(&by) => Err(LifecycleError::SamePerson),
-        Some(_) => {
-            rollout.stop = None;
-            Ok(Clearing::Cleared)
-        }
-    }
+        stop.cleared_by = Some(by);
+        return Ok(Clearing::Asked);
+    };
+    first.counts_beside(&by).map_err(LifecycleError::OnePerson)?;
+    rollout.stop = None;
+    Ok(Clearing::Cleared)
 }
 
 /// Removes the consent of a first person to clear the stop. Every other change of the rollout calls
@@ -168,7 +169,7 @@ fn last_started(rollout: &Rollout) -> Option<Ordinal> {
 
 #[cfg(test)]
 mod tests {
-    use tidegate_core::{Edge, Named, Revision, RolloutState, Salt, Unit, Wave};
+    use tidegate_core::{Edge, Issuers, Named, Revision, RolloutState, Salt, Unit, Wave};
 
     use super::*;
 
@@ -361,12 +362,57 @@ mod tests {
     fn two_persons_clear_a_stop() {
         let mut rollout = stopped();
         assert_eq!(clear_stop(&mut rollout, name("Bob")), Ok(Clearing::Asked));
-        assert_eq!(clear_stop(&mut rollout, name(" bob ")), Err(LifecycleError::SamePerson));
+        assert_eq!(clear_stop(&mut rollout, name(" bob ")), one_person(OnePerson::SamePerson));
         assert_eq!(clear_stop(&mut rollout, name("Cas")), Ok(Clearing::Cleared));
         assert_eq!(rollout.stop, None);
         let clear = |mut rollout: Rollout| clear_stop(&mut rollout, name("Bob"));
         let none = [draft(1), live(), paused(), rolled_back()].map(clear);
         assert_eq!(none, [Err(LifecycleError::NotStopped); 4]);
+    }
+
+    fn one_person(why: OnePerson) -> Result<Clearing, LifecycleError> {
+        Err(LifecycleError::OnePerson(why))
+    }
+
+    /// The persons behind the credential, after its holder.
+    fn made_by(text: &str, issuers: &[&str]) -> Approver {
+        let names = issuers.iter().rev().map(|name| name.parse().unwrap());
+        let issuers = names.fold(Issuers::operator(), |all, name| all.and(&name));
+        Approver { issuers, ..name(text) }
+    }
+
+    #[test]
+    fn two_credentials_behind_which_there_may_be_one_person_are_one() {
+        let second = |first: Approver, second: Approver| {
+            let mut rollout = stopped();
+            clear_stop(&mut rollout, first).and_then(|_| clear_stop(&mut rollout, second))
+        };
+        let by_one = one_person(OnePerson::SameIssuer);
+        for (one, other) in [
+            (made_by("Bob", &["Ann"]), made_by("Cas", &["Ann"])),
+            (made_by("Bob", &["Ann"]), made_by("Ann", &[])),
+            (made_by("Bob", &["Dan", "Ann"]), made_by("Cas", &["Eve", "\u{410}nn"])),
+            (made_by("Bob", &["Dan", "Ann"]), made_by("Cas", &["Dan"])),
+        ] {
+            assert_eq!(second(one.clone(), other.clone()), by_one, "{one:?} {other:?}");
+            assert_eq!(second(other, one), by_one);
+        }
+        for (one, other) in [
+            (made_by("Bob", &["Ann"]), made_by("Cas", &[])),
+            (made_by("Bob", &["Ann"]), made_by("Cas", &["Dan"])),
+        ] {
+            assert_eq!(second(one, other), Ok(Clearing::Cleared));
+        }
+    }
+
+    #[test]
+    fn a_credential_whose_issuer_is_not_known_counts_for_nobody() {
+        let unknown = Approver { issuers: Issuers::unknown(), ..name("Bob") };
+        let refused = one_person(OnePerson::IssuerNotKnown);
+        let mut rollout = stopped();
+        assert_eq!(clear_stop(&mut rollout, unknown.clone()), refused);
+        assert_eq!(clear_stop(&mut rollout, name("Cas")), Ok(Clearing::Asked));
+        assert_eq!(clear_stop(&mut rollout, unknown), refused);
     }
 
     #[test]

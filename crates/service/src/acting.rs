@@ -105,6 +105,9 @@ impl QueryContext {
                 if account.state != AccountState::Active {
                     return Err(Refusal::AccountNotUsable.into());
                 }
+                if account.epoch != sign_in.epoch {
+                    return Err(Refusal::SubjectNotValid.into());
+                }
                 (account, product.ok_or(Fault::Dangling("product"))?, By::SignIn(sign_in))
             }
             Who::OnBehalf { account, product, reason } => {
@@ -147,6 +150,6 @@ impl QueryContext {
 
 /// A token is bound to its device. If the caller names another device, the token was taken from its
 /// own.
-fn is_elsewhere(bound: Option<&DeviceId>, client: &ClientContext) -> bool {
+pub(crate) fn is_elsewhere(bound: Option<&DeviceId>, client: &ClientContext) -> bool {
     client.device.as_ref().zip(bound).is_some_and(|(named, its)| named != its)
 }

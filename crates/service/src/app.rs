@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use crate::{
-    CommandContext, Error, FailureKind, Fault, Freshness, Outcome, QueryContext, Request,
+    CommandContext, Error, FailureKind, Fault, Freshness, Outcome, QueryContext, Request, access::Uses,
     cache::ReplicaCache, counts::Counts, incidents::Incidents,
 };
 
@@ -71,6 +71,7 @@ pub struct App {
 pub(crate) struct Inner {
     pub(crate) parts: Parts,
     pub(crate) cache: ReplicaCache,
+    pub(crate) uses: Uses,
     /// Commands that are running. A shutdown waits for them.
     tasks: TaskTracker,
     pub(crate) counts: Counts,
@@ -90,7 +91,18 @@ impl App {
         let cache = ReplicaCache::new(parts.settings.freshness, parts.settings.accounts);
         let (tasks, scans) = (TaskTracker::new(), Semaphore::new(1));
         let (counts, incidents) = (Counts::new(&parts.metrics), Incidents::default());
-        Self { inner: Arc::new(Inner { parts, cache, tasks, counts, incidents, scans, permits }) }
+        Self {
+            inner: Arc::new(Inner {
+                parts,
+                cache,
+                uses: Uses::default(),
+                tasks,
+                counts,
+                incidents,
+                scans,
+                permits,
+            }),
+        }
     }
 
     pub fn metrics(&self) -> &Metrics {

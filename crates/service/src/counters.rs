@@ -23,9 +23,37 @@ pub(crate) fn of_factor(factor: FactorId) -> Counter {
     Counter { id: factor.uuid(), tag: Vec::new() }
 }
 
-/// One counter per account's password, across all spellings of the identifier.
-pub(crate) fn of_password(account: AccountId) -> Counter {
-    Counter { id: account.uuid(), tag: Vec::new() }
+/// Where a guess of a password comes from. Each lane has a counter of its own, so that strangers who guess do not shut out
+/// the owner's devices (INV-13).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// From anywhere.
+    Unknown,
+    /// From a device that holds the token of a complete sign-in, or from a session.
+    Known,
+}
+
+/// One counter per account's password and lane, across all spellings of the identifier.
+pub(crate) fn of_password(account: AccountId, lane: Lane) -> Counter {
+    let id = match lane {
+        Lane::Unknown => account.uuid(),
+        Lane::Known => beside(account, KNOWN_LANE),
+    };
+    Counter { id, tag: Vec::new() }
+}
+
+/// Counts wrong second steps after a right password.
+pub(crate) fn of_second_steps(account: AccountId) -> Counter {
+    Counter { id: beside(account, SECOND_STEPS), tag: Vec::new() }
+}
+
+const SECOND_STEPS: u128 = 9;
+/// The version of a UUID, which tells counters of one account apart. Accounts and factors have ids of version 7.
+const KNOWN_LANE: u128 = 8;
+
+fn beside(account: AccountId, version: u128) -> Uuid {
+    let rest = account.uuid().as_u128() & !(0xf << 76);
+    Uuid::from_u128(rest | (version << 76))
 }
 
 /// The counter of an unknown identifier, which is throttled like an account's (INV-29).

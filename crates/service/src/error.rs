@@ -2,7 +2,10 @@
 
 use tidegate_core::Refusal;
 use tidegate_factors::method::Unusable;
-use tidegate_keyring::{Unreadable, passwords::HashFault};
+use tidegate_keyring::{
+    Unreadable,
+    passwords::{HashFault, JudgeFault},
+};
 use tidegate_store::Error as StoreError;
 
 use crate::FailureKind;
@@ -60,6 +63,8 @@ pub enum Fault {
     Unusable(#[from] Unusable),
     #[error(transparent)]
     Password(#[from] HashFault),
+    #[error(transparent)]
+    NotJudged(#[from] JudgeFault),
     #[error("a stored outcome is unreadable")]
     Outcome(#[from] serde_json::Error),
     #[error("a use case panicked")]
@@ -84,6 +89,7 @@ impl Fault {
             Self::Sealed(_) => ("Sealed", ""),
             Self::Unusable(_) => ("Unusable", ""),
             Self::Password(_) => ("Password", ""),
+            Self::NotJudged(_) => ("NotJudged", ""),
             Self::Outcome(_) => ("Outcome", ""),
             Self::Panicked(_) => ("Panicked", ""),
             Self::Closing => ("Closing", ""),

@@ -56,15 +56,15 @@ impl<'n> EventBuilder<'n> {
 
     /// For a statement that records the event together with the change.
     pub(crate) fn finish(self) -> Event {
-        let cx = self.cx;
+        let (cx, id) = (self.cx, self.cx.new_id());
         // Without an account there is no key, so nothing personal is kept.
         let personal = self.account.and_then(|account| {
             let (whose, personal) = ((account.id, account.personal_key), self.personal(account.email));
-            cx.query().seal_personal(whose, PersonalContext::Event, &personal)
+            cx.query().seal_personal(whose, PersonalContext::Event(id), &personal)
         });
         cx.invalidations(Invalidation::of(cx.realm(), self.account.map(|account| account.id), &self.fact));
         Event {
-            id: cx.new_id(),
+            id,
             at: cx.now(),
             actor: cx.actor(),
             product: self.product.cloned(),

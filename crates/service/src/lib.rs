@@ -30,6 +30,7 @@ mod messages;
 mod observe;
 mod offers;
 mod pages;
+pub mod passwords;
 mod personal;
 pub mod products;
 pub mod pushes;

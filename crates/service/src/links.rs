@@ -5,7 +5,7 @@ use tidegate_core::{
     MessagePurpose, Product, Recipient, Secret, Span, Timestamp, TokenDigest,
 };
 use tidegate_keyring::TokenKind;
-use tidegate_store::{Tx, accounts, links};
+use tidegate_store::{Tx, View, accounts, links};
 
 use crate::{CommandContext, Fault, messages::SendPermit};
 
@@ -19,9 +19,16 @@ pub(crate) struct PresentedLink {
     pub(crate) link: Link,
 }
 
-pub(crate) async fn find(tx: &mut Tx, token: &Secret<String>) -> Result<Option<PresentedLink>, Fault> {
+pub(crate) async fn find(view: &mut View, token: &Secret<String>) -> Result<Option<PresentedLink>, Fault> {
     let Some(digest) = TokenKind::Link.digest(token.expose()) else { return Ok(None) };
-    Ok(links::find(tx, digest).await?.map(|link| PresentedLink { digest, link }))
+    Ok(links::find(view, digest).await?.map(|link| PresentedLink { digest, link }))
+}
+
+impl PresentedLink {
+    /// Whether it can still be redeemed.
+    pub(crate) fn is_open(&self, now: Timestamp) -> bool {
+        self.link.used_at.is_none() && self.link.superseded_at.is_none() && now < self.link.expires_at
+    }
 }
 
 /// Redeems the link, once, and returns its account, or the reason why it proves nothing. It proves

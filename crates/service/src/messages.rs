@@ -29,6 +29,13 @@ pub(crate) struct SendPermit {
     at: Timestamp,
 }
 
+impl SendPermit {
+    /// For a message whose send was taken from its budget before, or whose number is bounded otherwise.
+    pub(crate) const fn taken(at: Timestamp) -> Self {
+        Self { at }
+    }
+}
+
 impl CommandContext {
     /// Takes one send of a code or a link from the budget, or refuses. To be asked before anything is written, because a
     /// refusal commits what was written before it.

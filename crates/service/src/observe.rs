@@ -1,8 +1,8 @@
 //! The values that are read for each scrape of the metrics.
 
-use tidegate_core::{Channel, Word as _};
+use tidegate_core::{Channel, Timestamp, Word as _};
 use tidegate_metrics::Observed;
-use tidegate_store::{Error, deliveries, events};
+use tidegate_store::{Error, credentials, deliveries, events};
 
 use crate::App;
 
@@ -19,13 +19,17 @@ impl App {
         }
     }
 
-    /// What the database knows: what is not sealed yet, and for how long messages have been due.
+    /// What the database knows: what is not sealed yet, which credentials end soon, and for how long messages have been due.
     pub async fn look_up(&self, observed: &mut Observed) -> Result<(), Error> {
         let (parts, now) = (&self.inner.parts, self.inner.parts.clock.now());
         let mut across = parts.store.across("metrics");
         if let Some(backlog) = events::backlog(&mut across).await? {
             let age = backlog.oldest.map(|oldest| now.since(oldest).as_duration());
             observed.unsealed = (age.unwrap_or_default(), backlog.count);
+        }
+        if let Some(outlook) = credentials::outlook(&mut across, now).await? {
+            observed.credentials = [outlook.expiring, outlook.lasting_operators];
+            observed.next_expiry = outlook.next_expiry.map(Timestamp::unix_seconds);
         }
         let oldest = deliveries::oldest(&mut across).await?;
         for channel in Channel::ALL {

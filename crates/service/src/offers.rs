@@ -1,13 +1,13 @@
 //! The ways in which an account can take the second step at a product.
 
-use tidegate_core::{Account, Channel, Factor, Offer, Product, Requirement};
+use tidegate_core::{Account, Channel, Factor, Method, Offer, Product, Requirement};
 use tidegate_factors::{
     method::{self, Reach},
     policy,
 };
-use tidegate_store::{View, factors, recovery_codes};
+use tidegate_store::{View, factors, passwords, recovery_codes};
 
-use crate::{Fault, QueryContext};
+use crate::{Fault, QueryContext, passwords::MAILED_FOR};
 
 /// The second factors that meet the requirement, and the recovery codes last, while one is left.
 pub(crate) async fn offers(
@@ -18,6 +18,14 @@ pub(crate) async fn offers(
 ) -> Result<Vec<Offer>, Fault> {
     let factors = usable(cx, view, account, product).await?;
     let mut offers = policy::offers(&product.settings.methods, &factors, requirement);
+    let by_mail = |offer: &Offer| offer.method == Method::EmailCode;
+    // After a reset by mail the mailbox proves nothing more, unless it is all that the account has (INV-34).
+    if offers.iter().any(by_mail)
+        && !offers.iter().all(by_mail)
+        && passwords::reset_after(view, account.id, cx.now().minus(MAILED_FOR)).await?
+    {
+        offers.retain(|offer| !by_mail(offer));
+    }
     for offer in policy::recovery_offers(&factors) {
         if !recovery_codes::left(view, account.id, offer.factor).await?.is_empty() {
             offers.push(offer);

@@ -1,11 +1,36 @@
 //! Personal fields, sealed with their account's own key. Dropping that key erases them all.
 
-use tidegate_core::{AccountId, Personal, Sealed};
+use tidegate_core::{Account, AccountId, ClientContext, Personal, Sealed};
 use tidegate_keyring::PersonalContext;
 
 use crate::QueryContext;
 
 impl QueryContext {
+    /// What the caller said of the client, sealed; `None` when it said nothing.
+    pub(crate) fn seal_client(
+        &self,
+        account: &Account,
+        context: PersonalContext,
+        client: &ClientContext,
+    ) -> Option<Sealed> {
+        let said = Personal { email: None, ip: client.ip, user_agent: client.user_agent.clone() };
+        let whose = (account.id, &account.personal_key);
+        (said != Personal::default()).then(|| self.seal_personal(whose, context, &said)).flatten()
+    }
+
+    /// The same as the owner is shown it. Empty: the caller said nothing, or what it said was erased.
+    pub(crate) fn shown_client(
+        &self,
+        account: &Account,
+        context: PersonalContext,
+        client: Option<&Sealed>,
+    ) -> String {
+        let whose = (account.id, &account.personal_key);
+        let said = client.and_then(|sealed| self.open_personal(whose, context, sealed));
+        let Personal { ip, user_agent, .. } = said.unwrap_or_default();
+        ClientContext { ip, user_agent, ..ClientContext::default() }.shown()
+    }
+
     /// `None` when the account's key is damaged. An alarm is logged, and what is stored has no personal fields.
     pub(crate) fn seal_personal(
         &self,

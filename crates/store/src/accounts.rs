@@ -12,29 +12,38 @@ use crate::{
     statement::sql,
 };
 
-sql! {
-    Select GET = "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, customer_key, labels, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND account_id = $2";
-    Select BY_EXTERNAL_ID = "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, customer_key, labels, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND external_id = $2";
-    Select BY_EMAIL = "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, customer_key, labels, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND email_canonical = $2";
-    Select PAGE = "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, customer_key, labels, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND account_id > $2 AND (CAST($3 AS TEXT) IS NULL OR country = $3) \
-        ORDER BY account_id LIMIT $4";
-    Select MANY = {
-        sqlite: "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, customer_key, labels, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND account_id IN (SELECT unhex(value) FROM json_each($2))",
-        postgres: "SELECT account_id, external_id, email, email_canonical, email_since, email_verified_at, country, customer_key, labels, state, two_step_since, personal_key, created_at FROM accounts WHERE realm_id = $1 AND account_id = ANY($2)"
+/// The columns of `Account`. Statements that join other tables use them too.
+macro_rules! account {
+    () => {
+        "accounts.account_id, external_id, email, email_canonical, email_since, email_verified_at, country, customer_key, labels, state, \
+        two_step_since, personal_key, accounts.epoch, accounts.created_at"
     };
-    Select IMPORTED = "SELECT accounts.account_id, external_id, email, email_canonical, email_since, email_verified_at, country, customer_key, labels, state, \
-        two_step_since, personal_key, accounts.created_at, import_digest, passwords.hash \
+}
+pub(crate) use account;
+
+sql! {
+    Select GET = (concat!("SELECT ", account!(), " FROM accounts WHERE realm_id = $1 AND account_id = $2"));
+    Select BY_EXTERNAL_ID = (concat!("SELECT ", account!(), " FROM accounts WHERE realm_id = $1 AND external_id = $2"));
+    Select BY_EMAIL = (concat!("SELECT ", account!(), " FROM accounts WHERE realm_id = $1 AND email_canonical = $2"));
+    Select PAGE = (concat!("SELECT ", account!(), " FROM accounts WHERE realm_id = $1 AND account_id > $2 AND (CAST($3 AS TEXT) IS NULL OR country = $3) \
+        ORDER BY account_id LIMIT $4"));
+    Select MANY = {
+        sqlite: concat!("SELECT ", account!(), " FROM accounts WHERE realm_id = $1 AND account_id IN (SELECT unhex(value) FROM json_each($2))"),
+        postgres: concat!("SELECT ", account!(), " FROM accounts WHERE realm_id = $1 AND account_id = ANY($2)")
+    };
+    Select IMPORTED = (concat!("SELECT ", account!(), ", import_digest, passwords.hash \
         FROM accounts LEFT JOIN passwords ON passwords.realm_id = $1 AND passwords.account_id = accounts.account_id \
-        WHERE accounts.realm_id = $1 AND external_id = $2";
+        WHERE accounts.realm_id = $1 AND external_id = $2"));
     Change INSERT = "INSERT INTO accounts (realm_id, account_id, external_id, email, email_canonical, email_since, email_verified_at, \
-        country, customer_key, labels, state, two_step_since, personal_key, created_at, import_digest) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
+        country, customer_key, labels, state, two_step_since, personal_key, epoch, created_at, import_digest) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
         ON CONFLICT DO NOTHING";
     Change VERIFY_EMAIL = "UPDATE accounts SET email_verified_at = $4 \
         WHERE realm_id = $1 AND account_id = $2 AND email_canonical = $3 AND email_verified_at IS NULL";
-    Change LOCK = "UPDATE accounts SET state = state WHERE realm_id = $1 AND account_id = $2 RETURNING account_id, external_id, email, email_canonical, email_since, email_verified_at, country, customer_key, labels, state, two_step_since, personal_key, created_at";
+    Change LOCK = (concat!("UPDATE accounts SET state = state WHERE realm_id = $1 AND account_id = $2 RETURNING ", account!()));
     Change DESCRIBE = "UPDATE accounts SET country = $3, customer_key = $4, labels = $5 WHERE realm_id = $1 AND account_id = $2";
     Change SWITCH_ON = "UPDATE accounts SET two_step_since = $3 WHERE realm_id = $1 AND account_id = $2 AND two_step_since IS NULL";
+    Change RAISE_EPOCH = "UPDATE accounts SET epoch = COALESCE(epoch, 0) + 1 WHERE realm_id = $1 AND account_id = $2";
     Change SWITCH_OFF = "UPDATE accounts SET two_step_since = NULL WHERE realm_id = $1 AND account_id = $2 AND two_step_since IS NOT NULL";
 }
 
@@ -62,6 +71,7 @@ impl Record for Account {
             state: row.get("state")?,
             two_step_since: row.get("two_step_since")?,
             personal_key: row.get("personal_key")?,
+            epoch: row.get::<Option<i64>>("epoch")?.unwrap_or_default(),
             created_at: row.get("created_at")?,
         })
     }
@@ -131,7 +141,13 @@ pub async fn insert(tx: &mut Tx, account: &Account, imported: Option<KeyedDigest
     let insert = insert.bind(contact.and_then(|contact| contact.verified_at));
     let insert = insert.bind(account.country.clone()).bind(account.customer.clone());
     let insert = insert.bind(account.labels.clone()).bind(account.state).bind(account.two_step_since);
-    insert.bind(account.personal_key.clone()).bind(account.created_at).bind(imported).hit().await
+    insert
+        .bind(account.personal_key.clone())
+        .bind(account.epoch)
+        .bind(account.created_at)
+        .bind(imported)
+        .hit()
+        .await
 }
 
 /// `false` when the address is no longer the account's, or was verified before.
@@ -166,4 +182,10 @@ pub async fn describe(tx: &mut Tx, account: &Account) -> Result<(), Error> {
 /// `false` when two-step was off already.
 pub async fn switch_off(tx: &mut Tx, id: AccountId) -> Result<bool, Error> {
     tx.change(SWITCH_OFF).bind(id).hit().await
+}
+
+/// Ends what was begun before: sign-ins under way and trust of an earlier epoch count no more (INV-25).
+pub async fn raise_epoch(tx: &mut Tx, id: AccountId) -> Result<(), Error> {
+    tx.change(RAISE_EPOCH).bind(id).rows().await?;
+    Ok(())
 }

@@ -11,14 +11,19 @@ use crate::{
 };
 
 sql! {
-    Select FIND = "SELECT counter_id, tag, revision, hour_began, in_hour, day_began, in_day, in_row, successes, last_at FROM attempts \
+    Select FIND = "SELECT counter_id, tag, revision, hour_began, in_hour, day_began, in_day, in_row, successes, last_at, settled FROM attempts \
         WHERE realm_id = $1 AND counter_id = $2";
     Change BEGIN = "INSERT INTO attempts (realm_id, counter_id, tag, revision, hour_began, in_hour, day_began, in_day, in_row, last_at, successes) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (realm_id, counter_id) DO NOTHING";
     Change REPLACE = "UPDATE attempts SET tag = $4, revision = $5, hour_began = $6, in_hour = $7, day_began = $8, in_day = $9, in_row = $10, \
-        last_at = $11, successes = $12 WHERE realm_id = $1 AND counter_id = $2 AND revision = $3";
-    Change FORGIVE = "UPDATE attempts SET revision = revision + 1, successes = successes + 1, in_hour = 0, in_day = 0, in_row = 0 \
+        last_at = $11, successes = $12, settled = CASE WHEN tag = $4 THEN settled ELSE 0 END WHERE realm_id = $1 AND counter_id = $2 AND revision = $3";
+    Change FORGIVE = "UPDATE attempts SET revision = revision + 1, successes = successes + 1, in_hour = 0, in_day = 0, in_row = 0, settled = 0 \
         WHERE realm_id = $1 AND counter_id = $2";
+    Change SETTLE = "UPDATE attempts SET settled = COALESCE(settled, 0) + 1 WHERE realm_id = $1 AND counter_id = $2 AND tag = $3 AND successes = $4";
+    Change COUNT_IN_DAY = "INSERT INTO attempts (realm_id, counter_id, tag, revision, hour_began, in_hour, day_began, in_day, in_row, last_at, successes) \
+        VALUES ($1, $2, $3, 1, $4, 0, $4, 1, 0, $4, 0) ON CONFLICT (realm_id, counter_id) DO UPDATE SET revision = attempts.revision + 1, \
+        in_day = CASE WHEN attempts.day_began <= $5 THEN 1 ELSE attempts.in_day + 1 END, \
+        day_began = CASE WHEN attempts.day_began <= $5 THEN excluded.day_began ELSE attempts.day_began END RETURNING in_day";
     Change REMOVE = "DELETE FROM attempts WHERE realm_id = $1 AND counter_id = $2";
     Change CLOSE = "INSERT INTO attempts (realm_id, counter_id, tag, revision, hour_began, in_hour, day_began, in_day, in_row, last_at, successes) \
         VALUES ($1, $2, $3, 1, $5, 0, $5, 0, $4, $5, 0) \
@@ -60,8 +65,44 @@ impl Record for AttemptRow {
     }
 }
 
+/// A counter, and how many of its guesses in a row have been found wrong.
+pub struct SettledAttempts {
+    pub row: AttemptRow,
+    settled: i64,
+}
+
+impl SettledAttempts {
+    /// How many guesses were charged whose outcome is not known yet.
+    pub fn under_way(&self) -> i64 {
+        self.row.budget.in_row - self.settled
+    }
+}
+
+impl Record for SettledAttempts {
+    const TABLE: &'static str = AttemptRow::TABLE;
+    const KEY: &'static str = AttemptRow::KEY;
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        Ok(Self {
+            row: AttemptRow::read(row)?,
+            settled: row.get::<Option<i64>>("settled")?.unwrap_or_default(),
+        })
+    }
+}
+
 pub async fn find(view: &mut View, counter: &Counter) -> Result<Option<AttemptRow>, Error> {
     view.select(FIND).bind(counter.id).optional().await
+}
+
+/// The same, with the guesses that are under way. Only counters of passwords know them.
+pub async fn find_settled(view: &mut View, counter: &Counter) -> Result<Option<SettledAttempts>, Error> {
+    view.select(FIND).bind(counter.id).optional().await
+}
+
+/// Notes that a guess was found wrong. Does nothing if a success has reset the counter since it was charged.
+pub async fn settle(tx: &mut Tx, counter: &Counter, taken: GrantedCharge) -> Result<(), Error> {
+    let settle = tx.change(SETTLE).bind(counter.id).bind(counter.tag.clone());
+    settle.bind(taken.budget.successes).rows().await?;
+    Ok(())
 }
 
 /// Compare-and-set: puts `next` in the place of the revision `seen` (zero: inserts it); `false` when another
@@ -120,4 +161,25 @@ pub async fn give_back(tx: &mut Tx, counter: &Counter, taken: GrantedCharge) -> 
 pub async fn remove(tx: &mut Tx, counter: &Counter) -> Result<(), Error> {
     tx.change(REMOVE).bind(counter.id).rows().await?;
     Ok(())
+}
+
+struct InDay(i64);
+
+impl Record for InDay {
+    const TABLE: &'static str = AttemptRow::TABLE;
+    const KEY: &'static str = AttemptRow::KEY;
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        Ok(Self(row.get("in_day")?))
+    }
+}
+
+/// Counts one more in a window that began after `since`; returns how many there are in it. The window begins with a count.
+pub async fn count_in_day(
+    tx: &mut Tx,
+    counter: &Counter,
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<i64, Error> {
+    let count = tx.change(COUNT_IN_DAY).bind(counter.id).bind(counter.tag.clone()).bind(now).bind(since);
+    Ok(count.optional::<InDay>().await?.map_or(0, |counted| counted.0))
 }

@@ -1,6 +1,6 @@
 //! Tables `chain` and `chain_cuts`: the batches that prove the record, and where the record begins.
 
-use tidegate_core::{Batch, Cut, RealmId, Sequence, Timestamp};
+use tidegate_core::{Batch, ChainTag, Cut, RealmId, Sequence, Timestamp};
 
 use crate::{
     Across, Error, Tx, View,
@@ -10,11 +10,11 @@ use crate::{
 };
 
 sql! {
-    Change INSERT = "INSERT INTO chain (realm_id, first_sequence, last_sequence, previous_digest, digest, seal, sealed_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
-    Select HEAD = "SELECT first_sequence, last_sequence, previous_digest, digest, seal, sealed_at FROM chain \
+    Change INSERT = "INSERT INTO chain (realm_id, first_sequence, last_sequence, previous_digest, digest, seal, sealed_at, tag) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    Select HEAD = "SELECT first_sequence, last_sequence, previous_digest, digest, seal, sealed_at, tag FROM chain \
         WHERE realm_id = $1 ORDER BY last_sequence DESC LIMIT 1";
-    Select ENDING = "SELECT first_sequence, last_sequence, previous_digest, digest, seal, sealed_at FROM chain WHERE realm_id = $1 AND last_sequence = $2";
-    Select FROM = "SELECT first_sequence, last_sequence, previous_digest, digest, seal, sealed_at FROM chain \
+    Select ENDING = "SELECT first_sequence, last_sequence, previous_digest, digest, seal, sealed_at, tag FROM chain WHERE realm_id = $1 AND last_sequence = $2";
+    Select FROM = "SELECT first_sequence, last_sequence, previous_digest, digest, seal, sealed_at, tag FROM chain \
         WHERE realm_id = $1 AND last_sequence >= $2 ORDER BY last_sequence LIMIT $3";
     Select RECENT = "SELECT realm_id, first_sequence, last_sequence FROM chain WHERE sealed_at >= $1 ORDER BY sealed_at, realm_id, last_sequence";
     Change DROP = "DELETE FROM chain WHERE realm_id = $1 AND last_sequence <= $2";
@@ -37,6 +37,8 @@ impl Record for Batch {
     const KEY: &'static str = "last_sequence";
     fn read(row: &Row) -> Result<Self, Unreadable> {
         Ok(Self {
+            // An earlier program has not said it.
+            tag: row.get::<Option<ChainTag>>("tag")?.unwrap_or(ChainTag::C1),
             first: row.get("first_sequence")?,
             last: row.get("last_sequence")?,
             previous: row.get("previous_digest")?,
@@ -74,7 +76,7 @@ impl Record for SealedBatch {
 
 pub async fn insert(tx: &mut Tx, batch: &Batch) -> Result<(), Error> {
     let insert = tx.change(INSERT).bind(batch.first).bind(batch.last).bind(batch.previous);
-    insert.bind(batch.digest).bind(batch.seal).bind(batch.sealed_at).rows().await?;
+    insert.bind(batch.digest).bind(batch.seal).bind(batch.sealed_at).bind(Some(batch.tag)).rows().await?;
     Ok(())
 }
 

@@ -10,11 +10,11 @@ use sqlx::{
     sqlite::{SqliteArguments, SqliteRow},
 };
 use tidegate_core::{
-    AccountState, Actor, ChainDigest, ChallengeState, Channel, Country, CustomerKey, DeliveryProblem,
-    DeliveryState, DeviceId, EnrollmentState, ExternalId, Fact, Id, Identifier, KeyId, KeyedDigest, Kind,
-    Labels, LaterProof, LinkTarget, Mark, MessagePurpose, Method, Ordinal, ProductKey, ProductSettings,
-    Proof, Purpose, RealmKey, RequestId, Requirement, Revision, Role, Rollout, RolloutKey, Sealed, Sequence,
-    SessionEnd, SignInState, Span, Timestamp, Title, TokenDigest, Word,
+    AccountState, Actor, ChainDigest, ChainTag, ChallengeState, Channel, Country, CustomerKey,
+    DeliveryProblem, DeliveryState, DeviceId, EnrollmentState, ExternalId, Fact, Id, Identifier, Issuers,
+    KeyId, KeyedDigest, Kind, Labels, LaterProof, LinkTarget, Mark, MessagePurpose, Method, Ordinal,
+    ProductKey, ProductSettings, Proof, Purpose, RealmKey, RequestId, Requirement, Revision, Role, Rollout,
+    RolloutKey, Sealed, Sequence, SessionEnd, SignInState, Span, Timestamp, Title, TokenDigest, Word,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -201,6 +201,7 @@ column!(KeyedDigest: Vec<u8>, |digest| Ok([&digest.key.0.to_be_bytes()[..], &dig
 column!(Identifier: String, |identifier| Ok(identifier.as_str().to_owned()), |text| Ok(serde_json::from_value(text.into())?));
 word_columns!(
     AccountState,
+    ChainTag,
     ChallengeState,
     DeliveryState,
     EnrollmentState,
@@ -217,6 +218,7 @@ word_columns!(
 text_columns!(Actor, Country, CustomerKey, DeviceId, ExternalId, ProductKey, RealmKey, RolloutKey, Title,);
 json_columns!(
     Fact,
+    Issuers,
     Labels,
     LinkTarget,
     Vec<LaterProof>,

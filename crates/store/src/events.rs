@@ -17,41 +17,49 @@ sql! {
         sqlite: "SELECT event_id, sequence, at, actor, product_key, account_id, fact, personal FROM events \
             WHERE realm_id = $1 AND event_id < $2 AND event_id >= $3 AND at >= $4 AND at < $5 \
             AND (CAST($6 AS UUID) IS NULL OR account_id = $6) AND (CAST($7 AS TEXT) IS NULL OR product_key = $7) AND (CAST($8 AS TEXT) IS NULL OR actor = $8) \
-            AND ($9 IS NULL OR substr(fact, 10, instr(substr(fact, 10), '\"') - 1) IN (SELECT value FROM json_each($9))) ORDER BY event_id DESC LIMIT $10",
+            AND ($9 IS NULL OR substr(fact, 10, instr(substr(fact, 10), '\"') - 1) IN (SELECT value FROM json_each($9))) \
+            AND ($11 IS NULL OR product_key IN (SELECT value FROM json_each($11))) ORDER BY event_id DESC LIMIT $10",
         postgres: "SELECT event_id, sequence, at, actor, product_key, account_id, fact, personal FROM events \
             WHERE realm_id = $1 AND event_id < $2 AND event_id >= $3 AND at >= $4 AND at < $5 \
             AND (CAST($6 AS UUID) IS NULL OR account_id = $6) AND (CAST($7 AS TEXT) IS NULL OR product_key = $7) AND (CAST($8 AS TEXT) IS NULL OR actor = $8) \
-            AND (CAST($9 AS TEXT[]) IS NULL OR split_part(fact, '\"', 4) = ANY($9)) ORDER BY event_id DESC LIMIT $10"
+            AND (CAST($9 AS TEXT[]) IS NULL OR split_part(fact, '\"', 4) = ANY($9)) \
+            AND (CAST($11 AS TEXT[]) IS NULL OR product_key = ANY($11)) ORDER BY event_id DESC LIMIT $10"
     };
     Select NEWEST_OF_ACCOUNT = {
         sqlite: "SELECT event_id, sequence, at, actor, product_key, account_id, fact, personal FROM events \
             WHERE realm_id = $1 AND event_id < $2 AND event_id >= $3 AND at >= $4 AND at < $5 \
             AND account_id = $6 AND (CAST($7 AS TEXT) IS NULL OR product_key = $7) AND (CAST($8 AS TEXT) IS NULL OR actor = $8) \
-            AND ($9 IS NULL OR substr(fact, 10, instr(substr(fact, 10), '\"') - 1) IN (SELECT value FROM json_each($9))) ORDER BY event_id DESC LIMIT $10",
+            AND ($9 IS NULL OR substr(fact, 10, instr(substr(fact, 10), '\"') - 1) IN (SELECT value FROM json_each($9))) \
+            AND ($11 IS NULL OR product_key IN (SELECT value FROM json_each($11))) ORDER BY event_id DESC LIMIT $10",
         postgres: "SELECT event_id, sequence, at, actor, product_key, account_id, fact, personal FROM events \
             WHERE realm_id = $1 AND event_id < $2 AND event_id >= $3 AND at >= $4 AND at < $5 \
             AND account_id = $6 AND (CAST($7 AS TEXT) IS NULL OR product_key = $7) AND (CAST($8 AS TEXT) IS NULL OR actor = $8) \
-            AND (CAST($9 AS TEXT[]) IS NULL OR split_part(fact, '\"', 4) = ANY($9)) ORDER BY event_id DESC LIMIT $10"
+            AND (CAST($9 AS TEXT[]) IS NULL OR split_part(fact, '\"', 4) = ANY($9)) \
+            AND (CAST($11 AS TEXT[]) IS NULL OR product_key = ANY($11)) ORDER BY event_id DESC LIMIT $10"
     };
     Select NEWEST_OF_KINDS = {
         sqlite: "SELECT event_id, sequence, at, actor, product_key, account_id, fact, personal FROM events \
             WHERE realm_id = $1 AND event_id < $2 AND event_id >= $3 AND at >= $4 AND at < $5 \
             AND (CAST($6 AS UUID) IS NULL OR account_id = $6) AND (CAST($7 AS TEXT) IS NULL OR product_key = $7) AND (CAST($8 AS TEXT) IS NULL OR actor = $8) \
-            AND substr(fact, 10, instr(substr(fact, 10), '\"') - 1) IN (SELECT value FROM json_each($9)) ORDER BY event_id DESC LIMIT $10",
+            AND substr(fact, 10, instr(substr(fact, 10), '\"') - 1) IN (SELECT value FROM json_each($9)) \
+            AND ($11 IS NULL OR product_key IN (SELECT value FROM json_each($11))) ORDER BY event_id DESC LIMIT $10",
         postgres: "SELECT event_id, sequence, at, actor, product_key, account_id, fact, personal FROM events \
             WHERE realm_id = $1 AND event_id < $2 AND event_id >= $3 AND at >= $4 AND at < $5 \
             AND (CAST($6 AS UUID) IS NULL OR account_id = $6) AND (CAST($7 AS TEXT) IS NULL OR product_key = $7) AND (CAST($8 AS TEXT) IS NULL OR actor = $8) \
-            AND split_part(fact, '\"', 4) = ANY($9) ORDER BY event_id DESC LIMIT $10"
+            AND split_part(fact, '\"', 4) = ANY($9) \
+            AND (CAST($11 AS TEXT[]) IS NULL OR product_key = ANY($11)) ORDER BY event_id DESC LIMIT $10"
     };
     Select STRETCH = {
         sqlite: "SELECT event_id, sequence, at, actor, product_key, account_id, fact, personal FROM events \
             WHERE realm_id = $1 AND sequence > $2 AND sequence <= $3 AND at >= $4 AND at < $5 \
             AND (CAST($6 AS UUID) IS NULL OR account_id = $6) AND (CAST($7 AS TEXT) IS NULL OR product_key = $7) AND (CAST($8 AS TEXT) IS NULL OR actor = $8) \
-            AND ($9 IS NULL OR substr(fact, 10, instr(substr(fact, 10), '\"') - 1) IN (SELECT value FROM json_each($9))) ORDER BY sequence",
+            AND ($9 IS NULL OR substr(fact, 10, instr(substr(fact, 10), '\"') - 1) IN (SELECT value FROM json_each($9))) \
+            AND ($10 IS NULL OR product_key IN (SELECT value FROM json_each($10))) ORDER BY sequence",
         postgres: "SELECT event_id, sequence, at, actor, product_key, account_id, fact, personal FROM events \
             WHERE realm_id = $1 AND sequence > $2 AND sequence <= $3 AND at >= $4 AND at < $5 \
             AND (CAST($6 AS UUID) IS NULL OR account_id = $6) AND (CAST($7 AS TEXT) IS NULL OR product_key = $7) AND (CAST($8 AS TEXT) IS NULL OR actor = $8) \
-            AND (CAST($9 AS TEXT[]) IS NULL OR split_part(fact, '\"', 4) = ANY($9)) ORDER BY sequence"
+            AND (CAST($9 AS TEXT[]) IS NULL OR split_part(fact, '\"', 4) = ANY($9)) \
+            AND (CAST($10 AS TEXT[]) IS NULL OR product_key = ANY($10)) ORDER BY sequence"
     };
     Select BETWEEN = "SELECT event_id, sequence, at, actor, product_key, account_id, fact, personal FROM events \
         WHERE realm_id = $1 AND sequence >= $2 AND sequence <= $3 ORDER BY sequence";
@@ -73,6 +81,8 @@ sql! {
 pub struct Which {
     pub account: Option<AccountId>,
     pub product: Option<ProductKey>,
+    /// At one of these products; `None`: at any, or at none.
+    pub products: Option<Vec<String>>,
     pub actor: Option<Actor>,
     /// Empty: of any kind.
     pub kinds: Vec<String>,
@@ -89,8 +99,8 @@ const LATEST: Timestamp = Timestamp::from_unix_micros(253_402_300_799_999_999);
 impl Which {
     /// Every event.
     pub const fn any() -> Self {
-        let (account, product, actor) = (None, None, None);
-        Self { account, product, actor, kinds: Vec::new(), from: EARLIEST, until: LATEST }
+        let (account, product, products, actor) = (None, None, None, None);
+        Self { account, product, products, actor, kinds: Vec::new(), from: EARLIEST, until: LATEST }
     }
 }
 
@@ -172,7 +182,7 @@ pub async fn newest(
     };
     let select = view.select(statement).bind(before).bind(least).bind(which.from).bind(which.until);
     let select = select.bind(which.account).bind(which.product).bind(which.actor);
-    select.bind(kinds(which.kinds)).bind(limit).all().await
+    select.bind(kinds(which.kinds)).bind(limit).bind(which.products.map(AnyOf)).all().await
 }
 
 /// The matching events after `after` and up to `last`, in order.
@@ -184,7 +194,7 @@ pub async fn stretch(
 ) -> Result<Vec<Logged>, Error> {
     let select = view.select(STRETCH).bind(after).bind(last).bind(which.from).bind(which.until);
     let select = select.bind(which.account).bind(which.product).bind(which.actor);
-    select.bind(kinds(which.kinds)).all().await
+    select.bind(kinds(which.kinds)).bind(which.products.map(AnyOf)).all().await
 }
 
 fn kinds(kinds: Vec<String>) -> Option<AnyOf<String>> {

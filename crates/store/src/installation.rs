@@ -19,6 +19,7 @@ sql! {
     Select FIND = "SELECT singleton, first_realm_id, min_binary, key_check, clock_floor FROM installation";
     Change INSERT = "INSERT INTO installation (singleton, first_realm_id, min_binary, key_check, clock_floor, created_at) VALUES (1, $1, $2, $3, $4, $4) \
         ON CONFLICT (singleton) DO NOTHING";
+    Change LOCK = "UPDATE installation SET singleton = singleton WHERE EXISTS (SELECT 1 FROM realms WHERE realm_id = $1)";
     Change RAISE_FLOOR = "UPDATE installation SET clock_floor = $2 WHERE first_realm_id = $1 AND clock_floor < $2";
     Change SET_FLOOR = "UPDATE installation SET clock_floor = $2 WHERE first_realm_id = $1";
     Select CLOCK = {
@@ -102,6 +103,11 @@ pub async fn find(across: &mut Across) -> Result<Option<Installation>, Error> {
 /// `false` when the database was initialised before. The transaction's realm becomes the first realm.
 pub async fn insert(tx: &mut Tx, key_check: Sealed, now: Timestamp) -> Result<bool, Error> {
     tx.change(INSERT).bind(migrations::NEWEST).bind(key_check).bind(now).hit().await
+}
+
+/// Locks the row for the rest of the transaction, for what concerns all realms: one such transaction runs at a time.
+pub async fn lock(tx: &mut Tx) -> Result<(), Error> {
+    tx.change(LOCK).rows().await.map(drop)
 }
 
 impl Store {

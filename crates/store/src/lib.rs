@@ -1,8 +1,8 @@
 //! What we remember.
 //!
-//! Lock order: requests, realms, credentials, customers, products, rollouts, links, `passkey_requests`, enrollments, accounts,
+//! Lock order: requests, realms, installation, credentials, customers, products, rollouts, links, `passkey_requests`, recoveries, enrollments, accounts,
 //! `sign_ins`, sessions, devices, sends of codes and links, challenges, factors, pauses, `recovery_codes`, ledger, interest,
-//! passwords, attempts, sends of notices, deliveries, leases, events, chain, `chain_cuts`. A transaction that changes rows of several tables changes
+//! passwords, attempts, sends of notices, deliveries, leases, `signing_keys`, events, chain, `chain_cuts`. A transaction that changes rows of several tables changes
 //! them in this order. Two transactions that take them in different orders deadlock on PostgreSQL (seen with 64
 //! answers on two replicas). A row that the transaction itself inserted may come later: no other transaction
 //! sees it.
@@ -44,12 +44,14 @@ pub mod passwords;
 pub mod pauses;
 pub mod products;
 pub mod realms;
+pub mod recoveries;
 pub mod recovery_codes;
 pub mod requests;
 pub mod rollouts;
 pub mod sends;
 pub mod sessions;
 pub mod sign_ins;
+pub mod signing_keys;
 pub mod sms_costs;
 pub mod standings;
 mod statement;
@@ -98,12 +100,14 @@ const TABLES: &[&[Statement]] = &[
     pauses::STATEMENTS,
     products::STATEMENTS,
     realms::STATEMENTS,
+    recoveries::STATEMENTS,
     recovery_codes::STATEMENTS,
     requests::STATEMENTS,
     rollouts::STATEMENTS,
     sends::STATEMENTS,
     sessions::STATEMENTS,
     sign_ins::STATEMENTS,
+    signing_keys::STATEMENTS,
     sms_costs::STATEMENTS,
     standings::STATEMENTS,
     stats::STATEMENTS,

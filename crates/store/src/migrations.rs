@@ -12,7 +12,7 @@ pub(crate) const TURN: &str = "SET statement_timeout = 0; SET lock_timeout = '10
     SELECT pg_advisory_lock(x'7469646567617465'::bigint); RESET lock_timeout";
 
 /// The newest migration this program brings.
-pub const NEWEST: i64 = 12;
+pub const NEWEST: i64 = 13;
 
 macro_rules! migrations {
     ($engine:literal, $($number:literal $name:literal,)+) => {{
@@ -44,6 +44,7 @@ pub(crate) fn sqlite() -> Migrator {
         10 "0010_devices",
         11 "0011_origins",
         12 "0012_phones",
+        13 "0013_owners",
     )
 }
 
@@ -62,5 +63,6 @@ pub(crate) fn postgres() -> Migrator {
         10 "0010_devices",
         11 "0011_origins",
         12 "0012_phones",
+        13 "0013_owners",
     )
 }

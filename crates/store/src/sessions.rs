@@ -11,16 +11,25 @@ use crate::{
     statement::sql,
 };
 
+/// The columns of `Session`.
+macro_rules! session {
+    () => {
+        "session_id, account_id, product_key, device_id, proofs, later_proofs, trusted, met, created_at, last_used_at, idle, expires_at, \
+        end_reason, client"
+    };
+}
+
 sql! {
-    Select FIND = "SELECT session_id, account_id, product_key, device_id, proofs, later_proofs, trusted, met, created_at, last_used_at, idle, expires_at, end_reason FROM sessions WHERE realm_id = $1 AND token_digest = $2";
-    Select GET = "SELECT session_id, account_id, product_key, device_id, proofs, later_proofs, trusted, met, created_at, last_used_at, idle, expires_at, end_reason FROM sessions WHERE realm_id = $1 AND session_id = $2";
-    Select OF_DEVICE = "SELECT session_id, account_id, product_key, device_id, proofs, later_proofs, trusted, met, created_at, last_used_at, idle, expires_at, end_reason FROM sessions WHERE realm_id = $1 AND account_id = $2 AND product_key = $3 AND device_id = $4 AND end_reason IS NULL";
-    Select OF_ACCOUNT = "SELECT session_id, account_id, product_key, device_id, proofs, later_proofs, trusted, met, created_at, last_used_at, idle, expires_at, end_reason FROM sessions WHERE realm_id = $1 AND account_id = $2 AND end_reason IS NULL AND expires_at > $3 ORDER BY session_id";
-    Change INSERT = "INSERT INTO sessions (realm_id, token_digest, session_id, account_id, product_key, device_id, proofs, trusted, met, created_at, last_used_at, idle, expires_at, end_reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    Select FIND = (concat!("SELECT ", session!(), " FROM sessions WHERE realm_id = $1 AND token_digest = $2"));
+    Select GET = (concat!("SELECT ", session!(), " FROM sessions WHERE realm_id = $1 AND session_id = $2"));
+    Select OF_DEVICE = (concat!("SELECT ", session!(), " FROM sessions WHERE realm_id = $1 AND account_id = $2 AND product_key = $3 AND device_id = $4 AND end_reason IS NULL"));
+    Select OF_ACCOUNT = (concat!("SELECT ", session!(), " FROM sessions WHERE realm_id = $1 AND account_id = $2 AND end_reason IS NULL AND expires_at > $3 ORDER BY session_id"));
+    Change INSERT = "INSERT INTO sessions (realm_id, token_digest, session_id, account_id, product_key, device_id, proofs, trusted, met, created_at, last_used_at, idle, expires_at, end_reason, client) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
     Change TOUCH = "UPDATE sessions SET last_used_at = $3 WHERE realm_id = $1 AND session_id = $2 AND last_used_at < $3 AND end_reason IS NULL";
     Change END = "UPDATE sessions SET end_reason = $4, ended_at = $5 WHERE realm_id = $1 AND session_id = $2 AND account_id = $3 AND end_reason IS NULL";
-    Change HOLD = "UPDATE sessions SET end_reason = end_reason WHERE realm_id = $1 AND session_id = $2 AND end_reason IS NULL AND expires_at > $3 RETURNING session_id, account_id, product_key, device_id, proofs, later_proofs, trusted, met, created_at, last_used_at, idle, expires_at, end_reason";
-    Change PROVE = "UPDATE sessions SET later_proofs = $3 WHERE realm_id = $1 AND session_id = $2 AND end_reason IS NULL";
+    Change HOLD = (concat!("UPDATE sessions SET end_reason = end_reason WHERE realm_id = $1 AND session_id = $2 AND end_reason IS NULL AND expires_at > $3 RETURNING ", session!()));
+    Change COUNT_FAILED = "UPDATE sessions SET failed_proofs = COALESCE(failed_proofs, 0) + 1 WHERE realm_id = $1 AND session_id = $2 AND end_reason IS NULL RETURNING failed_proofs";
+    Change PROVE = "UPDATE sessions SET later_proofs = $3, failed_proofs = 0 WHERE realm_id = $1 AND session_id = $2 AND end_reason IS NULL";
 }
 
 impl Record for Session {
@@ -42,6 +51,7 @@ impl Record for Session {
             idle: row.get("idle")?,
             expires_at: row.get("expires_at")?,
             end: row.get("end_reason")?,
+            client: row.get("client")?,
         })
     }
 }
@@ -73,7 +83,7 @@ pub async fn insert(tx: &mut Tx, token: TokenDigest, new: &Session) -> Result<()
     let insert = tx.change(INSERT).bind(token).bind(new.id).bind(new.account).bind(new.product.clone());
     let insert = insert.bind(new.device.clone()).bind(new.proofs.clone()).bind(new.trusted).bind(new.met);
     let insert = insert.bind(new.created_at).bind(new.last_used_at).bind(new.idle);
-    insert.bind(new.expires_at).bind(new.end).rows().await?;
+    insert.bind(new.expires_at).bind(new.end).bind(new.client.clone()).rows().await?;
     Ok(())
 }
 
@@ -101,4 +111,19 @@ pub async fn hold(tx: &mut Tx, id: SessionId, now: Timestamp) -> Result<Option<S
 /// Stores the session's later proofs; `false` when it had ended. The proofs that made it stay as they are (INV-26).
 pub async fn prove(tx: &mut Tx, id: SessionId, later: Vec<LaterProof>) -> Result<bool, Error> {
     tx.change(PROVE).bind(id).bind(later).hit().await
+}
+
+struct FailedProofs(i64);
+
+impl Record for FailedProofs {
+    const TABLE: &'static str = Session::TABLE;
+    const KEY: &'static str = Session::KEY;
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        Ok(Self(row.get("failed_proofs")?))
+    }
+}
+
+/// Counts a proof that failed in the session; returns how many have failed in a row. `None`: it had ended.
+pub async fn count_failed(tx: &mut Tx, id: SessionId) -> Result<Option<i64>, Error> {
+    Ok(tx.change(COUNT_FAILED).bind(id).optional::<FailedProofs>().await?.map(|failed| failed.0))
 }

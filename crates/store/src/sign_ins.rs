@@ -11,15 +11,15 @@ use crate::{
 };
 
 sql! {
-    Select FIND = "SELECT sign_in_id, account_id, product_key, state, requirement, proofs, series_id, device_id, created_at, expires_at FROM sign_ins WHERE realm_id = $1 AND token_digest = $2";
-    Select GET = "SELECT sign_in_id, account_id, product_key, state, requirement, proofs, series_id, device_id, created_at, expires_at FROM sign_ins WHERE realm_id = $1 AND sign_in_id = $2";
+    Select FIND = "SELECT sign_in_id, account_id, product_key, state, requirement, proofs, series_id, device_id, epoch, weak_password, created_at, expires_at FROM sign_ins WHERE realm_id = $1 AND token_digest = $2";
+    Select GET = "SELECT sign_in_id, account_id, product_key, state, requirement, proofs, series_id, device_id, epoch, weak_password, created_at, expires_at FROM sign_ins WHERE realm_id = $1 AND sign_in_id = $2";
     AtomicWrite BEGIN = {
-        sqlite: "INSERT INTO sign_ins (realm_id, token_digest, sign_in_id, account_id, product_key, state, requirement, proofs, series_id, device_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12); \
-            UPDATE attempts SET revision = revision + 1, successes = successes + 1, in_hour = 0, in_day = 0, in_row = 0 WHERE realm_id = $1 AND counter_id = $13; \
-            INSERT INTO events (realm_id, event_id, at, actor, product_key, account_id, fact, personal) VALUES ($1, $14, $15, $16, $17, $18, $19, $20)",
-        postgres: "WITH begun AS (INSERT INTO sign_ins (realm_id, token_digest, sign_in_id, account_id, product_key, state, requirement, proofs, series_id, device_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)), \
-            forgiven AS (UPDATE attempts SET revision = revision + 1, successes = successes + 1, in_hour = 0, in_day = 0, in_row = 0 WHERE realm_id = $1 AND counter_id = $13) \
-            INSERT INTO events (realm_id, event_id, at, actor, product_key, account_id, fact, personal) VALUES ($1, $14, $15, $16, $17, $18, $19, $20)"
+        sqlite: "INSERT INTO sign_ins (realm_id, token_digest, sign_in_id, account_id, product_key, state, requirement, proofs, series_id, device_id, epoch, weak_password, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14); \
+            UPDATE attempts SET revision = revision + 1, successes = successes + 1, in_hour = 0, in_day = 0, in_row = 0, settled = 0 WHERE realm_id = $1 AND counter_id = $15; \
+            INSERT INTO events (realm_id, event_id, at, actor, product_key, account_id, fact, personal) VALUES ($1, $16, $17, $18, $19, $20, $21, $22)",
+        postgres: "WITH begun AS (INSERT INTO sign_ins (realm_id, token_digest, sign_in_id, account_id, product_key, state, requirement, proofs, series_id, device_id, epoch, weak_password, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)), \
+            forgiven AS (UPDATE attempts SET revision = revision + 1, successes = successes + 1, in_hour = 0, in_day = 0, in_row = 0, settled = 0 WHERE realm_id = $1 AND counter_id = $15) \
+            INSERT INTO events (realm_id, event_id, at, actor, product_key, account_id, fact, personal) VALUES ($1, $16, $17, $18, $19, $20, $21, $22)"
     };
     Change MOVE = "UPDATE sign_ins SET state = $4 WHERE realm_id = $1 AND sign_in_id = $2 AND state = $3 AND expires_at > $5";
     Change HOLD = "UPDATE sign_ins SET state = state WHERE realm_id = $1 AND sign_in_id = $2 AND state = $3 AND expires_at > $4";
@@ -40,6 +40,8 @@ impl Record for SignIn {
             proofs: row.get("proofs")?,
             trusted_by: row.get("series_id")?,
             device: row.get("device_id")?,
+            epoch: row.get::<Option<i64>>("epoch")?.unwrap_or_default(),
+            weak_password: row.get::<Option<bool>>("weak_password")?.unwrap_or_default(),
             created_at: row.get("created_at")?,
             expires_at: row.get("expires_at")?,
         })
@@ -65,7 +67,13 @@ pub async fn begin(
     let write =
         executor.atomic_write(BEGIN).bind(token).bind(new.id).bind(new.account).bind(new.product.clone());
     let write = write.bind(new.state).bind(new.requirement).bind(new.proofs.clone()).bind(new.trusted_by);
-    let write = write.bind(new.device.clone()).bind(new.created_at).bind(new.expires_at).bind(charged.id);
+    let write = write
+        .bind(new.device.clone())
+        .bind(new.epoch)
+        .bind(new.weak_password)
+        .bind(new.created_at)
+        .bind(new.expires_at)
+        .bind(charged.id);
     let write = write.bind(event.id).bind(event.at).bind(event.actor).bind(event.product).bind(event.account);
     write.bind(event.fact).bind(event.personal).rows().await?;
     Ok(())

@@ -10,7 +10,7 @@ use tidegate_metrics::Metrics;
 use crate::{
     config::Config,
     files::{self, Files},
-    logs, mail, receipts, sms, tls, traces,
+    logs, mail, passwords, receipts, sms, tls, traces,
 };
 
 /// Fails with everything that is wrong, one problem on each line. Changes nothing. Async, because it sets up clients that
@@ -34,6 +34,7 @@ fn problems(config: &Config, files: Files) -> Vec<anyhow::Error> {
         realm(config).map(drop),
         database(config),
         master_key(&config.keys.master_file),
+        breached(config, files),
         sms::costs(config).map(drop),
         receipts::settings(config, files).map(drop),
         traces::collector(&config.otlp).map(drop),
@@ -44,6 +45,10 @@ fn problems(config: &Config, files: Files) -> Vec<anyhow::Error> {
         Err(error) => problems.push(error),
     }
     problems
+}
+
+fn breached(config: &Config, files: Files) -> anyhow::Result<()> {
+    if files == Files::Here { passwords::breached(config).map(drop) } else { Ok(()) }
 }
 
 /// The fault, after the setting that it is about.

@@ -10,7 +10,7 @@ use crate::{
     config::{self, Loaded, Sources},
     demo, device, directory, doctor, events,
     files::Files,
-    forget_clock, health, import, init, logs, mail, migrate, new_secret, serve,
+    forget_clock, health, import, init, logs, mail, migrate, new_secret, passwords, recover, serve,
 };
 
 /// Identity for device clouds: accounts, second factors, and two-step verification in waves.
@@ -35,7 +35,7 @@ struct SettingsArgs {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serves until SIGTERM, SIGINT or SIGQUIT; SIGHUP reads certificates again. In an empty folder it initialises itself first.
+    /// Serves until SIGTERM, SIGINT or SIGQUIT; SIGHUP reads certificates and breached passwords again. In an empty folder it initialises itself first.
     Serve,
     /// Asks a running server for its health (grpc.health.v1). The exit status is 1 when it does not take calls.
     Health(health::HealthArgs),
@@ -53,7 +53,7 @@ enum Command {
     Key(NewKey),
     /// Operators' credentials.
     #[command(subcommand)]
-    Credential(NewCredential),
+    Credential(CredentialCommand),
     /// Settings: where each value comes from, and what is wrong with them.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -69,6 +69,9 @@ enum Command {
     /// A device of an owner, played in a terminal: push prompts and device codes of a running server.
     #[command(subcommand)]
     Device(DeviceCommand),
+    /// Passwords that other services lost: the file that the server refuses them by.
+    #[command(subcommand)]
+    Passwords(PasswordsCommand),
     /// Mails: a test of the mail server, and what they look like.
     #[command(subcommand)]
     Mail(MailCommand),
@@ -87,9 +90,12 @@ enum NewKey {
 }
 
 #[derive(Subcommand)]
-enum NewCredential {
+enum CredentialCommand {
     /// Prints a new operator's credential, as the content of `bootstrap.credential_file`. Changes nothing: `init` stores it.
     New,
+    /// Makes an operator's credential in the database, when all are lost. Needs the master key. The token is written to a
+    /// new file, whose path is printed. With SQLite, stop the server first.
+    Recover(recover::Recover),
 }
 
 #[derive(Subcommand)]
@@ -138,6 +144,14 @@ enum DeviceCommand {
     Listen(device::Listen),
     /// Shows once what waits.
     List(device::List),
+}
+
+#[derive(Subcommand)]
+enum PasswordsCommand {
+    /// Makes the file of `passwords.breached_file` from a list of Have I Been Pwned.
+    Build(passwords::PasswordsBuild),
+    /// Reads a password from standard input, and looks it up in such a file. The exit status is 1 when it is there.
+    Test(passwords::PasswordsTest),
 }
 
 #[derive(Subcommand)]
@@ -201,7 +215,11 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             block_on(forget_clock::forget_clock(&config))
         }
         Command::Key(NewKey::New) => Ok(new_secret::new_key()),
-        Command::Credential(NewCredential::New) => Ok(new_secret::new_credential()),
+        Command::Credential(CredentialCommand::New) => Ok(new_secret::new_credential()),
+        Command::Credential(CredentialCommand::Recover(recover)) => {
+            let config = logged(load()?)?;
+            block_on(async move { recover::recover(&config, recover).await })
+        }
         Command::Config(ConfigCommand::Check { no_files }) => {
             let files = if no_files { Files::Elsewhere } else { Files::Here };
             let config = load()?.config;
@@ -226,6 +244,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Device(DeviceCommand::Enroll(enroll)) => block_on(device::enroll(enroll)),
         Command::Device(DeviceCommand::Listen(listen)) => block_on(device::listen(listen)),
         Command::Device(DeviceCommand::List(list)) => block_on(device::list(list)),
+        Command::Passwords(PasswordsCommand::Build(asked)) => passwords::build(asked),
+        Command::Passwords(PasswordsCommand::Test(asked)) => passwords::test(asked),
         Command::Mail(MailCommand::Test(test)) => {
             let config = logged(load()?)?;
             block_on(async move { mail::test(&config, test).await })

@@ -20,6 +20,7 @@ pub async fn init(config: &Config) -> anyhow::Result<ExitCode> {
     let store = open(config).await?;
     if is_initialised(&store).await? {
         println!("The database is initialised; nothing was changed.");
+        println!("If all operators' credentials are lost, `tidegate credential recover` makes another one.");
     } else {
         initialise_here(config, &store).await?;
     }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use tidegate_core::Span;
 use tidegate_courier::Courier;
 use tidegate_grpc::{Certificates, Shutdown};
-use tidegate_keyring::{Keyring, Passwords};
+use tidegate_keyring::{Keyring, Passwords, breached::BreachedPasswords};
 use tidegate_metrics::Metrics;
 use tidegate_service::{
     App, Freshness, Parts,
@@ -26,7 +26,7 @@ use crate::{
     check_schema::check_schema,
     config::{self, Config},
     files::{self, Files},
-    keep_time, mail, receipts, sms, tls, traces,
+    keep_credentials, keep_time, mail, passwords, receipts, sms, tls, traces,
 };
 
 pub struct Running {
@@ -36,6 +36,7 @@ pub struct Running {
     pub receipts: Option<SocketAddr>,
     /// The certificate that is served; absent: TLS is off.
     pub certificates: Option<Certificates>,
+    breached: Option<BreachedPasswords>,
     /// How long calls under way may take when the program stops.
     drain: Duration,
     app: App,
@@ -56,6 +57,8 @@ const SWEEP: Duration = Duration::from_mins(1);
 const FOLLOW: Duration = Duration::from_millis(200);
 /// Between two runs of the sealer.
 const SEAL: Duration = Duration::from_millis(200);
+/// Between two looks at requests to reset a password.
+const SEND_RESETS: Duration = Duration::from_millis(500);
 /// Between two runs of retention.
 const CUT: Duration = Duration::from_hours(1);
 
@@ -101,7 +104,8 @@ impl Running {
         let courier = courier(config, &store, &keyring, &clock)?;
         let sealer = Sealer::new(store.clone(), keyring.clone(), clock.clone(), Arc::new(SystemEntropy));
         let sealer = Arc::new(sealer);
-        let app = app(config, &store, keyring, &clock, courier.web_push_key())?;
+        let breached = passwords::breached(config)?;
+        let app = app(config, &store, keyring, &clock, courier.web_push_key(), breached.clone())?;
         let receipts = receipts::endpoint(config, &store, &clock)?;
 
         let grpc = listen(config.grpc.listen, "grpc.listen").await?;
@@ -140,6 +144,7 @@ impl Running {
             background.spawn(serve_receipts(endpoint, listener, shutdown.drain.clone()));
         }
         background.spawn(keep_time::keep(store.clone(), clock.clone(), rest.clone()));
+        background.spawn(keep_credentials::keep(app.clone(), store.clone(), clock.clone(), rest.clone()));
         background.spawn(sweep(store.clone(), clock, rest.clone()));
         background.spawn(courier.run(rest.clone()));
         if let Some(certificates) = certificates.clone() {
@@ -149,6 +154,7 @@ impl Running {
         if store.engine() == Engine::Postgres {
             background.spawn(follow(app.clone(), rest.clone()));
         }
+        background.spawn(send_resets(app.clone(), rest.clone()));
         background.spawn(seal(sealer.clone(), rest.clone()));
         background.spawn(cut(sealer, keep, store.metrics().clone(), rest.clone()));
         let (grpc, admin, receipts) = (grpc_address, admin_address, receipts_address);
@@ -158,6 +164,7 @@ impl Running {
             admin,
             receipts,
             certificates,
+            breached,
             drain,
             app,
             store,
@@ -168,8 +175,19 @@ impl Running {
         })
     }
 
-    /// Reads the certificates again.
+    /// Reads the certificates and the file of breached passwords again.
     pub fn reload(&self) {
+        if let Some(breached) = &self.breached {
+            match breached.open_again() {
+                Ok(()) => tracing::info!(entries = breached.entries(), "breached passwords are read again"),
+                Err(error) => {
+                    let error = format!("{:#}", anyhow::Error::new(error));
+                    tracing::error!(
+                        "the new file of breached passwords cannot be used, and the old one stays: {error}"
+                    );
+                }
+            }
+        }
         if let Some(certificates) = &self.certificates {
             certificates.read_again();
         } else {
@@ -222,6 +240,7 @@ fn app(
     keyring: Arc<Keyring>,
     clock: &Arc<AuthorityClock>,
     web_push_key: Option<&str>,
+    breached: Option<BreachedPasswords>,
 ) -> anyhow::Result<App> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let parallel = match config.limits.password_hashes {
@@ -236,6 +255,7 @@ fn app(
         keyring,
         passwords: Passwords::new(parallel, &SystemEntropy)
             .with_queue_timeout(queue_timeout)
+            .with_breached(breached)
             .with_timer(move |time| hashed.hashed(time)),
         clock: clock.clone(),
         entropy: Arc::new(SystemEntropy),
@@ -306,6 +326,14 @@ async fn follow(app: App, stop: CancellationToken) {
     let mut outage = Outage::default();
     while tokio::time::timeout(FOLLOW, stop.cancelled()).await.is_err() {
         outage.say(app.follow().await, "the event log cannot be followed");
+    }
+}
+
+/// Mails links to owners who forgot their passwords.
+async fn send_resets(app: App, stop: CancellationToken) {
+    let mut outage = Outage::default();
+    while tokio::time::timeout(SEND_RESETS, stop.cancelled()).await.is_err() {
+        outage.say(app.send_resets().await, "mails to reset passwords cannot be sent");
     }
 }
 

@@ -30,7 +30,7 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
             asked = signals.next() => match asked {
                 Asked::Stop(signal) => break signal,
                 Asked::Reload => {
-                    tracing::info!("SIGHUP: certificates are read again");
+                    tracing::info!("SIGHUP: files are read again");
                     running.reload();
                 }
             },

@@ -105,9 +105,11 @@ fn guest(closed: &Closed, account: AccountId) -> anyhow::Result<(Guest, Factor, 
         product: PRODUCT.parse()?,
         state: SignInState::PendingChallenge,
         requirement: Requirement::SecondStep,
-        proofs: vec![Proof { method: Method::Password, at: now, factor: None }],
+        proofs: vec![Proof { method: Method::Password, at: now, factor: None, mailed: false }],
         trusted_by: None,
         device: None,
+        epoch: 0,
+        weak_password: false,
         created_at: now,
         expires_at: now.plus(SESSION_AGE),
     };
@@ -143,7 +145,7 @@ pub async fn sessions(closed: &Closed, accounts: &[AccountId]) -> anyhow::Result
                 account: *account,
                 product: product.clone(),
                 device: None,
-                proofs: vec![Proof { method: Method::Password, at: now, factor: None }],
+                proofs: vec![Proof { method: Method::Password, at: now, factor: None, mailed: false }],
                 trusted: false,
                 met: Requirement::None,
                 later_proofs: Vec::new(),
@@ -152,6 +154,7 @@ pub async fn sessions(closed: &Closed, accounts: &[AccountId]) -> anyhow::Result
                 idle: SESSION_AGE,
                 expires_at: now.plus(SESSION_AGE),
                 end: None,
+                client: None,
             };
             sessions::insert(tx, digest, &session).await?;
             tokens.push(token);

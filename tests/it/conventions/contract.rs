@@ -14,6 +14,8 @@ const NO_SECRETS: &[(&str, &str)] = &[
     ("resume_token", "tells where a stream was; authorises nothing"),
     ("secret_withheld", "says that there is none"),
     ("codes_left", "a number"),
+    ("min_password_length", "a number"),
+    ("weak_password", "says that the password is weak"),
     ("recovery_codes_left", "a number"),
 ];
 

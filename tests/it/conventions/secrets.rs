@@ -67,7 +67,9 @@ fn every_place_that_lays_a_secret_open_is_known() {
         2 crates/service/src/links.rs
         1 crates/service/src/material.rs
         1 crates/service/src/pages.rs
+        1 crates/service/src/passwords/send_resets.rs
         1 crates/service/src/sessions/judge.rs
+        1 crates/service/src/sign_ins/password.rs
         1 crates/service/src/sign_ins/trust.rs
         1 crates/tidegate/src/demo/methods/sms_code.rs
         1 crates/tidegate/src/demo/owner/enroll.rs
@@ -80,6 +82,7 @@ fn every_place_that_lays_a_secret_open_is_known() {
         1 crates/tidegate/src/init.rs
         1 crates/tidegate/src/mail.rs
         2 crates/tidegate/src/new_secret.rs
+        1 crates/tidegate/src/passwords/test.rs
         1 crates/tidegate/src/receipts.rs
         1 crates/tidegate/src/server.rs
         1 crates/tidegate/src/sms.rs

@@ -12,6 +12,7 @@ use crate::{
     devices::{Decides, PhoneOwner},
     manage::mask,
     owner::{Device, Session},
+    raw,
     sms_codes::{OTHER, change_phone},
 };
 
@@ -39,7 +40,7 @@ pub async fn prepare(operator: &Actor, method: &str) -> Placeholders {
             // CreateRealm's example may have made it.
             let _ = operator.call(proto::CreateRealmRequest { key, title, ..Default::default() }).await;
         }
-        "RevokeCredential" => {
+        "RevokeCredential" | "RotateCredential" => {
             values.insert("cred_", credential(operator).await);
         }
         "TailEvents" | "ExportEvents" => operator.server.seal().await,
@@ -107,9 +108,24 @@ async fn owner(operator: &Actor, method: &str, values: &mut Placeholders) {
         | "BeginEnrollment"
         | "RegisterInterest"
         | "Introspect"
+        | "IssueAssertion"
         | "RevokeSession"
+        | "ListSessions"
+        | "RevokeAllSessions"
+        | "ListTrustedDevices"
+        | "RevokeTrustedDevice"
+        | "ChangePassword"
         | "RequestEmailVerification" => {
             values.insert("tgs_", session(operator).await.token);
+        }
+        "SetPassword" => {
+            values.insert("tgs_", session(operator).await.token);
+            raw::change(&operator.server, "DELETE FROM passwords").await;
+        }
+        "CompleteRecovery" => {
+            let (product, identifier) = ("kasa".to_owned(), "ann@example.com".to_owned());
+            operator.ok(proto::BeginRecoveryRequest { product, identifier, ..Default::default() }).await;
+            values.insert("tgl_", link(operator).await);
         }
         "ConfirmEmail" => {
             let (subject, request_id) = (session(operator).await.subject(), String::new());

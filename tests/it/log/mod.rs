@@ -3,6 +3,9 @@
 
 mod cutting;
 mod listing;
+mod personal;
+mod products;
+mod reads;
 mod sealing;
 mod tailing;
 mod vectors;

@@ -251,5 +251,6 @@ fn session(account: AccountId, name: &str, at: Timestamp) -> Session {
         idle: Span::days(30),
         expires_at: at.plus(Span::days(30)),
         end: None,
+        client: None,
     }
 }

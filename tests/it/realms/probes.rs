@@ -7,7 +7,7 @@ use tidegate_proto::{self as proto, EvaluationItem, OnBehalf, subject::Who};
 use super::furnished::RealmNames;
 use crate::{
     actor::Actor,
-    arrange::PASSWORD,
+    arrange::{NEW_PASSWORD, PASSWORD},
     owner::{by_code, by_first_code, by_password, subject},
     rpc::Rpc,
     text,
@@ -105,10 +105,12 @@ pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &RealmNames, nam
         ListDeliveriesRequest { account: n.external_id.clone() }
         ListCustomersRequest { page_token: n.customer_page_token.clone() }
         CreateCredentialRequest { role: proto::RoleType::Frontend, title: "x", holder: "x", products: vec![n.product.clone()] }
+        RotateCredentialRequest { credential: n.credential.clone() }
         RevokeCredentialRequest { credential: n.credential.clone() }
         BeginSignInRequest { product: own.product.clone(), identifier: n.email.clone(), first_factor: by_password(PASSWORD) }
         BeginSignInRequest { product: n.product.clone(), identifier: own.email.clone(), first_factor: by_password(PASSWORD) }
         CreatePasskeyRequestRequest { product: n.product.clone() }
+        BeginRecoveryRequest { product: n.product.clone(), identifier: own.email.clone() }
         GetTwoStepStatusRequest { subject: on_behalf(&n.account, &own.product) }
         ListFactorsRequest { subject: on_behalf(&own.account, &n.product) }
         ListAccountsRequest { page_token: accounts }
@@ -141,6 +143,7 @@ pub async fn by_token(answers: &mut Answers, actor: &Actor, names: &RealmNames) 
     let purpose = proto::ChallengePurpose::SignIn;
     ask! { answers, actor,
         IntrospectRequest { session_token: n.session_token.clone() }
+        IssueAssertionRequest { subject: session.clone() }
         RequestEmailVerificationRequest { subject: session.clone() }
         RequestPhoneChangeRequest { subject: session.clone(), phone: "+4915112345678" }
         GetTwoStepStatusRequest { subject: session.clone() }
@@ -152,7 +155,6 @@ pub async fn by_token(answers: &mut Answers, actor: &Actor, names: &RealmNames) 
         ConfirmPhoneChangeRequest { subject: session.clone(), enrollment_id: n.enrollment.clone(), code: "000000" }
         CancelEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone() }
         RegisterInterestRequest { subject: session.clone() }
-        RevokeSessionRequest { subject: session }
         GetSignInRequest { subject: sign_in.clone() }
         CompleteSignInRequest { subject: sign_in.clone() }
         CreateChallengeRequest { subject: sign_in.clone(), purpose: purpose, factor_id: n.factor.clone() }
@@ -162,6 +164,14 @@ pub async fn by_token(answers: &mut Answers, actor: &Actor, names: &RealmNames) 
         CancelChallengeRequest { subject: sign_in.clone(), challenge_id: n.challenge.clone() }
         CancelSignInRequest { subject: sign_in }
         RedeemLinkRequest { token: n.enrollment_link.clone() }
+        SetPasswordRequest { subject: session.clone(), password: NEW_PASSWORD }
+        ChangePasswordRequest { subject: session.clone(), current_password: PASSWORD, new_password: NEW_PASSWORD }
+        CompleteRecoveryRequest { product: n.product.clone(), token: n.enrollment_link.clone(), password: NEW_PASSWORD }
+        ListSessionsRequest { subject: session.clone() }
+        ListTrustedDevicesRequest { subject: session.clone() }
+        RevokeTrustedDeviceRequest { subject: session.clone(), product: n.product.clone(), device_id: "phone" }
+        RevokeAllSessionsRequest { subject: session.clone(), keep_own: true }
+        RevokeSessionRequest { subject: session }
     }
 }
 

@@ -43,6 +43,51 @@ fn credential(role: proto::RoleType, products: &[&str]) -> proto::CreateCredenti
 }
 
 #[tokio::test]
+async fn secrets_rotate_and_the_last_operator_stays() {
+    tell("access/rotation", async |server| {
+        let rotate = |credential: &str| proto::RotateCredentialRequest {
+            credential: credential.into(),
+            overlap: Some(prost_types::Duration { seconds: 3_600, nanos: 0 }),
+            ..Default::default()
+        };
+        let revoke = |credential: &str| proto::RevokeCredentialRequest {
+            credential: credential.into(),
+            ..Default::default()
+        };
+        let admin = server.actor("admin", Role::Admin).await;
+        let app = server.actor("app", Role::Frontend).await;
+        server
+            .transcript
+            .note("a service rotates its own credential, and both secrets are accepted for an hour");
+        let new = app.with(&app.ok(rotate(&app.credential)).await.token).named("app, new secret");
+        app.ok(proto::WhoAmIRequest {}).await;
+        new.ok(proto::WhoAmIRequest {}).await;
+        app.refused(rotate(&app.credential)).await;
+        server.pass(Span::hours(1));
+        app.refused(proto::WhoAmIRequest {}).await;
+        server.transcript.note("whoever else gets a secret of it is behind it from then on");
+        admin.ok(rotate(&app.credential)).await;
+        admin.ok(revoke(&app.credential)).await;
+        admin.refused(rotate(&app.credential)).await;
+        server
+            .transcript
+            .note("the last operator's credential cannot be revoked, and its secret does not end at once");
+        let operator = server.operator().aloud();
+        let first = operator.ok(proto::WhoAmIRequest {}).await.credential.unwrap().id;
+        operator.refused(revoke(&first)).await;
+        let at_once = proto::RotateCredentialRequest {
+            overlap: Some(prost_types::Duration::default()),
+            ..rotate(&first)
+        };
+        operator.refused(at_once).await;
+        operator.ok(credential(proto::RoleType::Operator, &[])).await;
+        operator.ok(revoke(&first)).await;
+        operator.refused(proto::WhoAmIRequest {}).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_credential_is_made_used_and_revoked() {
     tell("access/a_credential", async |server| {
         let admin = server.actor("admin", Role::Admin).await;

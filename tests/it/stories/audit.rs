@@ -9,6 +9,7 @@ use crate::{
     raw,
     setting::Kasa,
     story::tell,
+    test_server::CredentialSpec,
 };
 
 #[tokio::test]
@@ -95,6 +96,28 @@ async fn the_record_is_followed_and_a_break_is_no_loss() {
         server.sealer.cut(Span::days(400)).await.unwrap();
         let late = auditor.stream(tail(Start::ResumeToken(token))).await;
         assert!(late.is_err());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_read_accounts_stands_in_the_record() {
+    tell("audit/read", async |server| {
+        let admin = server.actor("admin", Role::Admin).await;
+        admin.quiet().person("ann").await;
+        let support = server.actor("support", Role::Support).await;
+        support.ok(proto::LookupAccountRequest { email: "Ann@example.com".into() }).await;
+        support.ok(proto::ListAccountsRequest::default()).await;
+        let auditor = server.actor("auditor", Role::Auditor).await;
+        let filter = Some(proto::EventFilter { actor: support.credential.clone(), ..Default::default() });
+        auditor.ok(proto::ListEventsRequest { filter, ..Default::default() }).await;
+        let limited = CredentialSpec { products: &["kasa"], ..CredentialSpec::of(Role::Auditor) };
+        admin.quiet().product("kasa").await;
+        admin.quiet().product("tapo").await;
+        let limited = server.with_credential("auditor of kasa", limited).await;
+        limited.ok(proto::ListEventsRequest::default()).await;
+        let filter = Some(proto::EventFilter { product: "tapo".into(), ..Default::default() });
+        limited.refused(proto::ListEventsRequest { filter, ..Default::default() }).await;
     })
     .await;
 }

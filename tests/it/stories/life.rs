@@ -113,6 +113,25 @@ async fn a_stop_holds_until_two_persons_clear_it() {
         assert!(!rollout.clear(&bob).await);
         rollout.clear_refused(&bob).await;
         rollout.clear_refused(&again).await;
+        server.transcript.note("nor can one admin under two invented names");
+        let admin = server.actor("admin", Role::Admin).await.quiet();
+        for name in ["Bo", "Di"] {
+            let request = proto::CreateCredentialRequest {
+                role: proto::RoleType::RolloutApprover.into(),
+                all_products: true,
+                title: "key".into(),
+                holder: name.into(),
+                ..Default::default()
+            };
+            let token = admin.ok(request).await.token;
+            let invented = admin.with(&token).named(name).aloud();
+            if name == "Bo" {
+                rollout.retitle("Two-step").await;
+                assert!(!rollout.clear(&invented).await);
+            } else {
+                rollout.clear_refused(&invented).await;
+            }
+        }
         server.transcript.note("whoever changes it takes the first one's word back");
         rollout.retitle("Two steps").await;
         assert!(!rollout.clear(&eve).await);

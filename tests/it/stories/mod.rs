@@ -12,6 +12,7 @@ mod explain;
 mod imports;
 mod life;
 mod passkeys;
+mod passwords;
 mod products;
 mod recovery;
 mod refusals;

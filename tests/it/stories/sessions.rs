@@ -47,6 +47,39 @@ async fn sessions_end_by_will_by_replacement_and_by_themselves() {
     .await;
 }
 
+/// What a service needs to check assertions by itself, and how the key changes.
+#[tokio::test]
+async fn a_service_gets_assertions_and_the_keys_that_verify_them() {
+    tell("sessions/assertions", async |server| {
+        let kasa = Kasa::open(&server).await;
+        let (ann, frontend) = (kasa.admin.person("ann").await, kasa.frontend.aloud());
+        let session = frontend.quiet().sign_in(&ann, "kasa", &Device::new("phone-1")).await;
+        let issue = || proto::IssueAssertionRequest {
+            subject: session.subject(),
+            audience: "https://api.kasa.example".into(),
+            ..Default::default()
+        };
+        frontend.ok(issue()).await;
+        frontend.ok(proto::GetJwksRequest {}).await;
+        let minutes = |minutes: i64| Some(prost_types::Duration { seconds: minutes * 60, nanos: 0 });
+        frontend.ok(proto::IssueAssertionRequest { lifetime: minutes(5), ..issue() }).await;
+        frontend.refused(proto::IssueAssertionRequest { lifetime: minutes(6), ..issue() }).await;
+        let admin = kasa.admin.aloud();
+        admin.ok(proto::RotateSigningKeyRequest::default()).await;
+        frontend.ok(proto::GetJwksRequest {}).await;
+        server.pass(Span::minutes(15));
+        frontend.ok(proto::GetJwksRequest {}).await;
+        admin.ok(proto::RotateSigningKeyRequest { at_once: true, ..Default::default() }).await;
+        frontend.ok(proto::GetJwksRequest {}).await;
+        frontend
+            .quiet()
+            .ok(proto::RevokeSessionRequest { subject: session.subject(), ..Default::default() })
+            .await;
+        frontend.refused(issue()).await;
+    })
+    .await;
+}
+
 /// A session may live for weeks; its level falls after a day.
 #[tokio::test]
 async fn a_level_falls_after_a_day() {

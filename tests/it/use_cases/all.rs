@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use tidegate_core::{
-    AccountRef, Answer, ClientContext, Edge, FactorId, Identifier, Labels, Method, MethodPolicy, Ordinal,
-    PhoneNumber, ProductSettings, Products, Purpose, Revision, Role, Secret, SignedDecision, Timestamp,
-    Title, Unit,
+    AccountRef, Answer, ClientContext, Edge, Fact, FactorId, Identifier, Labels, Method, MethodPolicy,
+    Ordinal, PhoneNumber, ProductSettings, Products, Purpose, Revision, Role, Secret, SignedDecision, Span,
+    Timestamp, Title, Unit,
 };
 use tidegate_service::{
     PageRequest,
-    access::{CreateCredential, ListCredentials, RevokeCredential, WhoAmI},
+    access::{CreateCredential, ListCredentials, RevokeCredential, RotateCredential, WhoAmI},
     accounts::{
         AccountChange, ConfirmEmail, ConfirmPhoneChange, CreateAccount, GetAccount, ImportAccounts,
-        ListAccounts, LookupAccount, RequestEmailVerification, RequestPhoneChange, UpdateAccount,
+        ListAccounts, LookupAccount, RecordRead, RequestEmailVerification, RequestPhoneChange, UpdateAccount,
     },
     audit::{BeginExport, BeginTail, EventFilter, ListEvents, ReadExport, ReadTail, Start, VerifyChain},
     challenges::{AnswerChallenge, CancelChallenge, CreateChallenge, GetChallenge, ResendChallenge},
@@ -24,6 +24,7 @@ use tidegate_service::{
     },
     evaluations::{BatchEvaluate, Evaluate, Explain, Item},
     factors::{GenerateRecoveryCodes, RemoveFactor, RenameFactor},
+    passwords::{BeginRecovery, ChangePassword, CompleteRecovery, SendReset, SetPassword},
     products::{
         CreateProduct, GetMethodDirectory, GetProduct, ListInterest, ListProducts, ProductChange,
         RegisterInterest, UpdateProduct,
@@ -36,15 +37,18 @@ use tidegate_service::{
         RevertRollout, RollBackRollout, RolloutChange, StartRollout, StopRollout, Target, UpdateRollout,
         UpdateWave, WaveDraft,
     },
-    sessions::{Introspect, RevokeSession},
+    sessions::{
+        GetJwks, Introspect, IssueAssertion, ListSessions, ListTrustedDevices, RevokeAllSessions,
+        RevokeSession, RevokeTrustedDevice,
+    },
     sign_ins::{
         BeginSignIn, CancelSignIn, CompleteSignIn, CreatePasskeyRequest, FirstFactor, GetSignIn, RedeemLink,
     },
-    system::GetServerInfo,
+    system::{GetServerInfo, RotateSigningKey},
 };
 
 use super::{Fixture, UseCase};
-use crate::arrange::PASSWORD;
+use crate::arrange::{NEW_PASSWORD, PASSWORD};
 
 /// `command` or `query`, and the value that is run.
 macro_rules! use_cases {
@@ -62,6 +66,7 @@ use_cases! { f:
     command CreateCredential {
         role: Role::Auditor, products: Products::All, title: title(), holder: title(), expires_at: None,
     };
+    command RotateCredential { credential: "cred_01h2xcejqtf2nbrexx3vqjhp41".parse().unwrap(), overlap: Span::ZERO };
     command RevokeCredential { credential: "cred_01h2xcejqtf2nbrexx3vqjhp41".parse().unwrap() };
     query ListCredentials { page: page() };
     query WhoAmI;
@@ -75,6 +80,7 @@ use_cases! { f:
         account: AccountRef::Id(f.account),
         change: AccountChange { country: Some(Some("DE".parse().unwrap())), ..AccountChange::default() },
     };
+    command RecordRead { fact: Fact::AccountRead { by_address: false }, account: None };
     command RequestEmailVerification { subject: f.session() };
     command ConfirmEmail { token: unknown("tgl") };
     command RequestPhoneChange { subject: f.session(), phone: PhoneNumber::parse("+4915112345678").unwrap() };
@@ -181,6 +187,8 @@ use_cases! { f:
     query GetStats { rollout: "everybody".parse().unwrap(), reached: Reached::Counted };
 
     command Introspect { token: f.session_token.clone() };
+    command IssueAssertion { subject: f.session(), audience: None, lifetime: None };
+    command GetJwks;
     command BeginSignIn {
         product: "kasa".parse().unwrap(), first: FirstFactor::Password {
             identifier: Identifier::of("bob@example.com"), password: Secret::new(PASSWORD.to_owned()),
@@ -192,9 +200,28 @@ use_cases! { f:
     command CancelSignIn { subject: f.sign_in() };
     command RedeemLink { token: unknown("tgl") };
     query GetSignIn { subject: f.sign_in() };
+    command SetPassword { subject: f.session(), password: Secret::new(NEW_PASSWORD.to_owned()) };
+    command ChangePassword {
+        subject: f.session(), current: Secret::new("a wrong passphrase".to_owned()), new: Secret::new(NEW_PASSWORD.to_owned()),
+    };
+    command BeginRecovery {
+        product: "kasa".parse().unwrap(), identifier: Identifier::of("bob@example.com"), client: ClientContext::default(),
+    };
+    command SendReset { recovery: "rcv_01h2xcejqtf2nbrexx3vqjhp41".parse().unwrap() };
+    command CompleteRecovery {
+        product: "kasa".parse().unwrap(), token: unknown("tgl"), password: Secret::new(NEW_PASSWORD.to_owned()),
+        client: ClientContext::default(),
+    };
+    command ListSessions { subject: f.session() };
+    command ListTrustedDevices { subject: f.session() };
+    command RevokeTrustedDevice {
+        subject: f.session(), product: "kasa".parse().unwrap(), device: "phone-9".parse().unwrap(),
+    };
+    command RevokeAllSessions { subject: f.session(), keep_own: true };
     // Last, because it ends the session.
     command RevokeSession { subject: f.session(), session: None };
 
+    command RotateSigningKey { at_once: false };
     query GetServerInfo;
 }
 

@@ -16,7 +16,7 @@ use serde::{
 };
 pub use standing::{Buckets, FirstShown, LedgerEntry, Standing};
 
-use crate::{AccountId, CustomerKey, Malformed, ProductKey, RolloutKey, Timestamp, Title, words};
+use crate::{AccountId, CustomerKey, Issuers, Malformed, ProductKey, RolloutKey, Timestamp, Title, words};
 
 /// How often a record was changed. It is the record's etag on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -155,17 +155,30 @@ pub struct Stop {
 }
 
 /// A person who decides about a rollout: by the account with which they signed in, or else by the
-/// holder that their credential names. A document without an account stores the name alone.
+/// holder that their credential names. Earlier versions stored the name alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "ApproverDocument", into = "ApproverDocument")]
 pub struct Approver {
     pub name: Title,
     pub person: Option<AccountId>,
+    /// Who else is behind the credential.
+    pub issuers: Issuers,
+}
+
+/// Why two approvers do not count as two persons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnePerson {
+    SamePerson,
+    /// One of them made a credential of the other, or one person made both.
+    SameIssuer,
+    /// It is not known who made a credential.
+    IssuerNotKnown,
 }
 
 #[derive(Serialize)]
 #[serde(untagged)]
 enum ApproverDocument {
+    /// Of an earlier version.
     Holder(Title),
     Person(ApprovingPerson),
 }
@@ -174,7 +187,10 @@ enum ApproverDocument {
 #[serde(deny_unknown_fields)]
 struct ApprovingPerson {
     name: Title,
-    person: AccountId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    person: Option<AccountId>,
+    #[serde(default = "Issuers::unknown")]
+    issuers: Issuers,
 }
 
 /// Not derived: of an untagged enum, serde names no field that it does not know, so that the document of a newer version
@@ -206,26 +222,25 @@ impl<'de> Visitor<'de> for ApproverVisitor {
 impl From<ApproverDocument> for Approver {
     fn from(document: ApproverDocument) -> Self {
         match document {
-            ApproverDocument::Holder(name) => Self { name, person: None },
-            ApproverDocument::Person(ApprovingPerson { name, person }) => Self { name, person: Some(person) },
+            ApproverDocument::Holder(name) => Self { name, person: None, issuers: Issuers::unknown() },
+            ApproverDocument::Person(ApprovingPerson { name, person, issuers }) => {
+                Self { name, person, issuers }
+            }
         }
     }
 }
 
 impl From<Approver> for ApproverDocument {
     fn from(approver: Approver) -> Self {
-        let Approver { name, person } = approver;
-        match person {
-            None => Self::Holder(name),
-            Some(person) => Self::Person(ApprovingPerson { name, person }),
-        }
+        let Approver { name, person, issuers } = approver;
+        Self::Person(ApprovingPerson { name, person, issuers })
     }
 }
 
 impl Approver {
-    /// The holder of a credential, whose account is not known.
+    /// The holder of a credential that an operator made; the account is not known.
     pub const fn holder(name: Title) -> Self {
-        Self { name, person: None }
+        Self { name, person: None, issuers: Issuers::operator() }
     }
 
     /// Whether both are one person. Accounts are compared if both have one, otherwise names: a
@@ -235,6 +250,25 @@ impl Approver {
             (Some(one), Some(other)) => one == other,
             _ => self.name.names_the_same_as(&other.name),
         }
+    }
+
+    /// Refuses two approvers behind whom there may be one person: nobody may have made a credential for the other, or
+    /// for both.
+    pub fn counts_beside(&self, other: &Self) -> Result<(), OnePerson> {
+        if self.is(other) {
+            return Err(OnePerson::SamePerson);
+        }
+        let behind = |approver: &'_ Self| -> Vec<Title> { approver.issuers.names().cloned().collect() };
+        let (ours, theirs) = (behind(self), behind(other));
+        let made = |name: &Title, issuers: &[Title]| issuers.iter().any(|one| one.names_the_same_as(name));
+        let one_made_the_other = made(&self.name, &theirs) || made(&other.name, &ours);
+        if one_made_the_other || ours.iter().any(|name| made(name, &theirs)) {
+            return Err(OnePerson::SameIssuer);
+        }
+        if !self.issuers.are_known() || !other.issuers.are_known() {
+            return Err(OnePerson::IssuerNotKnown);
+        }
+        Ok(())
     }
 }
 

@@ -11,7 +11,7 @@ const SETTINGS: &str = r##"{"link_url":"https://kasa.example/confirm","methods":
 "email_is_factor":true},"trusted_device":2592000000000,"session_idle":3600000000,"session_absolute":86400000000,
 "relying_party":{"id":"kasa.example","origins":["https://kasa.example"],"models":[{"aaguid":
 "d8522d9f-575b-4866-88a9-ba99fa02f35b","root_pem":"-----BEGIN CERTIFICATE-----"}]},"authenticator":{"hash":"sha256","digits":8,
-"period":60},"messages":{"language":"de","color":"#1f3a5f"},"directory":{"domain":"kasa.example","documentation":
+"period":60},"messages":{"language":"de","color":"#1f3a5f"},"min_password_length":8,"directory":{"domain":"kasa.example","documentation":
 "https://kasa.example/help#a","recovery":"https://kasa.example/lost","verified_at":"2026-03-02T09:00:00Z","attribution":"Kasa",
 "site_categories":["iot"],"regions":["DE"],"declared":[{"category":"custom-software","names":["Tapo"]}]}}"##;
 

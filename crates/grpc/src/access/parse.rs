@@ -1,6 +1,8 @@
-use tidegate_core::{Products, Role};
+use tidegate_core::{Products, Role, Span};
 use tidegate_proto as proto;
-use tidegate_service::access::{CreateCredential, ListCredentials, RevokeCredential, WhoAmI};
+use tidegate_service::access::{
+    CreateCredential, ListCredentials, RevokeCredential, RotateCredential, WhoAmI,
+};
 
 use crate::form::Form;
 
@@ -39,6 +41,16 @@ pub(super) fn list(message: proto::ListCredentialsRequest, form: &mut Form) -> O
 
 pub(super) fn revoke(message: proto::RevokeCredentialRequest, form: &mut Form) -> Option<RevokeCredential> {
     Some(RevokeCredential { credential: form.text("credential", &message.credential)? })
+}
+
+/// How long an old secret is accepted if the request does not say.
+const OVERLAP: Span = Span::hours(24);
+const OVERLAPS: (Span, Span, &str) = (Span::ZERO, Span::days(30), "0 to 30 days");
+
+pub(super) fn rotate(message: proto::RotateCredentialRequest, form: &mut Form) -> Option<RotateCredential> {
+    let credential = form.text("credential", &message.credential);
+    let overlap = form.span("overlap", message.overlap, OVERLAPS);
+    Some(RotateCredential { credential: credential?, overlap: overlap?.unwrap_or(OVERLAP) })
 }
 
 fn role(wire: proto::RoleType) -> Option<Role> {

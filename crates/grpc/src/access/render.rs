@@ -2,7 +2,7 @@ use tidegate_core::{Credential, Permission, Products, Role, Word as _};
 use tidegate_proto as proto;
 use tidegate_service::{
     Page,
-    access::{NewCredential, Self_},
+    access::{NewCredential, RotatedCredential, Self_},
 };
 
 use crate::render::{page_token, shown, timestamp};
@@ -25,6 +25,15 @@ pub(super) fn listed(page: Page<Credential>) -> proto::ListCredentialsResponse {
     proto::ListCredentialsResponse { credentials, next_page_token: page_token(page.next) }
 }
 
+pub(super) fn rotated(rotated: RotatedCredential) -> proto::RotateCredentialResponse {
+    let (token, secret_withheld) = shown(rotated.token);
+    proto::RotateCredentialResponse {
+        credential: Some(credential(rotated.credential)),
+        token,
+        secret_withheld,
+    }
+}
+
 pub(super) fn revoked(revoked: Credential) -> proto::RevokeCredentialResponse {
     proto::RevokeCredentialResponse { credential: Some(credential(revoked)) }
 }
@@ -44,6 +53,11 @@ fn credential(credential: Credential) -> proto::Credential {
         create_time: Some(timestamp(credential.created_at)),
         expire_time: credential.expires_at.map(timestamp),
         revoke_time: credential.revoked_at.map(timestamp),
+        last_use_time: credential.last_used_at.map(timestamp),
+        overlap_end_time: credential.previous_until.map(timestamp),
+        created_by: credential.created_by.map(String::from).unwrap_or_default(),
+        issuers: credential.issuers.names().map(ToString::to_string).collect(),
+        issuers_unknown: !credential.issuers.are_known(),
     }
 }
 

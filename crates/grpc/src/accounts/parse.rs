@@ -5,6 +5,8 @@ use tidegate_service::accounts::{
     MAX_PASSWORD_BYTES, RequestEmailVerification, RequestPhoneChange, UpdateAccount,
 };
 
+use tidegate_service::passwords::{ChangePassword, SetPassword};
+
 use crate::{answer::MAX_CODE_BYTES, enrollments::phone, form::Form};
 
 pub(super) fn create(message: proto::CreateAccountRequest, form: &mut Form) -> Option<CreateAccount> {
@@ -98,4 +100,20 @@ pub(super) fn confirm_phone_change(
     let enrollment = form.text("enrollment_id", &message.enrollment_id);
     let code = form.secret("code", message.code, MAX_CODE_BYTES);
     Some(ConfirmPhoneChange { subject: subject?, enrollment: enrollment?, code: code? })
+}
+
+pub(super) fn set_password(message: proto::SetPasswordRequest, form: &mut Form) -> Option<SetPassword> {
+    let subject = form.subject(message.subject);
+    let password = form.secret("password", message.password, MAX_PASSWORD_BYTES);
+    Some(SetPassword { subject: subject?, password: password? })
+}
+
+pub(super) fn change_password(
+    message: proto::ChangePasswordRequest,
+    form: &mut Form,
+) -> Option<ChangePassword> {
+    let subject = form.subject(message.subject);
+    let current = form.secret("current_password", message.current_password, MAX_PASSWORD_BYTES);
+    let new = form.secret("new_password", message.new_password, MAX_PASSWORD_BYTES);
+    Some(ChangePassword { subject: subject?, current: current?, new: new? })
 }

@@ -4,9 +4,10 @@ use tidegate_service::{
     Page,
     accounts::{PhoneChange, Sent},
     enrollments::EnrollmentCompletion,
+    passwords::{PasswordChange, PasswordSet},
 };
 
-use crate::render::{answered, labels, page_token, timestamp};
+use crate::render::{answered, count, labels, page_token, timestamp};
 
 pub(super) fn created(account: Account) -> proto::CreateAccountResponse {
     proto::CreateAccountResponse { account: Some(self::account(account)) }
@@ -47,6 +48,16 @@ pub(super) fn phone_change(change: PhoneChange) -> proto::RequestPhoneChangeResp
 pub(super) fn phone_changed(completed: EnrollmentCompletion) -> proto::ConfirmPhoneChangeResponse {
     let (outcome, tries_left, retry_time) = answered(completed.outcome);
     proto::ConfirmPhoneChangeResponse { outcome: outcome.into(), tries_left, retry_time }
+}
+
+pub(super) fn password_set(_: PasswordSet) -> proto::SetPasswordResponse {
+    proto::SetPasswordResponse {}
+}
+
+pub(super) fn password_changed(change: PasswordChange) -> proto::ChangePasswordResponse {
+    let (outcome, tries_left, retry_time) = answered(change.outcome);
+    let ended_session_count = count(change.ended);
+    proto::ChangePasswordResponse { outcome: outcome.into(), tries_left, retry_time, ended_session_count }
 }
 
 fn account(account: Account) -> proto::Account {

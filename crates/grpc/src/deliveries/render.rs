@@ -49,6 +49,10 @@ const fn purpose(purpose: MessagePurpose) -> proto::MessagePurpose {
         MessagePurpose::PushDenied => Wire::PushDenied,
         MessagePurpose::ConfirmPhone => Wire::ConfirmPhone,
         MessagePurpose::PhoneChanged => Wire::PhoneChanged,
+        MessagePurpose::ResetPassword => Wire::ResetPassword,
+        MessagePurpose::NewPasswordDemanded => Wire::NewPasswordDemanded,
+        MessagePurpose::PasswordChanged => Wire::PasswordChanged,
+        MessagePurpose::DeviceCopied => Wire::DeviceCopied,
     }
 }
 

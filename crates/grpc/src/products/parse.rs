@@ -1,6 +1,6 @@
 use tidegate_core::{
     Authenticator, Color, KeyModel, Language, MessageStyle, Method, MethodPolicy, MethodRule, Origin,
-    OtpHash, ProductSettings, RelyingParty, Removable, Span, Word as _,
+    OtpHash, PasswordLength, ProductSettings, RelyingParty, Removable, Span, Word as _,
 };
 use tidegate_proto as proto;
 use tidegate_service::products::{
@@ -30,6 +30,7 @@ pub(super) fn create(message: proto::CreateProductRequest, form: &mut Form) -> O
         let idle = form.span("session_idle", settings.session_idle, SESSION);
         let absolute = form.span("session_absolute", settings.session_absolute, SESSION);
         let messages = style(settings.messages, form);
+        let min_password_length = password_length(settings.min_password_length, form);
         let authenticator = authenticator(settings.authenticator, form);
         let relying_party = relying_party(settings.relying_party, form);
         let directory = directory::entry(settings.directory, form);
@@ -40,6 +41,7 @@ pub(super) fn create(message: proto::CreateProductRequest, form: &mut Form) -> O
             session_idle: idle?.unwrap_or(defaults.session_idle),
             session_absolute: absolute?.unwrap_or(defaults.session_absolute),
             messages: messages?,
+            min_password_length: min_password_length?,
             authenticator: authenticator?,
             relying_party: relying_party?,
             directory: directory?,
@@ -85,6 +87,10 @@ pub(super) fn update(message: proto::UpdateProductRequest, form: &mut Form) -> O
             "settings.email_is_factor" => change.email_is_factor = Some(settings.email_is_factor),
             "settings.messages" => {
                 change.messages = form.within("settings", |form| style(settings.messages.clone(), form));
+            }
+            "settings.min_password_length" => {
+                let given = settings.min_password_length;
+                change.min_password_length = form.within("settings", |form| password_length(given, form));
             }
             "settings.method_policy" => {
                 let given = settings.method_policy.clone().unwrap_or_default();
@@ -134,6 +140,17 @@ fn style(style: Option<proto::MessageStyle>, form: &mut Form) -> Option<MessageS
         let color = form.optional::<Color>("color", &style.color);
         Some(MessageStyle { language: language?, color: color?.unwrap_or_default() })
     })
+}
+
+/// 0 stands for the default.
+fn password_length(characters: u32, form: &mut Form) -> Option<PasswordLength> {
+    if characters == 0 {
+        return Some(PasswordLength::default());
+    }
+    match PasswordLength::try_from(u8::try_from(characters).unwrap_or(u8::MAX)) {
+        Ok(length) => Some(length),
+        Err(must) => form.note("min_password_length", must),
+    }
 }
 
 fn authenticator(style: Option<proto::AuthenticatorStyle>, form: &mut Form) -> Option<Authenticator> {

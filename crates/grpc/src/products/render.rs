@@ -87,6 +87,7 @@ fn product(product: Product) -> proto::Product {
             language: product.settings.messages.language.as_str().to_owned(),
             color: product.settings.messages.color.to_string(),
         }),
+        min_password_length: u8::from(product.settings.min_password_length).into(),
     };
     proto::Product {
         key: product.key.into(),

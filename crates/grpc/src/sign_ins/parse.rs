@@ -1,6 +1,7 @@
 use tidegate_proto::{self as proto, begin_sign_in_request::FirstFactor as First};
 use tidegate_service::{
     accounts::MAX_PASSWORD_BYTES,
+    passwords::{BeginRecovery, CompleteRecovery},
     sign_ins::{
         BeginSignIn, CancelSignIn, CompleteSignIn, CreatePasskeyRequest, FirstFactor, GetSignIn, RedeemLink,
     },
@@ -60,4 +61,22 @@ pub(super) fn cancel(message: proto::CancelSignInRequest, form: &mut Form) -> Op
 
 pub(super) fn redeem_link(message: proto::RedeemLinkRequest, form: &mut Form) -> Option<RedeemLink> {
     Some(RedeemLink { token: form.token("token", message.token, "tgl_")? })
+}
+
+pub(super) fn begin_recovery(message: proto::BeginRecoveryRequest, form: &mut Form) -> Option<BeginRecovery> {
+    let product = form.text("product", &message.product);
+    let identifier = form.identifier("identifier", &message.identifier);
+    let client = form.client(message.client);
+    Some(BeginRecovery { product: product?, identifier: identifier?, client: client? })
+}
+
+pub(super) fn complete_recovery(
+    message: proto::CompleteRecoveryRequest,
+    form: &mut Form,
+) -> Option<CompleteRecovery> {
+    let product = form.text("product", &message.product);
+    let token = form.token("token", message.token, "tgl_");
+    let password = form.secret("password", message.password, MAX_PASSWORD_BYTES);
+    let client = form.client(message.client);
+    Some(CompleteRecovery { product: product?, token: token?, password: password?, client: client? })
 }

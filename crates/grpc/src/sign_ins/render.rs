@@ -1,6 +1,9 @@
 use tidegate_core::{Advice, Answered, Introspected, Offer, SignIn, SignInState};
 use tidegate_proto as proto;
-use tidegate_service::sign_ins::{PasskeyRequested, SignInCompletion, SignInStarted, SignInView};
+use tidegate_service::{
+    passwords::RecoveryBegun,
+    sign_ins::{Held, PasskeyRequested, SignInCompletion, SignInStarted, SignInView},
+};
 
 use crate::{
     render::{all_missing, answered, count, method, requirement, shown, timestamp},
@@ -17,11 +20,16 @@ pub(super) fn passkey_requested(requested: PasskeyRequested) -> proto::CreatePas
 pub(super) fn begun(begun: SignInStarted) -> proto::BeginSignInResponse {
     let Some((sign_in, offers, token)) = begun.sign_in else {
         let denied = proto::SignIn { state: proto::SignInState::Denied.into(), ..Default::default() };
-        return proto::BeginSignInResponse { sign_in: Some(denied), ..Default::default() };
+        let (retry_time, closed) = match begun.held {
+            Some(Held::Until(until)) => (Some(timestamp(until)), false),
+            held => (None, held.is_some()),
+        };
+        let sign_in = Some(denied);
+        return proto::BeginSignInResponse { sign_in, retry_time, closed, ..Default::default() };
     };
     let (sign_in_token, secret_withheld) = shown(token);
     let sign_in = Some(self::sign_in(sign_in, &offers));
-    proto::BeginSignInResponse { sign_in, sign_in_token, secret_withheld }
+    proto::BeginSignInResponse { sign_in, sign_in_token, secret_withheld, ..Default::default() }
 }
 
 pub(super) fn got(standing: SignInView) -> proto::GetSignInResponse {
@@ -55,11 +63,20 @@ pub(super) fn completed(completed: SignInCompletion) -> proto::CompleteSignInRes
         missing: all_missing(&new.missing),
         secret_withheld,
         recovery_codes_left: new.recovery_codes_left.map(count),
+        weak_password: new.weak_password,
     }
 }
 
 pub(super) fn redeemed(outcome: Answered) -> proto::RedeemLinkResponse {
     proto::RedeemLinkResponse { outcome: answered(outcome).0.into() }
+}
+
+pub(super) fn recovery_begun(_: RecoveryBegun) -> proto::BeginRecoveryResponse {
+    proto::BeginRecoveryResponse {}
+}
+
+pub(super) fn recovered(outcome: Answered) -> proto::CompleteRecoveryResponse {
+    proto::CompleteRecoveryResponse { outcome: answered(outcome).0.into() }
 }
 
 fn sign_in(sign_in: SignIn, offers: &[Offer]) -> proto::SignIn {

@@ -1,5 +1,5 @@
 use tidegate_proto as proto;
-use tidegate_service::system::ServerInfo;
+use tidegate_service::system::{RotatedKey, ServerInfo};
 
 use crate::render::timestamp;
 
@@ -11,4 +11,9 @@ pub(super) fn info(info: ServerInfo) -> proto::GetServerInfoResponse {
         server_time: Some(timestamp(info.now)),
         web_push_key: info.web_push_key.unwrap_or_default(),
     }
+}
+
+pub(super) fn rotated(rotated: RotatedKey) -> proto::RotateSigningKeyResponse {
+    let (key_id, sign_time) = (rotated.id.to_string(), Some(timestamp(rotated.signs_at)));
+    proto::RotateSigningKeyResponse { key_id, sign_time }
 }

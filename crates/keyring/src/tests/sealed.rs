@@ -1,10 +1,13 @@
 //! Sealed values, personal fields, tokens, and the file of master keys.
 
+use std::sync::atomic::AtomicU8;
+
 use tidegate_core::{AccountId, Id, KeyId, KeyedDigest, Personal, RealmId, Sealed, Secret};
 use tidegate_fuzz::fuzz;
 
+use super::CountingEntropy;
 use crate::{
-    Keyring, MasterFile, MasterFileError, PersonalContext, SealContext, TokenKind,
+    Keyring, MasterFile, MasterFileError, PersonalContext, SealContext, TokenKind, encrypt,
     fixed_entropy::FixedEntropy,
 };
 
@@ -35,13 +38,13 @@ fn inv_46_personal_fields_open_as_they_were_sealed_or_not_at_all() {
     let (keyring, whose) = (keyring(), (REALM, ACCOUNT));
     let key = keyring.new_personal_key(REALM, ACCOUNT, &FixedEntropy).unwrap();
     let personal = Personal { email: Some("ann@example.com".to_owned()), ..Personal::default() };
-    let sealed =
-        keyring.seal_personal(&key, whose, PersonalContext::Event, &personal, &FixedEntropy).unwrap();
+    let event = PersonalContext::Event(Id::from_uuid_bytes([3; 16]));
+    let sealed = keyring.seal_personal(&key, whose, event, &personal, &FixedEntropy).unwrap();
     fuzz!(1_000, [&sealed.0, &key.0], |input| {
         let changed = Sealed(input.to_vec());
-        let opened = keyring.open_personal(&key, whose, PersonalContext::Event, &changed);
+        let opened = keyring.open_personal(&key, whose, event, &changed);
         assert_eq!(opened.ok(), (changed.0 == sealed.0).then(|| personal.clone()));
-        let opened = keyring.open_personal(&changed, whose, PersonalContext::Event, &sealed);
+        let opened = keyring.open_personal(&changed, whose, event, &sealed);
         assert_eq!(opened.ok(), (changed.0 == key.0).then(|| personal.clone()));
     });
 }
@@ -51,7 +54,8 @@ fn inv_46_personal_fields_open_only_where_they_were_sealed() {
     let (keyring, whose) = (keyring(), (REALM, ACCOUNT));
     let key = keyring.new_personal_key(REALM, ACCOUNT, &FixedEntropy).unwrap();
     let contexts = [
-        PersonalContext::Event,
+        PersonalContext::Event(Id::from_uuid_bytes([3; 16])),
+        PersonalContext::Event(Id::from_uuid_bytes([4; 16])),
         PersonalContext::FactorOrigin(Id::from_uuid_bytes([3; 16])),
         PersonalContext::FactorOrigin(Id::from_uuid_bytes([4; 16])),
     ];
@@ -61,7 +65,34 @@ fn inv_46_personal_fields_open_only_where_they_were_sealed() {
         for (place, other) in contexts.into_iter().enumerate() {
             assert_eq!(keyring.open_personal(&key, whose, other, &sealed).is_ok(), place == number);
         }
+        // The same key in the row of another account, or in another realm, opens nothing.
+        for other in [(REALM, Id::from_uuid_bytes([5; 16])), (Id::from_uuid_bytes([5; 16]), ACCOUNT)] {
+            assert!(keyring.open_personal(&key, other, context, &sealed).is_err());
+        }
+        // Nor does the own key of another account.
+        let (account, entropy) = (Id::from_uuid_bytes([5; 16]), CountingEntropy(AtomicU8::new(7)));
+        let theirs = keyring.new_personal_key(REALM, account, &entropy).unwrap();
+        assert!(keyring.open_personal(&theirs, (REALM, account), context, &sealed).is_err());
     }
+}
+
+#[test]
+fn personal_fields_of_an_earlier_version_open_and_fit_events_only() {
+    let (keyring, whose) = (keyring(), (REALM, ACCOUNT));
+    let key = keyring.new_personal_key(REALM, ACCOUNT, &FixedEntropy).unwrap();
+    let opened_key = keyring.personal_key(&key, REALM, ACCOUNT).unwrap();
+    let sealed = encrypt(
+        &opened_key,
+        Vec::new(),
+        b"personal fields of an event",
+        b"{\"email\":\"a@b.example\"}",
+        &FixedEntropy,
+    );
+    let (sealed, id) = (sealed.unwrap(), Id::from_uuid_bytes([3; 16]));
+    let personal = keyring.open_personal(&key, whose, PersonalContext::Event(id), &sealed).unwrap();
+    assert_eq!(personal.email.as_deref(), Some("a@b.example"));
+    let origin = PersonalContext::FactorOrigin(Id::from_uuid_bytes([3; 16]));
+    assert!(keyring.open_personal(&key, whose, origin, &sealed).is_err());
 }
 
 #[test]

@@ -47,9 +47,13 @@ impl Command for CreateCredential {
             products: self.products,
             title: self.title,
             holder: self.holder,
+            issuers: cx.agent().issuers(),
+            created_by: Some(cx.actor()),
             created_at: cx.now(),
             expires_at: self.expires_at,
             revoked_at: None,
+            previous_until: None,
+            last_used_at: None,
         };
         let named = match &credential.products {
             Products::All => None,
@@ -64,7 +68,8 @@ impl Command for CreateCredential {
             }
             credentials::insert(tx, &credential, digest).await?;
             let (id, role) = (credential.id, credential.role);
-            let fact = Fact::CredentialCreated { credential: id, role, products: named.clone() };
+            let products = named.clone();
+            let fact = Fact::CredentialCreated { credential: id, role, products, reason: None };
             cx.event(fact).record(tx).await?;
             let token = OneTimeSecret::Now(token_text(id, &secret));
             Ok(NewCredential { credential: credential.clone(), token })

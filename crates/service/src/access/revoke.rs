@@ -1,7 +1,8 @@
-//! Revokes a credential for good.
+//! Revokes a credential for good. The last operator's stays: without one, nobody could manage the installation, or make
+//! another operator.
 
-use tidegate_core::{Credential, CredentialId, Fact, Permission, Refusal};
-use tidegate_store::credentials;
+use tidegate_core::{Credential, CredentialId, Fact, Permission, Refusal, Role};
+use tidegate_store::{credentials, installation};
 
 use crate::{Command, CommandContext, Error, access::create::permit_products};
 
@@ -25,6 +26,16 @@ impl Command for RevokeCredential {
             }
             permit_products(cx, &credential.products)?;
             let now = cx.now();
+            if credential.role == Role::Operator {
+                // Two operators who revoke each other's credentials at the same time: the second one sees what the first
+                // one did.
+                installation::lock(tx).await?;
+                let again = credentials::get(tx, credential.id).await?.ok_or(Refusal::CredentialNotFound)?;
+                credential = again.credential;
+                if credential.is_live(now) && !credentials::other_operator(tx, credential.id, now).await? {
+                    return Err(Refusal::LastOperator.into());
+                }
+            }
             if credentials::revoke(tx, credential.id, now).await? {
                 cx.event(Fact::CredentialRevoked { credential: credential.id }).record(tx).await?;
                 credential.revoked_at = Some(now);

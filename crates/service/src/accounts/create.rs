@@ -2,13 +2,14 @@
 
 use tidegate_core::{
     Account, AccountState, Contact, Country, CustomerKey, Email, ExternalId, Fact, Labels, Permission,
-    Refusal, Secret, Span,
+    Refusal, Secret,
 };
-use tidegate_keyring::passwords;
 use tidegate_store::{accounts, customers, passwords as kept};
-use tracing::Instrument as _;
 
-use crate::{Command, CommandContext, Error, Fault};
+use crate::{
+    Command, CommandContext, Error,
+    passwords::{AccountWords, rules},
+};
 
 #[derive(Debug)]
 pub struct CreateAccount {
@@ -27,7 +28,11 @@ impl Command for CreateAccount {
 
     async fn run(self, cx: &CommandContext) -> Result<Account, Error> {
         let hash = match &self.password {
-            Some(password) => Some(hash(cx, password).await?),
+            Some(password) => {
+                let words =
+                    AccountWords { email: self.email.as_ref(), external_id: self.external_id.as_ref() };
+                Some(rules::hash(cx, words, password).await?)
+            }
             None => None,
         };
         let (id, now) = (cx.new_id(), cx.now());
@@ -41,6 +46,7 @@ impl Command for CreateAccount {
             state: AccountState::Active,
             two_step_since: None,
             personal_key: cx.keyring().new_personal_key(cx.realm(), id, cx.entropy())?,
+            epoch: 0,
             created_at: now,
         };
         cx.idempotent(async |tx| {
@@ -65,15 +71,4 @@ impl Command for CreateAccount {
         })
         .await
     }
-}
-
-async fn hash(cx: &CommandContext, password: &Secret<String>) -> Result<String, Error> {
-    let violations = passwords::flaws(password);
-    if !violations.is_empty() {
-        return Err(Refusal::PasswordNotAcceptable { violations }.into());
-    }
-    let hash = cx.passwords().hash(password, cx.entropy());
-    let hashed = hash.instrument(tracing::debug_span!("password_hash")).await;
-    let hashed = hashed.map_err(|_| Refusal::TooManyPasswords { retry_after: Span::seconds(1) })?;
-    Ok(hashed.map_err(Fault::from)?)
 }

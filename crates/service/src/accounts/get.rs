@@ -1,11 +1,12 @@
 //! Reads one account.
 
-use tidegate_core::{Account, AccountRef, Permission, Refusal};
+use tidegate_core::{Account, AccountRef, Fact, Permission, Refusal};
 use tidegate_store::accounts;
 
+use super::{Disclosure, RecordRead};
 use crate::{Error, Query, QueryContext};
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct GetAccount {
     pub account: AccountRef,
 }
@@ -17,5 +18,11 @@ impl Query for GetAccount {
 
     async fn run(self, cx: &QueryContext) -> Result<Account, Error> {
         Ok(accounts::find(&mut cx.view(), &self.account).await?.ok_or(Refusal::AccountNotFound)?)
+    }
+}
+
+impl Disclosure for GetAccount {
+    fn recorded(&self, answer: &Account) -> RecordRead {
+        RecordRead { fact: Fact::AccountRead { by_address: false }, account: Some(answer.clone()) }
     }
 }

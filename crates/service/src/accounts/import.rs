@@ -209,6 +209,7 @@ async fn import(cx: &CommandContext, tx: &mut Tx, row: &ImportRow) -> Result<Row
         // Who had a second factor elsewhere keeps it.
         two_step_since: (!factors.is_empty()).then_some(now),
         personal_key: cx.keyring().new_personal_key(cx.realm(), id, cx.entropy())?,
+        epoch: 0,
         created_at,
     };
     if let Some(customer) = &row.customer

@@ -1,11 +1,12 @@
 //! Lists the realm's accounts.
 
-use tidegate_core::{Account, AccountId, Country, Id, Permission};
+use tidegate_core::{Account, AccountId, Country, Fact, Id, Permission};
 use tidegate_store::accounts;
 
+use super::{Disclosure, RecordRead};
 use crate::{Error, Page, PageRequest, Query, QueryContext};
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ListAccounts {
     pub country: Option<Country>,
     pub page: PageRequest,
@@ -21,5 +22,12 @@ impl Query for ListAccounts {
         let after: AccountId = cx.opened(&self.page, &filter)?.parse().unwrap_or(Id::MIN);
         let found = accounts::page(&mut cx.view(), after, self.country, self.page.limit()).await?;
         Ok(cx.page(&self.page, &filter, found, |account| account.id.to_string())?)
+    }
+}
+
+impl Disclosure for ListAccounts {
+    fn recorded(&self, answer: &Page<Account>) -> RecordRead {
+        let count = u64::try_from(answer.items.len()).unwrap_or(u64::MAX);
+        RecordRead { fact: Fact::AccountsListed { country: self.country.clone(), count }, account: None }
     }
 }

@@ -8,6 +8,8 @@ mod get;
 mod import;
 mod list;
 mod lookup;
+pub(crate) mod owner;
+mod record_read;
 mod request_email_verification;
 mod request_phone_change;
 mod update;
@@ -21,6 +23,7 @@ pub use import::{
 };
 pub use list::ListAccounts;
 pub use lookup::LookupAccount;
+pub use record_read::{Disclosure, ReadRecorded, RecordRead};
 pub use request_email_verification::{RequestEmailVerification, Sent};
 pub use request_phone_change::{PhoneChange, RequestPhoneChange};
 pub use update::{AccountChange, UpdateAccount};

@@ -1,9 +1,10 @@
-//! Which events a reader wants.
+//! Which events a reader wants, and may read: a credential that names products reads the events at those products only.
+//! An event without a product is about the account or the realm, so such a credential does not read it.
 
-use tidegate_core::{AccountRef, Actor, ProductKey, Refusal, Timestamp};
+use tidegate_core::{AccountRef, Actor, ProductKey, Products, Refusal, Timestamp};
 use tidegate_store::{View, accounts, events::Which};
 
-use crate::Error;
+use crate::{Error, QueryContext};
 
 /// Which events. All conditions must hold.
 #[derive(Debug, Clone, Default)]
@@ -23,7 +24,12 @@ pub struct EventFilter {
 pub const MAX_KINDS: usize = 16;
 
 impl EventFilter {
-    pub(super) async fn which(&self, view: &mut View) -> Result<Which, Error> {
+    pub(super) async fn which(&self, cx: &QueryContext, view: &mut View) -> Result<Which, Error> {
+        cx.permit_products(self.product.iter())?;
+        let products = match cx.agent().products() {
+            Products::All => None,
+            Products::Only(named) => Some(named.iter().map(ToString::to_string).collect()),
+        };
         let account = match &self.account {
             Some(account) => Some(accounts::find(view, account).await?.ok_or(Refusal::AccountNotFound)?.id),
             None => None,
@@ -35,6 +41,7 @@ impl EventFilter {
         Ok(Which {
             account,
             product: self.product.clone(),
+            products,
             actor: self.actor.clone(),
             kinds,
             from: self.from.unwrap_or(any.from),
@@ -45,10 +52,12 @@ impl EventFilter {
 
 /// The filter as text, to bind page tokens to it: equal filters have equal texts.
 pub(super) fn text(which: &Which) -> String {
-    let Which { account, product, actor, kinds, from, until } = which;
+    let Which { account, product, products, actor, kinds, from, until } = which;
     let or = |text: Option<String>| text.unwrap_or_default();
     let (account, actor) = (account.map(|id| id.to_string()), actor.as_ref().map(ToString::to_string));
     let product = product.as_ref().map(ToString::to_string);
     let (from, until) = (from.unix_micros(), until.unix_micros());
-    [or(account), or(product), or(actor), kinds.join(","), from.to_string(), until.to_string()].join(" ")
+    let products = products.as_ref().map(|products| products.join(","));
+    let (kinds, from, until) = (kinds.join(","), from.to_string(), until.to_string());
+    [or(account), or(product), or(products), or(actor), kinds, from, until].join(" ")
 }

@@ -4,8 +4,10 @@
 use serde::Serialize;
 use serde_json::Value;
 use tidegate_core::{
-    AccountId, Batch, ChainDigest, EventId, Personal, ProductKey, RealmId, Sequence, Timestamp,
+    AccountId, Batch, ChainDigest, ChainTag, EventId, Personal, PersonalDigest, ProductKey, RealmId,
+    Sequence, Timestamp,
 };
+use tidegate_keyring::personal_digest;
 
 use super::ReadableEvent;
 use crate::Fault;
@@ -24,6 +26,8 @@ struct EventLine<'e> {
     data: Option<Value>,
     /// The fact's exact text, as it is hashed.
     fact: &'e str,
+    /// Of the personal fields as they are sealed, so that it stays when they are erased.
+    personal_digest: Option<PersonalDigest>,
     #[serde(flatten)]
     personal: &'e Personal,
 }
@@ -35,6 +39,7 @@ struct BatchLine {
 
 #[derive(Serialize)]
 struct BatchFields {
+    tag: ChainTag,
     realm: RealmId,
     first: Sequence,
     last: Sequence,
@@ -58,15 +63,16 @@ pub(super) fn event(lines: &mut Vec<u8>, told: &ReadableEvent) -> Result<(), Fau
         kind,
         data: serde_json::from_str(&data).ok(),
         fact: &told.logged.fact,
+        personal_digest: event.personal.as_ref().map(personal_digest),
         personal: &told.personal,
     };
     write(lines, &line)
 }
 
 pub(super) fn batch(lines: &mut Vec<u8>, realm: RealmId, batch: &Batch) -> Result<(), Fault> {
-    let Batch { first, last, previous, digest, sealed_at, .. } = *batch;
+    let Batch { tag, first, last, previous, digest, sealed_at, .. } = *batch;
     let (sealed_time, sealed_micros) = (sealed_at, sealed_at.unix_micros());
-    let batch = BatchFields { realm, first, last, previous, digest, sealed_time, sealed_micros };
+    let batch = BatchFields { tag, realm, first, last, previous, digest, sealed_time, sealed_micros };
     write(lines, &BatchLine { batch })
 }
 

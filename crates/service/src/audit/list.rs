@@ -23,7 +23,7 @@ impl Query for ListEvents {
 
     async fn run(self, cx: &QueryContext) -> Result<Page<ReadableEvent>, Error> {
         let mut view = cx.view();
-        let which = self.filter.which(&mut view).await?;
+        let which = self.filter.which(cx, &mut view).await?;
         let filter = filter::text(&which);
         let before = match cx.opened(&self.page, &filter)?.parse() {
             Ok(before) => before,

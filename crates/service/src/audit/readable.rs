@@ -32,7 +32,8 @@ impl QueryContext {
     fn told(&self, accounts: &HashMap<AccountId, Account>, logged: Logged) -> ReadableEvent {
         let opened = logged.event.personal.as_ref().and_then(|sealed| {
             let account = accounts.get(&logged.event.account?)?;
-            self.open_personal((account.id, &account.personal_key), PersonalContext::Event, sealed)
+            let context = PersonalContext::Event(logged.event.id);
+            self.open_personal((account.id, &account.personal_key), context, sealed)
         });
         ReadableEvent { logged, personal: opened.unwrap_or_default() }
     }

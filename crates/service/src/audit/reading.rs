@@ -42,7 +42,7 @@ impl Reading {
         from: From<'_>,
     ) -> Result<Self, Error> {
         let mut view = cx.view();
-        let which = filter.which(&mut view).await?;
+        let which = filter.which(cx, &mut view).await?;
         let head = head(&mut view).await?;
         let begins = begins(&mut view).await?;
         let at = match from {

@@ -7,8 +7,8 @@
 
 use std::sync::Arc;
 
-use tidegate_core::{Anchor, Batch, Clock, Entropy, HolderId, Id, RealmId, Span, Timestamp};
-use tidegate_keyring::{Chaining, Keyring};
+use tidegate_core::{Anchor, Batch, ChainTag, Clock, Entropy, HolderId, Id, RealmId, Span, Timestamp};
+use tidegate_keyring::{Chaining, Keyring, personal_digest};
 use tidegate_store::{Store, Tx, chain, events, leases};
 
 use crate::Fault;
@@ -24,6 +24,8 @@ pub struct Sealer {
 
 /// Events of one batch at most.
 const MAX_BATCH: i64 = 1_000;
+/// The newest tag.
+const TAG: ChainTag = ChainTag::C2;
 /// How long other replicas wait for a sealer that is stuck.
 const LEASE: Span = Span::seconds(5);
 
@@ -84,17 +86,18 @@ impl Sealer {
     async fn chain(&self, tx: &mut Tx, head: Anchor, count: i64, not_before: Timestamp) -> Result<(), Fault> {
         let (first, last) = (head.sequence.next(), head.sequence.plus(count));
         let (realm, sealed_at) = (tx.realm(), self.clock.now().max(not_before));
-        let mut chaining = Chaining::new(realm, head.digest, (first, last), sealed_at);
+        let mut chaining = Chaining::new(TAG, realm, head.digest, (first, last), sealed_at);
         let numbered = events::between(tx, first, last).await?;
         if i64::try_from(numbered.len()) != Ok(count) {
             return Err(Fault::Dangling("an event that was given its place"));
         }
         for logged in &numbered {
-            chaining.add(logged);
+            chaining.add(logged, logged.event.personal.as_ref().map(personal_digest));
         }
         let digest = chaining.digest();
         let seal = self.keyring.seal_batch(realm, digest)?;
-        chain::insert(tx, &Batch { first, last, previous: head.digest, digest, seal, sealed_at }).await?;
+        let batch = Batch { tag: TAG, first, last, previous: head.digest, digest, seal, sealed_at };
+        chain::insert(tx, &batch).await?;
         Ok(())
     }
 }

@@ -4,7 +4,7 @@
 //! removed together with its batches; for that the caller passes an anchor, which was stored elsewhere.
 
 use tidegate_core::{Anchor, Batch, BreakKind, Cut, Permission, RealmId, Sequence};
-use tidegate_keyring::Chaining;
+use tidegate_keyring::{Chaining, personal_digest};
 use tidegate_store::{View, chain, events};
 
 use crate::{Error, Fault, Query, QueryContext, StoreError};
@@ -178,7 +178,7 @@ impl Walk<'_> {
     }
 
     async fn batch(&mut self, batch: &Batch) -> WalkResult<()> {
-        let Batch { first, last, .. } = *batch;
+        let Batch { tag, first, last, .. } = *batch;
         let expected = self.head.sequence.next();
         if first > expected {
             return Ok(Err(at(BreakKind::LinkBroken, expected, first.minus(1))));
@@ -193,13 +193,13 @@ impl Walk<'_> {
         let Some(found) = readable(events::between(&mut self.view, first, last).await)? else {
             return Ok(Err(at(BreakKind::EventChanged, first, last)));
         };
-        let mut chaining = Chaining::new(self.realm, batch.previous, (first, last), batch.sealed_at);
+        let mut chaining = Chaining::new(tag, self.realm, batch.previous, (first, last), batch.sealed_at);
         let mut expected = first;
         for logged in &found {
             if let Some(sequence) = logged.sequence.filter(|sequence| *sequence > expected) {
                 return Ok(Err(at(BreakKind::EventMissing, expected, sequence.minus(1))));
             }
-            chaining.add(logged);
+            chaining.add(logged, logged.event.personal.as_ref().map(personal_digest));
             expected = expected.next();
         }
         if expected <= last {

@@ -29,7 +29,9 @@ impl Invalidation {
     pub(crate) fn of(realm: RealmId, account: Option<AccountId>, fact: &Fact) -> Self {
         let standing = || account.map_or(Self::Nothing, |account| Self::Account(realm, account));
         match fact {
-            Fact::CredentialRevoked { credential } => Self::Credential(*credential),
+            Fact::CredentialRevoked { credential } | Fact::CredentialRotated { credential, .. } => {
+                Self::Credential(*credential)
+            }
             Fact::ProductCreated { .. }
             | Fact::ProductUpdated { .. }
             | Fact::RolloutCreated { .. }
@@ -63,6 +65,13 @@ impl Invalidation {
             | Fact::CredentialCreated { .. }
             | Fact::CustomerCreated { .. }
             | Fact::EmailVerificationRequested { .. }
+            | Fact::PasswordSet {}
+            | Fact::PasswordChanged {}
+            | Fact::PasswordChangeDenied { .. }
+            | Fact::RecoveryBegun { .. }
+            | Fact::PasswordResetRequested { .. }
+            | Fact::PasswordReset {}
+            | Fact::NewPasswordDemanded {}
             | Fact::SignInBegun { .. }
             | Fact::SignInDenied { .. }
             | Fact::SignInCompleted { .. }
@@ -70,6 +79,7 @@ impl Invalidation {
             | Fact::SignInCancelled { .. }
             | Fact::DeviceTrusted { .. }
             | Fact::DeviceTrustEnded {}
+            | Fact::DeviceForgotten {}
             | Fact::ChallengeCreated { .. }
             | Fact::ChallengeResent { .. }
             | Fact::ChallengeAnswered { .. }
@@ -91,9 +101,12 @@ impl Invalidation {
             | Fact::FactorCopied { .. }
             | Fact::SessionEnded { .. }
             | Fact::SeenOnBehalf { .. }
+            | Fact::AccountRead { .. }
+            | Fact::AccountsListed { .. }
             | Fact::Delivered { .. }
             | Fact::DeliveryFailed { .. }
             | Fact::DeliveryReported { .. }
+            | Fact::SigningKeyCreated { .. }
             | Fact::EventsCut { .. } => Self::Nothing,
         }
     }

@@ -32,8 +32,10 @@ use quick_cache::sync::Cache;
 pub(crate) use read::name;
 use smallvec::SmallVec;
 pub(crate) use snapshot::{ProductRollouts, Snapshot};
-use tidegate_core::{Caller, CredentialId, RealmId, Rollout};
+use tidegate_core::{Caller, CallerProof, Credential, CredentialId, RealmId, Rollout, Timestamp};
 use tidegate_store::{credentials::CredentialRow, standings::Known};
+
+use crate::access::Use;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
@@ -132,7 +134,7 @@ impl ReplicaCache {
     }
 
     pub(crate) fn insert_credential(&self, version: CacheVersion, known: Arc<CachedCredential>) {
-        let id = known.caller.credential;
+        let id = known.kept.credential.id;
         if let Some(epoch) = self.epoch(version, Invalidation::Credential(id)) {
             self.credentials.insert(id, Entry { epoch, what: known });
         }
@@ -208,10 +210,48 @@ impl<T> Clone for Entry<T> {
     }
 }
 
-/// A credential, and the caller that it stands for in its own realm.
+/// A credential, and the callers that it stands for in its own realm: one for each proof.
 pub(crate) struct CachedCredential {
-    pub(crate) kept: CredentialRow,
-    pub(crate) caller: Arc<Caller>,
+    kept: CredentialRow,
+    by_secret: Arc<Caller>,
+    /// By the secret before the last rotation.
+    by_previous: Option<Arc<Caller>>,
+    by_connection: Arc<Caller>,
+    used: Arc<Use>,
+}
+
+impl CachedCredential {
+    pub(crate) fn new(kept: CredentialRow, used: Arc<Use>) -> Self {
+        let caller = |proof| {
+            let Credential { id, holder, issuers, realm, role, products, .. } = kept.credential.clone();
+            Arc::new(Caller { credential: id, holder, issuers, proof, realm, role, products })
+        };
+        let by_secret = caller(CallerProof::Secret(kept.token));
+        let by_previous = kept.previous.map(|previous| caller(CallerProof::Secret(previous)));
+        let by_connection = caller(CallerProof::Connection);
+        Self { kept, by_secret, by_previous, by_connection, used }
+    }
+
+    /// The caller, if the credential is good and the proof is one of it now. The end of an old secret needs no
+    /// invalidation: the time is compared at each call.
+    pub(crate) fn caller(&self, proof: &CallerProof, now: Timestamp) -> Option<Arc<Caller>> {
+        let CredentialRow { credential, token, previous } = &self.kept;
+        if !credential.is_live(now) {
+            return None;
+        }
+        let overlaps = credential.previous_until.is_some_and(|until| now < until);
+        let caller = match proof {
+            CallerProof::Connection => Some(&self.by_connection),
+            CallerProof::Secret(secret) if token.matches(secret) => Some(&self.by_secret),
+            CallerProof::Secret(secret) if overlaps && previous.is_some_and(|old| old.matches(secret)) => {
+                self.by_previous.as_ref()
+            }
+            CallerProof::Secret(_) => None,
+        };
+        let caller = caller?.clone();
+        self.used.note(now);
+        Some(caller)
+    }
 }
 
 /// An account's name. Short names are stored in the key itself, which saves a cache miss of the processor at each

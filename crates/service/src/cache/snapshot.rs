@@ -41,6 +41,10 @@ impl Snapshot {
         Ok(Self { products: found, rollouts: all })
     }
 
+    pub(crate) fn products(&self) -> impl Iterator<Item = &Product> {
+        self.products.values().map(|known| &known.product)
+    }
+
     pub(crate) fn at(&self, product: &str) -> Option<&Arc<ProductRollouts>> {
         self.products.get(product)
     }

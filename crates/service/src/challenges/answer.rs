@@ -24,7 +24,7 @@ use tidegate_store::{
 use super::{
     consume,
     context::{Answerer, ChallengeContext, Readable},
-    count, pause,
+    count, pause, wrong,
 };
 use crate::{
     Command, CommandContext, Error, Fault, counters,
@@ -267,7 +267,7 @@ impl Answering {
         consumed: &consume::Consumed,
     ) -> Result<Option<Answered>, Error> {
         let (challenge, now) = (&cc.challenge, cx.now());
-        let proof = Proof { method: challenge.method, at: now, factor: Some(consumed.factor) };
+        let proof = Proof { method: challenge.method, at: now, factor: Some(consumed.factor), mailed: false };
         let event = self.note(cx, cc, Answered::Approved).finish();
         match &cc.answerer {
             Answerer::SignIn { id, proofs, .. } => {
@@ -361,17 +361,14 @@ impl Answering {
         let outcome = tries::wrong(attempt.tries, cc.challenge.max_tries);
         let event = self.note(cx, cc, outcome).finish();
         let (counter, charged) = (counters::of_factor(attempt.factor), attempt.taken.budget.revision);
-        if outcome != Answered::UsedUp {
-            return cx
-                .settle_by(async |executor: Executor<'_>| {
-                    answers::reject(executor, &counter, charged, event).await?;
-                    Ok(Some(outcome))
-                })
-                .await;
-        }
         cx.settle(async |tx| {
-            let (open, used_up) = (ChallengeState::Open, ChallengeState::UsedUp);
-            challenges::advance(tx, cc.challenge.id, open, used_up, cx.now()).await?;
+            let account = accounts::lock(tx, cc.challenge.account).await?;
+            let account = account.ok_or(Fault::Dangling("account"))?;
+            wrong::count(cx, tx, cc, (&account, &self.client)).await?;
+            if outcome == Answered::UsedUp {
+                let (open, used_up) = (ChallengeState::Open, ChallengeState::UsedUp);
+                challenges::advance(tx, cc.challenge.id, open, used_up, cx.now()).await?;
+            }
             answers::reject(tx.executor(), &counter, charged, event).await?;
             Ok(Some(outcome))
         })

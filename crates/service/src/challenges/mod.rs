@@ -10,6 +10,7 @@ mod get;
 mod pause;
 mod pose;
 mod resend;
+mod wrong;
 
 pub use answer::AnswerChallenge;
 pub(crate) use answer::{AnsweredBy, Answering};

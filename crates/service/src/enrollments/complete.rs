@@ -21,6 +21,7 @@ use crate::{
     challenges, counters, decisions,
     idempotency::{Attempt, AttemptCharge},
     material,
+    sessions::ending,
 };
 
 #[derive(Debug)]
@@ -238,7 +239,7 @@ async fn activate(
         return add(cx, tx, acting, factor).await;
     }
     let switched_on = accounts::switch_on(tx, account.id, now).await?;
-    crate::factors::end_trust(cx, tx, (acting, account)).await?;
+    ending::end_trust(cx, tx, (account, &acting.client)).await?;
     insert(tx, &factor).await?;
     // An owner whose verified address was the second factor may have codes already.
     let recovery_codes = if others.iter().any(|other| other.method == Method::RecoveryCodes) {
@@ -277,7 +278,7 @@ async fn add(
     factor: Factor,
 ) -> Result<EnrollmentCompletion, Fault> {
     let account = &acting.account;
-    crate::factors::end_trust(cx, tx, (acting, account)).await?;
+    ending::end_trust(cx, tx, (account, &acting.client)).await?;
     insert(tx, &factor).await?;
     attempts::forgive(tx, &counters::of_factor(factor.id)).await?;
     let event = cx.event(Fact::FactorActivated { factor: factor.id, method: factor.method });
@@ -301,7 +302,7 @@ async fn rebind(
     let changed = Factor { label: kept.label.clone(), created_at: kept.created_at, ..new };
     stored::cancel_of_factor(tx, account.id, changed.id).await?;
     crate::factors::end_sessions(cx, tx, (acting, account), &changed).await?;
-    crate::factors::end_trust(cx, tx, (acting, account)).await?;
+    ending::end_trust(cx, tx, (account, &acting.client)).await?;
     factors::rebind(tx, &changed).await?;
     attempts::forgive(tx, &counters::of_factor(changed.id)).await?;
     let event = cx.event(Fact::PhoneChanged { factor: changed.id });

@@ -2,11 +2,11 @@
 //! now, and a fresh proof (INV-20).
 
 use serde::{Deserialize, Serialize};
-use tidegate_core::{Account, AccountState, Decision, FactorId, Refusal, SessionId};
+use tidegate_core::{Account, Decision, FactorId, Refusal, SessionId};
 use tidegate_factors::fresh;
-use tidegate_store::{Tx, accounts, factors, sessions};
+use tidegate_store::{Tx, factors, sessions};
 
-use crate::{CommandContext, Denied, Fault, acting::Acting, idempotency::outcomes};
+use crate::{CommandContext, Denied, accounts::owner, acting::Acting, idempotency::outcomes};
 
 /// The decision at the subject's product as it is now.
 #[derive(Debug, Serialize, Deserialize)]
@@ -21,10 +21,7 @@ pub(crate) async fn lock(
     tx: &mut Tx,
     acting: &Acting,
 ) -> Result<(Account, Decision), Denied> {
-    let account = accounts::lock(tx, acting.account.id).await?.ok_or(Fault::Dangling("account"))?;
-    if account.state != AccountState::Active {
-        return Err(Refusal::SubjectNotValid.into());
-    }
+    let account = owner::lock(tx, acting).await?;
     let decision = cx.decide(tx, &acting.product, account.id).await?;
     Ok((account, decision))
 }
@@ -37,12 +34,10 @@ pub(super) async fn proved(
     account: &Account,
     session: SessionId,
 ) -> Result<(), Denied> {
-    let mut session = sessions::hold(tx, session, cx.now()).await?.ok_or(Refusal::SubjectNotValid)?;
+    let session = sessions::hold(tx, session, cx.now()).await?.ok_or(Refusal::SubjectNotValid)?;
     let factors = factors::of_account(tx, account.id).await?;
-    session.proofs.retain(|proof| proof.is_live(&factors));
-    session.later_proofs.retain(|later| later.proof.is_live(&factors));
     let needed = fresh::needed(&factors);
-    let proved = fresh::is_proved(&session, needed, cx.now());
+    let proved = fresh::is_proved(&session.with_live(&factors), needed, cx.now());
     if proved { Ok(()) } else { Err(Refusal::FreshProofNeeded { level: needed }.into()) }
 }
 

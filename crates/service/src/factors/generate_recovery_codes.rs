@@ -7,6 +7,7 @@ use tidegate_store::factors;
 
 use crate::{
     Command, CommandContext, Error, OneTimeSecret, Outcome, enrollments::switch, offers::has_factor,
+    sessions::ending,
 };
 
 #[derive(Debug)]
@@ -44,7 +45,7 @@ impl Command for GenerateRecoveryCodes {
             }
             switch::may_rebind(cx, tx, &account, session).await?;
             if acting.recovers {
-                super::end_trust(cx, tx, (&acting, &account)).await?;
+                ending::end_trust(cx, tx, (&account, &acting.client)).await?;
             }
             let recovery_codes = super::issue(cx, tx, (&acting, &account)).await?;
             let about = (None, Some(recovery_codes.len()));

@@ -13,12 +13,12 @@ pub use rename::{RenameFactor, Renamed};
 
 pub(crate) use recovery_codes::issue;
 
-use tidegate_core::{Account, AccountId, Fact, Factor, Method, SessionEnd, Within};
+use tidegate_core::{Account, AccountId, Fact, Factor, Method, SessionEnd};
 use tidegate_store::{
-    Tx, attempts, challenges, devices, enrollments, factors, pauses, recovery_codes as codes, sessions,
+    Tx, attempts, challenges, enrollments, factors, pauses, recovery_codes as codes, sessions,
 };
 
-use crate::{CommandContext, Fault, acting::Acting, counters};
+use crate::{CommandContext, Fault, acting::Acting, counters, sessions::ending};
 
 /// The factor of an address that was verified. It has no material, because its codes go to the address that the account
 /// has then. Which products count it, their policies say.
@@ -56,24 +56,7 @@ pub(crate) async fn end_sessions(
         if Some(one.id) == own || !one.rests_on(factor.id, factor.method) {
             continue;
         }
-        if sessions::end(tx, one.id, account.id, why, cx.now()).await? {
-            challenges::cancel_all(tx, account.id, Within::Session(one.id)).await?;
-            let event = cx.event(Fact::SessionEnded { session: one.id, why });
-            event.at(&one.product).of(account).from(&acting.client).record(tx).await?;
-        }
+        ending::end(cx, tx, (account, &acting.client), &one, why).await?;
     }
     Ok(())
-}
-
-/// Ends the trust of the account's devices, because it rests on the factors as they were.
-pub(crate) async fn end_trust(
-    cx: &CommandContext,
-    tx: &mut Tx,
-    (acting, account): (&Acting, &Account),
-) -> Result<(), Fault> {
-    if devices::end_all_trust(tx, account.id).await? == 0 {
-        return Ok(());
-    }
-    let event = cx.event(Fact::DeviceTrustEnded {}).at(&acting.product.key).of(account);
-    event.from(&acting.client).record(tx).await
 }

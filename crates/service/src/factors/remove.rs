@@ -13,6 +13,7 @@ use crate::{
     Command, CommandContext, Denied, Error, Fault,
     acting::Acting,
     enrollments::{Switched, switch},
+    sessions::ending,
 };
 
 #[derive(Debug)]
@@ -39,7 +40,7 @@ impl Command for RemoveFactor {
             switch::may_rebind(cx, tx, &account, session).await?;
             may_remove(cx, tx, (&acting, &account), (&all, removed)).await?;
             super::end_sessions(cx, tx, (&acting, &account), removed).await?;
-            super::end_trust(cx, tx, (&acting, &account)).await?;
+            ending::end_trust(cx, tx, (&account, &acting.client)).await?;
             super::remove(cx, tx, (&acting, &account), removed).await?;
             let about = (removed.label.clone(), None);
             let whose = (&account, &acting.product, &acting.client);

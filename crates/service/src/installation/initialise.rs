@@ -1,8 +1,8 @@
 //! Creates the first realm and the first credential: an operator's, for all products.
 
 use tidegate_core::{
-    Actor, Clock, Credential, CredentialId, Entropy, Event, Fact, Id, Products, Realm, RealmKey, Role,
-    Secret, Title, TokenDigest,
+    Actor, Clock, Credential, CredentialId, Entropy, Event, Fact, Id, Issuers, Products, Realm, RealmKey,
+    Role, Secret, Title, TokenDigest,
 };
 use tidegate_keyring::{Keyring, SealContext, TokenKind};
 use tidegate_store::{Store, Tx, credentials, events, installation, realms};
@@ -48,6 +48,14 @@ impl OperatorToken {
         Some(Self { id, digest, text })
     }
 
+    pub const fn id(&self) -> CredentialId {
+        self.id
+    }
+
+    pub(crate) const fn digest(&self) -> TokenDigest {
+        self.digest
+    }
+
     pub const fn text(&self) -> &Secret<String> {
         &self.text
     }
@@ -76,9 +84,13 @@ impl First {
             products: Products::All,
             title: title.clone(),
             holder: title,
+            issuers: Issuers::operator(),
+            created_by: Some(init()),
             created_at: now,
             expires_at: None,
             revoked_at: None,
+            previous_until: None,
+            last_used_at: None,
         };
         Self { credential, digest, realm, token }
     }
@@ -101,10 +113,15 @@ pub async fn initialise(
             credentials::insert(tx, &first.credential, first.digest).await?;
             record(tx, first, entropy, Fact::RealmCreated { realm: first.realm.key.clone() }).await?;
             let (credential, role) = (first.credential.id, Role::Operator);
-            record(tx, first, entropy, Fact::CredentialCreated { credential, role, products: None }).await?;
+            let fact = Fact::CredentialCreated { credential, role, products: None, reason: None };
+            record(tx, first, entropy, fact).await?;
             Ok(Initialised::Now)
         })
         .await
+}
+
+fn init() -> Actor {
+    Actor::Worker("init".to_owned())
 }
 
 async fn record(tx: &mut Tx, first: &First, entropy: &dyn Entropy, fact: Fact) -> Result<(), Fault> {
@@ -112,7 +129,7 @@ async fn record(tx: &mut Tx, first: &First, entropy: &dyn Entropy, fact: Fact) -
     let event = Event {
         id: Id::new(now, entropy),
         at: now,
-        actor: Actor::Worker("init".to_owned()),
+        actor: init(),
         product: None,
         account: None,
         fact,

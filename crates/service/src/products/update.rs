@@ -1,8 +1,8 @@
 //! Changes a product.
 
 use tidegate_core::{
-    Authenticator, DirectoryEntry, Fact, LinkUrl, MessageStyle, Method, MethodPolicy, Permission, Product,
-    ProductKey, ProductSettings, Refusal, RelyingParty, Revision, Span, Title,
+    Authenticator, DirectoryEntry, Fact, LinkUrl, MessageStyle, Method, MethodPolicy, PasswordLength,
+    Permission, Product, ProductKey, ProductSettings, Refusal, RelyingParty, Revision, Span, Title,
 };
 use tidegate_factors::{method, policy};
 use tidegate_store::{Tx, factors, products};
@@ -33,6 +33,7 @@ pub struct ProductChange {
     pub session_idle: Option<Span>,
     pub session_absolute: Option<Span>,
     pub messages: Option<MessageStyle>,
+    pub min_password_length: Option<PasswordLength>,
     pub authenticator: Option<Authenticator>,
     /// `Some(None)` takes it away.
     pub relying_party: Option<Option<RelyingParty>>,
@@ -53,6 +54,7 @@ impl ProductChange {
         }
         settings.methods.email_is_factor = email_is_factor;
         put(&mut settings.messages, self.messages);
+        put(&mut settings.min_password_length, self.min_password_length);
         put(&mut settings.authenticator, self.authenticator);
         put(&mut settings.relying_party, self.relying_party);
         put(&mut settings.directory, self.directory);

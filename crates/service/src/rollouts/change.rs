@@ -1,7 +1,7 @@
 //! What every change of a rollout shares: the row lock, the etag (optimistic concurrency), a whole new revision, and its
 //! event.
 
-use tidegate_core::{Fact, Refusal, Revision, Rollout, RolloutKey, Title};
+use tidegate_core::{Fact, OnePerson, Refusal, Revision, Rollout, RolloutKey, Title};
 use tidegate_rollout::lifecycle::{self, LifecycleError};
 use tidegate_store::{
     Tx,
@@ -65,7 +65,15 @@ const fn refusal(stuck: LifecycleError) -> Refusal {
         LifecycleError::NotPaused => Refusal::RolloutNotPaused,
         LifecycleError::Stopped => Refusal::RolloutStopped,
         LifecycleError::NotStopped => Refusal::RolloutNotStopped,
-        LifecycleError::SamePerson => Refusal::SecondPersonNeeded,
+        LifecycleError::OnePerson(one) => Refusal::SecondPersonNeeded { why: why(one) },
         LifecycleError::NothingToRollBack { last } => Refusal::NothingToRollBack { last },
+    }
+}
+
+const fn why(one: OnePerson) -> &'static str {
+    match one {
+        OnePerson::SamePerson => "SAME_PERSON",
+        OnePerson::SameIssuer => "SAME_ISSUER",
+        OnePerson::IssuerNotKnown => "ISSUER_NOT_KNOWN",
     }
 }

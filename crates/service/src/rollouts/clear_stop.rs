@@ -1,4 +1,5 @@
-//! Clears a stop, which takes two persons: the first call asks for it, a call of another person clears it.
+//! Clears a stop, which takes two persons: the first call asks for it, a call of another person clears it. Neither may
+//! have made the other's credential.
 
 use tidegate_core::{Fact, Permission, Refusal, Rollout};
 use tidegate_rollout::lifecycle::{self, Clearing};
@@ -19,7 +20,7 @@ impl Command for ClearStop {
 
     async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
         // A worker is no person, so it clears no stop.
-        let by = cx.agent().approver().ok_or(Refusal::SecondPersonNeeded)?;
+        let by = cx.agent().approver().ok_or(Refusal::SecondPersonNeeded { why: "NO_PERSON" })?;
         transition(cx, &self.target, |rollout| {
             let clearing = lifecycle::clear_stop(rollout, by)?;
             let (rollout, revision) = (rollout.key.clone(), rollout.revision);

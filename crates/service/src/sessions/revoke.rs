@@ -1,9 +1,10 @@
 //! Ends a session of the subject's account.
 
 use serde::{Deserialize, Serialize};
-use tidegate_core::{Fact, Permission, Refusal, SessionEnd, SessionId, Subject, Within};
-use tidegate_store::{challenges, sessions};
+use tidegate_core::{Permission, Refusal, SessionEnd, SessionId, Subject};
+use tidegate_store::sessions;
 
+use super::ending;
 use crate::{Command, CommandContext, Error, idempotency::outcomes};
 
 #[derive(Debug)]
@@ -36,14 +37,8 @@ impl Command for RevokeSession {
                 .await?
                 .filter(|found| found.account == acting.account.id && cx.agent().covers(&found.product));
             let Some(found) = found else { return Ok(Revoked(false)) };
-            let why = SessionEnd::Revoked;
-            let ended = sessions::end(tx, session, found.account, why, cx.now()).await?;
-            if ended {
-                challenges::cancel_all(tx, found.account, Within::Session(session)).await?;
-                let event = cx.event(Fact::SessionEnded { session, why });
-                event.at(&found.product).of(&acting.account).from(&acting.client).record(tx).await?;
-            }
-            Ok(Revoked(ended))
+            let whose = (&acting.account, &acting.client);
+            Ok(Revoked(ending::end(cx, tx, whose, &found, SessionEnd::Revoked).await?))
         })
         .await
     }

@@ -3,14 +3,18 @@
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
     Account, ClientContext, Denial, Fact, Identifier, Offer, Permission, Product, ProductKey, Proof, Reason,
-    Requirement, Secret, SignIn, Span, Token, Word as _,
+    Requirement, Secret, SignIn, Span, Timestamp, Token, Word as _,
 };
 use tidegate_factors::{
     level,
     sign_in::{self, Enrolling, Network, Situation, Trusted},
 };
 use tidegate_keyring::TokenKind;
-use tidegate_store::{Tx, attempts::Counter, passwords, sign_ins};
+use tidegate_store::{
+    Tx,
+    attempts::{self, Counter},
+    passwords, sign_ins,
+};
 
 use crate::{
     Command, CommandContext, Error, Fault, OneTimeSecret, Outcome, decisions, offers::offers, sign_ins::trust,
@@ -37,10 +41,22 @@ pub enum FirstFactor {
     Passkey(Secret<String>),
 }
 
-/// `None`: denied. The caller learns no reason.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SignInStarted {
+    /// `None`: denied. The caller learns no reason.
     pub sign_in: Option<(SignIn, Vec<Offer>, OneTimeSecret)>,
+    /// Denied without a look at the password, whether or not the identifier is known.
+    #[serde(default)]
+    pub held: Option<Held>,
+}
+
+/// Why no password is looked at.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub enum Held {
+    /// The throttle grants none before this instant.
+    Until(Timestamp),
+    /// Too many in a row were wrong.
+    Closed,
 }
 
 impl Outcome for SignInStarted {
@@ -49,7 +65,7 @@ impl Outcome for SignInStarted {
     }
 }
 
-pub(super) const DENIED: SignInStarted = SignInStarted { sign_in: None };
+pub(super) const DENIED: SignInStarted = SignInStarted { sign_in: None, held: None };
 
 impl Command for BeginSignIn {
     const NAME: &'static str = "begin_sign_in";
@@ -75,7 +91,7 @@ impl Command for BeginSignIn {
 pub(super) struct Origin {
     pub(super) product: ProductKey,
     pub(super) client: ClientContext,
-    device_token: Option<Token>,
+    pub(super) device_token: Option<Token>,
 }
 
 /// The first factor's proof, and what is written with it.
@@ -83,6 +99,10 @@ pub(super) struct FirstProof<'f> {
     pub(super) proof: Proof,
     /// The counter that the success resets (INV-9).
     pub(super) counter: &'f Counter,
+    /// Another counter of the same authenticator, which the success reopens.
+    pub(super) reopens: Option<Counter>,
+    /// The password would not be accepted as a new one.
+    pub(super) weak_password: bool,
     /// The password's hash, and the one that replaces it.
     pub(super) rehashed: Option<(&'f str, &'f str)>,
 }
@@ -143,6 +163,8 @@ impl Origin {
             proofs,
             trusted_by,
             device: self.client.device.clone(),
+            epoch: account.epoch,
+            weak_password: first.weak_password,
             created_at: now,
             expires_at: now.plus(TTL),
         };
@@ -163,7 +185,11 @@ impl Origin {
         if let Some((kept, hash)) = first.rehashed {
             passwords::rehash(tx, account.id, kept.to_owned(), hash.to_owned()).await?;
         }
+        if let Some(closed) = &first.reopens {
+            attempts::forgive(tx, closed).await?;
+        }
         sign_ins::begin(tx.executor(), digest, &sign_in, first.counter, begun).await?;
-        Ok(SignInStarted { sign_in: Some((sign_in, offers, OneTimeSecret::Now(token))) })
+        let sign_in = Some((sign_in, offers, OneTimeSecret::Now(token)));
+        Ok(SignInStarted { sign_in, held: None })
     }
 }

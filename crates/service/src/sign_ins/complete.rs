@@ -6,16 +6,16 @@
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
     Account, AccountState, Advice, Decision, Fact, Level, MessagePurpose, Method, Missing, Offer, Permission,
-    Product, Proof, Refusal, Requirement, Session, SessionEnd, SessionId, SignIn, SignInId, SignInState,
-    Span, Subject, Timestamp, Within, Word as _,
+    Product, Proof, Refusal, Requirement, Session, SessionEnd, SignIn, SignInId, SignInState, Span, Subject,
+    Timestamp, Word as _,
 };
 use tidegate_factors::{fresh::RECOVERY_TTL, level, policy};
-use tidegate_keyring::TokenKind;
-use tidegate_store::{Tx, accounts, challenges, factors, recovery_codes, sessions, sign_ins};
+use tidegate_keyring::{PersonalContext, TokenKind};
+use tidegate_store::{Tx, accounts, factors, recovery_codes, sessions, sign_ins};
 
 use crate::{
     Command, CommandContext, Error, Fault, OneTimeSecret, Outcome, acting::Acting, offers::offers,
-    sign_ins::trust,
+    sessions::ending, sign_ins::trust,
 };
 
 #[derive(Debug)]
@@ -44,6 +44,9 @@ pub struct NewSession {
     /// After a recovery code: how many are left.
     #[serde(default)]
     pub recovery_codes_left: Option<usize>,
+    /// The password would not be accepted as a new one.
+    #[serde(default)]
+    pub weak_password: bool,
 }
 
 impl Outcome for SignInCompletion {
@@ -70,6 +73,9 @@ impl Command for CompleteSignIn {
             let account = accounts::lock(tx, sign_in.account).await?.ok_or(Fault::Dangling("account"))?;
             if account.state != AccountState::Active {
                 return Err(Refusal::AccountNotUsable.into());
+            }
+            if account.epoch != sign_in.epoch {
+                return Err(Refusal::SubjectNotValid.into());
             }
             let decision = cx.decide(tx, &acting.product, account.id).await?;
             let sign_in =
@@ -167,11 +173,17 @@ impl Made<'_> {
             met: self.decision.requirement,
             ..self.new_session(cx, life)
         };
-        let former = self.end_former(cx, tx).await?;
+        self.end_former(cx, tx).await?;
         let (token, digest) = TokenKind::Session.mint(cx.entropy());
         sessions::insert(tx, digest, &session).await?;
-        let rotated = trust::rotate(cx, tx, product, self.sign_in, (level, remember, device)).await?;
-        self.cancel_challenges(tx, former).await?;
+        let rotated = trust::rotate(
+            cx,
+            tx,
+            (product, self.account, &self.acting.client),
+            self.sign_in,
+            (level, remember, device),
+        )
+        .await?;
         let trusted_until = rotated.as_ref().and_then(|rotated| rotated.trusted_until);
         let advice = self.advise(cx, tx).await?;
         self.record(cx, tx, &session, trusted_until.filter(|_| stood_in.is_none())).await?;
@@ -188,6 +200,7 @@ impl Made<'_> {
             advice,
             missing: if advice == Advice::Nothing { Vec::new() } else { self.decision.missing.clone() },
             recovery_codes_left: None,
+            weak_password: self.sign_in.weak_password,
         })
     }
 
@@ -197,10 +210,9 @@ impl Made<'_> {
         let life = RECOVERY_TTL.min(self.acting.product.settings.session_absolute);
         // Introspect, which keeps sessions from going idle, does not see this one.
         let session = Session { idle: life, ..self.new_session(cx, life) };
-        let former = self.end_former(cx, tx).await?;
+        self.end_former(cx, tx).await?;
         let (token, digest) = TokenKind::Session.mint(cx.entropy());
         sessions::insert(tx, digest, &session).await?;
-        self.cancel_challenges(tx, former).await?;
         self.record(cx, tx, &session, None).await?;
         let left = recovery_codes::count(tx, self.account.id).await?;
         let at = (self.account, &self.acting.product, &self.acting.client);
@@ -214,13 +226,15 @@ impl Made<'_> {
             advice: Advice::RebindFactors,
             missing: Vec::new(),
             recovery_codes_left: Some(left),
+            weak_password: self.sign_in.weak_password,
         })
     }
 
     fn new_session(&self, cx: &CommandContext, life: Span) -> Session {
-        let (now, product) = (cx.now(), &self.acting.product);
+        let (now, product, id) = (cx.now(), &self.acting.product, cx.new_id());
+        let context = PersonalContext::SessionClient(id);
         Session {
-            id: cx.new_id(),
+            id,
             account: self.account.id,
             product: product.key.clone(),
             device: self.sign_in.device.clone(),
@@ -233,30 +247,18 @@ impl Made<'_> {
             idle: product.settings.session_idle,
             expires_at: now.plus(life),
             end: None,
+            client: cx.query().seal_client(self.account, context, &self.acting.client),
         }
-    }
-
-    async fn cancel_challenges(&self, tx: &mut Tx, former: Vec<SessionId>) -> Result<(), Fault> {
-        for session in former {
-            challenges::cancel_all(tx, self.account.id, Within::Session(session)).await?;
-        }
-        Ok(())
     }
 
     /// Ends the session that this one replaces: of the same account, product and device (INV-26).
-    async fn end_former(&self, cx: &CommandContext, tx: &mut Tx) -> Result<Vec<SessionId>, Fault> {
-        let mut ended = Vec::new();
-        let Some(device) = &self.sign_in.device else { return Ok(ended) };
-        let (account, product) = (self.account, &self.acting.product.key);
-        for former in sessions::of_device(tx, account.id, product, device).await? {
-            let (session, why) = (former.id, SessionEnd::Replaced);
-            if sessions::end(tx, session, account.id, why, cx.now()).await? {
-                let event = cx.event(Fact::SessionEnded { session, why });
-                event.at(product).of(account).from(&self.acting.client).record(tx).await?;
-                ended.push(session);
-            }
+    async fn end_former(&self, cx: &CommandContext, tx: &mut Tx) -> Result<(), Fault> {
+        let Some(device) = &self.sign_in.device else { return Ok(()) };
+        let whose = (self.account, &self.acting.client);
+        for former in sessions::of_device(tx, self.account.id, &self.acting.product.key, device).await? {
+            ending::end(cx, tx, whose, &former, SessionEnd::Replaced).await?;
         }
-        Ok(ended)
+        Ok(())
     }
 
     /// What the app should show. Returning it counts as showing.

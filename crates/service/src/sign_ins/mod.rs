@@ -10,7 +10,7 @@ mod password;
 mod redeem_link;
 mod trust;
 
-pub use begin::{BeginSignIn, FirstFactor, SignInStarted};
+pub use begin::{BeginSignIn, FirstFactor, Held, SignInStarted};
 pub use cancel::CancelSignIn;
 pub use complete::{CompleteSignIn, NewSession, SignInCompletion};
 pub use create_passkey_request::{CreatePasskeyRequest, PasskeyRequested};

@@ -89,8 +89,14 @@ impl Origin {
                 if !factors::accept(tx, account.id, id, mark, material.as_ref(), now).await? {
                     return Ok(Err(Denial::WrongPasskey));
                 }
-                let proof = Proof { method: factor.method, at: now, factor: Some(id) };
-                let first = FirstProof { proof, counter: &counter, rehashed: None };
+                let proof = Proof { method: factor.method, at: now, factor: Some(id), mailed: false };
+                let first = FirstProof {
+                    proof,
+                    counter: &counter,
+                    reopens: None,
+                    weak_password: false,
+                    rehashed: None,
+                };
                 self.begin(cx, tx, (product, account), first).await.map(Ok)
             }
             Verdict::Copied => {

@@ -1,13 +1,14 @@
 //! Device tokens: what a presented token is worth, and which token replaces it.
 
 use tidegate_core::{
-    Account, ClientContext, Fact, KnownDevice, Level, Product, Secret, SeriesId, SignIn, Timestamp, Token,
+    Account, ClientContext, DeviceId, Fact, KnownDevice, Level, MessagePurpose, Product, Secret, SeriesId,
+    SessionEnd, SignIn, Timestamp, Token,
 };
 use tidegate_factors::device::{self, Trust};
-use tidegate_keyring::TokenKind;
-use tidegate_store::{Tx, accounts, devices};
+use tidegate_keyring::{PersonalContext, TokenKind};
+use tidegate_store::{Tx, accounts, devices, sessions};
 
-use crate::{CommandContext, Fault};
+use crate::{CommandContext, Fault, sessions::ending};
 
 /// The series that stands in for a second step. A token that was replaced and comes back ends the
 /// trust, because a copy of it exists. An attacker cannot end trust this way without the password,
@@ -23,20 +24,37 @@ pub(super) async fn presented(
     let (Some(token), Some(id)) = (token, &client.device) else { return Ok(None) };
     let Some(digest) = TokenKind::Device.digest(token.expose()) else { return Ok(None) };
     let Some(known) = devices::find(tx, account.id, &product.key, id).await? else { return Ok(None) };
-    match device::judge(&known, &digest, cx.now()) {
+    match device::judge(&known, &digest, account.epoch, cx.now()) {
         Trust::Trusted { .. } if stands_in(product) => Ok(Some(known.series)),
         Trust::Trusted { .. } | Trust::Known => Ok(None),
         Trust::Reused => {
             // The account's lock is taken first, so that a sign-in that is being completed cannot
             // write the trust back.
             accounts::lock(tx, account.id).await?;
-            if devices::end_trust(tx, account.id, &product.key, id).await? {
-                let event = cx.event(Fact::DeviceTrustEnded {}).at(&product.key).of(account).from(client);
-                event.record(tx).await?;
-            }
+            end_series(cx, tx, (account, product, client), id).await?;
             Ok(None)
         }
     }
+}
+
+/// Ends the trust of a device whose token was copied, and its sessions, because one of them may be the thief's. The owner is told.
+async fn end_series(
+    cx: &CommandContext,
+    tx: &mut Tx,
+    (account, product, client): (&Account, &Product, &ClientContext),
+    device: &DeviceId,
+) -> Result<(), Fault> {
+    let known = devices::find(tx, account.id, &product.key, device).await?;
+    if known.is_none_or(|known| known.trusted_until.is_none()) {
+        return Ok(());
+    }
+    for session in sessions::of_device(tx, account.id, &product.key, device).await? {
+        ending::end(cx, tx, (account, client), &session, SessionEnd::TokenCopied).await?;
+    }
+    devices::end_trust(tx, account.id, &product.key, device).await?;
+    let event = cx.event(Fact::DeviceTrustEnded {}).at(&product.key).of(account).from(client);
+    event.record(tx).await?;
+    cx.notify(tx, (account, product, client), MessagePurpose::DeviceCopied, (None, None)).await
 }
 
 /// Whether trust stands in for a second step at the product. Where only phishing-resistant methods do, nothing stands in for
@@ -60,7 +78,9 @@ pub(super) async fn of(
 ) -> Result<Device, Fault> {
     let Some(id) = &sign_in.device else { return Ok(Device { known: None, stood_in: None }) };
     let known = devices::find(tx, sign_in.account, &product.key, id).await?;
-    let relied_on = known.as_ref().filter(|known| sign_in.trusted_by == Some(known.series));
+    let relied_on = known.as_ref();
+    let relied_on =
+        relied_on.filter(|known| sign_in.trusted_by == Some(known.series) && known.epoch == sign_in.epoch);
     let until = relied_on.and_then(|known| known.trusted_until).filter(|until| cx.now() < *until);
     let stood_in = until.filter(|_| stands_in(product));
     Ok(Device { known, stood_in })
@@ -79,7 +99,7 @@ pub(super) struct Rotated {
 pub(super) async fn rotate(
     cx: &CommandContext,
     tx: &mut Tx,
-    product: &Product,
+    (product, account, client): (&Product, &Account, &ClientContext),
     sign_in: &SignIn,
     (level, remember, device): (Level, bool, Device),
 ) -> Result<Option<Rotated>, Fault> {
@@ -92,13 +112,16 @@ pub(super) async fn rotate(
     let (token, digest) = TokenKind::Device.mint(cx.entropy());
     // Only a token that stood in for the second step has a successor in its series.
     let goes_on = before.as_ref().filter(|_| stood_in.is_some());
+    let series = goes_on.map_or_else(|| cx.new_id(), |before| before.series);
     let known = KnownDevice {
         device: id.clone(),
-        series: goes_on.map_or_else(|| cx.new_id(), |before| before.series),
+        series,
         token: digest,
         previous: goes_on.map(|before| before.token),
         rotated_at: now,
         trusted_until,
+        epoch: sign_in.epoch,
+        client: cx.query().seal_client(account, PersonalContext::DeviceClient(series), client),
         created_at: before.as_ref().map_or(now, |before| before.created_at),
     };
     devices::put(tx, sign_in.account, &product.key, &known, device::MAX_DEVICES).await?;

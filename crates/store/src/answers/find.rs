@@ -35,7 +35,7 @@ macro_rules! challenge_row {
 sql! {
     Select FIND = (concat!("SELECT ", challenge_row!(), " \
         FROM sign_ins \
-        JOIN accounts ON accounts.realm_id = $1 AND accounts.account_id = sign_ins.account_id \
+        JOIN accounts ON accounts.realm_id = $1 AND accounts.account_id = sign_ins.account_id AND COALESCE(accounts.epoch, 0) = COALESCE(sign_ins.epoch, 0) \
         JOIN challenges ON challenges.realm_id = $1 AND challenges.challenge_id = $3 \
             AND challenges.sign_in_id = sign_ins.sign_in_id AND challenges.account_id = sign_ins.account_id \
         LEFT JOIN factors ON factors.realm_id = $1 AND factors.account_id = challenges.account_id AND factors.factor_id = challenges.factor_id \
@@ -44,7 +44,7 @@ sql! {
     Select FIND_BATCH = { postgres: concat!("SELECT wanted.place, ", challenge_row!(), " \
         FROM unnest((SELECT $2::BYTEA[]), (SELECT $3::UUID[])) WITH ORDINALITY AS wanted(token_digest, challenge_id, place) \
         JOIN sign_ins ON sign_ins.realm_id = $1 AND sign_ins.token_digest = wanted.token_digest \
-        JOIN accounts ON accounts.realm_id = $1 AND accounts.account_id = sign_ins.account_id \
+        JOIN accounts ON accounts.realm_id = $1 AND accounts.account_id = sign_ins.account_id AND COALESCE(accounts.epoch, 0) = COALESCE(sign_ins.epoch, 0) \
         JOIN challenges ON challenges.realm_id = $1 AND challenges.challenge_id = wanted.challenge_id \
             AND challenges.sign_in_id = sign_ins.sign_in_id AND challenges.account_id = sign_ins.account_id \
         LEFT JOIN factors ON factors.realm_id = $1 AND factors.account_id = challenges.account_id AND factors.factor_id = challenges.factor_id \

@@ -77,6 +77,11 @@ settings! {
         /// The file that holds the master key.
         master_file: PathBuf = "master.key", Rule::Text, Shown::Whole;
     }
+    /// The rules for new passwords.
+    passwords: Passwords {
+        /// The file of passwords that other services lost, made by `tidegate passwords build`; empty: none are looked up.
+        breached_file: PathBuf = "", Rule::Optional, Shown::Whole;
+    }
     /// What the first start creates.
     bootstrap: Bootstrap {
         /// The realm of the operator.

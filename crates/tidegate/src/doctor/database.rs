@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::{
     bounded, broken, clock,
     finding::{Check, Finding},
-    hangs, keys, postgres, schema, sqlite, story,
+    hangs, keys, operators, postgres, schema, sqlite, story,
 };
 use crate::{
     config::{Config, DatabaseUrl},
@@ -33,13 +33,14 @@ pub(super) enum Opened {
 
 pub(super) async fn look(config: Arc<Config>, deadline: Duration) -> Vec<Finding> {
     let (opened, mut found) = open(&config, deadline).await;
-    let (database, schema, clock, keys) = tokio::join!(
+    let (database, schema, clock, keys, operators) = tokio::join!(
         examine(config.clone(), opened.clone(), deadline),
         bounded(Check::Schema, deadline, schema::look(opened.clone())),
         bounded(Check::Clock, deadline, clock::look(opened.clone())),
         bounded(Check::Keys, deadline, keys::look(config, opened.clone())),
+        bounded(Check::Operators, deadline, operators::look(opened.clone())),
     );
-    found.extend([database, schema, clock, keys].into_iter().flatten());
+    found.extend([database, schema, clock, keys, operators].into_iter().flatten());
     if let Opened::Yes(inspection) = opened {
         // A server that does not answer is not waited for.
         let _ = timeout(CLOSE_TIMEOUT, inspection.close()).await;

@@ -13,6 +13,8 @@ pub(super) enum Check {
     Clock,
     /// The master key.
     Keys,
+    /// Operators' credentials, and those that expire.
+    Operators,
     /// Who may read the files that hold secrets.
     Files,
     Tls,
@@ -58,6 +60,7 @@ impl Check {
             Self::Schema => "schema",
             Self::Clock => "clock",
             Self::Keys => "keys",
+            Self::Operators => "operators",
             Self::Files => "files",
             Self::Tls => "tls",
             Self::Mail => "mail",

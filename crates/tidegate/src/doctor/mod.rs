@@ -13,6 +13,7 @@ mod finding;
 mod keys;
 mod limits;
 mod mail;
+mod operators;
 mod ports;
 mod postgres;
 mod proxy;
@@ -127,7 +128,9 @@ fn broken(check: Check) -> Finding {
 fn hangs(check: Check, deadline: Duration) -> Finding {
     let what = match check {
         Check::Database => "the database did not answer",
-        Check::Schema | Check::Clock | Check::Keys => "the database did not answer the question",
+        Check::Schema | Check::Clock | Check::Keys | Check::Operators => {
+            "the database did not answer the question"
+        }
         Check::Mail => "the mail server did not answer",
         Check::Sms => "the SMS gateway did not answer",
         Check::Push => "a push service did not answer",

@@ -15,6 +15,7 @@ use crate::{
 async fn accounts() {
     tell("refusals/accounts", async |server| {
         server.operator().person("ann").await;
+        server.operator().product("kasa").await;
         let frontend = server.actor("frontend", Role::Frontend).await;
         let create = |external_id: &str, email: &str, password: &str| proto::CreateAccountRequest {
             external_id: external_id.into(),
@@ -25,10 +26,18 @@ async fn accounts() {
         frontend.refused(create("ann", "", "")).await;
         frontend.refused(create("bob", "ANN@Example.com", "")).await;
         frontend.refused(create("ann", "ann@example.com", "")).await;
-        frontend.refused(create("bob", "", "14 characters.")).await;
+        server.transcript.note("14 characters, 257 characters in either form, and too many bytes");
+        frontend.refused(create("bob", "", "xk9-mq2v-t7w-o")).await;
         frontend.refused(create("bob", "", &"ä".repeat(257))).await;
-        frontend.refused(create("bob", "", &"😀".repeat(257))).await;
+        frontend.refused(create("bob", "", &longest(257))).await;
         frontend.refused(create("bob", "", &"a".repeat(5_000))).await;
+        server.transcript.note(
+            "a common one, a short one of the account's words, its address and a year, a product's title",
+        );
+        frontend.refused(create("bob", "", "P@ssw0rdP@ssw0rd")).await;
+        frontend.refused(create("bob", "bob@lake.example", "bob@lake")).await;
+        frontend.refused(create("bob", "bob@lake.example", "Bob@lake.example2026")).await;
+        frontend.refused(create("bob", "", "Kasa 2026! Kasa")).await;
         frontend.refused(proto::GetAccountRequest { account: "bob".into() }).await;
         frontend
             .refused(proto::GetAccountRequest { account: "acct_01h2xcejqtf2nbrexx3vqjhp41".into() })
@@ -38,10 +47,16 @@ async fn accounts() {
         let filter = Some(proto::EventFilter { account: "bob".into(), ..Default::default() });
         auditor.refused(proto::ListEventsRequest { filter, ..Default::default() }).await;
         server.transcript.note("the longest password, and one of 15 characters");
-        frontend.ok(create("bob", "", &"😀".repeat(256))).await;
-        frontend.ok(create("cat", "", "15 characters..")).await;
+        frontend.ok(create("bob", "", &longest(256))).await;
+        frontend.ok(create("cat", "", "xk9-mq2v-t7w-ob")).await;
     })
     .await;
+}
+
+/// Characters of four bytes without an order.
+fn longest(characters: u32) -> String {
+    let letters = (0..characters).map(|place| char::from_u32(0x1f400 + (place * place * 7 + place * 3) % 61));
+    letters.map(Option::unwrap).collect()
 }
 
 #[tokio::test]

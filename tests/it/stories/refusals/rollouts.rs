@@ -44,6 +44,7 @@ async fn products() {
             "settings.method_policy",
             "settings.relying_party",
             "settings.directory",
+            "settings.min_password_length",
             "settings",
             "key",
         ];
@@ -65,11 +66,12 @@ async fn products() {
                 models: vec![],
             }),
             directory: Some(proto::DirectoryEntry::default()),
+            min_password_length: 7,
         };
         admin
             .refused(proto::UpdateProductRequest {
                 settings: Some(beyond),
-                ..update("kasa", "r1", &all[1..11])
+                ..update("kasa", "r1", &all[1..12])
             })
             .await;
         let settings = proto::ProductSettings { directory: Some(misstated()), ..Default::default() };

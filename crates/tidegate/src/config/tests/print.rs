@@ -61,6 +61,7 @@ database.lock_timeout_ms = 5000                               # default
 database.statement_timeout_ms = 30000                         # default
 database.idle_in_transaction_timeout_ms = 15000               # default
 keys.master_file = "master.key"                               # default
+passwords.breached_file = ""                                  # default
 bootstrap.realm = "main"                                      # default
 bootstrap.credential_file = "operator.credential"             # default
 mail.folder = "mail"                                          # default
