@@ -133,7 +133,7 @@ pub enum Fact {
     EmailVerified {},
     PasswordSet {},
     PasswordChanged {},
-    /// Somebody tried to change the password in a session, with a wrong current one.
+    /// A session tried to change the password, and gave a wrong current one.
     PasswordChangeDenied {
         why: Denial,
     },
@@ -393,7 +393,7 @@ pub enum Denial {
     PasswordUnreadable,
     Slowed,
     AccountNotUsable,
-    /// The password is right, but somebody else may know it: a new one is demanded.
+    /// The password is right, but a stranger may know it, so that a new one is demanded.
     NewPasswordDemanded,
     /// There is no such request for a passkey: it was answered, has expired, or was made elsewhere.
     PasskeyNotRequested,

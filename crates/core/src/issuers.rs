@@ -14,7 +14,7 @@ use crate::Title;
 #[serde(transparent)]
 pub struct Issuers(Vec<Option<Title>>);
 
-/// A longer list is cut, and what was cut is not known: nobody needs so long a chain but to hide in it.
+/// Persons that are kept. Of a longer list the rest counts as unknown, because such a list only serves to hide somebody.
 const MOST: usize = 16;
 
 impl Default for Issuers {
