@@ -1,11 +1,11 @@
 //! What a vendor's staff does, in short: products, accounts, rollouts. The calls are in the transcript when
 //! the actor is loud.
 
-use tidegate_core::{AccountRef, Agent};
+use tidegate_core::{AccountRef, Agent, Span};
 use tidegate_proto as proto;
 use tidegate_service::accounts::GetAccount;
 
-use crate::{actor::Actor, raw};
+use crate::{actor::Actor, manage::mask, raw};
 
 /// The password of every person that is imported.
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -54,6 +54,20 @@ impl Actor {
         let request =
             proto::CreateProductRequest { key, title, settings: Some(settings), ..Default::default() };
         self.ok(request).await.product.unwrap()
+    }
+
+    /// From now on the product refreshes sessions for this long after the sign-in.
+    pub async fn refreshing(&self, product: &str, ttl: Span) {
+        let etag = self.ok(proto::GetProductRequest { product: product.to_owned() }).await;
+        let refresh_ttl = Some(prost_types::Duration { seconds: ttl.micros() / 1_000_000, nanos: 0 });
+        let request = proto::UpdateProductRequest {
+            product: product.to_owned(),
+            etag: etag.product.unwrap().etag,
+            settings: Some(proto::ProductSettings { refresh_ttl, ..Default::default() }),
+            update_mask: mask("settings.refresh_ttl"),
+            ..Default::default()
+        };
+        self.ok(request).await;
     }
 
     /// A customer with a name and no attributes.

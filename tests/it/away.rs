@@ -132,7 +132,10 @@ on_both! {
                     state: tidegate_core::AccountState::Active,
                     two_step_since: None,
                     personal_key: tidegate_core::Sealed::default(),
-epoch: 0,
+                    epoch: 0,
+                    changes_locked_at: None,
+                    deleted_at: None,
+                    check_up_asked_at: None,
                     created_at: crate::clock::MORNING,
                 };
                 tidegate_store::accounts::insert(tx, &account, None).await?;

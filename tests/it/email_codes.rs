@@ -9,7 +9,7 @@ use crate::{
     actor::Actor,
     arrange::{Address, Person},
     manage::mask,
-    owner::{Device, Session, SignIn, by_code},
+    owner::{Device, Session, SignIn, by_code, confirm_email},
     race::{MANY, together},
     raw,
     recovery::remove,
@@ -315,7 +315,7 @@ on_both! {
         let (subject, request_id) = (session.subject(), String::new());
         kasa.frontend.ok(proto::RequestEmailVerificationRequest { subject, request_id }).await;
         let token = server.mail_to(&bob.email).await.token;
-        kasa.frontend.ok(proto::ConfirmEmailRequest { token, ..Default::default() }).await;
+        kasa.frontend.ok(confirm_email(&token, &session)).await;
         assert_eq!(kasa.frontend.mailbox(&session).await.unwrap().hint, "b…@e….com");
         kasa.frontend.switch_on_by_mail(&session, &bob).await;
     }

@@ -130,6 +130,12 @@ pub fn by_first_code(code: impl Into<String>) -> Option<proto::complete_enrollme
     Some(proto::complete_enrollment_request::Answer::Code(code.into()))
 }
 
+/// The owner presses the button of a verification mail, signed in.
+pub fn confirm_email(token: &str, session: &Session) -> proto::ConfirmEmailRequest {
+    let (token, subject) = (token.to_owned(), session.subject());
+    proto::ConfirmEmailRequest { token, subject, ..Default::default() }
+}
+
 impl TestServer {
     /// The code an authenticator app shows now.
     pub fn code(&self, seed: &Seed) -> String {

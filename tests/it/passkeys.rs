@@ -44,7 +44,7 @@ impl Passkey {
 
 /// An owner whose only factor is a passkey.
 pub struct PasskeyOwner {
-    person: Person,
+    pub person: Person,
     factor: String,
     pub key: Passkey,
 }

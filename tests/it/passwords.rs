@@ -49,10 +49,6 @@ impl Kasa {
         let sign_in = begun.sign_in.unwrap();
         SignIn { token: begun.sign_in_token, state: sign_in.state(), offers: sign_in.offers }
     }
-
-    async fn is_active(&self, session: &Session) -> bool {
-        self.frontend.ok(proto::IntrospectRequest { session_token: session.token.clone() }).await.active
-    }
 }
 
 fn reset_by(token: &str, password: &str) -> proto::CompleteRecoveryRequest {

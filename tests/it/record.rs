@@ -11,7 +11,7 @@ use crate::{
     actor::Actor,
     arrange::{Address, NEW_PASSWORD, PASSWORD, row},
     devices::{Decides, PhoneOwner},
-    owner::{Device, by_code, by_first_code, by_password, subject},
+    owner::{Device, by_code, by_first_code, by_password, confirm_email, subject},
     raw,
     rpc::{Rpc, method_of},
     sms_codes::{OTHER, change_phone, confirm_phone},
@@ -247,7 +247,7 @@ async fn enroll(watched: &Watched) {
         proto::RequestEmailVerificationRequest { subject: session.clone(), request_id: String::new() };
     w.call(verify).await;
     let token = w.server.mail_to("ann@example.com").await.token;
-    w.call(proto::ConfirmEmailRequest { token, ..Default::default() }).await;
+    w.call(proto::ConfirmEmailRequest { token, subject: session.clone(), ..Default::default() }).await;
     let begin = || proto::BeginEnrollmentRequest {
         subject: session.clone(),
         method: proto::Method::Totp.into(),
@@ -379,12 +379,18 @@ async fn support(watched: &Watched) {
     };
     let signing_in = subject(Who::SignInToken(w.call(request).await.sign_in_token));
     let complete = proto::CompleteSignInRequest { subject: signing_in, ..Default::default() };
-    let session_token = w.call(complete).await.session_token;
-    w.call(proto::IntrospectRequest { session_token: session_token.clone() }).await;
-    let subject = subject(Who::SessionToken(session_token));
+    w.operator.refreshing("kasa", Span::days(30)).await;
+    let proto::CompleteSignInResponse { session_token, refresh_token, .. } = w.call(complete).await;
+    w.call(proto::IntrospectRequest { session_token }).await;
+    let client = Some(Device::new("phone-1").client());
+    let refresh = proto::RefreshSessionRequest { refresh_token, client, ..Default::default() };
+    let subject = subject(Who::SessionToken(w.call(refresh).await.session_token));
     w.call(proto::IssueAssertionRequest { subject: subject.clone(), ..Default::default() }).await;
+    address(w).await;
     passwords(w, subject.clone()).await;
     w.call_as(&support, proto::ListSessionsRequest { subject: on_behalf() }).await;
+    let activity = proto::ListActivityRequest { subject: on_behalf(), ..Default::default() };
+    w.call_as(&support, activity).await;
     w.call_as(&support, proto::ListTrustedDevicesRequest { subject: on_behalf() }).await;
     let (product, device_id) = ("kasa".to_owned(), "phone-1".to_owned());
     let forget = proto::RevokeTrustedDeviceRequest {
@@ -399,6 +405,33 @@ async fn support(watched: &Watched) {
     let session = w.operator.finish(&begun, &Device::new("phone-1")).await.unwrap();
     let all = proto::RevokeAllSessionsRequest { subject: session.subject(), ..Default::default() };
     w.call(all).await;
+    cases(w).await;
+}
+
+/// Support takes an account through all its states, and exports it.
+async fn cases(watched: &Watched) {
+    let w = watched;
+    w.operator.person("held").await;
+    let (account, product, reason) = ("held".to_owned(), "kasa".to_owned(), "ticket 8".to_owned());
+    macro_rules! cases {
+        ($($request:ident)+) => { $({
+            let (account, product, reason) = (account.clone(), product.clone(), reason.clone());
+            w.call(proto::$request { account, product, reason, ..Default::default() }).await;
+        })+ };
+    }
+    cases! {
+        IssueAccessPassRequest
+        SuspendAccountRequest
+        LockdownAccountRequest
+        ReactivateAccountRequest
+        DeleteAccountRequest
+        UndeleteAccountRequest
+    }
+    w.server.clock.advance(Span::minutes(1));
+    cases! { ResetFactorsRequest }
+    let before = w.events().await;
+    w.operator.stream(proto::ExportAccountRequest { account, reason }).await.unwrap().one().await;
+    w.check("ExportAccount", w.events().await - before);
 }
 
 /// Bob changes his password, forgets it and resets it; an account without one gets one.
@@ -419,6 +452,17 @@ async fn passwords(w: &Watched, session: Option<proto::Subject>) {
     let password = NEW_PASSWORD.to_owned();
     let reset = proto::CompleteRecoveryRequest { product, token, password, ..Default::default() };
     assert_eq!(w.call(reset).await.outcome(), proto::ProofOutcome::Approved);
+}
+
+/// Cleo changes her address, and then says that it was not her.
+async fn address(w: &Watched) {
+    let person = w.operator.person("cleo").await;
+    let session = w.operator.sign_in(&person, "kasa", &Device::new("phone-1")).await;
+    let (subject, email) = (session.subject(), "cleo@example.org".to_owned());
+    w.call(proto::RequestEmailChangeRequest { subject, email, ..Default::default() }).await;
+    let token = w.server.mail_to("cleo@example.org").await.token;
+    w.call(confirm_email(&token, &session)).await;
+    w.call(proto::ReportNotMeRequest { subject: session.subject(), ..Default::default() }).await;
 }
 
 /// A number is changed.

@@ -31,6 +31,9 @@ rpcs! {
     ListAccountsRequest -> ListAccountsResponse,
     RequestEmailVerificationRequest -> RequestEmailVerificationResponse,
     ConfirmEmailRequest -> ConfirmEmailResponse,
+    RequestEmailChangeRequest -> RequestEmailChangeResponse,
+    ReportNotMeRequest -> ReportNotMeResponse,
+    ListActivityRequest -> ListActivityResponse,
     RequestPhoneChangeRequest -> RequestPhoneChangeResponse,
     ConfirmPhoneChangeRequest -> ConfirmPhoneChangeResponse,
     ListEventsRequest -> ListEventsResponse,
@@ -67,6 +70,7 @@ rpcs! {
     IntrospectRequest -> IntrospectResponse,
     IssueAssertionRequest -> IssueAssertionResponse,
     GetJwksRequest -> GetJwksResponse,
+    RefreshSessionRequest -> RefreshSessionResponse,
     RevokeSessionRequest -> RevokeSessionResponse,
     ListSessionsRequest -> ListSessionsResponse,
     RevokeAllSessionsRequest -> RevokeAllSessionsResponse,
@@ -112,6 +116,13 @@ rpcs! {
     EnableTwoStepRequest -> EnableTwoStepResponse,
     DisableTwoStepRequest -> DisableTwoStepResponse,
     VerifyChainRequest -> VerifyChainResponse,
+    SuspendAccountRequest -> SuspendAccountResponse,
+    ReactivateAccountRequest -> ReactivateAccountResponse,
+    LockdownAccountRequest -> LockdownAccountResponse,
+    DeleteAccountRequest -> DeleteAccountResponse,
+    UndeleteAccountRequest -> UndeleteAccountResponse,
+    IssueAccessPassRequest -> IssueAccessPassResponse,
+    ResetFactorsRequest -> ResetFactorsResponse,
 }
 
 /// A method that answers with a stream.
@@ -126,6 +137,10 @@ impl Streams for proto::TailEventsRequest {
 }
 impl Streams for proto::ExportEventsRequest {
     type Answer = proto::ExportEventsResponse;
+}
+
+impl Streams for proto::ExportAccountRequest {
+    type Answer = proto::ExportAccountResponse;
 }
 
 /// `/tidegate.v1.AccountService/GetAccount` is `GetAccount`.
@@ -147,6 +162,7 @@ fn every_method_can_be_called() {
     assert_eq!(missing, [""; 0]);
     let streams = [
         "/tidegate.v1.AccountService/ImportAccounts",
+        "/tidegate.v1.AccountService/ExportAccount",
         "/tidegate.v1.AuditService/TailEvents",
         "/tidegate.v1.AuditService/ExportEvents",
         "/tidegate.v1.PushService/WatchPushes",

@@ -51,6 +51,14 @@ impl Kasa {
         (begun, challenge)
     }
 
+    pub async fn account(&self, person: &Person) -> proto::Account {
+        self.frontend.ok(proto::GetAccountRequest { account: person.id.clone() }).await.account.unwrap()
+    }
+
+    pub async fn is_active(&self, session: &Session) -> bool {
+        self.frontend.ok(proto::IntrospectRequest { session_token: session.token.clone() }).await.active
+    }
+
     pub fn code(&self, owner: &Owner) -> String {
         self.server.code(&owner.enrolled.seed)
     }

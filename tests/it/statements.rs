@@ -7,6 +7,7 @@ use crate::test_server::TestServer;
 
 /// The statements that are not held to one realm, and why.
 const ACROSS: &[(&str, &str)] = &[
+    ("tidegate_store::accounts::DELETED_BEFORE", "the worker serves all realms"),
     ("tidegate_store::credentials::EXPIRING", "warnings are of all realms"),
     ("tidegate_store::credentials::FIND", "a credential names its realm"),
     ("tidegate_store::credentials::OTHER_OPERATOR", "operators serve all realms"),

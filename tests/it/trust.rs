@@ -84,7 +84,7 @@ on_both! {
         assert!(!active(&thief.token).await);
         assert!(active(&owner.session.token).await, "another device's session goes on");
         let told = server.mail_to(&owner.person.email).await.subject;
-        assert_eq!(told, "A trusted device of Kasa was copied");
+        assert_eq!(told, "A device of Kasa was copied");
         begin_with(&kasa, &owner, &stolen).await;
         let mails = server.mails_to(&owner.person.email).await;
         assert_eq!(mails.iter().filter(|mail| mail.subject == told).count(), 1, "told once");

@@ -107,6 +107,7 @@ macro_rules! lists {
 
 lists! {
     ListAccountsRequest, ListAccountsResponse: accounts of Account;
+    ListActivityRequest, ListActivityResponse: activities of Activity;
     ListCredentialsRequest, ListCredentialsResponse: credentials of Credential;
     ListCustomersRequest, ListCustomersResponse: customers of Customer;
     ListDeliveriesRequest, ListDeliveriesResponse: deliveries of Delivery;

@@ -7,7 +7,14 @@ use crate::{AccountId, Country, CustomerKey, Email, ExternalId, Labels, Sealed, 
 words! {
     AccountState "account state" {
         Active = "active",
+        /// Support or an admin took it out of use.
         Suspended = "suspended",
+        /// It may be in the hands of a stranger: nothing that was begun or mailed before counts any more.
+        LockedDown = "locked_down",
+        /// It is kept for 30 days, so that a deletion can be taken back.
+        Deleted = "deleted",
+        /// Nothing personal is left. Its record stays.
+        Purged = "purged",
     }
 }
 
@@ -31,6 +38,14 @@ pub struct Account {
     /// more (INV-25).
     #[serde(default)]
     pub epoch: i64,
+    /// Nothing that protects the account can be changed since then: somebody said "this wasn't me".
+    #[serde(default)]
+    pub changes_locked_at: Option<Timestamp>,
+    #[serde(default)]
+    pub deleted_at: Option<Timestamp>,
+    /// Since when the owner is asked to use the second step once more; `None`: is not asked, or did.
+    #[serde(default)]
+    pub check_up_asked_at: Option<Timestamp>,
     pub created_at: Timestamp,
 }
 

@@ -40,6 +40,7 @@ words! {
         DeliveriesRead = "DELIVERIES_READ",
         Pushes = "PUSHES",
         SessionsRead = "SESSIONS_READ",
+        AccountsSupport = "ACCOUNTS_SUPPORT",
     }
 }
 
@@ -85,6 +86,7 @@ impl Role {
                 P::CustomersRead,
                 P::InterestRead,
                 P::DeliveriesRead,
+                P::AccountsSupport,
             ],
             Self::Frontend => &[
                 P::AccountsCreate,
@@ -120,6 +122,7 @@ impl Role {
                 P::SessionsRead,
                 P::ActOnBehalf,
                 P::DeliveriesRead,
+                P::AccountsSupport,
             ],
             Self::Auditor => &[P::AuditRead],
             Self::DeviceApp => &[P::Pushes],

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, DeviceId, EnrollmentId, FactorId, Identifier, Method, ProductKey, RolloutKey, Sealed,
-    Timestamp, Title, words,
+    AccountId, DeviceId, EmailChangeId, EnrollmentId, FactorId, Identifier, Method, ProductKey, RolloutKey,
+    Sealed, Timestamp, Title, words,
 };
 
 words! {
@@ -60,6 +60,10 @@ pub enum LinkTarget {
     Enrollment(EnrollmentId),
     /// A new password is set for the account.
     Password,
+    /// The address it was sent to becomes the account's.
+    EmailChange(EmailChangeId),
+    /// Whoever reads the mailbox says that something was not them.
+    NotMe,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

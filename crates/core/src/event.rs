@@ -5,10 +5,10 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, Answered, ChainDigest, ChallengeId, Channel, Country, CredentialId, CustomerKey, DeliveryId,
-    DeliveryProblem, EnrollmentId, EventId, FactorId, Malformed, MessagePurpose, Method, Ordinal, ProductKey,
-    Proof, Purpose, RealmKey, RecoveryId, Requirement, Revision, Role, RolloutKey, Sealed, Sequence,
-    SessionEnd, SessionId, SignInId, SigningKeyId, Timestamp, Title,
+    AccountId, Answered, ChainDigest, ChallengeId, Channel, ClientContext, Country, CredentialId,
+    CustomerKey, DeliveryId, DeliveryProblem, EnrollmentId, EventId, FactorId, Malformed, MessagePurpose,
+    Method, Ordinal, ProductKey, Proof, Purpose, RealmKey, RecoveryId, Requirement, Revision, Role,
+    RolloutKey, Sealed, Sequence, SessionEnd, SessionId, SignInId, SigningKeyId, Timestamp, Title,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +82,13 @@ pub struct Personal {
     pub user_agent: Option<String>,
 }
 
+impl Personal {
+    /// From where it was done.
+    pub fn client(&self) -> ClientContext {
+        ClientContext { ip: self.ip, user_agent: self.user_agent.clone(), ..ClientContext::default() }
+    }
+}
+
 /// What happened. In the log, `kind` is the variant's name and `data` its fields. Variants and
 /// fields are only ever added, each new field with a default, because old rows are read for years.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,6 +138,49 @@ pub enum Fact {
         delivery: DeliveryId,
     },
     EmailVerified {},
+    /// A link was mailed to the address that the account shall have.
+    EmailChangeRequested {
+        delivery: DeliveryId,
+    },
+    EmailChanged {},
+    /// The former address took the change back.
+    EmailChangeUndone {},
+    /// The address was not verified, and another account has verified it.
+    EmailLost {},
+    /// Somebody who got a notice said "this wasn't me".
+    NotMeReported {},
+    /// The owner has proved that the account is theirs.
+    ChangesUnlocked {},
+    AccountSuspended {
+        reason: Title,
+    },
+    AccountReactivated {
+        reason: Title,
+    },
+    AccountLockedDown {
+        reason: Title,
+    },
+    AccountDeleted {
+        reason: Title,
+    },
+    AccountUndeleted {
+        reason: Title,
+    },
+    AccountPurged {},
+    AccountExported {
+        reason: Title,
+    },
+    FactorsReset {
+        reason: Title,
+        count: u64,
+    },
+    AccessPassIssued {
+        reason: Title,
+        delivery: DeliveryId,
+    },
+    /// The owner was asked to use the second step once more.
+    CheckUpAdvised {},
+    CheckUpPassed {},
     PasswordSet {},
     PasswordChanged {},
     /// A session tried to change the password, and gave a wrong current one.
@@ -278,6 +328,10 @@ pub enum Fact {
     SessionEnded {
         session: SessionId,
         why: SessionEnd,
+    },
+    /// Its tokens were replaced by new ones.
+    SessionRefreshed {
+        session: SessionId,
     },
     RolloutCreated {
         rollout: RolloutKey,

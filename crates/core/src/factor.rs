@@ -91,8 +91,11 @@ impl Factor {
 /// One recovery code as it is stored.
 #[derive(Debug, Clone, Copy)]
 pub struct RecoveryCode {
+    /// It names the code within its set, and is never given to another one.
     pub number: i64,
     pub digest: KeyedDigest,
+    /// Until when an access pass counts; `None`: a code of the owner's own set, which does not expire.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// The attempts charged to one counter. Only `factors::budget` decides how it changes.

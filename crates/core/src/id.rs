@@ -36,6 +36,7 @@ kinds! {
     CredentialId = OfCredential "cred",
     CustomerId = OfCustomer "cust",
     DeliveryId = OfDelivery "dlv",
+    EmailChangeId = OfEmailChange "emc",
     EnrollmentId = OfEnrollment "enr",
     EventId = OfEvent "evt",
     FactorId = OfFactor "fac",

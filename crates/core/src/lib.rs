@@ -11,6 +11,7 @@ mod challenge;
 mod customer;
 mod directory;
 mod email;
+mod email_change;
 mod enrollment;
 mod entropy;
 mod event;
@@ -49,14 +50,15 @@ pub use challenge::{Answered, Challenge, ChallengeState, Purpose, Within};
 pub use customer::{Customer, Labels};
 pub use directory::{DeclaredMethod, DirectoryEntry, Domain, MethodCategory, PageUrl, SiteCategory};
 pub use email::{Destination, Email, Identifier};
+pub use email_change::{EmailChange, EmailChangeState};
 pub use enrollment::{Enrollment, EnrollmentState, Link, LinkTarget};
 pub use entropy::Entropy;
 pub use event::{Actor, Denial, Event, Fact, Personal, RecordedFact};
 pub use factor::{Budget, Factor, FactorOrigin, Mark, Method, RecoveryCode};
 pub use id::{
-    AccountId, AssertionId, ChallengeId, ClaimId, CredentialId, CustomerId, DeliveryId, EnrollmentId,
-    EventId, FactorId, HolderId, Id, IdError, IncidentId, Kind, RealmId, RecoveryId, RequestId, SeriesId,
-    SessionId, SignInId, SigningKeyId, kind,
+    AccountId, AssertionId, ChallengeId, ClaimId, CredentialId, CustomerId, DeliveryId, EmailChangeId,
+    EnrollmentId, EventId, FactorId, HolderId, Id, IdError, IncidentId, Kind, RealmId, RecoveryId, RequestId,
+    SeriesId, SessionId, SignInId, SigningKeyId, kind,
 };
 pub use issuers::Issuers;
 pub use key::{
@@ -66,7 +68,8 @@ pub use key::{
 pub use level::{Level, Proof, Requirement};
 pub use link_url::{LinkUrl, LinkUrlError};
 pub use message::{
-    Body, Channel, Delivery, DeliveryProblem, DeliveryState, Message, MessagePurpose, Notice, Recipient,
+    Body, Channel, Delivery, DeliveryProblem, DeliveryState, Message, MessagePurpose, NotMeLink, Notice,
+    Recipient,
 };
 pub use password_length::PasswordLength;
 pub use phone::PhoneNumber;
@@ -86,7 +89,8 @@ pub use rollout::{
 pub use sealed::{KeyId, KeyedDigest, Sealed, TokenDigest};
 pub use secret::Secret;
 pub use sign_in::{
-    Advice, Introspected, KnownDevice, LaterProof, Offer, Session, SessionEnd, SignIn, SignInState,
+    Advice, Introspected, KnownDevice, LaterProof, Offer, Refresh, Rotation, Session, SessionEnd, SignIn,
+    SignInState,
 };
 pub use signing_key::{MAX_ASSERTION, PUBLISHED_BEFORE, SigningKey, SigningKeys};
 pub use subject::{ClientContext, Subject, Token, Who};

@@ -38,6 +38,18 @@ words! {
         NewPasswordDemanded = "new_password_demanded",
         PasswordChanged = "password_changed",
         DeviceCopied = "device_copied",
+        NewDevice = "new_device",
+        SecondStepFailed = "second_step_failed",
+        SignInClosed = "sign_in_closed",
+        ConfirmAddress = "confirm_address",
+        AddressChangeRequested = "address_change_requested",
+        AddressChanged = "address_changed",
+        AccountSuspended = "account_suspended",
+        AccountReactivated = "account_reactivated",
+        AccountLockedDown = "account_locked_down",
+        AccountDeleted = "account_deleted",
+        FactorsReset = "factors_reset",
+        AccessPass = "access_pass",
     }
 }
 
@@ -96,6 +108,39 @@ pub struct Notice {
     pub factor: Option<Title>,
     /// How many recovery codes are left.
     pub codes_left: Option<usize>,
+    /// From where it was done, as far as that is known: user agent and IP address.
+    #[serde(default)]
+    pub from: Option<String>,
+    /// The address that a change is about, masked.
+    #[serde(default)]
+    pub address: Option<String>,
+    /// Until when it can be taken back.
+    #[serde(default)]
+    pub until: Option<Timestamp>,
+    /// The link "this wasn't me".
+    #[serde(default)]
+    pub not_me: Option<NotMeLink>,
+}
+
+impl Notice {
+    /// A notice that says when, and no more.
+    pub const fn at(at: Timestamp) -> Self {
+        Self { at, factor: None, codes_left: None, from: None, address: None, until: None, not_me: None }
+    }
+}
+
+/// Where the person who gets a notice says that it was not them. Opening it changes nothing.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct NotMeLink {
+    pub url: LinkUrl,
+    pub token: String,
+}
+
+impl NotMeLink {
+    /// The product's page with the token after `#`, where no server log sees it: `#not-me=tgl_…`.
+    pub fn link(&self) -> Secret<String> {
+        Secret::new(format!("{}#not-me={}", self.url, self.token))
+    }
 }
 
 impl Message {
@@ -113,12 +158,12 @@ impl Message {
         Self { purpose, to, key, product, style, body, expires_at }
     }
 
-    /// The product's page with the token after `#`, where no server log sees it: `#verify=tgl_…`, `#reset=tgl_…` or `#confirm=tgl_…`. The
-    /// word names the call that redeems the token. `None` for other bodies.
+    /// The product's page with the token after `#`, where no server log sees it: `#verify=tgl_…`, `#reset=tgl_…` or
+    /// `#confirm=tgl_…`. The word names the call that redeems the token. `None` for other bodies.
     pub fn link(&self) -> Option<Secret<String>> {
         let Body::Link { url, token } = &self.body else { return None };
         let call = match self.purpose {
-            MessagePurpose::VerifyEmail => "verify",
+            MessagePurpose::VerifyEmail | MessagePurpose::ConfirmAddress => "verify",
             MessagePurpose::ResetPassword | MessagePurpose::NewPasswordDemanded => "reset",
             _ => "confirm",
         };

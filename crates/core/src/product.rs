@@ -33,6 +33,10 @@ pub struct ProductSettings {
     pub session_idle: Span,
     /// A session ends this long after it began, whatever happens.
     pub session_absolute: Span,
+    /// For how long after the sign-in a session can be refreshed; zero means never. Left out while it is zero, so that older
+    /// programs read the document.
+    #[serde(default, skip_serializing_if = "Span::is_zero")]
+    pub refresh_ttl: Span,
     /// For whom security keys sign. Left out where the product takes none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relying_party: Option<RelyingParty>,
@@ -45,6 +49,10 @@ pub struct ProductSettings {
     /// The shortest password that may be chosen. Left out while it is the default.
     #[serde(default, skip_serializing_if = "PasswordLength::is_default")]
     pub min_password_length: PasswordLength,
+    /// How long after the second step was set up its owner is asked to use it once more; zero: never. Left out while it is the
+    /// default.
+    #[serde(default = "check_up_after", skip_serializing_if = "is_check_up_after")]
+    pub check_up_after: Span,
     /// What it says of itself in the method directory. Left out where it says nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<DirectoryEntry>,
@@ -59,13 +67,24 @@ impl ProductSettings {
             trusted_device: Span::days(30),
             session_idle: Span::hours(1),
             session_absolute: Span::hours(24),
+            refresh_ttl: Span::ZERO,
             relying_party: None,
             authenticator: Authenticator::default(),
             messages: MessageStyle::default(),
             min_password_length: PasswordLength::default(),
+            check_up_after: check_up_after(),
             directory: None,
         }
     }
+}
+
+const fn check_up_after() -> Span {
+    Span::days(28)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_check_up_after(span: &Span) -> bool {
+    *span == check_up_after()
 }
 
 /// What the codes of an authenticator app are computed with (RFC 6238). Many apps know only the defaults, and some ignore

@@ -63,8 +63,8 @@ pub struct Notification {
     pub title: Title,
     /// One line in the person's language.
     pub text: String,
-    /// What the device asks for.
-    pub challenge: ChallengeId,
+    /// What the device asks for. `None`: it is a notice, and asks for nothing.
+    pub challenge: Option<ChallengeId>,
     /// Push services drop what they could not deliver until then.
     pub expires_at: Timestamp,
 }

@@ -63,6 +63,12 @@ pub enum Refusal {
     SessionRecovers,
     #[error("the account is not usable")]
     AccountNotUsable,
+    #[error("the account is not in a state for this")]
+    AccountState { state: &'static str },
+    #[error("changes are locked until the owner proves that the account is theirs")]
+    ChangesLocked,
+    #[error("confirming needs a session of the account, or a new password")]
+    ConfirmationNotProved,
     #[error("the account has a password")]
     PasswordExists,
     #[error("the account has no password")]

@@ -63,6 +63,8 @@ pub enum Advice {
     TwoStepAvailable,
     /// A recovery code was used: re-bind a factor, then sign in with it.
     RebindFactors,
+    /// The second step was set up some weeks ago, and was not used since: have it used once more.
+    CheckUp,
 }
 
 words! {
@@ -81,6 +83,15 @@ words! {
         ProofsFailed = "proofs_failed",
         /// A copy of the device's token was used.
         TokenCopied = "token_copied",
+        /// A copy of its refresh token was used.
+        RefreshCopied = "refresh_copied",
+        /// Somebody said "this wasn't me".
+        NotMe = "not_me",
+        Suspended = "suspended",
+        LockedDown = "locked_down",
+        AccountDeleted = "account_deleted",
+        /// Support removed all factors.
+        FactorsReset = "factors_reset",
     }
 }
 
@@ -108,6 +119,17 @@ pub struct Session {
     /// Where it was made from: IP address and user agent, sealed with the account's own key.
     #[serde(skip)]
     pub client: Option<Sealed>,
+    /// `None`: it has no refresh token, or none that is worth anything.
+    #[serde(default)]
+    pub refresh: Option<Refresh>,
+}
+
+/// How long a session's refresh tokens are worth something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refresh {
+    pub until: Timestamp,
+    /// The account's epoch when the session was made. In another one its refresh tokens are worth nothing (INV-25).
+    pub epoch: i64,
 }
 
 /// A proof that was accepted in a session, and its purpose.
@@ -141,6 +163,12 @@ impl Session {
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.end.is_none() && now < self.expires_at && now < self.last_used_at.plus(self.idle)
     }
+
+    /// Whether a refresh token can bring it back, also when it went idle, in the account's epoch.
+    pub fn is_refreshable(&self, epoch: i64, now: Timestamp) -> bool {
+        self.end.is_none()
+            && self.refresh.is_some_and(|refresh| now < refresh.until && refresh.epoch == epoch)
+    }
 }
 
 /// A live session as a product sees it.
@@ -150,6 +178,22 @@ pub struct Introspected {
     pub level: Level,
     /// The session fails from this instant on, because the requirement rose above what it met.
     pub reauth_by: Option<Timestamp>,
+}
+
+/// A series of tokens that are replaced at each use, as it is kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Rotation {
+    pub token: TokenDigest,
+    /// The token before.
+    pub previous: Option<TokenDigest>,
+    /// When the token before was first replaced, or when the series began.
+    pub rotated_at: Timestamp,
+}
+
+impl Rotation {
+    pub const fn begin(token: TokenDigest, now: Timestamp) -> Self {
+        Self { token, previous: None, rotated_at: now }
+    }
 }
 
 /// A device from which the account completed a sign-in.

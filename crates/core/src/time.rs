@@ -11,7 +11,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 pub struct Timestamp(i64);
 
 /// A length of time in microseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Span(i64);
 
@@ -96,6 +96,9 @@ impl Span {
     }
     pub const fn micros(self) -> i64 {
         self.0
+    }
+    pub const fn is_zero(&self) -> bool {
+        self.0 == 0
     }
     #[must_use]
     pub const fn minus(self, other: Self) -> Self {

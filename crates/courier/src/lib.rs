@@ -7,6 +7,7 @@
 mod deliver;
 mod letter;
 mod notification;
+mod origin;
 mod preview;
 mod reach;
 mod receipts;

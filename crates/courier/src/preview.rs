@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use tidegate_core::{
-    Body, DeliveryId, Email, Message, MessagePurpose, MessageStyle, Notice, ProductKey, Recipient, Span,
-    Timestamp, Title, Word as _,
+    Body, DeliveryId, Email, Message, MessagePurpose, MessageStyle, NotMeLink, Notice, ProductKey, Recipient,
+    Span, Timestamp, Title, Word as _,
 };
 
 use crate::{
@@ -65,9 +65,10 @@ pub fn previews(
 ) -> Result<Vec<Preview>, PreviewError> {
     let templates = Templates::new(templates);
     let purposes = || MessagePurpose::ALL.iter().copied();
-    let mails = purposes().filter(|purpose| is_mailed(*purpose)).map(|purpose| (purpose.as_str(), purpose));
-    let mails = mails.chain([(TEST, MessagePurpose::FactorAdded)]).map(|(name, purpose)| {
-        let Text { subject, plain, html } = templates.own_text(name, &example(look, purpose, to, now))?;
+    let mails = purposes().filter(|purpose| is_mailed(*purpose));
+    let mails = mails.map(|purpose| (purpose.as_str(), example(look, purpose, to, now)));
+    let mails = mails.chain([(TEST, test_mail(look, to, now))]).map(|(name, message)| {
+        let Text { subject, plain, html } = templates.own_text(name, &message)?;
         Ok(Preview { name: name.to_owned(), plain, mail: Some(MailPreview { subject, html }) })
     });
     let texts = purposes().filter(|purpose| is_texted(*purpose)).map(|purpose| {
@@ -88,12 +89,18 @@ pub async fn send_test(
 ) -> Result<(), PreviewError> {
     let Settings { to: server, templates, from, .. } = settings;
     let templates = Templates::new(templates);
-    let message = example(look, MessagePurpose::FactorAdded, to, now);
+    let message = test_mail(look, to, now);
     let text = templates.text(TEST, &message)?;
     let sender = Sender::parse(&from, templates).ok_or(SetupError::From { from })?;
     let transport = Transport::open(server, sender.domain())?;
     let letter = sender.with_text(id, &message, text, now)?;
     Ok(transport.send(letter).await?)
+}
+
+/// It concerns no account, so it has none of what notices have.
+fn test_mail(look: &Look, to: &Email, now: Timestamp) -> Message {
+    let body = Body::Notice(Notice::at(now));
+    Message { body, ..example(look, MessagePurpose::FactorAdded, to, now) }
 }
 
 fn example(look: &Look, purpose: MessagePurpose, to: &Email, now: Timestamp) -> Message {
@@ -102,10 +109,12 @@ fn example(look: &Look, purpose: MessagePurpose, to: &Email, now: Timestamp) -> 
     let body = match purpose {
         MessagePurpose::VerifyEmail
         | MessagePurpose::ConfirmEnrollment
+        | MessagePurpose::ConfirmAddress
         | MessagePurpose::ResetPassword
         | MessagePurpose::NewPasswordDemanded => {
             url().ok().map(|url| Body::Link { url, token: token.to_owned() })
         }
+        MessagePurpose::AccessPass => Some(Body::Code { code: "4m6ptc-9s2k0w-xv81ha-z7qe5d-3k".to_owned() }),
         MessagePurpose::SignInCode | MessagePurpose::ChangeCode | MessagePurpose::ConfirmPhone => {
             Some(Body::Code { code: "12345678".to_owned() })
         }
@@ -117,9 +126,27 @@ fn example(look: &Look, purpose: MessagePurpose, to: &Email, now: Timestamp) -> 
         | MessagePurpose::PushDenied
         | MessagePurpose::PhoneChanged
         | MessagePurpose::PasswordChanged
-        | MessagePurpose::DeviceCopied => None,
+        | MessagePurpose::DeviceCopied
+        | MessagePurpose::NewDevice
+        | MessagePurpose::SecondStepFailed
+        | MessagePurpose::SignInClosed
+        | MessagePurpose::AddressChangeRequested
+        | MessagePurpose::AddressChanged
+        | MessagePurpose::AccountSuspended
+        | MessagePurpose::AccountReactivated
+        | MessagePurpose::AccountLockedDown
+        | MessagePurpose::AccountDeleted
+        | MessagePurpose::FactorsReset => None,
     };
-    let notice = Notice { at: now, factor: "phone".parse().ok(), codes_left: Some(3) };
+    let notice = Notice {
+        at: now,
+        factor: "phone".parse().ok(),
+        codes_left: Some(3),
+        from: Some("Firefox on Linux, 203.0.113.7".to_owned()),
+        address: Some("a…@e….com".to_owned()),
+        until: Some(now.plus(Span::days(7))),
+        not_me: url().ok().map(|url| NotMeLink { url, token: token.to_owned() }),
+    };
     Message {
         purpose,
         to: Recipient::Mailbox(to.destination()),

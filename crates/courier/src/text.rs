@@ -2,21 +2,24 @@
 //! HTML form is escaped, the text form is not.
 //!
 //! A file of a product's own folder takes the place of the built-in one of the same name. If the product's texts cannot
-//! be filled in, or lack the code or link, the built-in ones are sent: a wrong file must not keep a code from its owner.
+//! be filled in, or lack the code or a link, the built-in ones are sent: a wrong file must not keep a code from its owner.
+//!
+//! What every notice ends with is in `notice.txt` and `notice.html`: from where it was done, and the link "this wasn't me".
+//! The layout includes the HTML form. The other one is appended, so that a product's own texts have it without naming it.
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
 };
 
-use minijinja::{Environment, Template, UndefinedBehavior};
+use minijinja::{Environment, HtmlEscape, Template, UndefinedBehavior};
 use serde::Serialize;
 use tidegate_core::{
-    Body, Destination, Language, Message, MessagePurpose, ProductKey, Secret, Timestamp, Word as _,
+    Body, Destination, Language, Message, MessagePurpose, NotMeLink, ProductKey, Secret, Timestamp, Word as _,
 };
 use time::{Month, OffsetDateTime};
 
-use crate::trouble::Trouble;
+use crate::{origin, trouble::Trouble};
 
 /// No `Debug`: it contains a link or a code, which are secrets.
 pub(crate) struct Text {
@@ -35,13 +38,21 @@ pub(crate) struct Words<'m> {
     /// Black or white, whichever is easier to read on the colour.
     ink: &'static str,
     to: &'m str,
-    /// Empty where there is none, like the code and both instants.
+    /// Empty where there is none, like everything that follows.
     link: &'m str,
     code: String,
+    /// Until when the code or link is valid.
     until: String,
     at: String,
     factor: &'m str,
     codes_left: usize,
+    from: String,
+    /// The address that a change is about, masked.
+    address: &'m str,
+    /// Until when it can be taken back.
+    undo_until: String,
+    /// The link "this wasn't me".
+    not_me: &'m str,
 }
 
 macro_rules! built_in {
@@ -49,6 +60,8 @@ macro_rules! built_in {
         /// The texts that every product has.
         const BUILT_IN: &[(&str, &str)] = &[
             ("layout.html", include_str!("../templates/layout.html")),
+            ("button.html", include_str!("../templates/button.html")),
+            ("code.html", include_str!("../templates/code.html")),
             $(
                 (concat!("en/", $name, ".txt"), include_str!(concat!("../templates/en/", $name, ".txt"))),
                 (concat!("en/", $name, ".html"), include_str!(concat!("../templates/en/", $name, ".html"))),
@@ -80,7 +93,20 @@ built_in! {
         "new_password_demanded"
         "password_changed"
         "device_copied"
-        "test";
+        "new_device"
+        "second_step_failed"
+        "sign_in_closed"
+        "confirm_address"
+        "address_change_requested"
+        "address_changed"
+        "account_suspended"
+        "account_reactivated"
+        "account_locked_down"
+        "account_deleted"
+        "factors_reset"
+        "access_pass"
+        "test"
+        "notice";
     texts
         "sign_in_code"
         "change_code"
@@ -211,19 +237,35 @@ fn render(template: &Template<'_, '_>, words: &Words<'_>) -> Result<String, mini
 fn fill(templates: &Environment<'_>, name: &str, message: &Message) -> Result<Text, Trouble> {
     let language = message.style.language.as_str();
     let file = |form: &str| format!("{language}/{name}.{form}");
-    let link = message.link();
-    let mut words = Words::of(message, link.as_ref().map_or("", |link| link.expose()));
+    let (link, not_me) = (message.link(), not_me(message));
+    let mut words = Words::of(message, (exposed(link.as_ref()), exposed(not_me.as_ref())));
     let text = fill_file(templates, &file("txt"), &words)?;
     let (subject, plain) = split(&text).ok_or_else(|| wrong(file("txt")))?;
     words.subject = subject;
+    let plain = if let Body::Notice(_) = &message.body {
+        let end = fill_file(templates, &format!("{language}/notice.txt"), &words)?;
+        format!("{}\n\n{}", plain.trim_end(), end.trim()).trim_end().to_owned()
+    } else {
+        plain.to_owned()
+    };
     let html = fill_file(templates, &file("html"), &words)?;
-    if !words.are_told(plain) || !plain.contains(words.link) {
-        return Err(wrong(file("txt")));
+    for (text, form) in [(&plain, "txt"), (&html, "html")] {
+        if !words.are_told(text) {
+            return Err(wrong(file(form)));
+        }
     }
-    if !words.are_told(&html) {
-        return Err(wrong(file("html")));
+    Ok(Text { subject: subject.to_owned(), plain, html })
+}
+
+fn not_me(message: &Message) -> Option<Secret<String>> {
+    match &message.body {
+        Body::Notice(notice) => notice.not_me.as_ref().map(NotMeLink::link),
+        Body::Link { .. } | Body::Code { .. } | Body::Prompt { .. } => None,
     }
-    Ok(Text { subject: subject.to_owned(), plain: plain.to_owned(), html })
+}
+
+fn exposed(link: Option<&Secret<String>>) -> &str {
+    link.map_or("", |link| link.expose())
 }
 
 /// The longest text message, in characters: a product's own text that is longer would cost too much.
@@ -232,7 +274,7 @@ const MAX_SMS: usize = 480;
 /// The code in one piece, as phones offer it for typing, in one paragraph.
 fn fill_sms(templates: &Environment<'_>, message: &Message) -> Result<Secret<String>, Trouble> {
     let file = format!("{}/sms/{}.txt", message.style.language.as_str(), message.purpose.as_str());
-    let mut words = Words::of(message, "");
+    let mut words = Words::of(message, ("", ""));
     words.code.retain(|letter| letter != ' ');
     let text = fill_file(templates, &file, &words)?.trim().to_owned();
     let is_told = !words.code.is_empty() && text.contains(&words.code);
@@ -260,12 +302,13 @@ fn split(text: &str) -> Option<(&str, &str)> {
 }
 
 impl<'m> Words<'m> {
-    /// Whether a text says the code, in one piece or in two.
+    /// Whether a text says the code, in one piece or in two, and both links, as they are or as HTML writes them.
     fn are_told(&self, text: &str) -> bool {
-        text.replace(' ', "").contains(&self.code.replace(' ', ""))
+        let has = |link: &str| text.contains(link) || text.contains(&HtmlEscape(link).to_string());
+        text.replace(' ', "").contains(&self.code.replace(' ', "")) && has(self.link) && has(self.not_me)
     }
 
-    fn of(message: &'m Message, link: &'m str) -> Self {
+    fn of(message: &'m Message, (link, not_me): (&'m str, &'m str)) -> Self {
         let language = message.style.language;
         let words = Self {
             subject: "",
@@ -280,6 +323,10 @@ impl<'m> Words<'m> {
             at: String::new(),
             factor: "",
             codes_left: 0,
+            from: String::new(),
+            address: "",
+            undo_until: String::new(),
+            not_me,
         };
         match &message.body {
             // A notification is no mail.
@@ -289,16 +336,19 @@ impl<'m> Words<'m> {
                 at: readable(notice.at, language),
                 factor: notice.factor.as_ref().map_or("", |factor| factor.as_str()),
                 codes_left: notice.codes_left.unwrap_or(0),
+                from: notice.from.as_deref().map(origin::shown).unwrap_or_default(),
+                address: notice.address.as_deref().unwrap_or_default(),
+                undo_until: notice.until.map(|until| readable(until, language)).unwrap_or_default(),
                 ..words
             },
         }
     }
 }
 
-/// In two halves, which people read and type more easily: `1234 5678`.
+/// In two halves, which people read and type more easily: `1234 5678`. A code that has groups already stays as it is.
 fn grouped(code: &str) -> String {
     match code.split_at_checked(code.len() / 2) {
-        Some((first, second)) if code.len() > 4 => format!("{first} {second}"),
+        Some((first, second)) if code.len() > 4 && !code.contains('-') => format!("{first} {second}"),
         _ => code.to_owned(),
     }
 }

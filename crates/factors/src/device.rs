@@ -1,9 +1,9 @@
 //! Trusted devices: a rotating token that stands in for a second step, and for nothing above it.
 
-use tidegate_core::{KnownDevice, Span, Timestamp, TokenDigest};
+use tidegate_core::{KnownDevice, Rotation, Timestamp, TokenDigest};
 
-/// How long the predecessor of a token that was never used stays valid.
-pub const OVERLAP: Span = Span::seconds(60);
+use crate::rotation;
+
 /// Devices of one account at one product.
 pub const MAX_DEVICES: i64 = 10;
 
@@ -21,9 +21,8 @@ pub enum Trust {
 
 /// What the token is worth in the account's epoch.
 pub fn judge(known: &KnownDevice, presented: &TokenDigest, epoch: i64, now: Timestamp) -> Trust {
-    let just_replaced = known.previous.is_some_and(|previous| previous.matches(presented))
-        && now.since(known.rotated_at) <= OVERLAP;
-    if !known.token.matches(presented) && !just_replaced {
+    let KnownDevice { token, previous, rotated_at, .. } = *known;
+    if !rotation::admits(&Rotation { token, previous, rotated_at }, presented, now) {
         return Trust::Reused;
     }
     match known.trusted_until {
@@ -34,7 +33,10 @@ pub fn judge(known: &KnownDevice, presented: &TokenDigest, epoch: i64, now: Time
 
 #[cfg(test)]
 mod tests {
+    use tidegate_core::Span;
+
     use super::*;
+    use crate::rotation::OVERLAP;
 
     const NOW: Timestamp = Timestamp::from_unix_micros(1_700_000_000_000_000);
     const OLD: TokenDigest = TokenDigest([1; 32]);

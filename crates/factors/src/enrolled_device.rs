@@ -69,6 +69,17 @@ pub fn is_key(der: &[u8]) -> bool {
     PublicKey::read(der).is_some()
 }
 
+/// Whether factors of the method are devices.
+pub const fn is_enrolled_by(method: Method) -> bool {
+    matches!(method, Method::Push | Method::DeviceCode)
+}
+
+/// Where a device is notified. `None`: its app asks.
+pub fn address(material: &Opened) -> Option<PushAddress> {
+    let device: Device = serde_json::from_slice(material.expose()).ok()?;
+    device.address().ok()?.cloned()
+}
+
 impl Device {
     pub(crate) fn begin(
         about: About<'_>,

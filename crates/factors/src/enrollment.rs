@@ -8,11 +8,11 @@
 //! ```
 
 use tidegate_core::{
-    Account, Answered, Contact, Enrollment, EnrollmentState, Factor, FactorId, Level, Session, Span,
+    Account, Answered, Contact, Enrollment, EnrollmentState, Factor, FactorId, Level, Method, Session, Span,
     Timestamp, Word as _,
 };
 
-use crate::{fresh, method, policy};
+use crate::{check_up, fresh, method, policy};
 
 /// How long an enrollment and its link are valid; the hard limit is 24 hours.
 pub const TTL: Span = Span::hours(2);
@@ -27,6 +27,8 @@ pub enum Origin {
     /// A link must be redeemed. It goes to a verified address that the account has had since its
     /// creation, or for `PROVEN_AGE`.
     Link,
+    /// The owner cannot use this factor any more, as the check-up showed. A link must be redeemed.
+    CheckUp(FactorId),
     /// This factor was proved a moment ago.
     Factors(FactorId),
 }
@@ -41,8 +43,9 @@ pub enum NotProved {
 }
 
 /// An account with enrolled factors needs a fresh proof of them (INV-20). A password alone never binds the first one
-/// (INV-57): otherwise a stolen password would take the account over. Where the mailbox is the second step already, only
-/// the mailbox proves it: by a code, or by a link.
+/// (INV-57): otherwise a stolen password would take the account over. A recovery code or an access pass proves it, whatever
+/// address the account has. Where the mailbox is the second step already, an old session does not: only the mailbox, by a
+/// code or by a link.
 pub fn origin(
     account: &Account,
     session: &Session,
@@ -51,16 +54,33 @@ pub fn origin(
 ) -> Result<Origin, NotProved> {
     let proved = fresh::may_rebind(session, factors, now);
     if policy::has_enrolled(factors) {
-        return proved.map(Origin::Factors).ok_or(NotProved::Stale(fresh::needed(factors)));
+        let failing = check_up::may_replace(account, session, factors, now).map(|factor| factor.id);
+        let origin = proved.map(Origin::Factors).or(failing.map(Origin::CheckUp));
+        return origin.ok_or(NotProved::Stale(fresh::needed(factors)));
     }
+    let coded = |factor: &FactorId| {
+        factors.iter().any(|one| one.id == *factor && one.method == Method::RecoveryCodes)
+    };
+    if let Some(factor) = proved.filter(coded) {
+        return Ok(Origin::Factors(factor));
+    }
+    if has_old_address(account, now) {
+        return Ok(proved.map_or(Origin::Link, Origin::Factors));
+    }
+    // A thief of the password has a session too. Its age counts only where no mail can ask the owner.
     let old_session = now.since(session.created_at) >= PROVEN_AGE;
     if old_session && account.two_step_since.is_none() {
-        return Ok(Origin::OldSession);
+        Ok(Origin::OldSession)
+    } else {
+        Err(NotProved::NoOrigin)
     }
-    let owns =
+}
+
+/// Whether the account has a verified address since its creation, or for `PROVEN_AGE`.
+pub(crate) fn has_old_address(account: &Account, now: Timestamp) -> bool {
+    let is_old =
         |contact: &Contact| contact.since <= account.created_at || now.since(contact.since) >= PROVEN_AGE;
-    account.verified().filter(|contact| owns(contact)).ok_or(NotProved::NoOrigin)?;
-    Ok(proved.map_or(Origin::Link, Origin::Factors))
+    account.verified().is_some_and(is_old)
 }
 
 /// How many wrong answers the enrollment takes.
@@ -93,31 +113,10 @@ pub fn closed_to(enrollment: &Enrollment, from: EnrollmentState, now: Timestamp)
 
 #[cfg(test)]
 mod tests {
-    use tidegate_core::{AccountState, Email, Id, Method, Proof, Requirement, Sealed};
+    use tidegate_core::{Id, Method, Proof, Requirement};
 
     use super::*;
-
-    const NOW: Timestamp = Timestamp::from_unix_micros(1_700_000_000_000_000);
-
-    fn account(created: Timestamp, contact: Option<(Timestamp, bool)>) -> Account {
-        Account {
-            id: Id::from_uuid_bytes([1; 16]),
-            external_id: None,
-            contact: contact.map(|(since, verified)| Contact {
-                email: Email::parse("ann@example.com").unwrap(),
-                since,
-                verified_at: verified.then_some(since),
-            }),
-            country: None,
-            customer: None,
-            labels: tidegate_core::Labels::default(),
-            state: AccountState::Active,
-            two_step_since: None,
-            personal_key: Sealed(vec![]),
-            epoch: 0,
-            created_at: created,
-        }
-    }
+    use crate::testing::{NOW, account};
 
     fn session(age: Span) -> Session {
         Session {
@@ -135,21 +134,28 @@ mod tests {
             expires_at: NOW.plus(Span::hours(1)),
             end: None,
             client: None,
+            refresh: None,
         }
     }
 
     #[test]
-    fn inv_57_a_fresh_session_needs_the_link_and_an_old_one_does_not() {
+    fn inv_57_the_age_of_a_session_counts_only_where_no_mail_can_ask_the_owner() {
         let (day, week) = (Span::days(1), Span::days(7));
         let old_address = account(NOW.minus(Span::days(30)), Some((NOW.minus(Span::days(30)), true)));
         assert_eq!(origin(&old_address, &session(day), &[], NOW), Ok(Origin::Link));
-        assert_eq!(origin(&old_address, &session(week), &[], NOW), Ok(Origin::OldSession));
+        assert_eq!(
+            origin(&old_address, &session(week), &[], NOW),
+            Ok(Origin::Link),
+            "the mailbox can be asked"
+        );
+        let new_address = account(NOW.minus(Span::days(30)), Some((NOW.minus(day), true)));
+        assert_eq!(origin(&new_address, &session(week), &[], NOW), Ok(Origin::OldSession));
         let almost = Span::from_micros(week.micros() - 1);
-        assert_eq!(origin(&old_address, &session(almost), &[], NOW), Ok(Origin::Link));
-        let locked = Account { two_step_since: Some(NOW), ..old_address };
+        assert_eq!(origin(&new_address, &session(almost), &[], NOW), Err(NotProved::NoOrigin));
+        let locked = Account { two_step_since: Some(NOW), ..new_address };
         assert_eq!(
             origin(&locked, &session(week), &[], NOW),
-            Ok(Origin::Link),
+            Err(NotProved::NoOrigin),
             "the mailbox is the second step"
         );
     }
@@ -181,6 +187,25 @@ mod tests {
         let of = |since| origin(&account(created, Some((since, true))), &typed, &factors, NOW);
         assert_eq!(of(created), Ok(Origin::Factors(factors[0].id)));
         assert_eq!(of(NOW.minus(Span::days(6))), Err(NotProved::NoOrigin), "of a new address as little");
+    }
+
+    #[test]
+    fn inv_57_a_pass_proves_it_whatever_the_address() {
+        let created = NOW.minus(Span::days(30));
+        let new_address = account(created, Some((NOW, true)));
+        let set = Factor::new(Id::from_uuid_bytes([5; 16]), new_address.id, Method::RecoveryCodes, NOW);
+        let typed =
+            |factor| Proof { method: Method::RecoveryCodes, at: NOW, factor: Some(factor), mailed: false };
+        let of = |proof| {
+            let session = Session { proofs: vec![proof], ..session(Span::ZERO) };
+            origin(&new_address, &session, std::slice::from_ref(&set), NOW)
+        };
+        assert_eq!(of(typed(set.id)), Ok(Origin::Factors(set.id)));
+        assert_eq!(
+            of(typed(Id::from_uuid_bytes([6; 16]))),
+            Err(NotProved::NoOrigin),
+            "of a set that is gone"
+        );
     }
 
     #[test]

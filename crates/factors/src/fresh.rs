@@ -41,6 +41,21 @@ pub fn may_rebind(session: &Session, factors: &[Factor], now: Timestamp) -> Opti
         .map(|factor| factor.id)
 }
 
+/// Whether the session proved, at that instant or later, what unlocks changes after a "this wasn't me": a factor as strong as the
+/// account can give, or a recovery code. A password alone unlocks nothing, because a thief may know it.
+pub fn unlocks(session: &Session, factors: &[Factor], since: Timestamp) -> bool {
+    let needed = needed(factors);
+    let recovers = |proof: &Proof| proof.method == Method::RecoveryCodes;
+    let strong = |proof: &Proof| rules(proof.method).worth.is_some_and(|worth| worth >= needed);
+    let later = session.later_proofs.iter().filter(|later| later.purpose == Purpose::Change);
+    let mut proofs = session.proofs.iter().chain(later.map(|later| &later.proof));
+    proofs.any(|proof| {
+        proof.at >= since
+            && (recovers(proof) || strong(proof))
+            && factors.iter().any(|one| proof.is_by(one.id, one.method))
+    })
+}
+
 /// Whether a proof of the sign-in that made the session, or of a challenge for a change, is strong
 /// enough and fresh.
 pub fn is_proved(session: &Session, needed: Level, now: Timestamp) -> bool {
@@ -80,6 +95,7 @@ mod tests {
             expires_at: NOW.plus(Span::hours(1)),
             end: None,
             client: None,
+            refresh: None,
         }
     }
 

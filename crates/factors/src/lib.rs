@@ -5,6 +5,7 @@
 
 pub mod budget;
 pub mod challenge;
+pub mod check_up;
 pub mod code;
 pub mod device;
 pub mod device_code;
@@ -21,6 +22,7 @@ pub mod policy;
 pub mod push;
 pub mod qr;
 pub mod recovery_codes;
+pub mod rotation;
 pub mod sends;
 pub mod sign_in;
 pub mod sms_code;

@@ -2,7 +2,7 @@
 
 use tidegate_core::{
     Channel, Email, Factor, FactorId, Level, Method, MethodPolicy, MethodRule, Offer, PolicyFlaw, Removable,
-    Requirement,
+    Requirement, Span, Timestamp,
 };
 
 use crate::method;
@@ -26,13 +26,27 @@ fn is_offered(policy: &MethodPolicy, method: Method, requirement: Requirement) -
     requirement.is_met_by(worth, false) && is_strong_enough(policy, method)
 }
 
+/// For so long after the first factor was added, "this wasn't me" takes it back (INV-57).
+const PROVISIONAL_FOR: Span = Span::days(7);
+
+/// The factors that "this wasn't me" takes back: all that were enrolled, with the recovery codes, while the oldest of them is
+/// provisional. Later ones rest on the first one's proof. An imported one is not provisional, because it was not added here.
+pub fn provisional(factors: &[Factor], now: Timestamp) -> Vec<&Factor> {
+    let enrolled = factors.iter().filter(|factor| is_enrolled(factor.method));
+    let first = enrolled.min_by_key(|factor| factor.created_at);
+    let provisional =
+        first.is_some_and(|first| first.origin.is_some() && now.since(first.created_at) < PROVISIONAL_FOR);
+    let rests_on_it = |factor: &&Factor| is_enrolled(factor.method) || factor.method == Method::RecoveryCodes;
+    factors.iter().filter(rests_on_it).filter(|_| provisional).collect()
+}
+
 /// Whether the account has a second factor that its owner enrolled. A verified address is none: it was not enrolled, and
 /// each product decides whether it counts.
 pub fn has_enrolled(factors: &[Factor]) -> bool {
     factors.iter().any(|factor| is_enrolled(factor.method))
 }
 
-fn is_enrolled(method: Method) -> bool {
+pub(crate) fn is_enrolled(method: Method) -> bool {
     method.is_second_step() && method::rules(method).enrollable
 }
 

@@ -1,7 +1,7 @@
 //! Recovery codes: 10 of 120 bits each, shown once. Using a code consumes its row, so each works
-//! once.
+//! once. An access pass, which support mails, is one more code of the same alphabet, with 130 bits.
 
-use tidegate_core::{Answer, AnswerForm, Entropy, Mark, Secret, Setup, Timestamp};
+use tidegate_core::{Answer, AnswerForm, Entropy, Mark, Secret, Setup, Span, Timestamp};
 
 use crate::{
     code,
@@ -12,15 +12,27 @@ use crate::{
 };
 
 pub const COUNT: i64 = 10;
+/// How long an access pass counts; the hard limit of mailed artifacts.
+pub const PASS_TTL: Span = Span::hours(24);
 /// Letters and digits of a code.
 const LENGTH: usize = 24;
+/// Those of an access pass. It is longer, so that it has at least 128 bits.
+const PASS_LENGTH: usize = 26;
 
 /// Crockford's base 32, which has no letter that people mistake for a digit.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 /// Four groups of six characters, for example `4m6ptc-9s2k0w-xv81ha-z7qe5d`.
 pub fn mint(entropy: &dyn Entropy) -> Secret<String> {
-    let random: [u8; LENGTH] = entropy.bytes();
+    grouped(&entropy.bytes::<LENGTH>())
+}
+
+/// The same with two characters more, for example `4m6ptc-9s2k0w-xv81ha-z7qe5d-3k`.
+pub fn mint_pass(entropy: &dyn Entropy) -> Secret<String> {
+    grouped(&entropy.bytes::<PASS_LENGTH>())
+}
+
+fn grouped(random: &[u8]) -> Secret<String> {
     let mut code = String::new();
     for (place, byte) in random.iter().enumerate() {
         if place > 0 && place % 6 == 0 {
@@ -36,7 +48,7 @@ pub fn mint(entropy: &dyn Entropy) -> Secret<String> {
 /// The text that is digested: the code without groups and in lower case, with mistaken letters
 /// replaced by their digits.
 pub fn canonical(typed: &Secret<String>) -> Result<Secret<String>, Malformed> {
-    let mut code = String::with_capacity(LENGTH);
+    let mut code = String::with_capacity(PASS_LENGTH);
     for letter in typed.expose().chars().filter(|letter| !code::is_separator(*letter)) {
         let letter = match letter.to_ascii_lowercase() {
             'o' => '0',
@@ -44,12 +56,16 @@ pub fn canonical(typed: &Secret<String>) -> Result<Secret<String>, Malformed> {
             letter => letter,
         };
         let known = u8::try_from(letter).is_ok_and(|letter| ALPHABET.contains(&letter));
-        if !known || code.len() == LENGTH {
+        if !known || code.len() == PASS_LENGTH {
             return Err(Malformed::RecoveryCode);
         }
         code.push(letter);
     }
-    if code.len() == LENGTH { Ok(Secret::new(code)) } else { Err(Malformed::RecoveryCode) }
+    if [LENGTH, PASS_LENGTH].contains(&code.len()) {
+        Ok(Secret::new(code))
+    } else {
+        Err(Malformed::RecoveryCode)
+    }
 }
 
 pub(crate) struct RecoveryCodes;
@@ -113,12 +129,20 @@ mod tests {
     }
 
     #[test]
+    fn a_pass_has_two_letters_more() {
+        let pass = mint_pass(&CountingEntropy);
+        assert_eq!(pass.expose(), "012345-6789ab-cdefgh-jkmnpq-rs");
+        assert_eq!(read(" O12345 6789AB cdefgh-jkmnpq-rs").as_deref(), Some("0123456789abcdefghjkmnpqrs"));
+    }
+
+    #[test]
     fn a_text_of_another_form_is_refused() {
         for typed in [
             "",
             "012345",
             "u12345-6789ab-cdefgh-jkmnpq",
             "012345-6789ab-cdefgh-jkmnpqr",
+            "012345-6789ab-cdefgh-jkmnpqrst",
             "012345-6789ab-cdefgh-jkmnpß",
         ] {
             assert_eq!(read(typed), None, "{typed}");

@@ -1,6 +1,9 @@
 //! What the tests of several methods share.
 
-use tidegate_core::{Authenticator, Entropy, Id, ProductKey, Purpose, Timestamp};
+use tidegate_core::{
+    Account, AccountState, Authenticator, Contact, Email, Entropy, Id, Labels, ProductKey, Purpose, Sealed,
+    Timestamp,
+};
 
 use crate::method::{About, Occasion};
 
@@ -39,5 +42,31 @@ pub(crate) fn about_ann<'a>() -> About<'a> {
         user: [1; 16],
         registered: &[],
         now: Timestamp::from_unix_micros(1_700_000_000_000_000),
+    }
+}
+
+pub(crate) const NOW: Timestamp = Timestamp::from_unix_micros(1_700_000_000_000_000);
+
+/// An account without factors; `contact`: since when it has its address, and whether that is verified.
+pub(crate) fn account(created: Timestamp, contact: Option<(Timestamp, bool)>) -> Account {
+    Account {
+        id: Id::from_uuid_bytes([1; 16]),
+        external_id: None,
+        contact: contact.map(|(since, verified)| Contact {
+            email: Email::restored("ann@example.com".to_owned(), "ann@example.com".to_owned()),
+            since,
+            verified_at: verified.then_some(since),
+        }),
+        country: None,
+        customer: None,
+        labels: Labels::default(),
+        state: AccountState::Active,
+        two_step_since: None,
+        personal_key: Sealed(vec![]),
+        epoch: 0,
+        changes_locked_at: None,
+        deleted_at: None,
+        check_up_asked_at: None,
+        created_at: created,
     }
 }

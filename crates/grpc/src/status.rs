@@ -149,6 +149,9 @@ fn answer(refusal: &Refusal) -> Answer {
             unmet(R::PasswordNotAcceptable).because(flaws(violations))
         }
         Refusal::AccountNotUsable => unmet(R::AccountNotUsable),
+        Refusal::AccountState { state } => unmet(R::AccountState).with("state", state),
+        Refusal::ChangesLocked => unmet(R::ChangesLocked),
+        Refusal::ConfirmationNotProved => unmet(R::ConfirmationNotProved),
         Refusal::PasswordExists => unmet(R::PasswordExists),
         Refusal::NoPassword => unmet(R::NoPassword),
         Refusal::NoEmail => unmet(R::NoEmail),

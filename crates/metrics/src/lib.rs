@@ -38,6 +38,7 @@ pub struct Metrics {
     challenges: Counters<2>,
     sign_ins: Counters<1>,
     throttled: Counters<1>,
+    check_ups: Counters<1>,
     deliveries: Counters<2>,
     oldest_delivery: Gauges<1, Seconds>,
     connections: Gauges<1>,
@@ -126,6 +127,12 @@ impl Metrics {
         let sign_ins = register(r, "sign_ins", "Sign-ins that reached a state", Counters::default());
         let throttled =
             register(r, "throttled", "What was slowed or refused because of a limit", Counters::default());
+        let check_ups = register(
+            r,
+            "check_ups",
+            "Second steps whose owners were asked to use them once more, and did",
+            Counters::default(),
+        );
         let deliveries = register(
             r,
             "deliveries",
@@ -224,6 +231,7 @@ impl Metrics {
             challenges,
             sign_ins,
             throttled,
+            check_ups,
             deliveries,
             oldest_delivery,
             connections,
@@ -273,6 +281,11 @@ impl Metrics {
 
     pub fn throttled(&self, what: &'static str) {
         self.throttled.get_or_create(&[("what", what)]).inc();
+    }
+
+    /// `advised` or `passed`.
+    pub fn checked_up(&self, step: &'static str) {
+        self.check_ups.get_or_create(&[("step", step)]).inc();
     }
 
     pub fn delivered(&self, channel: &'static str, outcome: &'static str) {

@@ -71,6 +71,7 @@ fn the_chart_knows_these_metrics_and_no_others() {
     metrics.challenged("m", "o");
     metrics.signed_in("s");
     metrics.throttled("w");
+    metrics.checked_up("s");
     metrics.delivered("c", "o");
     metrics.oldest_delivery("c", Duration::ZERO);
     metrics.cached("c", "hit").up();

@@ -4,16 +4,19 @@
 //! which the requirement rose, sessions that met less last up to seven more days, spread by
 //! account.
 
-use tidegate_core::{AccountId, Bucket, Decision, Salt, Session, Span, Timestamp};
+use tidegate_core::{AccountId, Bucket, Requirement, Salt, Session, Span, Timestamp};
 
 use crate::bucket;
 
 /// The longest time that a session lasts after the requirement rose.
 pub const GRACE: Span = Span::days(7);
 
+/// What a decision requires, and since when.
+pub type Required = (Requirement, Option<Timestamp>);
+
 /// The instant from which the session fails. `None` if it met enough (INV-16).
-pub fn by(decision: &Decision, session: &Session) -> Option<Timestamp> {
-    let since = decision.required_since.filter(|_| decision.requirement > session.met)?;
+pub fn by((requirement, since): Required, session: &Session) -> Option<Timestamp> {
+    let since = since.filter(|_| requirement > session.met)?;
     Some(since.max(session.created_at).plus(spread(session.account)))
 }
 

@@ -8,13 +8,27 @@ pub(crate) struct Counts {
     decisions: Vec<Count>,
     hits: Count,
     misses: Count,
+    sessions: [Count; 2],
 }
 
 impl Counts {
     pub(crate) fn new(metrics: &Metrics) -> Self {
         let decisions = Reason::ALL.iter().map(|reason| metrics.decided(reason.as_str())).collect();
         let cached = |result| metrics.cached("accounts", result);
-        Self { decisions, hits: cached("hit"), misses: cached("miss") }
+        let sessions = ["hit", "miss"].map(|result| metrics.cached("sessions", result));
+        Self { decisions, hits: cached("hit"), misses: cached("miss"), sessions }
+    }
+
+    /// A session was introspected from the cache.
+    pub(crate) fn session_found(&self) {
+        let [hits, _] = &self.sessions;
+        hits.up();
+    }
+
+    /// A session was introspected from the database.
+    pub(crate) fn session_read(&self) {
+        let [_, misses] = &self.sessions;
+        misses.up();
     }
 
     pub(crate) fn decided(&self, reason: Reason) {

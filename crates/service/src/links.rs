@@ -1,8 +1,8 @@
 //! Mailed links: a token to mint, a row to redeem, and a mail for courier to send.
 
 use tidegate_core::{
-    Account, Answered, Body, Channel, ClientContext, Contact, DeliveryId, Link, LinkTarget, Message,
-    MessagePurpose, Product, Recipient, Secret, Span, Timestamp, TokenDigest,
+    Account, AccountId, Answered, Body, Channel, ClientContext, Contact, DeliveryId, Email, Link, LinkTarget,
+    Message, MessagePurpose, NotMeLink, Product, Recipient, Secret, Span, Timestamp, TokenDigest,
 };
 use tidegate_keyring::TokenKind;
 use tidegate_store::{Tx, View, accounts, links};
@@ -12,6 +12,9 @@ use crate::{CommandContext, Fault, messages::SendPermit};
 /// The answer to a token that belongs to no link. Nothing is charged, because an attacker cannot
 /// guess 256 random bits.
 pub(crate) const UNKNOWN: Answered = Answered::WrongAnswer { tries_left: 0 };
+
+/// For so long the owner can say "this wasn't me".
+const NOT_ME_TTL: Span = Span::days(7);
 
 /// A link as it was presented.
 pub(crate) struct PresentedLink {
@@ -31,6 +34,25 @@ impl PresentedLink {
     }
 }
 
+/// Uses the link up, once (INV-1). `Some`: the reason why it proves nothing.
+pub(crate) async fn use_up(
+    cx: &CommandContext,
+    tx: &mut Tx,
+    presented: &PresentedLink,
+) -> Result<Option<Answered>, Fault> {
+    let (link, now) = (&presented.link, cx.now());
+    if links::redeem(tx, presented.digest, now).await? {
+        return Ok(None);
+    }
+    let superseded = link.used_at.is_none() && link.superseded_at.is_some();
+    let used = link.used_at.is_some() || now < link.expires_at;
+    Ok(Some(match (superseded, used) {
+        (true, _) => Answered::Superseded,
+        (false, true) => Answered::Replayed,
+        (false, false) => Answered::Expired,
+    }))
+}
+
 /// Redeems the link, once, and returns its account, or the reason why it proves nothing. It proves
 /// the address that it was sent to, and no other address that the account may have by now.
 pub(crate) async fn redeem(
@@ -38,16 +60,10 @@ pub(crate) async fn redeem(
     tx: &mut Tx,
     presented: &PresentedLink,
 ) -> Result<Result<Account, Answered>, Fault> {
-    let (link, now) = (&presented.link, cx.now());
-    if !links::redeem(tx, presented.digest, now).await? {
-        let superseded = link.used_at.is_none() && link.superseded_at.is_some();
-        let used = link.used_at.is_some() || now < link.expires_at;
-        return Ok(Err(match (superseded, used) {
-            (true, _) => Answered::Superseded,
-            (false, true) => Answered::Replayed,
-            (false, false) => Answered::Expired,
-        }));
+    if let Some(answer) = use_up(cx, tx, presented).await? {
+        return Ok(Err(answer));
     }
+    let link = &presented.link;
     let account = accounts::get(tx, link.account).await?.ok_or(Fault::Dangling("account"))?;
     let still = account.contact.as_ref().is_some_and(|contact| *contact.email.canonical() == link.email);
     Ok(if still { Ok(account) } else { Err(Answered::Superseded) })
@@ -60,6 +76,21 @@ pub(crate) struct Mailed {
 }
 
 impl CommandContext {
+    /// A link "this wasn't me" for a notice to this address. Others that were sent before stay valid: each notice has its own.
+    pub(crate) async fn not_me_link(
+        &self,
+        tx: &mut Tx,
+        (account, email): (AccountId, &Email),
+        product: &Product,
+    ) -> Result<NotMeLink, Fault> {
+        let (token, digest) = TokenKind::Link.mint(self.entropy());
+        let (now, email) = (self.now(), email.canonical().clone());
+        let (target, expires_at) = (LinkTarget::NotMe, now.plus(NOT_ME_TTL));
+        let link = Link { account, target, email, expires_at, used_at: None, superseded_at: None };
+        links::insert(tx, digest, &link, now).await?;
+        Ok(NotMeLink { url: product.settings.link_url.clone(), token: token.expose().clone() })
+    }
+
     /// Creates a link for `target`, which supersedes the earlier ones, and queues the mail to the
     /// account's stored address (INV-30).
     pub(crate) async fn mail_link(

@@ -4,8 +4,8 @@
 //! because it must not get lost (INV-35).
 
 use tidegate_core::{
-    Account, AccountId, Body, Channel, ClientContext, DeliveryId, Email, Fact, Message, MessagePurpose,
-    Notice, PhoneNumber, Product, Recipient, Refusal, Secret, Span, Timestamp, Title,
+    AccountId, Channel, DeliveryId, Email, Fact, Message, MessagePurpose, PhoneNumber, Refusal, Secret,
+    Timestamp,
 };
 use tidegate_factors::{
     sends::{self as budget, Windows},
@@ -20,9 +20,6 @@ use tidegate_store::{
 
 use crate::{CommandContext, Denied, Fault};
 
-/// A notice that could not be sent for so long is old news.
-const NOTICE_TTL: Span = Span::days(7);
-
 /// A send that was taken from its budget.
 #[must_use]
 pub(crate) struct SendPermit {
@@ -30,6 +27,11 @@ pub(crate) struct SendPermit {
 }
 
 impl SendPermit {
+    /// When it may be sent.
+    pub(crate) const fn at(&self) -> Timestamp {
+        self.at
+    }
+
     /// For a message whose send was taken from its budget before, or whose number is bounded otherwise.
     pub(crate) const fn taken(at: Timestamp) -> Self {
         Self { at }
@@ -99,7 +101,7 @@ impl CommandContext {
     }
 
     /// Takes one send if its instant is acceptable; else returns the instant.
-    async fn take_send(
+    pub(crate) async fn take_send(
         &self,
         tx: &mut Tx,
         (to, purpose, now): (&[u8], MessagePurpose, Timestamp),
@@ -133,25 +135,5 @@ impl CommandContext {
         deliveries::insert(tx, New { id, account, channel, purpose, payload, now, due_at, expires_at })
             .await?;
         Ok(id)
-    }
-
-    /// Tells the account's verified address what happened (INV-35). An account without one is told nothing by mail.
-    pub(crate) async fn notify(
-        &self,
-        tx: &mut Tx,
-        (account, product, client): (&Account, &Product, &ClientContext),
-        purpose: MessagePurpose,
-        (factor, codes_left): (Option<Title>, Option<usize>),
-    ) -> Result<(), Fault> {
-        let Some(contact) = account.verified() else { return Ok(()) };
-        let at = self.now();
-        let to = contact.email.canonical().as_str().as_bytes();
-        let permit = self.take_send(tx, (to, purpose, at), budget::WINDOWS, |_| true).await?;
-        let permit = permit.map_err(|_| Fault::Dangling("a send"))?;
-        let body = Body::Notice(Notice { at, factor, codes_left });
-        let to = Recipient::Mailbox(contact.email.destination());
-        let expires_at = permit.at.plus(NOTICE_TTL);
-        let message = Message::of(product, client.language, (purpose, body), to, expires_at);
-        self.send(tx, (account.id, Channel::Mail), &message, permit).await.map(drop)
     }
 }

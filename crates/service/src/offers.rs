@@ -5,9 +5,9 @@ use tidegate_factors::{
     method::{self, Reach},
     policy,
 };
-use tidegate_store::{View, factors, passwords, recovery_codes};
+use tidegate_store::{View, factors, passwords};
 
-use crate::{Fault, QueryContext, passwords::MAILED_FOR};
+use crate::{Fault, QueryContext, factors::usable_codes, passwords::MAILED_FOR};
 
 /// The second factors that meet the requirement, and the recovery codes last, while one is left.
 pub(crate) async fn offers(
@@ -27,7 +27,7 @@ pub(crate) async fn offers(
         offers.retain(|offer| !by_mail(offer));
     }
     for offer in policy::recovery_offers(&factors) {
-        if !recovery_codes::left(view, account.id, offer.factor).await?.is_empty() {
+        if !usable_codes(cx, view, account.id, offer.factor).await?.is_empty() {
             offers.push(offer);
         }
     }

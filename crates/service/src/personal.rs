@@ -31,7 +31,8 @@ impl QueryContext {
         ClientContext { ip, user_agent, ..ClientContext::default() }.shown()
     }
 
-    /// `None` when the account's key is damaged. An alarm is logged, and what is stored has no personal fields.
+    /// `None` when the account was purged, or its key is damaged. Of damage an alarm is logged, and what is stored has no
+    /// personal fields.
     pub(crate) fn seal_personal(
         &self,
         (account, key): (AccountId, &Sealed),
@@ -39,6 +40,9 @@ impl QueryContext {
         personal: &Personal,
     ) -> Option<Sealed> {
         let whose = (self.realm(), account);
+        if key.0.is_empty() {
+            return None;
+        }
         let sealed = self.keyring().seal_personal(key, whose, context, personal, self.entropy());
         let alarm = |_: &_| tracing::error!(%account, "the personal key of an account cannot be opened");
         sealed.inspect_err(alarm).ok()

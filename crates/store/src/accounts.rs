@@ -1,12 +1,12 @@
 //! Table `accounts`.
 
 use tidegate_core::{
-    Account, AccountId, AccountRef, Contact, Country, Email, ExternalId, Identifier, KeyedDigest, Labels,
-    Timestamp,
+    Account, AccountId, AccountRef, AccountState, Contact, Country, Email, ExternalId, Identifier,
+    KeyedDigest, Labels, RealmId, Timestamp,
 };
 
 use crate::{
-    Error, Tx, View,
+    Across, Error, Tx, View,
     column::{AnyOf, Row, Unreadable},
     executor::Record,
     statement::sql,
@@ -16,7 +16,7 @@ use crate::{
 macro_rules! account {
     () => {
         "accounts.account_id, external_id, email, email_canonical, email_since, email_verified_at, country, customer_key, labels, state, \
-        two_step_since, personal_key, accounts.epoch, accounts.created_at"
+        two_step_since, personal_key, accounts.epoch, changes_locked_at, deleted_at, check_up_asked_at, accounts.created_at"
     };
 }
 pub(crate) use account;
@@ -43,7 +43,15 @@ sql! {
     Change LOCK = (concat!("UPDATE accounts SET state = state WHERE realm_id = $1 AND account_id = $2 RETURNING ", account!()));
     Change DESCRIBE = "UPDATE accounts SET country = $3, customer_key = $4, labels = $5 WHERE realm_id = $1 AND account_id = $2";
     Change SWITCH_ON = "UPDATE accounts SET two_step_since = $3 WHERE realm_id = $1 AND account_id = $2 AND two_step_since IS NULL";
+    Change MOVE = "UPDATE accounts SET state = $3, deleted_at = $4 WHERE realm_id = $1 AND account_id = $2";
+    Select DELETED_BEFORE = "SELECT realm_id, account_id FROM accounts WHERE deleted_at <= $1 AND state = 'deleted' ORDER BY deleted_at LIMIT $2";
     Change RAISE_EPOCH = "UPDATE accounts SET epoch = COALESCE(epoch, 0) + 1 WHERE realm_id = $1 AND account_id = $2";
+    Change SET_EMAIL = "UPDATE accounts SET email = $3, email_canonical = $4, email_since = $5, email_verified_at = $6 \
+        WHERE realm_id = $1 AND account_id = $2";
+    Change LOSE_EMAIL = "UPDATE accounts SET email = NULL, email_canonical = NULL, email_since = NULL \
+        WHERE realm_id = $1 AND account_id = $2 AND email_canonical = $3 AND email_verified_at IS NULL";
+    Change LOCK_CHANGES = "UPDATE accounts SET changes_locked_at = $3 WHERE realm_id = $1 AND account_id = $2";
+    Change ASK_CHECK_UP = "UPDATE accounts SET check_up_asked_at = $3 WHERE realm_id = $1 AND account_id = $2";
     Change SWITCH_OFF = "UPDATE accounts SET two_step_since = NULL WHERE realm_id = $1 AND account_id = $2 AND two_step_since IS NOT NULL";
 }
 
@@ -72,6 +80,9 @@ impl Record for Account {
             two_step_since: row.get("two_step_since")?,
             personal_key: row.get("personal_key")?,
             epoch: row.get::<Option<i64>>("epoch")?.unwrap_or_default(),
+            changes_locked_at: row.get("changes_locked_at")?,
+            deleted_at: row.get("deleted_at")?,
+            check_up_asked_at: row.get("check_up_asked_at")?,
             created_at: row.get("created_at")?,
         })
     }
@@ -184,8 +195,68 @@ pub async fn switch_off(tx: &mut Tx, id: AccountId) -> Result<bool, Error> {
     tx.change(SWITCH_OFF).bind(id).hit().await
 }
 
+/// Moves a locked account to another state.
+pub async fn advance(
+    tx: &mut Tx,
+    id: AccountId,
+    to: AccountState,
+    deleted_at: Option<Timestamp>,
+) -> Result<(), Error> {
+    tx.change(MOVE).bind(id).bind(to).bind(deleted_at).rows().await?;
+    Ok(())
+}
+
+/// An account that was deleted, and its realm.
+pub struct DeletedAccount {
+    pub realm: RealmId,
+    pub id: AccountId,
+}
+
+impl Record for DeletedAccount {
+    const TABLE: &'static str = Account::TABLE;
+    const KEY: &'static str = Account::KEY;
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        Ok(Self { realm: row.get("realm_id")?, id: row.get("account_id")? })
+    }
+}
+
+/// The accounts of all realms that were deleted at that instant or before, the first deleted first.
+pub async fn deleted_before(
+    across: &mut Across,
+    at: Timestamp,
+    limit: i64,
+) -> Result<Vec<DeletedAccount>, Error> {
+    across.select(DELETED_BEFORE).bind(at).bind(limit).all().await
+}
+
 /// Ends what was begun before: sign-ins under way and trust of an earlier epoch count no more (INV-25).
 pub async fn raise_epoch(tx: &mut Tx, id: AccountId) -> Result<(), Error> {
     tx.change(RAISE_EPOCH).bind(id).rows().await?;
+    Ok(())
+}
+
+/// Gives the account another address.
+pub async fn set_email(tx: &mut Tx, id: AccountId, contact: &Contact) -> Result<(), Error> {
+    let set = tx.change(SET_EMAIL).bind(id).bind(contact.email.as_typed().to_owned());
+    let set = set.bind(contact.email.canonical().clone()).bind(contact.since);
+    set.bind(contact.verified_at).rows().await?;
+    Ok(())
+}
+
+/// Takes from the account an address that it has not verified; `false` when it is not the account's any more, or is
+/// verified.
+pub async fn lose_email(tx: &mut Tx, id: AccountId, email: &Identifier) -> Result<bool, Error> {
+    tx.change(LOSE_EMAIL).bind(id).bind(email.clone()).hit().await
+}
+
+/// Since when what protects the account cannot be changed; `None`: it can.
+pub async fn lock_changes(tx: &mut Tx, id: AccountId, since: Option<Timestamp>) -> Result<(), Error> {
+    tx.change(LOCK_CHANGES).bind(id).bind(since).rows().await?;
+    Ok(())
+}
+
+/// Since when the owner is asked to use the second step once more; `None`: is not asked.
+pub async fn ask_check_up(tx: &mut Tx, id: AccountId, since: Option<Timestamp>) -> Result<(), Error> {
+    tx.change(ASK_CHECK_UP).bind(id).bind(since).rows().await?;
     Ok(())
 }

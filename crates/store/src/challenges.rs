@@ -38,6 +38,7 @@ sql! {
             WHERE realm_id = $1 AND account_id = $2 AND method = $7 AND state = $5 AND expires_at > $4 \
             ORDER BY created_at DESC, challenge_id DESC LIMIT $3)";
     Change CANCEL_ALL = "UPDATE challenges SET state = $6 WHERE realm_id = $1 AND account_id = $2 AND (sign_in_id = $3 OR session_id = $4) AND state = $5";
+    Change CANCEL_OF_ACCOUNT = "UPDATE challenges SET state = $4 WHERE realm_id = $1 AND account_id = $2 AND state = $3";
     Change CANCEL_OF_FACTOR = "UPDATE challenges SET state = $5 WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3 AND state = $4";
     Change GIVE_BACK = "UPDATE challenges SET tries = tries - 1 WHERE realm_id = $1 AND challenge_id = $2 AND tries > 0";
     Change MOVE = "UPDATE challenges SET state = $4 WHERE realm_id = $1 AND challenge_id = $2 AND state = $3 AND expires_at > $5";
@@ -101,6 +102,13 @@ pub async fn cancel_all(tx: &mut Tx, account: AccountId, within: Within) -> Resu
     let (sign_in, session) = columns(within);
     let cancel = tx.change(CANCEL_ALL).bind(account).bind(sign_in).bind(session);
     cancel.bind(ChallengeState::Open).bind(ChallengeState::Cancelled).rows().await?;
+    Ok(())
+}
+
+/// Cancels every open challenge of the account.
+pub async fn cancel_of_account(tx: &mut Tx, account: AccountId) -> Result<(), Error> {
+    let cancel = tx.change(CANCEL_OF_ACCOUNT).bind(account).bind(ChallengeState::Open);
+    cancel.bind(ChallengeState::Cancelled).rows().await?;
     Ok(())
 }
 

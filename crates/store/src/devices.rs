@@ -18,6 +18,7 @@ sql! {
     Select OF_ACCOUNT = "SELECT product_key, device_id, series_id, token_digest, previous_digest, rotated_at, trusted_until, epoch, client, created_at FROM devices \
         WHERE realm_id = $1 AND account_id = $2 ORDER BY rotated_at DESC, product_key, device_id";
     Change FORGET = "DELETE FROM devices WHERE realm_id = $1 AND account_id = $2 AND product_key = $3 AND device_id = $4";
+    Change FORGET_ALL = "DELETE FROM devices WHERE realm_id = $1 AND account_id = $2";
     Change PUT = "INSERT INTO devices (realm_id, account_id, product_key, device_id, series_id, token_digest, previous_digest, rotated_at, trusted_until, epoch, client, created_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (realm_id, account_id, product_key, device_id) DO UPDATE SET \
         series_id = excluded.series_id, token_digest = excluded.token_digest, previous_digest = excluded.previous_digest, rotated_at = excluded.rotated_at, \
@@ -130,4 +131,9 @@ pub async fn forget(
     device: &DeviceId,
 ) -> Result<bool, Error> {
     tx.change(FORGET).bind(account).bind(product.clone()).bind(device.clone()).hit().await
+}
+
+/// No device is known any more.
+pub async fn forget_all(tx: &mut Tx, account: AccountId) -> Result<u64, Error> {
+    tx.change(FORGET_ALL).bind(account).rows().await
 }

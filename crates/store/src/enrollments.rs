@@ -28,6 +28,8 @@ sql! {
         WHERE realm_id = $1 AND enrollment_id = $2 AND state = $3 AND expires_at > $6";
     Change CANCEL_OF_FACTOR = "UPDATE enrollments SET state = $4, material = NULL \
         WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3 AND state IN ($5, $6, $7)";
+    Change CANCEL_ALL = "UPDATE enrollments SET state = $3, material = NULL \
+        WHERE realm_id = $1 AND account_id = $2 AND state IN ($4, $5, $6)";
     Change TAKE_TRY = (concat!("UPDATE enrollments SET tries = tries + 1 \
         WHERE realm_id = $1 AND enrollment_id = $2 AND state = $3 AND tries < $4 AND expires_at > $5 RETURNING ", enrollment!()));
     Change GIVE_BACK = "UPDATE enrollments SET tries = tries - 1 WHERE realm_id = $1 AND enrollment_id = $2 AND tries > 0";
@@ -144,6 +146,14 @@ pub async fn give_back(tx: &mut Tx, id: EnrollmentId) -> Result<(), Error> {
 pub async fn activate(tx: &mut Tx, id: EnrollmentId, now: Timestamp) -> Result<bool, Error> {
     let activate = tx.change(ACTIVATE).bind(id).bind(EnrollmentState::AwaitingProof);
     activate.bind(EnrollmentState::Active).bind(now).hit().await
+}
+
+/// Cancels every pending enrollment of the account.
+pub async fn cancel_all(tx: &mut Tx, account: AccountId) -> Result<(), Error> {
+    use EnrollmentState::{AwaitingConfirmation, AwaitingProof, Confirmed};
+    let cancel = tx.change(CANCEL_ALL).bind(account).bind(EnrollmentState::Cancelled);
+    cancel.bind(AwaitingConfirmation).bind(Confirmed).bind(AwaitingProof).rows().await?;
+    Ok(())
 }
 
 /// Cancels what would become a factor, or change one, that is removed.

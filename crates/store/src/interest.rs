@@ -11,6 +11,7 @@ use crate::{
 
 sql! {
     Select PAGE = "SELECT account_id, at FROM interest WHERE realm_id = $1 AND product_key = $2 AND account_id > $3 ORDER BY account_id LIMIT $4";
+    Select OF_ACCOUNT = "SELECT product_key, at FROM interest WHERE realm_id = $1 AND account_id = $2 ORDER BY product_key";
     Select COUNT = "SELECT COUNT(*) AS count FROM interest WHERE realm_id = $1 AND product_key = $2";
     Change INSERT = "INSERT INTO interest (realm_id, product_key, account_id, at) VALUES ($1, $2, $3, $4) \
         ON CONFLICT (realm_id, product_key, account_id) DO NOTHING";
@@ -64,4 +65,23 @@ pub async fn register(
     now: Timestamp,
 ) -> Result<bool, Error> {
     tx.change(INSERT).bind(product.clone()).bind(account).bind(now).hit().await
+}
+
+/// Where an account asked for two-step.
+pub struct Wish {
+    pub product: ProductKey,
+    pub at: Timestamp,
+}
+
+impl Record for Wish {
+    const TABLE: &'static str = Interest::TABLE;
+    const KEY: &'static str = "product_key";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        Ok(Self { product: row.get("product_key")?, at: row.get("at")? })
+    }
+}
+
+/// By product; there is one for each at most.
+pub async fn of_account(view: &mut View, account: AccountId) -> Result<Vec<Wish>, Error> {
+    view.select(OF_ACCOUNT).bind(account).all().await
 }

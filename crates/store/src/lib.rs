@@ -1,6 +1,6 @@
 //! What we remember.
 //!
-//! Lock order: requests, realms, installation, credentials, customers, products, rollouts, links, `passkey_requests`, recoveries, enrollments, accounts,
+//! Lock order: requests, realms, installation, credentials, customers, products, rollouts, links, `passkey_requests`, recoveries, enrollments, accounts, `email_changes`,
 //! `sign_ins`, sessions, devices, sends of codes and links, challenges, factors, pauses, `recovery_codes`, ledger, interest,
 //! passwords, attempts, sends of notices, deliveries, leases, `signing_keys`, events, chain, `chain_cuts`. A transaction that changes rows of several tables changes
 //! them in this order. Two transactions that take them in different orders deadlock on PostgreSQL (seen with 64
@@ -25,6 +25,7 @@ pub mod credentials;
 pub mod customers;
 pub mod deliveries;
 pub mod devices;
+pub mod email_changes;
 pub mod enrollments;
 mod error;
 pub mod events;
@@ -43,6 +44,7 @@ pub mod passkey_requests;
 pub mod passwords;
 pub mod pauses;
 pub mod products;
+pub mod purge;
 pub mod realms;
 pub mod recoveries;
 pub mod recovery_codes;
@@ -86,6 +88,7 @@ const TABLES: &[&[Statement]] = &[
     customers::STATEMENTS,
     deliveries::STATEMENTS,
     devices::STATEMENTS,
+    email_changes::STATEMENTS,
     enrollments::STATEMENTS,
     events::STATEMENTS,
     factors::STATEMENTS,
@@ -99,6 +102,7 @@ const TABLES: &[&[Statement]] = &[
     passwords::STATEMENTS,
     pauses::STATEMENTS,
     products::STATEMENTS,
+    purge::STATEMENTS,
     realms::STATEMENTS,
     recoveries::STATEMENTS,
     recovery_codes::STATEMENTS,

@@ -12,7 +12,7 @@ pub(crate) const TURN: &str = "SET statement_timeout = 0; SET lock_timeout = '10
     SELECT pg_advisory_lock(x'7469646567617465'::bigint); RESET lock_timeout";
 
 /// The newest migration this program brings.
-pub const NEWEST: i64 = 13;
+pub const NEWEST: i64 = 15;
 
 macro_rules! migrations {
     ($engine:literal, $($number:literal $name:literal,)+) => {{
@@ -45,6 +45,8 @@ pub(crate) fn sqlite() -> Migrator {
         11 "0011_origins",
         12 "0012_phones",
         13 "0013_owners",
+        14 "0014_support",
+        15 "0015_refresh",
     )
 }
 
@@ -64,5 +66,7 @@ pub(crate) fn postgres() -> Migrator {
         11 "0011_origins",
         12 "0012_phones",
         13 "0013_owners",
+        14 "0014_support",
+        15 "0015_refresh",
     )
 }

@@ -24,6 +24,7 @@ sql! {
         demanded_at = NULL";
     Change DEMAND = "UPDATE passwords SET demanded_at = $3 WHERE realm_id = $1 AND account_id = $2 AND demanded_at IS NULL";
     Select RESET_AFTER = "SELECT hash FROM passwords WHERE realm_id = $1 AND account_id = $2 AND reset_at > $3";
+    Select DEMANDED = "SELECT hash FROM passwords WHERE realm_id = $1 AND account_id = $2 AND demanded_at IS NOT NULL";
     Select HASH = "SELECT hash FROM passwords WHERE realm_id = $1 AND account_id = $2";
     Change REHASH = "UPDATE passwords SET hash = $4 WHERE realm_id = $1 AND account_id = $2 AND hash = $3";
 }
@@ -110,6 +111,11 @@ pub async fn reset(tx: &mut Tx, account: AccountId, hash: String, now: Timestamp
 /// Demands a new password before the stored one counts again; `false` when one was demanded already, or there is none.
 pub async fn demand(tx: &mut Tx, account: AccountId, now: Timestamp) -> Result<bool, Error> {
     tx.change(DEMAND).bind(account).bind(now).hit().await
+}
+
+/// Whether a new password is demanded.
+pub async fn is_demanded(view: &mut View, account: AccountId) -> Result<bool, Error> {
+    Ok(view.select(DEMANDED).bind(account).optional::<KeptHash>().await?.is_some())
 }
 
 /// Whether the password was set by a mailed link after that instant.

@@ -1,7 +1,8 @@
 //! Table `sessions`.
 
 use tidegate_core::{
-    AccountId, DeviceId, LaterProof, ProductKey, Session, SessionEnd, SessionId, Timestamp, TokenDigest,
+    AccountId, DeviceId, LaterProof, ProductKey, Refresh, Rotation, Session, SessionEnd, SessionId,
+    Timestamp, TokenDigest,
 };
 
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
 macro_rules! session {
     () => {
         "session_id, account_id, product_key, device_id, proofs, later_proofs, trusted, met, created_at, last_used_at, idle, expires_at, \
-        end_reason, client"
+        end_reason, client, refresh_until, refresh_epoch"
     };
 }
 
@@ -23,10 +24,15 @@ sql! {
     Select FIND = (concat!("SELECT ", session!(), " FROM sessions WHERE realm_id = $1 AND token_digest = $2"));
     Select GET = (concat!("SELECT ", session!(), " FROM sessions WHERE realm_id = $1 AND session_id = $2"));
     Select OF_DEVICE = (concat!("SELECT ", session!(), " FROM sessions WHERE realm_id = $1 AND account_id = $2 AND product_key = $3 AND device_id = $4 AND end_reason IS NULL"));
-    Select OF_ACCOUNT = (concat!("SELECT ", session!(), " FROM sessions WHERE realm_id = $1 AND account_id = $2 AND end_reason IS NULL AND expires_at > $3 ORDER BY session_id"));
+    Select OF_ACCOUNT = (concat!("SELECT ", session!(), " FROM sessions WHERE realm_id = $1 AND account_id = $2 AND end_reason IS NULL AND (expires_at > $3 OR refresh_until > $3) ORDER BY session_id"));
+    Select OF_SERIES = (concat!("SELECT ", session!(), ", refresh_digest, refresh_previous, refreshed_at FROM sessions WHERE realm_id = $1 AND refresh_series = $2"));
+    Select PAGE = (concat!("SELECT ", session!(), " FROM sessions WHERE realm_id = $1 AND account_id = $2 AND session_id > $3 ORDER BY session_id LIMIT $4"));
     Change INSERT = "INSERT INTO sessions (realm_id, token_digest, session_id, account_id, product_key, device_id, proofs, trusted, met, created_at, last_used_at, idle, expires_at, end_reason, client) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
     Change TOUCH = "UPDATE sessions SET last_used_at = $3 WHERE realm_id = $1 AND session_id = $2 AND last_used_at < $3 AND end_reason IS NULL";
     Change END = "UPDATE sessions SET end_reason = $4, ended_at = $5 WHERE realm_id = $1 AND session_id = $2 AND account_id = $3 AND end_reason IS NULL";
+    Change BEGIN_REFRESHES = "UPDATE sessions SET refresh_series = $3, refresh_digest = $4, refreshed_at = $5, refresh_until = $6, refresh_epoch = $7 WHERE realm_id = $1 AND session_id = $2";
+    Change REFRESH = "UPDATE sessions SET token_digest = $3, last_used_at = $4, idle = $5, expires_at = $6, refresh_digest = $7, refresh_previous = $8, refreshed_at = $9 WHERE realm_id = $1 AND session_id = $2 AND refresh_digest = $10 AND end_reason IS NULL";
+    Change END_REFRESHES = "UPDATE sessions SET refresh_until = NULL WHERE realm_id = $1 AND account_id = $2 AND refresh_until IS NOT NULL";
     Change HOLD = (concat!("UPDATE sessions SET end_reason = end_reason WHERE realm_id = $1 AND session_id = $2 AND end_reason IS NULL AND expires_at > $3 RETURNING ", session!()));
     Change COUNT_FAILED = "UPDATE sessions SET failed_proofs = COALESCE(failed_proofs, 0) + 1 WHERE realm_id = $1 AND session_id = $2 AND end_reason IS NULL RETURNING failed_proofs";
     Change PROVE = "UPDATE sessions SET later_proofs = $3, failed_proofs = 0 WHERE realm_id = $1 AND session_id = $2 AND end_reason IS NULL";
@@ -37,6 +43,8 @@ impl Record for Session {
     const KEY: &'static str = "session_id";
     fn read(row: &Row) -> Result<Self, Unreadable> {
         let later_proofs: Option<Vec<LaterProof>> = row.get("later_proofs")?;
+        let until: Option<Timestamp> = row.get("refresh_until")?;
+        let epoch = row.get::<Option<i64>>("refresh_epoch")?.unwrap_or_default();
         Ok(Self {
             id: row.get("session_id")?,
             account: row.get("account_id")?,
@@ -52,7 +60,27 @@ impl Record for Session {
             expires_at: row.get("expires_at")?,
             end: row.get("end_reason")?,
             client: row.get("client")?,
+            refresh: until.map(|until| Refresh { until, epoch }),
         })
+    }
+}
+
+/// A session with the series of its refresh tokens.
+pub struct InSeries {
+    pub session: Session,
+    pub series: Rotation,
+}
+
+impl Record for InSeries {
+    const TABLE: &'static str = Session::TABLE;
+    const KEY: &'static str = Session::KEY;
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        let series = Rotation {
+            token: row.get("refresh_digest")?,
+            previous: row.get("refresh_previous")?,
+            rotated_at: row.get("refreshed_at")?,
+        };
+        Ok(Self { session: Session::read(row)?, series })
     }
 }
 
@@ -74,9 +102,24 @@ pub async fn of_device(
     view.select(OF_DEVICE).bind(account).bind(product.clone()).bind(device.clone()).all().await
 }
 
-/// The sessions of one account that were not ended and have not expired.
+/// The session of a series of refresh tokens, in whatever state it is.
+pub async fn of_series(view: &mut View, series: TokenDigest) -> Result<Option<InSeries>, Error> {
+    view.select(OF_SERIES).bind(series).optional().await
+}
+
+/// The sessions of one account that were not ended, and have not expired or can be refreshed.
 pub async fn of_account(view: &mut View, account: AccountId, now: Timestamp) -> Result<Vec<Session>, Error> {
     view.select(OF_ACCOUNT).bind(account).bind(now).all().await
+}
+
+/// The account's sessions after `after`, those that ended too, the oldest first.
+pub async fn page(
+    view: &mut View,
+    account: AccountId,
+    after: SessionId,
+    limit: i64,
+) -> Result<Vec<Session>, Error> {
+    view.select(PAGE).bind(account).bind(after).bind(limit).all().await
 }
 
 pub async fn insert(tx: &mut Tx, token: TokenDigest, new: &Session) -> Result<(), Error> {
@@ -84,6 +127,37 @@ pub async fn insert(tx: &mut Tx, token: TokenDigest, new: &Session) -> Result<()
     let insert = insert.bind(new.device.clone()).bind(new.proofs.clone()).bind(new.trusted).bind(new.met);
     let insert = insert.bind(new.created_at).bind(new.last_used_at).bind(new.idle);
     insert.bind(new.expires_at).bind(new.end).bind(new.client.clone()).rows().await?;
+    Ok(())
+}
+
+/// Gives a new session its first refresh token.
+pub async fn begin_refreshes(
+    tx: &mut Tx,
+    id: SessionId,
+    (series, first): (TokenDigest, Rotation),
+    Refresh { until, epoch }: Refresh,
+) -> Result<(), Error> {
+    let begin = tx.change(BEGIN_REFRESHES).bind(id).bind(series).bind(first.token).bind(first.rotated_at);
+    begin.bind(until).bind(epoch).rows().await?;
+    Ok(())
+}
+
+/// Replaces the tokens of a session; `false` when it had ended, or was refreshed meanwhile.
+pub async fn refresh(
+    tx: &mut Tx,
+    refreshed: &Session,
+    token: TokenDigest,
+    (from, to): (&Rotation, &Rotation),
+) -> Result<bool, Error> {
+    let refresh = tx.change(REFRESH).bind(refreshed.id).bind(token).bind(refreshed.last_used_at);
+    let refresh = refresh.bind(refreshed.idle).bind(refreshed.expires_at);
+    let refresh = refresh.bind(to.token).bind(to.previous).bind(to.rotated_at);
+    refresh.bind(from.token).hit().await
+}
+
+/// Makes the refresh tokens of all sessions of the account worthless.
+pub async fn end_refreshes(tx: &mut Tx, account: AccountId) -> Result<(), Error> {
+    tx.change(END_REFRESHES).bind(account).rows().await?;
     Ok(())
 }
 

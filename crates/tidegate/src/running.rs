@@ -57,6 +57,8 @@ const SWEEP: Duration = Duration::from_mins(1);
 const FOLLOW: Duration = Duration::from_millis(200);
 /// Between two runs of the sealer.
 const SEAL: Duration = Duration::from_millis(200);
+/// Between two looks at deleted accounts.
+const PURGE: Duration = Duration::from_mins(1);
 /// Between two looks at requests to reset a password.
 const SEND_RESETS: Duration = Duration::from_millis(500);
 /// Between two runs of retention.
@@ -155,6 +157,7 @@ impl Running {
             background.spawn(follow(app.clone(), rest.clone()));
         }
         background.spawn(send_resets(app.clone(), rest.clone()));
+        background.spawn(purge(app.clone(), rest.clone()));
         background.spawn(seal(sealer.clone(), rest.clone()));
         background.spawn(cut(sealer, keep, store.metrics().clone(), rest.clone()));
         let (grpc, admin, receipts) = (grpc_address, admin_address, receipts_address);
@@ -334,6 +337,14 @@ async fn send_resets(app: App, stop: CancellationToken) {
     let mut outage = Outage::default();
     while tokio::time::timeout(SEND_RESETS, stop.cancelled()).await.is_err() {
         outage.say(app.send_resets().await, "mails to reset passwords cannot be sent");
+    }
+}
+
+/// Purges accounts that were deleted 30 days ago.
+async fn purge(app: App, stop: CancellationToken) {
+    let mut outage = Outage::default();
+    while tokio::time::timeout(PURGE, stop.cancelled()).await.is_err() {
+        outage.say(app.purge_deleted().await, "deleted accounts cannot be purged");
     }
 }
 

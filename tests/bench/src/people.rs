@@ -155,6 +155,7 @@ pub async fn sessions(closed: &Closed, accounts: &[AccountId]) -> anyhow::Result
                 expires_at: now.plus(SESSION_AGE),
                 end: None,
                 client: None,
+                refresh: None,
             };
             sessions::insert(tx, digest, &session).await?;
             tokens.push(token);

@@ -16,6 +16,7 @@ const NO_SECRETS: &[(&str, &str)] = &[
     ("codes_left", "a number"),
     ("min_password_length", "a number"),
     ("weak_password", "says that the password is weak"),
+    ("password_demanded", "says that a new one is"),
     ("recovery_codes_left", "a number"),
 ];
 

@@ -64,13 +64,16 @@ fn every_place_that_lays_a_secret_open_is_known() {
         1 crates/service/src/factors/recovery_codes.rs
         5 crates/service/src/idempotency.rs
         1 crates/service/src/installation/initialise.rs
-        2 crates/service/src/links.rs
+        3 crates/service/src/links.rs
         1 crates/service/src/material.rs
         1 crates/service/src/pages.rs
         1 crates/service/src/passwords/send_resets.rs
+        1 crates/service/src/sessions/introspect.rs
         1 crates/service/src/sessions/judge.rs
+        3 crates/service/src/sessions/refresh.rs
         1 crates/service/src/sign_ins/password.rs
         1 crates/service/src/sign_ins/trust.rs
+        2 crates/service/src/support/pass.rs
         1 crates/tidegate/src/demo/methods/sms_code.rs
         1 crates/tidegate/src/demo/owner/enroll.rs
         1 crates/tidegate/src/demo/owner/mod.rs

@@ -18,12 +18,13 @@ const WITHOUT_PERMISSION: &[(&str, &str)] = &[
     ("look_up", "numbers for metrics, of all realms"),
     ("metrics", "counts"),
     ("observed", "numbers for metrics"),
+    ("purge_deleted", "the program's own: accounts that were deleted 30 days ago"),
     ("send_resets", "the program's own: what owners who forgot their passwords wait for"),
     ("write_uses", "the program's own: when credentials were used last"),
 ];
 
 /// These check the permission of the use case that they are given; `use_cases` tests them.
-const WITH_PERMISSION: &[&str] = &["act", "ask", "cached_decisions", "show", "work"];
+const WITH_PERMISSION: &[&str] = &["act", "ask", "cached_decisions", "cached_introspection", "show", "work"];
 
 /// `impl Command for CreateAccount {` and the like, wherever it stands.
 fn implemented() -> BTreeSet<String> {

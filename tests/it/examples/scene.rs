@@ -22,6 +22,9 @@ pub type Placeholders = BTreeMap<&'static str, String>;
 /// Makes what the method's example names, in a realm that has nothing.
 pub async fn prepare(operator: &Actor, method: &str) -> Placeholders {
     let mut values = Placeholders::from([("", PASSWORD.to_owned())]);
+    // Ann has the same address in all realms. The newest mail is this one's: what others asked for is mailed before.
+    operator.server.app.send_resets().await.unwrap();
+    operator.server.clock.advance(Span::minutes(1));
     if method != "CreateProduct" {
         operator.product("kasa").await;
     }
@@ -111,12 +114,18 @@ async fn owner(operator: &Actor, method: &str, values: &mut Placeholders) {
         | "IssueAssertion"
         | "RevokeSession"
         | "ListSessions"
+        | "ListActivity"
+        | "RequestEmailChange"
         | "RevokeAllSessions"
         | "ListTrustedDevices"
         | "RevokeTrustedDevice"
         | "ChangePassword"
         | "RequestEmailVerification" => {
             values.insert("tgs_", session(operator).await.token);
+        }
+        "RefreshSession" => {
+            operator.refreshing("kasa", Span::days(30)).await;
+            values.insert("tgf_", session(operator).await.answer.refresh_token);
         }
         "SetPassword" => {
             values.insert("tgs_", session(operator).await.token);
@@ -127,11 +136,7 @@ async fn owner(operator: &Actor, method: &str, values: &mut Placeholders) {
             operator.ok(proto::BeginRecoveryRequest { product, identifier, ..Default::default() }).await;
             values.insert("tgl_", link(operator).await);
         }
-        "ConfirmEmail" => {
-            let (subject, request_id) = (session(operator).await.subject(), String::new());
-            operator.ok(proto::RequestEmailVerificationRequest { subject, request_id }).await;
-            values.insert("tgl_", link(operator).await);
-        }
+        "ReportNotMe" | "ConfirmEmail" => address(operator, method, values).await,
         "CreatePasskeyRequest" => {
             operator.takes_keys("kasa", "kasa.example", &["https://kasa.example"]).await;
         }
@@ -168,6 +173,16 @@ async fn owner(operator: &Actor, method: &str, values: &mut Placeholders) {
             operator.server.clock.advance(Span::minutes(1));
             values.extend([("chl_", challenge), ("tgi_", begun.token)]);
         }
+        "ReactivateAccount" | "UndeleteAccount" => {
+            let (account, product, reason) = ("u-1".to_owned(), "kasa".to_owned(), "asked".to_owned());
+            if method == "ReactivateAccount" {
+                let suspend = proto::SuspendAccountRequest { account, product, reason, ..Default::default() };
+                operator.ok(suspend).await;
+            } else {
+                let delete = proto::DeleteAccountRequest { account, product, reason, ..Default::default() };
+                operator.ok(delete).await;
+            }
+        }
         "ListDeliveries" => {
             values.insert("acct_", ann(operator).await.id);
         }
@@ -189,6 +204,19 @@ async fn owner(operator: &Actor, method: &str, values: &mut Placeholders) {
         }
         _ => {}
     }
+}
+
+/// A link for an address, or against its change.
+async fn address(operator: &Actor, method: &str, values: &mut Placeholders) {
+    let session = session(operator).await;
+    let subject = session.subject();
+    if method == "ConfirmEmail" {
+        operator.ok(proto::RequestEmailVerificationRequest { subject, ..Default::default() }).await;
+    } else {
+        let email = "ann@example.org".to_owned();
+        operator.ok(proto::RequestEmailChangeRequest { subject, email, ..Default::default() }).await;
+    }
+    values.extend([("tgl_", link(operator).await), ("tgs_", session.token)]);
 }
 
 /// Enrolls Ann's phone, and signs what the example leaves out.

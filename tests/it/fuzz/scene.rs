@@ -1,5 +1,6 @@
 //! What the examples of the contract name, all in one realm.
 
+use tidegate_core::Span;
 use tidegate_proto as proto;
 
 use crate::{
@@ -30,6 +31,7 @@ impl Scene {
         let owner = kasa.owner("u-1").await;
         let (begun, challenge) = kasa.asked(&owner, "tablet").await;
         let other = admin.person("u-7").await;
+        admin.refreshing("kasa", Span::days(30)).await;
         let session = kasa.frontend.sign_in(&other, "kasa", &Device::new("phone-1")).await;
         let enrollment = kasa.frontend.begin_enrollment(&session).await;
         let link = server.mail_to(&other.email).await.token;
@@ -39,6 +41,7 @@ impl Scene {
             ("", PASSWORD.to_owned()),
             ("acct_", owner.person.id),
             ("tgs_", owner.session.token.clone()),
+            ("tgf_", session.answer.refresh_token.clone()),
             ("tgi_", begun.token.clone()),
             ("tgl_", link),
             ("chl_", challenge),
@@ -59,7 +62,7 @@ impl Scene {
 
     /// What no refusal may repeat.
     pub fn secrets(&self) -> Vec<&str> {
-        ["", "tgs_", "tgi_", "tgl_"].iter().map(|kind| self.values[kind].as_str()).collect()
+        ["", "tgs_", "tgf_", "tgi_", "tgl_"].iter().map(|kind| self.values[kind].as_str()).collect()
     }
 }
 

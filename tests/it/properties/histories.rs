@@ -188,7 +188,13 @@ proptest! {
 fn ends(world: &mut World, step: &Step, born: Timestamp) -> Vec<(usize, Product, Timestamp, Timestamp)> {
     let by = |world: &World, who: usize, product: Product| {
         let decision = world.decide(who, product);
-        (reauth::by(&decision, &session(decision.account, product, born)), decision.reason)
+        (
+            reauth::by(
+                (decision.requirement, decision.required_since),
+                &session(decision.account, product, born),
+            ),
+            decision.reason,
+        )
     };
     let before: Vec<_> = Model::everywhere().map(|(who, product)| by(world, who, product)).collect();
     world.take(step);
@@ -252,5 +258,6 @@ fn session(account: AccountId, name: &str, at: Timestamp) -> Session {
         expires_at: at.plus(Span::days(30)),
         end: None,
         client: None,
+        refresh: None,
     }
 }

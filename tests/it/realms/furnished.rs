@@ -6,7 +6,7 @@ use tidegate_proto::{self as proto, ProofOutcome, subject::Who};
 use crate::{
     actor::Actor,
     arrange::Address,
-    owner::{Device, Seed, SignIn, subject},
+    owner::{Device, Seed, Session, SignIn, confirm_email, subject},
     test_server::{CredentialSpec, TestServer},
 };
 
@@ -25,6 +25,8 @@ pub struct RealmNames {
     pub page_tokens: [String; 5],
     pub session_token: String,
     pub sign_in_token: String,
+    /// Of a session on the device phone-1.
+    pub refresh_token: String,
     pub email_link: String,
     pub enrollment_link: String,
     pub session: String,
@@ -40,6 +42,8 @@ pub struct Furnished {
     pub names: RealmNames,
     pub seed: Seed,
     pub asked: SignIn,
+    /// Of who has a link to verify an address.
+    pub bobs: Session,
 }
 
 /// A realm with two products, and rollouts at one of them. Returns its operator, quiet.
@@ -50,6 +54,7 @@ pub async fn realm(server: &TestServer, realm: &str) -> Actor {
         .await
         .quiet();
     let product = operator.product(&format!("{realm}-app")).await.key;
+    operator.refreshing(&product, Span::days(30)).await;
     operator.product(&format!("{realm}-web")).await;
     operator.start(&operator.rollout(&format!("{realm}-two-step"), &[&product], &[1_000_000]).await).await;
     operator.rollout(&format!("{realm}-later"), &[&product], &[]).await;
@@ -105,6 +110,7 @@ pub async fn furnish(operator: &Actor, realm: &str, name: &str) -> Furnished {
         page_tokens: page_tokens(operator).await,
         session_token: session.token,
         sign_in_token: asked.token.clone(),
+        refresh_token: cats.answer.refresh_token,
         email_link: operator.server.mail_to(&bob.email).await.token,
         enrollment_link: operator.server.mail_to(&cat.email).await.token,
         session: session.id,
@@ -113,12 +119,12 @@ pub async fn furnish(operator: &Actor, realm: &str, name: &str) -> Furnished {
         enrollment,
         change_challenge,
     };
-    Furnished { names, seed: enrolled.seed, asked }
+    Furnished { names, seed: enrolled.seed, asked, bobs }
 }
 
 /// Checks that the refused calls of others have changed nothing.
 pub async fn is_unharmed(operator: &Actor, furnished: &Furnished) {
-    let Furnished { names, seed, asked } = furnished;
+    let Furnished { names, seed, asked, bobs } = furnished;
     let server = &operator.server;
     server.pass(Span::seconds(30));
     assert!(
@@ -133,12 +139,15 @@ pub async fn is_unharmed(operator: &Actor, furnished: &Furnished) {
     operator.finish(asked, &Device::new("tablet-1")).await.unwrap();
     assert_eq!(operator.redeem(&names.enrollment_link).await, ProofOutcome::Approved);
     let token = names.email_link.clone();
-    let confirmed = operator.ok(proto::ConfirmEmailRequest { token, ..Default::default() }).await;
+    let confirmed = operator.ok(confirm_email(&token, bobs)).await;
     assert_eq!(confirmed.outcome(), ProofOutcome::Approved);
     let rollout = operator.ok(proto::GetRolloutRequest { rollout: names.rollout.clone() }).await.rollout;
     assert_eq!(rollout.unwrap().etag, "r2");
     let product = operator.ok(proto::GetProductRequest { product: names.product.clone() }).await.product;
-    assert_eq!(product.unwrap().etag, "r1");
+    assert_eq!(product.unwrap().etag, "r2");
+    let client = Some(Device::new("phone-1").client());
+    let refresh_token = names.refresh_token.clone();
+    operator.ok(proto::RefreshSessionRequest { refresh_token, client, ..Default::default() }).await;
 }
 
 /// Well-formed names that belong to nothing.
@@ -157,6 +166,7 @@ pub fn nobodys() -> RealmNames {
         page_tokens: std::array::from_fn(|_| "00ff".to_owned()),
         session_token: token("tgs"),
         sign_in_token: token("tgi"),
+        refresh_token: token("tgf"),
         email_link: token("tgl"),
         enrollment_link: token("tgl"),
         session: id("sess"),

@@ -7,7 +7,7 @@ mod probes;
 use std::collections::BTreeSet;
 
 use furnished::{RealmNames, furnish, is_unharmed, nobodys, realm};
-use probes::{Answers, by_name, by_subject, by_token};
+use probes::{Answers, by_name, by_subject, by_support, by_token};
 use tidegate_core::Role;
 use tidegate_proto as proto;
 
@@ -21,6 +21,7 @@ const NO_PROBE: &[(&str, &str)] = &[
     ("CreateCustomer", "names only what is new"),
     ("CreateProduct", "names only what is new"),
     ("CreateRealm", "operators see all realms"),
+    ("ExportAccount", "a stream: support/export.rs"),
     ("ExportEvents", "a stream: log/tailing.rs"),
     ("GetJwks", "names nothing"),
     ("GetRealm", "operators see all realms"),
@@ -45,6 +46,7 @@ on_both! {
             by_name(&mut answers, &other, &ours.names, names).await;
             by_token(&mut answers, &other, names).await;
             by_subject(&mut answers, &other, &ours.names, names).await;
+            by_support(&mut answers, &other, &ours.names, names).await;
             answers.ask(&other, proto::ConfirmEmailRequest { token: names.email_link.clone(), ..Default::default() }).await;
             answers
         };
@@ -109,6 +111,7 @@ async fn the_names_are_real() {
         let mut answers = Answers::default();
         by_name(&mut answers, &operator, &ours.names, names).await;
         by_token(&mut answers, &operator, names).await;
+        by_support(&mut answers, &operator, &ours.names, names).await;
         answers
     };
     let (nobodys, theirs) = (ask(&nobodys()).await, ask(&theirs.names).await);

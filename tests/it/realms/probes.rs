@@ -8,7 +8,7 @@ use super::furnished::RealmNames;
 use crate::{
     actor::Actor,
     arrange::{NEW_PASSWORD, PASSWORD},
-    owner::{by_code, by_first_code, by_password, subject},
+    owner::{Device, by_code, by_first_code, by_password, subject},
     rpc::Rpc,
     text,
     transcript::refusal,
@@ -118,6 +118,21 @@ pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &RealmNames, nam
         ListEventsRequest { page_token: events }
         ListProductsRequest { page_token: products }
         ListRolloutsRequest { page_token: rollouts }
+        IssueAccessPassRequest { account: own.account.clone(), product: n.product.clone(), reason: "asked" }
+        IssueAccessPassRequest { account: n.account.clone(), product: own.product.clone(), reason: "asked" }
+    }
+}
+
+/// Calls by support, which end what the account has under way.
+pub async fn by_support(answers: &mut Answers, actor: &Actor, own: &RealmNames, names: &RealmNames) {
+    let n = names.clone();
+    ask! { answers, actor,
+        ResetFactorsRequest { account: n.account.clone(), product: own.product.clone(), reason: "asked" }
+        SuspendAccountRequest { account: n.account.clone(), product: own.product.clone(), reason: "asked" }
+        LockdownAccountRequest { account: n.external_id.clone(), product: own.product.clone(), reason: "asked" }
+        ReactivateAccountRequest { account: n.account.clone(), product: own.product.clone(), reason: "asked" }
+        DeleteAccountRequest { account: n.account.clone(), product: own.product.clone(), reason: "asked" }
+        UndeleteAccountRequest { account: n.account.clone(), product: own.product.clone(), reason: "asked" }
     }
 }
 
@@ -146,6 +161,8 @@ pub async fn by_token(answers: &mut Answers, actor: &Actor, names: &RealmNames) 
         IssueAssertionRequest { subject: session.clone() }
         RequestEmailVerificationRequest { subject: session.clone() }
         RequestPhoneChangeRequest { subject: session.clone(), phone: "+4915112345678" }
+        RequestEmailChangeRequest { subject: session.clone(), email: "other@example.com" }
+        ListActivityRequest { subject: session.clone() }
         GetTwoStepStatusRequest { subject: session.clone() }
         ListFactorsRequest { subject: session.clone() }
         BeginEnrollmentRequest { subject: session.clone(), method: proto::Method::Totp }
@@ -167,10 +184,12 @@ pub async fn by_token(answers: &mut Answers, actor: &Actor, names: &RealmNames) 
         SetPasswordRequest { subject: session.clone(), password: NEW_PASSWORD }
         ChangePasswordRequest { subject: session.clone(), current_password: PASSWORD, new_password: NEW_PASSWORD }
         CompleteRecoveryRequest { product: n.product.clone(), token: n.enrollment_link.clone(), password: NEW_PASSWORD }
+        RefreshSessionRequest { refresh_token: n.refresh_token.clone(), client: Some(Device::new("phone-1").client()) }
         ListSessionsRequest { subject: session.clone() }
         ListTrustedDevicesRequest { subject: session.clone() }
         RevokeTrustedDeviceRequest { subject: session.clone(), product: n.product.clone(), device_id: "phone" }
         RevokeAllSessionsRequest { subject: session.clone(), keep_own: true }
+        ReportNotMeRequest { token: n.enrollment_link.clone(), product: n.product.clone() }
         RevokeSessionRequest { subject: session }
     }
 }

@@ -73,7 +73,7 @@ async fn the_first_code_is_typed_wrong() {
 /// A session that is seven days old proves the owner, without a mailed link: a thief with the password would
 /// not have waited that long.
 #[tokio::test]
-async fn an_old_session_needs_no_mail() {
+async fn an_old_session_needs_no_mail_where_the_address_is_new() {
     tell("enrollments/old_session", async |server| {
         let kasa = Kasa::open(&server).await;
         let month = Some(prost_types::Duration { seconds: 30 * 86_400, nanos: 0 });
@@ -93,7 +93,12 @@ async fn an_old_session_needs_no_mail() {
         kasa.admin.ok(request).await;
         let (ann, frontend) = (kasa.admin.person("ann").await, kasa.frontend.aloud());
         let session = frontend.quiet().sign_in(&ann, "kasa", &Device::new("phone-1")).await;
-        server.pass(Span::days(7));
+        server.pass(Span::days(6));
+        let young = frontend.quiet().sign_in(&ann, "kasa", &Device::new("tablet-1")).await;
+        kasa.change_email(&young, "ann@example.org").await;
+        server.pass(Span::days(1));
+        let (subject, method) = (young.subject(), proto::Method::Totp.into());
+        frontend.refused(proto::BeginEnrollmentRequest { subject, method, ..Default::default() }).await;
         let request = proto::BeginEnrollmentRequest {
             subject: session.subject(),
             method: proto::Method::Totp.into(),
@@ -107,7 +112,7 @@ async fn an_old_session_needs_no_mail() {
         let seed = crate::owner::Seed::scan(begun.setup);
         frontend.complete_enrollment(&session, &begun.enrollment.unwrap().id, &server.code(&seed)).await;
         let mails = server.mails_to(&ann.email).await;
-        assert!(mails.iter().all(|mail| mail.link.is_empty()), "notices alone");
+        assert!(mails.iter().all(|mail| mail.link.contains("#not-me=")), "notices alone");
     })
     .await;
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod accounts;
+mod addresses;
 mod audiences;
 mod audit;
 mod devices;
@@ -21,6 +22,7 @@ mod rollouts;
 mod sessions;
 mod sign_ins;
 mod sms_codes;
+mod support;
 mod switch;
 mod wave;
 
@@ -43,7 +45,6 @@ fn every_method_appears_in_a_story() {
 const UNTOLD: &[(ErrorReason, &str)] = &[
     (ErrorReason::Unspecified, "is none"),
     (ErrorReason::OutcomeUnreadable, "takes two versions: idempotency.rs"),
-    (ErrorReason::NoProofOfOrigin, "no address changes yet"),
     (ErrorReason::TooManyPasswords, "takes many callers: timeouts.rs"),
     (ErrorReason::Busy, "takes many callers: timeouts.rs"),
     (ErrorReason::Unavailable, "takes a database that goes away: away.rs"),

@@ -47,6 +47,38 @@ async fn sessions_end_by_will_by_replacement_and_by_themselves() {
     .await;
 }
 
+/// An app stays signed in for weeks with sessions that end after an hour, until a copy of its token shows up.
+#[tokio::test]
+async fn an_app_stays_signed_in_until_its_token_is_copied() {
+    tell("sessions/refreshed", async |server| {
+        let kasa = Kasa::open(&server).await;
+        let (admin, frontend) = (kasa.admin.aloud(), kasa.frontend.aloud());
+        admin.refreshing("kasa", Span::days(30)).await;
+        let ann = kasa.admin.person("ann").await;
+        let phone = Device::new("phone-1");
+        let begun = frontend.quiet().begin(&ann, "kasa", &phone).await;
+        let first = frontend.finish(&begun, &phone).await.unwrap();
+        let refresh = |token: &str| proto::RefreshSessionRequest {
+            refresh_token: token.to_owned(),
+            client: Some(phone.client()),
+            ..Default::default()
+        };
+        server.pass(Span::days(3));
+        frontend.ok(introspect(&first)).await;
+        let second = frontend.ok(refresh(&first.answer.refresh_token)).await;
+        frontend.ok(proto::IntrospectRequest { session_token: second.session_token }).await;
+        server.transcript.note("the reply was lost, so the app calls again");
+        let third = frontend.ok(refresh(&first.answer.refresh_token)).await;
+        server.pass(Span::minutes(2));
+        server.transcript.note("somebody else has a copy of the first token");
+        frontend.refused(refresh(&first.answer.refresh_token)).await;
+        frontend.ok(proto::IntrospectRequest { session_token: third.session_token }).await;
+        frontend.refused(refresh(&third.refresh_token)).await;
+        server.mail_to(&ann.email).await;
+    })
+    .await;
+}
+
 /// What a service needs to check assertions by itself, and how the key changes.
 #[tokio::test]
 async fn a_service_gets_assertions_and_the_keys_that_verify_them() {

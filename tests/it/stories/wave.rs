@@ -7,7 +7,7 @@ use tidegate_proto as proto;
 
 use crate::{
     arrange::{Address, Person, row},
-    owner::{Device, Enrolled},
+    owner::{Device, Enrolled, confirm_email},
     story::tell,
     test_server::TestServer,
 };
@@ -208,7 +208,7 @@ async fn an_address_is_verified_first() {
             .ok(proto::RequestEmailVerificationRequest { subject: session.subject(), ..Default::default() })
             .await;
         let token = server.mail_to(&owner.email).await.token;
-        frontend.ok(proto::ConfirmEmailRequest { token, ..Default::default() }).await;
+        frontend.ok(confirm_email(&token, &session)).await;
         frontend.ok(proto::GetTwoStepStatusRequest { subject: session.subject() }).await;
         frontend.ok(begin()).await;
     })

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidegate_core::{
-    AccountRef, Answer, ClientContext, Edge, Fact, FactorId, Identifier, Labels, Method, MethodPolicy,
+    AccountRef, Answer, ClientContext, Edge, Email, Fact, FactorId, Identifier, Labels, Method, MethodPolicy,
     Ordinal, PhoneNumber, ProductSettings, Products, Purpose, Revision, Role, Secret, SignedDecision, Span,
     Timestamp, Title, Unit,
 };
@@ -11,8 +11,9 @@ use tidegate_service::{
     PageRequest,
     access::{CreateCredential, ListCredentials, RevokeCredential, RotateCredential, WhoAmI},
     accounts::{
-        AccountChange, ConfirmEmail, ConfirmPhoneChange, CreateAccount, GetAccount, ImportAccounts,
-        ListAccounts, LookupAccount, RecordRead, RequestEmailVerification, RequestPhoneChange, UpdateAccount,
+        AccountChange, ConfirmEmail, ConfirmPhoneChange, ConfirmedBy, CreateAccount, GetAccount,
+        ImportAccounts, ListAccounts, LookupAccount, RecordRead, RequestEmailChange,
+        RequestEmailVerification, RequestPhoneChange, UpdateAccount,
     },
     audit::{BeginExport, BeginTail, EventFilter, ListEvents, ReadExport, ReadTail, Start, VerifyChain},
     challenges::{AnswerChallenge, CancelChallenge, CreateChallenge, GetChallenge, ResendChallenge},
@@ -24,6 +25,7 @@ use tidegate_service::{
     },
     evaluations::{BatchEvaluate, Evaluate, Explain, Item},
     factors::{GenerateRecoveryCodes, RemoveFactor, RenameFactor},
+    notices::{ListActivity, NotMeSaid, ReportNotMe},
     passwords::{BeginRecovery, ChangePassword, CompleteRecovery, SendReset, SetPassword},
     products::{
         CreateProduct, GetMethodDirectory, GetProduct, ListInterest, ListProducts, ProductChange,
@@ -38,11 +40,15 @@ use tidegate_service::{
         UpdateWave, WaveDraft,
     },
     sessions::{
-        GetJwks, Introspect, IssueAssertion, ListSessions, ListTrustedDevices, RevokeAllSessions,
-        RevokeSession, RevokeTrustedDevice,
+        GetJwks, Introspect, IssueAssertion, ListSessions, ListTrustedDevices, RefreshSession,
+        RevokeAllSessions, RevokeSession, RevokeTrustedDevice,
     },
     sign_ins::{
         BeginSignIn, CancelSignIn, CompleteSignIn, CreatePasskeyRequest, FirstFactor, GetSignIn, RedeemLink,
+    },
+    support::{
+        AccountExport, BeginAccountExport, Case, DeleteAccount, IssueAccessPass, LockdownAccount,
+        PurgeAccount, ReactivateAccount, ReadAccountExport, ResetFactors, SuspendAccount, UndeleteAccount,
     },
     system::{GetServerInfo, RotateSigningKey},
 };
@@ -73,7 +79,7 @@ use_cases! { f:
 
     command CreateAccount {
         external_id: Some("eve".parse().unwrap()), email: None, country: None, customer: None,
-        labels: Labels::default(), password: None,
+        labels: Labels::default(), password: None, product: None,
     };
     command ImportAccounts { rows: Vec::new(), malformed_rows: 0, malformed: Vec::new() };
     command UpdateAccount {
@@ -82,7 +88,9 @@ use_cases! { f:
     };
     command RecordRead { fact: Fact::AccountRead { by_address: false }, account: None };
     command RequestEmailVerification { subject: f.session() };
-    command ConfirmEmail { token: unknown("tgl") };
+    command ConfirmEmail { token: unknown("tgl"), proved_by: ConfirmedBy::Nothing };
+    command RequestEmailChange { subject: f.session(), email: Email::parse("other@example.com").unwrap() };
+    command ListActivity { subject: f.session(), page: page() };
     command RequestPhoneChange { subject: f.session(), phone: PhoneNumber::parse("+4915112345678").unwrap() };
     command ConfirmPhoneChange { subject: f.session(), enrollment: f.enrollment, code: Secret::new("123456".into()) };
     query GetAccount { account: AccountRef::Id(f.account) };
@@ -212,14 +220,27 @@ use_cases! { f:
         product: "kasa".parse().unwrap(), token: unknown("tgl"), password: Secret::new(NEW_PASSWORD.to_owned()),
         client: ClientContext::default(),
     };
+    command RefreshSession { token: unknown("tgf"), client: ClientContext::default() };
     command ListSessions { subject: f.session() };
     command ListTrustedDevices { subject: f.session() };
     command RevokeTrustedDevice {
         subject: f.session(), product: "kasa".parse().unwrap(), device: "phone-9".parse().unwrap(),
     };
     command RevokeAllSessions { subject: f.session(), keep_own: true };
-    // Last, because it ends the session.
+    // Last, because they end the session.
     command RevokeSession { subject: f.session(), session: None };
+
+    command ReportNotMe { said: NotMeSaid::Session(f.session()) };
+    command ResetFactors(bobs());
+    command IssueAccessPass(bobs());
+    command SuspendAccount(bobs());
+    command ReactivateAccount(bobs());
+    command LockdownAccount(bobs());
+    command DeleteAccount(bobs());
+    command UndeleteAccount(bobs());
+    command BeginAccountExport { account: AccountRef::Id(f.account), reason: title() };
+    query ReadAccountExport(export(f));
+    command PurgeAccount { account: f.account };
 
     command RotateSigningKey { at_once: false };
     query GetServerInfo;
@@ -227,6 +248,16 @@ use_cases! { f:
 
 fn title() -> Title {
     "A title".parse().unwrap()
+}
+
+fn bobs() -> Case {
+    let account = AccountRef::External("bob".parse().unwrap());
+    Case { account, product: "kasa".parse().unwrap(), reason: title() }
+}
+
+/// As if the export had been recorded.
+fn export(f: &Fixture) -> AccountExport {
+    serde_json::from_value(serde_json::json!({"account": f.account, "next": "Account"})).unwrap()
 }
 
 const fn page() -> PageRequest {

@@ -13,6 +13,7 @@ use tidegate_service::{
     App, Command, Error, Query,
     audit::{BeginExport, EventFilter, Reading},
     evaluations::{BatchEvaluate, Evaluate},
+    sessions::Introspect,
 };
 
 use crate::{
@@ -195,6 +196,21 @@ on_both! {
             let (one, many) = (server.app.cached_decisions::<Evaluate>(&caller), server.app.cached_decisions::<BatchEvaluate>(&caller));
             assert_eq!(one.is_some(), role.may(Permission::Evaluate), "{role:?}");
             assert_eq!(many.is_some(), role.may(Permission::EvaluateBatch), "{role:?}");
+        }
+    }
+
+    /// So do cached introspections.
+    async fn introspections_from_memory_ask_for_the_permission_too(server) {
+        let fixture = Fixture::of(&server).await;
+        server.app.follow().await.unwrap();
+        let agents = agents(&server, &fixture).await;
+        let [operator, ..] = &agents[..] else { panic!("no agents") };
+        let introspect = Introspect { token: fixture.session_token.clone() };
+        server.app.act(operator.1.clone(), introspect, None).await.unwrap();
+        for (role, agent) in agents {
+            let Agent::Credential(caller) = agent else { continue };
+            let cached = server.app.cached_introspection(&caller, fixture.session_token.expose());
+            assert_eq!(cached.is_some(), role.may(Permission::SessionsIntrospect), "{role:?}");
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::{Fact, Labels, LaterProof, LinkTarget, Message, Personal, ProductSett
 
 const SETTINGS: &str = r##"{"link_url":"https://kasa.example/confirm","methods":{"rules":[{"method":"totp","requires":["email_code"],
 "removable":"never"},{"method":"webauthn"}],"minimum":2,"phishing_resistant_only":true,"confirm_by_link":true,
-"email_is_factor":true},"trusted_device":2592000000000,"session_idle":3600000000,"session_absolute":86400000000,
+"email_is_factor":true},"trusted_device":2592000000000,"session_idle":3600000000,"session_absolute":86400000000,"refresh_ttl":2592000000000,
 "relying_party":{"id":"kasa.example","origins":["https://kasa.example"],"models":[{"aaguid":
 "d8522d9f-575b-4866-88a9-ba99fa02f35b","root_pem":"-----BEGIN CERTIFICATE-----"}]},"authenticator":{"hash":"sha256","digits":8,
 "period":60},"messages":{"language":"de","color":"#1f3a5f"},"min_password_length":8,"directory":{"domain":"kasa.example","documentation":

@@ -64,7 +64,7 @@ async fn a_notification_is_sent_over_http_2_with_a_provider_token() {
     let [request] = &service.arrived()[..] else { panic!("one request") };
     assert_eq!(request.version, Version::HTTP_2);
     assert_eq!(request.path, format!("/3/device/{}", "ab".repeat(32)));
-    let challenge = notification(PushAddress::fcm("x").unwrap()).challenge.to_string();
+    let challenge = notification(PushAddress::fcm("x").unwrap()).challenge.unwrap().to_string();
     let expiration = (BEGIN.unix_seconds() + 600).to_string();
     for (header, value) in [
         ("apns-topic", "example.kasa"),

@@ -91,7 +91,7 @@ async fn a_notification_is_sent_with_an_access_token() {
     send(&push(&service), BEGIN).await.unwrap();
     let [token, message] = &service.arrived()[..] else { panic!("two requests") };
     assert_eq!((message.path.as_str(), message.header("authorization")), (SEND_PATH, "Bearer ya29.a"));
-    let challenge = notification(PushAddress::fcm("x").unwrap()).challenge.to_string();
+    let challenge = notification(PushAddress::fcm("x").unwrap()).challenge.unwrap().to_string();
     assert_eq!(
         message.json(),
         json!({ "message": {

@@ -214,7 +214,7 @@ pub(crate) fn notification(to: PushAddress) -> Notification {
         to,
         title: "Kasa".parse().unwrap(),
         text: "Melden Sie sich gerade an? \"Ja\"".to_owned(),
-        challenge: Id::from_uuid_bytes([0xfb; 16]),
+        challenge: Some(Id::from_uuid_bytes([0xfb; 16])),
         expires_at: BEGIN.plus(Span::minutes(10)),
     }
 }

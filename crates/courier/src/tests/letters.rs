@@ -109,6 +109,7 @@ fn the_mail_that_verifies_an_address() {
             <p>The link works once, until 7 March 2026, 11:05 UTC. Opening it changes nothing: the address is confirmed only when you press the button.</p>
             <p>Was it not you? Then ignore this mail. Nothing was changed, and nothing will be.</p>
 
+
                         </td>
                       </tr>
                       <tr>
@@ -214,6 +215,7 @@ fn the_mail_that_confirms_an_enrollment() {
             <p class="small" style="color: #595959; font-size: 13px; word-break: break-all">https:&#x2f;&#x2f;kasa.example&#x2f;confirm#confirm=tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG</p>
             <p>The link works once, until 7 March 2026, 11:05 UTC. Opening it changes nothing: the set-up goes on only when you press the button.</p>
             <p>Was it not you? Then ignore this mail. Nothing was changed, and two-step verification will not be set up. But another person knows your password: change it.</p>
+
 
                         </td>
                       </tr>
@@ -321,7 +323,7 @@ fn the_token_is_where_it_belongs() {
 fn a_notice_says_what_happened_and_has_no_link() {
     let notice = |purpose, factor: Option<&str>, codes_left| {
         let factor = factor.map(|factor| factor.parse().unwrap());
-        let body = Body::Notice(Notice { at: BEGIN, factor, codes_left });
+        let body = Body::Notice(Notice { factor, codes_left, ..Notice::at(BEGIN) });
         letter(&Message { purpose, body, ..to_ann() }).unwrap()
     };
     let added = notice(MessagePurpose::FactorAdded, Some("new <phone>"), None);

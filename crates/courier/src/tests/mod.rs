@@ -8,6 +8,7 @@ pub(crate) mod http_service;
 mod letters;
 mod logs;
 mod mail_server;
+mod notices;
 mod reach;
 mod receipts;
 mod replies;

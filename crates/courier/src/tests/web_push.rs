@@ -54,7 +54,7 @@ impl Browser {
     }
 
     /// Decrypts as RFC 8291 §3.4 and RFC 8188 §2 write it down, step by step.
-    fn read(&self, body: &[u8]) -> Value {
+    pub(super) fn read(&self, body: &[u8]) -> Value {
         let (salt, rest) = body.split_at(16);
         let (size, rest) = rest.split_at(4);
         assert!(body.len() <= u32::from_be_bytes(size.try_into().unwrap()) as usize, "one record");

@@ -12,6 +12,7 @@ use tidegate_core::{DeliveryId, Notification, Secret, Span, Timestamp};
 
 use super::{
     http::{Answer, Http, Versions, service_url},
+    push::{NOTICE, tag},
     reach::HttpEndpoint,
     tokens::{BearerToken, TokenStore},
 };
@@ -150,7 +151,7 @@ impl Apns {
             .bearer_auth(token.text.expose())
             // A notification that is sent again has the same id, and replaces one that is shown already.
             .header("apns-id", id.uuid().to_string())
-            .header("apns-collapse-id", notification.challenge.to_string())
+            .header("apns-collapse-id", tag(notification))
             .header("apns-topic", &self.topic)
             .header("apns-push-type", "alert")
             .header("apns-priority", "10")
@@ -179,10 +180,11 @@ fn sign(
 }
 
 fn content(notification: &Notification) -> Value {
-    json!({
-        "aps": { "alert": { "title": notification.title.as_str(), "body": notification.text } },
-        "challenge": notification.challenge.to_string(),
-    })
+    let aps = json!({ "alert": { "title": notification.title.as_str(), "body": notification.text } });
+    match notification.challenge {
+        Some(challenge) => json!({ "aps": aps, "challenge": challenge.to_string() }),
+        None => json!({ "aps": aps, "kind": NOTICE }),
+    }
 }
 
 fn reason(answer: &Answer) -> &'static str {

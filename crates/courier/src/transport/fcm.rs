@@ -13,7 +13,7 @@ use tidegate_core::{Notification, Span, Timestamp};
 
 use super::{
     http::{Answer, Http, Versions, known, service_url},
-    push::seconds_left,
+    push::{NOTICE, seconds_left, tag},
     reach::HttpEndpoint,
 };
 use crate::{SetupError, trouble::Trouble};
@@ -114,17 +114,21 @@ impl Fcm {
 
 /// <https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages#Message>
 fn content(token: &str, notification: &Notification, now: Timestamp) -> Value {
-    let challenge = notification.challenge.to_string();
+    let tag = tag(notification);
+    let data = match notification.challenge {
+        Some(_) => json!({ "challenge": tag, "kind": "challenge" }),
+        None => json!({ "kind": NOTICE }),
+    };
     json!({
         "message": {
             "token": token,
             "notification": { "title": notification.title.as_str(), "body": notification.text },
-            "data": { "challenge": challenge, "kind": "challenge" },
+            "data": data,
             "android": {
                 "priority": "high",
                 "ttl": format!("{}s", seconds_left(notification, now)),
                 // A notification that is sent again replaces the one that is shown.
-                "notification": { "tag": challenge },
+                "notification": { "tag": tag },
             },
         }
     })

@@ -75,6 +75,15 @@ impl Push {
     }
 }
 
+/// The word by which the payload of a notice is told from that of a prompt. It is also what replaces an earlier notice: all
+/// of them say the same, so a device shows one.
+pub(super) const NOTICE: &str = "notice";
+
+/// A later notification with the same tag replaces the one that is shown.
+pub(super) fn tag(notification: &Notification) -> String {
+    notification.challenge.map_or_else(|| NOTICE.to_owned(), |challenge| challenge.to_string())
+}
+
 /// For how many seconds the push service keeps a notification that it cannot deliver at once.
 pub(super) fn seconds_left(notification: &Notification, now: Timestamp) -> i64 {
     (notification.expires_at.unix_seconds() - now.unix_seconds()).max(0)

@@ -21,7 +21,7 @@ use vapid::Vapid;
 
 use super::{
     http::{Answer, Http, Versions},
-    push::seconds_left,
+    push::{NOTICE, seconds_left},
     reach::HttpEndpoint,
 };
 use crate::{SetupError, trouble::Trouble};
@@ -122,8 +122,12 @@ impl WebPush {
 
 /// What the browser's service worker gets.
 fn content(notification: &Notification) -> String {
-    let (title, challenge) = (notification.title.as_str(), notification.challenge.to_string());
-    json!({ "title": title, "text": notification.text, "challenge": challenge }).to_string()
+    let (title, text) = (notification.title.as_str(), &notification.text);
+    let content = match notification.challenge {
+        Some(challenge) => json!({ "title": title, "text": text, "challenge": challenge.to_string() }),
+        None => json!({ "title": title, "text": text, "kind": NOTICE }),
+    };
+    content.to_string()
 }
 
 /// A host, or `*.` and a domain. Without this check `*.` would allow every host with a dot at its end.
@@ -144,10 +148,11 @@ fn matches_host(allowed: &str, host: &str) -> bool {
     }
 }
 
-/// A later notification of the same challenge replaces one that was not delivered yet (RFC 8030 §5.4). A topic has at most
+/// A later notification of the same challenge, or a later notice, replaces one that was not delivered yet (RFC 8030 §5.4). A topic has at most
 /// 32 letters of base64url.
-fn topic(challenge: ChallengeId) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(challenge.as_bytes())
+fn topic(challenge: Option<ChallengeId>) -> String {
+    challenge
+        .map_or_else(|| NOTICE.to_owned(), |challenge| BASE64_URL_SAFE_NO_PAD.encode(challenge.as_bytes()))
 }
 
 /// RFC 8030 §5 and §7.3. A subscription that was made with another key gets 403: the operator has changed the key.

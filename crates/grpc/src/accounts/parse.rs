@@ -1,11 +1,18 @@
-use tidegate_core::Email;
+use tidegate_core::{ClientContext, Email, ProductKey, Secret};
 use tidegate_proto as proto;
 use tidegate_service::accounts::{
-    AccountChange, ConfirmEmail, ConfirmPhoneChange, CreateAccount, GetAccount, ListAccounts, LookupAccount,
-    MAX_PASSWORD_BYTES, RequestEmailVerification, RequestPhoneChange, UpdateAccount,
+    AccountChange, ConfirmEmail, ConfirmPhoneChange, ConfirmedBy, CreateAccount, GetAccount, ListAccounts,
+    LookupAccount, MAX_PASSWORD_BYTES, RequestEmailChange, RequestEmailVerification, RequestPhoneChange,
+    UpdateAccount,
 };
-
-use tidegate_service::passwords::{ChangePassword, SetPassword};
+use tidegate_service::{
+    notices::{ListActivity, NotMeSaid, ReportNotMe},
+    passwords::{ChangePassword, SetPassword},
+    support::{
+        BeginAccountExport, Case, DeleteAccount, IssueAccessPass, LockdownAccount, ReactivateAccount,
+        SuspendAccount, UndeleteAccount,
+    },
+};
 
 use crate::{answer::MAX_CODE_BYTES, enrollments::phone, form::Form};
 
@@ -19,6 +26,7 @@ pub(super) fn create(message: proto::CreateAccountRequest, form: &mut Form) -> O
         none if none.is_empty() => Some(None),
         password => form.secret("password", password, MAX_PASSWORD_BYTES).map(Some),
     };
+    let product = form.optional("product", &message.product);
     if message.external_id.is_empty() && message.email.is_empty() {
         form.note::<()>("external_id", "must be given when there is no email");
     }
@@ -29,6 +37,7 @@ pub(super) fn create(message: proto::CreateAccountRequest, form: &mut Form) -> O
         customer: customer?,
         labels: labels?,
         password: password?,
+        product: product?,
     })
 }
 
@@ -80,7 +89,72 @@ pub(super) fn request_email_verification(
 }
 
 pub(super) fn confirm_email(message: proto::ConfirmEmailRequest, form: &mut Form) -> Option<ConfirmEmail> {
-    Some(ConfirmEmail { token: form.token("token", message.token, "tgl_")? })
+    let token = form.token("token", message.token, "tgl_");
+    let by = match (message.subject, message.new_password) {
+        (None, none) if none.is_empty() => Some(ConfirmedBy::Nothing),
+        (subject, none) if none.is_empty() => form.subject(subject).map(ConfirmedBy::Session),
+        (subject, password) => {
+            let product = form.text("product", &message.product);
+            let password = form.secret("new_password", password, MAX_PASSWORD_BYTES);
+            let client = form.client(message.client);
+            if subject.is_some() {
+                form.subject(subject);
+                form.note::<()>("new_password", "must not be set with a subject");
+            }
+            by_new_password(product, password, client)
+        }
+    };
+    Some(ConfirmEmail { token: token?, proved_by: by? })
+}
+
+fn by_new_password(
+    product: Option<ProductKey>,
+    password: Option<Secret<String>>,
+    client: Option<ClientContext>,
+) -> Option<ConfirmedBy> {
+    Some(ConfirmedBy::NewPassword { product: product?, password: password?, client: client? })
+}
+
+pub(super) fn request_email_change(
+    message: proto::RequestEmailChangeRequest,
+    form: &mut Form,
+) -> Option<RequestEmailChange> {
+    let subject = form.subject(message.subject);
+    let email = match email(form, &message.email) {
+        Some(None) => form.note("email", "must be set"),
+        email => email.flatten(),
+    };
+    Some(RequestEmailChange { subject: subject?, email: email? })
+}
+
+pub(super) fn report_not_me(message: proto::ReportNotMeRequest, form: &mut Form) -> Option<ReportNotMe> {
+    let said = if message.token.is_empty() {
+        form.subject(message.subject).map(NotMeSaid::Session)
+    } else {
+        let token = form.token("token", message.token, "tgl_");
+        let product = form.text("product", &message.product);
+        let client = form.client(message.client);
+        if message.subject.is_some() {
+            form.subject(message.subject);
+            form.note::<()>("subject", "must not be set with a token");
+        }
+        by_link(token, product, client)
+    };
+    Some(ReportNotMe { said: said? })
+}
+
+fn by_link(
+    token: Option<Secret<String>>,
+    product: Option<ProductKey>,
+    client: Option<ClientContext>,
+) -> Option<NotMeSaid> {
+    Some(NotMeSaid::Link { token: token?, product: product?, client: client? })
+}
+
+pub(super) fn list_activity(message: proto::ListActivityRequest, form: &mut Form) -> Option<ListActivity> {
+    let subject = form.subject(message.subject);
+    let page = form.page(message.page_size, &message.page_token);
+    Some(ListActivity { subject: subject?, page: page? })
 }
 
 pub(super) fn request_phone_change(
@@ -116,4 +190,35 @@ pub(super) fn change_password(
     let current = form.secret("current_password", message.current_password, MAX_PASSWORD_BYTES);
     let new = form.secret("new_password", message.new_password, MAX_PASSWORD_BYTES);
     Some(ChangePassword { subject: subject?, current: current?, new: new? })
+}
+
+/// What every verb of support names.
+pub(crate) fn case(account: &str, product: &str, reason: &str, form: &mut Form) -> Option<Case> {
+    let account = form.account("account", account);
+    let product = form.text("product", product);
+    let reason = form.text("reason", reason);
+    Some(Case { account: account?, product: product?, reason: reason? })
+}
+
+macro_rules! cases {
+    ($($name:ident($request:ident) -> $command:ident;)+) => { $(
+        pub(super) fn $name(message: proto::$request, form: &mut Form) -> Option<$command> {
+            case(&message.account, &message.product, &message.reason, form).map($command)
+        }
+    )+ };
+}
+
+cases! {
+    suspend(SuspendAccountRequest) -> SuspendAccount;
+    reactivate(ReactivateAccountRequest) -> ReactivateAccount;
+    lockdown(LockdownAccountRequest) -> LockdownAccount;
+    delete(DeleteAccountRequest) -> DeleteAccount;
+    undelete(UndeleteAccountRequest) -> UndeleteAccount;
+    issue_access_pass(IssueAccessPassRequest) -> IssueAccessPass;
+}
+
+pub(super) fn export(message: proto::ExportAccountRequest, form: &mut Form) -> Option<BeginAccountExport> {
+    let account = form.account("account", &message.account);
+    let reason = form.text("reason", &message.reason);
+    Some(BeginAccountExport { account: account?, reason: reason? })
 }

@@ -26,7 +26,7 @@ fn delivery(delivery: Delivery) -> proto::Delivery {
     }
 }
 
-const fn channel(channel: Channel) -> proto::Channel {
+pub(crate) const fn channel(channel: Channel) -> proto::Channel {
     match channel {
         Channel::Mail => proto::Channel::Mail,
         Channel::Push => proto::Channel::Push,
@@ -34,7 +34,7 @@ const fn channel(channel: Channel) -> proto::Channel {
     }
 }
 
-const fn purpose(purpose: MessagePurpose) -> proto::MessagePurpose {
+pub(crate) const fn purpose(purpose: MessagePurpose) -> proto::MessagePurpose {
     use proto::MessagePurpose as Wire;
     match purpose {
         MessagePurpose::VerifyEmail => Wire::VerifyEmail,
@@ -53,6 +53,18 @@ const fn purpose(purpose: MessagePurpose) -> proto::MessagePurpose {
         MessagePurpose::NewPasswordDemanded => Wire::NewPasswordDemanded,
         MessagePurpose::PasswordChanged => Wire::PasswordChanged,
         MessagePurpose::DeviceCopied => Wire::DeviceCopied,
+        MessagePurpose::NewDevice => Wire::NewDevice,
+        MessagePurpose::SecondStepFailed => Wire::SecondStepFailed,
+        MessagePurpose::SignInClosed => Wire::SignInClosed,
+        MessagePurpose::ConfirmAddress => Wire::ConfirmAddress,
+        MessagePurpose::AddressChangeRequested => Wire::AddressChangeRequested,
+        MessagePurpose::AddressChanged => Wire::AddressChanged,
+        MessagePurpose::AccountSuspended => Wire::AccountSuspended,
+        MessagePurpose::AccountReactivated => Wire::AccountReactivated,
+        MessagePurpose::AccountLockedDown => Wire::AccountLockedDown,
+        MessagePurpose::AccountDeleted => Wire::AccountDeleted,
+        MessagePurpose::FactorsReset => Wire::FactorsReset,
+        MessagePurpose::AccessPass => Wire::AccessPass,
     }
 }
 

@@ -21,4 +21,5 @@ crate::door::handlers! { EnrollmentService in enrollment_service_server {
         = parse::generate, render::generated;
     act enable_two_step(EnableTwoStepRequest) -> EnableTwoStepResponse = parse::enable, render::enabled;
     act disable_two_step(DisableTwoStepRequest) -> DisableTwoStepResponse = parse::disable, render::disabled;
+    act reset_factors(ResetFactorsRequest) -> ResetFactorsResponse = parse::reset_factors, render::factors_reset;
 } }

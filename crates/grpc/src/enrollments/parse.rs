@@ -5,8 +5,9 @@ use tidegate_service::enrollments::{
     GetEnrollment, GetTwoStepStatus, ListFactors,
 };
 use tidegate_service::factors::{GenerateRecoveryCodes, RemoveFactor, RenameFactor};
+use tidegate_service::support::ResetFactors;
 
-use crate::{answer, form::Form, render::read_method};
+use crate::{accounts::case, answer, form::Form, render::read_method};
 
 pub(super) fn status(message: proto::GetTwoStepStatusRequest, form: &mut Form) -> Option<GetTwoStepStatus> {
     Some(GetTwoStepStatus { subject: form.subject(message.subject)? })
@@ -128,4 +129,8 @@ pub(super) fn enable(message: proto::EnableTwoStepRequest, form: &mut Form) -> O
 
 pub(super) fn disable(message: proto::DisableTwoStepRequest, form: &mut Form) -> Option<DisableTwoStep> {
     Some(DisableTwoStep { subject: form.subject(message.subject)? })
+}
+
+pub(super) fn reset_factors(message: proto::ResetFactorsRequest, form: &mut Form) -> Option<ResetFactors> {
+    case(&message.account, &message.product, &message.reason, form).map(ResetFactors)
 }

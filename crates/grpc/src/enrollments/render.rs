@@ -6,6 +6,7 @@ use tidegate_service::enrollments::{
 };
 
 use tidegate_service::factors::{RecoveryCodesGenerated, Renamed};
+use tidegate_service::support::FactorsReset;
 
 use crate::render::{answered, count, decision, method, read_hex, shown, timestamp};
 
@@ -92,6 +93,7 @@ pub(super) fn listed(listed: Factors) -> proto::ListFactorsResponse {
         create_time: Some(timestamp(listed.created_at)),
         last_use_time: listed.last_used_at.map(timestamp),
         codes_left: count(listed.codes_left),
+        access_pass_expire_time: listed.pass_until.map(timestamp),
         label: listed.label.map(String::from).unwrap_or_default(),
         hint: listed.hint.unwrap_or_default(),
         origin: listed
@@ -153,4 +155,9 @@ fn setup(setup: Setup<OneTimeSecret>) -> (proto::Setup, bool) {
         Setup::Sent { hint } => Wire::Sent(proto::SentPrompt { hint }),
     };
     (proto::Setup { setup: Some(setup) }, any_withheld)
+}
+
+pub(super) fn factors_reset(reset: FactorsReset) -> proto::ResetFactorsResponse {
+    let (removed_count, expire_time) = (count(reset.removed), Some(timestamp(reset.expires_at)));
+    proto::ResetFactorsResponse { removed_count, sent_to: reset.sent_to, expire_time }
 }

@@ -1,5 +1,5 @@
-//! Answers `Evaluate` and `BatchEvaluate` from the replica cache without generated messages: it
-//! reads the fields in place (zero-copy) and encodes the response while it decides. A cache miss,
+//! Answers `Evaluate`, `BatchEvaluate` and `Introspect` from the replica cache. It reads the fields
+//! in place (zero-copy), and encodes decisions without generated messages. A cache miss,
 //! an unusual request and a refusal fall back to the generated service, which gives the same
 //! answer.
 //!
@@ -11,10 +11,14 @@ use prost::{
     Message,
     bytes::{Buf as _, BufMut as _, Bytes},
 };
-use tidegate_proto::evaluation_service_server::EvaluationService;
+use tidegate_proto::{
+    self as proto, evaluation_service_server::EvaluationService as _,
+    session_service_server::SessionService as _,
+};
 use tidegate_service::{
-    ProductEntry, Query as _,
+    Command as _, ProductEntry, Query as _,
     evaluations::{BatchEvaluate, Evaluate},
+    sessions::Introspect,
 };
 use tonic::{
     Status,
@@ -29,23 +33,26 @@ use super::{
     fast_write,
     parse::ITEMS,
 };
-use crate::{door::Door, identity::Admitted, patience::PatientBody, status};
+use crate::{door::Door, identity::Admitted, patience::PatientBody, sessions, status};
 
 /// The methods that have a fast path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HotMethod {
     Evaluate,
     BatchEvaluate,
+    Introspect,
 }
 
 const EVALUATE: &str = "/tidegate.v1.EvaluationService/Evaluate";
 const BATCH_EVALUATE: &str = "/tidegate.v1.EvaluationService/BatchEvaluate";
+const INTROSPECT: &str = "/tidegate.v1.SessionService/Introspect";
 
 impl HotMethod {
     pub(crate) fn of(path: &str) -> Option<Self> {
         match path {
             EVALUATE => Some(Self::Evaluate),
             BATCH_EVALUATE => Some(Self::BatchEvaluate),
+            INTROSPECT => Some(Self::Introspect),
             _ => None,
         }
     }
@@ -79,6 +86,7 @@ impl FastPath {
         let written = match hot {
             HotMethod::Evaluate => self.one(admitted, request.get_ref()),
             HotMethod::BatchEvaluate => self.many(admitted, request.get_ref()),
+            HotMethod::Introspect => self.session(admitted, request.get_ref()),
         };
         if let Some(written) = written {
             return Ok(tonic::Response::new(written));
@@ -87,6 +95,7 @@ impl FastPath {
         Ok(match hot {
             HotMethod::Evaluate => door.evaluate(whole(admitted, request)?).await?.map(encoded),
             HotMethod::BatchEvaluate => door.batch_evaluate(whole(admitted, request)?).await?.map(encoded),
+            HotMethod::Introspect => door.introspect(whole(admitted, request)?).await?.map(encoded),
         })
     }
 
@@ -127,6 +136,17 @@ impl FastPath {
             })?;
         }
         ITEMS.contains(&items).then_some(answer)
+    }
+
+    /// `None` for every session that is not active: the use case then finds out.
+    fn session(&self, admitted: &Admitted, request: &[u8]) -> Option<Vec<u8>> {
+        if admitted.permission != Introspect::PERMISSION {
+            return None;
+        }
+        let token = std::str::from_utf8(fast_read::single(request)?).ok()?;
+        let live = self.door.app.cached_introspection(&admitted.caller, token)?;
+        let session = Some(sessions::session(live.session(), live.level, live.reauth_by));
+        Some(encoded(proto::IntrospectResponse { active: true, session }))
     }
 }
 
@@ -190,12 +210,13 @@ mod tests {
     use crate::rules::{Access, Rules};
 
     #[test]
-    fn both_paths_are_the_contracts() {
+    fn the_paths_are_the_contracts() {
         let rules = Rules::declared().unwrap();
         assert_eq!(rules.of(&Uri::from_static(EVALUATE)), Some(Access::Needs(Evaluate::PERMISSION)));
         assert_eq!(
             rules.of(&Uri::from_static(BATCH_EVALUATE)),
             Some(Access::Needs(BatchEvaluate::PERMISSION))
         );
+        assert_eq!(rules.of(&Uri::from_static(INTROSPECT)), Some(Access::Needs(Introspect::PERMISSION)));
     }
 }

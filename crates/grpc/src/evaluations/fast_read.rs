@@ -1,4 +1,4 @@
-//! Reads the requests of `Evaluate` and `BatchEvaluate` in place (zero-copy): no name is copied.
+//! Reads the requests of the hot methods in place (zero-copy): no name is copied.
 //!
 //! Only the usual form is read here. A request with an unknown field, or with a name given twice,
 //! is left to the generated messages.
@@ -18,6 +18,12 @@ pub(super) fn pair(mut message: &[u8]) -> Option<Pair<'_>> {
     let product = field(&mut message, 1)?;
     let account = field(&mut message, 2)?;
     message.is_empty().then_some(Pair { product, account })
+}
+
+/// Field 1 alone.
+pub(super) fn single(mut message: &[u8]) -> Option<&[u8]> {
+    let field = field(&mut message, 1)?;
+    message.is_empty().then_some(field)
 }
 
 /// Every field 1, in order. Yields `None` at the first unusual one, and ends there.
@@ -65,6 +71,9 @@ mod tests {
         assert!(pairs(&wire).flatten().eq([pair(b"kasa", b"u-1"), pair(b"tapo", b"u-2")]));
         let one = proto::EvaluateRequest { product: "kasa".to_owned(), account: "u-1".to_owned() };
         assert_eq!(super::pair(&one.encode_to_vec()), Some(pair(b"kasa", b"u-1")));
+        let token = proto::IntrospectRequest { session_token: "tgs_1".to_owned() };
+        assert_eq!(single(&token.encode_to_vec()), Some(&b"tgs_1"[..]));
+        assert_eq!(single(&one.encode_to_vec()), None);
     }
 
     #[test]

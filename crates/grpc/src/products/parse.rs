@@ -11,6 +11,8 @@ use super::directory;
 use crate::{form::Form, render::read_method};
 
 const TRUST: (Span, Span, &str) = (Span::ZERO, Span::days(90), "0 s to 90 days");
+const CHECK_UP: (Span, Span, &str) = (Span::ZERO, Span::days(365), "0 s to 365 days");
+const REFRESH: (Span, Span, &str) = (Span::ZERO, Span::days(30), "0 s to 30 days");
 const SESSION: (Span, Span, &str) = (Span::minutes(5), Span::days(30), "5 minutes to 30 days");
 
 pub(super) fn create(message: proto::CreateProductRequest, form: &mut Form) -> Option<CreateProduct> {
@@ -29,6 +31,8 @@ pub(super) fn create(message: proto::CreateProductRequest, form: &mut Form) -> O
         let trust = form.span("trusted_device", settings.trusted_device, TRUST);
         let idle = form.span("session_idle", settings.session_idle, SESSION);
         let absolute = form.span("session_absolute", settings.session_absolute, SESSION);
+        let check_up_after = form.span("check_up_after", settings.check_up_after, CHECK_UP);
+        let refresh = form.span("refresh_ttl", settings.refresh_ttl, REFRESH);
         let messages = style(settings.messages, form);
         let min_password_length = password_length(settings.min_password_length, form);
         let authenticator = authenticator(settings.authenticator, form);
@@ -40,6 +44,8 @@ pub(super) fn create(message: proto::CreateProductRequest, form: &mut Form) -> O
             trusted_device: trust?.unwrap_or(defaults.trusted_device),
             session_idle: idle?.unwrap_or(defaults.session_idle),
             session_absolute: absolute?.unwrap_or(defaults.session_absolute),
+            check_up_after: check_up_after?.unwrap_or(defaults.check_up_after),
+            refresh_ttl: refresh?.unwrap_or(defaults.refresh_ttl),
             messages: messages?,
             min_password_length: min_password_length?,
             authenticator: authenticator?,
@@ -83,6 +89,12 @@ pub(super) fn update(message: proto::UpdateProductRequest, form: &mut Form) -> O
             }
             "settings.session_absolute" => {
                 change.session_absolute = given(form, path, settings.session_absolute, SESSION);
+            }
+            "settings.check_up_after" => {
+                change.check_up_after = given(form, path, settings.check_up_after, CHECK_UP);
+            }
+            "settings.refresh_ttl" => {
+                change.refresh_ttl = given(form, path, settings.refresh_ttl, REFRESH);
             }
             "settings.email_is_factor" => change.email_is_factor = Some(settings.email_is_factor),
             "settings.messages" => {

@@ -72,8 +72,10 @@ fn product(product: Product) -> proto::Product {
         link_url: product.settings.link_url.into(),
         allowed_methods: product.settings.methods.allowed().map(|one| method(one).into()).collect(),
         trusted_device: Some(duration(product.settings.trusted_device)),
+        check_up_after: Some(duration(product.settings.check_up_after)),
         session_idle: Some(duration(product.settings.session_idle)),
         session_absolute: Some(duration(product.settings.session_absolute)),
+        refresh_ttl: Some(duration(product.settings.refresh_ttl)),
         email_is_factor: product.settings.methods.email_is_factor,
         method_policy: Some(policy(&product.settings.methods)),
         relying_party: product.settings.relying_party.map(|party| proto::RelyingParty {

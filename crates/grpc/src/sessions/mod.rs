@@ -7,6 +7,7 @@ pub(crate) use render::session;
 
 crate::door::handlers! { SessionService in session_service_server {
     act introspect(IntrospectRequest) -> IntrospectResponse = parse::introspect, render::introspected;
+    act refresh_session(RefreshSessionRequest) -> RefreshSessionResponse = parse::refresh, render::refreshed;
     act list_sessions(ListSessionsRequest) -> ListSessionsResponse = parse::list, render::listed;
     act revoke_all_sessions(RevokeAllSessionsRequest) -> RevokeAllSessionsResponse = parse::revoke_all, render::all_revoked;
     act list_trusted_devices(ListTrustedDevicesRequest) -> ListTrustedDevicesResponse = parse::list_devices, render::devices_listed;

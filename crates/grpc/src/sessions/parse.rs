@@ -1,14 +1,20 @@
 use tidegate_core::{MAX_ASSERTION, Span};
 use tidegate_proto as proto;
 use tidegate_service::sessions::{
-    GetJwks, Introspect, IssueAssertion, ListSessions, ListTrustedDevices, RevokeAllSessions, RevokeSession,
-    RevokeTrustedDevice,
+    GetJwks, Introspect, IssueAssertion, ListSessions, ListTrustedDevices, RefreshSession, RevokeAllSessions,
+    RevokeSession, RevokeTrustedDevice,
 };
 
 use crate::form::Form;
 
 pub(super) fn introspect(message: proto::IntrospectRequest, form: &mut Form) -> Option<Introspect> {
     Some(Introspect { token: form.token("session_token", message.session_token, "tgs_")? })
+}
+
+pub(super) fn refresh(message: proto::RefreshSessionRequest, form: &mut Form) -> Option<RefreshSession> {
+    let token = form.token("refresh_token", message.refresh_token, "tgf_");
+    let client = form.client(message.client);
+    Some(RefreshSession { token: token?, client: client? })
 }
 
 const LIFETIME: (Span, Span, &str) = (Span::seconds(1), MAX_ASSERTION, "1 second to 5 minutes");

@@ -1,14 +1,28 @@
-use tidegate_core::Introspected;
+use tidegate_core::{Level, Session, Timestamp};
 use tidegate_proto as proto;
 use tidegate_service::sessions::{
-    AllRevoked, Answer, DeviceRevoked, IssuedAssertion, Jwks, ListedDevice, ListedSession, Revoked, Sessions,
-    TrustedDevices,
+    AllRevoked, Answer, DeviceRevoked, IssuedAssertion, Jwks, ListedDevice, ListedSession, Refreshed,
+    Revoked, Sessions, TrustedDevices,
 };
 
-use crate::render::{count, level, proofs, requirement, shown, timestamp};
+use crate::render::{count, proofs, requirement, shown, timestamp};
 
 pub(super) fn introspected(answer: Answer) -> proto::IntrospectResponse {
-    proto::IntrospectResponse { active: answer.0.is_some(), session: answer.0.map(session) }
+    let session = answer.0.map(|live| session(&live.session, live.level, live.reauth_by));
+    proto::IntrospectResponse { active: session.is_some(), session }
+}
+
+pub(super) fn refreshed(refreshed: Refreshed) -> proto::RefreshSessionResponse {
+    let live = refreshed.introspected;
+    let (session_token, secret_withheld) = shown(refreshed.token);
+    let (refresh_token, _) = shown(refreshed.refresh_token);
+    proto::RefreshSessionResponse {
+        session: Some(session(&live.session, live.level, live.reauth_by)),
+        session_token,
+        refresh_token,
+        refresh_expire_time: Some(timestamp(refreshed.refresh_until)),
+        secret_withheld,
+    }
 }
 
 pub(super) fn issued(issued: IssuedAssertion) -> proto::IssueAssertionResponse {
@@ -24,21 +38,19 @@ pub(super) fn revoked(revoked: Revoked) -> proto::RevokeSessionResponse {
     proto::RevokeSessionResponse { ended: revoked.0 }
 }
 
-pub(crate) fn session(introspected: Introspected) -> proto::Session {
-    let session = introspected.session;
-    let restricted = session.is_restricted();
+pub(crate) fn session(session: &Session, level: Level, reauth_by: Option<Timestamp>) -> proto::Session {
     proto::Session {
         id: session.id.to_string(),
         account_id: session.account.to_string(),
-        product: session.product.into(),
-        level: level(introspected.level).into(),
+        product: session.product.as_str().to_owned(),
+        level: crate::render::level(level).into(),
         proofs: proofs(&session.proofs),
         trusted: session.trusted,
         met: requirement(session.met).into(),
         create_time: Some(timestamp(session.created_at)),
         expire_time: Some(timestamp(session.expires_at)),
-        reauth_time: introspected.reauth_by.map(timestamp),
-        restricted,
+        reauth_time: reauth_by.map(timestamp),
+        restricted: session.is_restricted(),
     }
 }
 
@@ -48,12 +60,11 @@ pub(super) fn listed(listed: Sessions) -> proto::ListSessionsResponse {
 
 fn listed_session(listed: ListedSession) -> proto::ListedSession {
     let ListedSession { session, level, client, is_own } = listed;
-    let (device, last_used_at) = (session.device.clone(), session.last_used_at);
     proto::ListedSession {
-        session: Some(self::session(Introspected { session, level, reauth_by: None })),
-        device_id: device.map(String::from).unwrap_or_default(),
+        session: Some(self::session(&session, level, None)),
+        last_use_time: Some(timestamp(session.last_used_at)),
+        device_id: session.device.map(String::from).unwrap_or_default(),
         client,
-        last_use_time: Some(timestamp(last_used_at)),
         own: is_own,
     }
 }

@@ -1,4 +1,4 @@
-use tidegate_core::{Advice, Answered, Introspected, Offer, SignIn, SignInState};
+use tidegate_core::{Advice, Answered, Offer, SignIn, SignInState};
 use tidegate_proto as proto;
 use tidegate_service::{
     passwords::RecoveryBegun,
@@ -51,11 +51,11 @@ pub(super) fn completed(completed: SignInCompletion) -> proto::CompleteSignInRes
         Advice::Nothing => proto::Advice::Nothing,
         Advice::TwoStepAvailable => proto::Advice::TwoStepAvailable,
         Advice::RebindFactors => proto::Advice::RebindFactors,
+        Advice::CheckUp => proto::Advice::CheckUp,
     };
-    let introspected = Introspected { session: new.session, level: new.level, reauth_by: None };
     proto::CompleteSignInResponse {
         sign_in,
-        session: Some(session(introspected)),
+        session: Some(session(&new.session, new.level, None)),
         session_token,
         device_token: new.device_token.map(|token| shown(token).0).unwrap_or_default(),
         trusted_until_time: new.trusted_until.map(timestamp),
@@ -64,6 +64,8 @@ pub(super) fn completed(completed: SignInCompletion) -> proto::CompleteSignInRes
         secret_withheld,
         recovery_codes_left: new.recovery_codes_left.map(count),
         weak_password: new.weak_password,
+        refresh_token: new.refresh_token.map(|token| shown(token).0).unwrap_or_default(),
+        refresh_expire_time: new.session.refresh.map(|refresh| timestamp(refresh.until)),
     }
 }
 

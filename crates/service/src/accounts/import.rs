@@ -210,6 +210,9 @@ async fn import(cx: &CommandContext, tx: &mut Tx, row: &ImportRow) -> Result<Row
         two_step_since: (!factors.is_empty()).then_some(now),
         personal_key: cx.keyring().new_personal_key(cx.realm(), id, cx.entropy())?,
         epoch: 0,
+        changes_locked_at: None,
+        deleted_at: None,
+        check_up_asked_at: None,
         created_at,
     };
     if let Some(customer) = &row.customer

@@ -1,6 +1,8 @@
 //! Changes what the realm's own systems say of an account.
 
-use tidegate_core::{Account, AccountRef, Country, CustomerKey, Fact, Labels, Permission, Refusal};
+use tidegate_core::{
+    Account, AccountRef, AccountState, Country, CustomerKey, Fact, Labels, Permission, Refusal, Word as _,
+};
 use tidegate_store::{accounts, customers};
 
 use crate::{Command, CommandContext, Error, Fault};
@@ -34,6 +36,10 @@ impl Command for UpdateAccount {
             }
             let found = accounts::find(tx, &self.account).await?.ok_or(Refusal::AccountNotFound)?;
             let before = accounts::lock(tx, found.id).await?.ok_or(Fault::Dangling("account"))?;
+            // Nothing is said of somebody who was erased.
+            if before.state == AccountState::Purged {
+                return Err(Refusal::AccountState { state: before.state.as_str() }.into());
+            }
             let account = Account {
                 country: change.country.unwrap_or_else(|| before.country.clone()),
                 customer: change.customer.unwrap_or_else(|| before.customer.clone()),

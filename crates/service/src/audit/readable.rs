@@ -16,7 +16,7 @@ pub struct ReadableEvent {
 }
 
 impl QueryContext {
-    pub(super) async fn tell(
+    pub(crate) async fn tell(
         &self,
         view: &mut View,
         logged: Vec<Logged>,

@@ -42,7 +42,10 @@ impl Epochs {
             Invalidation::AllAccounts | Invalidation::Everything => {
                 self.all.fetch_add(1, Ordering::AcqRel);
             }
-            Invalidation::Credential(_) | Invalidation::Realm(_) | Invalidation::Account(..) => {
+            Invalidation::Credential(_)
+            | Invalidation::Realm(_)
+            | Invalidation::Account(..)
+            | Invalidation::Session(_) => {
                 if let Some(stripe) = self.stripe(invalidation) {
                     stripe.fetch_add(1, Ordering::AcqRel);
                 }
@@ -56,6 +59,7 @@ impl Epochs {
             Invalidation::Credential(id) => id.uuid(),
             Invalidation::Realm(id) => id.uuid(),
             Invalidation::Account(_, id) => id.uuid(),
+            Invalidation::Session(id) => id.uuid(),
             Invalidation::Nothing
             | Invalidation::AllAccounts
             | Invalidation::Device(_)

@@ -1,6 +1,6 @@
 //! Which cached entries an event invalidates.
 
-use tidegate_core::{AccountId, CredentialId, Fact, FactorId, RealmId, RecordedFact};
+use tidegate_core::{AccountId, CredentialId, Fact, FactorId, RealmId, RecordedFact, SessionId};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Invalidation {
@@ -12,6 +12,7 @@ pub(crate) enum Invalidation {
     Account(RealmId, AccountId),
     /// The standings of all accounts, where the affected ones are not known.
     AllAccounts,
+    Session(SessionId),
     /// What waits on the device of a factor.
     Device(FactorId),
     Everything,
@@ -26,6 +27,7 @@ impl Invalidation {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a line for each fact")]
     pub(crate) fn of(realm: RealmId, account: Option<AccountId>, fact: &Fact) -> Self {
         let standing = || account.map_or(Self::Nothing, |account| Self::Account(realm, account));
         match fact {
@@ -50,6 +52,16 @@ impl Invalidation {
             Fact::AccountCreated { .. }
             | Fact::AccountUpdated { .. }
             | Fact::EmailVerified {}
+            | Fact::EmailChanged {}
+            | Fact::EmailChangeUndone {}
+            | Fact::EmailLost {}
+            | Fact::AccountSuspended { .. }
+            | Fact::AccountReactivated { .. }
+            | Fact::AccountLockedDown { .. }
+            | Fact::AccountDeleted { .. }
+            | Fact::AccountUndeleted { .. }
+            | Fact::AccountPurged {}
+            | Fact::FactorsReset { .. }
             | Fact::FactorActivated { .. }
             | Fact::FactorRemoved { .. }
             | Fact::TwoStepSwitchedOn {}
@@ -60,11 +72,21 @@ impl Invalidation {
             Fact::ChallengeCreated { factor: Some(factor), .. }
             | Fact::ChallengeResent { factor: Some(factor), .. }
             | Fact::ChallengeAnswered { factor: Some(factor), .. } => Self::Device(*factor),
+            Fact::SessionEnded { session, .. } | Fact::SessionRefreshed { session } => {
+                Self::Session(*session)
+            }
             Fact::CustomerUpdated { .. } => Self::AllAccounts,
             Fact::RealmCreated { .. }
             | Fact::CredentialCreated { .. }
             | Fact::CustomerCreated { .. }
             | Fact::EmailVerificationRequested { .. }
+            | Fact::EmailChangeRequested { .. }
+            | Fact::NotMeReported {}
+            | Fact::ChangesUnlocked {}
+            | Fact::AccountExported { .. }
+            | Fact::AccessPassIssued { .. }
+            | Fact::CheckUpAdvised {}
+            | Fact::CheckUpPassed {}
             | Fact::PasswordSet {}
             | Fact::PasswordChanged {}
             | Fact::PasswordChangeDenied { .. }
@@ -99,7 +121,6 @@ impl Invalidation {
             | Fact::FactorRenamed { .. }
             | Fact::FactorUnreadable { .. }
             | Fact::FactorCopied { .. }
-            | Fact::SessionEnded { .. }
             | Fact::SeenOnBehalf { .. }
             | Fact::AccountRead { .. }
             | Fact::AccountsListed { .. }

@@ -1,4 +1,5 @@
-//! The replica's cache of the database: credentials, the products and rollouts of each realm, and standings of accounts.
+//! The replica's cache of the database: credentials, the products and rollouts of each realm, standings of accounts, and live
+//! sessions.
 //!
 //! - Entries are used only while the cache is fresh: while this replica is the only one, or for a moment after it
 //!   followed what other replicas wrote (`follow`). A replica that cannot follow reads everything from the database.
@@ -12,6 +13,7 @@ mod epochs;
 mod follow;
 mod invalidation;
 mod read;
+mod sessions;
 mod snapshot;
 
 use std::{
@@ -30,9 +32,13 @@ use follow::Followed;
 pub(crate) use invalidation::Invalidation;
 use quick_cache::sync::Cache;
 pub(crate) use read::name;
+pub use sessions::CachedIntrospection;
+pub(crate) use sessions::CachedSession;
 use smallvec::SmallVec;
 pub(crate) use snapshot::{ProductRollouts, Snapshot};
-use tidegate_core::{Caller, CallerProof, Credential, CredentialId, RealmId, Rollout, Timestamp};
+use tidegate_core::{
+    Caller, CallerProof, Credential, CredentialId, RealmId, Rollout, Timestamp, TokenDigest,
+};
 use tidegate_store::{credentials::CredentialRow, standings::Known};
 
 use crate::access::Use;
@@ -57,6 +63,8 @@ pub(crate) struct ReplicaCache {
     realms: Cache<RealmId, Entry<Snapshot>>,
     /// By the name that callers use, `acct_…` or the external id. A name never passes to another account.
     standings: Cache<(RealmId, Name), Entry<Known>>,
+    /// Live sessions, by the digest of their token. How long a look-up by a digest takes tells nothing of the token (INV-24).
+    sessions: Cache<(RealmId, [u8; 32]), Entry<CachedSession>>,
 }
 
 /// A cached value, and the epoch in which it was read.
@@ -89,6 +97,7 @@ impl ReplicaCache {
             credentials: Cache::new(CREDENTIALS),
             realms: Cache::new(REALMS),
             standings: Cache::new(accounts),
+            sessions: Cache::new(accounts),
         }
     }
 
@@ -158,6 +167,17 @@ impl ReplicaCache {
         }
     }
 
+    pub(crate) fn insert_session(
+        &self,
+        version: CacheVersion,
+        (realm, token): (RealmId, TokenDigest),
+        known: CachedSession,
+    ) {
+        if let Some(epoch) = self.epoch(version, Invalidation::Session(known.session.id)) {
+            self.sessions.insert((realm, token.0), Entry { epoch, what: Arc::new(known) });
+        }
+    }
+
     /// The epoch in which the value was read; `None` when something was invalidated meanwhile.
     fn epoch(&self, version: CacheVersion, invalidation: Invalidation) -> Option<u64> {
         match version {
@@ -196,6 +216,11 @@ impl FreshCache<'_> {
     pub(crate) fn standing(self, realm: RealmId, name: &[u8]) -> Option<Arc<Known>> {
         let cached = self.0.standings.get(&Named(realm, name))?;
         self.undropped(cached, |known| Invalidation::Account(realm, known.standing.account))
+    }
+
+    pub(crate) fn session(self, realm: RealmId, token: TokenDigest) -> Option<Arc<CachedSession>> {
+        let cached = self.0.sessions.get(&(realm, token.0))?;
+        self.undropped(cached, |known| Invalidation::Session(known.session.id))
     }
 
     fn undropped<T>(self, cached: Entry<T>, invalidation: impl FnOnce(&T) -> Invalidation) -> Option<Arc<T>> {

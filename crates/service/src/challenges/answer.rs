@@ -7,7 +7,7 @@
 
 use tidegate_core::{
     Answer, Answered, Challenge, ChallengeId, ChallengeState, Channel, ClientContext, Fact, FactorId,
-    LaterProof, Mark, MessagePurpose, Permission, Proof, Refusal, SignInState, Subject, Title,
+    LaterProof, Mark, MessagePurpose, Permission, Proof, Refusal, SignInState, Subject,
 };
 use tidegate_factors::{
     challenge,
@@ -27,10 +27,11 @@ use super::{
     count, pause, wrong,
 };
 use crate::{
-    Command, CommandContext, Error, Fault, counters,
+    Command, CommandContext, Error, Fault, check_up, counters,
     event_builder::EventBuilder,
     idempotency::{Attempt, AttemptCharge},
     material,
+    notices::About,
 };
 
 #[derive(Debug)]
@@ -310,6 +311,7 @@ impl Answering {
             }
             Answerer::Session(session) => {
                 cx.settle(async |tx| {
+                    check_up::pass_by(cx, tx, challenge.account, (&cc.product, &self.client)).await?;
                     let approved =
                         consume::prove_later(tx, *session, LaterProof { purpose: challenge.purpose, proof })
                             .await?
@@ -336,7 +338,7 @@ impl Answering {
         cc: &ChallengeContext,
     ) -> Result<(), Fault> {
         let left = recovery_codes::count(tx, cc.challenge.account).await?;
-        self.tell(cx, tx, cc, MessagePurpose::RecoveryCodeUsed, (None, Some(left))).await
+        self.tell(cx, tx, cc, MessagePurpose::RecoveryCodeUsed, About::codes_left(left)).await
     }
 
     async fn tell(
@@ -345,7 +347,7 @@ impl Answering {
         tx: &mut Tx,
         cc: &ChallengeContext,
         purpose: MessagePurpose,
-        about: (Option<Title>, Option<usize>),
+        about: About,
     ) -> Result<(), Fault> {
         let account = accounts::get(tx, cc.challenge.account).await?.ok_or(Fault::Dangling("account"))?;
         let product = products::find(tx, &cc.product).await?.ok_or(Fault::Dangling("product"))?;
@@ -391,7 +393,7 @@ impl Answering {
             copied.from(&self.client).record(tx).await?;
             self.note(cx, cc, Answered::Closed).record(tx).await?;
             let label = factors::find(tx, cc.challenge.account, factor).await?.and_then(|kept| kept.label);
-            self.tell(cx, tx, cc, MessagePurpose::FactorCopied, (label, None)).await?;
+            self.tell(cx, tx, cc, MessagePurpose::FactorCopied, About::factor(label)).await?;
             Ok(Some(Answered::Closed))
         })
         .await
@@ -423,7 +425,7 @@ impl Answering {
             let denied = Fact::PushDenied { challenge: id, factor: factor.id, reported };
             self.record(cx, tx, cc, denied).await?;
             self.record(cx, tx, cc, paused).await?;
-            self.tell(cx, tx, cc, MessagePurpose::PushDenied, (factor.label, None)).await?;
+            self.tell(cx, tx, cc, MessagePurpose::PushDenied, About::factor(factor.label)).await?;
             Ok(Some(Answered::Denied))
         })
         .await

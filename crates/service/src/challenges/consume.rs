@@ -7,7 +7,7 @@ use tidegate_core::{
 use tidegate_keyring::SealContext;
 use tidegate_store::{Tx, attempts, challenges, factors, recovery_codes, sessions};
 
-use crate::{CommandContext, Fault, counters};
+use crate::{CommandContext, Fault, counters, factors::usable_codes};
 
 /// What an approval consumes of a factor, in the form in which it is stored.
 pub(super) struct Consumed {
@@ -26,7 +26,7 @@ pub(super) async fn find(
     code: &Secret<String>,
 ) -> Result<Option<i64>, Fault> {
     let context = SealContext::RecoveryCode { realm: cx.realm(), account, factor };
-    for kept in recovery_codes::left(&mut cx.view(), account, factor).await? {
+    for kept in usable_codes(cx.query(), &mut cx.view(), account, factor).await? {
         if cx.keyring().matches(&context, code.expose().as_bytes(), &kept.digest)? {
             return Ok(Some(kept.number));
         }

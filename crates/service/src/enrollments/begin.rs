@@ -18,7 +18,9 @@ use tidegate_factors::{
 use tidegate_store::{Tx, accounts, enrollments, factors, sessions};
 
 use super::first_code;
-use crate::{Command, CommandContext, Denied, Error, Fault, OneTimeSecret, Outcome, acting::Acting};
+use crate::{
+    Command, CommandContext, Denied, Error, Fault, OneTimeSecret, Outcome, accounts::owner, acting::Acting,
+};
 
 #[derive(Debug)]
 pub struct BeginEnrollment {
@@ -61,6 +63,10 @@ impl Command for BeginEnrollment {
             let session = sessions::get(tx, session).await?.filter(|session| session.is_live(cx.now()));
             let session = session.ok_or(Refusal::SubjectNotValid)?;
             let account = accounts::get(tx, acting.account.id).await?.ok_or(Fault::Dangling("account"))?;
+            if !owner::may_change(tx, &account, &session).await? {
+                return Err(Refusal::ChangesLocked.into());
+            }
+            owner::unlock(cx, tx, &acting, &account).await?;
             let decision = cx.decide(tx, &acting.product, account.id).await?;
             let factors = factors::of_account(tx, account.id).await?;
             self.may_begin((&acting.product, &decision), &account, &factors)?;
@@ -126,7 +132,7 @@ impl BeginEnrollment {
     ) -> Result<EnrollmentStarted, Denied> {
         let now = cx.now();
         let confirmed = match origin {
-            Origin::Link => false,
+            Origin::Link | Origin::CheckUp(_) => false,
             Origin::OldSession => true,
             Origin::Factors(_) => !acting.product.settings.methods.confirm_by_link,
         };
@@ -151,7 +157,10 @@ impl BeginEnrollment {
             method: self.method,
             state: EnrollmentState::AwaitingConfirmation,
             factor: cx.new_id(),
-            proved_by: if let Origin::Factors(factor) = origin { Some(factor) } else { None },
+            proved_by: match origin {
+                Origin::Factors(factor) | Origin::CheckUp(factor) => Some(factor),
+                Origin::Link | Origin::OldSession => None,
+            },
             material: None,
             label: self.label.clone(),
             tries: 0,

@@ -21,6 +21,7 @@ use crate::{
     challenges, counters, decisions,
     idempotency::{Attempt, AttemptCharge},
     material,
+    notices::About,
     sessions::ending,
 };
 
@@ -204,7 +205,7 @@ async fn activate(
     // lost phone goes what its thief began. Every other one may bind only the first factor, whether or not
     // two-step is on. The account is locked, so that of two concurrent enrollments the second sees the first
     // one's factor.
-    accounts::lock(tx, account.id).await?;
+    let locked = accounts::lock(tx, account.id).await?.is_none_or(|now| now.changes_locked_at.is_some());
     let others = factors::of_account(tx, account.id).await?;
     let first = !policy::has_enrolled(&others);
     let same = others.iter().filter(|other| other.method == pending.method).count();
@@ -217,7 +218,7 @@ async fn activate(
     let kept = others.iter().find(|other| other.id == pending.factor);
     let several = method::rules(pending.method).several;
     let too_many = kept.is_none() && (same >= policy::MAX_OF_METHOD || same > 0 && !several);
-    if !may || known || too_many {
+    if locked || !may || known || too_many {
         let (from, to) = (EnrollmentState::Active, EnrollmentState::UsedUp);
         enrollments::advance(tx, pending.id, from, to, now).await?;
         return Ok(nothing_but(Answered::UsedUp));
@@ -242,7 +243,7 @@ async fn activate(
     ending::end_trust(cx, tx, (account, &acting.client)).await?;
     insert(tx, &factor).await?;
     // An owner whose verified address was the second factor may have codes already.
-    let recovery_codes = if others.iter().any(|other| other.method == Method::RecoveryCodes) {
+    let recovery_codes = if crate::factors::has_own(tx, &others).await? {
         Vec::new()
     } else {
         crate::factors::issue(cx, tx, (acting, account)).await?
@@ -267,7 +268,7 @@ async fn activate(
 
 async fn notify(cx: &CommandContext, tx: &mut Tx, acting: &Acting, factor: &Factor) -> Result<(), Fault> {
     let at = (&acting.account, &acting.product, &acting.client);
-    cx.notify(tx, at, MessagePurpose::FactorAdded, (factor.label.clone(), None)).await
+    cx.notify(tx, at, MessagePurpose::FactorAdded, About::factor(factor.label.clone())).await
 }
 
 /// Adds a later factor. The switch and the recovery codes stay as they are.
@@ -308,7 +309,7 @@ async fn rebind(
     let event = cx.event(Fact::PhoneChanged { factor: changed.id });
     event.at(&acting.product.key).of(account).from(&acting.client).record(tx).await?;
     let at = (account, &acting.product, &acting.client);
-    cx.notify(tx, at, MessagePurpose::PhoneChanged, (changed.label.clone(), None)).await?;
+    cx.notify(tx, at, MessagePurpose::PhoneChanged, About::factor(changed.label.clone())).await?;
     Ok(EnrollmentCompletion {
         outcome: Answered::Approved,
         factor: Some(changed.into()),

@@ -4,7 +4,7 @@
 //! could not sign in afterwards.
 
 use serde::{Deserialize, Serialize};
-use tidegate_core::{Account, Decision, Fact, Method, Permission, Refusal, Requirement, Subject};
+use tidegate_core::{Account, Decision, Fact, Permission, Refusal, Requirement, Subject};
 use tidegate_store::{Tx, accounts, factors};
 
 use crate::{
@@ -70,7 +70,7 @@ async fn recovery_codes(
     account: &Account,
 ) -> Result<Vec<OneTimeSecret>, Fault> {
     let factors = factors::of_account(tx, account.id).await?;
-    if factors.iter().any(|factor| factor.method == Method::RecoveryCodes) {
+    if crate::factors::has_own(tx, &factors).await? {
         return Ok(Vec::new());
     }
     crate::factors::issue(cx, tx, (acting, account)).await

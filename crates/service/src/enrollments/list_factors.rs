@@ -7,7 +7,10 @@ use tidegate_factors::policy;
 use tidegate_store::recovery_codes;
 
 use crate::{
-    Command, CommandContext, Error, factors::ShownOrigin, idempotency::outcomes, offers::with_hints,
+    Command, CommandContext, Error,
+    factors::{ShownOrigin, usable_codes},
+    idempotency::outcomes,
+    offers::with_hints,
 };
 
 #[derive(Debug)]
@@ -33,6 +36,9 @@ pub struct Listed {
     pub last_used_at: Option<Timestamp>,
     /// How many codes of a set of recovery codes are unused.
     pub codes_left: usize,
+    /// Until when an access pass of the set can be used.
+    #[serde(default)]
+    pub pass_until: Option<Timestamp>,
     #[serde(default)]
     pub origin: Option<ShownOrigin>,
 }
@@ -49,10 +55,33 @@ impl Command for ListFactors {
         let mut listed = Factors::default();
         let counts = |factor: &Factor| policy::counts(&acting.product.settings.methods, factor.method);
         for factor in with_hints(&mut view, &acting.account).await?.into_iter().filter(counts) {
-            let codes_left = recovery_codes::left(&mut view, factor.account, factor.id).await?.len();
+            let (codes_left, pass_until) = match factor.method {
+                Method::RecoveryCodes => {
+                    let own = recovery_codes::own(&mut view, factor.account, factor.id).await?;
+                    let usable = usable_codes(cx.query(), &mut view, factor.account, factor.id).await?;
+                    let pass_until = usable.iter().find_map(|code| code.expires_at);
+                    // A set that holds nothing but an access pass is shown while the pass can be used: an owner who is signed
+                    // in answers a challenge of it.
+                    if own.is_none() && pass_until.is_none() {
+                        continue;
+                    }
+                    (own.map_or(0, |own| own.left), pass_until)
+                }
+                _ => (0, None),
+            };
             let origin = cx.query().shown_origin(&acting.account, &factor);
             let Factor { id, method, label, hint, created_at, last_used_at, .. } = factor;
-            listed.0.push(Listed { id, method, label, hint, created_at, last_used_at, codes_left, origin });
+            listed.0.push(Listed {
+                id,
+                method,
+                label,
+                hint,
+                created_at,
+                last_used_at,
+                codes_left,
+                pass_until,
+                origin,
+            });
         }
         cx.idempotent(async |tx| {
             cx.record_seen(tx, &acting).await?;

@@ -44,7 +44,11 @@ impl Command for GetTwoStepStatus {
         let policy = &acting.product.settings.methods;
         let counted =
             factors.iter().map(|factor| factor.method).filter(|method| policy::counts(policy, *method));
-        let active_methods = counted.collect::<BTreeSet<_>>().into_iter().collect();
+        let mut active_methods = counted.collect::<BTreeSet<_>>();
+        if !crate::factors::has_own(&mut view, &factors).await? {
+            active_methods.remove(&Method::RecoveryCodes);
+        }
+        let active_methods = active_methods.into_iter().collect();
         let mailbox_only = policy::is_mailbox_only(policy, &factors);
         let recovery_codes_left = recovery_codes::count(&mut view, account.id).await?;
         let status = Status { decision, active_methods, recovery_codes_left, mailbox_only };

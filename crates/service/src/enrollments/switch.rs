@@ -21,7 +21,7 @@ pub(crate) async fn lock(
     tx: &mut Tx,
     acting: &Acting,
 ) -> Result<(Account, Decision), Denied> {
-    let account = owner::lock(tx, acting).await?;
+    let account = owner::lock_for_change(cx, tx, acting).await?;
     let decision = cx.decide(tx, &acting.product, account.id).await?;
     Ok((account, decision))
 }

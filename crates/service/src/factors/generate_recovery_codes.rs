@@ -6,8 +6,8 @@ use tidegate_factors::policy;
 use tidegate_store::factors;
 
 use crate::{
-    Command, CommandContext, Error, OneTimeSecret, Outcome, enrollments::switch, offers::has_factor,
-    sessions::ending,
+    Command, CommandContext, Error, OneTimeSecret, Outcome, enrollments::switch, notices::About,
+    offers::has_factor, sessions::ending,
 };
 
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl Command for GenerateRecoveryCodes {
                 ending::end_trust(cx, tx, (&account, &acting.client)).await?;
             }
             let recovery_codes = super::issue(cx, tx, (&acting, &account)).await?;
-            let about = (None, Some(recovery_codes.len()));
+            let about = About::codes_left(recovery_codes.len());
             let whose = (&account, &acting.product, &acting.client);
             cx.notify(tx, whose, MessagePurpose::RecoveryCodesReplaced, about).await?;
             Ok(RecoveryCodesGenerated { recovery_codes })

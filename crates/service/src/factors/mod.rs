@@ -11,9 +11,9 @@ pub use origin::ShownOrigin;
 pub use remove::RemoveFactor;
 pub use rename::{RenameFactor, Renamed};
 
-pub(crate) use recovery_codes::issue;
+pub(crate) use recovery_codes::{has_own, issue, usable as usable_codes};
 
-use tidegate_core::{Account, AccountId, Fact, Factor, Method, SessionEnd};
+use tidegate_core::{Account, AccountId, ClientContext, Fact, Factor, Method, ProductKey, SessionEnd};
 use tidegate_store::{
     Tx, attempts, challenges, enrollments, factors, pauses, recovery_codes as codes, sessions,
 };
@@ -27,10 +27,10 @@ pub(crate) fn of_verified_address(cx: &CommandContext, account: AccountId) -> Fa
 }
 
 /// Deletes the factor with everything that belongs to it, and records it. Its sessions must have ended.
-async fn remove(
+pub(crate) async fn remove(
     cx: &CommandContext,
     tx: &mut Tx,
-    (acting, account): (&Acting, &Account),
+    (account, product, client): (&Account, &ProductKey, &ClientContext),
     factor: &Factor,
 ) -> Result<(), Fault> {
     challenges::cancel_of_factor(tx, account.id, factor.id).await?;
@@ -40,7 +40,7 @@ async fn remove(
     codes::void(tx, account.id, factor.id).await?;
     attempts::remove(tx, &counters::of_factor(factor.id)).await?;
     let event = cx.event(Fact::FactorRemoved { factor: factor.id, method: factor.method });
-    event.at(&acting.product.key).of(account).from(&acting.client).record(tx).await
+    event.at(product).of(account).from(client).record(tx).await
 }
 
 /// Ends the sessions that rest on a factor that is removed, because a thief of the phone may hold them. The acting session

@@ -13,6 +13,7 @@ use crate::{
     Command, CommandContext, Denied, Error, Fault,
     acting::Acting,
     enrollments::{Switched, switch},
+    notices::About,
     sessions::ending,
 };
 
@@ -39,10 +40,11 @@ impl Command for RemoveFactor {
             let removed = all.iter().find(|one| one.id == self.factor).ok_or(Refusal::FactorNotFound)?;
             switch::may_rebind(cx, tx, &account, session).await?;
             may_remove(cx, tx, (&acting, &account), (&all, removed)).await?;
+            let from = (&account, &acting.product.key, &acting.client);
             super::end_sessions(cx, tx, (&acting, &account), removed).await?;
             ending::end_trust(cx, tx, (&account, &acting.client)).await?;
-            super::remove(cx, tx, (&acting, &account), removed).await?;
-            let about = (removed.label.clone(), None);
+            super::remove(cx, tx, from, removed).await?;
+            let about = About::factor(removed.label.clone());
             let whose = (&account, &acting.product, &acting.client);
             cx.notify(tx, whose, MessagePurpose::FactorRemoved, about).await?;
             // Codes without a second factor would recover nothing.
@@ -50,7 +52,7 @@ impl Command for RemoveFactor {
             if !policy::has_enrolled(&left) && account.two_step_since.is_none() {
                 for codes in left.iter().filter(|one| one.method == Method::RecoveryCodes) {
                     super::end_sessions(cx, tx, (&acting, &account), codes).await?;
-                    super::remove(cx, tx, (&acting, &account), codes).await?;
+                    super::remove(cx, tx, from, codes).await?;
                 }
             }
             Ok(Switched(cx.decide(tx, &acting.product, account.id).await?))

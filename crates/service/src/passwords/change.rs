@@ -21,9 +21,11 @@ use tracing::Instrument as _;
 use super::{proof, rules};
 use crate::{
     Command, CommandContext, Error, Fault,
+    accounts::owner,
     acting::Acting,
     counters::{self, Lane},
     idempotency::{Attempt, AttemptCharge, outcomes},
+    notices::About,
     sessions::{ending, failed_proofs},
 };
 
@@ -141,6 +143,7 @@ impl Change<'_> {
         if proved.is_err() || account.state != AccountState::Active {
             return Ok(None);
         }
+        owner::unlock(cx, tx, acting, &account).await?;
         let whose = (&account, &acting.client);
         let ended = ending::end_all(cx, tx, whose, SessionEnd::PasswordChanged, Some(session.id)).await?;
         if !passwords::change(tx, account.id, (seen.to_owned(), self.hash.clone()), now).await? {
@@ -152,7 +155,7 @@ impl Change<'_> {
         let event = cx.event(Fact::PasswordChanged {}).at(&acting.product.key).of(&account);
         event.from(&acting.client).record(tx).await?;
         let whose = (&account, &acting.product, &acting.client);
-        cx.notify(tx, whose, MessagePurpose::PasswordChanged, (None, None)).await?;
+        cx.notify(tx, whose, MessagePurpose::PasswordChanged, About::default()).await?;
         Ok(Some(PasswordChange { outcome: Answered::Approved, ended }))
     }
 

@@ -1,18 +1,12 @@
 //! Sets a new password by a mailed link.
 
 use tidegate_core::{
-    AccountState, Answered, ClientContext, Fact, LinkTarget, MessagePurpose, Permission, ProductKey, Refusal,
-    Secret, SessionEnd,
+    AccountState, Answered, ClientContext, LinkTarget, Permission, ProductKey, Refusal, Secret,
 };
-use tidegate_store::{accounts, attempts, factors as kept, passwords};
+use tidegate_store::accounts;
 
-use super::rules;
-use crate::{
-    Command, CommandContext, Error, Fault,
-    counters::{self, Lane},
-    factors, links,
-    sessions::ending,
-};
+use super::{reset::reset, rules};
+use crate::{Command, CommandContext, Error, Fault, accounts::verify_email, links};
 
 #[derive(Debug)]
 pub struct CompleteRecovery {
@@ -57,22 +51,9 @@ impl Command for CompleteRecovery {
             if account.state != AccountState::Active {
                 return Err(Refusal::AccountNotUsable.into());
             }
-            let (hash, now) = (hash.ok_or(Fault::Raced)?, cx.now());
-            if accounts::verify_email(tx, account.id, &presented.link.email, now).await? {
-                kept::insert(tx, &factors::of_verified_address(cx, account.id)).await?;
-                cx.event(Fact::EmailVerified {}).of(&account).from(&self.client).record(tx).await?;
-            }
-            let whose = (&account, &self.client);
-            ending::end_all(cx, tx, whose, SessionEnd::PasswordReset, None).await?;
-            passwords::reset(tx, account.id, hash, now).await?;
-            for lane in [Lane::Unknown, Lane::Known] {
-                attempts::forgive(tx, &counters::of_password(account.id, lane)).await?;
-            }
-            attempts::remove(tx, &counters::of_second_steps(account.id)).await?;
-            let event = cx.event(Fact::PasswordReset {}).at(&product.key).of(&account);
-            event.from(&self.client).record(tx).await?;
-            let whose = (&account, &product, &self.client);
-            cx.notify(tx, whose, MessagePurpose::PasswordChanged, (None, None)).await?;
+            let hash = hash.ok_or(Fault::Raced)?;
+            verify_email(cx, tx, (&account, &self.client), &presented.link.email).await?;
+            reset(cx, tx, (&account, &product, &self.client), hash).await?;
             Ok(Answered::Approved)
         })
         .await

@@ -5,6 +5,7 @@ mod change;
 mod complete_recovery;
 pub(crate) mod demand;
 mod proof;
+pub(crate) mod reset;
 pub(crate) mod rules;
 mod send_resets;
 mod set;

@@ -4,7 +4,7 @@ use tidegate_core::{Account, Level, Refusal, Session, SessionId, Timestamp};
 use tidegate_factors::fresh;
 use tidegate_store::{View, factors, sessions};
 
-use crate::{Error, Fault};
+use crate::{Error, Fault, accounts::owner};
 
 /// Refuses where the account has a second step that the session did not prove freshly (INV-20). The password itself is a proof
 /// of the first level: whoever changes it shows it.
@@ -15,19 +15,21 @@ pub(super) async fn prove(
     now: Timestamp,
 ) -> Result<(), Error> {
     let session = sessions::get(view, session).await?.ok_or(Refusal::SubjectNotValid)?;
-    let proved = is_proved(view, account, &session, now).await?;
-    proved.map_err(|level| Refusal::FreshProofNeeded { level }.into())
+    Ok(is_proved(view, account, &session, now).await??)
 }
 
-/// `Err`: the level that has to be proved.
+/// `Err`: what has to be proved first.
 pub(super) async fn is_proved(
     view: &mut View,
     account: &Account,
     session: &Session,
     now: Timestamp,
-) -> Result<Result<(), Level>, Fault> {
+) -> Result<Result<(), Refusal>, Fault> {
+    if !owner::may_change(view, account, session).await? {
+        return Ok(Err(Refusal::ChangesLocked));
+    }
     let factors = factors::of_account(view, account.id).await?;
     let level = fresh::needed_for_password(account, &factors);
     let proved = level <= Level::Aal1 || fresh::is_proved(&session.clone().with_live(&factors), level, now);
-    Ok(if proved { Ok(()) } else { Err(level) })
+    Ok(if proved { Ok(()) } else { Err(Refusal::FreshProofNeeded { level }) })
 }

@@ -6,7 +6,7 @@ use tidegate_factors::fresh;
 use tidegate_store::{factors, passwords, sessions};
 
 use super::rules;
-use crate::{Command, CommandContext, Error, accounts::owner, idempotency::outcomes};
+use crate::{Command, CommandContext, Error, accounts::owner, idempotency::outcomes, notices::About};
 
 #[derive(Debug)]
 pub struct SetPassword {
@@ -32,7 +32,7 @@ impl Command for SetPassword {
         }
         let hash = rules::hash(cx, &acting.account, &self.password).await?;
         cx.idempotent(async |tx| {
-            let account = owner::lock(tx, &acting).await?;
+            let account = owner::lock_for_change(cx, tx, &acting).await?;
             // Nothing shows the password here, so the sign-in must be fresh.
             let session = sessions::hold(tx, session, cx.now()).await?.ok_or(Refusal::SubjectNotValid)?;
             let factors = factors::of_account(tx, account.id).await?;
@@ -47,7 +47,7 @@ impl Command for SetPassword {
             let event = cx.event(Fact::PasswordSet {}).at(&acting.product.key).of(&account);
             event.from(&acting.client).record(tx).await?;
             let whose = (&account, &acting.product, &acting.client);
-            cx.notify(tx, whose, MessagePurpose::PasswordChanged, (None, None)).await?;
+            cx.notify(tx, whose, MessagePurpose::PasswordChanged, About::default()).await?;
             Ok(PasswordSet {})
         })
         .await

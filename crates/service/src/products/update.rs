@@ -30,8 +30,10 @@ pub struct ProductChange {
     pub policy: Option<MethodPolicy>,
     pub email_is_factor: Option<bool>,
     pub trusted_device: Option<Span>,
+    pub check_up_after: Option<Span>,
     pub session_idle: Option<Span>,
     pub session_absolute: Option<Span>,
+    pub refresh_ttl: Option<Span>,
     pub messages: Option<MessageStyle>,
     pub min_password_length: Option<PasswordLength>,
     pub authenticator: Option<Authenticator>,
@@ -59,8 +61,10 @@ impl ProductChange {
         put(&mut settings.relying_party, self.relying_party);
         put(&mut settings.directory, self.directory);
         put(&mut settings.trusted_device, self.trusted_device);
+        put(&mut settings.check_up_after, self.check_up_after);
         put(&mut settings.session_idle, self.session_idle);
         put(&mut settings.session_absolute, self.session_absolute);
+        put(&mut settings.refresh_ttl, self.refresh_ttl);
     }
 }
 

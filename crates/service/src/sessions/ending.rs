@@ -1,4 +1,5 @@
-//! Ending sessions. What ended is refused from the commit on, on every replica, because each reads the session's row (INV-23).
+//! Ending sessions. What ended is refused from the commit on where a call reads the session's row, and at Introspect, which
+//! may answer from the cache, within a second (INV-23): the event of the end invalidates what is cached.
 
 use tidegate_core::{Account, ClientContext, Fact, Session, SessionEnd, SessionId, Within};
 use tidegate_store::{Tx, accounts, challenges, devices, sessions};
@@ -45,12 +46,14 @@ pub(crate) async fn end_all(
     Ok(ended)
 }
 
-/// Ends the trust of the account's devices at all products.
+/// Ends the trust of the account's devices at all products, and makes the refresh tokens of its sessions worthless, also that
+/// of a session which goes on.
 pub(crate) async fn end_trust(
     cx: &CommandContext,
     tx: &mut Tx,
     (account, client): Whose<'_>,
 ) -> Result<(), Fault> {
+    sessions::end_refreshes(tx, account.id).await?;
     if devices::end_all_trust(tx, account.id).await? == 0 {
         return Ok(());
     }

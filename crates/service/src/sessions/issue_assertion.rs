@@ -154,6 +154,7 @@ mod tests {
             expires_at: at(99),
             end: None,
             client: None,
+            refresh: None,
         }
     }
 

@@ -44,8 +44,8 @@ impl Command for ListSessions {
         let mut view = cx.view();
         let mut listed = Vec::new();
         for session in sessions::of_account(&mut view, acting.account.id, cx.now()).await? {
-            // Idle for too long: it ended, although nobody said so.
-            if !session.is_live(cx.now()) {
+            // Idle for too long: it ended, although nobody said so, unless its app can refresh it.
+            if !session.is_live(cx.now()) && !session.is_refreshable(acting.account.epoch, cx.now()) {
                 continue;
             }
             let context = PersonalContext::SessionClient(session.id);

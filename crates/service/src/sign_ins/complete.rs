@@ -14,9 +14,17 @@ use tidegate_keyring::{PersonalContext, TokenKind};
 use tidegate_store::{Tx, accounts, factors, recovery_codes, sessions, sign_ins};
 
 use crate::{
-    Command, CommandContext, Error, Fault, OneTimeSecret, Outcome, acting::Acting, offers::offers,
-    sessions::ending, sign_ins::trust,
+    Command, CommandContext, Error, Fault, OneTimeSecret, Outcome,
+    acting::Acting,
+    check_up,
+    notices::About,
+    offers::offers,
+    sessions::{ending, refresh},
+    sign_ins::trust,
 };
+
+/// For so long after it was created, an account has no devices that it knows, and its owner is not told of new ones.
+const NEW_ACCOUNT: Span = Span::days(1);
 
 #[derive(Debug)]
 pub struct CompleteSignIn {
@@ -38,6 +46,8 @@ pub struct NewSession {
     pub level: Level,
     pub token: OneTimeSecret,
     pub device_token: Option<OneTimeSecret>,
+    #[serde(default)]
+    pub refresh_token: Option<OneTimeSecret>,
     pub trusted_until: Option<Timestamp>,
     pub advice: Advice,
     pub missing: Vec<Missing>,
@@ -52,7 +62,8 @@ pub struct NewSession {
 impl Outcome for SignInCompletion {
     fn secrets(&mut self) -> Vec<&mut OneTimeSecret> {
         let Some(session) = &mut self.session else { return Vec::new() };
-        std::iter::once(&mut session.token).chain(&mut session.device_token).collect()
+        let tokens = std::iter::once(&mut session.token).chain(&mut session.device_token);
+        tokens.chain(&mut session.refresh_token).collect()
     }
 }
 
@@ -165,17 +176,19 @@ impl Made<'_> {
         level: Level,
         (remember, device): (bool, trust::Device),
     ) -> Result<NewSession, Fault> {
-        let stood_in = device.stood_in;
+        let (stood_in, is_new) = (device.stood_in, !device.is_known());
         let product = &self.acting.product;
         let life = product.settings.session_absolute;
         let session = Session {
             trusted: stood_in.is_some(),
             met: self.decision.requirement,
+            refresh: refresh::lifetime(self.account, product, cx.now()),
             ..self.new_session(cx, life)
         };
         self.end_former(cx, tx).await?;
         let (token, digest) = TokenKind::Session.mint(cx.entropy());
         sessions::insert(tx, digest, &session).await?;
+        let refresh = refresh::begin(cx, tx, &session).await?;
         let rotated = trust::rotate(
             cx,
             tx,
@@ -187,6 +200,10 @@ impl Made<'_> {
         let trusted_until = rotated.as_ref().and_then(|rotated| rotated.trusted_until);
         let advice = self.advise(cx, tx).await?;
         self.record(cx, tx, &session, trusted_until.filter(|_| stood_in.is_none())).await?;
+        if is_new && cx.now().since(self.account.created_at) >= NEW_ACCOUNT {
+            let whose = (self.account, product, &self.acting.client);
+            cx.notify(tx, whose, MessagePurpose::NewDevice, About::default()).await?;
+        }
         if rotated.as_ref().is_some_and(|rotated| rotated.ended) {
             let event = cx.event(Fact::DeviceTrustEnded {}).at(&product.key).of(self.account);
             event.from(&self.acting.client).record(tx).await?;
@@ -196,9 +213,14 @@ impl Made<'_> {
             level,
             token: OneTimeSecret::Now(token),
             device_token: rotated.map(|rotated| OneTimeSecret::Now(rotated.token)),
+            refresh_token: refresh.map(OneTimeSecret::Now),
             trusted_until,
             advice,
-            missing: if advice == Advice::Nothing { Vec::new() } else { self.decision.missing.clone() },
+            missing: if advice == Advice::TwoStepAvailable {
+                self.decision.missing.clone()
+            } else {
+                Vec::new()
+            },
             recovery_codes_left: None,
             weak_password: self.sign_in.weak_password,
         })
@@ -216,12 +238,13 @@ impl Made<'_> {
         self.record(cx, tx, &session, None).await?;
         let left = recovery_codes::count(tx, self.account.id).await?;
         let at = (self.account, &self.acting.product, &self.acting.client);
-        cx.notify(tx, at, MessagePurpose::RecoveryCodeUsed, (None, Some(left))).await?;
+        cx.notify(tx, at, MessagePurpose::RecoveryCodeUsed, About::codes_left(left)).await?;
         Ok(NewSession {
             session,
             level: Level::Recovery,
             token: OneTimeSecret::Now(token),
             device_token: None,
+            refresh_token: None,
             trusted_until: None,
             advice: Advice::RebindFactors,
             missing: Vec::new(),
@@ -247,6 +270,7 @@ impl Made<'_> {
             idle: product.settings.session_idle,
             expires_at: now.plus(life),
             end: None,
+            refresh: None,
             client: cx.query().seal_client(self.account, context, &self.acting.client),
         }
     }
@@ -263,6 +287,9 @@ impl Made<'_> {
 
     /// What the app should show. Returning it counts as showing.
     async fn advise(&self, cx: &CommandContext, tx: &mut Tx) -> Result<Advice, Fault> {
+        if check_up::ask(cx, tx, self.account, self.acting).await? {
+            return Ok(Advice::CheckUp);
+        }
         if self.decision.on || !self.decision.visible {
             return Ok(Advice::Nothing);
         }

@@ -18,7 +18,7 @@ use tidegate_store::{
 };
 
 use super::begin::{DENIED, FirstProof, Origin, SignInStarted};
-use crate::{CommandContext, Error, Fault, counters, material};
+use crate::{CommandContext, Error, Fault, counters, material, notices::About};
 
 impl Origin {
     pub(super) async fn by_passkey(
@@ -125,7 +125,7 @@ impl Origin {
         counters::close(cx, tx, (factor.id, factor.method)).await?;
         let fact = Fact::FactorCopied { factor: factor.id, method: factor.method };
         cx.event(fact).at(&product.key).of(account).from(&self.client).record(tx).await?;
-        let (to, about) = ((account, product, &self.client), (factor.label.clone(), None));
+        let (to, about) = ((account, product, &self.client), About::factor(factor.label.clone()));
         cx.notify(tx, to, MessagePurpose::FactorCopied, about).await
     }
 }

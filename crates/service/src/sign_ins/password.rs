@@ -10,8 +10,8 @@
 use std::time::Duration;
 
 use tidegate_core::{
-    Account, AccountState, Answered, Denial, Identifier, Method, Product, Proof, Refusal, Secret, Span,
-    Timestamp,
+    Account, AccountState, Answered, Denial, Identifier, MessagePurpose, Method, Product, Proof, Refusal,
+    Secret, Span, Timestamp,
 };
 use tidegate_factors::{
     budget::Limits,
@@ -35,6 +35,7 @@ use crate::{
     CommandContext, Error, Fault,
     counters::{self, Lane},
     idempotency::{Attempt, AttemptCharge},
+    notices::About,
     passwords::MAILED_FOR,
 };
 
@@ -244,6 +245,11 @@ impl PasswordGuess<'_> {
         };
         attempts::settle(tx, counter, *taken).await?;
         self.from.deny(cx, tx, account.as_ref(), why).await?;
+        let closes = *lane == Lane::Unknown && taken.budget.in_row >= Limits::PASSWORD.in_row;
+        if let Some(account) = account.filter(|_| closes) {
+            let whose = (&account, self.product, &self.from.client);
+            cx.notify(tx, whose, MessagePurpose::SignInClosed, About::default()).await?;
+        }
         Ok(Some(DENIED))
     }
 

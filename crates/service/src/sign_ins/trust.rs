@@ -8,7 +8,7 @@ use tidegate_factors::device::{self, Trust};
 use tidegate_keyring::{PersonalContext, TokenKind};
 use tidegate_store::{Tx, accounts, devices, sessions};
 
-use crate::{CommandContext, Fault, sessions::ending};
+use crate::{CommandContext, Fault, notices::About, sessions::ending};
 
 /// The series that stands in for a second step. A token that was replaced and comes back ends the
 /// trust, because a copy of it exists. An attacker cannot end trust this way without the password,
@@ -54,7 +54,7 @@ async fn end_series(
     devices::end_trust(tx, account.id, &product.key, device).await?;
     let event = cx.event(Fact::DeviceTrustEnded {}).at(&product.key).of(account).from(client);
     event.record(tx).await?;
-    cx.notify(tx, (account, product, client), MessagePurpose::DeviceCopied, (None, None)).await
+    cx.notify(tx, (account, product, client), MessagePurpose::DeviceCopied, About::default()).await
 }
 
 /// Whether trust stands in for a second step at the product. Where only phishing-resistant methods do, nothing stands in for
@@ -68,6 +68,13 @@ const fn stands_in(product: &Product) -> bool {
 pub(super) struct Device {
     known: Option<KnownDevice>,
     pub(super) stood_in: Option<Timestamp>,
+}
+
+impl Device {
+    /// Whether the account signed in from it before.
+    pub(super) const fn is_known(&self) -> bool {
+        self.known.is_some()
+    }
 }
 
 pub(super) async fn of(

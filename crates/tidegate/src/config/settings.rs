@@ -234,7 +234,7 @@ settings! {
         password_hashes: usize = 0, Rule::Whole(0..=1024), Shown::Whole;
         /// Milliseconds that a command, or a password, waits for its turn before the call is refused as busy.
         queue_timeout_ms: u64 = 2_000, Rule::Whole(1..=600_000), Shown::Whole;
-        /// Accounts whose standing is kept in memory, about 1 KiB each.
+        /// Accounts whose standing is kept in memory, and as many sessions; about 2 KiB for both.
         cached_accounts: usize = 100_000, Rule::Whole(1..=100_000_000), Shown::Whole;
         /// Connections of gRPC open at once; one more is closed at once.
         connections: usize = 4_096, Rule::Whole(1..=1_000_000), Shown::Whole;

@@ -1,4 +1,4 @@
-//! Who calls: the realm, its products, and a client for each of six roles.
+//! Who calls: the realm, its products, and a client for each of seven roles.
 
 use std::{
     net::SocketAddr,
@@ -25,6 +25,8 @@ pub struct Demo {
     /// Two persons who approve.
     pub ann: Client,
     pub bob: Client,
+    /// Helps owners.
+    pub support: Client,
     /// Reads the record.
     pub auditor: Client,
     pub folder: PathBuf,
@@ -39,7 +41,7 @@ impl Demo {
         folder: &Path,
         (mails, texts): (&Path, &Path),
     ) -> anyhow::Result<Self> {
-        teller::title("A realm, two products, credentials of six roles");
+        teller::title("A realm, two products, credentials of seven roles");
         let connect = async |credential: Secret<String>, realm: Option<&str>| {
             let settings = Settings {
                 address: format!("http://{address}"),
@@ -80,13 +82,14 @@ impl Demo {
             manager: role("rollout-manager", proto::RoleType::RolloutManager).await?,
             ann: held("approver-ann", proto::RoleType::RolloutApprover, "Ann").await?,
             bob: held("approver-bob", proto::RoleType::RolloutApprover, "Bob").await?,
+            support: role("support", proto::RoleType::Support).await?,
             auditor: role("auditor", proto::RoleType::Auditor).await?,
             folder: folder.to_owned(),
             mails: mails.to_owned(),
             texts: texts.to_owned(),
         };
         teller::say(
-            "credentials: admin, frontend, device_app, rollout_manager, two rollout_approvers, auditor",
+            "credentials: admin, frontend, device_app, rollout_manager, two rollout_approvers, support, auditor",
         );
         for (key, title) in [("kasa", "Kasa"), ("tapo", "Tapo")] {
             let link_url = format!("https://{key}.example/confirm");

@@ -7,14 +7,38 @@ use tidegate_core::Secret;
 
 use super::TIMEOUT;
 
-/// Waits for a mail to the address and returns the token of its link.
-pub async fn link(folder: &Path, address: &str) -> anyhow::Result<String> {
+/// Waits for a mail to the address whose link has this word after `#`, and returns the link's token.
+pub async fn link(folder: &Path, address: &str, word: &str) -> anyhow::Result<String> {
+    // Quoted-printable writes `=` as `=3D`.
+    let begins = [format!("#{word}=tgl_"), format!("#{word}=3Dtgl_")];
     let token = |mail: &str| {
-        let (_, rest) = mail.split_once("tgl_")?;
+        let (_, rest) = begins.iter().find_map(|begin| mail.split_once(begin))?;
         let random: String = rest.chars().take_while(char::is_ascii_hexdigit).collect();
         Some(format!("tgl_{random}"))
     };
     arrived(folder, address, token).await
+}
+
+/// Waits for a mail to the address whose subject begins so.
+pub async fn told(folder: &Path, address: &str, subject: &str) -> anyhow::Result<()> {
+    let subject = format!("Subject: {subject}");
+    let is_it = |mail: &str| mail.lines().any(|line| line.starts_with(&subject)).then_some(());
+    arrived(folder, address, is_it).await
+}
+
+/// Waits for a mail to the address whose subject begins so, and returns the access pass that it has.
+pub async fn pass(folder: &Path, address: &str, subject: &str) -> anyhow::Result<Secret<String>> {
+    let subject = format!("Subject: {subject}");
+    let pass = |mail: &str| {
+        mail.lines().find(|line| line.starts_with(&subject))?;
+        let is_pass = |line: &&str| {
+            let is_letter = |letter: char| letter == '-' || letter.is_ascii_alphanumeric();
+            // Not the line between two parts of the mail, which begins with dashes.
+            line.len() > 26 && line.contains('-') && !line.starts_with('-') && line.chars().all(is_letter)
+        };
+        mail.lines().find(is_pass).map(|pass| Secret::new(pass.to_owned()))
+    };
+    arrived(folder, address, pass).await
 }
 
 /// Waits for a mail to the address whose subject begins so, and returns its code.

@@ -9,6 +9,7 @@ mod methods;
 mod owner;
 mod people;
 mod scenes;
+mod strangers;
 mod teller;
 mod undo;
 

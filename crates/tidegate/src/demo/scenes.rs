@@ -12,7 +12,7 @@ use super::{
     cast::Demo,
     lost_phone, mail_codes, methods,
     owner::{Authenticator, OwnerApp},
-    people, teller, undo,
+    people, strangers, teller, undo,
 };
 
 pub const ROLLOUT: &str = "kasa-two-step";
@@ -41,6 +41,8 @@ pub async fn all(demo: &Demo) -> anyhow::Result<()> {
     now_available(demo, &cast).await?;
     mail_codes::mail_codes(demo, &cast.by_mail).await?;
     methods::all(demo, &cast.by_many_methods).await?;
+    strangers::not_me(demo, &cast.strangers).await?;
+    strangers::helped(demo, &cast.reached).await?;
     undo::all(demo, &cast.reached, &cast.not_reached).await
 }
 
@@ -53,6 +55,8 @@ struct Cast {
     by_mail: String,
     /// Gets a factor of every other method.
     by_many_methods: String,
+    /// Somebody else has its password.
+    strangers: String,
 }
 
 impl Cast {
@@ -68,6 +72,7 @@ impl Cast {
             not_reached: find(false, true, 0)?,
             by_mail: find(false, true, 1)?,
             by_many_methods: find(false, true, 2)?,
+            strangers: find(false, true, 3)?,
         })
     }
 }

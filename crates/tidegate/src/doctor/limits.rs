@@ -16,7 +16,7 @@ const MIB: u64 = 1024 * 1024;
 /// What hashing one password takes.
 const HASH: u64 = 19 * MIB;
 /// What a cached account takes.
-const ACCOUNT: u64 = 1024;
+const ACCOUNT: u64 = 2 * 1024;
 /// What the program takes without either.
 const BASE: u64 = 64 * MIB;
 /// Files beside those of connections: listeners, certificates, the runtime's own.
@@ -74,7 +74,7 @@ fn memory(allowed: Option<u64>, hashes: u64, accounts: u64) -> Finding {
     let needed =
         hashes.saturating_mul(HASH).saturating_add(accounts.saturating_mul(ACCOUNT)).saturating_add(BASE);
     let sum = format!(
-        "{hashes} passwords at once (19 MiB each) and {accounts} cached accounts (1 KiB each) take up to {} MiB",
+        "{hashes} passwords at once (19 MiB each) and {accounts} cached accounts (2 KiB each) take up to {} MiB",
         needed / MIB
     );
     match allowed {
@@ -125,7 +125,7 @@ mod tests {
         assert_eq!(files(Some(4_300), 4_300).level, Level::Ok);
         assert_eq!(files(None, 4_300).level, Level::Ok);
         let memory = |mib: u64| memory(Some(mib * MIB), 4, 100_000).level;
-        assert_eq!((memory(230), memory(256)), (Level::Warning, Level::Ok));
+        assert_eq!((memory(335), memory(336)), (Level::Warning, Level::Ok));
         assert_eq!(processors(Some(50), 1).level, Level::Warning, "a half of one");
         assert_eq!(processors(Some(200), 2).level, Level::Ok);
         assert_eq!(processors(None, 64).level, Level::Ok);

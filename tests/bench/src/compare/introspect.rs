@@ -32,7 +32,7 @@ pub async fn run(scene: &Scene, report: &mut Report) -> anyhow::Result<()> {
     .await?;
     let path = format!("Introspect ({})", scene.engine.title());
     if let [same, subject] = sides.as_slice() {
-        report.row(Row::of(&path, subject, same, By::Cpu, Must::Nothing)?);
+        report.row(Row::of(&path, subject, same, By::Cpu, Must::AtLeast(0.5))?);
     }
     report.sides(&path, sides);
     Ok(())

@@ -5,7 +5,7 @@ use tidegate_proto as proto;
 
 use crate::{
     arrange::{Address, PASSWORD},
-    owner::Device,
+    owner::{Device, confirm_email},
     raw,
     setting::Kasa,
     story::tell,
@@ -94,7 +94,9 @@ async fn addresses() {
         frontend.refused(request(&anns)).await;
         frontend.quiet().ok(request(&bobs)).await;
         let link = server.mail_to(&bob.email).await.token;
-        let confirm = |token: &str| proto::ConfirmEmailRequest { token: token.into(), ..Default::default() };
+        let confirm = |token: &str| confirm_email(token, &bobs);
+        frontend.refused(proto::ConfirmEmailRequest { token: link.clone(), ..Default::default() }).await;
+        frontend.refused(confirm_email(&link, &anns)).await;
         frontend.redeem(&link).await;
         frontend.ok(confirm(&format!("tgl_{}", "0".repeat(64)))).await;
         frontend.ok(confirm(&link)).await;

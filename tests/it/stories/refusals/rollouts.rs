@@ -45,6 +45,8 @@ async fn products() {
             "settings.relying_party",
             "settings.directory",
             "settings.min_password_length",
+            "settings.check_up_after",
+            "settings.refresh_ttl",
             "settings",
             "key",
         ];
@@ -67,11 +69,13 @@ async fn products() {
             }),
             directory: Some(proto::DirectoryEntry::default()),
             min_password_length: 7,
+            check_up_after: span(365 * 86_400 + 1),
+            refresh_ttl: span(30 * 86_400 + 1),
         };
         admin
             .refused(proto::UpdateProductRequest {
                 settings: Some(beyond),
-                ..update("kasa", "r1", &all[1..12])
+                ..update("kasa", "r1", &all[1..13])
             })
             .await;
         let settings = proto::ProductSettings { directory: Some(misstated()), ..Default::default() };

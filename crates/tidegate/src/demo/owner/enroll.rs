@@ -20,7 +20,7 @@ impl OwnerApp<'_> {
 
     /// Opens the mailed link, and confirms that the owner began an enrollment.
     pub async fn open_link(&self) -> anyhow::Result<()> {
-        let token = mailbox::link(&self.demo.mails, &people::email(&self.account)).await?;
+        let token = mailbox::link(&self.demo.mails, &people::email(&self.account), "confirm").await?;
         let request = proto::RedeemLinkRequest { token, ..Default::default() };
         let redeemed = self.demo.frontend.sign_ins().redeem_link(request).await.context("RedeemLink")?;
         let outcome = redeemed.into_inner().outcome();

@@ -18,6 +18,7 @@ pub struct OwnerApp<'d> {
     pub account: String,
     device: String,
     device_token: String,
+    password: String,
     pub session_token: String,
 }
 
@@ -47,6 +48,7 @@ impl<'d> OwnerApp<'d> {
             account: account.to_owned(),
             device: device.to_owned(),
             device_token: String::new(),
+            password: people::PASSWORD.to_owned(),
             session_token: String::new(),
         }
     }
@@ -72,7 +74,7 @@ impl<'d> OwnerApp<'d> {
 
     /// Begins a sign-in with the password.
     pub async fn begin(&self, product: &str) -> anyhow::Result<Begun> {
-        let password = FirstFactor::Password(people::PASSWORD.into());
+        let password = FirstFactor::Password(self.password.clone());
         self.begin_by(product, people::email(&self.account), password).await
     }
 
@@ -233,6 +235,33 @@ impl<'d> OwnerApp<'d> {
         let request = proto::GetTwoStepStatusRequest { subject: Some(self.signed_in()) };
         let status = self.demo.frontend.enrollments().get_two_step_status(request).await;
         status.context("GetTwoStepStatus")?.into_inner().decision.context("a decision")
+    }
+
+    /// The page of the link "this wasn't me", after its button was pressed.
+    pub async fn was_not_me(
+        &self,
+        product: &str,
+        token: String,
+    ) -> anyhow::Result<proto::ReportNotMeResponse> {
+        let (product, client) = (product.to_owned(), Some(self.client()));
+        let request = proto::ReportNotMeRequest { token, product, client, ..Default::default() };
+        let reported = self.demo.frontend.accounts().report_not_me(request).await;
+        Ok(reported.context("ReportNotMe")?.into_inner())
+    }
+
+    /// The page of the link that sets a new password, which the app keeps.
+    pub async fn set_password(
+        &mut self,
+        product: &str,
+        token: String,
+        password: &str,
+    ) -> anyhow::Result<proto::ProofOutcome> {
+        password.clone_into(&mut self.password);
+        let (product, client, password) = (product.to_owned(), Some(self.client()), password.to_owned());
+        let request =
+            proto::CompleteRecoveryRequest { product, token, password, client, ..Default::default() };
+        let completed = self.demo.frontend.sign_ins().complete_recovery(request).await;
+        Ok(completed.context("CompleteRecovery")?.into_inner().outcome())
     }
 
     /// Whether a product would serve the session.

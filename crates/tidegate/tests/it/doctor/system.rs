@@ -38,7 +38,7 @@ async fn more_memory_than_there_is_is_a_warning() {
         &["--set", "limits.cached_accounts=100000000", "--set", "limits.password_hashes=1024"],
     );
     let examined = examined.await;
-    let what = "1024 passwords at once (19 MiB each) and 100000000 cached accounts (1 KiB each) take up to 117176 MiB, and";
+    let what = "1024 passwords at once (19 MiB each) and 100000000 cached accounts (2 KiB each) take up to 214832 MiB, and";
     let remedy = examined.has("limits", Level::Warning, what);
     assert!(remedy.contains("limits.cached_accounts"), "{remedy}");
 }

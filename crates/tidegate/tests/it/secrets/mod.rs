@@ -216,11 +216,11 @@ impl<'s> SecretsTest<'s> {
         let session = frontend.sign_in("una", "phone").await;
         let session = self.secrets.keep("a session", &session);
         let subject = Some(signed_in(&session));
-        let request = proto::RequestEmailVerificationRequest { subject, request_id: id(2) };
+        let request = proto::RequestEmailVerificationRequest { subject: subject.clone(), request_id: id(2) };
         heard(frontend.client.accounts().request_email_verification(request).await).unwrap();
         let link = frontend.link("una").await;
         let token = self.secrets.keep("a verification link", &link);
-        let request = proto::ConfirmEmailRequest { token, request_id: id(3) };
+        let request = proto::ConfirmEmailRequest { token, subject, request_id: id(3), ..Default::default() };
         let confirmed = heard(frontend.client.accounts().confirm_email(request).await).unwrap();
         assert_eq!(confirmed.outcome(), proto::ProofOutcome::Approved);
     }
