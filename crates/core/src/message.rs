@@ -42,6 +42,7 @@ words! {
         SecondStepFailed = "second_step_failed",
         SignInClosed = "sign_in_closed",
         ConfirmAddress = "confirm_address",
+        ClaimAddress = "claim_address",
         AddressChangeRequested = "address_change_requested",
         AddressChanged = "address_changed",
         AccountSuspended = "account_suspended",
@@ -163,7 +164,9 @@ impl Message {
     pub fn link(&self) -> Option<Secret<String>> {
         let Body::Link { url, token } = &self.body else { return None };
         let call = match self.purpose {
-            MessagePurpose::VerifyEmail | MessagePurpose::ConfirmAddress => "verify",
+            MessagePurpose::VerifyEmail | MessagePurpose::ConfirmAddress | MessagePurpose::ClaimAddress => {
+                "verify"
+            }
             MessagePurpose::ResetPassword | MessagePurpose::NewPasswordDemanded => "reset",
             _ => "confirm",
         };

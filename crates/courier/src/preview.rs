@@ -110,6 +110,7 @@ fn example(look: &Look, purpose: MessagePurpose, to: &Email, now: Timestamp) -> 
         MessagePurpose::VerifyEmail
         | MessagePurpose::ConfirmEnrollment
         | MessagePurpose::ConfirmAddress
+        | MessagePurpose::ClaimAddress
         | MessagePurpose::ResetPassword
         | MessagePurpose::NewPasswordDemanded => {
             url().ok().map(|url| Body::Link { url, token: token.to_owned() })

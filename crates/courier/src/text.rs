@@ -97,6 +97,7 @@ built_in! {
         "second_step_failed"
         "sign_in_closed"
         "confirm_address"
+        "claim_address"
         "address_change_requested"
         "address_changed"
         "account_suspended"

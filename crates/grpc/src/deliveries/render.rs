@@ -57,6 +57,7 @@ pub(crate) const fn purpose(purpose: MessagePurpose) -> proto::MessagePurpose {
         MessagePurpose::SecondStepFailed => Wire::SecondStepFailed,
         MessagePurpose::SignInClosed => Wire::SignInClosed,
         MessagePurpose::ConfirmAddress => Wire::ConfirmAddress,
+        MessagePurpose::ClaimAddress => Wire::ClaimAddress,
         MessagePurpose::AddressChangeRequested => Wire::AddressChangeRequested,
         MessagePurpose::AddressChanged => Wire::AddressChanged,
         MessagePurpose::AccountSuspended => Wire::AccountSuspended,

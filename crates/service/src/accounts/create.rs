@@ -103,9 +103,9 @@ impl Command for CreateAccount {
                     let nobody = ClientContext::default();
                     cx.mail_email_change(
                         tx,
-                        (&account, &email, EmailChangeState::Claimed),
+                        (&account, &email),
                         (&product, &nobody),
-                        permit,
+                        (EmailChangeState::Claimed, permit),
                     )
                     .await?;
                     Some(email.masked())
@@ -145,6 +145,6 @@ async fn claimed(
     };
     // Without a product there is no page for the link.
     let product = product.ok_or(Refusal::EmailTaken)?;
-    let permit = cx.permit_send(tx, email, MessagePurpose::ConfirmAddress).await?;
+    let permit = cx.permit_send(tx, email, MessagePurpose::ClaimAddress).await?;
     Ok(Some(Claim { email: email.clone(), product, permit }))
 }

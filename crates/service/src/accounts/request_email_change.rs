@@ -44,7 +44,7 @@ impl Command for RequestEmailChange {
             email_changes::supersede(tx, account.id, cx.now()).await?;
             let from = (&acting.product, &acting.client);
             let mailed = cx
-                .mail_email_change(tx, (&account, &self.email, EmailChangeState::Asked), from, permit)
+                .mail_email_change(tx, (&account, &self.email), from, (EmailChangeState::Asked, permit))
                 .await?;
             let whose = (&account, &acting.product, &acting.client);
             let about = About { address: Some(self.email.masked()), ..About::default() };
@@ -60,10 +60,14 @@ impl CommandContext {
     pub(super) async fn mail_email_change(
         &self,
         tx: &mut Tx,
-        (account, email, state): (&Account, &Email, EmailChangeState),
+        (account, email): (&Account, &Email),
         (product, client): (&Product, &ClientContext),
-        permit: SendPermit,
+        (state, permit): (EmailChangeState, SendPermit),
     ) -> Result<Mailed, Fault> {
+        let purpose = match state {
+            EmailChangeState::Claimed => MessagePurpose::ClaimAddress,
+            _ => MessagePurpose::ConfirmAddress,
+        };
         let (id, now) = (self.new_id(), self.now());
         let change = EmailChange {
             id,
@@ -76,7 +80,7 @@ impl CommandContext {
         };
         email_changes::insert(tx, &change).await?;
         let to = Contact { email: email.clone(), since: now, verified_at: None };
-        let link = (LinkTarget::EmailChange(id), MessagePurpose::ConfirmAddress, LINK_TTL);
+        let link = (LinkTarget::EmailChange(id), purpose, LINK_TTL);
         let mailed = self.mail_link(tx, (account, &to), (product, client), link, permit).await?;
         let event = self.event(Fact::EmailChangeRequested { delivery: mailed.delivery });
         event.at(&product.key).of(account).from(client).record(tx).await?;
