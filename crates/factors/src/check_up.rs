@@ -3,7 +3,7 @@
 
 use tidegate_core::{Account, Factor, Session, Span, Timestamp};
 
-use crate::{enrollment, policy};
+use crate::policy;
 
 /// Whether the owner is to be asked: the newest factor was set up here so long ago, and none was used since that day.
 pub fn is_due(account: &Account, factors: &[Factor], after: Span, now: Timestamp) -> bool {
@@ -19,18 +19,12 @@ pub fn is_due(account: &Account, factors: &[Factor], after: Span, now: Timestamp
 }
 
 /// The factor in whose place the session may set up another one, without a proof of it: the owner was asked to use it, and cannot.
-/// A trusted device stood in for it at the sign-in, so the session rests on an earlier proof of it; and the mailbox has to
-/// confirm it, which must be the owner's for long enough.
-pub fn may_replace<'f>(
-    account: &Account,
-    session: &Session,
-    factors: &'f [Factor],
-    now: Timestamp,
-) -> Option<&'f Factor> {
+/// A trusted device stood in for it at the sign-in, so the session rests on an earlier proof of it. The mailbox has to confirm it.
+pub fn may_replace<'f>(account: &Account, session: &Session, factors: &'f [Factor]) -> Option<&'f Factor> {
     let asked = account.check_up_asked_at.is_some_and(|asked| asked <= session.created_at);
     let newest = factors.iter().filter(|factor| policy::is_enrolled(factor.method));
     let newest = newest.max_by_key(|factor| factor.created_at);
-    newest.filter(|_| asked && session.trusted && enrollment::has_old_address(account, now))
+    newest.filter(|_| asked && session.trusted)
 }
 
 #[cfg(test)]

@@ -54,7 +54,9 @@ pub fn origin(
 ) -> Result<Origin, NotProved> {
     let proved = fresh::may_rebind(session, factors, now);
     if policy::has_enrolled(factors) {
-        let failing = check_up::may_replace(account, session, factors, now).map(|factor| factor.id);
+        let failing =
+            check_up::may_replace(account, session, factors).filter(|_| has_old_address(account, now));
+        let failing = failing.map(|factor| factor.id);
         let origin = proved.map(Origin::Factors).or(failing.map(Origin::CheckUp));
         return origin.ok_or(NotProved::Stale(fresh::needed(factors)));
     }
@@ -77,7 +79,7 @@ pub fn origin(
 }
 
 /// Whether the account has a verified address since its creation, or for `PROVEN_AGE`.
-pub(crate) fn has_old_address(account: &Account, now: Timestamp) -> bool {
+fn has_old_address(account: &Account, now: Timestamp) -> bool {
     let is_old =
         |contact: &Contact| contact.since <= account.created_at || now.since(contact.since) >= PROVEN_AGE;
     account.verified().is_some_and(is_old)

@@ -12,7 +12,7 @@ use tidegate_core::{
     Subject, Timestamp, Title, Token, Who, Word as _, is_readable,
 };
 use tidegate_proto as proto;
-use tidegate_service::{PageRequest, PageToken, Request};
+use tidegate_service::{PageRequest, PageToken, Request, support::Case};
 
 /// One thing that is wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -263,6 +263,14 @@ impl Form {
             };
             Some(Subject { who: who?, client: client? })
         })
+    }
+
+    /// What every verb of support names.
+    pub(crate) fn case(&mut self, account: &str, product: &str, reason: &str) -> Option<Case> {
+        let account = self.account("account", account);
+        let product = self.text("product", product);
+        let reason = self.text("reason", reason);
+        Some(Case { account: account?, product: product?, reason: reason? })
     }
 
     /// A bearer token with this prefix.

@@ -5,8 +5,6 @@ mod import;
 mod parse;
 mod render;
 
-pub(crate) use parse::case;
-
 use crate::stream::Pulled;
 
 crate::door::handlers! { AccountService in account_service_server {

@@ -9,7 +9,7 @@ use tidegate_service::{
     notices::{ListActivity, NotMeSaid, ReportNotMe},
     passwords::{ChangePassword, SetPassword},
     support::{
-        BeginAccountExport, Case, DeleteAccount, IssueAccessPass, LockdownAccount, ReactivateAccount,
+        BeginAccountExport, DeleteAccount, IssueAccessPass, LockdownAccount, ReactivateAccount,
         SuspendAccount, UndeleteAccount,
     },
 };
@@ -192,18 +192,10 @@ pub(super) fn change_password(
     Some(ChangePassword { subject: subject?, current: current?, new: new? })
 }
 
-/// What every verb of support names.
-pub(crate) fn case(account: &str, product: &str, reason: &str, form: &mut Form) -> Option<Case> {
-    let account = form.account("account", account);
-    let product = form.text("product", product);
-    let reason = form.text("reason", reason);
-    Some(Case { account: account?, product: product?, reason: reason? })
-}
-
 macro_rules! cases {
     ($($name:ident($request:ident) -> $command:ident;)+) => { $(
         pub(super) fn $name(message: proto::$request, form: &mut Form) -> Option<$command> {
-            case(&message.account, &message.product, &message.reason, form).map($command)
+            form.case(&message.account, &message.product, &message.reason).map($command)
         }
     )+ };
 }

@@ -7,7 +7,7 @@ use tidegate_service::enrollments::{
 use tidegate_service::factors::{GenerateRecoveryCodes, RemoveFactor, RenameFactor};
 use tidegate_service::support::ResetFactors;
 
-use crate::{accounts::case, answer, form::Form, render::read_method};
+use crate::{answer, form::Form, render::read_method};
 
 pub(super) fn status(message: proto::GetTwoStepStatusRequest, form: &mut Form) -> Option<GetTwoStepStatus> {
     Some(GetTwoStepStatus { subject: form.subject(message.subject)? })
@@ -132,5 +132,5 @@ pub(super) fn disable(message: proto::DisableTwoStepRequest, form: &mut Form) ->
 }
 
 pub(super) fn reset_factors(message: proto::ResetFactorsRequest, form: &mut Form) -> Option<ResetFactors> {
-    case(&message.account, &message.product, &message.reason, form).map(ResetFactors)
+    form.case(&message.account, &message.product, &message.reason).map(ResetFactors)
 }
