@@ -4,14 +4,14 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicI64, AtomicU32, Ordering},
     },
 };
 
 use sqlx::postgres::PgConnectOptions;
 use tempfile::TempDir;
 use tokio::{
-    io::copy_bidirectional,
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, copy, split},
     net::{TcpStream, UnixListener, UnixStream},
     sync::Mutex,
     task::{JoinHandle, JoinSet},
@@ -26,7 +26,11 @@ pub struct Line {
     target: PgConnectOptions,
     traffic: Mutex<Option<JoinHandle<()>>>,
     opened: Arc<AtomicU32>,
+    fuse: Fuse,
 }
+
+/// How many more messages pass before one breaks its connection. Zero: none breaks.
+type Fuse = Arc<AtomicI64>;
 
 impl Line {
     /// # Panics
@@ -42,6 +46,7 @@ impl Line {
             target: options(url),
             traffic: Mutex::default(),
             opened: Arc::default(),
+            fuse: Fuse::default(),
         };
         line.mend().await;
         line
@@ -55,6 +60,16 @@ impl Line {
     /// How many connections were ever opened through it.
     pub fn opened(&self) -> u32 {
         self.opened.load(Ordering::SeqCst)
+    }
+
+    /// The n-th message to the database from now on does not arrive, and its connection breaks. Others stay up.
+    pub fn break_at(&self, n: u32) {
+        self.fuse.store(n.into(), Ordering::SeqCst);
+    }
+
+    /// Whether the message came at which a connection breaks.
+    pub fn broke(&self) -> bool {
+        self.fuse.load(Ordering::SeqCst) <= 0
     }
 
     /// Breaks every connection. New ones are refused, as if no server listened.
@@ -74,27 +89,53 @@ impl Line {
         let socket = socket(self.folder.path().to_owned(), &self.target);
         let _ = std::fs::remove_file(&socket);
         let listener = UnixListener::bind(&socket).expect("a socket for the line");
-        *self.traffic.lock().await =
-            Some(tokio::spawn(carry(listener, self.target.clone(), Arc::clone(&self.opened))));
+        *self.traffic.lock().await = Some(tokio::spawn(carry(
+            listener,
+            self.target.clone(),
+            Arc::clone(&self.opened),
+            self.fuse.clone(),
+        )));
     }
 }
 
 /// Forwards connections until it is aborted.
-async fn carry(listener: UnixListener, target: PgConnectOptions, opened: Arc<AtomicU32>) {
+async fn carry(listener: UnixListener, target: PgConnectOptions, opened: Arc<AtomicU32>, fuse: Fuse) {
     let mut connections = JoinSet::new();
     while let Ok((caller, _)) = listener.accept().await {
         opened.fetch_add(1, Ordering::SeqCst);
-        connections.spawn(connect(caller, target.clone()));
+        connections.spawn(connect(caller, target.clone(), fuse.clone()));
     }
 }
 
-async fn connect(mut caller: UnixStream, target: PgConnectOptions) -> std::io::Result<(u64, u64)> {
+async fn connect(caller: UnixStream, target: PgConnectOptions, fuse: Fuse) -> std::io::Result<()> {
     if let Some(folder) = target.get_socket() {
-        let mut server = UnixStream::connect(socket(folder.clone(), &target)).await?;
-        return copy_bidirectional(&mut caller, &mut server).await;
+        let server = UnixStream::connect(socket(folder.clone(), &target)).await?;
+        return Box::pin(forward(caller, server, &fuse)).await;
     }
-    let mut server = TcpStream::connect((target.get_host(), target.get_port())).await?;
-    copy_bidirectional(&mut caller, &mut server).await
+    Box::pin(forward(caller, TcpStream::connect((target.get_host(), target.get_port())).await?, &fuse)).await
+}
+
+/// Ends, and closes both ends, as soon as one of them closes or the fuse is burnt.
+async fn forward(
+    caller: UnixStream,
+    server: impl AsyncRead + AsyncWrite,
+    fuse: &AtomicI64,
+) -> std::io::Result<()> {
+    let ((mut from, mut back), (mut answers, mut to)) = (split(caller), split(server));
+    let asks = async {
+        let mut bytes = [0; 16_384];
+        loop {
+            let count = from.read(&mut bytes).await?;
+            if count == 0 || fuse.fetch_sub(1, Ordering::SeqCst) == 1 {
+                return Ok(());
+            }
+            to.write_all(bytes.get(..count).unwrap_or_default()).await?;
+        }
+    };
+    tokio::select! {
+        asked = asks => asked,
+        answered = copy(&mut answers, &mut back) => answered.map(drop),
+    }
 }
 
 fn socket(folder: PathBuf, target: &PgConnectOptions) -> PathBuf {

@@ -6,9 +6,10 @@ use tidegate_core::Span;
 use tidegate_proto as proto;
 
 use crate::{
-    arrange::{Address, NEW_PASSWORD, PASSWORD, Person},
+    arrange::{Address, NEW_PASSWORD, PASSWORD, Person, row},
     owner::{Device, Session, by_password, confirm_email},
     race::together,
+    raw,
     setting::Kasa,
 };
 
@@ -105,7 +106,7 @@ on_both! {
         let kasa = Kasa::open(&server).await;
         let person = kasa.admin.person("ann").await;
         let session = kasa.frontend.sign_in(&person, "kasa", &Device::new("phone")).await;
-        crate::raw::change(&server, "UPDATE accounts SET email = NULL, email_canonical = NULL, email_since = NULL, email_verified_at = NULL").await;
+        raw::change(&server, "UPDATE accounts SET email = NULL, email_canonical = NULL, email_since = NULL, email_verified_at = NULL").await;
         kasa.change_email(&session, OTHER).await;
         assert!(kasa.account(&person).await.email_verify_time.is_some());
     }
@@ -202,6 +203,49 @@ on_both! {
         let kinds: Vec<_> = kasa.frontend.ok(activity).await.activities.into_iter().map(|one| one.kind).collect();
         assert!(kinds.contains(&"email_lost".to_owned()), "its owner sees why: {kinds:?}");
         assert_eq!(kasa.create("victim@example.com").await.unwrap_err().name(), "EMAIL_TAKEN", "now it is verified");
+    }
+
+    /// Creations, imports and confirmations at once, in many spellings, over two servers.
+    async fn inv_28_no_race_gives_two_accounts_one_address(server) {
+        let kasa = Kasa::open(&server).await;
+        let replica = server.replica().await;
+        let elsewhere = kasa.frontend.at(replica.channel.clone());
+        let bob = kasa.admin.person("bob").await;
+        let bobs = kasa.frontend.sign_in(&bob, "kasa", &Device::new("phone")).await;
+        kasa.ask_for(&bobs, "VICTIM@example.com").await.unwrap();
+        let changes = server.mail_to("VICTIM@example.com").await.token;
+        let shared = "SELECT count(*) FROM accounts a JOIN accounts b ON a.realm_id = b.realm_id \
+            AND a.email_canonical = b.email_canonical AND a.account_id <> b.account_id";
+        let spellings = ["victim@example.com", "Victim@example.com", " VICTIM@EXAMPLE.COM ", "victim@Example.Com"];
+        for round in 0..2 {
+            let calls = (0..62_usize).map(|n| {
+                let caller = if n % 2 == 0 { kasa.frontend.clone() } else { elsewhere.clone() };
+                let (external_id, email) = (format!("u-{round}-{n}"), spellings[n % 4].to_owned());
+                tokio::spawn(async move {
+                    let request = proto::CreateAccountRequest { external_id, email, ..Default::default() };
+                    caller.call(request).await.map(drop).map_err(|refused| refused.name().to_owned())
+                })
+            });
+            let calls: Vec<_> = calls.collect();
+            let admin = kasa.admin.clone();
+            let rows = ["victim", "Victim"].map(|name| proto::ImportRow { external_id: format!("i-{round}-{name}"), ..row(1, name, Address::Verified) });
+            let imports = tokio::spawn(async move {
+                for row in rows {
+                    admin.import(vec![row]).await.unwrap();
+                }
+            });
+            let confirmed = kasa.frontend.call(confirm_email(&changes, &bobs)).await;
+            assert!(confirmed.is_ok() || confirmed.as_ref().is_err_and(|refused| refused.name() == "EMAIL_TAKEN"), "{confirmed:?}");
+            imports.await.unwrap();
+            for create in calls {
+                let known = ["EMAIL_TAKEN", "TOO_MANY_MESSAGES"];
+                let created = create.await.unwrap();
+                assert!(created.as_ref().err().is_none_or(|name| known.contains(&name.as_str())), "{created:?}");
+            }
+            assert_eq!(raw::count(&server, shared).await, 0);
+        }
+        let owners = "SELECT count(*) FROM accounts WHERE email_canonical = 'victim@example.com' AND email_verified_at IS NOT NULL";
+        assert_eq!(raw::count(&server, owners).await, 1);
     }
 
     async fn inv_28_a_verified_address_is_not_taken_by_a_change(server) {

@@ -29,6 +29,11 @@ impl ManualClock {
         self.at.fetch_add(span.micros(), Ordering::SeqCst);
     }
 
+    /// A jump, forward or back.
+    pub fn set(&self, at: Timestamp) {
+        self.at.store(at.unix_micros(), Ordering::SeqCst);
+    }
+
     /// The n-th reading from now panics.
     pub fn trip(&self, n: u32) {
         self.left.store(n, Ordering::SeqCst);

@@ -1,5 +1,6 @@
 //! The lanes of a password: strangers who guess shut out neither the owner's devices nor each other's.
 
+use prost::Message as _;
 use proto::SignInState as State;
 use tidegate_core::{Clock as _, Span};
 use tidegate_proto as proto;
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// A guess from a device that the account does not know.
-fn guess(kasa: &Kasa, identifier: &str, password: &str) -> proto::BeginSignInRequest {
+pub fn guess(kasa: &Kasa, identifier: &str, password: &str) -> proto::BeginSignInRequest {
     let nobody = Person { id: String::new(), external_id: String::new(), email: identifier.to_owned() };
     proto::BeginSignInRequest {
         first_factor: by_password(password),
@@ -22,7 +23,7 @@ fn guess(kasa: &Kasa, identifier: &str, password: &str) -> proto::BeginSignInReq
 }
 
 /// Guesses as fast as the throttle allows, until no password is looked at any more; returns how many were.
-async fn close(kasa: &Kasa, identifier: &str) -> usize {
+pub async fn close(kasa: &Kasa, identifier: &str) -> usize {
     let mut looked_at = 0;
     loop {
         let denied = kasa.frontend.ok(guess(kasa, identifier, "a wrong passphrase")).await;
@@ -77,6 +78,48 @@ on_both! {
         let known = kasa.frontend.ok(guess(&kasa, &person.email, PASSWORD)).await;
         let unknown = kasa.frontend.ok(guess(&kasa, "nobody@example.com", PASSWORD)).await;
         assert_eq!(known, unknown);
+    }
+
+    /// Byte for byte, whatever guesses came before: a sign-in and a reset say nothing of whether there is an account.
+    async fn inv_29_sign_ins_and_resets_are_answered_alike_after_any_number_of_failures(server) {
+        let kasa = Kasa::open(&server).await;
+        let person = kasa.admin.person("ann").await;
+        let both = [person.email.as_str(), "nobody@example.com"];
+        let ask = |identifier: &str| proto::BeginRecoveryRequest {
+            product: "kasa".into(),
+            identifier: identifier.into(),
+            client: Some(Device::new("strange").client()),
+            ..Default::default()
+        };
+        let mut failures = 0;
+        for until in [0, 1, 5, 100] {
+            while failures < until {
+                let at = kasa.server.clock.now();
+                for identifier in both {
+                    // The throttle is waited out for both, so that both are looked at.
+                    let denied = kasa.frontend.ok(guess(&kasa, identifier, "a wrong passphrase")).await;
+                    assert_eq!(denied.sign_in.unwrap().state(), State::Denied);
+                }
+                assert_eq!(kasa.server.clock.now(), at);
+                failures += 1;
+                server.clock.advance(Span::hours(1));
+            }
+            let guessed = both.map(|identifier| guess(&kasa, identifier, "a wrong passphrase"));
+            let [known, unknown] = guessed.map(|request| kasa.frontend.call(request));
+            let [known, unknown] = [known.await, unknown.await].map(|answer| answer.unwrap().encode_to_vec());
+            assert_eq!(known, unknown, "a sign-in after {until} failures");
+            failures += 1;
+            server.clock.advance(Span::hours(1));
+            for n in 0..5 {
+                let [known, unknown] = [kasa.frontend.call(ask(both[0])).await, kasa.frontend.call(ask(both[1])).await];
+                assert_eq!(known, unknown, "reset {n} after {until} failures");
+                assert_eq!(known.is_ok(), n == 0, "one a minute");
+            }
+            server.mails_to(&person.email).await;
+            server.clock.advance(Span::days(1));
+        }
+        let closed = kasa.frontend.ok(guess(&kasa, both[1], PASSWORD)).await;
+        assert_eq!((kasa.frontend.ok(guess(&kasa, both[0], PASSWORD)).await, closed.closed), (closed, true));
     }
 
     async fn inv_12_a_known_device_is_slowed_by_its_own_failures(server) {

@@ -14,18 +14,18 @@ use crate::{
     setting::{Kasa, wrong},
 };
 
-fn not_me(token: &str) -> proto::ReportNotMeRequest {
+pub fn not_me(token: &str) -> proto::ReportNotMeRequest {
     proto::ReportNotMeRequest { token: token.to_owned(), product: "kasa".into(), ..Default::default() }
 }
 
 impl Kasa {
-    async fn says_not_me(&self, mail: &Mail) -> proto::ReportNotMeResponse {
+    pub async fn says_not_me(&self, mail: &Mail) -> proto::ReportNotMeResponse {
         assert!(mail.link.contains("#not-me=tgl_"), "{}", mail.text);
         self.frontend.ok(not_me(&mail.token)).await
     }
 
     /// The notice with this subject; panics where there is none.
-    async fn notice(&self, address: &str, subject: &str) -> Mail {
+    pub async fn notice(&self, address: &str, subject: &str) -> Mail {
         let mut mails = self.server.mails_to(address).await;
         mails.retain(|mail| mail.subject.contains(subject));
         mails.pop().unwrap_or_else(|| panic!("no mail about {subject:?} to {address}"))

@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl Kasa {
-    async fn change_password(
+    pub async fn change_password(
         &self,
         session: &Session,
         current: &str,
@@ -30,17 +30,17 @@ impl Kasa {
     }
 
     /// The token of the mail by which the password is reset.
-    async fn reset_link(&self, person: &Person) -> String {
+    pub async fn reset_link(&self, person: &Person) -> String {
         let (product, identifier) = ("kasa".to_owned(), person.email.clone());
         self.frontend.ok(proto::BeginRecoveryRequest { product, identifier, ..Default::default() }).await;
         self.server.mail_to(&person.email).await.token
     }
 
-    async fn reset(&self, token: &str) -> Outcome {
+    pub async fn reset(&self, token: &str) -> Outcome {
         self.frontend.ok(reset_by(token, NEW_PASSWORD)).await.outcome()
     }
 
-    async fn begin_with(&self, person: &Person, device: &Device, password: &str) -> SignIn {
+    pub async fn begin_with(&self, person: &Person, device: &Device, password: &str) -> SignIn {
         let request = proto::BeginSignInRequest {
             first_factor: by_password(password),
             ..self.frontend.begin_request(person, "kasa", device)
@@ -51,7 +51,7 @@ impl Kasa {
     }
 }
 
-fn reset_by(token: &str, password: &str) -> proto::CompleteRecoveryRequest {
+pub fn reset_by(token: &str, password: &str) -> proto::CompleteRecoveryRequest {
     let (product, token, password) = ("kasa".to_owned(), token.to_owned(), password.to_owned());
     proto::CompleteRecoveryRequest { product, token, password, ..Default::default() }
 }

@@ -41,6 +41,16 @@ pub async fn change(server: &TestServer, sql: &str) {
     assert!(rows > 0 || sql.starts_with("CREATE"), "nothing was changed: {sql}");
 }
 
+/// Changes a table itself.
+pub async fn alter(server: &TestServer, sql: &str) {
+    let safe = AssertSqlSafe(sql);
+    if server.is_sqlite() {
+        sqlite(server).await.execute(safe).await.unwrap();
+    } else {
+        PgConnection::connect(&server.url).await.unwrap().execute(safe).await.unwrap();
+    }
+}
+
 /// All rows of a query with one column of text, in its order.
 pub async fn rows(server: &TestServer, sql: &str) -> Vec<String> {
     let safe = AssertSqlSafe(sql);
@@ -93,6 +103,16 @@ async fn id<K: Kind>(server: &TestServer, sql: &str) -> Id<K> {
         PgConnection::connect(&server.url).await.unwrap().fetch_one(safe).await.unwrap().get(0)
     };
     Id::from_uuid(id)
+}
+
+/// Waits until this counts more than zero.
+pub async fn appears(server: &TestServer, sql: &str) {
+    let counts = async {
+        while count(server, sql).await == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(TIMEOUT, counts).await.unwrap_or_else(|_| panic!("it stays zero: {sql}"));
 }
 
 /// Waits until a transaction waits for a lock. On SQLite it returns at once: there all writers wait for the

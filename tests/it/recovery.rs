@@ -245,6 +245,42 @@ on_both! {
         assert_eq!(kasa.frontend.answer(&begun, &challenge, &codes[9]).await.outcome(), Outcome::Approved);
     }
 
+    /// Old codes are used all the time while new ones are made: from the reply on, none of them is right.
+    async fn inv_36_no_old_code_is_right_after_new_ones_were_made(server) {
+        let kasa = Kasa::open(&server).await;
+        let replica = server.replica().await;
+        let callers = [kasa.frontend.clone(), kasa.frontend.at(replica.channel.clone())];
+        for round in 0..4 {
+            let owner = kasa.owner(&format!("ann-{round}")).await;
+            let session = kasa.frontend.sign_in_with(&owner.person, "kasa", &Device::new("tablet"), &owner.enrolled.seed).await;
+            let made = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+            let mut users = Vec::new();
+            for (n, code) in owner.enrolled.recovery_codes.iter().enumerate().take(9) {
+                let (begun, challenge) = kasa.lost(&owner).await;
+                let (caller, code, made) = (callers[n % 2].clone(), code.clone(), made.clone());
+                users.push(async move {
+                    let late = made.load(std::sync::atomic::Ordering::SeqCst);
+                    (late, caller.answer(&begun, &challenge, &code).await.outcome())
+                });
+            }
+            // The last ones begin after the reply, the others before it.
+            let late = users.split_off(6);
+            let early: Vec<_> = users.into_iter().map(tokio::spawn).collect();
+            let codes = kasa.frontend.ok(generate(&session)).await.recovery_codes;
+            made.store(true, std::sync::atomic::Ordering::SeqCst);
+            let mut told = Vec::new();
+            for one in early.into_iter().chain(late.into_iter().map(tokio::spawn)) {
+                told.push(one.await.unwrap());
+            }
+            let wrongly = told.iter().filter(|(late, outcome)| *late && *outcome == Outcome::Approved).count();
+            assert_eq!((wrongly, told.iter().filter(|(late, _)| *late).count() >= 3), (0, true), "{told:?}");
+            let of = format!("account_id = (SELECT account_id FROM accounts WHERE external_id = 'ann-{round}')");
+            assert_eq!(raw::count(&server, &format!("{CODES_LEFT} AND {of}")).await, 10, "no use hit the new set");
+            let (begun, challenge) = kasa.lost(&owner).await;
+            assert_eq!(kasa.frontend.answer(&begun, &challenge, &codes[round]).await.outcome(), Outcome::Approved);
+        }
+    }
+
     async fn a_code_of_another_account_and_a_mistyped_one_are_charged(server) {
         let kasa = Kasa::open(&server).await;
         let (ann, bob) = (kasa.owner("ann").await, kasa.owner("bob").await);

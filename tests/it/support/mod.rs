@@ -92,7 +92,7 @@ impl Kasa {
     }
 
     /// A session that password and pass made.
-    async fn passed(&self, person: &Person, pass: &str) -> Session {
+    pub async fn passed(&self, person: &Person, pass: &str) -> Session {
         let (begun, challenge) = self.lost_phone(person).await;
         let answer = self.frontend.answer(&begun, &challenge, pass).await;
         assert_eq!(answer.outcome(), proto::ProofOutcome::Approved);

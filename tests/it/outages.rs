@@ -1,0 +1,206 @@
+//! A database that fails in the middle of a sign-in: every error is typed, and no failure yields a session or asks for
+//! less than is required (INV-51).
+
+use proto::{Level, ProofOutcome as Outcome, SignInState};
+use tidegate_client::Refused;
+use tidegate_core::Span;
+use tidegate_proto as proto;
+use tidegate_tests::postgres::{self, Line};
+use tonic::Code;
+
+use crate::{
+    actor::Actor,
+    owner::{Device, SignIn, by_code},
+    raw,
+    serving::PATIENT,
+    setting::{Kasa, Owner, wrong},
+    test_server::TestServer,
+};
+
+/// Every refusal has a reason; what failed inside has an incident number too.
+fn typed(refused: &Refused) {
+    assert!(refused.reason.is_some(), "{refused:?}");
+    if matches!(refused.code, Code::Internal | Code::Unavailable) {
+        assert!(refused.incident.is_some(), "{refused:?}");
+    }
+}
+
+/// Whether the call was answered. A refusal must be a typed one.
+fn answered<T>(answer: Result<T, Refused>) -> Option<T> {
+    answer.inspect_err(typed).ok()
+}
+
+/// A sign-in with the right password never becomes more than a question for the second step.
+async fn begins(caller: &Actor, owner: &Owner) -> Option<SignIn> {
+    let request = caller.begin_request(&owner.person, "kasa", &Device::new("tablet"));
+    let begun = answered(caller.call(request).await)?;
+    let sign_in = begun.sign_in.unwrap();
+    assert!(
+        matches!(sign_in.state(), SignInState::PendingChallenge | SignInState::Denied),
+        "{:?} without a second step",
+        sign_in.state()
+    );
+    (sign_in.state() == SignInState::PendingChallenge).then_some(SignIn {
+        token: begun.sign_in_token,
+        state: SignInState::PendingChallenge,
+        offers: sign_in.offers,
+    })
+}
+
+async fn completes(caller: &Actor, sign_in: &SignIn) -> Option<proto::CompleteSignInResponse> {
+    answered(
+        caller.call(proto::CompleteSignInRequest { subject: sign_in.subject(), ..Default::default() }).await,
+    )
+}
+
+/// A sign-in that has passed no second step, by every call that a thief of the password could make.
+async fn gets_nothing(caller: &Actor, sign_in: &SignIn, challenge: Option<&str>, code: &str) {
+    if let Some(done) = completes(caller, sign_in).await {
+        assert_eq!((done.session, done.session_token.as_str()), (None, ""));
+    }
+    let Some(challenge) = challenge else { return };
+    let request = proto::AnswerChallengeRequest {
+        subject: sign_in.subject(),
+        challenge_id: challenge.to_owned(),
+        answer: by_code(wrong(code)),
+        ..Default::default()
+    };
+    if let Some(told) = answered(caller.call(request).await) {
+        assert_ne!(told.outcome(), Outcome::Approved);
+    }
+    if let Some(done) = completes(caller, sign_in).await {
+        assert_eq!((done.session, done.session_token.as_str()), (None, ""));
+    }
+}
+
+/// What a sign-in reads or writes.
+const TABLES: [&str; 20] = [
+    "accounts",
+    "attempts",
+    "chain",
+    "challenges",
+    "credentials",
+    "deliveries",
+    "devices",
+    "email_changes",
+    "enrollments",
+    "events",
+    "factors",
+    "ledger",
+    "links",
+    "passwords",
+    "products",
+    "recovery_codes",
+    "rollouts",
+    "sends",
+    "sessions",
+    "sign_ins",
+];
+
+/// As if nobody had guessed yet.
+async fn forgives(server: &TestServer) {
+    raw::change(server, "UPDATE attempts SET in_hour = 0, in_day = 0, in_row = 0").await;
+    raw::change(server, "UPDATE challenges SET tries = 0").await;
+}
+
+impl Kasa {
+    /// A sign-in that passed its second step, and is not completed yet.
+    async fn passed_second_step(&self, owner: &Owner) -> SignIn {
+        self.server.clock.advance(Span::seconds(30));
+        let (begun, challenge) = self.asked(owner, "passed").await;
+        let right = self.frontend.answer(&begun, &challenge, &self.code(owner)).await;
+        assert_eq!(right.outcome(), Outcome::Approved);
+        begun
+    }
+}
+
+on_both! {
+    /// Each table is away in turn. A restarted server has nothing in its cache.
+    async fn inv_51_no_table_that_fails_makes_a_sign_in_weaker(server) {
+        let kasa = Kasa::open(&server).await;
+        let owner = kasa.owner("ann").await;
+        let (asked, challenge) = kasa.asked(&owner, "asked").await;
+        let mut passed = kasa.passed_second_step(&owner).await;
+        let mut failed = 0;
+        for table in TABLES {
+            let restarted = server.reopened().await;
+            let cold = kasa.frontend.at(restarted.channel.clone());
+            raw::alter(&server, &format!("ALTER TABLE {table} RENAME TO {table}_away")).await;
+            let begun = begins(&cold, &owner).await;
+            failed += usize::from(begun.is_none());
+            if let Some(begun) = begun {
+                gets_nothing(&cold, &begun, None, "").await;
+            }
+            let mut completed = false;
+            for caller in [&cold, &kasa.frontend] {
+                gets_nothing(caller, &asked, Some(&challenge), &kasa.code(&owner)).await;
+                if let Some(session) = completes(caller, &passed).await.and_then(|done| done.session) {
+                    assert_eq!(session.level(), Level::Aal2, "{table}: the proof counts in full or not at all");
+                    completed = true;
+                }
+                let introspect = proto::IntrospectRequest { session_token: owner.session.token.clone() };
+                if let Some(shown) = answered(caller.call(introspect).await) {
+                    assert!(shown.session.is_none_or(|session| session.level() == Level::Aal1), "{table}");
+                }
+            }
+            raw::alter(&server, &format!("ALTER TABLE {table}_away RENAME TO {table}")).await;
+            forgives(&server).await;
+            if completed {
+                passed = kasa.passed_second_step(&owner).await;
+            }
+        }
+        assert!(failed > 4, "the tables are used: {failed}");
+    }
+}
+
+/// The connection breaks at each statement in turn: of a sign-in that begins, of one that waits for its second step, and
+/// of one that has passed it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn inv_51_a_connection_that_breaks_at_any_statement_makes_no_session() {
+    let line = Line::to(&postgres::database().await).await;
+    let server = TestServer::at(line.url().to_owned(), PATIENT).await;
+    let kasa = Kasa::open(&server).await;
+    let owner = kasa.owner("ann").await;
+    let sessions = async || raw::count(&server, "SELECT count(*) FROM sessions WHERE ended_at IS NULL").await;
+    let mut broken = [0; 3];
+    loop {
+        line.break_at(broken[0] + 1);
+        begins(&kasa.frontend, &owner).await;
+        if !line.broke() {
+            break;
+        }
+        broken[0] += 1;
+        // A guess that was charged and lost takes a place for a while.
+        server.clock.advance(Span::hours(1));
+        assert_eq!(sessions().await, 1, "the one that enrolled");
+    }
+    line.break_at(0);
+    server.clock.advance(Span::hours(1));
+    let (asked, challenge) = kasa.asked(&owner, "asked").await;
+    loop {
+        line.break_at(broken[1] + 1);
+        gets_nothing(&kasa.frontend, &asked, Some(&challenge), &kasa.code(&owner)).await;
+        if !line.broke() {
+            break;
+        }
+        broken[1] += 1;
+        assert_eq!(sessions().await, 1, "the one that enrolled");
+        forgives(&server).await;
+    }
+    line.break_at(0);
+    let passed = kasa.passed_second_step(&owner).await;
+    loop {
+        line.break_at(broken[2] + 1);
+        let session = completes(&kasa.frontend, &passed).await.and_then(|done| done.session);
+        line.break_at(0);
+        let made = sessions().await - 1;
+        assert!(made <= 1 && session.is_none_or(|session| session.level() == Level::Aal2));
+        if made == 1 {
+            break;
+        }
+        broken[2] += 1;
+    }
+    assert!(broken.iter().all(|statements| *statements > 2), "{broken:?}");
+    line.break_at(0);
+    assert_eq!(raw::idle_in_transaction(&server).await, 0);
+}
