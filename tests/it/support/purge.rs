@@ -117,6 +117,7 @@ on_both! {
             id: person.id.clone(),
             state: State::Purged.into(),
             create_time: left.create_time,
+            delete_time: left.delete_time,
             ..Default::default()
         };
         assert_eq!(left, tombstone);
