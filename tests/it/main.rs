@@ -64,6 +64,7 @@ mod owner;
 mod passkeys;
 mod passwords;
 mod phishing;
+mod previews;
 mod properties;
 mod race;
 mod raw;

@@ -8,6 +8,7 @@ mod histories;
 mod model;
 mod names;
 mod places;
+mod previews;
 mod questions;
 mod served;
 mod standings;

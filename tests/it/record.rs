@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, sync::Mutex};
 
-use proto::AuditClass as Audit;
+use proto::{AuditClass as Audit, preview_rollout_request::Change};
 use tidegate_core::{Clock as _, Role, Span};
 use tidegate_proto::{self as proto, subject::Who};
 
@@ -12,6 +12,7 @@ use crate::{
     arrange::{Address, NEW_PASSWORD, PASSWORD, row},
     devices::{Decides, PhoneOwner},
     owner::{Device, by_code, by_first_code, by_password, confirm_email, subject},
+    previews::{preview, reached},
     raw,
     rpc::{Rpc, method_of},
     sms_codes::{OTHER, change_phone, confirm_phone},
@@ -219,9 +220,12 @@ async fn lead_a_life(w: &Watched) {
     let other = w.server.held("approver", Role::RolloutApprover, "Bob").await.quiet();
     assert!(w.call_as(&other, clear(etag(asked.rollout))).await.cleared);
     w.call(proto::GetStatsRequest { rollout: rollout(), count_reached: true }).await;
+    w.call(reached(&rollout(), "kasa")).await;
+    let before = w.events().await;
+    w.operator.preview(preview(&rollout(), Change::Stop(true))).await.unwrap();
+    w.check("PreviewRollout", w.events().await - before);
     w.call(proto::ListRevisionsRequest { rollout: rollout(), ..Default::default() }).await;
-    let (from_revision, to_revision) = (1, 2);
-    w.call(proto::DiffRevisionsRequest { rollout: rollout(), from_revision, to_revision }).await;
+    w.call(proto::DiffRevisionsRequest { rollout: rollout(), from_revision: 1, to_revision: 2 }).await;
     let (product, account) = ("kasa".to_owned(), "ann".to_owned());
     w.call(proto::ExplainRequest { product, account, ..Default::default() }).await;
 }

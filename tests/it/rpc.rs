@@ -106,6 +106,7 @@ rpcs! {
     StopRolloutRequest -> StopRolloutResponse,
     ClearStopRequest -> ClearStopResponse,
     GetStatsRequest -> GetStatsResponse,
+    ListReachedRequest -> ListReachedResponse,
     ListRevisionsRequest -> ListRevisionsResponse,
     DiffRevisionsRequest -> DiffRevisionsResponse,
     RevertRolloutRequest -> RevertRolloutResponse,
@@ -143,6 +144,10 @@ impl Streams for proto::ExportAccountRequest {
     type Answer = proto::ExportAccountResponse;
 }
 
+impl Streams for proto::PreviewRolloutRequest {
+    type Answer = proto::PreviewRolloutResponse;
+}
+
 /// `/tidegate.v1.AccountService/GetAccount` is `GetAccount`.
 pub fn method_of(path: &str) -> &str {
     path.rsplit('/').next().unwrap()
@@ -166,6 +171,7 @@ fn every_method_can_be_called() {
         "/tidegate.v1.AuditService/TailEvents",
         "/tidegate.v1.AuditService/ExportEvents",
         "/tidegate.v1.PushService/WatchPushes",
+        "/tidegate.v1.RolloutService/PreviewRollout",
     ];
     assert_eq!(proto::STREAMS, streams);
 }

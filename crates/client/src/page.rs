@@ -114,6 +114,7 @@ lists! {
     ListEventsRequest, ListEventsResponse: events of Event;
     ListInterestRequest, ListInterestResponse: interests of Interest;
     ListProductsRequest, ListProductsResponse: products of Product;
+    ListReachedRequest, ListReachedResponse: accounts of ReachedAccount;
     ListRealmsRequest, ListRealmsResponse: realms of Realm;
     ListRevisionsRequest, ListRevisionsResponse: revisions of RolloutRevision;
     ListRolloutsRequest, ListRolloutsResponse: rollouts of Rollout;

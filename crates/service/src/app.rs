@@ -77,7 +77,7 @@ pub(crate) struct Inner {
     pub(crate) counts: Counts,
     incidents: Incidents,
     /// Only one use case at a time reads all accounts.
-    pub(crate) scans: Semaphore,
+    pub(crate) scans: Arc<Semaphore>,
     /// Limits the commands that run at once, so that a caller that hangs up and comes back cannot
     /// pile up work.
     permits: Arc<Semaphore>,
@@ -89,7 +89,7 @@ impl App {
     pub fn new(parts: Parts) -> Self {
         let permits = Arc::new(Semaphore::new(parts.settings.commands));
         let cache = ReplicaCache::new(parts.settings.freshness, parts.settings.accounts);
-        let (tasks, scans) = (TaskTracker::new(), Semaphore::new(1));
+        let (tasks, scans) = (TaskTracker::new(), Arc::new(Semaphore::new(1)));
         let (counts, incidents) = (Counts::new(&parts.metrics), Incidents::default());
         Self {
             inner: Arc::new(Inner {

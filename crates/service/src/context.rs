@@ -9,7 +9,7 @@ use tidegate_core::{
 use tidegate_keyring::{Keyring, Passwords};
 use tidegate_metrics::Metrics;
 use tidegate_store::{Across, Executor, Store, Tx, View, products};
-use tokio::sync::SemaphorePermit;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     App, Error, Fault, Settings,
@@ -100,8 +100,8 @@ impl QueryContext {
     }
 
     /// The permit to read every account. `None` while another use case holds it.
-    pub(crate) fn scan_permit(&self) -> Option<SemaphorePermit<'_>> {
-        self.app.inner.scans.try_acquire().ok()
+    pub(crate) fn scan_permit(&self) -> Option<OwnedSemaphorePermit> {
+        self.app.inner.scans.clone().try_acquire_owned().ok()
     }
 
     /// Refuses unless the caller's credential names all products.

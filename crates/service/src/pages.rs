@@ -67,14 +67,16 @@ impl QueryContext {
         }
         items.truncate(size);
         let next = match items.last() {
-            Some(last) => {
-                let cursor = Cursor { key: key(last), filter: filter.to_owned() };
-                let plain = Secret::new(serde_json::to_vec(&cursor)?);
-                Some(PageToken(self.keyring().seal(&self.seal_context(), &plain, self.entropy())?.0))
-            }
+            Some(last) => Some(self.page_token(filter, key(last))?),
             None => None,
         };
         Ok(Page { items, next })
+    }
+
+    /// The token of the page that begins after `key`.
+    pub(crate) fn page_token(&self, filter: &str, key: String) -> Result<PageToken, Fault> {
+        let plain = Secret::new(serde_json::to_vec(&Cursor { key, filter: filter.to_owned() })?);
+        Ok(PageToken(self.keyring().seal(&self.seal_context(), &plain, self.entropy())?.0))
     }
 
     fn seal_context(&self) -> SealContext {

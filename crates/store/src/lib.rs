@@ -50,6 +50,7 @@ pub mod recoveries;
 pub mod recovery_codes;
 pub mod requests;
 pub mod rollouts;
+pub mod scan;
 pub mod sends;
 pub mod sessions;
 pub mod sign_ins;
@@ -108,6 +109,7 @@ const TABLES: &[&[Statement]] = &[
     recovery_codes::STATEMENTS,
     requests::STATEMENTS,
     rollouts::STATEMENTS,
+    scan::STATEMENTS,
     sends::STATEMENTS,
     sessions::STATEMENTS,
     sign_ins::STATEMENTS,

@@ -56,10 +56,6 @@ sql! {
         sqlite: sqlite!("a.external_id IN (SELECT value FROM json_each($2))"),
         postgres: postgres!("a.external_id = ANY($2)")
     };
-    Select PAGE = {
-        sqlite: sqlite!("a.account_id > $2 ORDER BY a.account_id LIMIT $3"),
-        postgres: postgres!("a.account_id > $2 ORDER BY a.account_id LIMIT $3")
-    };
 }
 
 /// An account for decisions. Its standing has no buckets yet.
@@ -119,7 +115,7 @@ fn entry((rollout, product, shown_at, revision, wave, active_since): Entry) -> L
     LedgerEntry { rollout, product, shown, active_since: active_since.map(Timestamp::from_unix_micros) }
 }
 
-fn customer(row: &Row) -> Result<Option<Customer>, Unreadable> {
+pub(crate) fn customer(row: &Row) -> Result<Option<Customer>, Unreadable> {
     let Some(key) = row.get("customer_key")? else { return Ok(None) };
     Ok(Some(Customer {
         key,
@@ -159,9 +155,4 @@ pub async fn many(
         found.extend(view.select(MANY_EXTERNAL).bind(AnyOf(external)).all().await?);
     }
     Ok(found)
-}
-
-/// By id, after `after`.
-pub async fn page(view: &mut View, after: AccountId, limit: i64) -> Result<Vec<Known>, Error> {
-    view.select(PAGE).bind(after).bind(limit).all().await
 }

@@ -56,7 +56,8 @@ pub async fn prepare(operator: &Actor, method: &str) -> Placeholders {
 }
 
 /// Methods of a rollout whose names do not say so.
-const ROLLOUT: &[&str] = &["ListRollouts", "ClearStop", "GetStats", "ListRevisions", "DiffRevisions"];
+const ROLLOUT: &[&str] =
+    &["ListRollouts", "ClearStop", "GetStats", "ListReached", "ListRevisions", "DiffRevisions"];
 
 async fn credential(operator: &Actor) -> String {
     let request = proto::CreateCredentialRequest {
@@ -75,7 +76,7 @@ async fn rollout(operator: &Actor, method: &str) {
         return;
     }
     let draft = operator.rollout("kasa-two-step", &["kasa"], &[10_000, 50_000, 200_000]).await;
-    if ["AddWave", "StartRollout"].contains(&method) {
+    if ["AddWave", "StartRollout", "PreviewRollout"].contains(&method) {
         return;
     }
     let started = operator.start(&draft).await;

@@ -53,7 +53,7 @@ async fn live(server: &TestServer, number: u8) {
 
 /// The first rollout reaches all of an audience or none of it, and has no holdout, so that its course does
 /// not depend on the buckets of the accounts and customers.
-fn story(number: u8) -> (Beginning, Vec<Step>) {
+pub(super) fn story(number: u8) -> (Beginning, Vec<Step>) {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[number; 32]);
     let mut runner = TestRunner::new_with_rng(super::cases(1), rng);
     // Switching off needs a proof by the factor; other stories cover it.
@@ -183,7 +183,7 @@ fn would_tell(model: &mut Model, which: usize, ordinal: usize, answers: &[Answer
 }
 
 /// Chosen so that together they cover everything.
-const HISTORIES: [u8; 4] = [35, 85, 118, 156];
+pub(super) const HISTORIES: [u8; 4] = [35, 85, 118, 156];
 
 #[test]
 fn the_histories_tell_everything() {

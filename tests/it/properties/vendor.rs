@@ -1,5 +1,6 @@
 //! Carries out the steps of a history as calls to a server.
 
+use tidegate_client::Refused;
 use tidegate_core::{AccountId, CustomerId, Role};
 use tidegate_proto as proto;
 
@@ -21,7 +22,7 @@ use crate::{
 pub(super) struct Vendor {
     pub(super) people: Vec<Person>,
     server: TestServer,
-    operator: Actor,
+    pub(super) operator: Actor,
     app: Actor,
     support: Actor,
     /// By the holder's name.
@@ -71,7 +72,7 @@ impl Vendor {
     /// Whether the service carried the step out. The model says what owners can do next.
     pub(super) async fn take(&self, model: &mut Model, step: &Step) -> bool {
         match step {
-            Step::Rollout(which, verb) => self.turn(*which, verb).await,
+            Step::Rollout(which, verb) => self.turn(*which, verb).await.is_ok(),
             Step::Account(who, deed) => {
                 self.act(model, *who, deed).await;
                 true
@@ -91,7 +92,7 @@ impl Vendor {
         all
     }
 
-    async fn turn(&self, which: usize, verb: &Verb) -> bool {
+    pub(super) async fn turn(&self, which: usize, verb: &Verb) -> Result<(), Refused> {
         let rollout = KEYS[which].to_owned();
         let get = proto::GetRolloutRequest { rollout: rollout.clone() };
         let etag = self.operator.ok(get).await.rollout.unwrap().etag;
@@ -101,7 +102,7 @@ impl Vendor {
                 $actor.call(proto::$request { rollout, etag, $($field: $value,)* ..Default::default() }).await.map(drop)
             };
         }
-        let done = match verb {
+        match verb {
             Verb::AddWave(wave) => call!(self.operator, AddWaveRequest { wave: Some(draft(wave)) }),
             Verb::UpdateWave(place, wave) => {
                 let (ordinal, wave) = (ordinal(place), Some(draft(wave)));
@@ -126,11 +127,10 @@ impl Vendor {
                 let (deny, update_mask) = (Some(self.named(names)), mask("deny"));
                 call!(self.operator, UpdateRolloutRequest { deny: deny, update_mask: update_mask })
             }
-        };
-        done.is_ok()
+        }
     }
 
-    fn named(&self, names: &Names) -> proto::NamedAccounts {
+    pub(super) fn named(&self, names: &Names) -> proto::NamedAccounts {
         proto::NamedAccounts {
             accounts: names.accounts.iter().map(|who| self.people[*who].id.clone()).collect(),
             customers: names.customers.iter().map(|place| CUSTOMERS[*place].to_owned()).collect(),
@@ -195,7 +195,7 @@ impl Vendor {
     }
 }
 
-fn draft(draft: &Draft) -> proto::WaveDraft {
+pub(super) fn draft(draft: &Draft) -> proto::WaveDraft {
     proto::WaveDraft {
         title: "wave".to_owned(),
         edge_ppm: draft.edge,

@@ -29,6 +29,7 @@ const NO_PROBE: &[(&str, &str)] = &[
     ("ImportAccounts", "names only what is new"),
     ("ListPushes", "needs the signature of the device that it names: devices.rs"),
     ("ListRealms", "operators see all realms"),
+    ("PreviewRollout", "a stream: previews.rs"),
     ("RespondPush", "needs the signature of the device that is asked: devices.rs"),
     ("RotateSigningKey", "names nothing"),
     ("TailEvents", "a stream: log/tailing.rs"),

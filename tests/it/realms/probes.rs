@@ -91,6 +91,8 @@ pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &RealmNames, nam
         ClearStopRequest { rollout: n.rollout.clone(), etag: "r2" }
         RevertRolloutRequest { rollout: n.rollout.clone(), etag: "r2", revision: 1_i64 }
         GetStatsRequest { rollout: n.rollout.clone(), count_reached: true }
+        ListReachedRequest { rollout: n.rollout.clone(), product: own.product.clone() }
+        ListReachedRequest { rollout: own.rollout.clone(), product: n.product.clone() }
         ListRevisionsRequest { rollout: n.rollout.clone() }
         DiffRevisionsRequest { rollout: n.rollout.clone(), from_revision: 1_i64, to_revision: 2_i64 }
         ExplainRequest { product: own.product.clone(), account: n.account.clone() }

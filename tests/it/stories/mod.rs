@@ -14,6 +14,7 @@ mod imports;
 mod life;
 mod passkeys;
 mod passwords;
+mod previews;
 mod products;
 mod recovery;
 mod refusals;

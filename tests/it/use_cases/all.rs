@@ -34,10 +34,10 @@ use tidegate_service::{
     pushes::{DeviceProof, ListPushes, Listening, ReadPushes, RespondPush},
     realms::{CreateRealm, GetRealm, ListRealms},
     rollouts::{
-        AddWave, AdvanceRollout, ClearStop, CreateRollout, DiffRevisions, GetRollout, GetStats,
-        ListRevisions, ListRollouts, NamedDraft, PauseRollout, Reached, RemoveWave, ResumeRollout,
-        RevertRollout, RollBackRollout, RolloutChange, StartRollout, StopRollout, Target, UpdateRollout,
-        UpdateWave, WaveDraft,
+        AddWave, AdvanceRollout, ClearStop, CreateRollout, DiffRevisions, GetRollout, GetStats, ListReached,
+        ListRevisions, ListRollouts, NamedDraft, PauseRollout, PlannedChange, PlannedVerb, PreviewRequest,
+        PreviewRollout, Reached, RemoveWave, ResumeRollout, RevertRollout, RollBackRollout, RolloutChange,
+        StartRollout, StopRollout, Target, UpdateRollout, UpdateWave, WaveDraft,
     },
     sessions::{
         GetJwks, Introspect, IssueAssertion, ListSessions, ListTrustedDevices, RefreshSession,
@@ -192,6 +192,10 @@ use_cases! { f:
     query ListRollouts { page: page() };
     query ListRevisions { rollout: "everybody".parse().unwrap(), page: page() };
     query DiffRevisions { rollout: "everybody".parse().unwrap(), from: first(), to: first() };
+    query PreviewRollout::Begin(preview());
+    query ListReached {
+        rollout: "everybody".parse().unwrap(), product: "kasa".parse().unwrap(), wave: None, page: page(),
+    };
     query GetStats { rollout: "everybody".parse().unwrap(), reached: Reached::Counted };
 
     command Introspect { token: f.session_token.clone() };
@@ -271,6 +275,12 @@ fn first() -> Revision {
 /// The rollout at its newest revision.
 fn target() -> Target {
     Target { rollout: "everybody".parse().unwrap(), etag: None, reason: None }
+}
+
+fn preview() -> Box<PreviewRequest> {
+    let change = PlannedChange { verb: PlannedVerb::Stop, then_start: false };
+    let rollout = "everybody".parse().unwrap();
+    Box::new(PreviewRequest { rollout, etag: None, change, product: None, sample: 0 })
 }
 
 fn wave() -> WaveDraft {

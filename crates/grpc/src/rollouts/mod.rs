@@ -2,7 +2,10 @@
 
 mod audience;
 mod parse;
+mod preview;
 mod render;
+
+use crate::stream::Pulled;
 
 crate::door::handlers! { RolloutService in rollout_service_server {
     act create_rollout(CreateRolloutRequest) -> CreateRolloutResponse = parse::create, render::created;
@@ -20,7 +23,17 @@ crate::door::handlers! { RolloutService in rollout_service_server {
     act stop_rollout(StopRolloutRequest) -> StopRolloutResponse = parse::stop, render::stopped;
     act clear_stop(ClearStopRequest) -> ClearStopResponse = parse::clear_stop, render::cleared;
     ask get_stats(GetStatsRequest) -> GetStatsResponse = parse::stats, render::stats;
+    ask list_reached(ListReachedRequest) -> ListReachedResponse = parse::reached, render::reached;
     ask list_revisions(ListRevisionsRequest) -> ListRevisionsResponse = parse::revisions, render::revisions;
     ask diff_revisions(DiffRevisionsRequest) -> DiffRevisionsResponse = parse::diff, render::differences;
     act revert_rollout(RevertRolloutRequest) -> RevertRolloutResponse = parse::revert, render::reverted;
+    + {
+        type PreviewRolloutStream = Pulled<preview::PreviewSteps>;
+        async fn preview_rollout(
+            &self,
+            request: tonic::Request<tidegate_proto::PreviewRolloutRequest>,
+        ) -> Result<tonic::Response<Pulled<preview::PreviewSteps>>, tonic::Status> {
+            preview::begin(self, request).await
+        }
+    }
 } }

@@ -1,9 +1,10 @@
 use tidegate_core::{Edge, Ordinal, ProductKey, Revision, Unit};
-use tidegate_proto as proto;
+use tidegate_proto::{self as proto, preview_rollout_request::Change};
 use tidegate_service::rollouts::{
-    AddWave, AdvanceRollout, ClearStop, CreateRollout, DiffRevisions, GetRollout, GetStats, ListRevisions,
-    ListRollouts, MAX_WAVES, NamedDraft, PauseRollout, Reached, RemoveWave, ResumeRollout, RevertRollout,
-    RollBackRollout, RolloutChange, StartRollout, StopRollout, Target, UpdateRollout, UpdateWave, WaveDraft,
+    AddWave, AdvanceRollout, ClearStop, CreateRollout, DiffRevisions, GetRollout, GetStats, ListReached,
+    ListRevisions, ListRollouts, MAX_SAMPLE, MAX_WAVES, NamedDraft, PauseRollout, PlannedChange, PlannedVerb,
+    PreviewRequest, PreviewRollout, Reached, RemoveWave, ResumeRollout, RevertRollout, RollBackRollout,
+    RolloutChange, StartRollout, StopRollout, Target, UpdateRollout, UpdateWave, WaveDraft,
 };
 
 use super::audience;
@@ -121,6 +122,67 @@ pub(super) fn roll_back(message: proto::RollBackRolloutRequest, form: &mut Form)
 pub(super) fn stats(message: proto::GetStatsRequest, form: &mut Form) -> Option<GetStats> {
     let reached = if message.count_reached { Reached::Counted } else { Reached::LeftOut };
     Some(GetStats { rollout: form.text("rollout", &message.rollout)?, reached })
+}
+
+pub(super) fn reached(message: proto::ListReachedRequest, form: &mut Form) -> Option<ListReached> {
+    let rollout = form.text("rollout", &message.rollout);
+    let product = form.text("product", &message.product);
+    let wave = (message.wave > 0).then_some(Ordinal(message.wave));
+    let page = form.page(message.page_size, &message.page_token);
+    Some(ListReached { rollout: rollout?, product: product?, wave, page: page? })
+}
+
+pub(super) fn preview(message: proto::PreviewRolloutRequest, form: &mut Form) -> Option<PreviewRollout> {
+    let rollout = form.text("rollout", &message.rollout);
+    let etag = form.optional("etag", &message.etag);
+    let verb = planned(message.change, form);
+    let product = form.optional("product", &message.product);
+    let sample = usize::try_from(message.sample_size).ok().filter(|size| *size <= MAX_SAMPLE);
+    if sample.is_none() {
+        form.note::<()>("sample_size", format!("must be 0 to {MAX_SAMPLE}"));
+    }
+    Some(PreviewRollout::Begin(Box::new(PreviewRequest {
+        rollout: rollout?,
+        etag: etag?,
+        change: PlannedChange { verb: verb?, then_start: message.then_start },
+        product: product?,
+        sample: sample?,
+    })))
+}
+
+fn planned(change: Option<Change>, form: &mut Form) -> Option<PlannedVerb> {
+    let mut sure =
+        |field, on, verb| if on { Some(verb) } else { form.note(field, "must be true, or not be given") };
+    match change {
+        Some(Change::Start(on)) => sure("start", on, PlannedVerb::Start),
+        Some(Change::Advance(on)) => sure("advance", on, PlannedVerb::Advance),
+        Some(Change::Stop(on)) => sure("stop", on, PlannedVerb::Stop),
+        Some(Change::RollBackToWave(to)) => Some(PlannedVerb::RollBack(Ordinal(to))),
+        Some(Change::Update(update)) => form.within("update", |form| Some(planned_update(update, form))),
+        Some(Change::UpdateWave(update)) => form.within("update_wave", |form| {
+            let ordinal = ordinal(update.ordinal, form);
+            let wave = form.within("wave", |form| draft(update.wave.unwrap_or_default(), form));
+            Some(PlannedVerb::UpdateWave { ordinal: ordinal?, wave: wave? })
+        }),
+        Some(Change::AddWave(wave)) => {
+            form.within("add_wave", |form| draft(wave, form)).map(PlannedVerb::AddWave)
+        }
+        None => form.note("change", "must be given, exactly one"),
+    }
+}
+
+fn planned_update(update: proto::PlannedUpdate, form: &mut Form) -> PlannedVerb {
+    let mut change = RolloutChange::default();
+    for path in form.mask(update.update_mask) {
+        match path.as_str() {
+            "products" => change.products = some_products(&update.products, form),
+            "holdout_ppm" => change.holdout = edge("holdout_ppm", update.holdout_ppm, form),
+            "allow" => change.allow = named("allow", update.allow.clone(), form),
+            "deny" => change.deny = named("deny", update.deny.clone(), form),
+            unknown => form.unknown_path(unknown),
+        }
+    }
+    PlannedVerb::Update(change)
 }
 
 pub(super) fn revisions(message: proto::ListRevisionsRequest, form: &mut Form) -> Option<ListRevisions> {

@@ -1,8 +1,9 @@
 //! Adds a wave after the others, as a draft. It may name products that the rollout does not name.
 
-use tidegate_core::{Fact, Permission, Refusal, Rollout};
+use tidegate_core::{Fact, Ordinal, Permission, Refusal, Rollout};
+use tidegate_store::View;
 
-use crate::{Command, CommandContext, Error, rollouts::WaveDraft};
+use crate::{Command, CommandContext, Denied, Error, rollouts::WaveDraft};
 
 use super::{
     change::{Target, change},
@@ -25,15 +26,25 @@ impl Command for AddWave {
 
     async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
         change(cx, &self.target, async |tx, rollout| {
-            let mut names = Names::default();
-            names.wave(tx, "wave", &self.wave).await?;
-            names.finish()?;
-            if rollout.waves.len() >= MAX_WAVES {
-                return Err(Refusal::TooManyWaves.into());
-            }
-            let wave = self.wave.clone().add_to(rollout);
+            let wave = add(tx, rollout, "wave", &self.wave).await?;
             Ok(Some(Fact::WaveAdded { rollout: rollout.key.clone(), revision: rollout.revision, wave }))
         })
         .await
     }
+}
+
+/// Adds the wave to the rollout in memory. A preview does no more.
+pub(super) async fn add(
+    view: &mut View,
+    rollout: &mut Rollout,
+    field: &str,
+    draft: &WaveDraft,
+) -> Result<Ordinal, Denied> {
+    let mut names = Names::default();
+    names.wave(view, field, draft).await?;
+    names.finish()?;
+    if rollout.waves.len() >= MAX_WAVES {
+        return Err(Refusal::TooManyWaves.into());
+    }
+    Ok(draft.clone().add_to(rollout))
 }

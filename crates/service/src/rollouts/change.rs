@@ -8,7 +8,7 @@ use tidegate_store::{
     rollouts::{self, Authored},
 };
 
-use crate::{CommandContext, Denied, Error};
+use crate::{CommandContext, Denied, Error, QueryContext};
 
 /// Which rollout is changed, from which revision, and why.
 #[derive(Debug, Clone)]
@@ -28,12 +28,7 @@ pub(super) async fn change(
 ) -> Result<Rollout, Error> {
     cx.idempotent(async |tx| {
         let before = rollouts::lock(tx, &target.rollout).await?.ok_or(Refusal::RolloutNotFound)?;
-        cx.permit_products(before.all_products())?;
-        if target.etag.is_some_and(|etag| etag != before.revision) {
-            return Err(Refusal::EtagMismatch { current: before.revision }.into());
-        }
-        let mut rollout = before.clone();
-        (rollout.revision, rollout.updated_at) = (before.revision.next(), cx.now());
+        let mut rollout = next_revision(cx.query(), target.etag, &before)?;
         let Some(fact) = change(tx, &mut rollout).await? else { return Ok(before) };
         if rollout.stop == before.stop {
             lifecycle::forget_clearing(&mut rollout);
@@ -47,6 +42,19 @@ pub(super) async fn change(
     .await
 }
 
+/// A copy to be changed, for a caller that may change the rollout and has seen it as it is.
+pub(super) fn next_revision(
+    cx: &QueryContext,
+    etag: Option<Revision>,
+    before: &Rollout,
+) -> Result<Rollout, Refusal> {
+    cx.permit_products(before.all_products())?;
+    if etag.is_some_and(|etag| etag != before.revision) {
+        return Err(Refusal::EtagMismatch { current: before.revision });
+    }
+    Ok(Rollout { revision: before.revision.next(), updated_at: cx.now(), ..before.clone() })
+}
+
 /// A change that reads nothing but the rollout.
 pub(super) async fn transition(
     cx: &CommandContext,
@@ -56,7 +64,7 @@ pub(super) async fn transition(
     change(cx, target, async |_, rollout| Ok(transition(rollout).map_err(refusal)?)).await
 }
 
-const fn refusal(stuck: LifecycleError) -> Refusal {
+pub(super) const fn refusal(stuck: LifecycleError) -> Refusal {
     match stuck {
         LifecycleError::Started => Refusal::RolloutStarted,
         LifecycleError::NotStarted => Refusal::RolloutNotStarted,

@@ -10,11 +10,15 @@ mod get;
 mod list;
 mod names;
 mod pause;
+mod planned;
+mod preview;
+mod reached;
 mod remove_wave;
 mod resume;
 mod revert;
 mod revisions;
 mod roll_back;
+mod scan;
 mod start;
 mod stats;
 mod stop;
@@ -31,6 +35,11 @@ pub use get::GetRollout;
 pub use list::ListRollouts;
 pub use names::NamedDraft;
 pub use pause::PauseRollout;
+pub use planned::{PlannedChange, PlannedVerb};
+pub use preview::{
+    Group, MAX_SAMPLE, Preview, PreviewProgress, PreviewRequest, PreviewRollout, Previewed, ProductPreview,
+};
+pub use reached::{ListReached, ReachedAccount};
 pub use remove_wave::RemoveWave;
 pub use resume::ResumeRollout;
 pub use revert::RevertRollout;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tidegate_core::{
     AccountRef, Audience, CustomerKey, Named, NamesNothing, Nothing, ProductKey, Refusal, Test,
 };
-use tidegate_store::{Tx, accounts, customers, products};
+use tidegate_store::{View, accounts, customers, products};
 
 use crate::{Fault, rollouts::WaveDraft};
 
@@ -25,21 +25,21 @@ pub(super) struct Names {
 impl Names {
     pub(super) async fn products(
         &mut self,
-        tx: &mut Tx,
+        view: &mut View,
         field: &str,
         keys: &[ProductKey],
     ) -> Result<(), Fault> {
         for (place, key) in keys.iter().enumerate() {
-            if products::find(tx, key).await?.is_none() {
+            if products::find(view, key).await?.is_none() {
                 self.note(format!("{field}[{place}]"), Nothing::Product);
             }
         }
         Ok(())
     }
 
-    async fn customers(&mut self, tx: &mut Tx, field: &str, keys: &[CustomerKey]) -> Result<(), Fault> {
+    async fn customers(&mut self, view: &mut View, field: &str, keys: &[CustomerKey]) -> Result<(), Fault> {
         for (place, key) in keys.iter().enumerate() {
-            if customers::find(tx, key).await?.is_none() {
+            if customers::find(view, key).await?.is_none() {
                 self.note(format!("{field}[{place}]"), Nothing::Customer);
             }
         }
@@ -48,25 +48,30 @@ impl Names {
 
     pub(super) async fn named(
         &mut self,
-        tx: &mut Tx,
+        view: &mut View,
         field: &str,
         draft: &NamedDraft,
     ) -> Result<Named, Fault> {
         let mut accounts = BTreeSet::new();
         for (place, named) in draft.accounts.iter().enumerate() {
-            match accounts::find(tx, named).await? {
+            match accounts::find(view, named).await? {
                 Some(account) => {
                     accounts.insert(account.id);
                 }
                 None => self.note(format!("{field}.accounts[{place}]"), Nothing::Account),
             }
         }
-        self.customers(tx, &format!("{field}.customers"), &draft.customers).await?;
+        self.customers(view, &format!("{field}.customers"), &draft.customers).await?;
         Ok(Named { accounts, customers: draft.customers.iter().cloned().collect() })
     }
 
-    pub(super) async fn wave(&mut self, tx: &mut Tx, field: &str, draft: &WaveDraft) -> Result<(), Fault> {
-        self.products(tx, &format!("{field}.products"), &draft.products).await?;
+    pub(super) async fn wave(
+        &mut self,
+        view: &mut View,
+        field: &str,
+        draft: &WaveDraft,
+    ) -> Result<(), Fault> {
+        self.products(view, &format!("{field}.products"), &draft.products).await?;
         let mut tests = Vec::new();
         collect(draft.audience.as_ref(), &mut tests);
         let field = format!("{field}.audience");
@@ -74,14 +79,14 @@ impl Names {
             match test {
                 Test::CustomerKey(keys) => {
                     for key in keys {
-                        if customers::find(tx, key).await?.is_none() {
+                        if customers::find(view, key).await?.is_none() {
                             self.note_of_set(&field, Nothing::Customer, key);
                         }
                     }
                 }
                 Test::AccountInterest(keys) => {
                     for key in keys {
-                        if products::find(tx, key).await?.is_none() {
+                        if products::find(view, key).await?.is_none() {
                             self.note_of_set(&field, Nothing::Product, key);
                         }
                     }

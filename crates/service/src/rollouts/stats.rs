@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use tidegate_core::{
-    AccountId, Id, Ordinal, Permission, Product, ProductKey, Refusal, Revision, Rollout, RolloutKey, Span,
-    Timestamp,
+    Ordinal, Permission, Product, ProductKey, Refusal, Revision, Rollout, RolloutKey, Timestamp,
 };
-use tidegate_rollout::{bucket, decide, waves};
-use tidegate_store::{View, interest, products, rollouts, standings, stats};
+use tidegate_rollout::{decide, waves};
+use tidegate_store::{View, interest, products, rollouts, stats};
 
+use super::scan::{RETRY_AFTER, Scan, seen_by};
 use crate::{Error, Fault, Query, QueryContext};
 
 #[derive(Debug)]
@@ -50,9 +50,6 @@ pub struct WaveStats {
     pub shown: i64,
 }
 
-/// Accounts that are read at a time.
-const PAGE_SIZE: i64 = 1_000;
-
 impl Query for GetStats {
     const NAME: &'static str = "get_stats";
     const PERMISSION: Permission = Permission::RolloutsRead;
@@ -77,7 +74,7 @@ impl Query for GetStats {
         on_record(&mut view, &rollout, &mut stats).await?;
         if self.reached == Reached::Counted {
             let Some(_permit) = cx.scan_permit() else {
-                return Err(Refusal::Busy { retry_after: Span::seconds(5) }.into());
+                return Err(Refusal::Busy { retry_after: RETRY_AFTER }.into());
             };
             count_reached(cx, &mut view, &rollout, &mut stats).await?;
         }
@@ -120,19 +117,14 @@ async fn count_reached(
     for key in stats.products.keys() {
         at.extend(products::find(view, key).await?);
     }
-    let mut after: AccountId = Id::MIN;
-    loop {
-        let some = standings::page(view, after, PAGE_SIZE).await?;
-        let Some(last) = some.last() else { return Ok(()) };
-        after = last.standing.account;
-        for mut known in some {
+    let mut scan = Scan::of(std::iter::once(rollout));
+    while !scan.ended() {
+        for mut standing in scan.next(view).await? {
             stats.accounts += 1;
-            // What other rollouts did for the account must not count here.
-            known.standing.ledger.retain(|entry| entry.rollout == rollout.key);
-            known.standing.buckets = bucket::all(std::iter::once(rollout), &known.standing);
+            seen_by(rollout, &mut standing);
             let mut first: Option<Ordinal> = None;
             for product in &at {
-                let verdict = decide(product, std::iter::once(rollout), &known.standing, cx.now());
+                let verdict = decide(product, std::iter::once(rollout), &standing, cx.now());
                 if verdict.visible() {
                     if let Some(at) = stats.products.get_mut(&product.key) {
                         at.reached += 1;
@@ -145,4 +137,5 @@ async fn count_reached(
             }
         }
     }
+    Ok(())
 }

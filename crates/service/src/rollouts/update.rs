@@ -1,8 +1,9 @@
 //! Changes a rollout, except for its waves.
 
 use tidegate_core::{Edge, Fact, Permission, ProductKey, Refusal, Rollout, Title, Wave};
+use tidegate_store::View;
 
-use crate::{Command, CommandContext, Error, rollouts::NamedDraft};
+use crate::{Command, CommandContext, Denied, Error, rollouts::NamedDraft};
 
 use super::{
     change::{Target, change},
@@ -23,6 +24,37 @@ pub struct RolloutChange {
     pub holdout: Option<Edge>,
     pub allow: Option<NamedDraft>,
     pub deny: Option<NamedDraft>,
+}
+
+impl RolloutChange {
+    /// Changes the rollout in memory. A preview does no more. `within` precedes the names of fields.
+    pub(super) async fn apply(
+        &self,
+        view: &mut View,
+        rollout: &mut Rollout,
+        within: &str,
+    ) -> Result<(), Denied> {
+        let before = rollout.clone();
+        let mut names = Names::default();
+        if let Some(title) = &self.title {
+            rollout.title = title.clone();
+        }
+        if let Some(products) = &self.products {
+            names.products(view, &format!("{within}products"), products).await?;
+            rollout.products.clone_from(products);
+        }
+        if let Some(holdout) = self.holdout {
+            rollout.holdout = holdout;
+        }
+        if let Some(allow) = &self.allow {
+            rollout.allow = names.named(view, &format!("{within}allow"), allow).await?;
+        }
+        if let Some(deny) = &self.deny {
+            rollout.deny = names.named(view, &format!("{within}deny"), deny).await?;
+        }
+        names.finish().and_then(|()| fixed_by_start(&before, rollout))?;
+        Ok(())
+    }
 }
 
 /// Refuses changes of fields that would change who is reached, once a wave was started.
@@ -47,25 +79,7 @@ impl Command for UpdateRollout {
 
     async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
         change(cx, &self.target, async |tx, rollout| {
-            let (before, to) = (rollout.clone(), &self.change);
-            let mut names = Names::default();
-            if let Some(title) = &to.title {
-                rollout.title = title.clone();
-            }
-            if let Some(products) = &to.products {
-                names.products(tx, "products", products).await?;
-                rollout.products.clone_from(products);
-            }
-            if let Some(holdout) = to.holdout {
-                rollout.holdout = holdout;
-            }
-            if let Some(allow) = &to.allow {
-                rollout.allow = names.named(tx, "allow", allow).await?;
-            }
-            if let Some(deny) = &to.deny {
-                rollout.deny = names.named(tx, "deny", deny).await?;
-            }
-            names.finish().and_then(|()| fixed_by_start(&before, rollout))?;
+            self.change.apply(tx, rollout, "").await?;
             let (key, revision) = (rollout.key.clone(), rollout.revision);
             Ok(Some(Fact::RolloutUpdated { rollout: key, revision }))
         })

@@ -8,6 +8,7 @@ mod everywhere;
 mod idle;
 mod introspect;
 mod password;
+mod preview;
 mod wave;
 
 use std::future::Future;
@@ -26,6 +27,7 @@ pub enum Name {
     Password,
     Wave,
     Everywhere,
+    Preview,
     Decide,
 }
 
@@ -41,6 +43,7 @@ pub async fn run(name: Name, scene: &mut Scene, report: &mut Report) -> anyhow::
             Name::Password => password::run(scene, report).await,
             Name::Wave => wave::run(scene, report).await,
             Name::Everywhere => everywhere::run(scene, report).await,
+            Name::Preview => preview::run(scene, report).await,
             // No engine has a part in it.
             Name::Decide => Ok(()),
         }

@@ -1,0 +1,68 @@
+//! A change of a rollout that is carried out in memory only, by the functions of the verbs: what a verb would refuse is
+//! refused with the same reason.
+
+use tidegate_core::{Ordinal, Rollout, Wave};
+use tidegate_rollout::lifecycle;
+use tidegate_store::View;
+
+use super::{RolloutChange, WaveDraft, add_wave::add, change::refusal, update_wave::put};
+use crate::{Error, Fault, QueryContext};
+
+#[derive(Debug, Clone)]
+pub struct PlannedChange {
+    pub verb: PlannedVerb,
+    /// The next wave is started after it, as `StartRollout` or `AdvanceRollout` would.
+    pub then_start: bool,
+}
+
+#[derive(Debug, Clone)]
+pub enum PlannedVerb {
+    Start,
+    Advance,
+    /// The last wave that stays; zero: none stays.
+    RollBack(Ordinal),
+    Stop,
+    Update(RolloutChange),
+    UpdateWave {
+        ordinal: Ordinal,
+        wave: WaveDraft,
+    },
+    AddWave(WaveDraft),
+}
+
+impl PlannedChange {
+    /// The rollout already has its new revision number.
+    pub(super) async fn carry_out(
+        &self,
+        cx: &QueryContext,
+        view: &mut View,
+        rollout: &mut Rollout,
+    ) -> Result<(), Error> {
+        let stuck = |error| Error::from(refusal(error));
+        match &self.verb {
+            PlannedVerb::Start => lifecycle::start(rollout, cx.now()).map(drop).map_err(stuck)?,
+            PlannedVerb::Advance => lifecycle::advance(rollout, cx.now()).map(drop).map_err(stuck)?,
+            PlannedVerb::RollBack(to) => lifecycle::roll_back(rollout, *to).map_err(stuck)?,
+            PlannedVerb::Stop => {
+                let by = cx.agent().signature().ok_or(Fault::Dangling("the agent's name"))?;
+                lifecycle::stop(rollout, by, None, cx.now());
+            }
+            PlannedVerb::Update(change) => change.apply(view, rollout, "update.").await?,
+            PlannedVerb::UpdateWave { ordinal, wave } => {
+                put(view, rollout, *ordinal, ("update_wave.wave", wave)).await?;
+            }
+            PlannedVerb::AddWave(wave) => add(view, rollout, "add_wave", wave).await.map(drop)?,
+        }
+        if self.then_start {
+            rollout.revision = rollout.revision.next();
+            let start = if rollout.waves.iter().any(Wave::is_started) {
+                lifecycle::advance
+            } else {
+                lifecycle::start
+            };
+            start(rollout, cx.now()).map_err(stuck)?;
+        }
+        cx.permit_products(rollout.all_products())?;
+        Ok(())
+    }
+}

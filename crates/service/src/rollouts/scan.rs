@@ -1,0 +1,88 @@
+//! Reads every account of a realm for decisions, page by page. Each page is a query of its own, so no transaction stays
+//! open, and one page is in memory.
+
+use tidegate_core::{AccountId, Audience, Id, Rollout, Span, Standing, Test};
+use tidegate_rollout::bucket;
+use tidegate_store::{
+    View,
+    scan::{self, Parts},
+};
+
+use crate::Fault;
+
+/// A scan takes seconds, and only one runs at a time.
+pub(super) const RETRY_AFTER: Span = Span::seconds(5);
+/// Accounts that are read at a time. Their decisions at many products take less than a progress message may wait.
+const PAGE_SIZE: usize = 4_000;
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scan {
+    parts: Parts,
+    after: AccountId,
+    ended: bool,
+}
+
+impl Scan {
+    /// For decisions by these rollouts.
+    pub(super) fn of<'r>(rollouts: impl Iterator<Item = &'r Rollout>) -> Self {
+        let mut parts = Parts::default();
+        for rollout in rollouts {
+            // A bucket of a customer, and names of customers, need the customer.
+            parts.described |= rollout.unit == tidegate_core::Unit::Customer
+                || !rollout.allow.customers.is_empty()
+                || !rollout.deny.customers.is_empty();
+            for audience in rollout.waves.iter().filter_map(|wave| wave.audience.as_ref()) {
+                look(audience, &mut parts);
+            }
+        }
+        Self { parts, after: Id::MIN, ended: false }
+    }
+
+    pub(super) const fn from(self, after: AccountId) -> Self {
+        Self { after, ..self }
+    }
+
+    /// Where the last page ended.
+    pub(super) const fn place(&self) -> AccountId {
+        self.after
+    }
+
+    /// Whether every account was read.
+    pub(super) const fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// The standings of the next page, without buckets.
+    pub(super) async fn next(&mut self, view: &mut View) -> Result<Vec<Standing>, Fault> {
+        let page = scan::page(view, self.parts, self.after, PAGE_SIZE).await?;
+        if let Some(last) = page.last() {
+            self.after = last.account;
+        }
+        self.ended = page.len() < PAGE_SIZE;
+        Ok(page)
+    }
+}
+
+/// What the tests of an audience look at.
+fn look(audience: &Audience, parts: &mut Parts) {
+    match audience {
+        Audience::All(list) | Audience::Any(list) => list.iter().for_each(|part| look(part, parts)),
+        Audience::Not(part) => look(part, parts),
+        Audience::Test(test) => match test {
+            Test::AccountCreated(_) | Test::AccountCountry(_) | Test::AccountEmailVerified => {}
+            Test::AccountMethod(_) => parts.methods = true,
+            Test::AccountInterest(_) => parts.interest = true,
+            Test::AccountLabel(_)
+            | Test::CustomerKey(_)
+            | Test::CustomerCreated(_)
+            | Test::CustomerCountry(_)
+            | Test::CustomerLabel(_) => parts.described = true,
+        },
+    }
+}
+
+/// Prepares the standing for the decisions of one rollout alone: what others did for the account must not count.
+pub(super) fn seen_by(rollout: &Rollout, standing: &mut Standing) {
+    standing.ledger.retain(|entry| entry.rollout == rollout.key);
+    standing.buckets = bucket::all(std::iter::once(rollout), standing);
+}
