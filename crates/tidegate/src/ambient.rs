@@ -7,6 +7,12 @@ use std::{
 
 use tidegate_core::{Clock, Entropy, Span, Timestamp};
 
+/// A new UUID, for one call of the server and its retries.
+pub fn request_id() -> String {
+    let entropy: &dyn Entropy = &SystemEntropy;
+    uuid::Builder::from_random_bytes(entropy.bytes()).into_uuid().to_string()
+}
+
 /// The authority clock: what the authority showed when it was read last, plus the time since then by a monotonic clock.
 /// So a jump of the host's clock between two reads moves nothing (INV-54).
 #[derive(Debug)]

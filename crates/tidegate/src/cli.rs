@@ -3,14 +3,16 @@
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::{
     check_settings::check_settings,
     config::{self, Loaded, Sources},
-    demo, device, directory, doctor, events,
+    context, demo, device, directory, doctor, events, failure,
     files::Files,
-    forget_clock, health, import, init, logs, mail, migrate, new_secret, passwords, recover, serve,
+    forget_clock, health, import, init, logs, mail, migrate, new_secret, output, passwords, recover, rollout,
+    serve,
 };
 
 /// Identity for device clouds: accounts, second factors, and two-step verification in waves.
@@ -57,8 +59,15 @@ enum Command {
     /// Settings: where each value comes from, and what is wrong with them.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Accounts of a running server.
+    /// Rollouts of a running server, for product managers. The exit status is 1 when it was refused or failed, 2 when the
+    /// command line or a file is wrong or a confirmation is missing, 3 when the server did not answer.
     #[command(subcommand)]
+    Rollout(rollout::RolloutCommand),
+    /// Names for servers: address, credential file and realm under one name.
+    #[command(subcommand)]
+    Context(context::ContextCommand),
+    /// Accounts of a running server.
+    #[command(subcommand, visible_alias = "account")]
     Accounts(AccountsCommand),
     /// The record of a running server: what happened, in order, and the chain that proves it.
     #[command(subcommand)]
@@ -75,6 +84,12 @@ enum Command {
     /// Mails: a test of the mail server, and what they look like.
     #[command(subcommand)]
     Mail(MailCommand),
+    /// Prints a script that completes the commands in a shell.
+    Completions {
+        /// The shell.
+        #[arg(value_parser = clap::builder::EnumValueParser::<Shell>::new())]
+        shell: Shell,
+    },
     /// Shows the main job on a throw-away server: one account is brought to two-step, in waves.
     Demo {
         /// Leave the server running, and say how to call it.
@@ -119,6 +134,8 @@ enum AccountsCommand {
     /// Imports accounts from a file of JSON objects, one a line (NDJSON). Running it again changes nothing. The
     /// exit status is 1 when a row was not imported, or not with its password.
     Import(import::Import),
+    /// Says why two-step has reached an account at a product, or has not.
+    Explain(rollout::AccountExplain),
 }
 
 #[derive(Subcommand)]
@@ -238,6 +255,17 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Accounts(AccountsCommand::Import(import)) => block_on(import::import(import)),
+        Command::Accounts(AccountsCommand::Explain(explain)) => {
+            Ok(failure::ended(block_on(rollout::account_explain(explain))))
+        }
+        Command::Rollout(command) => Ok(failure::ended(block_on(rollout::run(command)))),
+        Command::Context(command) => Ok(failure::ended(context::run(command))),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "tidegate", &mut script);
+            output::print(&String::from_utf8(script)?)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Events(EventsCommand::Export(export)) => block_on(events::export(export)),
         Command::Events(EventsCommand::Verify(verify)) => block_on(events::verify(verify)),
         Command::Directory(DirectoryCommand::Export(export)) => block_on(directory::export(export)),

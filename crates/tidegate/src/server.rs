@@ -10,14 +10,24 @@ use clap::Args;
 use tidegate_client::{Client, ClientCertificate, Settings, Tls};
 use tidegate_core::Secret;
 
-use crate::files;
+use crate::{
+    context::{SavedContext, SavedContexts},
+    failure::Usage,
+    files,
+};
+
+pub const DEFAULT_ADDRESS: &str = "http://127.0.0.1:50051";
 
 /// Where a server is, and how it is reached.
 #[derive(Args)]
 pub struct Reach {
-    /// The server: https://host:port, or http://host:port on this machine.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:50051")]
-    address: String,
+    /// The server: https://host:port, or http://host:port on this machine. Without it, the context's, else
+    /// `http://127.0.0.1:50051`.
+    #[arg(long, value_name = "URL")]
+    address: Option<String>,
+    /// The context of `tidegate context` to take what is not given from. Without it, the current one, if there is one.
+    #[arg(long, value_name = "NAME", env = "TIDEGATE_CONTEXT", hide_env_values = true)]
+    context: Option<String>,
     /// Certificates (PEM) that are trusted in place of the system's.
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
@@ -36,9 +46,10 @@ pub struct Reach {
 pub struct Server {
     #[command(flatten)]
     reach: Reach,
-    /// The file that holds the credential. Its role: admin or operator; auditor too, to read events.
-    #[arg(long, default_value = "operator.credential")]
-    credential_file: PathBuf,
+    /// The file that holds the credential. Its role: admin or operator; auditor too, to read events. Without it, the
+    /// context's, else operator.credential.
+    #[arg(long, value_name = "FILE")]
+    credential_file: Option<PathBuf>,
     /// Key of the realm, for an operator; else the credential's own.
     #[arg(long)]
     realm: Option<String>,
@@ -46,31 +57,64 @@ pub struct Server {
 
 impl Server {
     pub async fn connect(&self) -> anyhow::Result<Client> {
-        let credential = files::read_secret(&self.credential_file)?;
+        let context = self.reach.context()?;
+        let file = self.credential_file(context.as_ref())?;
+        let credential = files::read_secret(&file)?;
         let credential = Secret::new(credential.expose().trim().to_owned());
-        let realm = self.realm.as_deref().map(str::parse).transpose();
-        let realm = realm.map_err(|error| anyhow::anyhow!("--realm {error}"))?;
-        connect(&Settings { realm, ..self.reach.settings(credential)? }).await
+        let realm = self.realm.clone().or_else(|| context.as_ref()?.realm.clone());
+        let realm = realm.as_deref().map(str::parse).transpose();
+        let realm = realm.map_err(|error| Usage::new(format!("--realm {error}")))?;
+        connect(&Settings { realm, ..self.reach.settings(context.as_ref(), credential)? }).await
+    }
+
+    /// The credential of a context goes to the context's own server only: an address that was mistyped, or that another
+    /// person proposed, must not get it.
+    fn credential_file(&self, context: Option<&SavedContext>) -> anyhow::Result<PathBuf> {
+        match (&self.credential_file, context) {
+            (Some(file), _) => Ok(file.clone()),
+            (None, None) => Ok("operator.credential".into()),
+            (None, Some(context)) if self.reach.address(Some(context)) == context.address => {
+                Ok(context.credential_file.clone())
+            }
+            (None, Some(_)) => {
+                let text = "--address is not the server of the context: give --credential-file too";
+                Err(Usage::new(text).into())
+            }
+        }
     }
 }
 
 impl Reach {
     /// For calls that need no credential.
     pub async fn connect(&self) -> anyhow::Result<Client> {
-        connect(&self.settings(Secret::new(String::new()))?).await
+        connect(&self.settings(self.context()?.as_ref(), Secret::new(String::new()))?).await
     }
 
-    fn settings(&self, credential: Secret<String>) -> anyhow::Result<Settings> {
+    fn context(&self) -> anyhow::Result<Option<SavedContext>> {
+        SavedContexts::read()?.chosen(self.context.as_deref().filter(|name| !name.is_empty()))
+    }
+
+    fn address<'a>(&'a self, context: Option<&'a SavedContext>) -> &'a str {
+        let given = self.address.as_deref();
+        given.or_else(|| context.map(|context| context.address.as_str())).unwrap_or(DEFAULT_ADDRESS)
+    }
+
+    fn settings(
+        &self,
+        context: Option<&SavedContext>,
+        credential: Secret<String>,
+    ) -> anyhow::Result<Settings> {
         let certificate = self.client_cert.as_deref().zip(self.client_key.as_deref());
         let certificate = certificate.map(|(chain, key)| {
             anyhow::Ok(ClientCertificate { chain: read(chain)?, key: Secret::new(read(key)?) })
         });
+        let ca_file = self.ca_file.as_deref().or_else(|| context?.ca_file.as_deref());
         let tls = Tls {
-            authorities: self.ca_file.as_deref().map(read).transpose()?.unwrap_or_default(),
+            authorities: ca_file.map(read).transpose()?.unwrap_or_default(),
             certificate: certificate.transpose()?,
         };
-        let deadline = Duration::from_secs(self.deadline);
-        Ok(Settings { address: self.address.clone(), tls, deadline, ..Settings::new(credential) })
+        let (address, deadline) = (self.address(context).to_owned(), Duration::from_secs(self.deadline));
+        Ok(Settings { address, tls, deadline, ..Settings::new(credential) })
     }
 }
 

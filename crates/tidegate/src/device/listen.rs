@@ -13,8 +13,8 @@ use clap::Args;
 use tidegate_client::{Device, DeviceError, PushDecision};
 use tidegate_proto as proto;
 
-use super::{DeviceArgs, explained, input::InputLines, request_id, show};
-use crate::ambient::AuthorityClock;
+use super::{DeviceArgs, explained, input::InputLines, show};
+use crate::ambient::{AuthorityClock, request_id};
 
 #[derive(Args)]
 pub struct Listen {

@@ -14,7 +14,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 use tidegate_client::{Device, DeviceError};
-use tidegate_core::Entropy;
 use tidegate_proto::ErrorReason;
 
 use self::key_file::{EnrolledDevice, KeyFile};
@@ -23,10 +22,7 @@ pub use self::{
     list::{List, list},
     listen::{Listen, listen},
 };
-use crate::{
-    ambient::{AuthorityClock, SystemEntropy},
-    server::Server,
-};
+use crate::{ambient::AuthorityClock, server::Server};
 
 /// What the credential file of a device's command holds.
 const CREDENTIAL_HELP: &str = "The file that holds the credential. Its role: device_app or operator";
@@ -60,10 +56,4 @@ fn explained(error: DeviceError) -> anyhow::Error {
         }
         error => error.into(),
     }
-}
-
-/// A new UUID, for one call and its retries.
-fn request_id() -> String {
-    let entropy: &dyn Entropy = &SystemEntropy;
-    uuid::Builder::from_random_bytes(entropy.bytes()).into_uuid().to_string()
 }

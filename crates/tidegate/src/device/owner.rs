@@ -10,8 +10,8 @@ use tidegate_proto::{
     complete_enrollment_request::Answer, subject::Who,
 };
 
-use super::{input::InputLines, request_id, show};
-use crate::ambient::AuthorityClock;
+use super::{input::InputLines, show};
+use crate::ambient::{AuthorityClock, request_id};
 
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 

@@ -40,6 +40,7 @@ mod receipts;
 mod record;
 mod recover;
 mod rolling;
+mod rollout;
 mod schema;
 mod secrets;
 mod settings;

@@ -26,6 +26,7 @@ const STAND_INS: [(&str, &str); 4] = [
         r#"case "$1" in
   serve) exec "$TIDEGATE" "$@" --set grpc.listen=127.0.0.1:0 --set admin.listen=127.0.0.1:0 ;;
   accounts | directory | events) exec "$TIDEGATE" "$@" --address "http://$(listening grpc)" ;;
+  context) exec "$TIDEGATE" "$@" --address "http://$(listening grpc)" ;;
   *) exec "$TIDEGATE" "$@" ;;
 esac
 "#,

@@ -1,0 +1,223 @@
+//! `tidegate rollout create`, `apply` and `diff`: a rollout from its file.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+use tidegate_client::{Client, Refused};
+use tidegate_proto::{self as proto, evaluation_result::Result as Evaluated};
+
+use super::{
+    CallArgs, ask, explained,
+    file::PlannedRollout,
+    find,
+    history::changed,
+    plan::{PlannedCall, PlannedChange, PlannedStep, plan},
+    show,
+};
+use crate::{
+    ambient::request_id,
+    failure::Usage,
+    output::{OutputFormat, plain, print},
+};
+
+/// The contract's bound of one `BatchEvaluate`.
+const MAX_BATCH: usize = 256;
+
+#[derive(Args)]
+pub struct CreateArgs {
+    /// The file of the rollout, YAML or JSON; `-` reads standard input.
+    #[arg(short, long, value_name = "FILE")]
+    file: PathBuf,
+    /// Why; kept with the revision.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    reason: String,
+    #[command(flatten)]
+    call: CallArgs,
+}
+
+#[derive(Args)]
+pub struct ApplyArgs {
+    #[command(flatten)]
+    create: CreateArgs,
+}
+
+#[derive(Args)]
+pub struct DiffArgs {
+    /// Key of the rollout, with --from and --to.
+    #[arg(requires = "from", conflicts_with = "file")]
+    rollout: Option<String>,
+    /// The file to compare with the rollout as it stands; `-` reads standard input.
+    #[arg(short, long, value_name = "FILE", required_unless_present = "rollout")]
+    file: Option<PathBuf>,
+    /// The revision to compare from.
+    #[arg(long, value_name = "REVISION", requires_all = ["to", "rollout"])]
+    from: Option<i64>,
+    /// The revision to compare to.
+    #[arg(long, value_name = "REVISION", requires_all = ["from", "rollout"])]
+    to: Option<i64>,
+    #[command(flatten)]
+    call: CallArgs,
+}
+
+/// What `diff -f` prints as JSON.
+#[derive(Serialize)]
+struct PlanReport<'p> {
+    rollout: &'p str,
+    changes: Vec<&'p PlannedChange>,
+}
+
+pub async fn create(create: CreateArgs) -> anyhow::Result<()> {
+    let file = PlannedRollout::read(&create.file)?;
+    let client = create.call.server.connect().await?;
+    let answer = ask!(client, rollouts.create_rollout, file.create_request(&create.reason, request_id()))?;
+    create.call.output.print(&answer, |answer| answer.rollout.as_ref().map(show::line).unwrap_or_default())
+}
+
+pub async fn apply(ApplyArgs { create: apply }: ApplyArgs) -> anyhow::Result<()> {
+    let file = PlannedRollout::read(&apply.file)?;
+    let client = apply.call.server.connect().await?;
+    let (file, found) = compared(&client, file).await?;
+    let steps = plan(&file, found.as_ref())?;
+    let mut rollout = found.unwrap_or_default();
+    let format = apply.call.output.format;
+    for step in &steps {
+        match carry_out(&client, &file, &rollout.etag, step, &apply.reason).await {
+            Ok(changed) => rollout = changed.unwrap_or_default(),
+            Err(refused) => return Err(explained(&client, &file.key, refused).await),
+        }
+        for change in &step.changes {
+            match format {
+                OutputFormat::Table => print(&(change.line() + "\n"))?,
+                OutputFormat::Json | OutputFormat::Yaml => eprintln!("{}", change.line()),
+            }
+        }
+    }
+    let answer = proto::GetRolloutResponse { rollout: Some(rollout) };
+    apply.call.output.print(&answer, |answer| {
+        let line = answer.rollout.as_ref().map(show::line).unwrap_or_default();
+        if steps.is_empty() { format!("nothing to change; {line}") } else { line }
+    })
+}
+
+async fn carry_out(
+    client: &Client,
+    file: &PlannedRollout,
+    etag: &str,
+    step: &PlannedStep,
+    reason: &str,
+) -> Result<Option<proto::Rollout>, Refused> {
+    let (rollout, etag, reason) = (file.key.clone(), etag.to_owned(), reason.to_owned());
+    let request_id = request_id();
+    Ok(match &step.call {
+        PlannedCall::Create => {
+            ask!(client, rollouts.create_rollout, file.create_request(&reason, request_id))?.rollout
+        }
+        PlannedCall::Update(fields) => {
+            let mask = proto::FieldMask { paths: fields.iter().map(ToString::to_string).collect() };
+            let request = proto::UpdateRolloutRequest {
+                rollout,
+                etag,
+                title: file.title.clone(),
+                products: file.products.clone(),
+                holdout_ppm: file.holdout_ppm,
+                allow: Some(file.allow.clone()),
+                deny: Some(file.deny.clone()),
+                update_mask: Some(mask),
+                request_id,
+                reason,
+            };
+            ask!(client, rollouts.update_rollout, request)?.rollout
+        }
+        PlannedCall::UpdateWave(ordinal, wave) => {
+            let (ordinal, wave) = (*ordinal, Some(wave.clone()));
+            let request = proto::UpdateWaveRequest { rollout, etag, ordinal, wave, request_id, reason };
+            ask!(client, rollouts.update_wave, request)?.rollout
+        }
+        PlannedCall::RemoveWave(ordinal) => {
+            let ordinal = *ordinal;
+            let request = proto::RemoveWaveRequest { rollout, etag, ordinal, request_id, reason };
+            ask!(client, rollouts.remove_wave, request)?.rollout
+        }
+        PlannedCall::AddWave(wave) => {
+            let wave = Some(wave.clone());
+            let request = proto::AddWaveRequest { rollout, etag, wave, request_id, reason };
+            ask!(client, rollouts.add_wave, request)?.rollout
+        }
+    })
+}
+
+pub async fn diff(diff: DiffArgs) -> anyhow::Result<()> {
+    let client = diff.call.server.connect().await?;
+    let Some(path) = diff.file else {
+        let request = proto::DiffRevisionsRequest {
+            rollout: diff.rollout.unwrap_or_default(),
+            from_revision: diff.from.unwrap_or_default(),
+            to_revision: diff.to.unwrap_or_default(),
+        };
+        let answer = ask!(client, rollouts.diff_revisions, request)?;
+        return diff.call.output.print(&answer, |answer| {
+            let lines = answer.differences.iter().map(|difference| changed(difference) + "\n");
+            some_or(lines.collect(), "nothing differs\n")
+        });
+    };
+    let (file, found) = compared(&client, PlannedRollout::read(&path)?).await?;
+    let steps = plan(&file, found.as_ref())?;
+    let changes = steps.iter().flat_map(|step| &step.changes).collect();
+    diff.call.output.print_value(&PlanReport { rollout: &file.key, changes }, |report| {
+        some_or(report.changes.iter().map(|change| change.line() + "\n").collect(), "nothing differs\n")
+    })
+}
+
+fn some_or(text: String, otherwise: &str) -> String {
+    if text.is_empty() { otherwise.to_owned() } else { text }
+}
+
+/// The file, with accounts named as the server names them, and the rollout as it stands.
+async fn compared(
+    client: &Client,
+    mut file: PlannedRollout,
+) -> anyhow::Result<(PlannedRollout, Option<proto::Rollout>)> {
+    let found = find(client, &file.key).await?;
+    if found.is_some() {
+        let product = file.products.first().cloned().unwrap_or_default();
+        for (list, named) in [("allow", &mut file.allow), ("deny", &mut file.deny)] {
+            named.accounts = account_ids(client, &product, list, &named.accounts).await?;
+        }
+    }
+    Ok((file, found))
+}
+
+/// The ids of accounts that are named by id or external id. A decision carries the id and no personal field, so this reads no
+/// account.
+async fn account_ids(
+    client: &Client,
+    product: &str,
+    list: &str,
+    names: &[String],
+) -> anyhow::Result<Vec<String>> {
+    let mut ids = Vec::new();
+    for batch in names.chunks(MAX_BATCH) {
+        let item =
+            |account: &String| proto::EvaluationItem { product: product.into(), account: account.clone() };
+        let request = proto::BatchEvaluateRequest { items: batch.iter().map(item).collect() };
+        let answer = ask!(client, evaluations.batch_evaluate, request)?;
+        for (name, result) in batch.iter().zip(answer.results) {
+            match result.result {
+                Some(Evaluated::Decision(decision)) => ids.push(decision.account_id),
+                _ if result_is_of_account(&result) => {
+                    let text = format!("`{list}` names `{}`, and there is no such account", plain(name));
+                    return Err(Usage::new(text).into());
+                }
+                // The product is wrong: the server says so when it is asked to change the rollout.
+                _ => ids.push(name.clone()),
+            }
+        }
+    }
+    Ok(ids)
+}
+
+fn result_is_of_account(result: &proto::EvaluationResult) -> bool {
+    let not_found = i32::from(proto::ErrorReason::AccountNotFound);
+    matches!(result.result, Some(Evaluated::Error(reason)) if reason == not_found)
+}

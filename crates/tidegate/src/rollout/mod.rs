@@ -1,0 +1,145 @@
+//! `tidegate rollout`: what product managers do with rollouts, over gRPC.
+//!
+//! A verb that changes a rollout reads it first, says in one sentence what will happen, and sends its etag, so that nothing is
+//! changed that the person has not seen. The verbs that narrow (pause, rollback, stop) send none: they must work at once,
+//! whatever another person changes at the same time.
+
+mod apply;
+mod confirm;
+mod explain;
+mod file;
+mod history;
+mod plan;
+mod read;
+mod show;
+mod stats;
+mod verbs;
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use tidegate_client::{Client, Refused};
+use tidegate_proto as proto;
+
+pub use self::explain::{AccountExplain, account_explain};
+use self::{
+    apply::{ApplyArgs, CreateArgs, DiffArgs},
+    explain::RolloutExplain,
+    history::HistoryArgs,
+    read::{GetArgs, ListArgs},
+    stats::StatsArgs,
+    verbs::{RollBackArgs, SevereArgs, VerbArgs},
+};
+use crate::{output::OutputArgs, server::Server};
+
+/// What the credential file of these commands holds.
+const CREDENTIAL_HELP: &str = "The file that holds the credential. Its role: rollout_manager, admin or operator; \
+                               rollout_approver to read and to clear a stop. Without it, the context's, else \
+                               operator.credential";
+
+#[derive(Subcommand)]
+pub enum RolloutCommand {
+    /// Lists the realm's rollouts.
+    List(ListArgs),
+    /// Shows a rollout as it stands.
+    Get(GetArgs),
+    /// Creates a rollout from a file. It reaches no account before it is started.
+    Create(CreateArgs),
+    /// Creates the rollout of a file, or changes it to what the file says. Waves that have started are never touched.
+    Apply(ApplyArgs),
+    /// Says what `apply` would change, or what differs between two revisions. Changes nothing.
+    Diff(DiffArgs),
+    /// Starts the first wave.
+    Start(SevereArgs),
+    /// Pauses a rollout: no wave starts, and accounts that were reached stay reached.
+    Pause(VerbArgs),
+    /// Ends a pause.
+    Resume(VerbArgs),
+    /// Starts the next wave. Asks for the key where the wave's share is above 25 %.
+    Advance(SevereArgs),
+    /// Takes back the waves after one of them. Nobody loses a factor.
+    Rollback(RollBackArgs),
+    /// Stops a rollout at once: no further account is reached until two persons clear the stop.
+    Stop(SevereArgs),
+    /// Clears a stop. Two persons have to run it.
+    Clear(SevereArgs),
+    /// Lists the revisions of a rollout, newest first: who changed what, when and why.
+    History(HistoryArgs),
+    /// Says why a rollout has reached an account, or has not.
+    Explain(RolloutExplain),
+    /// Says how far a rollout has come, per wave and product.
+    Stats(StatsArgs),
+}
+
+/// The server that is called, and how the answer is printed.
+#[derive(Args)]
+#[command(mut_arg("credential_file", |argument| argument.help(CREDENTIAL_HELP)))]
+struct CallArgs {
+    #[command(flatten)]
+    server: Server,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub async fn run(command: RolloutCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        RolloutCommand::List(list) => read::list(list).await?,
+        RolloutCommand::Get(get) => read::get(get).await?,
+        RolloutCommand::Create(create) => apply::create(create).await?,
+        RolloutCommand::Apply(apply) => apply::apply(apply).await?,
+        RolloutCommand::Diff(diff) => apply::diff(diff).await?,
+        RolloutCommand::Start(start) => verbs::start(start).await?,
+        RolloutCommand::Pause(pause) => verbs::pause(pause).await?,
+        RolloutCommand::Resume(resume) => verbs::resume(resume).await?,
+        RolloutCommand::Advance(advance) => verbs::advance(advance).await?,
+        RolloutCommand::Rollback(roll_back) => verbs::roll_back(roll_back).await?,
+        RolloutCommand::Stop(stop) => verbs::stop(stop).await?,
+        RolloutCommand::Clear(clear) => verbs::clear(clear).await?,
+        RolloutCommand::History(history) => history::history(history).await?,
+        RolloutCommand::Explain(explain) => explain::rollout_explain(explain).await?,
+        RolloutCommand::Stats(stats) => stats::stats(stats).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes a call, with retries where it may be retried, and returns its message.
+macro_rules! ask {
+    ($client:expr, $service:ident.$method:ident, $request:expr) => {{
+        let request = $request;
+        let call =
+            async move |client: &tidegate_client::Client| client.$service().$method(request.clone()).await;
+        $client.retrying(call).await.map(tonic::Response::into_inner)
+    }};
+}
+use ask;
+
+/// The rollout as it stands; `None`: there is none of that key.
+async fn find(client: &Client, key: &str) -> Result<Option<proto::Rollout>, Refused> {
+    let request = proto::GetRolloutRequest { rollout: key.to_owned() };
+    match ask!(client, rollouts.get_rollout, request) {
+        Ok(answer) => Ok(answer.rollout),
+        Err(refused) if refused.reason == Some(proto::ErrorReason::RolloutNotFound) => Ok(None),
+        Err(refused) => Err(refused),
+    }
+}
+
+async fn load(client: &Client, key: &str) -> anyhow::Result<proto::Rollout> {
+    let request = proto::GetRolloutRequest { rollout: key.to_owned() };
+    Ok(ask!(client, rollouts.get_rollout, request)?.rollout.unwrap_or_default())
+}
+
+/// An etag that does not match says that another person changed the rollout meanwhile: who, when and why is in its newest
+/// revision.
+async fn explained(client: &Client, key: &str, refused: Refused) -> anyhow::Error {
+    if refused.reason != Some(proto::ErrorReason::EtagMismatch) {
+        return refused.into();
+    }
+    let request = proto::ListRevisionsRequest { rollout: key.to_owned(), page_size: 1, ..Default::default() };
+    let newest = ask!(client, rollouts.list_revisions, request).ok();
+    let newest = newest.and_then(|answer| answer.revisions.into_iter().next());
+    let who = newest.map(|newest| show::authored(&newest)).unwrap_or_default();
+    anyhow::anyhow!(
+        "nothing was changed, because `{key}` was changed meanwhile{who}; look again with \
+         `tidegate rollout get {key}` (ETAG_MISMATCH)"
+    )
+}

@@ -1,0 +1,60 @@
+//! `tidegate rollout list` and `get`.
+
+use clap::Args;
+use tidegate_client::{Client, pages};
+use tidegate_proto as proto;
+
+use super::{CallArgs, ask, show};
+use crate::output::{columns, plain};
+
+#[derive(Args)]
+pub struct ListArgs {
+    #[command(flatten)]
+    call: CallArgs,
+}
+
+#[derive(Args)]
+pub struct GetArgs {
+    /// Key of the rollout.
+    rollout: String,
+    #[command(flatten)]
+    call: CallArgs,
+}
+
+pub async fn list(list: ListArgs) -> anyhow::Result<()> {
+    let client = list.call.server.connect().await?;
+    let first = proto::ListRolloutsRequest { page_size: 1_000, ..Default::default() };
+    let page = async |request: proto::ListRolloutsRequest| {
+        client
+            .retrying(async move |client: &Client| client.rollouts().list_rollouts(request.clone()).await)
+            .await
+    };
+    let rollouts = pages(first, page).collect().await?;
+    let all = proto::ListRolloutsResponse { rollouts, next_page_token: String::new() };
+    list.call.output.print(&all, table)
+}
+
+fn table(all: &proto::ListRolloutsResponse) -> String {
+    if all.rollouts.is_empty() {
+        return "there are no rollouts; `tidegate rollout create -f FILE` makes one\n".to_owned();
+    }
+    let rows = all.rollouts.iter().map(|rollout| {
+        let started = rollout.waves.iter().filter(|wave| show::is_started(wave)).count();
+        vec![
+            rollout.key.clone(),
+            plain(&rollout.title),
+            show::state(rollout),
+            format!("{started} of {}", rollout.waves.len()),
+            rollout.products.join(", "),
+            rollout.revision.to_string(),
+        ]
+    });
+    columns(&["key", "title", "state", "waves started", "products", "revision"], rows)
+}
+
+pub async fn get(get: GetArgs) -> anyhow::Result<()> {
+    let client = get.call.server.connect().await?;
+    let request = proto::GetRolloutRequest { rollout: get.rollout };
+    let answer = ask!(client, rollouts.get_rollout, request)?;
+    get.call.output.print(&answer, |answer| answer.rollout.as_ref().map(show::whole).unwrap_or_default())
+}
