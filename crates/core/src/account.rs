@@ -38,7 +38,7 @@ pub struct Account {
     /// more (INV-25).
     #[serde(default)]
     pub epoch: i64,
-    /// Nothing that protects the account can be changed since then: somebody said "this wasn't me".
+    /// When somebody said "this wasn't me". Since then, what protects the account cannot be changed. `None`: it can.
     #[serde(default)]
     pub changes_locked_at: Option<Timestamp>,
     #[serde(default)]

@@ -111,8 +111,8 @@ impl Agent {
         Some(Approver { name, person, issuers })
     }
 
-    /// The persons behind a credential that it creates, or of which it gets a new secret. An operator vouches for the
-    /// holder, and so does the program itself, which only those run who hold the master key.
+    /// The persons behind a credential that this agent creates or rotates. An operator vouches for the holder. So does the
+    /// program itself, because only a person with the master key can run it.
     pub fn issuers(&self) -> Issuers {
         match self {
             Self::Credential(caller) if caller.role != Role::Operator => caller.issuers.and(&caller.holder),

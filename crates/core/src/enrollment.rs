@@ -62,7 +62,7 @@ pub enum LinkTarget {
     Password,
     /// The address it was sent to becomes the account's.
     EmailChange(EmailChangeId),
-    /// Whoever reads the mailbox says that something was not them.
+    /// The reader of a notice says "this wasn't me".
     NotMe,
 }
 

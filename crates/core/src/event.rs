@@ -147,7 +147,7 @@ pub enum Fact {
     EmailChangeUndone {},
     /// The address was not verified, and another account has verified it.
     EmailLost {},
-    /// Somebody who got a notice said "this wasn't me".
+    /// The reader of a notice, or somebody in a session, said "this wasn't me".
     NotMeReported {},
     /// The owner has proved that the account is theirs.
     ChangesUnlocked {},
@@ -187,7 +187,7 @@ pub enum Fact {
     PasswordChangeDenied {
         why: Denial,
     },
-    /// Somebody asked to reset the password of an identifier, which may belong to no account.
+    /// A reset of the password was asked for. The identifier may belong to no account.
     RecoveryBegun {
         recovery: RecoveryId,
     },
@@ -394,11 +394,11 @@ pub enum Fact {
     SeenOnBehalf {
         reason: Title,
     },
-    /// Somebody who is not the app of the account's owner read the account. `by_address`: found by its address.
+    /// A caller other than the owner's app read the account. `by_address`: it was found by its address.
     AccountRead {
         by_address: bool,
     },
-    /// Somebody who is not an app read a page of accounts. `country`: the filter.
+    /// A caller other than an app read a page of accounts. `country`: the filter.
     AccountsListed {
         country: Option<Country>,
         count: u64,

@@ -1,6 +1,6 @@
 //! Who is behind a credential besides its holder, for rules that ask for two persons.
 //!
-//! Whoever creates a credential, or a new secret of it, knows that secret and can call with it. If the holder's name
+//! The person who creates or rotates a credential knows its secret, and can call with it. If the holder's name
 //! alone counted, one admin could make credentials for two invented names and be two persons. So a credential keeps the
 //! persons who have known a secret of it, and those who are behind their own credentials, up to an operator. Operators
 //! are left out: an operator may do everything anyway, and vouches for the names.
