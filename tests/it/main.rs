@@ -42,6 +42,7 @@ mod expiries;
 mod fuzz;
 mod idempotency;
 mod introspections;
+mod ladders;
 mod lanes;
 mod link_origins;
 mod lockout;

@@ -26,7 +26,8 @@ macro_rules! answers {
     };
 }
 answers! {
-    AddWaveResponse UpdateWaveResponse RemoveWaveResponse UpdateRolloutResponse StartRolloutResponse
+    AddWaveResponse UpdateWaveResponse RemoveWaveResponse UpdateRolloutResponse SetLadderResponse
+    StartRolloutResponse
     AdvanceRolloutResponse PauseRolloutResponse ResumeRolloutResponse RollBackRolloutResponse
     StopRolloutResponse RevertRolloutResponse
 }
@@ -81,6 +82,7 @@ impl Managed {
         resume, resume_refused() = ResumeRolloutRequest {}
         roll_back, roll_back_refused(to_wave: u32) = RollBackRolloutRequest { to_wave: to_wave }
         stop, stop_refused(reason: &str) = StopRolloutRequest { reason: reason.to_owned() }
+        set_ladder, set_ladder_refused(rules: Vec<proto::LadderRule>) = SetLadderRequest { rules: rules }
         revert, revert_refused(revision: i64) = RevertRolloutRequest { revision: revision }
         remove_wave, remove_wave_refused(ordinal: u32) = RemoveWaveRequest { ordinal: ordinal }
         add_wave, add_wave_refused(title: &str, edge_ppm: u32, products: &[&str])

@@ -190,6 +190,14 @@ async fn roll_out(watched: &Watched) {
 
 async fn lead_a_life(w: &Watched) {
     let rollout = || "two-step".to_owned();
+    let got = w.call(proto::GetRolloutRequest { rollout: rollout() }).await.rollout;
+    let ladder = proto::SetLadderRequest {
+        rollout: rollout(),
+        etag: got.unwrap().etag,
+        rules: vec![everybody()],
+        ..Default::default()
+    };
+    w.call(ladder).await;
     w.call(proto::PauseRolloutRequest { rollout: rollout(), ..Default::default() }).await;
     let etag = |rollout: Option<proto::Rollout>| etag(rollout).1;
     let paused = etag(w.call(proto::GetRolloutRequest { rollout: rollout() }).await.rollout);
@@ -497,4 +505,9 @@ async fn devices(watched: &Watched) {
     owner.prompted(&w.operator, "tablet").await;
     let push = owner.pushes().await.remove(0);
     w.call(owner.decision(&push, Decides::Denies)).await;
+}
+
+fn everybody() -> proto::LadderRule {
+    let phase = proto::LadderPhase { rung: proto::Rung::Optional.into(), ..Default::default() };
+    proto::LadderRule { title: "Everybody".into(), phases: vec![phase], ..Default::default() }
 }

@@ -66,6 +66,7 @@ rpcs! {
     ListRolloutsRequest -> ListRolloutsResponse,
     AddWaveRequest -> AddWaveResponse,
     StartRolloutRequest -> StartRolloutResponse,
+    SetLadderRequest -> SetLadderResponse,
     AdvanceRolloutRequest -> AdvanceRolloutResponse,
     IntrospectRequest -> IntrospectResponse,
     IssueAssertionRequest -> IssueAssertionResponse,

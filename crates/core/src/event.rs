@@ -361,6 +361,19 @@ pub enum Fact {
         rollout: RolloutKey,
         revision: Revision,
     },
+    /// The ladder of a rollout is enforced for the account here.
+    TwoStepRequired {
+        rollout: RolloutKey,
+        since: Timestamp,
+    },
+    /// The account was told that two-step will be required here.
+    TwoStepTold {
+        rollout: RolloutKey,
+    },
+    LadderSet {
+        rollout: RolloutKey,
+        revision: Revision,
+    },
     RolloutReverted {
         rollout: RolloutKey,
         revision: Revision,

@@ -79,12 +79,13 @@ pub use product::{
 };
 pub use proof::{Answer, AnswerForm, Enrollee, NewDevice, Prompt, Setup, SignedDecision};
 pub use push_address::{Notification, PushAddress, TextMessage};
-pub use refusal::{NamesNothing, Nothing, PasswordFlaw, PolicyFlaw, Refusal};
+pub use refusal::{LadderFlaw, LadderFlawKind, NamesNothing, Nothing, PasswordFlaw, PolicyFlaw, Refusal};
 pub use relying_party::{KeyModel, Origin, RelyingParty};
 pub use rollout::{
-    Approver, Attribute, Audience, Bucket, Buckets, Decision, During, Edge, FirstShown, Grouped, Label,
-    LedgerEntry, LocalDateTime, Missing, Named, OnePerson, Ordinal, PlannedTime, Reason, Revision, RollBack,
-    Rollout, RolloutState, Rule, RuleAsked, Salt, Standing, Stop, Test, Unit, UtcOffset, Wave, WaveState,
+    Approver, Attribute, Audience, Bucket, Buckets, Decision, During, Edge, FirstShown, Grace, Grouped, Hold,
+    Label, LadderDecision, LadderMarks, LadderRule, LedgerEntry, LocalDateTime, Missing, Named, OnePerson,
+    Ordinal, Phase, PlannedTime, Reason, RequiredSince, Revision, RollBack, Rollout, RolloutState, Rule,
+    RuleAsked, Rung, Salt, Skips, Standing, Stop, Test, Unit, UtcOffset, Wave, WaveState,
 };
 pub use sealed::{KeyId, KeyedDigest, Sealed, TokenDigest};
 pub use secret::Secret;

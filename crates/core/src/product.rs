@@ -53,6 +53,10 @@ pub struct ProductSettings {
     /// default.
     #[serde(default = "check_up_after", skip_serializing_if = "is_check_up_after")]
     pub check_up_after: Span,
+    /// How long sessions last at most after more is required than they met; zero: they fail at once. Left out while it is the
+    /// default.
+    #[serde(default = "reauth_within", skip_serializing_if = "is_reauth_within")]
+    pub reauth_within: Span,
     /// What it says of itself in the method directory. Left out where it says nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<DirectoryEntry>,
@@ -73,6 +77,7 @@ impl ProductSettings {
             messages: MessageStyle::default(),
             min_password_length: PasswordLength::default(),
             check_up_after: check_up_after(),
+            reauth_within: reauth_within(),
             directory: None,
         }
     }
@@ -85,6 +90,15 @@ const fn check_up_after() -> Span {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_check_up_after(span: &Span) -> bool {
     *span == check_up_after()
+}
+
+const fn reauth_within() -> Span {
+    Span::days(7)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_reauth_within(span: &Span) -> bool {
+    *span == reauth_within()
 }
 
 /// What the codes of an authenticator app are computed with (RFC 6238). Many apps know only the defaults, and some ignore

@@ -128,6 +128,10 @@ pub enum Refusal {
     FixedByStart { fields: Vec<&'static str> },
     #[error("the rollout has as many waves as it may")]
     TooManyWaves,
+    #[error("the ladder is not acceptable")]
+    LadderNotAcceptable { flaws: Vec<LadderFlaw> },
+    #[error("two-step is required of this account here")]
+    TwoStepRequired,
     #[error("the rollout is paused")]
     RolloutPaused,
     #[error("the rollout is not paused")]
@@ -172,6 +176,28 @@ pub enum Refusal {
     ResumeTokenNotValid,
     #[error("what follows the resume token is not kept any more")]
     ResumeTokenTooOld { oldest: Sequence },
+}
+
+/// What is wrong with a ladder, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LadderFlaw {
+    /// The field, as `rules[0].phases[1]`.
+    pub field: String,
+    pub what: LadderFlawKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LadderFlawKind {
+    /// A date that is not part of the ladder as it stands lies in the past.
+    InPast,
+    /// A later phase begins no later than the one before, or is no stricter; or the cap ends before anything is demanded.
+    OutOfOrder,
+    /// A locked rung cannot be put off.
+    PostponesLocked,
+    /// No method that a product allows meets what is demanded there, so that no account could sign in.
+    LocksOut,
+    /// An earlier rule is for every account, so that this one is never asked.
+    NeverAsked,
 }
 
 /// A field of a request that names something the realm lacks.

@@ -39,6 +39,9 @@ pub struct SignIn {
     /// The password is right, but would not be accepted as a new one.
     #[serde(default)]
     pub weak_password: bool,
+    /// Since when the account knows the device whose token was presented.
+    #[serde(default)]
+    pub device_since: Option<Timestamp>,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
 }
@@ -65,6 +68,12 @@ pub enum Advice {
     RebindFactors,
     /// The second step was set up some weeks ago, and was not used since: have it used once more.
     CheckUp,
+    /// A ladder nudges the owner to switch two-step on.
+    TwoStepNudge,
+    /// A ladder requires two-step from a date on, or after some more skips.
+    TwoStepRequired,
+    /// A ladder requires two-step, which is on: it cannot be switched off any more. Told once.
+    TwoStepStaysOn,
 }
 
 words! {
@@ -122,6 +131,10 @@ pub struct Session {
     /// `None`: it has no refresh token, or none that is worth anything.
     #[serde(default)]
     pub refresh: Option<Refresh>,
+    /// By when it must be authenticated again, as it was first told. It does not become later while more is required than
+    /// the session met (INV-16).
+    #[serde(default)]
+    pub reauth_by: Option<Timestamp>,
 }
 
 /// How long a session's refresh tokens are worth something.

@@ -16,6 +16,7 @@ pub struct Timestamp(i64);
 pub struct Span(i64);
 
 impl Timestamp {
+    pub const MAX: Self = Self(i64::MAX);
     pub const fn from_unix_micros(micros: i64) -> Self {
         Self(micros)
     }

@@ -96,6 +96,7 @@ mod tests {
             end: None,
             client: None,
             refresh: None,
+            reauth_by: None,
         }
     }
 

@@ -100,6 +100,11 @@ pub fn second_steps(policy: &MethodPolicy) -> Vec<Method> {
     policy.methods().filter(|method| is_offered(policy, *method, Requirement::SecondStep)).collect()
 }
 
+/// Whether a method that is allowed can meet the requirement.
+pub fn can_meet(policy: &MethodPolicy, requirement: Requirement) -> bool {
+    policy.methods().any(|method| is_offered(policy, method, requirement))
+}
+
 /// What is wrong with a policy: it must leave every account a way to enroll (INV-43).
 pub fn flaws(policy: &MethodPolicy) -> Vec<PolicyFlaw> {
     let mut flaws = Vec::new();

@@ -7,26 +7,24 @@
 //!        ▼                                                                               │
 //!   requirement ◄────────────────────────────────────────────────────────────────────────┘
 //!        ├─ not met, a usable factor exists ────────────► pending_challenge ── approved ─┐
-//!        ├─ not met, none exists, one may be enrolled ──► pending_enrollment ─ enrolled ─┤
+//!        ├─ not met, none exists ───────────────────────► pending_enrollment ─ enrolled ─┤
 //!        └─ met ────────────────────────────────────────► ready ◄────────────────────────┘
 //!                                                          │
 //!                             completed ◄── CompleteSignIn ┘   more is required now: back to pending
 //!   every state but the last ── given up ──► cancelled
 //! ```
 
-use tidegate_core::{Level, Offer, Requirement, SignInState};
+use tidegate_core::{Level, Requirement, SignInState};
 
 /// What a sign-in must meet, and what it has proved.
 #[derive(Debug, Clone, Copy)]
-pub struct Situation<'o> {
+pub struct Situation {
     pub requirement: Requirement,
     /// What was proved so far.
     pub level: Level,
     pub trust: Trusted,
     pub network: Network,
-    /// The factors by which the requirement can be met.
-    pub offers: &'o [Offer],
-    pub enrollment: Enrolling,
+    pub way: Way,
 }
 
 /// Whether a trusted device stands in for the second step.
@@ -43,17 +41,20 @@ pub enum Network {
     New,
 }
 
-/// Whether a first factor may be enrolled during the sign-in.
+/// How the account can meet the requirement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Enrolling {
-    Possible,
-    /// A sign-in without a usable factor is stuck here, because it must never get through (INV-17).
-    Impossible,
+pub enum Way {
+    /// By a factor that it has, or by recovery codes, which lead to a session that re-binds.
+    Factor,
+    /// It has only factors that prove less. One of them proves who enrolls a stronger one.
+    WeakerFactor,
+    /// By a factor that it has to enroll.
+    None,
 }
 
 /// The state that a sign-in in this situation enters.
-pub fn next(situation: Situation<'_>) -> SignInState {
-    let Situation { requirement, level, trust, network, offers, enrollment } = situation;
+pub fn next(situation: Situation) -> SignInState {
+    let Situation { requirement, level, trust, network, way } = situation;
     let trusted = trust == Trusted::StandsIn;
     if network == Network::New && !trusted && level < Level::Aal2 {
         return SignInState::PendingNetwork;
@@ -61,9 +62,10 @@ pub fn next(situation: Situation<'_>) -> SignInState {
     if requirement.is_met_by(level, trusted) {
         return SignInState::Ready;
     }
-    match enrollment {
-        Enrolling::Possible if offers.is_empty() => SignInState::PendingEnrollment,
-        Enrolling::Possible | Enrolling::Impossible => SignInState::PendingChallenge,
+    match way {
+        Way::Factor => SignInState::PendingChallenge,
+        Way::WeakerFactor if level < Level::Aal1Email => SignInState::PendingChallenge,
+        Way::WeakerFactor | Way::None => SignInState::PendingEnrollment,
     }
 }
 
@@ -85,27 +87,20 @@ pub const fn is_open(state: SignInState) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use tidegate_core::{Id, Method, Word as _};
+    use tidegate_core::Word as _;
 
     use super::*;
 
-    fn offer() -> Offer {
-        Offer { factor: Id::from_uuid_bytes([1; 16]), method: Method::Totp, label: None, hint: None }
-    }
-
     /// Tries every situation.
-    fn all(look: impl Fn(Situation<'_>, SignInState)) {
-        let offers = [offer()];
+    fn all(look: impl Fn(Situation, SignInState)) {
         for requirement in Requirement::ALL {
             for level in Level::ALL {
                 for trust in [Trusted::StandsIn, Trusted::No] {
                     for network in [Network::Accepted, Network::New] {
-                        for offers in [&offers[..], &[]] {
-                            for enrollment in [Enrolling::Possible, Enrolling::Impossible] {
-                                let (requirement, level) = (*requirement, *level);
-                                let it = Situation { requirement, level, trust, network, offers, enrollment };
-                                look(it, next(it));
-                            }
+                        for way in [Way::Factor, Way::WeakerFactor, Way::None] {
+                            let (requirement, level) = (*requirement, *level);
+                            let it = Situation { requirement, level, trust, network, way };
+                            look(it, next(it));
                         }
                     }
                 }
@@ -131,10 +126,14 @@ mod tests {
     }
 
     #[test]
-    fn a_person_without_a_factor_enrolls_where_that_is_possible() {
+    fn who_has_no_factor_enrolls_and_who_has_a_weaker_one_proves_it_first() {
         all(|it, state| {
             if state == SignInState::PendingEnrollment {
-                assert!(it.offers.is_empty() && it.enrollment == Enrolling::Possible, "{it:?}");
+                let proved = it.way == Way::WeakerFactor && it.level >= Level::Aal1Email;
+                assert!(it.way == Way::None || proved, "{it:?}");
+            }
+            if state == SignInState::PendingChallenge {
+                assert_ne!(it.way, Way::None, "{it:?}");
             }
         });
     }

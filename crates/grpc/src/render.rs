@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use tidegate_core::{
-    Answered, Decision, Labels, Level, Method, Missing, Proof, Purpose, Reason, Requirement, Span, Timestamp,
+    Answered, Decision, Labels, LadderDecision, Level, Method, Missing, Proof, Purpose, Reason, Requirement,
+    Rung, Span, Timestamp,
 };
 use tidegate_proto as proto;
 use tidegate_service::{OneTimeSecret, PageToken};
@@ -158,6 +159,7 @@ pub(crate) const fn reason(reason: Reason) -> proto::DecisionReason {
         Reason::Denied => proto::DecisionReason::Denied,
         Reason::Stopped => proto::DecisionReason::Stopped,
         Reason::HeldOut => proto::DecisionReason::HeldOut,
+        Reason::Ladder => proto::DecisionReason::Ladder,
     }
 }
 
@@ -177,6 +179,34 @@ pub(crate) fn decision(decision: Decision) -> proto::Decision {
         revision: decision.revision.map_or(0, |revision| revision.0),
         evaluate_time: Some(timestamp(decision.evaluated_at)),
         next_change_time: decision.next_change_at.map(timestamp),
+        ladder: decision.ladder.map(ladder),
+    }
+}
+
+pub(crate) const fn rung(rung: Rung) -> proto::Rung {
+    match rung {
+        Rung::Optional => proto::Rung::Optional,
+        Rung::Nudge => proto::Rung::Nudge,
+        Rung::Required => proto::Rung::Required,
+        Rung::Locked => proto::Rung::Locked,
+    }
+}
+
+pub(crate) fn ladder(ladder: LadderDecision) -> proto::LadderDecision {
+    proto::LadderDecision {
+        rollout: ladder.rollout.into(),
+        revision: ladder.revision.0,
+        rule: ladder.rule.0,
+        rung: rung(ladder.rung).into(),
+        demands: requirement(ladder.demands).into(),
+        required_from_time: ladder.required_from.map(timestamp),
+        enforced: ladder.enforced,
+        enroll_by_time: ladder.enroll_by.map(timestamp),
+        held: ladder.held,
+        exempt_until_time: ladder.exempt_until.map(timestamp),
+        skips_left: ladder.skips_left,
+        skipped_until_time: ladder.skipped_until.map(timestamp),
+        postponable_until_time: ladder.postponable_until.map(timestamp),
     }
 }
 

@@ -4,7 +4,8 @@ use std::{collections::HashMap, fmt::Write as _, time::Duration};
 
 use http::Response;
 use tidegate_core::{
-    NamesNothing, Nothing, Ordinal, PasswordFlaw, Permission, PolicyFlaw, Refusal, Span, Word as _,
+    LadderFlaw, LadderFlawKind, NamesNothing, Nothing, Ordinal, PasswordFlaw, Permission, PolicyFlaw,
+    Refusal, Span, Word as _,
 };
 use tidegate_proto::ErrorReason as Reason;
 use tidegate_service::{App, Error, FailureKind, Fault, StoreError};
@@ -194,6 +195,8 @@ fn answer(refusal: &Refusal) -> Answer {
             unmet(R::FixedByStart).because(fields.iter().map(field).collect())
         }
         Refusal::TooManyWaves => unmet(R::TooManyWaves),
+        Refusal::LadderNotAcceptable { flaws } => ladder_not_acceptable(flaws),
+        Refusal::TwoStepRequired => unmet(R::TwoStepRequired),
         Refusal::RolloutPaused => unmet(R::RolloutPaused),
         Refusal::RolloutNotPaused => unmet(R::RolloutNotPaused),
         Refusal::RolloutStopped => unmet(R::RolloutStopped),
@@ -292,6 +295,32 @@ fn names_nothing(names: &[NamesNothing]) -> Answer {
         Violation::new(wrong.field.clone(), format!("{what}{name}"))
     };
     answer.because(names.iter().map(violation).collect())
+}
+
+/// If all flaws are of one kind, the refusal has the reason of that kind.
+fn ladder_not_acceptable(flaws: &[LadderFlaw]) -> Answer {
+    let kind = flaws.first().map(|flaw| flaw.what).filter(|kind| flaws.iter().all(|flaw| flaw.what == *kind));
+    let reason = match kind {
+        Some(LadderFlawKind::InPast) => Reason::PlannedInPast,
+        Some(LadderFlawKind::OutOfOrder) => Reason::DatesInWrongOrder,
+        Some(LadderFlawKind::PostponesLocked) => Reason::PostponesLocked,
+        Some(LadderFlawKind::LocksOut) => Reason::LadderLocksOut,
+        Some(LadderFlawKind::NeverAsked) => Reason::RuleNeverAsked,
+        None => Reason::LadderNotAcceptable,
+    };
+    let violation = |flaw: &LadderFlaw| {
+        Violation::new(
+            flaw.field.clone(),
+            match flaw.what {
+                LadderFlawKind::InPast => "must not be in the past",
+                LadderFlawKind::OutOfOrder => "must be later and stricter than what comes before it",
+                LadderFlawKind::PostponesLocked => "must not be given: a locked rung cannot be put off",
+                LadderFlawKind::LocksOut => "demands what no method that the product allows can meet",
+                LadderFlawKind::NeverAsked => "is never asked: an earlier rule is for every account",
+            },
+        )
+    };
+    Answer::new(Code::FailedPrecondition, reason).because(flaws.iter().map(violation).collect())
 }
 
 /// If all violations are of one kind, the refusal has the reason of that kind.

@@ -11,18 +11,21 @@
 //! 7. A started wave reaches the account → visible.
 //! 8. Otherwise → not yet.
 //!
-//! Of several rollouts the strongest answer counts, and among equals the first by key.
+//! Of several rollouts the strongest answer counts, and among equals the first by key. Where none has reached the account,
+//! a ladder that has come to a rung for it makes two-step visible too; what ladders demand is in `ladder`.
 //!
 //! Two-step is one switch per account. It acts at a product once the account is reached there, and
 //! from then on for good (INV-42). A second step is asked only where it acts.
 
+use smallvec::SmallVec;
 use tidegate_core::{
-    FirstShown, LedgerEntry, Product, Reason, Revision, Rollout, RolloutKey, RuleAsked, Standing, Timestamp,
-    Wave,
+    FirstShown, LedgerEntry, Product, Reason, RequiredSince, Revision, Rollout, RolloutKey, RuleAsked,
+    Standing, Timestamp, Wave,
 };
 
 use crate::{
     DecisionTrace, Observation, Verdict, bucket,
+    ladder::{self, Bound, LadderAnswer},
     sentences::{Sentences, summary},
     waves,
 };
@@ -98,13 +101,21 @@ fn judge<'a>(
     trace: &mut impl DecisionTrace,
 ) -> Verdict<'a> {
     let (mut best, mut reached_since) = (NO_ROLLOUT, None);
-    let covering = rollouts.filter(|rollout| waves::covers(rollout, &product.key));
-    let answers = covering.map(|rollout| ask(rollout, product, standing, trace));
+    let mut bound = Bounds::new();
+    for rollout in rollouts.filter(|rollout| waves::covers(rollout, &product.key)) {
+        let answer = ask(rollout, product, standing, trace);
+        reached_since = earlier(reached_since, answer.reached_since);
+        let reached = answer.reason.is_visible();
+        bound.extend(ladder::bind(rollout, &product.key, standing, reached));
+        trace.climbed(rollout, reached, now);
+        if answer.is_stronger_than(&best) {
+            best = answer;
+        }
+    }
     // Once two-step has acted at a product it acts for good, whatever became of the rollout
     // (INV-42).
     let here = standing.ledger.iter().filter(|entry| entry.product == product.key);
-    let kept = here.filter(|entry| entry.active_since.is_some()).map(active);
-    for answer in kept.chain(answers) {
+    for answer in here.filter(|entry| entry.active_since.is_some()).map(active) {
         reached_since = earlier(reached_since, answer.reached_since);
         if answer.is_stronger_than(&best) {
             best = answer;
@@ -115,6 +126,14 @@ fn judge<'a>(
     if let Answer { rollout: Some(rollout), revision: None, active_since: Some(since), .. } = best {
         trace.kept(rollout, since);
     }
+    let strictest = strictest(&bound, now);
+    if let Some(LadderAnswer { bound, .. }) = strictest {
+        reached_since = earlier(reached_since, bound.begins());
+        if !best.reason.is_visible() {
+            let (rollout, revision) = (Some(&bound.rollout.key), Some(bound.rollout.revision));
+            best = Answer { reason: Reason::Ladder, rollout, revision, ..NO_ROLLOUT };
+        }
+    }
     Verdict {
         product,
         standing,
@@ -124,7 +143,46 @@ fn judge<'a>(
         wave: best.wave.map(|wave| wave.ordinal),
         // It never moves to a later instant, because sessions are measured against it (INV-16).
         reached_since,
+        ladder: strictest,
+        enforced_since: enforced_since(&bound, now),
+        next_change_at: next_change(&bound, strictest, now),
         evaluated_at: now,
+    }
+}
+
+/// The rules that are for the account, one of each rollout at most. Four are stored inline.
+type Bounds<'a> = SmallVec<[Bound<'a>; 4]>;
+
+fn strictest<'a>(bound: &Bounds<'a>, now: Timestamp) -> Option<LadderAnswer<'a>> {
+    let answers = bound.iter().filter_map(|rule| rule.at(now));
+    answers.reduce(|one, other| if other.is_stricter_than(&one) { other } else { one })
+}
+
+fn enforced_since(bound: &Bounds<'_>, now: Timestamp) -> RequiredSince {
+    let answers = bound.iter().filter_map(|rule| rule.at(now));
+    answers.fold(RequiredSince::default(), |since, answer| match answer.enforced_since() {
+        Some(at) => since.and(answer.demand(), at),
+        None => since,
+    })
+}
+
+/// The first instant at which the strictest answer differs from the one of now.
+fn next_change(
+    bound: &Bounds<'_>,
+    strictest_now: Option<LadderAnswer<'_>>,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let mut after = now;
+    loop {
+        after = bound.iter().filter_map(|rule| rule.may_differ(after, now)).min()?;
+        let same = match (strictest_now, strictest(bound, after)) {
+            (Some(one), Some(other)) => one.agrees_with(&other),
+            (None, None) => true,
+            _ => false,
+        };
+        if !same {
+            return Some(after);
+        }
     }
 }
 
@@ -265,9 +323,10 @@ const fn rank(reason: Reason) -> u8 {
         Reason::HeldOut => 2,
         Reason::Stopped => 3,
         Reason::Denied => 4,
-        Reason::Wave => 5,
-        Reason::Allowed => 6,
-        Reason::Shown => 7,
-        Reason::Active => 8,
+        Reason::Ladder => 5,
+        Reason::Wave => 6,
+        Reason::Allowed => 7,
+        Reason::Shown => 8,
+        Reason::Active => 9,
     }
 }

@@ -6,6 +6,7 @@
 pub mod audience;
 pub mod bucket;
 mod decide;
+pub mod ladder;
 pub mod lifecycle;
 pub mod reauth;
 mod sentences;

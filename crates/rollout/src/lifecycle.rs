@@ -17,6 +17,8 @@
 
 use tidegate_core::{Approver, OnePerson, Ordinal, RollBack, Rollout, Stop, Timestamp, Title, WaveState};
 
+use crate::ladder;
+
 /// Why a verb cannot be carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LifecycleError {
@@ -91,15 +93,19 @@ pub fn pause(rollout: &mut Rollout, now: Timestamp) -> Result<Did, LifecycleErro
     if rollout.paused_at.is_some() {
         return Ok(Did::Nothing);
     }
-    if last_started(rollout).is_none() {
+    // A ladder counts without waves, and people's clocks can be stopped.
+    if last_started(rollout).is_none() && rollout.ladder.is_empty() {
         return Err(LifecycleError::NotStarted);
     }
     rollout.paused_at = Some(now);
     Ok(Did::Change)
 }
 
-pub fn resume(rollout: &mut Rollout) -> Result<(), LifecycleError> {
-    rollout.paused_at.take().map(drop).ok_or(LifecycleError::NotPaused)
+/// People's clocks go on, unless the rollout is also stopped.
+pub fn resume(rollout: &mut Rollout, now: Timestamp) -> Result<(), LifecycleError> {
+    let paused_at = rollout.paused_at.take().ok_or(LifecycleError::NotPaused)?;
+    ladder::hold(rollout, paused_at, now);
+    Ok(())
 }
 
 /// Takes back every started wave after `to`; zero takes back all. `rollout.revision` must already
@@ -140,7 +146,7 @@ pub fn stop(rollout: &mut Rollout, by: Approver, reason: Option<Title>, now: Tim
 
 /// The first person asks, the second clears. One person with two credentials is one person, and so is one who made the
 /// credential of the other.
-pub fn clear_stop(rollout: &mut Rollout, by: Approver) -> Result<Clearing, LifecycleError> {
+pub fn clear_stop(rollout: &mut Rollout, by: Approver, now: Timestamp) -> Result<Clearing, LifecycleError> {
     let stop = rollout.stop.as_mut().ok_or(LifecycleError::NotStopped)?;
     let Some(first) = &stop.cleared_by else {
         // Nobody could agree to it.
@@ -151,7 +157,9 @@ pub fn clear_stop(rollout: &mut Rollout, by: Approver) -> Result<Clearing, Lifec
         return Ok(Clearing::Asked);
     };
     first.counts_beside(&by).map_err(LifecycleError::OnePerson)?;
+    let since = stop.since;
     rollout.stop = None;
+    ladder::hold(rollout, since, now);
     Ok(Clearing::Cleared)
 }
 
@@ -200,6 +208,8 @@ mod tests {
             allow: Named::default(),
             deny: Named::default(),
             waves: (1..=waves).map(wave).collect(),
+            ladder: Vec::new(),
+            holds: Vec::new(),
             paused_at: None,
             stop: None,
             roll_backs: Vec::new(),
@@ -300,7 +310,7 @@ mod tests {
         assert_eq!([draft(1), rolled_back()].map(set), [Err(LifecycleError::NotStarted); 2]);
         assert_eq!([live(), stopped()].map(set), [Ok(Did::Change); 2]);
         assert_eq!(set(paused()), Ok(Did::Nothing));
-        let lifted = |mut rollout: Rollout| resume(&mut rollout);
+        let lifted = |mut rollout: Rollout| resume(&mut rollout, NOW);
         assert_eq!(
             [draft(1), live(), stopped(), rolled_back()].map(lifted),
             [Err(LifecycleError::NotPaused); 4]
@@ -361,11 +371,11 @@ mod tests {
     #[test]
     fn two_persons_clear_a_stop() {
         let mut rollout = stopped();
-        assert_eq!(clear_stop(&mut rollout, name("Bob")), Ok(Clearing::Asked));
-        assert_eq!(clear_stop(&mut rollout, name(" bob ")), one_person(OnePerson::SamePerson));
-        assert_eq!(clear_stop(&mut rollout, name("Cas")), Ok(Clearing::Cleared));
+        assert_eq!(clear_stop(&mut rollout, name("Bob"), NOW), Ok(Clearing::Asked));
+        assert_eq!(clear_stop(&mut rollout, name(" bob "), NOW), one_person(OnePerson::SamePerson));
+        assert_eq!(clear_stop(&mut rollout, name("Cas"), NOW), Ok(Clearing::Cleared));
         assert_eq!(rollout.stop, None);
-        let clear = |mut rollout: Rollout| clear_stop(&mut rollout, name("Bob"));
+        let clear = |mut rollout: Rollout| clear_stop(&mut rollout, name("Bob"), NOW);
         let none = [draft(1), live(), paused(), rolled_back()].map(clear);
         assert_eq!(none, [Err(LifecycleError::NotStopped); 4]);
     }
@@ -385,7 +395,7 @@ mod tests {
     fn two_credentials_behind_which_there_may_be_one_person_are_one() {
         let second = |first: Approver, second: Approver| {
             let mut rollout = stopped();
-            clear_stop(&mut rollout, first).and_then(|_| clear_stop(&mut rollout, second))
+            clear_stop(&mut rollout, first, NOW).and_then(|_| clear_stop(&mut rollout, second, NOW))
         };
         let by_one = one_person(OnePerson::SameIssuer);
         for (one, other) in [
@@ -410,23 +420,23 @@ mod tests {
         let unknown = Approver { issuers: Issuers::unknown(), ..name("Bob") };
         let refused = one_person(OnePerson::IssuerNotKnown);
         let mut rollout = stopped();
-        assert_eq!(clear_stop(&mut rollout, unknown.clone()), refused);
-        assert_eq!(clear_stop(&mut rollout, name("Cas")), Ok(Clearing::Asked));
-        assert_eq!(clear_stop(&mut rollout, unknown), refused);
+        assert_eq!(clear_stop(&mut rollout, unknown.clone(), NOW), refused);
+        assert_eq!(clear_stop(&mut rollout, name("Cas"), NOW), Ok(Clearing::Asked));
+        assert_eq!(clear_stop(&mut rollout, unknown, NOW), refused);
     }
 
     #[test]
     fn a_new_stop_and_any_change_remove_the_first_consent() {
         let asked = || {
             let mut rollout = stopped();
-            clear_stop(&mut rollout, name("Bob")).unwrap();
+            clear_stop(&mut rollout, name("Bob"), NOW).unwrap();
             rollout
         };
         let (mut again, mut changed) = (asked(), asked());
         assert_eq!(stop(&mut again, name("Cas"), None, NOW), Did::Change);
         forget_clearing(&mut changed);
         for mut rollout in [again, changed] {
-            assert_eq!(clear_stop(&mut rollout, name("Cas")), Ok(Clearing::Asked));
+            assert_eq!(clear_stop(&mut rollout, name("Cas"), NOW), Ok(Clearing::Asked));
         }
     }
 }

@@ -73,6 +73,9 @@ impl Observation<'_> {
 pub trait DecisionTrace {
     fn asked(&mut self, rollout: &Rollout, seen: Observation<'_>);
 
+    /// The rollout's ladder was asked, for an account that a wave of the rollout has reached, or has not.
+    fn climbed(&mut self, rollout: &Rollout, reached: bool, now: Timestamp);
+
     /// Two-step acts here by a rollout that does not cover the product now. Called last, and only
     /// if that decided.
     fn kept(&mut self, rollout: &RolloutKey, since: Timestamp);
@@ -82,6 +85,9 @@ pub trait DecisionTrace {
 impl DecisionTrace for () {
     #[inline]
     fn asked(&mut self, _: &Rollout, _: Observation<'_>) {}
+
+    #[inline]
+    fn climbed(&mut self, _: &Rollout, _: bool, _: Timestamp) {}
 
     #[inline]
     fn kept(&mut self, _: &RolloutKey, _: Timestamp) {}

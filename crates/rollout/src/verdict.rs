@@ -1,9 +1,11 @@
 //! A decision as it is made. It borrows its inputs, and allocates nothing.
 
 use tidegate_core::{
-    AccountId, Decision, Method, Missing, Ordinal, Product, ProductKey, Reason, Requirement, Revision,
-    RolloutKey, Standing, Timestamp,
+    AccountId, Decision, Method, Missing, Ordinal, Product, ProductKey, Reason, RequiredSince, Requirement,
+    Revision, RolloutKey, Standing, Timestamp,
 };
+
+use crate::ladder::LadderAnswer;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Verdict<'a> {
@@ -14,6 +16,11 @@ pub struct Verdict<'a> {
     pub revision: Option<Revision>,
     pub wave: Option<Ordinal>,
     pub(crate) reached_since: Option<Timestamp>,
+    /// The strictest of the ladders that have come to a rung for the account.
+    pub ladder: Option<LadderAnswer<'a>>,
+    /// Since when ladders demand something, by what they demand.
+    pub(crate) enforced_since: RequiredSince,
+    pub(crate) next_change_at: Option<Timestamp>,
     pub evaluated_at: Timestamp,
 }
 
@@ -35,18 +42,25 @@ impl<'a> Verdict<'a> {
         self.standing.two_step_since.is_some()
     }
 
+    /// From the rung `required` on the owner cannot switch it off.
     pub fn may_toggle(&self) -> bool {
-        self.visible()
+        self.visible() && !self.ladder.is_some_and(|answer| answer.binds())
     }
 
+    /// The strictest of what the owner switched on and what ladders demand.
     pub fn requirement(&self) -> Requirement {
-        if self.on() && self.visible() { Requirement::SecondStep } else { Requirement::None }
+        let own = if self.acts() { Requirement::SecondStep } else { Requirement::None };
+        self.ladder.map_or(own, |answer| own.max(answer.demand()))
     }
 
-    /// Since when two-step acts here: it is on, and has reached the account.
-    pub fn required_since(&self) -> Option<Timestamp> {
-        let both = self.reached_since.max(self.standing.two_step_since);
-        both.filter(|_| self.requirement() != Requirement::None)
+    /// The owner has switched two-step on, and it has reached the account here.
+    fn acts(&self) -> bool {
+        self.on() && self.visible()
+    }
+
+    pub fn required_since(&self) -> RequiredSince {
+        let own = self.reached_since.max(self.standing.two_step_since).filter(|_| self.acts());
+        own.map_or(self.enforced_since, |since| self.enforced_since.and(Requirement::SecondStep, since))
     }
 
     /// The methods that may be enrolled and used as a second step here, by the method policy.
@@ -58,9 +72,9 @@ impl<'a> Verdict<'a> {
         (!self.on() && !self.standing.email_verified).then_some(Missing::VerifiedEmail)
     }
 
-    /// Always `None`: nothing of a rollout has a date yet, so the answer changes only by a call.
-    pub fn next_change_at(&self) -> Option<Timestamp> {
-        None
+    /// The first instant at which the answer differs if nobody does anything.
+    pub const fn next_change_at(&self) -> Option<Timestamp> {
+        self.next_change_at
     }
 
     pub fn decision(&self) -> Decision {
@@ -72,6 +86,7 @@ impl<'a> Verdict<'a> {
             may_toggle: self.may_toggle(),
             requirement: self.requirement(),
             required_since: self.required_since(),
+            ladder: self.ladder.map(|answer| answer.decision()),
             methods: self.methods().collect(),
             missing: self.missing().into_iter().collect(),
             reason: self.reason,

@@ -6,7 +6,7 @@ use crate::{audience, bucket};
 
 /// Whether the rollout names the product anywhere.
 pub fn covers(rollout: &Rollout, product: &ProductKey) -> bool {
-    rollout.products.contains(product) || rollout.waves.iter().any(|wave| wave.products.contains(product))
+    rollout.all_products().any(|named| named == product)
 }
 
 /// Whether the wave is started and names the product.

@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use tidegate_core::{
-    Account, AccountId, ClientContext, Decision, Fact, FirstShown, Product, ProductKey, Reason, Rollout,
-    RolloutKey,
+    Account, AccountId, ClientContext, Decision, Fact, FirstShown, LadderDecision, Product, ProductKey,
+    Reason, Rollout, RolloutKey, Rung,
 };
 use tidegate_rollout::decide;
-use tidegate_store::{Tx, View, ledger, rollouts, standings};
+use tidegate_store::{
+    Tx, View,
+    ledger::{self, LedgerKey},
+    rollouts, standings,
+};
 
 use crate::{CommandContext, Fault, QueryContext, cache};
 
@@ -55,6 +59,46 @@ pub(crate) async fn show(
         event.at(&decision.product).of(account).from(client).record(tx).await?;
     }
     Ok(())
+}
+
+/// Records that a sign-in met a ladder that is enforced: since when it is, and the first sign-in after the deadline, from which
+/// on the set-up can be put off once.
+pub(crate) async fn enforce(
+    cx: &CommandContext,
+    tx: &mut Tx,
+    account: &Account,
+    decision: &Decision,
+    client: &ClientContext,
+) -> Result<(), Fault> {
+    let Some(ladder) = decision.ladder.as_ref().filter(|ladder| ladder.enforced) else { return Ok(()) };
+    let at = LedgerKey { account: account.id, rollout: &ladder.rollout, product: &decision.product };
+    let since = ladder.enroll_by.unwrap_or_else(|| cx.now());
+    if ledger::require(tx, at, since).await? {
+        let event = cx.event(Fact::TwoStepRequired { rollout: ladder.rollout.clone(), since });
+        event.at(&decision.product).of(account).from(client).record(tx).await?;
+    }
+    ledger::overdue(tx, at, cx.now()).await?;
+    Ok(())
+}
+
+/// Records that the account is told that two-step will be required: the days of its grace begin. Returns the decision as it is
+/// then. Below the rung `nudge` nothing is told.
+pub(crate) async fn tell(
+    cx: &CommandContext,
+    tx: &mut Tx,
+    (account, product): (&Account, &Product),
+    decision: &Decision,
+    client: &ClientContext,
+) -> Result<Option<Decision>, Fault> {
+    let warns = |ladder: &&LadderDecision| ladder.rung >= Rung::Nudge && ladder.required_from.is_some();
+    let Some(ladder) = decision.ladder.as_ref().filter(warns) else { return Ok(None) };
+    let at = LedgerKey { account: account.id, rollout: &ladder.rollout, product: &product.key };
+    if !ledger::tell(tx, at, cx.now()).await? {
+        return Ok(None);
+    }
+    let event = cx.event(Fact::TwoStepTold { rollout: ladder.rollout.clone() });
+    event.at(&product.key).of(account).from(client).record(tx).await?;
+    cx.decide(tx, product, account.id).await.map(Some)
 }
 
 /// Records that two-step acts for the account at the product, from the first time on for good

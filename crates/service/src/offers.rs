@@ -1,9 +1,10 @@
 //! The ways in which an account can take the second step at a product.
 
-use tidegate_core::{Account, Channel, Factor, Method, Offer, Product, Requirement};
+use tidegate_core::{Account, Channel, Factor, Level, Method, Offer, Product, Requirement, SignInState};
 use tidegate_factors::{
     method::{self, Reach},
     policy,
+    sign_in::{self, Network, Situation, Trusted, Way},
 };
 use tidegate_store::{View, factors, passwords};
 
@@ -32,6 +33,51 @@ pub(crate) async fn offers(
         }
     }
     Ok(offers)
+}
+
+/// How a sign-in that has proved `level` goes on.
+pub(crate) struct NextStep {
+    pub(crate) state: SignInState,
+    /// What its challenges must meet: what is required, or less, where a weaker factor proves who enrolls a stronger one.
+    pub(crate) requirement: Requirement,
+    pub(crate) offers: Vec<Offer>,
+}
+
+/// What is asked next. Most sign-ins need no second step; for those the factors are not read.
+pub(crate) async fn next_step(
+    cx: &QueryContext,
+    view: &mut View,
+    (account, product): (&Account, &Product),
+    requirement: Requirement,
+    (level, trust): (Level, Trusted),
+) -> Result<NextStep, Fault> {
+    let step = |way| {
+        let network = Network::Accepted;
+        sign_in::next(Situation { requirement, level, trust, network, way })
+    };
+    if requirement.is_met_by(level, trust == Trusted::StandsIn) {
+        return Ok(NextStep { state: step(Way::Factor), requirement, offers: Vec::new() });
+    }
+    let offered = offers(cx, view, account, (product, requirement)).await?;
+    let recovers = |offer: &Offer| offer.method == Method::RecoveryCodes;
+    if !offered.iter().all(recovers) || requirement == Requirement::SecondStep && !offered.is_empty() {
+        return Ok(NextStep { state: step(Way::Factor), requirement, offers: offered });
+    }
+    let weaker = match requirement {
+        Requirement::None | Requirement::SecondStep => Vec::new(),
+        Requirement::Aal2 | Requirement::Aal2Phr => {
+            offers(cx, view, account, (product, Requirement::SecondStep)).await?
+        }
+    };
+    let way = if weaker.is_empty() { Way::None } else { Way::WeakerFactor };
+    Ok(match step(way) {
+        SignInState::PendingChallenge => NextStep {
+            state: SignInState::PendingChallenge,
+            requirement: Requirement::SecondStep,
+            offers: weaker,
+        },
+        state => NextStep { state, requirement, offers: Vec::new() },
+    })
 }
 
 /// Whether the account has a second factor that meets the requirement.

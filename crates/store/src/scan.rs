@@ -11,6 +11,7 @@ use crate::{
     Error, View,
     column::{Row, Unreadable},
     executor::Record,
+    ledger,
     standings::customer,
     statement::sql,
 };
@@ -24,7 +25,8 @@ sql! {
         c.revision AS customer_revision, c.created_at AS customer_created_at, c.updated_at AS customer_updated_at \
         FROM accounts a LEFT JOIN customers c ON c.realm_id = $1 AND c.customer_key = a.customer_key \
         WHERE a.realm_id = $1 AND a.account_id > $2 AND a.state NOT IN ('deleted', 'purged') ORDER BY a.account_id LIMIT $3";
-    Select LEDGER = "SELECT account_id, rollout_key, product_key, first_shown_at, shown_revision, shown_wave, active_since FROM ledger \
+    Select LEDGER = "SELECT account_id, rollout_key, product_key, first_shown_at, shown_revision, shown_wave, active_since, \
+        told_at, required_since, skips, skipped_at, overdue_at, postponed_until, extension, exempt_until FROM ledger \
         WHERE realm_id = $1 AND account_id > $2 AND account_id <= $3 ORDER BY account_id, rollout_key, product_key";
     Select METHODS = "SELECT account_id, method FROM factors \
         WHERE realm_id = $1 AND account_id > $2 AND account_id <= $3 ORDER BY account_id, method";
@@ -108,6 +110,7 @@ impl Record for Of<LedgerEntry> {
             product: row.get("product_key")?,
             shown,
             active_since: row.get("active_since")?,
+            marks: ledger::marks(row)?,
         };
         Ok(Self(row.get("account_id")?, entry))
     }

@@ -16,7 +16,7 @@ use crate::{
 macro_rules! session {
     () => {
         "session_id, account_id, product_key, device_id, proofs, later_proofs, trusted, met, created_at, last_used_at, idle, expires_at, \
-        end_reason, client, refresh_until, refresh_epoch"
+        end_reason, client, refresh_until, refresh_epoch, reauth_by"
     };
 }
 
@@ -28,7 +28,7 @@ sql! {
     Select OF_SERIES = (concat!("SELECT ", session!(), ", refresh_digest, refresh_previous, refreshed_at FROM sessions WHERE realm_id = $1 AND refresh_series = $2"));
     Select PAGE = (concat!("SELECT ", session!(), " FROM sessions WHERE realm_id = $1 AND account_id = $2 AND session_id > $3 ORDER BY session_id LIMIT $4"));
     Change INSERT = "INSERT INTO sessions (realm_id, token_digest, session_id, account_id, product_key, device_id, proofs, trusted, met, created_at, last_used_at, idle, expires_at, end_reason, client) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
-    Change TOUCH = "UPDATE sessions SET last_used_at = $3 WHERE realm_id = $1 AND session_id = $2 AND last_used_at < $3 AND end_reason IS NULL";
+    Change TOUCH = "UPDATE sessions SET last_used_at = $3, reauth_by = $4 WHERE realm_id = $1 AND session_id = $2 AND last_used_at < $3 AND end_reason IS NULL";
     Change END = "UPDATE sessions SET end_reason = $4, ended_at = $5 WHERE realm_id = $1 AND session_id = $2 AND account_id = $3 AND end_reason IS NULL";
     Change BEGIN_REFRESHES = "UPDATE sessions SET refresh_series = $3, refresh_digest = $4, refreshed_at = $5, refresh_until = $6, refresh_epoch = $7 WHERE realm_id = $1 AND session_id = $2";
     Change REFRESH = "UPDATE sessions SET token_digest = $3, last_used_at = $4, idle = $5, expires_at = $6, refresh_digest = $7, refresh_previous = $8, refreshed_at = $9 WHERE realm_id = $1 AND session_id = $2 AND refresh_digest = $10 AND end_reason IS NULL";
@@ -61,6 +61,7 @@ impl Record for Session {
             end: row.get("end_reason")?,
             client: row.get("client")?,
             refresh: until.map(|until| Refresh { until, epoch }),
+            reauth_by: row.get("reauth_by")?,
         })
     }
 }
@@ -161,8 +162,14 @@ pub async fn end_refreshes(tx: &mut Tx, account: AccountId) -> Result<(), Error>
     Ok(())
 }
 
-pub async fn touch(tx: &mut Tx, id: SessionId, now: Timestamp) -> Result<(), Error> {
-    tx.change(TOUCH).bind(id).bind(now).rows().await?;
+/// Records the last use, and by when the session must be authenticated again.
+pub async fn touch(
+    tx: &mut Tx,
+    id: SessionId,
+    now: Timestamp,
+    reauth_by: Option<Timestamp>,
+) -> Result<(), Error> {
+    tx.change(TOUCH).bind(id).bind(now).bind(reauth_by).rows().await?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Table `sign_ins`. One statement begins a sign-in, records its event and resets the password's counter in `attempts`.
 
-use tidegate_core::{Event, Requirement, SignIn, SignInId, SignInState, Timestamp, TokenDigest};
+use tidegate_core::{Event, Proof, Requirement, SignIn, SignInId, SignInState, Timestamp, TokenDigest};
 
 use crate::{
     Error, Executor, Tx, View,
@@ -11,20 +11,22 @@ use crate::{
 };
 
 sql! {
-    Select FIND = "SELECT sign_in_id, account_id, product_key, state, requirement, proofs, series_id, device_id, epoch, weak_password, created_at, expires_at FROM sign_ins WHERE realm_id = $1 AND token_digest = $2";
-    Select GET = "SELECT sign_in_id, account_id, product_key, state, requirement, proofs, series_id, device_id, epoch, weak_password, created_at, expires_at FROM sign_ins WHERE realm_id = $1 AND sign_in_id = $2";
+    Select FIND = "SELECT sign_in_id, account_id, product_key, state, requirement, proofs, series_id, device_id, epoch, weak_password, device_since, created_at, expires_at FROM sign_ins WHERE realm_id = $1 AND token_digest = $2";
+    Select GET = "SELECT sign_in_id, account_id, product_key, state, requirement, proofs, series_id, device_id, epoch, weak_password, device_since, created_at, expires_at FROM sign_ins WHERE realm_id = $1 AND sign_in_id = $2";
     AtomicWrite BEGIN = {
-        sqlite: "INSERT INTO sign_ins (realm_id, token_digest, sign_in_id, account_id, product_key, state, requirement, proofs, series_id, device_id, epoch, weak_password, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14); \
-            UPDATE attempts SET revision = revision + 1, successes = successes + 1, in_hour = 0, in_day = 0, in_row = 0, settled = 0 WHERE realm_id = $1 AND counter_id = $15; \
-            INSERT INTO events (realm_id, event_id, at, actor, product_key, account_id, fact, personal) VALUES ($1, $16, $17, $18, $19, $20, $21, $22)",
-        postgres: "WITH begun AS (INSERT INTO sign_ins (realm_id, token_digest, sign_in_id, account_id, product_key, state, requirement, proofs, series_id, device_id, epoch, weak_password, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)), \
-            forgiven AS (UPDATE attempts SET revision = revision + 1, successes = successes + 1, in_hour = 0, in_day = 0, in_row = 0, settled = 0 WHERE realm_id = $1 AND counter_id = $15) \
-            INSERT INTO events (realm_id, event_id, at, actor, product_key, account_id, fact, personal) VALUES ($1, $16, $17, $18, $19, $20, $21, $22)"
+        sqlite: "INSERT INTO sign_ins (realm_id, token_digest, sign_in_id, account_id, product_key, state, requirement, proofs, series_id, device_id, epoch, weak_password, device_since, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15); \
+            UPDATE attempts SET revision = revision + 1, successes = successes + 1, in_hour = 0, in_day = 0, in_row = 0, settled = 0 WHERE realm_id = $1 AND counter_id = $16; \
+            INSERT INTO events (realm_id, event_id, at, actor, product_key, account_id, fact, personal) VALUES ($1, $17, $18, $19, $20, $21, $22, $23)",
+        postgres: "WITH begun AS (INSERT INTO sign_ins (realm_id, token_digest, sign_in_id, account_id, product_key, state, requirement, proofs, series_id, device_id, epoch, weak_password, device_since, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)), \
+            forgiven AS (UPDATE attempts SET revision = revision + 1, successes = successes + 1, in_hour = 0, in_day = 0, in_row = 0, settled = 0 WHERE realm_id = $1 AND counter_id = $16) \
+            INSERT INTO events (realm_id, event_id, at, actor, product_key, account_id, fact, personal) VALUES ($1, $17, $18, $19, $20, $21, $22, $23)"
     };
     Change MOVE = "UPDATE sign_ins SET state = $4 WHERE realm_id = $1 AND sign_in_id = $2 AND state = $3 AND expires_at > $5";
     Change HOLD = "UPDATE sign_ins SET state = state WHERE realm_id = $1 AND sign_in_id = $2 AND state = $3 AND expires_at > $4";
-    Change HOLD_BACK = "UPDATE sign_ins SET state = 'pending_challenge', requirement = $3, series_id = NULL \
-        WHERE realm_id = $1 AND sign_in_id = $2 AND state = 'ready' AND expires_at > $4";
+    Change HOLD_BACK = "UPDATE sign_ins SET state = $3, requirement = $4, series_id = NULL \
+        WHERE realm_id = $1 AND sign_in_id = $2 AND state = 'ready' AND expires_at > $5";
+    Change ENROLL = "UPDATE sign_ins SET state = 'ready', proofs = $3 \
+        WHERE realm_id = $1 AND sign_in_id = $2 AND state = 'pending_enrollment' AND expires_at > $4";
 }
 
 impl Record for SignIn {
@@ -42,6 +44,7 @@ impl Record for SignIn {
             device: row.get("device_id")?,
             epoch: row.get::<Option<i64>>("epoch")?.unwrap_or_default(),
             weak_password: row.get::<Option<bool>>("weak_password")?.unwrap_or_default(),
+            device_since: row.get("device_since")?,
             created_at: row.get("created_at")?,
             expires_at: row.get("expires_at")?,
         })
@@ -71,6 +74,7 @@ pub async fn begin(
         .bind(new.device.clone())
         .bind(new.epoch)
         .bind(new.weak_password)
+        .bind(new.device_since)
         .bind(new.created_at)
         .bind(new.expires_at)
         .bind(charged.id);
@@ -95,13 +99,18 @@ pub async fn hold(tx: &mut Tx, id: SignInId, state: SignInState, now: Timestamp)
     tx.change(HOLD).bind(id).bind(state).bind(now).hit().await
 }
 
-/// Sends a ready sign-in back to its challenge, because more is required now than was proved; `false` when it was not
+/// Sends a ready sign-in back, because more is required now than was proved; `false` when it was not
 /// ready any more.
 pub async fn hold_back(
     tx: &mut Tx,
     id: SignInId,
-    requirement: Requirement,
+    (state, requirement): (SignInState, Requirement),
     now: Timestamp,
 ) -> Result<bool, Error> {
-    tx.change(HOLD_BACK).bind(id).bind(requirement).bind(now).hit().await
+    tx.change(HOLD_BACK).bind(id).bind(state).bind(requirement).bind(now).hit().await
+}
+
+/// Adds the proof of the factor that the sign-in waited for; `false` when it does not wait any more.
+pub async fn enroll(tx: &mut Tx, id: SignInId, proofs: Vec<Proof>, now: Timestamp) -> Result<bool, Error> {
+    tx.change(ENROLL).bind(id).bind(proofs).bind(now).hit().await
 }

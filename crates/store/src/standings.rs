@@ -2,8 +2,8 @@
 //! `interest`, because a decision that misses the cache waits for it.
 
 use tidegate_core::{
-    AccountId, AccountRef, AccountState, Buckets, Customer, ExternalId, FirstShown, Labels, LedgerEntry,
-    Method, Ordinal, ProductKey, Revision, RolloutKey, Standing, Timestamp,
+    AccountId, AccountRef, AccountState, Buckets, Customer, ExternalId, FirstShown, Labels, LadderMarks,
+    LedgerEntry, Method, Ordinal, ProductKey, Revision, RolloutKey, Span, Standing, Timestamp,
 };
 
 use crate::{
@@ -21,7 +21,8 @@ macro_rules! sqlite {
             "c.revision AS customer_revision, c.created_at AS customer_created_at, c.updated_at AS customer_updated_at, ",
             "(SELECT json_group_array(f.method) FROM factors f WHERE f.realm_id = $1 AND f.account_id = a.account_id) AS methods, ",
             "(SELECT json_group_array(i.product_key) FROM interest i WHERE i.realm_id = $1 AND i.account_id = a.account_id) AS interest, ",
-            "(SELECT json_group_array(json_array(l.rollout_key, l.product_key, l.first_shown_at, l.shown_revision, l.shown_wave, l.active_since)) ",
+            "(SELECT json_group_array(json_array(l.rollout_key, l.product_key, json_array(l.first_shown_at, l.shown_revision, l.shown_wave), l.active_since, ",
+            "json_array(l.told_at, l.required_since, l.skips, l.skipped_at, l.overdue_at, l.postponed_until, l.extension, l.exempt_until))) ",
             "FROM ledger l WHERE l.realm_id = $1 AND l.account_id = a.account_id) AS ledger ",
             "FROM accounts a LEFT JOIN customers c ON c.realm_id = $1 AND c.customer_key = a.customer_key WHERE a.realm_id = $1 AND ",
             $which
@@ -36,8 +37,10 @@ macro_rules! postgres {
             "c.revision AS customer_revision, c.created_at AS customer_created_at, c.updated_at AS customer_updated_at, ",
             "COALESCE((SELECT json_agg(f.method) FROM factors f WHERE f.realm_id = $1 AND f.account_id = a.account_id)::text, '[]') AS methods, ",
             "COALESCE((SELECT json_agg(i.product_key) FROM interest i WHERE i.realm_id = $1 AND i.account_id = a.account_id)::text, '[]') AS interest, ",
-            "COALESCE((SELECT json_agg(json_build_array(l.rollout_key, l.product_key, (extract(epoch FROM l.first_shown_at) * 1000000)::bigint, ",
-            "l.shown_revision, l.shown_wave, (extract(epoch FROM l.active_since) * 1000000)::bigint)) ",
+            "COALESCE((SELECT json_agg(json_build_array(l.rollout_key, l.product_key, json_build_array((extract(epoch FROM l.first_shown_at) * 1000000)::bigint, ",
+            "l.shown_revision, l.shown_wave), (extract(epoch FROM l.active_since) * 1000000)::bigint, ",
+            "json_build_array((extract(epoch FROM l.told_at) * 1000000)::bigint, (extract(epoch FROM l.required_since) * 1000000)::bigint, l.skips, (extract(epoch FROM l.skipped_at) * 1000000)::bigint, ",
+            "(extract(epoch FROM l.overdue_at) * 1000000)::bigint, (extract(epoch FROM l.postponed_until) * 1000000)::bigint, l.extension, (extract(epoch FROM l.exempt_until) * 1000000)::bigint))) ",
             "FROM ledger l WHERE l.realm_id = $1 AND l.account_id = a.account_id)::text, '[]') AS ledger ",
             "FROM accounts a LEFT JOIN customers c ON c.realm_id = $1 AND c.customer_key = a.customer_key WHERE a.realm_id = $1 AND ",
             $which
@@ -66,8 +69,14 @@ pub struct Known {
     pub standing: Standing,
 }
 
-/// A row of the ledger: rollout, product, shown at, by which revision and wave, active since.
-type Entry = (RolloutKey, ProductKey, Option<i64>, Option<i64>, Option<u32>, Option<i64>);
+/// A row of the ledger: rollout and product; shown at, by which revision and wave; active since; the marks of the ladder.
+type Entry = (
+    RolloutKey,
+    ProductKey,
+    (Option<i64>, Option<i64>, Option<u32>),
+    Option<i64>,
+    (Option<i64>, Option<i64>, Option<u32>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>),
+);
 
 impl Record for Known {
     const TABLE: &'static str = "accounts";
@@ -105,14 +114,26 @@ fn list<T: serde::de::DeserializeOwned>(row: &Row, column: &'static str) -> Resu
     serde_json::from_str(&text).map_err(|_| Unreadable::new(column, "not the list that the statement makes"))
 }
 
-fn entry((rollout, product, shown_at, revision, wave, active_since): Entry) -> LedgerEntry {
-    let shown = shown_at.map(|at| FirstShown {
-        at: Timestamp::from_unix_micros(at),
+fn entry((rollout, product, (shown_at, revision, wave), active_since, marks): Entry) -> LedgerEntry {
+    let at = |micros: Option<i64>| micros.map(Timestamp::from_unix_micros);
+    let shown = at(shown_at).map(|at| FirstShown {
+        at,
         // The feature was shown before revisions were stored, so any roll back takes it back.
         revision: Revision(revision.unwrap_or(0)),
         wave: wave.map(Ordinal),
     });
-    LedgerEntry { rollout, product, shown, active_since: active_since.map(Timestamp::from_unix_micros) }
+    let (told, required, skips, skipped, overdue, postponed, extension, exempt) = marks;
+    let marks = LadderMarks {
+        told_at: at(told),
+        required_since: at(required),
+        skips: skips.unwrap_or(0),
+        skipped_at: at(skipped),
+        overdue_at: at(overdue),
+        postponed_until: at(postponed),
+        extension: Span::from_micros(extension.unwrap_or(0)),
+        exempt_until: at(exempt),
+    };
+    LedgerEntry { rollout, product, shown, active_since: at(active_since), marks }
 }
 
 pub(crate) fn customer(row: &Row) -> Result<Option<Customer>, Unreadable> {

@@ -109,6 +109,7 @@ fn guest(closed: &Closed, account: AccountId) -> anyhow::Result<(Guest, Factor, 
         trusted_by: None,
         device: None,
         epoch: 0,
+        device_since: None,
         weak_password: false,
         created_at: now,
         expires_at: now.plus(SESSION_AGE),
@@ -156,6 +157,7 @@ pub async fn sessions(closed: &Closed, accounts: &[AccountId]) -> anyhow::Result
                 end: None,
                 client: None,
                 refresh: None,
+                reauth_by: None,
             };
             sessions::insert(tx, digest, &session).await?;
             tokens.push(token);

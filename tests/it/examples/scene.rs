@@ -76,7 +76,7 @@ async fn rollout(operator: &Actor, method: &str) {
         return;
     }
     let draft = operator.rollout("kasa-two-step", &["kasa"], &[10_000, 50_000, 200_000]).await;
-    if ["AddWave", "StartRollout", "PreviewRollout"].contains(&method) {
+    if ["AddWave", "SetLadder", "StartRollout", "PreviewRollout"].contains(&method) {
         return;
     }
     let started = operator.start(&draft).await;

@@ -1,7 +1,7 @@
 //! `decide` answers every question, and always in the same way.
 
 use proptest::prelude::*;
-use tidegate_core::{Decision, LedgerEntry, Reason, Requirement, Rule, RuleAsked, Standing};
+use tidegate_core::{Decision, LedgerEntry, Reason, RequiredSince, Requirement, Rule, RuleAsked, Standing};
 use tidegate_rollout::{bucket, waves};
 
 use super::{
@@ -97,7 +97,9 @@ fn sound(decision: &Decision, question: &Question) -> Result<(), TestCaseError> 
     prop_assert_eq!(decision.on, question.standing.two_step_since.is_some());
     // INV-42: nothing is required where the account is not reached, nor while two-step is off.
     prop_assert_eq!(decision.requirement >= Requirement::SecondStep, reached && decision.on);
-    prop_assert!(decision.requirement != Requirement::None || decision.required_since.is_none());
+    prop_assert!(
+        decision.requirement != Requirement::None || decision.required_since == RequiredSince::default()
+    );
     prop_assert_eq!((decision.account, decision.evaluated_at), (question.standing.account, question.now));
     let entry = entry(&question.standing, decision);
     match decision.reason {
@@ -105,6 +107,7 @@ fn sound(decision: &Decision, question: &Question) -> Result<(), TestCaseError> 
         Reason::Active => prop_assert!(entry.is_some_and(|entry| entry.active_since.is_some())),
         Reason::Shown => prop_assert!(entry.is_some_and(|entry| entry.shown.is_some())),
         Reason::Wave => prop_assert!(decision.wave.is_some()),
+        Reason::Ladder => prop_assert!(decision.ladder.is_some()),
         Reason::Allowed | Reason::Denied | Reason::Stopped | Reason::HeldOut | Reason::NotYet => {
             prop_assert!(decision.rollout.is_some() && decision.wave.is_none());
         }
@@ -151,7 +154,7 @@ fn told(question: &Question, decision: &Decision, trail: &[RuleAsked]) -> Result
             Reason::HeldOut => Some(Rule::Holdout),
             Reason::Allowed => Some(Rule::Allow),
             Reason::Wave => Some(Rule::Wave),
-            Reason::NotYet | Reason::NoRollout => None,
+            Reason::NotYet | Reason::NoRollout | Reason::Ladder => None,
         };
         prop_assert_eq!(last, answered, "{:?}", own);
     }

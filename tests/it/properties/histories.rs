@@ -192,6 +192,7 @@ fn ends(world: &mut World, step: &Step, born: Timestamp) -> Vec<(usize, Product,
             reauth::by(
                 (decision.requirement, decision.required_since),
                 &session(decision.account, product, born),
+                Span::days(7),
             ),
             decision.reason,
         )
@@ -259,5 +260,6 @@ fn session(account: AccountId, name: &str, at: Timestamp) -> Session {
         end: None,
         client: None,
         refresh: None,
+        reauth_by: None,
     }
 }

@@ -116,6 +116,8 @@ fn rollout(key: &'static str) -> impl Strategy<Value = Rollout> {
                 allow,
                 deny,
                 waves,
+                ladder: Vec::new(),
+                holds: Vec::new(),
                 paused_at,
                 stop,
                 roll_backs,

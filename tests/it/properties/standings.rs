@@ -8,8 +8,8 @@ use proptest::{
     sample::{select, subsequence},
 };
 use tidegate_core::{
-    AccountId, Buckets, Customer, CustomerId, CustomerKey, FirstShown, Labels, LedgerEntry, Method, Ordinal,
-    Revision, Standing,
+    AccountId, Buckets, Customer, CustomerId, CustomerKey, FirstShown, Labels, LadderMarks, LedgerEntry,
+    Method, Ordinal, Revision, Standing,
 };
 use uuid::Uuid;
 
@@ -90,7 +90,7 @@ fn entry((rollout, product): (&'static str, &'static str)) -> impl Strategy<Valu
     let all = (option::of(shown()), option::weighted(0.3, instant()));
     all.prop_map(move |(shown, active_since)| {
         let (rollout, product) = (rollout.parse().unwrap(), product.parse().unwrap());
-        LedgerEntry { rollout, product, shown, active_since }
+        LedgerEntry { rollout, product, shown, active_since, marks: LadderMarks::default() }
     })
 }
 

@@ -2,9 +2,9 @@
 //! accounts.
 
 use tidegate_core::{
-    AccountId, Approver, Buckets, Customer, CustomerId, Decision, Edge, FirstShown, LedgerEntry, Method,
-    Named, Ordinal, ProductKey, Reason, Requirement, Revision, Rollout, RolloutKey, Salt, Span, Standing,
-    Timestamp, Unit, Wave, WaveState,
+    AccountId, Approver, Buckets, Customer, CustomerId, Decision, Edge, FirstShown, LadderMarks, LedgerEntry,
+    Method, Named, Ordinal, ProductKey, Reason, Requirement, Revision, Rollout, RolloutKey, Salt, Span,
+    Standing, Timestamp, Unit, Wave, WaveState,
 };
 use tidegate_rollout::{bucket, lifecycle};
 use uuid::Uuid;
@@ -70,6 +70,8 @@ impl World {
             allow: Named::default(),
             deny: Named::default(),
             waves: Vec::new(),
+            ladder: Vec::new(),
+            holds: Vec::new(),
             paused_at: None,
             stop: None,
             roll_backs: Vec::new(),
@@ -195,13 +197,13 @@ impl World {
             Verb::Start => drop(lifecycle::start(rollout, now).ok()?),
             Verb::Advance => drop(lifecycle::advance(rollout, now).ok()?),
             Verb::Pause => return lifecycle::pause(rollout, now).ok(),
-            Verb::Resume => lifecycle::resume(rollout).ok()?,
+            Verb::Resume => lifecycle::resume(rollout, now).ok()?,
             Verb::RollBack(to) => lifecycle::roll_back(rollout, ordinal(*to)).ok()?,
             Verb::Stop => {
                 return Some(lifecycle::stop(rollout, Approver::holder("Ann".parse().unwrap()), None, now));
             }
             Verb::ClearStop(by) => {
-                lifecycle::clear_stop(rollout, Approver::holder(by.parse().unwrap())).ok()?;
+                lifecycle::clear_stop(rollout, Approver::holder(by.parse().unwrap()), now).ok()?;
             }
             Verb::Allow(names) => rollout.allow = self.named(names),
             Verb::Deny(names) => rollout.deny = self.named(names),
@@ -276,7 +278,13 @@ impl World {
         let (ledger, product): (_, ProductKey) = (&mut self.people[who].ledger, product.parse().unwrap());
         let known = ledger.iter().position(|entry| entry.rollout == rollout && entry.product == product);
         let place = known.unwrap_or_else(|| {
-            ledger.push(LedgerEntry { rollout, product, shown: None, active_since: None });
+            ledger.push(LedgerEntry {
+                rollout,
+                product,
+                shown: None,
+                active_since: None,
+                marks: LadderMarks::default(),
+            });
             ledger.len() - 1
         });
         &mut ledger[place]

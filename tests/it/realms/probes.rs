@@ -77,6 +77,7 @@ pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &RealmNames, nam
         GetRolloutRequest { rollout: n.rollout.clone() }
         AddWaveRequest { rollout: n.rollout.clone(), etag: "r1", wave: wave }
         StartRolloutRequest { rollout: n.rollout.clone(), etag: "r2" }
+        SetLadderRequest { rollout: n.rollout.clone(), etag: "r2" }
         AdvanceRolloutRequest { rollout: n.rollout.clone(), etag: "r2" }
         CreateRolloutRequest { key: "grab", title: "Grab", products: vec![n.product.clone()] }
         CreateRolloutRequest { key: "grab", title: "Grab", products: vec![own.product.clone()], allow: only(&n.account) }

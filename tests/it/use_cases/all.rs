@@ -37,7 +37,7 @@ use tidegate_service::{
         AddWave, AdvanceRollout, ClearStop, CreateRollout, DiffRevisions, GetRollout, GetStats, ListReached,
         ListRevisions, ListRollouts, NamedDraft, PauseRollout, PlannedChange, PlannedVerb, PreviewRequest,
         PreviewRollout, Reached, RemoveWave, ResumeRollout, RevertRollout, RollBackRollout, RolloutChange,
-        StartRollout, StopRollout, Target, UpdateRollout, UpdateWave, WaveDraft,
+        SetLadder, StartRollout, StopRollout, Target, UpdateRollout, UpdateWave, WaveDraft,
     },
     sessions::{
         GetJwks, Introspect, IssueAssertion, ListSessions, ListTrustedDevices, RefreshSession,
@@ -181,6 +181,7 @@ use_cases! { f:
     command UpdateWave { target: target(), ordinal: Ordinal(2), wave: wave() };
     command RemoveWave { target: target(), ordinal: Ordinal(2) };
     command StartRollout { target: target() };
+    command SetLadder { target: target(), rules: Vec::new() };
     command AdvanceRollout { target: target() };
     command PauseRollout { target: target() };
     command ResumeRollout { target: target() };

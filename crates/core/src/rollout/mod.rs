@@ -2,6 +2,7 @@
 
 mod audience;
 mod decision;
+mod ladder;
 mod line;
 mod planned;
 mod standing;
@@ -9,7 +10,8 @@ mod standing;
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
 pub use audience::{Attribute, Audience, During, Label, Test};
-pub use decision::{Decision, Missing, Reason, Rule, RuleAsked};
+pub use decision::{Decision, Missing, Reason, RequiredSince, Rule, RuleAsked};
+pub use ladder::{Grace, Hold, LadderDecision, LadderMarks, LadderRule, Phase, Rung, Skips};
 pub use line::{Bucket, Edge, Grouped, Salt};
 pub use planned::{LocalDateTime, PlannedTime, UtcOffset};
 use serde::{
@@ -100,6 +102,12 @@ pub struct Rollout {
     #[serde(default)]
     pub deny: Named,
     pub waves: Vec<Wave>,
+    /// In order; the first rule that is for an account decides.
+    #[serde(default)]
+    pub ladder: Vec<LadderRule>,
+    /// The times in which it was paused or stopped, in order and apart from each other.
+    #[serde(default)]
+    pub holds: Vec<Hold>,
     /// Since when the rollout is paused: no wave starts.
     #[serde(default)]
     pub paused_at: Option<Timestamp>,
@@ -310,7 +318,7 @@ impl Rollout {
             RolloutState::Stopped
         } else if self.paused_at.is_some() {
             RolloutState::Paused
-        } else if self.waves.iter().any(Wave::is_started) {
+        } else if self.waves.iter().any(Wave::is_started) || !self.ladder.is_empty() {
             RolloutState::Live
         } else if any(WaveState::RolledBack) {
             RolloutState::RolledBack
@@ -319,13 +327,24 @@ impl Rollout {
         }
     }
 
+    /// Since when it is paused or stopped.
+    pub fn held_since(&self) -> Option<Timestamp> {
+        let stopped = self.stop.as_ref().map(|stop| stop.since);
+        match (self.paused_at, stopped) {
+            (Some(paused), Some(stopped)) => Some(paused.min(stopped)),
+            (paused, stopped) => paused.or(stopped),
+        }
+    }
+
     pub fn wave(&self, ordinal: Ordinal) -> Option<&Wave> {
         self.waves.iter().find(|wave| wave.ordinal == ordinal)
     }
 
-    /// Every product that the rollout or a wave names.
+    /// Every product that the rollout, a wave or a rule names.
     pub fn all_products(&self) -> impl Iterator<Item = &ProductKey> {
-        self.products.iter().chain(self.waves.iter().flat_map(|wave| &wave.products))
+        let waves = self.waves.iter().flat_map(|wave| &wave.products);
+        let rules = self.ladder.iter().flat_map(|rule| &rule.products);
+        self.products.iter().chain(waves).chain(rules)
     }
 
     pub fn products_of<'r>(&'r self, wave: &'r Wave) -> &'r [ProductKey] {

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::{
-    AccountId, Bucket, Country, Customer, Labels, Method, Ordinal, ProductKey, Revision, RolloutKey, Salt,
-    Timestamp,
+    AccountId, Bucket, Country, Customer, Labels, LadderMarks, Method, Ordinal, ProductKey, Revision,
+    RolloutKey, Salt, Timestamp,
 };
 
 /// Positions on lines. Up to four are stored inline, because every decision reads them first.
@@ -38,6 +38,7 @@ pub struct LedgerEntry {
     pub shown: Option<FirstShown>,
     /// Since when two-step acts here. It never stops acting (INV-42).
     pub active_since: Option<Timestamp>,
+    pub marks: LadderMarks,
 }
 
 /// When an app was first told to show the feature, counted from the last roll back that took it

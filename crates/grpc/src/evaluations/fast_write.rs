@@ -1,11 +1,14 @@
 //! Encodes a decision field by field. A test compares the bytes with those of the generated
 //! message.
 
-use prost::encoding::{WireType, encode_key, encode_varint};
+use prost::{
+    Message as _,
+    encoding::{WireType, encode_key, encode_varint},
+};
 use tidegate_core::{Method, Timestamp, Word};
 use tidegate_service::evaluations::Verdict;
 
-use crate::render::{method, missing, reason, requirement, timestamp};
+use crate::render::{ladder, method, missing, reason, requirement, timestamp};
 
 /// The approximate size of one decision, in bytes.
 pub(super) const DECISION: usize = 192;
@@ -43,7 +46,7 @@ pub(super) fn message(out: &mut Vec<u8>, field: u32, write: impl FnOnce(&mut Vec
     }
 }
 
-/// Encodes `evaluate_time`, the last field but one. It is the same for a whole batch.
+/// Encodes `evaluate_time`, the before those that few decisions have. It is the same for a whole batch.
 pub(super) fn moment(at: Timestamp) -> Vec<u8> {
     let mut moment = Vec::with_capacity(MOMENT);
     instant(&mut moment, 13, at);
@@ -76,6 +79,10 @@ pub(super) fn decision(out: &mut Vec<u8>, verdict: &Verdict<'_>, moment: &[u8]) 
     out.extend_from_slice(moment);
     if let Some(at) = verdict.next_change_at() {
         instant(out, 14, at);
+    }
+    if let Some(answer) = &verdict.ladder {
+        let written = ladder(answer.decision()).encode_to_vec();
+        message(out, 15, |out| out.extend_from_slice(&written));
     }
 }
 

@@ -44,5 +44,6 @@ fn rule(rule: Rule) -> proto::DecisionRule {
         Rule::Holdout => proto::DecisionRule::Holdout,
         Rule::Allow => proto::DecisionRule::Allow,
         Rule::Wave => proto::DecisionRule::Wave,
+        Rule::Ladder => proto::DecisionRule::Ladder,
     }
 }

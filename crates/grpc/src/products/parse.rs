@@ -11,6 +11,7 @@ use super::directory;
 use crate::{form::Form, render::read_method};
 
 const TRUST: (Span, Span, &str) = (Span::ZERO, Span::days(90), "0 s to 90 days");
+const REAUTH: (Span, Span, &str) = (Span::ZERO, Span::days(7), "0 s to 7 days");
 const CHECK_UP: (Span, Span, &str) = (Span::ZERO, Span::days(365), "0 s to 365 days");
 const REFRESH: (Span, Span, &str) = (Span::ZERO, Span::days(30), "0 s to 30 days");
 const SESSION: (Span, Span, &str) = (Span::minutes(5), Span::days(30), "5 minutes to 30 days");
@@ -32,6 +33,7 @@ pub(super) fn create(message: proto::CreateProductRequest, form: &mut Form) -> O
         let idle = form.span("session_idle", settings.session_idle, SESSION);
         let absolute = form.span("session_absolute", settings.session_absolute, SESSION);
         let check_up_after = form.span("check_up_after", settings.check_up_after, CHECK_UP);
+        let reauth_within = form.span("reauth_within", settings.reauth_within, REAUTH);
         let refresh = form.span("refresh_ttl", settings.refresh_ttl, REFRESH);
         let messages = style(settings.messages, form);
         let min_password_length = password_length(settings.min_password_length, form);
@@ -45,6 +47,7 @@ pub(super) fn create(message: proto::CreateProductRequest, form: &mut Form) -> O
             session_idle: idle?.unwrap_or(defaults.session_idle),
             session_absolute: absolute?.unwrap_or(defaults.session_absolute),
             check_up_after: check_up_after?.unwrap_or(defaults.check_up_after),
+            reauth_within: reauth_within?.unwrap_or(defaults.reauth_within),
             refresh_ttl: refresh?.unwrap_or(defaults.refresh_ttl),
             messages: messages?,
             min_password_length: min_password_length?,
@@ -92,6 +95,9 @@ pub(super) fn update(message: proto::UpdateProductRequest, form: &mut Form) -> O
             }
             "settings.check_up_after" => {
                 change.check_up_after = given(form, path, settings.check_up_after, CHECK_UP);
+            }
+            "settings.reauth_within" => {
+                change.reauth_within = given(form, path, settings.reauth_within, REAUTH);
             }
             "settings.refresh_ttl" => {
                 change.refresh_ttl = given(form, path, settings.refresh_ttl, REFRESH);

@@ -73,6 +73,7 @@ fn product(product: Product) -> proto::Product {
         allowed_methods: product.settings.methods.allowed().map(|one| method(one).into()).collect(),
         trusted_device: Some(duration(product.settings.trusted_device)),
         check_up_after: Some(duration(product.settings.check_up_after)),
+        reauth_within: Some(duration(product.settings.reauth_within)),
         session_idle: Some(duration(product.settings.session_idle)),
         session_absolute: Some(duration(product.settings.session_absolute)),
         refresh_ttl: Some(duration(product.settings.refresh_ttl)),

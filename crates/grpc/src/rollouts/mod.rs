@@ -1,6 +1,7 @@
 //! `RolloutService`.
 
 mod audience;
+mod ladder;
 mod parse;
 mod preview;
 mod render;
@@ -15,6 +16,7 @@ crate::door::handlers! { RolloutService in rollout_service_server {
     act add_wave(AddWaveRequest) -> AddWaveResponse = parse::add_wave, render::added;
     act update_wave(UpdateWaveRequest) -> UpdateWaveResponse = parse::update_wave, render::wave_updated;
     act remove_wave(RemoveWaveRequest) -> RemoveWaveResponse = parse::remove_wave, render::wave_removed;
+    act set_ladder(SetLadderRequest) -> SetLadderResponse = parse::set_ladder, render::ladder_set;
     act start_rollout(StartRolloutRequest) -> StartRolloutResponse = parse::start, render::started;
     act advance_rollout(AdvanceRolloutRequest) -> AdvanceRolloutResponse = parse::advance, render::advanced;
     act pause_rollout(PauseRolloutRequest) -> PauseRolloutResponse = parse::pause, render::paused;

@@ -4,10 +4,10 @@ use tidegate_service::rollouts::{
     AddWave, AdvanceRollout, ClearStop, CreateRollout, DiffRevisions, GetRollout, GetStats, ListReached,
     ListRevisions, ListRollouts, MAX_SAMPLE, MAX_WAVES, NamedDraft, PauseRollout, PlannedChange, PlannedVerb,
     PreviewRequest, PreviewRollout, Reached, RemoveWave, ResumeRollout, RevertRollout, RollBackRollout,
-    RolloutChange, StartRollout, StopRollout, Target, UpdateRollout, UpdateWave, WaveDraft,
+    RolloutChange, SetLadder, StartRollout, StopRollout, Target, UpdateRollout, UpdateWave, WaveDraft,
 };
 
-use super::audience;
+use super::{audience, ladder};
 use crate::form::{Form, Kind};
 
 const MAX_PRODUCTS: usize = 100;
@@ -87,6 +87,12 @@ pub(super) fn update(message: proto::UpdateRolloutRequest, form: &mut Form) -> O
         }
     }
     Some(UpdateRollout { target: target?, change })
+}
+
+pub(super) fn set_ladder(message: proto::SetLadderRequest, form: &mut Form) -> Option<SetLadder> {
+    let target = target(&message.rollout, &message.etag, &message.reason, form);
+    let rules = ladder::read(message.rules, form);
+    Some(SetLadder { target: target?, rules: rules? })
 }
 
 pub(super) fn revert(message: proto::RevertRolloutRequest, form: &mut Form) -> Option<RevertRollout> {
@@ -268,7 +274,7 @@ fn some_products(keys: &[String], form: &mut Form) -> Option<Vec<ProductKey>> {
 }
 
 /// Drops duplicates, and keeps the order.
-fn products(keys: &[String], form: &mut Form) -> Option<Vec<ProductKey>> {
+pub(super) fn products(keys: &[String], form: &mut Form) -> Option<Vec<ProductKey>> {
     if keys.len() > MAX_PRODUCTS {
         return form.note("products", format!("must be at most {MAX_PRODUCTS}"));
     }

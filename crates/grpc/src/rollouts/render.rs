@@ -5,7 +5,7 @@ use tidegate_service::{
     rollouts::{Difference, Group, Preview, PreviewProgress, ReachedAccount, Revised, Stats},
 };
 
-use super::audience::audience;
+use super::{audience::audience, ladder};
 use crate::render::{page_token, timestamp};
 
 /// The responses that contain only the rollout.
@@ -23,6 +23,7 @@ answers! {
     added -> AddWaveResponse;
     wave_updated -> UpdateWaveResponse;
     wave_removed -> RemoveWaveResponse;
+    ladder_set -> SetLadderResponse;
     started -> StartRolloutResponse;
     advanced -> AdvanceRolloutResponse;
     paused -> PauseRolloutResponse;
@@ -153,6 +154,7 @@ fn rollout(rollout: Rollout) -> proto::Rollout {
         deny: named(rollout.deny),
         pause_time: rollout.paused_at.map(timestamp),
         stop: rollout.stop.map(stop),
+        ladder: rollout.ladder.into_iter().map(ladder::rendered).collect(),
     }
 }
 
@@ -191,6 +193,6 @@ fn wave(wave: Wave) -> proto::Wave {
     }
 }
 
-fn keys(products: Vec<ProductKey>) -> Vec<String> {
+pub(super) fn keys(products: Vec<ProductKey>) -> Vec<String> {
     products.into_iter().map(String::from).collect()
 }

@@ -6,7 +6,7 @@ use tidegate_service::{
 };
 
 use crate::{
-    render::{all_missing, answered, count, method, requirement, shown, timestamp},
+    render::{all_missing, answered, count, ladder, method, requirement, shown, timestamp},
     sessions::session,
 };
 
@@ -52,6 +52,9 @@ pub(super) fn completed(completed: SignInCompletion) -> proto::CompleteSignInRes
         Advice::TwoStepAvailable => proto::Advice::TwoStepAvailable,
         Advice::RebindFactors => proto::Advice::RebindFactors,
         Advice::CheckUp => proto::Advice::CheckUp,
+        Advice::TwoStepNudge => proto::Advice::TwoStepNudge,
+        Advice::TwoStepRequired => proto::Advice::TwoStepRequired,
+        Advice::TwoStepStaysOn => proto::Advice::TwoStepStaysOn,
     };
     proto::CompleteSignInResponse {
         sign_in,
@@ -61,6 +64,7 @@ pub(super) fn completed(completed: SignInCompletion) -> proto::CompleteSignInRes
         trusted_until_time: new.trusted_until.map(timestamp),
         advice: advice.into(),
         missing: all_missing(&new.missing),
+        ladder: new.ladder.map(ladder),
         secret_withheld,
         recovery_codes_left: new.recovery_codes_left.map(count),
         weak_password: new.weak_password,

@@ -7,6 +7,7 @@
 mod account_test;
 mod audience;
 mod phrases;
+mod rung;
 pub mod summary;
 mod wave;
 
@@ -68,6 +69,12 @@ impl DecisionTrace for Sentences<'_> {
             holds: seen.holds(),
             sentence: self.sentence(rollout, seen),
         });
+    }
+
+    fn climbed(&mut self, rollout: &Rollout, reached: bool, now: Timestamp) {
+        if !rollout.deny.includes(self.standing) {
+            self.rules.extend(rung::asked(rollout, (self.product, self.standing), reached, now));
+        }
     }
 
     fn kept(&mut self, rollout: &RolloutKey, since: Timestamp) {

@@ -1,14 +1,14 @@
 //! The decision and its reason in one sentence.
 
 use tidegate_core::{
-    LedgerEntry, Missing, Named, Reason, Requirement, Revision, Rollout, RolloutKey, Timestamp,
+    LedgerEntry, Missing, Named, Reason, Requirement, Revision, Rollout, RolloutKey, Timestamp, Word as _,
 };
 
 use super::{
     phrases::{self, count, instant, quoted},
-    wave,
+    rung, wave,
 };
-use crate::{Verdict, bucket, waves};
+use crate::{Verdict, bucket, ladder::LadderAnswer, waves};
 
 pub fn of(verdict: &Verdict<'_>, rollouts: &[Rollout]) -> String {
     let product = verdict.product();
@@ -49,6 +49,10 @@ fn answered(verdict: &Verdict<'_>, rollout: &Rollout) -> String {
         Reason::Wave => {
             let name = verdict.wave.map(|ordinal| wave::name_of(rollout, ordinal));
             format!("{} of {the_rollout} reaches it", name.unwrap_or_default())
+        }
+        Reason::Ladder => {
+            let rule = verdict.ladder.map(|answer| rung::name(answer.bound.place(), answer.bound.rule));
+            format!("{} of the ladder of {the_rollout} is for it", rule.unwrap_or_default())
         }
         Reason::Shown => {
             let at = entry(verdict).and_then(|entry| entry.shown).map(|shown| instant(shown.at));
@@ -121,6 +125,10 @@ fn switch(verdict: &Verdict<'_>) -> String {
         Requirement::None => "a sign-in asks for no second step",
         _ => "a sign-in asks for a second step",
     };
+    if let Some(answer) = verdict.ladder.filter(LadderAnswer::binds) {
+        let rung = answer.rung.as_str();
+        return format!("; the ladder is at {rung}{}, so {asks}", rung::person(&answer));
+    }
     match (verdict.visible(), verdict.on(), verdict.missing()) {
         (true, true, _) => format!("; it is switched on, so {asks}"),
         (true, false, None) => format!("; it is not switched on, so {asks}"),

@@ -7,9 +7,9 @@ mod summaries;
 mod waves;
 
 use tidegate_core::{
-    AccountId, Audience, Bucket, Buckets, Customer, Edge, FirstShown, Id, Labels, LedgerEntry, LinkUrl,
-    Method, MethodPolicy, Named, Ordinal, Product, ProductSettings, Revision, Rollout, Rule, Salt, Standing,
-    Timestamp, Unit, Wave, WaveState,
+    AccountId, Audience, Bucket, Buckets, Customer, Edge, FirstShown, Id, Labels, LadderMarks, LedgerEntry,
+    LinkUrl, Method, MethodPolicy, Named, Ordinal, Product, ProductSettings, Revision, Rollout, Rule, Salt,
+    Standing, Timestamp, Unit, Wave, WaveState,
 };
 
 use crate::{Explanation, explain};
@@ -64,6 +64,8 @@ fn rollout() -> Rollout {
             wave(2, "Germany", 100_000, WaveState::Live),
             wave(3, "all", 1_000_000, WaveState::Draft),
         ],
+        ladder: Vec::new(),
+        holds: Vec::new(),
         paused_at: None,
         stop: None,
         roll_backs: Vec::new(),
@@ -104,7 +106,13 @@ fn acme() -> Customer {
 }
 
 fn entry(shown: Option<FirstShown>, active_since: Option<Timestamp>) -> LedgerEntry {
-    LedgerEntry { rollout: text("two-step"), product: text("kasa"), shown, active_since }
+    LedgerEntry {
+        rollout: text("two-step"),
+        product: text("kasa"),
+        shown,
+        active_since,
+        marks: LadderMarks::default(),
+    }
 }
 
 fn shown(revision: i64, wave: Option<u32>) -> FirstShown {

@@ -82,7 +82,7 @@ impl ConfirmEmail {
             ConfirmedBy::Nothing => Ok(OwnerProof::None),
             ConfirmedBy::Session(subject) => {
                 let acting = cx.acting(subject).await?;
-                acting.session()?;
+                acting.may_enroll()?;
                 Ok(OwnerProof::Session(Box::new(acting)))
             }
             ConfirmedBy::NewPassword { product, password, client } => {
@@ -115,7 +115,10 @@ impl OwnerProof<'_> {
         let account = accounts::get(tx, presented.link.account).await?.ok_or(Fault::Dangling("account"))?;
         let counts = match self {
             Self::None => false,
-            Self::Session(acting) => acting.account.id == account.id,
+            // A sign-in that waits for an enrollment verifies the address that this needs, and changes none.
+            Self::Session(acting) => {
+                acting.account.id == account.id && (change.is_none() || acting.session().is_ok())
+            }
             // Who asked for another address did so in a session, and confirms it in one: a session must not set a password.
             // An account that was created for an address of another one had no session yet.
             Self::NewPassword(..) => change.is_none_or(|change| change.state == EmailChangeState::Claimed),
@@ -127,7 +130,7 @@ impl OwnerProof<'_> {
             return Err(Refusal::AccountNotUsable.into());
         }
         if let Self::Session(acting) = self
-            && !owner::may_change(tx, &account, acting.session()?).await?
+            && !owner::acting_may_change(tx, &account, acting).await?
         {
             return Err(Refusal::ChangesLocked.into());
         }
@@ -149,11 +152,7 @@ impl OwnerProof<'_> {
             return Ok(None);
         }
         if let Self::Session(acting) = self {
-            let may = match acting.session() {
-                Ok(session) => owner::may_change(tx, &account, session).await?,
-                Err(_) => false,
-            };
-            if !may {
+            if !owner::acting_may_change(tx, &account, acting).await? {
                 return Ok(None);
             }
             owner::unlock(cx, tx, acting, &account).await?;

@@ -38,6 +38,18 @@ pub(crate) async fn may_change(view: &mut View, account: &Account, session: &Ses
     Ok(fresh::unlocks(session, &factors, since))
 }
 
+/// The same for a subject. A sign-in unlocks nothing.
+pub(crate) async fn acting_may_change(
+    view: &mut View,
+    account: &Account,
+    acting: &Acting,
+) -> Result<bool, Fault> {
+    match acting.session() {
+        Ok(session) => may_change(view, account, session).await,
+        Err(_) => Ok(account.changes_locked_at.is_none()),
+    }
+}
+
 /// The owner has proved that the account is theirs.
 pub(crate) async fn unlock(
     cx: &CommandContext,

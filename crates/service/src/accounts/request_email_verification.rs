@@ -30,7 +30,7 @@ impl Command for RequestEmailVerification {
 
     async fn run(self, cx: &CommandContext) -> Result<Sent, Error> {
         let acting = cx.acting(&self.subject).await?;
-        acting.session()?;
+        acting.may_enroll()?;
         cx.idempotent(async |tx| {
             let account = accounts::get(tx, acting.account.id).await?.ok_or(Fault::Dangling("account"))?;
             let contact = account.contact.as_ref().ok_or(Refusal::NoEmail)?;

@@ -38,6 +38,7 @@ impl Invalidation {
             | Fact::ProductUpdated { .. }
             | Fact::RolloutCreated { .. }
             | Fact::RolloutUpdated { .. }
+            | Fact::LadderSet { .. }
             | Fact::RolloutReverted { .. }
             | Fact::RolloutPaused { .. }
             | Fact::RolloutResumed { .. }
@@ -68,6 +69,8 @@ impl Invalidation {
             | Fact::TwoStepSwitchedOff {}
             | Fact::TwoStepShown { .. }
             | Fact::TwoStepActive { .. }
+            | Fact::TwoStepRequired { .. }
+            | Fact::TwoStepTold { .. }
             | Fact::InterestRegistered {} => standing(),
             Fact::ChallengeCreated { factor: Some(factor), .. }
             | Fact::ChallengeResent { factor: Some(factor), .. }

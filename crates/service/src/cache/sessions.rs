@@ -64,7 +64,8 @@ impl App {
         let known = snapshot.places(fresh.standing(caller.realm, &cached.account)?)?;
         let verdict = decide(&at.product, rollouts(&at.rollouts), &known.standing, now);
         let required = (verdict.requirement(), verdict.required_since());
-        let worth = worth(session, known.state, required, now).filter(Worth::is_full)?;
+        let within = at.product.settings.reauth_within;
+        let worth = worth(session, known.state, (required, within), now).filter(Worth::is_full)?;
         self.inner.counts.session_found();
         Some(CachedIntrospection { level: worth.level, reauth_by: worth.reauth_by, cached })
     }
@@ -101,6 +102,7 @@ mod tests {
             end: None,
             refresh: None,
             client: None,
+            reauth_by: None,
         }
     }
 

@@ -15,12 +15,10 @@ use tidegate_factors::{
     method::{self, Enrolled},
     policy::{self, NotBindable},
 };
-use tidegate_store::{Tx, accounts, enrollments, factors, sessions};
+use tidegate_store::{Tx, accounts, enrollments, factors};
 
-use super::first_code;
-use crate::{
-    Command, CommandContext, Denied, Error, Fault, OneTimeSecret, Outcome, accounts::owner, acting::Acting,
-};
+use super::{enroller, first_code};
+use crate::{Command, CommandContext, Denied, Error, Fault, OneTimeSecret, Outcome, acting::Acting};
 
 #[derive(Debug)]
 pub struct BeginEnrollment {
@@ -53,22 +51,16 @@ impl Command for BeginEnrollment {
 
     async fn run(self, cx: &CommandContext) -> Result<EnrollmentStarted, Error> {
         let acting = cx.acting_or_recovering(&self.subject).await?;
-        let session = acting.session()?.id;
+        acting.may_enroll()?;
         self.check_enrollee()?;
         if let Some(Enrollee::Phone(number)) = &self.enrollee {
             cx.sms_cost(number)?;
         }
         cx.idempotent(async |tx| {
-            // Read again: a factor that was removed meanwhile has ended the sessions that rest on it.
-            let session = sessions::get(tx, session).await?.filter(|session| session.is_live(cx.now()));
-            let session = session.ok_or(Refusal::SubjectNotValid)?;
             let account = accounts::get(tx, acting.account.id).await?.ok_or(Fault::Dangling("account"))?;
-            if !owner::may_change(tx, &account, &session).await? {
-                return Err(Refusal::ChangesLocked.into());
-            }
-            owner::unlock(cx, tx, &acting, &account).await?;
-            let decision = cx.decide(tx, &acting.product, account.id).await?;
             let factors = factors::of_account(tx, account.id).await?;
+            let session = enroller::proved(cx, tx, &acting, (&account, &factors)).await?;
+            let decision = cx.decide(tx, &acting.product, account.id).await?;
             self.may_begin((&acting.product, &decision), &account, &factors)?;
             let origin = enrollment::origin(&account, &session, &factors, cx.now());
             let origin = origin.map_err(|why| match why {

@@ -21,7 +21,7 @@ impl Command for CancelEnrollment {
     async fn run(self, cx: &CommandContext) -> Result<Enrollment, Error> {
         use EnrollmentState::{AwaitingConfirmation, AwaitingProof, Cancelled, Confirmed};
         let acting = cx.acting_or_recovering(&self.subject).await?;
-        acting.session()?;
+        acting.may_enroll()?;
         cx.idempotent(async |tx| {
             let mut enrollment = super::find(tx, &acting, self.enrollment).await?;
             let (id, state) = (enrollment.id, enrollment.state);

@@ -15,6 +15,7 @@ use tidegate_factors::{
 };
 use tidegate_store::{Tx, accounts, attempts, challenges as stored, enrollments, factors};
 
+use super::enroller;
 use crate::{
     Command, CommandContext, Denied, Error, Fault, OneTimeSecret, Outcome,
     acting::Acting,
@@ -69,7 +70,7 @@ impl Command for CompleteEnrollment {
 
     async fn run(self, cx: &CommandContext) -> Result<EnrollmentCompletion, Error> {
         let acting = cx.acting_or_recovering(&self.subject).await?;
-        acting.session()?;
+        acting.may_enroll()?;
         let charged = loop {
             match cx.charge(async |tx| self.charge(cx, tx, &acting).await).await? {
                 Some(Attempt::Granted(paid)) => break paid,
@@ -233,6 +234,7 @@ async fn activate(
         origin: Some(cx.origin(acting, pending.factor)),
         ..Factor::new(pending.factor, account.id, pending.method, now)
     };
+    enroller::enrolled(cx, tx, acting, &factor).await?;
     if let Some(kept) = kept {
         return rebind(cx, tx, acting, (kept, factor)).await;
     }

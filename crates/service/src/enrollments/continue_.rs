@@ -13,7 +13,7 @@ use tidegate_factors::{
 };
 use tidegate_store::{enrollments, factors};
 
-use super::first_code;
+use super::{enroller, first_code};
 use crate::{Command, CommandContext, Error, Fault, OneTimeSecret, Outcome};
 
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Command for ContinueEnrollment {
 
     async fn run(self, cx: &CommandContext) -> Result<EnrollmentContinued, Error> {
         let acting = cx.acting_or_recovering(&self.subject).await?;
-        acting.session()?;
+        acting.may_enroll()?;
         cx.idempotent(async |tx| {
             let mut enrollment = super::find(tx, &acting, self.enrollment).await?;
             let registered = factors::of_account(tx, enrollment.account).await?;
@@ -67,6 +67,7 @@ impl Command for ContinueEnrollment {
                 return Err(Refusal::EnrollmentState { state }.into());
             }
             first_code::send(cx, tx, &acting, made.first_message, permit).await?;
+            enroller::confirmed(cx, tx, &acting).await?;
             enrollment.state = EnrollmentState::AwaitingProof;
             let event = cx.event(Fact::EnrollmentContinued { enrollment: enrollment.id });
             event.at(&enrollment.product).of(&acting.account).from(&acting.client).record(tx).await?;

@@ -24,8 +24,11 @@ impl Command for DisableTwoStep {
         let session = acting.session()?.id;
         cx.idempotent(async |tx| {
             let (account, decision) = switch::lock(cx, tx, &acting).await?;
-            if !decision.may_toggle {
+            if !decision.visible {
                 return Err(Refusal::TwoStepNotAvailable.into());
+            }
+            if !decision.may_toggle {
+                return Err(Refusal::TwoStepRequired.into());
             }
             if !decision.on {
                 return Ok(Switched(decision));

@@ -17,7 +17,7 @@ impl Query for GetEnrollment {
 
     async fn run(self, cx: &QueryContext) -> Result<Enrollment, Error> {
         let acting = cx.acting_or_recovering(&self.subject).await?;
-        acting.session()?;
+        acting.may_enroll()?;
         Ok(super::find(&mut cx.view(), &acting, self.enrollment).await?)
     }
 }

@@ -6,6 +6,7 @@ mod complete;
 mod continue_;
 mod disable;
 mod enable;
+mod enroller;
 pub(crate) mod first_code;
 mod get;
 mod list_factors;

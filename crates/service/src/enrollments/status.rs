@@ -1,7 +1,7 @@
 //! Returns whether two-step is available here, on and required, and what is missing.
 //!
-//! A call with a session counts as showing, and the account stays reached from then on. A call by
-//! support, on behalf, does not, and is recorded.
+//! A call with a session counts as showing, and the account stays reached from then on. A sign-in that waits for an
+//! enrollment may ask too. A call by support, on behalf, does not count, and is recorded.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ pub struct GetTwoStepStatus {
     pub subject: Subject,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Status {
     pub decision: Decision,
     pub active_methods: Vec<Method>,
@@ -36,7 +36,9 @@ impl Command for GetTwoStepStatus {
 
     async fn run(self, cx: &CommandContext) -> Result<Status, Error> {
         let acting = cx.acting_or_recovering(&self.subject).await?;
-        acting.not_signing_in()?;
+        if matches!(acting.by, By::SignIn(_)) {
+            acting.may_enroll()?;
+        }
         let account = &acting.account;
         let mut view = cx.view();
         let decision = cx.decide(&mut view, &acting.product, account.id).await?;
@@ -53,9 +55,14 @@ impl Command for GetTwoStepStatus {
         let recovery_codes_left = recovery_codes::count(&mut view, account.id).await?;
         let status = Status { decision, active_methods, recovery_codes_left, mailbox_only };
         cx.idempotent(async |tx| {
+            let mut status = status.clone();
             match acting.by {
                 By::Session(_) if status.decision.visible => {
-                    decisions::show(cx, tx, account, &status.decision, &acting.client).await?;
+                    let (client, whose) = (&acting.client, (account, &acting.product));
+                    decisions::show(cx, tx, account, &status.decision, client).await?;
+                    if let Some(told) = decisions::tell(cx, tx, whose, &status.decision, client).await? {
+                        status.decision = told;
+                    }
                 }
                 By::Session(_) | By::SignIn(_) => {}
                 By::Support(_) => cx.record_seen(tx, &acting).await?,

@@ -31,6 +31,7 @@ pub struct ProductChange {
     pub email_is_factor: Option<bool>,
     pub trusted_device: Option<Span>,
     pub check_up_after: Option<Span>,
+    pub reauth_within: Option<Span>,
     pub session_idle: Option<Span>,
     pub session_absolute: Option<Span>,
     pub refresh_ttl: Option<Span>,
@@ -62,6 +63,7 @@ impl ProductChange {
         put(&mut settings.directory, self.directory);
         put(&mut settings.trusted_device, self.trusted_device);
         put(&mut settings.check_up_after, self.check_up_after);
+        put(&mut settings.reauth_within, self.reauth_within);
         put(&mut settings.session_idle, self.session_idle);
         put(&mut settings.session_absolute, self.session_absolute);
         put(&mut settings.refresh_ttl, self.refresh_ttl);

@@ -21,8 +21,9 @@ impl Command for ClearStop {
     async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
         // A worker is no person, so it clears no stop.
         let by = cx.agent().approver().ok_or(Refusal::SecondPersonNeeded { why: "NO_PERSON" })?;
+        let now = cx.now();
         transition(cx, &self.target, |rollout| {
-            let clearing = lifecycle::clear_stop(rollout, by)?;
+            let clearing = lifecycle::clear_stop(rollout, by, now)?;
             let (rollout, revision) = (rollout.key.clone(), rollout.revision);
             Ok(Some(match clearing {
                 Clearing::Asked => Fact::StopClearAsked { rollout, revision },

@@ -65,6 +65,8 @@ impl Command for CreateRollout {
             allow: tidegate_core::Named::default(),
             deny: tidegate_core::Named::default(),
             waves: Vec::new(),
+            ladder: Vec::new(),
+            holds: Vec::new(),
             paused_at: None,
             stop: None,
             roll_backs: Vec::new(),

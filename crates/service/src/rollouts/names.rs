@@ -72,22 +72,30 @@ impl Names {
         draft: &WaveDraft,
     ) -> Result<(), Fault> {
         self.products(view, &format!("{field}.products"), &draft.products).await?;
+        self.audience(view, &format!("{field}.audience"), draft.audience.as_ref()).await
+    }
+
+    pub(super) async fn audience(
+        &mut self,
+        view: &mut View,
+        field: &str,
+        audience: Option<&Audience>,
+    ) -> Result<(), Fault> {
         let mut tests = Vec::new();
-        collect(draft.audience.as_ref(), &mut tests);
-        let field = format!("{field}.audience");
+        collect(audience, &mut tests);
         for test in tests {
             match test {
                 Test::CustomerKey(keys) => {
                     for key in keys {
                         if customers::find(view, key).await?.is_none() {
-                            self.note_of_set(&field, Nothing::Customer, key);
+                            self.note_of_set(field, Nothing::Customer, key);
                         }
                     }
                 }
                 Test::AccountInterest(keys) => {
                     for key in keys {
                         if products::find(view, key).await?.is_none() {
-                            self.note_of_set(&field, Nothing::Product, key);
+                            self.note_of_set(field, Nothing::Product, key);
                         }
                     }
                 }

@@ -18,8 +18,9 @@ impl Command for ResumeRollout {
     type Outcome = Rollout;
 
     async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
+        let now = cx.now();
         transition(cx, &self.target, |rollout| {
-            lifecycle::resume(rollout)?;
+            lifecycle::resume(rollout, now)?;
             Ok(Some(Fact::RolloutResumed { rollout: rollout.key.clone(), revision: rollout.revision }))
         })
         .await

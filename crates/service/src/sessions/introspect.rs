@@ -36,18 +36,23 @@ impl Command for Introspect {
         let Some(mut live) = super::judge::introspect(cx.query(), (&self.token, digest)).await? else {
             return Ok(Answer(None));
         };
-        live.session.last_used_at = keep_awake(cx, &live.session).await?;
+        live.session.last_used_at = keep_awake(cx, &live.session, live.reauth_by).await?;
         cx.query().cache().insert_session(version, (cx.realm(), digest), CachedSession::new(&live.session));
         Ok(Answer(Some(live)))
     }
 }
 
-/// Keeps a session that is used from going idle. Returns its last use as it is kept.
-pub(super) async fn keep_awake(cx: &CommandContext, session: &Session) -> Result<Timestamp, Fault> {
+/// Keeps a session that is used from going idle, and writes down by when it must be authenticated again. Returns its last use
+/// as it is kept.
+pub(super) async fn keep_awake(
+    cx: &CommandContext,
+    session: &Session,
+    reauth_by: Option<Timestamp>,
+) -> Result<Timestamp, Fault> {
     let now = cx.now();
     if now.since(session.last_used_at) < FLUSH_INTERVAL {
         return Ok(session.last_used_at);
     }
-    cx.tx(async |tx| Ok(sessions::touch(tx, session.id, now).await?)).await?;
+    cx.tx(async |tx| Ok(sessions::touch(tx, session.id, now, reauth_by).await?)).await?;
     Ok(now)
 }

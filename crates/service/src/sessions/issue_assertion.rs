@@ -69,7 +69,7 @@ impl Command for IssueAssertion {
         if level == Level::Recovery {
             return Err(Refusal::SessionRecovers.into());
         }
-        keep_awake(cx, session).await?;
+        keep_awake(cx, session, live.introspected.reauth_by).await?;
         let keys = cx.signing_keys().await?;
         let now = cx.now();
         let signer = keys.signer(now).ok_or(Fault::Dangling("signing key"))?;
@@ -155,6 +155,7 @@ mod tests {
             end: None,
             client: None,
             refresh: None,
+            reauth_by: None,
         }
     }
 

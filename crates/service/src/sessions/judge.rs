@@ -1,7 +1,8 @@
 //! Whether a session token belongs to a live session. This is the only place that decides it.
 
 use tidegate_core::{
-    Account, AccountRef, AccountState, Introspected, Level, Product, Session, Timestamp, Token, TokenDigest,
+    Account, AccountRef, AccountState, Introspected, Level, Product, Session, Span, Timestamp, Token,
+    TokenDigest,
 };
 use tidegate_factors::level;
 use tidegate_keyring::TokenKind;
@@ -30,7 +31,8 @@ pub(crate) async fn judge(cx: &QueryContext, token: &Token) -> Result<Option<Liv
     let product = products::find(&mut view, &session.product).await?.ok_or(Fault::Dangling("product"))?;
     let decision = cx.decide(&mut view, &product, account.id).await?;
     let required = (decision.requirement, decision.required_since);
-    let worth = worth(&session, account.state, required, cx.now());
+    let within = product.settings.reauth_within;
+    let worth = worth(&session, account.state, (required, within), cx.now());
     Ok(worth.map(|worth| Live { introspected: worth.of(session), account, product }))
 }
 
@@ -52,7 +54,8 @@ pub(crate) async fn introspect(
     let rollouts = cache::rollouts(&at.rollouts);
     let verdict = decide(&at.product, rollouts, &known.standing, cx.now());
     let required = (verdict.requirement(), verdict.required_since());
-    let worth = worth(&session, known.state, required, cx.now()).filter(Worth::is_full);
+    let within = at.product.settings.reauth_within;
+    let worth = worth(&session, known.state, (required, within), cx.now()).filter(Worth::is_full);
     Ok(worth.map(|worth| worth.of(session)))
 }
 
@@ -83,12 +86,12 @@ impl Worth {
 pub(crate) fn worth(
     session: &Session,
     state: AccountState,
-    required: Required,
+    (required, within): (Required, Span),
     now: Timestamp,
 ) -> Option<Worth> {
     let level = level::of(&session.proofs, session.created_at, now);
     // A recovery session meets no requirement, and is what an owner without a usable factor has left.
-    let reauth_by = reauth::by(required, session).filter(|_| level != Level::Recovery);
+    let reauth_by = reauth::by(required, session, within).filter(|_| level != Level::Recovery);
     let counts = state == AccountState::Active && reauth_by.is_none_or(|by| now < by);
     counts.then_some(Worth { level, reauth_by })
 }

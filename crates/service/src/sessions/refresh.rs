@@ -102,7 +102,8 @@ impl RefreshSession {
         };
         let decision = cx.decide(tx, product, account.id).await?;
         let required = (decision.requirement, decision.required_since);
-        let worth = judge::worth(&refreshed, account.state, required, now);
+        let within = product.settings.reauth_within;
+        let worth = judge::worth(&refreshed, account.state, (required, within), now);
         let introspected = worth.ok_or(Refusal::SubjectNotValid)?.of(refreshed);
         let next = TokenKind::Refresh.succeed(self.token.expose(), cx.entropy());
         let (refresh_token, next) = next.ok_or(Refusal::SubjectNotValid)?;

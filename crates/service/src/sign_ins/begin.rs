@@ -5,10 +5,7 @@ use tidegate_core::{
     Account, ClientContext, Denial, Fact, Identifier, Offer, Permission, Product, ProductKey, Proof, Reason,
     Requirement, Secret, SignIn, Span, Timestamp, Token, Word as _,
 };
-use tidegate_factors::{
-    level,
-    sign_in::{self, Enrolling, Network, Situation, Trusted},
-};
+use tidegate_factors::{level, sign_in::Trusted};
 use tidegate_keyring::TokenKind;
 use tidegate_store::{
     Tx,
@@ -17,7 +14,9 @@ use tidegate_store::{
 };
 
 use crate::{
-    Command, CommandContext, Error, Fault, OneTimeSecret, Outcome, decisions, offers::offers, sign_ins::trust,
+    Command, CommandContext, Error, Fault, OneTimeSecret, Outcome, decisions,
+    offers::{NextStep, next_step},
+    sign_ins::trust,
 };
 
 /// How long a sign-in may take.
@@ -136,50 +135,44 @@ impl Origin {
         let now = cx.now();
         let decision = cx.decide(tx, product, account.id).await?;
         let token = self.device_token.as_ref();
-        let trusted_by = trust::presented(cx, tx, account, product, &self.client, token).await?;
+        let presented = trust::presented(cx, tx, account, product, &self.client, token).await?;
+        let trusted_by = presented.trusted_by;
         let trusted = trusted_by.is_some();
         let proofs = vec![first.proof];
         let level = level::of(&proofs, now, now);
-        // Most sign-ins need no second step. For those the factors are not read.
-        let offers = if decision.requirement.is_met_by(level, trusted) {
-            Vec::new()
-        } else {
-            offers(cx.query(), tx, account, (product, decision.requirement)).await?
-        };
-        let state = sign_in::next(Situation {
-            requirement: decision.requirement,
-            level,
-            trust: if trusted { Trusted::StandsIn } else { Trusted::No },
-            network: Network::Accepted,
-            offers: &offers,
-            enrollment: Enrolling::Impossible,
-        });
+        let trust = if trusted { Trusted::StandsIn } else { Trusted::No };
+        let whose = (account, product);
+        let next = next_step(cx.query(), tx, whose, decision.requirement, (level, trust)).await?;
+        let NextStep { state, requirement, offers } = next;
         let sign_in = SignIn {
             id: cx.new_id(),
             account: account.id,
             product: product.key.clone(),
             state,
-            requirement: decision.requirement,
+            requirement,
             proofs,
             trusted_by,
             device: self.client.device.clone(),
             epoch: account.epoch,
             weak_password: first.weak_password,
+            device_since: presented.known_since,
             created_at: now,
             expires_at: now.plus(TTL),
         };
         let (token, digest) = TokenKind::SignIn.mint(cx.entropy());
-        let (id, requirement) = (sign_in.id, sign_in.requirement);
+        let (id, requirement) = (sign_in.id, decision.requirement);
         let begun = cx.event(Fact::SignInBegun { sign_in: id, requirement, trusted });
         let begun = begun.at(&product.key).of(account).from(&self.client).finish();
         // Where the account was reached, two-step acts from the first sign-in that is held to it,
         // for good.
         if requirement != Requirement::None
+            && decision.on
             && decision.reason != Reason::Active
             && let Some(rollout) = &decision.rollout
         {
             decisions::activate(cx, tx, account, (rollout, &product.key), &self.client).await?;
         }
+        decisions::enforce(cx, tx, account, &decision, &self.client).await?;
         // The sign-in's row is new, so it may be written after rows of tables that follow it in the
         // lock order.
         if let Some((kept, hash)) = first.rehashed {

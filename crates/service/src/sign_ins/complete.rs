@@ -5,20 +5,20 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
-    Account, AccountState, Advice, Decision, Fact, Level, MessagePurpose, Method, Missing, Offer, Permission,
-    Product, Proof, Refusal, Requirement, Session, SessionEnd, SignIn, SignInId, SignInState, Span, Subject,
-    Timestamp, Word as _,
+    Account, AccountState, Advice, Decision, Fact, LadderDecision, Level, MessagePurpose, Method, Missing,
+    Offer, Permission, Product, Proof, Refusal, Requirement, Rung, Session, SessionEnd, SignIn, SignInId,
+    SignInState, Span, Subject, Timestamp, Word as _,
 };
-use tidegate_factors::{fresh::RECOVERY_TTL, level, policy};
+use tidegate_factors::{fresh::RECOVERY_TTL, level, policy, sign_in::Trusted};
 use tidegate_keyring::{PersonalContext, TokenKind};
 use tidegate_store::{Tx, accounts, factors, recovery_codes, sessions, sign_ins};
 
 use crate::{
     Command, CommandContext, Error, Fault, OneTimeSecret, Outcome,
     acting::Acting,
-    check_up,
+    check_up, decisions,
     notices::About,
-    offers::offers,
+    offers::{NextStep, next_step},
     sessions::{ending, refresh},
     sign_ins::trust,
 };
@@ -51,6 +51,9 @@ pub struct NewSession {
     pub trusted_until: Option<Timestamp>,
     pub advice: Advice,
     pub missing: Vec<Missing>,
+    /// What the strictest ladder says.
+    #[serde(default)]
+    pub ladder: Option<LadderDecision>,
     /// After a recovery code: how many are left.
     #[serde(default)]
     pub recovery_codes_left: Option<usize>,
@@ -148,14 +151,16 @@ async fn hold_back(
     sign_in: &SignIn,
     decision: &Decision,
 ) -> Result<Option<SignInCompletion>, Fault> {
-    let requirement = decision.requirement;
-    if !sign_ins::hold_back(tx, sign_in.id, requirement, cx.now()).await? {
+    let level = level::of(&sign_in.proofs, cx.now(), cx.now());
+    let whose = (account, &acting.product);
+    let next = next_step(cx.query(), tx, whose, decision.requirement, (level, Trusted::No)).await?;
+    let NextStep { state, requirement, offers } = next;
+    if !sign_ins::hold_back(tx, sign_in.id, (state, requirement), cx.now()).await? {
         return Ok(None);
     }
-    let fact = Fact::SignInHeldBack { sign_in: sign_in.id, requirement };
+    decisions::enforce(cx, tx, account, decision, &acting.client).await?;
+    let fact = Fact::SignInHeldBack { sign_in: sign_in.id, requirement: decision.requirement };
     cx.event(fact).at(&acting.product.key).of(account).from(&acting.client).record(tx).await?;
-    let offers = offers(cx.query(), tx, account, (&acting.product, requirement)).await?;
-    let state = SignInState::PendingChallenge;
     let sign_in = SignIn { state, requirement, trusted_by: None, ..sign_in.clone() };
     Ok(Some(SignInCompletion { sign_in, offers, session: None }))
 }
@@ -198,7 +203,7 @@ impl Made<'_> {
         )
         .await?;
         let trusted_until = rotated.as_ref().and_then(|rotated| rotated.trusted_until);
-        let advice = self.advise(cx, tx).await?;
+        let (advice, ladder) = self.advise(cx, tx).await?;
         self.record(cx, tx, &session, trusted_until.filter(|_| stood_in.is_none())).await?;
         if is_new && cx.now().since(self.account.created_at) >= NEW_ACCOUNT {
             let whose = (self.account, product, &self.acting.client);
@@ -216,11 +221,13 @@ impl Made<'_> {
             refresh_token: refresh.map(OneTimeSecret::Now),
             trusted_until,
             advice,
-            missing: if advice == Advice::TwoStepAvailable {
-                self.decision.missing.clone()
-            } else {
-                Vec::new()
+            missing: match advice {
+                Advice::TwoStepAvailable | Advice::TwoStepNudge | Advice::TwoStepRequired => {
+                    self.decision.missing.clone()
+                }
+                _ => Vec::new(),
             },
+            ladder,
             recovery_codes_left: None,
             weak_password: self.sign_in.weak_password,
         })
@@ -248,6 +255,7 @@ impl Made<'_> {
             trusted_until: None,
             advice: Advice::RebindFactors,
             missing: Vec::new(),
+            ladder: None,
             recovery_codes_left: Some(left),
             weak_password: self.sign_in.weak_password,
         })
@@ -271,6 +279,7 @@ impl Made<'_> {
             expires_at: now.plus(life),
             end: None,
             refresh: None,
+            reauth_by: None,
             client: cx.query().seal_client(self.account, context, &self.acting.client),
         }
     }
@@ -285,16 +294,39 @@ impl Made<'_> {
         Ok(())
     }
 
-    /// What the app should show. Returning it counts as showing.
-    async fn advise(&self, cx: &CommandContext, tx: &mut Tx) -> Result<Advice, Fault> {
+    /// What the app should show. Returning it counts as showing, and as telling what a ladder will require.
+    async fn advise(
+        &self,
+        cx: &CommandContext,
+        tx: &mut Tx,
+    ) -> Result<(Advice, Option<LadderDecision>), Fault> {
         if check_up::ask(cx, tx, self.account, self.acting).await? {
-            return Ok(Advice::CheckUp);
+            return Ok((Advice::CheckUp, self.decision.ladder.clone()));
         }
-        if self.decision.on || !self.decision.visible {
-            return Ok(Advice::Nothing);
+        let (whose, client) = ((self.account, &self.acting.product), &self.acting.client);
+        if !self.decision.on && self.decision.visible {
+            decisions::show(cx, tx, self.account, self.decision, client).await?;
         }
-        crate::decisions::show(cx, tx, self.account, self.decision, &self.acting.client).await?;
-        Ok(Advice::TwoStepAvailable)
+        let told = decisions::tell(cx, tx, whose, self.decision, client).await?;
+        let newly = told.is_some();
+        let decision = told.as_ref().unwrap_or(self.decision);
+        let advice = match &decision.ladder {
+            _ if !decision.visible => Advice::Nothing,
+            Some(ladder) if decision.on => {
+                if newly && ladder.rung >= Rung::Required {
+                    Advice::TwoStepStaysOn
+                } else {
+                    Advice::Nothing
+                }
+            }
+            _ if decision.on => Advice::Nothing,
+            // The second step was taken, whatever the switch says.
+            Some(ladder) if ladder.enforced || ladder.skipped_until.is_some() => Advice::Nothing,
+            Some(ladder) if ladder.rung >= Rung::Required => Advice::TwoStepRequired,
+            Some(ladder) if ladder.rung == Rung::Nudge => Advice::TwoStepNudge,
+            _ => Advice::TwoStepAvailable,
+        };
+        Ok((advice, decision.ladder.clone()))
     }
 
     async fn record(

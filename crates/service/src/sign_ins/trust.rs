@@ -10,7 +10,16 @@ use tidegate_store::{Tx, accounts, devices, sessions};
 
 use crate::{CommandContext, Fault, notices::About, sessions::ending};
 
-/// The series that stands in for a second step. A token that was replaced and comes back ends the
+/// What a presented device token is worth.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Presented {
+    /// The series that stands in for a second step.
+    pub(super) trusted_by: Option<SeriesId>,
+    /// Since when the account knows the device.
+    pub(super) known_since: Option<Timestamp>,
+}
+
+/// Judges a device's token. A token that was replaced and comes back ends the
 /// trust, because a copy of it exists. An attacker cannot end trust this way without the password,
 /// which was verified before.
 pub(super) async fn presented(
@@ -20,19 +29,24 @@ pub(super) async fn presented(
     product: &Product,
     client: &ClientContext,
     token: Option<&Token>,
-) -> Result<Option<SeriesId>, Fault> {
-    let (Some(token), Some(id)) = (token, &client.device) else { return Ok(None) };
-    let Some(digest) = TokenKind::Device.digest(token.expose()) else { return Ok(None) };
-    let Some(known) = devices::find(tx, account.id, &product.key, id).await? else { return Ok(None) };
+) -> Result<Presented, Fault> {
+    let nothing = Presented::default();
+    let (Some(token), Some(id)) = (token, &client.device) else { return Ok(nothing) };
+    let Some(digest) = TokenKind::Device.digest(token.expose()) else { return Ok(nothing) };
+    let Some(known) = devices::find(tx, account.id, &product.key, id).await? else { return Ok(nothing) };
+    // Of an earlier epoch, somebody said "this wasn't me" since.
+    let known_since = (known.epoch == account.epoch).then_some(known.created_at);
     match device::judge(&known, &digest, account.epoch, cx.now()) {
-        Trust::Trusted { .. } if stands_in(product) => Ok(Some(known.series)),
-        Trust::Trusted { .. } | Trust::Known => Ok(None),
+        Trust::Trusted { .. } if stands_in(product) => {
+            Ok(Presented { trusted_by: Some(known.series), known_since })
+        }
+        Trust::Trusted { .. } | Trust::Known => Ok(Presented { trusted_by: None, known_since }),
         Trust::Reused => {
             // The account's lock is taken first, so that a sign-in that is being completed cannot
             // write the trust back.
             accounts::lock(tx, account.id).await?;
             end_series(cx, tx, (account, product, client), id).await?;
-            Ok(None)
+            Ok(nothing)
         }
     }
 }

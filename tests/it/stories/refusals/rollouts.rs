@@ -47,6 +47,7 @@ async fn products() {
             "settings.min_password_length",
             "settings.check_up_after",
             "settings.refresh_ttl",
+            "settings.reauth_within",
             "settings",
             "key",
         ];
@@ -71,6 +72,7 @@ async fn products() {
             min_password_length: 7,
             check_up_after: span(365 * 86_400 + 1),
             refresh_ttl: span(30 * 86_400 + 1),
+            reauth_within: span(7 * 86_400 + 1),
         };
         admin
             .refused(proto::UpdateProductRequest {

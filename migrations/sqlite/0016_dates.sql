@@ -1,0 +1,34 @@
+-- Dates: ladders, exemptions, schedules, and the numbers of rollouts.
+
+-- A program of an earlier schema would not ask for the second step that a ladder requires.
+UPDATE installation SET min_binary = 16 WHERE min_binary < 16;
+
+-- When the account was first told that two-step will be required here.
+ALTER TABLE ledger ADD COLUMN told_at INTEGER;
+-- Since when a ladder is enforced here, as a sign-in first met it.
+ALTER TABLE ledger ADD COLUMN required_since INTEGER;
+-- Skips of the set-up that count, and when the last one was. NULL: none.
+ALTER TABLE ledger ADD COLUMN skips INTEGER;
+ALTER TABLE ledger ADD COLUMN skipped_at INTEGER;
+-- The first sign-in after the deadline, and until when the set-up was put off, once.
+ALTER TABLE ledger ADD COLUMN overdue_at INTEGER;
+ALTER TABLE ledger ADD COLUMN postponed_until INTEGER;
+-- By how many microseconds support extended the deadline, in all. NULL: not.
+ALTER TABLE ledger ADD COLUMN extension INTEGER;
+-- Until when support exempted the account, why, who did it, and when.
+ALTER TABLE ledger ADD COLUMN exempt_until INTEGER;
+ALTER TABLE ledger ADD COLUMN exempt_reason TEXT;
+ALTER TABLE ledger ADD COLUMN exempt_by TEXT;
+ALTER TABLE ledger ADD COLUMN exempted_at INTEGER;
+CREATE INDEX ledger_exempt ON ledger (realm_id, rollout_key, account_id) WHERE exempt_until IS NOT NULL;
+-- When the next reminder of the deadline is due, and which it is, from 0. NULL: none is.
+ALTER TABLE ledger ADD COLUMN remind_at INTEGER;
+ALTER TABLE ledger ADD COLUMN reminder INTEGER;
+CREATE INDEX ledger_remind ON ledger (realm_id, remind_at) WHERE remind_at IS NOT NULL;
+
+-- By when the session must be authenticated again, as it was first told. It never becomes later while more is required
+-- than the session met.
+ALTER TABLE sessions ADD COLUMN reauth_by INTEGER;
+
+-- Since when the account knows the device whose token the sign-in presented.
+ALTER TABLE sign_ins ADD COLUMN device_since INTEGER;
