@@ -42,6 +42,16 @@ pub fn everybody(phases: Vec<proto::LadderPhase>) -> proto::LadderRule {
     proto::LadderRule { title: "Everybody".into(), phases, grace, ..Default::default() }
 }
 
+/// Gives the rollout a ladder that is optional for everybody.
+pub fn requiring_nothing(rollout: &proto::Rollout) -> proto::SetLadderRequest {
+    proto::SetLadderRequest {
+        rollout: rollout.key.clone(),
+        etag: rollout.etag.clone(),
+        rules: vec![everybody(vec![phase(None, Rung::Optional)])],
+        ..Default::default()
+    }
+}
+
 fn days(days: i64) -> Option<prost_types::Duration> {
     Some(prost_types::Duration { seconds: days * 86_400, nanos: 0 })
 }

@@ -11,6 +11,7 @@ use crate::{
     actor::Actor,
     arrange::{Address, NEW_PASSWORD, PASSWORD, row},
     devices::{Decides, PhoneOwner},
+    ladders,
     owner::{Device, by_code, by_first_code, by_password, confirm_email, subject},
     previews::{preview, reached},
     raw,
@@ -191,13 +192,7 @@ async fn roll_out(watched: &Watched) {
 async fn lead_a_life(w: &Watched) {
     let rollout = || "two-step".to_owned();
     let got = w.call(proto::GetRolloutRequest { rollout: rollout() }).await.rollout;
-    let ladder = proto::SetLadderRequest {
-        rollout: rollout(),
-        etag: got.unwrap().etag,
-        rules: vec![everybody()],
-        ..Default::default()
-    };
-    w.call(ladder).await;
+    w.call(ladders::requiring_nothing(&got.unwrap())).await;
     w.call(proto::PauseRolloutRequest { rollout: rollout(), ..Default::default() }).await;
     let etag = |rollout: Option<proto::Rollout>| etag(rollout).1;
     let paused = etag(w.call(proto::GetRolloutRequest { rollout: rollout() }).await.rollout);
@@ -505,9 +500,4 @@ async fn devices(watched: &Watched) {
     owner.prompted(&w.operator, "tablet").await;
     let push = owner.pushes().await.remove(0);
     w.call(owner.decision(&push, Decides::Denies)).await;
-}
-
-fn everybody() -> proto::LadderRule {
-    let phase = proto::LadderPhase { rung: proto::Rung::Optional.into(), ..Default::default() };
-    proto::LadderRule { title: "Everybody".into(), phases: vec![phase], ..Default::default() }
 }

@@ -300,13 +300,15 @@ fn names_nothing(names: &[NamesNothing]) -> Answer {
 /// If all flaws are of one kind, the refusal has the reason of that kind.
 fn ladder_not_acceptable(flaws: &[LadderFlaw]) -> Answer {
     let kind = flaws.first().map(|flaw| flaw.what).filter(|kind| flaws.iter().all(|flaw| flaw.what == *kind));
-    let reason = match kind {
-        Some(LadderFlawKind::InPast) => Reason::PlannedInPast,
-        Some(LadderFlawKind::OutOfOrder) => Reason::DatesInWrongOrder,
-        Some(LadderFlawKind::PostponesLocked) => Reason::PostponesLocked,
-        Some(LadderFlawKind::LocksOut) => Reason::LadderLocksOut,
-        Some(LadderFlawKind::NeverAsked) => Reason::RuleNeverAsked,
-        None => Reason::LadderNotAcceptable,
+    let answer = match kind {
+        Some(LadderFlawKind::InPast) => Answer::new(Code::FailedPrecondition, Reason::PlannedInPast),
+        Some(LadderFlawKind::OutOfOrder) => Answer::new(Code::FailedPrecondition, Reason::DatesInWrongOrder),
+        Some(LadderFlawKind::PostponesLocked) => {
+            Answer::new(Code::FailedPrecondition, Reason::PostponesLocked)
+        }
+        Some(LadderFlawKind::LocksOut) => Answer::new(Code::FailedPrecondition, Reason::LadderLocksOut),
+        Some(LadderFlawKind::NeverAsked) => Answer::new(Code::FailedPrecondition, Reason::RuleNeverAsked),
+        None => Answer::new(Code::FailedPrecondition, Reason::LadderNotAcceptable),
     };
     let violation = |flaw: &LadderFlaw| {
         Violation::new(
@@ -320,7 +322,7 @@ fn ladder_not_acceptable(flaws: &[LadderFlaw]) -> Answer {
             },
         )
     };
-    Answer::new(Code::FailedPrecondition, reason).because(flaws.iter().map(violation).collect())
+    answer.because(flaws.iter().map(violation).collect())
 }
 
 /// If all violations are of one kind, the refusal has the reason of that kind.

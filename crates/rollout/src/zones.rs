@@ -4,7 +4,7 @@
 use std::fmt;
 
 use jiff::{
-    Timestamp as Instant,
+    Timestamp as ZonedInstant,
     civil::DateTime,
     tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase},
 };
@@ -77,7 +77,7 @@ pub fn canonical(zone: &ZoneName) -> Result<ZoneName, ZoneError> {
 /// year is not 2000 to 2200.
 pub fn local_at(instant: Timestamp, zone: &ZoneName) -> Option<LocalDateTime> {
     let (_, rules) = find(zone)?;
-    let ahead = rules.to_offset(Instant::from_second(instant.unix_seconds()).ok()?);
+    let ahead = rules.to_offset(ZonedInstant::from_second(instant.unix_seconds()).ok()?);
     shown(instant.plus(of(ahead).span()))
 }
 
@@ -99,7 +99,7 @@ fn of(offset: Offset) -> UtcOffset {
 
 /// What a clock in UTC shows.
 fn shown(instant: Timestamp) -> Option<LocalDateTime> {
-    let at = Offset::UTC.to_datetime(Instant::from_second(instant.unix_seconds()).ok()?);
+    let at = Offset::UTC.to_datetime(ZonedInstant::from_second(instant.unix_seconds()).ok()?);
     let part = |number: i8| u8::try_from(number).ok();
     let date = (i32::from(at.year()), part(at.month())?, part(at.day())?);
     LocalDateTime::of(date, (part(at.hour())?, part(at.minute())?, part(at.second())?))

@@ -42,6 +42,7 @@ fn pairs() -> Vec<(&'static str, BTreeSet<String>)> {
         ("RoleType", words::<core::Role>()),
         ("RolloutState", words::<core::RolloutState>()),
         ("RolloutUnit", words::<core::Unit>()),
+        ("Rung", words::<core::Rung>()),
         ("SignInState", words::<core::SignInState>()),
         ("WaveState", words::<core::WaveState>()),
     ]

@@ -57,7 +57,7 @@ pub async fn prepare(operator: &Actor, method: &str) -> Placeholders {
 
 /// Methods of a rollout whose names do not say so.
 const ROLLOUT: &[&str] =
-    &["ListRollouts", "ClearStop", "GetStats", "ListReached", "ListRevisions", "DiffRevisions"];
+    &["ListRollouts", "ClearStop", "GetStats", "ListReached", "ListRevisions", "DiffRevisions", "SetLadder"];
 
 async fn credential(operator: &Actor) -> String {
     let request = proto::CreateCredentialRequest {
