@@ -52,6 +52,7 @@ mod mail;
 mod malformed;
 mod manage;
 mod matrix;
+mod method_moves;
 mod method_policy;
 mod methods;
 mod moved;

@@ -114,14 +114,14 @@ impl Kasa {
     }
 
     /// A sign-in that waits for a code, its challenge and the code.
-    async fn texted(&self, owner: &SmsOwner, device: &str) -> (SignIn, String, String) {
+    pub async fn texted(&self, owner: &SmsOwner, device: &str) -> (SignIn, String, String) {
         let begun = self.frontend.begin(&owner.person, "kasa", &Device::new(device)).await;
         let challenge = self.frontend.challenge_of(&begun, &owner.factor).await;
         (begun, challenge, self.server.texted(NUMBER).await)
     }
 
     /// A session that was proved a moment ago.
-    async fn fresh(&self, owner: &SmsOwner) -> Session {
+    pub async fn fresh(&self, owner: &SmsOwner) -> Session {
         let (begun, challenge, code) = self.texted(owner, "tablet").await;
         assert_eq!(self.frontend.answer(&begun, &challenge, &code).await.outcome(), Outcome::Approved);
         let session = self.frontend.finish(&begun, &Device::new("tablet")).await.unwrap();

@@ -83,9 +83,10 @@ pub use refusal::{LadderFlaw, LadderFlawKind, NamesNothing, Nothing, PasswordFla
 pub use relying_party::{KeyModel, Origin, RelyingParty};
 pub use rollout::{
     Approver, Attribute, Audience, Bucket, Buckets, Decision, During, Edge, FirstShown, Grace, Grouped, Hold,
-    Label, LadderDecision, LadderMarks, LadderRule, LedgerEntry, LocalDateTime, Missing, Named, OnePerson,
-    Ordinal, Phase, PlannedTime, Reason, RequiredSince, Revision, RollBack, Rollout, RolloutState, Rule,
-    RuleAsked, Rung, Salt, Skips, Standing, Stop, Test, Unit, UtcOffset, Wave, WaveState,
+    Label, LadderDecision, LadderMarks, LadderRule, LedgerEntry, LocalDateTime, MethodAdvice, MethodEnd,
+    MethodMove, Missing, Named, OnePerson, Ordinal, Phase, PlannedTime, Reason, RequiredSince, Revision,
+    RollBack, Rollout, RolloutState, Rule, RuleAsked, Rung, Salt, Skips, Standing, Stop, Test, Unit,
+    UtcOffset, Wave, WaveState,
 };
 pub use sealed::{KeyId, KeyedDigest, Sealed, TokenDigest};
 pub use secret::Secret;

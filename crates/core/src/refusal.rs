@@ -130,6 +130,8 @@ pub enum Refusal {
     TooManyWaves,
     #[error("the ladder is not acceptable")]
     LadderNotAcceptable { flaws: Vec<LadderFlaw> },
+    #[error("the rollout is one of a method, which has no ladder")]
+    RolloutOfMethod,
     #[error("two-step is required of this account here")]
     TwoStepRequired,
     #[error("the rollout is paused")]

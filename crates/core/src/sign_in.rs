@@ -74,6 +74,8 @@ pub enum Advice {
     TwoStepRequired,
     /// A ladder requires two-step, which is on: it cannot be switched off any more. Told once.
     TwoStepStaysOn,
+    /// A rollout advises to add a better method than those that the account has.
+    AddMethod,
 }
 
 words! {

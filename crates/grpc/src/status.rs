@@ -196,6 +196,7 @@ fn answer(refusal: &Refusal) -> Answer {
         }
         Refusal::TooManyWaves => unmet(R::TooManyWaves),
         Refusal::LadderNotAcceptable { flaws } => ladder_not_acceptable(flaws),
+        Refusal::RolloutOfMethod => unmet(R::RolloutOfMethod),
         Refusal::TwoStepRequired => unmet(R::TwoStepRequired),
         Refusal::RolloutPaused => unmet(R::RolloutPaused),
         Refusal::RolloutNotPaused => unmet(R::RolloutNotPaused),

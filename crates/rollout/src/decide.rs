@@ -26,6 +26,7 @@ use tidegate_core::{
 use crate::{
     DecisionTrace, Observation, Verdict, bucket,
     ladder::{self, Bound, LadderAnswer},
+    method_move,
     sentences::{Sentences, summary},
     waves,
 };
@@ -58,7 +59,31 @@ pub fn decide<'a>(
     standing: &'a Standing,
     now: Timestamp,
 ) -> Verdict<'a> {
-    judge(product, rollouts, standing, now, &mut ())
+    judge(product, rollouts, standing, now, (&mut (), Kept::Counts))
+}
+
+/// The decision by one rollout alone: whom it reaches. Whether two-step acts by another one matters for a rollout that
+/// brings two-step, and not for one of a method.
+pub fn decide_by<'a>(
+    rollout: &'a Rollout,
+    product: &'a Product,
+    standing: &'a Standing,
+    now: Timestamp,
+) -> Verdict<'a> {
+    judge(product, std::iter::once(rollout), standing, now, (&mut (), Kept::of(rollout)))
+}
+
+/// Whether two-step that acts here by whatever rollout counts as reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Counts,
+    Ignored,
+}
+
+impl Kept {
+    fn of(rollout: &Rollout) -> Self {
+        if method_move::brings_two_step(rollout) { Self::Counts } else { Self::Ignored }
+    }
 }
 
 /// A decision and the reasons for it, in sentences for product managers.
@@ -89,7 +114,8 @@ pub fn explain<'a>(
     now: Timestamp,
 ) -> Explanation<'a> {
     let mut trace = Sentences::new(&product.key, standing);
-    let verdict = judge(product, rollouts.iter(), standing, now, &mut trace);
+    let kept = if rollouts.iter().all(method_move::brings_two_step) { Kept::Counts } else { Kept::Ignored };
+    let verdict = judge(product, rollouts.iter(), standing, now, (&mut trace, kept));
     Explanation { verdict, summary: summary::of(&verdict, rollouts), rules: trace.rules }
 }
 
@@ -98,7 +124,7 @@ fn judge<'a>(
     rollouts: impl Iterator<Item = &'a Rollout>,
     standing: &'a Standing,
     now: Timestamp,
-    trace: &mut impl DecisionTrace,
+    (trace, kept): (&mut impl DecisionTrace, Kept),
 ) -> Verdict<'a> {
     let (mut best, mut reached_since) = (NO_ROLLOUT, None);
     let mut bound = Bounds::new();
@@ -114,7 +140,8 @@ fn judge<'a>(
     }
     // Once two-step has acted at a product it acts for good, whatever became of the rollout
     // (INV-42).
-    let here = standing.ledger.iter().filter(|entry| entry.product == product.key);
+    // A rollout of a method is no part of that.
+    let here = standing.ledger.iter().filter(|entry| entry.product == product.key && kept == Kept::Counts);
     for answer in here.filter(|entry| entry.active_since.is_some()).map(active) {
         reached_since = earlier(reached_since, answer.reached_since);
         if answer.is_stronger_than(&best) {

@@ -53,7 +53,7 @@ pub(crate) enum Deadline {
 }
 
 /// The marks of the account for the rollout at the product.
-pub(crate) fn marks(rollout: &Rollout, product: &ProductKey, standing: &Standing) -> LadderMarks {
+pub fn marks(rollout: &Rollout, product: &ProductKey, standing: &Standing) -> LadderMarks {
     let here = |entry: &&LedgerEntry| entry.rollout == rollout.key && entry.product == *product;
     standing.ledger.iter().find(here).map_or_else(LadderMarks::default, |entry| entry.marks)
 }

@@ -8,6 +8,7 @@ pub mod bucket;
 mod decide;
 pub mod ladder;
 pub mod lifecycle;
+pub mod method_move;
 pub mod reauth;
 mod sentences;
 mod trace;
@@ -15,6 +16,6 @@ mod verdict;
 pub mod waves;
 pub mod zones;
 
-pub use decide::{Explanation, decide, explain};
+pub use decide::{Explanation, decide, decide_by, explain};
 pub use trace::{DecisionTrace, Observation};
 pub use verdict::Verdict;

@@ -208,6 +208,7 @@ mod tests {
             allow: Named::default(),
             deny: Named::default(),
             waves: (1..=waves).map(wave).collect(),
+            method: None,
             ladder: Vec::new(),
             holds: Vec::new(),
             paused_at: None,

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use tidegate_core::{
-    Account, AccountId, ClientContext, Decision, Fact, FirstShown, LadderDecision, Product, ProductKey,
-    Reason, Rollout, RolloutKey, Rung,
+    Account, AccountId, ClientContext, Decision, Fact, FirstShown, LadderDecision, Method, MethodAdvice,
+    Product, ProductKey, Reason, Rollout, RolloutKey, Rung,
 };
-use tidegate_rollout::decide;
+use tidegate_rollout::{decide, method_move};
 use tidegate_store::{
     Tx, View,
     ledger::{self, LedgerKey},
@@ -25,8 +25,45 @@ impl QueryContext {
     ) -> Result<Decision, Fault> {
         let rollouts = self.rollouts(view).await?;
         let known = standings::get(view, account).await?.ok_or(Fault::Dangling("account"))?;
-        let verdict = decide(product, cache::rollouts(&rollouts), &known.standing, self.now());
+        let two_step = cache::rollouts(&rollouts).filter(|rollout| method_move::brings_two_step(rollout));
+        let verdict = decide(product, two_step, &known.standing, self.now());
         Ok(verdict.decision())
+    }
+
+    /// The advice to add a better method, and the decision by which its rollout has reached the account.
+    pub(crate) async fn method_advice(
+        &self,
+        view: &mut View,
+        product: &Product,
+        account: AccountId,
+    ) -> Result<Option<(MethodAdvice, Decision)>, Fault> {
+        let rollouts = self.rollouts(view).await?;
+        if cache::rollouts(&rollouts).all(method_move::brings_two_step) {
+            return Ok(None);
+        }
+        let known = standings::get(view, account).await?.ok_or(Fault::Dangling("account"))?;
+        let advice = method_move::advise(product, cache::rollouts(&rollouts), &known.standing, self.now());
+        Ok(advice.map(|(advice, verdict)| (advice, verdict.decision())))
+    }
+
+    /// The methods that a rollout has ended for the account at the product. Where none ends any, nothing is read.
+    pub(crate) async fn ended_methods(
+        &self,
+        view: &mut View,
+        product: &Product,
+        account: AccountId,
+    ) -> Result<Vec<Method>, Fault> {
+        // An end is planned ahead, so that a copy of a second ago knows it.
+        let known = self.cache().last_of_realm(self.realm());
+        if known.is_some_and(|known| !method_move::may_end(cache::rollouts(&known.rollouts), self.now())) {
+            return Ok(Vec::new());
+        }
+        let rollouts = self.rollouts(view).await?;
+        if !method_move::may_end(cache::rollouts(&rollouts), self.now()) {
+            return Ok(Vec::new());
+        }
+        let known = standings::get(view, account).await?.ok_or(Fault::Dangling("account"))?;
+        Ok(method_move::ended(product, cache::rollouts(&rollouts), &known.standing, self.now()))
     }
 
     /// The newest rollouts. The cached ones are used if the database has exactly their revisions,

@@ -19,6 +19,12 @@ pub(crate) async fn offers(
 ) -> Result<Vec<Offer>, Fault> {
     let factors = usable(cx, view, account, product).await?;
     let mut offers = policy::offers(&product.settings.methods, &factors, requirement);
+    let ended = cx.ended_methods(view, product, account.id).await?;
+    let left = |offer: &Offer| !ended.contains(&offer.method);
+    // Nobody is left without a way.
+    if offers.iter().any(left) {
+        offers.retain(left);
+    }
     let by_mail = |offer: &Offer| offer.method == Method::EmailCode;
     // After a reset by mail the mailbox proves nothing more, unless it is all that the account has (INV-34).
     if offers.iter().any(by_mail)

@@ -116,6 +116,7 @@ fn rollout(key: &'static str) -> impl Strategy<Value = Rollout> {
                 allow,
                 deny,
                 waves,
+                method: None,
                 ladder: Vec::new(),
                 holds: Vec::new(),
                 paused_at,

@@ -70,6 +70,7 @@ impl World {
             allow: Named::default(),
             deny: Named::default(),
             waves: Vec::new(),
+            method: None,
             ladder: Vec::new(),
             holds: Vec::new(),
             paused_at: None,

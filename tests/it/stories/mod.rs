@@ -13,6 +13,7 @@ mod explain;
 mod imports;
 mod ladders;
 mod life;
+mod method_moves;
 mod passkeys;
 mod passwords;
 mod previews;

@@ -171,7 +171,7 @@ use_cases! { f:
 
     command CreateRollout {
         key: "other".parse().unwrap(), title: title(), products: vec!["kasa".parse().unwrap()], unit: Unit::Account,
-        holdout: Edge::default(), allow: NamedDraft::default(), deny: NamedDraft::default(), waves: Vec::new(),
+        holdout: Edge::default(), allow: NamedDraft::default(), deny: NamedDraft::default(), method: None, waves: Vec::new(),
         reason: None,
     };
     command UpdateRollout {

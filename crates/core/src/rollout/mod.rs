@@ -4,6 +4,7 @@ mod audience;
 mod decision;
 mod ladder;
 mod line;
+mod method_move;
 mod planned;
 mod standing;
 
@@ -13,6 +14,7 @@ pub use audience::{Attribute, Audience, During, Label, Test};
 pub use decision::{Decision, Missing, Reason, RequiredSince, Rule, RuleAsked};
 pub use ladder::{Grace, Hold, LadderDecision, LadderMarks, LadderRule, Phase, Rung, Skips};
 pub use line::{Bucket, Edge, Grouped, Salt};
+pub use method_move::{MethodAdvice, MethodEnd, MethodMove};
 pub use planned::{LocalDateTime, PlannedTime, UtcOffset};
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -102,6 +104,9 @@ pub struct Rollout {
     #[serde(default)]
     pub deny: Named,
     pub waves: Vec<Wave>,
+    /// It brings a better method to accounts that have two-step. `None`: it brings two-step itself.
+    #[serde(default)]
+    pub method: Option<MethodMove>,
     /// In order; the first rule that is for an account decides.
     #[serde(default)]
     pub ladder: Vec<LadderRule>,

@@ -2,6 +2,7 @@
 
 mod audience;
 mod ladder;
+mod method_move;
 mod parse;
 mod preview;
 mod render;

@@ -1,4 +1,4 @@
-use tidegate_core::{Edge, Ordinal, ProductKey, Revision, Unit};
+use tidegate_core::{Edge, MethodMove, Ordinal, ProductKey, Revision, Unit};
 use tidegate_proto::{self as proto, preview_rollout_request::Change};
 use tidegate_service::rollouts::{
     AddWave, AdvanceRollout, ClearStop, CreateRollout, DiffRevisions, GetRollout, GetStats, ListReached,
@@ -7,7 +7,7 @@ use tidegate_service::rollouts::{
     RolloutChange, SetLadder, StartRollout, StopRollout, Target, UpdateRollout, UpdateWave, WaveDraft,
 };
 
-use super::{audience, ladder};
+use super::{audience, ladder, method_move};
 use crate::form::{Form, Kind};
 
 const MAX_PRODUCTS: usize = 100;
@@ -24,6 +24,7 @@ pub(super) fn create(message: proto::CreateRolloutRequest, form: &mut Form) -> O
     let holdout = edge("holdout_ppm", message.holdout_ppm, form);
     let allow = named("allow", message.allow, form);
     let deny = named("deny", message.deny, form);
+    let method = method_move::read(message.method, form);
     if message.waves.len() > MAX_WAVES {
         form.note::<()>("waves", format!("must be at most {MAX_WAVES}"));
     }
@@ -41,6 +42,7 @@ pub(super) fn create(message: proto::CreateRolloutRequest, form: &mut Form) -> O
         holdout: holdout?,
         allow: allow?,
         deny: deny?,
+        method: method?,
         waves: waves?,
         reason: reason?,
     })
@@ -83,10 +85,18 @@ pub(super) fn update(message: proto::UpdateRolloutRequest, form: &mut Form) -> O
             "holdout_ppm" => change.holdout = edge("holdout_ppm", message.holdout_ppm, form),
             "allow" => change.allow = named("allow", message.allow.clone(), form),
             "deny" => change.deny = named("deny", message.deny.clone(), form),
+            "method" => change.method = given_method(message.method.clone(), form),
             unknown => form.unknown_path(unknown),
         }
     }
     Some(UpdateRollout { target: target?, change })
+}
+
+fn given_method(wire: Option<proto::MethodMove>, form: &mut Form) -> Option<MethodMove> {
+    match wire {
+        Some(wire) => method_move::read(Some(wire), form)?,
+        None => form.note("method", "must be given when the mask names it"),
+    }
 }
 
 pub(super) fn set_ladder(message: proto::SetLadderRequest, form: &mut Form) -> Option<SetLadder> {

@@ -5,7 +5,7 @@ use tidegate_service::{
     rollouts::{Difference, Group, Preview, PreviewProgress, ReachedAccount, Revised, Stats},
 };
 
-use super::{audience::audience, ladder};
+use super::{audience::audience, ladder, method_move};
 use crate::render::{page_token, timestamp};
 
 /// The responses that contain only the rollout.
@@ -154,6 +154,7 @@ fn rollout(rollout: Rollout) -> proto::Rollout {
         deny: named(rollout.deny),
         pause_time: rollout.paused_at.map(timestamp),
         stop: rollout.stop.map(stop),
+        method: rollout.method.map(method_move::rendered),
         ladder: rollout.ladder.into_iter().map(ladder::rendered).collect(),
     }
 }

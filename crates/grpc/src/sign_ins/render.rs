@@ -1,4 +1,4 @@
-use tidegate_core::{Advice, Answered, Offer, SignIn, SignInState};
+use tidegate_core::{Advice, Answered, MethodAdvice, Offer, SignIn, SignInState};
 use tidegate_proto as proto;
 use tidegate_service::{
     passwords::RecoveryBegun,
@@ -55,6 +55,7 @@ pub(super) fn completed(completed: SignInCompletion) -> proto::CompleteSignInRes
         Advice::TwoStepNudge => proto::Advice::TwoStepNudge,
         Advice::TwoStepRequired => proto::Advice::TwoStepRequired,
         Advice::TwoStepStaysOn => proto::Advice::TwoStepStaysOn,
+        Advice::AddMethod => proto::Advice::AddMethod,
     };
     proto::CompleteSignInResponse {
         sign_in,
@@ -65,11 +66,21 @@ pub(super) fn completed(completed: SignInCompletion) -> proto::CompleteSignInRes
         advice: advice.into(),
         missing: all_missing(&new.missing),
         ladder: new.ladder.map(ladder),
+        better_method: new.better_method.map(method_advice),
         secret_withheld,
         recovery_codes_left: new.recovery_codes_left.map(count),
         weak_password: new.weak_password,
         refresh_token: new.refresh_token.map(|token| shown(token).0).unwrap_or_default(),
         refresh_expire_time: new.session.refresh.map(|refresh| timestamp(refresh.until)),
+    }
+}
+
+fn method_advice(advice: MethodAdvice) -> proto::MethodAdvice {
+    proto::MethodAdvice {
+        rollout: advice.rollout.into(),
+        methods: advice.methods.into_iter().map(|one| method(one).into()).collect(),
+        snoozes_left: advice.snoozes_left,
+        end_time: advice.ends_at.map(timestamp),
     }
 }
 

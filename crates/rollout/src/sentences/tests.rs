@@ -64,6 +64,7 @@ fn rollout() -> Rollout {
             wave(2, "Germany", 100_000, WaveState::Live),
             wave(3, "all", 1_000_000, WaveState::Draft),
         ],
+        method: None,
         ladder: Vec::new(),
         holds: Vec::new(),
         paused_at: None,

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use tidegate_core::{Product, ProductKey, Revision, Rollout, RolloutKey};
-use tidegate_rollout::waves;
+use tidegate_rollout::{method_move, waves};
 use tidegate_store::{View, products, rollouts, standings::Known};
 
 use crate::Fault;
@@ -14,7 +14,7 @@ pub(crate) struct Snapshot {
     pub(crate) rollouts: Vec<Arc<Rollout>>,
 }
 
-/// A product, and the rollouts that cover it.
+/// A product, and the rollouts that bring two-step to it.
 #[derive(Debug)]
 pub(crate) struct ProductRollouts {
     pub(crate) product: Product,
@@ -33,7 +33,8 @@ impl Snapshot {
             let Some(end) = some.last() else { break };
             last = end.key.to_string();
             for product in some {
-                let covering = all.iter().filter(|rollout| waves::covers(rollout, &product.key));
+                let two_step = all.iter().filter(|rollout| method_move::brings_two_step(rollout));
+                let covering = two_step.filter(|rollout| waves::covers(rollout, &product.key));
                 let rollouts = covering.cloned().collect();
                 found.insert(product.key.clone(), Arc::new(ProductRollouts { product, rollouts }));
             }

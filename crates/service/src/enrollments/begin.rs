@@ -62,6 +62,9 @@ impl Command for BeginEnrollment {
             let session = enroller::proved(cx, tx, &acting, (&account, &factors)).await?;
             let decision = cx.decide(tx, &acting.product, account.id).await?;
             self.may_begin((&acting.product, &decision), &account, &factors)?;
+            if cx.query().ended_methods(tx, &acting.product, account.id).await?.contains(&self.method) {
+                return Err(Refusal::MethodNotAllowed.into());
+            }
             let origin = enrollment::origin(&account, &session, &factors, cx.now());
             let origin = origin.map_err(|why| match why {
                 NotProved::Stale(level) => Refusal::FreshProofNeeded { level },

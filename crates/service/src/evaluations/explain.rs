@@ -4,7 +4,7 @@ use tidegate_core::{
     AccountRef, Decision, Permission, ProductKey, Refusal, Revision, Rollout, RolloutKey, RuleAsked,
     Timestamp,
 };
-use tidegate_rollout::{Explanation, explain};
+use tidegate_rollout::{Explanation, explain, method_move};
 use tidegate_store::{View, rollouts, standings};
 
 use crate::{Error, Query, QueryContext};
@@ -61,6 +61,12 @@ impl Explain {
             found.push(tried.rollout);
             found.sort_by(|one, other| one.key.cmp(&other.key));
         }
+        // A rollout of a method is explained by itself, where it is named.
+        let named = self.under.as_ref().and_then(|(key, _)| found.iter().find(|one| one.key == *key));
+        if let Some(named) = named.filter(|named| !method_move::brings_two_step(named)).cloned() {
+            return Ok(vec![named]);
+        }
+        found.retain(method_move::brings_two_step);
         Ok(found)
     }
 }

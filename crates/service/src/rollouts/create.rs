@@ -1,8 +1,8 @@
 //! Creates a rollout. It reaches no account before it is started.
 
 use tidegate_core::{
-    Audience, Edge, Fact, Ordinal, Permission, ProductKey, Refusal, Revision, Rollout, RolloutKey, Salt,
-    Title, Unit, Wave, WaveState,
+    Audience, Edge, Fact, LadderFlaw, LadderFlawKind, MethodMove, Ordinal, Permission, ProductKey, Refusal,
+    Revision, Rollout, RolloutKey, Salt, Title, Unit, Wave, WaveState,
 };
 use tidegate_store::rollouts::{self, Authored};
 
@@ -20,6 +20,8 @@ pub struct CreateRollout {
     pub holdout: Edge,
     pub allow: NamedDraft,
     pub deny: NamedDraft,
+    /// It brings a better method instead of two-step itself.
+    pub method: Option<MethodMove>,
     pub waves: Vec<WaveDraft>,
     pub reason: Option<Title>,
 }
@@ -65,6 +67,7 @@ impl Command for CreateRollout {
             allow: tidegate_core::Named::default(),
             deny: tidegate_core::Named::default(),
             waves: Vec::new(),
+            method: self.method,
             ladder: Vec::new(),
             holds: Vec::new(),
             paused_at: None,
@@ -74,6 +77,15 @@ impl Command for CreateRollout {
             created_at: now,
             updated_at: now,
         };
+        let mut flaws = Vec::new();
+        if let Some(aim) = &rollout.method
+            && aim.ends.as_ref().is_some_and(|end| end.at < now)
+        {
+            flaws.push(LadderFlaw { field: "method.end_time".to_owned(), what: LadderFlawKind::InPast });
+        }
+        if !flaws.is_empty() {
+            return Err(Refusal::LadderNotAcceptable { flaws }.into());
+        }
         for wave in &self.waves {
             wave.clone().add_to(&mut rollout);
         }

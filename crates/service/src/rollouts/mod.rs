@@ -54,4 +54,6 @@ pub use tidegate_store::rollouts::Revised;
 pub use update::{RolloutChange, UpdateRollout};
 pub use update_wave::UpdateWave;
 
+pub use tidegate_rollout::method_move::MAX_SNOOZE;
+
 crate::idempotency::outcomes!(tidegate_core::Rollout);

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, BinaryHeap};
 use tidegate_core::{
     AccountId, Permission, Product, ProductKey, Refusal, Revision, Rollout, RolloutKey, Standing, Timestamp,
 };
-use tidegate_rollout::{bucket, decide, waves};
+use tidegate_rollout::{Verdict, bucket, decide, decide_by, method_move, waves};
 use tidegate_store::{products, rollouts, scan as accounts};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -125,8 +125,10 @@ async fn begin(cx: &QueryContext, request: PreviewRequest) -> Result<Preview, Er
         let product = products::find(&mut view, product).await?;
         at.extend(product.map(|product| At { product, counts: ProductPreview::default() }));
     }
+    let kind = method_move::brings_two_step(&rollout);
     before.retain(|other| {
-        other.key == rollout.key || products.iter().any(|product| waves::covers(other, product))
+        let decides = kind && method_move::brings_two_step(other);
+        other.key == rollout.key || decides && products.iter().any(|product| waves::covers(other, product))
     });
     let after: Vec<_> =
         before.iter().map(|other| if other.key == rollout.key { &rollout } else { other }).cloned().collect();
@@ -177,8 +179,8 @@ impl Preview {
         // A change keeps the salt, so the buckets are those before and after.
         standing.buckets = bucket::all(self.before.iter(), &standing);
         for At { product, counts } in &mut self.at {
-            let before = decide(product, self.before.iter(), &standing, self.counted_at).visible();
-            let verdict = decide(product, self.after.iter(), &standing, self.counted_at);
+            let before = decided(&self.before, product, &standing, self.counted_at).visible();
+            let verdict = decided(&self.after, product, &standing, self.counted_at);
             let after = verdict.visible();
             counts.before += i64::from(before);
             counts.after += i64::from(after);
@@ -193,6 +195,19 @@ impl Preview {
                 _ => {}
             }
         }
+    }
+}
+
+/// A rollout of a method is decided by itself.
+fn decided<'a>(
+    rollouts: &'a [Rollout],
+    product: &'a Product,
+    standing: &'a Standing,
+    now: Timestamp,
+) -> Verdict<'a> {
+    match rollouts {
+        [only] => decide_by(only, product, standing, now),
+        all => decide(product, all.iter(), standing, now),
     }
 }
 

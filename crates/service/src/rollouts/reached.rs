@@ -6,7 +6,7 @@ use tidegate_core::{
     AccountId, ExternalId, Id, Ordinal, Permission, ProductKey, Refusal, Rollout, RolloutKey, Standing,
     Timestamp,
 };
-use tidegate_rollout::{decide, waves};
+use tidegate_rollout::{decide_by, waves};
 use tidegate_store::{rollouts, standings};
 
 use super::scan::{Scan, seen_by};
@@ -55,7 +55,7 @@ impl Query for ListReached {
         for _ in 0..MOST_READ {
             for mut standing in scan.next(&mut view).await? {
                 seen_by(&rollout, &mut standing);
-                let verdict = decide(&product, std::iter::once(&rollout), &standing, cx.now());
+                let verdict = decide_by(&rollout, &product, &standing, cx.now());
                 if verdict.visible() && (self.wave.is_none() || verdict.wave == self.wave) {
                     found.push(reached(&rollout, &product.key, &standing, verdict.wave));
                 }

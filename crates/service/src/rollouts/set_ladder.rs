@@ -74,6 +74,9 @@ pub(super) async fn put(
     (within, drafts): (&str, &[LadderDraft]),
     now: Timestamp,
 ) -> Result<(), Denied> {
+    if rollout.method.is_some() {
+        return Err(Refusal::RolloutOfMethod.into());
+    }
     let mut names = Names::default();
     for (place, draft) in drafts.iter().enumerate() {
         let field = format!("{within}rules[{place}]");

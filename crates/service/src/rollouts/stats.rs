@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use tidegate_core::{
     Ordinal, Permission, Product, ProductKey, Refusal, Revision, Rollout, RolloutKey, Timestamp,
 };
-use tidegate_rollout::{decide, waves};
+use tidegate_rollout::{decide_by, waves};
 use tidegate_store::{View, interest, products, rollouts, stats};
 
 use super::scan::{RETRY_AFTER, Scan, seen_by};
@@ -124,7 +124,7 @@ async fn count_reached(
             seen_by(rollout, &mut standing);
             let mut first: Option<Ordinal> = None;
             for product in &at {
-                let verdict = decide(product, std::iter::once(rollout), &standing, cx.now());
+                let verdict = decide_by(rollout, product, &standing, cx.now());
                 if verdict.visible() {
                     if let Some(at) = stats.products.get_mut(&product.key) {
                         at.reached += 1;

@@ -1,6 +1,9 @@
 //! Changes a rollout, except for its waves.
 
-use tidegate_core::{Edge, Fact, Permission, ProductKey, Refusal, Rollout, Title, Wave};
+use tidegate_core::{
+    Edge, Fact, LadderFlaw, LadderFlawKind, MethodEnd, MethodMove, Permission, ProductKey, Refusal, Rollout,
+    Title, Wave,
+};
 use tidegate_store::View;
 
 use crate::{Command, CommandContext, Denied, Error, rollouts::NamedDraft};
@@ -24,6 +27,8 @@ pub struct RolloutChange {
     pub holdout: Option<Edge>,
     pub allow: Option<NamedDraft>,
     pub deny: Option<NamedDraft>,
+    /// For a rollout of a method.
+    pub method: Option<MethodMove>,
 }
 
 impl RolloutChange {
@@ -52,6 +57,16 @@ impl RolloutChange {
         if let Some(deny) = &self.deny {
             rollout.deny = names.named(view, &format!("{within}deny"), deny).await?;
         }
+        if let Some(aim) = &self.method {
+            let kept = rollout.method.take().ok_or(Refusal::FixedByStart { fields: vec!["method"] })?;
+            let ended = kept.ends.as_ref().map(|end| end.at);
+            let in_past = |end: &&MethodEnd| Some(end.at) != ended && end.at < rollout.updated_at;
+            if aim.ends.as_ref().filter(in_past).is_some() {
+                let (field, what) = (format!("{within}method.end_time"), LadderFlawKind::InPast);
+                return Err(Refusal::LadderNotAcceptable { flaws: vec![LadderFlaw { field, what }] }.into());
+            }
+            rollout.method = Some(aim.clone());
+        }
         names.finish().and_then(|()| fixed_by_start(&before, rollout))?;
         Ok(())
     }
@@ -68,6 +83,10 @@ pub(super) fn fixed_by_start(before: &Rollout, after: &Rollout) -> Result<(), Re
     }
     if before.holdout != after.holdout {
         fields.push("holdout_ppm");
+    }
+    let aims = |rollout: &Rollout| rollout.method.as_ref().map(|aim| (aim.to.clone(), aim.from.clone()));
+    if aims(before) != aims(after) {
+        fields.push("method");
     }
     if fields.is_empty() { Ok(()) } else { Err(Refusal::FixedByStart { fields }) }
 }

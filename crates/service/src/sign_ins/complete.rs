@@ -5,9 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
-    Account, AccountState, Advice, Decision, Fact, LadderDecision, Level, MessagePurpose, Method, Missing,
-    Offer, Permission, Product, Proof, Refusal, Requirement, Rung, Session, SessionEnd, SignIn, SignInId,
-    SignInState, Span, Subject, Timestamp, Word as _,
+    Account, AccountState, Advice, Decision, Fact, LadderDecision, Level, MessagePurpose, Method,
+    MethodAdvice, Missing, Offer, Permission, Product, Proof, Refusal, Requirement, Rung, Session,
+    SessionEnd, SignIn, SignInId, SignInState, Span, Subject, Timestamp, Word as _,
 };
 use tidegate_factors::{fresh::RECOVERY_TTL, level, policy, sign_in::Trusted};
 use tidegate_keyring::{PersonalContext, TokenKind};
@@ -54,6 +54,9 @@ pub struct NewSession {
     /// What the strictest ladder says.
     #[serde(default)]
     pub ladder: Option<LadderDecision>,
+    /// With `Advice::AddMethod`.
+    #[serde(default)]
+    pub better_method: Option<MethodAdvice>,
     /// After a recovery code: how many are left.
     #[serde(default)]
     pub recovery_codes_left: Option<usize>,
@@ -203,7 +206,14 @@ impl Made<'_> {
         )
         .await?;
         let trusted_until = rotated.as_ref().and_then(|rotated| rotated.trusted_until);
-        let (advice, ladder) = self.advise(cx, tx).await?;
+        let (mut advice, ladder) = self.advise(cx, tx).await?;
+        let better_method = match advice {
+            Advice::Nothing if self.decision.on => self.advise_method(cx, tx).await?,
+            _ => None,
+        };
+        if better_method.is_some() {
+            advice = Advice::AddMethod;
+        }
         self.record(cx, tx, &session, trusted_until.filter(|_| stood_in.is_none())).await?;
         if is_new && cx.now().since(self.account.created_at) >= NEW_ACCOUNT {
             let whose = (self.account, product, &self.acting.client);
@@ -228,6 +238,7 @@ impl Made<'_> {
                 _ => Vec::new(),
             },
             ladder,
+            better_method,
             recovery_codes_left: None,
             weak_password: self.sign_in.weak_password,
         })
@@ -256,6 +267,7 @@ impl Made<'_> {
             advice: Advice::RebindFactors,
             missing: Vec::new(),
             ladder: None,
+            better_method: None,
             recovery_codes_left: Some(left),
             weak_password: self.sign_in.weak_password,
         })
@@ -327,6 +339,19 @@ impl Made<'_> {
             _ => Advice::TwoStepAvailable,
         };
         Ok((advice, decision.ladder.clone()))
+    }
+
+    /// Whether a rollout advises a better method than those that the account has. Returning it counts as showing.
+    async fn advise_method(&self, cx: &CommandContext, tx: &mut Tx) -> Result<Option<MethodAdvice>, Fault> {
+        let (account, product) = (self.account, &self.acting.product);
+        let Some((advice, decision)) = cx.query().method_advice(tx, product, account.id).await? else {
+            return Ok(None);
+        };
+        if advice.snoozed_until.is_some() {
+            return Ok(None);
+        }
+        decisions::show(cx, tx, account, &decision, &self.acting.client).await?;
+        Ok(Some(advice))
     }
 
     async fn record(

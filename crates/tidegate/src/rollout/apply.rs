@@ -123,6 +123,7 @@ async fn carry_out(
                 holdout_ppm: file.holdout_ppm,
                 allow: Some(file.allow.clone()),
                 deny: Some(file.deny.clone()),
+                method: None,
                 update_mask: Some(mask),
                 request_id,
                 reason,

@@ -76,6 +76,7 @@ impl PlannedRollout {
             holdout_ppm: self.holdout_ppm,
             allow: Some(self.allow.clone()),
             deny: Some(self.deny.clone()),
+            method: None,
         }
     }
 }
