@@ -6,7 +6,7 @@ use tidegate_proto as proto;
 use crate::{
     actor::Actor,
     arrange::{PASSWORD, Person},
-    owner::{Device, Enrolled, Seed, Session, SignIn, by_code, by_first_code, by_password},
+    owner::{Device, Enrolled, Enrolls, Seed, Session, SignIn, by_code, by_first_code, by_password},
 };
 
 impl Actor {
@@ -95,8 +95,8 @@ impl Actor {
     }
 
     /// The id of an enrollment that waits for its link.
-    pub async fn begin_enrollment(&self, session: &Session) -> String {
-        let (subject, method) = (session.subject(), proto::Method::Totp.into());
+    pub async fn begin_enrollment(&self, session: &impl Enrolls) -> String {
+        let (subject, method) = (session.enrolls(), proto::Method::Totp.into());
         let request = proto::BeginEnrollmentRequest { subject, method, ..Default::default() };
         self.ok(request).await.enrollment.unwrap().id
     }
@@ -107,20 +107,20 @@ impl Actor {
     }
 
     /// The seed of an enrollment whose link was redeemed.
-    pub async fn continue_enrollment(&self, session: &Session, enrollment: &str) -> Seed {
-        let (subject, enrollment_id) = (session.subject(), enrollment.to_owned());
+    pub async fn continue_enrollment(&self, session: &impl Enrolls, enrollment: &str) -> Seed {
+        let (subject, enrollment_id) = (session.enrolls(), enrollment.to_owned());
         let request = proto::ContinueEnrollmentRequest { subject, enrollment_id, ..Default::default() };
         Seed::scan(self.ok(request).await.setup)
     }
 
     pub async fn complete_enrollment(
         &self,
-        session: &Session,
+        session: &impl Enrolls,
         enrollment: &str,
         code: &str,
     ) -> proto::CompleteEnrollmentResponse {
         let (enrollment_id, code) = (enrollment.to_owned(), code.to_owned());
-        let subject = session.subject();
+        let subject = session.enrolls();
         let request = proto::CompleteEnrollmentRequest {
             subject,
             enrollment_id,
@@ -132,7 +132,7 @@ impl Actor {
 
     /// A whole enrollment: from the first call over the mailed link to the recovery codes. The code that
     /// completes it is spent; the next one comes 30 seconds later.
-    pub async fn enroll(&self, session: &Session, person: &Person) -> Enrolled {
+    pub async fn enroll(&self, session: &impl Enrolls, person: &Person) -> Enrolled {
         let enrollment = self.begin_enrollment(session).await;
         let mail = self.server.mail_to(&person.email).await;
         assert_eq!(self.redeem(&mail.token).await, proto::ProofOutcome::Approved);

@@ -9,7 +9,7 @@ use tidegate_proto as proto;
 use crate::{
     actor::Actor,
     arrange::Person,
-    owner::{Device, Session, SignIn, by_code},
+    owner::{Device, Enrolls, Session, SignIn, by_code},
     race::together,
     raw,
     setting::Kasa,
@@ -179,13 +179,13 @@ impl Actor {
 
     pub async fn enrolls_phone(
         &self,
-        session: &Session,
+        session: &impl Enrolls,
         person: &Person,
         (method, seed): (Method, u8),
     ) -> Phone {
         let (key, device) = Phone::new_key(seed);
         let request = proto::BeginEnrollmentRequest {
-            subject: session.subject(),
+            subject: session.enrolls(),
             method: method.into(),
             about: Some(proto::begin_enrollment_request::About::Device(device)),
             label: "Ann's phone".to_owned(),
@@ -197,7 +197,7 @@ impl Actor {
             setup
         } else {
             assert_eq!(self.redeem(&self.server.mail_to(&person.email).await.token).await, Outcome::Approved);
-            let (subject, enrollment_id) = (session.subject(), enrollment_id.clone());
+            let (subject, enrollment_id) = (session.enrolls(), enrollment_id.clone());
             let go_on = proto::ContinueEnrollmentRequest { subject, enrollment_id, ..Default::default() };
             self.ok(go_on).await.setup.unwrap()
         };
@@ -208,7 +208,7 @@ impl Actor {
         let decision =
             proto::PushDecision { approve: true, signature: phone.signs(&text), ..Default::default() };
         let complete = proto::CompleteEnrollmentRequest {
-            subject: session.subject(),
+            subject: session.enrolls(),
             enrollment_id,
             answer: Some(proto::complete_enrollment_request::Answer::Decision(decision)),
             ..Default::default()

@@ -9,7 +9,7 @@ use crate::{
     arrange::{Address, Person},
     audiences::test,
     manage::Managed,
-    owner::{Device, Enrolled, Seed, SignIn, by_first_code},
+    owner::{Device, Enrolled, SignIn},
     test_server::{TestServer, timestamp},
 };
 
@@ -58,28 +58,33 @@ fn days(days: i64) -> Option<prost_types::Duration> {
 
 /// A product, its front end, and a rollout without waves.
 pub struct Setting {
-    pub server: TestServer,
     pub admin: Actor,
     pub app: Actor,
     pub rollout: Managed,
+    product: String,
 }
 
 impl Setting {
     pub async fn open(server: &TestServer) -> Self {
+        Self::at(server, "rmm").await
+    }
+
+    pub async fn at(server: &TestServer, product: &str) -> Self {
         let admin = server.actor("admin", Role::Admin).await.quiet();
         let app = server.actor("app", Role::Frontend).await.quiet();
-        admin.product("rmm").await;
-        let rollout = admin.rollout("two-step", &["rmm"], &[]).await;
+        admin.product(product).await;
+        let rollout = admin.rollout("two-step", &[product], &[]).await;
         let manager = server.actor("manager", Role::RolloutManager).await.quiet();
-        Self { server: server.clone(), rollout: Managed::new(&manager, &rollout), admin, app }
+        let rollout = Managed::new(&manager, &rollout);
+        Self { rollout, admin, app, product: product.to_owned() }
     }
 
     pub async fn evaluate(&self, person: &Person) -> proto::Decision {
-        self.admin.evaluate(person, "rmm").await
+        self.admin.evaluate(person, &self.product).await
     }
 
     pub async fn begin(&self, person: &Person) -> SignIn {
-        self.app.begin(person, "rmm", &Device::new("laptop")).await
+        self.app.begin(person, &self.product, &Device::new("laptop")).await
     }
 
     /// Where a sign-in of the person with the right password leads now.
@@ -93,36 +98,9 @@ impl Setting {
         begun: &SignIn,
         person: &Person,
     ) -> (Enrolled, proto::CompleteSignInResponse) {
-        let app = &self.app;
-        let begin = proto::BeginEnrollmentRequest {
-            subject: begun.subject(),
-            method: proto::Method::Totp.into(),
-            ..Default::default()
-        };
-        let enrollment_id = app.ok(begin).await.enrollment.unwrap().id;
-        let mail = self.server.mail_to(&person.email).await;
-        assert_eq!(app.redeem(&mail.token).await, proto::ProofOutcome::Approved);
-        let go_on = proto::ContinueEnrollmentRequest {
-            subject: begun.subject(),
-            enrollment_id: enrollment_id.clone(),
-            ..Default::default()
-        };
-        let seed = Seed::scan(app.ok(go_on).await.setup);
-        let answer = by_first_code(self.server.code(&seed));
-        let complete = proto::CompleteEnrollmentRequest {
-            subject: begun.subject(),
-            enrollment_id,
-            answer,
-            ..Default::default()
-        };
-        let done = app.ok(complete).await;
-        assert_eq!(done.outcome(), proto::ProofOutcome::Approved);
-        let enrolled =
-            Enrolled { seed, factor: done.factor.unwrap().id, recovery_codes: done.recovery_codes };
-        (
-            enrolled,
-            app.ok(proto::CompleteSignInRequest { subject: begun.subject(), ..Default::default() }).await,
-        )
+        let (app, subject) = (&self.app, begun.subject());
+        let enrolled = app.enroll(begun, person).await;
+        (enrolled, app.ok(proto::CompleteSignInRequest { subject, ..Default::default() }).await)
     }
 }
 

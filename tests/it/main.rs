@@ -95,5 +95,6 @@ mod transcript;
 mod trust;
 mod use_cases;
 mod values;
+mod way_in;
 mod webauthn;
 mod wire;

@@ -82,6 +82,23 @@ pub fn subject(who: Who) -> Option<proto::Subject> {
     Some(proto::Subject { who: Some(who), client: None })
 }
 
+/// What enrolls a factor: a session, or a sign-in that waits for it.
+pub trait Enrolls {
+    fn enrolls(&self) -> Option<proto::Subject>;
+}
+
+impl Enrolls for Session {
+    fn enrolls(&self) -> Option<proto::Subject> {
+        self.subject()
+    }
+}
+
+impl Enrolls for SignIn {
+    fn enrolls(&self) -> Option<proto::Subject> {
+        self.subject()
+    }
+}
+
 impl SignIn {
     pub fn subject(&self) -> Option<proto::Subject> {
         subject(Who::SignInToken(self.token.clone()))

@@ -11,7 +11,7 @@ use crate::{
     devices::asks,
     email_codes::resend,
     method_policy::rule,
-    owner::{Device, Session, SignIn},
+    owner::{Device, Enrolls, Session, SignIn},
     race::{MANY, together},
     raw,
     recovery::remove,
@@ -31,9 +31,9 @@ pub struct SmsOwner {
     pub factor: String,
 }
 
-pub fn begin_phone(session: &Session, phone: &str) -> proto::BeginEnrollmentRequest {
+pub fn begin_phone(session: &impl Enrolls, phone: &str) -> proto::BeginEnrollmentRequest {
     proto::BeginEnrollmentRequest {
-        subject: session.subject(),
+        subject: session.enrolls(),
         method: Method::SmsCode.into(),
         about: Some(About::Phone(phone.to_owned())),
         label: "Ann's phone".to_owned(),
@@ -51,8 +51,8 @@ pub fn confirm_phone(session: &Session, change: &str, code: &str) -> proto::Conf
     proto::ConfirmPhoneChangeRequest { subject, enrollment_id, code, ..Default::default() }
 }
 
-fn go_on(session: &Session, enrollment: &str) -> proto::ContinueEnrollmentRequest {
-    let (subject, enrollment_id) = (session.subject(), enrollment.to_owned());
+fn go_on(session: &impl Enrolls, enrollment: &str) -> proto::ContinueEnrollmentRequest {
+    let (subject, enrollment_id) = (session.enrolls(), enrollment.to_owned());
     proto::ContinueEnrollmentRequest { subject, enrollment_id, ..Default::default() }
 }
 
@@ -64,7 +64,12 @@ impl Actor {
     }
 
     /// A first factor, from the link to the first code. Returns it.
-    pub async fn enrolls_number(&self, session: &Session, person: &Person, number: &str) -> proto::Factor {
+    pub async fn enrolls_number(
+        &self,
+        session: &impl Enrolls,
+        person: &Person,
+        number: &str,
+    ) -> proto::Factor {
         let enrollment = self.confirmed_number(session, person, number).await;
         let code = self.server.texted(number).await;
         let done = self.complete_enrollment(session, &enrollment, &code).await;
@@ -85,7 +90,7 @@ impl Actor {
     }
 
     /// A first enrollment whose link was redeemed and whose code was sent.
-    pub async fn confirmed_number(&self, session: &Session, person: &Person, number: &str) -> String {
+    pub async fn confirmed_number(&self, session: &impl Enrolls, person: &Person, number: &str) -> String {
         let begun = self.ok(begin_phone(session, number)).await;
         let enrollment = begun.enrollment.unwrap().id;
         assert_eq!(self.redeem(&self.server.mail_to(&person.email).await.token).await, Outcome::Approved);

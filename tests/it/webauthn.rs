@@ -16,7 +16,7 @@ use crate::{
     arrange::Person,
     manage::mask,
     method_policy::rule,
-    owner::{Device, Session, SignIn, by_code},
+    owner::{Device, Enrolls, Session, SignIn, by_code},
     race::together,
     raw,
     recovery::remove,
@@ -35,7 +35,7 @@ type Forgery<'a> = &'a dyn Fn(&mut Token, &str) -> String;
 pub struct Token(SoftToken);
 
 impl Token {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self::with_maker().0
     }
 
@@ -51,7 +51,7 @@ impl Token {
     }
 
     /// As a browser does at a page of this origin.
-    fn registers(&mut self, options: &str, origin: &str) -> String {
+    pub fn registers(&mut self, options: &str, origin: &str) -> String {
         let options = serde_json::from_str(options).unwrap();
         let made = self.0.perform_register(origin.parse().unwrap(), options, TIMEOUT).unwrap();
         serde_json::to_string(&made).unwrap()
@@ -135,15 +135,15 @@ impl Actor {
     }
 
     /// An enrollment that waits for the key, and what the browser is asked.
-    pub async fn asks_for_a_key(&self, session: &Session, person: &Person) -> (String, String) {
-        let (subject, method) = (session.subject(), Method::Webauthn.into());
+    pub async fn asks_for_a_key(&self, session: &impl Enrolls, person: &Person) -> (String, String) {
+        let (subject, method) = (session.enrolls(), Method::Webauthn.into());
         let begun = self.ok(proto::BeginEnrollmentRequest { subject, method, ..Default::default() }).await;
         let enrollment_id = begun.enrollment.unwrap().id;
         let setup = if let Some(setup) = begun.setup {
             setup
         } else {
             assert_eq!(self.redeem(&self.server.mail_to(&person.email).await.token).await, Outcome::Approved);
-            let (subject, enrollment_id) = (session.subject(), enrollment_id.clone());
+            let (subject, enrollment_id) = (session.enrolls(), enrollment_id.clone());
             let request = proto::ContinueEnrollmentRequest { subject, enrollment_id, ..Default::default() };
             self.ok(request).await.setup.unwrap()
         };
@@ -155,12 +155,12 @@ impl Actor {
 
     pub async fn answers(
         &self,
-        session: &Session,
+        session: &impl Enrolls,
         enrollment: &str,
         json: String,
     ) -> proto::CompleteEnrollmentResponse {
         let request = proto::CompleteEnrollmentRequest {
-            subject: session.subject(),
+            subject: session.enrolls(),
             enrollment_id: enrollment.to_owned(),
             answer: Some(proto::complete_enrollment_request::Answer::WebauthnJson(json)),
             ..Default::default()
