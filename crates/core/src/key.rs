@@ -78,6 +78,9 @@ texts! {
     Title = title;
     /// An app's own name for the device it runs on. Tokens are bound to it, and it proves nothing.
     DeviceId = opaque;
+    /// A time zone of the IANA database, as `Europe/Berlin`. Only its form is checked here: `tidegate_rollout::zones`
+    /// has the database.
+    ZoneName = zone_name;
     /// For whom an assertion is meant, often the address of a service.
     AssertionAudience = assertion_audience;
 }
@@ -122,6 +125,12 @@ fn opaque(text: String) -> Result<String, Malformed> {
 fn assertion_audience(text: String) -> Result<String, Malformed> {
     let printable = (1..=200).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
     sound(text, printable, "be 1 to 200 bytes of printable ASCII without blanks")
+}
+
+fn zone_name(text: String) -> Result<String, Malformed> {
+    let letters = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'+' | b'/');
+    let is_name = (1..=64).contains(&text.len()) && text.bytes().all(letters);
+    sound(text, is_name, "be a time zone of the IANA database, such as Europe/Berlin")
 }
 
 fn country(text: String) -> Result<String, Malformed> {

@@ -63,7 +63,7 @@ pub use id::{
 pub use issuers::Issuers;
 pub use key::{
     AssertionAudience, Country, CustomerKey, DeviceId, ExternalId, LabelName, LabelText, Malformed,
-    ProductKey, RealmKey, RolloutKey, Title,
+    ProductKey, RealmKey, RolloutKey, Title, ZoneName,
 };
 pub use level::{Level, Proof, Requirement};
 pub use link_url::{LinkUrl, LinkUrlError};
@@ -83,8 +83,8 @@ pub use refusal::{NamesNothing, Nothing, PasswordFlaw, PolicyFlaw, Refusal};
 pub use relying_party::{KeyModel, Origin, RelyingParty};
 pub use rollout::{
     Approver, Attribute, Audience, Bucket, Buckets, Decision, During, Edge, FirstShown, Grouped, Label,
-    LedgerEntry, Missing, Named, OnePerson, Ordinal, Reason, Revision, RollBack, Rollout, RolloutState, Rule,
-    RuleAsked, Salt, Standing, Stop, Test, Unit, Wave, WaveState,
+    LedgerEntry, LocalDateTime, Missing, Named, OnePerson, Ordinal, PlannedTime, Reason, Revision, RollBack,
+    Rollout, RolloutState, Rule, RuleAsked, Salt, Standing, Stop, Test, Unit, UtcOffset, Wave, WaveState,
 };
 pub use sealed::{KeyId, KeyedDigest, Sealed, TokenDigest};
 pub use secret::Secret;

@@ -30,6 +30,9 @@ pub(crate) struct Violation {
 pub(crate) enum Kind {
     Edge,
     Attribute,
+    Zone,
+    Gap,
+    Overlap,
 }
 
 impl Violation {

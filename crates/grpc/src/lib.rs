@@ -23,6 +23,7 @@ mod frames;
 mod gate;
 mod headers;
 mod identity;
+mod local_time;
 mod patience;
 mod products;
 mod pushes;

@@ -300,6 +300,9 @@ pub(crate) fn invalid(violations: Vec<Violation>) -> Status {
     let answer = match first.filter(|first| violations.iter().all(|wrong| wrong.kind == Some(*first))) {
         Some(Kind::Edge) => Answer::new(Code::InvalidArgument, Reason::EdgeOutOfRange),
         Some(Kind::Attribute) => Answer::new(Code::InvalidArgument, Reason::UnknownAttribute),
+        Some(Kind::Zone) => Answer::new(Code::InvalidArgument, Reason::UnknownZone),
+        Some(Kind::Gap) => Answer::new(Code::InvalidArgument, Reason::LocalTimeInGap),
+        Some(Kind::Overlap) => Answer::new(Code::InvalidArgument, Reason::LocalTimeInOverlap),
         None => Answer::new(Code::InvalidArgument, Reason::InvalidRequest),
     };
     let answer = answer.because(violations);

@@ -12,6 +12,7 @@ mod sentences;
 mod trace;
 mod verdict;
 pub mod waves;
+pub mod zones;
 
 pub use decide::{Explanation, decide, explain};
 pub use trace::{DecisionTrace, Observation};

@@ -3,6 +3,7 @@
 mod audience;
 mod decision;
 mod line;
+mod planned;
 mod standing;
 
 use std::{collections::BTreeSet, fmt, str::FromStr};
@@ -10,6 +11,7 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 pub use audience::{Attribute, Audience, During, Label, Test};
 pub use decision::{Decision, Missing, Reason, Rule, RuleAsked};
 pub use line::{Bucket, Edge, Grouped, Salt};
+pub use planned::{LocalDateTime, PlannedTime, UtcOffset};
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
