@@ -82,9 +82,10 @@ pub use push_address::{Notification, PushAddress, TextMessage};
 pub use refusal::{NamesNothing, Nothing, PasswordFlaw, PolicyFlaw, Refusal};
 pub use relying_party::{KeyModel, Origin, RelyingParty};
 pub use rollout::{
-    Approver, Attribute, Audience, Bucket, Buckets, Decision, During, Edge, FirstShown, Grouped, Label,
-    LedgerEntry, LocalDateTime, Missing, Named, OnePerson, Ordinal, PlannedTime, Reason, Revision, RollBack,
-    Rollout, RolloutState, Rule, RuleAsked, Salt, Standing, Stop, Test, Unit, UtcOffset, Wave, WaveState,
+    AdvanceWindow, Approver, Attribute, Audience, Bucket, Buckets, Decision, During, Edge, FirstShown, Gate,
+    GateMeasure, Grouped, Label, LedgerEntry, LocalDateTime, MAX_GATES, Missing, Named, OnePerson, Ordinal,
+    PlannedTime, Reason, Revision, RollBack, Rollout, RolloutState, Rule, RuleAsked, Salt, Share, Standing,
+    Stop, Test, TimeOfDay, Unit, UtcOffset, Wave, WaveState, Weekday,
 };
 pub use sealed::{KeyId, KeyedDigest, Sealed, TokenDigest};
 pub use secret::Secret;

@@ -8,10 +8,12 @@ pub mod bucket;
 mod decide;
 pub mod lifecycle;
 pub mod reauth;
+pub mod schedule;
 mod sentences;
 mod trace;
 mod verdict;
 pub mod waves;
+pub mod window;
 pub mod zones;
 
 pub use decide::{Explanation, decide, explain};

@@ -73,6 +73,7 @@ impl World {
             paused_at: None,
             stop: None,
             roll_backs: Vec::new(),
+            advance_window: None,
             revision: Revision::FIRST,
             created_at: now,
             updated_at: now,

@@ -5,6 +5,7 @@ mod advance;
 mod change;
 mod clear_stop;
 mod create;
+mod dates;
 mod diff;
 mod get;
 mod list;

@@ -1,6 +1,6 @@
 //! Changes a rollout, except for its waves.
 
-use tidegate_core::{Edge, Fact, Permission, ProductKey, Refusal, Rollout, Title, Wave};
+use tidegate_core::{AdvanceWindow, Edge, Fact, Permission, ProductKey, Refusal, Rollout, Title, Wave};
 use tidegate_store::View;
 
 use crate::{Command, CommandContext, Denied, Error, rollouts::NamedDraft};
@@ -24,6 +24,8 @@ pub struct RolloutChange {
     pub holdout: Option<Edge>,
     pub allow: Option<NamedDraft>,
     pub deny: Option<NamedDraft>,
+    /// `Some(None)`: waves may start by themselves at any time.
+    pub advance_window: Option<Option<AdvanceWindow>>,
 }
 
 impl RolloutChange {
@@ -51,6 +53,9 @@ impl RolloutChange {
         }
         if let Some(deny) = &self.deny {
             rollout.deny = names.named(view, &format!("{within}deny"), deny).await?;
+        }
+        if let Some(window) = &self.advance_window {
+            rollout.advance_window.clone_from(window);
         }
         names.finish().and_then(|()| fixed_by_start(&before, rollout))?;
         Ok(())
