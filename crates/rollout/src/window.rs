@@ -1,7 +1,7 @@
 //! When a rollout's window is open. The clocks of its zone decide, also on the days on which they change: an hour that they
 //! skip does not exist, and an hour that occurs twice counts twice.
 
-use tidegate_core::{AdvanceWindow, LocalDateTime, Span, Timestamp, Weekday, Word as _};
+use tidegate_core::{AdvanceWindow, LocalDateTime, Span, Timestamp};
 
 use crate::zones::{self, Zone};
 
@@ -33,18 +33,13 @@ fn holds(window: &AdvanceWindow, local: LocalDateTime) -> bool {
     let (hour, minute, _) = local.time_of_day();
     let minutes = u16::from(hour) * 60 + u16::from(minute);
     let within = window.opens.minutes() <= minutes && minutes < window.closes.minutes();
-    within && weekday(local).is_some_and(|day| window.days.contains(&day))
-}
-
-/// 1 January 1970 was a Thursday.
-pub fn weekday(local: LocalDateTime) -> Option<Weekday> {
-    let days = local.as_if_utc().unix_seconds().div_euclid(86_400);
-    let monday_first = usize::try_from((days + 3).rem_euclid(7)).ok()?;
-    Weekday::ALL.get(monday_first).copied()
+    within && window.days.contains(&local.weekday())
 }
 
 #[cfg(test)]
 mod tests {
+    use tidegate_core::Weekday;
+
     use super::*;
 
     fn window(days: &[Weekday], opens: &str, closes: &str, zone: &str) -> AdvanceWindow {
@@ -116,7 +111,7 @@ mod tests {
             for (opens, closes) in times {
                 for day in [Weekday::Sunday, Weekday::Monday, Weekday::Saturday] {
                     let window = window(&[day], opens, closes, zone);
-                    for start in (0..72).map(|hours| at(from).plus(Span::minutes(hours * 61))) {
+                    for start in (0..24).map(|hours| at(from).plus(Span::minutes(hours * 183))) {
                         let minutes = (0..14 * 1_440).map(|minute| start.plus(Span::minutes(minute)));
                         let Some(found) = opens_at(&window, start) else { panic!("{window:?}") };
                         assert!(is_open(&window, found), "{window:?} {start}");
@@ -127,6 +122,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(looked, 5 * 5 * 3 * 72);
+        assert_eq!(looked, 5 * 5 * 3 * 24);
     }
 }

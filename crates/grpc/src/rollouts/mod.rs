@@ -4,6 +4,7 @@ mod audience;
 mod parse;
 mod preview;
 mod render;
+mod schedule;
 
 use crate::stream::Pulled;
 
