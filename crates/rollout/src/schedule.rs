@@ -165,3 +165,6 @@ fn held_by(gate: Gate, numbers: WaveNumbers) -> Option<GateStanding> {
     let bound = u128::from(whole) * u128::from(share.ppm());
     (whole == 0 || !passes(part, bound)).then_some(GateStanding { gate, count, of: Some(whole) })
 }
+
+#[cfg(test)]
+mod tests;

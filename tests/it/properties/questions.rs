@@ -76,7 +76,8 @@ fn wave() -> impl Strategy<Value = Wave> {
     all.prop_map(|(ordinal, crowd, edge, products, state, started_at)| {
         let (ordinal, title) = (Ordinal(ordinal), format!("step {ordinal}").parse().unwrap());
         let audience = crowd.map(|crowd| crowd.audience());
-        Wave { ordinal, title, audience, edge, products, state, started_at }
+        let (planned_start, soak, gates) = (None, None, Vec::new());
+        Wave { ordinal, title, audience, edge, products, state, started_at, planned_start, soak, gates }
     })
 }
 

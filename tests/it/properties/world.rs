@@ -297,5 +297,8 @@ fn wave(draft: &Draft, place: usize) -> Wave {
         products: draft.products.iter().map(|name| name.parse().unwrap()).collect(),
         state: WaveState::Draft,
         started_at: None,
+        planned_start: None,
+        soak: None,
+        gates: Vec::new(),
     }
 }

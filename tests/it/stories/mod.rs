@@ -20,6 +20,7 @@ mod recovery;
 mod refusals;
 mod revisions;
 mod rollouts;
+mod schedules;
 mod sessions;
 mod sign_ins;
 mod sms_codes;

@@ -47,7 +47,7 @@ pub use resume::ResumeRollout;
 pub use revert::RevertRollout;
 pub use revisions::ListRevisions;
 pub use roll_back::RollBackRollout;
-pub use scheduler::Scheduler;
+pub use scheduler::{Scheduler, StartDueWaves};
 pub use start::StartRollout;
 pub use stats::{GetStats, ProductStats, Reached, Stats, WaveStats};
 pub use stop::StopRollout;

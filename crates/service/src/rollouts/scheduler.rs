@@ -73,8 +73,9 @@ impl Scheduler {
 /// The worker's own command. No call of the contract runs it.
 #[derive(Debug)]
 pub struct StartDueWaves {
-    rollout: RolloutKey,
-    holder: HolderId,
+    pub rollout: RolloutKey,
+    /// The scheduler that runs it.
+    pub holder: HolderId,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
