@@ -120,6 +120,7 @@ fn rollout(key: &'static str) -> impl Strategy<Value = Rollout> {
                 paused_at,
                 stop,
                 roll_backs,
+                advance_window: None,
                 revision: Revision(revision),
                 created_at: at,
                 updated_at: at,

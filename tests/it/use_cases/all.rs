@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use tidegate_core::{
-    AccountRef, Answer, ClientContext, Edge, Email, Fact, FactorId, HolderId, Identifier, Labels, Method, MethodPolicy,
-    Ordinal, PhoneNumber, ProductSettings, Products, Purpose, Revision, Role, Secret, SignedDecision, Span,
-    Timestamp, Title, Unit,
+    AccountRef, Answer, ClientContext, Edge, Email, Fact, FactorId, HolderId, Identifier, Labels, Method,
+    MethodPolicy, Ordinal, PhoneNumber, ProductSettings, Products, Purpose, Revision, Role, Secret,
+    SignedDecision, Span, Timestamp, Title, Unit,
 };
 use tidegate_service::{
     PageRequest,

@@ -136,9 +136,12 @@ fn what_starts_is_due_and_crosses_no_gate() {
                     let unstarted = rollout.waves.iter().filter(|wave| !wave.is_started());
                     let run: Vec<_> = unstarted.take(starting.len()).cloned().collect();
                     assert_eq!(run.iter().map(|wave| wave.ordinal).collect::<Vec<_>>(), starting);
-                    let planned = |wave: &Wave| wave.planned_start.as_ref().is_some_and(|at| at.instant <= now);
+                    let planned =
+                        |wave: &Wave| wave.planned_start.as_ref().is_some_and(|at| at.instant <= now);
                     assert!(run.iter().all(planned));
-                    assert!(run.len() == 1 || run.iter().all(|wave| wave.soak.is_none() && wave.gates.is_empty()));
+                    assert!(
+                        run.len() == 1 || run.iter().all(|wave| wave.soak.is_none() && wave.gates.is_empty())
+                    );
                     for _ in starting {
                         lifecycle::start_or_advance(&mut rollout, now).unwrap();
                     }

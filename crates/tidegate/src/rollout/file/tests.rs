@@ -142,7 +142,12 @@ fn what_is_wrong_with_a_plan_is_told_with_its_line() {
         wrong(&PLANNED.replacen(part, by, 1))
     };
     for (part, by, line, told) in [
-        ("2026-12-07T09:00 Europe/Berlin", "2026-12-07 09:00", 8, "`planned_start` must be a local time and its zone"),
+        (
+            "2026-12-07T09:00 Europe/Berlin",
+            "2026-12-07 09:00",
+            8,
+            "`planned_start` must be a local time and its zone",
+        ),
         ("2026-12-07T09:00 Europe/Berlin", "2026-02-30T09:00 Europe/Berlin", 8, "`planned_start` must be"),
         ("36 hours", "36", 12, "`soak` must be `2 days`"),
         ("36 hours", "-1 days", 12, "`soak` must be `2 days`"),
