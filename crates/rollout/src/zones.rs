@@ -4,7 +4,7 @@
 use std::fmt;
 
 use jiff::{
-    Timestamp as Instant,
+    Timestamp as JiffTimestamp,
     civil::DateTime,
     tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase},
 };
@@ -110,8 +110,8 @@ impl Zone {
     }
 }
 
-fn second(instant: Timestamp) -> Option<Instant> {
-    Instant::from_second(instant.unix_seconds()).ok()
+fn second(instant: Timestamp) -> Option<JiffTimestamp> {
+    JiffTimestamp::from_second(instant.unix_seconds()).ok()
 }
 
 fn chosen(offset: Option<UtcOffset>, offsets: &[UtcOffset]) -> Result<UtcOffset, ZoneError> {
