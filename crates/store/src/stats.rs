@@ -18,8 +18,8 @@ sql! {
     Select STARTED = "SELECT product_key, COUNT(DISTINCT account_id) AS count FROM enrollments \
         WHERE realm_id = $1 AND rollout_key = $2 GROUP BY product_key";
     Select OF_WAVE = "SELECT l.shown_revision, l.shown_wave, COUNT(*) AS count, COUNT(l.active_since) AS active, \
-        COUNT(e.account_id) AS started FROM ledger l LEFT JOIN (SELECT DISTINCT realm_id, account_id, product_key FROM enrollments \
-        WHERE realm_id = $1 AND rollout_key = $2) e ON e.realm_id = l.realm_id AND e.account_id = l.account_id AND e.product_key = l.product_key \
+        COUNT(CASE WHEN EXISTS (SELECT 1 FROM enrollments e WHERE e.realm_id = $1 AND e.account_id = l.account_id \
+        AND e.rollout_key = $2 AND e.product_key = l.product_key) THEN 1 END) AS started FROM ledger l \
         WHERE l.realm_id = $1 AND l.rollout_key = $2 AND l.shown_wave = $3 AND l.first_shown_at IS NOT NULL GROUP BY l.shown_revision, l.shown_wave";
 }
 
