@@ -32,3 +32,7 @@ ALTER TABLE sessions ADD COLUMN reauth_by INTEGER;
 
 -- Since when the account knows the device whose token the sign-in presented.
 ALTER TABLE sign_ins ADD COLUMN device_since INTEGER;
+
+-- When the scheduler looks at the rollout next. NULL: no wave is to start by itself.
+ALTER TABLE rollouts ADD COLUMN due_at INTEGER;
+CREATE INDEX rollouts_due ON rollouts (due_at) WHERE due_at IS NOT NULL;

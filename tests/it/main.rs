@@ -77,6 +77,7 @@ mod recovery;
 mod refreshes;
 mod refused;
 mod rpc;
+mod schedules;
 mod sdk;
 mod serving;
 mod sessions;

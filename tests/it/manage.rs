@@ -92,6 +92,9 @@ impl Managed {
         aim, aim_refused(ordinal: u32, audience: proto::Audience)
             = UpdateWaveRequest { ordinal: ordinal, wave: Some(WaveDraft { audience: Some(audience), ..draft("wave", 1_000_000, &[]) }) }
         retitle, retitle_refused(title: &str) = UpdateRolloutRequest { title: title.to_owned(), update_mask: mask("title") }
+        plan, plan_refused(ordinal: u32, wave: WaveDraft) = UpdateWaveRequest { ordinal: ordinal, wave: Some(wave) }
+        keep_to, keep_to_refused(window: proto::AdvanceWindow)
+            = UpdateRolloutRequest { advance_window: Some(window), update_mask: mask("advance_window") }
         hold_out, hold_out_refused(holdout_ppm: u32)
             = UpdateRolloutRequest { holdout_ppm: holdout_ppm, update_mask: mask("holdout_ppm") }
         allow, allow_refused(accounts: &[&str])
@@ -116,7 +119,7 @@ impl Managed {
 
 pub fn draft(title: &str, edge_ppm: u32, products: &[&str]) -> WaveDraft {
     let products = products.iter().map(ToString::to_string).collect();
-    WaveDraft { title: title.to_owned(), edge_ppm, products, audience: None }
+    WaveDraft { title: title.to_owned(), edge_ppm, products, ..Default::default() }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a request's mask may be absent")]

@@ -30,6 +30,7 @@ const ACROSS: &[(&str, &str)] = &[
     ("tidegate_store::inspection::SERVER", "PostgreSQL itself is asked"),
     ("tidegate_store::inspection::UNWRITABLE", "PostgreSQL itself is asked"),
     ("tidegate_store::recoveries::OLDEST", "the worker serves all realms"),
+    ("tidegate_store::rollouts::DUE", "the scheduler serves all realms"),
     ("tidegate_store::realms::FIND", "an operator names a realm by its key"),
     ("tidegate_store::realms::INSERT", "binds the realm in which the new one is made"),
     ("tidegate_store::realms::PAGE", "operators see all realms"),

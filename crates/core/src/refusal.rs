@@ -126,6 +126,10 @@ pub enum Refusal {
     EdgeFalls { current: Edge },
     #[error("what decides who is reached stays as it was when the rollout started")]
     FixedByStart { fields: Vec<&'static str> },
+    #[error("a wave cannot be planned to start in the past")]
+    PlannedInPast { waves: Vec<Ordinal> },
+    #[error("waves start in their order, and so must the times for which they are planned")]
+    DatesInWrongOrder { waves: Vec<Ordinal> },
     #[error("the rollout has as many waves as it may")]
     TooManyWaves,
     #[error("the ladder is not acceptable")]

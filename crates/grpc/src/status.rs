@@ -189,6 +189,11 @@ fn answer(refusal: &Refusal) -> Answer {
             let wave = |ordinal: &Ordinal| Violation::new(format!("wave {}", ordinal.0), "is started");
             unmet(R::WaveStarted).because(waves.iter().map(wave).collect())
         }
+        Refusal::PlannedInPast { waves } => {
+            unmet(R::PlannedInPast).because(planned(waves, "must be planned for a time to come"))
+        }
+        Refusal::DatesInWrongOrder { waves } => unmet(R::DatesInWrongOrder)
+            .because(planned(waves, "is planned for a time before that of an earlier wave")),
         Refusal::EdgeFalls { current } => unmet(R::EdgeFalls).with("current", current.ppm()),
         Refusal::FixedByStart { fields } => {
             let field = |field: &&str| Violation::new(*field, "must stay as it is");
@@ -324,6 +329,10 @@ fn ladder_not_acceptable(flaws: &[LadderFlaw]) -> Answer {
         )
     };
     answer.because(flaws.iter().map(violation).collect())
+}
+
+fn planned(waves: &[Ordinal], what: &str) -> Vec<Violation> {
+    waves.iter().map(|wave| Violation::new(format!("wave {}", wave.0), what)).collect()
 }
 
 /// If all violations are of one kind, the refusal has the reason of that kind.

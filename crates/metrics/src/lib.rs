@@ -50,6 +50,8 @@ pub struct Metrics {
     sealer_lag: Seconds,
     unsealed: Gauge,
     retention: Seconds,
+    scheduler_lag: Seconds,
+    scheduled_starts: Counter,
     certificate: Gauges<0, Seconds>,
     credentials_expiring: Gauge,
     credential_expiry: Gauges<0, Seconds>,
@@ -191,6 +193,15 @@ impl Metrics {
             Unit::Seconds,
             retention.clone(),
         );
+        let scheduler_lag = Seconds::default();
+        r.register_with_unit(
+            "scheduler_lag",
+            "How long ago the longest overdue rollout was to be looked at, which starts its waves",
+            Unit::Seconds,
+            scheduler_lag.clone(),
+        );
+        let scheduled_starts =
+            register(r, "scheduled_starts", "Waves that started by themselves", Counter::default());
         let certificate = Gauges::default();
         r.register_with_unit(
             "tls_certificate_expiry_timestamp",
@@ -243,6 +254,8 @@ impl Metrics {
             sealer_lag,
             unsealed,
             retention,
+            scheduler_lag,
+            scheduled_starts,
             certificate,
             credentials_expiring,
             credential_expiry,
@@ -312,6 +325,14 @@ impl Metrics {
     /// Seconds since 1970.
     pub fn retention_ran(&self, at: i64) {
         self.retention.set(whole(at));
+    }
+
+    pub fn scheduler_lag(&self, lag: Duration) {
+        self.scheduler_lag.set(lag.as_secs_f64());
+    }
+
+    pub fn waves_started_by_schedule(&self, count: usize) {
+        self.scheduled_starts.inc_by(u64::try_from(count).unwrap_or(u64::MAX));
     }
 
     /// Seconds since 1970.

@@ -10,10 +10,12 @@ pub mod ladder;
 pub mod lifecycle;
 pub mod method_move;
 pub mod reauth;
+pub mod schedule;
 mod sentences;
 mod trace;
 mod verdict;
 pub mod waves;
+pub mod window;
 pub mod zones;
 
 pub use decide::{Explanation, decide, decide_by, explain};

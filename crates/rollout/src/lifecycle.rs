@@ -72,6 +72,11 @@ pub fn advance(rollout: &mut Rollout, now: Timestamp) -> Result<Ordinal, Lifecyc
     start_next(rollout, now)
 }
 
+/// Starts the next wave, the first one or a later one; returns its ordinal. The scheduler does so.
+pub fn start_or_advance(rollout: &mut Rollout, now: Timestamp) -> Result<Ordinal, LifecycleError> {
+    start_next(rollout, now)
+}
+
 fn start_next(rollout: &mut Rollout, now: Timestamp) -> Result<Ordinal, LifecycleError> {
     if rollout.stop.is_some() {
         return Err(LifecycleError::Stopped);
@@ -110,7 +115,7 @@ pub fn resume(rollout: &mut Rollout, now: Timestamp) -> Result<(), LifecycleErro
 
 /// Takes back every started wave after `to`; zero takes back all. `rollout.revision` must already
 /// be the revision of the roll back: what a wave that is taken back showed before that revision
-/// counts no more.
+/// counts no more. Waves after `to` lose their planned starts.
 pub fn roll_back(rollout: &mut Rollout, to: Ordinal) -> Result<(), LifecycleError> {
     let last = last_started(rollout).ok_or(LifecycleError::NotStarted)?;
     if last <= to {
@@ -122,6 +127,10 @@ pub fn roll_back(rollout: &mut Rollout, to: Ordinal) -> Result<(), LifecycleErro
         } else if wave.ordinal == to {
             wave.state = WaveState::Live;
         }
+    }
+    // A roll back is a sign of trouble: no later wave starts by itself until a person plans it again.
+    for wave in rollout.waves.iter_mut().filter(|wave| wave.ordinal > to) {
+        wave.planned_start = None;
     }
     rollout.roll_backs.retain(|before| before.to < to);
     rollout.roll_backs.push(RollBack { revision: rollout.revision, to });
@@ -197,6 +206,9 @@ mod tests {
             products: Vec::new(),
             state: WaveState::Draft,
             started_at: None,
+            planned_start: None,
+            soak: None,
+            gates: Vec::new(),
         };
         Rollout {
             key: "two-step".parse().unwrap(),
@@ -214,6 +226,7 @@ mod tests {
             paused_at: None,
             stop: None,
             roll_backs: Vec::new(),
+            advance_window: None,
             revision: Revision::FIRST,
             created_at: NOW,
             updated_at: NOW,

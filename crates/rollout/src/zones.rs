@@ -4,7 +4,7 @@
 use std::fmt;
 
 use jiff::{
-    Timestamp as ZonedInstant,
+    Timestamp as JiffTimestamp,
     civil::DateTime,
     tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase},
 };
@@ -76,9 +76,42 @@ pub fn canonical(zone: &ZoneName) -> Result<ZoneName, ZoneError> {
 /// What a clock in the zone shows at an instant, in whole seconds. `None` when the database has no such zone, or the
 /// year is not 2000 to 2200.
 pub fn local_at(instant: Timestamp, zone: &ZoneName) -> Option<LocalDateTime> {
-    let (_, rules) = find(zone)?;
-    let ahead = rules.to_offset(ZonedInstant::from_second(instant.unix_seconds()).ok()?);
-    shown(instant.plus(of(ahead).span()))
+    Zone::of(zone)?.local_at(instant)
+}
+
+/// The rules of one zone, for code that asks more than once.
+pub(crate) struct Zone(TimeZone);
+
+impl Zone {
+    pub(crate) fn of(name: &ZoneName) -> Option<Self> {
+        find(name).map(|(_, rules)| Self(rules))
+    }
+
+    pub(crate) fn local_at(&self, instant: Timestamp) -> Option<LocalDateTime> {
+        shown(instant.plus(of(self.0.to_offset(second(instant)?)).span()))
+    }
+
+    /// The instants at which a clock in the zone shows this: none, one or two.
+    pub(crate) fn instants(&self, local: LocalDateTime) -> Vec<Timestamp> {
+        let at = |offset| local.as_if_utc().minus(of(offset).span());
+        match self.0.to_ambiguous_timestamp(civil(local)).offset() {
+            AmbiguousOffset::Unambiguous { offset } => vec![at(offset)],
+            AmbiguousOffset::Gap { .. } => Vec::new(),
+            AmbiguousOffset::Fold { before, after } => vec![at(before), at(after)],
+        }
+    }
+
+    /// When its clocks are changed, after `from` and up to `to`.
+    pub(crate) fn changes_between(&self, from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
+        let Some(from) = second(from) else { return Vec::new() };
+        let changes = self.0.following(from).map(|change| change.timestamp().as_second());
+        let changes = changes.map(|seconds| Timestamp::from_unix_micros(seconds.saturating_mul(1_000_000)));
+        changes.take_while(|change| *change <= to).collect()
+    }
+}
+
+fn second(instant: Timestamp) -> Option<JiffTimestamp> {
+    JiffTimestamp::from_second(instant.unix_seconds()).ok()
 }
 
 fn chosen(offset: Option<UtcOffset>, offsets: &[UtcOffset]) -> Result<UtcOffset, ZoneError> {
@@ -98,8 +131,8 @@ fn of(offset: Offset) -> UtcOffset {
 }
 
 /// What a clock in UTC shows.
-fn shown(instant: Timestamp) -> Option<LocalDateTime> {
-    let at = Offset::UTC.to_datetime(ZonedInstant::from_second(instant.unix_seconds()).ok()?);
+pub(crate) fn shown(instant: Timestamp) -> Option<LocalDateTime> {
+    let at = Offset::UTC.to_datetime(second(instant)?);
     let part = |number: i8| u8::try_from(number).ok();
     let date = (i32::from(at.year()), part(at.month())?, part(at.day())?);
     LocalDateTime::of(date, (part(at.hour())?, part(at.minute())?, part(at.second())?))

@@ -1,10 +1,10 @@
 //! Tables `rollouts`, with the newest revision of each, and `rollout_revisions`, with all of them. A rollout is stored
 //! as one document: a change writes a whole new revision, and nothing is edited in place.
 
-use tidegate_core::{Actor, Revision, Rollout, RolloutKey, Timestamp, Title};
+use tidegate_core::{Actor, RealmId, Revision, Rollout, RolloutKey, Timestamp, Title};
 
 use crate::{
-    Error, Tx, View,
+    Across, Error, Executor, Tx, View,
     column::{Row, Unreadable},
     executor::Record,
     statement::sql,
@@ -21,9 +21,12 @@ sql! {
     Select AS_OF = "SELECT r.rollout_key, r.document FROM rollout_revisions r WHERE r.realm_id = $1 AND r.revision = \
         (SELECT MAX(o.revision) FROM rollout_revisions o WHERE o.realm_id = $1 AND o.rollout_key = r.rollout_key AND o.at <= $2) ORDER BY r.rollout_key";
     Change LOCK = "UPDATE rollouts SET revision = revision WHERE realm_id = $1 AND rollout_key = $2 RETURNING rollout_key, document";
-    Change INSERT = "INSERT INTO rollouts (realm_id, rollout_key, revision, document) VALUES ($1, $2, $3, $4) \
+    Select DUE = "SELECT realm_id, rollout_key, due_at FROM rollouts WHERE due_at <= $1 AND (realm_id, rollout_key) > ($2, $3) \
+        ORDER BY realm_id, rollout_key LIMIT $4";
+    Change DEFER = "UPDATE rollouts SET due_at = $4 WHERE realm_id = $1 AND rollout_key = $2 AND revision = $3";
+    Change INSERT = "INSERT INTO rollouts (realm_id, rollout_key, revision, document, due_at) VALUES ($1, $2, $3, $4, $5) \
         ON CONFLICT (realm_id, rollout_key) DO NOTHING";
-    Change REPLACE = "UPDATE rollouts SET revision = $3, document = $4 WHERE realm_id = $1 AND rollout_key = $2";
+    Change REPLACE = "UPDATE rollouts SET revision = $3, document = $4, due_at = $5 WHERE realm_id = $1 AND rollout_key = $2";
     Change APPEND = "INSERT INTO rollout_revisions (realm_id, rollout_key, revision, document, author, reason, at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7)";
 }
@@ -63,6 +66,21 @@ impl Record for Newest {
     }
 }
 
+/// A rollout that the scheduler looks at.
+pub struct DueRollout {
+    pub realm: RealmId,
+    pub key: RolloutKey,
+    pub due_at: Timestamp,
+}
+
+impl Record for DueRollout {
+    const TABLE: &'static str = "rollouts";
+    const KEY: &'static str = "rollout_key";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        Ok(Self { realm: row.get("realm_id")?, key: row.get("rollout_key")?, due_at: row.get("due_at")? })
+    }
+}
+
 impl Record for Rollout {
     const TABLE: &'static str = "rollouts";
     const KEY: &'static str = "rollout_key";
@@ -73,6 +91,27 @@ impl Record for Rollout {
 
 pub async fn find(view: &mut View, key: &RolloutKey) -> Result<Option<Rollout>, Error> {
     view.select(FIND).bind(key.clone()).optional().await
+}
+
+/// The rollouts of all realms that the scheduler is to look at now, by realm and key after these.
+pub async fn due(
+    across: &mut Across,
+    now: Timestamp,
+    (realm, key): (RealmId, &str),
+    limit: i64,
+) -> Result<Vec<DueRollout>, Error> {
+    across.select(DUE).bind(now).bind(realm).bind(key.to_owned()).bind(limit).all().await
+}
+
+/// The scheduler looks at the rollout again at `at`, unless it was changed since that revision.
+pub async fn defer(
+    executor: Executor<'_>,
+    key: &RolloutKey,
+    revision: Revision,
+    at: Option<Timestamp>,
+) -> Result<(), Error> {
+    executor.change(DEFER).bind(key.clone()).bind(revision).bind(at).rows().await?;
+    Ok(())
 }
 
 /// All rollouts of the realm, for decisions.
@@ -118,7 +157,7 @@ pub async fn page(view: &mut View, after: &str, limit: i64) -> Result<Vec<Rollou
 /// `false` when the key is taken.
 pub async fn insert(tx: &mut Tx, rollout: &Rollout, by: &Authored) -> Result<bool, Error> {
     let insert = tx.change(INSERT).bind(rollout.key.clone()).bind(rollout.revision);
-    let new = insert.bind(rollout.clone()).hit().await?;
+    let new = insert.bind(rollout.clone()).bind(rollout.may_start_at()).hit().await?;
     if new {
         append(tx, rollout, by, rollout.created_at).await?;
     }
@@ -128,7 +167,7 @@ pub async fn insert(tx: &mut Tx, rollout: &Rollout, by: &Authored) -> Result<boo
 /// Replaces the rollout that was locked, and appends the revision.
 pub async fn replace(tx: &mut Tx, next: &Rollout, by: &Authored) -> Result<(), Error> {
     let replace = tx.change(REPLACE).bind(next.key.clone()).bind(next.revision);
-    replace.bind(next.clone()).rows().await?;
+    replace.bind(next.clone()).bind(next.may_start_at()).rows().await?;
     append(tx, next, by, next.updated_at).await
 }
 

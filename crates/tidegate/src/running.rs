@@ -12,6 +12,7 @@ use tidegate_service::{
     App, Freshness, Parts,
     audit::Sealer,
     installation::{self, KeyCheck, check},
+    rollouts::Scheduler,
 };
 use tidegate_store::{Engine, Store, Timeouts};
 use tokio::{
@@ -61,6 +62,8 @@ const SEAL: Duration = Duration::from_millis(200);
 const PURGE: Duration = Duration::from_mins(1);
 /// Between two looks at requests to reset a password.
 const SEND_RESETS: Duration = Duration::from_millis(500);
+/// Between two looks at what is planned.
+const SCHEDULE: Duration = Duration::from_secs(1);
 /// Between two runs of retention.
 const CUT: Duration = Duration::from_hours(1);
 
@@ -158,6 +161,7 @@ impl Running {
         }
         background.spawn(send_resets(app.clone(), rest.clone()));
         background.spawn(purge(app.clone(), rest.clone()));
+        background.spawn(schedule(Scheduler::new(app.clone()), rest.clone()));
         background.spawn(seal(sealer.clone(), rest.clone()));
         background.spawn(cut(sealer, keep, store.metrics().clone(), rest.clone()));
         let (grpc, admin, receipts) = (grpc_address, admin_address, receipts_address);
@@ -345,6 +349,14 @@ async fn purge(app: App, stop: CancellationToken) {
     let mut outage = Outage::default();
     while tokio::time::timeout(PURGE, stop.cancelled()).await.is_err() {
         outage.say(app.purge_deleted().await, "deleted accounts cannot be purged");
+    }
+}
+
+/// Starts waves at their planned times.
+async fn schedule(scheduler: Scheduler, stop: CancellationToken) {
+    let mut outage = Outage::default();
+    while tokio::time::timeout(SCHEDULE, stop.cancelled()).await.is_err() {
+        outage.say(scheduler.start_due().await, "waves that are due cannot be started");
     }
 }
 

@@ -17,8 +17,6 @@ const NO_REFUSALS: &[(&str, &str)] = &[
     ("UNKNOWN_ZONE", "only a door sees a malformed request"),
     ("LOCAL_TIME_IN_GAP", "only a door sees a malformed request"),
     ("LOCAL_TIME_IN_OVERLAP", "only a door sees a malformed request"),
-    ("PLANNED_IN_PAST", "one kind of LADDER_NOT_ACCEPTABLE"),
-    ("DATES_IN_WRONG_ORDER", "one kind of LADDER_NOT_ACCEPTABLE"),
     ("POSTPONES_LOCKED", "one kind of LADDER_NOT_ACCEPTABLE"),
     ("LADDER_LOCKS_OUT", "one kind of LADDER_NOT_ACCEPTABLE"),
     ("RULE_NEVER_ASKED", "one kind of LADDER_NOT_ACCEPTABLE"),

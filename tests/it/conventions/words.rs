@@ -7,7 +7,10 @@ use tidegate_core::{self as core, Word};
 use super::descriptors::{contract, shouted};
 
 /// Words that only one side knows, and why.
-const ONE_SIDED: &[(&str, &str)] = &[("SignInState.DENIED", "a denied sign-in is not kept")];
+const ONE_SIDED: &[(&str, &str)] = &[
+    ("SignInState.DENIED", "a denied sign-in is not kept"),
+    ("WaveState.SCHEDULED", "it is a draft that has a planned start"),
+];
 
 /// Enums of the contract that are no vocabulary of `core`.
 const OTHERS: &[(&str, &str)] = &[
@@ -30,6 +33,7 @@ fn pairs() -> Vec<(&'static str, BTreeSet<String>)> {
         ("DeliveryState", words::<core::DeliveryState>()),
         ("DecisionReason", words::<core::Reason>()),
         ("DecisionRule", words::<core::Rule>()),
+        ("GateMeasure", words::<core::GateMeasure>()),
         ("EnrollmentState", words::<core::EnrollmentState>()),
         ("MessagePurpose", words::<core::MessagePurpose>()),
         ("Level", words::<core::Level>()),
@@ -45,6 +49,7 @@ fn pairs() -> Vec<(&'static str, BTreeSet<String>)> {
         ("Rung", words::<core::Rung>()),
         ("SignInState", words::<core::SignInState>()),
         ("WaveState", words::<core::WaveState>()),
+        ("Weekday", words::<core::Weekday>()),
     ]
 }
 

@@ -76,7 +76,8 @@ fn wave() -> impl Strategy<Value = Wave> {
     all.prop_map(|(ordinal, crowd, edge, products, state, started_at)| {
         let (ordinal, title) = (Ordinal(ordinal), format!("step {ordinal}").parse().unwrap());
         let audience = crowd.map(|crowd| crowd.audience());
-        Wave { ordinal, title, audience, edge, products, state, started_at }
+        let (planned_start, soak, gates) = (None, None, Vec::new());
+        Wave { ordinal, title, audience, edge, products, state, started_at, planned_start, soak, gates }
     })
 }
 
@@ -122,6 +123,7 @@ fn rollout(key: &'static str) -> impl Strategy<Value = Rollout> {
                 paused_at,
                 stop,
                 roll_backs,
+                advance_window: None,
                 revision: Revision(revision),
                 created_at: at,
                 updated_at: at,

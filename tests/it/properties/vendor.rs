@@ -201,6 +201,7 @@ pub(super) fn draft(draft: &Draft) -> proto::WaveDraft {
         edge_ppm: draft.edge,
         products: draft.products.iter().map(ToString::to_string).collect(),
         audience: draft.crowd.as_ref().map(super::crowd::Crowd::spoken),
+        ..Default::default()
     }
 }
 

@@ -76,6 +76,7 @@ impl World {
             paused_at: None,
             stop: None,
             roll_backs: Vec::new(),
+            advance_window: None,
             revision: Revision::FIRST,
             created_at: now,
             updated_at: now,
@@ -305,5 +306,8 @@ fn wave(draft: &Draft, place: usize) -> Wave {
         products: draft.products.iter().map(|name| name.parse().unwrap()).collect(),
         state: WaveState::Draft,
         started_at: None,
+        planned_start: None,
+        soak: None,
+        gates: Vec::new(),
     }
 }

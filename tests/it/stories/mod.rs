@@ -22,6 +22,7 @@ mod recovery;
 mod refusals;
 mod revisions;
 mod rollouts;
+mod schedules;
 mod sessions;
 mod sign_ins;
 mod sms_codes;

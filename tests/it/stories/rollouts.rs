@@ -20,7 +20,7 @@ async fn a_rollout_is_drafted_started_and_advanced() {
                 title: "Kasa".into(),
                 edge_ppm: 1_000_000,
                 products: vec!["kasa".into()],
-                audience: None,
+                ..Default::default()
             }),
             request_id: "7f0c1a52-5a1e-4d4e-9c7b-3f3b1c2d4e5f".into(),
             reason: "Kasa is ready".into(),

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use tidegate_core::{
-    AccountRef, Answer, ClientContext, Edge, Email, Fact, FactorId, Identifier, Labels, Method, MethodPolicy,
-    Ordinal, PhoneNumber, ProductSettings, Products, Purpose, Revision, Role, Secret, SignedDecision, Span,
-    Timestamp, Title, Unit,
+    AccountRef, Answer, ClientContext, Edge, Email, Fact, FactorId, HolderId, Identifier, Labels, Method,
+    MethodPolicy, Ordinal, PhoneNumber, ProductSettings, Products, Purpose, Revision, Role, Secret,
+    SignedDecision, Span, Timestamp, Title, Unit,
 };
 use tidegate_service::{
     PageRequest,
@@ -37,7 +37,7 @@ use tidegate_service::{
         AddWave, AdvanceRollout, ClearStop, CreateRollout, DiffRevisions, GetRollout, GetStats, ListReached,
         ListRevisions, ListRollouts, NamedDraft, PauseRollout, PlannedChange, PlannedVerb, PreviewRequest,
         PreviewRollout, Reached, RemoveWave, ResumeRollout, RevertRollout, RollBackRollout, RolloutChange,
-        SetLadder, StartRollout, StopRollout, Target, UpdateRollout, UpdateWave, WaveDraft,
+        SetLadder, StartDueWaves, StartRollout, StopRollout, Target, UpdateRollout, UpdateWave, WaveDraft,
     },
     sessions::{
         GetJwks, Introspect, IssueAssertion, ListSessions, ListTrustedDevices, RefreshSession,
@@ -172,7 +172,7 @@ use_cases! { f:
     command CreateRollout {
         key: "other".parse().unwrap(), title: title(), products: vec!["kasa".parse().unwrap()], unit: Unit::Account,
         holdout: Edge::default(), allow: NamedDraft::default(), deny: NamedDraft::default(), method: None, waves: Vec::new(),
-        reason: None,
+        advance_window: None, reason: None,
     };
     command UpdateRollout {
         target: target(), change: RolloutChange { title: Some(title()), ..RolloutChange::default() },
@@ -246,6 +246,7 @@ use_cases! { f:
     command BeginAccountExport { account: AccountRef::Id(f.account), reason: title() };
     query ReadAccountExport(export(f));
     command PurgeAccount { account: f.account };
+    command StartDueWaves { rollout: "everybody".parse().unwrap(), holder: HolderId::MIN };
 
     command RotateSigningKey { at_once: false };
     query GetServerInfo;
@@ -285,7 +286,8 @@ fn preview() -> Box<PreviewRequest> {
 }
 
 fn wave() -> WaveDraft {
-    WaveDraft { title: title(), audience: None, edge: Edge::default(), products: Vec::new() }
+    let (audience, products, planned_start, soak, gates) = (None, Vec::new(), None, None, Vec::new());
+    WaveDraft { title: title(), audience, edge: Edge::default(), products, planned_start, soak, gates }
 }
 
 fn unknown(kind: &str) -> Secret<String> {

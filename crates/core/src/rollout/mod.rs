@@ -6,6 +6,7 @@ mod ladder;
 mod line;
 mod method_move;
 mod planned;
+mod schedule;
 mod standing;
 
 use std::{collections::BTreeSet, fmt, str::FromStr};
@@ -16,13 +17,16 @@ pub use ladder::{Grace, Hold, LadderDecision, LadderMarks, LadderRule, Phase, Ru
 pub use line::{Bucket, Edge, Grouped, Salt};
 pub use method_move::{MethodAdvice, MethodEnd, MethodMove};
 pub use planned::{LocalDateTime, PlannedTime, UtcOffset};
+pub use schedule::{AdvanceWindow, Gate, GateMeasure, MAX_GATES, Share, TimeOfDay, Weekday};
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 pub use standing::{Buckets, FirstShown, LedgerEntry, Standing};
 
-use crate::{AccountId, CustomerKey, Issuers, Malformed, ProductKey, RolloutKey, Timestamp, Title, words};
+use crate::{
+    AccountId, CustomerKey, Issuers, Malformed, ProductKey, RolloutKey, Span, Timestamp, Title, words,
+};
 
 /// How often a record was changed. It is the record's etag on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -122,6 +126,9 @@ pub struct Rollout {
     /// earlier ones.
     #[serde(default)]
     pub roll_backs: Vec<RollBack>,
+    /// When waves may start by themselves. `None`: at any time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advance_window: Option<AdvanceWindow>,
     pub revision: Revision,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -310,6 +317,15 @@ pub struct Wave {
     pub products: Vec<ProductKey>,
     pub state: WaveState,
     pub started_at: Option<Timestamp>,
+    /// When it is to start by itself. `None`: a person starts it. A started wave keeps its plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned_start: Option<PlannedTime>,
+    /// How long the wave before must have been live before this one starts by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soak: Option<Span>,
+    /// What the numbers of the wave before must be before this one starts by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<Gate>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

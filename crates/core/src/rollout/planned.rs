@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use time::{Date, Month, PrimitiveDateTime, Time};
 
-use crate::{Malformed, Span, Timestamp, ZoneName};
+use crate::{Malformed, Span, Timestamp, Weekday, ZoneName};
 
 /// A planned time. The instant was fixed when it was set: later changes of the zone's rules do not move it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +46,18 @@ impl LocalDateTime {
     /// Hour, minute and second.
     pub const fn time_of_day(self) -> (u8, u8, u8) {
         (self.0.hour(), self.0.minute(), self.0.second())
+    }
+
+    pub const fn weekday(self) -> Weekday {
+        match self.0.weekday() {
+            time::Weekday::Monday => Weekday::Monday,
+            time::Weekday::Tuesday => Weekday::Tuesday,
+            time::Weekday::Wednesday => Weekday::Wednesday,
+            time::Weekday::Thursday => Weekday::Thursday,
+            time::Weekday::Friday => Weekday::Friday,
+            time::Weekday::Saturday => Weekday::Saturday,
+            time::Weekday::Sunday => Weekday::Sunday,
+        }
     }
 
     /// The instant at which a clock in UTC shows this.

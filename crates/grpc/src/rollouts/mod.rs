@@ -6,6 +6,7 @@ mod method_move;
 mod parse;
 mod preview;
 mod render;
+mod schedule;
 
 use crate::stream::Pulled;
 

@@ -7,7 +7,7 @@ use tidegate_service::rollouts::{
     RolloutChange, SetLadder, StartRollout, StopRollout, Target, UpdateRollout, UpdateWave, WaveDraft,
 };
 
-use super::{audience, ladder, method_move};
+use super::{audience, ladder, method_move, schedule};
 use crate::form::{Form, Kind};
 
 const MAX_PRODUCTS: usize = 100;
@@ -33,6 +33,7 @@ pub(super) fn create(message: proto::CreateRolloutRequest, form: &mut Form) -> O
         waves.push(form.within_item("waves", place, |form| draft(wave, form)));
     }
     let waves: Option<Vec<_>> = waves.into_iter().collect();
+    let advance_window = schedule::window(message.advance_window, form);
     let reason = form.optional("reason", &message.reason);
     Some(CreateRollout {
         key: key?,
@@ -44,6 +45,7 @@ pub(super) fn create(message: proto::CreateRolloutRequest, form: &mut Form) -> O
         deny: deny?,
         method: method?,
         waves: waves?,
+        advance_window: advance_window?,
         reason: reason?,
     })
 }
@@ -86,6 +88,9 @@ pub(super) fn update(message: proto::UpdateRolloutRequest, form: &mut Form) -> O
             "allow" => change.allow = named("allow", message.allow.clone(), form),
             "deny" => change.deny = named("deny", message.deny.clone(), form),
             "method" => change.method = given_method(message.method.clone(), form),
+            "advance_window" => {
+                change.advance_window = schedule::window(message.advance_window.clone(), form);
+            }
             unknown => form.unknown_path(unknown),
         }
     }
@@ -233,7 +238,18 @@ fn draft(wave: proto::WaveDraft, form: &mut Form) -> Option<WaveDraft> {
     let edge = edge("edge_ppm", wave.edge_ppm, form);
     let products = products(&wave.products, form);
     let audience = audience::read(wave.audience, form);
-    Some(WaveDraft { title: title?, audience: audience?, edge: edge?, products: products? })
+    let planned_start = form.local_time("planned_start", wave.planned_start);
+    let soak = schedule::soak(wave.soak, form);
+    let gates = schedule::gates(wave.gates, form);
+    Some(WaveDraft {
+        title: title?,
+        audience: audience?,
+        edge: edge?,
+        products: products?,
+        planned_start: planned_start?,
+        soak: soak?,
+        gates: gates?,
+    })
 }
 
 fn edge(field: &str, ppm: u32, form: &mut Form) -> Option<Edge> {

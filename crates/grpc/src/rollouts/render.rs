@@ -1,12 +1,15 @@
-use tidegate_core::{Named, ProductKey, Rollout, RolloutState, Stop, Unit, Wave, WaveState};
+use tidegate_core::{Named, Ordinal, ProductKey, Rollout, RolloutState, Stop, Unit, Wave, WaveState};
 use tidegate_proto::{self as proto, preview_rollout_response::Part};
 use tidegate_service::{
     Page,
-    rollouts::{Difference, Group, Preview, PreviewProgress, ReachedAccount, Revised, Stats},
+    rollouts::{Difference, Group, Preview, PreviewProgress, ReachedAccount, Revised, RolloutView, Stats},
 };
 
-use super::{audience::audience, ladder, method_move};
-use crate::render::{page_token, timestamp};
+use super::{audience::audience, ladder, method_move, schedule};
+use crate::{
+    local_time::local_time,
+    render::{duration, page_token, timestamp},
+};
 
 /// The responses that contain only the rollout.
 macro_rules! answers {
@@ -18,7 +21,6 @@ macro_rules! answers {
 }
 answers! {
     created -> CreateRolloutResponse;
-    got -> GetRolloutResponse;
     updated -> UpdateRolloutResponse;
     added -> AddWaveResponse;
     wave_updated -> UpdateWaveResponse;
@@ -31,6 +33,15 @@ answers! {
     rolled_back -> RollBackRolloutResponse;
     stopped -> StopRolloutResponse;
     reverted -> RevertRolloutResponse;
+}
+
+pub(super) fn got(view: RolloutView) -> proto::GetRolloutResponse {
+    let (next, waits) = view.next.unwrap_or((Ordinal(0), Vec::new()));
+    proto::GetRolloutResponse {
+        rollout: Some(rollout(view.rollout)),
+        next_wave: next.0,
+        waiting_for: waits.into_iter().map(schedule::waiting_for).collect(),
+    }
 }
 
 pub(super) fn cleared(rollout: Rollout) -> proto::ClearStopResponse {
@@ -156,6 +167,7 @@ fn rollout(rollout: Rollout) -> proto::Rollout {
         stop: rollout.stop.map(stop),
         method: rollout.method.map(method_move::rendered),
         ladder: rollout.ladder.into_iter().map(ladder::rendered).collect(),
+        advance_window: rollout.advance_window.map(schedule::render_window),
     }
 }
 
@@ -178,6 +190,7 @@ fn named(named: Named) -> Option<proto::NamedAccounts> {
 
 fn wave(wave: Wave) -> proto::Wave {
     let state = match wave.state {
+        WaveState::Draft if wave.planned_start.is_some() => proto::WaveState::Scheduled,
         WaveState::Draft => proto::WaveState::Draft,
         WaveState::Live => proto::WaveState::Live,
         WaveState::Done => proto::WaveState::Done,
@@ -191,6 +204,9 @@ fn wave(wave: Wave) -> proto::Wave {
         state: state.into(),
         start_time: wave.started_at.map(timestamp),
         audience: wave.audience.map(audience),
+        planned_start: wave.planned_start.map(local_time),
+        soak: wave.soak.map(duration),
+        gates: wave.gates.into_iter().map(schedule::render_gate).collect(),
     }
 }
 

@@ -8,6 +8,7 @@ use tidegate_store::{
     rollouts::{self, Authored},
 };
 
+use super::dates;
 use crate::{CommandContext, Denied, Error, QueryContext};
 
 /// Which rollout is changed, from which revision, and why.
@@ -33,6 +34,7 @@ pub(super) async fn change(
         if rollout.stop == before.stop {
             lifecycle::forget_clearing(&mut rollout);
         }
+        dates::check(&before.waves, &rollout.waves, cx.now())?;
         cx.permit_products(rollout.all_products())?;
         let by = Authored { author: cx.actor(), reason: target.reason.clone() };
         rollouts::replace(tx, &rollout, &by).await?;

@@ -1,14 +1,15 @@
 //! Creates a rollout. It reaches no account before it is started.
 
 use tidegate_core::{
-    Audience, Edge, Fact, LadderFlaw, LadderFlawKind, MethodMove, Ordinal, Permission, ProductKey, Refusal,
-    Revision, Rollout, RolloutKey, Salt, Title, Unit, Wave, WaveState,
+    AdvanceWindow, Audience, Edge, Fact, Gate, LadderFlaw, LadderFlawKind, MethodMove, Ordinal, Permission,
+    PlannedTime, ProductKey, Refusal, Revision, Rollout, RolloutKey, Salt, Span, Title, Unit, Wave,
+    WaveState,
 };
 use tidegate_store::rollouts::{self, Authored};
 
 use crate::{
     Command, CommandContext, Error,
-    rollouts::{NamedDraft, names::Names},
+    rollouts::{NamedDraft, dates, names::Names},
 };
 
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub struct CreateRollout {
     /// It brings a better method instead of two-step itself.
     pub method: Option<MethodMove>,
     pub waves: Vec<WaveDraft>,
+    pub advance_window: Option<AdvanceWindow>,
     pub reason: Option<Title>,
 }
 
@@ -34,12 +36,16 @@ pub struct WaveDraft {
     pub edge: Edge,
     /// Empty: the products of the rollout.
     pub products: Vec<ProductKey>,
+    pub planned_start: Option<PlannedTime>,
+    pub soak: Option<Span>,
+    pub gates: Vec<Gate>,
 }
 
 impl WaveDraft {
     pub(super) fn at(self, ordinal: Ordinal) -> Wave {
-        let Self { title, audience, edge, products } = self;
-        Wave { ordinal, title, audience, edge, products, state: WaveState::Draft, started_at: None }
+        let Self { title, audience, edge, products, planned_start, soak, gates } = self;
+        let (state, started_at) = (WaveState::Draft, None);
+        Wave { ordinal, title, audience, edge, products, state, started_at, planned_start, soak, gates }
     }
 
     /// Adds the wave after the others.
@@ -73,6 +79,7 @@ impl Command for CreateRollout {
             paused_at: None,
             stop: None,
             roll_backs: Vec::new(),
+            advance_window: self.advance_window,
             revision: Revision::FIRST,
             created_at: now,
             updated_at: now,
@@ -90,6 +97,7 @@ impl Command for CreateRollout {
             wave.clone().add_to(&mut rollout);
         }
         cx.permit_products(rollout.all_products())?;
+        dates::check(&[], &rollout.waves, now)?;
         let by = Authored { author: cx.actor(), reason: self.reason };
         cx.idempotent(async |tx| {
             let mut names = Names::default();

@@ -5,7 +5,7 @@ use tidegate_core::{Ordinal, Rollout, Wave};
 use tidegate_rollout::lifecycle;
 use tidegate_store::View;
 
-use super::{RolloutChange, WaveDraft, add_wave::add, change::refusal, update_wave::put};
+use super::{RolloutChange, WaveDraft, add_wave::add, change::refusal, dates, update_wave::put};
 use crate::{Error, Fault, QueryContext};
 
 #[derive(Debug, Clone)]
@@ -38,6 +38,7 @@ impl PlannedChange {
         view: &mut View,
         rollout: &mut Rollout,
     ) -> Result<(), Error> {
+        let before = rollout.waves.clone();
         let stuck = |error| Error::from(refusal(error));
         match &self.verb {
             PlannedVerb::Start => lifecycle::start(rollout, cx.now()).map(drop).map_err(stuck)?,
@@ -53,6 +54,7 @@ impl PlannedChange {
             }
             PlannedVerb::AddWave(wave) => add(view, rollout, "add_wave", wave).await.map(drop)?,
         }
+        dates::check(&before, &rollout.waves, cx.now())?;
         if self.then_start {
             rollout.revision = rollout.revision.next();
             let start = if rollout.waves.iter().any(Wave::is_started) {

@@ -40,6 +40,7 @@ fn revert(rollout: &mut Rollout, earlier: Rollout) -> Result<(), Refusal> {
     rollout.products = earlier.products;
     rollout.holdout = earlier.holdout;
     (rollout.allow, rollout.deny) = (earlier.allow, earlier.deny);
+    rollout.advance_window = earlier.advance_window;
     fixed_by_start(&before, rollout)?;
     let started = || before.waves.iter().filter(|wave| wave.is_started());
     let other = started().filter(|wave| {

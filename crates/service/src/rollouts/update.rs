@@ -1,8 +1,8 @@
 //! Changes a rollout, except for its waves.
 
 use tidegate_core::{
-    Edge, Fact, LadderFlaw, LadderFlawKind, MethodEnd, MethodMove, Permission, ProductKey, Refusal, Rollout,
-    Title, Wave,
+    AdvanceWindow, Edge, Fact, LadderFlaw, LadderFlawKind, MethodEnd, MethodMove, Permission, ProductKey,
+    Refusal, Rollout, Title, Wave,
 };
 use tidegate_store::View;
 
@@ -29,6 +29,8 @@ pub struct RolloutChange {
     pub deny: Option<NamedDraft>,
     /// For a rollout of a method.
     pub method: Option<MethodMove>,
+    /// `Some(None)`: waves may start by themselves at any time.
+    pub advance_window: Option<Option<AdvanceWindow>>,
 }
 
 impl RolloutChange {
@@ -66,6 +68,9 @@ impl RolloutChange {
                 return Err(Refusal::LadderNotAcceptable { flaws: vec![LadderFlaw { field, what }] }.into());
             }
             rollout.method = Some(aim.clone());
+        }
+        if let Some(window) = &self.advance_window {
+            rollout.advance_window.clone_from(window);
         }
         names.finish().and_then(|()| fixed_by_start(&before, rollout))?;
         Ok(())

@@ -93,7 +93,7 @@ pub async fn apply(ApplyArgs { create: apply }: ApplyArgs) -> anyhow::Result<()>
             }
         }
     }
-    let answer = proto::GetRolloutResponse { rollout: Some(rollout) };
+    let answer = proto::GetRolloutResponse { rollout: Some(rollout), ..Default::default() };
     apply.call.output.print(&answer, |answer| {
         let line = answer.rollout.as_ref().map(show::line).unwrap_or_default();
         if steps.is_empty() { format!("nothing to change; {line}") } else { line }
@@ -124,6 +124,7 @@ async fn carry_out(
                 allow: Some(file.allow.clone()),
                 deny: Some(file.deny.clone()),
                 method: None,
+                advance_window: file.advance_window.clone(),
                 update_mask: Some(mask),
                 request_id,
                 reason,

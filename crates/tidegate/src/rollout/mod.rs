@@ -10,6 +10,7 @@ mod explain;
 mod file;
 mod history;
 mod plan;
+mod planned;
 mod read;
 mod show;
 mod stats;

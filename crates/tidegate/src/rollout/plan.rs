@@ -6,6 +6,7 @@ use tidegate_proto::{self as proto, RolloutUnit, WaveState, audience::Kind};
 
 use super::{
     file::{PlannedRollout, percent},
+    planned::{self, window},
     show,
 };
 use crate::output::plain;
@@ -118,11 +119,18 @@ fn update(file: &PlannedRollout, rollout: &proto::Rollout) -> Result<Option<Plan
         change(of, "holdout", percent(rollout.holdout_ppm), percent(file.holdout_ppm)),
         change(of, "allow", names(allow), names(&file.allow)),
         change(of, "deny", names(deny), names(&file.deny)),
+        change(
+            of,
+            "advance_window",
+            window(rollout.advance_window.as_ref()),
+            window(file.advance_window.as_ref()),
+        ),
     ]
     .into_iter()
     .flatten()
     .collect();
-    let was_started = rollout.waves.iter().any(|wave| wave.state() != WaveState::Draft);
+    let was_started =
+        rollout.waves.iter().any(|wave| !matches!(wave.state(), WaveState::Draft | WaveState::Scheduled));
     let fixed = changes.iter().find(|change| ["products", "holdout"].contains(&change.field));
     if let Some(fixed) = fixed.filter(|_| was_started) {
         bail!(
@@ -149,11 +157,21 @@ fn wave_changes(draft: &proto::WaveDraft, wave: &proto::Wave) -> Vec<PlannedChan
         before: show::audience(before),
         after: show::audience(after),
     });
+    let planned = (draft.planned_start.as_ref(), wave.planned_start.as_ref());
+    let planned_start = (!planned::same_start(planned.0, planned.1)).then(|| PlannedChange {
+        of: of.to_owned(),
+        field: "planned_start",
+        before: planned::start(planned.1),
+        after: planned::start(planned.0),
+    });
     let fields = [
         change(of, "title", plain(&wave.title), plain(&draft.title)),
         change(of, "edge", percent(wave.edge_ppm), percent(draft.edge_ppm)),
         change(of, "products", sorted(&wave.products), sorted(&draft.products)),
         audience,
+        planned_start,
+        change(of, "soak", planned::soak(wave.soak.as_ref()), planned::soak(draft.soak.as_ref())),
+        change(of, "gates", planned::gates(&wave.gates), planned::gates(&draft.gates)),
     ];
     fields.into_iter().flatten().collect()
 }
@@ -188,7 +206,11 @@ fn wave_of(ordinal: u32) -> String {
 
 fn described(wave: &proto::WaveDraft) -> String {
     let audience = show::audience(wave.audience.as_ref());
-    format!("'{}', {} of {audience}", plain(&wave.title), percent(wave.edge_ppm))
+    let mut text = format!("'{}', {} of {audience}", plain(&wave.title), percent(wave.edge_ppm));
+    if wave.planned_start.is_some() {
+        text = format!("{text}, starts {}", planned::start(wave.planned_start.as_ref()));
+    }
+    text
 }
 
 fn sorted<'s>(names: impl IntoIterator<Item = &'s String>) -> String {

@@ -4,7 +4,7 @@ use clap::Args;
 use tidegate_client::{Client, pages};
 use tidegate_proto as proto;
 
-use super::{CallArgs, ask, show};
+use super::{CallArgs, ask, planned, show};
 use crate::output::{columns, plain};
 
 #[derive(Args)]
@@ -56,5 +56,8 @@ pub async fn get(get: GetArgs) -> anyhow::Result<()> {
     let client = get.call.server.connect().await?;
     let request = proto::GetRolloutRequest { rollout: get.rollout };
     let answer = ask!(client, rollouts.get_rollout, request)?;
-    get.call.output.print(&answer, |answer| answer.rollout.as_ref().map(show::whole).unwrap_or_default())
+    get.call.output.print(&answer, |answer| {
+        let whole = answer.rollout.as_ref().map(show::whole).unwrap_or_default();
+        whole + &planned::lines(answer)
+    })
 }

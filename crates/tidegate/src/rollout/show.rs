@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use tidegate_core::Timestamp;
 use tidegate_proto::{self as proto, WaveState, audience::Kind};
 
-use super::file::percent;
+use super::{file::percent, planned};
 use crate::output::{columns, instant, plain, word};
 
 pub fn state(rollout: &proto::Rollout) -> String {
@@ -50,6 +50,9 @@ pub fn whole(rollout: &proto::Rollout) -> String {
         ("deny", named(rollout.deny.as_ref())),
         ("revision", format!("{} ({}), {updated}", rollout.revision, rollout.etag)),
     ];
+    if rollout.advance_window.is_some() {
+        rows.push(("advances", planned::window(rollout.advance_window.as_ref())));
+    }
     if rollout.pause_time.is_some() {
         rows.push(("paused", format!("since {}", instant(rollout.pause_time.as_ref()))));
     }

@@ -125,7 +125,7 @@ async fn rollouts() {
             title: "1 %".into(),
             edge_ppm: 10_000,
             products: products.iter().map(ToString::to_string).collect(),
-            audience: None,
+            ..Default::default()
         };
         let create = |products: &[&str], waves| proto::CreateRolloutRequest {
             key: "two-step".into(),

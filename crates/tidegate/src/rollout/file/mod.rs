@@ -3,6 +3,7 @@
 
 mod audience;
 mod node;
+mod schedule;
 mod share;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ pub struct PlannedRollout {
     pub allow: proto::NamedAccounts,
     pub deny: proto::NamedAccounts,
     pub waves: Vec<proto::WaveDraft>,
+    pub advance_window: Option<proto::AdvanceWindow>,
 }
 
 impl PlannedRollout {
@@ -49,7 +51,8 @@ impl PlannedRollout {
     fn parse(path: &Path, text: &str) -> Result<Self> {
         let source = YamlSource { path, text };
         let documents = source.documents()?;
-        let keys = ["key", "title", "products", "unit", "holdout", "allow", "deny", "waves"];
+        let keys =
+            ["key", "title", "products", "unit", "holdout", "allow", "deny", "advance_window", "waves"];
         let fields = source.root(&documents)?.fields(&keys)?;
         let waves = fields.get("waves").map(|node| node.list()).transpose()?.unwrap_or_default();
         Ok(Self {
@@ -61,6 +64,7 @@ impl PlannedRollout {
             allow: named(&fields, "allow")?,
             deny: named(&fields, "deny")?,
             waves: waves.into_iter().map(wave).collect::<Result<_>>()?,
+            advance_window: fields.get("advance_window").map(schedule::window).transpose()?,
         })
     }
 
@@ -77,17 +81,22 @@ impl PlannedRollout {
             allow: Some(self.allow.clone()),
             deny: Some(self.deny.clone()),
             method: None,
+            advance_window: self.advance_window.clone(),
         }
     }
 }
 
 fn wave(node: FileNode<'_>) -> Result<proto::WaveDraft> {
-    let fields = node.fields(&["title", "edge", "products", "audience"])?;
+    let keys = ["title", "edge", "products", "audience", "planned_start", "soak", "gates"];
+    let fields = node.fields(&keys)?;
     Ok(proto::WaveDraft {
         title: fields.required("title")?.text()?,
         edge_ppm: share("edge", fields.required("edge")?)?,
         products: fields.get("products").map(|node| node.texts()).transpose()?.unwrap_or_default(),
         audience: fields.get("audience").map(parse_audience).transpose()?,
+        planned_start: fields.get("planned_start").map(schedule::planned_start).transpose()?,
+        soak: fields.get("soak").map(schedule::soak).transpose()?,
+        gates: fields.get("gates").map(schedule::gates).transpose()?.unwrap_or_default(),
     })
 }
 

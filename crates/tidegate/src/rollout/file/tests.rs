@@ -99,3 +99,63 @@ fn an_audience_that_is_too_deep_is_refused() {
     let allowed = format!("{}{{attribute: account.interest}}{}", "{not: ".repeat(7), "}".repeat(7));
     assert!(parsed(&but("{attribute: account.interest}", &allowed)).waves[0].audience.is_some());
 }
+
+const PLANNED: &str = "\
+key: kasa-waves
+title: Two-step at Kasa
+products: [kasa]
+advance_window: {days: [monday, friday], opens: 09:00, closes: 16:00, zone: Europe/Berlin}
+waves:
+  - title: first
+    edge: 1 %
+    planned_start: 2026-12-07T09:00 Europe/Berlin
+  - title: all
+    edge: 100 %
+    planned_start: 2026-10-25T02:30:00 Europe/Berlin +02:00
+    soak: 36 hours
+    gates: [at least 100 shown, at least 20 % of started active, at most 2.5 % of shown started]
+";
+
+#[test]
+fn plans_are_read_as_they_are_shown() {
+    use crate::rollout::planned;
+    let rollout = parsed(PLANNED);
+    assert_eq!(
+        planned::window(rollout.advance_window.as_ref()),
+        "monday, friday 09:00 to 16:00 Europe/Berlin"
+    );
+    let [first, all] = rollout.waves.as_slice() else { panic!("{rollout:?}") };
+    assert_eq!(planned::start(first.planned_start.as_ref()), "2026-12-07T09:00 Europe/Berlin");
+    let start = all.planned_start.as_ref().unwrap();
+    assert_eq!((start.local.as_str(), start.offset.as_str()), ("2026-10-25T02:30", "+02:00"));
+    assert_eq!(planned::soak(all.soak.as_ref()), "36 hours");
+    assert_eq!(
+        planned::gates(&all.gates),
+        "at least 100 shown, at least 20 % of started active, at most 2.5 % of shown started"
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_plan_is_told_with_its_line() {
+    let but = |part: &str, by: &str| {
+        assert!(PLANNED.contains(part));
+        wrong(&PLANNED.replacen(part, by, 1))
+    };
+    for (part, by, line, told) in [
+        (
+            "2026-12-07T09:00 Europe/Berlin",
+            "2026-12-07 09:00",
+            8,
+            "`planned_start` must be a local time and its zone",
+        ),
+        ("2026-12-07T09:00 Europe/Berlin", "2026-02-30T09:00 Europe/Berlin", 8, "`planned_start` must be"),
+        ("36 hours", "36", 12, "`soak` must be `2 days`"),
+        ("36 hours", "-1 days", 12, "`soak` must be `2 days`"),
+        ("at least 100 shown", "at most 100 shown", 13, "a gate must be"),
+        ("100 shown", "100 seen", 13, "a gate must be"),
+        ("monday, friday", "monday, fryday", 4, "`fryday` is not known; did you mean `friday`?"),
+    ] {
+        let error = but(part, by);
+        assert!(error.starts_with(&format!("plan.yaml: line {line}: {told}")), "{error}");
+    }
+}

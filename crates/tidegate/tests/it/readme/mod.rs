@@ -64,7 +64,7 @@ fn every_block_is_run_or_excused() {
     for (before, block) in blocks.iter().zip(blocks.iter().skip(1)) {
         assert!(block.info != "text" || before.info == "sh", "line {}: printed by no command", block.line);
     }
-    let known = ["sh", "sh norun", "text", "json", "js", ""];
+    let known = ["sh", "sh norun", "text", "json", "js", "yaml", ""];
     assert!(blocks.iter().all(|block| known.contains(&block.info)), "an unknown kind of block");
     let mut fenced = false;
     for (number, line) in README.lines().enumerate() {
