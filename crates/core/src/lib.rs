@@ -82,9 +82,10 @@ pub use push_address::{Notification, PushAddress, TextMessage};
 pub use refusal::{NamesNothing, Nothing, PasswordFlaw, PolicyFlaw, Refusal};
 pub use relying_party::{KeyModel, Origin, RelyingParty};
 pub use rollout::{
-    Approver, Attribute, Audience, Bucket, Buckets, Decision, During, Edge, FirstShown, Grouped, Label,
-    LedgerEntry, Missing, Named, OnePerson, Ordinal, Reason, Revision, RollBack, Rollout, RolloutState, Rule,
-    RuleAsked, Salt, Standing, Stop, Test, Unit, Wave, WaveState,
+    Approver, Attribute, Audience, Bucket, Buckets, Decision, During, Edge, FirstShown, FunnelCell,
+    FunnelStep, Grouped, Label, LedgerEntry, Missing, Named, OnePerson, Ordinal, Reason, Revision, RollBack,
+    Rollout, RolloutState, Rule, RuleAsked, Salt, Standing, StepFailure, Stop, Test, Unit, Wave, WaveState,
+    hour_of,
 };
 pub use sealed::{KeyId, KeyedDigest, Sealed, TokenDigest};
 pub use secret::Secret;

@@ -12,7 +12,7 @@ pub(crate) const TURN: &str = "SET statement_timeout = 0; SET lock_timeout = '10
     SELECT pg_advisory_lock(x'7469646567617465'::bigint); RESET lock_timeout";
 
 /// The newest migration this program brings.
-pub const NEWEST: i64 = 15;
+pub const NEWEST: i64 = 16;
 
 macro_rules! migrations {
     ($engine:literal, $($number:literal $name:literal,)+) => {{
@@ -47,6 +47,7 @@ pub(crate) fn sqlite() -> Migrator {
         13 "0013_owners",
         14 "0014_support",
         15 "0015_refresh",
+        16 "0016_dates",
     )
 }
 
@@ -68,5 +69,6 @@ pub(crate) fn postgres() -> Migrator {
         13 "0013_owners",
         14 "0014_support",
         15 "0015_refresh",
+        16 "0016_dates",
     )
 }

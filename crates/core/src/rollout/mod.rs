@@ -2,6 +2,7 @@
 
 mod audience;
 mod decision;
+mod funnel;
 mod line;
 mod standing;
 
@@ -9,6 +10,7 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 
 pub use audience::{Attribute, Audience, During, Label, Test};
 pub use decision::{Decision, Missing, Reason, Rule, RuleAsked};
+pub use funnel::{FunnelCell, FunnelStep, StepFailure, hour_of};
 pub use line::{Bucket, Edge, Grouped, Salt};
 use serde::{
     Deserialize, Deserializer, Serialize,
