@@ -219,11 +219,14 @@ async fn lead_a_life(w: &Watched) {
     let asked = w.call(clear(etag(stopped.rollout))).await;
     let other = w.server.held("approver", Role::RolloutApprover, "Bob").await.quiet();
     assert!(w.call_as(&other, clear(etag(asked.rollout))).await.cleared);
-    w.call(proto::GetStatsRequest { rollout: rollout(), count_reached: true }).await;
+    w.call(proto::GetStatsRequest { rollout: rollout(), count_reached: true, ..Default::default() }).await;
     w.call(reached(&rollout(), "kasa")).await;
     let before = w.events().await;
     w.operator.preview(preview(&rollout(), Change::Stop(true))).await.unwrap();
     w.check("PreviewRollout", w.events().await - before);
+    let before = w.events().await;
+    w.operator.stream(proto::WatchRolloutRequest { rollout: rollout() }).await.unwrap().one().await;
+    w.check("WatchRollout", w.events().await - before);
     w.call(proto::ListRevisionsRequest { rollout: rollout(), ..Default::default() }).await;
     w.call(proto::DiffRevisionsRequest { rollout: rollout(), from_revision: 1, to_revision: 2 }).await;
     let (product, account) = ("kasa".to_owned(), "ann".to_owned());

@@ -32,6 +32,8 @@ fn pairs() -> Vec<(&'static str, BTreeSet<String>)> {
         ("DecisionRule", words::<core::Rule>()),
         ("EnrollmentState", words::<core::EnrollmentState>()),
         ("MessagePurpose", words::<core::MessagePurpose>()),
+        ("FunnelStep", words::<core::FunnelStep>()),
+        ("StepFailure", words::<core::StepFailure>()),
         ("Level", words::<core::Level>()),
         ("Method", words::<core::Method>()),
         ("MethodCategory", words::<core::MethodCategory>()),

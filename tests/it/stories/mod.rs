@@ -12,6 +12,7 @@ mod enrollments;
 mod explain;
 mod imports;
 mod life;
+mod numbers;
 mod passkeys;
 mod passwords;
 mod previews;

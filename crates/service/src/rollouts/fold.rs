@@ -14,7 +14,8 @@ use std::{
 
 use tidegate_core::{
     AccountId, Anchor, Answered, ChallengeId, Clock, Entropy, Event, Fact, FunnelCell, FunnelStep, HolderId,
-    Id, Method, Ordinal, ProductKey, RealmId, RecordedFact, RolloutKey, Sequence, Span, StepFailure, hour_of,
+    Id, Method, Ordinal, ProductKey, RealmId, RecordedFact, RolloutKey, Sequence, Span, StepFailure,
+    Word as _, hour_of,
 };
 use tidegate_store::{
     Error, Store, View, chain,
@@ -99,7 +100,8 @@ impl FunnelWorker {
         let from = rollout_hours::folded(&mut view).await?.map_or(Anchor::START.sequence, |at| at.last);
         let Some(to) = next_place(&mut view, from).await? else { return Ok(Progress::Resting) };
         let counts = count(&mut view, from, to.last).await?;
-        self.store
+        let progress = self
+            .store
             .tx("funnel", realm, async |tx| {
                 let now = self.clock.now();
                 let claim =
@@ -111,9 +113,16 @@ impl FunnelWorker {
                 for (cell, count) in &counts {
                     rollout_hours::add(tx, cell, *count).await?;
                 }
-                Ok(Progress::Moved)
+                Ok::<_, Error>(Progress::Moved)
             })
-            .await
+            .await?;
+        if matches!(progress, Progress::Moved) {
+            for (cell, count) in &counts {
+                let count = u64::try_from(*count).unwrap_or(0);
+                self.store.metrics().rollout_events(cell.step.as_str(), count);
+            }
+        }
+        Ok(progress)
     }
 }
 

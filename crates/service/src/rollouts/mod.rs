@@ -25,6 +25,7 @@ mod stats;
 mod stop;
 mod update;
 mod update_wave;
+mod watch;
 
 pub use add_wave::{AddWave, MAX_WAVES};
 pub use advance::AdvanceRollout;
@@ -45,13 +46,17 @@ pub use reached::{ListReached, ReachedAccount};
 pub use remove_wave::RemoveWave;
 pub use resume::ResumeRollout;
 pub use revert::RevertRollout;
-pub use revisions::ListRevisions;
+pub use revisions::{Author, AuthoredRevision, ListRevisions};
 pub use roll_back::RollBackRollout;
 pub use start::StartRollout;
-pub use stats::{GetStats, ProductStats, Reached, Stats, WaveStats};
+pub use stats::{FunnelRange, GetStats, Hours, ProductStats, Reached, Stats, WaveProductStats, WaveStats};
 pub use stop::StopRollout;
-pub use tidegate_store::rollouts::Revised;
+pub use tidegate_store::{
+    rollout_hours::{FunnelSum, HourSum},
+    rollouts::Revised,
+};
 pub use update::{RolloutChange, UpdateRollout};
 pub use update_wave::UpdateWave;
+pub use watch::{Due, MAX_WATCHERS, RolloutSnapshot, WatchRollout, Watched, Watching};
 
 crate::idempotency::outcomes!(tidegate_core::Rollout);
