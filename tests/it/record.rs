@@ -223,14 +223,15 @@ async fn lead_a_life(w: &Watched) {
     w.call(reached(&rollout(), "kasa")).await;
     let before = w.events().await;
     w.operator.preview(preview(&rollout(), Change::Stop(true))).await.unwrap();
-    w.check("PreviewRollout", w.events().await - before);
-    let before = w.events().await;
     w.operator.stream(proto::WatchRolloutRequest { rollout: rollout() }).await.unwrap().one().await;
-    w.check("WatchRollout", w.events().await - before);
+    for method in ["PreviewRollout", "WatchRollout"] {
+        w.check(method, w.events().await - before);
+    }
     w.call(proto::ListRevisionsRequest { rollout: rollout(), ..Default::default() }).await;
     w.call(proto::DiffRevisionsRequest { rollout: rollout(), from_revision: 1, to_revision: 2 }).await;
-    let (product, account) = ("kasa".to_owned(), "ann".to_owned());
-    w.call(proto::ExplainRequest { product, account, ..Default::default() }).await;
+    let explain =
+        proto::ExplainRequest { product: "kasa".to_owned(), account: "ann".to_owned(), ..Default::default() };
+    w.call(explain).await;
 }
 
 async fn begin(watched: &Watched) -> proto::BeginSignInResponse {

@@ -63,7 +63,7 @@ struct Known {
     begun: BTreeMap<tidegate_core::EnrollmentId, RolloutKey>,
 }
 
-enum Progress {
+enum FoldProgress {
     /// Everything is counted, or another worker counts it.
     Resting,
     Moved,
@@ -85,7 +85,7 @@ impl FunnelWorker {
             {
                 last = realm;
                 match self.fold_some(realm).await {
-                    Ok(progress) => moved |= matches!(progress, Progress::Moved),
+                    Ok(progress) => moved |= matches!(progress, FoldProgress::Moved),
                     Err(fault) => first_fault = first_fault.and(Err(fault)),
                 }
             }
@@ -95,10 +95,10 @@ impl FunnelWorker {
         }
     }
 
-    async fn fold_some(&self, realm: RealmId) -> Result<Progress, Error> {
+    async fn fold_some(&self, realm: RealmId) -> Result<FoldProgress, Error> {
         let mut view = self.store.view("funnel", realm);
         let from = rollout_hours::folded(&mut view).await?.map_or(Anchor::START.sequence, |at| at.last);
-        let Some(to) = next_place(&mut view, from).await? else { return Ok(Progress::Resting) };
+        let Some(to) = next_place(&mut view, from).await? else { return Ok(FoldProgress::Resting) };
         let counts = count(&mut view, from, to.last).await?;
         let progress = self
             .store
@@ -108,15 +108,15 @@ impl FunnelWorker {
                     leases::LeaseClaim { name: "funnel", holder: self.holder, until: now.plus(LEASE) };
                 if !leases::claim(tx, claim, now).await? || !rollout_hours::move_on(tx, from, to).await? {
                     tx.abandon();
-                    return Ok(Progress::Resting);
+                    return Ok(FoldProgress::Resting);
                 }
                 for (cell, count) in &counts {
                     rollout_hours::add(tx, cell, *count).await?;
                 }
-                Ok::<_, Error>(Progress::Moved)
+                Ok::<_, Error>(FoldProgress::Moved)
             })
             .await?;
-        if matches!(progress, Progress::Moved) {
+        if matches!(progress, FoldProgress::Moved) {
             for (cell, count) in &counts {
                 let count = u64::try_from(*count).unwrap_or(0);
                 self.store.metrics().rollout_events(cell.step.as_str(), count);

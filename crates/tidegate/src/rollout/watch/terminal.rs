@@ -49,7 +49,7 @@ impl Drop for Screen {
 }
 
 /// What is shown.
-struct Shown {
+struct WatchedRollout {
     key: String,
     snapshot: Option<Box<proto::WatchRolloutResponse>>,
     /// Why the connection is lost, and when it is tried again.
@@ -58,7 +58,7 @@ struct Shown {
 
 pub async fn show(mut follower: Follower, key: &str, first: Update) -> anyhow::Result<ExitCode> {
     let mut interrupts = Interrupts::listen()?;
-    let mut shown = Shown { key: plain(key), snapshot: None, lost: None };
+    let mut shown = WatchedRollout { key: plain(key), snapshot: None, lost: None };
     shown.take(first);
     let mut screen = Screen::take()?;
     let mut events = read_events();
@@ -82,7 +82,7 @@ pub async fn show(mut follower: Follower, key: &str, first: Update) -> anyhow::R
     }
 }
 
-impl Shown {
+impl WatchedRollout {
     fn take(&mut self, update: Update) {
         match update {
             Update::Snapshot(snapshot) => (self.snapshot, self.lost) = (Some(snapshot), None),
