@@ -198,9 +198,9 @@ async fn lead_a_life(w: &Watched) {
     let back = proto::RollBackRolloutRequest { rollout: rollout(), to_wave: 1, ..Default::default() };
     let now = etag(w.call(back).await.rollout);
     let wave = Some(proto::WaveDraft { title: "all".into(), edge_ppm: 1_000_000, ..Default::default() });
-    let update =
+    let to =
         proto::UpdateWaveRequest { rollout: rollout(), etag: now, ordinal: 2, wave, ..Default::default() };
-    let now = etag(w.call(update).await.rollout);
+    let now = etag(w.call(to).await.rollout);
     let title = proto::UpdateRolloutRequest {
         rollout: rollout(),
         etag: now,
@@ -209,9 +209,9 @@ async fn lead_a_life(w: &Watched) {
         ..Default::default()
     };
     let now = etag(w.call(title).await.rollout);
-    let revert =
+    let back =
         proto::RevertRolloutRequest { rollout: rollout(), etag: now, revision: 3, ..Default::default() };
-    let now = etag(w.call(revert).await.rollout);
+    let now = etag(w.call(back).await.rollout);
     let remove = proto::RemoveWaveRequest { rollout: rollout(), etag: now, ordinal: 2, ..Default::default() };
     w.call(remove).await;
     let stopped = w.call(proto::StopRolloutRequest { rollout: rollout(), ..Default::default() }).await;
@@ -224,14 +224,12 @@ async fn lead_a_life(w: &Watched) {
     let before = w.events().await;
     w.operator.preview(preview(&rollout(), Change::Stop(true))).await.unwrap();
     w.operator.stream(proto::WatchRolloutRequest { rollout: rollout() }).await.unwrap().one().await;
-    for method in ["PreviewRollout", "WatchRollout"] {
-        w.check(method, w.events().await - before);
-    }
+    w.check("PreviewRollout", w.events().await - before);
+    w.check("WatchRollout", w.events().await - before);
     w.call(proto::ListRevisionsRequest { rollout: rollout(), ..Default::default() }).await;
     w.call(proto::DiffRevisionsRequest { rollout: rollout(), from_revision: 1, to_revision: 2 }).await;
-    let explain =
-        proto::ExplainRequest { product: "kasa".to_owned(), account: "ann".to_owned(), ..Default::default() };
-    w.call(explain).await;
+    w.call(proto::ExplainRequest { product: "kasa".into(), account: "ann".into(), ..Default::default() })
+        .await;
 }
 
 async fn begin(watched: &Watched) -> proto::BeginSignInResponse {

@@ -48,7 +48,8 @@ pub fn draw(frame: &mut Frame<'_>, model: &Model) {
     ]);
     let [title, change, timeline, waves, _, steps, failures, _, products, _, foot] = parts.areas(area);
     frame.render_widget(title_line(model, title.width), title);
-    frame.render_widget(Line::styled(format!("revision {} {}", model.revision, model.change), DIM), change);
+    let last = cut(&format!("revision {} {}", model.revision, model.change), usize::from(change.width));
+    frame.render_widget(Line::styled(last, DIM), change);
     frame.render_widget(self::timeline(model, timeline.width), timeline);
     draw_waves(frame, model, waves, gap > 0);
     draw_steps(frame, model, steps);
@@ -68,7 +69,7 @@ fn heights(height: u16, gap: u16, model: &Model) -> Heights {
     let left = height.saturating_sub(4 + 3 * gap);
     let steps = count(model.steps.len()).max(1);
     let all_waves = count(model.waves.len()).saturating_add(gap);
-    let waves = all_waves.min(left.saturating_sub(steps).max(left / 2).max(1)).min(left);
+    let waves = all_waves.min(left.saturating_sub(steps).max(left / 3).max(1)).min(left);
     let left = left - waves;
     let steps = steps.min(left);
     let left = left - steps;
