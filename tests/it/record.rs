@@ -11,6 +11,7 @@ use crate::{
     actor::Actor,
     arrange::{Address, NEW_PASSWORD, PASSWORD, row},
     devices::{Decides, PhoneOwner},
+    manage::mask,
     owner::{Device, by_code, by_first_code, by_password, confirm_email, subject},
     previews::{preview, reached},
     raw,
@@ -142,19 +143,15 @@ async fn set_up(watched: &Watched) {
     w.check("ExportEvents", w.events().await - before);
 }
 
-fn mask(path: &str) -> prost_types::FieldMask {
-    prost_types::FieldMask { paths: vec![path.to_owned()] }
-}
-
 async fn customers(w: &Watched) {
     let customer =
         proto::CreateCustomerRequest { key: "acme".into(), title: "Acme".into(), ..Default::default() };
     let etag = w.call(customer).await.customer.unwrap().etag;
     w.call(proto::GetCustomerRequest { customer: "acme".into() }).await;
     w.call(proto::ListCustomersRequest::default()).await;
-    let (customer, country, update_mask) = ("acme".to_owned(), "DE".to_owned(), Some(mask("country")));
+    let (customer, country, update_mask) = ("acme".to_owned(), "DE".to_owned(), mask("country"));
     w.call(proto::UpdateCustomerRequest { customer, etag, country, update_mask, ..Default::default() }).await;
-    let (account, customer, update_mask) = ("ann".to_owned(), "acme".to_owned(), Some(mask("customer")));
+    let (account, customer, update_mask) = ("ann".to_owned(), "acme".to_owned(), mask("customer"));
     w.call(proto::UpdateAccountRequest { account, customer, update_mask, ..Default::default() }).await;
 }
 
@@ -205,7 +202,7 @@ async fn lead_a_life(w: &Watched) {
         rollout: rollout(),
         etag: now,
         title: "Two steps".into(),
-        update_mask: Some(mask("title")),
+        update_mask: mask("title"),
         ..Default::default()
     };
     let now = etag(w.call(title).await.rollout);
