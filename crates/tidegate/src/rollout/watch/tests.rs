@@ -104,7 +104,9 @@ fn check(size: (u16, u16), expected: &Expect) {
 
 #[test]
 fn a_usual_terminal() {
-    check((80, 24), &expect![[r#"
+    check(
+        (80, 24),
+        &expect![[r#"
         kasa-two-step: Two-step at Kasa                                            LIVE
         revision 7 by Mara Lind at 2026-03-02T09:00:00Z: no complaints
         ●──◉──○──○
@@ -129,12 +131,15 @@ fn a_usual_terminal() {
 
 
         as of 2026-03-02T10:00:00Z                                              q leaves
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_large_terminal() {
-    check((140, 40), &expect![[r#"
+    check(
+        (140, 40),
+        &expect![[r#"
         kasa-two-step: Two-step at Kasa                                                                                                        LIVE
         revision 7 by Mara Lind at 2026-03-02T09:00:00Z: no complaints
         ●──◉──○──○
@@ -175,12 +180,15 @@ fn a_large_terminal() {
 
 
         as of 2026-03-02T10:00:00Z                                                                                                          q leaves
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_small_terminal() {
-    check((40, 10), &expect![[r#"
+    check(
+        (40, 10),
+        &expect![[r#"
         kasa-two-step: Two-step at Kasa    LIVE
         revision 7 by Mara Lind at 2026-03-02T09
         ●──◉──○──○
@@ -191,7 +199,8 @@ fn a_small_terminal() {
         started         1310 ████
         enrolled        1190 ████
         as of 2026-03-02T10:00:00Z      q leaves
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -199,7 +208,8 @@ fn a_lost_connection_is_told() {
     let lost = Connection::Lost { why: "the server is silent".into(), left: Duration::from_secs(4) };
     let screen = drawn((80, 24), &snapshot(some_waves()), lost);
     let foot = screen.lines().last().unwrap();
-    expect!["connection lost, again in 4 s (the server is silent)                    q leaves"].assert_eq(foot);
+    expect!["connection lost, again in 4 s (the server is silent)                    q leaves"]
+        .assert_eq(foot);
 }
 
 #[test]
@@ -234,7 +244,8 @@ fn of_many_waves_those_near_the_live_one_are_shown() {
         failed           271 ███
 
         as of 2026-03-02T10:00:00Z                                              q leaves
-    "#]].assert_eq(&screen);
+    "#]]
+    .assert_eq(&screen);
 }
 
 /// Whatever the size, nothing panics, and what is known is on the screen before anything else.
