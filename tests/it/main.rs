@@ -59,6 +59,7 @@ mod moved;
 mod new_passwords;
 mod not_me;
 mod notifications;
+mod numbers;
 mod operators;
 mod origins;
 mod outages;

@@ -12,6 +12,7 @@ use crate::{
     arrange::{Address, NEW_PASSWORD, PASSWORD, row},
     devices::{Decides, PhoneOwner},
     ladders,
+    manage::mask,
     owner::{Device, by_code, by_first_code, by_password, confirm_email, subject},
     previews::{preview, reached},
     raw,
@@ -143,19 +144,15 @@ async fn set_up(watched: &Watched) {
     w.check("ExportEvents", w.events().await - before);
 }
 
-fn mask(path: &str) -> prost_types::FieldMask {
-    prost_types::FieldMask { paths: vec![path.to_owned()] }
-}
-
 async fn customers(w: &Watched) {
     let customer =
         proto::CreateCustomerRequest { key: "acme".into(), title: "Acme".into(), ..Default::default() };
     let etag = w.call(customer).await.customer.unwrap().etag;
     w.call(proto::GetCustomerRequest { customer: "acme".into() }).await;
     w.call(proto::ListCustomersRequest::default()).await;
-    let (customer, country, update_mask) = ("acme".to_owned(), "DE".to_owned(), Some(mask("country")));
+    let (customer, country, update_mask) = ("acme".to_owned(), "DE".to_owned(), mask("country"));
     w.call(proto::UpdateCustomerRequest { customer, etag, country, update_mask, ..Default::default() }).await;
-    let (account, customer, update_mask) = ("ann".to_owned(), "acme".to_owned(), Some(mask("customer")));
+    let (account, customer, update_mask) = ("ann".to_owned(), "acme".to_owned(), mask("customer"));
     w.call(proto::UpdateAccountRequest { account, customer, update_mask, ..Default::default() }).await;
 }
 
@@ -201,20 +198,20 @@ async fn lead_a_life(w: &Watched) {
     let back = proto::RollBackRolloutRequest { rollout: rollout(), to_wave: 1, ..Default::default() };
     let now = etag(w.call(back).await.rollout);
     let wave = Some(proto::WaveDraft { title: "all".into(), edge_ppm: 1_000_000, ..Default::default() });
-    let update =
+    let to =
         proto::UpdateWaveRequest { rollout: rollout(), etag: now, ordinal: 2, wave, ..Default::default() };
-    let now = etag(w.call(update).await.rollout);
+    let now = etag(w.call(to).await.rollout);
     let title = proto::UpdateRolloutRequest {
         rollout: rollout(),
         etag: now,
         title: "Two steps".into(),
-        update_mask: Some(mask("title")),
+        update_mask: mask("title"),
         ..Default::default()
     };
     let now = etag(w.call(title).await.rollout);
-    let revert =
+    let back =
         proto::RevertRolloutRequest { rollout: rollout(), etag: now, revision: 3, ..Default::default() };
-    let now = etag(w.call(revert).await.rollout);
+    let now = etag(w.call(back).await.rollout);
     let remove = proto::RemoveWaveRequest { rollout: rollout(), etag: now, ordinal: 2, ..Default::default() };
     w.call(remove).await;
     let stopped = w.call(proto::StopRolloutRequest { rollout: rollout(), ..Default::default() }).await;
@@ -222,15 +219,17 @@ async fn lead_a_life(w: &Watched) {
     let asked = w.call(clear(etag(stopped.rollout))).await;
     let other = w.server.held("approver", Role::RolloutApprover, "Bob").await.quiet();
     assert!(w.call_as(&other, clear(etag(asked.rollout))).await.cleared);
-    w.call(proto::GetStatsRequest { rollout: rollout(), count_reached: true }).await;
+    w.call(proto::GetStatsRequest { rollout: rollout(), count_reached: true, ..Default::default() }).await;
     w.call(reached(&rollout(), "kasa")).await;
     let before = w.events().await;
     w.operator.preview(preview(&rollout(), Change::Stop(true))).await.unwrap();
+    w.operator.stream(proto::WatchRolloutRequest { rollout: rollout() }).await.unwrap().one().await;
     w.check("PreviewRollout", w.events().await - before);
+    w.check("WatchRollout", w.events().await - before);
     w.call(proto::ListRevisionsRequest { rollout: rollout(), ..Default::default() }).await;
     w.call(proto::DiffRevisionsRequest { rollout: rollout(), from_revision: 1, to_revision: 2 }).await;
-    let (product, account) = ("kasa".to_owned(), "ann".to_owned());
-    w.call(proto::ExplainRequest { product, account, ..Default::default() }).await;
+    w.call(proto::ExplainRequest { product: "kasa".into(), account: "ann".into(), ..Default::default() })
+        .await;
 }
 
 async fn begin(watched: &Watched) -> proto::BeginSignInResponse {

@@ -149,6 +149,10 @@ impl Streams for proto::PreviewRolloutRequest {
     type Answer = proto::PreviewRolloutResponse;
 }
 
+impl Streams for proto::WatchRolloutRequest {
+    type Answer = proto::WatchRolloutResponse;
+}
+
 /// `/tidegate.v1.AccountService/GetAccount` is `GetAccount`.
 pub fn method_of(path: &str) -> &str {
     path.rsplit('/').next().unwrap()
@@ -172,6 +176,7 @@ fn every_method_can_be_called() {
         "/tidegate.v1.AuditService/TailEvents",
         "/tidegate.v1.AuditService/ExportEvents",
         "/tidegate.v1.PushService/WatchPushes",
+        "/tidegate.v1.RolloutService/WatchRollout",
         "/tidegate.v1.RolloutService/PreviewRollout",
     ];
     assert_eq!(proto::STREAMS, streams);

@@ -75,6 +75,7 @@ pub const PROMPT: StreamSettings = StreamSettings {
     poll: Duration::from_millis(1),
     heartbeat: Duration::from_hours(1),
     recheck: Duration::ZERO,
+    pace: Duration::ZERO,
     longest: Duration::from_hours(1),
 };
 

@@ -34,6 +34,7 @@ const ACROSS: &[(&str, &str)] = &[
     ("tidegate_store::realms::FIND", "an operator names a realm by its key"),
     ("tidegate_store::realms::INSERT", "binds the realm in which the new one is made"),
     ("tidegate_store::realms::PAGE", "operators see all realms"),
+    ("tidegate_store::rollout_hours::NEXT_BEHIND", "the worker serves all realms"),
 ];
 
 /// On PostgreSQL this also finds a statement that does not use its realm: then the type of `$1` cannot be

@@ -12,6 +12,7 @@ use tidegate_service::{
     App, Parts,
     audit::Sealer,
     installation::{First, Initialised, initialise},
+    rollouts::FunnelWorker,
 };
 use tidegate_store::{Store, Timeouts};
 use tidegate_tests::postgres;
@@ -41,6 +42,7 @@ pub struct TestServer {
     pub transcript: Arc<Transcript>,
     pub courier: Arc<Courier>,
     pub sealer: Arc<Sealer>,
+    pub funnel: Arc<FunnelWorker>,
     lots: Arc<CountingEntropy>,
     keyring: Arc<Keyring>,
     operator: Arc<Secret<String>>,
@@ -70,6 +72,7 @@ pub struct Replica {
     pub channel: Channel,
     pub app: App,
     pub sealer: Sealer,
+    pub funnel: FunnelWorker,
     _open: DropGuard,
 }
 
@@ -104,6 +107,7 @@ impl TestServer {
         // The sealers have a random source of their own, so that they change no story.
         let lots = Arc::new(CountingEntropy::from(1 << 40));
         let sealer = Sealer::new(store.clone(), keyring.clone(), clock.clone(), lots.clone());
+        let funnel = FunnelWorker::new(store.clone(), clock.clone(), &*lots);
         let settings = courier_settings(&folder, PushSettings::default());
         let sender = Courier::new(store.clone(), keyring.clone(), clock.clone(), entropy.clone(), settings);
         Self {
@@ -116,6 +120,7 @@ impl TestServer {
             transcript: Arc::default(),
             courier: Arc::new(sender.unwrap()),
             sealer: Arc::new(sealer),
+            funnel: Arc::new(funnel),
             lots,
             keyring,
             operator: Arc::new(first.token.clone()),
@@ -167,7 +172,8 @@ impl TestServer {
     /// A server in front of another app.
     pub async fn served(&self, store: Store, app: App) -> Replica {
         let (address, open) = serve(&app, SERVED).await;
-        Replica { channel: channel(address), app, sealer: self.sealer_on(store), _open: open }
+        let funnel = FunnelWorker::new(store.clone(), self.clock.clone(), &*self.lots);
+        Replica { channel: channel(address), app, sealer: self.sealer_on(store), funnel, _open: open }
     }
 
     fn sealer_on(&self, store: Store) -> Sealer {
@@ -188,6 +194,12 @@ impl TestServer {
     /// Seals every event into the record.
     pub async fn seal(&self) {
         self.sealer.seal().await.unwrap();
+    }
+
+    /// Seals every event, and counts it in the funnels of rollouts.
+    pub async fn fold(&self) {
+        self.seal().await;
+        self.funnel.fold().await.unwrap();
     }
 
     /// A new connection to the app.

@@ -82,11 +82,12 @@ pub use push_address::{Notification, PushAddress, TextMessage};
 pub use refusal::{LadderFlaw, LadderFlawKind, NamesNothing, Nothing, PasswordFlaw, PolicyFlaw, Refusal};
 pub use relying_party::{KeyModel, Origin, RelyingParty};
 pub use rollout::{
-    AdvanceWindow, Approver, Attribute, Audience, Bucket, Buckets, Decision, During, Edge, FirstShown, Gate,
-    GateMeasure, Grace, Grouped, Hold, Label, LadderDecision, LadderMarks, LadderRule, LedgerEntry,
-    LocalDateTime, MAX_GATES, MethodAdvice, MethodEnd, MethodMove, Missing, Named, OnePerson, Ordinal, Phase,
-    PlannedTime, Reason, RequiredSince, Revision, RollBack, Rollout, RolloutState, Rule, RuleAsked, Rung,
-    Salt, Share, Skips, Standing, Stop, Test, TimeOfDay, Unit, UtcOffset, Wave, WaveState, Weekday,
+    AdvanceWindow, Approver, Attribute, Audience, Bucket, Buckets, Decision, During, Edge, FirstShown,
+    FunnelCell, FunnelStep, Gate, GateMeasure, Grace, Grouped, Hold, Label, LadderDecision, LadderMarks,
+    LadderRule, LedgerEntry, LocalDateTime, MAX_GATES, MethodAdvice, MethodEnd, MethodMove, Missing, Named,
+    OnePerson, Ordinal, Phase, PlannedTime, Reason, RequiredSince, Revision, RollBack, Rollout, RolloutState,
+    Rule, RuleAsked, Rung, Salt, Share, Skips, Standing, StepFailure, Stop, Test, TimeOfDay, Unit, UtcOffset,
+    Wave, WaveState, Weekday, hour_of,
 };
 pub use sealed::{KeyId, KeyedDigest, Sealed, TokenDigest};
 pub use secret::Secret;

@@ -27,6 +27,8 @@ pub struct StreamSettings {
     pub heartbeat: Duration,
     /// The interval between two checks of the caller's credential.
     pub recheck: Duration,
+    /// The least time between two snapshots of a rollout that is watched.
+    pub pace: Duration,
     /// The longest duration of a stream. The limit makes callers spread over the servers again.
     pub longest: Duration,
 }
@@ -37,6 +39,7 @@ impl Default for StreamSettings {
             poll: Duration::from_millis(250),
             heartbeat: Duration::from_secs(15),
             recheck: Duration::from_secs(1),
+            pace: Duration::from_secs(1),
             longest: Duration::from_hours(1),
         }
     }
@@ -100,6 +103,10 @@ impl Watch {
     pub(crate) async fn ask<Q: Query>(&self, query: Q) -> Result<Q::Outcome, Status> {
         let outcome = self.app.ask(self.caller.clone(), query).await;
         outcome.map_err(|error| status::of(&self.app, error))
+    }
+
+    pub(crate) const fn pace(&self) -> Duration {
+        self.streams.settings.pace
     }
 
     pub(crate) const fn heartbeat(&self) -> Duration {

@@ -39,6 +39,7 @@ pub struct Metrics {
     sign_ins: Counters<1>,
     throttled: Counters<1>,
     check_ups: Counters<1>,
+    rollout_events: Counters<1>,
     deliveries: Counters<2>,
     oldest_delivery: Gauges<1, Seconds>,
     connections: Gauges<1>,
@@ -133,6 +134,12 @@ impl Metrics {
             r,
             "check_ups",
             "Second steps whose owners were asked to use them once more, and did",
+            Counters::default(),
+        );
+        let rollout_events = register(
+            r,
+            "rollout_events",
+            "Events that the funnels of rollouts counted, by this server",
             Counters::default(),
         );
         let deliveries = register(
@@ -243,6 +250,7 @@ impl Metrics {
             sign_ins,
             throttled,
             check_ups,
+            rollout_events,
             deliveries,
             oldest_delivery,
             connections,
@@ -290,6 +298,11 @@ impl Metrics {
 
     pub fn signed_in(&self, state: &'static str) {
         self.sign_ins.get_or_create(&[("state", state)]).inc();
+    }
+
+    /// Events of one step that were counted in the funnels of all rollouts.
+    pub fn rollout_events(&self, step: &'static str, count: u64) {
+        self.rollout_events.get_or_create(&[("step", step)]).inc_by(count);
     }
 
     pub fn throttled(&self, what: &'static str) {

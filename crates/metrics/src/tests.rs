@@ -72,6 +72,7 @@ fn the_chart_knows_these_metrics_and_no_others() {
     metrics.signed_in("s");
     metrics.throttled("w");
     metrics.checked_up("s");
+    metrics.rollout_events("s", 1);
     metrics.delivered("c", "o");
     metrics.oldest_delivery("c", Duration::ZERO);
     metrics.cached("c", "hit").up();

@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 
 use crate::{
     CommandContext, Error, FailureKind, Fault, Freshness, Outcome, QueryContext, Request, access::Uses,
-    cache::ReplicaCache, counts::Counts, incidents::Incidents,
+    cache::ReplicaCache, counts::Counts, incidents::Incidents, rollouts::MAX_WATCHERS,
 };
 
 /// A use case that only reads.
@@ -78,6 +78,8 @@ pub(crate) struct Inner {
     incidents: Incidents,
     /// Only one use case at a time reads all accounts.
     pub(crate) scans: Arc<Semaphore>,
+    /// Bounds those who watch a rollout.
+    pub(crate) watches: Arc<Semaphore>,
     /// Limits the commands that run at once, so that a caller that hangs up and comes back cannot
     /// pile up work.
     permits: Arc<Semaphore>,
@@ -90,6 +92,7 @@ impl App {
         let permits = Arc::new(Semaphore::new(parts.settings.commands));
         let cache = ReplicaCache::new(parts.settings.freshness, parts.settings.accounts);
         let (tasks, scans) = (TaskTracker::new(), Arc::new(Semaphore::new(1)));
+        let watches = Arc::new(Semaphore::new(MAX_WATCHERS));
         let (counts, incidents) = (Counts::new(&parts.metrics), Incidents::default());
         Self {
             inner: Arc::new(Inner {
@@ -100,6 +103,7 @@ impl App {
                 counts,
                 incidents,
                 scans,
+                watches,
                 permits,
             }),
         }

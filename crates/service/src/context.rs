@@ -104,6 +104,11 @@ impl QueryContext {
         self.app.inner.scans.clone().try_acquire_owned().ok()
     }
 
+    /// The permit to watch a rollout. `None` while there are too many watchers.
+    pub(crate) fn watch_permit(&self) -> Option<OwnedSemaphorePermit> {
+        self.app.inner.watches.clone().try_acquire_owned().ok()
+    }
+
     /// Refuses unless the caller's credential names all products.
     pub(crate) fn permit_products<'k>(
         &self,

@@ -11,11 +11,11 @@ use sqlx::{
 };
 use tidegate_core::{
     AccountState, Actor, ChainDigest, ChainTag, ChallengeState, Channel, Country, CustomerKey,
-    DeliveryProblem, DeliveryState, DeviceId, EmailChangeState, EnrollmentState, ExternalId, Fact, Id,
-    Identifier, Issuers, KeyId, KeyedDigest, Kind, Labels, LaterProof, LinkTarget, Mark, MessagePurpose,
-    Method, Ordinal, ProductKey, ProductSettings, Proof, Purpose, RealmKey, RequestId, Requirement, Revision,
-    Role, Rollout, RolloutKey, Sealed, Sequence, SessionEnd, SignInState, Span, Timestamp, Title,
-    TokenDigest, Word,
+    DeliveryProblem, DeliveryState, DeviceId, EmailChangeState, EnrollmentState, ExternalId, Fact,
+    FunnelStep, Id, Identifier, Issuers, KeyId, KeyedDigest, Kind, Labels, LaterProof, LinkTarget, Mark,
+    MessagePurpose, Method, Ordinal, ProductKey, ProductSettings, Proof, Purpose, RealmKey, RequestId,
+    Requirement, Revision, Role, Rollout, RolloutKey, Sealed, Sequence, SessionEnd, SignInState, Span,
+    Timestamp, Title, TokenDigest, Word,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -207,6 +207,7 @@ word_columns!(
     DeliveryState,
     EmailChangeState,
     EnrollmentState,
+    FunnelStep,
     Method,
     Purpose,
     Requirement,

@@ -2,7 +2,7 @@
 //!
 //! Lock order: requests, realms, installation, credentials, customers, products, rollouts, links, `passkey_requests`, recoveries, enrollments, accounts, `email_changes`,
 //! `sign_ins`, sessions, devices, sends of codes and links, challenges, factors, pauses, `recovery_codes`, ledger, interest,
-//! passwords, attempts, sends of notices, deliveries, leases, `signing_keys`, events, chain, `chain_cuts`. A transaction that changes rows of several tables changes
+//! passwords, attempts, sends of notices, deliveries, leases, `signing_keys`, events, chain, `chain_cuts`, `rollout_folds`, `rollout_hours`. A transaction that changes rows of several tables changes
 //! them in this order. Two transactions that take them in different orders deadlock on PostgreSQL (seen with 64
 //! answers on two replicas). A row that the transaction itself inserted may come later: no other transaction
 //! sees it.
@@ -49,6 +49,7 @@ pub mod realms;
 pub mod recoveries;
 pub mod recovery_codes;
 pub mod requests;
+pub mod rollout_hours;
 pub mod rollouts;
 pub mod scan;
 pub mod sends;
@@ -108,6 +109,7 @@ const TABLES: &[&[Statement]] = &[
     recoveries::STATEMENTS,
     recovery_codes::STATEMENTS,
     requests::STATEMENTS,
+    rollout_hours::STATEMENTS,
     rollouts::STATEMENTS,
     scan::STATEMENTS,
     sends::STATEMENTS,

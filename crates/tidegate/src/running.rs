@@ -12,6 +12,7 @@ use tidegate_service::{
     App, Freshness, Parts,
     audit::Sealer,
     installation::{self, KeyCheck, check},
+    rollouts::FunnelWorker,
     rollouts::Scheduler,
 };
 use tidegate_store::{Engine, Store, Timeouts};
@@ -58,6 +59,8 @@ const SWEEP: Duration = Duration::from_mins(1);
 const FOLLOW: Duration = Duration::from_millis(200);
 /// Between two runs of the sealer.
 const SEAL: Duration = Duration::from_millis(200);
+/// Between two looks for events that the funnels of rollouts do not count yet.
+const FOLD: Duration = Duration::from_secs(1);
 /// Between two looks at deleted accounts.
 const PURGE: Duration = Duration::from_mins(1);
 /// Between two looks at requests to reset a password.
@@ -150,6 +153,8 @@ impl Running {
         }
         background.spawn(keep_time::keep(store.clone(), clock.clone(), rest.clone()));
         background.spawn(keep_credentials::keep(app.clone(), store.clone(), clock.clone(), rest.clone()));
+        let funnel = FunnelWorker::new(store.clone(), clock.clone(), &SystemEntropy);
+        background.spawn(fold(funnel, rest.clone()));
         background.spawn(sweep(store.clone(), clock, rest.clone()));
         background.spawn(courier.run(rest.clone()));
         if let Some(certificates) = certificates.clone() {
@@ -357,6 +362,14 @@ async fn schedule(scheduler: Scheduler, stop: CancellationToken) {
     let mut outage = Outage::default();
     while tokio::time::timeout(SCHEDULE, stop.cancelled()).await.is_err() {
         outage.say(scheduler.start_due().await, "waves that are due cannot be started");
+    }
+}
+
+/// Counts sealed events into the funnels of rollouts. What a stop leaves is counted by another server, or after the start.
+async fn fold(worker: FunnelWorker, stop: CancellationToken) {
+    let mut outage = Outage::default();
+    while tokio::time::timeout(FOLD, stop.cancelled()).await.is_err() {
+        outage.say(worker.fold().await, "the events of rollouts cannot be counted");
     }
 }
 

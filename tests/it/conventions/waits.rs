@@ -59,6 +59,11 @@ fn no_test_depends_on_the_machines_speed() {
             ),
             ("tests/it/cancel.rs", ".elapsed()", "the same"),
             ("tests/it/cancel.rs", "timeout(", "the same"),
+            (
+                "tests/it/numbers.rs",
+                "timeout(",
+                "says when workers are killed, so that they are at every moment; what must hold does so at any moment",
+            ),
             ("tests/it/tls/bounds.rs", "timeout(", "TIMEOUT, for what the server says by itself"),
             (
                 "tests/it/raw.rs",

@@ -36,6 +36,8 @@ fn pairs() -> Vec<(&'static str, BTreeSet<String>)> {
         ("GateMeasure", words::<core::GateMeasure>()),
         ("EnrollmentState", words::<core::EnrollmentState>()),
         ("MessagePurpose", words::<core::MessagePurpose>()),
+        ("FunnelStep", words::<core::FunnelStep>()),
+        ("StepFailure", words::<core::StepFailure>()),
         ("Level", words::<core::Level>()),
         ("Method", words::<core::Method>()),
         ("MethodCategory", words::<core::MethodCategory>()),

@@ -34,6 +34,7 @@ const NO_PROBE: &[(&str, &str)] = &[
     ("RotateSigningKey", "names nothing"),
     ("TailEvents", "a stream: log/tailing.rs"),
     ("VerifyChain", "names a digest"),
+    ("WatchRollout", "a stream: numbers.rs"),
     ("WatchPushes", "a stream that begins like ListPushes: devices.rs"),
     ("WhoAmI", "names nothing"),
 ];

@@ -14,6 +14,7 @@ mod imports;
 mod ladders;
 mod life;
 mod method_moves;
+mod numbers;
 mod passkeys;
 mod passwords;
 mod previews;

@@ -69,7 +69,11 @@ async fn how_far_it_has_come_is_counted() {
         app.sign_in(&people[2], "kasa", &Device::new("phone")).await;
         let wish = app.sign_in(&people[2], "tapo", &Device::new("phone")).await;
         app.ok(proto::RegisterInterestRequest { subject: wish.subject() }).await;
-        let stats = |count_reached| proto::GetStatsRequest { rollout: "two-step".into(), count_reached };
+        let stats = |count_reached| proto::GetStatsRequest {
+            rollout: "two-step".into(),
+            count_reached,
+            ..Default::default()
+        };
         rollout.manager.ok(stats(false)).await;
         rollout.manager.ok(stats(true)).await;
         rollout.quiet().roll_back(1).await;

@@ -34,10 +34,11 @@ use tidegate_service::{
     pushes::{DeviceProof, ListPushes, Listening, ReadPushes, RespondPush},
     realms::{CreateRealm, GetRealm, ListRealms},
     rollouts::{
-        AddWave, AdvanceRollout, ClearStop, CreateRollout, DiffRevisions, GetRollout, GetStats, ListReached,
-        ListRevisions, ListRollouts, NamedDraft, PauseRollout, PlannedChange, PlannedVerb, PreviewRequest,
-        PreviewRollout, Reached, RemoveWave, ResumeRollout, RevertRollout, RollBackRollout, RolloutChange,
-        SetLadder, StartDueWaves, StartRollout, StopRollout, Target, UpdateRollout, UpdateWave, WaveDraft,
+        AddWave, AdvanceRollout, ClearStop, CreateRollout, DiffRevisions, FunnelRange, GetRollout, GetStats,
+        Hours, ListReached, ListRevisions, ListRollouts, NamedDraft, PauseRollout, PlannedChange,
+        PlannedVerb, PreviewRequest, PreviewRollout, Reached, RemoveWave, ResumeRollout, RevertRollout,
+        RollBackRollout, RolloutChange, SetLadder, StartDueWaves, StartRollout, StopRollout, Target,
+        UpdateRollout, UpdateWave, WatchRollout, WaveDraft,
     },
     sessions::{
         GetJwks, Introspect, IssueAssertion, ListSessions, ListTrustedDevices, RefreshSession,
@@ -197,7 +198,10 @@ use_cases! { f:
     query ListReached {
         rollout: "everybody".parse().unwrap(), product: "kasa".parse().unwrap(), wave: None, page: page(),
     };
-    query GetStats { rollout: "everybody".parse().unwrap(), reached: Reached::Counted };
+    query GetStats {
+        rollout: "everybody".parse().unwrap(), reached: Reached::Counted, funnel: FunnelRange::default(), hours: Hours::Listed,
+    };
+    query WatchRollout::Begin { rollout: "everybody".parse().unwrap() };
 
     command Introspect { token: f.session_token.clone() };
     command IssueAssertion { subject: f.session(), audience: None, lifetime: None };

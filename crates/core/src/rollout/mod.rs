@@ -2,6 +2,7 @@
 
 mod audience;
 mod decision;
+mod funnel;
 mod ladder;
 mod line;
 mod method_move;
@@ -13,6 +14,7 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 
 pub use audience::{Attribute, Audience, During, Label, Test};
 pub use decision::{Decision, Missing, Reason, RequiredSince, Rule, RuleAsked};
+pub use funnel::{FunnelCell, FunnelStep, StepFailure, hour_of};
 pub use ladder::{Grace, Hold, LadderDecision, LadderMarks, LadderRule, Phase, Rung, Skips};
 pub use line::{Bucket, Edge, Grouped, Salt};
 pub use method_move::{MethodAdvice, MethodEnd, MethodMove};

@@ -3,10 +3,12 @@
 mod audience;
 mod ladder;
 mod method_move;
+mod numbers;
 mod parse;
 mod preview;
 mod render;
 mod schedule;
+mod watch;
 
 use crate::stream::Pulled;
 
@@ -26,7 +28,7 @@ crate::door::handlers! { RolloutService in rollout_service_server {
     act roll_back_rollout(RollBackRolloutRequest) -> RollBackRolloutResponse = parse::roll_back, render::rolled_back;
     act stop_rollout(StopRolloutRequest) -> StopRolloutResponse = parse::stop, render::stopped;
     act clear_stop(ClearStopRequest) -> ClearStopResponse = parse::clear_stop, render::cleared;
-    ask get_stats(GetStatsRequest) -> GetStatsResponse = parse::stats, render::stats;
+    ask get_stats(GetStatsRequest) -> GetStatsResponse = parse::stats, numbers::stats;
     ask list_reached(ListReachedRequest) -> ListReachedResponse = parse::reached, render::reached;
     ask list_revisions(ListRevisionsRequest) -> ListRevisionsResponse = parse::revisions, render::revisions;
     ask diff_revisions(DiffRevisionsRequest) -> DiffRevisionsResponse = parse::diff, render::differences;
@@ -38,6 +40,14 @@ crate::door::handlers! { RolloutService in rollout_service_server {
             request: tonic::Request<tidegate_proto::PreviewRolloutRequest>,
         ) -> Result<tonic::Response<Pulled<preview::PreviewSteps>>, tonic::Status> {
             preview::begin(self, request).await
+        }
+
+        type WatchRolloutStream = Pulled<watch::WatchSteps>;
+        async fn watch_rollout(
+            &self,
+            request: tonic::Request<tidegate_proto::WatchRolloutRequest>,
+        ) -> Result<tonic::Response<Pulled<watch::WatchSteps>>, tonic::Status> {
+            watch::begin(self, request).await
         }
     }
 } }

@@ -1,14 +1,18 @@
-use tidegate_core::{Edge, MethodMove, Ordinal, ProductKey, Revision, Unit};
+use tidegate_core::{Edge, Method, MethodMove, Ordinal, ProductKey, Revision, Unit, Word as _};
 use tidegate_proto::{self as proto, preview_rollout_request::Change};
 use tidegate_service::rollouts::{
-    AddWave, AdvanceRollout, ClearStop, CreateRollout, DiffRevisions, GetRollout, GetStats, ListReached,
-    ListRevisions, ListRollouts, MAX_SAMPLE, MAX_WAVES, NamedDraft, PauseRollout, PlannedChange, PlannedVerb,
-    PreviewRequest, PreviewRollout, Reached, RemoveWave, ResumeRollout, RevertRollout, RollBackRollout,
-    RolloutChange, SetLadder, StartRollout, StopRollout, Target, UpdateRollout, UpdateWave, WaveDraft,
+    AddWave, AdvanceRollout, ClearStop, CreateRollout, DiffRevisions, FunnelRange, GetRollout, GetStats,
+    Hours, ListReached, ListRevisions, ListRollouts, MAX_SAMPLE, MAX_WAVES, NamedDraft, PauseRollout,
+    PlannedChange, PlannedVerb, PreviewRequest, PreviewRollout, Reached, RemoveWave, ResumeRollout,
+    RevertRollout, RollBackRollout, RolloutChange, SetLadder, StartRollout, StopRollout, Target,
+    UpdateRollout, UpdateWave, WatchRollout, WaveDraft,
 };
 
 use super::{audience, ladder, method_move, schedule};
-use crate::form::{Form, Kind};
+use crate::{
+    form::{Form, Kind},
+    render,
+};
 
 const MAX_PRODUCTS: usize = 100;
 const MAX_NAMED: usize = 1_000;
@@ -141,8 +145,27 @@ pub(super) fn roll_back(message: proto::RollBackRolloutRequest, form: &mut Form)
 }
 
 pub(super) fn stats(message: proto::GetStatsRequest, form: &mut Form) -> Option<GetStats> {
+    let rollout = form.text("rollout", &message.rollout);
     let reached = if message.count_reached { Reached::Counted } else { Reached::LeftOut };
-    Some(GetStats { rollout: form.text("rollout", &message.rollout)?, reached })
+    let hours = if message.by_hour { Hours::Listed } else { Hours::LeftOut };
+    let times = form.times(("from_time", message.from_time), ("before_time", message.before_time));
+    let wave = (message.wave > 0).then_some(Ordinal(message.wave));
+    let product = form.optional("product", &message.product);
+    let method = match message.method {
+        0 => Some(None),
+        method => form.word("method", method, known_method).map(Some),
+    };
+    let (from, before) = times?;
+    let funnel = FunnelRange { from, before, wave, product: product?, method: method? };
+    Some(GetStats { rollout: rollout?, reached, funnel, hours })
+}
+
+fn known_method(wire: proto::Method) -> Option<Method> {
+    Method::ALL.iter().copied().find(|method| render::method(*method) == wire)
+}
+
+pub(super) fn watch(message: proto::WatchRolloutRequest, form: &mut Form) -> Option<WatchRollout> {
+    Some(WatchRollout::Begin { rollout: form.text("rollout", &message.rollout)? })
 }
 
 pub(super) fn reached(message: proto::ListReachedRequest, form: &mut Form) -> Option<ListReached> {

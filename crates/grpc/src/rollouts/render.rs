@@ -2,7 +2,10 @@ use tidegate_core::{Named, Ordinal, ProductKey, Rollout, RolloutState, Stop, Uni
 use tidegate_proto::{self as proto, preview_rollout_response::Part};
 use tidegate_service::{
     Page,
-    rollouts::{Difference, Group, Preview, PreviewProgress, ReachedAccount, Revised, RolloutView, Stats},
+    rollouts::{
+        Author, AuthoredRevision, Difference, Group, Preview, PreviewProgress, ReachedAccount, Revised,
+        RolloutView,
+    },
 };
 
 use super::{audience::audience, ladder, method_move, schedule};
@@ -53,15 +56,19 @@ pub(super) fn listed(page: Page<Rollout>) -> proto::ListRolloutsResponse {
     proto::ListRolloutsResponse { rollouts, next_page_token: page_token(page.next) }
 }
 
-pub(super) fn revisions(page: Page<Revised>) -> proto::ListRevisionsResponse {
-    let revision = |revised: Revised| proto::RolloutRevision {
+pub(super) fn revisions(page: Page<AuthoredRevision>) -> proto::ListRevisionsResponse {
+    let revisions = page.items.into_iter().map(|one| revision(one.revised, one.author)).collect();
+    proto::ListRevisionsResponse { revisions, next_page_token: page_token(page.next) }
+}
+
+pub(super) fn revision(revised: Revised, author: Author) -> proto::RolloutRevision {
+    proto::RolloutRevision {
         rollout: Some(rollout(revised.rollout)),
         author: revised.by.author.to_string(),
         reason: revised.by.reason.map(String::from).unwrap_or_default(),
         revise_time: Some(timestamp(revised.at)),
-    };
-    let revisions = page.items.into_iter().map(revision).collect();
-    proto::ListRevisionsResponse { revisions, next_page_token: page_token(page.next) }
+        author_name: author.0.unwrap_or_default(),
+    }
 }
 
 pub(super) fn differences(differences: Vec<Difference>) -> proto::DiffRevisionsResponse {
@@ -71,30 +78,6 @@ pub(super) fn differences(differences: Vec<Difference>) -> proto::DiffRevisionsR
         after: one.after.unwrap_or_default(),
     };
     proto::DiffRevisionsResponse { differences: differences.into_iter().map(difference).collect() }
-}
-
-pub(super) fn stats(stats: Stats) -> proto::GetStatsResponse {
-    let products = stats.products.into_iter().map(|(product, counts)| proto::ProductStats {
-        product: product.into(),
-        reached_count: counts.reached,
-        shown_count: counts.shown,
-        started_count: counts.started,
-        active_count: counts.active,
-        on_count: counts.on,
-        interest_count: counts.interest,
-    });
-    let waves = stats.waves.into_iter().map(|(ordinal, counts)| proto::WaveStats {
-        ordinal: ordinal.0,
-        reached_count: counts.reached,
-        shown_count: counts.shown,
-    });
-    proto::GetStatsResponse {
-        products: products.collect(),
-        waves: waves.collect(),
-        count_time: stats.counted_at.map(timestamp),
-        revision: stats.revision.map_or(0, |revision| revision.0),
-        account_count: stats.accounts,
-    }
 }
 
 pub(super) fn reached(page: Page<ReachedAccount>) -> proto::ListReachedResponse {

@@ -1,9 +1,11 @@
 //! Deletes what must not be kept: the secrets of responses after ten minutes, their outcomes after a day, expired requests
-//! for a passkey, what text messages have cost in the hours before the last day, and after a month links that expired
-//! and changes of addresses.
+//! for a passkey, what text messages have cost in the hours before the last day, after a month links that expired
+//! and changes of addresses, and after 400 days what the funnels of rollouts counted.
 
-use tidegate_core::{Clock, Span};
-use tidegate_store::{Store, email_changes, links, passkey_requests, realms, requests, sms_costs};
+use tidegate_core::{Clock, FunnelStep, Span};
+use tidegate_store::{
+    Store, email_changes, links, passkey_requests, realms, requests, rollout_hours, sms_costs,
+};
 
 use crate::StoreError;
 
@@ -28,6 +30,8 @@ pub async fn sweep(store: &Store, clock: &dyn Clock) -> Result<(), StoreError> {
             store.tx("sweep", realm.id, async |tx| email_changes::forget(tx, month).await).await?;
             let day = now.minus(Span::days(1));
             store.tx("sweep", realm.id, async |tx| sms_costs::forget(tx, day).await).await?;
+            let counted = now.minus(FunnelStep::RETENTION);
+            store.tx("sweep", realm.id, async |tx| rollout_hours::forget(tx, counted).await).await?;
         }
     }
 }

@@ -7,6 +7,7 @@ mod clear_stop;
 mod create;
 mod dates;
 mod diff;
+mod fold;
 mod get;
 mod list;
 mod names;
@@ -27,6 +28,7 @@ mod stats;
 mod stop;
 mod update;
 mod update_wave;
+mod watch;
 
 pub use add_wave::{AddWave, MAX_WAVES};
 pub use advance::AdvanceRollout;
@@ -34,6 +36,7 @@ pub use change::Target;
 pub use clear_stop::ClearStop;
 pub use create::{CreateRollout, WaveDraft};
 pub use diff::{DiffRevisions, Difference};
+pub use fold::FunnelWorker;
 pub use get::{GetRollout, RolloutView};
 pub use list::ListRollouts;
 pub use names::NamedDraft;
@@ -46,17 +49,21 @@ pub use reached::{ListReached, ReachedAccount};
 pub use remove_wave::RemoveWave;
 pub use resume::ResumeRollout;
 pub use revert::RevertRollout;
-pub use revisions::ListRevisions;
+pub use revisions::{Author, AuthoredRevision, ListRevisions};
 pub use roll_back::RollBackRollout;
 pub use scheduler::{Scheduler, StartDueWaves};
 pub use set_ladder::{LadderDraft, MAX_RULES, PhaseDraft, PhaseStart, SetLadder};
 pub use start::StartRollout;
-pub use stats::{GetStats, ProductStats, Reached, Stats, WaveStats};
+pub use stats::{FunnelRange, GetStats, Hours, ProductStats, Reached, Stats, WaveProductStats, WaveStats};
 pub use stop::StopRollout;
 pub use tidegate_rollout::schedule::{GateStanding, Waiting};
-pub use tidegate_store::rollouts::Revised;
+pub use tidegate_store::{
+    rollout_hours::{FunnelSum, HourSum},
+    rollouts::Revised,
+};
 pub use update::{RolloutChange, UpdateRollout};
 pub use update_wave::UpdateWave;
+pub use watch::{Due, MAX_WATCHERS, RolloutSnapshot, WatchRollout, Watched, Watching};
 
 pub use tidegate_rollout::method_move::MAX_SNOOZE;
 

@@ -1,9 +1,14 @@
 //! Lists the revisions of a rollout, newest first.
 
-use tidegate_core::{Permission, Refusal, Revision, RolloutKey};
-use tidegate_store::rollouts::{self, Revised};
+use std::collections::BTreeMap;
 
-use crate::{Error, Page, PageRequest, Query, QueryContext};
+use tidegate_core::{Actor, Permission, Refusal, Revision, RolloutKey};
+use tidegate_store::{
+    accounts, credentials,
+    rollouts::{self, Revised},
+};
+
+use crate::{Error, Fault, Page, PageRequest, Query, QueryContext};
 
 #[derive(Debug)]
 pub struct ListRevisions {
@@ -11,17 +16,53 @@ pub struct ListRevisions {
     pub page: PageRequest,
 }
 
+/// The name of the person who answers for an author. `None`: it is not known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Author(pub Option<String>);
+
+#[derive(Debug)]
+pub struct AuthoredRevision {
+    pub revised: Revised,
+    pub author: Author,
+}
+
 impl Query for ListRevisions {
     const NAME: &'static str = "list_revisions";
     const PERMISSION: Permission = Permission::RolloutsRead;
-    type Outcome = Page<Revised>;
+    type Outcome = Page<AuthoredRevision>;
 
-    async fn run(self, cx: &QueryContext) -> Result<Page<Revised>, Error> {
+    async fn run(self, cx: &QueryContext) -> Result<Page<AuthoredRevision>, Error> {
         let mut view = cx.view();
         rollouts::find(&mut view, &self.rollout).await?.ok_or(Refusal::RolloutNotFound)?;
         let filter = self.rollout.to_string();
         let before = cx.opened(&self.page, &filter)?.parse().unwrap_or(Revision(i64::MAX));
         let found = rollouts::revisions(&mut view, &self.rollout, before, self.page.limit()).await?;
-        Ok(cx.page(&self.page, &filter, found, |revised| revised.rollout.revision.to_string())?)
+        let page = cx.page(&self.page, &filter, found, |revised| revised.rollout.revision.to_string())?;
+        // A page has few authors.
+        let (mut names, mut items) = (BTreeMap::<String, Author>::new(), Vec::new());
+        for revised in page.items {
+            let id = revised.by.author.to_string();
+            if !names.contains_key(&id) {
+                names.insert(id.clone(), author(cx, &revised.by.author).await?);
+            }
+            let author = names.get(&id).cloned().unwrap_or_default();
+            items.push(AuthoredRevision { revised, author });
+        }
+        Ok(Page { items, next: page.next })
     }
+}
+
+/// Who that is, for readers who may not list credentials. An operator's credential may belong to another realm.
+pub(super) async fn author(cx: &QueryContext, actor: &Actor) -> Result<Author, Fault> {
+    Ok(Author(match actor {
+        Actor::Credential(id) => {
+            let found = credentials::find(&mut cx.across(), *id).await?;
+            found.map(|found| found.credential.holder.to_string())
+        }
+        Actor::Person(account) => {
+            let found = accounts::get(&mut cx.view(), *account).await?;
+            found.and_then(|account| account.external_id).map(|name| name.to_string())
+        }
+        Actor::Worker(name) => Some(name.clone()),
+    }))
 }

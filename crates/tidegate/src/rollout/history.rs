@@ -37,7 +37,7 @@ pub async fn history(history: HistoryArgs) -> anyhow::Result<()> {
 
 async fn entry(client: &Client, key: &str, revision: &proto::RolloutRevision) -> anyhow::Result<String> {
     let number = revision.rollout.as_ref().map(|rollout| rollout.revision).unwrap_or_default();
-    let (at, author) = (instant(revision.revise_time.as_ref()), plain(&revision.author));
+    let (at, author) = (instant(revision.revise_time.as_ref()), super::show::author(revision));
     let mut text = format!("{number}  {at}  {author}{}\n", super::show::reason(&revision.reason));
     if number <= 1 {
         return Ok(text + "   created\n");

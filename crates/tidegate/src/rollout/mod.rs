@@ -8,6 +8,7 @@ mod apply;
 mod confirm;
 mod explain;
 mod file;
+mod funnel;
 mod history;
 mod plan;
 mod planned;
@@ -15,6 +16,7 @@ mod read;
 mod show;
 mod stats;
 mod verbs;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -30,6 +32,7 @@ use self::{
     read::{GetArgs, ListArgs},
     stats::StatsArgs,
     verbs::{RollBackArgs, SevereArgs, VerbArgs},
+    watch::WatchArgs,
 };
 use crate::{output::OutputArgs, server::Server};
 
@@ -68,8 +71,10 @@ pub enum RolloutCommand {
     History(HistoryArgs),
     /// Says why a rollout has reached an account, or has not.
     Explain(RolloutExplain),
-    /// Says how far a rollout has come, per wave and product.
+    /// Says how far a rollout has come, per wave and product, and what its funnel counted.
     Stats(StatsArgs),
+    /// Shows a rollout as it happens: its waves, its funnel and who changed it last. The key q leaves.
+    Watch(WatchArgs),
 }
 
 /// The server that is called, and how the answer is printed.
@@ -99,6 +104,7 @@ pub async fn run(command: RolloutCommand) -> anyhow::Result<ExitCode> {
         RolloutCommand::History(history) => history::history(history).await?,
         RolloutCommand::Explain(explain) => explain::rollout_explain(explain).await?,
         RolloutCommand::Stats(stats) => stats::stats(stats).await?,
+        RolloutCommand::Watch(watch) => return watch::watch(watch).await,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -90,11 +90,17 @@ pub fn reason(reason: &str) -> String {
     if reason.is_empty() { String::new() } else { format!(": {}", plain(reason)) }
 }
 
+/// The person who made a revision, or else the id.
+pub fn author(revision: &proto::RolloutRevision) -> String {
+    let known = !revision.author_name.is_empty();
+    plain(if known { &revision.author_name } else { &revision.author })
+}
+
 /// Who made a revision, when and why, as the end of a sentence.
 pub fn authored(revision: &proto::RolloutRevision) -> String {
     let number = revision.rollout.as_ref().map(|rollout| rollout.revision).unwrap_or_default();
     let at = instant(revision.revise_time.as_ref());
-    format!(" (revision {number} by {} at {at}{})", plain(&revision.author), reason(&revision.reason))
+    format!(" (revision {number} by {} at {at}{})", author(revision), reason(&revision.reason))
 }
 
 /// The products of a wave, its own or the rollout's.

@@ -72,11 +72,13 @@ async fn a_rollout_lives_by_the_command_line(engine: Engine) {
         product  reached  shown  enrollment begun  active  switched on  wished for
         kasa     1        0      0                 0       0            0
 
-        wave  title       share  state  reached first  shown
-        1     first look  1 %    done   0              0
-        2     all         100 %  live   1              0
+        wave  title       share  state  products  reached first  would reach  shown
+        1     first look  1 %    done   kasa      0              -            0
+        2     all         100 %  live   kasa      1              -            0
 
         of 1 accounts; revision 5, …
+
+        the funnel counts no events yet
         $ rollback kasa-two-step --to 1 --confirm kasa-two-step --reason codes arrive late
         this takes back wave 2 'all': accounts that have not enrolled are back to "not yet", the others keep their factors
         kasa-two-step: live, revision 6; wave 1 'first look' (1 %) is live, wave 2 'all' (100 %) is rolled back

@@ -4,6 +4,7 @@ mod contexts;
 mod files;
 mod life;
 mod refusals;
+mod watching;
 
 use tidegate_client::Client;
 use tidegate_proto as proto;
