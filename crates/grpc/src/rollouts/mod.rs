@@ -3,7 +3,9 @@
 mod audience;
 mod ladder;
 mod parse;
+mod planned;
 mod preview;
+mod previewed;
 mod render;
 
 use crate::stream::Pulled;

@@ -6,7 +6,9 @@ mod change;
 mod clear_stop;
 mod create;
 mod diff;
+mod foreseen;
 mod get;
+mod group;
 mod list;
 mod names;
 mod pause;
@@ -32,13 +34,16 @@ pub use change::Target;
 pub use clear_stop::ClearStop;
 pub use create::{CreateRollout, WaveDraft};
 pub use diff::{DiffRevisions, Difference};
+pub use foreseen::{LadderConflict, ProductPreview};
 pub use get::GetRollout;
+pub use group::Group;
 pub use list::ListRollouts;
 pub use names::NamedDraft;
 pub use pause::PauseRollout;
-pub use planned::{PlannedChange, PlannedVerb};
+pub use planned::{Edit, Edits, PlannedChange, PlannedVerb};
 pub use preview::{
-    Group, MAX_SAMPLE, Preview, PreviewProgress, PreviewRequest, PreviewRollout, Previewed, ProductPreview,
+    LaterInstants, MAX_INSTANTS, MAX_SAMPLE, Preview, PreviewProgress, PreviewRequest, PreviewRollout,
+    Previewed,
 };
 pub use reached::{ListReached, ReachedAccount};
 pub use remove_wave::RemoveWave;

@@ -7,7 +7,7 @@ use tidegate_core::{
     Ordinal, Permission, Product, ProductKey, Refusal, Revision, Rollout, RolloutKey, Timestamp,
 };
 use tidegate_rollout::{decide, waves};
-use tidegate_store::{View, interest, products, rollouts, stats};
+use tidegate_store::{View, interest, products, rollouts, scan::ScannedAccount, stats};
 
 use super::scan::{RETRY_AFTER, Scan, seen_by};
 use crate::{Error, Fault, Query, QueryContext};
@@ -119,7 +119,7 @@ async fn count_reached(
     }
     let mut scan = Scan::of(std::iter::once(rollout));
     while !scan.ended() {
-        for mut standing in scan.next(view).await? {
+        for ScannedAccount { mut standing, .. } in scan.next(view).await? {
             stats.accounts += 1;
             seen_by(rollout, &mut standing);
             let mut first: Option<Ordinal> = None;
