@@ -254,10 +254,7 @@ impl LadderAnswer<'_> {
     /// From when on it is enforced if nothing more happens than that the account is told now. Skips are not waited for,
     /// nor the end of a pause or a stop.
     pub fn due_if_told(&self) -> Timestamp {
-        let told = LadderMarks {
-            told_at: self.bound.marks.told_at.or(Some(self.now)),
-            ..self.bound.marks
-        };
+        let told = LadderMarks { told_at: self.bound.marks.told_at.or(Some(self.now)), ..self.bound.marks };
         let at = match deadline(self.bound.rollout, self.bound.rule, &told, self.rung, self.now) {
             Deadline::At(at) | Deadline::Held(at) => at,
             Deadline::None | Deadline::Open => self.now,
@@ -303,7 +300,7 @@ impl LadderAnswer<'_> {
         }
     }
 
-    fn postponable_until(&self) -> Option<Timestamp> {
+    pub(crate) fn postponable_until(&self) -> Option<Timestamp> {
         let span = self.bound.rule.postponement.filter(|_| self.rung == Rung::Required)?;
         if self.bound.marks.postponed_until.is_some() || self.enforced_since().is_none() {
             return None;
@@ -328,7 +325,7 @@ impl LadderAnswer<'_> {
     }
 
     /// Skips count for nothing once two-step is demanded, and for an optional rung.
-    fn skipped_until(&self) -> Option<Timestamp> {
+    pub(crate) fn skipped_until(&self) -> Option<Timestamp> {
         let asks = self.rung >= Rung::Nudge && self.enforced_since().is_none();
         self.bound.skipped_until().filter(|until| asks && self.now < *until)
     }

@@ -34,10 +34,11 @@ use tidegate_service::{
     pushes::{DeviceProof, ListPushes, Listening, ReadPushes, RespondPush},
     realms::{CreateRealm, GetRealm, ListRealms},
     rollouts::{
-        AddWave, AdvanceRollout, ClearStop, CreateRollout, DiffRevisions, GetRollout, GetStats, ListReached,
-        ListRevisions, ListRollouts, NamedDraft, PauseRollout, PlannedChange, PlannedVerb, PreviewRequest,
-        PreviewRollout, Reached, RemoveWave, ResumeRollout, RevertRollout, RollBackRollout, RolloutChange,
-        SetLadder, StartRollout, StopRollout, Target, UpdateRollout, UpdateWave, WaveDraft,
+        AddWave, AdvanceRollout, ClearStop, CreateRollout, DiffRevisions, GetRollout, GetStats,
+        LaterInstants, ListReached, ListRevisions, ListRollouts, NamedDraft, PauseRollout, PlannedChange,
+        PlannedVerb, PreviewRequest, PreviewRollout, Reached, RemoveWave, ResumeRollout, RevertRollout,
+        RollBackRollout, RolloutChange, SetLadder, StartRollout, StopRollout, Target, UpdateRollout,
+        UpdateWave, WaveDraft,
     },
     sessions::{
         GetJwks, Introspect, IssueAssertion, ListSessions, ListTrustedDevices, RefreshSession,
@@ -281,7 +282,8 @@ fn target() -> Target {
 fn preview() -> Box<PreviewRequest> {
     let change = PlannedChange { verb: PlannedVerb::Stop, then_start: false };
     let rollout = "everybody".parse().unwrap();
-    Box::new(PreviewRequest { rollout, etag: None, change, product: None, sample: 0 })
+    let later = LaterInstants::Dates;
+    Box::new(PreviewRequest { rollout, etag: None, change, product: None, sample: 0, later })
 }
 
 fn wave() -> WaveDraft {

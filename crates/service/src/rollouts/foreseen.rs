@@ -72,9 +72,7 @@ impl Worlds {
             return Vec::new();
         }
         let others = self.after.iter().filter(|other| other.key != self.changed && demands(other));
-        others
-            .map(|other| LadderConflict { rollout: other.key.clone(), accounts: 0, decides: 0 })
-            .collect()
+        others.map(|other| LadderConflict { rollout: other.key.clone(), accounts: 0, decides: 0 }).collect()
     }
 }
 
@@ -159,12 +157,7 @@ impl LadderConflict {
 
 /// Whether the owner would find no way in at `due`, as far as the account, its factors and the product's methods tell. Not
 /// known are sessions and devices: one that is old enough lets the owner enroll where the address is too young.
-fn is_locked_out(
-    product: &Product,
-    account: &ScannedAccount,
-    demands: Requirement,
-    due: Timestamp,
-) -> bool {
+fn is_locked_out(product: &Product, account: &ScannedAccount, demands: Requirement, due: Timestamp) -> bool {
     let (methods, standing) = (&product.settings.methods, &account.standing);
     // A product may have changed its methods after a ladder was set.
     if !policy::can_meet(methods, demands) {

@@ -40,10 +40,7 @@ pub enum Edits {
 #[derive(Debug, Clone)]
 pub enum Edit {
     Update(RolloutChange),
-    UpdateWave {
-        ordinal: Ordinal,
-        wave: WaveDraft,
-    },
+    UpdateWave { ordinal: Ordinal, wave: WaveDraft },
     AddWave(WaveDraft),
     RemoveWave(Ordinal),
     SetLadder(Vec<LadderDraft>),

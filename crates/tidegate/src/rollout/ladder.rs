@@ -62,9 +62,10 @@ pub async fn ladder(LadderCommand::Set(set): LadderCommand) -> anyhow::Result<()
         request_id: request_id(),
     };
     match ask!(client, rollouts.set_ladder, request) {
-        Ok(answer) => set.call.output.print(&answer, |answer| {
-            answer.rollout.as_ref().map(show::line).unwrap_or_default()
-        }),
+        Ok(answer) => set
+            .call
+            .output
+            .print(&answer, |answer| answer.rollout.as_ref().map(show::line).unwrap_or_default()),
         Err(refused) => Err(explained(&client, &set.rollout, refused).await),
     }
 }

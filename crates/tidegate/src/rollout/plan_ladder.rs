@@ -2,10 +2,7 @@
 
 use tidegate_proto::{self as proto, Requirement, audience::Kind};
 
-use super::{
-    plan::PlannedChange,
-    show, show_ladder,
-};
+use super::{plan::PlannedChange, show, show_ladder};
 
 /// The rules of a file, where `now` in the first phase of a rule is what already began in the rule at the same place: else
 /// each `apply` would begin it once more.
@@ -49,11 +46,7 @@ pub fn ladder_changes(file: &[proto::LadderRule], standing: &[proto::LadderRule]
     changes
 }
 
-fn rule_changes(
-    place: usize,
-    before: &proto::LadderRule,
-    after: &proto::LadderRule,
-) -> Vec<PlannedChange> {
+fn rule_changes(place: usize, before: &proto::LadderRule, after: &proto::LadderRule) -> Vec<PlannedChange> {
     let of = format!("ladder rule {}", place + 1);
     let of = of.as_str();
     let text = |read: fn(&proto::LadderRule) -> String| (read(before), read(after));
@@ -125,7 +118,11 @@ pub fn requirements(file: &[proto::LadderRule]) -> String {
     let rules = file.iter().enumerate().filter_map(|(place, rule)| {
         let phase = show_ladder::demanding(rule)?;
         let (name, from) = (show_ladder::rule_name(place, rule), show_ladder::from(phase));
-        Some(format!("{name}: {} of {} from {from} on", show_ladder::demands(rule), show::audience(rule.audience.as_ref())))
+        Some(format!(
+            "{name}: {} of {} from {from} on",
+            show_ladder::demands(rule),
+            show::audience(rule.audience.as_ref())
+        ))
     });
     rules.collect::<Vec<_>>().join("\n")
 }

@@ -38,9 +38,9 @@ pub fn table(preview: &proto::RolloutPreview) -> String {
 }
 
 fn at_once(products: &[proto::ProductPreview]) -> String {
-    let any_ladder = products.iter().any(|at| {
-        at.required_before_count > 0 || at.required_after_count > 0 || !at.conflicts.is_empty()
-    });
+    let any_ladder = products
+        .iter()
+        .any(|at| at.required_before_count > 0 || at.required_after_count > 0 || !at.conflicts.is_empty());
     let header: Vec<_> =
         std::iter::once("accounts").chain(products.iter().map(|at| at.product.as_str())).collect();
     let moved = |name: &str, before: fn(&proto::ProductPreview) -> (i64, i64)| {

@@ -80,7 +80,8 @@ pub fn from(phase: &proto::LadderPhase) -> String {
 }
 
 pub fn demands(rule: &proto::LadderRule) -> String {
-    let demands = if rule.demands() == Requirement::Unspecified { Requirement::SecondStep } else { rule.demands() };
+    let demands =
+        if rule.demands() == Requirement::Unspecified { Requirement::SecondStep } else { rule.demands() };
     word(demands.as_str_name(), "REQUIREMENT_")
 }
 

@@ -5,9 +5,7 @@ use prost::{Message, Name};
 use tidegate_client::{Client, Refused};
 use tidegate_proto as proto;
 
-use super::{
-    CallArgs, ask, confirm::ConfirmArgs, explained, file::percent, history::changed, load, show,
-};
+use super::{CallArgs, ask, confirm::ConfirmArgs, explained, file::percent, history::changed, load, show};
 use crate::ambient::request_id;
 
 /// A wave with a greater share than this is started only after a confirmation.
@@ -171,7 +169,9 @@ pub async fn revert(RevertArgs { to, severe }: RevertArgs) -> anyhow::Result<()>
     for difference in ask!(client, rollouts.diff_revisions, request)?.differences {
         eprintln!("{}", changed(&difference));
     }
-    eprintln!("this restores what people decided; waves that have started, pauses and stops stay as they are");
+    eprintln!(
+        "this restores what people decided; waves that have started, pauses and stops stay as they are"
+    );
     confirm.ask(&rollout.key)?;
     change!(verb, client, revert_rollout, RevertRolloutRequest, verb.seen(&rollout), revision: to)
 }
