@@ -35,7 +35,7 @@ const RUNGS: [(&str, Rung); 4] = [
 const DEMANDS: [(&str, Requirement); 3] = [
     ("second_step", Requirement::SecondStep),
     ("aal2", Requirement::Aal2),
-    ("aal2_phr", Requirement::Aal2Phr),
+    ("aal2-phr", Requirement::Aal2Phr),
 ];
 
 /// Reads a file for the rollout of that key: the file of a rollout with its ladder, or `ladder:` alone.
