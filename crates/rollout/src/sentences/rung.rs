@@ -9,7 +9,7 @@ use super::{
     audience as audience_words,
     phrases::{all_of, count, instant, quoted},
 };
-use crate::ladder::{self, Bound, Deadline, LadderAnswer};
+use crate::ladder::{self, Deadline, LadderAnswer};
 
 /// Every rule up to the first that is for the account.
 pub fn asked(
