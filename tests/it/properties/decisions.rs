@@ -156,7 +156,8 @@ fn told(question: &Question, decision: &Decision, trail: &[RuleAsked]) -> Result
             "{:?}",
             rollout.key
         );
-        if decision.rollout.as_ref() != Some(&rollout.key) || !covers {
+        // The ladder makes visible what any other rule left out.
+        if decision.rollout.as_ref() != Some(&rollout.key) || !covers || decision.reason == Reason::Ladder {
             continue;
         }
         let last = own.last().filter(|asked| asked.holds).map(|asked| asked.rule);

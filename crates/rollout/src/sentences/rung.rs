@@ -86,6 +86,9 @@ fn not_for(
     reached: bool,
 ) -> String {
     let products = ladder::products(rollout, rule);
+    if products.is_empty() {
+        return "is for no product".to_owned();
+    }
     if !products.contains(product) {
         let named = all_of(products.iter().map(ToString::to_string));
         return format!("is for {named}, and not for {product}");

@@ -34,7 +34,7 @@ use self::{
     explain::RolloutExplain,
     history::HistoryArgs,
     ladder::LadderCommand,
-    preview::PreviewArgs,
+    preview::RolloutPreviewArgs,
     reached::ReachedArgs,
     read::{GetArgs, ListArgs},
     stats::StatsArgs,
@@ -58,7 +58,7 @@ pub enum RolloutCommand {
     /// Creates the rollout of a file, or changes it to what the file says. Waves that have started are never touched.
     Apply(ApplyArgs),
     /// Counts the accounts that a change would reach, require two-step of, or lock out. Changes nothing.
-    Preview(PreviewArgs),
+    Preview(RolloutPreviewArgs),
     /// From when on two-step is required of whom.
     #[command(subcommand)]
     Ladder(LadderCommand),

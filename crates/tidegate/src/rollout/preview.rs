@@ -22,7 +22,7 @@ use crate::failure::Usage;
 
 #[derive(Args)]
 #[command(group = ArgGroup::new("change").required(true))]
-pub struct PreviewArgs {
+pub struct RolloutPreviewArgs {
     /// Key of the rollout. May be left out with --file, which names it.
     #[arg(required_unless_present = "file")]
     rollout: Option<String>,
@@ -60,7 +60,7 @@ pub struct PreviewArgs {
     call: CallArgs,
 }
 
-pub async fn preview(preview: PreviewArgs) -> anyhow::Result<()> {
+pub async fn preview(preview: RolloutPreviewArgs) -> anyhow::Result<()> {
     let client = preview.call.server.connect().await?;
     let (rollout, change) = match &preview.file {
         Some(path) => of_file(&client, PlannedRollout::read(path)?, preview.rollout.as_deref()).await?,
@@ -84,7 +84,7 @@ pub async fn preview(preview: PreviewArgs) -> anyhow::Result<()> {
     preview.call.output.print(&result, preview_table::table)
 }
 
-fn verb(preview: &PreviewArgs) -> Option<Change> {
+fn verb(preview: &RolloutPreviewArgs) -> Option<Change> {
     let verbs = [
         preview.start.then_some(Change::Start(true)),
         preview.advance.then_some(Change::Advance(true)),

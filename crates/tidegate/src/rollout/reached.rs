@@ -31,7 +31,7 @@ pub struct ReachedArgs {
 
 /// One line.
 #[derive(Serialize)]
-struct Line<'r> {
+struct ReachedLine<'r> {
     account_id: &'r str,
     #[serde(skip_serializing_if = "str::is_empty")]
     external_id: &'r str,
@@ -82,8 +82,8 @@ pub async fn reached(reached: ReachedArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn line(account: &proto::ReachedAccount) -> Line<'_> {
-    Line {
+fn line(account: &proto::ReachedAccount) -> ReachedLine<'_> {
+    ReachedLine {
         account_id: &account.account_id,
         external_id: &account.external_id,
         wave: (account.wave > 0).then_some(account.wave),
