@@ -253,7 +253,7 @@ fn climbing(asked: &RuleAsked) -> Result<(), TestCaseError> {
     };
     let name = format!("ladder rule {0} 'rule {0}' ", place.0);
     prop_assert!(asked.sentence.starts_with(&name), "{}", asked.sentence);
-    let is_for = asked.sentence[name.len()..].starts_with("it is for the account");
+    let is_for = asked.sentence[name.len()..].starts_with("is for the account");
     prop_assert_eq!(is_for, asked.holds, "{}", asked.sentence);
     Ok(())
 }

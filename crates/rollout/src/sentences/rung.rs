@@ -26,7 +26,7 @@ pub fn asked(
             Some(bound) => {
                 let tests = tests(rule, product, standing);
                 let says = bound.at(now).map_or_else(|| not_begun(rule), |answer| answered(&answer));
-                format!("it is for the account{tests}: {says}")
+                format!("is for the account{tests}: {says}")
             }
             None => not_for(rollout, rule, (product, standing), reached),
         };
@@ -57,7 +57,7 @@ pub fn name(place: usize, rule: &LadderRule) -> String {
     format!("ladder rule {} {}", place + 1, quoted(&rule.title))
 }
 
-/// `asks nothing yet; optional from 2027-01-01 00:00 UTC on and required from 2027-01-22 00:00 Europe/Berlin on`
+/// `it asks nothing yet; optional from 2027-01-01 00:00 UTC on and required from 2027-01-22 00:00 Europe/Berlin on`
 pub fn not_begun(rule: &LadderRule) -> String {
     let phases = rule.phases.iter().map(ahead);
     match rule.phases.len() {
@@ -67,7 +67,17 @@ pub fn not_begun(rule: &LadderRule) -> String {
 }
 
 fn ahead(phase: &Phase) -> String {
-    format!("{} from {} on", phase.rung.as_str(), start(phase))
+    format!("{} from {} on", called(phase.rung), start(phase))
+}
+
+/// What two-step is at the rung.
+const fn called(rung: Rung) -> &'static str {
+    match rung {
+        Rung::Optional => "optional",
+        Rung::Nudge => "advised",
+        Rung::Required => "required",
+        Rung::Locked => "locked",
+    }
 }
 
 /// As it was planned, with its zone.
@@ -108,7 +118,7 @@ fn tests(rule: &LadderRule, product: &ProductKey, standing: &Standing) -> String
 
 fn answered(answer: &LadderAnswer<'_>) -> String {
     let since = ladder::phase(answer.bound.rule, answer.now).map(start).unwrap_or_default();
-    format!("two-step is {} since {since}{}", answer.rung.as_str(), person(answer))
+    format!("two-step has been {} since {since}{}", called(answer.rung), person(answer))
 }
 
 /// What the rung means for this account.
@@ -176,7 +186,7 @@ fn deadline(answer: &LadderAnswer<'_>) -> String {
         let once = answer
             .postponable_until()
             .map(|until| format!(", which its owner may put off once, until {}", instant(until)));
-        return format!("two-step must be on since {}{}", instant(since), once.unwrap_or_default());
+        return format!("two-step has had to be on since {}{}", instant(since), once.unwrap_or_default());
     }
     match answer.deadline {
         Deadline::Held(at) => {
@@ -186,7 +196,11 @@ fn deadline(answer: &LadderAnswer<'_>) -> String {
                 instant(at)
             )
         }
-        Deadline::At(at) => format!("two-step must be on by {}", instant(at)),
+        Deadline::At(at) => {
+            // Here it is exempt, or the day lies ahead.
+            let until = answer.bound.marks().exempt_until.filter(|_| answer.rung != Rung::Locked);
+            format!("two-step must be on by {}", instant(until.map_or(at, |until| at.max(until))))
+        }
         Deadline::Open | Deadline::None => "it has no last day yet".to_owned(),
     }
 }

@@ -149,7 +149,8 @@ fn switch(verdict: &Verdict<'_>) -> String {
             )
         };
     }
-    match (verdict.visible(), verdict.on(), verdict.missing()) {
+    let ahead = verdict.ladder.map(|answer| rung::person(&answer)).unwrap_or_default();
+    let switch = match (verdict.visible(), verdict.on(), verdict.missing()) {
         (true, true, _) => format!("; it is switched on, so {asks}"),
         (true, false, None) => format!("; it is not switched on, so {asks}"),
         (true, false, Some(Missing::VerifiedEmail)) => {
@@ -157,5 +158,6 @@ fn switch(verdict: &Verdict<'_>) -> String {
         }
         (false, true, _) => format!("; it is switched on, but here {asks}"),
         (false, false, _) => String::new(),
-    }
+    };
+    switch + &ahead
 }
