@@ -58,6 +58,7 @@ fn days(days: i64) -> Option<prost_types::Duration> {
 
 /// A product, its front end, and a rollout without waves.
 pub struct Setting {
+    pub server: TestServer,
     pub admin: Actor,
     pub app: Actor,
     pub rollout: Managed,
@@ -76,7 +77,7 @@ impl Setting {
         let rollout = admin.rollout("two-step", &[product], &[]).await;
         let manager = server.actor("manager", Role::RolloutManager).await.quiet();
         let rollout = Managed::new(&manager, &rollout);
-        Self { rollout, admin, app, product: product.to_owned() }
+        Self { server: server.clone(), rollout, admin, app, product: product.to_owned() }
     }
 
     pub async fn evaluate(&self, person: &Person) -> proto::Decision {

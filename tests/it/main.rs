@@ -39,6 +39,7 @@ mod devices;
 mod email_codes;
 mod examples;
 mod expiries;
+mod foresight;
 mod fuzz;
 mod idempotency;
 mod introspections;

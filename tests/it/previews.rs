@@ -6,7 +6,7 @@ use tidegate_core::{AccountId, Id, Refusal, Role};
 use tidegate_proto as proto;
 use tidegate_service::{
     Error,
-    rollouts::{PlannedChange, PlannedVerb, PreviewRequest, PreviewRollout},
+    rollouts::{LaterInstants, PlannedChange, PlannedVerb, PreviewRequest, PreviewRollout},
 };
 use tidegate_store::scan::{self, Parts};
 
@@ -144,7 +144,8 @@ on_both! {
         let begin = || {
             let change = PlannedChange { verb: PlannedVerb::Start, then_start: false };
             let rollout = draft.key.parse().unwrap();
-            PreviewRollout::Begin(Box::new(PreviewRequest { rollout, etag: None, change, product: None, sample: 0 }))
+            let later = LaterInstants::At(Vec::new());
+            PreviewRollout::Begin(Box::new(PreviewRequest { rollout, etag: None, change, product: None, sample: 0, later }))
         };
         let held = server.app.ask(agent.clone(), begin()).await.unwrap();
         let second = server.app.ask(agent.clone(), begin()).await;
@@ -174,7 +175,7 @@ on_both! {
         loop {
             let page = scan::page(&mut view, parts, after, 1).await.unwrap();
             let Some(last) = page.last() else { break };
-            after = last.account;
+            after = last.standing.account;
             pages.extend(page);
         }
         assert_eq!(pages, whole);

@@ -3,6 +3,7 @@
 //! The cases are the same in every run; `PROPTEST_CASES` and `PROPTEST_RNG_SEED` ask for others.
 
 mod crowd;
+mod dates;
 mod decisions;
 mod histories;
 mod model;
@@ -10,6 +11,7 @@ mod names;
 mod places;
 mod previews;
 mod questions;
+mod rules;
 mod served;
 mod standings;
 mod steps;

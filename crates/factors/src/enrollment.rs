@@ -80,9 +80,13 @@ pub fn origin(
 
 /// Whether the account has a verified address since its creation, or for `PROVEN_AGE`.
 fn has_old_address(account: &Account, now: Timestamp) -> bool {
-    let is_old =
-        |contact: &Contact| contact.since <= account.created_at || now.since(contact.since) >= PROVEN_AGE;
+    let is_old = |contact: &Contact| is_old_address(contact.since, account.created_at, now);
     account.verified().is_some_and(is_old)
+}
+
+/// Whether an address that the account has since then counts as its owner's.
+pub fn is_old_address(since: Timestamp, created_at: Timestamp, now: Timestamp) -> bool {
+    since <= created_at || now.since(since) >= PROVEN_AGE
 }
 
 /// How many wrong answers the enrollment takes.

@@ -105,6 +105,17 @@ pub fn can_meet(policy: &MethodPolicy, requirement: Requirement) -> bool {
     policy.methods().any(|method| is_offered(policy, method, requirement))
 }
 
+/// Whether an account with factors of these methods finds a way into a sign-in that requires so much: by a factor, by one
+/// that proves who enrolls a stronger one, or by a recovery code. A verified address is a factor where the product takes it.
+pub fn has_way(policy: &MethodPolicy, methods: &[Method], verified: bool, requirement: Requirement) -> bool {
+    let proves = |method: &Method| {
+        *method == Method::RecoveryCodes
+            || is_enrolled(*method) && is_offered(policy, *method, Requirement::SecondStep)
+    };
+    let by_mail = |method: Method| counts_unenrolled(method) && is_offered(policy, method, requirement);
+    methods.iter().any(proves) || verified && policy.methods().any(by_mail)
+}
+
 /// What is wrong with a policy: it must leave every account a way to enroll (INV-43).
 pub fn flaws(policy: &MethodPolicy) -> Vec<PolicyFlaw> {
     let mut flaws = Vec::new();

@@ -193,13 +193,14 @@ fn enforced_since(bound: &Bounds<'_>, now: Timestamp) -> RequiredSince {
     })
 }
 
-/// The first instant at which the strictest answer differs from the one of now.
+/// The first instant at which the strictest answer differs from the one of now, or a weaker rule begins to be enforced
+/// beside it.
 fn next_change(
     bound: &Bounds<'_>,
     strictest_now: Option<LadderAnswer<'_>>,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    let mut after = now;
+    let (mut after, enforced_now) = (now, enforced_since(bound, now));
     loop {
         after = bound.iter().filter_map(|rule| rule.may_differ(after, now)).min()?;
         let same = match (strictest_now, strictest(bound, after)) {
@@ -207,7 +208,7 @@ fn next_change(
             (None, None) => true,
             _ => false,
         };
-        if !same {
+        if !same || enforced_since(bound, after) != enforced_now {
             return Some(after);
         }
     }

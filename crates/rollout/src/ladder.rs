@@ -17,7 +17,7 @@
 
 use tidegate_core::{
     Hold, LadderDecision, LadderMarks, LadderRule, LedgerEntry, Ordinal, Phase, ProductKey, Requirement,
-    Rollout, Rung, Span, Standing, Timestamp,
+    Rollout, RolloutKey, Rung, Span, Standing, Timestamp,
 };
 
 use crate::audience;
@@ -109,14 +109,18 @@ impl<'a> Bound<'a> {
     /// The first instant after `after` at which the answer may differ from the one of `now`.
     pub(crate) fn may_differ(&self, after: Timestamp, now: Timestamp) -> Option<Timestamp> {
         let Self { rule, marks, .. } = self;
-        let deadline = match deadline(self.rollout, rule, marks, Rung::Required, now) {
-            Deadline::At(at) => Some(at),
-            Deadline::None | Deadline::Open | Deadline::Held(_) => None,
-        };
+        // An extension moves the deadline of one rung, and not of the other.
+        let deadlines = [Rung::Required, Rung::Locked].into_iter().filter_map(|rung| {
+            match deadline(self.rollout, rule, marks, rung, now) {
+                Deadline::At(at) => Some(at),
+                Deadline::None | Deadline::Open | Deadline::Held(_) => None,
+            }
+        });
         let postponable = marks.overdue_at.zip(rule.postponement).map(|(from, span)| from.plus(span));
         let phases = rule.phases.iter().map(|phase| phase.from);
-        let dated = deadline.into_iter().chain(marks.exempt_until).chain(postponable);
-        let dated = dated.chain(self.skipped_until());
+        let dated = deadlines.chain(marks.exempt_until).chain(postponable);
+        // A past instant may be asked about, before the rollout was held.
+        let dated = dated.chain(self.skipped_until()).chain(self.rollout.held_since());
         phases.chain(dated).filter(|at| *at > after).min()
     }
 
@@ -232,6 +236,32 @@ impl LadderAnswer<'_> {
         self.rung != Rung::Locked && self.bound.marks.exempt_until.is_some_and(|until| self.now < until)
     }
 
+    /// What must be proved here, at the latest from the deadline on.
+    pub fn demands(&self) -> Requirement {
+        if self.binds() { self.bound.rule.demands } else { Requirement::None }
+    }
+
+    /// Sign-ins are asked for it now.
+    pub fn is_enforced(&self) -> bool {
+        self.enforced_since().is_some()
+    }
+
+    /// The rollout whose ladder this is.
+    pub const fn rollout(&self) -> &RolloutKey {
+        &self.bound.rollout.key
+    }
+
+    /// From when on it is enforced if nothing more happens than that the account is told now. Skips are not waited for,
+    /// nor the end of a pause or a stop.
+    pub fn due_if_told(&self) -> Timestamp {
+        let told = LadderMarks { told_at: self.bound.marks.told_at.or(Some(self.now)), ..self.bound.marks };
+        let at = match deadline(self.bound.rollout, self.bound.rule, &told, self.rung, self.now) {
+            Deadline::At(at) | Deadline::Held(at) => at,
+            Deadline::None | Deadline::Open => self.now,
+        };
+        at.max(self.now)
+    }
+
     /// Since when it is demanded, if it is demanded now.
     pub(crate) fn enforced_since(&self) -> Option<Timestamp> {
         let Deadline::At(at) = self.deadline else { return None };
@@ -247,14 +277,20 @@ impl LadderAnswer<'_> {
     }
 
     /// The order of strictness. Among equals, the first by key.
-    pub(crate) fn is_stricter_than(&self, other: &Self) -> bool {
+    pub fn is_stricter_than(&self, other: &Self) -> bool {
         use std::cmp::Reverse;
         let place = |answer: &Self| {
-            let by = answer.enroll_by().unwrap_or(Timestamp::MAX);
+            // While a clock stands still its end moves with time, and must not turn the order meanwhile.
+            let by = answer.enroll_by().filter(|_| !answer.is_held()).unwrap_or(Timestamp::MAX);
             (answer.demand(), answer.rung, Reverse(by))
         };
         let (ours, theirs) = (place(self), place(other));
         ours > theirs || ours == theirs && self.bound.rollout.key < other.bound.rollout.key
+    }
+
+    /// Whether both demand the same, from the same instant on.
+    pub fn demands_the_same_as(&self, other: &Self) -> bool {
+        self.demands() == other.demands() && self.deadline == other.deadline
     }
 
     fn enroll_by(&self) -> Option<Timestamp> {
@@ -264,7 +300,7 @@ impl LadderAnswer<'_> {
         }
     }
 
-    fn postponable_until(&self) -> Option<Timestamp> {
+    pub(crate) fn postponable_until(&self) -> Option<Timestamp> {
         let span = self.bound.rule.postponement.filter(|_| self.rung == Rung::Required)?;
         if self.bound.marks.postponed_until.is_some() || self.enforced_since().is_none() {
             return None;
@@ -289,7 +325,7 @@ impl LadderAnswer<'_> {
     }
 
     /// Skips count for nothing once two-step is demanded, and for an optional rung.
-    fn skipped_until(&self) -> Option<Timestamp> {
+    pub(crate) fn skipped_until(&self) -> Option<Timestamp> {
         let asks = self.rung >= Rung::Nudge && self.enforced_since().is_none();
         self.bound.skipped_until().filter(|until| asks && self.now < *until)
     }
@@ -305,7 +341,7 @@ impl LadderAnswer<'_> {
             revision: self.bound.rollout.revision,
             rule: self.bound.ordinal(),
             rung: self.rung,
-            demands: if self.binds() { self.bound.rule.demands } else { Requirement::None },
+            demands: self.demands(),
             required_from: demanding(self.bound.rule).map(|phase| phase.from),
             enforced: self.enforced_since().is_some(),
             enroll_by: self.enroll_by(),

@@ -18,9 +18,9 @@ use crate::{
 
 sql! {
     Select COUNT = "SELECT COUNT(*) AS count FROM accounts WHERE realm_id = $1 AND state NOT IN ('deleted', 'purged')";
-    Select BRIEF = "SELECT account_id, created_at, country, email_verified_at, two_step_since FROM accounts \
+    Select BRIEF = "SELECT account_id, created_at, country, email_since, email_verified_at, two_step_since FROM accounts \
         WHERE realm_id = $1 AND account_id > $2 AND state NOT IN ('deleted', 'purged') ORDER BY account_id LIMIT $3";
-    Select DESCRIBED = "SELECT a.account_id, a.created_at, a.country, a.labels, a.email_verified_at, a.two_step_since, \
+    Select DESCRIBED = "SELECT a.account_id, a.created_at, a.country, a.labels, a.email_since, a.email_verified_at, a.two_step_since, \
         c.customer_key, c.customer_id, c.title AS customer_title, c.country AS customer_country, c.labels AS customer_labels, \
         c.revision AS customer_revision, c.created_at AS customer_created_at, c.updated_at AS customer_updated_at \
         FROM accounts a LEFT JOIN customers c ON c.realm_id = $1 AND c.customer_key = a.customer_key \
@@ -54,13 +54,22 @@ impl Record for AccountCount {
     }
 }
 
-struct Brief(Standing);
+/// An account as a scan finds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScannedAccount {
+    /// It has no buckets.
+    pub standing: Standing,
+    /// Since when it has its address, verified or not.
+    pub address_since: Option<Timestamp>,
+}
+
+struct Brief(ScannedAccount);
 
 impl Record for Brief {
     const TABLE: &'static str = "accounts";
     const KEY: &'static str = "account_id";
     fn read(row: &Row) -> Result<Self, Unreadable> {
-        Ok(Self(Standing {
+        let standing = Standing {
             account: row.get("account_id")?,
             created_at: row.get("created_at")?,
             country: row.get::<Option<Country>>("country")?,
@@ -72,11 +81,12 @@ impl Record for Brief {
             ledger: Vec::new(),
             interest: Vec::new(),
             buckets: Buckets::new(),
-        }))
+        };
+        Ok(Self(ScannedAccount { standing, address_since: row.get("email_since")? }))
     }
 }
 
-struct Described(Standing);
+struct Described(ScannedAccount);
 
 impl Record for Described {
     const TABLE: &'static str = Brief::TABLE;
@@ -85,7 +95,8 @@ impl Record for Described {
         let Brief(brief) = Brief::read(row)?;
         let labels = row.get::<Option<Labels>>("labels")?.unwrap_or_default();
         let customer: Option<Customer> = customer(row)?;
-        Ok(Self(Standing { labels, customer, ..brief }))
+        let standing = Standing { labels, customer, ..brief.standing };
+        Ok(Self(ScannedAccount { standing, ..brief }))
     }
 }
 
@@ -138,22 +149,22 @@ pub async fn count(view: &mut View) -> Result<i64, Error> {
     Ok(count.map_or(0, |count| count.0))
 }
 
-/// By id, after `after`; fewer than `limit` at the end, and only there. The standings have no buckets.
+/// By id, after `after`; fewer than `limit` at the end, and only there.
 pub async fn page(
     view: &mut View,
     parts: Parts,
     after: AccountId,
     limit: usize,
-) -> Result<Vec<Standing>, Error> {
+) -> Result<Vec<ScannedAccount>, Error> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut found: Vec<Standing> = if parts.described {
+    let mut found: Vec<ScannedAccount> = if parts.described {
         let rows: Vec<Described> = view.select(DESCRIBED).bind(after).bind(limit).all().await?;
-        rows.into_iter().map(|Described(standing)| standing).collect()
+        rows.into_iter().map(|Described(account)| account).collect()
     } else {
         let rows: Vec<Brief> = view.select(BRIEF).bind(after).bind(limit).all().await?;
-        rows.into_iter().map(|Brief(standing)| standing).collect()
+        rows.into_iter().map(|Brief(account)| account).collect()
     };
-    let Some(last) = found.last().map(|standing| standing.account) else { return Ok(found) };
+    let Some(last) = found.last().map(|account| account.standing.account) else { return Ok(found) };
     let ledger = view.select(LEDGER).bind(after).bind(last).all().await?;
     hand_out(&mut found, ledger, |standing, entry| standing.ledger.push(entry));
     if parts.methods {
@@ -174,8 +185,8 @@ pub async fn page(
 
 /// Gives each row to its account; both are sorted by account. A row of an account that is not on the page belongs to one
 /// that was created or purged between the statements.
-fn hand_out<T>(found: &mut [Standing], rows: Vec<Of<T>>, give: impl Fn(&mut Standing, T)) {
-    let mut accounts = found.iter_mut().peekable();
+fn hand_out<T>(found: &mut [ScannedAccount], rows: Vec<Of<T>>, give: impl Fn(&mut Standing, T)) {
+    let mut accounts = found.iter_mut().map(|account| &mut account.standing).peekable();
     for Of(account, row) in rows {
         while accounts.next_if(|standing| standing.account < account).is_some() {}
         if let Some(standing) = accounts.peek_mut().filter(|standing| standing.account == account) {

@@ -1,20 +1,14 @@
 //! `tidegate events`: exports the record of a running server to a file, or verifies it on the server.
 
-use std::{
-    io::Write as _,
-    path::{Path, PathBuf},
-    process::ExitCode,
-    str::FromStr,
-};
+use std::{path::PathBuf, process::ExitCode, str::FromStr};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
 use clap::Args;
-use tempfile::NamedTempFile;
 use tidegate_client::{Client, Refused};
 use tidegate_proto as proto;
 use tonic::Code;
 
-use crate::{interrupts::Interrupts, server::Server};
+use crate::{export_file::ExportFile, interrupts::Interrupts, server::Server};
 
 #[derive(Args)]
 pub struct Export {
@@ -55,7 +49,7 @@ impl FromStr for Anchor {
 
 pub async fn export(export: Export) -> anyhow::Result<ExitCode> {
     let mut interrupts = Interrupts::listen()?;
-    let mut output = Output::open(&export.output)?;
+    let mut output = ExportFile::open(&export.output)?;
     tokio::select! {
         exported = copy_all(&export, &mut output) => {
             let head = exported?;
@@ -70,7 +64,7 @@ pub async fn export(export: Export) -> anyhow::Result<ExitCode> {
     }
 }
 
-async fn copy_all(export: &Export, output: &mut Output) -> anyhow::Result<proto::ChainPoint> {
+async fn copy_all(export: &Export, output: &mut ExportFile) -> anyhow::Result<proto::ChainPoint> {
     let client = export.server.connect().await?.without_deadline();
     let mut request = proto::ExportEventsRequest {
         from_sequence: export.from,
@@ -95,7 +89,7 @@ enum Ended {
 async fn copy(
     client: &Client,
     request: &mut proto::ExportEventsRequest,
-    output: &mut Output,
+    output: &mut ExportFile,
 ) -> anyhow::Result<Ended> {
     let from = request.clone();
     let begun = client.retrying(async move |client| client.audit().export_events(from.clone()).await).await?;
@@ -113,45 +107,6 @@ async fn copy(
             // The reason is not compared: a server that died gives none.
             Err(refused) if written && refused.code == Code::Unavailable => return Ok(Ended::Early),
             Err(refused) => return Err(refused.into()),
-        }
-    }
-}
-
-/// Where the export goes. A file has its name only once it is whole. An existing one is not overwritten: it may be the
-/// only copy of events that were dropped since.
-enum Output {
-    Stdout,
-    File { unfinished: NamedTempFile, path: PathBuf },
-}
-
-impl Output {
-    fn open(path: &Path) -> anyhow::Result<Self> {
-        if path == Path::new("-") {
-            return Ok(Self::Stdout);
-        }
-        ensure!(!path.exists(), "failed to make {}: it exists", path.display());
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let unfinished =
-            tempfile::Builder::new().prefix(".unfinished-").tempfile_in(folder.unwrap_or(Path::new(".")));
-        let unfinished = unfinished.with_context(|| format!("failed to make {}", path.display()))?;
-        Ok(Self::File { unfinished, path: path.to_owned() })
-    }
-
-    fn write(&mut self, lines: &[u8]) -> std::io::Result<()> {
-        match self {
-            Self::Stdout => std::io::stdout().write_all(lines),
-            Self::File { unfinished, .. } => unfinished.write_all(lines),
-        }
-    }
-
-    fn finish(self) -> anyhow::Result<()> {
-        match self {
-            Self::Stdout => Ok(std::io::stdout().flush()?),
-            Self::File { unfinished, path } => {
-                unfinished.as_file().sync_all()?;
-                let named = unfinished.persist_noclobber(&path);
-                named.map(drop).with_context(|| format!("failed to make {}", path.display()))
-            }
         }
     }
 }

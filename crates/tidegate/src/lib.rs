@@ -15,6 +15,7 @@ mod device;
 mod directory;
 mod doctor;
 mod events;
+mod export_file;
 mod failure;
 mod files;
 mod forget_clock;

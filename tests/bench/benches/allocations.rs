@@ -33,6 +33,7 @@ fn main() -> anyhow::Result<()> {
         ("simple", decision::simple()),
         ("three rollouts", decision::three_rollouts()),
         ("five predicates", decision::five_predicates()),
+        ("a ladder of five rules", decision::five_rules()),
     ] {
         let case = case?;
         let before = ALLOCATIONS.load(Ordering::Relaxed);

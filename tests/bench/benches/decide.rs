@@ -13,6 +13,7 @@ fn main() -> anyhow::Result<()> {
         ("simple", decision::simple()),
         ("three_rollouts", decision::three_rollouts()),
         ("five_predicates", decision::five_predicates()),
+        ("five_rules", decision::five_rules()),
     ] {
         let case = case?;
         criterion

@@ -2,7 +2,9 @@
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
-use tidegate_core::{AccountId, Buckets, Id, Labels, Method, Product, Rollout, Standing, Timestamp};
+use tidegate_core::{
+    AccountId, Buckets, Id, Labels, LedgerEntry, Method, Product, Rollout, Standing, Timestamp,
+};
 use tidegate_rollout::{Verdict, bucket};
 use uuid::Uuid;
 
@@ -45,6 +47,42 @@ pub fn five_predicates() -> anyhow::Result<Case> {
     for wave in &mut case.rollouts.iter_mut().flat_map(|rollout| &mut rollout.waves) {
         wave.audience = Some(audience.clone());
     }
+    Ok(case)
+}
+
+/// One rollout with a ladder of five rules, the last of which is for the account: its days run, and the rollout was paused
+/// twice meanwhile.
+pub fn five_rules() -> anyhow::Result<Case> {
+    let rule = |title: String, audience: Value| {
+        json!({
+            "title": title, "audience": audience, "demands": "second_step",
+            "phases": [
+                { "from": "2026-11-01T00:00:00Z", "rung": "optional" },
+                { "from": "2026-11-10T00:00:00Z", "rung": "nudge" },
+                { "from": "2026-11-20T00:00:00Z", "rung": "required" },
+                { "from": "2027-02-01T00:00:00Z", "rung": "locked" },
+            ],
+            "grace": { "days": 30, "cap": "2027-01-22T00:00:00Z", "skips": { "count": 3, "spacing": 86_400_000_000_u64 } },
+        })
+    };
+    let country = |country: &str| json!({ "test": { "account_country": [country] } });
+    let mut rules: Vec<_> =
+        ["FR", "US", "NO", "AT"].iter().map(|code| rule(format!("in {code}"), country(code))).collect();
+    rules.push(rule("everybody".to_owned(), Value::Null));
+    let holds = json!([
+        { "from": "2026-11-12T00:00:00Z", "until": "2026-11-13T00:00:00Z" },
+        { "from": "2026-11-22T00:00:00Z", "until": "2026-11-23T00:00:00Z" },
+    ]);
+    let marks = json!({ "told_at": "2026-11-11T00:00:00Z", "skips": 1, "skipped_at": "2026-11-24T00:00:00Z", "extension": 0 });
+    let mut case = case(&[("kasa", 500_000)])?;
+    for rollout in &mut case.rollouts {
+        rollout.ladder = serde_json::from_value(Value::Array(rules.clone()))?;
+        rollout.holds = serde_json::from_value(holds.clone())?;
+        let marks = serde_json::from_value(marks.clone())?;
+        let (rollout, product) = (rollout.key.clone(), case.product.key.clone());
+        case.standing.ledger.push(LedgerEntry { rollout, product, shown: None, active_since: None, marks });
+    }
+    anyhow::ensure!(case.decide().ladder.is_some(), "the ladder is not for the account");
     Ok(case)
 }
 

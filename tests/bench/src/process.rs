@@ -80,9 +80,23 @@ impl Process {
 
     /// Resident memory in MB.
     pub fn memory(&self) -> anyhow::Result<f64> {
+        self.status("VmRSS:")
+    }
+
+    /// The most resident memory, in MB, since the process began or `forget_peak`.
+    pub fn peak(&self) -> anyhow::Result<f64> {
+        self.status("VmHWM:")
+    }
+
+    /// The peak counts from now on (proc_pid_clear_refs(5)).
+    pub fn forget_peak(&self) -> anyhow::Result<()> {
+        Ok(std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5")?)
+    }
+
+    fn status(&self, name: &str) -> anyhow::Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
-        let kib: f64 = line.split_whitespace().nth(1).context("no VmRSS")?.parse()?;
+        let line = status.lines().find(|line| line.starts_with(name)).context("no such figure")?;
+        let kib: f64 = line.split_whitespace().nth(1).context("no figure")?.parse()?;
         Ok(kib * 1_024.0 / 1e6)
     }
 

@@ -1,7 +1,9 @@
 //! `decide` answers every question, and always in the same way.
 
 use proptest::prelude::*;
-use tidegate_core::{Decision, LedgerEntry, Reason, RequiredSince, Requirement, Rule, RuleAsked, Standing};
+use tidegate_core::{
+    Decision, LedgerEntry, Reason, RequiredSince, Requirement, Rollout, Rule, RuleAsked, Rung, Standing,
+};
 use tidegate_rollout::{bucket, waves};
 
 use super::{
@@ -35,9 +37,13 @@ proptest! {
         }
     }
 
-    /// No rule depends on a date yet, so time alone changes no decision, and `next_change_at` is empty.
+    /// Without a ladder nothing is dated: time alone changes no decision, and `next_change_at` is empty.
     #[test]
-    fn inv_41_time_alone_changes_nothing(question in question(), later in question()) {
+    fn inv_41_time_alone_changes_nothing_without_a_ladder(question in question(), later in question()) {
+        let mut question = question;
+        for rollout in &mut question.rollouts {
+            rollout.ladder.clear();
+        }
         let later = Question { now: later.now, ..question.clone() };
         for name in PRODUCTS {
             let (before, mut after) = (question.at(name), later.at(name));
@@ -91,12 +97,17 @@ proptest! {
 
 /// What holds between the parts of any answer.
 fn sound(decision: &Decision, question: &Question) -> Result<(), TestCaseError> {
-    let reasons = [Reason::Wave, Reason::Shown, Reason::Active, Reason::Allowed];
+    let reasons = [Reason::Wave, Reason::Shown, Reason::Active, Reason::Allowed, Reason::Ladder];
     let reached = reasons.contains(&decision.reason);
-    prop_assert_eq!((decision.visible, decision.may_toggle), (reached, reached));
+    let ladder = decision.ladder.as_ref();
+    let stays_on = ladder.is_some_and(|ladder| ladder.rung >= Rung::Required);
+    prop_assert_eq!((decision.visible, decision.may_toggle), (reached, reached && !stays_on));
+    prop_assert!(reached || ladder.is_none());
     prop_assert_eq!(decision.on, question.standing.two_step_since.is_some());
-    // INV-42: nothing is required where the account is not reached, nor while two-step is off.
-    prop_assert_eq!(decision.requirement >= Requirement::SecondStep, reached && decision.on);
+    // INV-42: nothing is required where the account is not reached, nor while two-step is off and no ladder demands it.
+    let enforced = ladder.is_some_and(|ladder| ladder.enforced);
+    prop_assert_eq!(decision.requirement >= Requirement::SecondStep, reached && decision.on || enforced);
+    prop_assert!(!enforced || ladder.is_some_and(|ladder| decision.requirement >= ladder.demands));
     prop_assert!(
         decision.requirement != Requirement::None || decision.required_since == RequiredSince::default()
     );
@@ -131,6 +142,9 @@ fn told(question: &Question, decision: &Decision, trail: &[RuleAsked]) -> Result
         let count = left.iter().take_while(|asked| asked.rollout == rollout.key).count();
         let (own, others) = left.split_at(count);
         left = others;
+        let waves = own.iter().take_while(|asked| asked.rule != Rule::Ladder).count();
+        let (own, rules) = own.split_at(waves);
+        climbed(rollout, decision, rules)?;
         prop_assert!(own.windows(2).all(|pair| pair[0].rule <= pair[1].rule && !pair[0].holds), "{:?}", own);
         let waves = own.iter().filter(|asked| asked.rule != Rule::Wave);
         let distinct: std::collections::BTreeSet<_> = waves.clone().map(|asked| asked.rule).collect();
@@ -142,7 +156,8 @@ fn told(question: &Question, decision: &Decision, trail: &[RuleAsked]) -> Result
             "{:?}",
             rollout.key
         );
-        if decision.rollout.as_ref() != Some(&rollout.key) || !covers {
+        // The ladder makes visible what any other rule left out.
+        if decision.rollout.as_ref() != Some(&rollout.key) || !covers || decision.reason == Reason::Ladder {
             continue;
         }
         let last = own.last().filter(|asked| asked.holds).map(|asked| asked.rule);
@@ -162,12 +177,32 @@ fn told(question: &Question, decision: &Decision, trail: &[RuleAsked]) -> Result
     Ok(())
 }
 
+/// The rules of the ladder come last, in order, up to the first that is for the account.
+fn climbed(rollout: &Rollout, decision: &Decision, rules: &[RuleAsked]) -> Result<(), TestCaseError> {
+    prop_assert!(rules.iter().all(|asked| asked.rule == Rule::Ladder), "{:?}", rules);
+    let denied = rules.iter().any(|asked| asked.wave.is_none());
+    prop_assert!(!denied || rules.len() == 1 && !rules[0].holds, "{:?}", rules);
+    if !denied {
+        let places: Vec<_> = rules.iter().map(|asked| asked.wave.unwrap().0).collect();
+        prop_assert_eq!(places, (1..).take(rules.len()).collect::<Vec<_>>());
+        prop_assert!(rules.iter().rev().skip(1).all(|asked| !asked.holds), "{:?}", rules);
+    }
+    let holds = rules.last().filter(|asked| asked.holds);
+    prop_assert!(holds.is_some() || denied || rules.is_empty() || rules.len() == rollout.ladder.len());
+    if let Some(ladder) = decision.ladder.as_ref().filter(|ladder| ladder.rollout == rollout.key) {
+        prop_assert_eq!(holds.and_then(|asked| asked.wave), Some(ladder.rule));
+    }
+    Ok(())
+}
+
 /// A summary agrees with the decision, and names the rollout and the wave that decided.
 fn summed_up(question: &Question, decision: &Decision, summary: &str) -> Result<(), TestCaseError> {
     let reached = if decision.visible { "has reached" } else { "has not reached" };
     let begins = format!("two-step {reached} the account at {}: ", decision.product);
     prop_assert!(summary.starts_with(&begins), "{}", summary);
     let asks = decision.requirement != Requirement::None;
+    let binds = decision.ladder.as_ref().is_some_and(|ladder| ladder.rung >= Rung::Required);
+    prop_assert_eq!(summary.contains("the ladder is at "), binds, "{}", summary);
     prop_assert_eq!(summary.contains("asks for a second step"), asks, "{}", summary);
     prop_assert_eq!(summary.contains("it is switched on"), decision.on, "{}", summary);
     prop_assert_eq!(
@@ -192,6 +227,9 @@ fn summed_up(question: &Question, decision: &Decision, summary: &str) -> Result<
 /// A wave's sentence begins with its number and title, and says whether the wave reaches the account.
 fn sentence(question: &Question, asked: &RuleAsked) -> Result<(), TestCaseError> {
     whole(&asked.sentence)?;
+    if asked.rule == Rule::Ladder {
+        return climbing(asked);
+    }
     prop_assert_eq!(asked.wave.is_some(), asked.rule == Rule::Wave);
     if let Some(wave) = asked.wave {
         let name = format!("wave {0} 'step {0}' (", wave.0);
@@ -204,6 +242,19 @@ fn sentence(question: &Question, asked: &RuleAsked) -> Result<(), TestCaseError>
     }
     let of_customer = asked.sentence.contains("moves with its customer");
     prop_assert!(!of_customer || question.standing.customer.is_some(), "{}", asked.sentence);
+    Ok(())
+}
+
+/// A sentence of a ladder's rule begins with its number and title, and says whether the rule is for the account.
+fn climbing(asked: &RuleAsked) -> Result<(), TestCaseError> {
+    let Some(place) = asked.wave else {
+        prop_assert!(asked.sentence.contains("left out by name"), "{}", asked.sentence);
+        return Ok(());
+    };
+    let name = format!("ladder rule {0} 'rule {0}' ", place.0);
+    prop_assert!(asked.sentence.starts_with(&name), "{}", asked.sentence);
+    let is_for = asked.sentence[name.len()..].starts_with("is for the account");
+    prop_assert_eq!(is_for, asked.holds, "{}", asked.sentence);
     Ok(())
 }
 

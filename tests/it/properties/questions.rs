@@ -11,6 +11,7 @@ use tidegate_rollout::{decide, explain};
 use super::{
     PRODUCTS,
     crowd::crowd,
+    rules::{holds, ladder, near},
     standings::{ACCOUNTS, account, customer_key, standing},
     steps,
 };
@@ -45,8 +46,26 @@ pub(super) fn decided(rollouts: &[Rollout], standing: &Standing, now: Timestamp,
 }
 
 pub(super) fn question() -> impl Strategy<Value = Question> {
-    let all = (rollouts(), standing(), instant());
+    let all = (rollouts(), standing(), prop_oneof![instant(), near()]);
     all.prop_map(|(rollouts, standing, now)| Question { rollouts, standing, now })
+}
+
+/// At an instant near the dates of its ladders, and under fewer rollouts.
+pub(super) fn dated_question() -> impl Strategy<Value = Question> {
+    let some = subsequence(ROLLOUTS, 1..=3);
+    let rollouts = some.prop_flat_map(|keys| keys.into_iter().map(rollout).collect::<Vec<_>>());
+    let held = option::weighted(0.3, near());
+    (rollouts, standing(), near(), held).prop_map(|(mut rollouts, standing, now, held)| {
+        for (rollout, place) in rollouts.iter_mut().zip(0..) {
+            // Holds that are open began in the past, except where a past instant is asked about.
+            rollout.paused_at = held.filter(|_| place == 0);
+            rollout.stop = None;
+            if let Some(since) = rollout.paused_at {
+                rollout.holds.retain(|hold| hold.until < since);
+            }
+        }
+        Question { rollouts, standing, now }
+    })
 }
 
 fn product(key: &str) -> Product {
@@ -103,10 +122,12 @@ fn roll_back() -> impl Strategy<Value = RollBack> {
 fn rollout(key: &'static str) -> impl Strategy<Value = Rollout> {
     let lines = (any::<[u8; 16]>(), any::<bool>(), prop_oneof![Just(0_u32), 0..=1_000_000_u32]);
     let switches = (option::weighted(0.3, instant()), option::weighted(0.3, stop()), vec(roll_back(), 0..3));
-    let all = (products(), vec(wave(), 0..5), lines, named(), named(), switches, 1..9_i64, instant());
+    let steps = (vec(wave(), 0..5), ladder(), holds());
+    let all = (products(), steps, lines, named(), named(), switches, 1..9_i64, instant());
     all.prop_map(
-        move |(products, waves, (salt, by_customer, holdout), allow, deny, switches, revision, at)| {
+        move |(products, steps, (salt, by_customer, holdout), allow, deny, switches, revision, at)| {
             let (paused_at, stop, roll_backs) = switches;
+            let (waves, ladder, holds) = steps;
             Rollout {
                 key: key.parse().unwrap(),
                 title: format!("Two-step {key}").parse().unwrap(),
@@ -118,8 +139,8 @@ fn rollout(key: &'static str) -> impl Strategy<Value = Rollout> {
                 deny,
                 waves,
                 method: None,
-                ladder: Vec::new(),
-                holds: Vec::new(),
+                ladder,
+                holds,
                 paused_at,
                 stop,
                 roll_backs,

@@ -8,8 +8,8 @@ use proptest::{
     sample::{select, subsequence},
 };
 use tidegate_core::{
-    AccountId, Buckets, Customer, CustomerId, CustomerKey, FirstShown, Labels, LadderMarks, LedgerEntry,
-    Method, Ordinal, Revision, Standing,
+    AccountId, Buckets, Customer, CustomerId, CustomerKey, FirstShown, Labels, LedgerEntry, Method, Ordinal,
+    Revision, Standing,
 };
 use uuid::Uuid;
 
@@ -17,6 +17,7 @@ use super::{
     PRODUCTS,
     crowd::LABEL,
     questions::{ROLLOUTS, instant, products},
+    rules::marks,
     steps::CUSTOMERS,
 };
 
@@ -87,10 +88,10 @@ fn shown() -> impl Strategy<Value = FirstShown> {
 }
 
 fn entry((rollout, product): (&'static str, &'static str)) -> impl Strategy<Value = LedgerEntry> {
-    let all = (option::of(shown()), option::weighted(0.3, instant()));
-    all.prop_map(move |(shown, active_since)| {
+    let all = (option::of(shown()), option::weighted(0.3, instant()), marks());
+    all.prop_map(move |(shown, active_since, marks)| {
         let (rollout, product) = (rollout.parse().unwrap(), product.parse().unwrap());
-        LedgerEntry { rollout, product, shown, active_since, marks: LadderMarks::default() }
+        LedgerEntry { rollout, product, shown, active_since, marks }
     })
 }
 

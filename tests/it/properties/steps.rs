@@ -178,7 +178,7 @@ fn deed() -> impl Strategy<Value = Deed> {
     ]
 }
 
-fn draft() -> impl Strategy<Value = Draft> {
+pub(super) fn draft() -> impl Strategy<Value = Draft> {
     let products = subsequence(PRODUCTS, 0..PRODUCTS.len());
     (option::weighted(0.4, crowd()), edge(), products).prop_map(|(crowd, edge, products)| Draft {
         crowd,

@@ -1,13 +1,15 @@
 //! Why an account got its answer, as a product manager reads it: the summary, then a sentence for each rule.
 
-use tidegate_core::{Role, Timestamp};
+use tidegate_core::{Role, Span, Timestamp};
 use tidegate_proto as proto;
 
 use crate::{
     arrange::{Address, Person, row},
     audiences::{all, any, has, labelled, not, test},
+    ladders::{local, phase},
     manage::Managed,
     owner::Device,
+    raw,
     story::tell,
     test_server::{TestServer, timestamp},
 };
@@ -170,6 +172,157 @@ async fn a_manager_reads_how_accounts_move_with_their_customer() {
         for number in 1..=customers.len() {
             rollout.explains(&server, &format!("u-{number}"), "kasa").await;
         }
+    })
+    .await;
+}
+
+/// Contractors, a product of its own, those whom a wave has reached, and everybody in four steps.
+fn rules(begins: Timestamp) -> Vec<proto::LadderRule> {
+    use proto::Rung;
+    let days = |days: i64| prost_types::Duration { seconds: days * 86_400, nanos: 0 };
+    let rule = |title: &str, phases| proto::LadderRule {
+        title: title.to_owned(),
+        phases,
+        grace: Some(proto::Grace::default()),
+        ..Default::default()
+    };
+    let zone = "Europe/Berlin";
+    let grace = proto::Grace {
+        days: 14,
+        cap_time: Some(timestamp(begins.plus(Span::days(50)))),
+        skips: 3,
+        skip_spacing: Some(days(1)),
+    };
+    vec![
+        proto::LadderRule {
+            audience: Some(labelled("account.label", "team", &["contractor"])),
+            demands: proto::Requirement::Aal2.into(),
+            ..rule("Contractors", vec![phase(Some(begins), Rung::Locked)])
+        },
+        proto::LadderRule {
+            products: vec!["tapo".into()],
+            ..rule("Cameras first", vec![phase(Some(begins), Rung::Required)])
+        },
+        proto::LadderRule {
+            within_waves: true,
+            audience: Some(has("account.country", &["NO"])),
+            ..rule("Norway, by waves", vec![phase(Some(begins), Rung::Required)])
+        },
+        proto::LadderRule {
+            grace: Some(grace),
+            postponement: Some(days(7)),
+            reminder_days: vec![0, 7],
+            ..rule(
+                "Everybody",
+                vec![
+                    phase(Some(begins), Rung::Optional),
+                    local("2026-03-12T09:00", zone, Rung::Nudge),
+                    local("2026-03-20T00:00", zone, Rung::Required),
+                    local("2026-06-01T00:00", zone, Rung::Locked),
+                ],
+            )
+        },
+    ]
+}
+
+/// An instant in a statement.
+fn sql_instant(server: &TestServer, at: Timestamp) -> String {
+    let micros = at.unix_micros();
+    if server.is_sqlite() {
+        micros.to_string()
+    } else {
+        format!("TIMESTAMPTZ 'epoch' + {micros} * INTERVAL '1 microsecond'")
+    }
+}
+
+#[tokio::test]
+async fn a_manager_reads_what_a_ladder_says_of_an_account() {
+    tell("explain/4_ladder", async |server| {
+        let wave = |title: &str, audience| proto::WaveDraft {
+            title: title.to_owned(),
+            edge_ppm: 1_000_000,
+            audience,
+            ..Default::default()
+        };
+        let waves = vec![wave("Norway", Some(has("account.country", &["NO"])))];
+        let rollout = rollout(&server, proto::RolloutUnit::Account, waves).await;
+        let (operator, app) = (server.operator(), server.actor("app", Role::Frontend).await.quiet());
+        let rows = vec![
+            proto::ImportRow {
+                labels: [("team".to_owned(), "contractor".to_owned())].into(),
+                ..row(1, "bob", Address::Verified)
+            },
+            proto::ImportRow { country: "NO".into(), ..row(2, "ola", Address::Unverified) },
+            row(3, "ann", Address::Verified),
+        ];
+        operator.import(rows).await.unwrap();
+        let ann: Person = operator.known("ann").await;
+        let read = async |what: &str, account: &str, product: &str| {
+            server.transcript.note(&format!("== {what}"));
+            rollout.explains(&server, account, product).await;
+        };
+        let mark = async |column: &str, value: &str| {
+            raw::change(&server, &format!("UPDATE ledger SET {column} = {value}")).await;
+        };
+        let in_days = |days: i64| sql_instant(&server, server.now().plus(Span::days(days)));
+        let sign_in = async || app.begin(&ann, "kasa", &Device::new("phone")).await;
+        let begins = server.now().plus(Span::days(1));
+        rollout.set_ladder(rules(begins)).await;
+        read("before its first date", "ann", "kasa").await;
+        server.clock.advance(Span::days(1));
+        read("optional", "ann", "kasa").await;
+        read("a product of another rule", "ann", "tapo").await;
+        read("a product that the rollout does not name", "ann", "deco").await;
+        read("of all, locked for contractors", "bob", "kasa").await;
+        read("no wave has reached Norway, so it is in the last rule", "ola", "kasa").await;
+        rollout.start().await;
+        read("the wave has reached Norway", "ola", "kasa").await;
+        rollout.deny(&["ola"]).await;
+        read("left out by name", "ola", "kasa").await;
+        server.clock.advance(Span::days(11));
+        read("a nudge", "ann", "kasa").await;
+        server.clock.advance(Span::days(8));
+        read("required, and not told yet", "ann", "kasa").await;
+        app.sign_in(&ann, "kasa", &Device::new("phone")).await;
+        read("told by a sign-in", "ann", "kasa").await;
+        mark("skips", "2").await;
+        mark("skipped_at", &in_days(0)).await;
+        read("two skips used", "ann", "kasa").await;
+        mark("extension", &Span::days(3).micros().to_string()).await;
+        server.clock.advance(Span::days(2));
+        read("extended by support", "ann", "kasa").await;
+        rollout.pause().await;
+        server.clock.advance(Span::days(2));
+        read("paused for two days", "ann", "kasa").await;
+        rollout.resume().await;
+        read("resumed", "ann", "kasa").await;
+        mark("exempt_until", &in_days(30)).await;
+        read("exempted by support", "ann", "kasa").await;
+        mark("exempt_until", "NULL").await;
+        server.clock.advance(Span::days(20));
+        read("after its last day", "ann", "kasa").await;
+        assert_eq!(sign_in().await.state, proto::SignInState::PendingEnrollment);
+        mark("postponed_until", &in_days(7)).await;
+        read("put off by the owner", "ann", "kasa").await;
+        server.clock.advance(Span::days(60));
+        read("locked", "ann", "kasa").await;
+        server.transcript.note("== as of the nudge, before anything was told");
+        let request = proto::ExplainRequest {
+            product: "kasa".into(),
+            account: "ann".into(),
+            at_time: Some(timestamp(begins.plus(Span::days(12)))),
+            ..Default::default()
+        };
+        server.transcript.note(&rollout.manager.ok(request).await.summary);
+        server.transcript.note("== with the revision before the ladder");
+        let request = proto::ExplainRequest {
+            product: "kasa".into(),
+            account: "ann".into(),
+            rollout: rollout.key.clone(),
+            revision: 1,
+            ..Default::default()
+        };
+        server.transcript.note(&rollout.manager.ok(request).await.summary);
     })
     .await;
 }

@@ -35,10 +35,10 @@ use tidegate_service::{
     realms::{CreateRealm, GetRealm, ListRealms},
     rollouts::{
         AddWave, AdvanceRollout, ClearStop, CreateRollout, DiffRevisions, FunnelRange, GetRollout, GetStats,
-        Hours, ListReached, ListRevisions, ListRollouts, NamedDraft, PauseRollout, PlannedChange,
-        PlannedVerb, PreviewRequest, PreviewRollout, Reached, RemoveWave, ResumeRollout, RevertRollout,
-        RollBackRollout, RolloutChange, SetLadder, StartDueWaves, StartRollout, StopRollout, Target,
-        UpdateRollout, UpdateWave, WatchRollout, WaveDraft,
+        Hours, LaterInstants, ListReached, ListRevisions, ListRollouts, NamedDraft, PauseRollout,
+        PlannedChange, PlannedVerb, PreviewRequest, PreviewRollout, Reached, RemoveWave, ResumeRollout,
+        RevertRollout, RollBackRollout, RolloutChange, SetLadder, StartDueWaves, StartRollout, StopRollout,
+        Target, UpdateRollout, UpdateWave, WatchRollout, WaveDraft,
     },
     sessions::{
         GetJwks, Introspect, IssueAssertion, ListSessions, ListTrustedDevices, RefreshSession,
@@ -286,7 +286,8 @@ fn target() -> Target {
 fn preview() -> Box<PreviewRequest> {
     let change = PlannedChange { verb: PlannedVerb::Stop, then_start: false };
     let rollout = "everybody".parse().unwrap();
-    Box::new(PreviewRequest { rollout, etag: None, change, product: None, sample: 0 })
+    let later = LaterInstants::Dates;
+    Box::new(PreviewRequest { rollout, etag: None, change, product: None, sample: 0, later })
 }
 
 fn wave() -> WaveDraft {

@@ -1,11 +1,10 @@
 use tidegate_core::{Edge, Method, MethodMove, Ordinal, ProductKey, Revision, Unit, Word as _};
-use tidegate_proto::{self as proto, preview_rollout_request::Change};
+use tidegate_proto as proto;
 use tidegate_service::rollouts::{
     AddWave, AdvanceRollout, ClearStop, CreateRollout, DiffRevisions, FunnelRange, GetRollout, GetStats,
-    Hours, ListReached, ListRevisions, ListRollouts, MAX_SAMPLE, MAX_WAVES, NamedDraft, PauseRollout,
-    PlannedChange, PlannedVerb, PreviewRequest, PreviewRollout, Reached, RemoveWave, ResumeRollout,
-    RevertRollout, RollBackRollout, RolloutChange, SetLadder, StartRollout, StopRollout, Target,
-    UpdateRollout, UpdateWave, WatchRollout, WaveDraft,
+    Hours, ListReached, ListRevisions, ListRollouts, MAX_WAVES, NamedDraft, PauseRollout, Reached,
+    RemoveWave, ResumeRollout, RevertRollout, RollBackRollout, RolloutChange, SetLadder, StartRollout,
+    StopRollout, Target, UpdateRollout, UpdateWave, WatchRollout, WaveDraft,
 };
 
 use super::{audience, ladder, method_move, schedule};
@@ -176,59 +175,6 @@ pub(super) fn reached(message: proto::ListReachedRequest, form: &mut Form) -> Op
     Some(ListReached { rollout: rollout?, product: product?, wave, page: page? })
 }
 
-pub(super) fn preview(message: proto::PreviewRolloutRequest, form: &mut Form) -> Option<PreviewRollout> {
-    let rollout = form.text("rollout", &message.rollout);
-    let etag = form.optional("etag", &message.etag);
-    let verb = planned(message.change, form);
-    let product = form.optional("product", &message.product);
-    let sample = usize::try_from(message.sample_size).ok().filter(|size| *size <= MAX_SAMPLE);
-    if sample.is_none() {
-        form.note::<()>("sample_size", format!("must be 0 to {MAX_SAMPLE}"));
-    }
-    Some(PreviewRollout::Begin(Box::new(PreviewRequest {
-        rollout: rollout?,
-        etag: etag?,
-        change: PlannedChange { verb: verb?, then_start: message.then_start },
-        product: product?,
-        sample: sample?,
-    })))
-}
-
-fn planned(change: Option<Change>, form: &mut Form) -> Option<PlannedVerb> {
-    let mut sure =
-        |field, on, verb| if on { Some(verb) } else { form.note(field, "must be true, or not be given") };
-    match change {
-        Some(Change::Start(on)) => sure("start", on, PlannedVerb::Start),
-        Some(Change::Advance(on)) => sure("advance", on, PlannedVerb::Advance),
-        Some(Change::Stop(on)) => sure("stop", on, PlannedVerb::Stop),
-        Some(Change::RollBackToWave(to)) => Some(PlannedVerb::RollBack(Ordinal(to))),
-        Some(Change::Update(update)) => form.within("update", |form| Some(planned_update(update, form))),
-        Some(Change::UpdateWave(update)) => form.within("update_wave", |form| {
-            let ordinal = ordinal(update.ordinal, form);
-            let wave = form.within("wave", |form| draft(update.wave.unwrap_or_default(), form));
-            Some(PlannedVerb::UpdateWave { ordinal: ordinal?, wave: wave? })
-        }),
-        Some(Change::AddWave(wave)) => {
-            form.within("add_wave", |form| draft(wave, form)).map(PlannedVerb::AddWave)
-        }
-        None => form.note("change", "must be given, exactly one"),
-    }
-}
-
-fn planned_update(update: proto::PlannedUpdate, form: &mut Form) -> PlannedVerb {
-    let mut change = RolloutChange::default();
-    for path in form.mask(update.update_mask) {
-        match path.as_str() {
-            "products" => change.products = some_products(&update.products, form),
-            "holdout_ppm" => change.holdout = edge("holdout_ppm", update.holdout_ppm, form),
-            "allow" => change.allow = named("allow", update.allow.clone(), form),
-            "deny" => change.deny = named("deny", update.deny.clone(), form),
-            unknown => form.unknown_path(unknown),
-        }
-    }
-    PlannedVerb::Update(change)
-}
-
 pub(super) fn revisions(message: proto::ListRevisionsRequest, form: &mut Form) -> Option<ListRevisions> {
     let rollout = form.text("rollout", &message.rollout);
     let page = form.page(message.page_size, &message.page_token);
@@ -256,7 +202,7 @@ fn any_state(rollout: &str, etag: &str, reason: &str, form: &mut Form) -> Option
     Some(Target { rollout: rollout?, etag: etag?, reason: reason? })
 }
 
-fn draft(wave: proto::WaveDraft, form: &mut Form) -> Option<WaveDraft> {
+pub(super) fn draft(wave: proto::WaveDraft, form: &mut Form) -> Option<WaveDraft> {
     let title = form.text("title", &wave.title);
     let edge = edge("edge_ppm", wave.edge_ppm, form);
     let products = products(&wave.products, form);
@@ -275,14 +221,14 @@ fn draft(wave: proto::WaveDraft, form: &mut Form) -> Option<WaveDraft> {
     })
 }
 
-fn edge(field: &str, ppm: u32, form: &mut Form) -> Option<Edge> {
+pub(super) fn edge(field: &str, ppm: u32, form: &mut Form) -> Option<Edge> {
     match Edge::try_from(ppm) {
         Ok(edge) => Some(edge),
         Err(error) => form.note_as(Kind::Edge, field, error),
     }
 }
 
-fn ordinal(number: u32, form: &mut Form) -> Option<Ordinal> {
+pub(super) fn ordinal(number: u32, form: &mut Form) -> Option<Ordinal> {
     if number == 0 { form.note("ordinal", "must be a wave's place, from 1") } else { Some(Ordinal(number)) }
 }
 
@@ -299,7 +245,7 @@ fn unit(wire: proto::RolloutUnit) -> Option<Unit> {
 }
 
 /// Absent: no account.
-fn named(field: &str, wire: Option<proto::NamedAccounts>, form: &mut Form) -> Option<NamedDraft> {
+pub(super) fn named(field: &str, wire: Option<proto::NamedAccounts>, form: &mut Form) -> Option<NamedDraft> {
     let wire = wire.unwrap_or_default();
     form.within(field, |form| {
         if wire.accounts.len() + wire.customers.len() > MAX_NAMED {
@@ -315,7 +261,7 @@ fn named(field: &str, wire: Option<proto::NamedAccounts>, form: &mut Form) -> Op
     })
 }
 
-fn some_products(keys: &[String], form: &mut Form) -> Option<Vec<ProductKey>> {
+pub(super) fn some_products(keys: &[String], form: &mut Form) -> Option<Vec<ProductKey>> {
     if keys.is_empty() {
         return form.note("products", "must name at least one");
     }

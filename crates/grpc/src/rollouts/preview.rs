@@ -6,7 +6,7 @@ use tidegate_proto as proto;
 use tidegate_service::rollouts::{Preview, PreviewRollout, Previewed};
 use tonic::{Request, Response, Status};
 
-use super::{parse, render};
+use super::{planned, previewed};
 use crate::{
     door::Door,
     stream::{Pulled, Source, Watch},
@@ -27,7 +27,7 @@ pub(super) async fn begin(
     door: &Door,
     request: Request<proto::PreviewRolloutRequest>,
 ) -> Result<Response<Pulled<PreviewSteps>>, Status> {
-    let (watch, begun) = door.begin(request, parse::preview).await?;
+    let (watch, begun) = door.begin(request, planned::preview).await?;
     let next = match begun {
         Previewed::Going(preview) => Some(preview),
         Previewed::Done(preview) => Some(Box::new(preview)),
@@ -43,7 +43,7 @@ impl Source for PreviewSteps {
             self.watch.goes_on().await?;
             let Some(preview) = self.next.take() else { return Ok(None) };
             if self.spoke.is_none_or(|at| at.elapsed() >= PROGRESS) {
-                let message = render::progress(preview.progress());
+                let message = previewed::progress(preview.progress());
                 return Ok(Some((
                     message,
                     Self { next: Some(preview), spoke: Some(Instant::now()), ..self },
@@ -51,7 +51,7 @@ impl Source for PreviewSteps {
             }
             match self.watch.ask(PreviewRollout::GoOn(preview)).await? {
                 Previewed::Going(preview) => self.next = Some(preview),
-                Previewed::Done(preview) => return Ok(Some((render::previewed(preview), self))),
+                Previewed::Done(preview) => return Ok(Some((previewed::result(preview), self))),
             }
         }
     }

@@ -1,11 +1,8 @@
 use tidegate_core::{Named, Ordinal, ProductKey, Rollout, RolloutState, Stop, Unit, Wave, WaveState};
-use tidegate_proto::{self as proto, preview_rollout_response::Part};
+use tidegate_proto as proto;
 use tidegate_service::{
     Page,
-    rollouts::{
-        Author, AuthoredRevision, Difference, Group, Preview, PreviewProgress, ReachedAccount, Revised,
-        RolloutView,
-    },
+    rollouts::{Author, AuthoredRevision, Difference, ReachedAccount, Revised, RolloutView},
 };
 
 use super::{audience::audience, ladder, method_move, schedule};
@@ -90,33 +87,6 @@ pub(super) fn reached(page: Page<ReachedAccount>) -> proto::ListReachedResponse 
     };
     let accounts = page.items.into_iter().map(account).collect();
     proto::ListReachedResponse { accounts, next_page_token: page_token(page.next) }
-}
-
-pub(super) fn progress(progress: PreviewProgress) -> proto::PreviewRolloutResponse {
-    let PreviewProgress { seen, total } = progress;
-    let progress = proto::PreviewProgress { account_count: seen, total_count: total };
-    proto::PreviewRolloutResponse { part: Some(Part::Progress(progress)) }
-}
-
-pub(super) fn previewed(preview: Preview) -> proto::PreviewRolloutResponse {
-    let account_count = preview.progress().seen;
-    let (revision, count_time) = (preview.revision().0, Some(timestamp(preview.counted_at())));
-    let products = preview.into_products().map(|(product, counts)| proto::ProductPreview {
-        product: product.into(),
-        before_count: counts.before,
-        after_count: counts.after,
-        enter: Some(sample(counts.enter)),
-        leave: Some(sample(counts.leave)),
-        enter_missing: Some(sample(counts.missing)),
-    });
-    let products = products.collect();
-    let result = proto::RolloutPreview { products, account_count, revision, count_time };
-    proto::PreviewRolloutResponse { part: Some(Part::Result(result)) }
-}
-
-fn sample(group: Group) -> proto::AccountSample {
-    let count = group.count;
-    proto::AccountSample { count, account_ids: group.into_sample().iter().map(ToString::to_string).collect() }
 }
 
 fn rollout(rollout: Rollout) -> proto::Rollout {

@@ -74,6 +74,8 @@ impl DecisionTrace for Sentences<'_> {
     fn climbed(&mut self, rollout: &Rollout, reached: bool, now: Timestamp) {
         if !rollout.deny.includes(self.standing) {
             self.rules.extend(rung::asked(rollout, (self.product, self.standing), reached, now));
+        } else if !rollout.ladder.is_empty() {
+            self.rules.push(rung::denied(rollout));
         }
     }
 

@@ -1,21 +1,26 @@
 //! The decision and its reason in one sentence.
 
 use tidegate_core::{
-    LedgerEntry, Missing, Named, Reason, Requirement, Revision, Rollout, RolloutKey, Timestamp, Word as _,
+    LedgerEntry, Missing, Named, Reason, Revision, Rollout, RolloutKey, Timestamp, Word as _,
 };
 
 use super::{
     phrases::{self, count, instant, quoted},
     rung, wave,
 };
-use crate::{Verdict, bucket, ladder::LadderAnswer, waves};
+use crate::{
+    Verdict, bucket,
+    ladder::{self, LadderAnswer},
+    waves,
+};
 
 pub fn of(verdict: &Verdict<'_>, rollouts: &[Rollout]) -> String {
     let product = verdict.product();
     let rollout = verdict.rollout.and_then(|key| rollouts.iter().find(|rollout| rollout.key == *key));
     let reached = if verdict.visible() { "has reached" } else { "has not reached" };
     let (because, switch) = (because(verdict, rollout), switch(verdict));
-    format!("two-step {reached} the account at {product}: {because}{switch}")
+    let ahead = rollout.map(|rollout| ladder_ahead(verdict, rollout)).unwrap_or_default();
+    format!("two-step {reached} the account at {product}: {because}{ahead}{switch}")
 }
 
 /// The words before a summary that is not about now, or not about the rollouts as they are.
@@ -52,7 +57,7 @@ fn answered(verdict: &Verdict<'_>, rollout: &Rollout) -> String {
         }
         Reason::Ladder => {
             let rule = verdict.ladder.map(|answer| rung::name(answer.bound.place(), answer.bound.rule));
-            format!("{} of the ladder of {the_rollout} is for it", rule.unwrap_or_default())
+            format!("{} of {the_rollout} is for it", rule.unwrap_or_default())
         }
         Reason::Shown => {
             let at = entry(verdict).and_then(|entry| entry.shown).map(|shown| instant(shown.at));
@@ -119,17 +124,33 @@ fn not_yet(verdict: &Verdict<'_>, rollout: &Rollout, the_rollout: &str) -> Strin
     format!("{came}{next}{}", paused.unwrap_or_default())
 }
 
+/// What a ladder will ask of an account that nothing has reached yet.
+fn ladder_ahead(verdict: &Verdict<'_>, rollout: &Rollout) -> String {
+    let bound = ladder::bind(rollout, verdict.product(), verdict.standing, false);
+    let bound = bound.filter(|bound| !verdict.visible() && bound.at(verdict.evaluated_at).is_none());
+    let said = bound.map(|bound| {
+        let rule = rung::name(bound.place(), bound.rule);
+        format!("; {rule} is for it: {}", rung::not_begun(bound.rule))
+    });
+    said.unwrap_or_default()
+}
+
 /// The owner's switch, and what a sign-in asks for.
 fn switch(verdict: &Verdict<'_>) -> String {
-    let asks = match verdict.requirement() {
-        Requirement::None => "a sign-in asks for no second step",
-        _ => "a sign-in asks for a second step",
-    };
+    let asks = rung::asks(verdict.requirement());
     if let Some(answer) = verdict.ladder.filter(LadderAnswer::binds) {
         let rung = answer.rung.as_str();
-        return format!("; the ladder is at {rung}{}, so {asks}", rung::person(&answer));
+        return if verdict.on() {
+            format!("; it is switched on and stays on, because the ladder is at {rung}, so {asks}")
+        } else {
+            format!(
+                "; it is not switched on, and the ladder is at {rung}{}, so {asks}",
+                rung::person(&answer)
+            )
+        };
     }
-    match (verdict.visible(), verdict.on(), verdict.missing()) {
+    let ahead = verdict.ladder.map(|answer| rung::person(&answer)).unwrap_or_default();
+    let switch = match (verdict.visible(), verdict.on(), verdict.missing()) {
         (true, true, _) => format!("; it is switched on, so {asks}"),
         (true, false, None) => format!("; it is not switched on, so {asks}"),
         (true, false, Some(Missing::VerifiedEmail)) => {
@@ -137,5 +158,6 @@ fn switch(verdict: &Verdict<'_>) -> String {
         }
         (false, true, _) => format!("; it is switched on, but here {asks}"),
         (false, false, _) => String::new(),
-    }
+    };
+    switch + &ahead
 }

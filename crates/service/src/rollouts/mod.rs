@@ -8,7 +8,9 @@ mod create;
 mod dates;
 mod diff;
 mod fold;
+mod foreseen;
 mod get;
+mod group;
 mod list;
 mod names;
 mod pause;
@@ -37,13 +39,16 @@ pub use clear_stop::ClearStop;
 pub use create::{CreateRollout, WaveDraft};
 pub use diff::{DiffRevisions, Difference};
 pub use fold::FunnelWorker;
+pub use foreseen::{LadderConflict, ProductPreview};
 pub use get::{GetRollout, RolloutView};
+pub use group::Group;
 pub use list::ListRollouts;
 pub use names::NamedDraft;
 pub use pause::PauseRollout;
-pub use planned::{PlannedChange, PlannedVerb};
+pub use planned::{Edit, Edits, PlannedChange, PlannedVerb};
 pub use preview::{
-    Group, MAX_SAMPLE, Preview, PreviewProgress, PreviewRequest, PreviewRollout, Previewed, ProductPreview,
+    LaterInstants, MAX_INSTANTS, MAX_SAMPLE, Preview, PreviewProgress, PreviewRequest, PreviewRollout,
+    Previewed,
 };
 pub use reached::{ListReached, ReachedAccount};
 pub use remove_wave::RemoveWave;

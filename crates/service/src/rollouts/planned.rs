@@ -5,7 +5,10 @@ use tidegate_core::{Ordinal, Rollout, Wave};
 use tidegate_rollout::lifecycle;
 use tidegate_store::View;
 
-use super::{RolloutChange, WaveDraft, add_wave::add, change::refusal, dates, update_wave::put};
+use super::{
+    LadderDraft, RolloutChange, WaveDraft, add_wave::add, change::refusal, dates, remove_wave::remove,
+    set_ladder, update_wave::put,
+};
 use crate::{Error, Fault, QueryContext};
 
 #[derive(Debug, Clone)]
@@ -22,12 +25,25 @@ pub enum PlannedVerb {
     /// The last wave that stays; zero: none stays.
     RollBack(Ordinal),
     Stop,
+    Edits(Edits),
+}
+
+/// Changes of what a rollout says. They are carried out one after another.
+#[derive(Debug, Clone)]
+pub enum Edits {
+    /// Named by `update`, `add_wave` and so on.
+    One(Edit),
+    /// Named by `steps[0].update` and so on.
+    Steps(Vec<Edit>),
+}
+
+#[derive(Debug, Clone)]
+pub enum Edit {
     Update(RolloutChange),
-    UpdateWave {
-        ordinal: Ordinal,
-        wave: WaveDraft,
-    },
+    UpdateWave { ordinal: Ordinal, wave: WaveDraft },
     AddWave(WaveDraft),
+    RemoveWave(Ordinal),
+    SetLadder(Vec<LadderDraft>),
 }
 
 impl PlannedChange {
@@ -48,11 +64,15 @@ impl PlannedChange {
                 let by = cx.agent().signature().ok_or(Fault::Dangling("the agent's name"))?;
                 lifecycle::stop(rollout, by, None, cx.now());
             }
-            PlannedVerb::Update(change) => change.apply(view, rollout, "update.").await?,
-            PlannedVerb::UpdateWave { ordinal, wave } => {
-                put(view, rollout, *ordinal, ("update_wave.wave", wave)).await?;
+            PlannedVerb::Edits(Edits::One(edit)) => edit.carry_out(cx, view, rollout, "").await?,
+            PlannedVerb::Edits(Edits::Steps(edits)) => {
+                for (place, edit) in edits.iter().enumerate() {
+                    if place > 0 {
+                        rollout.revision = rollout.revision.next();
+                    }
+                    edit.carry_out(cx, view, rollout, &format!("steps.steps[{place}].")).await?;
+                }
             }
-            PlannedVerb::AddWave(wave) => add(view, rollout, "add_wave", wave).await.map(drop)?,
         }
         dates::check(&before, &rollout.waves, cx.now())?;
         if self.then_start {
@@ -65,6 +85,33 @@ impl PlannedChange {
             start(rollout, cx.now()).map_err(stuck)?;
         }
         cx.permit_products(rollout.all_products())?;
+        Ok(())
+    }
+}
+
+impl Edit {
+    /// `within` precedes the names of fields.
+    async fn carry_out(
+        &self,
+        cx: &QueryContext,
+        view: &mut View,
+        rollout: &mut Rollout,
+        within: &str,
+    ) -> Result<(), Error> {
+        match self {
+            Self::Update(change) => change.apply(view, rollout, &format!("{within}update.")).await?,
+            Self::UpdateWave { ordinal, wave } => {
+                put(view, rollout, *ordinal, (&format!("{within}update_wave.wave"), wave)).await?;
+            }
+            Self::AddWave(wave) => {
+                add(view, rollout, &format!("{within}add_wave"), wave).await?;
+            }
+            Self::RemoveWave(ordinal) => remove(rollout, *ordinal)?,
+            Self::SetLadder(rules) => {
+                let within = format!("{within}set_ladder.");
+                set_ladder::put(view, rollout, (&within, rules), cx.now()).await?;
+            }
+        }
         Ok(())
     }
 }

@@ -1,24 +1,23 @@
-//! What a change of a rollout would do to the accounts of the realm, before it is made. Every account is decided twice,
-//! by the rollouts as they are and with the changed one in its place, by the code that decides sign-ins. Nothing is
-//! written, and nothing counts as shown.
+//! What a change of a rollout would do to the accounts of the realm, before it is made. Every account is decided twice at
+//! each instant, by the rollouts as they are and with the changed one in its place, by the code that decides sign-ins. One
+//! reading of the accounts serves all instants. Nothing is written, and nothing counts as shown or told.
 
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::{BTreeSet, VecDeque};
 
-use tidegate_core::{
-    AccountId, Permission, Product, ProductKey, Refusal, Revision, Rollout, RolloutKey, Standing, Timestamp,
-};
-use tidegate_rollout::{Verdict, bucket, decide, decide_by, method_move, waves};
-use tidegate_store::{products, rollouts, scan as accounts};
+use tidegate_core::{Permission, Product, ProductKey, Refusal, Revision, Rollout, RolloutKey, Timestamp};
+use tidegate_rollout::{bucket, method_move, waves};
+use tidegate_store::{View, products, rollouts, scan as accounts};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     PlannedChange,
     change::next_revision,
+    foreseen::{GROUPS, ProductPreview, Worlds},
     scan::{RETRY_AFTER, Scan},
 };
 use crate::{Error, Query, QueryContext};
 
-/// A step of a preview. The first one only begins; each further one reads a page of accounts.
+/// A step of a preview. The first one only begins; each further one reads a page of accounts, or decides some of it.
 #[derive(Debug)]
 pub enum PreviewRollout {
     Begin(Box<PreviewRequest>),
@@ -35,10 +34,27 @@ pub struct PreviewRequest {
     pub product: Option<ProductKey>,
     /// At most `MAX_SAMPLE`.
     pub sample: usize,
+    pub later: LaterInstants,
+}
+
+/// The instants after the one at which the preview begins.
+#[derive(Debug, Clone)]
+pub enum LaterInstants {
+    /// At most `MAX_INSTANTS`; none is a preview of now alone.
+    At(Vec<Timestamp>),
+    /// Every phase of the ladder that lies ahead, before or after the change; the first `MAX_DATES`.
+    Dates,
 }
 
 /// Accounts of one sample.
 pub const MAX_SAMPLE: usize = 100;
+/// Instants that a caller may name.
+pub const MAX_INSTANTS: usize = 10;
+const MAX_DATES: usize = 20;
+/// Accounts of all samples. They are in memory, and one message holds them.
+const MAX_SAMPLED: usize = 60_000;
+/// Decisions of one step, so that a message about progress need not wait longer than it may.
+const DECISIONS_A_STEP: usize = 100_000;
 
 #[derive(Debug)]
 pub enum Previewed {
@@ -50,15 +66,23 @@ pub enum Previewed {
 #[derive(Debug)]
 pub struct Preview {
     _permit: OwnedSemaphorePermit,
-    /// The rollouts that have a say at the products.
-    before: Vec<Rollout>,
-    after: Vec<Rollout>,
+    worlds: Worlds,
     scan: Scan,
-    at: Vec<At>,
+    /// Accounts that were read and not decided yet.
+    page: VecDeque<accounts::ScannedAccount>,
+    products: Vec<Product>,
+    /// The first is the instant at which the preview began.
+    instants: Vec<PreviewedInstant>,
     sample: usize,
     progress: PreviewProgress,
     revision: Revision,
-    counted_at: Timestamp,
+}
+
+/// An instant, and what was counted for it at each product.
+#[derive(Debug)]
+struct PreviewedInstant {
+    at: Timestamp,
+    counts: Vec<ProductPreview>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -67,32 +91,6 @@ pub struct PreviewProgress {
     pub seen: i64,
     /// Accounts that there were at the beginning.
     pub total: i64,
-}
-
-/// A product, and what was counted there.
-#[derive(Debug)]
-struct At {
-    product: Product,
-    counts: ProductPreview,
-}
-
-#[derive(Debug, Default)]
-pub struct ProductPreview {
-    pub before: i64,
-    pub after: i64,
-    pub enter: Group,
-    pub leave: Group,
-    /// Of those who enter: what the first enrollment needs is missing.
-    pub missing: Group,
-}
-
-/// A count of accounts, and some of them.
-#[derive(Debug, Default)]
-pub struct Group {
-    pub count: i64,
-    /// The accounts with the least random bits: any account is as likely as another, and the same question gets the same
-    /// sample.
-    kept: BinaryHeap<(u64, AccountId)>,
 }
 
 impl Query for PreviewRollout {
@@ -114,44 +112,93 @@ async fn begin(cx: &QueryContext, request: PreviewRequest) -> Result<Preview, Er
     let place = before.iter().position(|rollout| rollout.key == request.rollout);
     let changed = place.and_then(|place| before.get(place)).ok_or(Refusal::RolloutNotFound)?;
     let (mut rollout, revision) = (next_revision(cx, request.etag, changed)?, changed.revision);
-    let named: BTreeSet<_> = changed.all_products().cloned().collect();
     request.change.carry_out(cx, &mut view, &mut rollout).await?;
-    let products = match request.product {
-        Some(product) => BTreeSet::from([cx.product(&mut view, &product).await?.key]),
-        None => named.into_iter().chain(rollout.all_products().cloned()).collect(),
-    };
-    let mut at = Vec::new();
-    for product in &products {
-        let product = products::find(&mut view, product).await?;
-        at.extend(product.map(|product| At { product, counts: ProductPreview::default() }));
-    }
+    let instants = instants(request.later, (changed, &rollout), cx.now())?;
+    let products = at_products(cx, &mut view, request.product, (changed, &rollout)).await?;
     let kind = method_move::brings_two_step(&rollout);
     before.retain(|other| {
         let decides = kind && method_move::brings_two_step(other);
-        other.key == rollout.key || decides && products.iter().any(|product| waves::covers(other, product))
+        other.key == rollout.key
+            || decides && products.iter().any(|product| waves::covers(other, &product.key))
     });
     let after: Vec<_> =
         before.iter().map(|other| if other.key == rollout.key { &rollout } else { other }).cloned().collect();
     let permit = cx.scan_permit().ok_or(Refusal::Busy { retry_after: RETRY_AFTER })?;
     let total = accounts::count(&mut view).await?;
+    let mut scan = Scan::of(before.iter().chain(&after));
+    if after.iter().any(|rollout| !rollout.ladder.is_empty()) {
+        // Who has a factor is not locked out.
+        scan = scan.with_methods();
+    }
+    let worlds = Worlds { changed: rollout.key, before, after };
+    let counts = || {
+        let at = products.iter().map(|product| &product.key);
+        at.map(|product| ProductPreview { conflicts: worlds.rivals(product), ..ProductPreview::default() })
+    };
+    let instants: Vec<_> =
+        instants.into_iter().map(|at| PreviewedInstant { at, counts: counts().collect() }).collect();
+    let samples = GROUPS * instants.len() * products.len();
     Ok(Preview {
         _permit: permit,
-        scan: Scan::of(before.iter().chain(&after)),
-        before,
-        after,
-        at,
-        sample: request.sample,
+        worlds,
+        scan,
+        page: VecDeque::new(),
+        sample: request.sample.min(MAX_SAMPLED / samples.max(1)),
+        products,
+        instants,
         progress: PreviewProgress { seen: 0, total },
         revision,
-        counted_at: cx.now(),
     })
 }
 
-async fn go_on(cx: &QueryContext, mut preview: Box<Preview>) -> Result<Previewed, Error> {
-    for standing in preview.scan.next(&mut cx.view()).await? {
-        preview.count(standing);
+/// Now, and the later instants in order.
+fn instants(
+    later: LaterInstants,
+    (before, after): (&Rollout, &Rollout),
+    now: Timestamp,
+) -> Result<Vec<Timestamp>, Refusal> {
+    let later: BTreeSet<_> = match later {
+        LaterInstants::At(instants) => {
+            if instants.iter().any(|at| *at < now) {
+                return Err(Refusal::TimeNotAcceptable { field: "at_times", must: "not lie in the past" });
+            }
+            instants.into_iter().filter(|at| *at > now).collect()
+        }
+        LaterInstants::Dates => {
+            let rules = before.ladder.iter().chain(&after.ladder);
+            let phases: BTreeSet<_> =
+                rules.flat_map(|rule| &rule.phases).map(|phase| phase.from).filter(|at| *at > now).collect();
+            phases.into_iter().take(MAX_DATES).collect()
+        }
+    };
+    Ok(std::iter::once(now).chain(later).collect())
+}
+
+/// By key.
+async fn at_products(
+    cx: &QueryContext,
+    view: &mut View,
+    only: Option<ProductKey>,
+    (before, after): (&Rollout, &Rollout),
+) -> Result<Vec<Product>, Error> {
+    if let Some(product) = only {
+        return Ok(vec![cx.product(view, &product).await?]);
     }
-    Ok(if preview.scan.ended() { Previewed::Done(*preview) } else { Previewed::Going(preview) })
+    let named: BTreeSet<_> = before.all_products().chain(after.all_products()).collect();
+    let mut found = Vec::new();
+    for product in named {
+        found.extend(products::find(view, product).await?);
+    }
+    Ok(found)
+}
+
+async fn go_on(cx: &QueryContext, mut preview: Box<Preview>) -> Result<Previewed, Error> {
+    if preview.page.is_empty() && !preview.scan.ended() {
+        preview.page = preview.scan.next(&mut cx.view()).await?.into();
+    }
+    preview.count_some();
+    let done = preview.page.is_empty() && preview.scan.ended();
+    Ok(if done { Previewed::Done(*preview) } else { Previewed::Going(preview) })
 }
 
 impl Preview {
@@ -164,99 +211,25 @@ impl Preview {
         self.revision
     }
 
-    /// When it began.
-    pub const fn counted_at(&self) -> Timestamp {
-        self.counted_at
+    /// The instants in order, the first of which is when the preview began, and what was counted at each product, by key.
+    pub fn into_instants(self) -> impl Iterator<Item = (Timestamp, Vec<(ProductKey, ProductPreview)>)> {
+        let products: Vec<_> = self.products.into_iter().map(|product| product.key).collect();
+        let counted = move |counts: Vec<_>| products.iter().cloned().zip(counts).collect();
+        self.instants.into_iter().map(move |instant| (instant.at, counted(instant.counts)))
     }
 
-    /// By key.
-    pub fn into_products(self) -> impl Iterator<Item = (ProductKey, ProductPreview)> {
-        self.at.into_iter().map(|at| (at.product.key, at.counts))
-    }
-
-    fn count(&mut self, mut standing: Standing) {
-        self.progress.seen += 1;
-        // A change keeps the salt, so the buckets are those before and after.
-        standing.buckets = bucket::all(self.before.iter(), &standing);
-        for At { product, counts } in &mut self.at {
-            let before = decided(&self.before, product, &standing, self.counted_at).visible();
-            let verdict = decided(&self.after, product, &standing, self.counted_at);
-            let after = verdict.visible();
-            counts.before += i64::from(before);
-            counts.after += i64::from(after);
-            match (before, after) {
-                (false, true) => {
-                    counts.enter.add(standing.account, self.sample);
-                    if verdict.missing().is_some() {
-                        counts.missing.add(standing.account, self.sample);
-                    }
+    fn count_some(&mut self) {
+        let decisions = 2 * self.instants.len() * self.products.len();
+        let some = (DECISIONS_A_STEP / decisions.max(1)).clamp(1, self.page.len().max(1));
+        for mut account in self.page.drain(..some.min(self.page.len())) {
+            self.progress.seen += 1;
+            // A change keeps the salt, so the buckets are those before and after.
+            account.standing.buckets = bucket::all(self.worlds.before.iter(), &account.standing);
+            for PreviewedInstant { at, counts } in &mut self.instants {
+                for (product, counts) in self.products.iter().zip(counts) {
+                    counts.count(&self.worlds, (product, &account), *at, self.sample);
                 }
-                (true, false) => counts.leave.add(standing.account, self.sample),
-                _ => {}
             }
         }
-    }
-}
-
-/// A rollout of a method is decided by itself.
-fn decided<'a>(
-    rollouts: &'a [Rollout],
-    product: &'a Product,
-    standing: &'a Standing,
-    now: Timestamp,
-) -> Verdict<'a> {
-    match rollouts {
-        [only] => decide_by(only, product, standing, now),
-        all => decide(product, all.iter(), standing, now),
-    }
-}
-
-impl Group {
-    fn add(&mut self, account: AccountId, most: usize) {
-        self.count += 1;
-        let rank = account.uuid().as_u64_pair().1;
-        if self.kept.len() < most {
-            self.kept.push((rank, account));
-        } else if let Some(mut greatest) = self.kept.peek_mut()
-            && (rank, account) < *greatest
-        {
-            *greatest = (rank, account);
-        }
-    }
-
-    /// By id.
-    pub fn into_sample(self) -> Vec<AccountId> {
-        let mut accounts: Vec<_> = self.kept.into_iter().map(|(_, account)| account).collect();
-        accounts.sort_unstable();
-        accounts
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn account(millis: u64, random: u64) -> AccountId {
-        AccountId::from_uuid(uuid::Uuid::from_u64_pair(millis, random))
-    }
-
-    #[test]
-    fn a_sample_keeps_the_least_random_bits_in_any_order() {
-        let all: Vec<_> = [5, 1, 4, 2, 3].iter().zip(1..).map(|(random, at)| account(at, *random)).collect();
-        for accounts in [all.clone(), all.into_iter().rev().collect()] {
-            let mut group = Group::default();
-            for account in accounts {
-                group.add(account, 2);
-            }
-            assert_eq!(group.count, 5);
-            assert_eq!(group.into_sample(), [account(2, 1), account(4, 2)]);
-        }
-    }
-
-    #[test]
-    fn a_sample_may_be_empty() {
-        let mut group = Group::default();
-        group.add(account(1, 1), 0);
-        assert_eq!((group.count, group.into_sample().len()), (1, 0));
     }
 }

@@ -7,7 +7,7 @@ use tidegate_core::{
     Timestamp,
 };
 use tidegate_rollout::{decide_by, waves};
-use tidegate_store::{rollouts, standings};
+use tidegate_store::{rollouts, scan::ScannedAccount, standings};
 
 use super::scan::{Scan, seen_by};
 use crate::{Error, Page, PageRequest, Query, QueryContext};
@@ -50,10 +50,12 @@ impl Query for ListReached {
         let wave = self.wave.map_or(0, |wave| wave.0);
         let filter = format!("{} {} {wave}", rollout.key, product.key);
         let after: AccountId = cx.opened(&self.page, &filter)?.parse().unwrap_or(Id::MIN);
-        let mut scan = Scan::of(std::iter::once(&rollout)).from(after);
+        // Where most accounts are reached, one more than a page shows is enough.
+        let first = usize::try_from(self.page.size).unwrap_or_default().saturating_add(1);
+        let mut scan = Scan::of(std::iter::once(&rollout)).from(after).with_first_page(first);
         let mut found = Vec::new();
         for _ in 0..MOST_READ {
-            for mut standing in scan.next(&mut view).await? {
+            for ScannedAccount { mut standing, .. } in scan.next(&mut view).await? {
                 seen_by(&rollout, &mut standing);
                 let verdict = decide_by(&rollout, &product, &standing, cx.now());
                 if verdict.visible() && (self.wave.is_none() || verdict.wave == self.wave) {

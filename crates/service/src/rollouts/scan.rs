@@ -5,7 +5,7 @@ use tidegate_core::{AccountId, Audience, Id, Rollout, Span, Standing, Test};
 use tidegate_rollout::bucket;
 use tidegate_store::{
     View,
-    scan::{self, Parts},
+    scan::{self, Parts, ScannedAccount},
 };
 
 use crate::Fault;
@@ -19,6 +19,8 @@ const PAGE_SIZE: usize = 4_000;
 pub(super) struct Scan {
     parts: Parts,
     after: AccountId,
+    /// Accounts of the next page.
+    limit: usize,
     ended: bool,
 }
 
@@ -31,15 +33,27 @@ impl Scan {
             parts.described |= rollout.unit == tidegate_core::Unit::Customer
                 || !rollout.allow.customers.is_empty()
                 || !rollout.deny.customers.is_empty();
-            for audience in rollout.waves.iter().filter_map(|wave| wave.audience.as_ref()) {
+            let waves = rollout.waves.iter().filter_map(|wave| wave.audience.as_ref());
+            let rules = rollout.ladder.iter().filter_map(|rule| rule.audience.as_ref());
+            for audience in waves.chain(rules) {
                 look(audience, &mut parts);
             }
         }
-        Self { parts, after: Id::MIN, ended: false }
+        Self { parts, after: Id::MIN, limit: PAGE_SIZE, ended: false }
+    }
+
+    /// Reads the factors too, whatever the rollouts look at.
+    pub(super) const fn with_methods(self) -> Self {
+        Self { parts: Parts { methods: true, ..self.parts }, ..self }
     }
 
     pub(super) const fn from(self, after: AccountId) -> Self {
         Self { after, ..self }
+    }
+
+    /// Only the next page has so many accounts, if that is fewer.
+    pub(super) fn with_first_page(self, limit: usize) -> Self {
+        Self { limit: limit.clamp(1, PAGE_SIZE), ..self }
     }
 
     /// Where the last page ended.
@@ -52,13 +66,14 @@ impl Scan {
         self.ended
     }
 
-    /// The standings of the next page, without buckets.
-    pub(super) async fn next(&mut self, view: &mut View) -> Result<Vec<Standing>, Fault> {
-        let page = scan::page(view, self.parts, self.after, PAGE_SIZE).await?;
+    /// The accounts of the next page.
+    pub(super) async fn next(&mut self, view: &mut View) -> Result<Vec<ScannedAccount>, Fault> {
+        let limit = std::mem::replace(&mut self.limit, PAGE_SIZE);
+        let page = scan::page(view, self.parts, self.after, limit).await?;
         if let Some(last) = page.last() {
-            self.after = last.account;
+            self.after = last.standing.account;
         }
-        self.ended = page.len() < PAGE_SIZE;
+        self.ended = page.len() < limit;
         Ok(page)
     }
 }

@@ -12,7 +12,9 @@ use tidegate_rollout::{Verdict, decide_by, waves};
 use tidegate_store::{
     View, interest, products,
     rollout_hours::{self, FunnelSum, HourSum, WhichCounts},
-    rollouts, stats,
+    rollouts,
+    scan::ScannedAccount,
+    stats,
 };
 
 use super::scan::{RETRY_AFTER, Scan, seen_by};
@@ -185,7 +187,7 @@ async fn count_reached(
     let whole = all_started(rollout, cx.now());
     let mut scan = Scan::of(std::iter::once(rollout));
     while !scan.ended() {
-        for mut standing in scan.next(view).await? {
+        for ScannedAccount { mut standing, .. } in scan.next(view).await? {
             stats.accounts += 1;
             seen_by(rollout, &mut standing);
             count_one(stats, &at, (rollout, whole.as_ref()), &standing, cx.now());

@@ -8,10 +8,13 @@ use tidegate_client::{Client, Refused};
 use tidegate_proto::{self as proto, evaluation_result::Result as Evaluated};
 
 use super::{
-    CallArgs, ask, explained,
+    CallArgs, ask,
+    confirm::ConfirmArgs,
+    explained,
     file::PlannedRollout,
     find,
     history::changed,
+    ladder::confirm_ladder,
     plan::{PlannedCall, PlannedChange, PlannedStep, plan},
     show,
 };
@@ -40,6 +43,8 @@ pub struct CreateArgs {
 pub struct ApplyArgs {
     #[command(flatten)]
     create: CreateArgs,
+    #[command(flatten)]
+    confirm: ConfirmArgs,
 }
 
 #[derive(Args)]
@@ -67,19 +72,30 @@ struct PlanReport<'p> {
     changes: Vec<&'p PlannedChange>,
 }
 
-pub async fn create(create: CreateArgs) -> anyhow::Result<()> {
+pub async fn create(ApplyArgs { create, confirm }: ApplyArgs) -> anyhow::Result<()> {
     let file = PlannedRollout::read(&create.file)?;
     let client = create.call.server.connect().await?;
-    let answer = ask!(client, rollouts.create_rollout, file.create_request(&create.reason, request_id()))?;
+    confirm_ladder(&confirm, &file.key, file.ladder.as_deref().unwrap_or_default(), &[])?;
+    let request = file.create_request(&create.reason, request_id());
+    let mut answer = ask!(client, rollouts.create_rollout, request)?;
+    let etag = answer.rollout.as_ref().map(|rollout| rollout.etag.clone()).unwrap_or_default();
+    for step in plan(&file, None)?.iter().filter(|step| step.call != PlannedCall::Create) {
+        answer.rollout = carry_out(&client, &file, &etag, step, &create.reason).await?;
+    }
     create.call.output.print(&answer, |answer| answer.rollout.as_ref().map(show::line).unwrap_or_default())
 }
 
-pub async fn apply(ApplyArgs { create: apply }: ApplyArgs) -> anyhow::Result<()> {
+pub async fn apply(ApplyArgs { create: apply, confirm }: ApplyArgs) -> anyhow::Result<()> {
     let file = PlannedRollout::read(&apply.file)?;
     let client = apply.call.server.connect().await?;
     let (file, found) = compared(&client, file).await?;
     let steps = plan(&file, found.as_ref())?;
     let mut rollout = found.unwrap_or_default();
+    for step in &steps {
+        if let PlannedCall::SetLadder(rules) = &step.call {
+            confirm_ladder(&confirm, &file.key, rules, &rollout.ladder)?;
+        }
+    }
     let format = apply.call.output.format;
     for step in &steps {
         match carry_out(&client, &file, &rollout.etag, step, &apply.reason).await {
@@ -146,6 +162,11 @@ async fn carry_out(
             let request = proto::AddWaveRequest { rollout, etag, wave, request_id, reason };
             ask!(client, rollouts.add_wave, request)?.rollout
         }
+        PlannedCall::SetLadder(rules) => {
+            let rules = rules.clone();
+            let request = proto::SetLadderRequest { rollout, etag, rules, request_id, reason };
+            ask!(client, rollouts.set_ladder, request)?.rollout
+        }
     })
 }
 
@@ -176,7 +197,7 @@ fn some_or(text: String, otherwise: &str) -> String {
 }
 
 /// The file, with accounts named as the server names them, and the rollout as it stands.
-async fn compared(
+pub async fn compared(
     client: &Client,
     mut file: PlannedRollout,
 ) -> anyhow::Result<(PlannedRollout, Option<proto::Rollout>)> {

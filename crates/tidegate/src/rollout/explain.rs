@@ -45,7 +45,7 @@ struct ExplainArgs {
     call: CallArgs,
 }
 
-fn instant(text: &str) -> Result<Timestamp, &'static str> {
+pub fn instant(text: &str) -> Result<Timestamp, &'static str> {
     Timestamp::from_rfc3339(text).ok_or("must be an instant such as 2026-01-31T12:00:00Z")
 }
 
@@ -68,9 +68,10 @@ pub async fn rollout_explain(explain: RolloutExplain) -> anyhow::Result<()> {
     explain.asked.call.output.print(&answer, |answer| table(answer, Some(&rollout.key)))
 }
 
-fn only_product(rollout: &proto::Rollout) -> anyhow::Result<String> {
+pub fn only_product(rollout: &proto::Rollout) -> anyhow::Result<String> {
     let mut all: Vec<_> =
         rollout.waves.iter().flat_map(|wave| &wave.products).chain(&rollout.products).collect();
+    all.extend(rollout.ladder.iter().flat_map(|rule| &rule.products));
     all.sort();
     all.dedup();
     match all.as_slice() {

@@ -10,10 +10,17 @@ mod explain;
 mod file;
 mod funnel;
 mod history;
+mod ladder;
 mod plan;
+mod plan_ladder;
 mod planned;
+mod preview;
+mod preview_table;
+mod progress;
+mod reached;
 mod read;
 mod show;
+mod show_ladder;
 mod stats;
 mod verbs;
 mod watch;
@@ -26,12 +33,15 @@ use tidegate_proto as proto;
 
 pub use self::explain::{AccountExplain, account_explain};
 use self::{
-    apply::{ApplyArgs, CreateArgs, DiffArgs},
+    apply::{ApplyArgs, DiffArgs},
     explain::RolloutExplain,
     history::HistoryArgs,
+    ladder::LadderCommand,
+    preview::RolloutPreviewArgs,
+    reached::ReachedArgs,
     read::{GetArgs, ListArgs},
     stats::StatsArgs,
-    verbs::{RollBackArgs, SevereArgs, VerbArgs},
+    verbs::{RevertArgs, RollBackArgs, SevereArgs, VerbArgs},
     watch::WatchArgs,
 };
 use crate::{output::OutputArgs, server::Server};
@@ -48,9 +58,14 @@ pub enum RolloutCommand {
     /// Shows a rollout as it stands.
     Get(GetArgs),
     /// Creates a rollout from a file. It reaches no account before it is started.
-    Create(CreateArgs),
+    Create(ApplyArgs),
     /// Creates the rollout of a file, or changes it to what the file says. Waves that have started are never touched.
     Apply(ApplyArgs),
+    /// Counts the accounts that a change would reach, require two-step of, or lock out. Changes nothing.
+    Preview(RolloutPreviewArgs),
+    /// From when on two-step is required of whom.
+    #[command(subcommand)]
+    Ladder(LadderCommand),
     /// Says what `apply` would change, or what differs between two revisions. Changes nothing.
     Diff(DiffArgs),
     /// Starts the first wave.
@@ -69,6 +84,10 @@ pub enum RolloutCommand {
     Clear(SevereArgs),
     /// Lists the revisions of a rollout, newest first: who changed what, when and why.
     History(HistoryArgs),
+    /// Restores what people decided in an earlier revision, as a new revision.
+    Revert(RevertArgs),
+    /// Lists the accounts that a rollout has reached at a product, one JSON object a line.
+    Reached(ReachedArgs),
     /// Says why a rollout has reached an account, or has not.
     Explain(RolloutExplain),
     /// Says how far a rollout has come, per wave and product, and what its funnel counted.
@@ -93,6 +112,8 @@ pub async fn run(command: RolloutCommand) -> anyhow::Result<ExitCode> {
         RolloutCommand::Get(get) => read::get(get).await?,
         RolloutCommand::Create(create) => apply::create(create).await?,
         RolloutCommand::Apply(apply) => apply::apply(apply).await?,
+        RolloutCommand::Preview(preview) => preview::preview(preview).await?,
+        RolloutCommand::Ladder(command) => ladder::ladder(command).await?,
         RolloutCommand::Diff(diff) => apply::diff(diff).await?,
         RolloutCommand::Start(start) => verbs::start(start).await?,
         RolloutCommand::Pause(pause) => verbs::pause(pause).await?,
@@ -102,6 +123,8 @@ pub async fn run(command: RolloutCommand) -> anyhow::Result<ExitCode> {
         RolloutCommand::Stop(stop) => verbs::stop(stop).await?,
         RolloutCommand::Clear(clear) => verbs::clear(clear).await?,
         RolloutCommand::History(history) => history::history(history).await?,
+        RolloutCommand::Revert(revert) => verbs::revert(revert).await?,
+        RolloutCommand::Reached(reached) => reached::reached(reached).await?,
         RolloutCommand::Explain(explain) => explain::rollout_explain(explain).await?,
         RolloutCommand::Stats(stats) => stats::stats(stats).await?,
         RolloutCommand::Watch(watch) => return watch::watch(watch).await,

@@ -2,10 +2,11 @@
 
 use anyhow::{Result, bail};
 use serde::Serialize;
-use tidegate_proto::{self as proto, RolloutUnit, WaveState, audience::Kind};
+use tidegate_proto::{self as proto, RolloutUnit, WaveState};
 
 use super::{
     file::{PlannedRollout, percent},
+    plan_ladder::{begun, ladder_changes, ordered},
     planned::{self, window},
     show,
 };
@@ -14,7 +15,7 @@ use crate::output::plain;
 /// One field that differs.
 #[derive(Debug, Serialize, PartialEq)]
 pub struct PlannedChange {
-    /// `rollout`, or `wave 2`.
+    /// `rollout`, `wave 2` or `ladder rule 1`.
     pub of: String,
     pub field: &'static str,
     pub before: String,
@@ -36,6 +37,7 @@ pub enum PlannedCall {
     UpdateWave(u32, proto::WaveDraft),
     RemoveWave(u32),
     AddWave(proto::WaveDraft),
+    SetLadder(Vec<proto::LadderRule>),
 }
 
 impl PlannedChange {
@@ -63,7 +65,8 @@ pub fn plan(file: &PlannedRollout, rollout: Option<&proto::Rollout>) -> Result<V
         let waves =
             (1..).zip(&file.waves).map(|(ordinal, wave)| (wave_of(ordinal), "added", described(wave)));
         let changes = std::iter::once(whole).chain(waves).map(change).collect();
-        return Ok(vec![PlannedStep { call: PlannedCall::Create, changes }]);
+        let create = PlannedStep { call: PlannedCall::Create, changes };
+        return Ok(std::iter::once(create).chain(set_ladder(file, &[])).collect());
     };
     let mut steps: Vec<_> = update(file, rollout)?.into_iter().collect();
     let mut added = Vec::new();
@@ -102,7 +105,14 @@ pub fn plan(file: &PlannedRollout, rollout: Option<&proto::Rollout>) -> Result<V
         steps.push(PlannedStep { call: PlannedCall::RemoveWave(wave.ordinal), changes });
     }
     steps.extend(added);
+    steps.extend(set_ladder(file, &rollout.ladder));
     Ok(steps)
+}
+
+fn set_ladder(file: &PlannedRollout, standing: &[proto::LadderRule]) -> Option<PlannedStep> {
+    let rules = begun(file.ladder.as_ref()?, standing);
+    let changes = ladder_changes(&rules, standing);
+    (!changes.is_empty()).then_some(PlannedStep { call: PlannedCall::SetLadder(rules), changes })
 }
 
 fn update(file: &PlannedRollout, rollout: &proto::Rollout) -> Result<Option<PlannedStep>> {
@@ -176,25 +186,6 @@ fn wave_changes(draft: &proto::WaveDraft, wave: &proto::Wave) -> Vec<PlannedChan
     fields.into_iter().flatten().collect()
 }
 
-/// The audience with the values of each test in order, as the server keeps them.
-fn ordered(audience: &proto::Audience) -> proto::Audience {
-    let list = |list: &proto::AudienceList| proto::AudienceList {
-        audiences: list.audiences.iter().map(ordered).collect(),
-    };
-    let kind = audience.kind.as_ref().map(|kind| match kind {
-        Kind::All(all) => Kind::All(list(all)),
-        Kind::Any(any) => Kind::Any(list(any)),
-        Kind::Not(not) => Kind::Not(Box::new(ordered(not))),
-        Kind::Test(test) => {
-            let mut test = test.clone();
-            test.any_of.sort();
-            test.any_of.dedup();
-            Kind::Test(test)
-        }
-    });
-    proto::Audience { kind }
-}
-
 /// `None` where both are the same.
 fn change(of: &str, field: &'static str, before: String, after: String) -> Option<PlannedChange> {
     (before != after).then(|| PlannedChange { of: of.to_owned(), field, before, after })
@@ -222,6 +213,8 @@ fn sorted<'s>(names: impl IntoIterator<Item = &'s String>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proto::audience::Kind;
+
     use super::*;
 
     fn of_labels(values: &[&str]) -> proto::Audience {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use tidegate_core::Timestamp;
 use tidegate_proto::{self as proto, WaveState, audience::Kind};
 
-use super::{file::percent, planned};
+use super::{file::percent, planned, show_ladder};
 use crate::output::{columns, instant, plain, word};
 
 pub fn state(rollout: &proto::Rollout) -> String {
@@ -29,6 +29,11 @@ pub fn line(rollout: &proto::Rollout) -> String {
         let share = percent(wave.edge_ppm);
         let _ = write!(text, "{separator}{} ({share}) is {}", wave_name(wave), wave_state(wave));
         separator = ", ";
+    }
+    match rollout.ladder.len() {
+        0 => {}
+        1 => text.push_str("; the ladder has 1 rule"),
+        count => _ = write!(text, "; the ladder has {count} rules"),
     }
     text + "\n"
 }
@@ -82,6 +87,10 @@ pub fn whole(rollout: &proto::Rollout) -> String {
         ]
     });
     text.push('\n');
+    if !rollout.ladder.is_empty() {
+        text += &show_ladder::table(&rollout.ladder);
+        text.push('\n');
+    }
     text + &columns(&["wave", "title", "share", "audience", "products", "state", "started"], waves)
 }
 

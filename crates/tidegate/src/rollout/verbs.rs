@@ -5,7 +5,7 @@ use prost::{Message, Name};
 use tidegate_client::{Client, Refused};
 use tidegate_proto as proto;
 
-use super::{CallArgs, ask, confirm::ConfirmArgs, explained, file::percent, load, show};
+use super::{CallArgs, ask, confirm::ConfirmArgs, explained, file::percent, history::changed, load, show};
 use crate::ambient::request_id;
 
 /// A wave with a greater share than this is started only after a confirmation.
@@ -38,6 +38,15 @@ pub struct RollBackArgs {
     /// The last wave that stays; 0 takes back all.
     #[arg(long, value_name = "WAVE")]
     to: u32,
+    #[command(flatten)]
+    severe: SevereArgs,
+}
+
+#[derive(Args)]
+pub struct RevertArgs {
+    /// The revision to go back to, as `history` lists them.
+    #[arg(long, value_name = "REVISION", value_parser = clap::value_parser!(i64).range(1..))]
+    to: i64,
     #[command(flatten)]
     severe: SevereArgs,
 }
@@ -147,6 +156,24 @@ pub async fn roll_back(RollBackArgs { to, severe }: RollBackArgs) -> anyhow::Res
         confirm.ask(&rollout.key)?;
     }
     change!(verb, client, roll_back_rollout, RollBackRolloutRequest, verb.any(), to_wave: to)
+}
+
+pub async fn revert(RevertArgs { to, severe }: RevertArgs) -> anyhow::Result<()> {
+    let SevereArgs { verb, confirm } = severe;
+    let (client, rollout) = verb.begin().await?;
+    let request = proto::DiffRevisionsRequest {
+        rollout: verb.rollout.clone(),
+        from_revision: rollout.revision,
+        to_revision: to,
+    };
+    for difference in ask!(client, rollouts.diff_revisions, request)?.differences {
+        eprintln!("{}", changed(&difference));
+    }
+    eprintln!(
+        "this restores what people decided; waves that have started, pauses and stops stay as they are"
+    );
+    confirm.ask(&rollout.key)?;
+    change!(verb, client, revert_rollout, RevertRolloutRequest, verb.seen(&rollout), revision: to)
 }
 
 pub async fn stop(SevereArgs { verb, confirm }: SevereArgs) -> anyhow::Result<()> {

@@ -16,6 +16,7 @@ pub fn run(report: &mut Report) -> anyhow::Result<()> {
         ("one rollout", decision::simple(), Must::AtMost(1.0)),
         ("three rollouts", decision::three_rollouts(), Must::Nothing),
         ("five predicates", decision::five_predicates(), Must::AtMost(3.0)),
+        ("a ladder of five rules", decision::five_rules(), Must::AtMost(3.0)),
     ] {
         report.row(Row::alone("decision in process", name, micros(&case?), "µs", most));
     }

@@ -1,12 +1,14 @@
-//! The file of one rollout, in YAML or JSON: what `create`, `apply` and `diff` read. It says the whole rollout; a key that is
-//! left out has its default.
+//! The file of one rollout, in YAML or JSON: what `create`, `apply`, `diff` and `preview` read. It says the whole rollout; a
+//! key that is left out has its default, except that the ladder stays as it is without `ladder`.
 
 mod audience;
+mod ladder;
 mod node;
 mod schedule;
 mod share;
 #[cfg(test)]
 mod tests;
+mod time;
 
 use std::{io::Read as _, path::Path};
 
@@ -15,11 +17,15 @@ use tidegate_proto::{self as proto, RolloutUnit};
 
 use self::{
     audience::parse_audience,
+    ladder::parse_ladder,
     node::{FileFields, FileNode, YamlSource, unknown},
     share::parse_share,
 };
-pub use self::{audience::timestamp, share::percent};
+pub use self::{audience::timestamp, ladder::read_ladder, share::percent};
 use crate::failure::Usage;
+
+const ROLLOUT_KEYS: [&str; 10] =
+    ["key", "title", "products", "unit", "holdout", "allow", "deny", "advance_window", "waves", "ladder"];
 
 /// A rollout as a file says it.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,27 +39,20 @@ pub struct PlannedRollout {
     pub deny: proto::NamedAccounts,
     pub waves: Vec<proto::WaveDraft>,
     pub advance_window: Option<proto::AdvanceWindow>,
+    /// `None`: the ladder stays as it is, because `rollout ladder set` may have another file for it.
+    pub ladder: Option<Vec<proto::LadderRule>>,
 }
 
 impl PlannedRollout {
     /// Reads a file; `-` is standard input.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = if path == Path::new("-") {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).map(|_| text)
-        } else {
-            std::fs::read_to_string(path)
-        };
-        let text = text.with_context(|| format!("failed to read {}", path.display()));
-        Self::parse(path, &text.map_err(|error| Usage::new(format!("{error:#}")))?)
+        Self::parse(path, &read_text(path)?)
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self> {
         let source = YamlSource { path, text };
         let documents = source.documents()?;
-        let keys =
-            ["key", "title", "products", "unit", "holdout", "allow", "deny", "advance_window", "waves"];
-        let fields = source.root(&documents)?.fields(&keys)?;
+        let fields = source.root(&documents)?.fields(&ROLLOUT_KEYS)?;
         let waves = fields.get("waves").map(|node| node.list()).transpose()?.unwrap_or_default();
         Ok(Self {
             key: fields.required("key")?.text()?,
@@ -65,6 +64,7 @@ impl PlannedRollout {
             deny: named(&fields, "deny")?,
             waves: waves.into_iter().map(wave).collect::<Result<_>>()?,
             advance_window: fields.get("advance_window").map(schedule::window).transpose()?,
+            ladder: fields.get("ladder").map(parse_ladder).transpose()?,
         })
     }
 
@@ -84,6 +84,17 @@ impl PlannedRollout {
             advance_window: self.advance_window.clone(),
         }
     }
+}
+
+fn read_text(path: &Path) -> Result<String> {
+    let text = if path == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map(|_| text)
+    } else {
+        std::fs::read_to_string(path)
+    };
+    let text = text.with_context(|| format!("failed to read {}", path.display()));
+    text.map_err(|error| Usage::new(format!("{error:#}")).into())
 }
 
 fn wave(node: FileNode<'_>) -> Result<proto::WaveDraft> {

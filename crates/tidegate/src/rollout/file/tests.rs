@@ -159,3 +159,83 @@ fn what_is_wrong_with_a_plan_is_told_with_its_line() {
         assert!(error.starts_with(&format!("plan.yaml: line {line}: {told}")), "{error}");
     }
 }
+
+const LADDER: &str = "\
+ladder:
+  - title: Contractors
+    audience: {attribute: account.label, label: team, any_of: [contractor]}
+    products: [kasa]
+    within_waves: true
+    demands: aal2
+    phases:
+      - {from: now, rung: nudge}
+      - {from: 2027-01-22T00:00 Europe/Berlin, rung: required}
+      - {from: 2027-10-31T02:30+01:00 Europe/Berlin, rung: locked}
+    grace: {days: 30, cap: 2027-03-01T00:00:00Z, skips: 3, skip_spacing: 36 hours}
+    postponement: 7 days
+    reminder_days: [0, 15]
+  - title: Everybody
+    phases:
+      - {from: \"2027-06-01T00:00:00Z\", rung: optional}
+";
+
+fn ladder(text: &str) -> Result<Vec<proto::LadderRule>> {
+    let text = format!("key: k\ntitle: K\nproducts: [kasa]\n{text}");
+    PlannedRollout::parse(Path::new("plan.yaml"), &text).map(|rollout| rollout.ladder.unwrap())
+}
+
+#[test]
+fn a_file_says_the_ladder() {
+    let rules = ladder(LADDER).unwrap();
+    let [first, last] = rules.as_slice() else { panic!("{rules:?}") };
+    assert!(first.within_waves && first.audience.is_some());
+    assert_eq!(
+        (first.demands(), first.products.as_slice()),
+        (proto::Requirement::Aal2, &["kasa".to_owned()][..])
+    );
+    let [now, berlin, twice] = first.phases.as_slice() else { panic!("{first:?}") };
+    assert_eq!((now.from_time, now.local.as_ref(), now.rung()), (None, None, proto::Rung::Nudge));
+    assert_eq!(berlin.from_time.unwrap().seconds, 1_800_572_400);
+    let local = berlin.local.as_ref().unwrap();
+    assert_eq!((local.zone.as_str(), local.offset.as_str()), ("Europe/Berlin", "+01:00"));
+    assert_eq!(twice.from_time.unwrap().seconds, 1_824_946_200, "the second time that clocks show it");
+    let grace = first.grace.unwrap();
+    assert_eq!((grace.days, grace.skips, grace.cap_time.unwrap().seconds), (30, 3, 1_803_859_200));
+    assert_eq!(grace.skip_spacing.unwrap().seconds, 36 * 3_600);
+    assert_eq!(first.postponement.unwrap().seconds, 7 * 86_400);
+    assert_eq!(first.reminder_days, [0, 15]);
+    assert_eq!((last.demands(), last.grace), (proto::Requirement::SecondStep, None));
+}
+
+#[test]
+fn a_file_without_a_ladder_leaves_it_and_an_empty_one_removes_it() {
+    assert_eq!(parsed(WHOLE).ladder, None);
+    assert_eq!(ladder("ladder: []").unwrap(), []);
+}
+
+#[test]
+fn a_mistake_in_a_ladder_is_named_with_its_line() {
+    for (part, by, says) in [
+        ("within_waves", "within_wave", "line 8: `within_wave` is not known; did you mean `within_waves`?"),
+        ("rung: nudge", "rung: nuge", "line 11: `nuge` is not known; did you mean `nudge`?"),
+        ("demands: aal2", "demands: all2", "line 9: `all2` is not known; did you mean `aal2`?"),
+        (
+            "skip_spacing",
+            "skips_spacing",
+            "line 14: `skips_spacing` is not known; did you mean `skip_spacing`?",
+        ),
+        ("36 hours", "36", "line 14: must be a time with its unit"),
+        ("2027-01-22T00:00 Europe/Berlin", "2027-01-22T00:00", "line 12: must be a local time and its zone"),
+        ("2027-01-22T00:00 Europe/Berlin", "2027-03-28T02:30 Europe/Berlin", "line 12: must "),
+        ("2027-10-31T02:30+01:00", "2027-10-31T02:30", "line 13: must "),
+        ("Europe/Berlin, rung: required", "Europe/Berlinn, rung: required", "line 12: must "),
+        ("days: 30", "days: many", "line 14: must be a whole number"),
+        ("within_waves: true", "within_waves: yes", "line 8: must be `true` or `false`"),
+        ("title: Contractors", "title:", "`title` is missing"),
+        ("[0, 15]", "0", "line 16: must be a list"),
+    ] {
+        assert!(LADDER.contains(part), "{part}");
+        let error = ladder(&LADDER.replacen(part, by, 1)).unwrap_err().to_string();
+        assert!(error.starts_with("plan.yaml: line ") && error.contains(says), "{says:?}: {error}");
+    }
+}

@@ -2,6 +2,7 @@
 
 mod contexts;
 mod files;
+mod ladders;
 mod life;
 mod refusals;
 mod watching;

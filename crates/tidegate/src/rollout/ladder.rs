@@ -1,0 +1,86 @@
+//! `tidegate rollout ladder set`: from when on two-step is required of whom.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use tidegate_proto as proto;
+
+use super::{
+    CallArgs, ask,
+    confirm::ConfirmArgs,
+    explained,
+    file::read_ladder,
+    load,
+    plan_ladder::{begun, ladder_changes, requirements, requires_more},
+    show,
+};
+use crate::ambient::request_id;
+
+#[derive(Subcommand)]
+pub enum LadderCommand {
+    /// Puts the ladder of a file in the place of the rollout's. Asks for the key where it requires more than before.
+    Set(SetLadderArgs),
+}
+
+#[derive(Args)]
+pub struct SetLadderArgs {
+    /// Key of the rollout.
+    rollout: String,
+    /// The file with `ladder:`, alone or in the file of the rollout; `-` reads standard input.
+    #[arg(short, long, value_name = "FILE")]
+    file: PathBuf,
+    /// Why; kept with the revision.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    reason: String,
+    #[command(flatten)]
+    confirm: ConfirmArgs,
+    #[command(flatten)]
+    call: CallArgs,
+}
+
+pub async fn ladder(LadderCommand::Set(set): LadderCommand) -> anyhow::Result<()> {
+    let rules = read_ladder(&set.file, &set.rollout)?;
+    let client = set.call.server.connect().await?;
+    let rollout = load(&client, &set.rollout).await?;
+    let rules = begun(&rules, &rollout.ladder);
+    let changes = ladder_changes(&rules, &rollout.ladder);
+    if changes.is_empty() {
+        let answer = proto::GetRolloutResponse { rollout: Some(rollout), ..Default::default() };
+        return set.call.output.print(&answer, |answer| {
+            format!("nothing to change; {}", answer.rollout.as_ref().map(show::line).unwrap_or_default())
+        });
+    }
+    for change in &changes {
+        eprintln!("{}", change.line());
+    }
+    confirm_ladder(&set.confirm, &set.rollout, &rules, &rollout.ladder)?;
+    let request = proto::SetLadderRequest {
+        rollout: set.rollout.clone(),
+        etag: rollout.etag,
+        rules,
+        reason: set.reason,
+        request_id: request_id(),
+    };
+    match ask!(client, rollouts.set_ladder, request) {
+        Ok(answer) => set
+            .call
+            .output
+            .print(&answer, |answer| answer.rollout.as_ref().map(show::line).unwrap_or_default()),
+        Err(refused) => Err(explained(&client, &set.rollout, refused).await),
+    }
+}
+
+/// A ladder that requires two-step of accounts of which it was not required is set only after a confirmation.
+pub fn confirm_ladder(
+    confirm: &ConfirmArgs,
+    key: &str,
+    rules: &[proto::LadderRule],
+    standing: &[proto::LadderRule],
+) -> anyhow::Result<()> {
+    if !requires_more(rules, standing) {
+        return Ok(());
+    }
+    eprintln!("this makes two-step required:\n{}", requirements(rules));
+    eprintln!("`tidegate rollout preview {key} -f FILE --dates` counts of whom");
+    confirm.ask(key)
+}

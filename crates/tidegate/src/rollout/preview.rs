@@ -1,0 +1,168 @@
+//! `tidegate rollout preview`: what a change would do, before it is made.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{ArgGroup, Args};
+use proto::{planned_step, preview_rollout_request::Change, preview_rollout_response::Part};
+use tidegate_client::{Client, Refused};
+use tidegate_core::Timestamp;
+use tidegate_proto as proto;
+
+use super::{
+    CallArgs,
+    apply::compared,
+    explain::instant,
+    file::{PlannedRollout, timestamp},
+    plan::{PlannedCall, PlannedStep, plan},
+    preview_table,
+    progress::Progress,
+};
+use crate::failure::Usage;
+
+#[derive(Args)]
+#[command(group = ArgGroup::new("change").required(true))]
+pub struct RolloutPreviewArgs {
+    /// Key of the rollout. May be left out with --file, which names it.
+    #[arg(required_unless_present = "file")]
+    rollout: Option<String>,
+    /// What `start` would do.
+    #[arg(long, group = "change")]
+    start: bool,
+    /// What `advance` would do.
+    #[arg(long, group = "change")]
+    advance: bool,
+    /// What `rollback --to WAVE` would do; 0 takes back all.
+    #[arg(long, group = "change", value_name = "WAVE")]
+    roll_back_to: Option<u32>,
+    /// What `stop` would do.
+    #[arg(long, group = "change")]
+    stop: bool,
+    /// What `apply -f FILE` would do; `-` reads standard input.
+    #[arg(short, long, group = "change", value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Also starts the next wave after it: alone, a wave that is added or changed reaches nobody.
+    #[arg(long)]
+    then_start: bool,
+    /// Counts also at each instant that lies ahead at which a phase of the ladder begins.
+    #[arg(long, conflicts_with = "at")]
+    dates: bool,
+    /// Counts also at this instant, such as 2026-01-31T12:00:00Z; at most ten.
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    at: Vec<Timestamp>,
+    /// Key of the product to count at; else all that the rollout names.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    product: String,
+    /// How many accounts to name of each count, 0 to 100.
+    #[arg(long, default_value_t = 0, value_name = "COUNT", value_parser = clap::value_parser!(i32).range(0..=100))]
+    sample: i32,
+    #[command(flatten)]
+    call: CallArgs,
+}
+
+pub async fn preview(preview: RolloutPreviewArgs) -> anyhow::Result<()> {
+    let client = preview.call.server.connect().await?;
+    let (rollout, change) = match &preview.file {
+        Some(path) => of_file(&client, PlannedRollout::read(path)?, preview.rollout.as_deref()).await?,
+        None => (preview.rollout.clone().unwrap_or_default(), verb(&preview)),
+    };
+    let Some(change) = change else {
+        let unchanged = format!("nothing differs: `apply` would change nothing of `{rollout}`\n");
+        return preview.call.output.print(&proto::RolloutPreview::default(), |_| unchanged);
+    };
+    let request = proto::PreviewRolloutRequest {
+        rollout,
+        etag: String::new(),
+        change: Some(change),
+        then_start: preview.then_start,
+        product: preview.product,
+        sample_size: preview.sample,
+        at_times: preview.at.into_iter().map(timestamp).collect(),
+        all_dates: preview.dates,
+    };
+    let result = watched(&client, request).await?;
+    preview.call.output.print(&result, preview_table::table)
+}
+
+fn verb(preview: &RolloutPreviewArgs) -> Option<Change> {
+    let verbs = [
+        preview.start.then_some(Change::Start(true)),
+        preview.advance.then_some(Change::Advance(true)),
+        preview.stop.then_some(Change::Stop(true)),
+        preview.roll_back_to.map(Change::RollBackToWave),
+    ];
+    verbs.into_iter().flatten().next()
+}
+
+/// The key of the rollout, and the change that makes it as the file says; `None` where nothing differs.
+async fn of_file(
+    client: &Client,
+    file: PlannedRollout,
+    key: Option<&str>,
+) -> anyhow::Result<(String, Option<Change>)> {
+    if let Some(key) = key.filter(|key| *key != file.key) {
+        return Err(Usage::new(format!("the file is of `{}`, and not of `{key}`", file.key)).into());
+    }
+    let (file, found) = compared(client, file).await?;
+    let Some(found) = found else {
+        let text = format!(
+            "there is no rollout `{}` yet: `tidegate rollout create` makes it, and it reaches no account before it is \
+             started or has a ladder",
+            file.key
+        );
+        return Err(Usage::new(text).into());
+    };
+    let steps = plan(&file, Some(&found))?;
+    let steps: Vec<_> = steps.into_iter().filter_map(|step| planned(&file, step)).collect();
+    let change = (!steps.is_empty()).then_some(Change::Steps(proto::PlannedSteps { steps }));
+    Ok((file.key, change))
+}
+
+/// `None`: it changes nothing of who is reached.
+fn planned(file: &PlannedRollout, step: PlannedStep) -> Option<proto::PlannedStep> {
+    use planned_step::Change;
+    let change = match step.call {
+        PlannedCall::Create => return None,
+        PlannedCall::Update(fields) => {
+            let paths: Vec<_> =
+                fields.iter().filter(|field| **field != "title").map(ToString::to_string).collect();
+            if paths.is_empty() {
+                return None;
+            }
+            Change::Update(proto::PlannedUpdate {
+                products: file.products.clone(),
+                holdout_ppm: file.holdout_ppm,
+                allow: Some(file.allow.clone()),
+                deny: Some(file.deny.clone()),
+                update_mask: Some(proto::FieldMask { paths }),
+            })
+        }
+        PlannedCall::UpdateWave(ordinal, wave) => {
+            Change::UpdateWave(proto::PlannedWaveUpdate { ordinal, wave: Some(wave) })
+        }
+        PlannedCall::RemoveWave(ordinal) => Change::RemoveWave(ordinal),
+        PlannedCall::AddWave(wave) => Change::AddWave(wave),
+        PlannedCall::SetLadder(rules) => Change::SetLadder(proto::PlannedLadder { rules }),
+    };
+    Some(proto::PlannedStep { change: Some(change) })
+}
+
+async fn watched(
+    client: &Client,
+    request: proto::PreviewRolloutRequest,
+) -> anyhow::Result<proto::RolloutPreview> {
+    let client = client.without_deadline();
+    let begin = async move |client: &Client| client.rollouts().preview_rollout(request.clone()).await;
+    let mut stream = client.retrying(begin).await?.into_inner();
+    let mut progress = Progress::begin("accounts decided");
+    let mut result = None;
+    while let Some(message) = stream.message().await.map_err(|status| Refused::of(&status))? {
+        match message.part {
+            Some(Part::Progress(now)) => progress.tell(now.account_count, now.total_count),
+            Some(Part::Result(told)) => result = Some(told),
+            None => {}
+        }
+    }
+    progress.end();
+    result.context("the preview ended without its result")
+}
