@@ -32,3 +32,15 @@ ALTER TABLE sessions ADD COLUMN reauth_by TIMESTAMPTZ;
 
 -- Since when the account knows the device whose token the sign-in presented.
 ALTER TABLE sign_ins ADD COLUMN device_since TIMESTAMPTZ;
+
+-- How far the worker has come that tells accounts of a ladder by mail: which revision it reads for, the account it read last,
+-- when it began, and when it was through. One row for each rollout that has reminders.
+CREATE TABLE tellings (
+  realm_id UUID NOT NULL,
+  rollout_key TEXT NOT NULL,
+  revision BIGINT NOT NULL,
+  after_account UUID NOT NULL,
+  began_at TIMESTAMPTZ NOT NULL,
+  ended_at TIMESTAMPTZ,
+  PRIMARY KEY (realm_id, rollout_key)
+);

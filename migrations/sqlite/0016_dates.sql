@@ -32,3 +32,15 @@ ALTER TABLE sessions ADD COLUMN reauth_by INTEGER;
 
 -- Since when the account knows the device whose token the sign-in presented.
 ALTER TABLE sign_ins ADD COLUMN device_since INTEGER;
+
+-- How far the worker has come that tells accounts of a ladder by mail: which revision it reads for, the account it read last,
+-- when it began, and when it was through. One row for each rollout that has reminders.
+CREATE TABLE tellings (
+  realm_id BLOB NOT NULL,
+  rollout_key TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  after_account BLOB NOT NULL,
+  began_at INTEGER NOT NULL,
+  ended_at INTEGER,
+  PRIMARY KEY (realm_id, rollout_key)
+) STRICT, WITHOUT ROWID;

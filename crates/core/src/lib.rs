@@ -68,7 +68,7 @@ pub use key::{
 pub use level::{Level, Proof, Requirement};
 pub use link_url::{LinkUrl, LinkUrlError};
 pub use message::{
-    Body, Channel, Delivery, DeliveryProblem, DeliveryState, Message, MessagePurpose, NotMeLink, Notice,
+    Body, Channel, Delivery, DeliveryProblem, DeliveryState, Message, MessagePurpose, NotMeLink, Notice, Reminder,
     Recipient,
 };
 pub use password_length::PasswordLength;

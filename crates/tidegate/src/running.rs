@@ -12,6 +12,7 @@ use tidegate_service::{
     App, Freshness, Parts,
     audit::Sealer,
     installation::{self, KeyCheck, check},
+    reminders::Reminders,
 };
 use tidegate_store::{Engine, Store, Timeouts};
 use tokio::{
@@ -59,6 +60,8 @@ const FOLLOW: Duration = Duration::from_millis(200);
 const SEAL: Duration = Duration::from_millis(200);
 /// Between two looks at deleted accounts.
 const PURGE: Duration = Duration::from_mins(1);
+/// Between two looks at reminders that are due.
+const REMIND: Duration = Duration::from_secs(10);
 /// Between two looks at requests to reset a password.
 const SEND_RESETS: Duration = Duration::from_millis(500);
 /// Between two runs of retention.
@@ -158,6 +161,7 @@ impl Running {
         }
         background.spawn(send_resets(app.clone(), rest.clone()));
         background.spawn(purge(app.clone(), rest.clone()));
+        background.spawn(remind(Reminders::new(app.clone()), rest.clone()));
         background.spawn(seal(sealer.clone(), rest.clone()));
         background.spawn(cut(sealer, keep, store.metrics().clone(), rest.clone()));
         let (grpc, admin, receipts) = (grpc_address, admin_address, receipts_address);
@@ -345,6 +349,14 @@ async fn purge(app: App, stop: CancellationToken) {
     let mut outage = Outage::default();
     while tokio::time::timeout(PURGE, stop.cancelled()).await.is_err() {
         outage.say(app.purge_deleted().await, "deleted accounts cannot be purged");
+    }
+}
+
+/// Mails reminders of the day from which on two-step is demanded.
+async fn remind(reminders: Reminders, stop: CancellationToken) {
+    let mut outage = Outage::default();
+    while tokio::time::timeout(REMIND, stop.cancelled()).await.is_err() {
+        outage.say(reminders.run().await, "reminders cannot be sent");
     }
 }
 

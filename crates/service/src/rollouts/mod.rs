@@ -18,7 +18,7 @@ mod resume;
 mod revert;
 mod revisions;
 mod roll_back;
-mod scan;
+pub(crate) mod scan;
 mod set_ladder;
 mod start;
 mod stats;

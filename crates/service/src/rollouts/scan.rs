@@ -16,7 +16,7 @@ pub(super) const RETRY_AFTER: Span = Span::seconds(5);
 const PAGE_SIZE: usize = 4_000;
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Scan {
+pub(crate) struct Scan {
     parts: Parts,
     after: AccountId,
     ended: bool,
@@ -24,36 +24,38 @@ pub(super) struct Scan {
 
 impl Scan {
     /// For decisions by these rollouts.
-    pub(super) fn of<'r>(rollouts: impl Iterator<Item = &'r Rollout>) -> Self {
+    pub(crate) fn of<'r>(rollouts: impl Iterator<Item = &'r Rollout>) -> Self {
         let mut parts = Parts::default();
         for rollout in rollouts {
             // A bucket of a customer, and names of customers, need the customer.
             parts.described |= rollout.unit == tidegate_core::Unit::Customer
                 || !rollout.allow.customers.is_empty()
                 || !rollout.deny.customers.is_empty();
-            for audience in rollout.waves.iter().filter_map(|wave| wave.audience.as_ref()) {
+            let waves = rollout.waves.iter().filter_map(|wave| wave.audience.as_ref());
+            let rules = rollout.ladder.iter().filter_map(|rule| rule.audience.as_ref());
+            for audience in waves.chain(rules) {
                 look(audience, &mut parts);
             }
         }
         Self { parts, after: Id::MIN, ended: false }
     }
 
-    pub(super) const fn from(self, after: AccountId) -> Self {
+    pub(crate) const fn from(self, after: AccountId) -> Self {
         Self { after, ..self }
     }
 
     /// Where the last page ended.
-    pub(super) const fn place(&self) -> AccountId {
+    pub(crate) const fn place(&self) -> AccountId {
         self.after
     }
 
     /// Whether every account was read.
-    pub(super) const fn ended(&self) -> bool {
+    pub(crate) const fn ended(&self) -> bool {
         self.ended
     }
 
     /// The standings of the next page, without buckets.
-    pub(super) async fn next(&mut self, view: &mut View) -> Result<Vec<Standing>, Fault> {
+    pub(crate) async fn next(&mut self, view: &mut View) -> Result<Vec<Standing>, Fault> {
         let page = scan::page(view, self.parts, self.after, PAGE_SIZE).await?;
         if let Some(last) = page.last() {
             self.after = last.account;
@@ -82,7 +84,7 @@ fn look(audience: &Audience, parts: &mut Parts) {
 }
 
 /// Prepares the standing for the decisions of one rollout alone: what others did for the account must not count.
-pub(super) fn seen_by(rollout: &Rollout, standing: &mut Standing) {
+pub(crate) fn seen_by(rollout: &Rollout, standing: &mut Standing) {
     standing.ledger.retain(|entry| entry.rollout == rollout.key);
     standing.buckets = bucket::all(std::iter::once(rollout), standing);
 }
