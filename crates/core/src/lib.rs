@@ -68,8 +68,8 @@ pub use key::{
 pub use level::{Level, Proof, Requirement};
 pub use link_url::{LinkUrl, LinkUrlError};
 pub use message::{
-    Body, Channel, Delivery, DeliveryProblem, DeliveryState, Message, MessagePurpose, NotMeLink, Notice, Reminder,
-    Recipient,
+    Body, Channel, Delivery, DeliveryProblem, DeliveryState, Message, MessagePurpose, NotMeLink, Notice,
+    Recipient, Reminder,
 };
 pub use password_length::PasswordLength;
 pub use phone::PhoneNumber;

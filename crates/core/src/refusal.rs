@@ -2,7 +2,9 @@
 //! renders them in one file. A malformed request is not among them: only the gRPC layer can see
 //! one.
 
-use crate::{AccountId, Edge, Level, Method, MethodCategory, Ordinal, Permission, Revision, Sequence, Span, Timestamp};
+use crate::{
+    AccountId, Edge, Level, Method, MethodCategory, Ordinal, Permission, Revision, Sequence, Span, Timestamp,
+};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {

@@ -315,8 +315,11 @@ impl<'m> Words<'m> {
     /// Whether a text says the code, in one piece or in two, all links, as they are or as HTML writes them, and the deadline.
     fn are_told(&self, text: &str) -> bool {
         let has = |link: &str| text.contains(link) || text.contains(&HtmlEscape(link).to_string());
-        text.replace(' ', "").contains(&self.code.replace(' ', "")) && has(self.link) && has(self.not_me)
-            && has(self.page) && has(&self.deadline)
+        text.replace(' ', "").contains(&self.code.replace(' ', ""))
+            && has(self.link)
+            && has(self.not_me)
+            && has(self.page)
+            && has(&self.deadline)
     }
 
     fn of(message: &'m Message, (link, not_me): (&'m str, &'m str)) -> Self {

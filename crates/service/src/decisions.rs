@@ -123,9 +123,11 @@ pub(crate) async fn tell(
 ) -> Result<Option<Decision>, Fault> {
     let Some(ladder) = decision.ladder.as_ref().filter(|ladder| warns(ladder)) else { return Ok(None) };
     let at = LedgerKey { account: account.id, rollout: &ladder.rollout, product: &product.key };
-    let remind_at = cx.query().first_reminder(tx, decision, ladder).await?;
-    if !ledger::tell(tx, at, cx.now(), remind_at).await? {
+    if !ledger::tell(tx, at, cx.now()).await? {
         return Ok(None);
+    }
+    if let Some(first) = cx.query().first_reminder(tx, decision, ladder).await? {
+        ledger::plan_reminders(tx, at, first).await?;
     }
     let event = cx.event(Fact::TwoStepTold { rollout: ladder.rollout.clone() });
     event.at(&product.key).of(account).from(client).record(tx).await?;

@@ -20,9 +20,8 @@ sql! {
     Change ACTIVATE = "INSERT INTO ledger (realm_id, account_id, rollout_key, product_key, active_since) VALUES ($1, $2, $3, $4, $5) \
         ON CONFLICT (realm_id, account_id, rollout_key, product_key) DO UPDATE SET active_since = excluded.active_since \
         WHERE ledger.active_since IS NULL";
-    Change TELL = "INSERT INTO ledger (realm_id, account_id, rollout_key, product_key, told_at, remind_at, reminder) VALUES ($1, $2, $3, $4, $5, $6, $7) \
-        ON CONFLICT (realm_id, account_id, rollout_key, product_key) DO UPDATE SET told_at = excluded.told_at, \
-        remind_at = excluded.remind_at, reminder = excluded.reminder \
+    Change TELL = "INSERT INTO ledger (realm_id, account_id, rollout_key, product_key, told_at) VALUES ($1, $2, $3, $4, $5) \
+        ON CONFLICT (realm_id, account_id, rollout_key, product_key) DO UPDATE SET told_at = excluded.told_at \
         WHERE ledger.told_at IS NULL";
     Change REQUIRE = "INSERT INTO ledger (realm_id, account_id, rollout_key, product_key, required_since) VALUES ($1, $2, $3, $4, $5) \
         ON CONFLICT (realm_id, account_id, rollout_key, product_key) DO UPDATE SET required_since = excluded.required_since \
@@ -46,6 +45,8 @@ sql! {
         ORDER BY account_id, product_key LIMIT $6";
     Change EXTEND = "INSERT INTO ledger (realm_id, account_id, rollout_key, product_key, extension) VALUES ($1, $2, $3, $4, $5) \
         ON CONFLICT (realm_id, account_id, rollout_key, product_key) DO UPDATE SET extension = COALESCE(ledger.extension, 0) + excluded.extension";
+    Change PLAN = "UPDATE ledger SET remind_at = $5, reminder = 0 WHERE realm_id = $1 AND account_id = $2 AND rollout_key = $3 AND product_key = $4 \
+        AND told_at IS NOT NULL AND remind_at IS NULL";
     Select DUE = "SELECT account_id, product_key, told_at, remind_at, reminder FROM ledger \
         WHERE realm_id = $1 AND remind_at <= $2 AND rollout_key = $3 ORDER BY remind_at, account_id LIMIT $4";
     Select REMINDER = "SELECT account_id, product_key, told_at, remind_at, reminder FROM ledger \
@@ -77,17 +78,10 @@ pub async fn activate(
     tx.change(ACTIVATE).bind(account).bind(rollout.clone()).bind(product.clone()).bind(now).hit().await
 }
 
-/// Records that the account was told that two-step will be required, and when the first reminder is due; `false` when it was
-/// told before.
-pub async fn tell(
-    tx: &mut Tx,
-    at: LedgerKey<'_>,
-    now: Timestamp,
-    remind_at: Option<Timestamp>,
-) -> Result<bool, Error> {
+/// Records that the account was told that two-step will be required; `false` when it was told before.
+pub async fn tell(tx: &mut Tx, at: LedgerKey<'_>, now: Timestamp) -> Result<bool, Error> {
     let LedgerKey { account, rollout, product } = at;
-    let tell = tx.change(TELL).bind(account).bind(rollout.clone()).bind(product.clone()).bind(now);
-    tell.bind(remind_at).bind(remind_at.map(|_| 0_i64)).hit().await
+    tx.change(TELL).bind(account).bind(rollout.clone()).bind(product.clone()).bind(now).hit().await
 }
 
 /// Records since when a ladder is enforced; `false` when that was recorded before.
@@ -178,6 +172,13 @@ pub async fn exempted(
 pub async fn extend(tx: &mut Tx, at: LedgerKey<'_>, by: Span) -> Result<(), Error> {
     let LedgerKey { account, rollout, product } = at;
     tx.change(EXTEND).bind(account).bind(rollout.clone()).bind(product.clone()).bind(by).rows().await?;
+    Ok(())
+}
+
+/// Plans the first reminder of an account that was told.
+pub async fn plan_reminders(tx: &mut Tx, at: LedgerKey<'_>, first: Timestamp) -> Result<(), Error> {
+    let LedgerKey { account, rollout, product } = at;
+    tx.change(PLAN).bind(account).bind(rollout.clone()).bind(product.clone()).bind(first).rows().await?;
     Ok(())
 }
 

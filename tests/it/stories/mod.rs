@@ -11,6 +11,7 @@ mod email_codes;
 mod enrollments;
 mod explain;
 mod imports;
+mod ladders;
 mod life;
 mod passkeys;
 mod passwords;

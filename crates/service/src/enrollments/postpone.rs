@@ -8,8 +8,8 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
-    Decision, Fact, LadderDecision, MessagePurpose, Offer, Permission, Refusal, Rung, SignIn,
-    SignInState, Subject, Word as _,
+    Decision, Fact, LadderDecision, MessagePurpose, Offer, Permission, Refusal, Rung, SignIn, SignInState,
+    Subject, Word as _,
 };
 use tidegate_factors::{level, sign_in::Trusted};
 use tidegate_store::{

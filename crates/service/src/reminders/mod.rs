@@ -30,6 +30,7 @@ use crate::{App, Error, Fault};
 pub struct Reminders {
     app: App,
     holder: HolderId,
+    max_mails: usize,
 }
 
 /// How long other replicas wait for one that is stuck.
@@ -43,7 +44,13 @@ impl Reminders {
     pub fn new(app: App) -> Self {
         let parts = &app.inner.parts;
         let holder = Id::new(parts.clock.now(), &*parts.entropy);
-        Self { app, holder }
+        Self { app, holder, max_mails: MAX_MAILS }
+    }
+
+    /// The same, with another number of mails in one run.
+    #[must_use]
+    pub fn at_most(self, max_mails: usize) -> Self {
+        Self { max_mails, ..self }
     }
 
     /// Sends what is due in all realms, within bounds. What is left is sent by the next run. A fault in one realm does not stop the
@@ -64,7 +71,7 @@ impl Reminders {
 
     async fn run_realm(&self, realm: RealmId) -> Result<(), Fault> {
         let mut view = self.app.inner.parts.store.view("reminders", realm);
-        let (mut first_fault, mut left) = (Ok(()), MAX_MAILS);
+        let (mut first_fault, mut left) = (Ok(()), self.max_mails);
         for rollout in rollouts::all(&mut view).await? {
             // The clocks stand still. What is due meanwhile is found after it goes on.
             if rollout.held_since().is_some() || rollout.ladder.iter().all(|rule| rule.reminders.is_empty()) {

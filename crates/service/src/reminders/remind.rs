@@ -163,9 +163,8 @@ fn newest(
     let Some(rule) = decisions::rule(rollout, decision) else { return Plan::End };
     let Some(deadline) = ladder::foreseen(rollout, rule, &product.key, known, now) else { return Plan::End };
     let days = rule.reminders.iter().copied().enumerate().skip(due.reminder);
-    let planned = days.filter_map(|(which, day)| {
-        Some((which, day, ladder::reminder_at(rollout, due.told_at, day, now)?))
-    });
+    let planned = days
+        .filter_map(|(which, day)| Some((which, day, ladder::reminder_at(rollout, due.told_at, day, now)?)));
     let (mut newest, mut next) = (None, None);
     for (which, day, at) in planned {
         if at <= now {

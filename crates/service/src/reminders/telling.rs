@@ -45,7 +45,11 @@ pub(super) async fn go_on(
         let page = TellingPage { realm, rollout, products: &products };
         let (after, ended) = page.tell(app, telling.after, left).await?;
         telling = Telling { after, ended_at: ended.then_some(now), ..telling };
-        store.tx("reminders", realm, async |tx| Ok::<_, Fault>(tellings::put(tx, &rollout.key, telling).await?)).await?;
+        store
+            .tx("reminders", realm, async |tx| {
+                Ok::<_, Fault>(tellings::put(tx, &rollout.key, telling).await?)
+            })
+            .await?;
     }
     Ok(())
 }
@@ -84,12 +88,7 @@ struct TellingPage<'p> {
 impl TellingPage<'_> {
     /// Tells those of a page, as long as mails are left. Returns the last account that is done, and whether it was the last of
     /// all.
-    async fn tell(
-        &self,
-        app: &App,
-        after: AccountId,
-        left: &mut usize,
-    ) -> Result<(AccountId, bool), Fault> {
+    async fn tell(&self, app: &App, after: AccountId, left: &mut usize) -> Result<(AccountId, bool), Fault> {
         let mut view = app.inner.parts.store.view("reminders", self.realm);
         let now = app.inner.parts.clock.now();
         let mut scan = Scan::of(std::iter::once(self.rollout)).from(after);
