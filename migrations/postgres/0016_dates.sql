@@ -36,6 +36,7 @@ ALTER TABLE sign_ins ADD COLUMN device_since TIMESTAMPTZ;
 -- When the scheduler looks at the rollout next. NULL: no wave is to start by itself.
 ALTER TABLE rollouts ADD COLUMN due_at TIMESTAMPTZ;
 CREATE INDEX rollouts_due ON rollouts (due_at) WHERE due_at IS NOT NULL;
+
 -- The funnel of rollouts: events of the log, counted by the hour. A program of an earlier schema counts nothing, and the
 -- next one goes on where the counting stopped.
 CREATE TABLE rollout_hours (
@@ -61,4 +62,16 @@ CREATE TABLE rollout_folds (
   last_sequence BIGINT NOT NULL,
   sealed_at TIMESTAMPTZ NOT NULL,
   PRIMARY KEY (realm_id)
+);
+
+-- How far the worker has come that tells accounts of a ladder by mail: which revision it reads for, the account it read last,
+-- when it began, and when it was through. One row for each rollout that has reminders.
+CREATE TABLE tellings (
+  realm_id UUID NOT NULL,
+  rollout_key TEXT NOT NULL,
+  revision BIGINT NOT NULL,
+  after_account UUID NOT NULL,
+  began_at TIMESTAMPTZ NOT NULL,
+  ended_at TIMESTAMPTZ,
+  PRIMARY KEY (realm_id, rollout_key)
 );

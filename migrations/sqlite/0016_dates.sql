@@ -36,6 +36,7 @@ ALTER TABLE sign_ins ADD COLUMN device_since INTEGER;
 -- When the scheduler looks at the rollout next. NULL: no wave is to start by itself.
 ALTER TABLE rollouts ADD COLUMN due_at INTEGER;
 CREATE INDEX rollouts_due ON rollouts (due_at) WHERE due_at IS NOT NULL;
+
 -- The funnel of rollouts: events of the log, counted by the hour. A program of an earlier schema counts nothing, and the
 -- next one goes on where the counting stopped.
 CREATE TABLE rollout_hours (
@@ -61,4 +62,16 @@ CREATE TABLE rollout_folds (
   last_sequence INTEGER NOT NULL,
   sealed_at INTEGER NOT NULL,
   PRIMARY KEY (realm_id)
+) STRICT, WITHOUT ROWID;
+
+-- How far the worker has come that tells accounts of a ladder by mail: which revision it reads for, the account it read last,
+-- when it began, and when it was through. One row for each rollout that has reminders.
+CREATE TABLE tellings (
+  realm_id BLOB NOT NULL,
+  rollout_key TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  after_account BLOB NOT NULL,
+  began_at INTEGER NOT NULL,
+  ended_at INTEGER,
+  PRIMARY KEY (realm_id, rollout_key)
 ) STRICT, WITHOUT ROWID;

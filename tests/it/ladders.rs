@@ -13,15 +13,15 @@ use crate::{
     test_server::{TestServer, timestamp},
 };
 
-const MILLI: Span = Span::millis(1);
-const DAY: Span = Span::days(1);
+pub const MILLI: Span = Span::millis(1);
+pub const DAY: Span = Span::days(1);
 
 pub fn at(text: &str) -> Timestamp {
     Timestamp::from_rfc3339(text).unwrap()
 }
 
 /// The clock stands at this instant from now on.
-fn set_clock(server: &TestServer, instant: Timestamp) {
+pub fn set_clock(server: &TestServer, instant: Timestamp) {
     let ahead = instant.since(server.now());
     assert!(ahead >= Span::ZERO, "the clock goes forward");
     server.clock.advance(ahead);
@@ -52,7 +52,7 @@ pub fn requiring_nothing(rollout: &proto::Rollout) -> proto::SetLadderRequest {
     }
 }
 
-fn days(days: i64) -> Option<prost_types::Duration> {
+pub fn days(days: i64) -> Option<prost_types::Duration> {
     Some(prost_types::Duration { seconds: days * 86_400, nanos: 0 })
 }
 

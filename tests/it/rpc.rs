@@ -125,6 +125,13 @@ rpcs! {
     UndeleteAccountRequest -> UndeleteAccountResponse,
     IssueAccessPassRequest -> IssueAccessPassResponse,
     ResetFactorsRequest -> ResetFactorsResponse,
+    RecordShownRequest -> RecordShownResponse,
+    SkipEnrollmentRequest -> SkipEnrollmentResponse,
+    PostponeEnrollmentRequest -> PostponeEnrollmentResponse,
+    ExemptRequest -> ExemptResponse,
+    EndExemptionRequest -> EndExemptionResponse,
+    ListExemptionsRequest -> ListExemptionsResponse,
+    ExtendDeadlineRequest -> ExtendDeadlineResponse,
 }
 
 /// A method that answers with a stream.

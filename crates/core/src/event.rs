@@ -370,6 +370,38 @@ pub enum Fact {
     TwoStepTold {
         rollout: RolloutKey,
     },
+    /// The owner skipped the set-up. `counted`: one skip fewer is left.
+    EnrollmentSkipped {
+        rollout: RolloutKey,
+        until: Timestamp,
+        counted: bool,
+    },
+    /// The owner put the set-up off, once, after the deadline.
+    EnrollmentPostponed {
+        rollout: RolloutKey,
+        until: Timestamp,
+    },
+    /// A mail told the owner of the deadline. `day`: which reminder, as the day of the grace.
+    EnrollmentReminded {
+        rollout: RolloutKey,
+        day: u32,
+    },
+    /// Support exempted the account from a ladder.
+    AccountExempted {
+        rollout: RolloutKey,
+        until: Timestamp,
+        reason: Title,
+    },
+    ExemptionEnded {
+        rollout: RolloutKey,
+        reason: Title,
+    },
+    /// Support extended the account's deadline by so many days.
+    DeadlineExtended {
+        rollout: RolloutKey,
+        days: u32,
+        reason: Title,
+    },
     LadderSet {
         rollout: RolloutKey,
         revision: Revision,

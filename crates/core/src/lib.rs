@@ -69,7 +69,7 @@ pub use level::{Level, Proof, Requirement};
 pub use link_url::{LinkUrl, LinkUrlError};
 pub use message::{
     Body, Channel, Delivery, DeliveryProblem, DeliveryState, Message, MessagePurpose, NotMeLink, Notice,
-    Recipient,
+    Recipient, Reminder,
 };
 pub use password_length::PasswordLength;
 pub use phone::PhoneNumber;

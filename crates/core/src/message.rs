@@ -51,6 +51,11 @@ words! {
         AccountDeleted = "account_deleted",
         FactorsReset = "factors_reset",
         AccessPass = "access_pass",
+        /// The deadline comes nearer.
+        EnrollmentReminder = "enrollment_reminder",
+        /// Two-step is on, and cannot be switched off any more.
+        TwoStepStaysOn = "two_step_stays_on",
+        EnrollmentPostponed = "enrollment_postponed",
     }
 }
 
@@ -98,6 +103,8 @@ pub enum Body {
     Code { code: String },
     /// Something happened to the account.
     Notice(Notice),
+    /// What a ladder will demand, and from when on.
+    Reminder(Reminder),
     /// Something waits on the device.
     Prompt { challenge: ChallengeId, factor: FactorId },
 }
@@ -121,6 +128,14 @@ pub struct Notice {
     /// The link "this wasn't me".
     #[serde(default)]
     pub not_me: Option<NotMeLink>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Reminder {
+    /// The product's own page. It holds no token, so that a reminder is no use to who reads it.
+    pub page: LinkUrl,
+    /// From when on two-step is demanded, and how many whole days are left. `None`: it is on already.
+    pub deadline: Option<(Timestamp, u32)>,
 }
 
 impl Notice {

@@ -2,7 +2,9 @@
 //! renders them in one file. A malformed request is not among them: only the gRPC layer can see
 //! one.
 
-use crate::{AccountId, Edge, Level, Method, MethodCategory, Ordinal, Permission, Revision, Sequence, Span};
+use crate::{
+    AccountId, Edge, Level, Method, MethodCategory, Ordinal, Permission, Revision, Sequence, Span, Timestamp,
+};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -138,6 +140,28 @@ pub enum Refusal {
     RolloutOfMethod,
     #[error("two-step is required of this account here")]
     TwoStepRequired,
+    #[error("nothing is asked of the account here that could be skipped")]
+    NothingToSkip,
+    #[error("no skip is left")]
+    NoSkipLeft,
+    #[error("the last skip is not over yet")]
+    SkipTooSoon { until: Timestamp, retry_after: Span },
+    #[error("no ladder is enforced for the account here")]
+    LadderNotEnforced,
+    #[error("the set-up was put off once already")]
+    PostponementUsed,
+    #[error("the set-up cannot be put off here, or not any more")]
+    PostponementNotOffered,
+    #[error("the rollout's ladder has come to no rung for the account here")]
+    NoLadderApplies,
+    #[error("nobody is exempted from a locked rung")]
+    ExemptionOfLocked,
+    #[error("the account is not exempted here")]
+    NotExempt,
+    #[error("the deadline of a locked rung is not extended")]
+    ExtensionOfLocked,
+    #[error("all extensions of an account together are at most 90 days")]
+    ExtensionTooLong { days_left: i64 },
     #[error("the rollout is paused")]
     RolloutPaused,
     #[error("the rollout is not paused")]

@@ -12,7 +12,7 @@ pub(crate) fn of(message: &Message) -> Result<Notification, Trouble> {
     let (text, challenge) = match &message.body {
         Body::Prompt { challenge, .. } => (prompt(message.purpose, language), Some(*challenge)),
         Body::Notice(_) => (notice(language), None),
-        Body::Link { .. } | Body::Code { .. } => return Err(Trouble::Address),
+        Body::Link { .. } | Body::Code { .. } | Body::Reminder(_) => return Err(Trouble::Address),
     };
     Ok(Notification {
         to: to.clone(),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tidegate_core::{
     Body, DeliveryId, Email, Message, MessagePurpose, MessageStyle, NotMeLink, Notice, ProductKey, Recipient,
-    Span, Timestamp, Title, Word as _,
+    Reminder, Span, Timestamp, Title, Word as _,
 };
 
 use crate::{
@@ -137,7 +137,15 @@ fn example(look: &Look, purpose: MessagePurpose, to: &Email, now: Timestamp) -> 
         | MessagePurpose::AccountReactivated
         | MessagePurpose::AccountLockedDown
         | MessagePurpose::AccountDeleted
-        | MessagePurpose::FactorsReset => None,
+        | MessagePurpose::FactorsReset
+        | MessagePurpose::EnrollmentPostponed => None,
+        MessagePurpose::EnrollmentReminder => {
+            let deadline = Some((now.plus(Span::days(15)), 15));
+            url().ok().map(|page| Body::Reminder(Reminder { page, deadline }))
+        }
+        MessagePurpose::TwoStepStaysOn => {
+            url().ok().map(|page| Body::Reminder(Reminder { page, deadline: None }))
+        }
     };
     let notice = Notice {
         at: now,

@@ -53,6 +53,12 @@ pub(crate) struct Words<'m> {
     undo_until: String,
     /// The link "this wasn't me".
     not_me: &'m str,
+    /// From when on two-step is demanded.
+    deadline: String,
+    /// How many whole days are left until then.
+    days_left: u32,
+    /// The product's own page.
+    page: &'m str,
 }
 
 macro_rules! built_in {
@@ -106,6 +112,9 @@ built_in! {
         "account_deleted"
         "factors_reset"
         "access_pass"
+        "enrollment_reminder"
+        "two_step_stays_on"
+        "enrollment_postponed"
         "test"
         "notice";
     texts
@@ -261,7 +270,7 @@ fn fill(templates: &Environment<'_>, name: &str, message: &Message) -> Result<Te
 fn not_me(message: &Message) -> Option<Secret<String>> {
     match &message.body {
         Body::Notice(notice) => notice.not_me.as_ref().map(NotMeLink::link),
-        Body::Link { .. } | Body::Code { .. } | Body::Prompt { .. } => None,
+        Body::Link { .. } | Body::Code { .. } | Body::Reminder(_) | Body::Prompt { .. } => None,
     }
 }
 
@@ -303,10 +312,14 @@ fn split(text: &str) -> Option<(&str, &str)> {
 }
 
 impl<'m> Words<'m> {
-    /// Whether a text says the code, in one piece or in two, and both links, as they are or as HTML writes them.
+    /// Whether a text says the code, in one piece or in two, all links, as they are or as HTML writes them, and the deadline.
     fn are_told(&self, text: &str) -> bool {
         let has = |link: &str| text.contains(link) || text.contains(&HtmlEscape(link).to_string());
-        text.replace(' ', "").contains(&self.code.replace(' ', "")) && has(self.link) && has(self.not_me)
+        text.replace(' ', "").contains(&self.code.replace(' ', ""))
+            && has(self.link)
+            && has(self.not_me)
+            && has(self.page)
+            && has(&self.deadline)
     }
 
     fn of(message: &'m Message, (link, not_me): (&'m str, &'m str)) -> Self {
@@ -328,11 +341,20 @@ impl<'m> Words<'m> {
             address: "",
             undo_until: String::new(),
             not_me,
+            deadline: String::new(),
+            days_left: 0,
+            page: "",
         };
         match &message.body {
             // A notification is no mail.
             Body::Link { .. } | Body::Prompt { .. } => words,
             Body::Code { code } => Self { code: grouped(code), ..words },
+            Body::Reminder(reminder) => Self {
+                deadline: reminder.deadline.map(|(at, _)| readable(at, language)).unwrap_or_default(),
+                days_left: reminder.deadline.map_or(0, |(_, days)| days),
+                page: reminder.page.as_str(),
+                ..words
+            },
             Body::Notice(notice) => Self {
                 at: readable(notice.at, language),
                 factor: notice.factor.as_ref().map_or("", |factor| factor.as_str()),

@@ -203,6 +203,19 @@ fn answer(refusal: &Refusal) -> Answer {
         Refusal::LadderNotAcceptable { flaws } => ladder_not_acceptable(flaws),
         Refusal::RolloutOfMethod => unmet(R::RolloutOfMethod),
         Refusal::TwoStepRequired => unmet(R::TwoStepRequired),
+        Refusal::NothingToSkip => unmet(R::NothingToSkip),
+        Refusal::NoSkipLeft => unmet(R::NoSkipLeft),
+        Refusal::SkipTooSoon { until, retry_after } => {
+            unmet(R::SkipTooSoon).with("until", until).retry(*retry_after)
+        }
+        Refusal::LadderNotEnforced => unmet(R::LadderNotEnforced),
+        Refusal::PostponementUsed => unmet(R::PostponementUsed),
+        Refusal::PostponementNotOffered => unmet(R::PostponementNotOffered),
+        Refusal::NoLadderApplies => unmet(R::NoLadderApplies),
+        Refusal::ExemptionOfLocked => unmet(R::ExemptionOfLocked),
+        Refusal::NotExempt => unmet(R::NotExempt),
+        Refusal::ExtensionOfLocked => unmet(R::ExtensionOfLocked),
+        Refusal::ExtensionTooLong { days_left } => unmet(R::ExtensionTooLong).with("days_left", days_left),
         Refusal::RolloutPaused => unmet(R::RolloutPaused),
         Refusal::RolloutNotPaused => unmet(R::RolloutNotPaused),
         Refusal::RolloutStopped => unmet(R::RolloutStopped),

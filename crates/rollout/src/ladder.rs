@@ -217,6 +217,30 @@ fn held(rollout: &Rollout, begin: Timestamp, end: Timestamp, now: Timestamp) -> 
     }
 }
 
+/// When the reminder of a day of the grace is due, for an account that was told then. Like the grace itself, it waits while the
+/// rollout is held. `None`: it is held now.
+pub fn reminder_at(rollout: &Rollout, told_at: Timestamp, day: u32, now: Timestamp) -> Option<Timestamp> {
+    match held(rollout, told_at, told_at.plus(Span::days(day.into())), now) {
+        Deadline::At(at) => Some(at),
+        Deadline::None | Deadline::Open | Deadline::Held(_) => None,
+    }
+}
+
+/// The deadline of the account under the rule, as it would be if the rung were `required` already. `None`: no instant is known.
+pub fn foreseen(
+    rollout: &Rollout,
+    rule: &LadderRule,
+    product: &ProductKey,
+    standing: &Standing,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let rung = demanding(rule)?.rung;
+    match deadline(rollout, rule, &marks(rollout, product, standing), rung, now) {
+        Deadline::At(at) => Some(at),
+        Deadline::None | Deadline::Open | Deadline::Held(_) => None,
+    }
+}
+
 fn earlier(one: Deadline, other: Deadline) -> Deadline {
     match (one, other) {
         (Deadline::At(one), Deadline::At(other)) => Deadline::At(one.min(other)),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tidegate_core::{
-    Account, AccountId, ClientContext, Decision, Fact, FirstShown, LadderDecision, Method, MethodAdvice,
-    Product, ProductKey, Reason, Rollout, RolloutKey, Rung,
+    Account, AccountId, ClientContext, Decision, Fact, FirstShown, LadderDecision, LadderRule, Method,
+    MethodAdvice, Product, ProductKey, Reason, Rollout, RolloutKey, Rung, Span, Standing, Timestamp,
 };
 use tidegate_rollout::{decide, method_move};
 use tidegate_store::{
@@ -66,6 +66,21 @@ impl QueryContext {
         Ok(method_move::ended(product, cache::rollouts(&rollouts), &known.standing, self.now()))
     }
 
+    /// When the first reminder is due of an account that is told now. `None`: the rule has none.
+    async fn first_reminder(
+        &self,
+        view: &mut View,
+        decision: &Decision,
+        ladder: &LadderDecision,
+    ) -> Result<Option<Timestamp>, Fault> {
+        let rollouts = self.rollouts(view).await?;
+        let rollout = rollouts.iter().find(|rollout| rollout.key == ladder.rollout);
+        let rule = rollout.and_then(|rollout| rule(rollout, ladder));
+        let day = rule.and_then(|rule| rule.reminders.first());
+        // Who has it on is told once that it stays on, whatever the days.
+        Ok(day.map(|day| self.now().plus(Span::days(if decision.on { 0 } else { i64::from(*day) }))))
+    }
+
     /// The newest rollouts. The cached ones are used if the database has exactly their revisions,
     /// which saves reading and parsing the documents.
     async fn rollouts(&self, view: &mut View) -> Result<Vec<Arc<Rollout>>, Fault> {
@@ -75,6 +90,17 @@ impl QueryContext {
             None => Ok(rollouts::all(view).await?.into_iter().map(Arc::new).collect()),
         }
     }
+}
+
+/// The decision for one account by one rollout alone: what support and reminders are about.
+pub(crate) fn by_rollout(product: &Product, rollout: &Rollout, known: &Standing, now: Timestamp) -> Decision {
+    decide(product, std::iter::once(rollout), known, now).decision()
+}
+
+/// The rule that decided.
+pub(crate) fn rule<'r>(rollout: &'r Rollout, ladder: &LadderDecision) -> Option<&'r LadderRule> {
+    let place = usize::try_from(ladder.rule.0).ok()?.checked_sub(1)?;
+    rollout.ladder.get(place)
 }
 
 /// Records that an app is told to show the feature. From the first time on the account stays
@@ -118,6 +144,11 @@ pub(crate) async fn enforce(
     Ok(())
 }
 
+/// Whether the ladder has come so far that accounts are told.
+pub(crate) fn warns(ladder: &LadderDecision) -> bool {
+    ladder.rung >= Rung::Nudge && ladder.required_from.is_some()
+}
+
 /// Records that the account is told that two-step will be required: the days of its grace begin. Returns the decision as it is
 /// then. Below the rung `nudge` nothing is told.
 pub(crate) async fn tell(
@@ -127,11 +158,13 @@ pub(crate) async fn tell(
     decision: &Decision,
     client: &ClientContext,
 ) -> Result<Option<Decision>, Fault> {
-    let warns = |ladder: &&LadderDecision| ladder.rung >= Rung::Nudge && ladder.required_from.is_some();
-    let Some(ladder) = decision.ladder.as_ref().filter(warns) else { return Ok(None) };
+    let Some(ladder) = decision.ladder.as_ref().filter(|ladder| warns(ladder)) else { return Ok(None) };
     let at = LedgerKey { account: account.id, rollout: &ladder.rollout, product: &product.key };
     if !ledger::tell(tx, at, cx.now()).await? {
         return Ok(None);
+    }
+    if let Some(first) = cx.query().first_reminder(tx, decision, ladder).await? {
+        ledger::plan_reminders(tx, at, first).await?;
     }
     let event = cx.event(Fact::TwoStepTold { rollout: ladder.rollout.clone() });
     event.at(&product.key).of(account).from(client).record(tx).await?;

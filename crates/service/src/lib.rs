@@ -37,6 +37,7 @@ mod personal;
 pub mod products;
 pub mod pushes;
 pub mod realms;
+pub mod reminders;
 pub mod rollouts;
 pub mod sessions;
 pub mod sign_ins;

@@ -1,6 +1,6 @@
 //! Table `ledger`: what happened between an account, a rollout and a product.
 
-use tidegate_core::{AccountId, FirstShown, LadderMarks, ProductKey, RolloutKey, Span, Timestamp};
+use tidegate_core::{AccountId, FirstShown, LadderMarks, ProductKey, RolloutKey, Span, Timestamp, Title};
 
 use crate::{
     Error, Tx, View,
@@ -28,6 +28,31 @@ sql! {
         WHERE ledger.required_since IS NULL";
     Change OVERDUE = "UPDATE ledger SET overdue_at = $5 WHERE realm_id = $1 AND account_id = $2 AND rollout_key = $3 AND product_key = $4 \
         AND overdue_at IS NULL";
+    Change SKIP = "INSERT INTO ledger (realm_id, account_id, rollout_key, product_key, skipped_at, skips) VALUES ($1, $2, $3, $4, $5, $6) \
+        ON CONFLICT (realm_id, account_id, rollout_key, product_key) DO UPDATE SET skipped_at = excluded.skipped_at, \
+        skips = COALESCE(ledger.skips, 0) + excluded.skips";
+    Change POSTPONE = "UPDATE ledger SET postponed_until = $5 WHERE realm_id = $1 AND account_id = $2 AND rollout_key = $3 AND product_key = $4 \
+        AND postponed_until IS NULL";
+    Change TAKE_BACK = "UPDATE ledger SET postponed_until = NULL WHERE realm_id = $1 AND account_id = $2 AND postponed_until > $3";
+    Change EXEMPT = "INSERT INTO ledger (realm_id, account_id, rollout_key, product_key, exempt_until, exempt_reason, exempt_by, exempted_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+        ON CONFLICT (realm_id, account_id, rollout_key, product_key) DO UPDATE SET exempt_until = excluded.exempt_until, \
+        exempt_reason = excluded.exempt_reason, exempt_by = excluded.exempt_by, exempted_at = excluded.exempted_at";
+    Change END_EXEMPTION = "UPDATE ledger SET exempt_until = $5 WHERE realm_id = $1 AND account_id = $2 AND rollout_key = $3 AND product_key = $4 \
+        AND exempt_until > $5";
+    Select EXEMPTED = "SELECT account_id, product_key, exempt_until, exempt_reason, exempt_by, exempted_at FROM ledger \
+        WHERE realm_id = $1 AND rollout_key = $2 AND exempt_until > $3 AND (account_id > $4 OR account_id = $4 AND product_key > $5) \
+        ORDER BY account_id, product_key LIMIT $6";
+    Change EXTEND = "INSERT INTO ledger (realm_id, account_id, rollout_key, product_key, extension) VALUES ($1, $2, $3, $4, $5) \
+        ON CONFLICT (realm_id, account_id, rollout_key, product_key) DO UPDATE SET extension = COALESCE(ledger.extension, 0) + excluded.extension";
+    Change PLAN = "UPDATE ledger SET remind_at = $5, reminder = 0 WHERE realm_id = $1 AND account_id = $2 AND rollout_key = $3 AND product_key = $4 \
+        AND told_at IS NOT NULL AND remind_at IS NULL";
+    Select DUE = "SELECT account_id, product_key, told_at, remind_at, reminder FROM ledger \
+        WHERE realm_id = $1 AND remind_at <= $2 AND rollout_key = $3 ORDER BY remind_at, account_id LIMIT $4";
+    Select REMINDER = "SELECT account_id, product_key, told_at, remind_at, reminder FROM ledger \
+        WHERE realm_id = $1 AND account_id = $2 AND rollout_key = $3 AND product_key = $4 AND remind_at IS NOT NULL";
+    Change REMIND = "UPDATE ledger SET remind_at = $6, reminder = $7 \
+        WHERE realm_id = $1 AND account_id = $2 AND rollout_key = $3 AND product_key = $4 AND remind_at = $5";
 }
 
 /// Records that the feature was shown by a decision of this revision; `false` when another call recorded it first. The
@@ -69,6 +94,147 @@ pub async fn require(tx: &mut Tx, at: LedgerKey<'_>, since: Timestamp) -> Result
 pub async fn overdue(tx: &mut Tx, at: LedgerKey<'_>, now: Timestamp) -> Result<bool, Error> {
     let LedgerKey { account, rollout, product } = at;
     tx.change(OVERDUE).bind(account).bind(rollout.clone()).bind(product.clone()).bind(now).hit().await
+}
+
+/// Records a skip, and whether it counts.
+pub async fn skip(tx: &mut Tx, at: LedgerKey<'_>, now: Timestamp, counts: bool) -> Result<(), Error> {
+    let LedgerKey { account, rollout, product } = at;
+    let skip = tx.change(SKIP).bind(account).bind(rollout.clone()).bind(product.clone());
+    skip.bind(now).bind(i64::from(counts)).rows().await?;
+    Ok(())
+}
+
+/// Puts the set-up off, once; `false` when it was before, or the row does not exist.
+pub async fn postpone(tx: &mut Tx, at: LedgerKey<'_>, until: Timestamp) -> Result<bool, Error> {
+    let LedgerKey { account, rollout, product } = at;
+    tx.change(POSTPONE).bind(account).bind(rollout.clone()).bind(product.clone()).bind(until).hit().await
+}
+
+/// Takes back what puts the set-up of an account off now. The owner can do it again.
+pub async fn take_back(tx: &mut Tx, account: AccountId, now: Timestamp) -> Result<(), Error> {
+    tx.change(TAKE_BACK).bind(account).bind(now).rows().await?;
+    Ok(())
+}
+
+/// By whom an account was exempted, and why.
+#[derive(Debug, Clone)]
+pub struct Exemption {
+    pub account: AccountId,
+    pub product: ProductKey,
+    pub until: Timestamp,
+    pub reason: Title,
+    pub by: Title,
+    pub since: Timestamp,
+}
+
+impl Record for Exemption {
+    const TABLE: &'static str = "ledger";
+    const KEY: &'static str = "account_id";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        Ok(Self {
+            account: row.get("account_id")?,
+            product: row.get("product_key")?,
+            until: row.get("exempt_until")?,
+            reason: row.get("exempt_reason")?,
+            by: row.get("exempt_by")?,
+            since: row.get("exempted_at")?,
+        })
+    }
+}
+
+/// Replaces the exemption of the account.
+pub async fn exempt(tx: &mut Tx, rollout: &RolloutKey, new: Exemption) -> Result<(), Error> {
+    let Exemption { account, product, until, reason, by, since } = new;
+    let exempt = tx.change(EXEMPT).bind(account).bind(rollout.clone()).bind(product).bind(until);
+    exempt.bind(reason).bind(by).bind(since).rows().await?;
+    Ok(())
+}
+
+/// `false`: the account is not exempted.
+pub async fn end_exemption(tx: &mut Tx, at: LedgerKey<'_>, now: Timestamp) -> Result<bool, Error> {
+    let LedgerKey { account, rollout, product } = at;
+    tx.change(END_EXEMPTION).bind(account).bind(rollout.clone()).bind(product.clone()).bind(now).hit().await
+}
+
+/// The exemptions from a rollout that end after `now`, by account and product, after the given ones.
+pub async fn exempted(
+    view: &mut View,
+    rollout: &RolloutKey,
+    now: Timestamp,
+    (account, product): (AccountId, String),
+    limit: i64,
+) -> Result<Vec<Exemption>, Error> {
+    let select = view.select(EXEMPTED).bind(rollout.clone()).bind(now).bind(account).bind(product);
+    select.bind(limit).all().await
+}
+
+/// Adds to the extension of the account's deadline.
+pub async fn extend(tx: &mut Tx, at: LedgerKey<'_>, by: Span) -> Result<(), Error> {
+    let LedgerKey { account, rollout, product } = at;
+    tx.change(EXTEND).bind(account).bind(rollout.clone()).bind(product.clone()).bind(by).rows().await?;
+    Ok(())
+}
+
+/// Plans the first reminder of an account that was told.
+pub async fn plan_reminders(tx: &mut Tx, at: LedgerKey<'_>, first: Timestamp) -> Result<(), Error> {
+    let LedgerKey { account, rollout, product } = at;
+    tx.change(PLAN).bind(account).bind(rollout.clone()).bind(product.clone()).bind(first).rows().await?;
+    Ok(())
+}
+
+/// The next reminder of an account.
+#[derive(Debug, Clone)]
+pub struct DueReminder {
+    pub account: AccountId,
+    pub product: ProductKey,
+    pub told_at: Timestamp,
+    pub remind_at: Timestamp,
+    /// Which one of the rule, from 0.
+    pub reminder: usize,
+}
+
+impl Record for DueReminder {
+    const TABLE: &'static str = "ledger";
+    const KEY: &'static str = "account_id";
+    fn read(row: &Row) -> Result<Self, Unreadable> {
+        let reminder = row.get::<Option<i64>>("reminder")?.unwrap_or(0);
+        Ok(Self {
+            account: row.get("account_id")?,
+            product: row.get("product_key")?,
+            told_at: row.get("told_at")?,
+            remind_at: row.get("remind_at")?,
+            reminder: usize::try_from(reminder).unwrap_or(0),
+        })
+    }
+}
+
+/// The reminders of a rollout that are due, those first that have waited longest.
+pub async fn due(
+    view: &mut View,
+    rollout: &RolloutKey,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<DueReminder>, Error> {
+    view.select(DUE).bind(now).bind(rollout.clone()).bind(limit).all().await
+}
+
+/// The reminder that waits, due or not.
+pub async fn reminder(view: &mut View, at: LedgerKey<'_>) -> Result<Option<DueReminder>, Error> {
+    let LedgerKey { account, rollout, product } = at;
+    view.select(REMINDER).bind(account).bind(rollout.clone()).bind(product.clone()).optional().await
+}
+
+/// Compare-and-set of the reminder that waits; `false` when another worker was first. `None`: no more is sent.
+pub async fn remind(
+    tx: &mut Tx,
+    at: LedgerKey<'_>,
+    was: Timestamp,
+    next: Option<(Timestamp, usize)>,
+) -> Result<bool, Error> {
+    let LedgerKey { account, rollout, product } = at;
+    let (remind_at, reminder) = next.unzip();
+    let remind = tx.change(REMIND).bind(account).bind(rollout.clone()).bind(product.clone()).bind(was);
+    remind.bind(remind_at).bind(reminder.and_then(|which| i64::try_from(which).ok())).hit().await
 }
 
 /// A row of the ledger.

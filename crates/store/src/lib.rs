@@ -2,7 +2,7 @@
 //!
 //! Lock order: requests, realms, installation, credentials, customers, products, rollouts, links, `passkey_requests`, recoveries, enrollments, accounts, `email_changes`,
 //! `sign_ins`, sessions, devices, sends of codes and links, challenges, factors, pauses, `recovery_codes`, ledger, interest,
-//! passwords, attempts, sends of notices, deliveries, leases, `signing_keys`, events, chain, `chain_cuts`, `rollout_folds`, `rollout_hours`. A transaction that changes rows of several tables changes
+//! passwords, attempts, sends of notices, deliveries, leases, tellings, `signing_keys`, events, chain, `chain_cuts`, `rollout_folds`, `rollout_hours`. A transaction that changes rows of several tables changes
 //! them in this order. Two transactions that take them in different orders deadlock on PostgreSQL (seen with 64
 //! answers on two replicas). A row that the transaction itself inserted may come later: no other transaction
 //! sees it.
@@ -60,6 +60,7 @@ pub mod sms_costs;
 pub mod standings;
 mod statement;
 pub mod stats;
+pub mod tellings;
 mod timeouts;
 mod transaction_connection;
 mod tx;
@@ -119,4 +120,5 @@ const TABLES: &[&[Statement]] = &[
     sms_costs::STATEMENTS,
     standings::STATEMENTS,
     stats::STATEMENTS,
+    tellings::STATEMENTS,
 ];

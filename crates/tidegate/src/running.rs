@@ -12,6 +12,7 @@ use tidegate_service::{
     App, Freshness, Parts,
     audit::Sealer,
     installation::{self, KeyCheck, check},
+    reminders::Reminders,
     rollouts::FunnelWorker,
     rollouts::Scheduler,
 };
@@ -63,6 +64,8 @@ const SEAL: Duration = Duration::from_millis(200);
 const FOLD: Duration = Duration::from_secs(1);
 /// Between two looks at deleted accounts.
 const PURGE: Duration = Duration::from_mins(1);
+/// Between two looks at reminders that are due.
+const REMIND: Duration = Duration::from_secs(10);
 /// Between two looks at requests to reset a password.
 const SEND_RESETS: Duration = Duration::from_millis(500);
 /// Between two looks at what is planned.
@@ -167,6 +170,7 @@ impl Running {
         background.spawn(send_resets(app.clone(), rest.clone()));
         background.spawn(purge(app.clone(), rest.clone()));
         background.spawn(schedule(Scheduler::new(app.clone()), rest.clone()));
+        background.spawn(remind(Reminders::new(app.clone()), rest.clone()));
         background.spawn(seal(sealer.clone(), rest.clone()));
         background.spawn(cut(sealer, keep, store.metrics().clone(), rest.clone()));
         let (grpc, admin, receipts) = (grpc_address, admin_address, receipts_address);
@@ -370,6 +374,14 @@ async fn fold(worker: FunnelWorker, stop: CancellationToken) {
     let mut outage = Outage::default();
     while tokio::time::timeout(FOLD, stop.cancelled()).await.is_err() {
         outage.say(worker.fold().await, "the events of rollouts cannot be counted");
+    }
+}
+
+/// Mails reminders of the day from which on two-step is demanded.
+async fn remind(reminders: Reminders, stop: CancellationToken) {
+    let mut outage = Outage::default();
+    while tokio::time::timeout(REMIND, stop.cancelled()).await.is_err() {
+        outage.say(reminders.run().await, "reminders cannot be sent");
     }
 }
 

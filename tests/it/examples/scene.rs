@@ -10,10 +10,12 @@ use crate::{
     actor::Actor,
     arrange::{Address, PASSWORD, Person, row},
     devices::{Decides, PhoneOwner},
-    manage::mask,
+    ladders::{days, everybody, phase as from},
+    manage::{Managed, mask},
     owner::{Device, Session},
     raw,
     sms_codes::{OTHER, change_phone},
+    test_server::timestamp,
 };
 
 /// Values, by the text in front of the `…`.
@@ -50,6 +52,7 @@ pub async fn prepare(operator: &Actor, method: &str) -> Placeholders {
         _ if method.ends_with("Rollout") || method.ends_with("Wave") || ROLLOUT.contains(&method) => {
             rollout(operator, method).await;
         }
+        _ if LADDER.contains(&method) => ladder(operator, method, &mut values).await,
         _ => owner(operator, method, &mut values).await,
     }
     values
@@ -58,6 +61,47 @@ pub async fn prepare(operator: &Actor, method: &str) -> Placeholders {
 /// Methods of a rollout whose names do not say so.
 const ROLLOUT: &[&str] =
     &["ListRollouts", "ClearStop", "GetStats", "ListReached", "ListRevisions", "DiffRevisions", "SetLadder"];
+/// Those that need a ladder which requires two-step of Ann.
+const LADDER: &[&str] = &[
+    "RecordShown",
+    "SkipEnrollment",
+    "PostponeEnrollment",
+    "Exempt",
+    "EndExemption",
+    "ListExemptions",
+    "ExtendDeadline",
+];
+
+/// Ann's place on the ladder of `kasa-two-step`.
+async fn ladder(operator: &Actor, method: &str, values: &mut Placeholders) {
+    let rollout = operator.rollout("kasa-two-step", &["kasa"], &[]).await;
+    let managed = Managed::new(operator, &rollout);
+    let skips = if method == "SkipEnrollment" { 3 } else { 0 };
+    let grace = Some(proto::Grace { skips, ..Default::default() });
+    let rule = proto::LadderRule {
+        grace,
+        postponement: days(7),
+        ..everybody(vec![from(None, proto::Rung::Required)])
+    };
+    let session = operator.sign_in(&ann(operator).await, "kasa", &phone()).await;
+    values.insert("tgs_", session.token);
+    managed.set_ladder(vec![rule]).await;
+    if method == "EndExemption" {
+        let until_time = Some(timestamp(operator.server.now().plus(Span::days(1))));
+        let exempt = proto::ExemptRequest {
+            account: "u-1".to_owned(),
+            rollout: rollout.key,
+            product: "kasa".to_owned(),
+            until_time,
+            reason: "asked".to_owned(),
+            ..Default::default()
+        };
+        operator.ok(exempt).await;
+    }
+    if method == "PostponeEnrollment" {
+        values.insert("tgi_", operator.begin(&ann(operator).await, "kasa", &phone()).await.token);
+    }
+}
 
 async fn credential(operator: &Actor) -> String {
     let request = proto::CreateCredentialRequest {

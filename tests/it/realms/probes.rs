@@ -94,6 +94,7 @@ pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &RealmNames, nam
         GetStatsRequest { rollout: n.rollout.clone(), count_reached: true }
         ListReachedRequest { rollout: n.rollout.clone(), product: own.product.clone() }
         ListReachedRequest { rollout: own.rollout.clone(), product: n.product.clone() }
+        ListExemptionsRequest { rollout: n.rollout.clone() }
         ListRevisionsRequest { rollout: n.rollout.clone() }
         DiffRevisionsRequest { rollout: n.rollout.clone(), from_revision: 1_i64, to_revision: 2_i64 }
         ExplainRequest { product: own.product.clone(), account: n.account.clone() }
@@ -129,7 +130,13 @@ pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &RealmNames, nam
 /// Calls by support, which end what the account has under way.
 pub async fn by_support(answers: &mut Answers, actor: &Actor, own: &RealmNames, names: &RealmNames) {
     let n = names.clone();
+    let until = || prost_types::Timestamp { seconds: 1_772_500_000, nanos: 0 };
     ask! { answers, actor,
+        ExemptRequest { account: n.account.clone(), rollout: own.rollout.clone(), product: own.product.clone(), until_time: Some(until()), reason: "asked" }
+        ExemptRequest { account: own.account.clone(), rollout: n.rollout.clone(), product: own.product.clone(), until_time: Some(until()), reason: "asked" }
+        EndExemptionRequest { account: n.account.clone(), rollout: own.rollout.clone(), product: own.product.clone(), reason: "asked" }
+        ExtendDeadlineRequest { account: n.account.clone(), rollout: own.rollout.clone(), product: own.product.clone(), days: 1_u32, reason: "asked" }
+        ExtendDeadlineRequest { account: own.account.clone(), rollout: own.rollout.clone(), product: n.product.clone(), days: 1_u32, reason: "asked" }
         ResetFactorsRequest { account: n.account.clone(), product: own.product.clone(), reason: "asked" }
         SuspendAccountRequest { account: n.account.clone(), product: own.product.clone(), reason: "asked" }
         LockdownAccountRequest { account: n.external_id.clone(), product: own.product.clone(), reason: "asked" }
@@ -167,6 +174,9 @@ pub async fn by_token(answers: &mut Answers, actor: &Actor, names: &RealmNames) 
         RequestEmailChangeRequest { subject: session.clone(), email: "other@example.com" }
         ListActivityRequest { subject: session.clone() }
         GetTwoStepStatusRequest { subject: session.clone() }
+        RecordShownRequest { subject: session.clone() }
+        SkipEnrollmentRequest { subject: session.clone() }
+        PostponeEnrollmentRequest { subject: sign_in.clone() }
         ListFactorsRequest { subject: session.clone() }
         BeginEnrollmentRequest { subject: session.clone(), method: proto::Method::Totp }
         GetEnrollmentRequest { subject: session.clone(), enrollment_id: n.enrollment.clone() }

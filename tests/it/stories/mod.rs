@@ -19,6 +19,7 @@ mod passkeys;
 mod passwords;
 mod previews;
 mod products;
+mod put_off;
 mod recovery;
 mod refusals;
 mod revisions;

@@ -21,7 +21,8 @@ use tidegate_service::{
     deliveries::ListDeliveries,
     enrollments::{
         BeginEnrollment, CancelEnrollment, CompleteEnrollment, ContinueEnrollment, DisableTwoStep,
-        EnableTwoStep, GetEnrollment, GetTwoStepStatus, ListFactors,
+        EnableTwoStep, GetEnrollment, GetTwoStepStatus, ListFactors, PostponeEnrollment, RecordShown,
+        SkipEnrollment,
     },
     evaluations::{BatchEvaluate, Evaluate, Explain, Item},
     factors::{GenerateRecoveryCodes, RemoveFactor, RenameFactor},
@@ -33,6 +34,7 @@ use tidegate_service::{
     },
     pushes::{DeviceProof, ListPushes, Listening, ReadPushes, RespondPush},
     realms::{CreateRealm, GetRealm, ListRealms},
+    reminders::{RemindAccount, TellAccount},
     rollouts::{
         AddWave, AdvanceRollout, ClearStop, CreateRollout, DiffRevisions, FunnelRange, GetRollout, GetStats,
         Hours, LaterInstants, ListReached, ListRevisions, ListRollouts, NamedDraft, PauseRollout,
@@ -48,8 +50,9 @@ use tidegate_service::{
         BeginSignIn, CancelSignIn, CompleteSignIn, CreatePasskeyRequest, FirstFactor, GetSignIn, RedeemLink,
     },
     support::{
-        AccountExport, BeginAccountExport, Case, DeleteAccount, IssueAccessPass, LockdownAccount,
-        PurgeAccount, ReactivateAccount, ReadAccountExport, ResetFactors, SuspendAccount, UndeleteAccount,
+        AccountExport, BeginAccountExport, Case, DeleteAccount, EndExemption, Exempt, ExtendDeadline,
+        IssueAccessPass, LadderCase, ListExemptions, LockdownAccount, PurgeAccount, ReactivateAccount,
+        ReadAccountExport, ResetFactors, SuspendAccount, UndeleteAccount,
     },
     system::{GetServerInfo, RotateSigningKey},
 };
@@ -139,6 +142,9 @@ use_cases! { f:
     command EnableTwoStep { subject: f.session() };
     command DisableTwoStep { subject: f.session() };
     command GetTwoStepStatus { subject: f.session() };
+    command RecordShown { subject: f.session() };
+    command SkipEnrollment { subject: f.session() };
+    command PostponeEnrollment { subject: f.sign_in() };
     command ListFactors { subject: f.session() };
     query GetEnrollment { subject: f.session(), enrollment: f.enrollment };
 
@@ -242,6 +248,12 @@ use_cases! { f:
     command ReportNotMe { said: NotMeSaid::Session(f.session()) };
     command ResetFactors(bobs());
     command IssueAccessPass(bobs());
+    command Exempt { of: on_ladder(), until: crate::clock::MORNING.plus(Span::days(1)) };
+    command EndExemption(on_ladder());
+    query ListExemptions { rollout: "everybody".parse().unwrap(), page: page() };
+    command ExtendDeadline { of: on_ladder(), days: 1 };
+    command TellAccount { account: f.account, rollout: "everybody".parse().unwrap(), product: "kasa".parse().unwrap() };
+    command RemindAccount { account: f.account, rollout: "everybody".parse().unwrap(), product: "kasa".parse().unwrap() };
     command SuspendAccount(bobs());
     command ReactivateAccount(bobs());
     command LockdownAccount(bobs());
@@ -263,6 +275,10 @@ fn title() -> Title {
 fn bobs() -> Case {
     let account = AccountRef::External("bob".parse().unwrap());
     Case { account, product: "kasa".parse().unwrap(), reason: title() }
+}
+
+fn on_ladder() -> LadderCase {
+    LadderCase { case: bobs(), rollout: "everybody".parse().unwrap() }
 }
 
 /// As if the export had been recorded.

@@ -66,6 +66,9 @@ pub(crate) const fn purpose(purpose: MessagePurpose) -> proto::MessagePurpose {
         MessagePurpose::AccountDeleted => Wire::AccountDeleted,
         MessagePurpose::FactorsReset => Wire::FactorsReset,
         MessagePurpose::AccessPass => Wire::AccessPass,
+        MessagePurpose::EnrollmentReminder => Wire::EnrollmentReminder,
+        MessagePurpose::TwoStepStaysOn => Wire::TwoStepStaysOn,
+        MessagePurpose::EnrollmentPostponed => Wire::EnrollmentPostponed,
     }
 }
 

@@ -21,5 +21,9 @@ crate::door::handlers! { EnrollmentService in enrollment_service_server {
         = parse::generate, render::generated;
     act enable_two_step(EnableTwoStepRequest) -> EnableTwoStepResponse = parse::enable, render::enabled;
     act disable_two_step(DisableTwoStepRequest) -> DisableTwoStepResponse = parse::disable, render::disabled;
+    act record_shown(RecordShownRequest) -> RecordShownResponse = parse::record_shown, render::recorded_shown;
+    act skip_enrollment(SkipEnrollmentRequest) -> SkipEnrollmentResponse = parse::skip, render::skipped;
+    act postpone_enrollment(PostponeEnrollmentRequest) -> PostponeEnrollmentResponse
+        = parse::postpone, render::postponed;
     act reset_factors(ResetFactorsRequest) -> ResetFactorsResponse = parse::reset_factors, render::factors_reset;
 } }

@@ -2,7 +2,7 @@ use tidegate_core::{Enrollee, NewDevice, PhoneNumber, PushAddress};
 use tidegate_proto::{self as proto, begin_enrollment_request::About, push_address::Address};
 use tidegate_service::enrollments::{
     BeginEnrollment, CancelEnrollment, CompleteEnrollment, ContinueEnrollment, DisableTwoStep, EnableTwoStep,
-    GetEnrollment, GetTwoStepStatus, ListFactors,
+    GetEnrollment, GetTwoStepStatus, ListFactors, PostponeEnrollment, RecordShown, SkipEnrollment,
 };
 use tidegate_service::factors::{GenerateRecoveryCodes, RemoveFactor, RenameFactor};
 use tidegate_service::support::ResetFactors;
@@ -129,6 +129,21 @@ pub(super) fn enable(message: proto::EnableTwoStepRequest, form: &mut Form) -> O
 
 pub(super) fn disable(message: proto::DisableTwoStepRequest, form: &mut Form) -> Option<DisableTwoStep> {
     Some(DisableTwoStep { subject: form.subject(message.subject)? })
+}
+
+pub(super) fn record_shown(message: proto::RecordShownRequest, form: &mut Form) -> Option<RecordShown> {
+    Some(RecordShown { subject: form.subject(message.subject)? })
+}
+
+pub(super) fn skip(message: proto::SkipEnrollmentRequest, form: &mut Form) -> Option<SkipEnrollment> {
+    Some(SkipEnrollment { subject: form.subject(message.subject)? })
+}
+
+pub(super) fn postpone(
+    message: proto::PostponeEnrollmentRequest,
+    form: &mut Form,
+) -> Option<PostponeEnrollment> {
+    Some(PostponeEnrollment { subject: form.subject(message.subject)? })
 }
 
 pub(super) fn reset_factors(message: proto::ResetFactorsRequest, form: &mut Form) -> Option<ResetFactors> {

@@ -2,13 +2,17 @@ use tidegate_core::{Enrollment, EnrollmentState, Setup};
 use tidegate_proto as proto;
 use tidegate_service::OneTimeSecret;
 use tidegate_service::enrollments::{
-    EnrollmentCompletion, EnrollmentContinued, EnrollmentStarted, Factors, Status, Switched, TwoStepEnabled,
+    EnrollmentCompletion, EnrollmentContinued, EnrollmentPostponed, EnrollmentStarted, Factors, Status,
+    Switched, TwoStepEnabled,
 };
 
 use tidegate_service::factors::{RecoveryCodesGenerated, Renamed};
 use tidegate_service::support::FactorsReset;
 
-use crate::render::{answered, count, decision, method, read_hex, shown, timestamp};
+use crate::{
+    render::{answered, count, decision, method, read_hex, shown, timestamp},
+    sign_ins::sign_in,
+};
 
 pub(super) fn status(status: Status) -> proto::GetTwoStepStatusResponse {
     proto::GetTwoStepStatusResponse {
@@ -114,6 +118,21 @@ pub(super) fn enabled(enabled: TwoStepEnabled) -> proto::EnableTwoStepResponse {
 
 pub(super) fn disabled(switched: Switched) -> proto::DisableTwoStepResponse {
     proto::DisableTwoStepResponse { decision: Some(decision(switched.0)) }
+}
+
+pub(super) fn recorded_shown(switched: Switched) -> proto::RecordShownResponse {
+    proto::RecordShownResponse { decision: Some(decision(switched.0)) }
+}
+
+pub(super) fn skipped(switched: Switched) -> proto::SkipEnrollmentResponse {
+    proto::SkipEnrollmentResponse { decision: Some(decision(switched.0)) }
+}
+
+pub(super) fn postponed(postponed: EnrollmentPostponed) -> proto::PostponeEnrollmentResponse {
+    proto::PostponeEnrollmentResponse {
+        sign_in: Some(sign_in(postponed.sign_in, &postponed.offers)),
+        decision: Some(decision(postponed.decision)),
+    }
 }
 
 fn enrollment(enrollment: Enrollment) -> proto::Enrollment {

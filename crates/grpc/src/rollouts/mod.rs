@@ -1,6 +1,7 @@
 //! `RolloutService`.
 
 mod audience;
+mod exemptions;
 mod ladder;
 mod method_move;
 mod numbers;
@@ -32,6 +33,10 @@ crate::door::handlers! { RolloutService in rollout_service_server {
     act clear_stop(ClearStopRequest) -> ClearStopResponse = parse::clear_stop, render::cleared;
     ask get_stats(GetStatsRequest) -> GetStatsResponse = parse::stats, numbers::stats;
     ask list_reached(ListReachedRequest) -> ListReachedResponse = parse::reached, render::reached;
+    act exempt(ExemptRequest) -> ExemptResponse = exemptions::exempt, exemptions::exempted;
+    act end_exemption(EndExemptionRequest) -> EndExemptionResponse = exemptions::end, exemptions::ended;
+    ask list_exemptions(ListExemptionsRequest) -> ListExemptionsResponse = exemptions::list, exemptions::listed;
+    act extend_deadline(ExtendDeadlineRequest) -> ExtendDeadlineResponse = exemptions::extend, exemptions::extended;
     ask list_revisions(ListRevisionsRequest) -> ListRevisionsResponse = parse::revisions, render::revisions;
     ask diff_revisions(DiffRevisionsRequest) -> DiffRevisionsResponse = parse::diff, render::differences;
     act revert_rollout(RevertRolloutRequest) -> RevertRolloutResponse = parse::revert, render::reverted;

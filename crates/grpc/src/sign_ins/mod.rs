@@ -3,6 +3,8 @@
 mod parse;
 mod render;
 
+pub(crate) use render::sign_in;
+
 crate::door::handlers! { SignInService in sign_in_service_server {
     act create_passkey_request(CreatePasskeyRequestRequest) -> CreatePasskeyRequestResponse = parse::create_passkey_request, render::passkey_requested;
     act begin_sign_in(BeginSignInRequest) -> BeginSignInResponse = parse::begin, render::begun;

@@ -96,7 +96,7 @@ pub(super) fn recovered(outcome: Answered) -> proto::CompleteRecoveryResponse {
     proto::CompleteRecoveryResponse { outcome: answered(outcome).0.into() }
 }
 
-fn sign_in(sign_in: SignIn, offers: &[Offer]) -> proto::SignIn {
+pub(crate) fn sign_in(sign_in: SignIn, offers: &[Offer]) -> proto::SignIn {
     let state = match sign_in.state {
         SignInState::PendingNetwork => proto::SignInState::PendingNetwork,
         SignInState::PendingEnrollment => proto::SignInState::PendingEnrollment,

@@ -71,6 +71,13 @@ impl Invalidation {
             | Fact::TwoStepActive { .. }
             | Fact::TwoStepRequired { .. }
             | Fact::TwoStepTold { .. }
+            | Fact::EnrollmentSkipped { .. }
+            | Fact::EnrollmentPostponed { .. }
+            | Fact::AccountExempted { .. }
+            | Fact::ExemptionEnded { .. }
+            | Fact::DeadlineExtended { .. }
+            // It takes a postponement back.
+            | Fact::NotMeReported {}
             | Fact::InterestRegistered {} => standing(),
             Fact::ChallengeCreated { factor: Some(factor), .. }
             | Fact::ChallengeResent { factor: Some(factor), .. }
@@ -84,7 +91,7 @@ impl Invalidation {
             | Fact::CustomerCreated { .. }
             | Fact::EmailVerificationRequested { .. }
             | Fact::EmailChangeRequested { .. }
-            | Fact::NotMeReported {}
+            | Fact::EnrollmentReminded { .. }
             | Fact::ChangesUnlocked {}
             | Fact::AccountExported { .. }
             | Fact::AccessPassIssued { .. }

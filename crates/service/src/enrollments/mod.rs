@@ -10,6 +10,9 @@ mod enroller;
 pub(crate) mod first_code;
 mod get;
 mod list_factors;
+mod postpone;
+mod record_shown;
+mod skip;
 mod status;
 pub(crate) mod switch;
 
@@ -21,6 +24,9 @@ pub use disable::DisableTwoStep;
 pub use enable::{EnableTwoStep, TwoStepEnabled};
 pub use get::GetEnrollment;
 pub use list_factors::{Factors, ListFactors};
+pub use postpone::{EnrollmentPostponed, PostponeEnrollment};
+pub use record_shown::RecordShown;
+pub use skip::SkipEnrollment;
 pub use status::{GetTwoStepStatus, Status};
 pub use switch::Switched;
 

@@ -46,6 +46,7 @@ const KINDS: &[&str] = &[
     "access_pass_issued",
     "account_created",
     "account_deleted",
+    "account_exempted",
     "account_exported",
     "account_locked_down",
     "account_reactivated",
@@ -54,6 +55,7 @@ const KINDS: &[&str] = &[
     "challenge_answered",
     "changes_unlocked",
     "check_up_passed",
+    "deadline_extended",
     "delivered",
     "delivery_failed",
     "delivery_reported",
@@ -65,6 +67,10 @@ const KINDS: &[&str] = &[
     "email_changed",
     "email_lost",
     "email_verified",
+    "enrollment_postponed",
+    "enrollment_reminded",
+    "enrollment_skipped",
+    "exemption_ended",
     "factor_activated",
     "factor_copied",
     "factor_paused",
@@ -175,6 +181,9 @@ impl Shown {
             | Fact::AccountExported { reason }
             | Fact::FactorsReset { reason, .. }
             | Fact::AccessPassIssued { reason, .. }
+            | Fact::AccountExempted { reason, .. }
+            | Fact::ExemptionEnded { reason, .. }
+            | Fact::DeadlineExtended { reason, .. }
             | Fact::SeenOnBehalf { reason } => Self { detail: reason.to_string(), ..none },
             _ => none,
         }

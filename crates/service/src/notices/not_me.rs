@@ -11,7 +11,8 @@ use tidegate_core::{
 };
 use tidegate_factors::policy;
 use tidegate_store::{
-    Tx, accounts, email_changes as changes, enrollments, factors as kept, links as stored, recovery_codes,
+    Tx, accounts, email_changes as changes, enrollments, factors as kept, ledger, links as stored,
+    recovery_codes,
 };
 
 use crate::{
@@ -123,6 +124,8 @@ async fn secure(
     let ended = ending::end_all(cx, tx, (&account, client), SessionEnd::NotMe, None).await?;
     let removed = remove_provisional(cx, tx, (&account, product, client)).await?;
     recovery_codes::void_passes(tx, account.id).await?;
+    // Whoever signed in with the password alone may have put the set-up of two-step off.
+    ledger::take_back(tx, account.id, cx.now()).await?;
     let password_demanded = demand::new_password(cx, tx, (&account, &product.key, client)).await?;
     accounts::lock_changes(tx, account.id, Some(cx.now())).await?;
     let outcome = Answered::Approved;

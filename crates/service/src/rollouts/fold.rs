@@ -203,6 +203,9 @@ fn steps<'f>(fact: &'f Fact, known: &'f Known) -> Vec<Counted<'f>> {
     match fact {
         Fact::TwoStepShown { rollout } => vec![Counted { rollout: Some(rollout), ..step(FunnelStep::Shown) }],
         Fact::TwoStepTold { rollout } => vec![Counted { rollout: Some(rollout), ..step(FunnelStep::Told) }],
+        Fact::EnrollmentPostponed { rollout, .. } => {
+            vec![Counted { rollout: Some(rollout), ..step(FunnelStep::Postponed) }]
+        }
         Fact::TwoStepRequired { rollout, .. } => {
             vec![Counted { rollout: Some(rollout), ..step(FunnelStep::Required) }]
         }

@@ -22,7 +22,7 @@ mod resume;
 mod revert;
 mod revisions;
 mod roll_back;
-mod scan;
+pub(crate) mod scan;
 mod scheduler;
 mod set_ladder;
 mod start;

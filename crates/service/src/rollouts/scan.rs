@@ -16,7 +16,7 @@ pub(super) const RETRY_AFTER: Span = Span::seconds(5);
 const PAGE_SIZE: usize = 4_000;
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Scan {
+pub(crate) struct Scan {
     parts: Parts,
     after: AccountId,
     /// Accounts of the next page.
@@ -26,7 +26,7 @@ pub(super) struct Scan {
 
 impl Scan {
     /// For decisions by these rollouts.
-    pub(super) fn of<'r>(rollouts: impl Iterator<Item = &'r Rollout>) -> Self {
+    pub(crate) fn of<'r>(rollouts: impl Iterator<Item = &'r Rollout>) -> Self {
         let mut parts = Parts::default();
         for rollout in rollouts {
             // A bucket of a customer, and names of customers, need the customer.
@@ -47,7 +47,7 @@ impl Scan {
         Self { parts: Parts { methods: true, ..self.parts }, ..self }
     }
 
-    pub(super) const fn from(self, after: AccountId) -> Self {
+    pub(crate) const fn from(self, after: AccountId) -> Self {
         Self { after, ..self }
     }
 
@@ -57,17 +57,17 @@ impl Scan {
     }
 
     /// Where the last page ended.
-    pub(super) const fn place(&self) -> AccountId {
+    pub(crate) const fn place(&self) -> AccountId {
         self.after
     }
 
     /// Whether every account was read.
-    pub(super) const fn ended(&self) -> bool {
+    pub(crate) const fn ended(&self) -> bool {
         self.ended
     }
 
     /// The accounts of the next page.
-    pub(super) async fn next(&mut self, view: &mut View) -> Result<Vec<ScannedAccount>, Fault> {
+    pub(crate) async fn next(&mut self, view: &mut View) -> Result<Vec<ScannedAccount>, Fault> {
         let limit = std::mem::replace(&mut self.limit, PAGE_SIZE);
         let page = scan::page(view, self.parts, self.after, limit).await?;
         if let Some(last) = page.last() {
@@ -97,7 +97,7 @@ fn look(audience: &Audience, parts: &mut Parts) {
 }
 
 /// Prepares the standing for the decisions of one rollout alone: what others did for the account must not count.
-pub(super) fn seen_by(rollout: &Rollout, standing: &mut Standing) {
+pub(crate) fn seen_by(rollout: &Rollout, standing: &mut Standing) {
     standing.ledger.retain(|entry| entry.rollout == rollout.key);
     standing.buckets = bucket::all(std::iter::once(rollout), standing);
 }

@@ -12,9 +12,14 @@
 
 mod case;
 mod delete;
+mod end_exemption;
+mod exempt;
+mod exemption;
 mod export;
 mod export_lines;
+mod extend_deadline;
 mod issue_access_pass;
+mod list_exemptions;
 mod lockdown;
 mod pass;
 mod purge;
@@ -25,8 +30,13 @@ mod undelete;
 
 pub use case::Case;
 pub use delete::DeleteAccount;
+pub use end_exemption::EndExemption;
+pub use exempt::Exempt;
+pub use exemption::LadderCase;
 pub use export::{AccountExport, AccountExported, BeginAccountExport, ReadAccountExport};
+pub use extend_deadline::ExtendDeadline;
 pub use issue_access_pass::IssueAccessPass;
+pub use list_exemptions::{ExemptedAccount, ListExemptions};
 pub use lockdown::LockdownAccount;
 pub use pass::PassMailed;
 pub use purge::{PurgeAccount, PurgeEnded};

@@ -95,7 +95,7 @@ async fn every_mail_can_be_looked_at() {
         let words = ["mail", "preview", "--output", language, "--language", language, "--color", "#ffcc00"];
         let ended = folder.run(&words).await;
         assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
-        assert_eq!(ended.out, format!("29 mails and 3 text messages are written to {language}\n"));
+        assert_eq!(ended.out, format!("32 mails and 3 text messages are written to {language}\n"));
         let names: Vec<_> = std::fs::read_dir(folder.file(language)).unwrap().collect();
         assert_eq!(names.len(), 61);
         let html = folder.read(&format!("{language}/sign_in_code.html"));

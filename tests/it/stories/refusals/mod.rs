@@ -3,6 +3,7 @@
 mod accounts;
 mod callers;
 mod enrollments;
+mod ladders;
 mod rollouts;
 mod sign_ins;
 mod waves;

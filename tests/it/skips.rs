@@ -1,0 +1,160 @@
+//! The owner skips the set-up, and an app shows the advice by itself.
+
+use proto::{Advice, Rung};
+use tidegate_core::{Span, Timestamp};
+use tidegate_proto as proto;
+
+use crate::{
+    arrange::Person,
+    ladders::{DAY, MILLI, Setting, everybody, phase, set_clock},
+    owner::{Device, Session},
+    race::together,
+    raw,
+    test_server::timestamp,
+};
+
+pub fn skip(session: &Session) -> proto::SkipEnrollmentRequest {
+    proto::SkipEnrollmentRequest { subject: session.subject(), ..Default::default() }
+}
+
+pub fn show(session: &Session) -> proto::RecordShownRequest {
+    proto::RecordShownRequest { subject: session.subject() }
+}
+
+/// Required from now on, after two skips.
+fn two_skips() -> proto::LadderRule {
+    let grace = proto::Grace { skips: 2, ..Default::default() };
+    proto::LadderRule { grace: Some(grace), ..everybody(vec![phase(None, Rung::Required)]) }
+}
+
+async fn session(it: &Setting, person: &Person) -> Session {
+    it.app.sign_in(person, "rmm", &Device::new("laptop")).await
+}
+
+async fn skipped(it: &Setting, session: &Session) -> proto::LadderDecision {
+    it.app.ok(skip(session)).await.decision.unwrap().ladder.unwrap()
+}
+
+async fn refused(it: &Setting, session: &Session) -> String {
+    it.app.refused(skip(session)).await.name().to_owned()
+}
+
+on_both! {
+    /// Two skips, a day apart, and the day of the last one.
+    async fn each_skip_counts_once_its_spacing_is_over_and_after_the_last_it_is_demanded(server) {
+        let it = Setting::open(&server).await;
+        let ann = it.admin.person("ann").await;
+        it.rollout.set_ladder(vec![two_skips()]).await;
+        let first = session(&it, &ann).await;
+        assert_eq!(first.answer.advice(), Advice::TwoStepRequired);
+        let ladder = first.answer.ladder.clone().unwrap();
+        assert_eq!((ladder.skips_left, ladder.enroll_by_time, ladder.enforced), (Some(2), None, false));
+        let begun = server.now();
+        let ladder = skipped(&it, &first).await;
+        assert_eq!((ladder.skips_left, ladder.skipped_until_time), (Some(1), Some(timestamp(begun.plus(DAY)))));
+        let again = session(&it, &ann).await;
+        assert_eq!(again.answer.advice(), Advice::Nothing, "it rests");
+        set_clock(&server, begun.plus(DAY).minus(MILLI));
+        let soon = it.app.refused(skip(&again)).await;
+        assert_eq!(soon.name(), "SKIP_TOO_SOON");
+        let until: Timestamp = begun.plus(DAY);
+        assert_eq!(soon.metadata["until"], until.to_string());
+        assert_eq!(soon.retry_after, Some(MILLI.as_duration()));
+        set_clock(&server, begun.plus(DAY));
+        assert_eq!(session(&it, &ann).await.answer.advice(), Advice::TwoStepRequired, "asked again");
+        let ladder = skipped(&it, &again).await;
+        let deadline = begun.plus(DAY).plus(DAY);
+        assert_eq!((ladder.skips_left, ladder.enroll_by_time), (Some(0), Some(timestamp(deadline))));
+        assert_eq!(refused(&it, &again).await, "NO_SKIP_LEFT");
+        set_clock(&server, deadline.minus(MILLI));
+        assert_eq!(it.leads(&ann).await, proto::SignInState::Ready);
+        assert_eq!(refused(&it, &again).await, "NO_SKIP_LEFT");
+        set_clock(&server, deadline);
+        assert_eq!(it.leads(&ann).await, proto::SignInState::PendingEnrollment);
+        assert_eq!(refused(&it, &again).await, "NOTHING_TO_SKIP", "it is demanded");
+    }
+
+    async fn a_skip_of_a_nudge_hides_the_advice_and_counts_nothing(server) {
+        let it = Setting::open(&server).await;
+        let ann = it.admin.person("ann").await;
+        let grace = Some(proto::Grace { skips: 2, ..Default::default() });
+        let required = server.now().plus(Span::days(30));
+        let phases = vec![phase(None, Rung::Nudge), phase(Some(required), Rung::Required)];
+        it.rollout.set_ladder(vec![proto::LadderRule { grace, ..everybody(phases) }]).await;
+        let first = session(&it, &ann).await;
+        assert_eq!(first.answer.advice(), Advice::TwoStepNudge);
+        for day in 0..3 {
+            let now = server.now();
+            let ladder = skipped(&it, &first).await;
+            assert_eq!(ladder.skipped_until_time, Some(timestamp(now.plus(DAY))), "day {day}");
+            assert_eq!(skipped(&it, &first).await, ladder, "a second one changes nothing");
+            assert_eq!(session(&it, &ann).await.answer.advice(), Advice::Nothing);
+            server.pass(DAY);
+            assert_eq!(session(&it, &ann).await.answer.advice(), Advice::TwoStepNudge);
+        }
+        assert_eq!(raw::count(&server, "SELECT COALESCE(SUM(skips), 0) FROM ledger").await, 0);
+        set_clock(&server, required);
+        assert_eq!(it.evaluate(&ann).await.ladder.unwrap().skips_left, Some(2));
+    }
+
+    async fn two_skips_at_once_count_one(server) {
+        let it = Setting::open(&server).await;
+        let ann = it.admin.person("ann").await;
+        it.rollout.set_ladder(vec![two_skips()]).await;
+        let first = session(&it, &ann).await;
+        let replica = server.replica().await;
+        let callers = [it.app.clone(), it.app.at(replica.channel.clone())];
+        let answers = together(&callers, &skip(&first)).await;
+        let taken = answers.iter().filter(|answer| answer.is_ok()).count();
+        let names = answers.iter().filter_map(|answer| answer.as_ref().err()).map(|refused| refused.name());
+        assert!(names.clone().all(|name| name == "SKIP_TOO_SOON"), "{:?}", names.collect::<Vec<_>>());
+        assert_eq!(taken, 1);
+        assert_eq!(raw::count(&server, "SELECT SUM(skips) FROM ledger").await, 1);
+    }
+
+    async fn where_nothing_is_asked_there_is_nothing_to_skip(server) {
+        let it = Setting::open(&server).await;
+        let (ann, on) = (it.admin.person("ann").await, it.admin.person("on").await);
+        let session_ = session(&it, &ann).await;
+        assert_eq!(refused(&it, &session_).await, "NOTHING_TO_SKIP", "no ladder");
+        let set = async |rule| { it.rollout.set_ladder(vec![rule]).await; };
+        set(everybody(vec![phase(None, Rung::Optional)])).await;
+        assert_eq!(refused(&it, &session_).await, "NOTHING_TO_SKIP", "optional");
+        let has_it = session(&it, &on).await;
+        it.app.enroll(&has_it, &on).await;
+        set(two_skips()).await;
+        assert_eq!(refused(&it, &has_it).await, "NOTHING_TO_SKIP", "it is on");
+        let days = Some(proto::Grace { days: 10, ..Default::default() });
+        set(proto::LadderRule { grace: days, ..everybody(vec![phase(None, Rung::Required)]) }).await;
+        assert_eq!(refused(&it, &session_).await, "NOTHING_TO_SKIP", "days, and no skips");
+        let both = Some(proto::Grace { days: 10, skips: 2, ..Default::default() });
+        set(proto::LadderRule { grace: both, ..everybody(vec![phase(None, Rung::Locked)]) }).await;
+        assert_eq!(refused(&it, &session_).await, "NOTHING_TO_SKIP", "locked");
+        let wrong = proto::SkipEnrollmentRequest {
+            subject: it.begin(&ann).await.subject(), ..Default::default()
+        };
+        assert_eq!(it.app.refused(wrong).await.name(), "SUBJECT_NOT_ACCEPTED");
+        assert_eq!(raw::count(&server, "SELECT COUNT(*) FROM ledger WHERE skipped_at IS NOT NULL").await, 0);
+    }
+
+    /// An app that needs no sign-in for it tells the account by itself.
+    async fn what_an_app_shows_by_itself_begins_the_days_once(server) {
+        let it = Setting::open(&server).await;
+        let ann = it.admin.person("ann").await;
+        let before = session(&it, &ann).await;
+        let nothing = it.app.ok(show(&before)).await.decision.unwrap();
+        assert!(!nothing.visible);
+        let grace = Some(proto::Grace { days: 10, ..Default::default() });
+        let rule = proto::LadderRule { grace, ..everybody(vec![phase(None, Rung::Required)]) };
+        it.rollout.set_ladder(vec![rule]).await;
+        assert_eq!(it.evaluate(&ann).await.ladder.unwrap().enroll_by_time, None, "not told yet");
+        let told = server.now();
+        for _ in 0..2 {
+            let ladder = it.app.ok(show(&before)).await.decision.unwrap().ladder.unwrap();
+            assert_eq!(ladder.enroll_by_time, Some(timestamp(told.plus(Span::days(10)))));
+            server.pass(Span::hours(1));
+        }
+        let events = "SELECT COUNT(*) FROM events WHERE fact LIKE '%two_step_told%'";
+        assert_eq!(raw::count(&server, events).await, 1);
+    }
+}
