@@ -13,9 +13,18 @@
 //! - Pause, which one person may end.
 //! - Stop, which two persons clear. Under a stop no further account is reached.
 //!
+//! A rollout of which no wave is started can be archived: it ends. That changes no answer, because it
+//! reaches no account then; it only stops to be a reason.
+//!
 //! No verb touches a factor, or takes two-step from an account that it protects (INV-42).
 
-use tidegate_core::{Approver, OnePerson, Ordinal, RollBack, Rollout, Stop, Timestamp, Title, WaveState};
+use std::collections::BTreeSet;
+
+use tidegate_core::{
+    Approver, OnePerson, Ordinal, ProductKey, RollBack, Rollout, Stop, Timestamp, Title, Wave, WaveState,
+};
+
+use crate::waves;
 
 /// Why a verb cannot be carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,10 +41,15 @@ pub enum LifecycleError {
     NotStopped,
     /// The person who asked for the clearing cannot also be the second person, nor be behind that one.
     OnePerson(OnePerson),
-    /// No wave after the given one has started. `last` is the last started wave.
+    /// No wave after the given one has started at the products. `last` is the last wave that has.
     NothingToRollBack {
         last: Ordinal,
     },
+    /// A wave is started, so that the rollout still reaches accounts. `last` is the last one.
+    NotEnded {
+        last: Ordinal,
+    },
+    NotArchived,
 }
 
 /// Whether a verb found anything to change.
@@ -83,6 +97,7 @@ fn start_next(rollout: &mut Rollout, now: Timestamp) -> Result<Ordinal, Lifecycl
     }
     let next = rollout.waves.get_mut(place).ok_or(LifecycleError::NoWaveLeft)?;
     (next.state, next.started_at) = (WaveState::Live, Some(now));
+    next.taken_back.clear();
     Ok(next.ordinal)
 }
 
@@ -102,24 +117,66 @@ pub fn resume(rollout: &mut Rollout) -> Result<(), LifecycleError> {
     rollout.paused_at.take().map(drop).ok_or(LifecycleError::NotPaused)
 }
 
-/// Takes back every started wave after `to`; zero takes back all. `rollout.revision` must already
-/// be the revision of the roll back: what a wave that is taken back showed before that revision
-/// counts no more.
-pub fn roll_back(rollout: &mut Rollout, to: Ordinal) -> Result<(), LifecycleError> {
-    let last = last_started(rollout).ok_or(LifecycleError::NotStarted)?;
+/// Takes back every started wave after `to`, at the products; zero takes back all, and no product
+/// means every one. `rollout.revision` must already be the revision of the roll back: what a wave that
+/// is taken back showed there before that revision counts no more.
+///
+/// A wave stays started as long as it is started at a product, or a later wave is: started waves are
+/// always the first ones.
+pub fn roll_back(
+    rollout: &mut Rollout,
+    to: Ordinal,
+    products: &BTreeSet<ProductKey>,
+) -> Result<(), LifecycleError> {
+    last_started(rollout).ok_or(LifecycleError::NotStarted)?;
+    let back = RollBack { revision: rollout.revision, to, products: products.clone() };
+    let last = rollout.waves.iter().rfind(|wave| started_at(rollout, wave).any(|product| back.is_at(product)));
+    let last = last.map_or(Ordinal(0), |wave| wave.ordinal);
     if last <= to {
         return Err(LifecycleError::NothingToRollBack { last });
     }
-    for wave in rollout.waves.iter_mut().filter(|wave| wave.is_started()) {
-        if wave.ordinal > to {
-            (wave.state, wave.started_at) = (WaveState::RolledBack, None);
-        } else if wave.ordinal == to {
-            wave.state = WaveState::Live;
-        }
+    let here = rollout.products.clone();
+    for wave in rollout.waves.iter_mut().filter(|wave| wave.is_started() && wave.ordinal > to) {
+        let named = if wave.products.is_empty() { &here } else { &wave.products };
+        wave.taken_back.extend(named.iter().filter(|product| back.is_at(product)).cloned());
     }
-    rollout.roll_backs.retain(|before| before.to < to);
-    rollout.roll_backs.push(RollBack { revision: rollout.revision, to });
+    while let Some(place) = rollout.waves.iter().rposition(Wave::is_started)
+        && rollout.waves.get(place).is_some_and(|wave| started_at(rollout, wave).next().is_none())
+        && let Some(wave) = rollout.waves.get_mut(place)
+    {
+        (wave.state, wave.started_at) = (WaveState::RolledBack, None);
+        wave.taken_back.clear();
+    }
+    if let Some(wave) = rollout.waves.iter_mut().rfind(|wave| wave.is_started()) {
+        wave.state = WaveState::Live;
+    }
+    let before = std::mem::take(&mut rollout.roll_backs);
+    rollout.roll_backs = before.into_iter().filter_map(|before| before.beside(&back)).collect();
+    rollout.roll_backs.push(back);
     Ok(())
+}
+
+/// The products at which the wave is started.
+fn started_at<'r>(rollout: &'r Rollout, wave: &'r Wave) -> impl Iterator<Item = &'r ProductKey> {
+    let products = rollout.products_of(wave).iter();
+    products.filter(|product| waves::is_started_for(rollout, wave, product))
+}
+
+/// Ends a rollout of which no wave is started.
+pub fn archive(rollout: &mut Rollout, now: Timestamp) -> Result<Did, LifecycleError> {
+    if rollout.archived_at.is_some() {
+        return Ok(Did::Nothing);
+    }
+    if let Some(last) = last_started(rollout) {
+        return Err(LifecycleError::NotEnded { last });
+    }
+    rollout.archived_at = Some(now);
+    Ok(Did::Change)
+}
+
+/// The rollout is again as it was before it was archived.
+pub fn unarchive(rollout: &mut Rollout) -> Result<(), LifecycleError> {
+    rollout.archived_at.take().map(drop).ok_or(LifecycleError::NotArchived)
 }
 
 /// Stops the rollout. If it is already stopped, this removes the consent of a first person to clear
@@ -189,11 +246,12 @@ mod tests {
             products: Vec::new(),
             state: WaveState::Draft,
             started_at: None,
+            taken_back: BTreeSet::new(),
         };
         Rollout {
             key: "two-step".parse().unwrap(),
             title: "Two-step".parse().unwrap(),
-            products: Vec::new(),
+            products: vec!["kasa".parse().unwrap(), "tapo".parse().unwrap()],
             unit: Unit::Account,
             salt: Salt([0; 16]),
             holdout: Edge::default(),
@@ -203,6 +261,7 @@ mod tests {
             paused_at: None,
             stop: None,
             roll_backs: Vec::new(),
+            archived_at: None,
             revision: Revision::FIRST,
             created_at: NOW,
             updated_at: NOW,
@@ -231,8 +290,21 @@ mod tests {
 
     fn rolled_back() -> Rollout {
         let mut rollout = live();
-        roll_back(&mut rollout, Ordinal(0)).unwrap();
+        everywhere(&mut rollout, 0).unwrap();
         rollout
+    }
+
+    fn archived(mut rollout: Rollout) -> Rollout {
+        assert_eq!(archive(&mut rollout, NOW), Ok(Did::Change));
+        rollout
+    }
+
+    fn everywhere(rollout: &mut Rollout, to: u32) -> Result<(), LifecycleError> {
+        roll_back(rollout, Ordinal(to), &BTreeSet::new())
+    }
+
+    fn at_kasa(rollout: &mut Rollout, to: u32) -> Result<(), LifecycleError> {
+        roll_back(rollout, Ordinal(to), &["kasa".parse().unwrap()].into())
     }
 
     fn waves(rollout: &Rollout) -> Vec<WaveState> {
@@ -246,9 +318,10 @@ mod tests {
 
     #[test]
     fn each_state_is_told() {
-        use RolloutState::{Draft, Live, Paused, RolledBack, Stopped};
-        let states = [draft(3), live(), paused(), stopped(), rolled_back()].map(|rollout| rollout.state());
-        assert_eq!(states, [Draft, Live, Paused, Stopped, RolledBack]);
+        use RolloutState::{Draft, Ended, Live, Paused, RolledBack, Stopped};
+        let all = [draft(3), live(), paused(), stopped(), rolled_back(), archived(draft(3))];
+        let states = all.map(|rollout| rollout.state());
+        assert_eq!(states, [Draft, Live, Paused, Stopped, RolledBack, Ended]);
     }
 
     #[test]
@@ -285,7 +358,7 @@ mod tests {
     #[test]
     fn nothing_starts_again_while_it_is_held() {
         let anew = |mut rollout: Rollout| {
-            roll_back(&mut rollout, Ordinal(0)).unwrap();
+            everywhere(&mut rollout, 0).unwrap();
             start(&mut rollout, NOW)
         };
         assert_eq!(
@@ -312,16 +385,16 @@ mod tests {
     fn a_roll_back_takes_the_last_waves_whatever_holds_it() {
         use WaveState::{Draft, Live, RolledBack};
         for held in [live(), paused(), stopped()] {
-            let one = turned(held.clone(), |rollout| roll_back(rollout, Ordinal(1)).unwrap());
+            let one = turned(held.clone(), |rollout| everywhere(rollout, 1).unwrap());
             assert_eq!(one, [Live, RolledBack, Draft]);
-            let all = turned(held, |rollout| roll_back(rollout, Ordinal(0)).unwrap());
+            let all = turned(held, |rollout| everywhere(rollout, 0).unwrap());
             assert_eq!(all, [RolledBack, RolledBack, Draft]);
         }
     }
 
     #[test]
     fn a_roll_back_needs_something_to_take() {
-        let back = |mut rollout: Rollout, to| roll_back(&mut rollout, Ordinal(to));
+        let back = |mut rollout: Rollout, to| everywhere(&mut rollout, to);
         assert_eq!(back(draft(1), 0), Err(LifecycleError::NotStarted));
         assert_eq!(back(rolled_back(), 0), Err(LifecycleError::NotStarted));
         assert_eq!(back(live(), 2), Err(LifecycleError::NothingToRollBack { last: Ordinal(2) }));
@@ -336,7 +409,7 @@ mod tests {
             start(&mut rollout, NOW).ok();
             while advance(&mut rollout, NOW).is_ok() {}
             rollout.revision = Revision(revision);
-            roll_back(&mut rollout, Ordinal(to)).unwrap();
+            everywhere(&mut rollout, to).unwrap();
             rollout.roll_backs.iter().map(|back| (back.revision.0, back.to.0)).collect::<Vec<_>>()
         };
         assert_eq!(back(3, 1), [(3, 1)]);
@@ -344,6 +417,71 @@ mod tests {
         assert_eq!(back(7, 2), [(3, 1), (7, 2)]);
         assert_eq!(back(9, 1), [(9, 1)]);
         assert_eq!(back(11, 0), [(11, 0)]);
+    }
+
+    /// What was taken back at one product stays taken back there until its wave starts once more.
+    #[test]
+    fn a_roll_back_at_a_product_leaves_the_others() {
+        use WaveState::{Draft, Live, RolledBack};
+        let (kasa, tapo) = ("kasa".parse().unwrap(), "tapo".parse().unwrap());
+        let at = |rollout: &Rollout, product: &ProductKey| crate::waves::started(rollout, product).count();
+        let mut rollout = live();
+        at_kasa(&mut rollout, 1).unwrap();
+        assert_eq!((at(&rollout, &kasa), at(&rollout, &tapo)), (1, 2));
+        assert_eq!(waves(&rollout), waves(&live()));
+        assert_eq!(at_kasa(&mut rollout, 1), Err(LifecycleError::NothingToRollBack { last: Ordinal(1) }));
+        roll_back(&mut rollout, Ordinal(1), &[tapo.clone()].into()).unwrap();
+        assert_eq!(waves(&rollout), [Live, RolledBack, Draft]);
+        advance(&mut rollout, NOW).unwrap();
+        assert_eq!((at(&rollout, &kasa), at(&rollout, &tapo)), (2, 2));
+        at_kasa(&mut rollout, 0).unwrap();
+        assert_eq!(at_kasa(&mut rollout, 0), Err(LifecycleError::NothingToRollBack { last: Ordinal(0) }));
+        everywhere(&mut rollout, 0).unwrap();
+        assert_eq!(waves(&rollout), [RolledBack, RolledBack, Draft]);
+        assert!(rollout.waves.iter().all(|wave| wave.taken_back.is_empty()));
+    }
+
+    /// Started waves are always the first ones: a wave that is started nowhere stays one of them while a later wave is
+    /// started.
+    #[test]
+    fn started_waves_are_the_first_ones() {
+        use WaveState::{Done, Draft, Live, RolledBack};
+        let mut rollout = live();
+        rollout.waves[1].products = vec!["tapo".parse().unwrap()];
+        at_kasa(&mut rollout, 0).unwrap();
+        assert_eq!(waves(&rollout), [Done, Live, Draft]);
+        everywhere(&mut rollout, 1).unwrap();
+        let first = rollout.waves[0].clone();
+        assert_eq!((first.state, first.taken_back.len(), rollout.waves[1].state), (Live, 1, RolledBack));
+    }
+
+    #[test]
+    fn roll_backs_are_kept_for_the_products_that_no_later_one_takes() {
+        let of = |revision, to, keys: &[&str]| RollBack {
+            revision: Revision(revision),
+            to: Ordinal(to),
+            products: keys.iter().map(|key| key.parse().unwrap()).collect(),
+        };
+        let both = of(3, 1, &["kasa", "tapo"]);
+        assert_eq!(both.clone().beside(&of(4, 0, &["kasa"])), Some(of(3, 1, &["tapo"])));
+        assert_eq!(both.clone().beside(&of(4, 2, &["kasa"])), Some(both.clone()));
+        assert_eq!(both.beside(&of(4, 1, &[])), None);
+        assert_eq!(of(3, 1, &[]).beside(&of(4, 0, &["kasa"])), Some(of(3, 1, &[])));
+    }
+
+    #[test]
+    fn a_rollout_of_which_no_wave_is_started_can_be_archived() {
+        let ended = |mut rollout: Rollout| archive(&mut rollout, NOW);
+        assert_eq!([draft(1), rolled_back(), archived(draft(1))].map(ended), [
+            Ok(Did::Change),
+            Ok(Did::Change),
+            Ok(Did::Nothing)
+        ]);
+        let last = LifecycleError::NotEnded { last: Ordinal(2) };
+        assert_eq!([live(), paused(), stopped()].map(ended), [Err(last); 3]);
+        let mut again = archived(rolled_back());
+        assert_eq!((unarchive(&mut again), again.state()), (Ok(()), RolloutState::RolledBack));
+        assert_eq!(unarchive(&mut again), Err(LifecycleError::NotArchived));
     }
 
     #[test]

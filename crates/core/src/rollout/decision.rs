@@ -67,6 +67,7 @@ words! {
     Rule "rule" {
         Active = "active",
         Shown = "shown",
+        Archived = "archived",
         Deny = "deny",
         Stop = "stop",
         Holdout = "holdout",

@@ -45,6 +45,7 @@ fn wave(ordinal: u32, title: &str, ppm: u32, state: WaveState) -> Wave {
         products: Vec::new(),
         state,
         started_at: started.then(|| at("2026-03-02T09:00:00Z")),
+        taken_back: std::collections::BTreeSet::new(),
     }
 }
 
@@ -67,6 +68,7 @@ fn rollout() -> Rollout {
         paused_at: None,
         stop: None,
         roll_backs: Vec::new(),
+        archived_at: None,
         revision: Revision(3),
         created_at: at("2026-03-01T09:00:00Z"),
         updated_at: at("2026-03-02T09:00:00Z"),
