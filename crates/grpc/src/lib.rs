@@ -23,6 +23,7 @@ mod frames;
 mod gate;
 mod headers;
 mod identity;
+mod nearest;
 mod patience;
 mod products;
 mod pushes;

@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt::Write as _, time::Duration};
 
 use http::Response;
 use tidegate_core::{
-    NamesNothing, Nothing, Ordinal, PasswordFlaw, Permission, PolicyFlaw, Refusal, Span, Word as _,
+    Attribute, NamesNothing, Nothing, Ordinal, PasswordFlaw, Permission, PolicyFlaw, Refusal, Span, Word as _,
 };
 use tidegate_proto::ErrorReason as Reason;
 use tidegate_service::{App, Error, FailureKind, Fault, StoreError};
@@ -199,6 +199,9 @@ fn answer(refusal: &Refusal) -> Answer {
         Refusal::RolloutStopped => unmet(R::RolloutStopped),
         Refusal::RolloutNotStopped => unmet(R::RolloutNotStopped),
         Refusal::SecondPersonNeeded { why } => unmet(R::SecondPersonNeeded).with("why", why),
+        Refusal::RolloutArchived => unmet(R::RolloutArchived),
+        Refusal::RolloutNotArchived => unmet(R::RolloutNotArchived),
+        Refusal::RolloutNotEnded { last } => unmet(R::RolloutNotEnded).with("last", last.0),
         Refusal::NothingToRollBack { last } => unmet(R::NothingToRollBack).with("last", last.0),
         Refusal::TooManyPasswords { retry_after } => {
             new(C::ResourceExhausted, R::TooManyPasswords).retry(*retry_after)
@@ -299,7 +302,11 @@ pub(crate) fn invalid(violations: Vec<Violation>) -> Status {
     let first = violations.first().and_then(|first| first.kind);
     let answer = match first.filter(|first| violations.iter().all(|wrong| wrong.kind == Some(*first))) {
         Some(Kind::Edge) => Answer::new(Code::InvalidArgument, Reason::EdgeOutOfRange),
-        Some(Kind::Attribute) => Answer::new(Code::InvalidArgument, Reason::UnknownAttribute),
+        Some(Kind::Tiny) => Answer::new(Code::InvalidArgument, Reason::EdgeTiny),
+        Some(Kind::Attribute) => {
+            let known: Vec<_> = Attribute::ALL.iter().map(|attribute| attribute.as_str()).collect();
+            Answer::new(Code::InvalidArgument, Reason::UnknownAttribute).with("known", known.join(","))
+        }
         None => Answer::new(Code::InvalidArgument, Reason::InvalidRequest),
     };
     let answer = answer.because(violations);

@@ -11,8 +11,10 @@ pub mod reauth;
 mod sentences;
 mod trace;
 mod verdict;
+mod warnings;
 pub mod waves;
 
 pub use decide::{Explanation, decide, explain};
 pub use trace::{DecisionTrace, Observation};
 pub use verdict::Verdict;
+pub use warnings::{Warning, warnings};

@@ -1,6 +1,7 @@
 //! Rollouts as data, what is known of an account, and the decision made from both.
 
 mod audience;
+mod contradiction;
 mod decision;
 mod line;
 mod standing;

@@ -4,6 +4,7 @@ mod audience;
 mod parse;
 mod preview;
 mod render;
+mod share;
 
 use crate::stream::Pulled;
 
@@ -22,6 +23,8 @@ crate::door::handlers! { RolloutService in rollout_service_server {
     act roll_back_rollout(RollBackRolloutRequest) -> RollBackRolloutResponse = parse::roll_back, render::rolled_back;
     act stop_rollout(StopRolloutRequest) -> StopRolloutResponse = parse::stop, render::stopped;
     act clear_stop(ClearStopRequest) -> ClearStopResponse = parse::clear_stop, render::cleared;
+    act archive_rollout(ArchiveRolloutRequest) -> ArchiveRolloutResponse = parse::archive, render::archived;
+    act unarchive_rollout(UnarchiveRolloutRequest) -> UnarchiveRolloutResponse = parse::unarchive, render::unarchived;
     ask get_stats(GetStatsRequest) -> GetStatsResponse = parse::stats, render::stats;
     ask list_reached(ListReachedRequest) -> ListReachedResponse = parse::reached, render::reached;
     ask list_revisions(ListRevisionsRequest) -> ListRevisionsResponse = parse::revisions, render::revisions;

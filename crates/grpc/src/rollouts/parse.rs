@@ -1,14 +1,17 @@
 use tidegate_core::{Edge, Ordinal, ProductKey, Revision, Unit};
 use tidegate_proto::{self as proto, preview_rollout_request::Change};
 use tidegate_service::rollouts::{
-    AddWave, AdvanceRollout, ClearStop, CreateRollout, DiffRevisions, GetRollout, GetStats, ListReached,
+    AddWave, AdvanceRollout, ArchiveRollout, Archived, ClearStop, CreateRollout, DiffRevisions, GetRollout, GetStats, ListReached,
     ListRevisions, ListRollouts, MAX_SAMPLE, MAX_WAVES, NamedDraft, PauseRollout, PlannedChange, PlannedVerb,
     PreviewRequest, PreviewRollout, Reached, RemoveWave, ResumeRollout, RevertRollout, RollBackRollout,
-    RolloutChange, StartRollout, StopRollout, Target, UpdateRollout, UpdateWave, WaveDraft,
+    RolloutChange, StartRollout, StopRollout, Target, UnarchiveRollout, UpdateRollout, UpdateWave, WaveChange, WaveDraft,
 };
 
-use super::audience;
-use crate::form::{Form, Kind};
+use super::{
+    audience,
+    share::{self, Share},
+};
+use crate::form::Form;
 
 const MAX_PRODUCTS: usize = 100;
 const MAX_NAMED: usize = 1_000;
@@ -21,7 +24,10 @@ pub(super) fn create(message: proto::CreateRolloutRequest, form: &mut Form) -> O
         0 => Some(Unit::Account),
         number => form.word("unit", number, unit),
     };
-    let holdout = edge("holdout_ppm", message.holdout_ppm, form);
+    let holdout = match message.holdout {
+        None => Some(Edge::default()),
+        holdout => share::holdout(holdout.map(Share::from), message.allow_tiny, form),
+    };
     let allow = named("allow", message.allow, form);
     let deny = named("deny", message.deny, form);
     if message.waves.len() > MAX_WAVES {
@@ -51,7 +57,8 @@ pub(super) fn get(message: proto::GetRolloutRequest, form: &mut Form) -> Option<
 }
 
 pub(super) fn list(message: proto::ListRolloutsRequest, form: &mut Form) -> Option<ListRollouts> {
-    Some(ListRollouts { page: form.page(message.page_size, &message.page_token)? })
+    let archived = if message.include_archived { Archived::Listed } else { Archived::LeftOut };
+    Some(ListRollouts { page: form.page(message.page_size, &message.page_token)?, archived })
 }
 
 pub(super) fn add_wave(message: proto::AddWaveRequest, form: &mut Form) -> Option<AddWave> {
@@ -63,7 +70,8 @@ pub(super) fn add_wave(message: proto::AddWaveRequest, form: &mut Form) -> Optio
 pub(super) fn update_wave(message: proto::UpdateWaveRequest, form: &mut Form) -> Option<UpdateWave> {
     let target = target(&message.rollout, &message.etag, &message.reason, form);
     let ordinal = ordinal(message.ordinal, form);
-    let wave = form.within("wave", |form| draft(message.wave.unwrap_or_default(), form));
+    let mask = wave_mask(message.update_mask, form);
+    let wave = form.within("wave", |form| Some(wave_change(message.wave.unwrap_or_default(), &mask, form)));
     Some(UpdateWave { target: target?, ordinal: ordinal?, wave: wave? })
 }
 
@@ -80,7 +88,10 @@ pub(super) fn update(message: proto::UpdateRolloutRequest, form: &mut Form) -> O
         match path.as_str() {
             "title" => change.title = form.text("title", &message.title),
             "products" => change.products = some_products(&message.products, form),
-            "holdout_ppm" => change.holdout = edge("holdout_ppm", message.holdout_ppm, form),
+            "holdout" | "holdout_ppm" | "holdout_percent" => {
+                let holdout = message.holdout.clone().map(Share::from);
+                change.holdout = share::holdout(holdout, message.allow_tiny, form);
+            }
             "allow" => change.allow = named("allow", message.allow.clone(), form),
             "deny" => change.deny = named("deny", message.deny.clone(), form),
             unknown => form.unknown_path(unknown),
@@ -109,14 +120,17 @@ verbs! {
     start(StartRolloutRequest) -> StartRollout by target;
     advance(AdvanceRolloutRequest) -> AdvanceRollout by target;
     resume(ResumeRolloutRequest) -> ResumeRollout by target;
+    archive(ArchiveRolloutRequest) -> ArchiveRollout by target;
+    unarchive(UnarchiveRolloutRequest) -> UnarchiveRollout by target;
     clear_stop(ClearStopRequest) -> ClearStop by target;
     pause(PauseRolloutRequest) -> PauseRollout by any_state;
     stop(StopRolloutRequest) -> StopRollout by any_state;
 }
 
 pub(super) fn roll_back(message: proto::RollBackRolloutRequest, form: &mut Form) -> Option<RollBackRollout> {
-    let target = any_state(&message.rollout, &message.etag, &message.reason, form)?;
-    Some(RollBackRollout { target, to: Ordinal(message.to_wave) })
+    let target = any_state(&message.rollout, &message.etag, &message.reason, form);
+    let products = products(&message.products, form);
+    Some(RollBackRollout { target: target?, to: Ordinal(message.to_wave), products: products? })
 }
 
 pub(super) fn stats(message: proto::GetStatsRequest, form: &mut Form) -> Option<GetStats> {
@@ -135,7 +149,11 @@ pub(super) fn reached(message: proto::ListReachedRequest, form: &mut Form) -> Op
 pub(super) fn preview(message: proto::PreviewRolloutRequest, form: &mut Form) -> Option<PreviewRollout> {
     let rollout = form.text("rollout", &message.rollout);
     let etag = form.optional("etag", &message.etag);
-    let verb = planned(message.change, form);
+    let back = products_in("roll_back_products", &message.roll_back_products, form);
+    if !message.roll_back_products.is_empty() && !matches!(message.change, Some(Change::RollBackToWave(_))) {
+        form.note::<()>("roll_back_products", "must be given with roll_back_to_wave only");
+    }
+    let verb = planned(message.change, back, form);
     let product = form.optional("product", &message.product);
     let sample = usize::try_from(message.sample_size).ok().filter(|size| *size <= MAX_SAMPLE);
     if sample.is_none() {
@@ -150,18 +168,20 @@ pub(super) fn preview(message: proto::PreviewRolloutRequest, form: &mut Form) ->
     })))
 }
 
-fn planned(change: Option<Change>, form: &mut Form) -> Option<PlannedVerb> {
+fn planned(change: Option<Change>, back: Option<Vec<ProductKey>>, form: &mut Form) -> Option<PlannedVerb> {
     let mut sure =
         |field, on, verb| if on { Some(verb) } else { form.note(field, "must be true, or not be given") };
     match change {
         Some(Change::Start(on)) => sure("start", on, PlannedVerb::Start),
         Some(Change::Advance(on)) => sure("advance", on, PlannedVerb::Advance),
         Some(Change::Stop(on)) => sure("stop", on, PlannedVerb::Stop),
-        Some(Change::RollBackToWave(to)) => Some(PlannedVerb::RollBack(Ordinal(to))),
+        Some(Change::RollBackToWave(to)) => Some(PlannedVerb::RollBack { to: Ordinal(to), products: back? }),
         Some(Change::Update(update)) => form.within("update", |form| Some(planned_update(update, form))),
         Some(Change::UpdateWave(update)) => form.within("update_wave", |form| {
             let ordinal = ordinal(update.ordinal, form);
-            let wave = form.within("wave", |form| draft(update.wave.unwrap_or_default(), form));
+            let mask = wave_mask(update.update_mask, form);
+            let wave =
+                form.within("wave", |form| Some(wave_change(update.wave.unwrap_or_default(), &mask, form)));
             Some(PlannedVerb::UpdateWave { ordinal: ordinal?, wave: wave? })
         }),
         Some(Change::AddWave(wave)) => {
@@ -176,7 +196,10 @@ fn planned_update(update: proto::PlannedUpdate, form: &mut Form) -> PlannedVerb 
     for path in form.mask(update.update_mask) {
         match path.as_str() {
             "products" => change.products = some_products(&update.products, form),
-            "holdout_ppm" => change.holdout = edge("holdout_ppm", update.holdout_ppm, form),
+            "holdout" | "holdout_ppm" | "holdout_percent" => {
+                let holdout = update.holdout.clone().map(Share::from);
+                change.holdout = share::holdout(holdout, update.allow_tiny, form);
+            }
             "allow" => change.allow = named("allow", update.allow.clone(), form),
             "deny" => change.deny = named("deny", update.deny.clone(), form),
             unknown => form.unknown_path(unknown),
@@ -214,17 +237,39 @@ fn any_state(rollout: &str, etag: &str, reason: &str, form: &mut Form) -> Option
 
 fn draft(wave: proto::WaveDraft, form: &mut Form) -> Option<WaveDraft> {
     let title = form.text("title", &wave.title);
-    let edge = edge("edge_ppm", wave.edge_ppm, form);
+    let edge = share::edge(wave.edge.map(Share::from), wave.allow_tiny, form);
     let products = products(&wave.products, form);
     let audience = audience::read(wave.audience, form);
     Some(WaveDraft { title: title?, audience: audience?, edge: edge?, products: products? })
 }
 
-fn edge(field: &str, ppm: u32, form: &mut Form) -> Option<Edge> {
-    match Edge::try_from(ppm) {
-        Ok(edge) => Some(edge),
-        Err(error) => form.note_as(Kind::Edge, field, error),
+/// The fields of a wave that can be changed.
+const WAVE_FIELDS: [&str; 6] = ["title", "edge", "edge_ppm", "edge_percent", "products", "audience"];
+
+fn wave_mask(mask: Option<proto::FieldMask>, form: &mut Form) -> Vec<String> {
+    let mask = form.mask(mask);
+    for unknown in mask.iter().filter(|path| !WAVE_FIELDS.contains(&path.as_str())) {
+        form.unknown_path(unknown);
     }
+    mask
+}
+
+/// The fields of the wave that the mask names.
+fn wave_change(wave: proto::WaveDraft, mask: &[String], form: &mut Form) -> WaveChange {
+    let mut change = WaveChange::default();
+    for path in mask {
+        match path.as_str() {
+            "title" => change.title = form.text("title", &wave.title),
+            "edge" | "edge_ppm" | "edge_percent" => {
+                change.edge = share::edge(wave.edge.clone().map(Share::from), wave.allow_tiny, form);
+            }
+            "products" => change.products = products(&wave.products, form),
+            "audience" => change.audience = audience::read(wave.audience.clone(), form),
+            // Told by `wave_mask`, which knows where the mask is.
+            _ => {}
+        }
+    }
+    change
 }
 
 fn ordinal(number: u32, form: &mut Form) -> Option<Ordinal> {
@@ -267,13 +312,17 @@ fn some_products(keys: &[String], form: &mut Form) -> Option<Vec<ProductKey>> {
     products(keys, form)
 }
 
-/// Drops duplicates, and keeps the order.
 fn products(keys: &[String], form: &mut Form) -> Option<Vec<ProductKey>> {
+    products_in("products", keys, form)
+}
+
+/// Drops duplicates, and keeps the order.
+fn products_in(field: &str, keys: &[String], form: &mut Form) -> Option<Vec<ProductKey>> {
     if keys.len() > MAX_PRODUCTS {
-        return form.note("products", format!("must be at most {MAX_PRODUCTS}"));
+        return form.note(field, format!("must be at most {MAX_PRODUCTS}"));
     }
     let mut products: Vec<ProductKey> = Vec::new();
-    for key in form.texts::<ProductKey>("products", keys)? {
+    for key in form.texts::<ProductKey>(field, keys)? {
         if !products.contains(&key) {
             products.push(key);
         }

@@ -2,7 +2,9 @@ use tidegate_core::{Named, ProductKey, Rollout, RolloutState, Stop, Unit, Wave, 
 use tidegate_proto::{self as proto, preview_rollout_response::Part};
 use tidegate_service::{
     Page,
-    rollouts::{Difference, Group, Preview, PreviewProgress, ReachedAccount, Revised, Stats},
+    rollouts::{
+        Difference, Group, Preview, PreviewProgress, ReachedAccount, Revised, Stats, Warning, warnings,
+    },
 };
 
 use super::audience::audience;
@@ -17,11 +19,8 @@ macro_rules! answers {
     };
 }
 answers! {
-    created -> CreateRolloutResponse;
     got -> GetRolloutResponse;
     updated -> UpdateRolloutResponse;
-    added -> AddWaveResponse;
-    wave_updated -> UpdateWaveResponse;
     wave_removed -> RemoveWaveResponse;
     started -> StartRolloutResponse;
     advanced -> AdvanceRolloutResponse;
@@ -30,6 +29,28 @@ answers! {
     rolled_back -> RollBackRolloutResponse;
     stopped -> StopRolloutResponse;
     reverted -> RevertRolloutResponse;
+    archived -> ArchiveRolloutResponse;
+    unarchived -> UnarchiveRolloutResponse;
+}
+
+/// The responses that also say what may not be meant.
+macro_rules! warning_answers {
+    ($($render:ident -> $response:ident;)+) => {
+        $(pub(super) fn $render(rollout: Rollout) -> proto::$response {
+            let warnings = warned(warnings(&rollout));
+            proto::$response { rollout: Some(self::rollout(rollout)), warnings }
+        })+
+    };
+}
+warning_answers! {
+    created -> CreateRolloutResponse;
+    added -> AddWaveResponse;
+    wave_updated -> UpdateWaveResponse;
+}
+
+fn warned(warnings: Vec<Warning>) -> Vec<proto::RolloutWarning> {
+    let warning = |Warning { field, message }| proto::RolloutWarning { field, message };
+    warnings.into_iter().map(warning).collect()
 }
 
 pub(super) fn cleared(rollout: Rollout) -> proto::ClearStopResponse {
@@ -106,6 +127,7 @@ pub(super) fn progress(progress: PreviewProgress) -> proto::PreviewRolloutRespon
 pub(super) fn previewed(preview: Preview) -> proto::PreviewRolloutResponse {
     let account_count = preview.progress().seen;
     let (revision, count_time) = (preview.revision().0, Some(timestamp(preview.counted_at())));
+    let warnings = warned(preview.warnings());
     let products = preview.into_products().map(|(product, counts)| proto::ProductPreview {
         product: product.into(),
         before_count: counts.before,
@@ -115,7 +137,7 @@ pub(super) fn previewed(preview: Preview) -> proto::PreviewRolloutResponse {
         enter_missing: Some(sample(counts.missing)),
     });
     let products = products.collect();
-    let result = proto::RolloutPreview { products, account_count, revision, count_time };
+    let result = proto::RolloutPreview { products, account_count, revision, count_time, warnings };
     proto::PreviewRolloutResponse { part: Some(Part::Result(result)) }
 }
 
@@ -131,6 +153,7 @@ fn rollout(rollout: Rollout) -> proto::Rollout {
         RolloutState::Paused => proto::RolloutState::Paused,
         RolloutState::Stopped => proto::RolloutState::Stopped,
         RolloutState::RolledBack => proto::RolloutState::RolledBack,
+        RolloutState::Ended => proto::RolloutState::Ended,
     };
     let unit = match rollout.unit {
         Unit::Account => proto::RolloutUnit::Account,
@@ -153,6 +176,8 @@ fn rollout(rollout: Rollout) -> proto::Rollout {
         deny: named(rollout.deny),
         pause_time: rollout.paused_at.map(timestamp),
         stop: rollout.stop.map(stop),
+        holdout_percent: rollout.holdout.percent(),
+        archive_time: rollout.archived_at.map(timestamp),
     }
 }
 
@@ -168,7 +193,7 @@ fn stop(stop: Stop) -> proto::RolloutStop {
 /// Absent when there is none.
 fn named(named: Named) -> Option<proto::NamedAccounts> {
     (!named.is_empty()).then(|| proto::NamedAccounts {
-        accounts: named.accounts.iter().map(ToString::to_string).collect(),
+        accounts: named.account_names().collect(),
         customers: named.customers.into_iter().map(String::from).collect(),
     })
 }
@@ -188,6 +213,8 @@ fn wave(wave: Wave) -> proto::Wave {
         state: state.into(),
         start_time: wave.started_at.map(timestamp),
         audience: wave.audience.map(audience),
+        edge_percent: wave.edge.percent(),
+        rolled_back_products: wave.taken_back.into_iter().map(String::from).collect(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Creates a rollout. It reaches no account before it is started.
 
+use std::collections::BTreeSet;
+
 use tidegate_core::{
     Audience, Edge, Fact, Ordinal, Permission, ProductKey, Refusal, Revision, Rollout, RolloutKey, Salt,
     Title, Unit, Wave, WaveState,
@@ -37,7 +39,7 @@ pub struct WaveDraft {
 impl WaveDraft {
     pub(super) fn at(self, ordinal: Ordinal) -> Wave {
         let Self { title, audience, edge, products } = self;
-        Wave { ordinal, title, audience, edge, products, state: WaveState::Draft, started_at: None }
+        Wave { ordinal, title, audience, edge, products, state: WaveState::Draft, started_at: None, taken_back: BTreeSet::new() }
     }
 
     /// Adds the wave after the others.
@@ -68,6 +70,7 @@ impl Command for CreateRollout {
             paused_at: None,
             stop: None,
             roll_backs: Vec::new(),
+            archived_at: None,
             revision: Revision::FIRST,
             created_at: now,
             updated_at: now,
@@ -81,7 +84,7 @@ impl Command for CreateRollout {
             let mut names = Names::default();
             names.products(tx, "products", &rollout.products).await?;
             for (place, wave) in self.waves.iter().enumerate() {
-                names.wave(tx, &format!("waves[{place}]"), wave).await?;
+                names.wave(tx, &format!("waves[{place}]"), &wave.products, wave.audience.as_ref()).await?;
             }
             let mut rollout = rollout.clone();
             rollout.allow = names.named(tx, "allow", &self.allow).await?;

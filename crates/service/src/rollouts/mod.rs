@@ -2,6 +2,7 @@
 
 mod add_wave;
 mod advance;
+mod archive;
 mod change;
 mod clear_stop;
 mod create;
@@ -22,17 +23,19 @@ mod scan;
 mod start;
 mod stats;
 mod stop;
+mod unarchive;
 mod update;
 mod update_wave;
 
 pub use add_wave::{AddWave, MAX_WAVES};
 pub use advance::AdvanceRollout;
+pub use archive::ArchiveRollout;
 pub use change::Target;
 pub use clear_stop::ClearStop;
 pub use create::{CreateRollout, WaveDraft};
-pub use diff::{DiffRevisions, Difference};
+pub use diff::{DiffRevisions, Difference, api_fields};
 pub use get::GetRollout;
-pub use list::ListRollouts;
+pub use list::{Archived, ListRollouts};
 pub use names::NamedDraft;
 pub use pause::PauseRollout;
 pub use planned::{PlannedChange, PlannedVerb};
@@ -48,8 +51,10 @@ pub use roll_back::RollBackRollout;
 pub use start::StartRollout;
 pub use stats::{GetStats, ProductStats, Reached, Stats, WaveStats};
 pub use stop::StopRollout;
+pub use tidegate_rollout::{Warning, warnings};
 pub use tidegate_store::rollouts::Revised;
+pub use unarchive::UnarchiveRollout;
 pub use update::{RolloutChange, UpdateRollout};
-pub use update_wave::UpdateWave;
+pub use update_wave::{UpdateWave, WaveChange};
 
 crate::idempotency::outcomes!(tidegate_core::Rollout);

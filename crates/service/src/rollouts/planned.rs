@@ -1,11 +1,17 @@
 //! A change of a rollout that is carried out in memory only, by the functions of the verbs: what a verb would refuse is
 //! refused with the same reason.
 
-use tidegate_core::{Ordinal, Rollout, Wave};
+use tidegate_core::{Ordinal, ProductKey, Rollout, Wave};
 use tidegate_rollout::lifecycle;
 use tidegate_store::View;
 
-use super::{RolloutChange, WaveDraft, add_wave::add, change::refusal, update_wave::put};
+use super::{
+    RolloutChange, WaveChange, WaveDraft,
+    add_wave::add,
+    change::{not_archived, refusal},
+    roll_back::roll_back,
+    update_wave::put,
+};
 use crate::{Error, Fault, QueryContext};
 
 #[derive(Debug, Clone)]
@@ -19,13 +25,17 @@ pub struct PlannedChange {
 pub enum PlannedVerb {
     Start,
     Advance,
-    /// The last wave that stays; zero: none stays.
-    RollBack(Ordinal),
+    RollBack {
+        /// The last wave that stays; zero: none stays.
+        to: Ordinal,
+        /// Where; empty: at every product.
+        products: Vec<ProductKey>,
+    },
     Stop,
     Update(RolloutChange),
     UpdateWave {
         ordinal: Ordinal,
-        wave: WaveDraft,
+        wave: WaveChange,
     },
     AddWave(WaveDraft),
 }
@@ -38,11 +48,14 @@ impl PlannedChange {
         view: &mut View,
         rollout: &mut Rollout,
     ) -> Result<(), Error> {
+        not_archived(rollout)?;
         let stuck = |error| Error::from(refusal(error));
         match &self.verb {
             PlannedVerb::Start => lifecycle::start(rollout, cx.now()).map(drop).map_err(stuck)?,
             PlannedVerb::Advance => lifecycle::advance(rollout, cx.now()).map(drop).map_err(stuck)?,
-            PlannedVerb::RollBack(to) => lifecycle::roll_back(rollout, *to).map_err(stuck)?,
+            PlannedVerb::RollBack { to, products } => {
+                roll_back(rollout, *to, "roll_back_products", products)?;
+            }
             PlannedVerb::Stop => {
                 let by = cx.agent().signature().ok_or(Fault::Dangling("the agent's name"))?;
                 lifecycle::stop(rollout, by, None, cx.now());

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, BinaryHeap};
 use tidegate_core::{
     AccountId, Permission, Product, ProductKey, Refusal, Revision, Rollout, RolloutKey, Standing, Timestamp,
 };
-use tidegate_rollout::{bucket, decide, waves};
+use tidegate_rollout::{Warning, bucket, decide, warnings, waves};
 use tidegate_store::{products, rollouts, scan as accounts};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -57,6 +57,7 @@ pub struct Preview {
     at: Vec<At>,
     sample: usize,
     progress: PreviewProgress,
+    rollout: RolloutKey,
     revision: Revision,
     counted_at: Timestamp,
 }
@@ -140,6 +141,7 @@ async fn begin(cx: &QueryContext, request: PreviewRequest) -> Result<Preview, Er
         at,
         sample: request.sample,
         progress: PreviewProgress { seen: 0, total },
+        rollout: request.rollout,
         revision,
         counted_at: cx.now(),
     })
@@ -160,6 +162,12 @@ impl Preview {
     /// The revision that would be changed.
     pub const fn revision(&self) -> Revision {
         self.revision
+    }
+
+    /// What may not be meant of the rollout after the change.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let changed = self.after.iter().find(|rollout| rollout.key == self.rollout);
+        changed.map(warnings).unwrap_or_default()
     }
 
     /// When it began.

@@ -84,7 +84,7 @@ impl Query for GetStats {
 
 async fn on_record(view: &mut View, rollout: &Rollout, stats: &mut Stats) -> Result<(), Fault> {
     for shown in stats::shown(view, &rollout.key).await? {
-        if !waves::still_shown(rollout, shown.shown) {
+        if !waves::still_shown(rollout, &shown.product, shown.shown) {
             continue;
         }
         if let Some(at) = stats.products.get_mut(&shown.product) {
