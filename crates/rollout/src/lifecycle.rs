@@ -130,7 +130,8 @@ pub fn roll_back(
 ) -> Result<(), LifecycleError> {
     last_started(rollout).ok_or(LifecycleError::NotStarted)?;
     let back = RollBack { revision: rollout.revision, to, products: products.clone() };
-    let last = rollout.waves.iter().rfind(|wave| started_at(rollout, wave).any(|product| back.is_at(product)));
+    let last =
+        rollout.waves.iter().rfind(|wave| started_at(rollout, wave).any(|product| back.is_at(product)));
     let last = last.map_or(Ordinal(0), |wave| wave.ordinal);
     if last <= to {
         return Err(LifecycleError::NothingToRollBack { last });
@@ -472,11 +473,10 @@ mod tests {
     #[test]
     fn a_rollout_of_which_no_wave_is_started_can_be_archived() {
         let ended = |mut rollout: Rollout| archive(&mut rollout, NOW);
-        assert_eq!([draft(1), rolled_back(), archived(draft(1))].map(ended), [
-            Ok(Did::Change),
-            Ok(Did::Change),
-            Ok(Did::Nothing)
-        ]);
+        assert_eq!(
+            [draft(1), rolled_back(), archived(draft(1))].map(ended),
+            [Ok(Did::Change), Ok(Did::Change), Ok(Did::Nothing)]
+        );
         let last = LifecycleError::NotEnded { last: Ordinal(2) };
         assert_eq!([live(), paused(), stopped()].map(ended), [Err(last); 3]);
         let mut again = archived(rolled_back());

@@ -115,7 +115,10 @@ mod tests {
             (vec![plan("plan", &["pro"]), plan("plan", &["free"])], Attribute::AccountLabel),
             (vec![created(None, Some(5)), created(Some(5), None)], Attribute::AccountCreated),
             (
-                vec![Audience::Test(Test::AccountEmailVerified), not(Audience::Test(Test::AccountEmailVerified))],
+                vec![
+                    Audience::Test(Test::AccountEmailVerified),
+                    not(Audience::Test(Test::AccountEmailVerified)),
+                ],
                 Attribute::AccountEmailVerified,
             ),
         ];

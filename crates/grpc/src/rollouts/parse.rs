@@ -1,10 +1,11 @@
 use tidegate_core::{Edge, Ordinal, ProductKey, Revision, Unit};
 use tidegate_proto::{self as proto, preview_rollout_request::Change};
 use tidegate_service::rollouts::{
-    AddWave, AdvanceRollout, ArchiveRollout, Archived, ClearStop, CreateRollout, DiffRevisions, GetRollout, GetStats, ListReached,
-    ListRevisions, ListRollouts, MAX_SAMPLE, MAX_WAVES, NamedDraft, PauseRollout, PlannedChange, PlannedVerb,
-    PreviewRequest, PreviewRollout, Reached, RemoveWave, ResumeRollout, RevertRollout, RollBackRollout,
-    RolloutChange, StartRollout, StopRollout, Target, UnarchiveRollout, UpdateRollout, UpdateWave, WaveChange, WaveDraft,
+    AddWave, AdvanceRollout, ArchiveRollout, Archived, ClearStop, CreateRollout, DiffRevisions, GetRollout,
+    GetStats, ListReached, ListRevisions, ListRollouts, MAX_SAMPLE, MAX_WAVES, NamedDraft, PauseRollout,
+    PlannedChange, PlannedVerb, PreviewRequest, PreviewRollout, Reached, RemoveWave, ResumeRollout,
+    RevertRollout, RollBackRollout, RolloutChange, StartRollout, StopRollout, Target, UnarchiveRollout,
+    UpdateRollout, UpdateWave, WaveChange, WaveDraft,
 };
 
 use super::{

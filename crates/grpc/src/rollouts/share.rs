@@ -52,11 +52,10 @@ fn read(
     };
     match edge {
         Ok(edge) if edge.is_tiny() && !allow_tiny => {
-            let meant = meant(edge, share.as_ref()).map(|share| format!("did you mean {percent_field} {share:?}? "));
-            let what = format!(
-                "is {edge}: {}set allow_tiny if so little is meant",
-                meant.unwrap_or_default()
-            );
+            let meant =
+                meant(edge, share.as_ref()).map(|share| format!("did you mean {percent_field} {share:?}? "));
+            let what =
+                format!("is {edge}: {}set allow_tiny if so little is meant", meant.unwrap_or_default());
             form.note_as(Kind::Tiny, field, what)
         }
         Ok(edge) => Some(edge),

@@ -39,7 +39,16 @@ pub struct WaveDraft {
 impl WaveDraft {
     pub(super) fn at(self, ordinal: Ordinal) -> Wave {
         let Self { title, audience, edge, products } = self;
-        Wave { ordinal, title, audience, edge, products, state: WaveState::Draft, started_at: None, taken_back: BTreeSet::new() }
+        Wave {
+            ordinal,
+            title,
+            audience,
+            edge,
+            products,
+            state: WaveState::Draft,
+            started_at: None,
+            taken_back: BTreeSet::new(),
+        }
     }
 
     /// Adds the wave after the others.

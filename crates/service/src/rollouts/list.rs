@@ -38,9 +38,10 @@ impl Query for ListRollouts {
             if let Some(last) = read.last() {
                 after = last.key.to_string();
             }
-            found.extend(read.into_iter().filter(|rollout| {
-                self.archived == Archived::Listed || rollout.archived_at.is_none()
-            }));
+            found.extend(
+                read.into_iter()
+                    .filter(|rollout| self.archived == Archived::Listed || rollout.archived_at.is_none()),
+            );
             if ended || i64::try_from(found.len()).is_ok_and(|found| found >= limit) {
                 break;
             }

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tidegate_core::{
-    Fact, NamesNothing, Nothing, Ordinal, Permission, ProductKey, Refusal, Rollout,
-};
+use tidegate_core::{Fact, NamesNothing, Nothing, Ordinal, Permission, ProductKey, Refusal, Rollout};
 use tidegate_rollout::lifecycle;
 
 use crate::{Command, CommandContext, Error};
@@ -43,7 +41,8 @@ pub(super) fn roll_back(
     field: &str,
     products: &[ProductKey],
 ) -> Result<(), Refusal> {
-    let unknown = products.iter().enumerate().filter(|(_, product)| !rollout.all_products().any(|one| one == *product));
+    let unknown =
+        products.iter().enumerate().filter(|(_, product)| !rollout.all_products().any(|one| one == *product));
     let unknown = unknown.map(|(place, product)| NamesNothing {
         field: format!("{field}[{place}]"),
         what: Nothing::Product,

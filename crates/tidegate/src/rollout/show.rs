@@ -13,7 +13,11 @@ pub fn state(rollout: &proto::Rollout) -> String {
 }
 
 pub fn wave_state(wave: &proto::Wave) -> String {
-    word(wave.state().as_str_name(), "WAVE_STATE_")
+    let state = word(wave.state().as_str_name(), "WAVE_STATE_");
+    match wave.rolled_back_products.as_slice() {
+        [] => state,
+        products => format!("{state}, rolled back at {}", products.join(", ")),
+    }
 }
 
 /// `wave 2 'all'`
@@ -52,6 +56,9 @@ pub fn whole(rollout: &proto::Rollout) -> String {
     ];
     if rollout.pause_time.is_some() {
         rows.push(("paused", format!("since {}", instant(rollout.pause_time.as_ref()))));
+    }
+    if rollout.archive_time.is_some() {
+        rows.push(("archived", format!("since {}", instant(rollout.archive_time.as_ref()))));
     }
     if let Some(stop) = &rollout.stop {
         let clear = if stop.clear_holder.is_empty() {

@@ -47,8 +47,10 @@ fn what_was_shown_stays_shown() {
 
 #[test]
 fn what_was_rolled_back_no_longer_counts() {
-    let rolled_back =
-        Rollout { roll_backs: vec![RollBack { revision: Revision(4), to: Ordinal(1), products: [].into() }], ..rollout() };
+    let rolled_back = Rollout {
+        roll_backs: vec![RollBack { revision: Revision(4), to: Ordinal(1), products: [].into() }],
+        ..rollout()
+    };
     let cases = [(Some(2), " after wave 2 of that time had reached the account"), (None, "")];
     for (wave, by) in cases {
         let told = Standing { ledger: vec![entry(Some(shown(3, wave)), None)], ..standing(126_234) };
@@ -73,7 +75,8 @@ fn what_was_rolled_back_elsewhere_counts_here() {
 #[test]
 fn an_archived_rollout_says_nothing_else() {
     let archived = Rollout { archived_at: Some(at("2026-03-02T11:00:00Z")), ..rollout() };
-    let ended = "the rollout 'Two-step at Kasa' has been archived since 2026-03-02 11:00 UTC: it reaches no account";
+    let ended =
+        "the rollout 'Two-step at Kasa' has been archived since 2026-03-02 11:00 UTC: it reaches no account";
     let told = tell(std::slice::from_ref(&archived), &standing(26_234));
     assert_eq!(told.of(Rule::Archived), [(true, ended)]);
     assert_eq!(told.of(Rule::Wave), [], "no later rule is asked");

@@ -112,11 +112,21 @@ fn what_does_not_act_is_no_reason() {
     };
     for state in [WaveState::Draft, WaveState::RolledBack] {
         let waves = vec![wave(1, "all", 1_000_000, state)];
-        let rollout = Rollout { waves, deny: account(), holdout: edge(1_000_000), stop: Some(stop.clone()), ..rollout() };
+        let rollout = Rollout {
+            waves,
+            deny: account(),
+            holdout: edge(1_000_000),
+            stop: Some(stop.clone()),
+            ..rollout()
+        };
         let told = tell(&[rollout], &standing(126_234));
         for rule in [Rule::Deny, Rule::Stop, Rule::Holdout] {
             assert_eq!(told.of(rule), [], "{state:?}");
         }
-        assert!(told.summary.contains("; the account is left out by name; the rollout was stopped on "), "{}", told.summary);
+        assert!(
+            told.summary.contains("; the account is left out by name; the rollout was stopped on "),
+            "{}",
+            told.summary
+        );
     }
 }

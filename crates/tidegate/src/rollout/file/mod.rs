@@ -10,7 +10,10 @@ mod tests;
 use std::{io::Read as _, path::Path};
 
 use anyhow::{Context as _, Result};
-use tidegate_proto::{self as proto, RolloutUnit};
+use tidegate_core as core;
+use tidegate_proto::{
+    self as proto, RolloutUnit, create_rollout_request::Holdout, update_rollout_request, wave_draft::Edge,
+};
 
 use self::{
     audience::parse_audience,
@@ -27,13 +30,39 @@ pub struct PlannedRollout {
     pub title: String,
     pub products: Vec<String>,
     pub unit: RolloutUnit,
-    pub holdout_ppm: u32,
+    pub holdout: Option<FileShare>,
     pub allow: proto::NamedAccounts,
     pub deny: proto::NamedAccounts,
     pub waves: Vec<proto::WaveDraft>,
 }
 
+/// A share as a file says it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FileShare {
+    pub ppm: u32,
+    /// As it is written, where it is a number of per cent.
+    percent: Option<String>,
+    /// A share below 0.1 % is meant.
+    allow_tiny: bool,
+}
+
 impl PlannedRollout {
+    pub fn holdout_ppm(&self) -> u32 {
+        self.holdout.as_ref().map_or(0, |share| share.ppm)
+    }
+
+    pub fn allow_tiny(&self) -> bool {
+        self.holdout.as_ref().is_some_and(|share| share.allow_tiny)
+    }
+
+    /// The holdout of an update: without one in the file it is nothing.
+    pub fn new_holdout(&self) -> update_rollout_request::Holdout {
+        match self.holdout.as_ref().and_then(|share| share.percent.clone()) {
+            Some(percent) => update_rollout_request::Holdout::HoldoutPercent(percent),
+            None => update_rollout_request::Holdout::HoldoutPpm(self.holdout_ppm()),
+        }
+    }
+
     /// Reads a file; `-` is standard input.
     pub fn read(path: &Path) -> Result<Self> {
         let text = if path == Path::new("-") {
@@ -49,7 +78,18 @@ impl PlannedRollout {
     fn parse(path: &Path, text: &str) -> Result<Self> {
         let source = YamlSource { path, text };
         let documents = source.documents()?;
-        let keys = ["key", "title", "products", "unit", "holdout", "allow", "deny", "waves"];
+        let keys = [
+            "key",
+            "title",
+            "products",
+            "unit",
+            "holdout",
+            "holdout_percent",
+            "allow_tiny",
+            "allow",
+            "deny",
+            "waves",
+        ];
         let fields = source.root(&documents)?.fields(&keys)?;
         let waves = fields.get("waves").map(|node| node.list()).transpose()?.unwrap_or_default();
         Ok(Self {
@@ -57,7 +97,7 @@ impl PlannedRollout {
             title: fields.required("title")?.text()?,
             products: fields.required("products")?.texts()?,
             unit: fields.get("unit").map(unit).transpose()?.unwrap_or(RolloutUnit::Account),
-            holdout_ppm: fields.get("holdout").map(|node| share("holdout", node)).transpose()?.unwrap_or(0),
+            holdout: share(&fields, "holdout", &["holdout_percent"])?,
             allow: named(&fields, "allow")?,
             deny: named(&fields, "deny")?,
             waves: waves.into_iter().map(wave).collect::<Result<_>>()?,
@@ -73,7 +113,11 @@ impl PlannedRollout {
             request_id,
             reason: reason.to_owned(),
             unit: self.unit.into(),
-            holdout_ppm: self.holdout_ppm,
+            holdout: self.holdout.as_ref().map(|share| match &share.percent {
+                Some(percent) => Holdout::HoldoutPercent(percent.clone()),
+                None => Holdout::HoldoutPpm(share.ppm),
+            }),
+            allow_tiny: self.allow_tiny(),
             allow: Some(self.allow.clone()),
             deny: Some(self.deny.clone()),
         }
@@ -81,19 +125,64 @@ impl PlannedRollout {
 }
 
 fn wave(node: FileNode<'_>) -> Result<proto::WaveDraft> {
-    let fields = node.fields(&["title", "edge", "products", "audience"])?;
+    let fields =
+        node.fields(&["title", "edge", "edge_percent", "percent", "allow_tiny", "products", "audience"])?;
+    let Some(share) = share(&fields, "edge", &["edge_percent", "percent"])? else {
+        return Err(node.wrong("`edge` is missing"));
+    };
     Ok(proto::WaveDraft {
         title: fields.required("title")?.text()?,
-        edge_ppm: share("edge", fields.required("edge")?)?,
+        allow_tiny: share.allow_tiny,
+        edge: Some(match share.percent {
+            Some(percent) => Edge::EdgePercent(percent),
+            None => Edge::EdgePpm(share.ppm),
+        }),
         products: fields.get("products").map(|node| node.texts()).transpose()?.unwrap_or_default(),
         audience: fields.get("audience").map(parse_audience).transpose()?,
     })
 }
 
-fn share(key: &str, node: FileNode<'_>) -> Result<u32> {
-    let share = parse_share(&node.text()?);
-    let must = format!("`{key}` must be a share from 0 to 100 % with its unit: `5 %`, `0.5 %` or `5000 ppm`");
-    share.ok_or_else(|| node.wrong(must))
+/// The share in parts per million, whichever way it is written.
+pub fn edge_ppm(wave: &proto::WaveDraft) -> u32 {
+    match &wave.edge {
+        Some(Edge::EdgePpm(ppm)) => *ppm,
+        // The file was read, so it can be read.
+        Some(Edge::EdgePercent(text)) => {
+            core::Edge::from_percent(text).map(core::Edge::ppm).unwrap_or_default()
+        }
+        None => 0,
+    }
+}
+
+/// A share with its unit under one key, or a bare number of per cent under one of the others.
+fn share(fields: &FileFields<'_>, key: &str, percent_keys: &[&str]) -> Result<Option<FileShare>> {
+    let given = std::iter::once(&key).chain(percent_keys).filter_map(|key| Some((*key, fields.get(key)?)));
+    let given: Vec<_> = given.collect();
+    let (name, node) = match given.as_slice() {
+        [] => return Ok(None),
+        [one] => *one,
+        [.., (name, node)] => return Err(node.wrong(format!("`{name}` says the share a second time"))),
+    };
+    let text = node.text()?;
+    if name == key {
+        let must =
+            format!("`{key}` must be a share from 0 to 100 % with its unit: `5 %`, `0.5 %` or `5000 ppm`");
+        let ppm = parse_share(&text).ok_or_else(|| node.wrong(must))?;
+        // Its unit stands there, so a tiny share is meant.
+        return Ok(Some(FileShare { ppm, percent: None, allow_tiny: true }));
+    }
+    let must = format!("`{name}` must be a number of per cent from 0 to 100: `5` or `0.5`");
+    let edge = core::Edge::from_percent(&text).map_err(|_| node.wrong(must))?;
+    let allow_tiny = fields.get("allow_tiny").map(flag).transpose()?.unwrap_or_default();
+    Ok(Some(FileShare { ppm: edge.ppm(), percent: Some(text), allow_tiny }))
+}
+
+fn flag(node: FileNode<'_>) -> Result<bool> {
+    match node.text()?.as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(node.wrong("must be `true` or `false`")),
+    }
 }
 
 fn unit(node: FileNode<'_>) -> Result<RolloutUnit> {
