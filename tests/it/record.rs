@@ -11,6 +11,7 @@ use crate::{
     actor::Actor,
     arrange::{Address, NEW_PASSWORD, PASSWORD, row},
     devices::{Decides, PhoneOwner},
+    manage::ppm,
     owner::{Device, by_code, by_first_code, by_password, confirm_email, subject},
     previews::{preview, reached},
     raw,
@@ -160,7 +161,8 @@ async fn customers(w: &Watched) {
 
 async fn roll_out(watched: &Watched) {
     let w = watched;
-    let wave = |edge_ppm| proto::WaveDraft { title: "wave".into(), edge_ppm, ..Default::default() };
+    let wave =
+        |edge_ppm| proto::WaveDraft { title: "wave".into(), edge: ppm(edge_ppm), ..Default::default() };
     let rollout = proto::CreateRolloutRequest {
         key: "two-step".into(),
         title: "Two-step".into(),
@@ -197,9 +199,17 @@ async fn lead_a_life(w: &Watched) {
     w.call(resume).await;
     let back = proto::RollBackRolloutRequest { rollout: rollout(), to_wave: 1, ..Default::default() };
     let now = etag(w.call(back).await.rollout);
-    let wave = Some(proto::WaveDraft { title: "all".into(), edge_ppm: 1_000_000, ..Default::default() });
-    let update =
-        proto::UpdateWaveRequest { rollout: rollout(), etag: now, ordinal: 2, wave, ..Default::default() };
+    let (wave, update_mask) =
+        (Some(proto::WaveDraft { title: "all".into(), ..Default::default() }), Some(mask("title")));
+    let (rollout_key, etag_now) = (rollout(), now);
+    let update = proto::UpdateWaveRequest {
+        rollout: rollout_key,
+        etag: etag_now,
+        ordinal: 2,
+        wave,
+        update_mask,
+        ..Default::default()
+    };
     let now = etag(w.call(update).await.rollout);
     let title = proto::UpdateRolloutRequest {
         rollout: rollout(),
@@ -214,6 +224,13 @@ async fn lead_a_life(w: &Watched) {
     let now = etag(w.call(revert).await.rollout);
     let remove = proto::RemoveWaveRequest { rollout: rollout(), etag: now, ordinal: 2, ..Default::default() };
     w.call(remove).await;
+    let back = proto::RollBackRolloutRequest { rollout: rollout(), ..Default::default() };
+    let now = etag(w.call(back).await.rollout);
+    let archive = proto::ArchiveRolloutRequest { rollout: rollout(), etag: now, ..Default::default() };
+    let now = etag(w.call(archive).await.rollout);
+    let unarchive = proto::UnarchiveRolloutRequest { rollout: rollout(), etag: now, ..Default::default() };
+    let now = etag(w.call(unarchive).await.rollout);
+    w.call(proto::StartRolloutRequest { rollout: rollout(), etag: now, ..Default::default() }).await;
     let stopped = w.call(proto::StopRolloutRequest { rollout: rollout(), ..Default::default() }).await;
     let clear = |etag| proto::ClearStopRequest { rollout: rollout(), etag, ..Default::default() };
     let asked = w.call(clear(etag(stopped.rollout))).await;

@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 
 use crate::{
     CommandContext, Error, FailureKind, Fault, Freshness, Outcome, QueryContext, Request, access::Uses,
-    cache::ReplicaCache, counts::Counts, incidents::Incidents,
+    cache::ReplicaCache, counts::Counts, incidents::Incidents, newer::MetNewer,
 };
 
 /// A use case that only reads.
@@ -76,6 +76,7 @@ pub(crate) struct Inner {
     tasks: TaskTracker,
     pub(crate) counts: Counts,
     incidents: Incidents,
+    pub(crate) met_newer: MetNewer,
     /// Only one use case at a time reads all accounts.
     pub(crate) scans: Arc<Semaphore>,
     /// Limits the commands that run at once, so that a caller that hangs up and comes back cannot
@@ -99,6 +100,7 @@ impl App {
                 tasks,
                 counts,
                 incidents,
+                met_newer: MetNewer::default(),
                 scans,
                 permits,
             }),
@@ -170,6 +172,7 @@ impl App {
     pub fn incident(&self, kind: FailureKind) -> IncidentId {
         let Parts { clock, entropy, .. } = &self.inner.parts;
         let now = clock.now();
+        self.inner.met_newer.note(kind);
         self.inner.incidents.number(kind, now, || Id::new(now, &**entropy))
     }
 

@@ -82,12 +82,14 @@ pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &RealmNames, nam
         CreateRolloutRequest { key: "grab", title: "Grab", products: vec![own.product.clone()], allow: only(&n.account) }
         CreateRolloutRequest { key: "grab", title: "Grab", products: vec![own.product.clone()], deny: of_customer }
         UpdateRolloutRequest { rollout: n.rollout.clone(), etag: "r2", title: "Mine", update_mask: paths("title") }
-        UpdateWaveRequest { rollout: n.rollout.clone(), etag: "r2", ordinal: 1_u32, wave: draft() }
+        UpdateWaveRequest { rollout: n.rollout.clone(), etag: "r2", ordinal: 1_u32, wave: draft(), update_mask: paths("title") }
         RemoveWaveRequest { rollout: n.rollout.clone(), etag: "r2", ordinal: 1_u32 }
         PauseRolloutRequest { rollout: n.rollout.clone() }
         ResumeRolloutRequest { rollout: n.rollout.clone(), etag: "r2" }
         RollBackRolloutRequest { rollout: n.rollout.clone() }
         StopRolloutRequest { rollout: n.rollout.clone() }
+        ArchiveRolloutRequest { rollout: n.rollout.clone(), etag: "r2" }
+        UnarchiveRolloutRequest { rollout: n.rollout.clone(), etag: "r2" }
         ClearStopRequest { rollout: n.rollout.clone(), etag: "r2" }
         RevertRolloutRequest { rollout: n.rollout.clone(), etag: "r2", revision: 1_i64 }
         GetStatsRequest { rollout: n.rollout.clone(), count_reached: true }

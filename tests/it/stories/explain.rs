@@ -6,7 +6,7 @@ use tidegate_proto as proto;
 use crate::{
     arrange::{Address, Person, row},
     audiences::{all, any, has, labelled, not, test},
-    manage::Managed,
+    manage::{Managed, ppm},
     owner::Device,
     story::tell,
     test_server::{TestServer, timestamp},
@@ -16,7 +16,7 @@ use crate::{
 fn waves() -> Vec<proto::WaveDraft> {
     let wave = |title: &str, edge_ppm, audience| {
         let title = title.to_owned();
-        proto::WaveDraft { title, edge_ppm, audience, ..Default::default() }
+        proto::WaveDraft { title, edge: ppm(edge_ppm), audience, allow_tiny: true, ..Default::default() }
     };
     let tapo = proto::WaveDraft { products: vec!["tapo".into()], ..wave("tapo", 1_000_000, None) };
     vec![
@@ -142,7 +142,8 @@ async fn a_manager_reads_how_accounts_move_with_their_customer() {
         ]);
         let wave = |title: &str, edge_ppm, audience| proto::WaveDraft {
             title: title.to_owned(),
-            edge_ppm,
+            edge: ppm(edge_ppm),
+            allow_tiny: true,
             audience,
             ..Default::default()
         };

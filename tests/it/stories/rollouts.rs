@@ -3,7 +3,7 @@
 use tidegate_core::{Role, Span};
 use tidegate_proto as proto;
 
-use crate::story::tell;
+use crate::{manage::ppm, story::tell};
 
 #[tokio::test]
 async fn a_rollout_is_drafted_started_and_advanced() {
@@ -18,9 +18,9 @@ async fn a_rollout_is_drafted_started_and_advanced() {
             etag: draft.etag.clone(),
             wave: Some(proto::WaveDraft {
                 title: "Kasa".into(),
-                edge_ppm: 1_000_000,
+                edge: ppm(1_000_000),
                 products: vec!["kasa".into()],
-                audience: None,
+                ..Default::default()
             }),
             request_id: "7f0c1a52-5a1e-4d4e-9c7b-3f3b1c2d4e5f".into(),
             reason: "Kasa is ready".into(),
