@@ -55,6 +55,7 @@ mod method_policy;
 mod methods;
 mod moved;
 mod new_passwords;
+mod newer;
 mod not_me;
 mod notifications;
 mod operators;

@@ -254,7 +254,8 @@ async fn rollout(operator: &Actor, beginning: &Beginning, which: usize) -> proto
         title: "Two-step".to_owned(),
         products: PRODUCTS.iter().map(ToString::to_string).collect(),
         unit: unit.into(),
-        holdout_ppm: beginning.holdouts[which],
+        holdout: Some(proto::create_rollout_request::Holdout::HoldoutPpm(beginning.holdouts[which])),
+        allow_tiny: true,
         ..Default::default()
     };
     operator.ok(request).await.rollout.unwrap()

@@ -36,7 +36,7 @@ async fn rollout(server: &TestServer, unit: proto::RolloutUnit, waves: Vec<proto
         key: "kasa-waves".into(),
         title: "Two-step at Kasa".into(),
         products: vec!["kasa".into()],
-        holdout_ppm: 25_000,
+        holdout: Some(proto::create_rollout_request::Holdout::HoldoutPpm(25_000)),
         unit: unit.into(),
         waves,
         ..Default::default()
