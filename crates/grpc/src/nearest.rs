@@ -1,12 +1,17 @@
 //! The known word that an unknown one may be meant for.
 
-/// The known word with the fewest edits, if less than a third of its letters differ.
-pub(crate) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+/// The first known word whose part after a dot is the word, else the one with the fewest edits, if less than a third of its
+/// letters differ.
+pub(crate) fn nearest<'k>(word: &str, mut known: impl Iterator<Item = &'k str> + Clone) -> Option<&'k str> {
     // Longer words are no misspelling, and would cost time.
     if word.len() > 100 {
         return None;
     }
-    let nearest = known.map(|known| (edits(word, known), known)).min()?;
+    let part = known.clone().find(|known| known.split_once('.').is_some_and(|(_, part)| part == word));
+    if part.is_some() {
+        return part;
+    }
+    let nearest = known.by_ref().map(|known| (edits(word, known), known)).min()?;
     (nearest.0 * 3 < nearest.1.len()).then_some(nearest.1)
 }
 
@@ -45,7 +50,8 @@ mod tests {
     fn a_misspelling_is_near_and_another_word_is_not() {
         let known = ["account.country", "customer.country", "account.label"];
         assert_eq!(nearest("account.contry", known.into_iter()), Some("account.country"));
-        assert_eq!(nearest("country", known.into_iter()), None);
+        assert_eq!(nearest("country", known.into_iter()), Some("account.country"));
+        assert_eq!(nearest("age", known.into_iter()), None);
         assert_eq!(nearest("", [].into_iter()), None);
     }
 }

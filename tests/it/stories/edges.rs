@@ -172,7 +172,9 @@ async fn values_that_match_nothing_are_refused() {
         let plans = |plan| labelled("account.label", "plan", &[plan]);
         rollout.aim_refused(1, any(vec![british.clone(), all(vec![plans("pro"), plans("free")])])).await;
         rollout.aim_refused(1, labelled("account.label", " plan", &["pro"])).await;
-        for (wrong, near) in [("account.contry", "account.country"), ("country", "")] {
+        for (wrong, near) in
+            [("account.contry", "account.country"), ("country", "account.country"), ("age", "")]
+        {
             let refused = rollout.aim_refused(1, has(wrong, &["DE"])).await;
             assert!(refused.violations[0].description.contains(near), "{refused}");
         }

@@ -73,10 +73,13 @@ fn test(wire: proto::AttributeTest, form: &mut Form, room: &mut Room) -> Option<
     let Ok(attribute) = Attribute::parse(&wire.attribute) else {
         let known = Attribute::ALL.iter().map(|attribute| attribute.as_str());
         let nearest = nearest(&wire.attribute, known.clone());
-        let nearest = nearest.map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+        let nearest = nearest.map(|near| format!("; did you mean {near:?}")).unwrap_or_default();
         let known: Vec<_> = known.collect();
-        let what =
-            format!("must be an attribute, not {:?}{nearest} Known are {}", wire.attribute, known.join(", "));
+        let what = format!(
+            "must be an attribute, not {:?}{nearest}; known are {}",
+            wire.attribute,
+            known.join(", ")
+        );
         return form.note_as(form::Kind::Attribute, "attribute", what);
     };
     let Some(left) = room.values.checked_sub(wire.any_of.len()) else {
