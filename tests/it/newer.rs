@@ -29,7 +29,7 @@ const SETTINGS: [(&str, &str); 3] = [
     (r#""method":"totp""#, r#""method":"voice""#),
 ];
 
-struct World {
+struct OlderServer {
     server: TestServer,
     operator: Actor,
     rollout: Managed,
@@ -38,7 +38,7 @@ struct World {
     session: Session,
 }
 
-impl World {
+impl OlderServer {
     async fn new(server: &TestServer) -> Self {
         let operator = server.operator();
         operator.product("kasa").await;
@@ -100,7 +100,7 @@ const AWAY: &str = "UNAVAILABLE";
 
 on_both! {
     async fn inv_44_a_newer_rollout_is_not_decided_by(server) {
-        let world = World::new(&server).await;
+        let world = OlderServer::new(&server).await;
         for (number, (old, new)) in ROLLOUTS.iter().enumerate() {
             let set = async |from: &str, to: &str| {
                 let sql = format!(
@@ -125,7 +125,7 @@ on_both! {
     }
 
     async fn inv_44_newer_settings_are_not_decided_by(server) {
-        let world = World::new(&server).await;
+        let world = OlderServer::new(&server).await;
         for (number, (old, new)) in SETTINGS.iter().enumerate() {
             let set = async |from: &str, to: &str| {
                 let sql = format!("UPDATE products SET settings = replace(settings, '{from}', '{to}')");
@@ -159,7 +159,7 @@ on_both! {
 #[tokio::test]
 async fn inv_44_a_cached_revision_is_not_decided_by_after_a_look() {
     let server = TestServer::postgres().await;
-    let world = World::new(&server).await;
+    let world = OlderServer::new(&server).await;
     let there = server.replica().await;
     let look = async || {
         server.app.follow().await.unwrap();

@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt::Write as _, time::Duration};
 
 use http::Response;
 use tidegate_core::{
-    Attribute, NamesNothing, Nothing, Ordinal, PasswordFlaw, Permission, PolicyFlaw, Refusal, Span, Word as _,
+    NamesNothing, Nothing, Ordinal, PasswordFlaw, Permission, PolicyFlaw, Refusal, Span, Word as _,
 };
 use tidegate_proto::ErrorReason as Reason;
 use tidegate_service::{App, Error, FailureKind, Fault, StoreError};
@@ -303,10 +303,7 @@ pub(crate) fn invalid(violations: Vec<Violation>) -> Status {
     let answer = match first.filter(|first| violations.iter().all(|wrong| wrong.kind == Some(*first))) {
         Some(Kind::Edge) => Answer::new(Code::InvalidArgument, Reason::EdgeOutOfRange),
         Some(Kind::Tiny) => Answer::new(Code::InvalidArgument, Reason::EdgeTiny),
-        Some(Kind::Attribute) => {
-            let known: Vec<_> = Attribute::ALL.iter().map(|attribute| attribute.as_str()).collect();
-            Answer::new(Code::InvalidArgument, Reason::UnknownAttribute).with("known", known.join(","))
-        }
+        Some(Kind::Attribute) => Answer::new(Code::InvalidArgument, Reason::UnknownAttribute),
         None => Answer::new(Code::InvalidArgument, Reason::InvalidRequest),
     };
     let answer = answer.because(violations);

@@ -13,6 +13,7 @@ use super::{
 const NO_REFUSALS: &[(&str, &str)] = &[
     ("INVALID_REQUEST", "only a door sees a malformed request"),
     ("EDGE_OUT_OF_RANGE", "only a door sees a malformed request"),
+    ("EDGE_TINY", "only a door sees a malformed request"),
     ("UNKNOWN_ATTRIBUTE", "only a door sees a malformed request"),
     ("UNAVAILABLE", "a fault of the database"),
     ("CLOSING", "a fault"),

@@ -50,14 +50,14 @@ pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &RealmNames, nam
     let n = names.clone();
     let item =
         |product: &str, account: &str| EvaluationItem { product: product.into(), account: account.into() };
-    let wave = Some(proto::WaveDraft { title: "all".to_owned(), ..Default::default() });
+    let wave = Some(crate::manage::draft("all", 1_000_000, &[]));
     let filter = Some(proto::EventFilter { account: n.external_id.clone(), ..Default::default() });
     let on_behalf = |account: &str, product: &str| {
         let on = OnBehalf { account: account.into(), product: product.into(), reason: "asked".into() };
         subject(Who::OnBehalf(on))
     };
     let [accounts, credentials, events, products, rollouts] = n.page_tokens.clone();
-    let draft = || Some(proto::WaveDraft { title: "all".to_owned(), ..Default::default() });
+    let draft = || Some(crate::manage::draft("all", 1_000_000, &[]));
     let paths = |path: &str| Some(prost_types::FieldMask { paths: vec![path.to_owned()] });
     let only =
         |account: &str| Some(proto::NamedAccounts { accounts: vec![account.to_owned()], customers: vec![] });

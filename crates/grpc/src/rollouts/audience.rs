@@ -73,13 +73,13 @@ fn test(wire: proto::AttributeTest, form: &mut Form, room: &mut Room) -> Option<
     let Ok(attribute) = Attribute::parse(&wire.attribute) else {
         let known = Attribute::ALL.iter().map(|attribute| attribute.as_str());
         let nearest = nearest(&wire.attribute, known.clone());
-        let nearest = nearest.map(|near| format!("; did you mean {near:?}")).unwrap_or_default();
-        let known: Vec<_> = known.collect();
-        let what = format!(
-            "must be an attribute, not {:?}{nearest}; known are {}",
-            wire.attribute,
-            known.join(", ")
-        );
+        let nearest = nearest.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+        let of = |whose: &str| {
+            let names = known.clone().filter_map(|known| known.strip_prefix(whose));
+            names.collect::<Vec<_>>().join(", ")
+        };
+        let (account, customer) = (of("account."), of("customer."));
+        let what = format!("must be account. with {account} or customer. with {customer}{nearest}");
         return form.note_as(form::Kind::Attribute, "attribute", what);
     };
     let Some(left) = room.values.checked_sub(wire.any_of.len()) else {
