@@ -189,7 +189,7 @@ pub(super) const HISTORIES: [u8; 5] = [1, 4, 94, 150, 172];
 fn the_histories_tell_everything() {
     let told: BTreeSet<_> = HISTORIES.iter().flat_map(|number| told_by(*number)).collect();
     let verbs = "AddWave UpdateWave RemoveWave Start Advance Pause Resume RollBack Archive Unarchive Stop ClearStop Allow Deny";
-    let reasons = "active shown denied stopped held_out allowed wave not_yet no_rollout";
+    let reasons = "active shown denied stopped held_out allowed wave not_yet";
     let hard = [
         "a shown one stays",
         "a stop is cleared",

@@ -79,7 +79,7 @@ fn test(wire: proto::AttributeTest, form: &mut Form, room: &mut Room) -> Option<
             names.collect::<Vec<_>>().join(", ")
         };
         let (account, customer) = (of("account."), of("customer."));
-        let what = format!("must be account. with {account} or customer. with {customer}{nearest}");
+        let what = format!("must be account.{{{account}}} or customer.{{{customer}}}{nearest}");
         return form.note_as(form::Kind::Attribute, "attribute", what);
     };
     let Some(left) = room.values.checked_sub(wire.any_of.len()) else {
