@@ -5,7 +5,11 @@ use tidegate_core::{AccountRef, Agent, Span};
 use tidegate_proto as proto;
 use tidegate_service::accounts::GetAccount;
 
-use crate::{actor::Actor, manage::mask, raw};
+use crate::{
+    actor::Actor,
+    manage::{mask, ppm},
+    raw,
+};
 
 /// The password of every person that is imported.
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -106,7 +110,8 @@ impl Actor {
     pub async fn rollout(&self, key: &str, products: &[&str], edges_ppm: &[u32]) -> proto::Rollout {
         let wave = |edge: &u32| proto::WaveDraft {
             title: format!("{} %", f64::from(*edge) / 10_000.0),
-            edge_ppm: *edge,
+            edge: ppm(*edge),
+            allow_tiny: true,
             ..Default::default()
         };
         let request = proto::CreateRolloutRequest {

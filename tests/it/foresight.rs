@@ -195,7 +195,7 @@ on_both! {
         let it = Setting::open(&server).await;
         people(&it).await;
         let step = |change| proto::PlannedStep { change: Some(change) };
-        let wave = proto::WaveDraft { title: "all".into(), edge_ppm: 1_000_000, ..Default::default() };
+        let wave = proto::WaveDraft { title: "all".into(), edge: crate::manage::ppm(1_000_000), ..Default::default() };
         let within = proto::LadderRule { within_waves: true, ..everybody(vec![phase(None, Rung::Required)]) };
         let steps = |steps| Change::Steps(proto::PlannedSteps { steps });
         let both = steps(vec![

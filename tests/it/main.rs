@@ -59,6 +59,7 @@ mod method_policy;
 mod methods;
 mod moved;
 mod new_passwords;
+mod newer;
 mod not_me;
 mod notifications;
 mod numbers;

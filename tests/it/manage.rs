@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use proto::{Rollout, WaveDraft};
+use proto::{Rollout, WaveDraft, update_rollout_request::Holdout, wave_draft::Edge};
 use tidegate_client::Refused;
 use tidegate_proto as proto;
 
@@ -29,7 +29,7 @@ answers! {
     AddWaveResponse UpdateWaveResponse RemoveWaveResponse UpdateRolloutResponse SetLadderResponse
     StartRolloutResponse
     AdvanceRolloutResponse PauseRolloutResponse ResumeRolloutResponse RollBackRolloutResponse
-    StopRolloutResponse RevertRolloutResponse
+    StopRolloutResponse RevertRolloutResponse ArchiveRolloutResponse UnarchiveRolloutResponse
 }
 
 /// `fn verb(&self, …)` and its refused counterpart, for requests that differ in a few fields only.
@@ -81,6 +81,10 @@ impl Managed {
         pause, pause_refused() = PauseRolloutRequest {}
         resume, resume_refused() = ResumeRolloutRequest {}
         roll_back, roll_back_refused(to_wave: u32) = RollBackRolloutRequest { to_wave: to_wave }
+        roll_back_at, roll_back_at_refused(to_wave: u32, products: &[&str])
+            = RollBackRolloutRequest { to_wave: to_wave, products: products.iter().map(ToString::to_string).collect() }
+        archive, archive_refused() = ArchiveRolloutRequest {}
+        unarchive, unarchive_refused() = UnarchiveRolloutRequest {}
         stop, stop_refused(reason: &str) = StopRolloutRequest { reason: reason.to_owned() }
         set_ladder, set_ladder_refused(rules: Vec<proto::LadderRule>) = SetLadderRequest { rules: rules }
         revert, revert_refused(revision: i64) = RevertRolloutRequest { revision: revision }
@@ -88,15 +92,15 @@ impl Managed {
         add_wave, add_wave_refused(title: &str, edge_ppm: u32, products: &[&str])
             = AddWaveRequest { wave: Some(draft(title, edge_ppm, products)) }
         update_wave, update_wave_refused(ordinal: u32, title: &str, edge_ppm: u32)
-            = UpdateWaveRequest { ordinal: ordinal, wave: Some(draft(title, edge_ppm, &[])) }
+            = UpdateWaveRequest { ordinal: ordinal, wave: Some(draft(title, edge_ppm, &[])), update_mask: whole_wave() }
         aim, aim_refused(ordinal: u32, audience: proto::Audience)
-            = UpdateWaveRequest { ordinal: ordinal, wave: Some(WaveDraft { audience: Some(audience), ..draft("wave", 1_000_000, &[]) }) }
+            = UpdateWaveRequest { ordinal: ordinal, wave: Some(WaveDraft { audience: Some(audience), ..draft("wave", 1_000_000, &[]) }), update_mask: whole_wave() }
         retitle, retitle_refused(title: &str) = UpdateRolloutRequest { title: title.to_owned(), update_mask: mask("title") }
         plan, plan_refused(ordinal: u32, wave: WaveDraft) = UpdateWaveRequest { ordinal: ordinal, wave: Some(wave) }
         keep_to, keep_to_refused(window: proto::AdvanceWindow)
             = UpdateRolloutRequest { advance_window: Some(window), update_mask: mask("advance_window") }
         hold_out, hold_out_refused(holdout_ppm: u32)
-            = UpdateRolloutRequest { holdout_ppm: holdout_ppm, update_mask: mask("holdout_ppm") }
+            = UpdateRolloutRequest { holdout: Some(Holdout::HoldoutPpm(holdout_ppm)), allow_tiny: true, update_mask: mask("holdout") }
         allow, allow_refused(accounts: &[&str])
             = UpdateRolloutRequest { allow: Some(named(accounts)), update_mask: mask("allow") }
         deny, deny_refused(accounts: &[&str])
@@ -119,7 +123,25 @@ impl Managed {
 
 pub fn draft(title: &str, edge_ppm: u32, products: &[&str]) -> WaveDraft {
     let products = products.iter().map(ToString::to_string).collect();
-    WaveDraft { title: title.to_owned(), edge_ppm, products, ..Default::default() }
+    WaveDraft {
+        title: title.to_owned(),
+        edge: ppm(edge_ppm),
+        products,
+        allow_tiny: true,
+        ..Default::default()
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "a draft's edge may be absent")]
+pub fn ppm(edge: u32) -> Option<Edge> {
+    Some(Edge::EdgePpm(edge))
+}
+
+/// Everything that a draft says.
+#[expect(clippy::unnecessary_wraps, reason = "a request's mask may be absent")]
+pub fn whole_wave() -> Option<prost_types::FieldMask> {
+    let paths = ["title", "edge", "products", "audience"].map(str::to_owned).to_vec();
+    Some(prost_types::FieldMask { paths })
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a request's mask may be absent")]

@@ -5,7 +5,7 @@ use tidegate_proto as proto;
 
 use crate::{
     audiences::has,
-    manage::{Managed, draft, mask},
+    manage::{Managed, draft, mask, whole_wave},
     raw,
 };
 
@@ -42,6 +42,7 @@ on_both! {
                 etag: rollout.etag(),
                 ordinal: 2,
                 wave: Some(draft("deco", 1, &["deco"])),
+                update_mask: whole_wave(),
                 ..Default::default()
             }).await,
         ] {
@@ -51,7 +52,7 @@ on_both! {
             rollout: rollout.key.clone(),
             etag: rollout.etag(),
             products: vec!["tapo".into()],
-            holdout_ppm: 1,
+            holdout: Some(proto::update_rollout_request::Holdout::HoldoutPpm(10_000)),
             update_mask: Some(prost_types::FieldMask { paths: vec!["products".into(), "holdout_ppm".into()] }),
             ..Default::default()
         }).await;

@@ -105,6 +105,8 @@ rpcs! {
     ResumeRolloutRequest -> ResumeRolloutResponse,
     RollBackRolloutRequest -> RollBackRolloutResponse,
     StopRolloutRequest -> StopRolloutResponse,
+    ArchiveRolloutRequest -> ArchiveRolloutResponse,
+    UnarchiveRolloutRequest -> UnarchiveRolloutResponse,
     ClearStopRequest -> ClearStopResponse,
     GetStatsRequest -> GetStatsResponse,
     ListReachedRequest -> ListReachedResponse,

@@ -18,6 +18,8 @@ const ACROSS: &[(&str, &str)] = &[
     ("tidegate_store::deliveries::OLDEST", "metrics are of all realms"),
     ("tidegate_store::events::BACKLOG", "metrics are of all realms"),
     ("tidegate_store::chain::RECENT", "followers serve all realms"),
+    ("tidegate_store::products::EVERY", "readiness is of all realms"),
+    ("tidegate_store::rollouts::EVERY", "readiness is of all realms"),
     ("tidegate_store::events::NEXT_UNSEALED", "the sealer serves all realms"),
     ("tidegate_store::events::UNSEALED", "followers serve all realms"),
     ("tidegate_store::installation::APPLIED", "there is one schema for all realms"),

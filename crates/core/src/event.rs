@@ -423,6 +423,17 @@ pub enum Fact {
         rollout: RolloutKey,
         revision: Revision,
         to: Ordinal,
+        /// Where; empty: at every product.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        products: Vec<ProductKey>,
+    },
+    RolloutArchived {
+        rollout: RolloutKey,
+        revision: Revision,
+    },
+    RolloutUnarchived {
+        rollout: RolloutKey,
+        revision: Revision,
     },
     RolloutStopped {
         rollout: RolloutKey,

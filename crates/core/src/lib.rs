@@ -8,6 +8,7 @@ mod agent;
 mod caller;
 mod chain;
 mod challenge;
+mod country;
 mod customer;
 mod directory;
 mod email;

@@ -174,6 +174,12 @@ pub enum Refusal {
     SecondPersonNeeded { why: &'static str },
     #[error("no wave after the given one has started")]
     NothingToRollBack { last: Ordinal },
+    #[error("the rollout is archived")]
+    RolloutArchived,
+    #[error("the rollout is not archived")]
+    RolloutNotArchived,
+    #[error("a wave of the rollout is started")]
+    RolloutNotEnded { last: Ordinal },
 
     #[error("a time in the request is not acceptable now")]
     TimeNotAcceptable { field: &'static str, must: &'static str },

@@ -29,6 +29,8 @@ pub(crate) struct Violation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Edge,
+    /// A share that is more often a mistake of its unit than meant.
+    Tiny,
     Attribute,
     Zone,
     Gap,

@@ -24,6 +24,7 @@ mod gate;
 mod headers;
 mod identity;
 mod local_time;
+mod nearest;
 mod patience;
 mod products;
 mod pushes;

@@ -221,6 +221,9 @@ fn answer(refusal: &Refusal) -> Answer {
         Refusal::RolloutStopped => unmet(R::RolloutStopped),
         Refusal::RolloutNotStopped => unmet(R::RolloutNotStopped),
         Refusal::SecondPersonNeeded { why } => unmet(R::SecondPersonNeeded).with("why", why),
+        Refusal::RolloutArchived => unmet(R::RolloutArchived),
+        Refusal::RolloutNotArchived => unmet(R::RolloutNotArchived),
+        Refusal::RolloutNotEnded { last } => unmet(R::RolloutNotEnded).with("last", last.0),
         Refusal::NothingToRollBack { last } => unmet(R::NothingToRollBack).with("last", last.0),
         Refusal::TooManyPasswords { retry_after } => {
             new(C::ResourceExhausted, R::TooManyPasswords).retry(*retry_after)
@@ -353,6 +356,7 @@ pub(crate) fn invalid(violations: Vec<Violation>) -> Status {
     let first = violations.first().and_then(|first| first.kind);
     let answer = match first.filter(|first| violations.iter().all(|wrong| wrong.kind == Some(*first))) {
         Some(Kind::Edge) => Answer::new(Code::InvalidArgument, Reason::EdgeOutOfRange),
+        Some(Kind::Tiny) => Answer::new(Code::InvalidArgument, Reason::EdgeTiny),
         Some(Kind::Attribute) => Answer::new(Code::InvalidArgument, Reason::UnknownAttribute),
         Some(Kind::Zone) => Answer::new(Code::InvalidArgument, Reason::UnknownZone),
         Some(Kind::Gap) => Answer::new(Code::InvalidArgument, Reason::LocalTimeInGap),

@@ -4,12 +4,15 @@
 //!
 //! 1. Two-step acts for the account here → visible.
 //! 2. The feature was shown to the account, and was not rolled back since → visible.
-//! 3. The account is denied → not visible.
-//! 4. The rollout is stopped → not visible.
-//! 5. The account is held out → not visible.
-//! 6. The account is allowed, and a wave has started → visible.
-//! 7. A started wave reaches the account → visible.
-//! 8. Otherwise → not yet.
+//! 3. The rollout is archived → no answer, as if it were not there.
+//! 4. No wave has started at the product → not yet. What a draft or a rollout that was taken back
+//!    says of accounts (its lists, its stop, its holdout) is no reason, because it acts on no account.
+//! 5. The account is denied → not visible.
+//! 6. The rollout is stopped → not visible.
+//! 7. The account is held out → not visible.
+//! 8. The account is allowed → visible.
+//! 9. A started wave reaches the account → visible.
+//! 10. Otherwise → not yet.
 //!
 //! Of several rollouts the strongest answer counts, and among equals the first by key. Where none has reached the account,
 //! a ladder that has come to a rung for it makes two-step visible too; what ladders demand is in `ladder`.
@@ -234,7 +237,7 @@ fn ask<'a>(
     let entry = standing.ledger.iter().find(here);
     let active_since = entry.and_then(|entry| entry.active_since);
     let shown = entry.and_then(|entry| entry.shown);
-    let still_shown = shown.filter(|shown| waves::still_shown(rollout, *shown));
+    let still_shown = shown.filter(|shown| waves::still_shown(rollout, &product.key, *shown));
     let is_active = asked(trace, rollout, Observation::Active { since: active_since });
     let seen = Observation::Shown { first: shown, counts: still_shown.is_some() };
     let was_shown = !is_active && asked(trace, rollout, seen);
@@ -251,6 +254,10 @@ fn ask<'a>(
         (false, true) => Reason::Shown,
         (false, false) => anew,
     };
+    // An archived rollout reaches no account: it answers only for those that it has reached.
+    if reason == Reason::NoRollout {
+        return NO_ROLLOUT;
+    }
     // `reached_by` ignores stop, deny list and holdout: none of them may make sessions last longer
     // (INV-16).
     let by = if kept { reached_by(rollout, product, standing, still_shown) } else { wave };
@@ -300,20 +307,29 @@ fn reach<'a>(
 ) -> (Reason, Option<&'a Wave>) {
     let key = &product.key;
     let mut holds = |seen: Observation<'_>| asked(trace, rollout, seen);
+    if let Some(since) = rollout.archived_at {
+        holds(Observation::Archived { since });
+        return (Reason::NoRollout, None);
+    }
+    let bucket = bucket::of(rollout, standing);
+    let Some(first) = waves::started(rollout, key).next() else {
+        for wave in &rollout.waves {
+            holds(Observation::Wave { wave, bucket, reaches: false });
+        }
+        return (Reason::NotYet, None);
+    };
     if holds(Observation::Deny { named: rollout.deny.includes(standing) }) {
         return (Reason::Denied, None);
     }
     if holds(Observation::Stop { stop: rollout.stop.as_ref() }) {
         return (Reason::Stopped, None);
     }
-    let bucket = bucket::of(rollout, standing);
     if holds(Observation::Holdout { bucket, held_out: rollout.holdout.holds_from_the_end(bucket) }) {
         return (Reason::HeldOut, None);
     }
-    let named = rollout.allow.includes(standing);
-    let first = if named { waves::started(rollout, key).next() } else { None };
-    if holds(Observation::Allow { named, first }) {
-        return (Reason::Allowed, first);
+    let named = rollout.allow.includes(standing).then_some(first);
+    if holds(Observation::Allow { first: named }) {
+        return (Reason::Allowed, named);
     }
     for wave in &rollout.waves {
         let reaches =

@@ -86,7 +86,7 @@ pub(crate) fn bind<'a>(
     reached: bool,
 ) -> Option<Bound<'a>> {
     // An account on the deny list is left alone by the whole rollout.
-    if rollout.ladder.is_empty() || rollout.deny.includes(standing) {
+    if rollout.ladder.is_empty() || rollout.archived_at.is_some() || rollout.deny.includes(standing) {
         return None;
     }
     let (place, rule) = rule(rollout, product, standing, reached)?;

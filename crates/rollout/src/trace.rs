@@ -18,6 +18,10 @@ pub enum Observation<'a> {
         first: Option<FirstShown>,
         counts: bool,
     },
+    /// Since when the rollout is archived. Seen only of one that is.
+    Archived {
+        since: Timestamp,
+    },
     /// Whether the account is on the deny list.
     Deny {
         named: bool,
@@ -29,9 +33,8 @@ pub enum Observation<'a> {
         bucket: Bucket,
         held_out: bool,
     },
-    /// Whether the account is on the allow list, and if so the first started wave.
+    /// The first started wave, if the account is on the allow list.
     Allow {
-        named: bool,
         first: Option<&'a Wave>,
     },
     /// Any wave of the rollout, including waves that have not started or do not name the product.
@@ -48,6 +51,7 @@ impl Observation<'_> {
         match self {
             Self::Active { since } => since.is_some(),
             Self::Shown { counts, .. } => *counts,
+            Self::Archived { .. } => true,
             Self::Deny { named } => *named,
             Self::Stop { stop } => stop.is_some(),
             Self::Holdout { held_out, .. } => *held_out,
@@ -60,6 +64,7 @@ impl Observation<'_> {
         match self {
             Self::Active { .. } => Rule::Active,
             Self::Shown { .. } => Rule::Shown,
+            Self::Archived { .. } => Rule::Archived,
             Self::Deny { .. } => Rule::Deny,
             Self::Stop { .. } => Rule::Stop,
             Self::Holdout { .. } => Rule::Holdout,

@@ -9,9 +9,9 @@ pub fn covers(rollout: &Rollout, product: &ProductKey) -> bool {
     rollout.all_products().any(|named| named == product)
 }
 
-/// Whether the wave is started and names the product.
+/// Whether the wave is started, names the product, and was not taken back there.
 pub fn is_started_for(rollout: &Rollout, wave: &Wave, product: &ProductKey) -> bool {
-    wave.is_started() && rollout.products_of(wave).contains(product)
+    wave.is_started() && rollout.products_of(wave).contains(product) && !wave.taken_back.contains(product)
 }
 
 /// The started waves that name the product, in order.
@@ -31,11 +31,12 @@ pub fn reaches(wave: &Wave, product: &ProductKey, bucket: Bucket, standing: &Sta
     wave.edge.holds(bucket) && audience::holds(wave.audience.as_ref(), standing, product)
 }
 
-/// Whether what was shown still counts: no roll back since took back the wave that reached the
-/// account.
-pub fn still_shown(rollout: &Rollout, shown: FirstShown) -> bool {
+/// Whether what was shown at the product still counts: no roll back since took back there the wave
+/// that reached the account.
+pub fn still_shown(rollout: &Rollout, product: &ProductKey, shown: FirstShown) -> bool {
     rollout
         .roll_backs
         .iter()
+        .filter(|back| back.is_at(product))
         .all(|back| shown.revision >= back.revision || shown.wave.is_some_and(|wave| wave <= back.to))
 }

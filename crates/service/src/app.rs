@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 
 use crate::{
     CommandContext, Error, FailureKind, Fault, Freshness, Outcome, QueryContext, Request, access::Uses,
-    cache::ReplicaCache, counts::Counts, incidents::Incidents, rollouts::MAX_WATCHERS,
+    cache::ReplicaCache, counts::Counts, incidents::Incidents, newer::MetNewer, rollouts::MAX_WATCHERS,
 };
 
 /// A use case that only reads.
@@ -76,6 +76,7 @@ pub(crate) struct Inner {
     tasks: TaskTracker,
     pub(crate) counts: Counts,
     incidents: Incidents,
+    pub(crate) met_newer: MetNewer,
     /// Only one use case at a time reads all accounts.
     pub(crate) scans: Arc<Semaphore>,
     /// Bounds those who watch a rollout.
@@ -102,6 +103,7 @@ impl App {
                 tasks,
                 counts,
                 incidents,
+                met_newer: MetNewer::default(),
                 scans,
                 watches,
                 permits,
@@ -174,6 +176,7 @@ impl App {
     pub fn incident(&self, kind: FailureKind) -> IncidentId {
         let Parts { clock, entropy, .. } = &self.inner.parts;
         let now = clock.now();
+        self.inner.met_newer.note(kind);
         self.inner.incidents.number(kind, now, || Id::new(now, &**entropy))
     }
 

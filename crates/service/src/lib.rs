@@ -28,6 +28,7 @@ pub mod installation;
 mod links;
 mod material;
 mod messages;
+mod newer;
 pub mod notices;
 mod observe;
 mod offers;

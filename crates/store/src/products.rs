@@ -3,7 +3,7 @@
 use tidegate_core::{Product, ProductKey, Revision};
 
 use crate::{
-    Error, Tx, View,
+    Across, Error, Tx, View,
     column::{Row, Unreadable},
     executor::Record,
     statement::sql,
@@ -19,6 +19,7 @@ macro_rules! product {
 sql! {
     Select FIND = (concat!("SELECT ", product!(), " FROM products WHERE realm_id = $1 AND product_key = $2"));
     Select PAGE = (concat!("SELECT ", product!(), " FROM products WHERE realm_id = $1 AND product_key > $2 ORDER BY product_key LIMIT $3"));
+    Select EVERY = (concat!("SELECT ", product!(), " FROM products"));
     Change INSERT = (concat!("INSERT INTO products (realm_id, ", product!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7) \
         ON CONFLICT (realm_id, product_key) DO NOTHING"));
     Change REPLACE = "UPDATE products SET title = $4, settings = $5, revision = $6, updated_at = $7 \
@@ -42,6 +43,11 @@ impl Record for Product {
 
 pub async fn find(view: &mut View, key: &ProductKey) -> Result<Option<Product>, Error> {
     view.select(FIND).bind(key.clone()).optional().await
+}
+
+/// Reads the products of every realm, to find out whether this version can.
+pub async fn read_every(across: &mut Across) -> Result<(), Error> {
+    across.select(EVERY).all::<Product>().await.map(drop)
 }
 
 /// By key, after `after`.

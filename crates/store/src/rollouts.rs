@@ -13,6 +13,7 @@ use crate::{
 sql! {
     Select FIND = "SELECT rollout_key, document FROM rollouts WHERE realm_id = $1 AND rollout_key = $2";
     Select ALL = "SELECT rollout_key, document FROM rollouts WHERE realm_id = $1 ORDER BY rollout_key";
+    Select EVERY = "SELECT rollout_key, document FROM rollouts";
     Select PAGE = "SELECT rollout_key, document FROM rollouts WHERE realm_id = $1 AND rollout_key > $2 ORDER BY rollout_key LIMIT $3";
     Select NEWEST = "SELECT rollout_key, revision FROM rollouts WHERE realm_id = $1";
     Select REVISION = "SELECT rollout_key, revision, document, author, reason, at FROM rollout_revisions WHERE realm_id = $1 AND rollout_key = $2 AND revision = $3";
@@ -117,6 +118,11 @@ pub async fn defer(
 /// All rollouts of the realm, for decisions.
 pub async fn all(view: &mut View) -> Result<Vec<Rollout>, Error> {
     view.select(ALL).all().await
+}
+
+/// Reads the rollouts of every realm, to find out whether this version can.
+pub async fn read_every(across: &mut Across) -> Result<(), Error> {
+    across.select(EVERY).all::<Rollout>().await.map(drop)
 }
 
 /// The newest revision of each rollout, in no order: enough to check whether a cached copy is current.

@@ -17,10 +17,10 @@ sql! {
         WHERE l.realm_id = $1 AND l.rollout_key = $2 AND l.active_since IS NOT NULL GROUP BY l.product_key";
     Select STARTED = "SELECT product_key, COUNT(DISTINCT account_id) AS count FROM enrollments \
         WHERE realm_id = $1 AND rollout_key = $2 GROUP BY product_key";
-    Select OF_WAVE = "SELECT l.shown_revision, l.shown_wave, COUNT(*) AS count, COUNT(l.active_since) AS active, \
+    Select OF_WAVE = "SELECT l.product_key, l.shown_revision, l.shown_wave, COUNT(*) AS count, COUNT(l.active_since) AS active, \
         COUNT(CASE WHEN EXISTS (SELECT 1 FROM enrollments e WHERE e.realm_id = $1 AND e.account_id = l.account_id \
         AND e.rollout_key = $2 AND e.product_key = l.product_key) THEN 1 END) AS started FROM ledger l \
-        WHERE l.realm_id = $1 AND l.rollout_key = $2 AND l.shown_wave = $3 AND l.first_shown_at IS NOT NULL GROUP BY l.shown_revision, l.shown_wave";
+        WHERE l.realm_id = $1 AND l.rollout_key = $2 AND l.shown_wave = $3 AND l.first_shown_at IS NOT NULL GROUP BY l.product_key, l.shown_revision, l.shown_wave";
 }
 
 /// Accounts to which the feature was shown at a product, by the same revision and wave.
@@ -80,6 +80,7 @@ impl Record for StartedCount {
 /// What became of the accounts to which one wave, in one revision, showed the feature. An account counts once for each
 /// product.
 pub struct WaveCount {
+    pub product: ProductKey,
     /// The revision and the wave. The time is not read, because the count does not need it.
     pub shown: FirstShown,
     pub count: u64,
@@ -97,7 +98,8 @@ impl Record for WaveCount {
             wave: row.get::<Option<Ordinal>>("shown_wave")?,
         };
         let count = |name| row.get::<i64>(name).map(|count| u64::try_from(count).unwrap_or(0));
-        Ok(Self { shown, count: count("count")?, started: count("started")?, active: count("active")? })
+        let (started, active) = (count("started")?, count("active")?);
+        Ok(Self { product: row.get("product_key")?, shown, count: count("count")?, started, active })
     }
 }
 

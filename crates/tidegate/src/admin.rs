@@ -20,7 +20,8 @@ use crate::process;
 /// How long open requests may take at shutdown.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// `/readyz` fails if the database does not answer within `check_timeout`, and once the server is leaving. It serves until
+/// `/readyz` fails if the database does not answer within `check_timeout`, while a document cannot be read that a newer
+/// version wrote (INV-44), and once the server is leaving. It serves until
 /// `stop`, so that the drain can be watched.
 pub async fn serve(
     (app, certificates): (App, Option<Certificates>),
@@ -30,9 +31,10 @@ pub async fn serve(
     (leaving, stop): (CancellationToken, CancellationToken),
 ) -> std::io::Result<()> {
     let store = Arc::new(store);
+    let asked = app.clone();
     let ready = move || {
-        let (store, leaving) = (store.clone(), leaving.clone());
-        async move { ready(&store, check_timeout, &leaving).await }
+        let (app, store, leaving) = (asked.clone(), store.clone(), leaving.clone());
+        async move { ready((&app, &store), check_timeout, &leaving).await }
     };
     let metrics = move || {
         if let Some(certificates) = &certificates {
@@ -57,15 +59,21 @@ pub async fn serve(
 }
 
 async fn ready(
-    store: &Store,
+    (app, store): (&App, &Store),
     check_timeout: Duration,
     leaving: &CancellationToken,
 ) -> (StatusCode, &'static str) {
     let mut across = store.across("ready");
-    let asked = tokio::time::timeout(check_timeout, installation::applied(&mut across));
+    let asked = tokio::time::timeout(check_timeout, async {
+        installation::applied(&mut across).await?;
+        app.reads_all_documents().await
+    });
     match asked.await {
         _ if leaving.is_cancelled() => (StatusCode::SERVICE_UNAVAILABLE, "closing\n"),
-        Ok(Ok(_)) => (StatusCode::OK, "ready\n"),
+        Ok(Ok(true)) => (StatusCode::OK, "ready\n"),
+        Ok(Ok(false)) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "a newer version wrote what this one cannot read\n")
+        }
         Ok(Err(_)) | Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database cannot be reached\n"),
     }
 }

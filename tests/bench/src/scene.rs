@@ -109,7 +109,11 @@ async fn furnish(client: &Client, options: &Options) -> anyhow::Result<()> {
 
 /// Creates a rollout and starts its first wave.
 async fn rollout(client: &Client, key: &str, product: &str, edges: Vec<u32>) -> anyhow::Result<()> {
-    let wave = |edge_ppm| proto::WaveDraft { title: "wave".to_owned(), edge_ppm, ..Default::default() };
+    let wave = |edge_ppm| proto::WaveDraft {
+        title: "wave".to_owned(),
+        edge: Some(proto::wave_draft::Edge::EdgePpm(edge_ppm)),
+        ..Default::default()
+    };
     let rollout = proto::CreateRolloutRequest {
         key: key.to_owned(),
         title: key.to_owned(),

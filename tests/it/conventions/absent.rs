@@ -148,6 +148,11 @@ fn nothing_that_counts_lives_in_the_process() {
             ("crates/metrics/src/lib.rs", "AtomicU64", "what Prometheus reads; nothing is decided by it"),
             ("crates/metrics/src/calls.rs", "OnceLock", "the same"),
             ("crates/keyring/src/hashers.rs", "Mutex", "who takes the next job; it counts nothing"),
+            (
+                "crates/service/src/newer.rs",
+                "AtomicBool",
+                "that a call was refused; whether the replica is ready is read from the database",
+            ),
             ("crates/service/src/cache/mod.rs", "AtomicU64", "until when what is remembered is believed"),
             (
                 "crates/service/src/cache/mod.rs",

@@ -5,6 +5,7 @@ mod contract;
 mod dependencies;
 pub mod descriptors;
 mod documents;
+mod fields;
 mod habits;
 mod invariants;
 mod reasons;

@@ -13,6 +13,7 @@ use super::{
 const NO_REFUSALS: &[(&str, &str)] = &[
     ("INVALID_REQUEST", "only a door sees a malformed request"),
     ("EDGE_OUT_OF_RANGE", "only a door sees a malformed request"),
+    ("EDGE_TINY", "only a door sees a malformed request"),
     ("UNKNOWN_ATTRIBUTE", "only a door sees a malformed request"),
     ("UNKNOWN_ZONE", "only a door sees a malformed request"),
     ("LOCAL_TIME_IN_GAP", "only a door sees a malformed request"),

@@ -19,6 +19,7 @@ const WITHOUT_PERMISSION: &[(&str, &str)] = &[
     ("metrics", "counts"),
     ("observed", "numbers for metrics"),
     ("purge_deleted", "the program's own: accounts that were deleted 30 days ago"),
+    ("reads_all_documents", "readiness, of all realms"),
     ("send_resets", "the program's own: what owners who forgot their passwords wait for"),
     ("write_uses", "the program's own: when credentials were used last"),
 ];

@@ -129,6 +129,13 @@ async fn rollout(operator: &Actor, method: &str) {
         "RollBackRollout" => {
             operator.advance(&started).await;
         }
+        "ArchiveRollout" | "UnarchiveRollout" => {
+            let back = proto::RollBackRolloutRequest { rollout: rollout.clone(), ..Default::default() };
+            let etag = operator.ok(back).await.rollout.unwrap().etag;
+            if method == "UnarchiveRollout" {
+                operator.ok(proto::ArchiveRolloutRequest { rollout, etag, ..Default::default() }).await;
+            }
+        }
         "ResumeRollout" => {
             operator.ok(proto::PauseRolloutRequest { rollout, ..Default::default() }).await;
         }

@@ -152,11 +152,22 @@ fn ask() -> impl Strategy<Value = Crowd> {
 
 /// Trees of at most three levels; a list on the wire has at least one part.
 pub(super) fn crowd() -> impl Strategy<Value = Crowd> {
-    ask().prop_recursive(2, 8, 3, |part| {
+    let crowd = ask().prop_recursive(2, 8, 3, |part| {
         prop_oneof![
             vec(part.clone(), 1..4).prop_map(Crowd::All),
             vec(part.clone(), 1..4).prop_map(Crowd::Any),
             part.prop_map(|part| Crowd::Not(Box::new(part))),
         ]
-    })
+    });
+    crowd.prop_filter("no account can be in it", |crowd| is_possible(&crowd.audience()))
+}
+
+/// The server refuses other audiences.
+fn is_possible(audience: &Audience) -> bool {
+    match audience {
+        Audience::All(parts) => Audience::contradiction(parts).is_none() && parts.iter().all(is_possible),
+        Audience::Any(parts) => parts.iter().all(is_possible),
+        Audience::Not(part) => is_possible(part),
+        Audience::Test(_) => true,
+    }
 }

@@ -12,6 +12,7 @@ use tidegate_rollout::{bucket, reauth};
 use uuid::Uuid;
 
 use super::{
+    BEGINNING,
     model::{Answer, Model, person},
     steps::{Deed, Product, ROLLOUTS, Step, Verb, held_history, history},
     world::{World, begin},
@@ -107,14 +108,48 @@ proptest! {
                 shown.extend(by_wave.then(|| (decision.rollout.unwrap(), decision.wave, *who, *product)));
             }
             let done = world.take(step);
-            if let (Step::Rollout(which, Verb::RollBack(to)), true) = (step, done) {
+            if let (Step::Rollout(which, Verb::RollBack(to, at)), true) = (step, done) {
                 let stays = |wave| usize::try_from(wave).unwrap() <= *to;
-                shown.retain(|(rollout, wave, ..)| {
-                    *rollout != world.rollouts[*which].key || wave.is_some_and(|wave| stays(wave.0))
+                shown.retain(|(rollout, wave, _, product)| {
+                    let elsewhere = !at.is_empty() && !at.contains(product);
+                    *rollout != world.rollouts[*which].key || elsewhere || wave.is_some_and(|wave| stays(wave.0))
                 });
             }
             for (_, _, who, product) in &shown {
                 prop_assert!(world.decide(*who, product).visible, "{:?}: {} at {}", step, who, product);
+            }
+        }
+    }
+
+    /// What a rollout says of its state is another reason, and no other answer.
+    #[test]
+    fn inv_42_archiving_takes_nothing_from_an_account((beginning, steps) in history()) {
+        let (mut world, _) = begin(&beginning);
+        for step in &steps {
+            let answers = |world: &World| decisions(world).map(|(.., made)| {
+                (made.visible, made.may_toggle, made.requirement, made.required_since)
+            }).collect::<Vec<_>>();
+            let before = answers(&world);
+            world.take(step);
+            if let Step::Rollout(_, Verb::Archive | Verb::Unarchive) = step {
+                prop_assert_eq!(answers(&world), before, "{:?}", step);
+            }
+        }
+    }
+
+    #[test]
+    fn inv_42_a_roll_back_at_a_product_changes_nothing_at_others((beginning, steps) in history()) {
+        let (mut world, _) = begin(&beginning);
+        for step in &steps {
+            let revised = |made: Decision| Decision { revision: None, evaluated_at: BEGINNING, ..made };
+            let others = |world: &World, at: &[Product]| {
+                let others = decisions(world).filter(|(_, product, _)| !at.contains(product));
+                others.map(|(.., made)| revised(made)).collect::<Vec<_>>()
+            };
+            let before = world.clone();
+            world.take(step);
+            if let Step::Rollout(_, Verb::RollBack(_, at)) = step && !at.is_empty() {
+                prop_assert_eq!(others(&world, at), others(&before, at), "{:?}", step);
             }
         }
     }
@@ -133,6 +168,7 @@ proptest! {
                     (Some(agreed), Verb::ClearStop(by)) => drop(agreed.insert(person(by))),
                     (stop, Verb::Stop) => *stop = Some(BTreeSet::new()),
                     (Some(_), Verb::Pause) if before.rollouts[*which].paused_at.is_some() => {}
+                    (Some(_), Verb::Archive) if before.rollouts[*which].archived_at.is_some() => {}
                     (Some(agreed), _) => agreed.clear(),
                     (None, _) => {}
                 }
@@ -231,7 +267,7 @@ fn the_histories_meet_what_the_properties_are_about() {
 /// Whether the step may end the requirement, so that another wave or rollout starts a new one.
 fn begins_anew(step: &Step, reason: Reason) -> bool {
     match step {
-        Step::Rollout(_, Verb::RollBack(_)) => true,
+        Step::Rollout(_, Verb::RollBack(..)) => true,
         Step::Rollout(_, Verb::Allow(_) | Verb::Deny(_)) | Step::Account(..) => reason != Reason::Shown,
         Step::Rollout(..) => false,
     }

@@ -49,6 +49,9 @@ pub(super) struct Plan {
     pub(super) firms_places: Vec<u32>,
     pub(super) waves: Vec<Draft>,
     pub(super) started: usize,
+    /// Started waves, from 0, and products at which they were taken back.
+    pub(super) taken: BTreeSet<(usize, Product)>,
+    pub(super) archived: bool,
     pub(super) allow: Names,
     pub(super) deny: Names,
     pub(super) paused: bool,
@@ -106,6 +109,13 @@ impl Model {
         if self.shown.contains_key(&(who, which, product)) {
             return ("shown", None);
         }
+        if plan.archived {
+            return ("no_rollout", None);
+        }
+        let started: Vec<_> = (0..plan.started).filter(|at| plan.is_started_at(*at, product)).collect();
+        if started.is_empty() {
+            return ("not_yet", None);
+        }
         if plan.deny.name(who, person) {
             return ("denied", None);
         }
@@ -116,9 +126,7 @@ impl Model {
         if place >= 1_000_000 - plan.holdout {
             return ("held_out", None);
         }
-        let started: Vec<_> =
-            (0..plan.started).filter(|at| plan.products_of(*at).contains(&product)).collect();
-        if !started.is_empty() && plan.allow.name(who, person) {
+        if plan.allow.name(who, person) {
             return ("allowed", None);
         }
         for at in started {
@@ -171,12 +179,14 @@ impl Model {
     pub(super) fn take(&mut self, step: &Step) -> bool {
         match step {
             Step::Rollout(which, verb) => {
-                if let (Verb::RollBack(to), true) = (verb, self.plans[*which].started > 0) {
+                let done = self.plans[*which].take(verb);
+                if let (Verb::RollBack(to, at), true) = (verb, done) {
                     let taken = |wave: &Option<usize>| wave.is_none_or(|wave| wave > *to);
-                    let goes = *to < self.plans[*which].started;
-                    self.shown.retain(|(_, of, _), wave| !(goes && of == which && taken(wave)));
+                    let here = |product: &Product| at.is_empty() || at.contains(product);
+                    self.shown
+                        .retain(|(_, of, product), wave| !(of == which && here(product) && taken(wave)));
                 }
-                self.plans[*which].take(verb)
+                done
             }
             Step::Account(who, deed) => {
                 self.act(*who, deed);
@@ -251,6 +261,31 @@ impl Plan {
         if own.is_empty() { &self.products } else { own }
     }
 
+    fn is_started_at(&self, wave: usize, product: Product) -> bool {
+        wave < self.started
+            && self.products_of(wave).contains(&product)
+            && !self.taken.contains(&(wave, product))
+    }
+
+    /// Where waves after `to` are started, of the products.
+    fn to_take(&self, to: usize, at: &[Product]) -> Vec<(usize, Product)> {
+        let here = PRODUCTS.iter().filter(|product| at.is_empty() || at.contains(product));
+        let each = here.flat_map(|product| (to..self.started).map(move |wave| (wave, *product)));
+        each.filter(|(wave, product)| self.is_started_at(*wave, product)).collect()
+    }
+
+    fn roll_back(&mut self, to: usize, at: &[Product]) {
+        self.taken.extend(self.to_take(to, at));
+        let started = |plan: &Self| {
+            plan.started == 0 || PRODUCTS.iter().any(|product| plan.is_started_at(plan.started - 1, product))
+        };
+        while !started(self) {
+            self.started -= 1;
+            let first = self.started;
+            self.taken.retain(|(wave, _)| *wave < first);
+        }
+    }
+
     fn covers(&self, product: Product) -> bool {
         self.products.contains(&product) || self.waves.iter().any(|wave| wave.products.contains(&product))
     }
@@ -265,10 +300,17 @@ impl Plan {
             Verb::Advance => self.started > 0 && still,
             Verb::Pause => self.started > 0 || self.paused,
             Verb::Resume => self.paused,
-            Verb::RollBack(to) => *to < self.started,
+            Verb::RollBack(to, at) => !self.to_take(*to, at).is_empty(),
+            Verb::Archive => self.started == 0,
+            Verb::Unarchive => self.archived,
             Verb::ClearStop(by) => self.stopped.as_ref().is_some_and(|agreed| !agreed.contains(&person(by))),
         };
-        let nothing = matches!(verb, Verb::Pause) && self.paused;
+        let can = can && (!self.archived || matches!(verb, Verb::Archive | Verb::Unarchive));
+        let nothing = match verb {
+            Verb::Pause => self.paused,
+            Verb::Archive => self.archived,
+            _ => false,
+        };
         if !can || nothing {
             return can;
         }
@@ -283,7 +325,9 @@ impl Plan {
             Verb::Start | Verb::Advance => self.started += 1,
             Verb::Pause => self.paused = true,
             Verb::Resume => self.paused = false,
-            Verb::RollBack(to) => self.started = *to,
+            Verb::RollBack(to, at) => self.roll_back(*to, at),
+            Verb::Archive => self.archived = true,
+            Verb::Unarchive => self.archived = false,
             Verb::Stop => self.stopped = Some(BTreeSet::new()),
             Verb::ClearStop(by) => {
                 let agreed = self.stopped.get_or_insert_default();

@@ -22,7 +22,7 @@ use super::{
     world::KEYS,
 };
 use crate::{
-    manage::mask,
+    manage::{mask, whole_wave},
     previews::preview,
     test_server::{TestServer, timestamp},
 };
@@ -59,14 +59,22 @@ fn planned(vendor: &Vendor, verb: &Verb) -> Option<Change> {
         Verb::Start => Change::Start(true),
         Verb::Advance => Change::Advance(true),
         Verb::Stop => Change::Stop(true),
-        Verb::RollBack(to) => Change::RollBackToWave(number(to)),
+        Verb::RollBack(to, at) if at.is_empty() => Change::RollBackToWave(number(to)),
         Verb::AddWave(wave) => Change::AddWave(draft(wave)),
-        Verb::UpdateWave(place, wave) => {
-            Change::UpdateWave(proto::PlannedWaveUpdate { ordinal: number(place), wave: Some(draft(wave)) })
-        }
+        Verb::UpdateWave(place, wave) => Change::UpdateWave(proto::PlannedWaveUpdate {
+            ordinal: number(place),
+            wave: Some(draft(wave)),
+            update_mask: whole_wave(),
+        }),
         Verb::Allow(names) => update("allow", names),
         Verb::Deny(names) => update("deny", names),
-        Verb::RemoveWave(_) | Verb::Pause | Verb::Resume | Verb::ClearStop(_) => return None,
+        Verb::RemoveWave(_)
+        | Verb::RollBack(..)
+        | Verb::Archive
+        | Verb::Unarchive
+        | Verb::Pause
+        | Verb::Resume
+        | Verb::ClearStop(_) => return None,
     })
 }
 

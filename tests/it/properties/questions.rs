@@ -91,12 +91,26 @@ pub(super) fn instant() -> impl Strategy<Value = Timestamp> {
 
 fn wave() -> impl Strategy<Value = Wave> {
     let state = proptest::sample::select(WaveState::ALL);
-    let all = (1..5_u32, option::of(crowd()), edge(), products(), state, option::of(instant()));
-    all.prop_map(|(ordinal, crowd, edge, products, state, started_at)| {
+    let taken = prop_oneof![3 => Just(Vec::new()), 1 => products()];
+    let all = (1..5_u32, option::of(crowd()), edge(), products(), state, option::of(instant()), taken);
+    all.prop_map(|(ordinal, crowd, edge, products, state, started_at, taken_back)| {
         let (ordinal, title) = (Ordinal(ordinal), format!("step {ordinal}").parse().unwrap());
         let audience = crowd.map(|crowd| crowd.audience());
         let (planned_start, soak, gates) = (None, None, Vec::new());
-        Wave { ordinal, title, audience, edge, products, state, started_at, planned_start, soak, gates }
+        let taken_back = taken_back.into_iter().collect();
+        Wave {
+            ordinal,
+            title,
+            audience,
+            edge,
+            products,
+            state,
+            started_at,
+            taken_back,
+            planned_start,
+            soak,
+            gates,
+        }
     })
 }
 
@@ -105,6 +119,7 @@ fn named() -> impl Strategy<Value = Named> {
     some.prop_map(|(accounts, customers)| Named {
         accounts: accounts.into_iter().map(account).collect(),
         customers: customers.into_iter().map(customer_key).collect(),
+        ..Named::default()
     })
 }
 
@@ -116,17 +131,26 @@ fn stop() -> impl Strategy<Value = Stop> {
 }
 
 fn roll_back() -> impl Strategy<Value = RollBack> {
-    (1..9_i64, 0..4_u32).prop_map(|(revision, to)| RollBack { revision: Revision(revision), to: Ordinal(to) })
+    (1..9_i64, 0..4_u32, products()).prop_map(|(revision, to, products)| RollBack {
+        revision: Revision(revision),
+        to: Ordinal(to),
+        products: products.into_iter().collect(),
+    })
 }
 
 fn rollout(key: &'static str) -> impl Strategy<Value = Rollout> {
     let lines = (any::<[u8; 16]>(), any::<bool>(), prop_oneof![Just(0_u32), 0..=1_000_000_u32]);
-    let switches = (option::weighted(0.3, instant()), option::weighted(0.3, stop()), vec(roll_back(), 0..3));
+    let switches = (
+        option::weighted(0.3, instant()),
+        option::weighted(0.3, stop()),
+        vec(roll_back(), 0..3),
+        option::weighted(0.1, instant()),
+    );
     let steps = (vec(wave(), 0..5), ladder(), holds());
     let all = (products(), steps, lines, named(), named(), switches, 1..9_i64, instant());
     all.prop_map(
         move |(products, steps, (salt, by_customer, holdout), allow, deny, switches, revision, at)| {
-            let (paused_at, stop, roll_backs) = switches;
+            let (paused_at, stop, roll_backs, archived_at) = switches;
             let (waves, ladder, holds) = steps;
             Rollout {
                 key: key.parse().unwrap(),
@@ -145,6 +169,7 @@ fn rollout(key: &'static str) -> impl Strategy<Value = Rollout> {
                 stop,
                 roll_backs,
                 advance_window: None,
+                archived_at,
                 revision: Revision(revision),
                 created_at: at,
                 updated_at: at,

@@ -41,7 +41,10 @@ pub(super) enum Verb {
     Advance,
     Pause,
     Resume,
-    RollBack(usize),
+    /// To the wave, at the products; none: at all.
+    RollBack(usize, Vec<Product>),
+    Archive,
+    Unarchive,
     Stop,
     ClearStop(&'static str),
     Allow(Names),
@@ -155,7 +158,9 @@ fn verb() -> impl Strategy<Value = Verb> {
         5 => Just(Verb::Advance),
         1 => Just(Verb::Pause),
         2 => Just(Verb::Resume),
-        3 => (0..3_usize).prop_map(Verb::RollBack),
+        3 => (0..3_usize, roll_back_products()).prop_map(|(to, at)| Verb::RollBack(to, at)),
+        1 => Just(Verb::Archive),
+        1 => Just(Verb::Unarchive),
         1 => Just(Verb::Stop),
         3 => select(APPROVERS).prop_map(Verb::ClearStop),
         2 => names().prop_map(Verb::Allow),
@@ -185,6 +190,10 @@ pub(super) fn draft() -> impl Strategy<Value = Draft> {
         edge,
         products,
     })
+}
+
+fn roll_back_products() -> impl Strategy<Value = Vec<Product>> {
+    prop_oneof![2 => Just(Vec::new()), 1 => subsequence(PRODUCTS, 1..PRODUCTS.len())]
 }
 
 /// The two ends come more often than by chance.

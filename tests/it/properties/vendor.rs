@@ -14,7 +14,7 @@ use super::{
 use crate::{
     actor::Actor,
     arrange::{Address, Person, row},
-    manage::mask,
+    manage::{mask, ppm, whole_wave},
     owner::{Device, Session},
     test_server::{TestServer, timestamp},
 };
@@ -106,14 +106,23 @@ impl Vendor {
             Verb::AddWave(wave) => call!(self.operator, AddWaveRequest { wave: Some(draft(wave)) }),
             Verb::UpdateWave(place, wave) => {
                 let (ordinal, wave) = (ordinal(place), Some(draft(wave)));
-                call!(self.operator, UpdateWaveRequest { ordinal: ordinal, wave: wave })
+                let update_mask = whole_wave();
+                call!(
+                    self.operator,
+                    UpdateWaveRequest { ordinal: ordinal, wave: wave, update_mask: update_mask }
+                )
             }
             Verb::RemoveWave(place) => call!(self.operator, RemoveWaveRequest { ordinal: ordinal(place) }),
             Verb::Start => call!(self.operator, StartRolloutRequest {}),
             Verb::Advance => call!(self.operator, AdvanceRolloutRequest {}),
             Verb::Pause => call!(self.operator, PauseRolloutRequest {}),
             Verb::Resume => call!(self.operator, ResumeRolloutRequest {}),
-            Verb::RollBack(to) => call!(self.operator, RollBackRolloutRequest { to_wave: ordinal(to) }),
+            Verb::RollBack(to, at) => {
+                let products = at.iter().map(ToString::to_string).collect();
+                call!(self.operator, RollBackRolloutRequest { to_wave: ordinal(to), products: products })
+            }
+            Verb::Archive => call!(self.operator, ArchiveRolloutRequest {}),
+            Verb::Unarchive => call!(self.operator, UnarchiveRolloutRequest {}),
             Verb::Stop => call!(self.operator, StopRolloutRequest {}),
             Verb::ClearStop(by) => {
                 let (_, approver) = self.approvers.iter().find(|(name, _)| name == by).unwrap();
@@ -198,7 +207,8 @@ impl Vendor {
 pub(super) fn draft(draft: &Draft) -> proto::WaveDraft {
     proto::WaveDraft {
         title: "wave".to_owned(),
-        edge_ppm: draft.edge,
+        edge: ppm(draft.edge),
+        allow_tiny: true,
         products: draft.products.iter().map(ToString::to_string).collect(),
         audience: draft.crowd.as_ref().map(super::crowd::Crowd::spoken),
         ..Default::default()
@@ -245,7 +255,8 @@ async fn rollout(operator: &Actor, beginning: &Beginning, which: usize) -> proto
         title: "Two-step".to_owned(),
         products: PRODUCTS.iter().map(ToString::to_string).collect(),
         unit: unit.into(),
-        holdout_ppm: beginning.holdouts[which],
+        holdout: Some(proto::create_rollout_request::Holdout::HoldoutPpm(beginning.holdouts[which])),
+        allow_tiny: true,
         ..Default::default()
     };
     operator.ok(request).await.rollout.unwrap()

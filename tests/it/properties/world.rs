@@ -1,6 +1,8 @@
 //! The same history in the code's own types: rollouts that `lifecycle` changes, and the standings of
 //! accounts.
 
+use std::collections::BTreeSet;
+
 use tidegate_core::{
     AccountId, Approver, Buckets, Customer, CustomerId, Decision, Edge, FirstShown, LadderMarks, LedgerEntry,
     Method, Named, Ordinal, ProductKey, Reason, Requirement, Revision, Rollout, RolloutKey, Salt, Span,
@@ -77,6 +79,7 @@ impl World {
             stop: None,
             roll_backs: Vec::new(),
             advance_window: None,
+            archived_at: None,
             revision: Revision::FIRST,
             created_at: now,
             updated_at: now,
@@ -139,6 +142,8 @@ impl World {
             firms_places: self.customers.iter().map(of_customer).collect(),
             waves: Vec::new(),
             started: 0,
+            taken: BTreeSet::new(),
+            archived: false,
             allow: Names::default(),
             deny: Names::default(),
             paused: false,
@@ -183,6 +188,9 @@ impl World {
 
     fn change(&self, rollout: &mut Rollout, verb: &Verb) -> Option<lifecycle::Did> {
         let now = self.now;
+        if rollout.archived_at.is_some() && !matches!(verb, Verb::Archive | Verb::Unarchive) {
+            return None;
+        }
         match verb {
             Verb::AddWave(draft) => rollout.waves.push(wave(draft, rollout.waves.len() + 1)),
             Verb::UpdateWave(ordinal, draft) => {
@@ -200,7 +208,12 @@ impl World {
             Verb::Advance => drop(lifecycle::advance(rollout, now).ok()?),
             Verb::Pause => return lifecycle::pause(rollout, now).ok(),
             Verb::Resume => lifecycle::resume(rollout, now).ok()?,
-            Verb::RollBack(to) => lifecycle::roll_back(rollout, ordinal(*to)).ok()?,
+            Verb::RollBack(to, at) => {
+                let products = at.iter().map(|name| name.parse().unwrap()).collect();
+                lifecycle::roll_back(rollout, ordinal(*to), &products).ok()?;
+            }
+            Verb::Archive => return lifecycle::archive(rollout, now).ok(),
+            Verb::Unarchive => lifecycle::unarchive(rollout).ok()?,
             Verb::Stop => {
                 return Some(lifecycle::stop(rollout, Approver::holder("Ann".parse().unwrap()), None, now));
             }
@@ -217,6 +230,7 @@ impl World {
         Named {
             accounts: names.accounts.iter().map(|who| self.people[*who].account).collect(),
             customers: names.customers.iter().map(|place| self.customers[*place].key.clone()).collect(),
+            ..Named::default()
         }
     }
 
@@ -309,5 +323,6 @@ fn wave(draft: &Draft, place: usize) -> Wave {
         planned_start: None,
         soak: None,
         gates: Vec::new(),
+        taken_back: [].into(),
     }
 }

@@ -50,14 +50,14 @@ pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &RealmNames, nam
     let n = names.clone();
     let item =
         |product: &str, account: &str| EvaluationItem { product: product.into(), account: account.into() };
-    let wave = Some(proto::WaveDraft { title: "all".to_owned(), ..Default::default() });
+    let wave = Some(crate::manage::draft("all", 1_000_000, &[]));
     let filter = Some(proto::EventFilter { account: n.external_id.clone(), ..Default::default() });
     let on_behalf = |account: &str, product: &str| {
         let on = OnBehalf { account: account.into(), product: product.into(), reason: "asked".into() };
         subject(Who::OnBehalf(on))
     };
     let [accounts, credentials, events, products, rollouts] = n.page_tokens.clone();
-    let draft = || Some(proto::WaveDraft { title: "all".to_owned(), ..Default::default() });
+    let draft = || Some(crate::manage::draft("all", 1_000_000, &[]));
     let paths = |path: &str| Some(prost_types::FieldMask { paths: vec![path.to_owned()] });
     let only =
         |account: &str| Some(proto::NamedAccounts { accounts: vec![account.to_owned()], customers: vec![] });
@@ -83,12 +83,14 @@ pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &RealmNames, nam
         CreateRolloutRequest { key: "grab", title: "Grab", products: vec![own.product.clone()], allow: only(&n.account) }
         CreateRolloutRequest { key: "grab", title: "Grab", products: vec![own.product.clone()], deny: of_customer }
         UpdateRolloutRequest { rollout: n.rollout.clone(), etag: "r2", title: "Mine", update_mask: paths("title") }
-        UpdateWaveRequest { rollout: n.rollout.clone(), etag: "r2", ordinal: 1_u32, wave: draft() }
+        UpdateWaveRequest { rollout: n.rollout.clone(), etag: "r2", ordinal: 1_u32, wave: draft(), update_mask: paths("title") }
         RemoveWaveRequest { rollout: n.rollout.clone(), etag: "r2", ordinal: 1_u32 }
         PauseRolloutRequest { rollout: n.rollout.clone() }
         ResumeRolloutRequest { rollout: n.rollout.clone(), etag: "r2" }
         RollBackRolloutRequest { rollout: n.rollout.clone() }
         StopRolloutRequest { rollout: n.rollout.clone() }
+        ArchiveRolloutRequest { rollout: n.rollout.clone(), etag: "r2" }
+        UnarchiveRolloutRequest { rollout: n.rollout.clone(), etag: "r2" }
         ClearStopRequest { rollout: n.rollout.clone(), etag: "r2" }
         RevertRolloutRequest { rollout: n.rollout.clone(), etag: "r2", revision: 1_i64 }
         GetStatsRequest { rollout: n.rollout.clone(), count_reached: true }

@@ -7,7 +7,7 @@ use crate::{
     actor::Actor,
     arrange::{Address, row},
     audiences::{all, any, has, labelled, not, test},
-    manage::{Managed, mask},
+    manage::{Managed, mask, ppm},
     owner::Device,
     story::tell,
     test_server::{TestServer, timestamp},
@@ -71,7 +71,7 @@ async fn rollout(server: &TestServer, unit: proto::RolloutUnit, edge_ppm: u32) -
         title: "Two-step".into(),
         products: vec!["kasa".into()],
         unit: unit.into(),
-        waves: vec![proto::WaveDraft { title: "wave".into(), edge_ppm, ..Default::default() }],
+        waves: vec![proto::WaveDraft { title: "wave".into(), edge: ppm(edge_ppm), ..Default::default() }],
         ..Default::default()
     };
     let draft = operator.ok(request).await.rollout.unwrap();

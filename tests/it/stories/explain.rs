@@ -7,7 +7,7 @@ use crate::{
     arrange::{Address, Person, row},
     audiences::{all, any, has, labelled, not, test},
     ladders::{local, phase},
-    manage::Managed,
+    manage::{Managed, ppm},
     owner::Device,
     raw,
     story::tell,
@@ -18,7 +18,7 @@ use crate::{
 fn waves() -> Vec<proto::WaveDraft> {
     let wave = |title: &str, edge_ppm, audience| {
         let title = title.to_owned();
-        proto::WaveDraft { title, edge_ppm, audience, ..Default::default() }
+        proto::WaveDraft { title, edge: ppm(edge_ppm), audience, allow_tiny: true, ..Default::default() }
     };
     let tapo = proto::WaveDraft { products: vec!["tapo".into()], ..wave("tapo", 1_000_000, None) };
     vec![
@@ -38,7 +38,7 @@ async fn rollout(server: &TestServer, unit: proto::RolloutUnit, waves: Vec<proto
         key: "kasa-waves".into(),
         title: "Two-step at Kasa".into(),
         products: vec!["kasa".into()],
-        holdout_ppm: 25_000,
+        holdout: Some(proto::create_rollout_request::Holdout::HoldoutPpm(25_000)),
         unit: unit.into(),
         waves,
         ..Default::default()
@@ -144,7 +144,8 @@ async fn a_manager_reads_how_accounts_move_with_their_customer() {
         ]);
         let wave = |title: &str, edge_ppm, audience| proto::WaveDraft {
             title: title.to_owned(),
-            edge_ppm,
+            edge: ppm(edge_ppm),
+            allow_tiny: true,
             audience,
             ..Default::default()
         };
@@ -240,7 +241,7 @@ async fn a_manager_reads_what_a_ladder_says_of_an_account() {
     tell("explain/4_ladder", async |server| {
         let wave = |title: &str, audience| proto::WaveDraft {
             title: title.to_owned(),
-            edge_ppm: 1_000_000,
+            edge: ppm(1_000_000),
             audience,
             ..Default::default()
         };

@@ -7,6 +7,7 @@ mod audiences;
 mod audit;
 mod devices;
 mod directory;
+mod edges;
 mod email_codes;
 mod enrollments;
 mod explain;

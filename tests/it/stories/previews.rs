@@ -1,13 +1,13 @@
 //! A manager asks what a change would do before it is made, and who is reached.
 
-use proto::preview_rollout_request::Change;
+use proto::{planned_update::Holdout, preview_rollout_request::Change};
 use tidegate_core::Role;
 use tidegate_proto as proto;
 
 use crate::{
     arrange::{Address, row},
     audiences::has,
-    manage::{Managed, draft, mask, named},
+    manage::{Managed, draft, mask, named, whole_wave},
     owner::Device,
     previews::preview,
     story::tell,
@@ -95,19 +95,20 @@ async fn an_edit_of_a_draft_is_previewed() {
             audience: Some(has("account.country", &["DE"])),
             ..draft("Germany", 500_000, &[])
         };
-        let update = proto::PlannedWaveUpdate { ordinal: 1, wave: Some(german) };
+        let update = proto::PlannedWaveUpdate { ordinal: 1, wave: Some(german), update_mask: whole_wave() };
         let update = preview(&rollout.key, Change::UpdateWave(update));
         manager.preview(update.clone()).await.unwrap();
         let all =
             proto::WaveDraft { audience: Some(has("account.country", &[])), ..draft("all", 1_000_000, &[]) };
-        let all = proto::PlannedWaveUpdate { ordinal: 1, wave: Some(all) };
+        let all = proto::PlannedWaveUpdate { ordinal: 1, wave: Some(all), update_mask: whole_wave() };
         let request = preview(&rollout.key, Change::UpdateWave(all));
         manager.preview(proto::PreviewRolloutRequest { then_start: true, ..request }).await.unwrap();
         let planned = |path: &str, holdout_ppm, names: &[&str]| {
             let (allow, deny) = (named(names), named(names));
             let update_mask = mask(path);
             Change::Update(proto::PlannedUpdate {
-                holdout_ppm,
+                holdout: Some(Holdout::HoldoutPpm(holdout_ppm)),
+                allow_tiny: true,
                 allow: Some(allow),
                 deny: Some(deny),
                 update_mask,
@@ -138,11 +139,18 @@ async fn a_change_that_would_be_refused_is_refused() {
         ask(preview(key, Change::AddWave(draft("elsewhere", 1, &["deco"])))).await;
         rollout.start().await;
         ask(preview(key, Change::Start(true))).await;
-        let update = proto::PlannedWaveUpdate { ordinal: 1, wave: Some(draft("less", 1, &[])) };
+        let update = proto::PlannedWaveUpdate {
+            ordinal: 1,
+            wave: Some(draft("less", 1, &[])),
+            update_mask: whole_wave(),
+        };
         ask(preview(key, Change::UpdateWave(update))).await;
         let holdout_ppm = 10_000;
-        let update =
-            proto::PlannedUpdate { holdout_ppm, update_mask: mask("holdout_ppm"), ..Default::default() };
+        let update = proto::PlannedUpdate {
+            holdout: Some(Holdout::HoldoutPpm(holdout_ppm)),
+            update_mask: mask("holdout_ppm"),
+            ..Default::default()
+        };
         ask(preview(key, Change::Update(update))).await;
         rollout.stop("sign-ins fail").await;
         ask(preview(key, Change::Advance(true))).await;

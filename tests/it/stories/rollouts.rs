@@ -3,7 +3,7 @@
 use tidegate_core::{Role, Span};
 use tidegate_proto as proto;
 
-use crate::story::tell;
+use crate::{manage::ppm, story::tell};
 
 #[tokio::test]
 async fn a_rollout_is_drafted_started_and_advanced() {
@@ -18,7 +18,7 @@ async fn a_rollout_is_drafted_started_and_advanced() {
             etag: draft.etag.clone(),
             wave: Some(proto::WaveDraft {
                 title: "Kasa".into(),
-                edge_ppm: 1_000_000,
+                edge: ppm(1_000_000),
                 products: vec!["kasa".into()],
                 ..Default::default()
             }),

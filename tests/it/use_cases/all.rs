@@ -36,11 +36,12 @@ use tidegate_service::{
     realms::{CreateRealm, GetRealm, ListRealms},
     reminders::{RemindAccount, TellAccount},
     rollouts::{
-        AddWave, AdvanceRollout, ClearStop, CreateRollout, DiffRevisions, FunnelRange, GetRollout, GetStats,
-        Hours, LaterInstants, ListReached, ListRevisions, ListRollouts, NamedDraft, PauseRollout,
-        PlannedChange, PlannedVerb, PreviewRequest, PreviewRollout, Reached, RemoveWave, ResumeRollout,
-        RevertRollout, RollBackRollout, RolloutChange, SetLadder, StartDueWaves, StartRollout, StopRollout,
-        Target, UpdateRollout, UpdateWave, WatchRollout, WaveDraft,
+        AddWave, AdvanceRollout, ArchiveRollout, Archived, ClearStop, CreateRollout, DiffRevisions,
+        FunnelRange, GetRollout, GetStats, Hours, LaterInstants, ListReached, ListRevisions, ListRollouts,
+        NamedDraft, PauseRollout, PlannedChange, PlannedVerb, PreviewRequest, PreviewRollout, Reached,
+        RemoveWave, ResumeRollout, RevertRollout, RollBackRollout, RolloutChange, SetLadder, StartDueWaves,
+        StartRollout, StopRollout, Target, UnarchiveRollout, UpdateRollout, UpdateWave, WatchRollout,
+        WaveChange, WaveDraft,
     },
     sessions::{
         GetJwks, Introspect, IssueAssertion, ListSessions, ListTrustedDevices, RefreshSession,
@@ -185,19 +186,21 @@ use_cases! { f:
         target: target(), change: RolloutChange { title: Some(title()), ..RolloutChange::default() },
     };
     command AddWave { target: target(), wave: wave() };
-    command UpdateWave { target: target(), ordinal: Ordinal(2), wave: wave() };
+    command UpdateWave { target: target(), ordinal: Ordinal(2), wave: WaveChange { title: Some(title()), ..WaveChange::default() } };
     command RemoveWave { target: target(), ordinal: Ordinal(2) };
     command StartRollout { target: target() };
     command SetLadder { target: target(), rules: Vec::new() };
     command AdvanceRollout { target: target() };
     command PauseRollout { target: target() };
     command ResumeRollout { target: target() };
-    command RollBackRollout { target: target(), to: Ordinal(0) };
+    command RollBackRollout { target: target(), to: Ordinal(0), products: Vec::new() };
+    command ArchiveRollout { target: target() };
+    command UnarchiveRollout { target: target() };
     command RevertRollout { target: target(), to: first() };
     command StopRollout { target: target() };
     command ClearStop { target: target() };
     query GetRollout { rollout: "everybody".parse().unwrap() };
-    query ListRollouts { page: page() };
+    query ListRollouts { page: page(), archived: Archived::LeftOut };
     query ListRevisions { rollout: "everybody".parse().unwrap(), page: page() };
     query DiffRevisions { rollout: "everybody".parse().unwrap(), from: first(), to: first() };
     query PreviewRollout::Begin(preview());

@@ -110,6 +110,7 @@ words! {
     Rule "rule" {
         Active = "active",
         Shown = "shown",
+        Archived = "archived",
         Deny = "deny",
         Stop = "stop",
         Holdout = "holdout",

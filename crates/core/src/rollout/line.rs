@@ -46,6 +46,37 @@ impl Edge {
     pub const fn ppm(self) -> u32 {
         self.0
     }
+    /// More than nothing, and so little that it is more often a mistake of the unit than meant: 0.05 for 5 %,
+    /// or 50 parts per million for 50 %.
+    pub const fn is_tiny(self) -> bool {
+        0 < self.0 && self.0 < Self::LEAST_USUAL
+    }
+    /// 0.1 %.
+    const LEAST_USUAL: u32 = 1_000;
+
+    /// A share in per cent, 0 to 100, with at most 4 digits after the point: `5`, `2.5`.
+    pub fn from_percent(text: &str) -> Result<Self, Malformed> {
+        const MUST: Malformed =
+            Malformed("be 0 to 100 per cent, as a decimal with at most 4 digits after the point");
+        let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+        let digits = |text: &str| -> Option<u32> {
+            text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+        };
+        let part = Some(part).filter(|part| (1..=4).contains(&part.len())).ok_or(MUST)?;
+        let ppm = digits(whole).and_then(|whole| whole.checked_mul(10_000));
+        let ppm = ppm.zip(digits(&format!("{part:0<4}"))).and_then(|(whole, part)| whole.checked_add(part));
+        Self::try_from(ppm.ok_or(MUST)?).map_err(|_| MUST)
+    }
+
+    /// The share in per cent, as `from_percent` reads it: the shortest exact decimal.
+    pub fn percent(self) -> String {
+        let (whole, rest) = (self.0 / 10_000, self.0 % 10_000);
+        let fraction = format!("{rest:04}");
+        match fraction.trim_end_matches('0') {
+            "" => whole.to_string(),
+            fraction => format!("{whole}.{fraction}"),
+        }
+    }
 }
 
 /// A whole number with its digits in groups of three: `126 234`. The separator is a plain space, so that a
@@ -76,12 +107,7 @@ impl fmt::Display for Bucket {
 /// The share in per cent, as the shortest exact decimal: `10 %`, `2.5 %`, `0.0001 %`.
 impl fmt::Display for Edge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (whole, rest) = (self.0 / 10_000, self.0 % 10_000);
-        let fraction = format!("{rest:04}");
-        match fraction.trim_end_matches('0') {
-            "" => write!(f, "{whole} %"),
-            fraction => write!(f, "{whole}.{fraction} %"),
-        }
+        write!(f, "{} %", self.percent())
     }
 }
 
@@ -118,6 +144,29 @@ mod tests {
         for (ppm, share) in shares {
             assert_eq!(Edge(ppm).to_string(), share);
         }
+    }
+
+    #[test]
+    fn a_share_in_per_cent_is_read_exactly_as_it_is_shown() {
+        for ppm in (0..=1_000_000).step_by(7).chain([1, 10, 250_000, 1_000_000]) {
+            assert_eq!(Edge::from_percent(&Edge(ppm).percent()), Ok(Edge(ppm)));
+        }
+        for (text, ppm) in [("5", 50_000), ("05.50", 55_000), ("0.0001", 1), ("100.0000", 1_000_000)] {
+            assert_eq!(Edge::from_percent(text), Ok(Edge(ppm)), "{text}");
+        }
+        let wrong = [
+            "", "5%", "5 ", " 5", "5.", ".5", "5,5", "-1", "+1", "1e2", "0.00001", "100.0001", "101",
+            "5.5.5", "４",
+        ];
+        for text in wrong.into_iter().chain(["429496.7297", "99999999999"]) {
+            assert!(Edge::from_percent(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_tiny_edge_is_more_than_nothing() {
+        let tiny = [0, 1, 999, 1_000, 1_000_000].map(|ppm| Edge(ppm).is_tiny());
+        assert_eq!(tiny, [false, true, true, false, false]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Rollouts as data, what is known of an account, and the decision made from both.
 
 mod audience;
+mod contradiction;
 mod decision;
 mod funnel;
 mod ladder;
@@ -10,7 +11,11 @@ mod planned;
 mod schedule;
 mod standing;
 
-use std::{collections::BTreeSet, fmt, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+};
 
 pub use audience::{Attribute, Audience, During, Label, Test};
 pub use decision::{Decision, Missing, Reason, RequiredSince, Rule, RuleAsked};
@@ -27,7 +32,8 @@ use serde::{
 pub use standing::{Buckets, FirstShown, LedgerEntry, Standing};
 
 use crate::{
-    AccountId, CustomerKey, Issuers, Malformed, ProductKey, RolloutKey, Span, Timestamp, Title, words,
+    AccountId, CustomerKey, ExternalId, Issuers, Malformed, ProductKey, RolloutKey, Span, Timestamp, Title,
+    words,
 };
 
 /// How often a record was changed. It is the record's etag on the wire.
@@ -76,6 +82,7 @@ words! {
         Paused = "paused",
         Stopped = "stopped",
         RolledBack = "rolled_back",
+        Ended = "ended",
     }
 }
 
@@ -131,6 +138,10 @@ pub struct Rollout {
     /// When waves may start by themselves. `None`: at any time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advance_window: Option<AdvanceWindow>,
+    /// Since when the rollout is archived: it reaches no account, and gives no account a reason. No
+    /// wave of it is started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archived_at: Option<Timestamp>,
     pub revision: Revision,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -146,6 +157,10 @@ const fn one_account() -> Unit {
 pub struct Named {
     pub accounts: BTreeSet<AccountId>,
     pub customers: BTreeSet<CustomerKey>,
+    /// The external ids by which some of the accounts were named. They are kept to be shown; only the
+    /// ids decide. Earlier versions stored none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub given: BTreeMap<AccountId, ExternalId>,
 }
 
 impl Named {
@@ -155,6 +170,14 @@ impl Named {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The accounts as they were named: by external id, or by their own id.
+    pub fn account_names(&self) -> impl Iterator<Item = String> {
+        self.accounts.iter().map(|account| match self.given.get(account) {
+            Some(given) => given.to_string(),
+            None => account.to_string(),
+        })
     }
 
     pub fn includes(&self, standing: &Standing) -> bool {
@@ -297,12 +320,31 @@ impl Approver {
 }
 
 /// A roll back. What waves after `to` showed before this revision counts no more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RollBack {
     pub revision: Revision,
     /// The last wave that stays; zero: none stays.
     pub to: Ordinal,
+    /// Where the waves were taken back; empty: at every product.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub products: BTreeSet<ProductKey>,
+}
+
+impl RollBack {
+    pub fn is_at(&self, product: &ProductKey) -> bool {
+        self.products.is_empty() || self.products.contains(product)
+    }
+
+    /// Leaves what the later one does not take back; `None`: nothing.
+    #[must_use]
+    pub fn beside(mut self, later: &Self) -> Option<Self> {
+        if self.to < later.to || (self.products.is_empty() && !later.products.is_empty()) {
+            return Some(self);
+        }
+        self.products.retain(|product| !later.is_at(product));
+        (!self.products.is_empty()).then_some(self)
+    }
 }
 
 /// One step of a rollout. Its ordinal is its place in the list, from 1.
@@ -328,6 +370,9 @@ pub struct Wave {
     /// What the numbers of the wave before must be before this one starts by itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<Gate>,
+    /// Products at which the wave was taken back, while it stays started at others.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub taken_back: BTreeSet<ProductKey>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -337,7 +382,9 @@ pub struct Ordinal(pub u32);
 impl Rollout {
     pub fn state(&self) -> RolloutState {
         let any = |state: WaveState| self.waves.iter().any(|wave| wave.state == state);
-        if self.stop.is_some() {
+        if self.archived_at.is_some() {
+            RolloutState::Ended
+        } else if self.stop.is_some() {
             RolloutState::Stopped
         } else if self.paused_at.is_some() {
             RolloutState::Paused

@@ -17,11 +17,12 @@ const SETTINGS: &str = r##"{"link_url":"https://kasa.example/confirm","methods":
 
 const ROLLOUT: &str = r#"{"key":"kasa-two-step","title":"Two-step","products":["kasa"],"unit":"customer","salt":
 [0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15],"holdout":10000,"allow":{"accounts":["acct_01h455vb4pex5vsknk084sn02q"],"customers":
-["acme"]},"deny":{"accounts":[],"customers":[]},"waves":[{"ordinal":1,"title":"1 %","audience":{"all":[{"not":{"test":
+["acme"],"given":{"acct_01h455vb4pex5vsknk084sn02q":"u-7"}},"deny":{"accounts":[],"customers":[]},"waves":[{"ordinal":1,"title":"1 %","audience":{"all":[{"not":{"test":
 {"account_created":{"from":"2026-03-02T09:00:00Z","before":null}}}},{"any":[{"test":{"account_label":{"name":"plan","any_of":["a"]}}},
 {"test":"account_email_verified"},{"test":{"account_method":["totp"]}}]}]},"edge":10000,"products":[],"state":"live","started_at":
-"2026-03-02T09:00:00Z"}],"paused_at":"2026-03-02T09:00:00Z","stop":{"since":"2026-03-02T09:00:00Z","by":{"name":"Ann","person":
-"acct_01h455vb4pex5vsknk084sn02q"},"reason":"errors","cleared_by":"Mia"},"roll_backs":[{"revision":2,"to":0}],"revision":3,
+"2026-03-02T09:00:00Z","taken_back":["tapo"]}],"paused_at":"2026-03-02T09:00:00Z","stop":{"since":"2026-03-02T09:00:00Z","by":{"name":"Ann","person":
+"acct_01h455vb4pex5vsknk084sn02q"},"reason":"errors","cleared_by":"Mia"},"roll_backs":[{"revision":2,"to":0,"products":["kasa"]}],"archived_at":
+"2026-03-02T09:00:00Z","revision":3,
 "created_at":"2026-03-02T09:00:00Z","updated_at":"2026-03-02T09:00:00Z"}"#;
 
 /// The longest document that a decoded one may become: a character may be written with six (`\u001f`), and a number or an

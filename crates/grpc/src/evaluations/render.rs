@@ -39,6 +39,7 @@ fn rule(rule: Rule) -> proto::DecisionRule {
     match rule {
         Rule::Active => proto::DecisionRule::Active,
         Rule::Shown => proto::DecisionRule::Shown,
+        Rule::Archived => proto::DecisionRule::Archived,
         Rule::Deny => proto::DecisionRule::Deny,
         Rule::Stop => proto::DecisionRule::Stop,
         Rule::Holdout => proto::DecisionRule::Holdout,

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use tidegate_core::{Attribute, Audience, During, Label, LabelText, Method, Test, Word};
+use tidegate_core::{Attribute, Audience, Country, During, Label, LabelText, Method, Test, Word};
 use tidegate_proto::{self as proto, audience::Kind};
 
 use crate::{
     form::{self, Form},
+    nearest::nearest,
     render::timestamp,
 };
 
@@ -60,12 +61,25 @@ fn list(
             form.within(&format!("{field}.audiences[{place}]"), |form| tree(part, form, deep - 1, room)),
         );
     }
-    read.into_iter().collect()
+    let read: Vec<_> = read.into_iter().collect::<Option<_>>()?;
+    match Audience::contradiction(&read).filter(|_| field == "all") {
+        Some(attribute) => form
+            .note(field, format!("must not ask what no account can be, all at once: {}", attribute.as_str())),
+        None => Some(read),
+    }
 }
 
 fn test(wire: proto::AttributeTest, form: &mut Form, room: &mut Room) -> Option<Test> {
     let Ok(attribute) = Attribute::parse(&wire.attribute) else {
-        let what = format!("must be an attribute, not {:?}", wire.attribute);
+        let known = Attribute::ALL.iter().map(|attribute| attribute.as_str());
+        let nearest = nearest(&wire.attribute, known.clone());
+        let nearest = nearest.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+        let of = |whose: &str| {
+            let names = known.clone().filter_map(|known| known.strip_prefix(whose));
+            names.collect::<Vec<_>>().join(", ")
+        };
+        let (account, customer) = (of("account."), of("customer."));
+        let what = format!("must be account.{{{account}}} or customer.{{{customer}}}{nearest}");
         return form.note_as(form::Kind::Attribute, "attribute", what);
     };
     let Some(left) = room.values.checked_sub(wire.any_of.len()) else {
@@ -75,14 +89,14 @@ fn test(wire: proto::AttributeTest, form: &mut Form, room: &mut Room) -> Option<
     superfluous(attribute, &wire, form)?;
     Some(match attribute {
         Attribute::AccountCreated => Test::AccountCreated(during(&wire, form)?),
-        Attribute::AccountCountry => Test::AccountCountry(values(&wire, form)?),
+        Attribute::AccountCountry => Test::AccountCountry(countries(&wire, form)?),
         Attribute::AccountLabel => Test::AccountLabel(label(&wire, form)?),
         Attribute::AccountEmailVerified => Test::AccountEmailVerified,
         Attribute::AccountMethod => Test::AccountMethod(methods(&wire, form)?),
         Attribute::AccountInterest => Test::AccountInterest(values(&wire, form)?),
         Attribute::CustomerKey => Test::CustomerKey(values(&wire, form)?),
         Attribute::CustomerCreated => Test::CustomerCreated(during(&wire, form)?),
-        Attribute::CustomerCountry => Test::CustomerCountry(values(&wire, form)?),
+        Attribute::CustomerCountry => Test::CustomerCountry(countries(&wire, form)?),
         Attribute::CustomerLabel => Test::CustomerLabel(label(&wire, form)?),
     })
 }
@@ -112,6 +126,22 @@ where
     T: Ord + std::str::FromStr<Err: std::fmt::Display>,
 {
     Some(form.texts::<T>("any_of", &wire.any_of)?.into_iter().collect())
+}
+
+/// A code that is not assigned would look right, and match no account.
+fn countries(wire: &proto::AttributeTest, form: &mut Form) -> Option<BTreeSet<Country>> {
+    let countries = form.texts::<Country>("any_of", &wire.any_of)?;
+    let mut read = BTreeSet::new();
+    for (place, country) in countries.into_iter().enumerate() {
+        if country.is_assigned() {
+            read.insert(country);
+            continue;
+        }
+        let instead = country.instead().map(|code| format!("; did you mean {code}?")).unwrap_or_default();
+        let what = format!("must be a code that ISO 3166-1 assigns, not {}{instead}", country.as_str());
+        form.note::<()>(&format!("any_of[{place}]"), what);
+    }
+    (read.len() == wire.any_of.iter().collect::<BTreeSet<_>>().len()).then_some(read)
 }
 
 fn label(wire: &proto::AttributeTest, form: &mut Form) -> Option<Label> {

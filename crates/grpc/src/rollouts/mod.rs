@@ -11,6 +11,7 @@ mod preview;
 mod previewed;
 mod render;
 mod schedule;
+mod share;
 mod watch;
 
 use crate::stream::Pulled;
@@ -32,6 +33,8 @@ crate::door::handlers! { RolloutService in rollout_service_server {
     act stop_rollout(StopRolloutRequest) -> StopRolloutResponse = parse::stop, render::stopped;
     act clear_stop(ClearStopRequest) -> ClearStopResponse = parse::clear_stop, render::cleared;
     ask get_stats(GetStatsRequest) -> GetStatsResponse = parse::stats, numbers::stats;
+    act archive_rollout(ArchiveRolloutRequest) -> ArchiveRolloutResponse = parse::archive, render::archived;
+    act unarchive_rollout(UnarchiveRolloutRequest) -> UnarchiveRolloutResponse = parse::unarchive, render::unarchived;
     ask list_reached(ListReachedRequest) -> ListReachedResponse = parse::reached, render::reached;
     act exempt(ExemptRequest) -> ExemptResponse = exemptions::exempt, exemptions::exempted;
     act end_exemption(EndExemptionRequest) -> EndExemptionResponse = exemptions::end, exemptions::ended;

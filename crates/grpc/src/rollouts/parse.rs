@@ -1,17 +1,18 @@
 use tidegate_core::{Edge, Method, MethodMove, Ordinal, ProductKey, Revision, Unit, Word as _};
 use tidegate_proto as proto;
 use tidegate_service::rollouts::{
-    AddWave, AdvanceRollout, ClearStop, CreateRollout, DiffRevisions, FunnelRange, GetRollout, GetStats,
-    Hours, ListReached, ListRevisions, ListRollouts, MAX_WAVES, NamedDraft, PauseRollout, Reached,
-    RemoveWave, ResumeRollout, RevertRollout, RollBackRollout, RolloutChange, SetLadder, StartRollout,
-    StopRollout, Target, UpdateRollout, UpdateWave, WatchRollout, WaveDraft,
+    AddWave, AdvanceRollout, ArchiveRollout, Archived, ClearStop, CreateRollout, DiffRevisions, FunnelRange,
+    GetRollout, GetStats, Hours, ListReached, ListRevisions, ListRollouts, MAX_WAVES, NamedDraft,
+    PauseRollout, Reached, RemoveWave, ResumeRollout, RevertRollout, RollBackRollout, RolloutChange,
+    SetLadder, StartRollout, StopRollout, Target, UnarchiveRollout, UpdateRollout, UpdateWave, WatchRollout,
+    WaveChange, WaveDraft,
 };
 
-use super::{audience, ladder, method_move, schedule};
-use crate::{
-    form::{Form, Kind},
-    render,
+use super::{
+    audience, ladder, method_move, schedule,
+    share::{self, Share},
 };
+use crate::{form::Form, render};
 
 const MAX_PRODUCTS: usize = 100;
 const MAX_NAMED: usize = 1_000;
@@ -24,7 +25,10 @@ pub(super) fn create(message: proto::CreateRolloutRequest, form: &mut Form) -> O
         0 => Some(Unit::Account),
         number => form.word("unit", number, unit),
     };
-    let holdout = edge("holdout_ppm", message.holdout_ppm, form);
+    let holdout = match message.holdout {
+        None => Some(Edge::default()),
+        holdout => share::holdout(holdout.map(Share::from), message.allow_tiny, form),
+    };
     let allow = named("allow", message.allow, form);
     let deny = named("deny", message.deny, form);
     let method = method_move::read(message.method, form);
@@ -58,7 +62,8 @@ pub(super) fn get(message: proto::GetRolloutRequest, form: &mut Form) -> Option<
 }
 
 pub(super) fn list(message: proto::ListRolloutsRequest, form: &mut Form) -> Option<ListRollouts> {
-    Some(ListRollouts { page: form.page(message.page_size, &message.page_token)? })
+    let archived = if message.include_archived { Archived::Listed } else { Archived::LeftOut };
+    Some(ListRollouts { page: form.page(message.page_size, &message.page_token)?, archived })
 }
 
 pub(super) fn add_wave(message: proto::AddWaveRequest, form: &mut Form) -> Option<AddWave> {
@@ -70,7 +75,8 @@ pub(super) fn add_wave(message: proto::AddWaveRequest, form: &mut Form) -> Optio
 pub(super) fn update_wave(message: proto::UpdateWaveRequest, form: &mut Form) -> Option<UpdateWave> {
     let target = target(&message.rollout, &message.etag, &message.reason, form);
     let ordinal = ordinal(message.ordinal, form);
-    let wave = form.within("wave", |form| draft(message.wave.unwrap_or_default(), form));
+    let mask = wave_mask(message.update_mask, form);
+    let wave = form.within("wave", |form| Some(wave_change(message.wave.unwrap_or_default(), &mask, form)));
     Some(UpdateWave { target: target?, ordinal: ordinal?, wave: wave? })
 }
 
@@ -87,7 +93,10 @@ pub(super) fn update(message: proto::UpdateRolloutRequest, form: &mut Form) -> O
         match path.as_str() {
             "title" => change.title = form.text("title", &message.title),
             "products" => change.products = some_products(&message.products, form),
-            "holdout_ppm" => change.holdout = edge("holdout_ppm", message.holdout_ppm, form),
+            "holdout" | "holdout_ppm" | "holdout_percent" => {
+                let holdout = message.holdout.clone().map(Share::from);
+                change.holdout = share::holdout(holdout, message.allow_tiny, form);
+            }
             "allow" => change.allow = named("allow", message.allow.clone(), form),
             "deny" => change.deny = named("deny", message.deny.clone(), form),
             "method" => change.method = given_method(message.method.clone(), form),
@@ -133,14 +142,17 @@ verbs! {
     start(StartRolloutRequest) -> StartRollout by target;
     advance(AdvanceRolloutRequest) -> AdvanceRollout by target;
     resume(ResumeRolloutRequest) -> ResumeRollout by target;
+    archive(ArchiveRolloutRequest) -> ArchiveRollout by target;
+    unarchive(UnarchiveRolloutRequest) -> UnarchiveRollout by target;
     clear_stop(ClearStopRequest) -> ClearStop by target;
     pause(PauseRolloutRequest) -> PauseRollout by any_state;
     stop(StopRolloutRequest) -> StopRollout by any_state;
 }
 
 pub(super) fn roll_back(message: proto::RollBackRolloutRequest, form: &mut Form) -> Option<RollBackRollout> {
-    let target = any_state(&message.rollout, &message.etag, &message.reason, form)?;
-    Some(RollBackRollout { target, to: Ordinal(message.to_wave) })
+    let target = any_state(&message.rollout, &message.etag, &message.reason, form);
+    let products = products(&message.products, form);
+    Some(RollBackRollout { target: target?, to: Ordinal(message.to_wave), products: products? })
 }
 
 pub(super) fn stats(message: proto::GetStatsRequest, form: &mut Form) -> Option<GetStats> {
@@ -204,7 +216,7 @@ fn any_state(rollout: &str, etag: &str, reason: &str, form: &mut Form) -> Option
 
 pub(super) fn draft(wave: proto::WaveDraft, form: &mut Form) -> Option<WaveDraft> {
     let title = form.text("title", &wave.title);
-    let edge = edge("edge_ppm", wave.edge_ppm, form);
+    let edge = share::edge(wave.edge.map(Share::from), wave.allow_tiny, form);
     let products = products(&wave.products, form);
     let audience = audience::read(wave.audience, form);
     let planned_start = form.local_time("planned_start", wave.planned_start);
@@ -221,11 +233,39 @@ pub(super) fn draft(wave: proto::WaveDraft, form: &mut Form) -> Option<WaveDraft
     })
 }
 
-pub(super) fn edge(field: &str, ppm: u32, form: &mut Form) -> Option<Edge> {
-    match Edge::try_from(ppm) {
-        Ok(edge) => Some(edge),
-        Err(error) => form.note_as(Kind::Edge, field, error),
+/// The fields of a wave that can be changed.
+const WAVE_FIELDS: [&str; 9] =
+    ["title", "edge", "edge_ppm", "edge_percent", "products", "audience", "planned_start", "soak", "gates"];
+
+pub(super) fn wave_mask(mask: Option<proto::FieldMask>, form: &mut Form) -> Vec<String> {
+    let mask = form.mask(mask);
+    for unknown in mask.iter().filter(|path| !WAVE_FIELDS.contains(&path.as_str())) {
+        form.unknown_path(unknown);
     }
+    mask
+}
+
+/// The fields of the wave that the mask names.
+pub(super) fn wave_change(wave: proto::WaveDraft, mask: &[String], form: &mut Form) -> WaveChange {
+    let mut change = WaveChange::default();
+    for path in mask {
+        match path.as_str() {
+            "title" => change.title = form.text("title", &wave.title),
+            "edge" | "edge_ppm" | "edge_percent" => {
+                change.edge = share::edge(wave.edge.clone().map(Share::from), wave.allow_tiny, form);
+            }
+            "products" => change.products = products(&wave.products, form),
+            "audience" => change.audience = audience::read(wave.audience.clone(), form),
+            "planned_start" => {
+                change.planned_start = form.local_time("planned_start", wave.planned_start.clone());
+            }
+            "soak" => change.soak = schedule::soak(wave.soak, form),
+            "gates" => change.gates = schedule::gates(wave.gates.clone(), form),
+            // Told by `wave_mask`, which knows where the mask is.
+            _ => {}
+        }
+    }
+    change
 }
 
 pub(super) fn ordinal(number: u32, form: &mut Form) -> Option<Ordinal> {
@@ -268,13 +308,17 @@ pub(super) fn some_products(keys: &[String], form: &mut Form) -> Option<Vec<Prod
     products(keys, form)
 }
 
-/// Drops duplicates, and keeps the order.
 pub(super) fn products(keys: &[String], form: &mut Form) -> Option<Vec<ProductKey>> {
+    products_in("products", keys, form)
+}
+
+/// Drops duplicates, and keeps the order.
+pub(super) fn products_in(field: &str, keys: &[String], form: &mut Form) -> Option<Vec<ProductKey>> {
     if keys.len() > MAX_PRODUCTS {
-        return form.note("products", format!("must be at most {MAX_PRODUCTS}"));
+        return form.note(field, format!("must be at most {MAX_PRODUCTS}"));
     }
     let mut products: Vec<ProductKey> = Vec::new();
-    for key in form.texts::<ProductKey>("products", keys)? {
+    for key in form.texts::<ProductKey>(field, keys)? {
         if !products.contains(&key) {
             products.push(key);
         }

@@ -1,13 +1,16 @@
 //! Changes that are previewed, as they come over the wire.
 
-use tidegate_core::Ordinal;
+use tidegate_core::{Ordinal, ProductKey};
 use tidegate_proto::{self as proto, planned_step, preview_rollout_request::Change};
 use tidegate_service::rollouts::{
     Edit, Edits, LaterInstants, MAX_INSTANTS, MAX_SAMPLE, PlannedChange, PlannedVerb, PreviewRequest,
     PreviewRollout, RolloutChange,
 };
 
-use super::{ladder, parse};
+use super::{
+    ladder, parse,
+    share::{self, Share},
+};
 use crate::form::Form;
 
 /// More than an edit of every wave.
@@ -16,7 +19,11 @@ const MAX_STEPS: usize = 200;
 pub(super) fn preview(message: proto::PreviewRolloutRequest, form: &mut Form) -> Option<PreviewRollout> {
     let rollout = form.text("rollout", &message.rollout);
     let etag = form.optional("etag", &message.etag);
-    let verb = verb(message.change, form);
+    let back = parse::products_in("roll_back_products", &message.roll_back_products, form);
+    if !message.roll_back_products.is_empty() && !matches!(message.change, Some(Change::RollBackToWave(_))) {
+        form.note::<()>("roll_back_products", "must be given with roll_back_to_wave only");
+    }
+    let verb = verb(message.change, back, form);
     let product = form.optional("product", &message.product);
     let sample = usize::try_from(message.sample_size).ok().filter(|size| *size <= MAX_SAMPLE);
     if sample.is_none() {
@@ -51,7 +58,7 @@ fn later(times: Vec<proto::Timestamp>, all_dates: bool, form: &mut Form) -> Opti
     Some(LaterInstants::At(read??))
 }
 
-fn verb(change: Option<Change>, form: &mut Form) -> Option<PlannedVerb> {
+fn verb(change: Option<Change>, back: Option<Vec<ProductKey>>, form: &mut Form) -> Option<PlannedVerb> {
     let mut sure =
         |field, on, verb| if on { Some(verb) } else { form.note(field, "must be true, or not be given") };
     let edit = |edit| PlannedVerb::Edits(Edits::One(edit));
@@ -59,7 +66,7 @@ fn verb(change: Option<Change>, form: &mut Form) -> Option<PlannedVerb> {
         Some(Change::Start(on)) => sure("start", on, PlannedVerb::Start),
         Some(Change::Advance(on)) => sure("advance", on, PlannedVerb::Advance),
         Some(Change::Stop(on)) => sure("stop", on, PlannedVerb::Stop),
-        Some(Change::RollBackToWave(to)) => Some(PlannedVerb::RollBack(Ordinal(to))),
+        Some(Change::RollBackToWave(to)) => Some(PlannedVerb::RollBack { to: Ordinal(to), products: back? }),
         Some(Change::Update(wire)) => Some(edit(update(wire, form))),
         Some(Change::UpdateWave(wire)) => update_wave(wire, form).map(edit),
         Some(Change::AddWave(wire)) => add_wave(wire, form).map(edit),
@@ -104,7 +111,10 @@ fn update(wire: proto::PlannedUpdate, form: &mut Form) -> Edit {
         for path in form.mask(wire.update_mask) {
             match path.as_str() {
                 "products" => change.products = parse::some_products(&wire.products, form),
-                "holdout_ppm" => change.holdout = parse::edge("holdout_ppm", wire.holdout_ppm, form),
+                "holdout" | "holdout_ppm" | "holdout_percent" => {
+                    let holdout = wire.holdout.clone().map(Share::from);
+                    change.holdout = share::holdout(holdout, wire.allow_tiny, form);
+                }
                 "allow" => change.allow = parse::named("allow", wire.allow.clone(), form),
                 "deny" => change.deny = parse::named("deny", wire.deny.clone(), form),
                 unknown => form.unknown_path(unknown),
@@ -118,7 +128,9 @@ fn update(wire: proto::PlannedUpdate, form: &mut Form) -> Edit {
 fn update_wave(wire: proto::PlannedWaveUpdate, form: &mut Form) -> Option<Edit> {
     form.within("update_wave", |form| {
         let ordinal = parse::ordinal(wire.ordinal, form);
-        let wave = form.within("wave", |form| parse::draft(wire.wave.unwrap_or_default(), form));
+        let mask = parse::wave_mask(wire.update_mask, form);
+        let wave =
+            form.within("wave", |form| Some(parse::wave_change(wire.wave.unwrap_or_default(), &mask, form)));
         Some(Edit::UpdateWave { ordinal: ordinal?, wave: wave? })
     })
 }

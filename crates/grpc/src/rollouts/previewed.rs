@@ -4,6 +4,7 @@ use tidegate_core::ProductKey;
 use tidegate_proto::{self as proto, preview_rollout_response::Part};
 use tidegate_service::rollouts::{Group, LadderConflict, Preview, PreviewProgress, ProductPreview};
 
+use super::render;
 use crate::render::timestamp;
 
 pub(super) fn progress(progress: PreviewProgress) -> proto::PreviewRolloutResponse {
@@ -15,6 +16,7 @@ pub(super) fn progress(progress: PreviewProgress) -> proto::PreviewRolloutRespon
 pub(super) fn result(preview: Preview) -> proto::PreviewRolloutResponse {
     let account_count = preview.progress().seen;
     let revision = preview.revision().0;
+    let warnings = render::warned(preview.warnings());
     let mut instants = preview.into_instants().map(|(at, counted)| proto::PreviewedInstant {
         at_time: Some(timestamp(at)),
         products: counted.into_iter().map(product).collect(),
@@ -27,6 +29,7 @@ pub(super) fn result(preview: Preview) -> proto::PreviewRolloutResponse {
         revision,
         count_time: now.at_time,
         instants: instants.collect(),
+        warnings,
     };
     proto::PreviewRolloutResponse { part: Some(Part::Result(result)) }
 }

@@ -2,7 +2,9 @@ use tidegate_core::{Named, Ordinal, ProductKey, Rollout, RolloutState, Stop, Uni
 use tidegate_proto as proto;
 use tidegate_service::{
     Page,
-    rollouts::{Author, AuthoredRevision, Difference, ReachedAccount, Revised, RolloutView},
+    rollouts::{
+        Author, AuthoredRevision, Difference, ReachedAccount, Revised, RolloutView, Warning, warnings,
+    },
 };
 
 use super::{audience::audience, ladder, method_move, schedule};
@@ -20,10 +22,7 @@ macro_rules! answers {
     };
 }
 answers! {
-    created -> CreateRolloutResponse;
     updated -> UpdateRolloutResponse;
-    added -> AddWaveResponse;
-    wave_updated -> UpdateWaveResponse;
     wave_removed -> RemoveWaveResponse;
     ladder_set -> SetLadderResponse;
     started -> StartRolloutResponse;
@@ -33,6 +32,28 @@ answers! {
     rolled_back -> RollBackRolloutResponse;
     stopped -> StopRolloutResponse;
     reverted -> RevertRolloutResponse;
+    archived -> ArchiveRolloutResponse;
+    unarchived -> UnarchiveRolloutResponse;
+}
+
+/// The responses that also say what may not be meant.
+macro_rules! warning_answers {
+    ($($render:ident -> $response:ident;)+) => {
+        $(pub(super) fn $render(rollout: Rollout) -> proto::$response {
+            let warnings = warned(warnings(&rollout));
+            proto::$response { rollout: Some(self::rollout(rollout)), warnings }
+        })+
+    };
+}
+warning_answers! {
+    created -> CreateRolloutResponse;
+    added -> AddWaveResponse;
+    wave_updated -> UpdateWaveResponse;
+}
+
+pub(super) fn warned(warnings: Vec<Warning>) -> Vec<proto::RolloutWarning> {
+    let warning = |Warning { field, message }| proto::RolloutWarning { field, message };
+    warnings.into_iter().map(warning).collect()
 }
 
 pub(super) fn got(view: RolloutView) -> proto::GetRolloutResponse {
@@ -96,6 +117,7 @@ fn rollout(rollout: Rollout) -> proto::Rollout {
         RolloutState::Paused => proto::RolloutState::Paused,
         RolloutState::Stopped => proto::RolloutState::Stopped,
         RolloutState::RolledBack => proto::RolloutState::RolledBack,
+        RolloutState::Ended => proto::RolloutState::Ended,
     };
     let unit = match rollout.unit {
         Unit::Account => proto::RolloutUnit::Account,
@@ -121,6 +143,8 @@ fn rollout(rollout: Rollout) -> proto::Rollout {
         method: rollout.method.map(method_move::rendered),
         ladder: rollout.ladder.into_iter().map(ladder::rendered).collect(),
         advance_window: rollout.advance_window.map(schedule::render_window),
+        holdout_percent: rollout.holdout.percent(),
+        archive_time: rollout.archived_at.map(timestamp),
     }
 }
 
@@ -136,7 +160,7 @@ fn stop(stop: Stop) -> proto::RolloutStop {
 /// Absent when there is none.
 fn named(named: Named) -> Option<proto::NamedAccounts> {
     (!named.is_empty()).then(|| proto::NamedAccounts {
-        accounts: named.accounts.iter().map(ToString::to_string).collect(),
+        accounts: named.account_names().collect(),
         customers: named.customers.into_iter().map(String::from).collect(),
     })
 }
@@ -160,6 +184,8 @@ fn wave(wave: Wave) -> proto::Wave {
         planned_start: wave.planned_start.map(local_time),
         soak: wave.soak.map(duration),
         gates: wave.gates.into_iter().map(schedule::render_gate).collect(),
+        edge_percent: wave.edge.percent(),
+        rolled_back_products: wave.taken_back.into_iter().map(String::from).collect(),
     }
 }
 

@@ -20,6 +20,7 @@ fn wave(ordinal: u32, days: Option<i64>) -> Wave {
         products: Vec::new(),
         state: WaveState::Draft,
         started_at: None,
+        taken_back: std::collections::BTreeSet::new(),
         planned_start: days.map(planned),
         soak: None,
         gates: Vec::new(),
@@ -40,6 +41,7 @@ fn rollout(waves: Vec<Wave>) -> Rollout {
         method: None,
         ladder: Vec::new(),
         holds: Vec::new(),
+        archived_at: None,
         paused_at: None,
         stop: None,
         roll_backs: Vec::new(),
@@ -167,7 +169,7 @@ fn a_wave_is_looked_at_in_time() {
     assert_eq!(rollout.may_start_at(), Some(NOW.plus(Span::days(6))));
     let none = WaveNumbers::default();
     assert_eq!(due(&rollout, none, NOW.plus(Span::days(6))), Due::Start(vec![Ordinal(2)]));
-    lifecycle::roll_back(&mut rollout, Ordinal(0)).unwrap();
+    lifecycle::roll_back(&mut rollout, Ordinal(0), &std::collections::BTreeSet::new()).unwrap();
     assert_eq!(rollout.may_start_at(), None);
     assert!(matches!(due(&rollout, none, NOW.plus(Span::days(9))), Due::Waiting { .. }));
 }

@@ -38,14 +38,14 @@ impl<'a> Sentences<'a> {
         match seen {
             Observation::Active { since } => active(since, product),
             Observation::Shown { first, counts } => shown(rollout, first, counts, product),
+            Observation::Archived { since } => archived(rollout, since),
             Observation::Deny { .. } => listed(&rollout.deny, standing, "left out"),
             Observation::Stop { stop } => stopped(rollout, stop),
             Observation::Holdout { bucket, held_out } => holdout(rollout, standing, bucket, held_out),
-            Observation::Allow { named, first } => {
+            Observation::Allow { first } => {
                 let on_list = listed(&rollout.allow, standing, "let in");
                 match first {
                     Some(wave) => format!("{on_list}, and {} has started at {product}", wave::name(wave)),
-                    None if named => format!("{on_list}, but no wave has started at {product}"),
                     None => on_list,
                 }
             }
@@ -137,6 +137,11 @@ fn listed(list: &Named, standing: &Standing, of: &str) -> String {
         }
         None => format!("the account is not on the list of accounts that are {of}"),
     }
+}
+
+fn archived(rollout: &Rollout, since: Timestamp) -> String {
+    let (title, since) = (quoted(&rollout.title), instant(since));
+    format!("the rollout {title} has been archived since {since}: it reaches no account")
 }
 
 fn stopped(rollout: &Rollout, stop: Option<&Stop>) -> String {

@@ -92,7 +92,8 @@ fn entry<'a>(verdict: &Verdict<'a>) -> Option<&'a LedgerEntry> {
 fn not_yet(verdict: &Verdict<'_>, rollout: &Rollout, the_rollout: &str) -> String {
     let (product, standing) = (verdict.product(), verdict.standing);
     let here = rollout.waves.iter().filter(|wave| rollout.products_of(wave).contains(product));
-    let (started, waiting): (Vec<_>, Vec<_>) = here.partition(|wave| wave.is_started());
+    let (started, waiting): (Vec<_>, Vec<_>) =
+        here.partition(|wave| waves::is_started_for(rollout, wave, product));
     let came = match started.as_slice() {
         [] if waiting.is_empty() => format!("{the_rollout} has no wave for {product}"),
         [] if waiting.iter().any(|wave| wave.was_started()) => {
@@ -111,6 +112,14 @@ fn not_yet(verdict: &Verdict<'_>, rollout: &Rollout, the_rollout: &str) -> Strin
     let bucket = bucket::of(rollout, standing);
     let next = waiting.iter().find(|wave| waves::reaches(wave, product, bucket, standing));
     let next = match next {
+        // Once a wave has started, the rules before the waves would say no.
+        Some(_) if rollout.deny.includes(standing) => "; the account is left out by name".to_owned(),
+        Some(_) if rollout.holdout.holds_from_the_end(bucket) => {
+            format!("; it is among the {} that are kept out to compare with", rollout.holdout)
+        }
+        Some(wave) if wave.is_started() => {
+            format!("; {} would reach it, and was taken back there", wave::name(wave))
+        }
         Some(wave) if wave.was_started() => {
             format!("; {} would reach it, and is rolled back", wave::name(wave))
         }
@@ -119,9 +128,10 @@ fn not_yet(verdict: &Verdict<'_>, rollout: &Rollout, the_rollout: &str) -> Strin
         None if started.is_empty() => "; none would reach it".to_owned(),
         None => "; no other wave would reach it".to_owned(),
     };
+    let stopped = rollout.stop.as_ref().map(|stop| format!("; the rollout {}", phrases::stopped(stop)));
     let paused =
         rollout.paused_at.map(|since| format!("; the rollout has been paused since {}", instant(since)));
-    format!("{came}{next}{}", paused.unwrap_or_default())
+    format!("{came}{next}{}{}", stopped.unwrap_or_default(), paused.unwrap_or_default())
 }
 
 /// What a ladder will ask of an account that nothing has reached yet.

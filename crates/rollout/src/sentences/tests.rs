@@ -48,6 +48,7 @@ fn wave(ordinal: u32, title: &str, ppm: u32, state: WaveState) -> Wave {
         planned_start: None,
         soak: None,
         gates: Vec::new(),
+        taken_back: std::collections::BTreeSet::new(),
     }
 }
 
@@ -74,6 +75,7 @@ fn rollout() -> Rollout {
         stop: None,
         roll_backs: Vec::new(),
         advance_window: None,
+        archived_at: None,
         revision: Revision(3),
         created_at: at("2026-03-01T09:00:00Z"),
         updated_at: at("2026-03-02T09:00:00Z"),

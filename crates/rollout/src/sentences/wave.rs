@@ -57,6 +57,9 @@ impl AskedWave<'_> {
             ("not reached", "would not reach")
         };
         match self.wave.state {
+            WaveState::Live | WaveState::Done if self.wave.taken_back.contains(product) => {
+                format!("{name}: taken back at {product}; it {would} the account: {facts}")
+            }
             WaveState::Live | WaveState::Done => format!("{name}: {result}, {facts}"),
             WaveState::Draft => format!("{name}: not started yet{paused}; it {would} the account: {facts}"),
             WaveState::RolledBack => {

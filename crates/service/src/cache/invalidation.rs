@@ -43,6 +43,8 @@ impl Invalidation {
             | Fact::RolloutPaused { .. }
             | Fact::RolloutResumed { .. }
             | Fact::RolloutRolledBack { .. }
+            | Fact::RolloutArchived { .. }
+            | Fact::RolloutUnarchived { .. }
             | Fact::RolloutStopped { .. }
             | Fact::StopClearAsked { .. }
             | Fact::StopCleared { .. }

@@ -41,7 +41,7 @@ pub(super) async fn add(
     draft: &WaveDraft,
 ) -> Result<Ordinal, Denied> {
     let mut names = Names::default();
-    names.wave(view, field, draft).await?;
+    names.wave(view, field, &draft.products, draft.audience.as_ref()).await?;
     names.finish()?;
     if rollout.waves.len() >= MAX_WAVES {
         return Err(Refusal::TooManyWaves.into());

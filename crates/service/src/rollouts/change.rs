@@ -21,8 +21,25 @@ pub struct Target {
 }
 
 /// Replaces the rollout that the caller saw by a changed one. `change` gets it with its new revision number, and returns
-/// what happened, `None` if nothing did, or the reason to refuse.
+/// what happened, `None` if nothing did, or the reason to refuse. An archived rollout is not changed.
 pub(super) async fn change(
+    cx: &CommandContext,
+    target: &Target,
+    change: impl AsyncFnOnce(&mut Tx, &mut Rollout) -> Result<Option<Fact>, Denied>,
+) -> Result<Rollout, Error> {
+    change_even_archived(cx, target, async |tx, rollout| {
+        not_archived(rollout)?;
+        change(tx, rollout).await
+    })
+    .await
+}
+
+pub(super) const fn not_archived(rollout: &Rollout) -> Result<(), Refusal> {
+    if rollout.archived_at.is_some() { Err(Refusal::RolloutArchived) } else { Ok(()) }
+}
+
+/// `change`, for the verbs that archive.
+pub(super) async fn change_even_archived(
     cx: &CommandContext,
     target: &Target,
     change: impl AsyncFnOnce(&mut Tx, &mut Rollout) -> Result<Option<Fact>, Denied>,
@@ -77,6 +94,8 @@ pub(super) const fn refusal(stuck: LifecycleError) -> Refusal {
         LifecycleError::NotStopped => Refusal::RolloutNotStopped,
         LifecycleError::OnePerson(one) => Refusal::SecondPersonNeeded { why: why(one) },
         LifecycleError::NothingToRollBack { last } => Refusal::NothingToRollBack { last },
+        LifecycleError::NotEnded { last } => Refusal::RolloutNotEnded { last },
+        LifecycleError::NotArchived => Refusal::RolloutNotArchived,
     }
 }
 

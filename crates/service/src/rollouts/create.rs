@@ -1,5 +1,7 @@
 //! Creates a rollout. It reaches no account before it is started.
 
+use std::collections::BTreeSet;
+
 use tidegate_core::{
     AdvanceWindow, Audience, Edge, Fact, Gate, LadderFlaw, LadderFlawKind, MethodMove, Ordinal, Permission,
     PlannedTime, ProductKey, Refusal, Revision, Rollout, RolloutKey, Salt, Span, Title, Unit, Wave,
@@ -44,8 +46,19 @@ pub struct WaveDraft {
 impl WaveDraft {
     pub(super) fn at(self, ordinal: Ordinal) -> Wave {
         let Self { title, audience, edge, products, planned_start, soak, gates } = self;
-        let (state, started_at) = (WaveState::Draft, None);
-        Wave { ordinal, title, audience, edge, products, state, started_at, planned_start, soak, gates }
+        Wave {
+            ordinal,
+            title,
+            audience,
+            edge,
+            products,
+            state: WaveState::Draft,
+            started_at: None,
+            taken_back: BTreeSet::new(),
+            planned_start,
+            soak,
+            gates,
+        }
     }
 
     /// Adds the wave after the others.
@@ -80,6 +93,7 @@ impl Command for CreateRollout {
             stop: None,
             roll_backs: Vec::new(),
             advance_window: self.advance_window,
+            archived_at: None,
             revision: Revision::FIRST,
             created_at: now,
             updated_at: now,
@@ -103,7 +117,7 @@ impl Command for CreateRollout {
             let mut names = Names::default();
             names.products(tx, "products", &rollout.products).await?;
             for (place, wave) in self.waves.iter().enumerate() {
-                names.wave(tx, &format!("waves[{place}]"), wave).await?;
+                names.wave(tx, &format!("waves[{place}]"), &wave.products, wave.audience.as_ref()).await?;
             }
             let mut rollout = rollout.clone();
             rollout.allow = names.named(tx, "allow", &self.allow).await?;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-use tidegate_core::{Permission, Refusal, Revision, RolloutKey};
+use serde_json::{Value, json};
+use tidegate_core::{Audience, Permission, Refusal, Revision, Rollout, RolloutKey, Test, Word as _};
 use tidegate_store::rollouts;
 
 use crate::{Error, Fault, Query, QueryContext};
@@ -35,7 +35,7 @@ impl Query for DiffRevisions {
         for number in [self.from, self.to] {
             let found = rollouts::revision(&mut view, &self.rollout, number).await?;
             let rollout = found.ok_or(Refusal::RevisionNotFound)?.rollout;
-            sides.push(fields(&serde_json::to_value(&rollout).map_err(Fault::from)?));
+            sides.push(api_fields(&rollout).map_err(Fault::from)?);
         }
         let (Some(after), Some(before)) = (sides.pop(), sides.pop()) else { return Ok(Vec::new()) };
         Ok(differences(&before, &after))
@@ -43,7 +43,7 @@ impl Query for DiffRevisions {
 }
 
 /// Fields that differ between any two revisions, and are left out.
-const ALWAYS: [&str; 2] = ["revision", "updated_at"];
+const ALWAYS: [&str; 2] = ["revision", "update_time"];
 
 fn differences(before: &Fields, after: &Fields) -> Vec<Difference> {
     let names: BTreeSet<_> = before.keys().chain(after.keys()).collect();
@@ -60,59 +60,187 @@ fn differences(before: &Fields, after: &Fields) -> Vec<Difference> {
 
 type Fields = BTreeMap<String, String>;
 
-/// Every value by its path. Waves are compared field by field under their ordinal; other lists, and audiences, as a
-/// whole.
-fn fields(value: &Value) -> Fields {
+/// Where a field of the document has another name in the API; `None`: the API does not have it, or has it under another
+/// field. Numbers of waves are left out.
+const NAMES: [(&str, Option<&str>); 16] = [
+    ("allow.given", None),
+    ("archived_at", Some("archive_time")),
+    ("created_at", Some("create_time")),
+    ("deny.given", None),
+    ("holdout", Some("holdout_ppm")),
+    ("paused_at", Some("pause_time")),
+    // What a roll back took is seen in the waves.
+    ("roll_backs", None),
+    ("stop.by.issuers", None),
+    ("stop.by.name", Some("stop.holder")),
+    ("stop.cleared_by.issuers", None),
+    ("stop.cleared_by.name", Some("stop.clear_holder")),
+    ("stop.since", Some("stop.stop_time")),
+    ("updated_at", Some("update_time")),
+    ("waves[].edge", Some("waves[].edge_ppm")),
+    ("waves[].started_at", Some("waves[].start_time")),
+    ("waves[].taken_back", Some("waves[].rolled_back_products")),
+];
+
+/// Persons are told by name.
+const PERSONS: [&str; 2] = ["stop.by.person", "stop.cleared_by.person"];
+
+/// Every value of the rollout by its path in the API. Waves are compared field by field under their ordinal; other lists,
+/// and audiences, as a whole.
+pub fn api_fields(rollout: &Rollout) -> Result<BTreeMap<String, String>, serde_json::Error> {
+    let mut document = serde_json::to_value(rollout)?;
+    for (named, list) in [("allow", &rollout.allow), ("deny", &rollout.deny)] {
+        if let Some(accounts) = document.pointer_mut(&format!("/{named}/accounts")) {
+            *accounts = list.account_names().collect();
+        }
+    }
     let mut fields = Fields::new();
-    walk("", value, &mut fields);
-    fields
+    walk(&Path::default(), &document, rollout, &mut fields);
+    Ok(fields)
 }
 
-fn walk(path: &str, value: &Value, fields: &mut Fields) {
-    match value {
-        Value::Object(members) if !path.ends_with(".audience") => {
+/// A path in the document, without and with the number of the wave.
+#[derive(Default)]
+struct Path {
+    plain: String,
+    wave: Option<usize>,
+}
+
+impl Path {
+    fn then(&self, name: &str) -> Self {
+        let plain = if self.plain.is_empty() { name.to_owned() } else { format!("{}.{name}", self.plain) };
+        Self { plain, wave: self.wave }
+    }
+
+    /// As the API names it.
+    fn api(&self) -> Option<String> {
+        if PERSONS.contains(&self.plain.as_str()) {
+            return None;
+        }
+        let known = NAMES.iter().find(|(name, _)| *name == self.plain);
+        let name = known.map_or(Some(self.plain.as_str()), |(_, name)| *name)?;
+        Some(match self.wave {
+            Some(place) => name.replacen("[]", &format!("[{}]", place + 1), 1),
+            None => name.to_owned(),
+        })
+    }
+}
+
+fn walk(path: &Path, value: &Value, rollout: &Rollout, fields: &mut Fields) {
+    match (value, path.plain.as_str()) {
+        (Value::Null, _) => {}
+        _ if path.api().is_none() => {}
+        (_, "waves[].audience") => {
+            let wave = path.wave.and_then(|place| rollout.waves.get(place));
+            if let (Some(audience), Some(name)) = (wave.and_then(|wave| wave.audience.as_ref()), path.api()) {
+                fields.insert(name, whole(audience).to_string());
+            }
+        }
+        (Value::Array(waves), "waves") => {
+            for (place, wave) in waves.iter().enumerate() {
+                walk(&Path { plain: "waves[]".to_owned(), wave: Some(place) }, wave, rollout, fields);
+            }
+        }
+        (Value::Object(members), _) => {
             for (name, value) in members {
-                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                walk(&path, value, fields);
+                walk(&path.then(name), value, rollout, fields);
             }
         }
-        Value::Array(waves) if path == "waves" => {
-            for (wave, number) in waves.iter().zip(1..) {
-                walk(&format!("{path}[{number}]"), wave, fields);
+        (value, _) => {
+            if let Some(name) = path.api() {
+                fields.insert(name, value.to_string());
             }
-        }
-        Value::Null => {}
-        value => {
-            fields.insert(path.to_owned(), value.to_string());
         }
     }
 }
 
+/// An audience as the API spells it in JSON.
+fn whole(audience: &Audience) -> Value {
+    let list = |parts: &[Audience]| json!({ "audiences": parts.iter().map(whole).collect::<Vec<_>>() });
+    match audience {
+        Audience::All(parts) => json!({ "all": list(parts) }),
+        Audience::Any(parts) => json!({ "any": list(parts) }),
+        Audience::Not(part) => json!({ "not": whole(part) }),
+        Audience::Test(test) => json!({ "test": asked(test) }),
+    }
+}
+
+fn asked(test: &Test) -> Value {
+    let mut asked = json!({ "attribute": test.attribute().as_str() });
+    let mut set = |name: &str, value: Value| {
+        if let Some(asked) = asked.as_object_mut() {
+            asked.insert(name.to_owned(), value);
+        }
+    };
+    match test {
+        Test::AccountCreated(during) | Test::CustomerCreated(during) => {
+            for (name, at) in [("from_time", during.from), ("before_time", during.before)] {
+                if let Some(at) = at {
+                    set(name, at.to_string().into());
+                }
+            }
+        }
+        Test::AccountCountry(any_of) | Test::CustomerCountry(any_of) => set("any_of", json!(any_of)),
+        Test::AccountLabel(label) | Test::CustomerLabel(label) => {
+            set("label", json!(label.name));
+            set("any_of", json!(label.any_of));
+        }
+        Test::AccountEmailVerified => {}
+        Test::AccountMethod(any_of) => set("any_of", json!(any_of)),
+        Test::AccountInterest(any_of) => set("any_of", json!(any_of)),
+        Test::CustomerKey(any_of) => set("any_of", json!(any_of)),
+    }
+    asked
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
+    fn rollout(edge: u32, waves: u32, stop: &Value) -> Rollout {
+        let wave = |ordinal| {
+            json!({
+                "ordinal": ordinal, "title": "wave", "edge": edge, "products": [], "state": "draft", "started_at": null,
+                "audience": {"all": [{"test": {"account_country": ["DE"]}}, {"not": {"test": "account_email_verified"}}]},
+            })
+        };
+        let document = json!({
+            "key": "two-step", "title": "Two-step", "products": ["kasa"], "salt": vec![0; 16], "revision": edge,
+            "created_at": "2026-03-02T09:00:00Z", "updated_at": "2026-03-02T09:00:00Z",
+            "waves": (1..=waves).map(wave).collect::<Vec<_>>(), "stop": stop,
+            "allow": {
+                "accounts": ["acct_01h455vb4pex5vsknk084sn02q"], "customers": [],
+                "given": {"acct_01h455vb4pex5vsknk084sn02q": "u-7"},
+            },
+        });
+        serde_json::from_value(document).unwrap()
+    }
+
     #[test]
-    fn a_difference_is_reported_with_its_path() {
-        let wave = |edge: u32| json!({"ordinal": 1, "edge": edge, "audience": null});
-        let before = fields(&json!({"title": "a", "waves": [wave(1)], "revision": 1}));
-        let after =
-            fields(&json!({"title": "a", "waves": [wave(2), wave(3)], "revision": 2, "stop": {"by": "Ann"}}));
+    fn a_difference_is_reported_with_its_path_in_the_api() {
+        let before = api_fields(&rollout(1, 1, &Value::Null)).unwrap();
+        let stop = json!({"since": "2026-03-02T09:00:00Z", "by": "Ann", "reason": null});
+        let after = api_fields(&rollout(2, 2, &stop)).unwrap();
         let told: Vec<_> = differences(&before, &after)
             .into_iter()
             .map(|one| (one.field, one.before.unwrap_or_default(), one.after.unwrap_or_default()))
             .collect();
         let line = |field: &str, before: &str, after: &str| (field.into(), before.into(), after.into());
+        let audience = r#"{"all":{"audiences":[{"test":{"any_of":["DE"],"attribute":"account.country"}},{"not":{"test":{"attribute":"account.email_verified"}}}]}}"#;
         assert_eq!(
             told,
             [
-                line("stop.by", "", "\"Ann\""),
-                line("waves[1].edge", "1", "2"),
-                line("waves[2].edge", "", "3"),
-                line("waves[2].ordinal", "", "1"),
+                line("stop.holder", "", "\"Ann\""),
+                line("stop.stop_time", "", "\"2026-03-02T09:00:00Z\""),
+                line("waves[1].edge_ppm", "1", "2"),
+                line("waves[2].audience", "", audience),
+                line("waves[2].edge_ppm", "", "2"),
+                line("waves[2].ordinal", "", "2"),
+                line("waves[2].products", "", "[]"),
+                line("waves[2].state", "", "\"draft\""),
+                line("waves[2].title", "", "\"wave\""),
             ]
         );
+        assert_eq!(after["allow.accounts"], r#"["u-7"]"#);
     }
 }

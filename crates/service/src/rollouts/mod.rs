@@ -2,6 +2,7 @@
 
 mod add_wave;
 mod advance;
+mod archive;
 mod change;
 mod clear_stop;
 mod create;
@@ -28,21 +29,23 @@ mod set_ladder;
 mod start;
 mod stats;
 mod stop;
+mod unarchive;
 mod update;
 mod update_wave;
 mod watch;
 
 pub use add_wave::{AddWave, MAX_WAVES};
 pub use advance::AdvanceRollout;
+pub use archive::ArchiveRollout;
 pub use change::Target;
 pub use clear_stop::ClearStop;
 pub use create::{CreateRollout, WaveDraft};
-pub use diff::{DiffRevisions, Difference};
+pub use diff::{DiffRevisions, Difference, api_fields};
 pub use fold::FunnelWorker;
 pub use foreseen::{LadderConflict, ProductPreview};
 pub use get::{GetRollout, RolloutView};
 pub use group::Group;
-pub use list::ListRollouts;
+pub use list::{Archived, ListRollouts};
 pub use names::NamedDraft;
 pub use pause::PauseRollout;
 pub use planned::{Edit, Edits, PlannedChange, PlannedVerb};
@@ -66,10 +69,12 @@ pub use tidegate_store::{
     rollout_hours::{FunnelSum, HourSum},
     rollouts::Revised,
 };
-pub use update::{RolloutChange, UpdateRollout};
-pub use update_wave::UpdateWave;
 pub use watch::{Due, MAX_WATCHERS, RolloutSnapshot, WatchRollout, Watched, Watching};
 
 pub use tidegate_rollout::method_move::MAX_SNOOZE;
+pub use tidegate_rollout::{Warning, warnings};
+pub use unarchive::UnarchiveRollout;
+pub use update::{RolloutChange, UpdateRollout};
+pub use update_wave::{UpdateWave, WaveChange};
 
 crate::idempotency::outcomes!(tidegate_core::Rollout);

@@ -1,13 +1,13 @@
 //! Checks that everything that a rollout names exists. All missing names are reported at once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tidegate_core::{
     AccountRef, Audience, CustomerKey, Named, NamesNothing, Nothing, ProductKey, Refusal, Test,
 };
 use tidegate_store::{View, accounts, customers, products};
 
-use crate::{Fault, rollouts::WaveDraft};
+use crate::Fault;
 
 /// Accounts and customers, as a caller names them.
 #[derive(Debug, Clone, Default)]
@@ -52,27 +52,31 @@ impl Names {
         field: &str,
         draft: &NamedDraft,
     ) -> Result<Named, Fault> {
-        let mut accounts = BTreeSet::new();
+        let (mut accounts, mut given) = (BTreeSet::new(), BTreeMap::new());
         for (place, named) in draft.accounts.iter().enumerate() {
             match accounts::find(view, named).await? {
                 Some(account) => {
                     accounts.insert(account.id);
+                    if let AccountRef::External(name) = named {
+                        given.insert(account.id, name.clone());
+                    }
                 }
                 None => self.note(format!("{field}.accounts[{place}]"), Nothing::Account),
             }
         }
         self.customers(view, &format!("{field}.customers"), &draft.customers).await?;
-        Ok(Named { accounts, customers: draft.customers.iter().cloned().collect() })
+        Ok(Named { accounts, customers: draft.customers.iter().cloned().collect(), given })
     }
 
     pub(super) async fn wave(
         &mut self,
         view: &mut View,
         field: &str,
-        draft: &WaveDraft,
+        products: &[ProductKey],
+        audience: Option<&Audience>,
     ) -> Result<(), Fault> {
-        self.products(view, &format!("{field}.products"), &draft.products).await?;
-        self.audience(view, &format!("{field}.audience"), draft.audience.as_ref()).await
+        self.products(view, &format!("{field}.products"), products).await?;
+        self.audience(view, &format!("{field}.audience"), audience).await
     }
 
     pub(super) async fn audience(

@@ -1,13 +1,19 @@
 //! A change of a rollout that is carried out in memory only, by the functions of the verbs: what a verb would refuse is
 //! refused with the same reason.
 
-use tidegate_core::{Ordinal, Rollout, Wave};
+use tidegate_core::{Ordinal, ProductKey, Rollout, Wave};
 use tidegate_rollout::lifecycle;
 use tidegate_store::View;
 
 use super::{
-    LadderDraft, RolloutChange, WaveDraft, add_wave::add, change::refusal, dates, remove_wave::remove,
-    set_ladder, update_wave::put,
+    LadderDraft, RolloutChange, WaveChange, WaveDraft,
+    add_wave::add,
+    change::{not_archived, refusal},
+    dates,
+    remove_wave::remove,
+    roll_back::roll_back,
+    set_ladder,
+    update_wave::put,
 };
 use crate::{Error, Fault, QueryContext};
 
@@ -22,8 +28,12 @@ pub struct PlannedChange {
 pub enum PlannedVerb {
     Start,
     Advance,
-    /// The last wave that stays; zero: none stays.
-    RollBack(Ordinal),
+    RollBack {
+        /// The last wave that stays; zero: none stays.
+        to: Ordinal,
+        /// Where; empty: at every product.
+        products: Vec<ProductKey>,
+    },
     Stop,
     Edits(Edits),
 }
@@ -40,7 +50,7 @@ pub enum Edits {
 #[derive(Debug, Clone)]
 pub enum Edit {
     Update(RolloutChange),
-    UpdateWave { ordinal: Ordinal, wave: WaveDraft },
+    UpdateWave { ordinal: Ordinal, wave: WaveChange },
     AddWave(WaveDraft),
     RemoveWave(Ordinal),
     SetLadder(Vec<LadderDraft>),
@@ -55,11 +65,14 @@ impl PlannedChange {
         rollout: &mut Rollout,
     ) -> Result<(), Error> {
         let before = rollout.waves.clone();
+        not_archived(rollout)?;
         let stuck = |error| Error::from(refusal(error));
         match &self.verb {
             PlannedVerb::Start => lifecycle::start(rollout, cx.now()).map(drop).map_err(stuck)?,
             PlannedVerb::Advance => lifecycle::advance(rollout, cx.now()).map(drop).map_err(stuck)?,
-            PlannedVerb::RollBack(to) => lifecycle::roll_back(rollout, *to).map_err(stuck)?,
+            PlannedVerb::RollBack { to, products } => {
+                roll_back(rollout, *to, "roll_back_products", products)?;
+            }
             PlannedVerb::Stop => {
                 let by = cx.agent().signature().ok_or(Fault::Dangling("the agent's name"))?;
                 lifecycle::stop(rollout, by, None, cx.now());

@@ -5,7 +5,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use tidegate_core::{Permission, Product, ProductKey, Refusal, Revision, Rollout, RolloutKey, Timestamp};
-use tidegate_rollout::{bucket, method_move, waves};
+use tidegate_rollout::{Warning, bucket, method_move, warnings, waves};
 use tidegate_store::{View, products, rollouts, scan as accounts};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -216,6 +216,13 @@ impl Preview {
         let products: Vec<_> = self.products.into_iter().map(|product| product.key).collect();
         let counted = move |counts: Vec<_>| products.iter().cloned().zip(counts).collect();
         self.instants.into_iter().map(move |instant| (instant.at, counted(instant.counts)))
+    }
+
+    /// What may not be meant of the rollout after the change.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let worlds = &self.worlds;
+        let changed = worlds.after.iter().find(|rollout| rollout.key == worlds.changed);
+        changed.map(warnings).unwrap_or_default()
     }
 
     fn count_some(&mut self) {

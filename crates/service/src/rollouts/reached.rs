@@ -88,7 +88,8 @@ fn reached(
     wave: Option<Ordinal>,
 ) -> ReachedAccount {
     let entry = standing.ledger.iter().find(|entry| entry.product == *product);
-    let shown = entry.and_then(|entry| entry.shown).filter(|shown| waves::still_shown(rollout, *shown));
+    let shown =
+        entry.and_then(|entry| entry.shown).filter(|shown| waves::still_shown(rollout, product, *shown));
     ReachedAccount {
         account: standing.account,
         external_id: None,

@@ -52,7 +52,7 @@ fn revert(rollout: &mut Rollout, earlier: Rollout) -> Result<(), Refusal> {
     }
     let drafts = earlier.waves.into_iter().skip(started().count()).map(|wave| {
         let now = before.wave(wave.ordinal).map_or(WaveState::Draft, |now| now.state);
-        Wave { state: now, started_at: None, ..wave }
+        Wave { state: now, started_at: None, taken_back: [].into(), ..wave }
     });
     rollout.waves = started().cloned().chain(drafts).collect();
     Ok(())

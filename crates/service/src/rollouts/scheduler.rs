@@ -154,7 +154,7 @@ pub(super) async fn numbers(view: &mut View, rollout: &Rollout) -> Result<WaveNu
     let mut numbers = WaveNumbers::default();
     let Some(last) = rollout.last_started().filter(|_| needs_numbers(rollout)) else { return Ok(numbers) };
     for count in stats::of_wave(view, &rollout.key, last.ordinal).await? {
-        if waves::still_shown(rollout, count.shown) {
+        if waves::still_shown(rollout, &count.product, count.shown) {
             numbers.shown += count.count;
             numbers.started += count.started;
             numbers.active += count.active;

@@ -151,7 +151,7 @@ pub(super) async fn on_record(cx: &QueryContext, view: &mut View, rollout: &Roll
         }
     }
     for shown in stats::shown(view, &rollout.key).await? {
-        if !waves::still_shown(rollout, shown.shown) {
+        if !waves::still_shown(rollout, &shown.product, shown.shown) {
             continue;
         }
         if let Some(at) = stats.products.get_mut(&shown.product) {

@@ -81,7 +81,7 @@ async fn rollout(demo: &Demo) -> anyhow::Result<String> {
     teller::title("A rollout in four waves at kasa");
     let wave = |(title, edge_ppm): &(&str, u32)| proto::WaveDraft {
         title: (*title).into(),
-        edge_ppm: *edge_ppm,
+        edge: Some(proto::wave_draft::Edge::EdgePpm(*edge_ppm)),
         ..Default::default()
     };
     let request = proto::CreateRolloutRequest {

@@ -58,7 +58,7 @@ async fn second_app(demo: &Demo, enrolled: &str) -> anyhow::Result<()> {
     teller::title("A second app joins by a wave of its own: 'tapo', 100 % of all accounts");
     let wave = proto::WaveDraft {
         title: "tapo".into(),
-        edge_ppm: 1_000_000,
+        edge: Some(proto::wave_draft::Edge::EdgePercent("100".into())),
         products: vec!["tapo".into()],
         ..Default::default()
     };

@@ -16,7 +16,7 @@ use super::{
     history::changed,
     ladder::confirm_ladder,
     plan::{PlannedCall, PlannedChange, PlannedStep, plan},
-    show,
+    print_warnings, show,
 };
 use crate::{
     ambient::request_id,
@@ -127,7 +127,9 @@ async fn carry_out(
     let request_id = request_id();
     Ok(match &step.call {
         PlannedCall::Create => {
-            ask!(client, rollouts.create_rollout, file.create_request(&reason, request_id))?.rollout
+            let answer = ask!(client, rollouts.create_rollout, file.create_request(&reason, request_id))?;
+            print_warnings(&answer.warnings);
+            answer.rollout
         }
         PlannedCall::Update(fields) => {
             let mask = proto::FieldMask { paths: fields.iter().map(ToString::to_string).collect() };
@@ -136,10 +138,11 @@ async fn carry_out(
                 etag,
                 title: file.title.clone(),
                 products: file.products.clone(),
-                holdout_ppm: file.holdout_ppm,
+                holdout: Some(file.new_holdout()),
+                allow_tiny: file.allow_tiny(),
                 allow: Some(file.allow.clone()),
                 deny: Some(file.deny.clone()),
-                method: None,
+                method: file.method.clone(),
                 advance_window: file.advance_window.clone(),
                 update_mask: Some(mask),
                 request_id,
@@ -147,10 +150,15 @@ async fn carry_out(
             };
             ask!(client, rollouts.update_rollout, request)?.rollout
         }
-        PlannedCall::UpdateWave(ordinal, wave) => {
+        PlannedCall::UpdateWave(ordinal, wave, fields) => {
             let (ordinal, wave) = (*ordinal, Some(wave.clone()));
-            let request = proto::UpdateWaveRequest { rollout, etag, ordinal, wave, request_id, reason };
-            ask!(client, rollouts.update_wave, request)?.rollout
+            let update_mask =
+                Some(proto::FieldMask { paths: fields.iter().map(ToString::to_string).collect() });
+            let request =
+                proto::UpdateWaveRequest { rollout, etag, ordinal, wave, request_id, reason, update_mask };
+            let answer = ask!(client, rollouts.update_wave, request)?;
+            print_warnings(&answer.warnings);
+            answer.rollout
         }
         PlannedCall::RemoveWave(ordinal) => {
             let ordinal = *ordinal;
@@ -160,7 +168,9 @@ async fn carry_out(
         PlannedCall::AddWave(wave) => {
             let wave = Some(wave.clone());
             let request = proto::AddWaveRequest { rollout, etag, wave, request_id, reason };
-            ask!(client, rollouts.add_wave, request)?.rollout
+            let answer = ask!(client, rollouts.add_wave, request)?;
+            print_warnings(&answer.warnings);
+            answer.rollout
         }
         PlannedCall::SetLadder(rules) => {
             let rules = rules.clone();
@@ -196,19 +206,33 @@ fn some_or(text: String, otherwise: &str) -> String {
     if text.is_empty() { otherwise.to_owned() } else { text }
 }
 
-/// The file, with accounts named as the server names them, and the rollout as it stands.
+/// The file, and the rollout as it stands, with accounts named as the file names them: an account can be named by its id or
+/// by its external id, and the server answers the name that it was given.
 pub async fn compared(
     client: &Client,
-    mut file: PlannedRollout,
+    file: PlannedRollout,
 ) -> anyhow::Result<(PlannedRollout, Option<proto::Rollout>)> {
-    let found = find(client, &file.key).await?;
-    if found.is_some() {
+    let mut found = find(client, &file.key).await?;
+    if let Some(rollout) = &mut found {
         let product = file.products.first().cloned().unwrap_or_default();
-        for (list, named) in [("allow", &mut file.allow), ("deny", &mut file.deny)] {
-            named.accounts = account_ids(client, &product, list, &named.accounts).await?;
+        let lists = [("allow", &file.allow, &mut rollout.allow), ("deny", &file.deny, &mut rollout.deny)];
+        for (list, wanted, named) in lists {
+            let wanted_ids = account_ids(client, &product, list, &wanted.accounts, Unknown::Refused).await?;
+            let Some(named) = named else { continue };
+            let ids = account_ids(client, &product, list, &named.accounts, Unknown::Kept).await?;
+            let both = wanted.accounts.iter().zip(&wanted_ids).filter(|(_, id)| ids.contains(id));
+            let other = ids.iter().filter(|id| !wanted_ids.contains(id));
+            named.accounts = both.map(|(name, _)| name).chain(other).cloned().collect();
         }
     }
     Ok((file, found))
+}
+
+/// What becomes of a name that no account has.
+#[derive(Clone, Copy, PartialEq)]
+enum Unknown {
+    Refused,
+    Kept,
 }
 
 /// The ids of accounts that are named by id or external id. A decision carries the id and no personal field, so this reads no
@@ -218,6 +242,7 @@ async fn account_ids(
     product: &str,
     list: &str,
     names: &[String],
+    unknown: Unknown,
 ) -> anyhow::Result<Vec<String>> {
     let mut ids = Vec::new();
     for batch in names.chunks(MAX_BATCH) {
@@ -228,7 +253,7 @@ async fn account_ids(
         for (name, result) in batch.iter().zip(answer.results) {
             match result.result {
                 Some(Evaluated::Decision(decision)) => ids.push(decision.account_id),
-                _ if result_is_of_account(&result) => {
+                _ if unknown == Unknown::Refused && result_is_of_account(&result) => {
                     let text = format!("`{list}` names `{}`, and there is no such account", plain(name));
                     return Err(Usage::new(text).into());
                 }

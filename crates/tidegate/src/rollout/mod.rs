@@ -44,7 +44,10 @@ use self::{
     verbs::{RevertArgs, RollBackArgs, SevereArgs, VerbArgs},
     watch::WatchArgs,
 };
-use crate::{output::OutputArgs, server::Server};
+use crate::{
+    output::{OutputArgs, plain},
+    server::Server,
+};
 
 /// What the credential file of these commands holds.
 const CREDENTIAL_HELP: &str = "The file that holds the credential. Its role: rollout_manager, admin or operator; \
@@ -78,6 +81,10 @@ pub enum RolloutCommand {
     Advance(SevereArgs),
     /// Takes back the waves after one of them. Nobody loses a factor.
     Rollback(RollBackArgs),
+    /// Ends a rollout of which no wave is started; it is listed no more.
+    Archive(VerbArgs),
+    /// Brings an archived rollout back, as it was.
+    Unarchive(VerbArgs),
     /// Stops a rollout at once: no further account is reached until two persons clear the stop.
     Stop(SevereArgs),
     /// Clears a stop. Two persons have to run it.
@@ -120,6 +127,8 @@ pub async fn run(command: RolloutCommand) -> anyhow::Result<ExitCode> {
         RolloutCommand::Resume(resume) => verbs::resume(resume).await?,
         RolloutCommand::Advance(advance) => verbs::advance(advance).await?,
         RolloutCommand::Rollback(roll_back) => verbs::roll_back(roll_back).await?,
+        RolloutCommand::Archive(archive) => verbs::archive(archive).await?,
+        RolloutCommand::Unarchive(unarchive) => verbs::unarchive(unarchive).await?,
         RolloutCommand::Stop(stop) => verbs::stop(stop).await?,
         RolloutCommand::Clear(clear) => verbs::clear(clear).await?,
         RolloutCommand::History(history) => history::history(history).await?,
@@ -150,6 +159,13 @@ async fn find(client: &Client, key: &str) -> Result<Option<proto::Rollout>, Refu
         Ok(answer) => Ok(answer.rollout),
         Err(refused) if refused.reason == Some(proto::ErrorReason::RolloutNotFound) => Ok(None),
         Err(refused) => Err(refused),
+    }
+}
+
+/// What the server warns of, on stderr, so that the answer stays what programs read.
+fn print_warnings(warnings: &[proto::RolloutWarning]) {
+    for warning in warnings {
+        eprintln!("warning: {}: {}", plain(&warning.field), plain(&warning.message));
     }
 }
 

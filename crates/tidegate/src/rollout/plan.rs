@@ -5,7 +5,7 @@ use serde::Serialize;
 use tidegate_proto::{self as proto, RolloutUnit, WaveState};
 
 use super::{
-    file::{PlannedRollout, percent},
+    file::{PlannedRollout, described_method, edge_ppm, percent},
     plan_ladder::{begun, ladder_changes, ordered},
     planned::{self, window},
     show,
@@ -34,7 +34,8 @@ pub enum PlannedCall {
     Create,
     /// The fields of the update mask.
     Update(Vec<&'static str>),
-    UpdateWave(u32, proto::WaveDraft),
+    /// The wave, and the fields of the update mask.
+    UpdateWave(u32, proto::WaveDraft, Vec<&'static str>),
     RemoveWave(u32),
     AddWave(proto::WaveDraft),
     SetLadder(Vec<proto::LadderRule>),
@@ -90,7 +91,8 @@ pub fn plan(file: &PlannedRollout, rollout: Option<&proto::Rollout>) -> Result<V
                 rollout.key
             );
         }
-        steps.push(PlannedStep { call: PlannedCall::UpdateWave(ordinal, draft.clone()), changes });
+        let fields = changes.iter().map(|change| change.field).collect();
+        steps.push(PlannedStep { call: PlannedCall::UpdateWave(ordinal, draft.clone(), fields), changes });
     }
     // From the last one on, so that no place moves.
     for wave in rollout.waves.iter().skip(file.waves.len()).rev() {
@@ -126,9 +128,15 @@ fn update(file: &PlannedRollout, rollout: &proto::Rollout) -> Result<Option<Plan
     let changes: Vec<_> = [
         change(of, "title", plain(&rollout.title), plain(&file.title)),
         change(of, "products", sorted(&rollout.products), sorted(&file.products)),
-        change(of, "holdout", percent(rollout.holdout_ppm), percent(file.holdout_ppm)),
+        change(of, "holdout", percent(rollout.holdout_ppm), percent(file.holdout_ppm())),
         change(of, "allow", names(allow), names(&file.allow)),
         change(of, "deny", names(deny), names(&file.deny)),
+        change(
+            of,
+            "method",
+            described_method(rollout.method.as_ref()),
+            described_method(file.method.as_ref()),
+        ),
         change(
             of,
             "advance_window",
@@ -151,8 +159,7 @@ fn update(file: &PlannedRollout, rollout: &proto::Rollout) -> Result<Option<Plan
             fixed.line()
         );
     }
-    let mask = |change: &PlannedChange| if change.field == "holdout" { "holdout_ppm" } else { change.field };
-    let fields: Vec<_> = changes.iter().map(mask).collect();
+    let fields: Vec<_> = changes.iter().map(|change| change.field).collect();
     Ok((!changes.is_empty()).then_some(PlannedStep { call: PlannedCall::Update(fields), changes }))
 }
 
@@ -176,7 +183,7 @@ fn wave_changes(draft: &proto::WaveDraft, wave: &proto::Wave) -> Vec<PlannedChan
     });
     let fields = [
         change(of, "title", plain(&wave.title), plain(&draft.title)),
-        change(of, "edge", percent(wave.edge_ppm), percent(draft.edge_ppm)),
+        change(of, "edge", percent(wave.edge_ppm), percent(edge_ppm(draft))),
         change(of, "products", sorted(&wave.products), sorted(&draft.products)),
         audience,
         planned_start,
@@ -197,7 +204,7 @@ fn wave_of(ordinal: u32) -> String {
 
 fn described(wave: &proto::WaveDraft) -> String {
     let audience = show::audience(wave.audience.as_ref());
-    let mut text = format!("'{}', {} of {audience}", plain(&wave.title), percent(wave.edge_ppm));
+    let mut text = format!("'{}', {} of {audience}", plain(&wave.title), percent(edge_ppm(wave)));
     if wave.planned_start.is_some() {
         text = format!("{text}, starts {}", planned::start(wave.planned_start.as_ref()));
     }

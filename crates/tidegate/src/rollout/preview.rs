@@ -35,6 +35,9 @@ pub struct RolloutPreviewArgs {
     /// What `rollback --to WAVE` would do; 0 takes back all.
     #[arg(long, group = "change", value_name = "WAVE")]
     roll_back_to: Option<u32>,
+    /// With --roll-back-to: key of a product at which the waves are taken back; else all. May be given several times.
+    #[arg(long, value_name = "PRODUCT", requires = "roll_back_to")]
+    at_product: Vec<String>,
     /// What `stop` would do.
     #[arg(long, group = "change")]
     stop: bool,
@@ -79,6 +82,7 @@ pub async fn preview(preview: RolloutPreviewArgs) -> anyhow::Result<()> {
         sample_size: preview.sample,
         at_times: preview.at.into_iter().map(timestamp).collect(),
         all_dates: preview.dates,
+        roll_back_products: preview.at_product,
     };
     let result = watched(&client, request).await?;
     preview.call.output.print(&result, preview_table::table)
@@ -131,14 +135,17 @@ fn planned(file: &PlannedRollout, step: PlannedStep) -> Option<proto::PlannedSte
             }
             Change::Update(proto::PlannedUpdate {
                 products: file.products.clone(),
-                holdout_ppm: file.holdout_ppm,
+                holdout: Some(file.planned_holdout()),
+                allow_tiny: file.allow_tiny(),
                 allow: Some(file.allow.clone()),
                 deny: Some(file.deny.clone()),
                 update_mask: Some(proto::FieldMask { paths }),
             })
         }
-        PlannedCall::UpdateWave(ordinal, wave) => {
-            Change::UpdateWave(proto::PlannedWaveUpdate { ordinal, wave: Some(wave) })
+        PlannedCall::UpdateWave(ordinal, wave, fields) => {
+            let update_mask =
+                Some(proto::FieldMask { paths: fields.iter().map(ToString::to_string).collect() });
+            Change::UpdateWave(proto::PlannedWaveUpdate { ordinal, wave: Some(wave), update_mask })
         }
         PlannedCall::RemoveWave(ordinal) => Change::RemoveWave(ordinal),
         PlannedCall::AddWave(wave) => Change::AddWave(wave),

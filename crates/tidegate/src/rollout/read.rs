@@ -9,6 +9,9 @@ use crate::output::{columns, plain};
 
 #[derive(Args)]
 pub struct ListArgs {
+    /// Also the rollouts that are archived.
+    #[arg(long)]
+    archived: bool,
     #[command(flatten)]
     call: CallArgs,
 }
@@ -23,7 +26,8 @@ pub struct GetArgs {
 
 pub async fn list(list: ListArgs) -> anyhow::Result<()> {
     let client = list.call.server.connect().await?;
-    let first = proto::ListRolloutsRequest { page_size: 1_000, ..Default::default() };
+    let include_archived = list.archived;
+    let first = proto::ListRolloutsRequest { page_size: 1_000, include_archived, ..Default::default() };
     let page = async |request: proto::ListRolloutsRequest| {
         client
             .retrying(async move |client: &Client| client.rollouts().list_rollouts(request.clone()).await)

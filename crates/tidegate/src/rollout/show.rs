@@ -5,7 +5,10 @@ use std::fmt::Write as _;
 use tidegate_core::Timestamp;
 use tidegate_proto::{self as proto, WaveState, audience::Kind};
 
-use super::{file::percent, planned, show_ladder};
+use super::{
+    file::{described_method, percent},
+    planned, show_ladder,
+};
 use crate::output::{columns, instant, plain, word};
 
 pub fn state(rollout: &proto::Rollout) -> String {
@@ -13,7 +16,11 @@ pub fn state(rollout: &proto::Rollout) -> String {
 }
 
 pub fn wave_state(wave: &proto::Wave) -> String {
-    word(wave.state().as_str_name(), "WAVE_STATE_")
+    let state = word(wave.state().as_str_name(), "WAVE_STATE_");
+    match wave.rolled_back_products.as_slice() {
+        [] => state,
+        products => format!("{state}, rolled back at {}", products.join(", ")),
+    }
 }
 
 /// `wave 2 'all'`
@@ -55,11 +62,17 @@ pub fn whole(rollout: &proto::Rollout) -> String {
         ("deny", named(rollout.deny.as_ref())),
         ("revision", format!("{} ({}), {updated}", rollout.revision, rollout.etag)),
     ];
+    if rollout.method.is_some() {
+        rows.push(("brings", described_method(rollout.method.as_ref())));
+    }
     if rollout.advance_window.is_some() {
         rows.push(("advances", planned::window(rollout.advance_window.as_ref())));
     }
     if rollout.pause_time.is_some() {
         rows.push(("paused", format!("since {}", instant(rollout.pause_time.as_ref()))));
+    }
+    if rollout.archive_time.is_some() {
+        rows.push(("archived", format!("since {}", instant(rollout.archive_time.as_ref()))));
     }
     if let Some(stop) = &rollout.stop {
         let clear = if stop.clear_holder.is_empty() {

@@ -38,6 +38,9 @@ pub struct RollBackArgs {
     /// The last wave that stays; 0 takes back all.
     #[arg(long, value_name = "WAVE")]
     to: u32,
+    /// Only at this product; may be given more than once. Without it, at all.
+    #[arg(long = "product", value_name = "PRODUCT")]
+    products: Vec<String>,
     #[command(flatten)]
     severe: SevereArgs,
 }
@@ -143,19 +146,33 @@ pub async fn resume(verb: VerbArgs) -> anyhow::Result<()> {
     change!(verb, client, resume_rollout, ResumeRolloutRequest, verb.seen(&rollout))
 }
 
-pub async fn roll_back(RollBackArgs { to, severe }: RollBackArgs) -> anyhow::Result<()> {
+pub async fn roll_back(RollBackArgs { to, products, severe }: RollBackArgs) -> anyhow::Result<()> {
     let SevereArgs { verb, confirm } = severe;
     let (client, rollout) = verb.begin().await?;
     let waves = rollout.waves.iter().filter(|wave| wave.ordinal > to && show::is_started(wave));
     let waves: Vec<_> = waves.map(show::wave_name).collect();
     if !waves.is_empty() {
+        let here = if products.is_empty() { String::new() } else { format!(" at {}", products.join(", ")) };
         eprintln!(
-            "this takes back {}: accounts that have not enrolled are back to \"not yet\", the others keep their factors",
+            "this takes back {}{here}: accounts that have not enrolled are back to \"not yet\"{here}, the others keep their \
+             factors",
             waves.join(", ")
         );
         confirm.ask(&rollout.key)?;
     }
-    change!(verb, client, roll_back_rollout, RollBackRolloutRequest, verb.any(), to_wave: to)
+    change!(verb, client, roll_back_rollout, RollBackRolloutRequest, verb.any(), to_wave: to, products: products.clone())
+}
+
+pub async fn archive(verb: VerbArgs) -> anyhow::Result<()> {
+    let (client, rollout) = verb.begin().await?;
+    eprintln!("the rollout is listed no more and gives no reason; no account loses anything");
+    change!(verb, client, archive_rollout, ArchiveRolloutRequest, verb.seen(&rollout))
+}
+
+pub async fn unarchive(verb: VerbArgs) -> anyhow::Result<()> {
+    let (client, rollout) = verb.begin().await?;
+    eprintln!("the rollout is again as it was before it was archived");
+    change!(verb, client, unarchive_rollout, UnarchiveRolloutRequest, verb.seen(&rollout))
 }
 
 pub async fn revert(RevertArgs { to, severe }: RevertArgs) -> anyhow::Result<()> {

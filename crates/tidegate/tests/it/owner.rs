@@ -80,7 +80,11 @@ impl Realm {
             key: "two-step".into(),
             title: "Two-step verification".into(),
             products: vec!["kasa".into()],
-            waves: vec![proto::WaveDraft { title: "all".into(), edge_ppm: 1_000_000, ..Default::default() }],
+            waves: vec![proto::WaveDraft {
+                title: "all".into(),
+                edge: Some(proto::wave_draft::Edge::EdgePpm(1_000_000)),
+                ..Default::default()
+            }],
             ..Default::default()
         };
         let rollout =

@@ -3,7 +3,7 @@
 use tidegate_core::Role;
 use tidegate_proto as proto;
 
-use crate::story::tell;
+use crate::{manage::ppm, story::tell};
 
 #[tokio::test]
 async fn products() {
@@ -123,7 +123,7 @@ async fn rollouts() {
         let manager = server.actor("manager", Role::RolloutManager).await;
         let wave = |products: &[&str]| proto::WaveDraft {
             title: "1 %".into(),
-            edge_ppm: 10_000,
+            edge: ppm(10_000),
             products: products.iter().map(ToString::to_string).collect(),
             ..Default::default()
         };

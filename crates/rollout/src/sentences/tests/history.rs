@@ -47,8 +47,10 @@ fn what_was_shown_stays_shown() {
 
 #[test]
 fn what_was_rolled_back_no_longer_counts() {
-    let rolled_back =
-        Rollout { roll_backs: vec![RollBack { revision: Revision(4), to: Ordinal(1) }], ..rollout() };
+    let rolled_back = Rollout {
+        roll_backs: vec![RollBack { revision: Revision(4), to: Ordinal(1), products: [].into() }],
+        ..rollout()
+    };
     let cases = [(Some(2), " after wave 2 of that time had reached the account"), (None, "")];
     for (wave, by) in cases {
         let told = Standing { ledger: vec![entry(Some(shown(3, wave)), None)], ..standing(126_234) };
@@ -58,6 +60,27 @@ fn what_was_rolled_back_no_longer_counts() {
         );
         says(&rolled_back, &told, Rule::Shown, &[(false, &gone)]);
     }
+}
+
+#[test]
+fn what_was_rolled_back_elsewhere_counts_here() {
+    for (product, counts) in [("kasa", false), ("tapo", true)] {
+        let back = RollBack { revision: Revision(4), to: Ordinal(1), products: [text(product)].into() };
+        let told = Standing { ledger: vec![entry(Some(shown(3, Some(2))), None)], ..standing(126_234) };
+        let told = tell(&[Rollout { roll_backs: vec![back], ..rollout() }], &told);
+        assert_eq!(told.of(Rule::Shown).iter().map(|(holds, _)| *holds).collect::<Vec<_>>(), [counts]);
+    }
+}
+
+#[test]
+fn an_archived_rollout_says_nothing_else() {
+    let archived = Rollout { archived_at: Some(at("2026-03-02T11:00:00Z")), ..rollout() };
+    let ended =
+        "the rollout 'Two-step at Kasa' has been archived since 2026-03-02 11:00 UTC: it reaches no account";
+    let told = tell(std::slice::from_ref(&archived), &standing(26_234));
+    assert_eq!(told.of(Rule::Archived), [(true, ended)]);
+    assert_eq!(told.of(Rule::Wave), [], "no later rule is asked");
+    assert_eq!(told.summary, "two-step has not reached the account at kasa: no rollout is for kasa");
 }
 
 fn stop(reason: Option<&str>, cleared_by: Option<&str>) -> Rollout {

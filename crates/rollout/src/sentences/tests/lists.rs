@@ -50,7 +50,6 @@ fn who_is_left_out_is_told_by_account_or_customer() {
 #[test]
 fn who_is_let_in_needs_a_wave_that_has_started() {
     let started = "the account is on the list of accounts that are let in, and wave 1 'staff' (1 %) has started at kasa";
-    let draft = "the account is on the list of accounts that are let in, but no wave has started at kasa";
     let by_customer = "the account's customer 'acme' is on the list of customers that are let in, and wave 1 'staff' \
         (1 %) has started at kasa";
     let cases = [
@@ -64,7 +63,7 @@ fn who_is_let_in_needs_a_wave_that_has_started() {
     }
     let waves = vec![wave(1, "staff", 10_000, WaveState::Draft)];
     let rollout = Rollout { allow: account(), waves, ..rollout() };
-    says(&rollout, &standing(126_234), Rule::Allow, &[(false, draft)]);
+    says(&rollout, &standing(126_234), Rule::Allow, &[]);
 }
 
 #[test]
@@ -100,4 +99,34 @@ fn a_customer_is_kept_out_with_all_its_accounts() {
     let sentence = "0.01 % are kept out to compare with: positions from 999 900 on; the account moves with its \
         customer 'acme', whose position 126 234 of 1 000 000 is not one of them";
     says(&rollout, &of_acme(), Rule::Holdout, &[(false, sentence)]);
+}
+
+/// The lists, the stop and the holdout of a rollout act on no account before a wave has started.
+#[test]
+fn what_does_not_act_is_no_reason() {
+    let stop = tidegate_core::Stop {
+        since: at("2026-03-02T10:00:00Z"),
+        by: tidegate_core::Approver::holder(text("Ann")),
+        reason: None,
+        cleared_by: None,
+    };
+    for state in [WaveState::Draft, WaveState::RolledBack] {
+        let waves = vec![wave(1, "all", 1_000_000, state)];
+        let rollout = Rollout {
+            waves,
+            deny: account(),
+            holdout: edge(1_000_000),
+            stop: Some(stop.clone()),
+            ..rollout()
+        };
+        let told = tell(&[rollout], &standing(126_234));
+        for rule in [Rule::Deny, Rule::Stop, Rule::Holdout] {
+            assert_eq!(told.of(rule), [], "{state:?}");
+        }
+        assert!(
+            told.summary.contains("; the account is left out by name; the rollout was stopped on "),
+            "{}",
+            told.summary
+        );
+    }
 }

@@ -129,6 +129,18 @@ fn a_wave_of_other_products_is_not_for_this_one() {
 }
 
 #[test]
+fn a_wave_that_was_taken_back_here_says_so() {
+    let taken = Wave { taken_back: [text("kasa")].into(), ..wave(2, "Germany", 100_000, WaveState::Live) };
+    let rollout = Rollout { products: vec![text("kasa"), text("tapo")], waves: vec![taken], ..rollout() };
+    let would = "wave 2 'Germany' (10 %): taken back at kasa; it would reach the account: its position 26 234 of \
+        1 000 000 is below the edge 100 000";
+    says(&rollout, &standing(26_234), Rule::Wave, &[(false, would)]);
+    let summary = "two-step has not reached the account at kasa: every wave that the rollout 'Two-step at Kasa' had \
+        started at kasa was rolled back; wave 2 'Germany' (10 %) would reach it, and was taken back there";
+    assert_eq!(tell(&[rollout], &standing(26_234)).summary, summary);
+}
+
+#[test]
 fn an_account_moves_with_its_customer() {
     let waves = vec![wave(2, "Germany", 100_000, WaveState::Live)];
     let rollout = Rollout { unit: Unit::Customer, waves, ..rollout() };

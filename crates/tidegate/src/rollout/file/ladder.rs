@@ -97,7 +97,7 @@ fn grace(node: FileNode<'_>) -> Result<proto::Grace> {
     })
 }
 
-fn number(node: FileNode<'_>) -> Result<u32> {
+pub fn number(node: FileNode<'_>) -> Result<u32> {
     node.text()?.parse().map_err(|_| node.wrong("must be a whole number"))
 }
 
@@ -105,7 +105,7 @@ fn yes(node: FileNode<'_>) -> Result<bool> {
     node.text()?.parse().map_err(|_| node.wrong("must be `true` or `false`"))
 }
 
-fn one_of<T: Copy>(node: FileNode<'_>, words: &[(&'static str, T)]) -> Result<T> {
+pub fn one_of<T: Copy>(node: FileNode<'_>, words: &[(&'static str, T)]) -> Result<T> {
     let text = node.text()?;
     let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
     let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();

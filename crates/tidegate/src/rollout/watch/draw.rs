@@ -85,6 +85,7 @@ fn title_line(model: &Model, width: u16) -> Line<'static> {
         RolloutState::Stopped => Color::Red,
         RolloutState::RolledBack => Color::Magenta,
         RolloutState::Draft | RolloutState::Unspecified => Color::Blue,
+        RolloutState::Ended => Color::DarkGray,
     };
     let state = format!(" {} ", model.state_name.to_uppercase());
     let room = usize::from(width).saturating_sub(state.chars().count() + 1);

@@ -1,0 +1,65 @@
+//! A rollout of a method, as a file says it.
+
+use anyhow::Result;
+use tidegate_proto::{self as proto, Method};
+
+use super::{
+    audience::timestamp,
+    ladder::{number, one_of},
+    node::FileNode,
+    time::{parse_span, parse_time},
+};
+
+const KEYS: &[&str] = &["better", "weaker", "snooze", "snoozes", "ends"];
+pub const METHODS: [(&str, Method); 6] = [
+    ("totp", Method::Totp),
+    ("webauthn", Method::Webauthn),
+    ("push", Method::Push),
+    ("device_code", Method::DeviceCode),
+    ("sms_code", Method::SmsCode),
+    ("email_code", Method::EmailCode),
+];
+
+pub fn parse_method_move(node: FileNode<'_>) -> Result<proto::MethodMove> {
+    let fields = node.fields(KEYS)?;
+    let methods = |node: FileNode<'_>| -> Result<Vec<i32>> {
+        node.list()?.into_iter().map(|node| Ok(one_of(node, &METHODS)?.into())).collect()
+    };
+    let ends = fields.get("ends").map(parse_time).transpose()?;
+    Ok(proto::MethodMove {
+        better: methods(fields.required("better")?)?,
+        weaker: fields.get("weaker").map(methods).transpose()?.unwrap_or_default(),
+        snooze: fields.get("snooze").map(parse_span).transpose()?,
+        snoozes: fields.get("snoozes").map(number).transpose()?,
+        end_time: ends.as_ref().map(|time| timestamp(time.at)),
+        end_local: ends.and_then(|time| time.local),
+    })
+}
+
+/// For people: `totp or webauthn instead of sms_code, skipped 3 times at most, for 7 days each; sms_code ends …`.
+pub fn described(aim: Option<&proto::MethodMove>) -> String {
+    let Some(aim) = aim else { return "two-step itself".to_owned() };
+    let words = |numbers: &[i32]| {
+        let word = |number: &i32| {
+            let known = METHODS.iter().find(|(_, method)| *number == i32::from(*method));
+            known.map_or("?", |(word, _)| *word)
+        };
+        numbers.iter().map(word).collect::<Vec<_>>().join(" or ")
+    };
+    let mut text = words(&aim.better);
+    if !aim.weaker.is_empty() {
+        text = format!("{text} instead of {}", words(&aim.weaker));
+    }
+    let days = aim.snooze.as_ref().map_or(14, |snooze| snooze.seconds / 86_400);
+    text = match aim.snoozes {
+        Some(most) => format!("{text}, skipped {most} times at most, for {days} days each"),
+        None => format!("{text}, skipped for {days} days each time"),
+    };
+    match (&aim.end_local, &aim.end_time) {
+        (Some(local), _) => format!("{text}; the weaker ones end {} {}", local.local, local.zone),
+        (None, Some(end)) => {
+            format!("{text}; the weaker ones end {}", crate::output::instant(Some(end)))
+        }
+        (None, None) => text,
+    }
+}
