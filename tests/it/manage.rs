@@ -96,7 +96,7 @@ impl Managed {
         aim, aim_refused(ordinal: u32, audience: proto::Audience)
             = UpdateWaveRequest { ordinal: ordinal, wave: Some(WaveDraft { audience: Some(audience), ..draft("wave", 1_000_000, &[]) }), update_mask: whole_wave() }
         retitle, retitle_refused(title: &str) = UpdateRolloutRequest { title: title.to_owned(), update_mask: mask("title") }
-        plan, plan_refused(ordinal: u32, wave: WaveDraft) = UpdateWaveRequest { ordinal: ordinal, wave: Some(wave) }
+        plan, plan_refused(ordinal: u32, wave: WaveDraft) = UpdateWaveRequest { ordinal: ordinal, wave: Some(wave), update_mask: mask("planned_start") }
         keep_to, keep_to_refused(window: proto::AdvanceWindow)
             = UpdateRolloutRequest { advance_window: Some(window), update_mask: mask("advance_window") }
         hold_out, hold_out_refused(holdout_ppm: u32)

@@ -17,7 +17,7 @@ use crate::{
 /// word of an enum.
 const ROLLOUTS: [(&str, &str); 4] = [
     (r#"{"key""#, r#"{"pace":1,"key""#),
-    (r#"{"ordinal""#, r#"{"soak":60,"ordinal""#),
+    (r#"{"ordinal""#, r#"{"dwell":60,"ordinal""#),
     (r#""audience":null"#, r#""audience":{"test":{"account_age":[18]}}"#),
     (r#""state":"live""#, r#""state":"soaking""#),
 ];

@@ -16,6 +16,7 @@ mod email_change;
 mod enrollment;
 mod entropy;
 mod event;
+mod fact;
 mod factor;
 mod id;
 mod issuers;
@@ -54,7 +55,8 @@ pub use email::{Destination, Email, Identifier};
 pub use email_change::{EmailChange, EmailChangeState};
 pub use enrollment::{Enrollment, EnrollmentState, Link, LinkTarget};
 pub use entropy::Entropy;
-pub use event::{Actor, Denial, Event, Fact, Personal, RecordedFact};
+pub use event::{Actor, Event, Personal};
+pub use fact::{Denial, Fact, RecordedFact};
 pub use factor::{Budget, Factor, FactorOrigin, Mark, Method, RecoveryCode};
 pub use id::{
     AccountId, AssertionId, ChallengeId, ClaimId, CredentialId, CustomerId, DeliveryId, EmailChangeId,

@@ -343,8 +343,8 @@ async fn all(server: &TestServer, other: &TestServer) {
 }
 
 async fn all_dates(server: &TestServer, other: &TestServer) {
-    let mut met = climb(server, HISTORIES[0]).await;
-    met.extend(climb(other, HISTORIES[1]).await);
+    let mut met = climb(server, HISTORIES[2]).await;
+    met.extend(climb(other, HISTORIES[3]).await);
     let wanted =
         ["required", "no longer required", "enforced", "in grace", "required, missing", "required, on"];
     let never: Vec<_> = wanted.iter().filter(|name| !met.contains(*name)).collect();

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
-use tidegate_core::{Audience, Permission, Refusal, Revision, Rollout, RolloutKey, Test, Word as _};
+use serde_json::Value;
+use tidegate_core::{Permission, Refusal, Revision, Rollout, RolloutKey};
 use tidegate_store::rollouts;
 
+use super::api_json;
 use crate::{Error, Fault, Query, QueryContext};
 
 #[derive(Debug)]
@@ -62,12 +63,14 @@ type Fields = BTreeMap<String, String>;
 
 /// Where a field of the document has another name in the API; `None`: the API does not have it, or has it under another
 /// field. Numbers of waves are left out.
-const NAMES: [(&str, Option<&str>); 16] = [
+const NAMES: [(&str, Option<&str>); 17] = [
     ("allow.given", None),
     ("archived_at", Some("archive_time")),
     ("created_at", Some("create_time")),
     ("deny.given", None),
     ("holdout", Some("holdout_ppm")),
+    // Times in which it was paused or stopped follow from the revisions.
+    ("holds", None),
     ("paused_at", Some("pause_time")),
     // What a roll back took is seen in the waves.
     ("roll_backs", None),
@@ -130,11 +133,31 @@ fn walk(path: &Path, value: &Value, rollout: &Rollout, fields: &mut Fields) {
     match (value, path.plain.as_str()) {
         (Value::Null, _) => {}
         _ if path.api().is_none() => {}
-        (_, "waves[].audience") => {
+        (_, "waves[].audience" | "waves[].planned_start" | "waves[].soak" | "waves[].gates") => {
             let wave = path.wave.and_then(|place| rollout.waves.get(place));
-            if let (Some(audience), Some(name)) = (wave.and_then(|wave| wave.audience.as_ref()), path.api()) {
-                fields.insert(name, whole(audience).to_string());
+            let told = wave.and_then(|wave| match path.plain.as_str() {
+                "waves[].audience" => wave.audience.as_ref().map(api_json::audience),
+                "waves[].planned_start" => wave.planned_start.as_ref().map(api_json::local),
+                "waves[].soak" => wave.soak.map(api_json::span),
+                _ => Some(api_json::gates(&wave.gates)),
+            });
+            if let (Some(told), Some(name)) = (told, path.api()) {
+                fields.insert(name, told.to_string());
             }
+        }
+        (_, "ladder") => {
+            let rules = rollout.ladder.iter().zip(1..);
+            let rules =
+                rules.map(|(rule, place)| (format!("ladder[{place}]"), api_json::rule(rule).to_string()));
+            fields.extend(rules);
+        }
+        (_, "method") => {
+            fields.extend(
+                rollout.method.iter().map(|aim| ("method".to_owned(), api_json::method(aim).to_string())),
+            );
+        }
+        (window, "advance_window") => {
+            fields.insert("advance_window".to_owned(), window.to_string());
         }
         (Value::Array(waves), "waves") => {
             for (place, wave) in waves.iter().enumerate() {
@@ -154,47 +177,10 @@ fn walk(path: &Path, value: &Value, rollout: &Rollout, fields: &mut Fields) {
     }
 }
 
-/// An audience as the API spells it in JSON.
-fn whole(audience: &Audience) -> Value {
-    let list = |parts: &[Audience]| json!({ "audiences": parts.iter().map(whole).collect::<Vec<_>>() });
-    match audience {
-        Audience::All(parts) => json!({ "all": list(parts) }),
-        Audience::Any(parts) => json!({ "any": list(parts) }),
-        Audience::Not(part) => json!({ "not": whole(part) }),
-        Audience::Test(test) => json!({ "test": asked(test) }),
-    }
-}
-
-fn asked(test: &Test) -> Value {
-    let mut asked = json!({ "attribute": test.attribute().as_str() });
-    let mut set = |name: &str, value: Value| {
-        if let Some(asked) = asked.as_object_mut() {
-            asked.insert(name.to_owned(), value);
-        }
-    };
-    match test {
-        Test::AccountCreated(during) | Test::CustomerCreated(during) => {
-            for (name, at) in [("from_time", during.from), ("before_time", during.before)] {
-                if let Some(at) = at {
-                    set(name, at.to_string().into());
-                }
-            }
-        }
-        Test::AccountCountry(any_of) | Test::CustomerCountry(any_of) => set("any_of", json!(any_of)),
-        Test::AccountLabel(label) | Test::CustomerLabel(label) => {
-            set("label", json!(label.name));
-            set("any_of", json!(label.any_of));
-        }
-        Test::AccountEmailVerified => {}
-        Test::AccountMethod(any_of) => set("any_of", json!(any_of)),
-        Test::AccountInterest(any_of) => set("any_of", json!(any_of)),
-        Test::CustomerKey(any_of) => set("any_of", json!(any_of)),
-    }
-    asked
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn rollout(edge: u32, waves: u32, stop: &Value) -> Rollout {

@@ -2,6 +2,7 @@
 
 mod add_wave;
 mod advance;
+mod api_json;
 mod archive;
 mod change;
 mod clear_stop;
