@@ -4,6 +4,7 @@
 
 mod access;
 mod account;
+mod actor;
 mod agent;
 mod caller;
 mod chain;
@@ -43,6 +44,7 @@ mod word;
 
 pub use access::{Credential, EXPIRY_NOTICE, Realm};
 pub use account::{Account, AccountRef, AccountState, Contact};
+pub use actor::Actor;
 pub use agent::{Agent, Person};
 pub use caller::{Caller, CallerProof, Permission, Products, Role};
 pub use chain::{Anchor, Batch, BreakKind, ChainDigest, ChainTag, Cut, Logged, PersonalDigest, Sequence};
@@ -53,7 +55,7 @@ pub use email::{Destination, Email, Identifier};
 pub use email_change::{EmailChange, EmailChangeState};
 pub use enrollment::{Enrollment, EnrollmentState, Link, LinkTarget};
 pub use entropy::Entropy;
-pub use event::{Actor, Denial, Event, Fact, Personal, RecordedFact};
+pub use event::{Denial, Event, Fact, Personal, RecordedFact};
 pub use factor::{Budget, Factor, FactorOrigin, Mark, Method, RecoveryCode};
 pub use id::{
     AccountId, AssertionId, ChallengeId, ClaimId, CredentialId, CustomerId, DeliveryId, EmailChangeId,

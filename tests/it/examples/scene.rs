@@ -60,7 +60,7 @@ pub async fn prepare(operator: &Actor, method: &str) -> Placeholders {
 
 /// Methods of a rollout whose names do not say so.
 const ROLLOUT: &[&str] =
-    &["ListRollouts", "ClearStop", "GetStats", "ListReached", "ListRevisions", "DiffRevisions"];
+    &["ListRollouts", "ClearStop", "GetStats", "ListReached", "ListRevisions", "DiffRevisions", "SetLadder"];
 /// Those that need a ladder which requires two-step of Ann.
 const LADDER: &[&str] = &[
     "RecordShown",
