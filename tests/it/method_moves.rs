@@ -94,6 +94,27 @@ on_both! {
         assert_eq!(sign_in(&kasa, &owner).await.answer.advice(), Advice::Nothing);
     }
 
+    async fn the_advice_rests_for_a_snooze_and_is_skipped_three_times(server) {
+        let (kasa, owner, rollout) = open(&server).await;
+        rollout.start().await;
+        let skip = |session: &Session| proto::SkipEnrollmentRequest {
+            subject: session.subject(), rollout: "to-app".into(), ..Default::default()
+        };
+        for left in [3, 2, 1] {
+            let session = sign_in(&kasa, &owner).await;
+            assert_eq!(session.answer.better_method.as_ref().unwrap().snoozes_left, Some(left));
+            kasa.frontend.ok(skip(&session)).await;
+            kasa.frontend.ok(skip(&session)).await;
+            assert_eq!(sign_in(&kasa, &owner).await.answer.advice(), Advice::Nothing, "it rests");
+            server.clock.advance(Span::days(6));
+        }
+        let session = sign_in(&kasa, &owner).await;
+        assert_eq!(session.answer.better_method.as_ref().unwrap().snoozes_left, Some(0));
+        assert_eq!(kasa.frontend.refused(skip(&session)).await.name(), "NO_SKIP_LEFT");
+        adds_app(&kasa, &session).await;
+        assert_eq!(kasa.frontend.refused(skip(&session)).await.name(), "NOTHING_TO_SKIP");
+    }
+
     async fn who_is_denied_or_rolled_back_is_not_advised_and_a_stop_reaches_no_further_account(server) {
         let (kasa, owner, rollout) = open(&server).await;
         rollout.deny(&["ann"]).await;

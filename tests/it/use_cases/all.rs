@@ -144,7 +144,7 @@ use_cases! { f:
     command DisableTwoStep { subject: f.session() };
     command GetTwoStepStatus { subject: f.session() };
     command RecordShown { subject: f.session() };
-    command SkipEnrollment { subject: f.session() };
+    command SkipEnrollment { subject: f.session(), rollout: None };
     command PostponeEnrollment { subject: f.sign_in() };
     command ListFactors { subject: f.session() };
     query GetEnrollment { subject: f.session(), enrollment: f.enrollment };

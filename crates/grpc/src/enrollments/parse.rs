@@ -136,7 +136,8 @@ pub(super) fn record_shown(message: proto::RecordShownRequest, form: &mut Form) 
 }
 
 pub(super) fn skip(message: proto::SkipEnrollmentRequest, form: &mut Form) -> Option<SkipEnrollment> {
-    Some(SkipEnrollment { subject: form.subject(message.subject)? })
+    let rollout = form.optional("rollout", &message.rollout);
+    Some(SkipEnrollment { subject: form.subject(message.subject)?, rollout: rollout? })
 }
 
 pub(super) fn postpone(
