@@ -11,6 +11,7 @@ mod mail_server;
 mod notices;
 mod reach;
 mod receipts;
+mod reminders;
 mod replies;
 mod sms;
 mod smtp;

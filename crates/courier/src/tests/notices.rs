@@ -25,7 +25,7 @@ const LINK: &str = "https://kasa.example/account#not-me=tgl_1_0123456789abcdefgh
 const ESCAPED: &str =
     "https:&#x2f;&#x2f;kasa.example&#x2f;account#not-me=tgl_1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
 
-/// The purposes of mails that are neither a link nor a code.
+/// The purposes of mails that tell what happened: neither a link, a code nor a reminder.
 fn purposes() -> impl Iterator<Item = MessagePurpose> {
     use MessagePurpose as P;
     let others = [
@@ -39,6 +39,8 @@ fn purposes() -> impl Iterator<Item = MessagePurpose> {
         P::ConfirmAddress,
         P::ClaimAddress,
         P::AccessPass,
+        P::EnrollmentReminder,
+        P::TwoStepStaysOn,
     ];
     P::ALL.iter().copied().filter(move |purpose| !others.contains(purpose))
 }
@@ -229,7 +231,7 @@ fn every_preview_is_made_and_a_test_mail_has_nothing_to_deny() {
         let look = Look { key: "kasa".parse().unwrap(), product: "Kasa".parse().unwrap(), style };
         let to = Email::parse("ann@example.com").unwrap();
         let made = previews("no-templates".into(), &look, &to, BEGIN).unwrap();
-        assert_eq!(made.iter().filter(|one| one.mail.is_some()).count(), 29);
+        assert_eq!(made.iter().filter(|one| one.mail.is_some()).count(), 32);
         let denied = made.iter().filter(|one| one.plain.contains("#not-me=tgl_"));
         let expected: Vec<_> = purposes().map(|purpose| purpose.as_str().to_owned()).collect();
         assert_eq!(denied.map(|one| one.name.clone()).collect::<Vec<_>>(), expected);
