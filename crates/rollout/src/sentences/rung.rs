@@ -2,7 +2,7 @@
 
 use tidegate_core::{
     LadderRule, LocalDateTime, Ordinal, Phase, ProductKey, Requirement, Rollout, Rule, RuleAsked, Rung, Span,
-    Standing, Timestamp, Word as _,
+    Standing, Timestamp,
 };
 
 use super::{
