@@ -190,14 +190,14 @@ fn a_small_terminal() {
         (40, 10),
         &expect![[r#"
         kasa-two-step: Two-step at Kasa    LIVE
-        revision 7 by Mara Lind at 2026-03-02T09
+        revision 7 by Mara Lind at 2026-03-02T0…
         ●──◉──○──○
-        ● 1   staff and    100 %   1840      960
         ◉ 2   first cus      5 %    610      230
         ○ 3   a quarter     25 %      0        0
         shown           2450 ████████
         started         1310 ████
         enrolled        1190 ████
+        challenged      5310 ███████████████████
         as of 2026-03-02T10:00:00Z      q leaves
     "#]],
     );
