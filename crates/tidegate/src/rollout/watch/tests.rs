@@ -106,7 +106,7 @@ fn check(size: (u16, u16), expected: &Expect) {
 fn a_usual_terminal() {
     check(
         (80, 24),
-        &expect![[r#"
+        &expect![[r"
         kasa-two-step: Two-step at Kasa                                            LIVE
         revision 7 by Mara Lind at 2026-03-02T09:00:00Z: no complaints
         ●──◉──○──○
@@ -131,7 +131,7 @@ fn a_usual_terminal() {
 
 
         as of 2026-03-02T10:00:00Z                                              q leaves
-    "#]],
+    "]],
     );
 }
 
@@ -139,7 +139,7 @@ fn a_usual_terminal() {
 fn a_large_terminal() {
     check(
         (140, 40),
-        &expect![[r#"
+        &expect![[r"
         kasa-two-step: Two-step at Kasa                                                                                                        LIVE
         revision 7 by Mara Lind at 2026-03-02T09:00:00Z: no complaints
         ●──◉──○──○
@@ -180,7 +180,7 @@ fn a_large_terminal() {
 
 
         as of 2026-03-02T10:00:00Z                                                                                                          q leaves
-    "#]],
+    "]],
     );
 }
 
@@ -188,7 +188,7 @@ fn a_large_terminal() {
 fn a_small_terminal() {
     check(
         (40, 10),
-        &expect![[r#"
+        &expect![[r"
         kasa-two-step: Two-step at Kasa    LIVE
         revision 7 by Mara Lind at 2026-03-02T0…
         ●──◉──○──○
@@ -199,7 +199,7 @@ fn a_small_terminal() {
         enrolled        1190 ████
         challenged      5310 ███████████████████
         as of 2026-03-02T10:00:00Z      q leaves
-    "#]],
+    "]],
     );
 }
 
@@ -219,7 +219,7 @@ fn of_many_waves_those_near_the_live_one_are_shown() {
         (1..=100).map(|n| wave(n, &format!("wave of {n}"), n * 10_000, state(n))).collect();
     waves[59].state = WaveState::Live.into();
     let screen = drawn((80, 24), &snapshot(waves), Connection::Live);
-    expect![[r#"
+    expect![[r"
         kasa-two-step: Two-step at Kasa                                            LIVE
         revision 7 by Mara Lind at 2026-03-02T09:00:00Z: no complaints
         ●──●──●──●──●──●──●──●──●──●──●──●──●──●──●──●──●──●──●──●──●──●──●──●──●──◉──○
@@ -244,7 +244,7 @@ fn of_many_waves_those_near_the_live_one_are_shown() {
         failed           271 ███
 
         as of 2026-03-02T10:00:00Z                                              q leaves
-    "#]]
+    "]]
     .assert_eq(&screen);
 }
 
