@@ -21,9 +21,9 @@ async fn managed(server: &TestServer) -> Managed {
     operator.import(rows.collect()).await.unwrap();
     let rollout = operator.rollout("two-step", &["kasa"], &[1_000_000]).await;
     let manager = server.held("manager", Role::RolloutManager, "Mara Lind").await;
-    let managed = Managed::new(&manager, &rollout);
-    managed.quiet().add_wave("tapo follows", 1_000_000, &["tapo"]).await;
-    managed
+    let rollout = Managed::new(&manager, &rollout);
+    rollout.quiet().add_wave("tapo follows", 1_000_000, &["tapo"]).await;
+    rollout
 }
 
 fn stats() -> proto::GetStatsRequest {

@@ -159,7 +159,7 @@ async fn known(view: &mut View, events: &[Event<RecordedFact>]) -> Result<Known,
                 Fact::ChallengeCreated { challenge, .. } | Fact::ChallengeAnswered { challenge, .. },
             ) => _ = challenges.insert(*challenge),
             RecordedFact::Known(Fact::EnrollmentBegun { enrollment, .. }) => {
-                _ = enrollments.insert(*enrollment)
+                _ = enrollments.insert(*enrollment);
             }
             _ => {}
         }
@@ -263,14 +263,10 @@ fn belongs(
     said: Option<&RolloutKey>,
 ) -> Option<(RolloutKey, Option<Ordinal>)> {
     let here = known.belongings.iter().filter(|one| Some(one.account) == account && one.product == *product);
-    match said {
-        Some(rollout) => {
-            let mut here = here.filter(|one| one.rollout == *rollout);
-            Some((rollout.clone(), here.next().and_then(|one| one.wave)))
-        }
-        None => {
-            let first = here.min_by_key(|one| (one.active_since.is_none(), one.active_since, &one.rollout));
-            first.map(|one| (one.rollout.clone(), one.wave))
-        }
+    if let Some(rollout) = said {
+        let mut here = here.filter(|one| one.rollout == *rollout);
+        return Some((rollout.clone(), here.next().and_then(|one| one.wave)));
     }
+    let first = here.min_by_key(|one| (one.active_since.is_none(), one.active_since, &one.rollout));
+    first.map(|one| (one.rollout.clone(), one.wave))
 }

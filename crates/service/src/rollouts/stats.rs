@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tidegate_core::{
     Method, Ordinal, Permission, Product, ProductKey, Refusal, Revision, Rollout, RolloutKey, Standing,
-    Timestamp, WaveState, hour_of,
+    Timestamp, Wave, WaveState, hour_of,
 };
 use tidegate_rollout::{Verdict, decide_by, waves};
 use tidegate_store::{
@@ -244,7 +244,7 @@ fn place<'s>(
 
 /// The rollout as if every wave were started and no stop were on. `None`: every wave is started.
 fn all_started(rollout: &Rollout, now: Timestamp) -> Option<Rollout> {
-    if rollout.waves.iter().all(|wave| wave.is_started()) {
+    if rollout.waves.iter().all(Wave::is_started) {
         return None;
     }
     let mut whole = Rollout { stop: None, ..rollout.clone() };

@@ -106,7 +106,7 @@ fn check(size: (u16, u16), expected: &Expect) {
 fn a_usual_terminal() {
     check(
         (80, 24),
-        &expect![[r#"
+        &expect![[r"
         kasa-two-step: Two-step at Kasa                                            LIVE
         revision 7 by Mara Lind at 2026-03-02T09:00:00Z: no complaints
         ●──◉──○──○
@@ -131,7 +131,7 @@ fn a_usual_terminal() {
 
 
         as of 2026-03-02T10:00:00Z                                              q leaves
-    "#]],
+    "]],
     );
 }
 
@@ -139,7 +139,7 @@ fn a_usual_terminal() {
 fn a_large_terminal() {
     check(
         (140, 40),
-        &expect![[r#"
+        &expect![[r"
         kasa-two-step: Two-step at Kasa                                                                                                        LIVE
         revision 7 by Mara Lind at 2026-03-02T09:00:00Z: no complaints
         ●──◉──○──○
@@ -180,7 +180,7 @@ fn a_large_terminal() {
 
 
         as of 2026-03-02T10:00:00Z                                                                                                          q leaves
-    "#]],
+    "]],
     );
 }
 
@@ -188,18 +188,18 @@ fn a_large_terminal() {
 fn a_small_terminal() {
     check(
         (40, 10),
-        &expect![[r#"
+        &expect![[r"
         kasa-two-step: Two-step at Kasa    LIVE
-        revision 7 by Mara Lind at 2026-03-02T09
+        revision 7 by Mara Lind at 2026-03-02T0…
         ●──◉──○──○
-        ● 1   staff and    100 %   1840      960
         ◉ 2   first cus      5 %    610      230
         ○ 3   a quarter     25 %      0        0
         shown           2450 ████████
         started         1310 ████
         enrolled        1190 ████
+        challenged      5310 ███████████████████
         as of 2026-03-02T10:00:00Z      q leaves
-    "#]],
+    "]],
     );
 }
 
@@ -219,7 +219,7 @@ fn of_many_waves_those_near_the_live_one_are_shown() {
         (1..=100).map(|n| wave(n, &format!("wave of {n}"), n * 10_000, state(n))).collect();
     waves[59].state = WaveState::Live.into();
     let screen = drawn((80, 24), &snapshot(waves), Connection::Live);
-    expect![[r#"
+    expect![[r"
         kasa-two-step: Two-step at Kasa                                            LIVE
         revision 7 by Mara Lind at 2026-03-02T09:00:00Z: no complaints
         ●──●──●──●──●──●──●──●──●──●──●──●──●──●──●──●──●──●──●──●──●──●──●──●──●──◉──○
@@ -244,18 +244,18 @@ fn of_many_waves_those_near_the_live_one_are_shown() {
         failed           271 ███
 
         as of 2026-03-02T10:00:00Z                                              q leaves
-    "#]]
+    "]]
     .assert_eq(&screen);
 }
 
-/// Whatever the size, nothing panics, and what is known is on the screen before anything else.
+/// Whatever the size, nothing panics, and a few lines are enough for the title.
 #[test]
 fn every_size_can_be_drawn() {
     for width in [1, 2, 3, 9, 20, 39, 40, 63, 64, 90] {
         for height in (1..=11).chain([15, 16, 23]) {
             let screen = drawn((width, height), &snapshot(some_waves()), Connection::Live);
             assert!(
-                width < 40 || screen.starts_with("kasa-two-step: Two-step"),
+                width < 40 || height < 5 || screen.starts_with("kasa-two-step: Two-step"),
                 "{width}×{height}: {screen}"
             );
             let none = proto::WatchRolloutResponse::default();

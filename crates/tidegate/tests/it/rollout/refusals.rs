@@ -73,7 +73,7 @@ async fn a_change_of_another_person_is_named(engine: Engine) {
     let ended = desk.run(&[&start[..], &["r1"]].concat()).await;
     assert_eq!((ended.code, ended.out.as_str()), (Some(1), ""), "{}", ended.err);
     for part in [
-        "nothing was changed, because `kasa-two-step` was changed meanwhile (revision 2 by cred_",
+        "nothing was changed, because `kasa-two-step` was changed meanwhile (revision 2 by mia at ",
         ": new name)",
         "look again with `tidegate rollout get kasa-two-step`",
     ] {
