@@ -28,8 +28,8 @@ fn graced(days: u32, phases: Vec<proto::LadderPhase>) -> proto::LadderRule {
 }
 
 /// Who is in a sample, by external id; the sample must be whole.
-fn names<'p>(sample: &Option<proto::AccountSample>, people: &'p [Person]) -> Vec<&'p str> {
-    let sample = sample.as_ref().unwrap();
+fn names<'p>(sample: Option<&proto::AccountSample>, people: &'p [Person]) -> Vec<&'p str> {
+    let sample = sample.unwrap();
     let found = people.iter().filter(|person| sample.account_ids.contains(&person.id));
     let mut found: Vec<_> = found.map(|person| person.external_id.as_str()).collect();
     found.sort_unstable();
@@ -95,13 +95,13 @@ on_both! {
             let product = &told.products[0];
             assert_eq!((product.required_before_count, product.required_after_count), (0, 5));
             let all = ["none", "plain", "ready", "unsure", "young"];
-            assert_eq!(names(&product.become_required, &people), all);
-            assert_eq!((names(&product.enforced, &people), names(&product.in_grace, &people).len()), (all.to_vec(), 0));
-            assert_eq!(names(&product.required_on, &people), ["ready"]);
-            assert_eq!(names(&product.required_missing, &people), ["none", "unsure"]);
+            assert_eq!(names(product.become_required.as_ref(), &people), all);
+            assert_eq!((names(product.enforced.as_ref(), &people), names(product.in_grace.as_ref(), &people).len()), (all.to_vec(), 0));
+            assert_eq!(names(product.required_on.as_ref(), &people), ["ready"]);
+            assert_eq!(names(product.required_missing.as_ref(), &people), ["none", "unsure"]);
             assert_eq!(product.cease_required.as_ref().unwrap().count, 0);
         }
-        let locked_out = |place: usize| names(&told.instants[place].products[0].locked_out, &people);
+        let locked_out = |place: usize| names(told.instants[place].products[0].locked_out.as_ref(), &people);
         assert_eq!(locked_out(0), ["none", "young"]);
         assert_eq!(locked_out(1), ["none"], "the address has become old enough");
         // What the change then does.
@@ -114,12 +114,12 @@ on_both! {
         for (name, says) in [("young", Some("NO_PROOF_OF_ORIGIN")), ("unsure", Some("EMAIL_NOT_VERIFIED")), ("plain", None)] {
             let person = people.iter().find(|person| person.external_id == name).unwrap();
             let begun = it.app.begin(person, "rmm", &Device::new("new")).await;
-            let begin = proto::BeginEnrollmentRequest {
+            let request = proto::BeginEnrollmentRequest {
                 subject: begun.subject(), method: proto::Method::Totp.into(), ..Default::default()
             };
             match says {
-                Some(says) => assert_eq!(it.app.refused(begin).await.name(), says, "{name}"),
-                None => drop(it.app.ok(begin).await),
+                Some(says) => assert_eq!(it.app.refused(request).await.name(), says, "{name}"),
+                None => drop(it.app.ok(request).await),
             }
         }
     }
@@ -138,9 +138,9 @@ on_both! {
         let told = it.admin.preview(request).await.unwrap();
         assert_eq!(told.instants.len(), 2, "each instant once, in order");
         let [begin, end] = [0, 1].map(|place: usize| &told.instants[place].products[0]);
-        assert_eq!((names(&begin.enforced, &people).len(), names(&begin.in_grace, &people).len()), (0, 5));
-        assert_eq!(names(&begin.locked_out, &people), ["none"], "thirty days make the address old");
-        assert_eq!((names(&end.enforced, &people).len(), names(&end.in_grace, &people).len()), (5, 0));
+        assert_eq!((names(begin.enforced.as_ref(), &people).len(), names(begin.in_grace.as_ref(), &people).len()), (0, 5));
+        assert_eq!(names(begin.locked_out.as_ref(), &people), ["none"], "thirty days make the address old");
+        assert_eq!((names(end.enforced.as_ref(), &people).len(), names(end.in_grace.as_ref(), &people).len()), (5, 0));
         it.rollout.set_ladder(vec![rule]).await;
         server.clock.advance(Span::days(2));
         assert!(lead(&it, &people[1..3]).await.iter().all(|(_, state)| *state == State::Ready));
@@ -153,10 +153,10 @@ on_both! {
         let told = it.admin.preview(shorter).await.unwrap();
         let now = &told.products[0];
         assert_eq!((now.required_before_count, now.required_after_count), (5, 5));
-        assert_eq!(names(&now.enforced, &people).len(), 5, "it is demanded at once of whom it was not");
+        assert_eq!(names(now.enforced.as_ref(), &people).len(), 5, "it is demanded at once of whom it was not");
         // A stop makes the days of those who were told stand still, and none ends.
         let gone = it.admin.preview(preview("two-step", ladder(vec![]))).await.unwrap();
-        assert_eq!(names(&gone.products[0].cease_required, &people).len(), 5);
+        assert_eq!(names(gone.products[0].cease_required.as_ref(), &people).len(), 5);
         assert_eq!((gone.products[0].after_count, gone.products[0].required_after_count), (1, 0));
     }
 
@@ -185,8 +185,8 @@ on_both! {
         };
         assert_eq!(conflict(0), ("a-later-one".to_owned(), 0, 0), "it demands nothing yet");
         assert_eq!(conflict(1), ("a-later-one".to_owned(), 5, 0), "the earlier one is the stricter one");
-        assert_eq!(names(&told.instants[0].products[0].become_required, &people).len(), 5);
-        assert_eq!(names(&told.instants[1].products[0].become_required, &people).len(), 0);
+        assert_eq!(names(told.instants[0].products[0].become_required.as_ref(), &people).len(), 5);
+        assert_eq!(names(told.instants[1].products[0].become_required.as_ref(), &people).len(), 0);
         let reach = it.admin.preview(preview("two-step", Change::Stop(true))).await.unwrap();
         assert!(reach.products[0].conflicts.is_empty(), "this one demands nothing");
     }

@@ -52,6 +52,7 @@ pub fn requiring_nothing(rollout: &proto::Rollout) -> proto::SetLadderRequest {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a span of a request may be absent")]
 pub fn days(days: i64) -> Option<prost_types::Duration> {
     Some(prost_types::Duration { seconds: days * 86_400, nanos: 0 })
 }
@@ -317,10 +318,10 @@ on_both! {
         let ann = it.admin.person("ann").await;
         it.rollout.set_ladder(vec![everybody(vec![phase(None, Rung::Required)])]).await;
         let begun = it.begin(&ann).await;
-        let begin = proto::BeginEnrollmentRequest {
+        let request = proto::BeginEnrollmentRequest {
             subject: begun.subject(), method: proto::Method::Totp.into(), ..Default::default()
         };
-        let started = it.app.ok(begin).await;
+        let started = it.app.ok(request).await;
         assert!(started.setup.is_none() && !started.sent_to.is_empty());
         let enrollment_id = started.enrollment.unwrap().id;
         let go_on = proto::ContinueEnrollmentRequest { subject: begun.subject(), enrollment_id, ..Default::default() };

@@ -1,6 +1,7 @@
 //! The set-up is put off once, after the day.
 
 use proto::{Rung, SignInState as State};
+use tidegate_client::Refused;
 use tidegate_core::Span;
 use tidegate_proto as proto;
 
@@ -38,7 +39,7 @@ on_both! {
         let callers = [it.app.clone(), it.app.at(replica.channel.clone())];
         let answers = together(&callers, &postpone(&begun)).await;
         assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
-        let names = answers.iter().filter_map(|answer| answer.as_ref().err()).map(|refused| refused.name());
+        let names = answers.iter().filter_map(|answer| answer.as_ref().err()).map(Refused::name);
         assert!(names.clone().all(|name| name == "SIGN_IN_STATE"), "{:?}", names.collect::<Vec<_>>());
         assert_eq!(refused(&it, &other).await, "LADDER_NOT_ENFORCED", "it was put off already: sign in anew");
         let events = "SELECT COUNT(*) FROM events WHERE fact LIKE '%enrollment_postponed%' AND fact LIKE '%until%'";

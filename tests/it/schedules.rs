@@ -165,12 +165,12 @@ on_both! {
 
     /// After an outage, waves with neither soak nor gate start in one revision.
     async fn overdue_waves_are_caught_up_in_one_revision(server) {
+        use WaveState::{Done, Live, Scheduled};
         let plain = |day: u32| planned(&format!("2026-03-{day:02}T09:00"));
         let waves = vec![plain(9), plain(10), plain(11), soaking(2, plain(12)), plain(13), plain(30)];
         let (rollout, scheduler) = with(&server, waves).await;
         server.clock.set(at("2026-03-20T08:00:00Z"));
         scheduler.start_due().await.unwrap();
-        use WaveState::{Done, Live, Scheduled};
         assert_eq!(states(&rollout).await, [Done, Done, Live, Scheduled, Scheduled, Scheduled]);
         assert_eq!((revision(&rollout).await, starts(&server).await), (2, 3));
         let history = proto::ListRevisionsRequest { rollout: rollout.key.clone(), ..Default::default() };

@@ -1,6 +1,7 @@
 //! The owner skips the set-up, and an app shows the advice by itself.
 
 use proto::{Advice, Rung};
+use tidegate_client::Refused;
 use tidegate_core::{Span, Timestamp};
 use tidegate_proto as proto;
 
@@ -108,7 +109,7 @@ on_both! {
         let callers = [it.app.clone(), it.app.at(replica.channel.clone())];
         let answers = together(&callers, &skip(&first)).await;
         let taken = answers.iter().filter(|answer| answer.is_ok()).count();
-        let names = answers.iter().filter_map(|answer| answer.as_ref().err()).map(|refused| refused.name());
+        let names = answers.iter().filter_map(|answer| answer.as_ref().err()).map(Refused::name);
         assert!(names.clone().all(|name| name == "SKIP_TOO_SOON"), "{:?}", names.collect::<Vec<_>>());
         assert_eq!(taken, 1);
         assert_eq!(raw::count(&server, "SELECT SUM(skips) FROM ledger").await, 1);

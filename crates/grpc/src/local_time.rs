@@ -63,6 +63,7 @@ pub(crate) fn local_time(planned: PlannedTime) -> proto::LocalTime {
 mod tests {
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "a message in a message may be absent")]
     fn wire(local: &str, zone: &str, offset: &str) -> Option<proto::LocalTime> {
         let (local, zone, offset) = (local.to_owned(), zone.to_owned(), offset.to_owned());
         Some(proto::LocalTime { local, zone, offset, time: None })

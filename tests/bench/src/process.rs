@@ -88,7 +88,7 @@ impl Process {
         self.status("VmHWM:")
     }
 
-    /// The peak counts from now on (proc_pid_clear_refs(5)).
+    /// The peak counts from now on (`proc_pid_clear_refs(5)`).
     pub fn forget_peak(&self) -> anyhow::Result<()> {
         Ok(std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5")?)
     }

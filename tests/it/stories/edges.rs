@@ -21,6 +21,7 @@ async fn managed(server: &TestServer, edges: &[u32]) -> Managed {
     Managed::new(&server.actor("manager", Role::RolloutManager).await, &draft)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a draft's edge may be absent")]
 fn per_cent(text: &str) -> Option<Edge> {
     Some(Edge::EdgePercent(text.to_owned()))
 }

@@ -38,12 +38,12 @@ async fn two_step_is_required_from_a_date_on() {
         server.pass(Span::days(2));
         let begun = app.begin(&ann, "kasa", &Device::new("laptop")).await;
         app.ok(proto::GetTwoStepStatusRequest { subject: begun.subject() }).await;
-        let begin = proto::BeginEnrollmentRequest {
+        let request = proto::BeginEnrollmentRequest {
             subject: begun.subject(),
             method: proto::Method::Totp.into(),
             ..Default::default()
         };
-        let enrollment_id = app.ok(begin).await.enrollment.unwrap().id;
+        let enrollment_id = app.ok(request).await.enrollment.unwrap().id;
         let mail = server.mail_to(&ann.email).await;
         app.redeem(&mail.token).await;
         let go_on = proto::ContinueEnrollmentRequest {

@@ -61,7 +61,7 @@ fn later(times: Vec<proto::Timestamp>, all_dates: bool, form: &mut Form) -> Opti
 fn verb(change: Option<Change>, back: Option<Vec<ProductKey>>, form: &mut Form) -> Option<PlannedVerb> {
     let mut sure =
         |field, on, verb| if on { Some(verb) } else { form.note(field, "must be true, or not be given") };
-    let edit = |edit| PlannedVerb::Edits(Edits::One(edit));
+    let edit = |edit| PlannedVerb::Edits(Edits::One(Box::new(edit)));
     match change {
         Some(Change::Start(on)) => sure("start", on, PlannedVerb::Start),
         Some(Change::Advance(on)) => sure("advance", on, PlannedVerb::Advance),

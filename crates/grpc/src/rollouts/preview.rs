@@ -29,8 +29,7 @@ pub(super) async fn begin(
 ) -> Result<Response<Pulled<PreviewSteps>>, Status> {
     let (watch, begun) = door.begin(request, planned::preview).await?;
     let next = match begun {
-        Previewed::Going(preview) => Some(preview),
-        Previewed::Done(preview) => Some(Box::new(preview)),
+        Previewed::Going(preview) | Previewed::Done(preview) => Some(preview),
     };
     Ok(Response::new(Pulled::from(PreviewSteps { watch, next, spoke: None })))
 }
@@ -51,7 +50,7 @@ impl Source for PreviewSteps {
             }
             match self.watch.ask(PreviewRollout::GoOn(preview)).await? {
                 Previewed::Going(preview) => self.next = Some(preview),
-                Previewed::Done(preview) => return Ok(Some((previewed::result(preview), self))),
+                Previewed::Done(preview) => return Ok(Some((previewed::result(*preview), self))),
             }
         }
     }

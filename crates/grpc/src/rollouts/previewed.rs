@@ -63,6 +63,7 @@ fn conflict(conflict: LadderConflict) -> proto::LadderConflict {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a message in a message may be absent")]
 fn sample(group: Group) -> Option<proto::AccountSample> {
     let count = group.count;
     let account_ids = group.into_sample().iter().map(ToString::to_string).collect();

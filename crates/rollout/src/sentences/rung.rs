@@ -132,7 +132,7 @@ pub fn person(answer: &LadderAnswer<'_>) -> String {
         if !later.is_empty() {
             parts.push(all_of(later.into_iter()));
         }
-        return parts.into_iter().map(|part| format!("; {part}")).collect();
+        return joined(&parts);
     }
     match answer.rung {
         Rung::Locked => parts.push("no exemption counts".to_owned()),
@@ -153,7 +153,7 @@ pub fn person(answer: &LadderAnswer<'_>) -> String {
     }
     parts.extend(answer.skipped_until().map(skipped));
     parts.push(deadline(answer));
-    parts.into_iter().map(|part| format!("; {part}")).collect()
+    joined(&parts)
 }
 
 /// What the rule's grace is, and how much of it is used.
@@ -223,4 +223,9 @@ pub fn asks(requirement: Requirement) -> &'static str {
         }
         Requirement::Aal2Phr => "a sign-in asks for a second step that resists phishing",
     }
+}
+
+/// Each part after a semicolon.
+fn joined(parts: &[String]) -> String {
+    if parts.is_empty() { String::new() } else { format!("; {}", parts.join("; ")) }
 }

@@ -2,7 +2,11 @@
 
 use tidegate_core::{Missing, Product, ProductKey, Requirement, Rollout, RolloutKey, Standing, Timestamp};
 use tidegate_factors::{enrollment, policy};
-use tidegate_rollout::{Verdict, decide, decide_by, ladder, waves};
+use tidegate_rollout::{
+    Verdict, decide, decide_by,
+    ladder::{self, LadderAnswer},
+    waves,
+};
 use tidegate_store::scan::ScannedAccount;
 
 use super::group::Group;
@@ -78,9 +82,9 @@ impl Worlds {
     /// The other rollouts whose ladders demand something at the product, if the changed one's does too.
     pub(super) fn rivals(&self, product: &ProductKey) -> Vec<LadderConflict> {
         let demands = |rollout: &Rollout| {
-            let at_product =
+            let mut at_product =
                 rollout.ladder.iter().filter(|rule| ladder::products(rollout, rule).contains(product));
-            waves::covers(rollout, product) && at_product.filter_map(ladder::demanding).next().is_some()
+            waves::covers(rollout, product) && at_product.any(|rule| ladder::demanding(rule).is_some())
         };
         if !self.rollout(&self.changed).is_some_and(demands) {
             return Vec::new();
@@ -159,7 +163,7 @@ impl LadderConflict {
     fn count(&mut self, worlds: &Worlds, (product, account): (&Product, &ScannedAccount), at: Timestamp) {
         let alone = |key: &RolloutKey| {
             let rollout = worlds.rollout(key).into_iter();
-            decide(product, rollout, &account.standing, at).ladder.filter(|answer| answer.binds())
+            decide(product, rollout, &account.standing, at).ladder.filter(LadderAnswer::binds)
         };
         let (Some(ours), Some(theirs)) = (alone(&worlds.changed), alone(&self.rollout)) else { return };
         if !ours.demands_the_same_as(&theirs) {

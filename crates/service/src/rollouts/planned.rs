@@ -42,7 +42,7 @@ pub enum PlannedVerb {
 #[derive(Debug, Clone)]
 pub enum Edits {
     /// Named by `update`, `add_wave` and so on.
-    One(Edit),
+    One(Box<Edit>),
     /// Named by `steps[0].update` and so on.
     Steps(Vec<Edit>),
 }

@@ -59,7 +59,7 @@ const DECISIONS_A_STEP: usize = 100_000;
 #[derive(Debug)]
 pub enum Previewed {
     Going(Box<Preview>),
-    Done(Preview),
+    Done(Box<Preview>),
 }
 
 /// How far a preview has come. While it exists, no other use case reads all accounts.
@@ -198,7 +198,7 @@ async fn go_on(cx: &QueryContext, mut preview: Box<Preview>) -> Result<Previewed
     }
     preview.count_some();
     let done = preview.page.is_empty() && preview.scan.ended();
-    Ok(if done { Previewed::Done(*preview) } else { Previewed::Going(preview) })
+    Ok(if done { Previewed::Done(preview) } else { Previewed::Going(preview) })
 }
 
 impl Preview {

@@ -1,4 +1,4 @@
-//! Starts waves at their planned times, by the same path as AdvanceRollout.
+//! Starts waves at their planned times, by the same path as `AdvanceRollout`.
 //!
 //! Each step is taken once, however many servers run and whenever one of them is killed: the decision is made again under
 //! the lock of the rollout's row, at the revision that was looked at, and the lease's row stays locked to the end of the

@@ -62,8 +62,8 @@ impl RolloutChange {
         if let Some(aim) = &self.method {
             let kept = rollout.method.take().ok_or(Refusal::FixedByStart { fields: vec!["method"] })?;
             let ended = kept.ends.as_ref().map(|end| end.at);
-            let in_past = |end: &&MethodEnd| Some(end.at) != ended && end.at < rollout.updated_at;
-            if aim.ends.as_ref().filter(in_past).is_some() {
+            let in_past = |end: &MethodEnd| Some(end.at) != ended && end.at < rollout.updated_at;
+            if aim.ends.as_ref().is_some_and(in_past) {
                 let (field, what) = (format!("{within}method.end_time"), LadderFlawKind::InPast);
                 return Err(Refusal::LadderNotAcceptable { flaws: vec![LadderFlaw { field, what }] }.into());
             }

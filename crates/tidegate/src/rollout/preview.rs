@@ -22,6 +22,7 @@ use crate::failure::Usage;
 
 #[derive(Args)]
 #[command(group = ArgGroup::new("change").required(true))]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command")]
 pub struct RolloutPreviewArgs {
     /// Key of the rollout. May be left out with --file, which names it.
     #[arg(required_unless_present = "file")]

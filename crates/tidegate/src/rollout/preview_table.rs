@@ -48,7 +48,7 @@ fn at_once(products: &[proto::ProductPreview]) -> String {
         std::iter::once(name.to_owned()).chain(counts).collect::<Vec<_>>()
     };
     let counted = |(name, read): (&str, Read)| {
-        let counts = products.iter().map(|at| count(read(at)).to_string());
+        let counts = products.iter().map(|at| count(read(at).as_ref()).to_string());
         std::iter::once(format!("  {name}")).chain(counts).collect::<Vec<_>>()
     };
     let mut rows = vec![moved("reached", |at| (at.before_count, at.after_count))];
@@ -79,6 +79,6 @@ fn at_once(products: &[proto::ProductPreview]) -> String {
     text
 }
 
-fn count(sample: &Option<proto::AccountSample>) -> i64 {
-    sample.as_ref().map_or(0, |sample| sample.count)
+fn count(sample: Option<&proto::AccountSample>) -> i64 {
+    sample.map_or(0, |sample| sample.count)
 }

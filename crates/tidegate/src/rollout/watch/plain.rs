@@ -61,11 +61,11 @@ pub fn line(snapshot: &proto::WatchRolloutResponse) -> String {
     let revision = snapshot.revision.clone().unwrap_or_default();
     let rollout = revision.rollout.clone().unwrap_or_default();
     let stats = snapshot.stats.clone().unwrap_or_default();
-    let (state, by) = (show::state(&rollout), show::author(&revision));
+    let (standing, by) = (show::state(&rollout), show::author(&revision));
     let (number, waves) = (rollout.revision, started_waves(&rollout));
     let reason = show::reason(&revision.reason);
     let steps = funnel::present(&funnel::totals(&stats.funnel)).into_iter();
     let steps: Vec<_> = steps.map(|(step, count)| format!("{} {count}", funnel::step_name(step))).collect();
     let steps = if steps.is_empty() { "no events yet".to_owned() } else { steps.join(", ") };
-    format!("{}: {state}, {waves}, revision {number} by {by}{reason}; {steps}", rollout.key)
+    format!("{}: {standing}, {waves}, revision {number} by {by}{reason}; {steps}", rollout.key)
 }
