@@ -115,8 +115,8 @@ mod tests {
                         let minutes = (0..14 * 1_440).map(|minute| start.plus(Span::minutes(minute)));
                         let Some(found) = opens_at(&window, start) else { panic!("{window:?}") };
                         assert!(is_open(&window, found), "{window:?} {start}");
-                        let before = minutes.take_while(|minute| *minute < found).step_by(7);
-                        assert_eq!(before.filter(|minute| is_open(&window, *minute)).next(), None);
+                        let mut before = minutes.take_while(|minute| *minute < found).step_by(7);
+                        assert_eq!(before.find(|minute| is_open(&window, *minute)), None);
                         looked += 1;
                     }
                 }

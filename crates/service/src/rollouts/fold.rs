@@ -39,7 +39,10 @@ const LEASE: Span = Span::seconds(5);
 
 /// The kinds of facts that are counted. The others are not read.
 const KINDS: &[&str] = &[
+    "two_step_told",
     "two_step_shown",
+    "two_step_required",
+    "enrollment_postponed",
     "two_step_active",
     "enrollment_begun",
     "factor_activated",
