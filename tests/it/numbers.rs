@@ -46,7 +46,7 @@ async fn events_and_counts(server: &TestServer) -> (i64, i64) {
 }
 
 /// A right answer of the owner, perhaps after a wrong one. Too many wrong ones would demand a new password.
-async fn tried(kasa: &Kasa, owner: &Owner, is_wrong_first: bool) {
+pub async fn tried(kasa: &Kasa, owner: &Owner, is_wrong_first: bool) {
     let (begun, challenge) = kasa.asked(owner, "tablet").await;
     let code = kasa.code(owner);
     if is_wrong_first {

@@ -7,8 +7,10 @@ use tidegate_service::rollouts::Scheduler;
 
 use crate::{
     manage::{Managed, draft},
+    numbers::tried,
     owner::Device,
     raw,
+    setting::Kasa,
     test_server::TestServer,
 };
 
@@ -143,6 +145,44 @@ on_both! {
         let session = app.sign_in(&person, "kasa", &Device::new("phone")).await;
         app.enroll(&session, &person).await;
         assert_eq!(waits(&rollout).await, []);
+        server.pass(Span::seconds(15));
+        scheduler.start_due().await.unwrap();
+        assert_eq!(states(&rollout).await, [WaveState::Done, WaveState::Live]);
+    }
+
+    /// Second steps are counted from the record, and only those of the wave's accounts.
+    async fn a_gate_holds_while_too_many_answers_fail(server) {
+        let few_failed = proto::ShareGate {
+            measure: GateMeasure::Failed.into(),
+            of: GateMeasure::Challenged.into(),
+            share_ppm: 340_000,
+        };
+        let gates = vec![proto::Gate { condition: Some(Condition::ShareAtMost(few_failed)) }];
+        let gated = WaveDraft { gates, ..planned("2026-03-10T09:00") };
+        let (rollout, scheduler) = with(&server, vec![planned("2026-03-09T09:00"), gated]).await;
+        server.clock.set(at("2026-03-10T08:00:00Z"));
+        scheduler.start_due().await.unwrap();
+        let frontend = server.actor("frontend", Role::Frontend).await;
+        let kasa = Kasa { server: server.clone(), admin: server.operator(), frontend };
+        let owner = kasa.owner("ann").await;
+        let held = async || {
+            server.fold().await;
+            match &waits(&rollout).await[..] {
+                [] => None,
+                [Kind::Gate(gate)] => Some((gate.count, gate.of_count)),
+                other => panic!("it waits for {other:?}"),
+            }
+        };
+        // Of nothing there is no share.
+        assert_eq!(held().await, Some((0, 0)));
+        tried(&kasa, &owner, true).await;
+        assert_eq!(held().await, Some((1, 1)));
+        tried(&kasa, &owner, false).await;
+        assert_eq!(held().await, Some((1, 2)));
+        scheduler.start_due().await.unwrap();
+        assert_eq!(states(&rollout).await, [WaveState::Live, WaveState::Scheduled]);
+        tried(&kasa, &owner, false).await;
+        assert_eq!(held().await, None);
         server.pass(Span::seconds(15));
         scheduler.start_due().await.unwrap();
         assert_eq!(states(&rollout).await, [WaveState::Done, WaveState::Live]);

@@ -112,6 +112,7 @@ lists! {
     ListCustomersRequest, ListCustomersResponse: customers of Customer;
     ListDeliveriesRequest, ListDeliveriesResponse: deliveries of Delivery;
     ListEventsRequest, ListEventsResponse: events of Event;
+    ListExemptionsRequest, ListExemptionsResponse: exemptions of Exemption;
     ListInterestRequest, ListInterestResponse: interests of Interest;
     ListProductsRequest, ListProductsResponse: products of Product;
     ListReachedRequest, ListReachedResponse: accounts of ReachedAccount;

@@ -59,6 +59,10 @@ pub struct WaveNumbers {
     pub shown: u64,
     pub started: u64,
     pub active: u64,
+    pub challenged: u64,
+    pub passed: u64,
+    pub failed: u64,
+    pub recovered: u64,
 }
 
 impl WaveNumbers {
@@ -67,6 +71,10 @@ impl WaveNumbers {
             GateMeasure::Shown => self.shown,
             GateMeasure::Started => self.started,
             GateMeasure::Active => self.active,
+            GateMeasure::Challenged => self.challenged,
+            GateMeasure::Passed => self.passed,
+            GateMeasure::Failed => self.failed,
+            GateMeasure::Recovered => self.recovered,
         }
     }
 }

@@ -89,6 +89,13 @@ pub struct WhichCounts {
     pub method: Option<Method>,
 }
 
+impl WhichCounts {
+    /// Before all events.
+    pub const EARLIEST: Timestamp = Timestamp::from_unix_micros(0);
+    /// After all events: the last instant that a time on the wire can have.
+    pub const LATEST: Timestamp = Timestamp::from_unix_micros(253_402_300_799_999_999);
+}
+
 /// A sum over hours.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FunnelSum {

@@ -27,6 +27,14 @@ words! {
         Started = "started",
         /// Those for which two-step acts.
         Active = "active",
+        /// Second steps that were asked of accounts of the wave.
+        Challenged = "challenged",
+        /// Those that were passed.
+        Passed = "passed",
+        /// Answers that were not accepted.
+        Failed = "failed",
+        /// Second steps that were passed by a recovery code.
+        Recovered = "recovered",
     }
 }
 
@@ -185,7 +193,7 @@ mod tests {
         assert_eq!(serde_json::from_str::<Gate>(json).unwrap(), gate);
         for newer in [
             r#"{"at_least":{"measure":"shown","count":100,"within":1}}"#,
-            r#"{"at_least":{"measure":"passed","count":100}}"#,
+            r#"{"at_least":{"measure":"delighted","count":100}}"#,
             r#"{"never":{}}"#,
         ] {
             assert!(serde_json::from_str::<Gate>(newer).is_err(), "{newer}");

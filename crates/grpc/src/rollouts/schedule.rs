@@ -102,6 +102,10 @@ fn measure(wire: proto::GateMeasure) -> Option<GateMeasure> {
         proto::GateMeasure::Shown => Some(GateMeasure::Shown),
         proto::GateMeasure::Started => Some(GateMeasure::Started),
         proto::GateMeasure::Active => Some(GateMeasure::Active),
+        proto::GateMeasure::Challenged => Some(GateMeasure::Challenged),
+        proto::GateMeasure::Passed => Some(GateMeasure::Passed),
+        proto::GateMeasure::Failed => Some(GateMeasure::Failed),
+        proto::GateMeasure::Recovered => Some(GateMeasure::Recovered),
     }
 }
 
@@ -146,6 +150,10 @@ fn render_measure(measure: GateMeasure) -> i32 {
         GateMeasure::Shown => proto::GateMeasure::Shown,
         GateMeasure::Started => proto::GateMeasure::Started,
         GateMeasure::Active => proto::GateMeasure::Active,
+        GateMeasure::Challenged => proto::GateMeasure::Challenged,
+        GateMeasure::Passed => proto::GateMeasure::Passed,
+        GateMeasure::Failed => proto::GateMeasure::Failed,
+        GateMeasure::Recovered => proto::GateMeasure::Recovered,
     }
     .into()
 }

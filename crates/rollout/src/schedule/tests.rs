@@ -31,7 +31,7 @@ fn rollout(waves: Vec<Wave>) -> Rollout {
     Rollout {
         key: "two-step".parse().unwrap(),
         title: "Two-step".parse().unwrap(),
-        products: Vec::new(),
+        products: vec!["kasa".parse().unwrap()],
         unit: Unit::Account,
         salt: Salt([0; 16]),
         holdout: Edge::default(),
@@ -53,7 +53,7 @@ fn rollout(waves: Vec<Wave>) -> Rollout {
 }
 
 fn numbers(shown: u64, started: u64, active: u64) -> WaveNumbers {
-    WaveNumbers { shown, started, active }
+    WaveNumbers { shown, started, active, ..WaveNumbers::default() }
 }
 
 fn share(ppm: u32) -> Share {
@@ -62,10 +62,12 @@ fn share(ppm: u32) -> Share {
 
 #[test]
 fn a_gate_passes_at_its_bound() {
-    use GateMeasure::{Active, Shown, Started};
+    use GateMeasure::{Active, Challenged, Failed, Passed, Recovered, Shown, Started};
     let at_least = Gate::AtLeast { measure: Shown, count: 100 };
     let share_at_least = Gate::ShareAtLeast { measure: Active, of: Started, share: share(600_000) };
     let share_at_most = Gate::ShareAtMost { measure: Started, of: Shown, share: share(50_000) };
+    let few_failed = Gate::ShareAtMost { measure: Failed, of: Challenged, share: share(50_000) };
+    let nobody_recovered = Gate::ShareAtMost { measure: Recovered, of: Passed, share: share(0) };
     for (gate, numbers, passes) in [
         (at_least, numbers(99, 0, 0), false),
         (at_least, numbers(100, 0, 0), true),
@@ -77,6 +79,11 @@ fn a_gate_passes_at_its_bound() {
         (share_at_most, numbers(100, 5, 0), true),
         (share_at_most, numbers(100, 6, 0), false),
         (share_at_most, numbers(u64::MAX, u64::MAX, 0), false),
+        (few_failed, WaveNumbers { challenged: 100, passed: 99, failed: 5, ..numbers(0, 0, 0) }, true),
+        (few_failed, WaveNumbers { challenged: 100, passed: 99, failed: 6, ..numbers(0, 0, 0) }, false),
+        (few_failed, WaveNumbers { failed: 0, ..numbers(9, 9, 9) }, false),
+        (nobody_recovered, WaveNumbers { passed: 10, recovered: 0, ..numbers(0, 0, 0) }, true),
+        (nobody_recovered, WaveNumbers { passed: 10, recovered: 1, ..numbers(0, 0, 0) }, false),
     ] {
         let mut waves = vec![wave(1, Some(0)), wave(2, Some(0))];
         waves[1].gates = vec![gate];

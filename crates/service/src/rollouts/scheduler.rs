@@ -5,7 +5,10 @@
 //! transaction. What is not committed did not happen, and another server takes the step once the lease has expired.
 
 use serde::{Deserialize, Serialize};
-use tidegate_core::{Fact, HolderId, Id, Ordinal, Permission, Rollout, RolloutKey, Span, Title};
+use tidegate_core::{
+    Fact, FunnelStep, HolderId, Id, Ordinal, Permission, Rollout, RolloutKey, Span, Timestamp, Title, Wave,
+    hour_of,
+};
 use tidegate_rollout::{
     lifecycle,
     schedule::{Due, Waiting, WaveNumbers, due, earliest, needs_numbers},
@@ -14,6 +17,7 @@ use tidegate_rollout::{
 use tidegate_store::{
     View,
     leases::{self, LeaseClaim},
+    rollout_hours::{self, FunnelSum, WhichCounts},
     rollouts::{self, DueRollout},
     stats,
 };
@@ -142,7 +146,7 @@ impl StartDueWaves {
 }
 
 /// When it may start at the earliest, and not before the numbers of a gate that holds it can have changed.
-fn look_again(due: &Due, cx: &CommandContext) -> Option<tidegate_core::Timestamp> {
+fn look_again(due: &Due, cx: &CommandContext) -> Option<Timestamp> {
     let Due::Waiting { waits, .. } = due else { return None };
     let at = earliest(waits)?;
     let counted = waits.iter().any(|wait| matches!(wait, Waiting::Gate(_)));
@@ -160,7 +164,30 @@ pub(super) async fn numbers(view: &mut View, rollout: &Rollout) -> Result<WaveNu
             numbers.active += count.active;
         }
     }
+    for sum in steps_since_start(view, rollout, last).await? {
+        let counted = match sum.step {
+            FunnelStep::Challenged => &mut numbers.challenged,
+            FunnelStep::Passed => &mut numbers.passed,
+            FunnelStep::Failed => &mut numbers.failed,
+            FunnelStep::Recovered => &mut numbers.recovered,
+            _ => continue,
+        };
+        *counted += u64::try_from(sum.count).unwrap_or(0);
+    }
     Ok(numbers)
+}
+
+/// The funnel of the wave, from the hour in which it started.
+async fn steps_since_start(view: &mut View, rollout: &Rollout, wave: &Wave) -> Result<Vec<FunnelSum>, Fault> {
+    let Some(started) = wave.started_at else { return Ok(Vec::new()) };
+    let which = WhichCounts {
+        from: hour_of(started),
+        before: WhichCounts::LATEST,
+        wave: Some(wave.ordinal),
+        product: None,
+        method: None,
+    };
+    Ok(rollout_hours::sums(view, &rollout.key, which).await?)
 }
 
 /// Kept with the revision: `planned start 2026-12-07T09:00 Europe/Berlin`.

@@ -121,12 +121,9 @@ impl Query for GetStats {
 
 impl FunnelRange {
     pub(super) fn which(self) -> WhichCounts {
-        /// Before all events, and after them: the ends of the years that a time on the wire can have.
-        const EARLIEST: Timestamp = Timestamp::from_unix_micros(0);
-        const LATEST: Timestamp = Timestamp::from_unix_micros(253_402_300_799_999_999);
         WhichCounts {
-            from: self.from.map_or(EARLIEST, hour_of),
-            before: self.before.unwrap_or(LATEST),
+            from: self.from.map_or(WhichCounts::EARLIEST, hour_of),
+            before: self.before.unwrap_or(WhichCounts::LATEST),
             wave: self.wave,
             product: self.product,
             method: self.method,

@@ -48,8 +48,8 @@ pub fn gates(node: FileNode<'_>) -> Result<Vec<proto::Gate>> {
 fn gate(node: FileNode<'_>) -> Result<proto::Gate> {
     let text = node.text()?;
     let condition = read_gate(&text);
-    let must = "a gate must be `at least 100 shown`, `at least 60 % of shown active` or `at most 5 % of shown started`; \
-                measures are shown, started and active";
+    let must = "a gate must be `at least 100 shown`, `at least 60 % of shown active` or `at most 5 % of challenged failed`; \
+                measures are shown, started, active, challenged, passed, failed and recovered";
     Ok(proto::Gate { condition: Some(condition.ok_or_else(|| node.wrong(must))?) })
 }
 

@@ -27,6 +27,7 @@ const NOT_RUN: &[(&str, &str)] = &[
         r#"client='"client": {"device_id": "tablet-2", "ip": "203.0.113.7", "user_agent": "Firefox"}'"#,
         "the same",
     ),
+    ("tidegate rollout watch tapo-two-step", "it ends when q is typed; rollout/watching.rs runs it"),
     (r#"call "$auditor" AuditService/TailEvents '{"from_beginning": true}'"#, "Ctrl-C ends it"),
     ("docker build --tag tidegate:0.1.0 .", "tests/image/run builds and runs the image without Docker"),
     ("tests/run", "it runs this test"),
