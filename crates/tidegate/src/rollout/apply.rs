@@ -13,10 +13,11 @@ use super::{
     explained,
     file::PlannedRollout,
     find,
-    history::changed,
     ladder::confirm_ladder,
     plan::{PlannedCall, PlannedChange, PlannedStep, plan},
-    print_warnings, show,
+    print_warnings,
+    revisions::Compared,
+    show,
 };
 use crate::{
     ambient::request_id,
@@ -183,14 +184,14 @@ async fn carry_out(
 pub async fn diff(diff: DiffArgs) -> anyhow::Result<()> {
     let client = diff.call.server.connect().await?;
     let Some(path) = diff.file else {
-        let request = proto::DiffRevisionsRequest {
-            rollout: diff.rollout.unwrap_or_default(),
-            from_revision: diff.from.unwrap_or_default(),
-            to_revision: diff.to.unwrap_or_default(),
-        };
+        let rollout = diff.rollout.unwrap_or_default();
+        let (from_revision, to_revision) = (diff.from.unwrap_or_default(), diff.to.unwrap_or_default());
+        let request = proto::DiffRevisionsRequest { rollout: rollout.clone(), from_revision, to_revision };
         let answer = ask!(client, rollouts.diff_revisions, request)?;
-        return diff.call.output.print(&answer, |answer| {
-            let lines = answer.differences.iter().map(|difference| changed(difference) + "\n");
+        let differences = answer.differences.clone();
+        let compared = Compared::read(&client, &rollout, differences, (from_revision, to_revision)).await?;
+        return diff.call.output.print(&answer, |_| {
+            let lines = compared.lines().into_iter().map(|line| line + "\n");
             some_or(lines.collect(), "nothing differs\n")
         });
     };

@@ -4,6 +4,7 @@
 //! changed that the person has not seen. The verbs that narrow (pause, rollback, stop) send none: they must work at once,
 //! whatever another person changes at the same time.
 
+mod ahead;
 mod apply;
 mod confirm;
 mod explain;
@@ -19,6 +20,7 @@ mod preview_table;
 mod progress;
 mod reached;
 mod read;
+mod revisions;
 mod show;
 mod show_ladder;
 mod stats;
@@ -73,19 +75,19 @@ pub enum RolloutCommand {
     Diff(DiffArgs),
     /// Starts the first wave.
     Start(SevereArgs),
-    /// Pauses a rollout: no wave starts, and accounts that were reached stay reached.
+    /// Pauses a rollout: no wave starts, and accounts that were reached stay reached. Dates of a ladder go on.
     Pause(VerbArgs),
-    /// Ends a pause.
-    Resume(VerbArgs),
+    /// Ends a pause. Asks for the key where a wave above 25 % is overdue, and so starts at once.
+    Resume(SevereArgs),
     /// Starts the next wave. Asks for the key where the wave's share is above 25 %.
     Advance(SevereArgs),
     /// Takes back the waves after one of them. Nobody loses a factor.
     Rollback(RollBackArgs),
     /// Ends a rollout of which no wave is started; it is listed no more.
     Archive(VerbArgs),
-    /// Brings an archived rollout back, as it was.
-    Unarchive(VerbArgs),
-    /// Stops a rollout at once: no further account is reached until two persons clear the stop.
+    /// Brings an archived rollout back, as it was. Asks for the key where a wave above 25 % is overdue.
+    Unarchive(SevereArgs),
+    /// Stops a rollout at once: no wave reaches a further account until two persons clear the stop. Dates of a ladder go on.
     Stop(SevereArgs),
     /// Clears a stop. Two persons have to run it.
     Clear(SevereArgs),
