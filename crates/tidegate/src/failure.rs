@@ -76,7 +76,7 @@ fn told(refused: &Refused) -> String {
     let mut text = crate::output::plain(&refused.message);
     for violation in &refused.violations {
         let (field, what) = (&violation.field, &violation.description);
-        text = format!("{text}; {}: {}", crate::output::plain(field), crate::output::plain(what));
+        text = format!("{text}; {}: {}", crate::output::places(field, 0), crate::output::plain(what));
     }
     if let Some(advice) = advice(refused) {
         text = format!("{text}; {advice}");

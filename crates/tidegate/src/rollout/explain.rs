@@ -6,7 +6,7 @@ use clap::Args;
 use tidegate_core::Timestamp;
 use tidegate_proto as proto;
 
-use super::{CallArgs, ask, file::timestamp, load};
+use super::{CallArgs, ask, file::timestamp, instants::instant, load};
 use crate::{failure::Usage, output::plain};
 
 #[derive(Args)]
@@ -38,15 +38,11 @@ pub struct AccountExplain {
 
 #[derive(Args)]
 struct ExplainArgs {
-    /// The instant to answer for, such as 2026-01-31T12:00:00Z; else now.
+    /// The instant to answer for: `2027-01-22T00:00 Europe/Berlin`, a date with its zone, or 2027-01-22T00:00:00Z; else now.
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     at: Option<Timestamp>,
     #[command(flatten)]
     call: CallArgs,
-}
-
-pub fn instant(text: &str) -> Result<Timestamp, &'static str> {
-    Timestamp::from_rfc3339(text).ok_or("must be an instant such as 2026-01-31T12:00:00Z")
 }
 
 pub async fn rollout_explain(explain: RolloutExplain) -> anyhow::Result<()> {
@@ -105,6 +101,10 @@ fn table(answer: &proto::ExplainResponse, rollout: Option<&str>) -> String {
         }
         let mark = if rule.holds { "*" } else { "-" };
         lines.push(format!("{mark} {}", plain(&rule.sentence)));
+    }
+    if of.is_some() {
+        lines.push(String::new());
+        lines.push("* holds; - does not hold".to_owned());
     }
     if answer.standing_of_today {
         lines.push(String::new());

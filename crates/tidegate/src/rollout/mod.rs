@@ -7,10 +7,13 @@
 mod ahead;
 mod apply;
 mod confirm;
+mod exempt;
 mod explain;
+mod export;
 mod file;
 mod funnel;
 mod history;
+mod instants;
 mod ladder;
 mod plan;
 mod plan_ladder;
@@ -33,10 +36,11 @@ use clap::{Args, Subcommand};
 use tidegate_client::{Client, Refused};
 use tidegate_proto as proto;
 
-pub use self::explain::{AccountExplain, account_explain};
 use self::{
     apply::{ApplyArgs, DiffArgs},
+    exempt::ExemptionsArgs,
     explain::RolloutExplain,
+    export::ExportArgs,
     history::HistoryArgs,
     ladder::LadderCommand,
     preview::RolloutPreviewArgs,
@@ -46,8 +50,12 @@ use self::{
     verbs::{RevertArgs, RollBackArgs, SevereArgs, VerbArgs},
     watch::WatchArgs,
 };
+pub use self::{
+    exempt::{AccountExempt, AccountExtend, OfAccount, end_exemption, exempt, extend_deadline},
+    explain::{AccountExplain, account_explain},
+};
 use crate::{
-    output::{OutputArgs, plain},
+    output::{OutputArgs, places, plain},
     server::Server,
 };
 
@@ -66,6 +74,8 @@ pub enum RolloutCommand {
     Create(ApplyArgs),
     /// Creates the rollout of a file, or changes it to what the file says. Waves that have started are never touched.
     Apply(ApplyArgs),
+    /// Prints a rollout as the file that `apply` reads. Applying it changes nothing.
+    Export(ExportArgs),
     /// Counts the accounts that a change would reach, require two-step of, or lock out. Changes nothing.
     Preview(RolloutPreviewArgs),
     /// From when on two-step is required of whom.
@@ -97,6 +107,8 @@ pub enum RolloutCommand {
     Revert(RevertArgs),
     /// Lists the accounts that a rollout has reached at a product, one JSON object a line.
     Reached(ReachedArgs),
+    /// Lists the accounts that support has exempted from the ladder, until when and why.
+    Exemptions(ExemptionsArgs),
     /// Says why a rollout has reached an account, or has not.
     Explain(RolloutExplain),
     /// Says how far a rollout has come, per wave and product, and what its funnel counted.
@@ -121,6 +133,8 @@ pub async fn run(command: RolloutCommand) -> anyhow::Result<ExitCode> {
         RolloutCommand::Get(get) => read::get(get).await?,
         RolloutCommand::Create(create) => apply::create(create).await?,
         RolloutCommand::Apply(apply) => apply::apply(apply).await?,
+        RolloutCommand::Export(export) => export::export(export).await?,
+        RolloutCommand::Exemptions(asked) => exempt::exemptions(asked).await?,
         RolloutCommand::Preview(preview) => preview::preview(preview).await?,
         RolloutCommand::Ladder(command) => ladder::ladder(command).await?,
         RolloutCommand::Diff(diff) => apply::diff(diff).await?,
@@ -164,10 +178,10 @@ async fn find(client: &Client, key: &str) -> Result<Option<proto::Rollout>, Refu
     }
 }
 
-/// What the server warns of, on stderr, so that the answer stays what programs read.
+/// What the server warns of, on stderr, so that the answer stays what programs read. It counts waves from 1.
 fn print_warnings(warnings: &[proto::RolloutWarning]) {
     for warning in warnings {
-        eprintln!("warning: {}: {}", plain(&warning.field), plain(&warning.message));
+        eprintln!("warning: {}: {}", places(&warning.field, 1), plain(&warning.message));
     }
 }
 

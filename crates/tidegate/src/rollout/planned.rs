@@ -52,7 +52,7 @@ pub fn soak(soak: Option<&proto::Duration>) -> String {
 }
 
 /// In the largest unit that divides it.
-fn length(seconds: i64) -> String {
+pub fn length(seconds: i64) -> String {
     let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
     let unit = units.into_iter().find(|(unit, _)| seconds % unit == 0);
     let (unit, name) = unit.unwrap_or((1, "second"));
@@ -188,7 +188,7 @@ pub fn short(planned: &proto::LocalTime) -> String {
 }
 
 /// ` +02:00`, where the clocks show the local time twice.
-fn needed_offset(planned: &proto::LocalTime) -> String {
+pub fn needed_offset(planned: &proto::LocalTime) -> String {
     let (Ok(local), Ok(zone)) = (planned.local.parse(), planned.zone.parse()) else { return String::new() };
     match zones::resolve(local, &zone, None) {
         Err(ZoneError::Overlap { .. }) => format!(" {}", plain(&planned.offset)),

@@ -12,8 +12,8 @@ use tidegate_proto as proto;
 use super::{
     CallArgs,
     apply::compared,
-    explain::instant,
     file::{PlannedRollout, timestamp},
+    instants::instant,
     plan::{PlannedCall, PlannedStep, plan},
     preview_table,
     progress::Progress,
@@ -51,7 +51,8 @@ pub struct RolloutPreviewArgs {
     /// Counts also at each instant that lies ahead at which a phase of the ladder begins.
     #[arg(long, conflicts_with = "at")]
     dates: bool,
-    /// Counts also at this instant, such as 2026-01-31T12:00:00Z; at most ten.
+    /// Counts also at this instant: `2027-01-22T00:00 Europe/Berlin`, a date with its zone, or 2027-01-22T00:00:00Z; at most
+    /// ten.
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     at: Vec<Timestamp>,
     /// Key of the product to count at; else all that the rollout names.

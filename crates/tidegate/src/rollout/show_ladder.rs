@@ -114,13 +114,18 @@ pub fn patience(rule: &proto::LadderRule) -> String {
 /// In the zone of the rule's phases; in UTC where they have none.
 fn in_zone_of(rule: &proto::LadderRule, at: &proto::Timestamp) -> String {
     let shown = || {
-        let zone: ZoneName = rule.phases.iter().find_map(|phase| phase.local.as_ref())?.zone.parse().ok()?;
+        let zone = zone_of(rule)?;
         let at = micros(Some(at))?;
         let local = zones::local_at(at, &zone)?;
         let ahead = local.as_if_utc().unix_seconds() - at.unix_seconds();
         Some(format!("{local} {zone} ({})", UtcOffset::from_seconds(ahead)))
     };
     shown().unwrap_or_else(|| instant(Some(at)))
+}
+
+/// The zone in which the rule's phases are planned.
+pub fn zone_of(rule: &proto::LadderRule) -> Option<ZoneName> {
+    rule.phases.iter().find_map(|phase| phase.local.as_ref())?.zone.parse().ok()
 }
 
 /// The grace with what the server takes where a file says nothing.

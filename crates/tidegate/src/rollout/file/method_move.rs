@@ -50,10 +50,11 @@ pub fn described(aim: Option<&proto::MethodMove>) -> String {
     if !aim.weaker.is_empty() {
         text = format!("{text} instead of {}", words(&aim.weaker));
     }
-    let days = aim.snooze.as_ref().map_or(14, |snooze| snooze.seconds / 86_400);
+    let snooze =
+        crate::rollout::planned::length(aim.snooze.as_ref().map_or(14 * 86_400, |snooze| snooze.seconds));
     text = match aim.snoozes {
-        Some(most) => format!("{text}, skipped {most} times at most, for {days} days each"),
-        None => format!("{text}, skipped for {days} days each time"),
+        Some(most) => format!("{text}, skipped {} at most, for {snooze} each", times(most)),
+        None => format!("{text}, skipped for {snooze} each time"),
     };
     match (&aim.end_local, &aim.end_time) {
         (Some(local), _) => format!("{text}; the weaker ones end {} {}", local.local, local.zone),
@@ -62,4 +63,8 @@ pub fn described(aim: Option<&proto::MethodMove>) -> String {
         }
         (None, None) => text,
     }
+}
+
+fn times(most: u32) -> String {
+    if most == 1 { "once".to_owned() } else { format!("{most} times") }
 }

@@ -28,7 +28,10 @@ use self::{
     share::parse_share,
 };
 pub use self::{
-    audience::timestamp, ladder::read_ladder, method_move::described as described_method, share::percent,
+    audience::timestamp,
+    ladder::read_ladder,
+    method_move::{METHODS, described as described_method},
+    share::percent,
 };
 use crate::failure::Usage;
 

@@ -9,7 +9,7 @@ use super::{
     share::parse_share,
 };
 
-const UNITS: &[(&str, i64)] = &[("day", 86_400), ("hour", 3_600), ("minute", 60)];
+const UNITS: &[(&str, i64)] = &[("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)];
 
 /// A local time, its zone and, where the local time occurs twice, its offset.
 pub fn planned_start(node: FileNode<'_>) -> Result<proto::LocalTime> {

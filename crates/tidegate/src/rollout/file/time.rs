@@ -60,6 +60,7 @@ pub fn parse_span(node: FileNode<'_>) -> Result<proto::Duration> {
         "d" | "day" | "days" => Some(86_400),
         "h" | "hour" | "hours" => Some(3_600),
         "m" | "minute" | "minutes" => Some(60),
+        "second" | "seconds" => Some(1),
         _ => None,
     };
     let seconds = number.parse::<u32>().ok().zip(seconds).map(|(number, unit)| i64::from(number) * unit);
