@@ -11,7 +11,7 @@ type Read = fn(&proto::ProductPreview) -> &Option<proto::AccountSample>;
 /// What is told of reach, and what of ladders.
 const REACH: [(&str, Read); 3] = [
     ("newly reached", |at| &at.enter),
-    ("of these, must verify an address first", |at| &at.enter_missing),
+    ("of these, without a verified address", |at| &at.enter_missing),
     ("no longer reached", |at| &at.leave),
 ];
 const LADDER: [(&str, Read); 7] = [
@@ -19,7 +19,7 @@ const LADDER: [(&str, Read); 7] = [
     ("of these, asked at once", |at| &at.enforced),
     ("of these, still have time (grace, or exempted)", |at| &at.in_grace),
     ("of these, have two-step already", |at| &at.required_on),
-    ("of these, must verify an address first", |at| &at.required_missing),
+    ("of these, without a verified address", |at| &at.required_missing),
     ("of these, cannot sign in (no way to set up)", |at| &at.locked_out),
     ("less is required than before", |at| &at.cease_required),
 ];
