@@ -1,16 +1,17 @@
 //! A change of a rollout that is carried out in memory only, by the functions of the verbs: what a verb would refuse is
 //! refused with the same reason.
 
-use tidegate_core::{Ordinal, ProductKey, Rollout, Wave};
+use tidegate_core::{Ordinal, ProductKey, Revision, Rollout, Wave};
 use tidegate_rollout::lifecycle;
 use tidegate_store::View;
 
 use super::{
     LadderDraft, RolloutChange, WaveChange, WaveDraft,
     add_wave::add,
-    change::{not_archived, refusal},
-    dates,
+    change::{demands_more, not_archived, refusal},
+    dates, demands,
     remove_wave::remove,
+    revert::revert_to,
     roll_back::roll_back,
     set_ladder,
     update_wave::put,
@@ -35,6 +36,9 @@ pub enum PlannedVerb {
         products: Vec<ProductKey>,
     },
     Stop,
+    Revert {
+        to: Revision,
+    },
     Edits(Edits),
 }
 
@@ -64,7 +68,7 @@ impl PlannedChange {
         view: &mut View,
         rollout: &mut Rollout,
     ) -> Result<(), Error> {
-        let before = rollout.waves.clone();
+        let before = rollout.clone();
         not_archived(rollout)?;
         let stuck = |error| Error::from(refusal(error));
         match &self.verb {
@@ -77,6 +81,7 @@ impl PlannedChange {
                 let by = cx.agent().signature().ok_or(Fault::Dangling("the agent's name"))?;
                 lifecycle::stop(rollout, by, None, cx.now());
             }
+            PlannedVerb::Revert { to } => revert_to(view, rollout, *to, cx.now()).await?,
             PlannedVerb::Edits(Edits::One(edit)) => edit.carry_out(cx, view, rollout, "").await?,
             PlannedVerb::Edits(Edits::Steps(edits)) => {
                 for (place, edit) in edits.iter().enumerate() {
@@ -87,7 +92,10 @@ impl PlannedChange {
                 }
             }
         }
-        dates::check(&before, &rollout.waves, cx.now())?;
+        dates::check(&before.waves, &rollout.waves, cx.now())?;
+        if demands_more(&before, rollout) {
+            demands::could_be_met(view, rollout).await?;
+        }
         if self.then_start {
             rollout.revision = rollout.revision.next();
             let start = if rollout.waves.iter().any(Wave::is_started) {
