@@ -1,25 +1,31 @@
 //! `tidegate rollout explain` and `tidegate account explain`: a decision and the rules that were asked, in the server's words.
+//! The server explains a rollout of a method only where it is named, so what that is for is said here.
 
 use std::process::ExitCode;
 
 use clap::Args;
+use tidegate_client::{Client, Refused, pages};
 use tidegate_core::Timestamp;
 use tidegate_proto as proto;
 
-use super::{CallArgs, ask, file::timestamp, instants::instant, load};
-use crate::{failure::Usage, output::plain};
+use super::{CallArgs, ask, explain_method, file::timestamp, instants::instant};
+use crate::{
+    ambient::AuthorityClock,
+    failure::Usage,
+    output::{OutputFormat, plain},
+};
 
 #[derive(Args)]
 pub struct RolloutExplain {
     /// Key of the rollout.
     rollout: String,
-    /// The account: `acct_…` or its external id.
-    account: String,
+    /// The account: `acct_…` or its external id. May be left out with a rollout of a method: what the rollout does is said then.
+    account: Option<String>,
     /// Key of the product. May be left out where the rollout names one product only.
-    #[arg(long)]
+    #[arg(long, requires = "account")]
     product: Option<String>,
     /// Answers as if the rollout were in this revision.
-    #[arg(long, value_parser = clap::value_parser!(i64).range(1..))]
+    #[arg(long, requires = "account", value_parser = clap::value_parser!(i64).range(1..))]
     revision: Option<i64>,
     #[command(flatten)]
     asked: ExplainArgs,
@@ -39,7 +45,7 @@ pub struct AccountExplain {
 #[derive(Args)]
 struct ExplainArgs {
     /// The instant to answer for: `2027-01-22T00:00 Europe/Berlin`, a date with its zone, or 2027-01-22T00:00:00Z; else now.
-    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    #[arg(long, requires = "account", value_name = "INSTANT", value_parser = instant)]
     at: Option<Timestamp>,
     #[command(flatten)]
     call: CallArgs,
@@ -47,21 +53,66 @@ struct ExplainArgs {
 
 pub async fn rollout_explain(explain: RolloutExplain) -> anyhow::Result<()> {
     let client = explain.asked.call.server.connect().await?;
-    let rollout = load(&client, &explain.rollout).await?;
+    let request = proto::GetRolloutRequest { rollout: explain.rollout.clone() };
+    let found = ask!(client, rollouts.get_rollout, request)?;
+    let rollout = found.rollout.clone().unwrap_or_default();
+    let Some(account) = explain.account else {
+        return whole(&explain.asked, &rollout, &found);
+    };
     let product = match explain.product {
         Some(product) => product,
         None => only_product(&rollout)?,
     };
-    let tried = explain.revision.map(|_| rollout.key.clone()).unwrap_or_default();
+    let is_of_method = rollout.method.is_some();
+    let revision = explain.revision.or_else(|| is_of_method.then_some(rollout.revision));
+    let tried = revision.map(|_| rollout.key.clone()).unwrap_or_default();
     let request = proto::ExplainRequest {
         product,
-        account: explain.account,
+        account,
         at_time: explain.asked.at.map(timestamp),
         rollout: tried,
-        revision: explain.revision.unwrap_or_default(),
+        revision: revision.unwrap_or_default(),
     };
     let answer = ask!(client, evaluations.explain, request)?;
-    explain.asked.call.output.print(&answer, |answer| table(answer, Some(&rollout.key)))
+    let now = AuthorityClock::host();
+    explain.asked.call.output.print(&answer, |answer| {
+        if !is_of_method {
+            return table(answer, Some(&rollout.key));
+        }
+        let told = told_method(&rollout, answer);
+        let sentences = explain_method::sentences(&rollout, now).join("\n");
+        format!("{told}\n{}:\n{sentences}\n", brought(&rollout))
+    })
+}
+
+/// What a rollout of a method does, to whomever it comes.
+fn whole(
+    asked: &ExplainArgs,
+    rollout: &proto::Rollout,
+    found: &proto::GetRolloutResponse,
+) -> anyhow::Result<()> {
+    if rollout.method.is_none() {
+        let text = format!(
+            "name an account, `tidegate rollout explain {0} ACCOUNT`; `tidegate rollout get {0}` shows the rollout",
+            rollout.key
+        );
+        return Err(Usage::new(text).into());
+    }
+    let sentences = explain_method::sentences(rollout, AuthorityClock::host()).join("\n");
+    asked.call.output.print(found, |_| format!("{}:\n{sentences}\n", brought(rollout)))
+}
+
+/// `codes 'Away from text messages' brings no two-step, but a better method`
+fn brought(rollout: &proto::Rollout) -> String {
+    let (key, title) = (plain(&rollout.key), plain(&rollout.title));
+    format!("{key} '{title}' brings no two-step, but a better method to accounts that have it")
+}
+
+/// The decision for a rollout of a method, and its rules. The server's summary speaks of two-step itself.
+fn told_method(rollout: &proto::Rollout, answer: &proto::ExplainResponse) -> String {
+    let decision = answer.decision.clone().unwrap_or_default();
+    let summary = explain_method::headline(rollout, &decision);
+    table(&proto::ExplainResponse { summary, ..answer.clone() }, Some(&rollout.key))
 }
 
 pub fn only_product(rollout: &proto::Rollout) -> anyhow::Result<String> {
@@ -84,9 +135,39 @@ pub async fn account_explain(explain: AccountExplain) -> anyhow::Result<ExitCode
     let at_time = explain.asked.at.map(timestamp);
     let AccountExplain { account, product, .. } = explain;
     let request = proto::ExplainRequest { product, account, at_time, ..Default::default() };
-    let answer = ask!(client, evaluations.explain, request)?;
-    explain.asked.call.output.print(&answer, |answer| table(answer, None))?;
+    let answer = ask!(client, evaluations.explain, request.clone())?;
+    let mut text = table(&answer, None);
+    let output = explain.asked.call.output;
+    if output.format == OutputFormat::Table {
+        for rollout in of_methods(&client, &request.product).await? {
+            let (key, revision) = (rollout.key.clone(), rollout.revision);
+            let request = proto::ExplainRequest { rollout: key, revision, ..request.clone() };
+            let answer = ask!(client, evaluations.explain, request)?;
+            text = format!("{text}\n{}", told_method(&rollout, &answer));
+        }
+    }
+    output.print(&answer, |_| text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The rollouts of methods at the product; none where the credential may not read them.
+async fn of_methods(client: &Client, product: &str) -> anyhow::Result<Vec<proto::Rollout>> {
+    let first = proto::ListRolloutsRequest { page_size: 1_000, ..Default::default() };
+    let page = async |request: proto::ListRolloutsRequest| {
+        client
+            .retrying(async move |client: &Client| client.rollouts().list_rollouts(request.clone()).await)
+            .await
+    };
+    let all = match pages(first, page).collect().await {
+        Ok(all) => all,
+        Err(Refused { reason: Some(proto::ErrorReason::PermissionDenied), .. }) => return Ok(Vec::new()),
+        Err(refused) => return Err(refused.into()),
+    };
+    let is_here = |rollout: &proto::Rollout| {
+        let of_waves = rollout.waves.iter().flat_map(|wave| &wave.products);
+        rollout.products.iter().chain(of_waves).any(|one| one == product)
+    };
+    Ok(all.into_iter().filter(|rollout| rollout.method.is_some() && is_here(rollout)).collect())
 }
 
 /// With a rollout, its rules only.

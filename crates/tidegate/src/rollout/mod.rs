@@ -9,6 +9,7 @@ mod apply;
 mod confirm;
 mod exempt;
 mod explain;
+mod explain_method;
 mod export;
 mod file;
 mod funnel;
@@ -103,13 +104,13 @@ pub enum RolloutCommand {
     Clear(SevereArgs),
     /// Lists the revisions of a rollout, newest first: who changed what, when and why.
     History(HistoryArgs),
-    /// Restores what people decided in an earlier revision, as a new revision.
+    /// Restores what people decided in an earlier revision, its ladder too, as a new revision.
     Revert(RevertArgs),
     /// Lists the accounts that a rollout has reached at a product, one JSON object a line.
     Reached(ReachedArgs),
     /// Lists the accounts that support has exempted from the ladder, until when and why.
     Exemptions(ExemptionsArgs),
-    /// Says why a rollout has reached an account, or has not.
+    /// Says why a rollout has reached an account, or has not; and what a rollout of a method asks of whom.
     Explain(RolloutExplain),
     /// Says how far a rollout has come, per wave and product, and what its funnel counted.
     Stats(StatsArgs),

@@ -42,6 +42,9 @@ pub struct RolloutPreviewArgs {
     /// What `stop` would do.
     #[arg(long, group = "change")]
     stop: bool,
+    /// What `revert --to REVISION` would do.
+    #[arg(long, group = "change", value_name = "REVISION", value_parser = clap::value_parser!(i64).range(1..))]
+    revert_to: Option<i64>,
     /// What `apply -f FILE` would do; `-` reads standard input.
     #[arg(short, long, group = "change", value_name = "FILE")]
     file: Option<PathBuf>,
@@ -96,6 +99,7 @@ fn verb(preview: &RolloutPreviewArgs) -> Option<Change> {
         preview.advance.then_some(Change::Advance(true)),
         preview.stop.then_some(Change::Stop(true)),
         preview.roll_back_to.map(Change::RollBackToWave),
+        preview.revert_to.map(Change::RevertToRevision),
     ];
     verbs.into_iter().flatten().next()
 }

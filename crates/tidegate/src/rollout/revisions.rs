@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use tidegate_client::{Client, Refused};
+use tidegate_core::Timestamp;
 use tidegate_proto as proto;
 
 use super::{
@@ -11,14 +12,16 @@ use super::{
     plan::PlannedChange,
     plan_ladder::ladder_changes,
     planned, show,
+    show_ladder::micros,
 };
 use crate::output::plain;
 
 /// How many revisions are read at once.
 const PAGE: i32 = 200;
 
-/// What `revert` restores; of waves that have started nothing, and of the others these fields.
-const RESTORED: [&str; 10] = [
+/// What `revert` restores beside the ladder; of waves that have started nothing, and of the others these fields and the
+/// planned start.
+const RESTORED: [&str; 11] = [
     "title",
     "products",
     "holdout_ppm",
@@ -27,11 +30,11 @@ const RESTORED: [&str; 10] = [
     "deny.accounts",
     "deny.customers",
     "advance_window",
+    "method",
     "allow",
     "deny",
 ];
-const RESTORED_OF_WAVES: [&str; 8] =
-    ["title", "edge_ppm", "products", "audience", "planned_start", "soak", "gates", "ordinal"];
+const RESTORED_OF_WAVES: [&str; 6] = ["title", "edge_ppm", "products", "audience", "soak", "gates"];
 
 /// Two revisions, and the fields in which they differ.
 pub struct Compared {
@@ -79,32 +82,72 @@ impl Compared {
 
     /// Every difference, one a line.
     pub fn lines(&self) -> Vec<String> {
-        self.told(|_| true, true)
+        let mut lines = self.told(|_| true);
+        lines.extend(self.ladder_lines());
+        lines
     }
 
-    /// Those that `revert` carries out.
-    pub fn restored_lines(&self) -> Vec<String> {
+    /// Those that `revert` carries out at that instant. What was planned for a time that has passed is not put back.
+    pub fn restored_lines(&self, now: Timestamp) -> Vec<String> {
+        let is_ahead = |at: &proto::LocalTime| micros(at.time.as_ref()).is_some_and(|at| at >= now);
+        let mut after = self.after.clone();
+        for wave in &mut after.waves {
+            wave.planned_start = wave.planned_start.take().filter(is_ahead);
+        }
+        let restored = Self::new(self.before.clone(), after, self.differences.clone());
         let started = self.before.waves.iter().filter(|wave| show::is_started(wave)).count();
         let is_restored = |field: &str| match wave_field(field) {
             Some((ordinal, field)) => ordinal as usize > started && RESTORED_OF_WAVES.contains(&field),
             None => RESTORED.contains(&field),
         };
-        self.told(is_restored, false)
+        let mut lines = restored.told(is_restored);
+        lines.extend(restored.starts(started));
+        lines.extend(restored.ladder_lines());
+        lines
     }
 
-    fn told(&self, is_meant: impl Fn(&str) -> bool, with_ladder: bool) -> Vec<String> {
+    /// The ladder that stands, and the other one.
+    pub fn ladders(&self) -> (&[proto::LadderRule], &[proto::LadderRule]) {
+        (&self.before.ladder, &self.after.ladder)
+    }
+
+    fn starts(&self, started: usize) -> Vec<String> {
+        let told =
+            |start: Option<&proto::LocalTime>| start.map_or_else(|| "nothing".to_owned(), planned::short);
+        let waves = self.before.waves.iter().zip(&self.after.waves).skip(started);
+        let starts = waves.map(|(before, after)| {
+            (before.ordinal, before.planned_start.as_ref(), after.planned_start.as_ref())
+        });
+        let moved = starts.filter(|(_, before, after)| !planned::same_start(*after, *before));
+        let line = |(ordinal, before, after)| {
+            format!("wave {ordinal}: planned_start: {} -> {}", told(before), told(after))
+        };
+        moved.map(line).collect()
+    }
+
+    fn ladder_lines(&self) -> Vec<String> {
+        by_rule(ladder_changes(&self.after.ladder, &self.before.ladder))
+    }
+
+    fn told(&self, is_meant: impl Fn(&str) -> bool) -> Vec<String> {
         let is_of_ladder = |field: &str| field.starts_with("ladder[");
-        let mut lines: Vec<_> = self
-            .differences
-            .iter()
-            .filter(|difference| !is_of_ladder(&difference.field) && is_meant(&difference.field))
-            // The number of a wave that is only in one of the two is said by its other fields.
-            .filter(|difference| wave_field(&difference.field).is_none_or(|(_, field)| field != "ordinal"))
-            .map(|difference| self.line(difference))
-            .collect();
-        if with_ladder {
-            lines.extend(by_rule(ladder_changes(&self.after.ladder, &self.before.ladder)));
-        }
+        // A wave that is only in one of the two is told as a whole.
+        let is_in_both =
+            |ordinal: u32| wave(&self.before, ordinal).is_some() == wave(&self.after, ordinal).is_some();
+        let differences = self.differences.iter().filter(|difference| {
+            let field = difference.field.as_str();
+            !is_of_ladder(field)
+                && is_meant(field)
+                && wave_field(field).is_none_or(|(ordinal, _)| is_in_both(ordinal))
+        });
+        let mut lines: Vec<_> = differences.map(|difference| self.line(difference)).collect();
+        let whole = |(of, what, others): (&proto::Rollout, &str, &proto::Rollout)| {
+            let only = of.waves.iter().filter(|one| wave(others, one.ordinal).is_none());
+            only.map(|one| format!("wave {}: {what}: {}", one.ordinal, described(of, one)))
+                .collect::<Vec<_>>()
+        };
+        lines.extend(whole((&self.before, "removed", &self.after)));
+        lines.extend(whole((&self.after, "added", &self.before)));
         lines
     }
 
@@ -140,7 +183,7 @@ fn name(field: &str) -> &str {
 
 /// What the field is worth in that revision. The server says it in JSON, which people read where it is a word or a number.
 fn value(rollout: &proto::Rollout, ordinal: Option<u32>, field: &str, json: &str) -> String {
-    let wave = ordinal.and_then(|ordinal| rollout.waves.iter().find(|wave| wave.ordinal == ordinal));
+    let wave = ordinal.and_then(|ordinal| wave(rollout, ordinal));
     let told = match (field, wave) {
         ("edge_ppm", Some(wave)) => percent(wave.edge_ppm),
         ("audience", Some(wave)) => show::audience(wave.audience.as_ref()),
@@ -158,8 +201,37 @@ fn value(rollout: &proto::Rollout, ordinal: Option<u32>, field: &str, json: &str
     match serde_json::from_str(json) {
         Ok(serde_json::Value::String(text)) if ordinal.is_some() => plain(&text.replace('_', " ")),
         Ok(serde_json::Value::Array(items)) if items.is_empty() => "nothing".to_owned(),
+        Ok(serde_json::Value::Array(items)) if items.iter().all(serde_json::Value::is_string) => {
+            let items: Vec<_> = items.iter().filter_map(serde_json::Value::as_str).map(plain).collect();
+            items.join(", ")
+        }
         _ => plain(json),
     }
+}
+
+fn wave(rollout: &proto::Rollout, ordinal: u32) -> Option<&proto::Wave> {
+    rollout.waves.iter().find(|wave| wave.ordinal == ordinal)
+}
+
+/// `'all', 100 % of every account at kasa, starts 2026-12-07 09:00 Europe/Berlin; soak: 2 days`
+fn described(rollout: &proto::Rollout, wave: &proto::Wave) -> String {
+    let mut text = format!(
+        "'{}', {} of {} at {}",
+        plain(&wave.title),
+        percent(wave.edge_ppm),
+        show::audience(wave.audience.as_ref()),
+        show::products(rollout, wave)
+    );
+    if let Some(planned) = &wave.planned_start {
+        text = format!("{text}, starts {}", planned::short(planned));
+    }
+    for (name, value) in [("soak", planned::soak(wave.soak.as_ref())), ("gates", planned::gates(&wave.gates))]
+    {
+        if !value.is_empty() {
+            text = format!("{text}; {name}: {value}");
+        }
+    }
+    text
 }
 
 /// One line a rule.
@@ -175,4 +247,47 @@ fn by_rule(changes: Vec<PlannedChange>) -> Vec<String> {
         }
     }
     rules.into_iter().map(|(_, told)| told).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_unix_micros(1_796_360_400_000_000);
+
+    fn planned(seconds: i64) -> Option<proto::LocalTime> {
+        let time = Some(proto::Timestamp { seconds: NOW.unix_seconds() + seconds, nanos: 0 });
+        let local = if seconds < 0 { "2026-12-03T09:00" } else { "2026-12-05T09:00" };
+        Some(proto::LocalTime { local: local.into(), zone: "Etc/UTC".into(), offset: "+00:00".into(), time })
+    }
+
+    fn rollout(starts: &[Option<proto::LocalTime>]) -> proto::Rollout {
+        let wave = |(ordinal, start): (u32, &Option<proto::LocalTime>)| proto::Wave {
+            ordinal,
+            title: format!("w{ordinal}"),
+            edge_ppm: 10_000,
+            planned_start: start.clone(),
+            ..Default::default()
+        };
+        let waves = (1..).zip(starts).map(wave).collect();
+        proto::Rollout { products: vec!["kasa".into()], waves, ..Default::default() }
+    }
+
+    #[test]
+    fn a_revert_puts_back_no_start_that_has_passed() {
+        let lines = |before: &[_], after: &[_]| {
+            Compared::new(rollout(before), rollout(after), Vec::new()).restored_lines(NOW)
+        };
+        let ahead = "2026-12-05 09:00 Etc/UTC";
+        assert_eq!(lines(&[None], &[planned(60)]), [format!("wave 1: planned_start: nothing -> {ahead}")]);
+        assert_eq!(
+            lines(&[planned(60)], &[planned(-60)]),
+            [format!("wave 1: planned_start: {ahead} -> nothing")]
+        );
+        assert!(lines(&[None], &[planned(-60)]).is_empty());
+        let added = "wave 2: added: 'w2', 1 % of every account at kasa";
+        assert_eq!(lines(&[None], &[None, planned(60)]), [format!("{added}, starts {ahead}")]);
+        assert_eq!(lines(&[None], &[None, planned(-60)]), [added]);
+        assert_eq!(lines(&[None, None], &[None]), ["wave 2: removed: 'w2', 1 % of every account at kasa"]);
+    }
 }

@@ -7,7 +7,14 @@ use tidegate_client::{Client, Refused};
 use tidegate_proto as proto;
 
 use super::{
-    CallArgs, ahead, ask, confirm::ConfirmArgs, explained, file::percent, planned, revisions::Compared, show,
+    CallArgs, ahead, ask,
+    confirm::ConfirmArgs,
+    explained,
+    file::percent,
+    plan_ladder::{requirements, requires_more},
+    planned,
+    revisions::Compared,
+    show,
 };
 use crate::ambient::{AuthorityClock, request_id};
 
@@ -229,14 +236,21 @@ pub async fn revert(RevertArgs { to, severe }: RevertArgs) -> anyhow::Result<()>
     };
     let differences = ask!(client, rollouts.diff_revisions, request)?.differences;
     let compared = Compared::read(&client, &verb.rollout, differences, (rollout.revision, to)).await?;
-    let lines = compared.restored_lines();
+    let lines = compared.restored_lines(AuthorityClock::host());
     for line in &lines {
         eprintln!("{line}");
     }
     let what = if lines.is_empty() { "nothing, because what it restores is the same" } else { "this" };
     eprintln!(
-        "this will change {what}; waves that have started, the ladder, a method, pauses and stops stay as they are"
+        "this will change {what}; accounts that were reached, waves that have started, pauses and stops stay as they are"
     );
+    let (stands, earlier) = compared.ladders();
+    if requires_more(earlier, stands) {
+        eprintln!("this makes two-step required:\n{}", requirements(earlier));
+    }
+    if !lines.is_empty() {
+        eprintln!("`tidegate rollout preview {} --revert-to {to} --dates` counts of whom", rollout.key);
+    }
     confirm.ask(&rollout.key)?;
     change!(verb, client, &[], revert_rollout, RevertRolloutRequest, verb.seen(&rollout), revision: to)
 }

@@ -6,6 +6,7 @@ mod exports;
 mod files;
 mod ladders;
 mod life;
+mod methods;
 mod plans;
 mod refusals;
 mod revisions;

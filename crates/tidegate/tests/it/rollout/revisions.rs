@@ -49,18 +49,41 @@ async fn revisions_are_told_in_sentences(engine: Engine) {
     }
     assert!(!differences.contains('{') && !differences.contains("waves["), "{differences}");
 
-    // Neither the ladder nor how a wave stands is put back.
+    // How a wave stands is not put back, and the ladder is.
     let ended = desk.run(&["rollout", "revert", "kasa-two-step", "--to", "1"]).await;
     assert_eq!(ended.code, Some(2), "{}", ended.err);
     let mut lines: Vec<_> = ended.err.lines().collect();
-    lines.truncate(4);
+    lines.truncate(6);
     assert_eq!(
         lines,
         [
             "wave 2: audience: account.country is DE -> nothing",
             "wave 2: edge: 50 % -> 100 %",
             "wave 2: soak: 2 days -> nothing",
-            "this will change this; waves that have started, the ladder, a method, pauses and stops stay as they are",
+            "ladder rule 1: removed: 'Everybody', every account: required from 2037-02-22T00:00 Europe/Berlin (+01:00); \
+             demands second step; grace: 30 days",
+            "this will change this; accounts that were reached, waves that have started, pauses and stops stay as they are",
+            "`tidegate rollout preview kasa-two-step --revert-to 1 --dates` counts of whom",
         ]
     );
+    desk.said(&[&["rollout", "revert", "kasa-two-step", "--to", "1"][..], &confirm].concat()).await;
+    assert!(desk.got().await.rollout.unwrap().ladder.is_empty());
+
+    // Back with it, two-step is required again.
+    let preview = ["rollout", "preview", "kasa-two-step", "--revert-to", "4", "--dates"];
+    let told = desk.said(&preview).await;
+    let (_, then) = told.split_once("\nat 2037-02-21T23:00:00Z\n").unwrap_or_else(|| panic!("{told}"));
+    let required = then.lines().find(|line| line.starts_with("two-step is required of")).unwrap();
+    assert!(required.ends_with(" 0 -> 1"), "{told}");
+    let both = desk.run(&[&preview[..], &["--advance"]].concat()).await;
+    assert_eq!(both.code, Some(2), "{}", both.err);
+    let ended = desk.run(&["rollout", "revert", "kasa-two-step", "--to", "4"]).await;
+    assert!(
+        ended.err.contains("\nladder rule 1: added: 'Everybody', every account: required"),
+        "{}",
+        ended.err
+    );
+    let says =
+        "\nthis makes two-step required:\nrule 1 'Everybody': second step of every account from 2037-02-22";
+    assert!(ended.err.contains(says), "{}", ended.err);
 }

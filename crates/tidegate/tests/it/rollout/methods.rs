@@ -1,0 +1,55 @@
+//! A rollout of a method, as `explain` says it.
+
+use super::{Desk, PLAN};
+use crate::folder::{Engine, Folder, on_both_engines};
+
+on_both_engines! {
+    a_rollout_of_a_method_says_whom_it_asks,
+}
+
+const METHOD: &str = "\
+method: {better: [totp, webauthn], weaker: [sms_code], snooze: 7 days, snoozes: 3, ends: 2037-06-01T00:00 Europe/Berlin}
+";
+const CONFIRM: [&str; 2] = ["--confirm", "kasa-two-step"];
+
+async fn a_rollout_of_a_method_says_whom_it_asks(engine: Engine) {
+    let desk = Desk::on(Folder::installed(engine).await).await;
+    let explain = ["rollout", "explain", "kasa-two-step"];
+    desk.folder.write("plan.yaml", &format!("{PLAN}{METHOD}allow: {{accounts: [u-1]}}\n"));
+    desk.said(&["rollout", "apply", "-f", "plan.yaml"]).await;
+    let head = "kasa-two-step 'Two-step at Kasa' brings no two-step, but a better method to accounts that have it:\n";
+    let sentences = "\
+        - asked, after a sign-in at kasa: accounts that it has reached and that have two-step by sms_code, and neither totp nor \
+        webauthn\n\
+        - offered: totp or webauthn, the first of them that the product allows before the others\n\
+        - it can be skipped 3 times, each time for 7 days\n\
+        - sms_code ends Mon 1 June 2037 00:00 Europe/Berlin: from then on accounts that it has reached are not offered it and \
+        cannot enroll it, except where an account would have no other way\n";
+    let draft = "- it is draft: wave 1 'first look' (1 %) is draft, wave 2 'all' (100 %) is draft\n";
+    assert_eq!(desk.said(&explain).await, format!("{head}{sentences}{draft}"));
+    let json = desk.said(&[&explain[..], &["-o", "json"]].concat()).await;
+    assert!(json.contains("\"better\": ["), "{json}");
+
+    desk.said(&[&["rollout", "start", "kasa-two-step"][..], &CONFIRM].concat()).await;
+    let says = "the rollout `kasa-two-step` has reached the account at kasa, and does not ask it, because the account has no \
+                two-step\n\nkasa-two-step:\n";
+    let told = desk.said(&[&explain[..], &["u-1"]].concat()).await;
+    assert!(told.starts_with(says) && told.contains(&format!("\n{head}{sentences}")), "{told}");
+    assert!(told.contains("\n* the account is on the list of accounts that are let in"), "{told}");
+    let told = desk.said(&["account", "explain", "u-1", "--product", "kasa"]).await;
+    assert!(
+        told.starts_with("two-step has not reached the account at kasa: no rollout is for kasa\n"),
+        "{told}"
+    );
+    assert!(told.contains(&format!("\n\n{says}")), "{told}");
+    let told = desk.said(&["account", "explain", "u-1", "--product", "tapo"]).await;
+    assert!(!told.contains("kasa-two-step"), "{told}");
+
+    // What a rollout of two-step does depends on the account.
+    desk.folder.write("plan.yaml", &PLAN.replace("kasa-two-step", "other"));
+    desk.said(&["rollout", "apply", "-f", "plan.yaml"]).await;
+    for words in [&["rollout", "explain", "other"][..], &["rollout", "explain", "other", "--product", "kasa"]]
+    {
+        assert_eq!(desk.run(words).await.code, Some(2), "{words:?}");
+    }
+}
