@@ -255,10 +255,10 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_unix_micros(1_796_360_400_000_000);
 
-    fn planned(seconds: i64) -> Option<proto::LocalTime> {
+    fn planned(seconds: i64) -> proto::LocalTime {
         let time = Some(proto::Timestamp { seconds: NOW.unix_seconds() + seconds, nanos: 0 });
         let local = if seconds < 0 { "2026-12-03T09:00" } else { "2026-12-05T09:00" };
-        Some(proto::LocalTime { local: local.into(), zone: "Etc/UTC".into(), offset: "+00:00".into(), time })
+        proto::LocalTime { local: local.into(), zone: "Etc/UTC".into(), offset: "+00:00".into(), time }
     }
 
     fn rollout(starts: &[Option<proto::LocalTime>]) -> proto::Rollout {
@@ -279,15 +279,18 @@ mod tests {
             Compared::new(rollout(before), rollout(after), Vec::new()).restored_lines(NOW)
         };
         let ahead = "2026-12-05 09:00 Etc/UTC";
-        assert_eq!(lines(&[None], &[planned(60)]), [format!("wave 1: planned_start: nothing -> {ahead}")]);
         assert_eq!(
-            lines(&[planned(60)], &[planned(-60)]),
+            lines(&[None], &[Some(planned(60))]),
+            [format!("wave 1: planned_start: nothing -> {ahead}")]
+        );
+        assert_eq!(
+            lines(&[Some(planned(60))], &[Some(planned(-60))]),
             [format!("wave 1: planned_start: {ahead} -> nothing")]
         );
-        assert!(lines(&[None], &[planned(-60)]).is_empty());
+        assert!(lines(&[None], &[Some(planned(-60))]).is_empty());
         let added = "wave 2: added: 'w2', 1 % of every account at kasa";
-        assert_eq!(lines(&[None], &[None, planned(60)]), [format!("{added}, starts {ahead}")]);
-        assert_eq!(lines(&[None], &[None, planned(-60)]), [added]);
+        assert_eq!(lines(&[None], &[None, Some(planned(60))]), [format!("{added}, starts {ahead}")]);
+        assert_eq!(lines(&[None], &[None, Some(planned(-60))]), [added]);
         assert_eq!(lines(&[None, None], &[None]), ["wave 2: removed: 'w2', 1 % of every account at kasa"]);
     }
 }

@@ -14,7 +14,7 @@ title: "Two-step: at 'Kasa' # no comment"
 products: [kasa]
 holdout: 2 %
 allow: {accounts: [u-1]}
-deny: {customers: ["007"]}
+deny: {customers: ["true"]}
 advance_window: {days: [monday, sunday], opens: "09:00", closes: "24:00", zone: Europe/Berlin}
 waves:
   - title: "yes"
@@ -54,7 +54,7 @@ method: {better: [totp, webauthn], weaker: [sms_code], snooze: 7 days, snoozes: 
 async fn an_export_changes_nothing(engine: Engine) {
     let desk = Desk::on(Folder::installed(engine).await).await;
     let customer = tidegate_proto::CreateCustomerRequest {
-        key: "007".into(),
+        key: "true".into(),
         title: "Bond".into(),
         ..Default::default()
     };
