@@ -5,6 +5,7 @@ use tidegate_core::Timestamp;
 use tidegate_proto::{self as proto, Rung};
 
 use super::{
+    explain_method,
     file::percent,
     planned,
     show::{self, is_started, next_wave, wave_name},
@@ -12,15 +13,25 @@ use super::{
 };
 use crate::output::{instant, plain};
 
-/// A line for each rule of the ladder that has a date ahead, or requires something already: neither waits for `hold`, which
-/// is `stop` or `pause`. Nothing where the ladder has neither.
+/// A line for each rule of the ladder that has a date ahead, or requires something already, and for the end of a method:
+/// none waits for `hold`, which is `stop` or `pause`. Nothing where there is no such date.
 pub fn dates_go_on(rollout: &proto::Rollout, hold: &str, now: Timestamp) -> Vec<String> {
     let mut lines: Vec<_> = rollout.ladder.iter().filter_map(|rule| goes_on(rule, hold, now)).collect();
     if let Some(last) = lines.last_mut() {
         *last = format!("{last}; `tidegate rollout ladder set {}` changes it", rollout.key);
         lines.push(format!("only the days that a person has left stand still during a {hold}"));
     }
+    if let Some((aim, (_, at))) = ends(rollout, now) {
+        let weaker = explain_method::weaker(aim);
+        lines.push(format!("{weaker} ends {at} for accounts that were reached, {hold} or not"));
+    }
     lines
+}
+
+/// The end of weaker methods, where it lies ahead.
+fn ends(rollout: &proto::Rollout, now: Timestamp) -> Option<(&proto::MethodMove, (Timestamp, String))> {
+    let aim = rollout.method.as_ref().filter(|_| rollout.archive_time.is_none())?;
+    Some((aim, explain_method::next_end(aim, now)?))
 }
 
 fn goes_on(rule: &proto::LadderRule, hold: &str, now: Timestamp) -> Option<String> {
@@ -60,7 +71,8 @@ fn date(phase: &proto::LadderPhase) -> String {
     phase.local.as_ref().map_or_else(|| instant(phase.from_time.as_ref()), planned::short)
 }
 
-/// The next instant at which something happens by itself: the start of the next wave, or a phase of the ladder.
+/// The next instant at which something happens by itself: the start of the next wave, a phase of the ladder, or the end of a
+/// method.
 pub fn next_date(rollout: &proto::Rollout, now: Timestamp) -> String {
     let wave = next_start(rollout).and_then(|(wave, planned)| {
         let at = micros(planned.time.as_ref()).filter(|at| *at > now)?;
@@ -69,7 +81,9 @@ pub fn next_date(rollout: &proto::Rollout, now: Timestamp) -> String {
     let next = upcoming(rollout, now).map(|(at, rule, phase)| {
         (at, format!("{}: '{}' is {}", date(phase), plain(&rule.title), rung(phase)))
     });
-    let earliest = wave.into_iter().chain(next).min_by_key(|(at, _)| *at);
+    let end = ends(rollout, now)
+        .map(|(aim, (at, told))| (at, format!("{told}: {} ends", explain_method::weaker(aim))));
+    let earliest = wave.into_iter().chain(next).chain(end).min_by_key(|(at, _)| *at);
     earliest.map(|(_, text)| text).unwrap_or_default()
 }
 

@@ -8,7 +8,7 @@ use tidegate_client::{Client, Refused, pages};
 use tidegate_core::Timestamp;
 use tidegate_proto as proto;
 
-use super::{CallArgs, ask, explain_method, file::timestamp, instants::instant};
+use super::{CallArgs, ask, explain_method, file::timestamp, instants::instant, revisions};
 use crate::{
     ambient::AuthorityClock,
     failure::Usage,
@@ -55,7 +55,7 @@ pub async fn rollout_explain(explain: RolloutExplain) -> anyhow::Result<()> {
     let client = explain.asked.call.server.connect().await?;
     let request = proto::GetRolloutRequest { rollout: explain.rollout.clone() };
     let found = ask!(client, rollouts.get_rollout, request)?;
-    let rollout = found.rollout.clone().unwrap_or_default();
+    let mut rollout = found.rollout.clone().unwrap_or_default();
     let Some(account) = explain.account else {
         return whole(&explain.asked, &rollout, &found);
     };
@@ -74,7 +74,11 @@ pub async fn rollout_explain(explain: RolloutExplain) -> anyhow::Result<()> {
         revision: revision.unwrap_or_default(),
     };
     let answer = ask!(client, evaluations.explain, request)?;
-    let now = AuthorityClock::host();
+    if let Some(revision) = explain.revision.filter(|_| is_of_method) {
+        let mut tried = revisions::read(&client, &rollout.key, &[revision]).await?;
+        rollout = tried.remove(&revision).unwrap_or(rollout);
+    }
+    let now = explain.asked.at.unwrap_or_else(AuthorityClock::host);
     explain.asked.call.output.print(&answer, |answer| {
         if !is_of_method {
             return table(answer, Some(&rollout.key));
@@ -110,8 +114,7 @@ fn brought(rollout: &proto::Rollout) -> String {
 
 /// The decision for a rollout of a method, and its rules. The server's summary speaks of two-step itself.
 fn told_method(rollout: &proto::Rollout, answer: &proto::ExplainResponse) -> String {
-    let decision = answer.decision.clone().unwrap_or_default();
-    let summary = explain_method::headline(rollout, &decision);
+    let summary = explain_method::headline(rollout, answer);
     table(&proto::ExplainResponse { summary, ..answer.clone() }, Some(&rollout.key))
 }
 

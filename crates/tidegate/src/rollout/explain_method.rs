@@ -22,7 +22,8 @@ pub fn sentences(rollout: &proto::Rollout, now: Timestamp) -> Vec<String> {
 }
 
 /// What it comes to for one account, by the server's decision for this rollout alone.
-pub fn headline(rollout: &proto::Rollout, decision: &proto::Decision) -> String {
+pub fn headline(rollout: &proto::Rollout, answer: &proto::ExplainResponse) -> String {
+    let decision = answer.decision.clone().unwrap_or_default();
     let Some(aim) = &rollout.method else { return String::new() };
     let (key, product) = (plain(&rollout.key), plain(&decision.product));
     let reached = if decision.visible { "has reached" } else { "has not reached" };
@@ -36,11 +37,20 @@ pub fn headline(rollout: &proto::Rollout, decision: &proto::Decision) -> String 
             )
         }
     };
-    format!("the rollout `{key}` {reached} the account at {product}, {so}")
+    let as_of = if answer.standing_of_today {
+        format!("as of {}: ", instant(decision.evaluate_time.as_ref()))
+    } else {
+        String::new()
+    };
+    format!("{as_of}the rollout `{key}` {reached} the account at {product}, {so}")
 }
 
 fn asked(rollout: &proto::Rollout, aim: &proto::MethodMove) -> String {
-    let products: Vec<_> = rollout.products.iter().map(|product| plain(product)).collect();
+    let of_waves = rollout.waves.iter().flat_map(|wave| &wave.products);
+    let mut products: Vec<_> =
+        rollout.products.iter().chain(of_waves).map(|product| plain(product)).collect();
+    products.sort();
+    products.dedup();
     format!(
         "asked, after a sign-in at {}: accounts that it has reached and that have two-step{}",
         products.join(", "),
@@ -83,7 +93,7 @@ fn skipped(aim: &proto::MethodMove) -> String {
 }
 
 fn end(aim: &proto::MethodMove, now: Timestamp) -> String {
-    let weaker = words(&aim.weaker).join(" and ");
+    let weaker = weaker(aim);
     let Some(time) = &aim.end_time else {
         return if weaker.is_empty() {
             "no method ends".to_owned()
@@ -92,12 +102,24 @@ fn end(aim: &proto::MethodMove, now: Timestamp) -> String {
         };
     };
     let at = aim.end_local.as_ref().map_or_else(|| instant(Some(time)), planned::day);
-    let is_over = micros(Some(time)).is_some_and(|at| at <= now);
+    let is_over = next_end(aim, now).is_none();
     let (ends, since) = if is_over { ("ended", "since then") } else { ("ends", "from then on") };
     format!(
         "{weaker} {ends} {at}: {since} accounts that it has reached are not offered it and cannot enroll it, except where \
          an account would have no other way"
     )
+}
+
+/// `sms_code and push`
+pub fn weaker(aim: &proto::MethodMove) -> String {
+    words(&aim.weaker).join(" and ")
+}
+
+/// When the weaker methods end, and how it was planned, where that lies ahead.
+pub fn next_end(aim: &proto::MethodMove, now: Timestamp) -> Option<(Timestamp, String)> {
+    let at = micros(aim.end_time.as_ref()).filter(|at| *at > now)?;
+    let told = aim.end_local.as_ref().map_or_else(|| instant(aim.end_time.as_ref()), planned::short);
+    Some((at, told))
 }
 
 fn reached(rollout: &proto::Rollout) -> String {

@@ -14,6 +14,7 @@ use super::{
     show_ladder::{micros, whole_grace, zone_of},
 };
 use crate::{
+    ambient::AuthorityClock,
     output::{OutputArgs, OutputFormat, word},
     server::Server,
 };
@@ -244,7 +245,7 @@ fn rule(rule: &proto::LadderRule) -> RuleFile {
         audience: rule.audience.as_ref().map(audience),
         products: rule.products.clone(),
         within_waves: rule.within_waves,
-        phases: rule.phases.iter().map(phase).collect(),
+        phases: rule.phases.iter().enumerate().map(|(place, phase)| self::phase(place, phase)).collect(),
         demands: match rule.demands() {
             Requirement::Aal2 => "aal2",
             Requirement::Aal2Phr => "aal2-phr",
@@ -261,8 +262,12 @@ fn rule(rule: &proto::LadderRule) -> RuleFile {
     }
 }
 
-fn phase(phase: &proto::LadderPhase) -> PhaseFile {
-    let from = time(phase.local.as_ref(), phase.from_time.as_ref());
+/// `now` is what has begun, where the file is applied again; another rollout of the file begins with it, and could not begin in
+/// the past.
+fn phase(place: usize, phase: &proto::LadderPhase) -> PhaseFile {
+    let has_begun = micros(phase.from_time.as_ref()).is_some_and(|from| from <= AuthorityClock::host());
+    let is_now = place == 0 && has_begun && phase.local.is_none();
+    let from = time(phase.local.as_ref(), phase.from_time.as_ref()).filter(|_| !is_now);
     PhaseFile {
         from: from.unwrap_or_else(|| "now".to_owned()),
         rung: word(phase.rung().as_str_name(), "RUNG_"),

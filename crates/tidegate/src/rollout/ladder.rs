@@ -127,8 +127,10 @@ async fn set_ladder(set: SetLadderArgs) -> anyhow::Result<()> {
             format!("nothing to change; {}", answer.rollout.as_ref().map(show::line).unwrap_or_default())
         });
     }
-    for change in &changes {
-        eprintln!("{}", change.line());
+    let told = || changes.iter().for_each(|change| eprintln!("{}", change.line()));
+    let is_asked = requires_more(&rules, &rollout.ladder);
+    if is_asked {
+        told();
     }
     confirm_ladder(&set.confirm, &set.rollout, &rules, &rollout.ladder)?;
     let request = proto::SetLadderRequest {
@@ -139,10 +141,13 @@ async fn set_ladder(set: SetLadderArgs) -> anyhow::Result<()> {
         request_id: request_id(),
     };
     match ask!(client, rollouts.set_ladder, request) {
-        Ok(answer) => set
-            .call
-            .output
-            .print(&answer, |answer| answer.rollout.as_ref().map(show::line).unwrap_or_default()),
+        Ok(answer) => {
+            if !is_asked {
+                told();
+            }
+            let line = |answer: &proto::SetLadderResponse| answer.rollout.as_ref().map(show::line);
+            set.call.output.print(&answer, |answer| line(answer).unwrap_or_default())
+        }
         Err(refused) => Err(explained(&client, &set.rollout, refused).await),
     }
 }

@@ -36,6 +36,27 @@ const RESTORED: [&str; 11] = [
 ];
 const RESTORED_OF_WAVES: [&str; 6] = ["title", "edge_ppm", "products", "audience", "soak", "gates"];
 
+/// The rollout in each of these revisions that there is.
+pub async fn read(
+    client: &Client,
+    key: &str,
+    numbers: &[i64],
+) -> Result<BTreeMap<i64, proto::Rollout>, Refused> {
+    let mut found = BTreeMap::new();
+    let mut page_token = String::new();
+    loop {
+        let request = proto::ListRevisionsRequest { rollout: key.to_owned(), page_size: PAGE, page_token };
+        let answer = ask!(client, rollouts.list_revisions, request)?;
+        let rollouts = answer.revisions.into_iter().filter_map(|revision| revision.rollout);
+        let meant = rollouts.filter(|rollout| numbers.contains(&rollout.revision));
+        found.extend(meant.map(|rollout| (rollout.revision, rollout)));
+        page_token = answer.next_page_token;
+        if page_token.is_empty() || numbers.iter().all(|number| found.contains_key(number)) {
+            return Ok(found);
+        }
+    }
+}
+
 /// Two revisions, and the fields in which they differ.
 pub struct Compared {
     before: proto::Rollout,
@@ -59,32 +80,64 @@ impl Compared {
         differences: Vec<proto::RevisionDifference>,
         (from, to): (i64, i64),
     ) -> Result<Self, Refused> {
-        let mut found = BTreeMap::new();
-        let mut page_token = String::new();
-        loop {
-            let request =
-                proto::ListRevisionsRequest { rollout: key.to_owned(), page_size: PAGE, page_token };
-            let answer = ask!(client, rollouts.list_revisions, request)?;
-            let revisions = answer.revisions.into_iter().filter_map(|revision| revision.rollout);
-            found.extend(
-                revisions
-                    .map(|rollout| (rollout.revision, rollout))
-                    .filter(|(number, _)| [from, to].contains(number)),
-            );
-            page_token = answer.next_page_token;
-            if page_token.is_empty() || (found.contains_key(&from) && found.contains_key(&to)) {
-                break;
-            }
-        }
+        let found = read(client, key, &[from, to]).await?;
         let of = |number| found.get(number).cloned().unwrap_or_default();
         Ok(Self::new(of(&from), of(&to), differences))
     }
 
     /// Every difference, one a line.
     pub fn lines(&self) -> Vec<String> {
-        let mut lines = self.told(|_| true);
+        let mut lines = self.holds();
+        lines.extend(self.told(|field| !self.is_told_otherwise(field)));
         lines.extend(self.ladder_lines());
         lines
+    }
+
+    /// A pause, a stop and the archive, as what happened.
+    fn holds(&self) -> Vec<String> {
+        let (before, after) = (&self.before, &self.after);
+        let mut lines = Vec::new();
+        let times = [
+            (before.pause_time, after.pause_time, ["paused", "resumed"]),
+            (before.archive_time, after.archive_time, ["archived", "back from the archive"]),
+        ];
+        for (was, is, [begun, ended]) in times {
+            match (was, is) {
+                (None, Some(_)) => lines.push(begun.to_owned()),
+                (Some(_), None) => lines.push(ended.to_owned()),
+                (Some(was), Some(is)) if was != is => lines.push(format!("{ended} and {begun} again")),
+                _ => {}
+            }
+        }
+        match (&before.stop, &after.stop) {
+            (None, Some(stop)) => {
+                lines.push(format!("stopped by {}{}", plain(&stop.holder), show::reason(&stop.reason)));
+            }
+            (Some(_), None) => lines.push("the stop is cleared".to_owned()),
+            (Some(was), Some(is)) if was.stop_time != is.stop_time => {
+                lines.push("the stop is cleared, and stopped again".to_owned());
+            }
+            _ => {}
+        }
+        let asked =
+            |rollout: &proto::Rollout| rollout.stop.clone().map(|stop| stop.clear_holder).unwrap_or_default();
+        let (was, is) = (asked(before), asked(after));
+        if is != was && !is.is_empty() {
+            lines.push(format!("{} asked to clear the stop", plain(&is)));
+        }
+        lines
+    }
+
+    /// Holds are told as what happened, and when a wave started beside how it stands.
+    fn is_told_otherwise(&self, field: &str) -> bool {
+        let stands = |ordinal: u32| {
+            let state = format!("waves[{ordinal}].state");
+            self.differences.iter().any(|difference| difference.field == state)
+        };
+        field == "pause_time"
+            || field == "archive_time"
+            || field.starts_with("stop.")
+            || wave_field(field).is_some_and(|(ordinal, field)| field == "start_time" && stands(ordinal))
     }
 
     /// Those that `revert` carries out at that instant. What was planned for a time that has passed is not put back.

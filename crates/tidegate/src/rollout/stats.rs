@@ -73,7 +73,12 @@ fn by_name(stats: &proto::GetStatsResponse, rollout: &proto::Rollout) -> Option<
     let names = rollout.allow.as_ref();
     let any = names.is_some_and(|named| !named.accounts.is_empty() || !named.customers.is_empty());
     let none = String::new;
-    let title = "by name, or for good".to_owned();
+    let title = if rollout.ladder.is_empty() {
+        "by name, or for good"
+    } else {
+        "by name, by the ladder, or for good"
+    };
+    let title = title.to_owned();
     (any || rest > 0).then(|| vec![none(), title, none(), none(), none(), rest.to_string(), none(), none()])
 }
 

@@ -126,10 +126,10 @@ macro_rules! change {
     }};
 }
 
-/// What a wave that starts will do, and what it does not wait for.
-fn starts(found: &Found, wave: &proto::Wave) -> String {
+/// What a wave that starts does, and what it does not wait for.
+fn starting(found: &Found, wave: &proto::Wave) -> String {
     format!(
-        "this will start {}: {} of {} at {}{}",
+        "{}: {} of {} at {}{}",
         show::wave_name(wave),
         percent(wave.edge_ppm),
         show::audience(wave.audience.as_ref()),
@@ -139,27 +139,30 @@ fn starts(found: &Found, wave: &proto::Wave) -> String {
 }
 
 /// Waves that are overdue start as soon as nothing holds them, so a verb that ends their hold starts them. Asks for the key
-/// as `advance` does.
+/// as `advance` does. Returns what is told once the verb is done, where nothing was asked.
 fn confirm_overdue(
     found: &Found,
     hold: fn(&Kind) -> bool,
-    confirm: Option<&ConfirmArgs>,
-) -> anyhow::Result<()> {
+    confirm: &ConfirmArgs,
+) -> anyhow::Result<Vec<String>> {
     let waves = ahead::overdue(&found.answer, hold, AuthorityClock::host());
-    for wave in &waves {
-        eprintln!("this will start at once {}", ahead::starts_at_once(&found.rollout, wave));
+    let is_severe = waves.iter().any(|wave| wave.edge_ppm > CONFIRM_ABOVE_PPM);
+    let lines = waves.into_iter().map(|wave| ahead::starts_at_once(&found.rollout, wave));
+    if !is_severe {
+        return Ok(lines.map(|line| format!("starts at once: {line}")).collect());
     }
-    match confirm.filter(|_| waves.iter().any(|wave| wave.edge_ppm > CONFIRM_ABOVE_PPM)) {
-        Some(confirm) => confirm.ask(&found.rollout.key),
-        None => Ok(()),
+    for line in lines {
+        eprintln!("this will start at once {line}");
     }
+    confirm.ask(&found.rollout.key)?;
+    Ok(Vec::new())
 }
 
 pub async fn start(SevereArgs { verb, confirm }: SevereArgs) -> anyhow::Result<()> {
     let found = verb.begin().await?;
     // The server says what is wrong where no wave can start.
     if let Some(wave) = show::next_wave(&found.rollout).filter(|wave| wave.ordinal == 1) {
-        eprintln!("{}", starts(&found, wave));
+        eprintln!("this will start {}", starting(&found, wave));
         confirm.ask(&found.rollout.key)?;
     }
     change!(verb, found.client, &[], start_rollout, StartRolloutRequest, verb.seen(&found.rollout))
@@ -167,13 +170,17 @@ pub async fn start(SevereArgs { verb, confirm }: SevereArgs) -> anyhow::Result<(
 
 pub async fn advance(SevereArgs { verb, confirm }: SevereArgs) -> anyhow::Result<()> {
     let found = verb.begin().await?;
+    let mut done = Vec::new();
     if let Some(wave) = show::next_wave(&found.rollout) {
-        eprintln!("{}", starts(&found, wave));
+        let starting = starting(&found, wave);
         if wave.edge_ppm > CONFIRM_ABOVE_PPM {
+            eprintln!("this will start {starting}");
             confirm.ask(&found.rollout.key)?;
+        } else {
+            done.push(format!("started {starting}"));
         }
     }
-    change!(verb, found.client, &[], advance_rollout, AdvanceRolloutRequest, verb.seen(&found.rollout))
+    change!(verb, found.client, &done, advance_rollout, AdvanceRolloutRequest, verb.seen(&found.rollout))
 }
 
 pub async fn pause(verb: VerbArgs) -> anyhow::Result<()> {
@@ -187,10 +194,10 @@ pub async fn pause(verb: VerbArgs) -> anyhow::Result<()> {
 
 pub async fn resume(SevereArgs { verb, confirm }: SevereArgs) -> anyhow::Result<()> {
     let found = verb.begin().await?;
+    let mut done = vec!["waves can start again".to_owned()];
     if found.rollout.pause_time.is_some() {
-        confirm_overdue(&found, |kind| matches!(kind, Kind::Resume(_)), Some(&confirm))?;
+        done.extend(confirm_overdue(&found, |kind| matches!(kind, Kind::Resume(_)), &confirm)?);
     }
-    let done = ["waves can start again".to_owned()];
     change!(verb, found.client, &done, resume_rollout, ResumeRolloutRequest, verb.seen(&found.rollout))
 }
 
@@ -219,10 +226,10 @@ pub async fn archive(verb: VerbArgs) -> anyhow::Result<()> {
 
 pub async fn unarchive(SevereArgs { verb, confirm }: SevereArgs) -> anyhow::Result<()> {
     let found = verb.begin().await?;
+    let mut done = vec!["the rollout is again as it was before it was archived".to_owned()];
     if found.rollout.archive_time.is_some() {
-        confirm_overdue(&found, |_| false, Some(&confirm))?;
+        done.extend(confirm_overdue(&found, |_| false, &confirm)?);
     }
-    let done = ["the rollout is again as it was before it was archived".to_owned()];
     change!(verb, found.client, &done, unarchive_rollout, UnarchiveRolloutRequest, verb.seen(&found.rollout))
 }
 
@@ -240,9 +247,13 @@ pub async fn revert(RevertArgs { to, severe }: RevertArgs) -> anyhow::Result<()>
     for line in &lines {
         eprintln!("{line}");
     }
-    let what = if lines.is_empty() { "nothing, because what it restores is the same" } else { "this" };
+    let what = if lines.is_empty() {
+        "this will change nothing, because what it restores is the same"
+    } else {
+        "this is all that will change"
+    };
     eprintln!(
-        "this will change {what}; accounts that were reached, waves that have started, pauses and stops stay as they are"
+        "{what}; accounts that were reached, waves that have started, pauses and stops stay as they are"
     );
     let (stands, earlier) = compared.ladders();
     if requires_more(earlier, stands) {
@@ -277,9 +288,13 @@ pub async fn clear(SevereArgs { verb, confirm }: SevereArgs) -> anyhow::Result<(
         if first.is_empty() {
             eprintln!("this will ask to clear the stop; another person has to run the same");
         } else {
-            eprintln!("{first} asked to clear the stop; this will clear it: waves can start again");
-            // The key is asked for in any case.
-            confirm_overdue(&found, |kind| matches!(kind, Kind::ClearStop(_)), None)?;
+            eprintln!(
+                "{first} asked to clear the stop; run by another person, this will clear it: waves can start again"
+            );
+            let is_held = |kind: &Kind| matches!(kind, Kind::ClearStop(_));
+            for wave in ahead::overdue(&found.answer, is_held, AuthorityClock::host()) {
+                eprintln!("this will start at once {}", ahead::starts_at_once(rollout, wave));
+            }
         }
         confirm.ask(&rollout.key)?;
     }

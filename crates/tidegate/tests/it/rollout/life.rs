@@ -90,14 +90,14 @@ async fn a_rollout_lives_by_the_command_line(engine: Engine) {
         asked; another person has to agree
         kasa-two-step: stopped, revision 8; wave 1 'first look' (1 %) is live, wave 2 'all' (100 %) is rolled back
         tom$ rollout clear kasa-two-step --confirm kasa-two-step --reason fixed
-        eva asked to clear the stop; this will clear it: waves can start again
+        eva asked to clear the stop; run by another person, this will clear it: waves can start again
         the stop is cleared
         kasa-two-step: live, revision 9; wave 1 'first look' (1 %) is live, wave 2 'all' (100 %) is rolled back
     "#]].assert_eq(&without_times(&said));
 
     let history = desk.said(&["rollout", "history", "kasa-two-step", "--limit", "3"]).await;
     assert!(history.contains(": fixed\n") && history.contains(": sign-ins fail\n"), "{history}");
-    assert!(history.contains("\n   stop.reason: nothing -> \"sign-ins fail\"\n"), "{history}");
+    assert!(history.contains("\n   stopped by operator: sign-ins fail\n"), "{history}");
     let differences = desk.said(&["rollout", "diff", "kasa-two-step", "--from", "1", "--to", "2"]).await;
     assert!(differences.contains("wave 1: state: draft -> live\n"), "{differences}");
     let shown = desk.said(&["rollout", "get", "kasa-two-step"]).await;

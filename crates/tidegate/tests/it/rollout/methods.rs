@@ -45,6 +45,24 @@ async fn a_rollout_of_a_method_says_whom_it_asks(engine: Engine) {
     let told = desk.said(&["account", "explain", "u-1", "--product", "tapo"]).await;
     assert!(!told.contains("kasa-two-step"), "{told}");
 
+    let told = desk.said(&[&explain[..], &["u-1", "--at", "2037-07-01 Europe/Berlin"]].concat()).await;
+    assert!(told.starts_with(&format!("as of 2037-06-30T22:00:00Z: {says}")), "{told}");
+    assert!(told.contains("\n- sms_code ended Mon 1 June 2037"), "{told}");
+    let told = desk.said(&[&explain[..], &["u-1", "--revision", "1"]].concat()).await;
+    assert!(
+        told.starts_with(
+            "the rollout `kasa-two-step` has not reached the account at kasa, so it does not ask"
+        ),
+        "{told}"
+    );
+    assert!(told.ends_with(draft), "{told}");
+    let listed = desk.said(&["rollout", "list"]).await;
+    assert!(listed.contains("  2037-06-01 00:00 Europe/Berlin: sms_code ends  "), "{listed}");
+    let paused = desk.run(&["rollout", "pause", "kasa-two-step"]).await;
+    let goes_on =
+        "\nsms_code ends 2037-06-01 00:00 Europe/Berlin for accounts that were reached, pause or not\n";
+    assert!(paused.err.contains(goes_on), "{}", paused.err);
+
     // What a rollout of two-step does depends on the account.
     desk.folder.write("plan.yaml", &PLAN.replace("kasa-two-step", "other"));
     desk.said(&["rollout", "apply", "-f", "plan.yaml"]).await;

@@ -62,7 +62,7 @@ async fn revisions_are_told_in_sentences(engine: Engine) {
             "wave 2: soak: 2 days -> nothing",
             "ladder rule 1: removed: 'Everybody', every account: required from 2037-02-22T00:00 Europe/Berlin (+01:00); \
              demands second step; grace: 30 days",
-            "this will change this; accounts that were reached, waves that have started, pauses and stops stay as they are",
+            "this is all that will change; accounts that were reached, waves that have started, pauses and stops stay as they are",
             "`tidegate rollout preview kasa-two-step --revert-to 1 --dates` counts of whom",
         ]
     );
