@@ -99,6 +99,7 @@ fn advice(refused: &Refused) -> Option<&'static str> {
         R::RolloutNotStarted => "`tidegate rollout start` starts its first wave",
         R::RolloutPaused => "`tidegate rollout resume` ends the pause",
         R::RolloutStopped => "two persons end the stop by `tidegate rollout clear`",
+        R::RolloutHasLadder => "`tidegate rollout ladder remove` removes the ladder",
         R::NoWaveLeft => "add a wave to the file of the rollout, and apply it",
         R::RevisionNotFound => "`tidegate rollout history` shows all",
         R::WaveStarted | R::FixedByStart => "what has started stays; add a wave, or roll back first",

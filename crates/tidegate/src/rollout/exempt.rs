@@ -79,6 +79,21 @@ impl OfAccount {
         Ok((client, product))
     }
 
+    /// The ladder that was named, and the one that decides where that is stricter.
+    fn told(&self, named: Option<&proto::LadderDecision>, decision: Option<&proto::Decision>) -> String {
+        let product = decision.map(|decision| plain(&decision.product)).unwrap_or_default();
+        let at = format!("{} at {product}", plain(&self.account));
+        let mut text = match named {
+            Some(ladder) => standing(&at, ladder),
+            None => format!("the ladder of `{}` asks nothing of {at} now\n", plain(&self.rollout)),
+        };
+        let strictest = decision.and_then(|decision| decision.ladder.as_ref());
+        if let Some(other) = strictest.filter(|other| other.rollout != self.rollout) {
+            text = format!("{text}another ladder decides, because it is stricter: {}", standing(&at, other));
+        }
+        text
+    }
+
     async fn product_of_rollout(&self, client: &Client) -> anyhow::Result<String> {
         match find(client, &self.rollout).await {
             Ok(rollout) => only_product(&rollout.unwrap_or_default()),
@@ -102,7 +117,7 @@ pub async fn exempt(AccountExempt { until, of }: AccountExempt) -> anyhow::Resul
         request_id: request_id(),
     };
     let answer = ask!(client, rollouts.exempt, request)?;
-    of.output.print(&answer, |answer| standing(&of.account, answer.decision.as_ref()))?;
+    of.output.print(&answer, |answer| of.told(answer.ladder.as_ref(), answer.decision.as_ref()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -116,7 +131,7 @@ pub async fn end_exemption(of: OfAccount) -> anyhow::Result<ExitCode> {
         request_id: request_id(),
     };
     let answer = ask!(client, rollouts.end_exemption, request)?;
-    of.output.print(&answer, |answer| standing(&of.account, answer.decision.as_ref()))?;
+    of.output.print(&answer, |answer| of.told(answer.ladder.as_ref(), answer.decision.as_ref()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -131,17 +146,12 @@ pub async fn extend_deadline(AccountExtend { days, of }: AccountExtend) -> anyho
         request_id: request_id(),
     };
     let answer = ask!(client, rollouts.extend_deadline, request)?;
-    of.output.print(&answer, |answer| standing(&of.account, answer.decision.as_ref()))?;
+    of.output.print(&answer, |answer| of.told(answer.ladder.as_ref(), answer.decision.as_ref()))?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// How the account stands on the ladder now. The strictest ladder answers, which need not be the one that was named.
-fn standing(account: &str, decision: Option<&proto::Decision>) -> String {
-    let product = decision.map(|decision| plain(&decision.product)).unwrap_or_default();
-    let at = format!("{} at {product}", plain(account));
-    let Some(ladder) = decision.and_then(|decision| decision.ladder.as_ref()) else {
-        return format!("no ladder asks anything of {at} now\n");
-    };
+/// How the account stands on a ladder now.
+fn standing(at: &str, ladder: &proto::LadderDecision) -> String {
     let of = format!("(ladder of `{}`)", plain(&ladder.rollout));
     if ladder.exempt_until_time.is_some() {
         let until = told_instant(ladder.exempt_until_time.as_ref());

@@ -15,7 +15,7 @@ use super::{
     file::{PlannedRollout, timestamp},
     instants::instant,
     plan::{PlannedCall, PlannedStep, plan},
-    preview_table,
+    preview_table, print_warnings,
     progress::Progress,
 };
 use crate::failure::Usage;
@@ -90,6 +90,7 @@ pub async fn preview(preview: RolloutPreviewArgs) -> anyhow::Result<()> {
         roll_back_products: preview.at_product,
     };
     let result = watched(&client, request).await?;
+    print_warnings(&result.warnings);
     preview.call.output.print(&result, preview_table::table)
 }
 

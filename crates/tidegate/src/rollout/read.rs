@@ -4,7 +4,7 @@ use clap::Args;
 use tidegate_client::{Client, pages};
 use tidegate_proto as proto;
 
-use super::{CallArgs, ahead, ask, planned, show};
+use super::{CallArgs, ahead, ask, planned, print_warnings, show};
 use crate::{
     ambient::AuthorityClock,
     output::{columns, plain},
@@ -70,6 +70,7 @@ pub async fn get(get: GetArgs) -> anyhow::Result<()> {
     let client = get.call.server.connect().await?;
     let request = proto::GetRolloutRequest { rollout: get.rollout };
     let answer = ask!(client, rollouts.get_rollout, request)?;
+    print_warnings(&answer.warnings);
     get.call.output.print(&answer, |answer| {
         let whole = answer.rollout.as_ref().map(show::whole).unwrap_or_default();
         whole + &planned::lines(answer)

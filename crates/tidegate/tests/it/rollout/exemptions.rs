@@ -52,4 +52,12 @@ async fn support_exempts_an_account_and_gives_it_days(engine: Engine) {
     let extended = desk.said(&[&extend[..], &["--days", "7"]].concat()).await;
     assert!(extended.contains(" at kasa "), "{extended}");
     assert_eq!(desk.run(&[&extend[..], &["--days", "31"]].concat()).await.code, Some(2));
+
+    // Another ladder may be stricter: the answer is of the one that was named, and tells so.
+    let strict = format!("{PLAN}{}", LADDER.replace("{days: 14}", "{}")).replace("kasa-two-step", "strict");
+    desk.folder.write("plan.yaml", &strict);
+    desk.said(&["rollout", "create", "-f", "plan.yaml", "--confirm", "strict"]).await;
+    let done = desk.said(&[&exempt[..], &["--until", &until]].concat()).await;
+    let other = "another ladder decides, because it is stricter: two-step is demanded of u-1 at kasa now (ladder of `strict`)\n";
+    assert_eq!(done, format!("{says}{other}"));
 }
