@@ -11,7 +11,7 @@ use tidegate_store::rollouts::{self, Authored};
 
 use crate::{
     Command, CommandContext, Error,
-    rollouts::{NamedDraft, dates, names::Names},
+    rollouts::{NamedDraft, dates, names::Names, size},
 };
 
 #[derive(Debug)]
@@ -88,6 +88,7 @@ impl Command for CreateRollout {
             waves: Vec::new(),
             method: self.method,
             ladder: Vec::new(),
+            ladder_since: None,
             holds: Vec::new(),
             paused_at: None,
             stop: None,
@@ -123,6 +124,7 @@ impl Command for CreateRollout {
             rollout.allow = names.named(tx, "allow", &self.allow).await?;
             rollout.deny = names.named(tx, "deny", &self.deny).await?;
             names.finish()?;
+            size::check(None, &rollout)?;
             if !rollouts::insert(tx, &rollout, &by).await? {
                 return Err(Refusal::KeyTaken.into());
             }

@@ -13,7 +13,7 @@ use super::{
     remove_wave::remove,
     revert::revert_to,
     roll_back::roll_back,
-    set_ladder,
+    set_ladder, size,
     update_wave::put,
 };
 use crate::{Error, Fault, QueryContext};
@@ -105,6 +105,7 @@ impl PlannedChange {
             };
             start(rollout, cx.now()).map_err(stuck)?;
         }
+        size::check(Some(&before), rollout)?;
         cx.permit_products(rollout.all_products())?;
         Ok(())
     }
