@@ -1,10 +1,9 @@
 //! `tidegate rollout explain` and `tidegate account explain`: a decision and the rules that were asked, in the server's words.
-//! The server explains a rollout of a method only where it is named, so what that is for is said here.
+//! What a rollout of a method does, to whomever it comes, is said here.
 
 use std::process::ExitCode;
 
 use clap::Args;
-use tidegate_client::{Client, Refused, pages};
 use tidegate_core::Timestamp;
 use tidegate_proto as proto;
 
@@ -12,7 +11,7 @@ use super::{CallArgs, ask, explain_method, file::timestamp, instants::instant, r
 use crate::{
     ambient::AuthorityClock,
     failure::Usage,
-    output::{OutputFormat, plain},
+    output::{instant as told_instant, plain},
 };
 
 #[derive(Args)]
@@ -112,9 +111,13 @@ fn brought(rollout: &proto::Rollout) -> String {
     format!("{key} '{title}' brings no two-step, but a better method to accounts that have it")
 }
 
-/// The decision for a rollout of a method, and its rules. The server's summary speaks of two-step itself.
+/// What the rollout of a method says of the account, and its rules. The server's summary speaks of two-step itself.
 fn told_method(rollout: &proto::Rollout, answer: &proto::ExplainResponse) -> String {
-    let summary = explain_method::headline(rollout, answer);
+    let said = answer.methods.first().cloned();
+    let said = said.unwrap_or_else(|| format!("the rollout `{}` is not for this product", rollout.key));
+    let at = answer.decision.as_ref().filter(|_| answer.standing_of_today);
+    let as_of = at.map(|decision| format!("as of {}: ", told_instant(decision.evaluate_time.as_ref())));
+    let summary = format!("{}{said}", as_of.unwrap_or_default());
     table(&proto::ExplainResponse { summary, ..answer.clone() }, Some(&rollout.key))
 }
 
@@ -138,39 +141,9 @@ pub async fn account_explain(explain: AccountExplain) -> anyhow::Result<ExitCode
     let at_time = explain.asked.at.map(timestamp);
     let AccountExplain { account, product, .. } = explain;
     let request = proto::ExplainRequest { product, account, at_time, ..Default::default() };
-    let answer = ask!(client, evaluations.explain, request.clone())?;
-    let mut text = table(&answer, None);
-    let output = explain.asked.call.output;
-    if output.format == OutputFormat::Table {
-        for rollout in of_methods(&client, &request.product).await? {
-            let (key, revision) = (rollout.key.clone(), rollout.revision);
-            let request = proto::ExplainRequest { rollout: key, revision, ..request.clone() };
-            let answer = ask!(client, evaluations.explain, request)?;
-            text = format!("{text}\n{}", told_method(&rollout, &answer));
-        }
-    }
-    output.print(&answer, |_| text)?;
+    let answer = ask!(client, evaluations.explain, request)?;
+    explain.asked.call.output.print(&answer, |answer| table(answer, None))?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// The rollouts of methods at the product; none where the credential may not read them.
-async fn of_methods(client: &Client, product: &str) -> anyhow::Result<Vec<proto::Rollout>> {
-    let first = proto::ListRolloutsRequest { page_size: 1_000, ..Default::default() };
-    let page = async |request: proto::ListRolloutsRequest| {
-        client
-            .retrying(async move |client: &Client| client.rollouts().list_rollouts(request.clone()).await)
-            .await
-    };
-    let all = match pages(first, page).collect().await {
-        Ok(all) => all,
-        Err(Refused { reason: Some(proto::ErrorReason::PermissionDenied), .. }) => return Ok(Vec::new()),
-        Err(refused) => return Err(refused.into()),
-    };
-    let is_here = |rollout: &proto::Rollout| {
-        let of_waves = rollout.waves.iter().flat_map(|wave| &wave.products);
-        rollout.products.iter().chain(of_waves).any(|one| one == product)
-    };
-    Ok(all.into_iter().filter(|rollout| rollout.method.is_some() && is_here(rollout)).collect())
 }
 
 /// With a rollout, its rules only.
@@ -189,6 +162,11 @@ fn table(answer: &proto::ExplainResponse, rollout: Option<&str>) -> String {
     if of.is_some() {
         lines.push(String::new());
         lines.push("* holds; - does not hold".to_owned());
+    }
+    // A rollout of a method decides nothing of two-step, so it has no rule above.
+    for said in answer.methods.iter().filter(|_| rollout.is_none()) {
+        lines.push(String::new());
+        lines.push(plain(said));
     }
     if answer.standing_of_today {
         lines.push(String::new());

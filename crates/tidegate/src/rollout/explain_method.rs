@@ -21,30 +21,6 @@ pub fn sentences(rollout: &proto::Rollout, now: Timestamp) -> Vec<String> {
     lines.map(|line| format!("- {line}")).into()
 }
 
-/// What it comes to for one account, by the server's decision for this rollout alone.
-pub fn headline(rollout: &proto::Rollout, answer: &proto::ExplainResponse) -> String {
-    let decision = answer.decision.clone().unwrap_or_default();
-    let Some(aim) = &rollout.method else { return String::new() };
-    let (key, product) = (plain(&rollout.key), plain(&decision.product));
-    let reached = if decision.visible { "has reached" } else { "has not reached" };
-    let so = match (decision.visible, decision.on) {
-        (false, _) => "so it does not ask for a better method there".to_owned(),
-        (true, false) => "and does not ask it, because the account has no two-step".to_owned(),
-        (true, true) => {
-            format!(
-                "and asks it after a sign-in, unless a skip still lasts, if it has two-step{}",
-                condition(aim)
-            )
-        }
-    };
-    let as_of = if answer.standing_of_today {
-        format!("as of {}: ", instant(decision.evaluate_time.as_ref()))
-    } else {
-        String::new()
-    };
-    format!("{as_of}the rollout `{key}` {reached} the account at {product}, {so}")
-}
-
 fn asked(rollout: &proto::Rollout, aim: &proto::MethodMove) -> String {
     let of_waves = rollout.waves.iter().flat_map(|wave| &wave.products);
     let mut products: Vec<_> =
