@@ -386,4 +386,36 @@ on_both! {
         set_clock(&server, instant);
         assert!(!active().await);
     }
+
+    /// The numbers of a ladder that runs: who has it on, who has time, who is asked, who is excused.
+    async fn accounts_are_counted_under_the_rule_that_is_for_them(server) {
+        let it = Setting::at(&server, "kasa").await;
+        let support = server.actor("support", Role::Support).await.quiet();
+        let (on, late) = (it.admin.person("on").await, it.admin.person("late").await);
+        it.admin.person_with("unverified", Address::Unverified).await;
+        it.admin.person("excused").await;
+        let grace = Some(proto::Grace { days: 10, ..Default::default() });
+        let rule = proto::LadderRule { grace, ..everybody(vec![phase(None, Rung::Required)]) };
+        it.rollout.set_ladder(vec![rule]).await;
+        let session = it.app.sign_in(&on, "kasa", &Device::new("laptop")).await;
+        it.app.enroll(&session, &on).await;
+        let exempt = proto::ExemptRequest {
+            account: "excused".into(), rollout: "two-step".into(), product: "kasa".into(),
+            until_time: Some(timestamp(server.now().plus(Span::days(60)))), reason: "abroad".into(), ..Default::default()
+        };
+        support.ok(exempt).await;
+        let stats = async || {
+            let request = proto::GetStatsRequest { rollout: "two-step".into(), count_reached: true, ..Default::default() };
+            it.rollout.manager.ok(request).await.ladder.remove(0)
+        };
+        let expected = proto::LadderRuleStats {
+            rule: 1, title: "Everybody".into(), product: "kasa".into(), account_count: 4, on_count: 1, told_count: 1,
+            in_grace_count: 2, enforced_count: 0, exempt_count: 1, locked_out_count: 0,
+        };
+        assert_eq!(stats().await, expected);
+        it.app.sign_in(&late, "kasa", &Device::new("laptop")).await;
+        set_clock(&server, server.now().plus(Span::days(10)));
+        let told = proto::LadderRuleStats { told_count: 2, in_grace_count: 1, enforced_count: 1, ..expected };
+        assert_eq!(stats().await, told);
+    }
 }

@@ -1,6 +1,6 @@
 //! Rollouts of a method: owners who have two-step by a weaker method are led to a better one.
 
-use proto::{Advice, Method, ProofOutcome as Outcome};
+use proto::{Advice, Method, ProofOutcome as Outcome, preview_rollout_request::Change};
 use tidegate_core::{Role, Span};
 use tidegate_proto as proto;
 
@@ -9,6 +9,7 @@ use crate::{
     manage::{Managed, draft, mask},
     method_policy::rule,
     owner::{Device, Seed, Session, by_first_code},
+    previews::preview,
     setting::Kasa,
     sms_codes::{SmsOwner, begin_phone},
     test_server::{TestServer, timestamp},
@@ -212,5 +213,28 @@ on_both! {
         assert_eq!(said.len(), 1);
         assert!(said[0].contains("kasa does not allow what it leads to"), "{said:?}");
         assert!(said[0].contains("SMS_CODE ended on"), "{said:?}");
+    }
+
+    /// Numbers and previews count those whom the advice is for, not everybody whom a wave reaches.
+    async fn only_those_whom_the_advice_is_for_are_counted_as_advised(server) {
+        let (kasa, owner, rollout) = open(&server).await;
+        kasa.admin.person("bob").await;
+        let add = rollout.manager.preview(preview("to-app", Change::Start(true))).await.unwrap();
+        let at = &add.products[0];
+        let advised = at.advised.as_ref().unwrap();
+        assert_eq!((at.enter.as_ref().unwrap().count, advised.count), (2, 1));
+        assert!(add.warnings.is_empty(), "{:?}", add.warnings);
+        rollout.start().await;
+        let stats = async || {
+            let request = proto::GetStatsRequest { rollout: "to-app".into(), count_reached: true, ..Default::default() };
+            let methods = rollout.manager.ok(request).await.methods;
+            methods.iter().map(|at| (at.advised_count, at.better_count, at.weaker_count)).collect::<Vec<_>>()
+        };
+        assert_eq!(stats().await, [(1, 0, 1)]);
+        adds_app(&kasa, &sign_in(&kasa, &owner).await).await;
+        assert_eq!(stats().await, [(0, 1, 1)]);
+        kasa.admin.allows(&[Method::SmsCode]).await;
+        let back = rollout.manager.preview(preview("to-app", Change::RollBackToWave(0))).await.unwrap();
+        assert_eq!(back.warnings[0].field, "method.better", "{:?}", back.warnings);
     }
 }

@@ -355,7 +355,9 @@ fn ladder_not_acceptable(flaws: &[LadderFlaw]) -> Answer {
                 LadderFlawKind::InPast => "must not be in the past",
                 LadderFlawKind::CapTooEarly => "must not be before the date from which two-step is required",
                 LadderFlawKind::OutOfOrder => "must be later and stricter than what comes before it",
-                LadderFlawKind::PostponesLocked => "must not be given: a locked rung cannot be put off",
+                LadderFlawKind::PostponesLocked => {
+                    "must not be given: only what is REQUIRED, and not locked, can be put off"
+                }
                 LadderFlawKind::LocksOut => "demands what no method that the product allows can meet",
                 LadderFlawKind::NeverAsked => "is never asked: an earlier rule is for every account",
             },

@@ -82,6 +82,11 @@ pub fn products<'r>(rollout: &'r Rollout, rule: &'r LadderRule) -> &'r [ProductK
     if rule.products.is_empty() { &rollout.products } else { &rule.products }
 }
 
+/// The place of the rule that is for the account, from 0. `None`: the ladder has none for it here.
+pub fn place(rollout: &Rollout, product: &ProductKey, standing: &Standing, reached: bool) -> Option<usize> {
+    bind(rollout, product, standing, reached).map(|bound| bound.place)
+}
+
 /// `None`: the ladder has no rule for the account here.
 pub(crate) fn bind<'a>(
     rollout: &'a Rollout,
@@ -260,7 +265,7 @@ impl LadderAnswer<'_> {
         self.rung >= Rung::Required
     }
 
-    fn is_exempt(&self) -> bool {
+    pub fn is_exempt(&self) -> bool {
         self.rung != Rung::Locked && self.bound.marks.exempt_until.is_some_and(|until| self.now < until)
     }
 

@@ -53,6 +53,42 @@ pub fn ended<'a>(
     reaching(product, over, standing, now).flat_map(|(_, aim, _)| aim.from.iter().copied()).collect()
 }
 
+/// An owner whom a rollout of a method has reached, and who has two-step on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReachedOwner {
+    /// The advice is for them, skipped or not.
+    pub is_advised: bool,
+    pub has_better: bool,
+    /// They have a method that the rollout leads away from.
+    pub has_weaker: bool,
+}
+
+/// `None`: the rollout has not reached the account, or two-step is not on.
+pub fn owner(
+    rollout: &Rollout,
+    product: &Product,
+    standing: &Standing,
+    now: Timestamp,
+) -> Option<ReachedOwner> {
+    let aim = rollout.method.as_ref().filter(|_| standing.two_step_since.is_some())?;
+    if !decide_by(rollout, product, standing, now).visible() {
+        return None;
+    }
+    let has = |method: &Method| has(product, standing, *method);
+    Some(ReachedOwner {
+        is_advised: is_for(aim, product, standing) && aim.to.iter().any(|method| allows(product, *method)),
+        has_better: aim.to.iter().any(has),
+        has_weaker: aim.from.iter().any(has),
+    })
+}
+
+/// Whether the product allows none of the methods that the rollout leads to.
+pub fn leads_nowhere(rollout: &Rollout, product: &Product) -> bool {
+    let covers = waves::covers(rollout, &product.key);
+    let aim = rollout.method.as_ref().filter(|_| covers);
+    aim.is_some_and(|aim| !aim.to.iter().any(|method| allows(product, *method)))
+}
+
 /// Whether a rollout ends a method somewhere at that instant. Nothing of accounts is read before.
 pub fn may_end<'a>(mut rollouts: impl Iterator<Item = &'a Rollout>, now: Timestamp) -> bool {
     rollouts.any(|rollout| has_ended(rollout, now))

@@ -1,8 +1,10 @@
 //! The numbers of a rollout as messages.
 
-use tidegate_core::{FunnelStep, StepFailure, Timestamp};
+use tidegate_core::{FunnelStep, Ordinal, ProductKey, StepFailure, Timestamp, Title};
 use tidegate_proto as proto;
-use tidegate_service::rollouts::{FunnelSum, HourSum, RolloutSnapshot, Stats, WaveStats};
+use tidegate_service::rollouts::{
+    FunnelSum, HourSum, MethodCounts, RolloutSnapshot, RuleCounts, Stats, WaveStats,
+};
 
 use super::render;
 use crate::render::{method, timestamp};
@@ -26,6 +28,34 @@ pub(super) fn stats(stats: Stats) -> proto::GetStatsResponse {
         funnel: stats.funnel.into_iter().map(count).collect(),
         hours: hours(stats.hours),
         fold_time: stats.folded_at.map(timestamp),
+        ladder: stats.rules.into_iter().map(rule).collect(),
+        methods: stats.methods.into_iter().map(moved).collect(),
+    }
+}
+
+fn rule(
+    ((ordinal, product), (title, counts)): ((Ordinal, ProductKey), (Title, RuleCounts)),
+) -> proto::LadderRuleStats {
+    proto::LadderRuleStats {
+        rule: ordinal.0,
+        title: title.into(),
+        product: product.into(),
+        account_count: counts.accounts,
+        on_count: counts.on,
+        told_count: counts.told,
+        in_grace_count: counts.in_grace,
+        enforced_count: counts.enforced,
+        exempt_count: counts.exempt,
+        locked_out_count: counts.locked_out,
+    }
+}
+
+fn moved((product, counts): (ProductKey, MethodCounts)) -> proto::MethodMoveStats {
+    proto::MethodMoveStats {
+        product: product.into(),
+        advised_count: counts.advised,
+        better_count: counts.better,
+        weaker_count: counts.weaker,
     }
 }
 

@@ -51,6 +51,7 @@ fn product((product, counts): (ProductKey, ProductPreview)) -> proto::ProductPre
         locked_out: sample(counts.locked_out),
         required_missing: sample(counts.required_missing),
         required_on: sample(counts.required_on),
+        advised: sample(counts.advised),
         conflicts: counts.conflicts.into_iter().map(conflict).collect(),
     }
 }

@@ -153,6 +153,7 @@ pub fn person(answer: &LadderAnswer<'_>) -> String {
     }
     parts.extend(answer.skipped_until().map(skipped));
     parts.push(deadline(answer));
+    parts.extend(held(answer));
     joined(&parts)
 }
 
@@ -203,6 +204,14 @@ fn deadline(answer: &LadderAnswer<'_>) -> String {
         }
         Deadline::Open | Deadline::None => "it has no last day yet".to_owned(),
     }
+}
+
+/// A pause or a stop, where the account's days do not stand still with it.
+fn held(answer: &LadderAnswer<'_>) -> Option<String> {
+    let (rollout, at_rest) = (answer.bound.rollout, matches!(answer.deadline, Deadline::Held(_)));
+    let since = rollout.held_since().filter(|since| !at_rest && *since <= answer.now)?;
+    let held = if rollout.stop.is_some() { "stopped" } else { "paused" };
+    Some(format!("the rollout has been {held} since {}, which moves no date of its ladder", instant(since)))
 }
 
 /// `3 days`, `36 hours`, `1 minute`.

@@ -1,7 +1,7 @@
 //! The decision and its reason in one sentence.
 
 use tidegate_core::{
-    LedgerEntry, Missing, Named, Reason, Revision, Rollout, RolloutKey, Timestamp, Word as _,
+    LedgerEntry, Missing, Named, Reason, Requirement, Revision, Rollout, RolloutKey, Timestamp, Word as _,
 };
 
 use super::{
@@ -147,7 +147,7 @@ fn ladder_ahead(verdict: &Verdict<'_>, rollout: &Rollout) -> String {
 
 /// The owner's switch, and what a sign-in asks for.
 fn switch(verdict: &Verdict<'_>) -> String {
-    let asks = rung::asks(verdict.requirement());
+    let asks = asks(verdict);
     if let Some(answer) = verdict.ladder.filter(LadderAnswer::binds) {
         let rung = answer.rung.as_str();
         return if verdict.on() {
@@ -170,4 +170,13 @@ fn switch(verdict: &Verdict<'_>) -> String {
         (false, false, _) => String::new(),
     };
     switch + &ahead
+}
+
+fn asks(verdict: &Verdict<'_>) -> &'static str {
+    let (requirement, standing) = (verdict.requirement(), verdict.standing);
+    let by_mail = standing.email_verified && verdict.product.settings.methods.email_is_factor;
+    if requirement > Requirement::None && !verdict.on() && standing.methods.is_empty() && !by_mail {
+        return "a sign-in goes on only once a second step is set up in it";
+    }
+    rung::asks(requirement)
 }

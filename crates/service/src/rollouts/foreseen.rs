@@ -5,7 +5,7 @@ use tidegate_factors::{enrollment, policy};
 use tidegate_rollout::{
     Verdict, decide, decide_by,
     ladder::{self, LadderAnswer},
-    waves,
+    method_move, waves,
 };
 use tidegate_store::scan::ScannedAccount;
 
@@ -35,12 +35,14 @@ pub struct ProductPreview {
     pub required_missing: Group,
     /// Of those that become required: two-step is switched on.
     pub required_on: Group,
+    /// Of those who enter: a rollout of a method advises them.
+    pub advised: Group,
     /// By key.
     pub conflicts: Vec<LadderConflict>,
 }
 
 /// The samples of a product at an instant.
-pub(super) const GROUPS: usize = 10;
+pub(super) const GROUPS: usize = 11;
 
 /// Another rollout that demands something at the same product.
 #[derive(Debug)]
@@ -111,6 +113,11 @@ impl ProductPreview {
         match (before.visible(), after.visible()) {
             (false, true) => {
                 self.enter.add(standing.account, sample);
+                let owner = worlds.rollout(&worlds.changed);
+                let owner = owner.and_then(|rollout| method_move::owner(rollout, product, standing, at));
+                if owner.is_some_and(|owner| owner.is_advised) {
+                    self.advised.add(standing.account, sample);
+                }
                 if after.missing().is_some() {
                     self.missing.add(standing.account, sample);
                 }
@@ -175,7 +182,12 @@ impl LadderConflict {
 
 /// Whether the owner would find no way in at `due`, as far as the account, its factors and the product's methods tell. Not
 /// known are sessions and devices: one that is old enough lets the owner enroll where the address is too young.
-fn is_locked_out(product: &Product, account: &ScannedAccount, demands: Requirement, due: Timestamp) -> bool {
+pub(super) fn is_locked_out(
+    product: &Product,
+    account: &ScannedAccount,
+    demands: Requirement,
+    due: Timestamp,
+) -> bool {
     let (methods, standing) = (&product.settings.methods, &account.standing);
     // A product may have changed its methods after a ladder was set.
     if !policy::can_meet(methods, demands) {

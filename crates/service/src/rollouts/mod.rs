@@ -17,6 +17,7 @@ mod group;
 mod list;
 mod names;
 mod pause;
+mod people;
 mod planned;
 mod preview;
 mod reached;
@@ -51,6 +52,7 @@ pub use group::Group;
 pub use list::{Archived, ListRollouts};
 pub use names::NamedDraft;
 pub use pause::PauseRollout;
+pub use people::{MethodCounts, RuleCounts};
 pub use planned::{Edit, Edits, PlannedChange, PlannedVerb};
 pub use preview::{
     LaterInstants, MAX_INSTANTS, MAX_SAMPLE, Preview, PreviewProgress, PreviewRequest, PreviewRollout,

@@ -128,8 +128,8 @@ async fn begin(cx: &QueryContext, request: PreviewRequest) -> Result<Preview, Er
     let permit = cx.scan_permit().ok_or(Refusal::Busy { retry_after: RETRY_AFTER })?;
     let total = accounts::count(&mut view).await?;
     let mut scan = Scan::of(before.iter().chain(&after));
-    if after.iter().any(|rollout| !rollout.ladder.is_empty()) {
-        // Who has a factor is not locked out.
+    if after.iter().any(|rollout| !rollout.ladder.is_empty() || rollout.method.is_some()) {
+        // Who has a factor is not locked out, or advised to add one.
         scan = scan.with_methods();
     }
     let worlds = Worlds { changed: rollout.key, before, after };
@@ -171,9 +171,10 @@ fn instants(
         }
         LaterInstants::Dates => {
             let rules = before.ladder.iter().chain(&after.ladder);
-            let phases: BTreeSet<_> =
-                rules.flat_map(|rule| &rule.phases).map(|phase| phase.from).filter(|at| *at > now).collect();
-            phases.into_iter().take(MAX_DATES).collect()
+            let dates =
+                rules.flat_map(|rule| rule.phases.iter().map(|phase| phase.from).chain(rule.grace.cap));
+            let dates: BTreeSet<_> = dates.filter(|at| *at > now).collect();
+            dates.into_iter().take(MAX_DATES).collect()
         }
     };
     Ok(std::iter::once(now).chain(later).collect())
@@ -233,7 +234,13 @@ impl Preview {
     pub fn warnings(&self) -> Vec<Warning> {
         let worlds = &self.worlds;
         let changed = worlds.after.iter().find(|rollout| rollout.key == worlds.changed);
-        changed.map(warnings).unwrap_or_default()
+        let Some(changed) = changed else { return Vec::new() };
+        let idle = self.products.iter().filter(|product| method_move::leads_nowhere(changed, product));
+        let idle = idle.map(|product| Warning {
+            field: "method.better".to_owned(),
+            message: format!("{} allows none of them: nobody is advised there", product.key),
+        });
+        warnings(changed).into_iter().chain(idle).collect()
     }
 
     fn count_some(&mut self) {

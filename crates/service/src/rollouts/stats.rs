@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tidegate_core::{
-    Method, Ordinal, Permission, Product, ProductKey, Refusal, Revision, Rollout, RolloutKey, Standing,
-    Timestamp, Wave, WaveState, hour_of,
+    Method, Ordinal, Permission, Product, ProductKey, Refusal, Revision, Rollout, RolloutKey, Timestamp,
+    Wave, WaveState, hour_of,
 };
 use tidegate_rollout::{Verdict, decide_by, waves};
 use tidegate_store::{
@@ -17,7 +17,10 @@ use tidegate_store::{
     stats,
 };
 
-use super::scan::{RETRY_AFTER, Scan, seen_by};
+use super::{
+    people::{self, MethodCounts, RuleStats},
+    scan::{RETRY_AFTER, Scan, seen_by},
+};
 use crate::{Error, Fault, Query, QueryContext};
 
 #[derive(Debug)]
@@ -59,6 +62,10 @@ pub struct Stats {
     pub products: BTreeMap<ProductKey, ProductStats>,
     pub waves: BTreeMap<Ordinal, WaveStats>,
     pub accounts: i64,
+    /// The rules of the ladder; only with `Reached::Counted`.
+    pub rules: RuleStats,
+    /// Of a rollout of a method; only with `Reached::Counted`.
+    pub methods: BTreeMap<ProductKey, MethodCounts>,
     pub revision: Option<Revision>,
     pub counted_at: Option<Timestamp>,
     /// In the order of its fields.
@@ -194,11 +201,15 @@ async fn count_reached(
     }
     let whole = all_started(rollout, cx.now());
     let mut scan = Scan::of(std::iter::once(rollout));
+    if !rollout.ladder.is_empty() || rollout.method.is_some() {
+        scan = scan.with_methods();
+    }
+    stats.rules = people::rules(rollout);
     while !scan.ended() {
-        for ScannedAccount { mut standing, .. } in scan.next(view).await? {
+        for mut account in scan.next(view).await? {
             stats.accounts += 1;
-            seen_by(rollout, &mut standing);
-            count_one(stats, &at, (rollout, whole.as_ref()), &standing, cx.now());
+            seen_by(rollout, &mut account.standing);
+            count_one(stats, &at, (rollout, whole.as_ref()), &account, cx.now());
         }
     }
     Ok(())
@@ -209,12 +220,18 @@ fn count_one(
     stats: &mut Stats,
     at: &[Product],
     (rollout, whole): (&Rollout, Option<&Rollout>),
-    standing: &Standing,
+    account: &ScannedAccount,
     now: Timestamp,
 ) {
+    let standing = &account.standing;
     let (mut reached, mut would_reach) = (BTreeSet::new(), BTreeSet::new());
     for product in at {
         let verdict = decide_by(rollout, product, standing, now);
+        people::count_rule(&mut stats.rules, rollout, (product, account), &verdict);
+        if rollout.method.is_some() {
+            let counts = stats.methods.entry(product.key.clone()).or_default();
+            people::count_method(counts, rollout, (product, standing), now);
+        }
         if verdict.visible() {
             if let Some(at) = stats.products.get_mut(&product.key) {
                 at.reached += 1;

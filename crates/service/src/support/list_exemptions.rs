@@ -25,7 +25,7 @@ pub struct ExemptedAccount {
 
 impl Query for ListExemptions {
     const NAME: &'static str = "list_exemptions";
-    const PERMISSION: Permission = Permission::AccountsSupport;
+    const PERMISSION: Permission = Permission::AccountsList;
     type Outcome = Page<ExemptedAccount>;
 
     async fn run(self, cx: &QueryContext) -> Result<Page<ExemptedAccount>, Error> {
