@@ -14,6 +14,8 @@ const REACH: [(&str, Read); 3] = [
     ("of these, without a verified address", |at| &at.enter_missing),
     ("no longer reached", |at| &at.leave),
 ];
+/// Of a rollout of a method.
+const ADVISED: (&str, Read) = ("newly reached, and advised to add a better method", |at| &at.advised);
 const LADDER: [(&str, Read); 7] = [
     ("more is required than before", |at| &at.become_required),
     ("of these, asked at once", |at| &at.enforced),
@@ -56,6 +58,9 @@ fn at_once(products: &[proto::ProductPreview], accounts: i64) -> String {
     };
     let mut rows = vec![moved("reached", |at| (at.before_count, at.after_count))];
     rows.extend(REACH.map(counted));
+    if products.iter().any(|at| count(at.advised.as_ref()) > 0) {
+        rows.push(counted(ADVISED));
+    }
     if any_ladder {
         rows.push(moved("two-step is required of", |at| (at.required_before_count, at.required_after_count)));
         rows.extend(LADDER.map(counted));
@@ -78,7 +83,7 @@ fn at_once(products: &[proto::ProductPreview], accounts: i64) -> String {
                 conflict.decides_count
             );
         }
-        for (name, read) in REACH.iter().chain(&LADDER) {
+        for (name, read) in REACH.iter().chain([&ADVISED]).chain(&LADDER) {
             let Some(sample) = read(at).as_ref().filter(|sample| !sample.account_ids.is_empty()) else {
                 continue;
             };

@@ -120,5 +120,51 @@ fn table(stats: &proto::GetStatsResponse, rollout: &proto::Rollout, with_reached
         (false, _) => "\"-\" means: not counted; --reached counts who is reached".to_owned(),
     };
     let (at, funnel) = (instant(stats.count_time.as_ref()), funnel::tables(stats));
-    format!("{products}\n{waves}\n{end}; revision {}, {at}\n\n{funnel}", stats.revision)
+    let people = rules(stats) + &methods(stats);
+    format!("{products}\n{waves}\n{people}{end}; revision {}, {at}\n\n{funnel}", stats.revision)
+}
+
+/// How accounts stand under the ladder; nothing without --reached, or without a ladder.
+fn rules(stats: &proto::GetStatsResponse) -> String {
+    if stats.ladder.is_empty() {
+        return String::new();
+    }
+    let rows = stats.ladder.iter().map(|at| {
+        let name = vec![at.rule.to_string(), plain(&at.title), at.product.clone()];
+        let counts = [
+            at.account_count,
+            at.on_count,
+            at.told_count,
+            at.in_grace_count,
+            at.enforced_count,
+            at.exempt_count,
+            at.locked_out_count,
+        ];
+        name.into_iter().chain(counts.map(|count| count.to_string())).collect()
+    });
+    let header = [
+        "ladder rule",
+        "title",
+        "product",
+        "accounts",
+        "switched on",
+        "told",
+        "still have time",
+        "asked to set up",
+        "exempted",
+        "cannot sign in",
+    ];
+    columns(&header, rows) + "\n"
+}
+
+/// Of a rollout of a method.
+fn methods(stats: &proto::GetStatsResponse) -> String {
+    if stats.methods.is_empty() {
+        return String::new();
+    }
+    let rows = stats.methods.iter().map(|at| {
+        let counts = [at.advised_count, at.better_count, at.weaker_count];
+        std::iter::once(at.product.clone()).chain(counts.map(|count| count.to_string())).collect()
+    });
+    columns(&["product", "advised", "have a better method", "have a weaker one"], rows) + "\n"
 }
