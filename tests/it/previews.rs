@@ -6,7 +6,7 @@ use tidegate_core::{AccountId, Id, Refusal, Role};
 use tidegate_proto as proto;
 use tidegate_service::{
     Error,
-    rollouts::{LaterInstants, PlannedChange, PlannedVerb, PreviewRequest, PreviewRollout},
+    rollouts::{LaterInstants, PlannedChange, PlannedVerb, PreviewExtent, PreviewRequest, PreviewRollout},
 };
 use tidegate_store::scan::{self, Parts};
 
@@ -145,7 +145,7 @@ on_both! {
             let change = PlannedChange { verb: PlannedVerb::Start, then_start: false };
             let rollout = draft.key.parse().unwrap();
             let later = LaterInstants::At(Vec::new());
-            PreviewRollout::Begin(Box::new(PreviewRequest { rollout, etag: None, change, product: None, sample: 0, later }))
+            PreviewRollout::Begin(Box::new(PreviewRequest { rollout, etag: None, change, product: None, sample: 0, later, extent: PreviewExtent::Counted }))
         };
         let held = server.app.ask(agent.clone(), begin()).await.unwrap();
         let second = server.app.ask(agent.clone(), begin()).await;

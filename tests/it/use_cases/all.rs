@@ -38,7 +38,7 @@ use tidegate_service::{
     rollouts::{
         AddWave, AdvanceRollout, ArchiveRollout, Archived, ClearStop, CreateRollout, DiffRevisions,
         FunnelRange, GetRollout, GetStats, Hours, LaterInstants, ListReached, ListRevisions, ListRollouts,
-        NamedDraft, PauseRollout, PlannedChange, PlannedVerb, PreviewRequest, PreviewRollout, Reached,
+        NamedDraft, PauseRollout, PlannedChange, PlannedVerb, PreviewExtent, PreviewRequest, PreviewRollout, Reached,
         RemoveWave, ResumeRollout, RevertRollout, RollBackRollout, RolloutChange, SetLadder, StartDueWaves,
         StartRollout, StopRollout, Target, UnarchiveRollout, UpdateRollout, UpdateWave, WatchRollout,
         WaveChange, WaveDraft,
@@ -306,7 +306,7 @@ fn preview() -> Box<PreviewRequest> {
     let change = PlannedChange { verb: PlannedVerb::Stop, then_start: false };
     let rollout = "everybody".parse().unwrap();
     let later = LaterInstants::Dates;
-    Box::new(PreviewRequest { rollout, etag: None, change, product: None, sample: 0, later })
+    Box::new(PreviewRequest { rollout, etag: None, change, product: None, sample: 0, later, extent: PreviewExtent::Counted })
 }
 
 fn wave() -> WaveDraft {

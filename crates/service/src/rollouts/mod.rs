@@ -51,8 +51,8 @@ pub use names::NamedDraft;
 pub use pause::PauseRollout;
 pub use planned::{Edit, Edits, PlannedChange, PlannedVerb};
 pub use preview::{
-    LaterInstants, MAX_INSTANTS, MAX_SAMPLE, Preview, PreviewProgress, PreviewRequest, PreviewRollout,
-    Previewed,
+    LaterInstants, MAX_INSTANTS, MAX_SAMPLE, Preview, PreviewExtent, PreviewProgress, PreviewRequest,
+    PreviewRollout, Previewed,
 };
 pub use reached::{ListReached, ReachedAccount};
 pub use remove_wave::RemoveWave;
