@@ -126,8 +126,7 @@ impl CreateRollout {
         };
         let ended = self.method.as_ref().and_then(|aim| aim.ends.as_ref());
         if ended.is_some_and(|end| end.at < now) {
-            let flaw =
-                LadderFlaw { field: format!("{within}method.end_time"), what: LadderFlawKind::InPast };
+            let flaw = LadderFlaw { field: format!("{within}method.end_time"), what: LadderFlawKind::InPast };
             return Err(Refusal::LadderNotAcceptable { flaws: vec![flaw] }.into());
         }
         for wave in &self.waves {

@@ -4,10 +4,12 @@
 //! changed that the person has not seen. The verbs that narrow (pause, rollback, stop) send none: they must work at once,
 //! whatever another person changes at the same time.
 
+mod announce;
 mod apply;
 mod confirm;
 mod explain;
 mod file;
+mod file_plan;
 mod funnel;
 mod history;
 mod ladder;

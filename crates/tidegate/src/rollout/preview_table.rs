@@ -33,7 +33,11 @@ pub fn table(preview: &proto::RolloutPreview) -> String {
         text += &at_once(&told.products);
         text.push('\n');
     }
-    let _ = writeln!(text, "of {} accounts; revision {}", preview.account_count, preview.revision);
+    let of = match preview.revision {
+        0 => "a rollout that does not exist yet".to_owned(),
+        revision => format!("revision {revision}"),
+    };
+    let _ = writeln!(text, "of {} accounts; {of}", preview.account_count);
     text
 }
 

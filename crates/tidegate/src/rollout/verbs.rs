@@ -9,7 +9,7 @@ use super::{CallArgs, ask, confirm::ConfirmArgs, explained, file::percent, histo
 use crate::ambient::request_id;
 
 /// A wave with a greater share than this is started only after a confirmation.
-const CONFIRM_ABOVE_PPM: u32 = 250_000;
+pub const CONFIRM_ABOVE_PPM: u32 = 250_000;
 
 #[derive(Args)]
 pub struct VerbArgs {

@@ -1,0 +1,138 @@
+//! What a plan does that no person should do by mistake, in plain sentences, and its confirmation.
+
+use tidegate_core::Timestamp;
+use tidegate_proto::{self as proto, Rung};
+
+use super::{
+    confirm::ConfirmArgs,
+    file::{described_method, edge_ppm, percent},
+    file_plan::FilePlan,
+    plan::{PlannedCall, PlannedStep},
+    plan_ladder::stricter,
+    planned, show, show_ladder,
+    verbs::CONFIRM_ABOVE_PPM,
+};
+use crate::{ambient::AuthorityClock, output::plain};
+
+/// Says what is severe in a plan, and asks for the key where something is.
+pub fn confirm_plan(confirm: &ConfirmArgs, plan: &FilePlan) -> anyhow::Result<()> {
+    let now = AuthorityClock::host();
+    let rules = required(plan, now);
+    let others: Vec<_> = plan.steps.iter().flat_map(|step| severe(step, plan)).collect();
+    if rules.is_empty() && others.is_empty() {
+        return Ok(());
+    }
+    if !rules.is_empty() {
+        let key = &plan.key;
+        eprintln!("this makes two-step required:\n{}", rules.join("\n"));
+        eprintln!("`tidegate rollout preview {key} -f FILE --dates` counts of whom");
+    }
+    for line in others {
+        eprintln!("{line}");
+    }
+    confirm.ask(&plan.key)
+}
+
+/// The rules that require more than before.
+fn required(plan: &FilePlan, now: Timestamp) -> Vec<String> {
+    let ladders = plan.steps.iter().filter_map(|step| match &step.call {
+        PlannedCall::SetLadder(rules) => Some(rules),
+        _ => None,
+    });
+    let mut lines = Vec::new();
+    for rules in ladders {
+        let places = stricter(rules, plan.standing());
+        let rules = places.into_iter().filter_map(|place| Some((place, rules.get(place)?)));
+        lines.extend(rules.filter_map(|(place, rule)| requirement(place, rule, &plan.products, now)));
+    }
+    lines
+}
+
+/// `rule 1 'Everybody': second step of every account at kasa from … on; grace: 30 days`
+fn requirement(
+    place: usize,
+    rule: &proto::LadderRule,
+    products: &[String],
+    now: Timestamp,
+) -> Option<String> {
+    let phase = show_ladder::demanding(rule)?;
+    let (name, demands) = (show_ladder::rule_name(place, rule), show_ladder::demands(rule));
+    let audience = show::audience(rule.audience.as_ref());
+    let whom = match (rule.within_waves, &rule.audience) {
+        (false, _) => audience,
+        (true, None) => "the accounts that a started wave has reached".to_owned(),
+        (true, Some(_)) => format!("{audience}, of the accounts that a started wave has reached,"),
+    };
+    let at = if rule.products.is_empty() { products } else { &rule.products };
+    let at: Vec<_> = at.iter().map(|product| plain(product)).collect();
+    let mut text = format!(
+        "{name}: {demands} of {whom} at {} from {} on; grace: {}",
+        at.join(", "),
+        show_ladder::from(phase),
+        show_ladder::patience(rule)
+    );
+    if let Some(locked) = rule.phases.iter().find(|phase| phase.rung() == Rung::Locked) {
+        text = format!("{text}; locked from {} on: nobody can be exempted", show_ladder::from(locked));
+    }
+    // The worker tells accounts from the first rung on that asks for something.
+    let asks = rule.phases.iter().find(|phase| phase.rung() >= Rung::Nudge);
+    if let Some(asks) = asks.filter(|_| rule.reminder_days.first() == Some(&0)) {
+        let begun = show_ladder::micros(asks.from_time.as_ref()).is_none_or(|from| from <= now);
+        let when = if begun { "at once".to_owned() } else { format!("from {} on", show_ladder::from(asks)) };
+        text = format!("{text}; the mail of day 0 goes out {when}");
+    }
+    Some(text)
+}
+
+/// Waves above 25 % that are planned to start by themselves, and methods that end earlier.
+fn severe(step: &PlannedStep, plan: &FilePlan) -> Vec<String> {
+    let standing =
+        |ordinal: u32| plan.found.iter().flat_map(|found| &found.waves).find(|wave| wave.ordinal == ordinal);
+    match &step.call {
+        PlannedCall::Create(create) => {
+            let waves = (1..).zip(&create.waves).filter_map(|(ordinal, wave)| alone(ordinal, wave));
+            waves.chain(ends(create.method.as_ref(), None)).collect()
+        }
+        PlannedCall::Update(update) => {
+            let before = plan.found.as_ref().and_then(|found| found.method.as_ref());
+            let mask = update.update_mask.iter().flat_map(|mask| &mask.paths);
+            let named = mask.clone().any(|path| path == "method");
+            ends(update.method.as_ref().filter(|_| named), before).into_iter().collect()
+        }
+        PlannedCall::AddWave(ordinal, wave) => alone(*ordinal, wave).into_iter().collect(),
+        PlannedCall::UpdateWave(ordinal, wave, fields) => {
+            let widens = standing(*ordinal).is_none_or(|before| widens(before, wave, fields));
+            alone(*ordinal, wave).filter(|_| widens).into_iter().collect()
+        }
+        PlannedCall::RemoveWave(_) | PlannedCall::SetLadder(_) => Vec::new(),
+    }
+}
+
+/// Whether a wave may start earlier, or reach other accounts.
+fn widens(before: &proto::Wave, wave: &proto::WaveDraft, fields: &[&str]) -> bool {
+    let at =
+        |planned: Option<&proto::LocalTime>| planned.and_then(|planned| planned.time).map(|at| at.seconds);
+    let (then, now) = (at(before.planned_start.as_ref()), at(wave.planned_start.as_ref()));
+    let earlier = now.is_some_and(|now| then.is_none_or(|then| now < then));
+    let others = ["products", "audience", "soak", "gates"];
+    earlier || edge_ppm(wave) > before.edge_ppm || fields.iter().any(|field| others.contains(field))
+}
+
+fn alone(ordinal: u32, wave: &proto::WaveDraft) -> Option<String> {
+    let planned = wave.planned_start.as_ref().filter(|_| edge_ppm(wave) > CONFIRM_ABOVE_PPM)?;
+    Some(format!(
+        "wave {ordinal} '{}' will start by itself at {}: {} of {}",
+        plain(&wave.title),
+        planned::start(Some(planned)),
+        percent(edge_ppm(wave)),
+        show::audience(wave.audience.as_ref())
+    ))
+}
+
+/// Weaker methods that end earlier than before.
+fn ends(aim: Option<&proto::MethodMove>, before: Option<&proto::MethodMove>) -> Option<String> {
+    let at = |aim: &proto::MethodMove| show_ladder::micros(aim.end_time.as_ref());
+    let end = at(aim?)?;
+    let earlier = before.and_then(at).is_none_or(|before| end < before);
+    earlier.then(|| format!("a method ends earlier than before: {}", described_method(aim)))
+}
