@@ -35,6 +35,7 @@ mod clock;
 mod clock_jumps;
 mod closed;
 mod conventions;
+mod demands;
 mod devices;
 mod email_codes;
 mod examples;

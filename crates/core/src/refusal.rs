@@ -3,7 +3,8 @@
 //! one.
 
 use crate::{
-    AccountId, Edge, Level, Method, MethodCategory, Ordinal, Permission, Revision, Sequence, Span, Timestamp,
+    AccountId, Edge, Level, Method, MethodCategory, Ordinal, Permission, Requirement, Revision, RolloutKey,
+    Sequence, Span, Timestamp, Title,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -103,6 +104,8 @@ pub enum Refusal {
     MethodPolicyNotAcceptable { flaws: Vec<PolicyFlaw> },
     #[error("accounts would have no second factor left that counts here")]
     MethodPolicyLocksOut { accounts: u64, sample: Vec<AccountId> },
+    #[error("no method that the policy allows could meet what a ladder demands")]
+    MethodPolicyFailsLadder { rules: Vec<(RolloutKey, Title, Requirement)> },
     #[error("no code is sent for a challenge of this method")]
     NothingToResend,
     #[error("too many messages were sent there; try again later")]

@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt::Write as _, time::Duration};
 use http::Response;
 use tidegate_core::{
     LadderFlaw, LadderFlawKind, NamesNothing, Nothing, Ordinal, PasswordFlaw, Permission, PolicyFlaw,
-    Refusal, Span, Word as _,
+    Refusal, Requirement, RolloutKey, Span, Title, Word as _,
 };
 use tidegate_proto::ErrorReason as Reason;
 use tidegate_service::{App, Error, FailureKind, Fault, StoreError};
@@ -173,6 +173,16 @@ fn answer(refusal: &Refusal) -> Answer {
             let locked_out = |account| Violation::new("settings", format!("would lock {account} out"));
             let violations = sample.iter().map(locked_out).collect();
             unmet(R::MethodPolicyLocksOut).with("accounts", accounts).because(violations)
+        }
+        Refusal::MethodPolicyFailsLadder { rules } => {
+            let fails = |(rollout, title, demands): &(RolloutKey, Title, Requirement)| {
+                let demands = demands.as_str();
+                let fails = format!(
+                    "must allow a method that meets `{demands}`: `{title}` of `{rollout}` demands it"
+                );
+                Violation::new("settings.method_policy", fails)
+            };
+            unmet(R::MethodPolicyFailsLadder).because(rules.iter().map(fails).collect())
         }
         Refusal::NothingToResend => unmet(R::NothingToResend),
         Refusal::TooManyMessages { retry_after } => {

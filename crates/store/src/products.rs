@@ -20,6 +20,10 @@ sql! {
     Select FIND = (concat!("SELECT ", product!(), " FROM products WHERE realm_id = $1 AND product_key = $2"));
     Select PAGE = (concat!("SELECT ", product!(), " FROM products WHERE realm_id = $1 AND product_key > $2 ORDER BY product_key LIMIT $3"));
     Select EVERY = (concat!("SELECT ", product!(), " FROM products"));
+    Change HOLD = {
+        sqlite: "SELECT product_key FROM products WHERE realm_id = $1 AND product_key = $2",
+        postgres: "SELECT product_key FROM products WHERE realm_id = $1 AND product_key = $2 FOR SHARE"
+    };
     Change INSERT = (concat!("INSERT INTO products (realm_id, ", product!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7) \
         ON CONFLICT (realm_id, product_key) DO NOTHING"));
     Change REPLACE = "UPDATE products SET title = $4, settings = $5, revision = $6, updated_at = $7 \
@@ -43,6 +47,21 @@ impl Record for Product {
 
 pub async fn find(view: &mut View, key: &ProductKey) -> Result<Option<Product>, Error> {
     view.select(FIND).bind(key.clone()).optional().await
+}
+
+struct Held;
+
+impl Record for Held {
+    const TABLE: &'static str = "products";
+    const KEY: &'static str = "product_key";
+    fn read(_: &Row) -> Result<Self, Unreadable> {
+        Ok(Self)
+    }
+}
+
+/// Nobody changes the product before the end of the transaction. What is read of it afterwards is what holds.
+pub async fn hold(tx: &mut Tx, key: &ProductKey) -> Result<(), Error> {
+    tx.change(HOLD).bind(key.clone()).optional::<Held>().await.map(drop)
 }
 
 /// Reads the products of every realm, to find out whether this version can.

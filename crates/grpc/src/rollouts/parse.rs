@@ -278,7 +278,7 @@ pub(super) fn ordinal(number: u32, form: &mut Form) -> Option<Ordinal> {
     if number == 0 { form.note("ordinal", "must be a wave's place, from 1") } else { Some(Ordinal(number)) }
 }
 
-fn revision(field: &str, number: i64, form: &mut Form) -> Option<Revision> {
+pub(super) fn revision(field: &str, number: i64, form: &mut Form) -> Option<Revision> {
     if number < 1 { form.note(field, "must be a revision, from 1") } else { Some(Revision(number)) }
 }
 

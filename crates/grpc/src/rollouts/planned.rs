@@ -77,6 +77,9 @@ fn verb(change: Option<Change>, back: Option<Vec<ProductKey>>, form: &mut Form) 
         Some(Change::UpdateWave(wire)) => update_wave(wire, form).map(edit),
         Some(Change::AddWave(wire)) => add_wave(wire, form).map(edit),
         Some(Change::SetLadder(wire)) => set_ladder(wire, form).map(edit),
+        Some(Change::RevertToRevision(to)) => {
+            parse::revision("revert_to_revision", to, form).map(|to| PlannedVerb::Revert { to })
+        }
         Some(Change::Steps(steps)) => form.within("steps", |form| self::steps(steps, form)),
         None => form.note("change", "must be given, exactly one"),
     }

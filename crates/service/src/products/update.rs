@@ -5,9 +5,9 @@ use tidegate_core::{
     Permission, Product, ProductKey, ProductSettings, Refusal, RelyingParty, Revision, Span, Title,
 };
 use tidegate_factors::{method, policy};
-use tidegate_store::{Tx, factors, products};
+use tidegate_store::{Tx, factors, products, rollouts};
 
-use crate::{Command, CommandContext, Denied, Error, Fault};
+use crate::{Command, CommandContext, Denied, Error, Fault, rollouts::demands};
 
 /// How many of the accounts that a policy would lock out are named.
 const SAMPLE: i64 = 5;
@@ -88,6 +88,20 @@ async fn locks_nobody_out(
     if accounts == 0 { Ok(()) } else { Err(Refusal::MethodPolicyLocksOut { accounts, sample }.into()) }
 }
 
+/// Refuses a method policy under which nobody could do what a ladder demands here (INV-43). The caller has written the
+/// product, so no ladder changes meanwhile.
+async fn ladders_can_be_met(tx: &mut Tx, before: &MethodPolicy, after: &Product) -> Result<(), Denied> {
+    let mut rules = Vec::new();
+    for rollout in rollouts::all(tx).await? {
+        for (_, rule) in demands::unmet(&rollout, &after.key, &after.settings.methods) {
+            if policy::can_meet(before, rule.demands) {
+                rules.push((rollout.key.clone(), rule.title.clone(), rule.demands));
+            }
+        }
+    }
+    if rules.is_empty() { Ok(()) } else { Err(Refusal::MethodPolicyFailsLadder { rules }.into()) }
+}
+
 fn put<T>(place: &mut T, new: Option<T>) {
     if let Some(new) = new {
         *place = new;
@@ -118,6 +132,7 @@ impl Command for UpdateProduct {
                 let current = products::find(tx, &self.product).await?.ok_or(Fault::Dangling("product"))?;
                 return Err(Refusal::EtagMismatch { current: current.revision }.into());
             }
+            ladders_can_be_met(tx, &before.methods, &product).await?;
             let fact = Fact::ProductUpdated { product: product.key.clone(), revision: product.revision };
             cx.event(fact).at(&product.key).record(tx).await?;
             Ok(product)

@@ -8,7 +8,7 @@ use tidegate_store::{
     rollouts::{self, Authored},
 };
 
-use super::dates;
+use super::{dates, demands};
 use crate::{CommandContext, Denied, Error, QueryContext};
 
 /// Which rollout is changed, from which revision, and why.
@@ -34,6 +34,11 @@ pub(super) async fn change(
     .await
 }
 
+/// Whether the ladder may demand something that it did not, or somewhere else.
+pub(super) fn demands_more(before: &Rollout, after: &Rollout) -> bool {
+    (&before.ladder, &before.products) != (&after.ladder, &after.products)
+}
+
 pub(super) const fn not_archived(rollout: &Rollout) -> Result<(), Refusal> {
     if rollout.archived_at.is_some() { Err(Refusal::RolloutArchived) } else { Ok(()) }
 }
@@ -52,6 +57,9 @@ pub(super) async fn change_even_archived(
             lifecycle::forget_clearing(&mut rollout);
         }
         dates::check(&before.waves, &rollout.waves, cx.now())?;
+        if demands_more(&before, &rollout) {
+            demands::can_be_met(tx, &rollout).await?;
+        }
         cx.permit_products(rollout.all_products())?;
         let by = Authored { author: cx.actor(), reason: target.reason.clone() };
         rollouts::replace(tx, &rollout, &by).await?;

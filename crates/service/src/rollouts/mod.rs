@@ -8,6 +8,7 @@ mod change;
 mod clear_stop;
 mod create;
 mod dates;
+pub(crate) mod demands;
 mod diff;
 mod fold;
 mod foreseen;

@@ -1,16 +1,17 @@
 //! A change of a rollout that is carried out in memory only, by the functions of the verbs: what a verb would refuse is
 //! refused with the same reason.
 
-use tidegate_core::{Ordinal, ProductKey, Rollout, Salt, Wave};
+use tidegate_core::{Ordinal, ProductKey, Revision, Rollout, Salt, Wave};
 use tidegate_rollout::lifecycle;
 use tidegate_store::View;
 
 use super::{
     CreateRollout, LadderDraft, RolloutChange, WaveChange, WaveDraft,
     add_wave::add,
-    change::{not_archived, refusal},
-    dates,
+    change::{demands_more, not_archived, refusal},
+    dates, demands,
     remove_wave::remove,
+    revert::revert_to,
     roll_back::roll_back,
     set_ladder,
     update_wave::put,
@@ -35,6 +36,9 @@ pub enum PlannedVerb {
         products: Vec<ProductKey>,
     },
     Stop,
+    Revert {
+        to: Revision,
+    },
     Edits(Edits),
     /// A rollout that does not exist yet, and what is then changed of it: `steps[0].create`, `steps[1].add_wave` and so on.
     Create(Box<CreateRollout>, Vec<Edit>),
@@ -75,6 +79,7 @@ impl PlannedChange {
         view: &mut View,
         rollout: &mut Rollout,
     ) -> Result<(), Error> {
+        let before = rollout.clone();
         not_archived(rollout)?;
         let stuck = |error| Error::from(refusal(error));
         match &self.verb {
@@ -87,6 +92,7 @@ impl PlannedChange {
                 let by = cx.agent().signature().ok_or(Fault::Dangling("the agent's name"))?;
                 lifecycle::stop(rollout, by, None, cx.now());
             }
+            PlannedVerb::Revert { to } => revert_to(view, rollout, *to, cx.now()).await?,
             PlannedVerb::Edits(Edits::One(edit)) => edit.carry_out(cx, view, rollout, "").await?,
             PlannedVerb::Edits(Edits::Steps(edits)) => {
                 for (place, edit) in edits.iter().enumerate() {
@@ -103,6 +109,7 @@ impl PlannedChange {
                 }
             }
         }
+        could_stand(cx, view, &before, rollout).await?;
         if self.then_start {
             rollout.revision = rollout.revision.next();
             let start = if rollout.waves.iter().any(Wave::is_started) {
@@ -126,7 +133,7 @@ impl Edit {
         rollout: &mut Rollout,
         within: &str,
     ) -> Result<(), Error> {
-        let before = rollout.waves.clone();
+        let before = rollout.clone();
         match self {
             Self::Update(change) => change.apply(view, rollout, &format!("{within}update.")).await?,
             Self::UpdateWave { ordinal, wave } => {
@@ -141,8 +148,22 @@ impl Edit {
                 set_ladder::put(view, rollout, (&within, rules), cx.now()).await?;
             }
         }
-        dates::check(&before, &rollout.waves, cx.now())?;
+        could_stand(cx, view, &before, rollout).await?;
         cx.permit_products(rollout.all_products())?;
         Ok(())
     }
+}
+
+/// What is checked after every change of a rollout.
+async fn could_stand(
+    cx: &QueryContext,
+    view: &mut View,
+    before: &Rollout,
+    after: &Rollout,
+) -> Result<(), Error> {
+    dates::check(&before.waves, &after.waves, cx.now())?;
+    if demands_more(before, after) {
+        demands::could_be_met(view, after).await?;
+    }
+    Ok(())
 }

@@ -5,12 +5,12 @@ use tidegate_core::{
     Audience, Fact, Grace, LadderFlaw, LadderFlawKind, LadderRule, Permission, Phase, PlannedTime,
     ProductKey, Refusal, Requirement, Rollout, Rung, Span, Timestamp, Title,
 };
-use tidegate_factors::policy;
 use tidegate_rollout::ladder;
-use tidegate_store::{View, products};
+use tidegate_store::View;
 
 use super::{
     change::{Target, change},
+    demands,
     names::Names,
 };
 use crate::{Command, CommandContext, Denied, Error};
@@ -87,21 +87,15 @@ pub(super) async fn put(
     let kept = std::mem::take(&mut rollout.ladder);
     rollout.ladder = drafts.iter().map(|draft| draft.rule(now)).collect();
     let mut flaws = Flaws { within, found: Vec::new() };
+    let unmet = demands::unmet_anywhere(view, rollout).await?;
     for (place, (draft, rule)) in drafts.iter().zip(&rollout.ladder).enumerate() {
         flaws.dates(place, (draft, rule), &kept, now);
         flaws.order(place, rule);
         if rollout.ladder.iter().take(place).any(|before| is_for_all(before, rollout, rule)) {
             flaws.add(place, "", LadderFlawKind::NeverAsked);
         }
-        if ladder::demanding(rule).is_none() {
-            continue;
-        }
-        for product in ladder::products(rollout, rule) {
-            let Some(product) = products::find(view, product).await? else { continue };
-            if !policy::can_meet(&product.settings.methods, rule.demands) {
-                flaws.add(place, ".demands", LadderFlawKind::LocksOut);
-                break;
-            }
+        if unmet.contains(&place) {
+            flaws.add(place, ".demands", LadderFlawKind::LocksOut);
         }
     }
     if flaws.found.is_empty() {
@@ -109,6 +103,29 @@ pub(super) async fn put(
     } else {
         Err(Refusal::LadderNotAcceptable { flaws: flaws.found }.into())
     }
+}
+
+/// Puts a ladder back that was accepted before. Only what begins to be enforced in the past is not: nobody was told of it.
+pub(super) fn restore(
+    rollout: &mut Rollout,
+    earlier: Vec<LadderRule>,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let kept = std::mem::replace(&mut rollout.ladder, earlier);
+    let mut flaws = Flaws { within: "", found: Vec::new() };
+    for (place, rule) in rollout.ladder.iter().enumerate() {
+        for (which, phase) in rule.phases.iter().enumerate() {
+            if phase.from < now && phase.rung >= Rung::Required && !has_phase(&kept, phase) {
+                flaws.add(place, &format!(".phases[{which}]"), LadderFlawKind::InPast);
+            }
+        }
+    }
+    if flaws.found.is_empty() { Ok(()) } else { Err(Refusal::LadderNotAcceptable { flaws: flaws.found }) }
+}
+
+fn has_phase(ladder: &[LadderRule], phase: &Phase) -> bool {
+    let mut phases = ladder.iter().flat_map(|rule| &rule.phases);
+    phases.any(|one| one.from == phase.from && one.rung == phase.rung)
 }
 
 /// Whether no account comes to `rule`, because `before` is for all of them wherever `rule` counts.
@@ -163,16 +180,12 @@ impl Flaws<'_> {
         kept: &[LadderRule],
         now: Timestamp,
     ) {
-        let begun = |phase: &Phase| {
-            let mut phases = kept.iter().flat_map(|rule| &rule.phases);
-            phases.any(|one| one.from == phase.from && one.rung == phase.rung)
-        };
         for (which, (drafted, phase)) in draft.phases.iter().zip(&rule.phases).enumerate() {
             let field = format!(".phases[{which}]");
             let at_once = matches!(drafted.from, PhaseStart::Now);
             if at_once && which > 0 {
                 self.add(place, &field, LadderFlawKind::OutOfOrder);
-            } else if !at_once && phase.from < now && !begun(phase) {
+            } else if !at_once && phase.from < now && !has_phase(kept, phase) {
                 self.add(place, &field, LadderFlawKind::InPast);
             }
         }

@@ -1,8 +1,8 @@
 //! Changes a rollout, except for its waves.
 
 use tidegate_core::{
-    AdvanceWindow, Edge, Fact, LadderFlaw, LadderFlawKind, MethodEnd, MethodMove, Permission, ProductKey,
-    Refusal, Rollout, Title, Wave,
+    AdvanceWindow, Edge, Fact, LadderFlaw, LadderFlawKind, MethodMove, Permission, ProductKey, Refusal,
+    Rollout, Timestamp, Title, Wave,
 };
 use tidegate_store::View;
 
@@ -59,15 +59,9 @@ impl RolloutChange {
         if let Some(deny) = &self.deny {
             rollout.deny = names.named(view, &format!("{within}deny"), deny).await?;
         }
-        if let Some(aim) = &self.method {
-            let kept = rollout.method.take().ok_or(Refusal::FixedByStart { fields: vec!["method"] })?;
-            let ended = kept.ends.as_ref().map(|end| end.at);
-            let in_past = |end: &MethodEnd| Some(end.at) != ended && end.at < rollout.updated_at;
-            if aim.ends.as_ref().is_some_and(in_past) {
-                let (field, what) = (format!("{within}method.end_time"), LadderFlawKind::InPast);
-                return Err(Refusal::LadderNotAcceptable { flaws: vec![LadderFlaw { field, what }] }.into());
-            }
-            rollout.method = Some(aim.clone());
+        if let Some(method) = &self.method {
+            let now = rollout.updated_at;
+            aim(rollout, Some(method.clone()), &format!("{within}method"), now)?;
         }
         if let Some(window) = &self.advance_window {
             rollout.advance_window.clone_from(window);
@@ -75,6 +69,26 @@ impl RolloutChange {
         names.finish().and_then(|()| fixed_by_start(&before, rollout))?;
         Ok(())
     }
+}
+
+/// Changes what the rollout of a method aims at. It stays one, and its end is not moved into the past.
+pub(super) fn aim(
+    rollout: &mut Rollout,
+    aim: Option<MethodMove>,
+    field: &str,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    if aim.is_some() != rollout.method.is_some() {
+        return Err(Refusal::FixedByStart { fields: vec!["method"] });
+    }
+    let end = |aim: &Option<MethodMove>| aim.as_ref()?.ends.as_ref().map(|end| end.at);
+    let (ended, ends) = (end(&rollout.method), end(&aim));
+    if ends.is_some_and(|at| at < now) && ends != ended {
+        let (field, what) = (format!("{field}.end_time"), LadderFlawKind::InPast);
+        return Err(Refusal::LadderNotAcceptable { flaws: vec![LadderFlaw { field, what }] });
+    }
+    rollout.method = aim;
+    Ok(())
 }
 
 /// Refuses changes of fields that would change who is reached, once a wave was started.

@@ -5,6 +5,7 @@ use tidegate_core::{Role, Span};
 use tidegate_proto as proto;
 
 use crate::{
+    demands,
     exemptions::{end, exempt, extend},
     ladders::{Setting, days, everybody, phase},
     owner::Device,
@@ -53,6 +54,17 @@ async fn what_a_ladder_does_not_give() {
         app.refused(postpone(&it.begin(&ann).await)).await;
         support.refused(exempt(&ann, server.now().plus(Span::days(1)))).await;
         support.refused(extend(&ann, 1)).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_ladder_keeps_a_product_from() {
+    tell("refusals/ladder_policy", async |server| {
+        let it = demands::open(&server).await;
+        it.rollout.set_ladder(vec![demands::strict()]).await;
+        let weaker = demands::methods(&it.admin, &[proto::Method::Totp]).await;
+        it.admin.aloud().refused(weaker).await;
     })
     .await;
 }
