@@ -8,7 +8,7 @@ use super::{
     file::{described_method, edge_ppm, percent},
     file_plan::FilePlan,
     plan::{PlannedCall, PlannedStep},
-    plan_ladder::stricter,
+    plan_ladder::{mailing, stricter, told_from},
     planned, show, show_ladder,
     verbs::CONFIRM_ABOVE_PPM,
 };
@@ -17,35 +17,37 @@ use crate::{ambient::AuthorityClock, output::plain};
 /// Says what is severe in a plan, and asks for the key where something is.
 pub fn confirm_plan(confirm: &ConfirmArgs, plan: &FilePlan) -> anyhow::Result<()> {
     let now = AuthorityClock::host();
-    let rules = required(plan, now);
+    let (rules, mails) = ladder(plan, now);
     let others: Vec<_> = plan.steps.iter().flat_map(|step| severe(step, plan)).collect();
-    if rules.is_empty() && others.is_empty() {
-        return Ok(());
-    }
     if !rules.is_empty() {
         let key = &plan.key;
         eprintln!("this makes two-step required:\n{}", rules.join("\n"));
         eprintln!("`tidegate rollout preview {key} -f FILE --dates` counts of whom");
     }
-    for line in others {
+    let lines: Vec<_> = mails.into_iter().chain(others).collect();
+    for line in &lines {
         eprintln!("{line}");
     }
-    confirm.ask(&plan.key)
+    if rules.is_empty() && lines.is_empty() { Ok(()) } else { confirm.ask(&plan.key) }
 }
 
-/// The rules that require more than before.
-fn required(plan: &FilePlan, now: Timestamp) -> Vec<String> {
-    let ladders = plan.steps.iter().filter_map(|step| match &step.call {
+/// The rules that require more than before, and the others that send mails as none did before.
+fn ladder(plan: &FilePlan, now: Timestamp) -> (Vec<String>, Vec<String>) {
+    let set = plan.steps.iter().find_map(|step| match &step.call {
         PlannedCall::SetLadder(rules) => Some(rules),
         _ => None,
     });
-    let mut lines = Vec::new();
-    for rules in ladders {
-        let places = stricter(rules, plan.standing());
-        let rules = places.into_iter().filter_map(|place| Some((place, rules.get(place)?)));
-        lines.extend(rules.filter_map(|(place, rule)| requirement(place, rule, &plan.products, now)));
+    let Some(rules) = set else { return (Vec::new(), Vec::new()) };
+    let (stricter, mailing) = (stricter(rules, plan.standing()), mailing(rules, plan.standing()));
+    let (mut required, mut mails) = (Vec::new(), Vec::new());
+    for (place, rule) in rules.iter().enumerate() {
+        if stricter.contains(&place) {
+            required.extend(requirement(place, rule, &plan.products, now));
+        } else if let Some(mail) = first_mail(rule, now).filter(|_| mailing.contains(&place)) {
+            mails.push(format!("{}: {mail}", show_ladder::rule_name(place, rule)));
+        }
     }
-    lines
+    (required, mails)
 }
 
 /// `rule 1 'Everybody': second step of every account at kasa from … on; grace: 30 days`
@@ -74,14 +76,19 @@ fn requirement(
     if let Some(locked) = rule.phases.iter().find(|phase| phase.rung() == Rung::Locked) {
         text = format!("{text}; locked from {} on: nobody can be exempted", show_ladder::from(locked));
     }
-    // The worker tells accounts from the first rung on that asks for something.
-    let asks = rule.phases.iter().find(|phase| phase.rung() >= Rung::Nudge);
-    if let Some(asks) = asks.filter(|_| rule.reminder_days.first() == Some(&0)) {
-        let begun = show_ladder::micros(asks.from_time.as_ref()).is_none_or(|from| from <= now);
-        let when = if begun { "at once".to_owned() } else { format!("from {} on", show_ladder::from(asks)) };
-        text = format!("{text}; the mail of day 0 goes out {when}");
+    if let Some(mail) = first_mail(rule, now) {
+        text = format!("{text}; {mail}");
     }
     Some(text)
+}
+
+/// `the mail of day 0 goes out at once`
+fn first_mail(rule: &proto::LadderRule, now: Timestamp) -> Option<String> {
+    let from = told_from(rule)?;
+    let tells = rule.phases.iter().find(|phase| phase.rung() >= Rung::Nudge)?;
+    let begun = from.is_none_or(|from| from <= now);
+    let when = if begun { "at once".to_owned() } else { format!("from {} on", show_ladder::from(tells)) };
+    Some(format!("the mail of day 0 goes out {when}"))
 }
 
 /// Waves above 25 % that are planned to start by themselves, and methods that end earlier.

@@ -72,14 +72,14 @@ pub async fn create(ApplyArgs { create, confirm }: ApplyArgs) -> anyhow::Result<
     let file = PlannedRollout::read(&create.file)?;
     let client = create.call.server.connect().await?;
     let plan = FilePlan::of_new(file)?;
-    plan.check(&client).await?;
+    let warnings = plan.check(&client).await?;
     confirm_plan(&confirm, &plan)?;
     let mut rollout = None;
     for step in &plan.steps {
         let etag = rollout.as_ref().map(|rollout: &proto::Rollout| rollout.etag.clone()).unwrap_or_default();
         rollout = carry_out(&client, &plan, (step, &etag), &create.reason).await?;
     }
-    let answer = proto::CreateRolloutResponse { rollout, warnings: Vec::new() };
+    let answer = proto::CreateRolloutResponse { rollout, warnings };
     create.call.output.print(&answer, |answer| answer.rollout.as_ref().map(show::line).unwrap_or_default())
 }
 

@@ -91,9 +91,9 @@ impl FilePlan {
         (!steps.is_empty()).then_some(Change::Steps(proto::PlannedSteps { steps }))
     }
 
-    /// Asks the server whether it would take every step, and prints what it warns of. Nothing is changed.
-    pub async fn check(&self, client: &Client) -> anyhow::Result<()> {
-        let Some(change) = self.change() else { return Ok(()) };
+    /// Asks the server whether it would take every step, prints what it warns of, and returns that. Nothing is changed.
+    pub async fn check(&self, client: &Client) -> anyhow::Result<Vec<proto::RolloutWarning>> {
+        let Some(change) = self.change() else { return Ok(Vec::new()) };
         let request = proto::PreviewRolloutRequest {
             rollout: self.key.clone(),
             etag: self.etag(),
@@ -103,13 +103,18 @@ impl FilePlan {
         };
         match watched(client, request).await {
             Ok(checked) => {
-                // A ladder changes nothing that is warned of.
-                if self.steps.iter().any(|step| !matches!(step.call, PlannedCall::SetLadder(_))) {
-                    print_warnings(&checked.warnings);
-                }
-                Ok(())
+                self.warn(&checked.warnings);
+                Ok(checked.warnings)
             }
             Err(error) => Err(self.told(client, error).await),
+        }
+    }
+
+    /// Prints what the server warns of, with the lines of the file.
+    pub fn warn(&self, warnings: &[proto::RolloutWarning]) {
+        // A ladder changes nothing that is warned of.
+        if self.steps.iter().any(|step| !matches!(step.call, PlannedCall::SetLadder(_))) {
+            print_warnings(warnings, |path, what| self.places.told(path, what));
         }
     }
 

@@ -1,5 +1,6 @@
 //! What differs between the ladder of a file and the ladder that stands.
 
+use tidegate_core::Timestamp;
 use tidegate_proto::{self as proto, Requirement, Rung, audience::Kind};
 
 use super::{plan::PlannedChange, show_ladder};
@@ -88,6 +89,28 @@ pub fn stricter(file: &[proto::LadderRule], standing: &[proto::LadderRule]) -> V
     rules.map(|(place, _)| place).collect()
 }
 
+/// The places of the rules that send a mail of day 0 to accounts that none that stands sends it to, or sends it later.
+pub fn mailing(file: &[proto::LadderRule], standing: &[proto::LadderRule]) -> Vec<usize> {
+    let is_new = |rule: &proto::LadderRule| {
+        let mails = |stands: &proto::LadderRule| {
+            let by_then = told_from(stands).zip(told_from(rule)).is_some_and(|(theirs, ours)| theirs <= ours);
+            includes(stands, rule) && by_then
+        };
+        told_from(rule).is_some() && !standing.iter().any(mails)
+    };
+    let rules = file.iter().enumerate().filter(|(_, rule)| is_new(rule));
+    rules.map(|(place, _)| place).collect()
+}
+
+/// From when on the mail of day 0 goes out: at the first rung that tells accounts of what will be required. `Some(None)`: it begins
+/// when the ladder is set.
+pub fn told_from(rule: &proto::LadderRule) -> Option<Option<Timestamp>> {
+    show_ladder::demanding(rule)?;
+    let tells = rule.phases.iter().find(|phase| phase.rung() >= Rung::Nudge)?;
+    let mails = rule.reminder_days.first() == Some(&0);
+    mails.then(|| show_ladder::micros(tells.from_time.as_ref()))
+}
+
 /// Whether `wide` is for every account that `narrow` is for.
 fn includes(wide: &proto::LadderRule, narrow: &proto::LadderRule) -> bool {
     let audience = |rule: &proto::LadderRule| rule.audience.as_ref().map(ordered);
@@ -161,6 +184,25 @@ mod tests {
 
     fn at(product: &str, rule: proto::LadderRule) -> proto::LadderRule {
         proto::LadderRule { products: vec![product.into()], ..rule }
+    }
+
+    #[test]
+    fn a_mail_is_new_where_no_rule_sends_it_as_early() {
+        let mailed = |from| proto::LadderRule { reminder_days: vec![0, 15], ..rule(from, Rung::Required) };
+        for (file, standing, places) in [
+            (vec![mailed(100)], vec![], vec![0]),
+            (vec![mailed(100)], vec![mailed(100)], vec![]),
+            (vec![mailed(101)], vec![mailed(100)], vec![]),
+            (vec![mailed(99)], vec![mailed(100)], vec![0]),
+            (vec![mailed(100)], vec![rule(100, Rung::Required)], vec![0]),
+            (vec![rule(100, Rung::Required)], vec![], vec![]),
+            (vec![within(mailed(100))], vec![mailed(100)], vec![]),
+            (vec![mailed(100)], vec![within(mailed(100))], vec![0]),
+            // Nothing is required, so nobody is told.
+            (vec![proto::LadderRule { reminder_days: vec![0], ..rule(1, Rung::Nudge) }], vec![], vec![]),
+        ] {
+            assert_eq!(mailing(&file, &standing), places, "{file:?} {standing:?}");
+        }
     }
 
     #[test]

@@ -87,6 +87,9 @@ pub async fn preview(preview: RolloutPreviewArgs) -> anyhow::Result<()> {
         (Err(error), Some(plan)) => return Err(plan.told(&client, error).await),
         (result, _) => result?,
     };
+    if let Some(plan) = &plan {
+        plan.warn(&result.warnings);
+    }
     preview.call.output.print(&result, preview_table::table)
 }
 
