@@ -127,8 +127,8 @@ on_both! {
         set_clock(&server, day);
         assert_eq!((it.leads(&ann).await, it.leads(&other).await), (State::Ready, State::PendingEnrollment));
         // Also after the day.
-        let decision = support.ok(extend(&other, 5)).await.decision.unwrap();
-        assert_eq!(decision.ladder.unwrap().enroll_by_time, Some(timestamp(day.plus(Span::days(5)))));
+        let extended = support.ok(extend(&other, 5)).await;
+        assert_eq!(extended.ladder.unwrap().enroll_by_time, Some(timestamp(day.plus(Span::days(5)))));
         assert_eq!(it.leads(&other).await, State::Ready);
         set_clock(&server, day.plus(Span::days(5)));
         assert_eq!(it.leads(&other).await, State::PendingEnrollment);
@@ -142,6 +142,25 @@ on_both! {
         let refused = support.refused(extend(&ann, 2)).await;
         assert_eq!((refused.name(), refused.metadata["days_left"].as_str()), ("EXTENSION_TOO_LONG", "1"));
         support.ok(extend(&ann, 1)).await;
+    }
+
+    /// Two rollouts have a ladder here, and the other one is stricter.
+    async fn the_answer_tells_of_the_ladder_that_was_named(server) {
+        let (it, support) = opened(&server).await;
+        let ann = it.admin.person("ann").await;
+        let (soon, later) = (server.now().plus(Span::days(10)), server.now().plus(Span::days(20)));
+        it.rollout.set_ladder(vec![required_from(later)]).await;
+        let other = it.admin.rollout("other", &["rmm"], &[]).await;
+        crate::manage::Managed::new(&it.admin, &other).set_ladder(vec![required_from(soon)]).await;
+        set_clock(&server, later);
+        let extended = support.ok(extend(&ann, 5)).await;
+        let (all, named) = (extended.decision.unwrap().ladder.unwrap(), extended.ladder.unwrap());
+        assert_eq!((all.rollout.as_str(), all.enroll_by_time), ("other", Some(timestamp(soon))));
+        let day = later.plus(Span::days(5));
+        assert_eq!((named.rollout.as_str(), named.enroll_by_time), ("two-step", Some(timestamp(day))));
+        let exempted = support.ok(exempt(&ann, day)).await.ladder.unwrap();
+        assert_eq!((exempted.rollout.as_str(), exempted.exempt_until_time), ("two-step", Some(timestamp(day))));
+        assert_eq!(support.ok(end(&ann)).await.ladder.unwrap().exempt_until_time, None);
     }
 
     async fn what_support_cannot_give_is_refused(server) {

@@ -79,6 +79,23 @@ on_both! {
         assert_eq!(raw::count(&server, put_off).await, 0);
     }
 
+    /// Another rollout demands it too, and gives no time.
+    async fn it_is_not_used_up_where_it_would_help_nobody(server) {
+        let it = Setting::open(&server).await;
+        let ann = it.admin.person("ann").await;
+        it.rollout.set_ladder(vec![a_week()]).await;
+        let strict = crate::manage::Managed::new(&it.admin, &it.admin.rollout("strict", &["rmm"], &[]).await);
+        strict.set_ladder(vec![everybody(vec![phase(None, Rung::Required)])]).await;
+        let begun = it.begin(&ann).await;
+        assert_eq!(refused(&it, &begun).await, "POSTPONEMENT_NOT_OFFERED");
+        assert_eq!(it.evaluate(&ann).await.ladder.unwrap().postponable_until_time, None);
+        strict.set_ladder(vec![a_week()]).await;
+        // Each of them is put off, one after the other.
+        let begun = it.begin(&ann).await;
+        assert_eq!(it.app.ok(postpone(&begun)).await.sign_in.unwrap().state(), State::PendingEnrollment);
+        assert_eq!(it.app.ok(postpone(&begun)).await.sign_in.unwrap().state(), State::Ready);
+    }
+
     async fn its_time_runs_from_the_first_sign_in_whether_or_not_it_is_used(server) {
         let it = Setting::open(&server).await;
         let ann = it.admin.person("ann").await;

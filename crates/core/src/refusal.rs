@@ -183,6 +183,8 @@ pub enum Refusal {
     RolloutNotArchived,
     #[error("a wave of the rollout is started")]
     RolloutNotEnded { last: Ordinal },
+    #[error("the rollout has a ladder, which demands two-step without any wave: remove it first")]
+    RolloutHasLadder,
 
     #[error("a time in the request is not acceptable now")]
     TimeNotAcceptable { field: &'static str, must: &'static str },
@@ -229,8 +231,10 @@ pub struct LadderFlaw {
 pub enum LadderFlawKind {
     /// A date that is not part of the ladder as it stands lies in the past.
     InPast,
-    /// A later phase begins no later than the one before, or is no stricter; or the cap ends before anything is demanded.
+    /// A later phase begins no later than the one before, or is no stricter.
     OutOfOrder,
+    /// The grace ends before anything is demanded.
+    CapTooEarly,
     /// A locked rung cannot be put off.
     PostponesLocked,
     /// No method that a product allows meets what is demanded there, so that no account could sign in.

@@ -233,6 +233,7 @@ fn answer(refusal: &Refusal) -> Answer {
         Refusal::SecondPersonNeeded { why } => unmet(R::SecondPersonNeeded).with("why", why),
         Refusal::RolloutArchived => unmet(R::RolloutArchived),
         Refusal::RolloutNotArchived => unmet(R::RolloutNotArchived),
+        Refusal::RolloutHasLadder => unmet(R::RolloutHasLadder),
         Refusal::RolloutNotEnded { last } => unmet(R::RolloutNotEnded).with("last", last.0),
         Refusal::NothingToRollBack { last } => unmet(R::NothingToRollBack).with("last", last.0),
         Refusal::TooManyPasswords { retry_after } => {
@@ -334,7 +335,9 @@ fn ladder_not_acceptable(flaws: &[LadderFlaw]) -> Answer {
     let kind = flaws.first().map(|flaw| flaw.what).filter(|kind| flaws.iter().all(|flaw| flaw.what == *kind));
     let answer = match kind {
         Some(LadderFlawKind::InPast) => Answer::new(Code::FailedPrecondition, Reason::PlannedInPast),
-        Some(LadderFlawKind::OutOfOrder) => Answer::new(Code::FailedPrecondition, Reason::DatesInWrongOrder),
+        Some(LadderFlawKind::OutOfOrder | LadderFlawKind::CapTooEarly) => {
+            Answer::new(Code::FailedPrecondition, Reason::DatesInWrongOrder)
+        }
         Some(LadderFlawKind::PostponesLocked) => {
             Answer::new(Code::FailedPrecondition, Reason::PostponesLocked)
         }
@@ -347,6 +350,7 @@ fn ladder_not_acceptable(flaws: &[LadderFlaw]) -> Answer {
             flaw.field.clone(),
             match flaw.what {
                 LadderFlawKind::InPast => "must not be in the past",
+                LadderFlawKind::CapTooEarly => "must not be before the date from which two-step is required",
                 LadderFlawKind::OutOfOrder => "must be later and stricter than what comes before it",
                 LadderFlawKind::PostponesLocked => "must not be given: a locked rung cannot be put off",
                 LadderFlawKind::LocksOut => "demands what no method that the product allows can meet",

@@ -184,8 +184,12 @@ fn judge<'a>(
 type Bounds<'a> = SmallVec<[Bound<'a>; 4]>;
 
 fn strictest<'a>(bound: &Bounds<'a>, now: Timestamp) -> Option<LadderAnswer<'a>> {
-    let answers = bound.iter().filter_map(|rule| rule.at(now));
-    answers.reduce(|one, other| if other.is_stricter_than(&one) { other } else { one })
+    let answers = || bound.iter().filter_map(|rule| rule.at(now));
+    let mut strictest =
+        answers().reduce(|one, other| if other.is_stricter_than(&one) { other } else { one })?;
+    let mut others = answers().filter(|other| other.rollout() != strictest.rollout());
+    strictest.outlasted = others.any(|other| other.is_enforced() && other.postponable_until().is_none());
+    Some(strictest)
 }
 
 fn enforced_since(bound: &Bounds<'_>, now: Timestamp) -> RequiredSince {

@@ -38,6 +38,8 @@ pub struct LadderAnswer<'a> {
     pub(crate) rung: Rung,
     pub(crate) deadline: Deadline,
     pub(crate) now: Timestamp,
+    /// Another rollout's ladder is enforced too, and cannot be put off: to put this one off would help nobody.
+    pub(crate) outlasted: bool,
 }
 
 /// From when on the account must have two-step.
@@ -98,7 +100,7 @@ impl<'a> Bound<'a> {
     pub(crate) fn at(self, now: Timestamp) -> Option<LadderAnswer<'a>> {
         let Phase { rung, .. } = *phase(self.rule, now)?;
         let deadline = deadline(self.rollout, self.rule, &self.marks, rung, now);
-        Some(LadderAnswer { bound: self, rung, deadline, now })
+        Some(LadderAnswer { bound: self, rung, deadline, now, outlasted: false })
     }
 
     /// Since when the rule asks anything, at whatever rung.
@@ -326,7 +328,8 @@ impl LadderAnswer<'_> {
 
     pub(crate) fn postponable_until(&self) -> Option<Timestamp> {
         let span = self.bound.rule.postponement.filter(|_| self.rung == Rung::Required)?;
-        if self.bound.marks.postponed_until.is_some() || self.enforced_since().is_none() {
+        let once = self.bound.marks.postponed_until.is_none() && !self.outlasted;
+        if !once || self.enforced_since().is_none() {
             return None;
         }
         let until = self.bound.marks.overdue_at.unwrap_or(self.now).plus(span);

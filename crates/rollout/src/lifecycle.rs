@@ -51,6 +51,8 @@ pub enum LifecycleError {
     NotEnded {
         last: Ordinal,
     },
+    /// A ladder demands two-step, whatever the waves do.
+    HasLadder,
     NotArchived,
 }
 
@@ -113,8 +115,9 @@ pub fn pause(rollout: &mut Rollout, now: Timestamp) -> Result<Did, LifecycleErro
     if rollout.paused_at.is_some() {
         return Ok(Did::Nothing);
     }
-    // A ladder counts without waves, and people's clocks can be stopped.
-    if last_started(rollout).is_none() && rollout.ladder.is_empty() {
+    // A ladder counts without waves, and people's clocks can be stopped. A planned wave can be kept from starting.
+    let is_planned = rollout.waves.iter().any(|wave| wave.planned_start.is_some());
+    if last_started(rollout).is_none() && rollout.ladder.is_empty() && !is_planned {
         return Err(LifecycleError::NotStarted);
     }
     rollout.paused_at = Some(now);
@@ -183,15 +186,22 @@ pub fn archive(rollout: &mut Rollout, now: Timestamp) -> Result<Did, LifecycleEr
     if rollout.archived_at.is_some() {
         return Ok(Did::Nothing);
     }
-    // A ladder demands two-step without waves: it has to be removed first.
-    if let Some(last) = last_started(rollout).or((!rollout.ladder.is_empty()).then_some(Ordinal(0))) {
+    if let Some(last) = last_started(rollout) {
         return Err(LifecycleError::NotEnded { last });
+    }
+    // A ladder demands two-step without waves: it has to be removed first.
+    if !rollout.ladder.is_empty() {
+        return Err(LifecycleError::HasLadder);
+    }
+    // Nothing that was planned starts years later, in the second after it was unarchived.
+    for wave in &mut rollout.waves {
+        wave.planned_start = None;
     }
     rollout.archived_at = Some(now);
     Ok(Did::Change)
 }
 
-/// The rollout is again as it was before it was archived.
+/// The rollout is again as it was before it was archived, but for planned starts.
 pub fn unarchive(rollout: &mut Rollout) -> Result<(), LifecycleError> {
     rollout.archived_at.take().map(drop).ok_or(LifecycleError::NotArchived)
 }

@@ -3,6 +3,8 @@
 
 use tidegate_core::{Bucket, Rollout, Wave};
 
+use crate::{window, zones};
+
 /// Something that a person should look at once more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
@@ -27,8 +29,55 @@ pub fn warnings(rollout: &Rollout) -> Vec<Warning> {
             let message = format!("wave {} reaches the same accounts before it", before.ordinal.0);
             warnings.push(Warning { field: of("edge_ppm"), message });
         }
+        for (field, message) in plan(rollout, wave) {
+            warnings.push(Warning { field: of(field), message });
+        }
     }
     warnings
+}
+
+/// What is planned and does not happen so.
+fn plan(rollout: &Rollout, wave: &Wave) -> Vec<(&'static str, String)> {
+    let mut found = Vec::new();
+    let before = rollout.waves.iter().filter(|before| before.ordinal < wave.ordinal && !before.is_started());
+    let Some(planned) = &wave.planned_start else {
+        for (field, is_given) in [("soak", wave.soak.is_some()), ("gates", !wave.gates.is_empty())] {
+            if is_given {
+                found.push((
+                    field,
+                    "it has no effect: the wave has no planned start, so a person starts it".to_owned(),
+                ));
+            }
+        }
+        return found;
+    };
+    if let Some(unplanned) = before.clone().find(|before| before.planned_start.is_none()) {
+        let message = format!(
+            "it does not start by itself before a person has started wave {}, which has no planned start",
+            unplanned.ordinal.0
+        );
+        found.push(("planned_start", message));
+    }
+    if before.count() == 0
+        && rollout.last_started().is_none()
+        && (wave.soak.is_some() || !wave.gates.is_empty())
+    {
+        let field = if wave.soak.is_some() { "soak" } else { "gates" };
+        found.push((field, "it has no effect: no wave starts before this one".to_owned()));
+    }
+    let window = rollout.advance_window.as_ref().filter(|window| !window::is_open(window, planned.instant));
+    if let Some(window) = window {
+        let message = match window::opens_at(window, planned.instant)
+            .and_then(|at| zones::local_at(at, &window.zone))
+        {
+            Some(opens) => {
+                format!("the advance window is closed then: the wave starts at {opens} {}", window.zone)
+            }
+            None => "the advance window is closed then, and does not open in the weeks after it".to_owned(),
+        };
+        found.push(("planned_start", message));
+    }
+    found
 }
 
 /// Whether the earlier wave reaches every account that the later one does.

@@ -6,6 +6,7 @@ use tidegate_proto::{self as proto, DecisionReason as Why};
 
 use crate::{
     audiences::{all, any, has, labelled, not},
+    ladders::{everybody, phase},
     manage::{Managed, mask, ppm},
     owner::Device,
     previews::preview,
@@ -112,6 +113,10 @@ async fn a_rollout_ends() {
         app.enroll(&session, &ann).await;
         rollout.archive_refused().await;
         rollout.quiet().roll_back(0).await;
+        let optional = everybody(vec![phase(None, proto::Rung::Optional)]);
+        rollout.quiet().set_ladder(vec![optional]).await;
+        rollout.archive_refused().await;
+        rollout.quiet().set_ladder(vec![]).await;
         assert_eq!(operator.evaluate(&bob, "kasa").await.reason(), Why::NotYet);
         let ended = rollout.archive().await;
         assert_eq!((ended.state(), rollout.archive().await), (proto::RolloutState::Ended, ended));

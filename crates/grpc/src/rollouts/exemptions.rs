@@ -3,13 +3,12 @@
 use tidegate_proto as proto;
 use tidegate_service::{
     Page,
-    enrollments::Switched,
-    support::{EndExemption, Exempt, ExemptedAccount, ExtendDeadline, LadderCase, ListExemptions},
+    support::{Eased, EndExemption, Exempt, ExemptedAccount, ExtendDeadline, LadderCase, ListExemptions},
 };
 
 use crate::{
     form::Form,
-    render::{decision, page_token, timestamp},
+    render::{decision, ladder, page_token, timestamp},
 };
 
 /// The days of one extension.
@@ -51,16 +50,19 @@ pub(super) fn extend(message: proto::ExtendDeadlineRequest, form: &mut Form) -> 
     Some(ExtendDeadline { of: of?, days: message.days })
 }
 
-pub(super) fn exempted(switched: Switched) -> proto::ExemptResponse {
-    proto::ExemptResponse { decision: Some(decision(switched.0)) }
+pub(super) fn exempted(eased: Eased) -> proto::ExemptResponse {
+    proto::ExemptResponse { decision: Some(decision(eased.decision)), ladder: eased.ladder.map(ladder) }
 }
 
-pub(super) fn ended(switched: Switched) -> proto::EndExemptionResponse {
-    proto::EndExemptionResponse { decision: Some(decision(switched.0)) }
+pub(super) fn ended(eased: Eased) -> proto::EndExemptionResponse {
+    proto::EndExemptionResponse { decision: Some(decision(eased.decision)), ladder: eased.ladder.map(ladder) }
 }
 
-pub(super) fn extended(switched: Switched) -> proto::ExtendDeadlineResponse {
-    proto::ExtendDeadlineResponse { decision: Some(decision(switched.0)) }
+pub(super) fn extended(eased: Eased) -> proto::ExtendDeadlineResponse {
+    proto::ExtendDeadlineResponse {
+        decision: Some(decision(eased.decision)),
+        ladder: eased.ladder.map(ladder),
+    }
 }
 
 pub(super) fn listed(page: Page<ExemptedAccount>) -> proto::ListExemptionsResponse {

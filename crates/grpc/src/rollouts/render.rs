@@ -22,7 +22,6 @@ macro_rules! answers {
     };
 }
 answers! {
-    updated -> UpdateRolloutResponse;
     wave_removed -> RemoveWaveResponse;
     ladder_set -> SetLadderResponse;
     started -> StartRolloutResponse;
@@ -47,6 +46,7 @@ macro_rules! warning_answers {
 }
 warning_answers! {
     created -> CreateRolloutResponse;
+    updated -> UpdateRolloutResponse;
     added -> AddWaveResponse;
     wave_updated -> UpdateWaveResponse;
 }
@@ -59,8 +59,9 @@ pub(super) fn warned(warnings: Vec<Warning>) -> Vec<proto::RolloutWarning> {
 pub(super) fn got(view: RolloutView) -> proto::GetRolloutResponse {
     let (next, waits) = view.next.unwrap_or((Ordinal(0), Vec::new()));
     proto::GetRolloutResponse {
-        rollout: Some(rollout(view.rollout)),
         next_wave: next.0,
+        warnings: warned(warnings(&view.rollout)),
+        rollout: Some(rollout(view.rollout)),
         waiting_for: waits.into_iter().map(schedule::waiting_for).collect(),
     }
 }

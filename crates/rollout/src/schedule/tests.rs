@@ -180,3 +180,47 @@ fn a_wave_is_looked_at_in_time() {
     assert_eq!(rollout.may_start_at(), None);
     assert!(matches!(due(&rollout, none, NOW.plus(Span::days(9))), Due::Waiting { .. }));
 }
+
+#[test]
+fn a_plan_that_cannot_be_kept_is_warned_of() {
+    let told = |rollout: &Rollout| {
+        let warnings = crate::warnings(rollout).into_iter();
+        let told: Vec<_> = warnings.filter(|one| !one.field.ends_with("edge_ppm")).collect();
+        told.iter().map(|one| format!("{}: {}", one.field, one.message)).collect::<Vec<_>>()
+    };
+    let mut planned = rollout(vec![wave(1, Some(1)), wave(2, Some(2))]);
+    assert_eq!(told(&planned), [""; 0]);
+    (planned.waves[0].soak, planned.waves[1].soak) = (Some(Span::days(1)), Some(Span::days(1)));
+    assert_eq!(told(&planned), ["waves[1].soak: it has no effect: no wave starts before this one"]);
+    let mut by_hand = rollout(vec![wave(1, None), wave(2, Some(2))]);
+    by_hand.waves[0].gates = vec![Gate::AtLeast { measure: GateMeasure::Shown, count: 1 }];
+    let person = "it does not start by itself before a person has started wave 1, which has no planned start";
+    assert_eq!(
+        told(&by_hand),
+        [
+            "waves[1].gates: it has no effect: the wave has no planned start, so a person starts it"
+                .to_owned(),
+            format!("waves[2].planned_start: {person}"),
+        ]
+    );
+    // 2 March 2026, 09:00 UTC, is a Monday.
+    let mut closed = rollout(vec![wave(1, Some(1)), wave(2, Some(5))]);
+    closed.advance_window = Some(tidegate_core::AdvanceWindow {
+        days: [tidegate_core::Weekday::Monday, tidegate_core::Weekday::Tuesday].into(),
+        opens: "08:00".parse().unwrap(),
+        closes: "16:00".parse().unwrap(),
+        zone: "UTC".parse().unwrap(),
+    });
+    let opens = "the advance window is closed then: the wave starts at 2026-03-09T08:00 UTC";
+    assert_eq!(told(&closed), [format!("waves[2].planned_start: {opens}")]);
+}
+
+#[test]
+fn a_plan_is_paused_before_its_first_wave() {
+    let mut rollout = rollout(vec![wave(1, Some(1))]);
+    lifecycle::pause(&mut rollout, NOW).unwrap();
+    let late = NOW.plus(Span::days(2));
+    assert!(matches!(due(&rollout, WaveNumbers::default(), late), Due::Waiting { .. }));
+    lifecycle::resume(&mut rollout, late).unwrap();
+    assert_eq!(due(&rollout, WaveNumbers::default(), late), Due::Start(vec![Ordinal(1)]));
+}

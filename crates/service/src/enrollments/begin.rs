@@ -18,7 +18,9 @@ use tidegate_factors::{
 use tidegate_store::{Tx, accounts, enrollments, factors};
 
 use super::{enroller, first_code};
-use crate::{Command, CommandContext, Denied, Error, Fault, OneTimeSecret, Outcome, acting::Acting};
+use crate::{
+    Command, CommandContext, Denied, Error, Fault, OneTimeSecret, Outcome, acting::Acting, decisions,
+};
 
 #[derive(Debug)]
 pub struct BeginEnrollment {
@@ -177,6 +179,8 @@ impl BeginEnrollment {
             setup = Some(made.setup);
         }
         enrollments::insert(tx, &new).await?;
+        // Who enrolls has seen it, whether or not an app said so: numbers count the wave that reached the account.
+        decisions::show(cx, tx, account, decision, &acting.client).await?;
         let fact = Fact::EnrollmentBegun { enrollment: new.id, method: self.method, confirmed };
         cx.event(fact).at(&new.product).of(account).from(&acting.client).record(tx).await?;
         Ok(EnrollmentStarted { enrollment: new, sent_to, setup })

@@ -87,6 +87,7 @@ async fn switch_on(
 ) -> Result<Decision, Fault> {
     let product = &acting.product;
     accounts::switch_on(tx, account.id, cx.now()).await?;
+    decisions::show(cx, tx, account, decision, &acting.client).await?;
     if let Some(rollout) = &decision.rollout {
         decisions::activate(cx, tx, account, (rollout, &product.key), &acting.client).await?;
     }

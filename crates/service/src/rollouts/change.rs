@@ -103,6 +103,7 @@ pub(super) const fn refusal(stuck: LifecycleError) -> Refusal {
         LifecycleError::OnePerson(one) => Refusal::SecondPersonNeeded { why: why(one) },
         LifecycleError::NothingToRollBack { last } => Refusal::NothingToRollBack { last },
         LifecycleError::NotEnded { last } => Refusal::RolloutNotEnded { last },
+        LifecycleError::HasLadder => Refusal::RolloutHasLadder,
         LifecycleError::NotArchived => Refusal::RolloutNotArchived,
     }
 }

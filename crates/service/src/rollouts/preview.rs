@@ -191,7 +191,10 @@ fn instants(
     let later: BTreeSet<_> = match later {
         LaterInstants::At(instants) => {
             if instants.iter().any(|at| *at < now) {
-                return Err(Refusal::TimeNotAcceptable { field: "at_times", must: "not lie in the past" });
+                return Err(Refusal::TimeNotAcceptable {
+                    field: "at_times",
+                    must: "must not lie in the past",
+                });
             }
             instants.into_iter().filter(|at| *at > now).collect()
         }

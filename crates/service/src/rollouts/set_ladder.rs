@@ -201,7 +201,7 @@ impl Flaws<'_> {
         if let (Some(phase), Some(cap)) = (demanding, rule.grace.cap)
             && cap < phase.from
         {
-            self.add(place, ".grace.cap_time", LadderFlawKind::OutOfOrder);
+            self.add(place, ".grace.cap_time", LadderFlawKind::CapTooEarly);
         }
         if rule.postponement.is_some() && !rule.phases.iter().any(|phase| phase.rung == Rung::Required) {
             self.add(place, ".postponement", LadderFlawKind::PostponesLocked);

@@ -104,6 +104,7 @@ impl Query for GetStats {
         let rollout = rollouts::find(&mut view, &self.rollout).await?.ok_or(Refusal::RolloutNotFound)?;
         let mut stats = on_record(cx, &mut view, &rollout).await?;
         stats.folded_at = rollout_hours::folded(&mut view).await?.map(|folded| folded.sealed_at);
+        self.funnel.is_of(&rollout)?;
         let which = self.funnel.which();
         if self.hours == Hours::Listed {
             stats.hours = rollout_hours::hours(&mut view, &rollout.key, which.clone()).await?;
@@ -120,6 +121,16 @@ impl Query for GetStats {
 }
 
 impl FunnelRange {
+    /// Refuses a wave or a product that the rollout does not have: their numbers would look as if nothing had happened.
+    fn is_of(&self, rollout: &Rollout) -> Result<(), Refusal> {
+        if self.wave.is_some_and(|wave| rollout.wave(wave).is_none()) {
+            return Err(Refusal::WaveNotFound);
+        }
+        let products = rollout.all_products().collect::<Vec<_>>();
+        let unknown = self.product.as_ref().filter(|product| !products.contains(product));
+        unknown.map_or(Ok(()), |_| Err(Refusal::ProductNotFound))
+    }
+
     pub(super) fn which(self) -> WhichCounts {
         WhichCounts {
             from: self.from.map_or(WhichCounts::EARLIEST, hour_of),

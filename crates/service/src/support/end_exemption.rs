@@ -6,8 +6,8 @@ use tidegate_store::{
     rollouts,
 };
 
-use super::exemption::LadderCase;
-use crate::{Command, CommandContext, Error, enrollments::Switched};
+use super::exemption::{Eased, LadderCase};
+use crate::{Command, CommandContext, Error};
 
 #[derive(Debug)]
 pub struct EndExemption(pub LadderCase);
@@ -15,9 +15,9 @@ pub struct EndExemption(pub LadderCase);
 impl Command for EndExemption {
     const NAME: &'static str = "end_exemption";
     const PERMISSION: Permission = Permission::AccountsSupport;
-    type Outcome = Switched;
+    type Outcome = Eased;
 
-    async fn run(self, cx: &CommandContext) -> Result<Switched, Error> {
+    async fn run(self, cx: &CommandContext) -> Result<Eased, Error> {
         let Self(of) = self;
         let product = cx.product(&mut cx.view(), &of.case.product).await?;
         cx.idempotent(async |tx| {
@@ -30,7 +30,7 @@ impl Command for EndExemption {
             let (rollout, reason) = (of.rollout.clone(), of.case.reason.clone());
             let event = cx.event(Fact::ExemptionEnded { rollout, reason });
             event.at(&product.key).of(&account).record(tx).await?;
-            Ok(Switched(cx.decide(tx, &product, account.id).await?))
+            Ok(of.outcome(cx, tx, (account.id, &product)).await?)
         })
         .await
     }

@@ -4,8 +4,8 @@
 use tidegate_core::{Fact, Permission, Refusal, Span, Timestamp};
 use tidegate_store::ledger::{self, Exemption};
 
-use super::exemption::{self, LadderCase};
-use crate::{Command, CommandContext, Error, enrollments::Switched};
+use super::exemption::{self, Eased, LadderCase};
+use crate::{Command, CommandContext, Error};
 
 #[derive(Debug)]
 pub struct Exempt {
@@ -19,9 +19,9 @@ const LONGEST: Span = Span::days(90);
 impl Command for Exempt {
     const NAME: &'static str = "exempt";
     const PERMISSION: Permission = Permission::AccountsSupport;
-    type Outcome = Switched;
+    type Outcome = Eased;
 
-    async fn run(self, cx: &CommandContext) -> Result<Switched, Error> {
+    async fn run(self, cx: &CommandContext) -> Result<Eased, Error> {
         let Self { of, until } = self;
         let (now, case) = (cx.now(), &of.case);
         let product = cx.product(&mut cx.view(), &case.product).await?;
@@ -38,7 +38,7 @@ impl Command for Exempt {
             let (rollout, reason) = (of.rollout.clone(), case.reason.clone());
             let event = cx.event(Fact::AccountExempted { rollout, until, reason });
             event.at(&product.key).of(&account).record(tx).await?;
-            Ok(Switched(cx.decide(tx, &product, account.id).await?))
+            Ok(of.outcome(cx, tx, (account.id, &product)).await?)
         })
         .await
     }

@@ -1,12 +1,14 @@
 //! What exemptions and extensions share: the locked account, and what the ladder of the named rollout says of it.
 
+use serde::{Deserialize, Serialize};
 use tidegate_core::{
-    Account, AccountState, LadderMarks, Product, Refusal, RolloutKey, Rung, Standing, Title,
+    Account, AccountId, AccountState, Decision, LadderDecision, LadderMarks, Product, Refusal, RolloutKey,
+    Rung, Standing, Title,
 };
 use tidegate_store::{Tx, accounts, rollouts, standings};
 
 use super::case::{self, Case};
-use crate::{CommandContext, Denied, Fault, decisions};
+use crate::{CommandContext, Denied, Fault, decisions, idempotency::outcomes};
 
 const FROM: &[AccountState] = &[AccountState::Active, AccountState::Suspended, AccountState::LockedDown];
 
@@ -22,6 +24,17 @@ pub(super) struct OnLadder {
     pub(super) account: Account,
     pub(super) marks: LadderMarks,
 }
+
+/// What holds for the account now.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Eased {
+    /// By all rollouts.
+    pub decision: Decision,
+    /// What the named rollout's ladder says, whether or not another one is stricter.
+    pub ladder: Option<LadderDecision>,
+}
+
+outcomes!(Eased);
 
 impl LadderCase {
     /// Locks the account. Refused where the ladder has come to no rung for it, and on a locked rung.
@@ -42,6 +55,19 @@ impl LadderCase {
         }
         let marks = marks(&known.standing, &self.rollout, product);
         Ok(OnLadder { account, marks })
+    }
+
+    pub(super) async fn outcome(
+        &self,
+        cx: &CommandContext,
+        tx: &mut Tx,
+        (account, product): (AccountId, &Product),
+    ) -> Result<Eased, Fault> {
+        let decision = cx.decide(tx, product, account).await?;
+        let rollout = rollouts::find(tx, &self.rollout).await?.ok_or(Fault::Dangling("rollout"))?;
+        let known = standings::get(tx, account).await?.ok_or(Fault::Dangling("account"))?;
+        let ladder = decisions::by_rollout(product, &rollout, &known.standing, cx.now()).ladder;
+        Ok(Eased { decision, ladder })
     }
 
     pub(super) async fn lock_account(&self, tx: &mut Tx) -> Result<Account, Denied> {

@@ -4,8 +4,8 @@
 use tidegate_core::{Fact, Permission, Refusal, Span};
 use tidegate_store::ledger::{self, LedgerKey};
 
-use super::exemption::LadderCase;
-use crate::{Command, CommandContext, Error, enrollments::Switched};
+use super::exemption::{Eased, LadderCase};
+use crate::{Command, CommandContext, Error};
 
 #[derive(Debug)]
 pub struct ExtendDeadline {
@@ -20,9 +20,9 @@ const LONGEST: Span = Span::days(90);
 impl Command for ExtendDeadline {
     const NAME: &'static str = "extend_deadline";
     const PERMISSION: Permission = Permission::AccountsSupport;
-    type Outcome = Switched;
+    type Outcome = Eased;
 
-    async fn run(self, cx: &CommandContext) -> Result<Switched, Error> {
+    async fn run(self, cx: &CommandContext) -> Result<Eased, Error> {
         let Self { of, days } = self;
         let product = cx.product(&mut cx.view(), &of.case.product).await?;
         let by = Span::days(days.into());
@@ -38,7 +38,7 @@ impl Command for ExtendDeadline {
             let (rollout, reason) = (of.rollout.clone(), of.case.reason.clone());
             let event = cx.event(Fact::DeadlineExtended { rollout, days, reason });
             event.at(&product.key).of(&on.account).record(tx).await?;
-            Ok(Switched(cx.decide(tx, &product, on.account.id).await?))
+            Ok(of.outcome(cx, tx, (on.account.id, &product)).await?)
         })
         .await
     }

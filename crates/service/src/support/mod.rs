@@ -32,7 +32,7 @@ pub use case::Case;
 pub use delete::DeleteAccount;
 pub use end_exemption::EndExemption;
 pub use exempt::Exempt;
-pub use exemption::LadderCase;
+pub use exemption::{Eased, LadderCase};
 pub use export::{AccountExport, AccountExported, BeginAccountExport, ReadAccountExport};
 pub use extend_deadline::ExtendDeadline;
 pub use issue_access_pass::IssueAccessPass;
