@@ -166,10 +166,7 @@ async fn find(client: &Client, key: &str) -> Result<Option<proto::Rollout>, Refu
 
 /// What the server warns of, on stderr, so that the answer stays what programs read. `told` says a path, with its places counted
 /// from 0, in the words of a file.
-fn print_warnings(
-    warnings: &[proto::RolloutWarning],
-    told: impl Fn(&str, &str) -> Option<String>,
-) {
+fn print_warnings(warnings: &[proto::RolloutWarning], told: impl Fn(&str, &str) -> Option<String>) {
     for warning in warnings {
         let (field, what) = (plain(&warning.field), plain(&warning.message));
         // A warning counts waves from 1, as people do.
