@@ -136,10 +136,18 @@ fn alone(ordinal: u32, wave: &proto::WaveDraft) -> Option<String> {
     ))
 }
 
-/// Weaker methods that end earlier than before.
+/// Weaker methods that end earlier than before, or more of them.
 fn ends(aim: Option<&proto::MethodMove>, before: Option<&proto::MethodMove>) -> Option<String> {
     let at = |aim: &proto::MethodMove| show_ladder::micros(aim.end_time.as_ref());
-    let end = at(aim?)?;
-    let earlier = before.and_then(at).is_none_or(|before| end < before);
-    earlier.then(|| format!("a method ends earlier than before: {}", described_method(aim)))
+    let aim = aim?;
+    let end = at(aim)?;
+    let others = |before: &proto::MethodMove| aim.weaker.iter().any(|weaker| !before.weaker.contains(weaker));
+    match before.filter(|before| at(before).is_some()) {
+        None => Some(format!("this ends methods: {}", described_method(Some(aim)))),
+        Some(before) if others(before) || at(before).is_some_and(|ended| end < ended) => {
+            let (ended, ends) = (described_method(Some(before)), described_method(Some(aim)));
+            Some(format!("this ends methods earlier: {ends}; before: {ended}"))
+        }
+        Some(_) => None,
+    }
 }

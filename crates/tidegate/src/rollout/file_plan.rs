@@ -170,7 +170,7 @@ fn not_archived(rollout: &proto::Rollout) -> anyhow::Result<()> {
     if rollout.archive_time.is_some() {
         let key = &rollout.key;
         bail!(
-            "nothing was changed, because `{key}` is archived; `tidegate rollout unarchive {key}` brings it back as it was"
+            "`{key}` is archived, and nothing of it changes; `tidegate rollout unarchive {key}` brings it back as it was"
         );
     }
     Ok(())

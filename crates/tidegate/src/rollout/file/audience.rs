@@ -3,7 +3,10 @@
 use tidegate_core::Timestamp;
 use tidegate_proto::{self as proto, audience::Kind};
 
-use super::node::{FileNode, Read, unknown};
+use super::{
+    node::{FileNode, Read, unknown},
+    time::no_such_day,
+};
 
 /// The contract's bound. It is checked here too, because reading is recursive.
 const MAX_DEPTH: usize = 8;
@@ -69,8 +72,8 @@ fn attribute(node: FileNode<'_>) -> Read<String> {
 fn parse_instant(node: FileNode<'_>) -> Read<proto::Timestamp> {
     let text = node.text()?;
     let at = Timestamp::from_rfc3339(&text).or_else(|| Timestamp::from_rfc3339(&format!("{text}T00:00:00Z")));
-    let at =
-        at.ok_or_else(|| node.wrong("must be a date (2026-01-31) or an instant (2026-01-31T12:00:00Z)"))?;
+    let forms = || "must be a date (2026-01-31) or an instant (2026-01-31T12:00:00Z)".to_owned();
+    let at = at.ok_or_else(|| node.wrong(no_such_day(&text).unwrap_or_else(forms)))?;
     Ok(timestamp(at))
 }
 

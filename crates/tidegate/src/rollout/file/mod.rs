@@ -129,9 +129,19 @@ impl PlannedRollout {
 
     /// Reads a file; `-` is standard input.
     pub fn read(path: &Path) -> Result<Self> {
-        Self::parse(path, &read_text(path)?)
+        match RolloutFile::read(path)? {
+            RolloutFile::Whole(file) => Ok(*file),
+            RolloutFile::Ladder(LadderFile { key, .. }) => {
+                let (key, path) = (key.unwrap_or_else(|| "KEY".to_owned()), path.display());
+                let text = format!(
+                    "{path} holds a ladder alone; `tidegate rollout ladder set {key} -f {path}` sets it"
+                );
+                Err(Usage::new(text).into())
+            }
+        }
     }
 
+    #[cfg(test)]
     fn parse(path: &Path, text: &str) -> Result<Self> {
         let source = YamlSource::new(path, text);
         let documents = source.documents()?;

@@ -94,6 +94,7 @@ fn a_mistake_is_named_with_its_line() {
         ("edge: 0.5 %", "products: []", "line "),
         ("holdout: 2 %", "holdout_percent: 2 %", "line 6: `holdout_percent` must be a number of per cent"),
         ("before: 2026-03-01", "before: March", "line 19: must be a date"),
+        ("before: 2026-03-01", "before: 2026-02-30", "line 19: there is no day 2026-02-30"),
         ("title: Two-step at Kasa\n", "", "`title` is missing"),
         ("products: [kasa]", "products: kasa", "line 4: must be a list"),
         ("deny:", "holdout: 1 %", "line 8: "),

@@ -76,7 +76,7 @@ pub fn local_time(planned: PlannedTime) -> proto::LocalTime {
 }
 
 /// That a date has the form of one, and is in no calendar.
-fn no_such_day(text: &str) -> Option<String> {
+pub fn no_such_day(text: &str) -> Option<String> {
     let date = text.trim().get(..10)?;
     let is_date = date
         .bytes()
