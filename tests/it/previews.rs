@@ -248,7 +248,7 @@ on_both! {
         let nowhere = proto::PlannedCreate { products: vec!["tpo".into()], ..create() };
         let wrong = refused("new", "", steps(nowhere, vec![])).await;
         assert_eq!(wrong, ("PRODUCT_NOT_FOUND".into(), "steps.steps[0].create.products[0]".into()));
-        let tiny = proto::PlannedCreate { waves: vec![draft("tiny", 500, &[])], ..create() };
+        let tiny = proto::PlannedCreate { waves: vec![proto::WaveDraft { allow_tiny: false, ..draft("tiny", 500, &[]) }], ..create() };
         let wrong = refused("new", "", steps(tiny, vec![])).await;
         assert_eq!(wrong, ("EDGE_TINY".into(), "steps.steps[0].create.waves[0].edge_ppm".into()));
         let taken = proto::PlannedCreate { key: "two-step".into(), ..create() };

@@ -51,12 +51,8 @@ fn read(
     };
     match edge {
         Ok(edge) if edge.is_tiny() && !allow_tiny => {
-            // What is given in per cent is what it says.
-            let meant = match &share {
-                Some(Share::Ppm(_)) => meant(edge),
-                _ => None,
-            };
-            let meant = meant.map(|share| format!("did you mean {percent_field} {share:?}? "));
+            let meant =
+                meant(edge, share.as_ref()).map(|share| format!("did you mean {percent_field} {share:?}? "));
             let what =
                 format!("is {edge}: {}set allow_tiny if so little is meant", meant.unwrap_or_default());
             form.note_as(Kind::Tiny, field, what)
@@ -66,8 +62,12 @@ fn read(
     }
 }
 
-/// The share in per cent that a tiny one in parts per million may be meant for: the same number of per cent.
-fn meant(edge: Edge) -> Option<String> {
-    let ppm = edge.ppm().checked_mul(10_000)?;
-    Edge::try_from(ppm).ok().map(Edge::percent)
+/// The share in per cent that a tiny one may be meant for: a fraction of 1 for one in per cent, and a number of per cent
+/// for one in parts per million.
+fn meant(edge: Edge, share: Option<&Share>) -> Option<String> {
+    let ppm = match share {
+        Some(Share::Ppm(_)) => edge.ppm().checked_mul(10_000),
+        _ => edge.ppm().checked_mul(100),
+    };
+    ppm.and_then(|ppm| Edge::try_from(ppm).ok()).map(Edge::percent)
 }

@@ -146,16 +146,15 @@ fn turn(wave: &proto::Wave, draft: &proto::WaveDraft) -> (u8, i64) {
     match (at(wave.planned_start.as_ref()), at(draft.planned_start.as_ref())) {
         (Some(_), None) => (0, ordinal),
         (Some(before), Some(after)) if before < after => (1, -ordinal),
-        (Some(_), Some(_)) => (2, ordinal),
+        (Some(_), Some(_)) | (None, None) => (2, ordinal),
         (None, Some(_)) => (3, ordinal),
-        (None, None) => (2, ordinal),
     }
 }
 
 /// The steps that make a rollout that does not exist yet.
 fn create(file: &PlannedRollout) -> Vec<PlannedStep> {
     let whole = |field, after| change("rollout", field, String::new(), after);
-    let holdout = (file.holdout_ppm() > 0).then(|| percent(file.holdout_ppm())).unwrap_or_default();
+    let holdout = if file.holdout_ppm() > 0 { percent(file.holdout_ppm()) } else { String::new() };
     let unit = if file.unit == RolloutUnit::Customer { "customer" } else { "" };
     let method = file.method.as_ref().map(|_| described_method(file.method.as_ref())).unwrap_or_default();
     let rollout = [

@@ -4,7 +4,7 @@ use tidegate_core::Timestamp;
 use tidegate_proto::{self as proto, audience::Kind};
 
 use super::{
-    node::{FileNode, Read, unknown},
+    node::{FileNode, FileRead, unknown},
     time::no_such_day,
 };
 
@@ -24,16 +24,16 @@ const ATTRIBUTES: &[&str] = &[
     "customer.key",
 ];
 
-pub fn parse_audience(node: FileNode<'_>) -> Read<proto::Audience> {
+pub fn parse_audience(node: FileNode<'_>) -> FileRead<proto::Audience> {
     at_depth(node, 1)
 }
 
-fn at_depth(node: FileNode<'_>, depth: usize) -> Read<proto::Audience> {
+fn at_depth(node: FileNode<'_>, depth: usize) -> FileRead<proto::Audience> {
     if depth > MAX_DEPTH {
         return Err(node.wrong(format!("audiences are at most {MAX_DEPTH} deep")));
     }
     let fields = node.fields(KEYS)?;
-    let list = |node: FileNode<'_>| -> Read<proto::AudienceList> {
+    let list = |node: FileNode<'_>| -> FileRead<proto::AudienceList> {
         Ok(proto::AudienceList { audiences: node.each(|node| at_depth(node, depth + 1))? })
     };
     let kind = match fields.keys().as_slice() {
@@ -60,7 +60,7 @@ fn at_depth(node: FileNode<'_>, depth: usize) -> Read<proto::Audience> {
     Ok(proto::Audience { kind: Some(kind) })
 }
 
-fn attribute(node: FileNode<'_>) -> Read<String> {
+fn attribute(node: FileNode<'_>) -> FileRead<String> {
     let name = node.text()?;
     if ATTRIBUTES.contains(&name.as_str()) {
         Ok(name)
@@ -69,7 +69,7 @@ fn attribute(node: FileNode<'_>) -> Read<String> {
     }
 }
 
-fn parse_instant(node: FileNode<'_>) -> Read<proto::Timestamp> {
+fn parse_instant(node: FileNode<'_>) -> FileRead<proto::Timestamp> {
     let text = node.text()?;
     let at = Timestamp::from_rfc3339(&text).or_else(|| Timestamp::from_rfc3339(&format!("{text}T00:00:00Z")));
     let forms = || "must be a date (2026-01-31) or an instant (2026-01-31T12:00:00Z)".to_owned();

@@ -4,7 +4,7 @@ use tidegate_proto::{self as proto, Requirement, Rung};
 
 use super::{
     audience::{parse_audience, timestamp},
-    node::{FileNode, Read, unknown},
+    node::{FileNode, FileRead, unknown},
     time::{parse_span, parse_time},
 };
 
@@ -32,11 +32,11 @@ const DEMANDS: [(&str, Requirement); 3] = [
     ("aal2-phr", Requirement::Aal2Phr),
 ];
 
-pub fn parse_ladder(node: FileNode<'_>) -> Read<Vec<proto::LadderRule>> {
+pub fn parse_ladder(node: FileNode<'_>) -> FileRead<Vec<proto::LadderRule>> {
     node.each(rule)
 }
 
-fn rule(node: FileNode<'_>) -> Read<proto::LadderRule> {
+fn rule(node: FileNode<'_>) -> FileRead<proto::LadderRule> {
     let fields = node.fields(RULE_KEYS)?;
     let title = fields.need("title", |node| node.text());
     let audience = fields.read("audience", parse_audience);
@@ -60,7 +60,7 @@ fn rule(node: FileNode<'_>) -> Read<proto::LadderRule> {
     })
 }
 
-fn phase(node: FileNode<'_>) -> Read<proto::LadderPhase> {
+fn phase(node: FileNode<'_>) -> FileRead<proto::LadderPhase> {
     let fields = node.fields(&["from", "rung"])?;
     let from = fields.need("from", |node| {
         let begins_now = node.text()? == "now";
@@ -73,7 +73,7 @@ fn phase(node: FileNode<'_>) -> Read<proto::LadderPhase> {
 }
 
 /// A mapping without keys is no grace at all; a rule without `grace` has 30 days.
-fn grace(node: FileNode<'_>) -> Read<proto::Grace> {
+fn grace(node: FileNode<'_>) -> FileRead<proto::Grace> {
     let fields = node.fields(GRACE_KEYS)?;
     let (days, cap) = (fields.read("days", number), fields.read("cap", parse_time));
     let (skips, spacing) = (fields.read("skips", number), fields.read("skip_spacing", parse_span));
@@ -85,15 +85,15 @@ fn grace(node: FileNode<'_>) -> Read<proto::Grace> {
     })
 }
 
-pub fn number(node: FileNode<'_>) -> Read<u32> {
+pub fn number(node: FileNode<'_>) -> FileRead<u32> {
     node.text()?.parse().map_err(|_| node.wrong("must be a whole number"))
 }
 
-fn yes(node: FileNode<'_>) -> Read<bool> {
+fn yes(node: FileNode<'_>) -> FileRead<bool> {
     node.text()?.parse().map_err(|_| node.wrong("must be `true` or `false`"))
 }
 
-pub fn one_of<T: Copy>(node: FileNode<'_>, words: &[(&'static str, T)]) -> Read<T> {
+pub fn one_of<T: Copy>(node: FileNode<'_>, words: &[(&'static str, T)]) -> FileRead<T> {
     let text = node.text()?;
     let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
     let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();

@@ -53,10 +53,9 @@ impl FilePlaces {
                 at = item;
                 continue;
             }
-            let names = NAMES.iter().find(|(wire, _)| *wire == name).map_or(&[][..], |(_, names)| names);
-            let named = std::iter::once(&name).chain(names);
-            let Some((key, value)) =
-                named.filter_map(|name| at.keys.iter().find(|(key, _)| key == name)).next()
+            let others = NAMES.iter().find(|(wire, _)| *wire == name).map_or(&[][..], |(_, names)| names);
+            let mut called = std::iter::once(&name).chain(others);
+            let Some((key, value)) = called.find_map(|name| at.keys.iter().find(|(key, _)| key == name))
             else {
                 // In a file, a test of an audience is not a level of its own.
                 if name == "test" {
@@ -65,10 +64,10 @@ impl FilePlaces {
                 break;
             };
             at = value;
-            let called = ITEMS.iter().find(|(list, _)| list == key).map(|(_, item)| *item);
-            match (called, place, place.and_then(|place| at.items.get(place))) {
-                (Some(called), Some(place), Some(item)) => {
-                    words.push(format!("{called} {}", place + 1));
+            let item_name = ITEMS.iter().find(|(list, _)| list == key).map(|(_, item)| *item);
+            match (item_name, place, place.and_then(|place| at.items.get(place))) {
+                (Some(item_name), Some(place), Some(item)) => {
+                    words.push(format!("{item_name} {}", place + 1));
                     at = item;
                 }
                 (_, _, Some(item)) => {

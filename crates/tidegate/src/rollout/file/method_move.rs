@@ -5,7 +5,7 @@ use tidegate_proto::{self as proto, Method};
 use super::{
     audience::timestamp,
     ladder::{number, one_of},
-    node::{FileNode, Read},
+    node::{FileNode, FileRead},
     time::{parse_span, parse_time},
 };
 
@@ -19,10 +19,10 @@ pub const METHODS: [(&str, Method); 6] = [
     ("email_code", Method::EmailCode),
 ];
 
-pub fn parse_method_move(node: FileNode<'_>) -> Read<proto::MethodMove> {
+pub fn parse_method_move(node: FileNode<'_>) -> FileRead<proto::MethodMove> {
     let fields = node.fields(KEYS)?;
     let methods =
-        |node: FileNode<'_>| -> Read<Vec<i32>> { node.each(|node| Ok(one_of(node, &METHODS)?.into())) };
+        |node: FileNode<'_>| -> FileRead<Vec<i32>> { node.each(|node| Ok(one_of(node, &METHODS)?.into())) };
     let (better, weaker) = (fields.need("better", methods), fields.read("weaker", methods));
     let (snooze, snoozes) = (fields.read("snooze", parse_span), fields.read("snoozes", number));
     let ends = fields.read("ends", parse_time)?;

@@ -23,7 +23,7 @@ use self::{
     audience::parse_audience,
     ladder::parse_ladder,
     method_move::parse_method_move,
-    node::{FileFields, FileNode, Noted, Read, YamlSource, unknown},
+    node::{FileFields, FileNode, FileRead, Noted, YamlSource, unknown},
     share::parse_share,
 };
 pub use self::{
@@ -149,7 +149,7 @@ impl PlannedRollout {
         source.finish(Self::of(path, root))
     }
 
-    fn of(path: &Path, root: FileNode<'_>) -> Read<Self> {
+    fn of(path: &Path, root: FileNode<'_>) -> FileRead<Self> {
         let fields = root.fields(&ROLLOUT_KEYS)?;
         let text = |key| fields.need(key, |node| node.text());
         let (key, title) = (text("key"), text("title"));
@@ -225,7 +225,7 @@ impl LadderFile {
         Ok(file)
     }
 
-    fn of(path: &Path, root: FileNode<'_>) -> Read<Self> {
+    fn of(path: &Path, root: FileNode<'_>) -> FileRead<Self> {
         let fields = root.fields(&ROLLOUT_KEYS)?;
         let key = fields.read("key", |node| node.text());
         let rules = fields.need("ladder", parse_ladder);
@@ -273,7 +273,7 @@ fn read_text(path: &Path) -> Result<String> {
     text.map_err(|error| Usage::new(format!("{error:#}")).into())
 }
 
-fn wave(node: FileNode<'_>) -> Read<proto::WaveDraft> {
+fn wave(node: FileNode<'_>) -> FileRead<proto::WaveDraft> {
     let fields = node.fields(&WAVE_KEYS)?;
     let edge = share(&fields, "edge", &["edge_percent", "percent"]);
     let edge = edge.and_then(|share| share.map_or_else(|| fields.required("edge").and(Err(Noted)), Ok));
@@ -311,7 +311,7 @@ pub fn edge_ppm(wave: &proto::WaveDraft) -> u32 {
 }
 
 /// A share with its unit under one key, or a bare number of per cent under one of the others.
-fn share(fields: &FileFields<'_>, key: &str, percent_keys: &[&str]) -> Read<Option<FileShare>> {
+fn share(fields: &FileFields<'_>, key: &str, percent_keys: &[&str]) -> FileRead<Option<FileShare>> {
     let given = std::iter::once(&key).chain(percent_keys).filter_map(|key| Some((*key, fields.get(key)?)));
     let given: Vec<_> = given.collect();
     let (name, node) = match given.as_slice() {
@@ -330,10 +330,17 @@ fn share(fields: &FileFields<'_>, key: &str, percent_keys: &[&str]) -> Read<Opti
     let must = format!("`{name}` must be a number of per cent from 0 to 100: `5` or `0.5`");
     let edge = core::Edge::from_percent(&text).map_err(|_| node.wrong(must))?;
     let allow_tiny = fields.read("allow_tiny", flag)?.unwrap_or_default();
+    if edge.is_tiny() && !allow_tiny {
+        // It may be a fraction of 1.
+        let whole = edge.ppm().checked_mul(100).and_then(|ppm| core::Edge::try_from(ppm).ok());
+        let whole = whole.map(|share| format!("`{name}: {}` is {share}; ", share.percent()));
+        let tiny = format!("`allow_tiny: true` beside it says that {edge} is meant");
+        return Err(node.wrong(format!("is {edge}, less than 0.1 %: {}{tiny}", whole.unwrap_or_default())));
+    }
     Ok(Some(FileShare { ppm: edge.ppm(), percent: Some(text), allow_tiny }))
 }
 
-fn flag(node: FileNode<'_>) -> Read<bool> {
+fn flag(node: FileNode<'_>) -> FileRead<bool> {
     match node.text()?.as_str() {
         "true" => Ok(true),
         "false" => Ok(false),
@@ -341,7 +348,7 @@ fn flag(node: FileNode<'_>) -> Read<bool> {
     }
 }
 
-fn unit(node: FileNode<'_>) -> Read<RolloutUnit> {
+fn unit(node: FileNode<'_>) -> FileRead<RolloutUnit> {
     match node.text()?.as_str() {
         "account" => Ok(RolloutUnit::Account),
         "customer" => Ok(RolloutUnit::Customer),
@@ -349,7 +356,7 @@ fn unit(node: FileNode<'_>) -> Read<RolloutUnit> {
     }
 }
 
-fn named(fields: &FileFields<'_>, key: &str) -> Read<proto::NamedAccounts> {
+fn named(fields: &FileFields<'_>, key: &str) -> FileRead<proto::NamedAccounts> {
     let Some(node) = fields.get(key) else { return Ok(proto::NamedAccounts::default()) };
     let fields = node.fields(&["accounts", "customers"])?;
     let texts = |key| fields.read(key, |node| node.texts()).map(Option::unwrap_or_default);

@@ -25,7 +25,7 @@ pub struct YamlSource<'s> {
 pub struct Noted;
 
 /// What comes of a value of the file.
-pub type Read<T> = Result<T, Noted>;
+pub type FileRead<T> = Result<T, Noted>;
 
 /// One value of the file.
 #[derive(Clone, Copy)]
@@ -65,7 +65,7 @@ impl<'s> YamlSource<'s> {
     }
 
     /// What was read, or every flaw, one a line.
-    pub fn finish<T>(&self, read: Read<T>) -> anyhow::Result<T> {
+    pub fn finish<T>(&self, read: FileRead<T>) -> anyhow::Result<T> {
         let mut flaws = self.flaws.borrow().clone();
         match read {
             Ok(read) if flaws.is_empty() => Ok(read),
@@ -94,7 +94,7 @@ impl<'s> FileNode<'s> {
         Noted
     }
 
-    pub fn fields(&self, known: &[&'static str]) -> Read<FileFields<'s>> {
+    pub fn fields(&self, known: &[&'static str]) -> FileRead<FileFields<'s>> {
         let YamlData::Mapping(mapping) = &self.yaml.data else {
             return Err(self.wrong(format!("must have keys: {}", known.join(", "))));
         };
@@ -102,12 +102,11 @@ impl<'s> FileNode<'s> {
         for (key, value) in mapping {
             let key = FileNode { source: self.source, yaml: key };
             let name = key.scalar().unwrap_or_default();
-            match known.iter().find(|known| **known == name) {
-                Some(known) => pairs.push((*known, FileNode { source: self.source, yaml: value })),
-                None => {
-                    misspelt.extend(nearest(&name, known));
-                    key.wrong(unknown("`", &name, known));
-                }
+            if let Some(known) = known.iter().find(|known| **known == name) {
+                pairs.push((*known, FileNode { source: self.source, yaml: value }));
+            } else {
+                misspelt.extend(nearest(&name, known));
+                key.wrong(unknown("`", &name, known));
             }
         }
         Ok(FileFields { mapping: *self, pairs, misspelt })
@@ -122,22 +121,22 @@ impl<'s> FileNode<'s> {
             && names.iter().all(|name| name == key || others.contains(&name.as_str()))
     }
 
-    fn list(&self) -> Read<Vec<FileNode<'s>>> {
+    fn list(&self) -> FileRead<Vec<FileNode<'s>>> {
         let YamlData::Sequence(items) = &self.yaml.data else { return Err(self.wrong("must be a list")) };
         Ok(items.iter().map(|yaml| FileNode { source: self.source, yaml }).collect())
     }
 
     /// Every item of a list, read.
-    pub fn each<T>(&self, read: impl FnMut(FileNode<'s>) -> Read<T>) -> Read<Vec<T>> {
+    pub fn each<T>(&self, read: impl FnMut(FileNode<'s>) -> FileRead<T>) -> FileRead<Vec<T>> {
         let items: Vec<_> = self.list()?.into_iter().map(read).collect();
         items.into_iter().collect()
     }
 
-    pub fn text(&self) -> Read<String> {
+    pub fn text(&self) -> FileRead<String> {
         self.scalar().ok_or_else(|| self.wrong("must be a text"))
     }
 
-    pub fn texts(&self) -> Read<Vec<String>> {
+    pub fn texts(&self) -> FileRead<Vec<String>> {
         self.each(|node| node.text())
     }
 
@@ -181,7 +180,7 @@ impl<'s> FileFields<'s> {
         node.filter(|node| !matches!(node.yaml.data, YamlData::Value(Scalar::Null)))
     }
 
-    pub fn required(&self, key: &str) -> Read<FileNode<'s>> {
+    pub fn required(&self, key: &str) -> FileRead<FileNode<'s>> {
         match self.get(key) {
             Some(node) => Ok(node),
             None if self.misspelt.contains(&key) => Err(Noted),
@@ -190,12 +189,12 @@ impl<'s> FileFields<'s> {
     }
 
     /// The value of a key that may be left out.
-    pub fn read<T>(&self, key: &str, read: impl FnOnce(FileNode<'s>) -> Read<T>) -> Read<Option<T>> {
+    pub fn read<T>(&self, key: &str, read: impl FnOnce(FileNode<'s>) -> FileRead<T>) -> FileRead<Option<T>> {
         self.get(key).map(read).transpose()
     }
 
     /// The value of a key that may not.
-    pub fn need<T>(&self, key: &str, read: impl FnOnce(FileNode<'s>) -> Read<T>) -> Read<T> {
+    pub fn need<T>(&self, key: &str, read: impl FnOnce(FileNode<'s>) -> FileRead<T>) -> FileRead<T> {
         self.required(key).and_then(read)
     }
 

@@ -4,7 +4,7 @@ use tidegate_core::Word as _;
 use tidegate_proto::{self as proto, GateMeasure, Weekday, gate::Condition};
 
 use super::{
-    node::{FileNode, Read, unknown},
+    node::{FileNode, FileRead, unknown},
     share::parse_share,
     time::{local_time, parse_local},
     zone::zone,
@@ -13,7 +13,7 @@ use super::{
 const UNITS: &[(&str, i64)] = &[("day", 86_400), ("hour", 3_600), ("minute", 60)];
 
 /// A local time, its zone and, where the local time occurs twice, its offset.
-pub fn planned_start(node: FileNode<'_>) -> Read<proto::LocalTime> {
+pub fn planned_start(node: FileNode<'_>) -> FileRead<proto::LocalTime> {
     let text = node.text()?;
     let must = "`planned_start` must be a local time and its zone: `2026-12-07T09:00 Europe/Berlin`, and an offset where \
                 the local time occurs twice: `2026-10-25T02:30 Europe/Berlin +02:00`";
@@ -23,7 +23,7 @@ pub fn planned_start(node: FileNode<'_>) -> Read<proto::LocalTime> {
     }
 }
 
-pub fn soak(node: FileNode<'_>) -> Read<proto::Duration> {
+pub fn soak(node: FileNode<'_>) -> FileRead<proto::Duration> {
     let text = node.text()?;
     let seconds = || {
         let (number, unit) = text.trim().split_once(' ')?;
@@ -37,11 +37,11 @@ pub fn soak(node: FileNode<'_>) -> Read<proto::Duration> {
     Ok(proto::Duration { seconds, nanos: 0 })
 }
 
-pub fn gates(node: FileNode<'_>) -> Read<Vec<proto::Gate>> {
+pub fn gates(node: FileNode<'_>) -> FileRead<Vec<proto::Gate>> {
     node.each(gate)
 }
 
-fn gate(node: FileNode<'_>) -> Read<proto::Gate> {
+fn gate(node: FileNode<'_>) -> FileRead<proto::Gate> {
     let text = node.text()?;
     let condition = read_gate(&text);
     let must = "a gate must be `at least 100 shown`, `at least 60 % of shown active` or `at most 5 % of challenged failed`; \
@@ -70,7 +70,7 @@ fn measure(word: &str) -> Option<GateMeasure> {
         .filter(|measure| *measure != GateMeasure::Unspecified)
 }
 
-pub fn window(node: FileNode<'_>) -> Read<proto::AdvanceWindow> {
+pub fn window(node: FileNode<'_>) -> FileRead<proto::AdvanceWindow> {
     let fields = node.fields(&["days", "opens", "closes", "zone"])?;
     let days = fields.need("days", |node| node.each(weekday));
     let (opens, closes) =
@@ -79,7 +79,7 @@ pub fn window(node: FileNode<'_>) -> Read<proto::AdvanceWindow> {
     Ok(proto::AdvanceWindow { days: days?, opens: opens?, closes: closes?, zone: zone?.into() })
 }
 
-fn weekday(node: FileNode<'_>) -> Read<i32> {
+fn weekday(node: FileNode<'_>) -> FileRead<i32> {
     let text = node.text()?;
     let known: Vec<_> = tidegate_core::Weekday::ALL.iter().map(|day| day.as_str()).collect();
     let day = Some(&text).filter(|text| known.contains(&text.as_str()));

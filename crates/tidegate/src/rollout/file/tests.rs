@@ -69,16 +69,20 @@ fn json_is_read_too() {
     assert_eq!(edge_ppm(&parsed(text).waves[0]), 1_000_000);
 }
 
-/// A share with its unit is meant as it is; a bare number may be of another unit, so the server asks.
+/// A share with its unit is meant as it is; a bare number may be of another unit.
 #[test]
 fn a_share_is_a_text_with_its_unit_or_a_number_of_per_cent() {
     let wave = |edge: &str| parsed(&but("edge: 0.5 %", edge)).waves.remove(1);
     for edge in ["percent: 0.5", "edge_percent: 0.5", "edge: 5000 ppm"] {
         assert_eq!(edge_ppm(&wave(edge)), 5_000, "{edge}");
     }
-    let percent = wave("percent: 0.05");
-    assert_eq!((percent.edge, percent.allow_tiny), (Some(Edge::EdgePercent("0.05".into())), false));
+    let percent = wave("percent: 0.5");
+    assert_eq!((percent.edge, percent.allow_tiny), (Some(Edge::EdgePercent("0.5".into())), false));
     assert!(wave("edge: 0.05 %").allow_tiny && wave("percent: 0.05\n    allow_tiny: true").allow_tiny);
+    let tiny = wrong(&but("edge: 0.5 %", "percent: 0.05"));
+    let says = "plan.yaml: line 14: is 0.05 %, less than 0.1 %: `percent: 5` is 5 %; `allow_tiny: true` beside it says that \
+                0.05 % is meant";
+    assert_eq!(tiny, says);
     assert_eq!(parsed(&but("holdout: 2 %", "holdout_percent: 2")).holdout_ppm(), 20_000);
 }
 
@@ -316,9 +320,9 @@ fn every_flaw_of_a_file_is_named_at_once() {
         "line 10: `titel` is not known; did you mean `title`?",
         "line 14: `edge` must be a share",
         "line 19: must be a date",
-        "line 28: `nuge` is not known",
-        "line 29: `Berlin` is no time zone",
-        "line 31: must be a whole number",
+        "line 27: `nuge` is not known",
+        "line 28: `Berlin` is no time zone",
+        "line 30: must be a whole number",
     ];
     assert_eq!(told.len(), says.len(), "{told:?}");
     for (line, says) in told.iter().zip(says) {

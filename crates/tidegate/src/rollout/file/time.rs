@@ -6,7 +6,7 @@ use tidegate_service::zones::{ZoneError, resolve};
 
 use super::{
     audience::timestamp,
-    node::{FileNode, Read},
+    node::{FileNode, FileRead},
     zone::zone,
 };
 
@@ -21,7 +21,7 @@ const FORMS: &str = "must be a local time and its zone (2027-01-22T00:00 Europe/
                      (2027-01-22T00:00:00Z)";
 
 /// `2027-01-22T00:00 Europe/Berlin`, with `+01:00` after it where clocks show it twice, or RFC 3339.
-pub fn parse_time(node: FileNode<'_>) -> Read<FileTime> {
+pub fn parse_time(node: FileNode<'_>) -> FileRead<FileTime> {
     let text = node.text()?;
     if let Some(planned) = parse_local(node, &text) {
         let planned = planned?;
@@ -33,7 +33,7 @@ pub fn parse_time(node: FileNode<'_>) -> Read<FileTime> {
 }
 
 /// A local time, its zone, and an offset after either of them. `None`: it is something else.
-pub fn parse_local(node: FileNode<'_>, text: &str) -> Option<Read<PlannedTime>> {
+pub fn parse_local(node: FileNode<'_>, text: &str) -> Option<FileRead<PlannedTime>> {
     let words: Vec<_> = text.split_whitespace().collect();
     let (time, name, after) = match words.as_slice() {
         [time, zone] => (*time, *zone, None),
@@ -41,9 +41,8 @@ pub fn parse_local(node: FileNode<'_>, text: &str) -> Option<Read<PlannedTime>> 
         _ => return None,
     };
     let (time, within) = split_offset(time);
-    let local = match time.parse::<LocalDateTime>() {
-        Ok(local) => local,
-        Err(_) => return no_such_day(time).map(|what| Err(node.wrong(what))),
+    let Ok(local) = time.parse::<LocalDateTime>() else {
+        return no_such_day(time).map(|what| Err(node.wrong(what)));
     };
     Some(planned(node, (local, name, within.or(after))))
 }
@@ -51,7 +50,7 @@ pub fn parse_local(node: FileNode<'_>, text: &str) -> Option<Read<PlannedTime>> 
 fn planned(
     node: FileNode<'_>,
     (local, name, offset): (LocalDateTime, &str, Option<&str>),
-) -> Read<PlannedTime> {
+) -> FileRead<PlannedTime> {
     let zone = zone(node, name);
     let offset = offset.map(|offset| {
         offset.parse::<UtcOffset>().map_err(|error| node.wrong(format!("`{offset}` must {error}")))
@@ -100,7 +99,7 @@ fn split_offset(time: &str) -> (&str, Option<&str>) {
 }
 
 /// `7 days`, `7d`, `36 hours`, `36h`, `90 minutes` or `90m`.
-pub fn parse_span(node: FileNode<'_>) -> Read<proto::Duration> {
+pub fn parse_span(node: FileNode<'_>) -> FileRead<proto::Duration> {
     let text = node.text()?;
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());

@@ -3,13 +3,13 @@
 use tidegate_core::ZoneName;
 use tidegate_service::zones;
 
-use super::node::{FileNode, Read};
+use super::node::{FileNode, FileRead};
 
 /// How alike the names of two places must be for one to be meant by the other, from 0 to 1.
 const ALIKE: f64 = 0.88;
 
 /// A zone of the database. Another one is told with the nearest.
-pub fn zone(node: FileNode<'_>, name: &str) -> Read<ZoneName> {
+pub fn zone(node: FileNode<'_>, name: &str) -> FileRead<ZoneName> {
     let zone = name.parse().ok().and_then(|zone| zones::canonical(&zone).ok());
     zone.ok_or_else(|| {
         let instead = match nearest(name) {
@@ -47,7 +47,7 @@ mod tests {
             ("Europa/Berlin", Some("Europe/Berlin")),
             ("new_york", Some("America/New_York")),
             ("America/NewYork", Some("America/New_York")),
-            ("Europe/Atlantis", None),
+            ("Europe/Gotham", None),
             ("x", None),
         ] {
             assert_eq!(nearest(name).as_deref(), zone, "{name}");

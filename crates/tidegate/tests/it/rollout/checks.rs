@@ -41,8 +41,8 @@ async fn what_the_server_refuses_is_told_with_its_line_and_changes_nothing(engin
     desk.folder.write("tiny.yaml", &PLAN.replace("edge: 1 %", "percent: 0.05"));
     for verb in ["create", "apply", "diff", "preview"] {
         let told = desk.wrong(&["rollout", verb, "-f", "tiny.yaml"]).await;
-        let tiny = "tidegate: tiny.yaml: line 6: wave 1: percent: is 0.05 %: set allow_tiny if so little is meant \
-                    (EDGE_TINY)\n";
+        let tiny = "tidegate: tiny.yaml: line 6: is 0.05 %, less than 0.1 %: `percent: 5` is 5 %; `allow_tiny: true` beside it \
+                    says that 0.05 % is meant\n";
         assert_eq!(told, tiny, "{verb}");
     }
 
@@ -59,7 +59,7 @@ async fn what_the_server_refuses_is_told_with_its_line_and_changes_nothing(engin
         LADDER.replace("2037", "2020").replace("{from: now, rung: nudge}", "{from: now, rung: optional}");
     desk.folder.write("other.yaml", &format!("{other}{begun}"));
     let refused =
-        "tidegate: other.yaml: line 13: rule 1: phase 2: must not be in the past (PLANNED_IN_PAST)\n";
+        "tidegate: other.yaml: line 12: rule 1: phase 1: must not be in the past (PLANNED_IN_PAST)\n";
     assert_eq!(desk.wrong(&["rollout", "apply", "-f", "other.yaml"]).await, refused);
     let set = ["rollout", "ladder", "set", "kasa-two-step", "-f", "other.yaml"];
     assert_eq!(desk.wrong(&set).await, refused);
