@@ -31,18 +31,21 @@ pub fn confirm_plan(confirm: &ConfirmArgs, plan: &FilePlan) -> anyhow::Result<()
     if rules.is_empty() && lines.is_empty() { Ok(()) } else { confirm.ask(&plan.key) }
 }
 
-/// The rules that require more than before, and the others that send mails as none did before.
+/// The rules that require more than before, and the others that send mails as none did before. A ladder that stays may do so
+/// at products that are added.
 fn ladder(plan: &FilePlan, now: Timestamp) -> (Vec<String>, Vec<String>) {
     let set = plan.steps.iter().find_map(|step| match &step.call {
-        PlannedCall::SetLadder(rules) => Some(rules),
+        PlannedCall::SetLadder(rules) => Some(rules.as_slice()),
         _ => None,
     });
-    let Some(rules) = set else { return (Vec::new(), Vec::new()) };
-    let (stricter, mailing) = (stricter(rules, plan.standing()), mailing(rules, plan.standing()));
+    let products = plan.found.as_ref().map_or(&[][..], |found| &found.products);
+    let before = at_products(plan.standing(), products);
+    let after = at_products(set.unwrap_or_else(|| plan.standing()), &plan.products);
+    let (stricter, mailing) = (stricter(&after, &before), mailing(&after, &before));
     let (mut required, mut mails) = (Vec::new(), Vec::new());
-    for (place, rule) in rules.iter().enumerate() {
+    for (place, rule) in after.iter().enumerate() {
         if stricter.contains(&place) {
-            required.extend(requirement(place, rule, &plan.products, now));
+            required.extend(requirement(place, rule, now));
         } else if let Some(mail) = first_mail(rule, now).filter(|_| mailing.contains(&place)) {
             mails.push(format!("{}: {mail}", show_ladder::rule_name(place, rule)));
         }
@@ -50,13 +53,17 @@ fn ladder(plan: &FilePlan, now: Timestamp) -> (Vec<String>, Vec<String>) {
     (required, mails)
 }
 
+/// The rules, each with its products: those of the rollout where it names none.
+fn at_products(rules: &[proto::LadderRule], products: &[String]) -> Vec<proto::LadderRule> {
+    let mut rules = rules.to_vec();
+    for rule in rules.iter_mut().filter(|rule| rule.products.is_empty()) {
+        rule.products = products.to_vec();
+    }
+    rules
+}
+
 /// `rule 1 'Everybody': second step of every account at kasa from … on; grace: 30 days`
-fn requirement(
-    place: usize,
-    rule: &proto::LadderRule,
-    products: &[String],
-    now: Timestamp,
-) -> Option<String> {
+fn requirement(place: usize, rule: &proto::LadderRule, now: Timestamp) -> Option<String> {
     let phase = show_ladder::demanding(rule)?;
     let (name, demands) = (show_ladder::rule_name(place, rule), show_ladder::demands(rule));
     let audience = show::audience(rule.audience.as_ref());
@@ -65,11 +72,9 @@ fn requirement(
         (true, None) => "the accounts that a started wave has reached".to_owned(),
         (true, Some(_)) => format!("{audience}, of the accounts that a started wave has reached,"),
     };
-    let at = if rule.products.is_empty() { products } else { &rule.products };
-    let at: Vec<_> = at.iter().map(|product| plain(product)).collect();
     let mut text = format!(
         "{name}: {demands} of {whom} at {} from {} on; grace: {}",
-        at.join(", "),
+        show_ladder::products(rule),
         show_ladder::from(phase),
         show_ladder::patience(rule)
     );
@@ -88,7 +93,8 @@ fn first_mail(rule: &proto::LadderRule, now: Timestamp) -> Option<String> {
     let tells = rule.phases.iter().find(|phase| phase.rung() >= Rung::Nudge)?;
     let begun = from.is_none_or(|from| from <= now);
     let when = if begun { "at once".to_owned() } else { format!("from {} on", show_ladder::from(tells)) };
-    Some(format!("the mail of day 0 goes out {when}"))
+    let later = if rule.within_waves { ", and to accounts that are reached later when they are" } else { "" };
+    Some(format!("the mail of day 0 goes out {when}{later}"))
 }
 
 /// Waves above 25 % that are planned to start by themselves, and methods that end earlier.

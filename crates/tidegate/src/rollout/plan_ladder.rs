@@ -73,7 +73,7 @@ fn rule_changes(place: usize, before: &proto::LadderRule, after: &proto::LadderR
 
 /// The places of the rules that may make two-step required of an account of which it is not, or earlier, or by more. A rule
 /// that demands something does so unless a rule that stands is for the same accounts and as strict, and no account came to a
-/// milder rule before that one.
+/// milder rule before that one. Each rule has its products.
 pub fn stricter(file: &[proto::LadderRule], standing: &[proto::LadderRule]) -> Vec<usize> {
     let is_stricter = |place: usize, rule: &proto::LadderRule| {
         let before = |which: usize| standing.iter().take(which);
@@ -115,7 +115,6 @@ pub fn told_from(rule: &proto::LadderRule) -> Option<Option<Timestamp>> {
 fn includes(wide: &proto::LadderRule, narrow: &proto::LadderRule) -> bool {
     let audience = |rule: &proto::LadderRule| rule.audience.as_ref().map(ordered);
     let same = wide.audience.is_none() || audience(wide) == audience(narrow);
-    // Without products of its own, a rule is at those of the rollout, which are not looked at.
     let products = show_ladder::products(wide) == show_ladder::products(narrow)
         || !narrow.products.is_empty() && narrow.products.iter().all(|one| wide.products.contains(one));
     same && products && (!wide.within_waves || narrow.within_waves)

@@ -333,9 +333,11 @@ fn share(fields: &FileFields<'_>, key: &str, percent_keys: &[&str]) -> FileRead<
     if edge.is_tiny() && !allow_tiny {
         // It may be a fraction of 1.
         let whole = edge.ppm().checked_mul(100).and_then(|ppm| core::Edge::try_from(ppm).ok());
-        let whole = whole.map(|share| format!("`{name}: {}` is {share}; ", share.percent()));
-        let tiny = format!("`allow_tiny: true` beside it says that {edge} is meant");
-        return Err(node.wrong(format!("is {edge}, less than 0.1 %: {}{tiny}", whole.unwrap_or_default())));
+        let whole = whole.map(|share| format!("write `{name}: {}` for {share}, or ", share.percent()));
+        let whole = whole.unwrap_or_else(|| "write ".to_owned());
+        return Err(node.wrong(format!(
+            "`{name}` is {edge}, less than 0.1 %: {whole}`allow_tiny: true` beside it if so little is meant"
+        )));
     }
     Ok(Some(FileShare { ppm: edge.ppm(), percent: Some(text), allow_tiny }))
 }

@@ -80,8 +80,8 @@ fn a_share_is_a_text_with_its_unit_or_a_number_of_per_cent() {
     assert_eq!((percent.edge, percent.allow_tiny), (Some(Edge::EdgePercent("0.5".into())), false));
     assert!(wave("edge: 0.05 %").allow_tiny && wave("percent: 0.05\n    allow_tiny: true").allow_tiny);
     let tiny = wrong(&but("edge: 0.5 %", "percent: 0.05"));
-    let says = "plan.yaml: line 14: is 0.05 %, less than 0.1 %: `percent: 5` is 5 %; `allow_tiny: true` beside it says that \
-                0.05 % is meant";
+    let says = "plan.yaml: line 14: `percent` is 0.05 %, less than 0.1 %: write `percent: 5` for 5 %, or `allow_tiny: true` \
+                beside it if so little is meant";
     assert_eq!(tiny, says);
     assert_eq!(parsed(&but("holdout: 2 %", "holdout_percent: 2")).holdout_ppm(), 20_000);
 }

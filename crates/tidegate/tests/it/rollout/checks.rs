@@ -41,8 +41,8 @@ async fn what_the_server_refuses_is_told_with_its_line_and_changes_nothing(engin
     desk.folder.write("tiny.yaml", &PLAN.replace("edge: 1 %", "percent: 0.05"));
     for verb in ["create", "apply", "diff", "preview"] {
         let told = desk.wrong(&["rollout", verb, "-f", "tiny.yaml"]).await;
-        let tiny = "tidegate: tiny.yaml: line 6: is 0.05 %, less than 0.1 %: `percent: 5` is 5 %; `allow_tiny: true` beside it \
-                    says that 0.05 % is meant\n";
+        let tiny = "tidegate: tiny.yaml: line 6: `percent` is 0.05 %, less than 0.1 %: write `percent: 5` for 5 %, or \
+                    `allow_tiny: true` beside it if so little is meant\n";
         assert_eq!(told, tiny, "{verb}");
     }
 
@@ -55,8 +55,7 @@ async fn what_the_server_refuses_is_told_with_its_line_and_changes_nothing(engin
                 (PLANNED_IN_PAST)\n";
     assert_eq!(desk.wrong(&["rollout", "apply", "-f", "other.yaml"]).await, past);
     assert_eq!(desk.wrong(&["rollout", "diff", "-f", "other.yaml"]).await, past);
-    let begun =
-        LADDER.replace("2037", "2020").replace("{from: now, rung: nudge}", "{from: now, rung: optional}");
+    let begun = LADDER.replace("2037", "2020").replace("      - {from: now, rung: nudge}\n", "");
     desk.folder.write("other.yaml", &format!("{other}{begun}"));
     let refused =
         "tidegate: other.yaml: line 12: rule 1: phase 1: must not be in the past (PLANNED_IN_PAST)\n";
@@ -220,7 +219,8 @@ async fn what_a_ladder_requires_is_said_as_it_is(engine: Engine) {
     let rule = "this makes two-step required:\n\
                 rule 1 'Everybody': second step of the accounts that a started wave has reached at tapo from 2037-01-22T00:00 \
                 Europe/Berlin (+01:00) on; grace: 14 days; reminders on days 0, 7; locked from 2037-06-01T00:00 \
-                Europe/Berlin (+02:00) on: nobody can be exempted; the mail of day 0 goes out at once\n";
+                Europe/Berlin (+02:00) on: nobody can be exempted; the mail of day 0 goes out at once, and \
+                to accounts that are reached later when they are\n";
     assert!(told.contains(rule), "{told}");
     desk.said(&[&set[..], &CONFIRM].concat()).await;
     // Less of it is not asked for.
@@ -235,4 +235,13 @@ async fn what_a_ladder_requires_is_said_as_it_is(engine: Engine) {
     let told = desk.wrong(&set).await;
     assert!(told.contains("\nrule 1 'Everybody': the mail of day 0 goes out at once\n"), "{told}");
     assert!(!told.contains("this makes two-step required"), "{told}");
+    // The ladder stays, and comes to one more product.
+    desk.folder.write("plan.yaml", &PLAN.replace("[kasa]", "[kasa, tapo]"));
+    let told = desk.wrong(&["rollout", "apply", "-f", "plan.yaml"]).await;
+    assert!(
+        told.contains("rule 1 'Everybody': second step of every account at kasa, tapo from 2037-01-22"),
+        "{told}"
+    );
+    desk.folder.write("plan.yaml", &PLAN.replace("at Kasa", "everywhere"));
+    desk.said(&["rollout", "apply", "-f", "plan.yaml"]).await;
 }
