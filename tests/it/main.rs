@@ -47,6 +47,7 @@ mod idempotency;
 mod introspections;
 mod ladders;
 mod lanes;
+mod large_rollouts;
 mod link_origins;
 mod lockout;
 mod log;

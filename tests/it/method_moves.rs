@@ -7,9 +7,10 @@ use tidegate_proto as proto;
 use crate::{
     ladders::{everybody, phase},
     manage::{Managed, draft, mask},
-    owner::{Device, Seed, Session},
+    method_policy::rule,
+    owner::{Device, Seed, Session, by_first_code},
     setting::Kasa,
-    sms_codes::SmsOwner,
+    sms_codes::{SmsOwner, begin_phone},
     test_server::{TestServer, timestamp},
 };
 
@@ -172,5 +173,44 @@ on_both! {
             ..Default::default()
         };
         assert_eq!(rollout.manager.refused(request).await.name(), "FIXED_BY_START");
+    }
+
+    /// An end closes a method for enrollment too, but never the last one that the product allows.
+    async fn inv_43_an_end_never_takes_the_last_method_that_can_be_enrolled(server) {
+        let (kasa, _, rollout) = open(&server).await;
+        rollout.start().await;
+        ends_in(&kasa, &rollout, DAY).await;
+        let bob = kasa.admin.person("bob").await;
+        let open_to_bob = async || kasa.frontend.evaluate(&bob, "kasa").await.methods().collect::<Vec<_>>();
+        let minute = Span::minutes(1);
+        server.clock.advance(DAY.minus(minute));
+        let session = kasa.frontend.sign_in(&bob, "kasa", &Device::new("phone")).await;
+        let enrollment_id = kasa.frontend.confirmed_number(&session, &bob, "+4915112345699").await;
+        server.clock.advance(minute);
+        assert_eq!(open_to_bob().await, [Method::SmsCode, Method::Totp], "the app needs a number first");
+        let rules = [Method::SmsCode, Method::Totp].map(|method| rule(method, &[], false)).to_vec();
+        let policy = proto::MethodPolicy { rules, ..Default::default() };
+        kasa.admin.ok(kasa.admin.policy(policy).await).await;
+        assert_eq!(open_to_bob().await, [Method::Totp]);
+        let begin = begin_phone(&session, "+4915112345699");
+        assert_eq!(kasa.frontend.refused(begin).await.name(), "METHOD_NOT_ALLOWED");
+        let complete = proto::CompleteEnrollmentRequest {
+            subject: session.subject(),
+            enrollment_id,
+            answer: by_first_code(server.texted("+4915112345699").await),
+            ..Default::default()
+        };
+        assert_eq!(kasa.frontend.refused(complete).await.name(), "METHOD_NOT_ALLOWED", "begun before the end");
+        // The product takes the better method away again: SMS is all that is left.
+        kasa.admin.allows(&[Method::SmsCode]).await;
+        assert_eq!(open_to_bob().await, [Method::SmsCode]);
+        kasa.frontend.enrolls_number(&session, &bob, "+4915112345699").await;
+        let explained = rollout.manager.ok(proto::ExplainRequest {
+            product: "kasa".into(), account: bob.id.clone(), ..Default::default()
+        });
+        let said = explained.await.methods;
+        assert_eq!(said.len(), 1);
+        assert!(said[0].contains("kasa does not allow what it leads to"), "{said:?}");
+        assert!(said[0].contains("SMS_CODE ended on"), "{said:?}");
     }
 }

@@ -64,6 +64,9 @@ on_both! {
         let factor = it.begin(&has).await;
         assert_eq!(factor.state, State::PendingChallenge);
         assert_eq!(refused(&it, &factor).await, "SIGN_IN_STATE", "the password alone does not get past a factor");
+        let ladder = |decision: proto::Decision| decision.ladder.unwrap().postponable_until_time;
+        assert_eq!(ladder(it.app.evaluate(&has, "rmm").await), None, "there is nothing to set up");
+        assert!(ladder(it.app.evaluate(&ann, "rmm").await).is_some());
 
         it.rollout.set_ladder(vec![everybody(vec![phase(None, Rung::Required)])]).await;
         let begun = it.begin(&ann).await;

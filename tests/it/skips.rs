@@ -78,6 +78,52 @@ on_both! {
         assert_eq!(refused(&it, &again).await, "NOTHING_TO_SKIP", "it is demanded");
     }
 
+    /// A ladder that was taken away is over: another one gives everybody its whole grace, and tells them anew.
+    async fn what_was_spent_under_a_ladder_that_was_taken_away_is_not_spent(server) {
+        let it = Setting::open(&server).await;
+        let ann = it.admin.person("ann").await;
+        let days = |days| proto::LadderRule {
+            grace: Some(proto::Grace { days, ..Default::default() }), ..everybody(vec![phase(None, Rung::Required)])
+        };
+        let both = proto::Grace { days: 10, skips: 2, ..Default::default() };
+        let both = proto::LadderRule { grace: Some(both), ..two_skips() };
+        for rule in [days(10), both] {
+            it.rollout.set_ladder(vec![rule.clone()]).await;
+            let told = server.now();
+            let first = session(&it, &ann).await.answer.clone();
+            assert_eq!(first.advice(), Advice::TwoStepRequired);
+            let due = Some(timestamp(told.plus(Span::days(10))));
+            assert_eq!(first.ladder.as_ref().unwrap().enroll_by_time, due);
+            // A change of the ladder gives nobody more time.
+            it.rollout.set_ladder(vec![proto::LadderRule { title: "All".into(), ..rule }]).await;
+            assert_eq!(it.evaluate(&ann).await.ladder.unwrap().enroll_by_time, due);
+            set_clock(&server, told.plus(Span::days(10)));
+            assert_eq!(it.leads(&ann).await, proto::SignInState::PendingEnrollment);
+            it.rollout.set_ladder(vec![]).await;
+        }
+        it.rollout.set_ladder(vec![two_skips()]).await;
+        let again = session(&it, &ann).await;
+        skipped(&it, &again).await;
+        it.rollout.set_ladder(vec![]).await;
+        server.clock.advance(DAY);
+        it.rollout.set_ladder(vec![two_skips()]).await;
+        let ladder = session(&it, &ann).await.answer.ladder.clone().unwrap();
+        assert_eq!((ladder.skips_left, ladder.skipped_until_time), (Some(2), None));
+    }
+
+    async fn a_skip_does_not_outlast_the_deadline(server) {
+        let it = Setting::open(&server).await;
+        let ann = it.admin.person("ann").await;
+        let week = prost_types::Duration { seconds: 7 * 86_400, nanos: 0 };
+        let grace = proto::Grace { days: 2, skips: 2, skip_spacing: Some(week), ..Default::default() };
+        let rule = proto::LadderRule { grace: Some(grace), ..two_skips() };
+        it.rollout.set_ladder(vec![rule]).await;
+        let first = session(&it, &ann).await;
+        let due = Some(timestamp(server.now().plus(Span::days(2))));
+        let ladder = skipped(&it, &first).await;
+        assert_eq!((ladder.enroll_by_time, ladder.skipped_until_time), (due, due));
+    }
+
     async fn a_skip_of_a_nudge_hides_the_advice_and_counts_nothing(server) {
         let it = Setting::open(&server).await;
         let ann = it.admin.person("ann").await;

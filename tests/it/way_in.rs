@@ -7,6 +7,7 @@ use tidegate_proto as proto;
 use crate::{
     actor::Actor,
     arrange::{Address, Person},
+    demands,
     ladders::{Setting, everybody, phase},
     owner::{Device, SignIn, confirm_email},
     support::{issue_pass, mailed_pass, reset_factors},
@@ -145,5 +146,55 @@ on_both! {
         let request = proto::CompleteSignInRequest { subject: begun.subject(), ..Default::default() };
         let done = it.app.call(request).await;
         assert!(done.is_err() || done.unwrap().session.is_none());
+    }
+
+    /// Decided again whenever it is used: nobody is held by what is not demanded any more.
+    async fn a_sign_in_goes_on_once_nothing_is_required_any_more(server) {
+        let it = required(&server).await;
+        let (ann, bob) = (it.admin.person("ann").await, it.admin.person("bob").await);
+        let (begun, other) = (pending(&it, &ann).await, pending(&it, &bob).await);
+        it.rollout.set_ladder(vec![]).await;
+        let now = it.app.ok(proto::GetSignInRequest { subject: begun.subject() }).await.sign_in.unwrap();
+        assert_eq!((now.state(), now.requirement()), (State::Ready, proto::Requirement::None));
+        assert!(finish(&it.app, &begun).await.session.is_some());
+        // Also where nobody has looked at it before.
+        assert!(finish(&it.app, &other).await.session.is_some());
+    }
+
+    async fn a_set_up_in_another_sign_in_is_what_this_one_asks_for(server) {
+        let it = required(&server).await;
+        let ann = it.admin.person("ann").await;
+        let (begun, other) = (pending(&it, &ann).await, pending(&it, &ann).await);
+        let enrolled = it.app.enroll(&begun, &ann).await;
+        let now = it.app.ok(proto::GetSignInRequest { subject: other.subject() }).await.sign_in.unwrap();
+        assert_eq!((now.state(), now.offers.len()), (State::PendingChallenge, 2));
+        let complete = proto::CompleteSignInRequest { subject: other.subject(), ..Default::default() };
+        assert_eq!(it.app.refused(complete).await.name(), "SIGN_IN_STATE");
+        let challenge = it.app.challenge_of(&other, &now.offers[0].factor_id).await;
+        server.clock.advance(Span::seconds(30));
+        let code = server.code(&enrolled.seed);
+        assert_eq!(it.app.answer(&other, &challenge, &code).await.outcome(), Outcome::Approved);
+        assert_eq!(level(&finish(&it.app, &other).await), Level::Aal2);
+    }
+
+    /// The first factor proves who enrolls the stronger one.
+    async fn inv_17_a_factor_that_is_too_weak_is_followed_by_one_that_is_not(server) {
+        let it = demands::open(&server).await;
+        it.admin.takes_keys("kasa", "kasa.example", &["https://kasa.example", ORIGIN]).await;
+        it.admin.ok(demands::methods(&it.admin, &[Method::Totp, Method::Webauthn]).await).await;
+        it.rollout.set_ladder(vec![demands::strict()]).await;
+        let ann = it.admin.person("ann").await;
+        let decision = it.app.evaluate(&ann, "kasa").await;
+        assert_eq!(decision.methods().collect::<Vec<_>>(), [Method::Webauthn], "what does not help is not named");
+        let begun = pending(&it, &ann).await;
+        it.app.enroll(&begun, &ann).await;
+        let now = it.app.ok(proto::GetSignInRequest { subject: begun.subject() }).await.sign_in.unwrap();
+        assert_eq!((now.state(), now.requirement()), (State::PendingEnrollment, proto::Requirement::Aal2Phr));
+        let complete = proto::CompleteSignInRequest { subject: begun.subject(), ..Default::default() };
+        assert_eq!(it.app.refused(complete).await.name(), "SIGN_IN_STATE");
+        let (enrollment, options) = it.app.asks_for_a_key(&begun, &ann).await;
+        let done = it.app.answers(&begun, &enrollment, Token::new().registers(&options, ORIGIN)).await;
+        assert_eq!(done.outcome(), Outcome::Approved);
+        assert_eq!(level(&finish(&it.app, &begun).await), Level::Aal2Phr);
     }
 }

@@ -34,6 +34,33 @@ impl Method {
     }
 }
 
+/// A set of methods, which takes no memory of its own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MethodSet(u16);
+
+impl MethodSet {
+    pub const EMPTY: Self = Self(0);
+
+    pub const fn contains(self, method: Method) -> bool {
+        self.0 & 1 << method as u16 != 0
+    }
+
+    #[must_use]
+    pub fn with(self, others: impl IntoIterator<Item = Method>) -> Self {
+        Self(others.into_iter().fold(self.0, |set, method| set | 1 << method as u16))
+    }
+
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl FromIterator<Method> for MethodSet {
+    fn from_iter<I: IntoIterator<Item = Method>>(methods: I) -> Self {
+        Self::EMPTY.with(methods)
+    }
+}
+
 /// A number that rises with every proof of the factor that is accepted, so that no proof is
 /// accepted twice: a time step or a signature counter. It stays zero for methods without one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]

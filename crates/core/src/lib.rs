@@ -57,7 +57,7 @@ pub use enrollment::{Enrollment, EnrollmentState, Link, LinkTarget};
 pub use entropy::Entropy;
 pub use event::{Actor, Event, Personal};
 pub use fact::{Denial, Fact, RecordedFact};
-pub use factor::{Budget, Factor, FactorOrigin, Mark, Method, RecoveryCode};
+pub use factor::{Budget, Factor, FactorOrigin, Mark, Method, MethodSet, RecoveryCode};
 pub use id::{
     AccountId, AssertionId, ChallengeId, ClaimId, CredentialId, CustomerId, DeliveryId, EmailChangeId,
     EnrollmentId, EventId, FactorId, HolderId, Id, IdError, IncidentId, Kind, RealmId, RecoveryId, RequestId,

@@ -185,6 +185,8 @@ pub enum Refusal {
     RolloutNotEnded { last: Ordinal },
     #[error("the rollout has a ladder, which demands two-step without any wave: remove it first")]
     RolloutHasLadder,
+    #[error("the rollout is too large: {bytes} bytes as JSON, and at most {most}")]
+    RolloutTooLarge { bytes: usize, most: usize },
 
     #[error("a time in the request is not acceptable now")]
     TimeNotAcceptable { field: &'static str, must: &'static str },

@@ -1,8 +1,8 @@
 //! A product's method policy: one function each for offering, binding and removing a factor.
 
 use tidegate_core::{
-    Channel, Email, Factor, FactorId, Level, Method, MethodPolicy, MethodRule, Offer, PolicyFlaw, Removable,
-    Requirement, Span, Timestamp,
+    Channel, Email, Factor, FactorId, Level, Method, MethodPolicy, MethodRule, MethodSet, Offer, PolicyFlaw,
+    Removable, Requirement, Span, Timestamp,
 };
 
 use crate::method;
@@ -114,6 +114,52 @@ pub fn has_way(policy: &MethodPolicy, methods: &[Method], verified: bool, requir
     };
     let by_mail = |method: Method| counts_unenrolled(method) && is_offered(policy, method, requirement);
     methods.iter().any(proves) || verified && policy.methods().any(by_mail)
+}
+
+/// What an account has that may take a second step.
+#[derive(Debug, Clone, Copy)]
+pub struct Owned<'o> {
+    pub methods: &'o [Method],
+    pub email_verified: bool,
+}
+
+/// The methods that are closed for an account of those that rollouts have ended for it: all, or none where nothing else that the
+/// product allows could meet the requirement. So an end never takes the last way, neither to sign in nor to enroll.
+pub fn closed(
+    policy: &MethodPolicy,
+    ended: MethodSet,
+    owned: Owned<'_>,
+    requirement: Requirement,
+) -> MethodSet {
+    let has = |method: &Method| owned.methods.contains(method);
+    let reachable = |method: Method| {
+        let rule = policy.rule(method).filter(|_| method::rules(method).enrollable);
+        let bindable = |required: &Method| {
+            has(required) || *required == Method::RecoveryCodes || !ended.contains(*required)
+        };
+        has(&method)
+            || owned.email_verified && counts_unenrolled(method)
+            || rule.is_some_and(|rule| rule.requires.iter().all(bindable))
+    };
+    let requirement = requirement.max(Requirement::SecondStep);
+    let open =
+        |method| !ended.contains(method) && is_offered(policy, method, requirement) && reachable(method);
+    if ended.is_empty() || policy.methods().any(open) { ended } else { MethodSet::EMPTY }
+}
+
+/// The methods that the policy allows, and that could not meet the requirement.
+pub fn too_weak(policy: &MethodPolicy, requirement: Requirement) -> impl Iterator<Item = Method> + '_ {
+    policy.methods().filter(move |method| !is_offered(policy, *method, requirement))
+}
+
+/// Whether one of the account's factors meets the requirement, as far as their methods tell. A key of another relying party would
+/// not, so that keys are left out.
+pub fn meets(policy: &MethodPolicy, owned: Owned<'_>, requirement: Requirement) -> bool {
+    policy.methods().any(|method| {
+        let rules = method::rules(method);
+        let has = owned.methods.contains(&method) && rules.enrollable && !rules.needs_relying_party;
+        (has || owned.email_verified && counts_unenrolled(method)) && is_offered(policy, method, requirement)
+    })
 }
 
 /// What is wrong with a policy: it must leave every account a way to enroll (INV-43).

@@ -234,6 +234,9 @@ fn answer(refusal: &Refusal) -> Answer {
         Refusal::RolloutArchived => unmet(R::RolloutArchived),
         Refusal::RolloutNotArchived => unmet(R::RolloutNotArchived),
         Refusal::RolloutHasLadder => unmet(R::RolloutHasLadder),
+        Refusal::RolloutTooLarge { bytes, most } => {
+            unmet(R::RolloutTooLarge).with("bytes", bytes).with("most", most)
+        }
         Refusal::RolloutNotEnded { last } => unmet(R::RolloutNotEnded).with("last", last.0),
         Refusal::NothingToRollBack { last } => unmet(R::NothingToRollBack).with("last", last.0),
         Refusal::TooManyPasswords { retry_after } => {

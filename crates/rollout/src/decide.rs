@@ -22,8 +22,8 @@
 
 use smallvec::SmallVec;
 use tidegate_core::{
-    FirstShown, LedgerEntry, Product, Reason, RequiredSince, Revision, Rollout, RolloutKey, RuleAsked,
-    Standing, Timestamp, Wave,
+    FirstShown, LedgerEntry, MethodSet, Product, Reason, RequiredSince, Revision, Rollout, RolloutKey,
+    RuleAsked, Standing, Timestamp, Wave,
 };
 
 use crate::{
@@ -177,6 +177,7 @@ fn judge<'a>(
         enforced_since: enforced_since(&bound, now),
         next_change_at: next_change(&bound, strictest, now),
         evaluated_at: now,
+        closed: MethodSet::EMPTY,
     }
 }
 
@@ -188,7 +189,7 @@ fn strictest<'a>(bound: &Bounds<'a>, now: Timestamp) -> Option<LadderAnswer<'a>>
     let mut strictest =
         answers().reduce(|one, other| if other.is_stricter_than(&one) { other } else { one })?;
     let mut others = answers().filter(|other| other.rollout() != strictest.rollout());
-    strictest.outlasted = others.any(|other| other.is_enforced() && other.postponable_until().is_none());
+    strictest.pointless = others.any(|other| other.is_enforced() && other.postponable_until().is_none());
     Some(strictest)
 }
 

@@ -38,8 +38,9 @@ pub struct LadderAnswer<'a> {
     pub(crate) rung: Rung,
     pub(crate) deadline: Deadline,
     pub(crate) now: Timestamp,
-    /// Another rollout's ladder is enforced too, and cannot be put off: to put this one off would help nobody.
-    pub(crate) outlasted: bool,
+    /// To put the set-up off would help nobody: another rollout's ladder is enforced too, and cannot be put off, or the account
+    /// has a factor that meets the demand.
+    pub(crate) pointless: bool,
 }
 
 /// From when on the account must have two-step.
@@ -57,7 +58,8 @@ pub(crate) enum Deadline {
 /// The marks of the account for the rollout at the product.
 pub fn marks(rollout: &Rollout, product: &ProductKey, standing: &Standing) -> LadderMarks {
     let here = |entry: &&LedgerEntry| entry.rollout == rollout.key && entry.product == *product;
-    standing.ledger.iter().find(here).map_or_else(LadderMarks::default, |entry| entry.marks)
+    let entry = standing.ledger.iter().find(here);
+    entry.map_or_else(LadderMarks::default, |entry| entry.marks.since(rollout.ladder_since))
 }
 
 /// The first rule that is for the account at the product. `reached`: a wave of the rollout has reached the account there.
@@ -100,7 +102,7 @@ impl<'a> Bound<'a> {
     pub(crate) fn at(self, now: Timestamp) -> Option<LadderAnswer<'a>> {
         let Phase { rung, .. } = *phase(self.rule, now)?;
         let deadline = deadline(self.rollout, self.rule, &self.marks, rung, now);
-        Some(LadderAnswer { bound: self, rung, deadline, now, outlasted: false })
+        Some(LadderAnswer { bound: self, rung, deadline, now, pointless: false })
     }
 
     /// Since when the rule asks anything, at whatever rung.
@@ -328,7 +330,7 @@ impl LadderAnswer<'_> {
 
     pub(crate) fn postponable_until(&self) -> Option<Timestamp> {
         let span = self.bound.rule.postponement.filter(|_| self.rung == Rung::Required)?;
-        let once = self.bound.marks.postponed_until.is_none() && !self.outlasted;
+        let once = self.bound.marks.postponed_until.is_none() && !self.pointless;
         if !once || self.enforced_since().is_none() {
             return None;
         }
@@ -354,7 +356,9 @@ impl LadderAnswer<'_> {
     /// Skips count for nothing once two-step is demanded, and for an optional rung.
     pub(crate) fn skipped_until(&self) -> Option<Timestamp> {
         let asks = self.rung >= Rung::Nudge && self.enforced_since().is_none();
-        self.bound.skipped_until().filter(|until| asks && self.now < *until)
+        let until = self.bound.skipped_until().filter(|until| asks && self.now < *until)?;
+        // From the deadline on the account is asked, however long a skip would last.
+        Some(self.enroll_by().map_or(until, |by| until.min(by)))
     }
 
     fn is_held(&self) -> bool {
@@ -366,6 +370,7 @@ impl LadderAnswer<'_> {
         LadderDecision {
             rollout: self.bound.rollout.key.clone(),
             revision: self.bound.rollout.revision,
+            since: self.bound.rollout.ladder_since,
             rule: self.bound.ordinal(),
             rung: self.rung,
             demands: self.demands(),

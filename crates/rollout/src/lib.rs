@@ -20,6 +20,7 @@ pub mod window;
 pub mod zones;
 
 pub use decide::{Explanation, decide, decide_by, explain};
+pub use sentences::method::of as explain_method;
 pub use trace::{DecisionTrace, Observation};
 pub use verdict::Verdict;
 pub use warnings::{Warning, warnings};

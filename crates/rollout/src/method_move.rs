@@ -3,7 +3,9 @@
 //! Whom such a rollout reaches is decided as for two-step: by waves, buckets, lists and the stop. It demands nothing: an end of
 //! a weaker method never leaves an account without a way, which `offers` of the service sees to.
 
-use tidegate_core::{Method, MethodAdvice, MethodMove, Product, Rollout, Span, Standing, Timestamp};
+use tidegate_core::{
+    Method, MethodAdvice, MethodMove, MethodSet, Product, Rollout, Span, Standing, Timestamp,
+};
 
 use crate::{Verdict, decide_by, ladder, waves};
 
@@ -40,29 +42,25 @@ pub fn advise<'a>(
     })
 }
 
-/// The methods that have ended for the account at the product.
+/// The methods whose end has come for the account at the product. Whether that would leave it without a way is for `factors` to say.
 pub fn ended<'a>(
     product: &'a Product,
     rollouts: impl Iterator<Item = &'a Rollout>,
     standing: &'a Standing,
     now: Timestamp,
-) -> Vec<Method> {
-    let over = |aim: &MethodMove| aim.ends.as_ref().is_some_and(|end| end.at <= now);
-    let mut ended: Vec<_> = reaching(product, rollouts, standing, now)
-        .filter(|(_, aim, _)| over(aim))
-        .flat_map(|(_, aim, _)| aim.from.iter().copied())
-        .collect();
-    ended.sort_unstable();
-    ended.dedup();
-    ended
+) -> MethodSet {
+    let over = rollouts.filter(|rollout| has_ended(rollout, now));
+    reaching(product, over, standing, now).flat_map(|(_, aim, _)| aim.from.iter().copied()).collect()
 }
 
 /// Whether a rollout ends a method somewhere at that instant. Nothing of accounts is read before.
 pub fn may_end<'a>(mut rollouts: impl Iterator<Item = &'a Rollout>, now: Timestamp) -> bool {
-    rollouts.any(|rollout| {
-        let end = rollout.method.as_ref().and_then(|aim| aim.ends.as_ref());
-        end.is_some_and(|end| end.at <= now)
-    })
+    rollouts.any(|rollout| has_ended(rollout, now))
+}
+
+fn has_ended(rollout: &Rollout, now: Timestamp) -> bool {
+    let end = rollout.method.as_ref().and_then(|aim| aim.ends.as_ref());
+    end.is_some_and(|end| end.at <= now)
 }
 
 fn reaching<'a>(
@@ -78,20 +76,24 @@ fn reaching<'a>(
         .filter(|(.., verdict)| verdict.visible())
 }
 
-fn allows(product: &Product, method: Method) -> bool {
+pub(crate) fn allows(product: &Product, method: Method) -> bool {
     product.settings.methods.methods().any(|one| one == method)
 }
 
 /// Whether the account has two-step by a weaker method, and none of the better ones.
-fn is_for(aim: &MethodMove, product: &Product, standing: &Standing) -> bool {
-    let has = |method: &Method| match method {
-        // A verified address is an attribute of its own.
-        Method::EmailCode => standing.email_verified && allows(product, Method::EmailCode),
-        other => standing.methods.contains(other),
-    };
+pub(crate) fn is_for(aim: &MethodMove, product: &Product, standing: &Standing) -> bool {
+    let has = |method: &Method| has(product, standing, *method);
     standing.two_step_since.is_some()
         && !aim.to.iter().any(has)
         && (aim.from.is_empty() || aim.from.iter().any(has))
+}
+
+pub(crate) fn has(product: &Product, standing: &Standing, method: Method) -> bool {
+    match method {
+        // A verified address is an attribute of its own.
+        Method::EmailCode => standing.email_verified && allows(product, Method::EmailCode),
+        other => standing.methods.contains(&other),
+    }
 }
 
 /// The longest time that a skip of the advice may last.

@@ -1,8 +1,8 @@
 //! A decision as it is made. It borrows its inputs, and allocates nothing.
 
 use tidegate_core::{
-    AccountId, Decision, Method, Missing, Ordinal, Product, ProductKey, Reason, RequiredSince, Requirement,
-    Revision, RolloutKey, Standing, Timestamp,
+    AccountId, Decision, Method, MethodSet, Missing, Ordinal, Product, ProductKey, Reason, RequiredSince,
+    Requirement, Revision, RolloutKey, Standing, Timestamp,
 };
 
 use crate::ladder::LadderAnswer;
@@ -22,11 +22,32 @@ pub struct Verdict<'a> {
     pub(crate) enforced_since: RequiredSince,
     pub(crate) next_change_at: Option<Timestamp>,
     pub evaluated_at: Timestamp,
+    /// Methods that the product allows, and that are of no use for the account here.
+    pub(crate) closed: MethodSet,
 }
 
 impl<'a> Verdict<'a> {
+    /// The decision with what is known of methods: those that are `closed` are not named, and nobody who `has_way` already is
+    /// offered to put the set-up off.
+    #[must_use]
+    pub fn knowing(mut self, closed: MethodSet, has_way: bool) -> Self {
+        self.closed = closed;
+        if let Some(answer) = &mut self.ladder {
+            answer.pointless |= has_way;
+        }
+        self
+    }
+
     pub fn account(&self) -> AccountId {
         self.standing.account
+    }
+
+    pub const fn at(&self) -> &'a Product {
+        self.product
+    }
+
+    pub const fn standing(&self) -> &'a Standing {
+        self.standing
     }
 
     pub fn product(&self) -> &'a ProductKey {
@@ -53,6 +74,11 @@ impl<'a> Verdict<'a> {
         self.ladder.map_or(own, |answer| own.max(answer.demand()))
     }
 
+    /// The same, counting what a ladder demands from the account's deadline on.
+    pub fn requirement_ahead(&self) -> Requirement {
+        self.ladder.map_or(self.requirement(), |answer| self.requirement().max(answer.demands()))
+    }
+
     /// The owner has switched two-step on, and it has reached the account here.
     fn acts(&self) -> bool {
         self.on() && self.visible()
@@ -63,9 +89,11 @@ impl<'a> Verdict<'a> {
         own.map_or(self.enforced_since, |since| self.enforced_since.and(Requirement::SecondStep, since))
     }
 
-    /// The methods that may be enrolled and used as a second step here, by the method policy.
+    /// The methods of use for the account here.
     pub fn methods(&self) -> impl Iterator<Item = Method> + 'a {
-        self.product.settings.methods.methods().filter(|method| method.is_second_step())
+        let closed = self.closed;
+        let second_steps = self.product.settings.methods.methods().filter(|method| method.is_second_step());
+        second_steps.filter(move |method| !closed.contains(*method))
     }
 
     pub fn missing(&self) -> Option<Missing> {

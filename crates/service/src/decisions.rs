@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use tidegate_core::{
-    Account, AccountId, ClientContext, Decision, Fact, FirstShown, LadderDecision, LadderRule, Method,
-    MethodAdvice, Product, ProductKey, Reason, Rollout, RolloutKey, Rung, Span, Standing, Timestamp,
+    Account, AccountId, ClientContext, Decision, Fact, FirstShown, LadderDecision, LadderRule, MethodAdvice,
+    MethodSet, Product, ProductKey, Reason, Requirement, Rollout, RolloutKey, Rung, Span, Standing,
+    Timestamp,
 };
-use tidegate_rollout::{decide, method_move};
+use tidegate_factors::policy::{self, Owned};
+use tidegate_rollout::{Verdict, decide, method_move};
 use tidegate_store::{
     Tx, View,
     ledger::{self, LedgerKey},
@@ -27,7 +29,7 @@ impl QueryContext {
         let known = standings::get(view, account).await?.ok_or(Fault::Dangling("account"))?;
         let two_step = cache::rollouts(&rollouts).filter(|rollout| method_move::brings_two_step(rollout));
         let verdict = decide(product, two_step, &known.standing, self.now());
-        Ok(verdict.decision())
+        Ok(informed(verdict, cache::rollouts(&rollouts)).decision())
     }
 
     /// The advice to add a better method, and the decision by which its rollout has reached the account.
@@ -46,24 +48,27 @@ impl QueryContext {
         Ok(advice.map(|(advice, verdict)| (advice, verdict.decision())))
     }
 
-    /// The methods that a rollout has ended for the account at the product. Where none ends any, nothing is read.
+    /// The methods that a rollout has ended for the account at the product, where others can meet the requirement. Where none
+    /// ends any, nothing is read.
     pub(crate) async fn ended_methods(
         &self,
         view: &mut View,
         product: &Product,
-        account: AccountId,
-    ) -> Result<Vec<Method>, Fault> {
+        (account, requirement): (AccountId, Requirement),
+    ) -> Result<MethodSet, Fault> {
         // An end is planned ahead, so that a copy of a second ago knows it.
         let known = self.cache().last_of_realm(self.realm());
         if known.is_some_and(|known| !method_move::may_end(cache::rollouts(&known.rollouts), self.now())) {
-            return Ok(Vec::new());
+            return Ok(MethodSet::EMPTY);
         }
         let rollouts = self.rollouts(view).await?;
         if !method_move::may_end(cache::rollouts(&rollouts), self.now()) {
-            return Ok(Vec::new());
+            return Ok(MethodSet::EMPTY);
         }
         let known = standings::get(view, account).await?.ok_or(Fault::Dangling("account"))?;
-        Ok(method_move::ended(product, cache::rollouts(&rollouts), &known.standing, self.now()))
+        let standing = &known.standing;
+        let ended = method_move::ended(product, cache::rollouts(&rollouts), standing, self.now());
+        Ok(policy::closed(&product.settings.methods, ended, owned(standing), requirement))
     }
 
     /// When the first reminder is due of an account that is told now. `None`: the rule has none.
@@ -90,6 +95,23 @@ impl QueryContext {
             None => Ok(rollouts::all(view).await?.into_iter().map(Arc::new).collect()),
         }
     }
+}
+
+/// The decision with what it has to know of methods: which rollouts of a method have ended some, which are too weak for what is
+/// required, and whether the account has what it takes.
+#[expect(clippy::large_types_passed_by_value, reason = "it is made here and goes on changed")]
+pub(crate) fn informed<'a>(verdict: Verdict<'a>, moves: impl Iterator<Item = &'a Rollout>) -> Verdict<'a> {
+    let (product, standing) = (verdict.at(), verdict.standing());
+    let (methods, requirement) = (&product.settings.methods, verdict.requirement_ahead());
+    let ended = method_move::ended(product, moves, standing, verdict.evaluated_at);
+    let closed = policy::closed(methods, ended, owned(standing), requirement);
+    let weak = policy::too_weak(methods, requirement.max(Requirement::SecondStep));
+    let has_way = verdict.ladder.is_some() && policy::meets(methods, owned(standing), requirement);
+    verdict.knowing(closed.with(weak), has_way)
+}
+
+fn owned(standing: &Standing) -> Owned<'_> {
+    Owned { methods: &standing.methods, email_verified: standing.email_verified }
 }
 
 /// The decision for one account by one rollout alone: what support and reminders are about.
@@ -140,7 +162,7 @@ pub(crate) async fn enforce(
         let event = cx.event(Fact::TwoStepRequired { rollout: ladder.rollout.clone(), since });
         event.at(&decision.product).of(account).from(client).record(tx).await?;
     }
-    ledger::overdue(tx, at, cx.now()).await?;
+    ledger::overdue(tx, at, ladder.since, cx.now()).await?;
     Ok(())
 }
 
@@ -160,7 +182,7 @@ pub(crate) async fn tell(
 ) -> Result<Option<Decision>, Fault> {
     let Some(ladder) = decision.ladder.as_ref().filter(|ladder| warns(ladder)) else { return Ok(None) };
     let at = LedgerKey { account: account.id, rollout: &ladder.rollout, product: &product.key };
-    if !ledger::tell(tx, at, cx.now()).await? {
+    if !ledger::tell(tx, at, ladder.since, cx.now()).await? {
         return Ok(None);
     }
     if let Some(first) = cx.query().first_reminder(tx, decision, ladder).await? {

@@ -19,8 +19,8 @@ pub(crate) async fn offers(
 ) -> Result<Vec<Offer>, Fault> {
     let factors = usable(cx, view, account, product).await?;
     let mut offers = policy::offers(&product.settings.methods, &factors, requirement);
-    let ended = cx.ended_methods(view, product, account.id).await?;
-    let left = |offer: &Offer| !ended.contains(&offer.method);
+    let ended = cx.ended_methods(view, product, (account.id, requirement)).await?;
+    let left = |offer: &Offer| !ended.contains(offer.method);
     // Nobody is left without a way.
     if offers.iter().any(left) {
         offers.retain(left);

@@ -21,13 +21,15 @@ sql! {
         ON CONFLICT (realm_id, account_id, rollout_key, product_key) DO UPDATE SET active_since = excluded.active_since \
         WHERE ledger.active_since IS NULL";
     Change TELL = "INSERT INTO ledger (realm_id, account_id, rollout_key, product_key, told_at) VALUES ($1, $2, $3, $4, $5) \
-        ON CONFLICT (realm_id, account_id, rollout_key, product_key) DO UPDATE SET told_at = excluded.told_at \
-        WHERE ledger.told_at IS NULL";
+        ON CONFLICT (realm_id, account_id, rollout_key, product_key) DO UPDATE SET told_at = excluded.told_at, remind_at = NULL, \
+        skips = CASE WHEN ledger.told_at IS NULL THEN ledger.skips ELSE 0 END, \
+        skipped_at = CASE WHEN ledger.told_at IS NULL THEN ledger.skipped_at ELSE NULL END \
+        WHERE ledger.told_at IS NULL OR ledger.told_at < $6";
     Change REQUIRE = "INSERT INTO ledger (realm_id, account_id, rollout_key, product_key, required_since) VALUES ($1, $2, $3, $4, $5) \
         ON CONFLICT (realm_id, account_id, rollout_key, product_key) DO UPDATE SET required_since = excluded.required_since \
         WHERE ledger.required_since IS NULL";
-    Change OVERDUE = "UPDATE ledger SET overdue_at = $5 WHERE realm_id = $1 AND account_id = $2 AND rollout_key = $3 AND product_key = $4 \
-        AND overdue_at IS NULL";
+    Change OVERDUE = "UPDATE ledger SET overdue_at = $5, postponed_until = NULL WHERE realm_id = $1 AND account_id = $2 AND rollout_key = $3 AND product_key = $4 \
+        AND (overdue_at IS NULL OR overdue_at < $6)";
     Change SKIP = "INSERT INTO ledger (realm_id, account_id, rollout_key, product_key, skipped_at, skips) VALUES ($1, $2, $3, $4, $5, $6) \
         ON CONFLICT (realm_id, account_id, rollout_key, product_key) DO UPDATE SET skipped_at = excluded.skipped_at, \
         skips = COALESCE(ledger.skips, 0) + excluded.skips";
@@ -78,10 +80,17 @@ pub async fn activate(
     tx.change(ACTIVATE).bind(account).bind(rollout.clone()).bind(product.clone()).bind(now).hit().await
 }
 
-/// Records that the account was told that two-step will be required; `false` when it was told before.
-pub async fn tell(tx: &mut Tx, at: LedgerKey<'_>, now: Timestamp) -> Result<bool, Error> {
+/// Records that the account was told that two-step will be required; `false` when it was told before, by the ladder that there is
+/// since then.
+pub async fn tell(
+    tx: &mut Tx,
+    at: LedgerKey<'_>,
+    since: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<bool, Error> {
     let LedgerKey { account, rollout, product } = at;
-    tx.change(TELL).bind(account).bind(rollout.clone()).bind(product.clone()).bind(now).hit().await
+    let tell = tx.change(TELL).bind(account).bind(rollout.clone()).bind(product.clone());
+    tell.bind(now).bind(since).hit().await
 }
 
 /// Records since when a ladder is enforced; `false` when that was recorded before.
@@ -90,10 +99,16 @@ pub async fn require(tx: &mut Tx, at: LedgerKey<'_>, since: Timestamp) -> Result
     tx.change(REQUIRE).bind(account).bind(rollout.clone()).bind(product.clone()).bind(since).hit().await
 }
 
-/// Records the first sign-in after the deadline. The row exists: the ladder is enforced.
-pub async fn overdue(tx: &mut Tx, at: LedgerKey<'_>, now: Timestamp) -> Result<bool, Error> {
+/// Records the first sign-in after the deadline of the ladder that there is since then. The row exists: the ladder is enforced.
+pub async fn overdue(
+    tx: &mut Tx,
+    at: LedgerKey<'_>,
+    since: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<bool, Error> {
     let LedgerKey { account, rollout, product } = at;
-    tx.change(OVERDUE).bind(account).bind(rollout.clone()).bind(product.clone()).bind(now).hit().await
+    let overdue = tx.change(OVERDUE).bind(account).bind(rollout.clone()).bind(product.clone());
+    overdue.bind(now).bind(since).hit().await
 }
 
 /// Records a skip, and whether it counts.

@@ -25,9 +25,9 @@ sql! {
     Change HOLD = "UPDATE sign_ins SET state = state WHERE realm_id = $1 AND sign_in_id = $2 AND state = $3 AND expires_at > $4";
     Change HOLD_BACK = "UPDATE sign_ins SET state = $3, requirement = $4, series_id = NULL \
         WHERE realm_id = $1 AND sign_in_id = $2 AND state = 'ready' AND expires_at > $5";
-    Change ENROLL = "UPDATE sign_ins SET state = 'ready', proofs = $3 \
-        WHERE realm_id = $1 AND sign_in_id = $2 AND state = 'pending_enrollment' AND expires_at > $4";
-    Change POSTPONE = "UPDATE sign_ins SET state = $3, requirement = $4 \
+    Change ENROLL = "UPDATE sign_ins SET state = $3, proofs = $4 \
+        WHERE realm_id = $1 AND sign_in_id = $2 AND state = 'pending_enrollment' AND expires_at > $5";
+    Change GO_ON = "UPDATE sign_ins SET state = $3, requirement = $4 \
         WHERE realm_id = $1 AND sign_in_id = $2 AND state = 'pending_enrollment' AND expires_at > $5";
 }
 
@@ -113,16 +113,21 @@ pub async fn hold_back(
 }
 
 /// Adds the proof of the factor that the sign-in waited for; `false` when it does not wait any more.
-pub async fn enroll(tx: &mut Tx, id: SignInId, proofs: Vec<Proof>, now: Timestamp) -> Result<bool, Error> {
-    tx.change(ENROLL).bind(id).bind(proofs).bind(now).hit().await
+pub async fn enroll(
+    tx: &mut Tx,
+    id: SignInId,
+    (state, proofs): (SignInState, Vec<Proof>),
+    now: Timestamp,
+) -> Result<bool, Error> {
+    tx.change(ENROLL).bind(id).bind(state).bind(proofs).bind(now).hit().await
 }
 
-/// Moves a sign-in on that waited for an enrollment, which was put off; `false` when it does not wait any more.
-pub async fn postpone(
+/// Moves a sign-in on that waited for an enrollment, which is not asked any more; `false` when it does not wait any more.
+pub async fn go_on(
     tx: &mut Tx,
     id: SignInId,
     (state, requirement): (SignInState, Requirement),
     now: Timestamp,
 ) -> Result<bool, Error> {
-    tx.change(POSTPONE).bind(id).bind(state).bind(requirement).bind(now).hit().await
+    tx.change(GO_ON).bind(id).bind(state).bind(requirement).bind(now).hit().await
 }

@@ -24,7 +24,7 @@ const WHOLE: &str = r#"{"key":"kasa-two-step","title":"Two-step","products":["ka
 "ladder":[{"title":"Everybody","audience":{"test":"account_email_verified"},"products":["kasa"],"within_waves":true,
 "phases":[{"from":"2026-12-07T08:00:00Z","planned":{"instant":"2026-12-07T08:00:00Z","local":"2026-12-07T09:00","zone":"Europe/Berlin"},"rung":"required"}],
 "demands":"aal2","grace":{"days":30,"cap":"2027-01-22T00:00:00Z","skips":{"count":3,"spacing":60000000}},"postponement":60000000,"reminders":[0]}],
-"holds":[{"from":"2026-03-02T09:00:00Z","until":"2026-03-02T09:00:00Z"}],"paused_at":"2026-03-02T09:00:00Z",
+"ladder_since":"2026-03-02T09:00:00Z","holds":[{"from":"2026-03-02T09:00:00Z","until":"2026-03-02T09:00:00Z"}],"paused_at":"2026-03-02T09:00:00Z",
 "stop":{"since":"2026-03-02T09:00:00Z","by":{"name":"Ann","person":"acct_01h455vb4pex5vsknk084sn02q","issuers":[]},
 "reason":"errors","cleared_by":{"name":"Mia","issuers":[]}},"roll_backs":[{"revision":2,"to":0,"products":["kasa"]}],
 "archived_at":"2026-03-02T09:00:00Z","revision":3,"created_at":"2026-03-02T09:00:00Z","updated_at":"2026-03-02T09:00:00Z"}"#;

@@ -164,6 +164,7 @@ fn rollout(key: &'static str) -> impl Strategy<Value = Rollout> {
                 waves,
                 method: None,
                 ladder,
+                ladder_since: None,
                 holds,
                 paused_at,
                 stop,

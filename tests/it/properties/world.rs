@@ -74,6 +74,7 @@ impl World {
             waves: Vec::new(),
             method: None,
             ladder: Vec::new(),
+            ladder_since: None,
             holds: Vec::new(),
             paused_at: None,
             stop: None,

@@ -130,11 +130,29 @@ pub struct LadderMarks {
     pub exempt_until: Option<Timestamp>,
 }
 
+impl LadderMarks {
+    /// The marks that count for a ladder that there is since then. What support gave counts always.
+    #[must_use]
+    pub fn since(mut self, since: Option<Timestamp>) -> Self {
+        let is_older = |at: Option<Timestamp>| at.is_some_and(|at| since.is_some_and(|since| at < since));
+        if is_older(self.told_at) {
+            (self.told_at, self.skips, self.skipped_at) = (None, 0, None);
+        }
+        if is_older(self.overdue_at) {
+            (self.overdue_at, self.postponed_until) = (None, None);
+        }
+        self
+    }
+}
+
 /// What a ladder says of one account at one product now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LadderDecision {
     pub rollout: RolloutKey,
     pub revision: Revision,
+    /// Since when the rollout has a ladder.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
     /// The rule's place, from 1.
     pub rule: Ordinal,
     pub rung: Rung,

@@ -123,6 +123,9 @@ pub struct Rollout {
     /// In order; the first rule that is for an account decides.
     #[serde(default)]
     pub ladder: Vec<LadderRule>,
+    /// Since when it has a ladder, without a gap. What accounts were told, skipped or put off before belongs to another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ladder_since: Option<Timestamp>,
     /// The times in which it was paused or stopped, in order and apart from each other.
     #[serde(default)]
     pub holds: Vec<Hold>,

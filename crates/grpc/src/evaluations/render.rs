@@ -32,6 +32,7 @@ pub(super) fn explained(explained: Explained) -> proto::ExplainResponse {
         summary: explained.summary,
         rules: explained.rules.into_iter().map(asked).collect(),
         standing_of_today: explained.standing_of_today,
+        methods: explained.methods,
     }
 }
 

@@ -37,6 +37,7 @@ fn draft(waves: u32) -> Rollout {
         waves: (1..=waves).map(wave).collect(),
         method: None,
         ladder: Vec::new(),
+        ladder_since: None,
         holds: Vec::new(),
         advance_window: None,
         paused_at: None,

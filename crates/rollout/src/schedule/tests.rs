@@ -40,6 +40,7 @@ fn rollout(waves: Vec<Wave>) -> Rollout {
         waves,
         method: None,
         ladder: Vec::new(),
+        ladder_since: None,
         holds: Vec::new(),
         archived_at: None,
         paused_at: None,

@@ -6,6 +6,7 @@
 
 mod account_test;
 mod audience;
+pub mod method;
 mod phrases;
 mod rung;
 pub mod summary;

@@ -70,6 +70,7 @@ fn rollout() -> Rollout {
         ],
         method: None,
         ladder: Vec::new(),
+        ladder_since: None,
         holds: Vec::new(),
         paused_at: None,
         stop: None,

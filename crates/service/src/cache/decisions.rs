@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use tidegate_core::{Caller, Timestamp};
-use tidegate_rollout::{Verdict, decide};
+use tidegate_rollout::Verdict;
 
-use super::{FreshCache, ProductRollouts, Snapshot, rollouts};
+use super::{FreshCache, ProductRollouts, Snapshot};
 use crate::{App, Query, counts::Counts};
 
 /// The cache for one call, at one instant: all decisions of the call agree.
@@ -63,7 +63,7 @@ impl CachedDecisions<'_> {
     ) -> Option<T> {
         let known = self.fresh.standing(self.caller.realm, account)?;
         let known = self.snapshot.places(known)?;
-        let verdict = decide(&at.product, rollouts(&at.rollouts), &known.standing, self.now);
+        let verdict = at.decide(&known.standing, self.now);
         self.counts.looked_up(true);
         self.counts.decided(verdict.reason);
         Some(look(&verdict))

@@ -2,11 +2,11 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use tidegate_core::{Product, ProductKey, Revision, Rollout, RolloutKey};
-use tidegate_rollout::{method_move, waves};
+use tidegate_core::{Product, ProductKey, Revision, Rollout, RolloutKey, Standing, Timestamp};
+use tidegate_rollout::{Verdict, decide, method_move, waves};
 use tidegate_store::{View, products, rollouts, standings::Known};
 
-use crate::Fault;
+use crate::{Fault, decisions::informed};
 
 #[derive(Debug)]
 pub(crate) struct Snapshot {
@@ -19,6 +19,15 @@ pub(crate) struct Snapshot {
 pub(crate) struct ProductRollouts {
     pub(crate) product: Product,
     pub(crate) rollouts: Vec<Arc<Rollout>>,
+    /// The rollouts of a method that end others here.
+    moves: Vec<Arc<Rollout>>,
+}
+
+impl ProductRollouts {
+    pub(crate) fn decide<'a>(&'a self, standing: &'a Standing, now: Timestamp) -> Verdict<'a> {
+        let verdict = decide(&self.product, super::rollouts(&self.rollouts), standing, now);
+        informed(verdict, super::rollouts(&self.moves))
+    }
 }
 
 /// Products that are read at a time.
@@ -33,10 +42,11 @@ impl Snapshot {
             let Some(end) = some.last() else { break };
             last = end.key.to_string();
             for product in some {
-                let two_step = all.iter().filter(|rollout| method_move::brings_two_step(rollout));
-                let covering = two_step.filter(|rollout| waves::covers(rollout, &product.key));
-                let rollouts = covering.cloned().collect();
-                found.insert(product.key.clone(), Arc::new(ProductRollouts { product, rollouts }));
+                let covering = all.iter().filter(|rollout| waves::covers(rollout, &product.key)).cloned();
+                let (rollouts, mut moves): (Vec<_>, Vec<_>) =
+                    covering.partition(|rollout| method_move::brings_two_step(rollout));
+                moves.retain(|rollout| rollout.method.as_ref().is_some_and(|aim| aim.ends.is_some()));
+                found.insert(product.key.clone(), Arc::new(ProductRollouts { product, rollouts, moves }));
             }
         }
         Ok(Self { products: found, rollouts: all })

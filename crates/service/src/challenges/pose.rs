@@ -18,6 +18,7 @@ use crate::{
     material,
     messages::SendPermit,
     offers::{offers, reach},
+    sign_ins::moved_on,
 };
 
 /// The sign-in or session that the challenge belongs to.
@@ -47,11 +48,8 @@ pub(super) async fn hold(
 ) -> Result<Holder, Denied> {
     match purpose {
         Purpose::SignIn => {
-            let (sign_in, pending) = match acting.sign_in() {
-                Ok(sign_in) => (sign_in, SignInState::PendingChallenge),
-                Err(refusal) => return Err(refusal.into()),
-            };
-            if sign_ins::hold(tx, sign_in.id, pending, cx.now()).await? {
+            let sign_in = moved_on(cx, tx, acting).await?;
+            if sign_ins::hold(tx, sign_in.id, SignInState::PendingChallenge, cx.now()).await? {
                 let (within, ends_at) = (Within::SignIn(sign_in.id), sign_in.expires_at);
                 return Ok(Holder { within, purpose, ends_at, requirement: sign_in.requirement });
             }

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
     Account, Decision, Enrollee, Enrollment, EnrollmentState, Fact, Factor, LinkTarget, MessagePurpose,
-    Method, Permission, Product, Refusal, Setup, Subject, Title,
+    Method, Permission, Product, Refusal, Requirement, Setup, Subject, Title,
 };
 use tidegate_factors::{
     enrolled_device,
@@ -64,9 +64,7 @@ impl Command for BeginEnrollment {
             let session = enroller::proved(cx, tx, &acting, (&account, &factors)).await?;
             let decision = cx.decide(tx, &acting.product, account.id).await?;
             self.may_begin((&acting.product, &decision), &account, &factors)?;
-            if cx.query().ended_methods(tx, &acting.product, account.id).await?.contains(&self.method) {
-                return Err(Refusal::MethodNotAllowed.into());
-            }
+            has_not_ended(cx, tx, (&acting.product, &decision), self.method).await?;
             let origin = enrollment::origin(&account, &session, &factors, cx.now());
             let origin = origin.map_err(|why| match why {
                 NotProved::Stale(level) => Refusal::FreshProofNeeded { level },
@@ -76,6 +74,19 @@ impl Command for BeginEnrollment {
         })
         .await
     }
+}
+
+/// Refuses a method that a rollout has ended for the account, unless nothing else could meet what is required.
+pub(super) async fn has_not_ended(
+    cx: &CommandContext,
+    tx: &mut Tx,
+    (product, decision): (&Product, &Decision),
+    method: Method,
+) -> Result<(), Denied> {
+    let ahead = decision.ladder.as_ref().map_or(Requirement::None, |ladder| ladder.demands);
+    let whose = (decision.account, decision.requirement.max(ahead));
+    let ended = cx.query().ended_methods(tx, product, whose).await?;
+    if ended.contains(method) { Err(Refusal::MethodNotAllowed.into()) } else { Ok(()) }
 }
 
 impl BeginEnrollment {

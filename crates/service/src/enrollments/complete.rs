@@ -132,6 +132,8 @@ impl CompleteEnrollment {
                 return Err(Refusal::EnrollmentState { state }.into());
             }
         }
+        let decision = cx.decide(tx, &acting.product, acting.account.id).await?;
+        super::begin::has_not_ended(cx, tx, (&acting.product, &decision), pending.method).await?;
         // Material is opened and the answer read before the charge. Unreadable material, or an
         // answer without the method's form, is no wrong guess (INV-45).
         let (account, factor) = (acting.account.id, pending.factor);

@@ -3,7 +3,7 @@
 use tidegate_core::{
     Account, Factor, Id, Proof, Refusal, Requirement, Session, SignIn, SignInState, Span, Word as _,
 };
-use tidegate_factors::policy;
+use tidegate_factors::{level, policy};
 use tidegate_store::{Tx, accounts, sessions, sign_ins};
 
 use crate::{
@@ -90,8 +90,11 @@ pub(super) async fn enrolled(
 ) -> Result<(), Fault> {
     let By::SignIn(sign_in) = &acting.by else { return Ok(()) };
     let proof = Proof { method: factor.method, at: cx.now(), factor: Some(factor.id), mailed: false };
-    let proofs = sign_in.proofs.iter().copied().chain([proof]).collect();
-    sign_ins::enroll(tx, sign_in.id, proofs, cx.now()).await?;
+    let proofs: Vec<_> = sign_in.proofs.iter().copied().chain([proof]).collect();
+    // What was set up may prove less than is required: then a stronger factor is set up next.
+    let met = sign_in.requirement.is_met_by(level::of(&proofs, cx.now(), cx.now()), false);
+    let state = if met { SignInState::Ready } else { SignInState::PendingEnrollment };
+    sign_ins::enroll(tx, sign_in.id, (state, proofs), cx.now()).await?;
     Ok(())
 }
 

@@ -9,7 +9,7 @@
 use serde::{Deserialize, Serialize};
 use tidegate_core::{
     Decision, Fact, LadderDecision, MessagePurpose, Offer, Permission, Refusal, Rung, SignIn, SignInState,
-    Subject, Word as _,
+    Subject, Timestamp, Word as _,
 };
 use tidegate_factors::{level, sign_in::Trusted};
 use tidegate_store::{
@@ -80,7 +80,7 @@ impl Command for PostponeEnrollment {
             let proved = (level::of(&begun.proofs, now, now), Trusted::No);
             let next = next_step(cx.query(), tx, (&account, product), decision.requirement, proved).await?;
             let NextStep { state, requirement, offers } = next;
-            sign_ins::postpone(tx, begun.id, (state, requirement), now).await?;
+            sign_ins::go_on(tx, begun.id, (state, requirement), now).await?;
             let about = About { until: Some(until), ..About::default() };
             let whose = (&account, product, client);
             cx.notify(tx, whose, MessagePurpose::EnrollmentPostponed, about).await?;
@@ -93,14 +93,14 @@ impl Command for PostponeEnrollment {
 
 /// Why an enforced ladder cannot be put off.
 async fn why_not(tx: &mut Tx, at: LedgerKey<'_>, ladder: &LadderDecision) -> Result<Denied, Fault> {
-    let used = ladder.rung != Rung::Locked && is_used(tx, at).await?;
+    let used = ladder.rung != Rung::Locked && is_used(tx, at, ladder.since).await?;
     Ok(if used { Refusal::PostponementUsed } else { Refusal::PostponementNotOffered }.into())
 }
 
-async fn is_used(tx: &mut Tx, at: LedgerKey<'_>) -> Result<bool, Fault> {
+async fn is_used(tx: &mut Tx, at: LedgerKey<'_>, since: Option<Timestamp>) -> Result<bool, Fault> {
     let LedgerKey { account, rollout, product } = at;
     let known = standings::get(tx, account).await?.ok_or(Fault::Dangling("account"))?;
     let mut entries = known.standing.ledger.iter();
     let entry = entries.find(|entry| entry.rollout == *rollout && entry.product == *product);
-    Ok(entry.is_some_and(|entry| entry.marks.postponed_until.is_some()))
+    Ok(entry.is_some_and(|entry| entry.marks.since(since).postponed_until.is_some()))
 }

@@ -3,13 +3,10 @@
 use std::sync::Arc;
 
 use tidegate_core::{AccountRef, Permission, ProductKey, Refusal, Timestamp};
-use tidegate_rollout::{Verdict, decide};
+use tidegate_rollout::Verdict;
 use tidegate_store::standings::Known;
 
-use crate::{
-    Error, Query, QueryContext,
-    cache::{ProductRollouts, rollouts},
-};
+use crate::{Error, Query, QueryContext, cache::ProductRollouts};
 
 #[derive(Debug)]
 pub struct Evaluate {
@@ -28,7 +25,7 @@ pub struct Evaluated {
 impl Evaluated {
     /// The decision. It borrows, because most callers only pass it on.
     pub fn verdict(&self) -> Verdict<'_> {
-        decide(&self.at.product, rollouts(&self.at.rollouts), &self.known.standing, self.now)
+        self.at.decide(&self.known.standing, self.now)
     }
 }
 

@@ -4,10 +4,10 @@ use tidegate_core::{
     AccountRef, Decision, Permission, ProductKey, Refusal, Revision, Rollout, RolloutKey, RuleAsked,
     Timestamp,
 };
-use tidegate_rollout::{Explanation, explain, method_move};
+use tidegate_rollout::{Explanation, explain, explain_method, method_move};
 use tidegate_store::{View, rollouts, standings};
 
-use crate::{Error, Query, QueryContext};
+use crate::{Error, Query, QueryContext, decisions::informed};
 
 #[derive(Debug)]
 pub struct Explain {
@@ -25,6 +25,8 @@ pub struct Explained {
     /// The decision and its reason, in one sentence for product managers.
     pub summary: String,
     pub rules: Vec<RuleAsked>,
+    /// What the rollouts of a method say of the account, a sentence each.
+    pub methods: Vec<String>,
     /// Whether the instant is not now: the account is still seen as it is today.
     pub standing_of_today: bool,
 }
@@ -39,17 +41,22 @@ impl Query for Explain {
         let product = cx.product(&mut view, &self.product).await?;
         let known = standings::find(&mut view, &self.account).await?;
         let standing = known.ok_or(Refusal::AccountNotFound)?.standing;
-        let rollouts = self.rollouts(&mut view).await?;
+        let (rollouts, moves) = self.rollouts(&mut view).await?;
         let at = self.at.unwrap_or_else(|| cx.now());
         let explanation = explain(&product, &rollouts, &standing, at);
         let under = self.under.as_ref().map(|(key, revision)| (key, *revision));
         let Explanation { verdict, summary, rules } = explanation.supposing(self.at, under);
-        Ok(Explained { decision: verdict.decision(), summary, rules, standing_of_today: self.at.is_some() })
+        let verdict = informed(verdict, moves.iter());
+        let says = |rollout| explain_method(rollout, &product, &standing, at);
+        let methods = moves.iter().filter_map(says).collect();
+        let decision = verdict.decision();
+        Ok(Explained { decision, summary, rules, methods, standing_of_today: self.at.is_some() })
     }
 }
 
 impl Explain {
-    async fn rollouts(&self, view: &mut View) -> Result<Vec<Rollout>, Error> {
+    /// The rollouts that decide, and those of a method.
+    async fn rollouts(&self, view: &mut View) -> Result<(Vec<Rollout>, Vec<Rollout>), Error> {
         let mut found = match self.at {
             Some(at) => rollouts::as_of(view, at).await?,
             None => rollouts::all(view).await?,
@@ -61,12 +68,12 @@ impl Explain {
             found.push(tried.rollout);
             found.sort_by(|one, other| one.key.cmp(&other.key));
         }
+        let (two_step, moves): (Vec<_>, Vec<_>) = found.into_iter().partition(method_move::brings_two_step);
         // A rollout of a method is explained by itself, where it is named.
-        let named = self.under.as_ref().and_then(|(key, _)| found.iter().find(|one| one.key == *key));
-        if let Some(named) = named.filter(|named| !method_move::brings_two_step(named)).cloned() {
-            return Ok(vec![named]);
-        }
-        found.retain(method_move::brings_two_step);
-        Ok(found)
+        let named = self.under.as_ref().and_then(|(key, _)| moves.iter().find(|one| one.key == *key));
+        Ok(match named.cloned() {
+            Some(named) => (vec![named.clone()], vec![named]),
+            None => (two_step, moves),
+        })
     }
 }

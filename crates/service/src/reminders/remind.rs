@@ -126,6 +126,10 @@ async fn plan(
         }
         AccountState::Purged => return Ok(Plan::End),
     }
+    // It was told by a ladder that was taken away meanwhile.
+    if rollout.ladder_since.is_some_and(|since| due.told_at < since) {
+        return Ok(Plan::End);
+    }
     let known = standings::get(tx, account.id).await?.ok_or(Fault::Dangling("account"))?.standing;
     let decision = decisions::by_rollout(product, rollout, &known, now);
     let Some(ladder) = decision.ladder.filter(decisions::warns) else { return Ok(Plan::End) };

@@ -58,7 +58,9 @@ async fn tell(
 pub(super) fn is_untold(rollout: &Rollout, product: &Product, known: &Standing, now: Timestamp) -> bool {
     let mut entries = known.ledger.iter();
     let entry = entries.find(|entry| entry.rollout == rollout.key && entry.product == product.key);
-    if !known.email_verified || entry.is_some_and(|entry| entry.marks.told_at.is_some()) {
+    if !known.email_verified
+        || entry.is_some_and(|entry| entry.marks.since(rollout.ladder_since).told_at.is_some())
+    {
         return false;
     }
     let ladder = decisions::by_rollout(product, rollout, known, now).ladder.filter(decisions::warns);

@@ -8,7 +8,7 @@ use tidegate_store::{
     rollouts::{self, Authored},
 };
 
-use super::{dates, demands};
+use super::{dates, demands, size};
 use crate::{CommandContext, Denied, Error, QueryContext};
 
 /// Which rollout is changed, from which revision, and why.
@@ -60,6 +60,7 @@ pub(super) async fn change_even_archived(
         if demands_more(&before, &rollout) {
             demands::can_be_met(tx, &rollout).await?;
         }
+        size::check(Some(&before), &rollout)?;
         cx.permit_products(rollout.all_products())?;
         let by = Authored { author: cx.actor(), reason: target.reason.clone() };
         rollouts::replace(tx, &rollout, &by).await?;

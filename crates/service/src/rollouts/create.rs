@@ -14,7 +14,7 @@ use tidegate_store::{
 
 use crate::{
     Command, CommandContext, Denied, Error, QueryContext,
-    rollouts::{NamedDraft, dates, names::Names},
+    rollouts::{NamedDraft, dates, names::Names, size},
 };
 
 #[derive(Debug, Clone)]
@@ -114,6 +114,7 @@ impl CreateRollout {
             waves: Vec::new(),
             method: self.method.clone(),
             ladder: Vec::new(),
+            ladder_since: None,
             holds: Vec::new(),
             paused_at: None,
             stop: None,
@@ -143,6 +144,7 @@ impl CreateRollout {
         rollout.allow = names.named(view, &format!("{within}allow"), &self.allow).await?;
         rollout.deny = names.named(view, &format!("{within}deny"), &self.deny).await?;
         names.finish()?;
+        size::check(None, &rollout)?;
         Ok(rollout)
     }
 }

@@ -63,7 +63,7 @@ type Fields = BTreeMap<String, String>;
 
 /// Where a field of the document has another name in the API; `None`: the API does not have it, or has it under another
 /// field. Numbers of waves are left out.
-const NAMES: [(&str, Option<&str>); 17] = [
+const NAMES: [(&str, Option<&str>); 18] = [
     ("allow.given", None),
     ("archived_at", Some("archive_time")),
     ("created_at", Some("create_time")),
@@ -71,6 +71,8 @@ const NAMES: [(&str, Option<&str>); 17] = [
     ("holdout", Some("holdout_ppm")),
     // Times in which it was paused or stopped follow from the revisions.
     ("holds", None),
+    // It follows from the revisions.
+    ("ladder_since", None),
     ("paused_at", Some("pause_time")),
     // What a roll back took is seen in the waves.
     ("roll_backs", None),

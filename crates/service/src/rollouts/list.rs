@@ -3,6 +3,7 @@
 use tidegate_core::{Permission, Rollout};
 use tidegate_store::rollouts;
 
+use super::size::{PageOfDocuments, READ};
 use crate::{Error, Page, PageRequest, Query, QueryContext};
 
 #[derive(Debug)]
@@ -29,24 +30,24 @@ impl Query for ListRollouts {
             Archived::LeftOut => "",
         };
         let mut after = cx.opened(&self.page, filter)?;
-        let (mut view, limit) = (cx.view(), self.page.limit());
-        let mut found = Vec::new();
+        let (mut view, mut page) = (cx.view(), PageOfDocuments::of(self.page.size));
         // Whether a rollout is archived stands in its document, which no statement looks into.
-        loop {
-            let read = rollouts::page(&mut view, &after, limit).await?;
-            let ended = i64::try_from(read.len()).is_ok_and(|read| read < limit);
-            if let Some(last) = read.last() {
-                after = last.key.to_string();
+        let next = 'full: loop {
+            let read = rollouts::page(&mut view, &after, READ).await?;
+            let Some(last) = read.last() else { break None };
+            let end = last.key.to_string();
+            for rollout in read {
+                if self.archived == Archived::LeftOut && rollout.archived_at.is_some() {
+                    continue;
+                }
+                let key = rollout.key.to_string();
+                if !page.take(rollout, |rollout| rollout)? {
+                    break 'full Some(cx.page_token(filter, after)?);
+                }
+                after = key;
             }
-            found.extend(
-                read.into_iter()
-                    .filter(|rollout| self.archived == Archived::Listed || rollout.archived_at.is_none()),
-            );
-            if ended || i64::try_from(found.len()).is_ok_and(|found| found >= limit) {
-                break;
-            }
-        }
-        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok(cx.page(&self.page, filter, found, |rollout| rollout.key.to_string())?)
+            after = end;
+        };
+        Ok(Page { items: page.items, next })
     }
 }

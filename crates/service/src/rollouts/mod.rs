@@ -28,6 +28,7 @@ mod roll_back;
 pub(crate) mod scan;
 mod scheduler;
 mod set_ladder;
+mod size;
 mod start;
 mod stats;
 mod stop;

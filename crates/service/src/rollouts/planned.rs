@@ -13,7 +13,7 @@ use super::{
     remove_wave::remove,
     revert::revert_to,
     roll_back::roll_back,
-    set_ladder,
+    set_ladder, size,
     update_wave::put,
 };
 use crate::{Error, Fault, QueryContext};
@@ -119,6 +119,7 @@ impl PlannedChange {
             };
             start(rollout, cx.now()).map_err(stuck)?;
         }
+        size::check(Some(&before), rollout)?;
         cx.permit_products(rollout.all_products())?;
         Ok(())
     }
@@ -165,5 +166,6 @@ async fn could_stand(
     if demands_more(before, after) {
         demands::could_be_met(view, after).await?;
     }
+    size::check(Some(before), after)?;
     Ok(())
 }

@@ -4,7 +4,9 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use tidegate_core::{Permission, Product, ProductKey, Refusal, Revision, Rollout, RolloutKey, Timestamp};
+use tidegate_core::{
+    Method, Permission, Product, ProductKey, Refusal, Revision, Rollout, RolloutKey, Timestamp,
+};
 use tidegate_rollout::{Warning, bucket, method_move, warnings, waves};
 use tidegate_store::{View, products, rollouts, scan as accounts};
 use tokio::sync::OwnedSemaphorePermit;
@@ -215,13 +217,19 @@ async fn at_products(
     only: Option<ProductKey>,
     (before, after): (Option<&Rollout>, &Rollout),
 ) -> Result<Vec<Product>, Error> {
-    if let Some(product) = only {
-        return Ok(vec![cx.product(view, &product).await?]);
-    }
-    let named: BTreeSet<_> = before.into_iter().chain([after]).flat_map(Rollout::all_products).collect();
     let mut found = Vec::new();
-    for product in named {
-        found.extend(products::find(view, product).await?);
+    if let Some(product) = only {
+        found.push(cx.product(view, &product).await?);
+    } else {
+        let named: BTreeSet<_> = before.into_iter().chain([after]).flat_map(Rollout::all_products).collect();
+        for product in named {
+            found.extend(products::find(view, product).await?);
+        }
+    }
+    // A code that cannot be sent is no way in.
+    if cx.settings().sms.is_none() {
+        let methods = found.iter_mut().map(|product| &mut product.settings.methods);
+        methods.for_each(|methods| methods.rules.retain(|rule| rule.method != Method::SmsCode));
     }
     Ok(found)
 }

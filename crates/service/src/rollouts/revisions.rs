@@ -8,6 +8,7 @@ use tidegate_store::{
     rollouts::{self, Revised},
 };
 
+use super::size::{PageOfDocuments, READ};
 use crate::{Error, Fault, Page, PageRequest, Query, QueryContext};
 
 #[derive(Debug)]
@@ -35,9 +36,21 @@ impl Query for ListRevisions {
         let mut view = cx.view();
         rollouts::find(&mut view, &self.rollout).await?.ok_or(Refusal::RolloutNotFound)?;
         let filter = self.rollout.to_string();
-        let before = cx.opened(&self.page, &filter)?.parse().unwrap_or(Revision(i64::MAX));
-        let found = rollouts::revisions(&mut view, &self.rollout, before, self.page.limit()).await?;
-        let page = cx.page(&self.page, &filter, found, |revised| revised.rollout.revision.to_string())?;
+        let mut before = cx.opened(&self.page, &filter)?.parse().unwrap_or(Revision(i64::MAX));
+        let mut page = PageOfDocuments::of(self.page.size);
+        let next = 'full: loop {
+            let read = rollouts::revisions(&mut view, &self.rollout, before, READ).await?;
+            if read.is_empty() {
+                break None;
+            }
+            for revised in read {
+                let number = revised.rollout.revision;
+                if !page.take(revised, |revised| &revised.rollout)? {
+                    break 'full Some(cx.page_token(&filter, before.to_string())?);
+                }
+                before = number;
+            }
+        };
         // A page has few authors.
         let (mut names, mut items) = (BTreeMap::<String, Author>::new(), Vec::new());
         for revised in page.items {
@@ -48,7 +61,7 @@ impl Query for ListRevisions {
             let author = names.get(&id).cloned().unwrap_or_default();
             items.push(AuthoredRevision { revised, author });
         }
-        Ok(Page { items, next: page.next })
+        Ok(Page { items, next })
     }
 }
 

@@ -84,8 +84,8 @@ pub(super) async fn put(
         names.audience(view, &format!("{field}.audience"), draft.audience.as_ref()).await?;
     }
     names.finish()?;
-    let kept = std::mem::take(&mut rollout.ladder);
-    rollout.ladder = drafts.iter().map(|draft| draft.rule(now)).collect();
+    let new = drafts.iter().map(|draft| draft.rule(now)).collect();
+    let kept = replace(rollout, new, now);
     let mut flaws = Flaws { within, found: Vec::new() };
     let unmet = demands::unmet_anywhere(view, rollout).await?;
     for (place, (draft, rule)) in drafts.iter().zip(&rollout.ladder).enumerate() {
@@ -111,7 +111,7 @@ pub(super) fn restore(
     earlier: Vec<LadderRule>,
     now: Timestamp,
 ) -> Result<(), Refusal> {
-    let kept = std::mem::replace(&mut rollout.ladder, earlier);
+    let kept = replace(rollout, earlier, now);
     let mut flaws = Flaws { within: "", found: Vec::new() };
     for (place, rule) in rollout.ladder.iter().enumerate() {
         for (which, phase) in rule.phases.iter().enumerate() {
@@ -121,6 +121,17 @@ pub(super) fn restore(
         }
     }
     if flaws.found.is_empty() { Ok(()) } else { Err(Refusal::LadderNotAcceptable { flaws: flaws.found }) }
+}
+
+/// Returns the ladder that there was. A ladder after none is another one: it tells accounts anew, and gives them its whole grace.
+fn replace(rollout: &mut Rollout, ladder: Vec<LadderRule>, now: Timestamp) -> Vec<LadderRule> {
+    let kept = std::mem::replace(&mut rollout.ladder, ladder);
+    if rollout.ladder.is_empty() {
+        rollout.ladder_since = None;
+    } else if kept.is_empty() {
+        rollout.ladder_since = Some(now);
+    }
+    kept
 }
 
 fn has_phase(ladder: &[LadderRule], phase: &Phase) -> bool {

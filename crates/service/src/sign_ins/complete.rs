@@ -20,7 +20,7 @@ use crate::{
     notices::About,
     offers::{NextStep, next_step},
     sessions::{ending, refresh},
-    sign_ins::trust,
+    sign_ins::{reconsider::moved_on, trust},
 };
 
 /// For so long after it was created, an account has no devices that it knows, and its owner is not told of new ones.
@@ -80,23 +80,26 @@ impl Command for CompleteSignIn {
 
     async fn run(self, cx: &CommandContext) -> Result<SignInCompletion, Error> {
         let acting = cx.acting(&self.subject).await?;
-        let sign_in = acting.sign_in()?.clone();
-        if sign_in.state != SignInState::Ready {
-            return Err(Refusal::SignInState { state: sign_in.state.as_str() }.into());
+        let begun = acting.sign_in()?;
+        if !matches!(begun.state, SignInState::Ready | SignInState::PendingEnrollment) {
+            return Err(Refusal::SignInState { state: begun.state.as_str() }.into());
         }
         cx.idempotent(async |tx| {
             // Sign-ins of one account complete one after the other, because each replaces the
             // devices and sessions that it read.
-            let account = accounts::lock(tx, sign_in.account).await?.ok_or(Fault::Dangling("account"))?;
+            let account = accounts::lock(tx, begun.account).await?.ok_or(Fault::Dangling("account"))?;
             if account.state != AccountState::Active {
                 return Err(Refusal::AccountNotUsable.into());
             }
-            if account.epoch != sign_in.epoch {
+            if account.epoch != begun.epoch {
                 return Err(Refusal::SubjectNotValid.into());
             }
+            let sign_in = moved_on(cx, tx, &acting).await?;
+            if sign_in.state != SignInState::Ready {
+                return Err(Refusal::SignInState { state: sign_in.state.as_str() }.into());
+            }
             let decision = cx.decide(tx, &acting.product, account.id).await?;
-            let sign_in =
-                SignIn { proofs: live_proofs(tx, &sign_in, &acting.product).await?, ..sign_in.clone() };
+            let sign_in = SignIn { proofs: live_proofs(tx, &sign_in, &acting.product).await?, ..sign_in };
             // The only proof was by a passkey that is gone, or is not taken here any more.
             if sign_in.proofs.is_empty() {
                 return Err(Refusal::SubjectNotValid.into());

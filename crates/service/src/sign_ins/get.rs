@@ -1,10 +1,10 @@
 //! Returns the state of a sign-in.
 
 use serde::{Deserialize, Serialize};
-use tidegate_core::{Offer, Permission, SignIn, Subject};
-
+use tidegate_core::{Offer, Permission, SignIn, SignInState, Subject};
 use tidegate_factors::sign_in::takes_answers;
 
+use super::reconsider::reconsidered;
 use crate::{Error, Query, QueryContext, offers::offers};
 
 #[derive(Debug)]
@@ -29,6 +29,9 @@ impl Query for GetSignIn {
     async fn run(self, cx: &QueryContext) -> Result<SignInView, Error> {
         let acting = cx.acting(&self.subject).await?;
         let sign_in = acting.sign_in()?.clone();
+        if sign_in.state == SignInState::PendingEnrollment {
+            return Ok(reconsidered(cx, &mut cx.view(), &acting, &sign_in).await?);
+        }
         let offers = if takes_answers(sign_in.state) {
             offers(cx, &mut cx.view(), &acting.account, (&acting.product, sign_in.requirement)).await?
         } else {

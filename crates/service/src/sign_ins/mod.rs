@@ -7,6 +7,7 @@ mod create_passkey_request;
 mod get;
 mod passkey;
 mod password;
+mod reconsider;
 mod redeem_link;
 mod trust;
 
@@ -15,4 +16,5 @@ pub use cancel::CancelSignIn;
 pub use complete::{CompleteSignIn, NewSession, SignInCompletion};
 pub use create_passkey_request::{CreatePasskeyRequest, PasskeyRequested};
 pub use get::{GetSignIn, SignInView};
+pub(crate) use reconsider::moved_on;
 pub use redeem_link::RedeemLink;
