@@ -6,13 +6,8 @@ use clap::{Args, Subcommand};
 use tidegate_proto as proto;
 
 use super::{
-    CallArgs, ask,
-    confirm::ConfirmArgs,
-    explained,
-    file::read_ladder,
-    load,
-    plan_ladder::{begun, ladder_changes, requirements, requires_more},
-    show, show_ladder,
+    CallArgs, announce::confirm_plan, apply::carry_out, ask, confirm::ConfirmArgs, explained,
+    file::LadderFile, file_plan::FilePlan, load, show, show_ladder,
 };
 use crate::ambient::request_id;
 
@@ -116,53 +111,21 @@ async fn remove_ladder(remove: RemoveLadderArgs) -> anyhow::Result<()> {
 }
 
 async fn set_ladder(set: SetLadderArgs) -> anyhow::Result<()> {
-    let rules = read_ladder(&set.file, &set.rollout)?;
+    let file = LadderFile::read(&set.file, &set.rollout)?;
     let client = set.call.server.connect().await?;
-    let rollout = load(&client, &set.rollout).await?;
-    let rules = begun(&rules, &rollout.ladder);
-    let changes = ladder_changes(&rules, &rollout.ladder);
-    if changes.is_empty() {
-        let answer = proto::GetRolloutResponse { rollout: Some(rollout), ..Default::default() };
+    let plan = FilePlan::of_ladder(&client, file, Some(&set.rollout)).await?;
+    let Some(step) = plan.steps.first() else {
+        let answer = proto::GetRolloutResponse { rollout: plan.found, ..Default::default() };
         return set.call.output.print(&answer, |answer| {
             format!("nothing to change; {}", answer.rollout.as_ref().map(show::line).unwrap_or_default())
         });
-    }
-    let told = || changes.iter().for_each(|change| eprintln!("{}", change.line()));
-    let is_asked = requires_more(&rules, &rollout.ladder);
-    if is_asked {
-        told();
-    }
-    confirm_ladder(&set.confirm, &set.rollout, &rules, &rollout.ladder)?;
-    let request = proto::SetLadderRequest {
-        rollout: set.rollout.clone(),
-        etag: rollout.etag,
-        rules,
-        reason: set.reason,
-        request_id: request_id(),
     };
-    match ask!(client, rollouts.set_ladder, request) {
-        Ok(answer) => {
-            if !is_asked {
-                told();
-            }
-            let line = |answer: &proto::SetLadderResponse| answer.rollout.as_ref().map(show::line);
-            set.call.output.print(&answer, |answer| line(answer).unwrap_or_default())
-        }
-        Err(refused) => Err(explained(&client, &set.rollout, refused).await),
+    plan.check(&client).await?;
+    for change in &step.changes {
+        eprintln!("{}", change.line());
     }
-}
-
-/// A ladder that requires two-step of accounts of which it was not required is set only after a confirmation.
-pub fn confirm_ladder(
-    confirm: &ConfirmArgs,
-    key: &str,
-    rules: &[proto::LadderRule],
-    standing: &[proto::LadderRule],
-) -> anyhow::Result<()> {
-    if !requires_more(rules, standing) {
-        return Ok(());
-    }
-    eprintln!("this makes two-step required:\n{}", requirements(rules));
-    eprintln!("`tidegate rollout preview {key} -f FILE --dates` counts of whom");
-    confirm.ask(key)
+    confirm_plan(&set.confirm, &plan)?;
+    let rollout = carry_out(&client, &plan, (step, &plan.etag()), &set.reason).await?;
+    let answer = proto::SetLadderResponse { rollout };
+    set.call.output.print(&answer, |answer| answer.rollout.as_ref().map(show::line).unwrap_or_default())
 }

@@ -5,6 +5,7 @@
 //! whatever another person changes at the same time.
 
 mod ahead;
+mod announce;
 mod apply;
 mod confirm;
 mod exempt;
@@ -12,6 +13,7 @@ mod explain;
 mod explain_method;
 mod export;
 mod file;
+mod file_plan;
 mod funnel;
 mod history;
 mod instants;
@@ -179,10 +181,20 @@ async fn find(client: &Client, key: &str) -> Result<Option<proto::Rollout>, Refu
     }
 }
 
-/// What the server warns of, on stderr, so that the answer stays what programs read. It counts waves from 1.
-fn print_warnings(warnings: &[proto::RolloutWarning]) {
+/// What the server warns of, on stderr, so that the answer stays what programs read. `told` says a path, with its places counted
+/// from 0, in the words of a file.
+fn print_warnings(warnings: &[proto::RolloutWarning], told: impl Fn(&str, &str) -> Option<String>) {
     for warning in warnings {
-        eprintln!("warning: {}: {}", places(&warning.field, 1), plain(&warning.message));
+        let (field, what) = (plain(&warning.field), plain(&warning.message));
+        // A warning counts waves from 1, as people do.
+        let wave = field.strip_prefix("waves[").and_then(|rest| rest.split_once("]."));
+        let wave = wave.and_then(|(ordinal, rest)| Some((ordinal.parse::<usize>().ok()?, rest)));
+        let path = match wave {
+            Some((ordinal, rest)) => format!("waves[{}].{rest}", ordinal.saturating_sub(1)),
+            None => field.clone(),
+        };
+        let named = || format!("{}: {what}", places(&field, 1));
+        eprintln!("warning: {}", told(&path, &what).unwrap_or_else(named));
     }
 }
 

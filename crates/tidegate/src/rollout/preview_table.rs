@@ -38,7 +38,11 @@ pub fn table(preview: &proto::RolloutPreview) -> String {
         text += &at_once(&told.products, preview.account_count);
         text.push('\n');
     }
-    let _ = writeln!(text, "of {}; revision {}", counted_accounts(preview.account_count), preview.revision);
+    let of = match preview.revision {
+        0 => "a rollout that does not exist yet".to_owned(),
+        revision => format!("revision {revision}"),
+    };
+    let _ = writeln!(text, "of {}; {of}", counted_accounts(preview.account_count));
     text
 }
 

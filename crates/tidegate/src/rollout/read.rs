@@ -70,7 +70,7 @@ pub async fn get(get: GetArgs) -> anyhow::Result<()> {
     let client = get.call.server.connect().await?;
     let request = proto::GetRolloutRequest { rollout: get.rollout };
     let answer = ask!(client, rollouts.get_rollout, request)?;
-    print_warnings(&answer.warnings);
+    print_warnings(&answer.warnings, |_, _| None);
     get.call.output.print(&answer, |answer| {
         let whole = answer.rollout.as_ref().map(show::whole).unwrap_or_default();
         whole + &planned::lines(answer)

@@ -7,19 +7,13 @@ use tidegate_client::{Client, Refused};
 use tidegate_proto as proto;
 
 use super::{
-    CallArgs, ahead, ask,
-    confirm::ConfirmArgs,
-    explained,
-    file::percent,
-    plan_ladder::{requirements, requires_more},
-    planned,
-    revisions::Compared,
-    show,
+    CallArgs, ahead, announce::requirements, ask, confirm::ConfirmArgs, explained, file::percent, planned,
+    revisions::Compared, show,
 };
 use crate::ambient::{AuthorityClock, request_id};
 
 /// A wave with a greater share than this is started only after a confirmation.
-const CONFIRM_ABOVE_PPM: u32 = 250_000;
+pub const CONFIRM_ABOVE_PPM: u32 = 250_000;
 
 #[derive(Args)]
 pub struct VerbArgs {
@@ -256,8 +250,9 @@ pub async fn revert(RevertArgs { to, severe }: RevertArgs) -> anyhow::Result<()>
         "{what}; accounts that were reached, waves that have started, pauses and stops stay as they are"
     );
     let (stands, earlier) = compared.ladders();
-    if requires_more(earlier, stands) {
-        eprintln!("this makes two-step required:\n{}", requirements(earlier));
+    let required = requirements(earlier, stands, &rollout.products);
+    if !required.is_empty() {
+        eprintln!("this makes two-step required:\n{}", required.join("\n"));
     }
     if !lines.is_empty() {
         eprintln!("`tidegate rollout preview {} --revert-to {to} --dates` counts of whom", rollout.key);

@@ -24,7 +24,7 @@ async fn a_ladder_is_planned_previewed_set_and_shown(engine: Engine) {
     desk.said(&["rollout", "apply", "-f", "plan.yaml"]).await;
     desk.folder.write("ladder.yaml", LADDER);
     desk.folder.write("whole.yaml", &format!("{PLAN}{LADDER}"));
-    let added = "ladder rule 1: added: 'Everybody', every account: optional from now, required from 2037-01-22T00:00 \
+    let added = "ladder rule 1: would be added: 'Everybody', every account: optional from now, required from 2037-01-22T00:00 \
                  Europe/Berlin (+01:00); demands second step; grace: 30 days, at most until 2037-03-01T01:00 \
                  Europe/Berlin (+01:00); reminders on days 0, 15\n";
     assert_eq!(desk.said(&["rollout", "diff", "-f", "whole.yaml"]).await, added);

@@ -1,5 +1,6 @@
 //! `tidegate rollout`, `account explain`, `context` and `completions`: what product managers type.
 
+mod checks;
 mod contexts;
 mod exemptions;
 mod exports;
