@@ -48,7 +48,7 @@ on_both! {
         let (mut token, mut seen) = (String::new(), Vec::new());
         loop {
             let list = proto::ListRevisionsRequest {
-                rollout: "two-step".into(), page_size: 100, page_token: token, ..Default::default()
+                rollout: "two-step".into(), page_size: 100, page_token: token,
             };
             let page = admin.ok(list).await;
             assert!(page.encoded_len() < ANSWER, "{}", page.encoded_len());

@@ -1,18 +1,22 @@
 //! Previews of changes, and lists of whom a rollout reaches, in short.
 
-use proto::{preview_rollout_request::Change, preview_rollout_response::Part};
+use proto::{
+    Rung, planned_step::Change as Step, preview_rollout_request::Change, preview_rollout_response::Part,
+};
 use tidegate_client::Refused;
 use tidegate_core::{AccountId, Id, Refusal, Role};
 use tidegate_proto as proto;
 use tidegate_service::{
     Error,
-    rollouts::{LaterInstants, PlannedChange, PlannedVerb, PreviewRequest, PreviewRollout},
+    rollouts::{LaterInstants, PlannedChange, PlannedVerb, PreviewExtent, PreviewRequest, PreviewRollout},
 };
 use tidegate_store::scan::{self, Parts};
 
 use crate::{
     actor::Actor,
     arrange::{Address, row},
+    ladders::{everybody, phase},
+    manage::draft,
     raw,
     rpc::Streams,
     test_server::{CredentialSpec, TestServer},
@@ -145,7 +149,7 @@ on_both! {
             let change = PlannedChange { verb: PlannedVerb::Start, then_start: false };
             let rollout = draft.key.parse().unwrap();
             let later = LaterInstants::At(Vec::new());
-            PreviewRollout::Begin(Box::new(PreviewRequest { rollout, etag: None, change, product: None, sample: 0, later }))
+            PreviewRollout::Begin(Box::new(PreviewRequest { rollout, etag: None, change, product: None, sample: 0, later, extent: PreviewExtent::Counted }))
         };
         let held = server.app.ask(agent.clone(), begin()).await.unwrap();
         let second = server.app.ask(agent.clone(), begin()).await;
@@ -199,5 +203,129 @@ on_both! {
         let page_token = one.next_page_token;
         let other = proto::ListReachedRequest { page_token, wave: 1, ..first };
         assert_eq!(operator.refused(other).await.violations[0].field, "page_token");
+    }
+
+    /// Each call that makes the rollout is carried out, and nothing is written.
+    async fn a_rollout_that_does_not_exist_is_previewed(server) {
+        drafted(&server).await;
+        let operator = server.operator();
+        let steps = |create, rest: Vec<Step>| {
+            let steps = std::iter::once(Step::Create(create)).chain(rest);
+            let steps = steps.map(|change| proto::PlannedStep { change: Some(change) }).collect();
+            Change::Steps(proto::PlannedSteps { steps })
+        };
+        let create = || proto::PlannedCreate {
+            key: "new".into(),
+            title: "New".into(),
+            products: vec!["tapo".into()],
+            waves: vec![draft("half", 500_000, &[])],
+            ..Default::default()
+        };
+        let all = || Step::AddWave(draft("all", 1_000_000, &[]));
+        let ladder = Step::SetLadder(proto::PlannedLadder { rules: vec![everybody(vec![phase(None, Rung::Required)])] });
+        let request = proto::PreviewRolloutRequest {
+            then_start: true,
+            ..preview("new", steps(create(), vec![all(), ladder]))
+        };
+        let told = operator.preview(request.clone()).await.unwrap();
+        let [at] = told.products.as_slice() else { panic!("{told:?}") };
+        assert_eq!((at.product.as_str(), at.before_count, at.required_before_count), ("tapo", 0, 0));
+        assert_eq!((at.required_after_count, told.revision), (3, 0));
+        assert_eq!(operator.preview(request).await.unwrap().products, told.products, "each preview counts the same draw");
+        let get = proto::GetRolloutRequest { rollout: "new".into() };
+        assert_eq!(operator.refused(get).await.name(), "ROLLOUT_NOT_FOUND");
+
+        let refused = async |key: &str, etag: &str, change| {
+            let request = proto::PreviewRolloutRequest { etag: etag.into(), ..preview(key, change) };
+            let refused = self::refused(&operator, request).await;
+            let field = refused.violations.first().map(|wrong| wrong.field.clone());
+            (refused.name().to_owned(), field.unwrap_or_default())
+        };
+        let invalid = |field: &str| ("INVALID_REQUEST".to_owned(), field.to_owned());
+        assert_eq!(refused("other", "", steps(create(), vec![])).await, invalid("steps.steps[0].create.key"));
+        assert_eq!(refused("new", "r1", steps(create(), vec![])).await, invalid("etag"));
+        assert_eq!(refused("new", "", steps(create(), vec![Step::Create(create())])).await, invalid("steps.steps[1].create"));
+        let nowhere = proto::PlannedCreate { products: vec!["tpo".into()], ..create() };
+        let wrong = refused("new", "", steps(nowhere, vec![])).await;
+        assert_eq!(wrong, ("PRODUCT_NOT_FOUND".into(), "steps.steps[0].create.products[0]".into()));
+        let tiny = proto::PlannedCreate { waves: vec![proto::WaveDraft { allow_tiny: false, ..draft("tiny", 500, &[]) }], ..create() };
+        let wrong = refused("new", "", steps(tiny, vec![])).await;
+        assert_eq!(wrong, ("EDGE_TINY".into(), "steps.steps[0].create.waves[0].edge_ppm".into()));
+        let taken = proto::PlannedCreate { key: "two-step".into(), ..create() };
+        assert_eq!(refused("two-step", "", steps(taken, vec![])).await.0, "KEY_TAKEN");
+        let step = all();
+        let unknown = Change::Steps(proto::PlannedSteps { steps: vec![proto::PlannedStep { change: Some(step) }] });
+        assert_eq!(refused("new", "", unknown).await.0, "ROLLOUT_NOT_FOUND");
+    }
+
+    /// A credential for one product cannot try out what it could not create.
+    async fn a_creation_is_previewed_by_who_may_create_it(server) {
+        drafted(&server).await;
+        let limited = CredentialSpec { products: &["kasa"], ..CredentialSpec::of(Role::RolloutManager) };
+        let limited = server.with_credential("manager of kasa", limited).await;
+        let create = |product: &str| {
+            let (key, title, products) = ("new".to_owned(), "New".to_owned(), vec![product.to_owned()]);
+            let create = proto::PlannedCreate { key, title, products, ..Default::default() };
+            let steps = vec![proto::PlannedStep { change: Some(Step::Create(create)) }];
+            preview("new", Change::Steps(proto::PlannedSteps { steps }))
+        };
+        assert_eq!(refused(&limited, create("tapo")).await.name(), "PRODUCT_NOT_PERMITTED");
+        limited.preview(create("kasa")).await.unwrap();
+    }
+
+    /// It refuses what the calls would refuse, and reads no account for it: it needs not wait for a reading.
+    async fn a_check_counts_nothing(server) {
+        let draft = drafted(&server).await;
+        let operator = server.operator();
+        let agent = agent(&server, Role::Operator, raw::realm(&server).await).await;
+        let begin = PreviewRollout::Begin(Box::new(PreviewRequest {
+            rollout: draft.key.parse().unwrap(),
+            etag: None,
+            change: PlannedChange { verb: PlannedVerb::Start, then_start: false },
+            product: None,
+            sample: 0,
+            later: LaterInstants::At(Vec::new()),
+            extent: PreviewExtent::Counted,
+        }));
+        let _held = server.app.ask(agent, begin).await.unwrap();
+        let check = |change| proto::PreviewRolloutRequest { check_only: true, ..preview(&draft.key, change) };
+        let nothing = proto::WaveDraft { edge: crate::manage::ppm(0), title: "nobody".into(), ..Default::default() };
+        let mut stream = operator.stream(check(Change::AddWave(nothing))).await.unwrap();
+        let Some(Part::Result(told)) = stream.next().await.unwrap().and_then(|message| message.part) else {
+            panic!("no result at once")
+        };
+        assert!(stream.next().await.unwrap().is_none());
+        assert_eq!((told.products.len(), told.account_count, told.revision), (0, 0, 1));
+        assert_eq!(told.warnings[0].field, "waves[2].edge_ppm");
+        assert_eq!(refused(&operator, check(Change::Advance(true))).await.name(), "ROLLOUT_NOT_STARTED");
+        let stale = proto::PreviewRolloutRequest { etag: "r9".into(), ..check(Change::Start(true)) };
+        assert_eq!(refused(&operator, stale).await.name(), "ETAG_MISMATCH");
+    }
+
+    /// As `UpdateRollout` takes it.
+    async fn a_planned_update_takes_every_field(server) {
+        let draft = drafted(&server).await;
+        let operator = server.operator();
+        let window = |opens: &str| proto::AdvanceWindow {
+            days: vec![proto::Weekday::Monday.into()],
+            opens: opens.into(),
+            closes: "16:00".into(),
+            zone: "Europe/Berlin".into(),
+        };
+        let update = |path: &str| proto::PlannedUpdate {
+            title: "Other".into(),
+            method: Some(crate::method_moves::from_sms()),
+            advance_window: Some(window("09:00")),
+            update_mask: crate::manage::mask(path),
+            ..Default::default()
+        };
+        for path in ["title", "advance_window"] {
+            operator.preview(preview(&draft.key, Change::Update(update(path)))).await.unwrap();
+        }
+        let of_two_step = refused(&operator, preview(&draft.key, Change::Update(update("method")))).await;
+        assert_eq!((of_two_step.name(), of_two_step.violations[0].field.as_str()), ("FIXED_BY_START", "method"));
+        let wrong = proto::PlannedUpdate { advance_window: Some(window("9")), ..update("advance_window") };
+        let wrong = refused(&operator, preview(&draft.key, Change::Update(wrong))).await;
+        assert_eq!(wrong.violations[0].field, "update.advance_window.opens");
     }
 }

@@ -158,8 +158,8 @@ on_both! {
             share_ppm: 340_000,
         };
         let gates = vec![proto::Gate { condition: Some(Condition::ShareAtMost(few_failed)) }];
-        let gated = WaveDraft { gates, ..planned("2026-03-10T09:00") };
-        let (rollout, scheduler) = with(&server, vec![planned("2026-03-09T09:00"), gated]).await;
+        let after = WaveDraft { gates, ..planned("2026-03-10T09:00") };
+        let (rollout, scheduler) = with(&server, vec![planned("2026-03-09T09:00"), after]).await;
         server.clock.set(at("2026-03-10T08:00:00Z"));
         scheduler.start_due().await.unwrap();
         let frontend = server.actor("frontend", Role::Frontend).await;

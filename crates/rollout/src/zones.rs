@@ -73,6 +73,13 @@ pub fn canonical(zone: &ZoneName) -> Result<ZoneName, ZoneError> {
     find(zone).map(|(zone, _)| zone).ok_or(ZoneError::UnknownZone)
 }
 
+/// The names of all zones of the database.
+pub fn names() -> Vec<String> {
+    let known = TimeZoneDatabase::bundled();
+    let names: Vec<_> = known.available().map(|name| name.as_str().to_owned()).collect();
+    names
+}
+
 /// What a clock in the zone shows at an instant, in whole seconds. `None` when the database has no such zone, or the
 /// year is not 2000 to 2200.
 pub fn local_at(instant: Timestamp, zone: &ZoneName) -> Option<LocalDateTime> {

@@ -29,7 +29,7 @@ impl QueryContext {
         let known = standings::get(view, account).await?.ok_or(Fault::Dangling("account"))?;
         let two_step = cache::rollouts(&rollouts).filter(|rollout| method_move::brings_two_step(rollout));
         let verdict = decide(product, two_step, &known.standing, self.now());
-        Ok(informed(verdict, cache::rollouts(&rollouts)).decision())
+        Ok(informed(&verdict, cache::rollouts(&rollouts)).decision())
     }
 
     /// The advice to add a better method, and the decision by which its rollout has reached the account.
@@ -99,7 +99,7 @@ impl QueryContext {
 
 /// The decision with what it has to know of methods: which rollouts of a method have ended some, which are too weak for what is
 /// required, and whether the account has what it takes.
-pub(crate) fn informed<'a>(verdict: Verdict<'a>, moves: impl Iterator<Item = &'a Rollout>) -> Verdict<'a> {
+pub(crate) fn informed<'a>(verdict: &Verdict<'a>, moves: impl Iterator<Item = &'a Rollout>) -> Verdict<'a> {
     let (product, standing) = (verdict.at(), verdict.standing());
     let (methods, requirement) = (&product.settings.methods, verdict.requirement_ahead());
     let ended = method_move::ended(product, moves, standing, verdict.evaluated_at);

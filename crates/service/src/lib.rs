@@ -53,5 +53,5 @@ pub use error::{Denied, Error, Fault};
 pub use idempotency::{OneTimeSecret, Outcome, Request};
 pub use incidents::FailureKind;
 pub use pages::{Page, PageRequest, PageToken};
-pub use tidegate_rollout::zones;
+pub use tidegate_rollout::{window, zones};
 pub use tidegate_store::Error as StoreError;

@@ -136,6 +136,12 @@ enum AccountsCommand {
     Import(import::Import),
     /// Says why two-step has reached an account at a product, or has not.
     Explain(rollout::AccountExplain),
+    /// Exempts an account from what a ladder requires at a product, until an instant.
+    Exempt(rollout::AccountExempt),
+    /// Ends an exemption before its time.
+    EndExemption(rollout::OfAccount),
+    /// Gives an account some days more before two-step is demanded of it.
+    ExtendDeadline(rollout::AccountExtend),
 }
 
 #[derive(Subcommand)]
@@ -257,6 +263,15 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Accounts(AccountsCommand::Import(import)) => block_on(import::import(import)),
         Command::Accounts(AccountsCommand::Explain(explain)) => {
             Ok(failure::ended(block_on(rollout::account_explain(explain))))
+        }
+        Command::Accounts(AccountsCommand::Exempt(exempt)) => {
+            Ok(failure::ended(block_on(rollout::exempt(exempt))))
+        }
+        Command::Accounts(AccountsCommand::EndExemption(end)) => {
+            Ok(failure::ended(block_on(rollout::end_exemption(end))))
+        }
+        Command::Accounts(AccountsCommand::ExtendDeadline(extend)) => {
+            Ok(failure::ended(block_on(rollout::extend_deadline(extend))))
         }
         Command::Rollout(command) => Ok(failure::ended(block_on(rollout::run(command)))),
         Command::Context(command) => Ok(failure::ended(context::run(command))),

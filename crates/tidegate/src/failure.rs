@@ -76,7 +76,7 @@ fn told(refused: &Refused) -> String {
     let mut text = crate::output::plain(&refused.message);
     for violation in &refused.violations {
         let (field, what) = (&violation.field, &violation.description);
-        text = format!("{text}; {}: {}", crate::output::plain(field), crate::output::plain(what));
+        text = format!("{text}; {}: {}", crate::output::places(field, 0), crate::output::plain(what));
     }
     if let Some(advice) = advice(refused) {
         text = format!("{text}; {advice}");
@@ -99,6 +99,7 @@ fn advice(refused: &Refused) -> Option<&'static str> {
         R::RolloutNotStarted => "`tidegate rollout start` starts its first wave",
         R::RolloutPaused => "`tidegate rollout resume` ends the pause",
         R::RolloutStopped => "two persons end the stop by `tidegate rollout clear`",
+        R::RolloutHasLadder => "`tidegate rollout ladder remove` removes the ladder",
         R::NoWaveLeft => "add a wave to the file of the rollout, and apply it",
         R::RevisionNotFound => "`tidegate rollout history` shows all",
         R::WaveStarted | R::FixedByStart => "what has started stays; add a wave, or roll back first",

@@ -115,6 +115,30 @@ pub fn word(name: &str, prefix: &str) -> String {
     name.trim_start_matches(prefix).to_lowercase().replace('_', " ")
 }
 
+/// The path of a field with places counted from 1, as people count: `waves[0].title` is `wave 1: title`, where the first place
+/// of the path is 0.
+pub fn places(field: &str, first: usize) -> String {
+    let named = |part: &str| {
+        let (list, rest) = part.split_once('[')?;
+        let (place, rest) = rest.split_once(']')?;
+        let place = place.parse::<usize>().ok()?.checked_sub(first)? + 1;
+        let (_, name) = PLACES.into_iter().find(|(known, _)| *known == list)?;
+        rest.is_empty().then(|| format!("{name} {place}"))
+    };
+    let mut text = String::new();
+    let mut separator = "";
+    for part in field.split('.') {
+        let place = named(part);
+        let (told, next) = place.map_or_else(|| (part.to_owned(), "."), |told| (told, ": "));
+        text = format!("{text}{separator}{told}");
+        separator = next;
+    }
+    plain(&text)
+}
+
+const PLACES: [(&str, &str); 4] =
+    [("waves", "wave"), ("rules", "rule"), ("phases", "phase"), ("gates", "gate")];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,6 +148,19 @@ mod tests {
         let json = r#"{"a": "1", "b": 1, "c": ["no", "2026-01-01", "x: y", "", "line\nbreak", "\"", "~", "0x1"], "d": {}}"#;
         let back = Yaml::load_from_str(&yaml(json).unwrap()).unwrap();
         assert_eq!(back, Yaml::load_from_str(json).unwrap());
+    }
+
+    #[test]
+    fn places_are_counted_from_1() {
+        for (field, first, told) in [
+            ("waves[0].edge_percent", 0, "wave 1: edge_percent"),
+            ("waves[2].edge_ppm", 1, "wave 2: edge_ppm"),
+            ("rules[1].phases[0].local.zone", 0, "rule 2: phase 1: local.zone"),
+            ("allow.accounts[3]", 0, "allow.accounts[3]"),
+            ("title", 0, "title"),
+        ] {
+            assert_eq!(places(field, first), told);
+        }
     }
 
     #[test]

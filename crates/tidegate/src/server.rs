@@ -1,6 +1,7 @@
 //! The running server that a command calls.
 
 use std::{
+    net::IpAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -42,6 +43,26 @@ pub struct Reach {
     deadline: u64,
 }
 
+/// The address with its scheme. Without one, http is meant on this machine only: a credential must not travel in clear text
+/// because a person left eight characters out.
+pub fn with_scheme(address: &str) -> Result<String, Usage> {
+    if address.contains("://") {
+        return Ok(address.to_owned());
+    }
+    let host = match address.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, _)) => host,
+        None => address.split([':', '/']).next().unwrap_or_default(),
+    };
+    let is_loopback = host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    if is_loopback || host.eq_ignore_ascii_case("localhost") {
+        return Ok(format!("http://{address}"));
+    }
+    Err(Usage::new(format!(
+        "the address `{address}` says no scheme: write https://{address}, or http://{address} where the connection is \
+         protected otherwise"
+    )))
+}
+
 #[derive(Args)]
 pub struct Server {
     #[command(flatten)]
@@ -73,7 +94,7 @@ impl Server {
         match (&self.credential_file, context) {
             (Some(file), _) => Ok(file.clone()),
             (None, None) => Ok("operator.credential".into()),
-            (None, Some(context)) if self.reach.address(Some(context)) == context.address => {
+            (None, Some(context)) if self.reach.address(Some(context))? == with_scheme(&context.address)? => {
                 Ok(context.credential_file.clone())
             }
             (None, Some(_)) => {
@@ -94,9 +115,10 @@ impl Reach {
         SavedContexts::read()?.chosen(self.context.as_deref().filter(|name| !name.is_empty()))
     }
 
-    fn address<'a>(&'a self, context: Option<&'a SavedContext>) -> &'a str {
+    fn address(&self, context: Option<&SavedContext>) -> Result<String, Usage> {
         let given = self.address.as_deref();
-        given.or_else(|| context.map(|context| context.address.as_str())).unwrap_or(DEFAULT_ADDRESS)
+        let given = given.or_else(|| context.map(|context| context.address.as_str()));
+        with_scheme(given.unwrap_or(DEFAULT_ADDRESS))
     }
 
     fn settings(
@@ -113,7 +135,7 @@ impl Reach {
             authorities: ca_file.map(read).transpose()?.unwrap_or_default(),
             certificate: certificate.transpose()?,
         };
-        let (address, deadline) = (self.address(context).to_owned(), Duration::from_secs(self.deadline));
+        let (address, deadline) = (self.address(context)?, Duration::from_secs(self.deadline));
         Ok(Settings { address, tls, deadline, ..Settings::new(credential) })
     }
 }

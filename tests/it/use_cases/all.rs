@@ -38,10 +38,10 @@ use tidegate_service::{
     rollouts::{
         AddWave, AdvanceRollout, ArchiveRollout, Archived, ClearStop, CreateRollout, DiffRevisions,
         FunnelRange, GetRollout, GetStats, Hours, LaterInstants, ListReached, ListRevisions, ListRollouts,
-        NamedDraft, PauseRollout, PlannedChange, PlannedVerb, PreviewRequest, PreviewRollout, Reached,
-        RemoveWave, ResumeRollout, RevertRollout, RollBackRollout, RolloutChange, SetLadder, StartDueWaves,
-        StartRollout, StopRollout, Target, UnarchiveRollout, UpdateRollout, UpdateWave, WatchRollout,
-        WaveChange, WaveDraft,
+        NamedDraft, PauseRollout, PlannedChange, PlannedVerb, PreviewExtent, PreviewRequest, PreviewRollout,
+        Reached, RemoveWave, ResumeRollout, RevertRollout, RollBackRollout, RolloutChange, SetLadder,
+        StartDueWaves, StartRollout, StopRollout, Target, UnarchiveRollout, UpdateRollout, UpdateWave,
+        WatchRollout, WaveChange, WaveDraft,
     },
     sessions::{
         GetJwks, Introspect, IssueAssertion, ListSessions, ListTrustedDevices, RefreshSession,
@@ -306,7 +306,15 @@ fn preview() -> Box<PreviewRequest> {
     let change = PlannedChange { verb: PlannedVerb::Stop, then_start: false };
     let rollout = "everybody".parse().unwrap();
     let later = LaterInstants::Dates;
-    Box::new(PreviewRequest { rollout, etag: None, change, product: None, sample: 0, later })
+    Box::new(PreviewRequest {
+        rollout,
+        etag: None,
+        change,
+        product: None,
+        sample: 0,
+        later,
+        extent: PreviewExtent::Counted,
+    })
 }
 
 fn wave() -> WaveDraft {

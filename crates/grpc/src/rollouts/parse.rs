@@ -88,6 +88,12 @@ pub(super) fn remove_wave(message: proto::RemoveWaveRequest, form: &mut Form) ->
 
 pub(super) fn update(message: proto::UpdateRolloutRequest, form: &mut Form) -> Option<UpdateRollout> {
     let target = target(&message.rollout, &message.etag, &message.reason, form);
+    let change = rollout_change(message, form);
+    Some(UpdateRollout { target: target?, change })
+}
+
+/// The fields that the mask names, of a change that is made or previewed.
+pub(super) fn rollout_change(message: proto::UpdateRolloutRequest, form: &mut Form) -> RolloutChange {
     let mut change = RolloutChange::default();
     for path in form.mask(message.update_mask) {
         match path.as_str() {
@@ -106,7 +112,7 @@ pub(super) fn update(message: proto::UpdateRolloutRequest, form: &mut Form) -> O
             unknown => form.unknown_path(unknown),
         }
     }
-    Some(UpdateRollout { target: target?, change })
+    change
 }
 
 fn given_method(wire: Option<proto::MethodMove>, form: &mut Form) -> Option<MethodMove> {

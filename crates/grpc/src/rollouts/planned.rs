@@ -3,14 +3,11 @@
 use tidegate_core::{Ordinal, ProductKey};
 use tidegate_proto::{self as proto, planned_step, preview_rollout_request::Change};
 use tidegate_service::rollouts::{
-    Edit, Edits, LaterInstants, MAX_INSTANTS, MAX_SAMPLE, PlannedChange, PlannedVerb, PreviewRequest,
-    PreviewRollout, RolloutChange,
+    CreateRollout, Edit, Edits, LaterInstants, MAX_INSTANTS, MAX_SAMPLE, PlannedChange, PlannedVerb,
+    PreviewExtent, PreviewRequest, PreviewRollout, RolloutChange,
 };
 
-use super::{
-    ladder, parse,
-    share::{self, Share},
-};
+use super::{ladder, parse};
 use crate::form::Form;
 
 /// More than an edit of every wave.
@@ -24,6 +21,14 @@ pub(super) fn preview(message: proto::PreviewRolloutRequest, form: &mut Form) ->
         form.note::<()>("roll_back_products", "must be given with roll_back_to_wave only");
     }
     let verb = verb(message.change, back, form);
+    if let Some(PlannedVerb::Create(create, _)) = &verb {
+        if create.key.as_str() != message.rollout {
+            form.note::<()>("steps.steps[0].create.key", "must be the rollout of the request");
+        }
+        if !message.etag.is_empty() {
+            form.note::<()>("etag", "must not be given where the first step creates the rollout");
+        }
+    }
     let product = form.optional("product", &message.product);
     let sample = usize::try_from(message.sample_size).ok().filter(|size| *size <= MAX_SAMPLE);
     if sample.is_none() {
@@ -37,6 +42,7 @@ pub(super) fn preview(message: proto::PreviewRolloutRequest, form: &mut Form) ->
         product: product?,
         sample: sample?,
         later: later?,
+        extent: if message.check_only { PreviewExtent::Checked } else { PreviewExtent::Counted },
     })))
 }
 
@@ -83,17 +89,29 @@ fn steps(wire: proto::PlannedSteps, form: &mut Form) -> Option<PlannedVerb> {
     if wire.steps.is_empty() || wire.steps.len() > MAX_STEPS {
         return form.note("steps", format!("must be 1 to {MAX_STEPS}"));
     }
-    let mut edits = Vec::new();
+    let (mut created, mut edits) = (None, Vec::new());
     for (place, step) in wire.steps.into_iter().enumerate() {
-        edits.push(form.within_item("steps", place, |form| self::step(step, form)));
+        form.within_item("steps", place, |form| match step.change {
+            Some(planned_step::Change::Create(wire)) if place == 0 => {
+                created = Some(form.within("create", |form| create(wire, form)));
+                Some(())
+            }
+            change => {
+                edits.push(self::step(change, form));
+                Some(())
+            }
+        });
     }
     let edits: Option<Vec<_>> = edits.into_iter().collect();
-    edits.map(|edits| PlannedVerb::Edits(Edits::Steps(edits)))
+    Some(match created {
+        Some(create) => PlannedVerb::Create(Box::new(create?), edits?),
+        None => PlannedVerb::Edits(Edits::Steps(edits?)),
+    })
 }
 
-fn step(wire: proto::PlannedStep, form: &mut Form) -> Option<Edit> {
+fn step(change: Option<planned_step::Change>, form: &mut Form) -> Option<Edit> {
     use planned_step::Change;
-    match wire.change {
+    match change {
         Some(Change::Update(wire)) => Some(update(wire, form)),
         Some(Change::UpdateWave(wire)) => update_wave(wire, form),
         Some(Change::AddWave(wire)) => add_wave(wire, form),
@@ -104,27 +122,58 @@ fn step(wire: proto::PlannedStep, form: &mut Form) -> Option<Edit> {
             Some(Edit::RemoveWave(Ordinal(ordinal)))
         }
         Some(Change::SetLadder(wire)) => set_ladder(wire, form),
+        Some(Change::Create(_)) => form.note("create", "must be the first step"),
         None => form.note("change", "must be given, exactly one"),
     }
 }
 
+/// Read as the request of its call, so that both take the same fields.
+fn create(wire: proto::PlannedCreate, form: &mut Form) -> Option<CreateRollout> {
+    use proto::{create_rollout_request::Holdout, planned_create};
+    let request = proto::CreateRolloutRequest {
+        key: wire.key,
+        title: wire.title,
+        products: wire.products,
+        waves: wire.waves,
+        request_id: String::new(),
+        reason: String::new(),
+        unit: wire.unit,
+        holdout: wire.holdout.map(|holdout| match holdout {
+            planned_create::Holdout::HoldoutPpm(ppm) => Holdout::HoldoutPpm(ppm),
+            planned_create::Holdout::HoldoutPercent(percent) => Holdout::HoldoutPercent(percent),
+        }),
+        allow: wire.allow,
+        deny: wire.deny,
+        method: wire.method,
+        advance_window: wire.advance_window,
+        allow_tiny: wire.allow_tiny,
+    };
+    parse::create(request, form)
+}
+
+/// Read as the request of its call, so that both take the same fields.
 fn update(wire: proto::PlannedUpdate, form: &mut Form) -> Edit {
-    let change = form.within("update", |form| {
-        let mut change = RolloutChange::default();
-        for path in form.mask(wire.update_mask) {
-            match path.as_str() {
-                "products" => change.products = parse::some_products(&wire.products, form),
-                "holdout" | "holdout_ppm" | "holdout_percent" => {
-                    let holdout = wire.holdout.clone().map(Share::from);
-                    change.holdout = share::holdout(holdout, wire.allow_tiny, form);
-                }
-                "allow" => change.allow = parse::named("allow", wire.allow.clone(), form),
-                "deny" => change.deny = parse::named("deny", wire.deny.clone(), form),
-                unknown => form.unknown_path(unknown),
-            }
-        }
-        Some(change)
-    });
+    use proto::{planned_update, update_rollout_request::Holdout};
+    let request = proto::UpdateRolloutRequest {
+        rollout: String::new(),
+        etag: String::new(),
+        title: wire.title,
+        products: wire.products,
+        holdout: wire.holdout.map(|holdout| match holdout {
+            planned_update::Holdout::HoldoutPpm(ppm) => Holdout::HoldoutPpm(ppm),
+            planned_update::Holdout::HoldoutPercent(percent) => Holdout::HoldoutPercent(percent),
+        }),
+        allow: wire.allow,
+        deny: wire.deny,
+        method: wire.method,
+        update_mask: wire.update_mask,
+        request_id: String::new(),
+        reason: String::new(),
+        advance_window: wire.advance_window,
+        allow_tiny: wire.allow_tiny,
+    };
+    let change: Option<RolloutChange> =
+        form.within("update", |form| Some(parse::rollout_change(request, form)));
     Edit::Update(change.unwrap_or_default())
 }
 

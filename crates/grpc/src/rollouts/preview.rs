@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tidegate_proto as proto;
-use tidegate_service::rollouts::{Preview, PreviewRollout, Previewed};
+use tidegate_service::rollouts::{PreviewRollout, Previewed};
 use tonic::{Request, Response, Status};
 
 use super::{planned, previewed};
@@ -18,7 +18,7 @@ const PROGRESS: Duration = Duration::from_millis(500);
 pub(crate) struct PreviewSteps {
     watch: Watch,
     /// `None` when the result was sent.
-    next: Option<Box<Preview>>,
+    next: Option<Previewed>,
     /// When the last message was made. `None` at the beginning, so that the first one is sent at once.
     spoke: Option<Instant>,
 }
@@ -28,10 +28,7 @@ pub(super) async fn begin(
     request: Request<proto::PreviewRolloutRequest>,
 ) -> Result<Response<Pulled<PreviewSteps>>, Status> {
     let (watch, begun) = door.begin(request, planned::preview).await?;
-    let next = match begun {
-        Previewed::Going(preview) | Previewed::Done(preview) => Some(preview),
-    };
-    Ok(Response::new(Pulled::from(PreviewSteps { watch, next, spoke: None })))
+    Ok(Response::new(Pulled::from(PreviewSteps { watch, next: Some(begun), spoke: None })))
 }
 
 impl Source for PreviewSteps {
@@ -40,18 +37,17 @@ impl Source for PreviewSteps {
     async fn next(mut self) -> Result<Option<(proto::PreviewRolloutResponse, Self)>, Status> {
         loop {
             self.watch.goes_on().await?;
-            let Some(preview) = self.next.take() else { return Ok(None) };
+            let preview = match self.next.take() {
+                None => return Ok(None),
+                Some(Previewed::Done(preview)) => return Ok(Some((previewed::result(*preview), self))),
+                Some(Previewed::Going(preview)) => preview,
+            };
             if self.spoke.is_none_or(|at| at.elapsed() >= PROGRESS) {
                 let message = previewed::progress(preview.progress());
-                return Ok(Some((
-                    message,
-                    Self { next: Some(preview), spoke: Some(Instant::now()), ..self },
-                )));
+                let (next, spoke) = (Some(Previewed::Going(preview)), Some(Instant::now()));
+                return Ok(Some((message, Self { next, spoke, ..self })));
             }
-            match self.watch.ask(PreviewRollout::GoOn(preview)).await? {
-                Previewed::Going(preview) => self.next = Some(preview),
-                Previewed::Done(preview) => return Ok(Some((previewed::result(*preview), self))),
-            }
+            self.next = Some(self.watch.ask(PreviewRollout::GoOn(preview)).await?);
         }
     }
 }

@@ -15,7 +15,7 @@ pub(super) fn progress(progress: PreviewProgress) -> proto::PreviewRolloutRespon
 
 pub(super) fn result(preview: Preview) -> proto::PreviewRolloutResponse {
     let account_count = preview.progress().seen;
-    let revision = preview.revision().0;
+    let revision = preview.revision().map_or(0, |revision| revision.0);
     let warnings = render::warned(preview.warnings());
     let mut instants = preview.into_instants().map(|(at, counted)| proto::PreviewedInstant {
         at_time: Some(timestamp(at)),

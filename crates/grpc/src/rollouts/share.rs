@@ -28,7 +28,6 @@ shares! {
     wave_draft::Edge { EdgePpm, EdgePercent }
     create_rollout_request::Holdout { HoldoutPpm, HoldoutPercent }
     update_rollout_request::Holdout { HoldoutPpm, HoldoutPercent }
-    planned_update::Holdout { HoldoutPpm, HoldoutPercent }
 }
 
 pub(super) fn edge(share: Option<Share>, allow_tiny: bool, form: &mut Form) -> Option<Edge> {

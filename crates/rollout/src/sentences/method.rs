@@ -47,7 +47,10 @@ fn reached(
     } else if aim.to.iter().any(|method| has(product, standing, *method)) {
         "the account has a better method already".to_owned()
     } else if !is_for(aim, product, standing) {
-        format!("the account has no {}, so nothing is advised", phrases::any_of(aim.from.iter().map(name)))
+        format!(
+            "the account has no {}, so nothing is advised",
+            phrases::any_of(aim.from.iter().copied().map(name))
+        )
     } else if let Some(until) = snoozed_until {
         format!("the owner has skipped the advice, and is asked again after {}", instant(until))
     } else {
@@ -58,16 +61,16 @@ fn reached(
     };
     let ends = aim.ends.as_ref().map(|end| {
         let verb = if end.at <= now { "ended" } else { "end" };
-        let from = phrases::all_of(aim.from.iter().map(name));
+        let from = phrases::all_of(aim.from.iter().copied().map(name));
         format!("; for the account {from} {verb} on {}, unless it would have no other way", instant(end.at))
     });
     format!("{advised}{}", ends.unwrap_or_default())
 }
 
 fn names(methods: &[Method]) -> String {
-    phrases::any_of(methods.iter().map(name))
+    phrases::any_of(methods.iter().copied().map(name))
 }
 
-fn name(method: &Method) -> String {
+fn name(method: Method) -> String {
     method.as_str().to_uppercase()
 }

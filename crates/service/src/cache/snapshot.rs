@@ -26,7 +26,7 @@ pub(crate) struct ProductRollouts {
 impl ProductRollouts {
     pub(crate) fn decide<'a>(&'a self, standing: &'a Standing, now: Timestamp) -> Verdict<'a> {
         let verdict = decide(&self.product, super::rollouts(&self.rollouts), standing, now);
-        informed(verdict, super::rollouts(&self.moves))
+        informed(&verdict, super::rollouts(&self.moves))
     }
 }
 

@@ -46,7 +46,7 @@ impl Query for Explain {
         let explanation = explain(&product, &rollouts, &standing, at);
         let under = self.under.as_ref().map(|(key, revision)| (key, *revision));
         let Explanation { verdict, summary, rules } = explanation.supposing(self.at, under);
-        let verdict = informed(verdict, moves.iter());
+        let verdict = informed(&verdict, moves.iter());
         let says = |rollout| explain_method(rollout, &product, &standing, at);
         let methods = moves.iter().filter_map(says).collect();
         let decision = verdict.decision();

@@ -7,14 +7,17 @@ use tidegate_core::{
     PlannedTime, ProductKey, Refusal, Revision, Rollout, RolloutKey, Salt, Span, Title, Unit, Wave,
     WaveState,
 };
-use tidegate_store::rollouts::{self, Authored};
+use tidegate_store::{
+    View,
+    rollouts::{self, Authored},
+};
 
 use crate::{
-    Command, CommandContext, Error,
+    Command, CommandContext, Denied, Error, QueryContext,
     rollouts::{NamedDraft, dates, names::Names, size},
 };
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct CreateRollout {
     pub key: RolloutKey,
     pub title: Title,
@@ -75,56 +78,10 @@ impl Command for CreateRollout {
     type Outcome = Rollout;
 
     async fn run(self, cx: &CommandContext) -> Result<Rollout, Error> {
-        let now = cx.now();
-        let mut rollout = Rollout {
-            key: self.key,
-            title: self.title,
-            products: self.products,
-            unit: self.unit,
-            salt: Salt(cx.entropy().bytes()),
-            holdout: self.holdout,
-            allow: tidegate_core::Named::default(),
-            deny: tidegate_core::Named::default(),
-            waves: Vec::new(),
-            method: self.method,
-            ladder: Vec::new(),
-            ladder_since: None,
-            holds: Vec::new(),
-            paused_at: None,
-            stop: None,
-            roll_backs: Vec::new(),
-            advance_window: self.advance_window,
-            archived_at: None,
-            revision: Revision::FIRST,
-            created_at: now,
-            updated_at: now,
-        };
-        let mut flaws = Vec::new();
-        if let Some(aim) = &rollout.method
-            && aim.ends.as_ref().is_some_and(|end| end.at < now)
-        {
-            flaws.push(LadderFlaw { field: "method.end_time".to_owned(), what: LadderFlawKind::InPast });
-        }
-        if !flaws.is_empty() {
-            return Err(Refusal::LadderNotAcceptable { flaws }.into());
-        }
-        for wave in &self.waves {
-            wave.clone().add_to(&mut rollout);
-        }
-        cx.permit_products(rollout.all_products())?;
-        dates::check(&[], &rollout.waves, now)?;
-        let by = Authored { author: cx.actor(), reason: self.reason };
+        let salt = Salt(cx.entropy().bytes());
+        let by = Authored { author: cx.actor(), reason: self.reason.clone() };
         cx.idempotent(async |tx| {
-            let mut names = Names::default();
-            names.products(tx, "products", &rollout.products).await?;
-            for (place, wave) in self.waves.iter().enumerate() {
-                names.wave(tx, &format!("waves[{place}]"), &wave.products, wave.audience.as_ref()).await?;
-            }
-            let mut rollout = rollout.clone();
-            rollout.allow = names.named(tx, "allow", &self.allow).await?;
-            rollout.deny = names.named(tx, "deny", &self.deny).await?;
-            names.finish()?;
-            size::check(None, &rollout)?;
+            let rollout = self.rollout(cx.query(), tx, (salt, "")).await?;
             if !rollouts::insert(tx, &rollout, &by).await? {
                 return Err(Refusal::KeyTaken.into());
             }
@@ -133,5 +90,61 @@ impl Command for CreateRollout {
             Ok(rollout)
         })
         .await
+    }
+}
+
+impl CreateRollout {
+    /// Makes the rollout in memory. A preview does no more. `within` precedes the names of fields.
+    pub(super) async fn rollout(
+        &self,
+        cx: &QueryContext,
+        view: &mut View,
+        (salt, within): (Salt, &str),
+    ) -> Result<Rollout, Denied> {
+        let now = cx.now();
+        let mut rollout = Rollout {
+            key: self.key.clone(),
+            title: self.title.clone(),
+            products: self.products.clone(),
+            unit: self.unit,
+            salt,
+            holdout: self.holdout,
+            allow: tidegate_core::Named::default(),
+            deny: tidegate_core::Named::default(),
+            waves: Vec::new(),
+            method: self.method.clone(),
+            ladder: Vec::new(),
+            ladder_since: None,
+            holds: Vec::new(),
+            paused_at: None,
+            stop: None,
+            roll_backs: Vec::new(),
+            advance_window: self.advance_window.clone(),
+            archived_at: None,
+            revision: Revision::FIRST,
+            created_at: now,
+            updated_at: now,
+        };
+        let ended = self.method.as_ref().and_then(|aim| aim.ends.as_ref());
+        if ended.is_some_and(|end| end.at < now) {
+            let flaw = LadderFlaw { field: format!("{within}method.end_time"), what: LadderFlawKind::InPast };
+            return Err(Refusal::LadderNotAcceptable { flaws: vec![flaw] }.into());
+        }
+        for wave in &self.waves {
+            wave.clone().add_to(&mut rollout);
+        }
+        cx.permit_products(rollout.all_products())?;
+        dates::check(&[], &rollout.waves, now)?;
+        let mut names = Names::default();
+        names.products(view, &format!("{within}products"), &self.products).await?;
+        for (place, wave) in self.waves.iter().enumerate() {
+            let field = format!("{within}waves[{place}]");
+            names.wave(view, &field, &wave.products, wave.audience.as_ref()).await?;
+        }
+        rollout.allow = names.named(view, &format!("{within}allow"), &self.allow).await?;
+        rollout.deny = names.named(view, &format!("{within}deny"), &self.deny).await?;
+        names.finish()?;
+        size::check(None, &rollout)?;
+        Ok(rollout)
     }
 }

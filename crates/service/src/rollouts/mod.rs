@@ -55,8 +55,8 @@ pub use pause::PauseRollout;
 pub use people::{MethodCounts, RuleCounts};
 pub use planned::{Edit, Edits, PlannedChange, PlannedVerb};
 pub use preview::{
-    LaterInstants, MAX_INSTANTS, MAX_SAMPLE, Preview, PreviewProgress, PreviewRequest, PreviewRollout,
-    Previewed,
+    LaterInstants, MAX_INSTANTS, MAX_SAMPLE, Preview, PreviewExtent, PreviewProgress, PreviewRequest,
+    PreviewRollout, Previewed,
 };
 pub use reached::{ListReached, ReachedAccount};
 pub use remove_wave::RemoveWave;

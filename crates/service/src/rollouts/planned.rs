@@ -1,12 +1,12 @@
 //! A change of a rollout that is carried out in memory only, by the functions of the verbs: what a verb would refuse is
 //! refused with the same reason.
 
-use tidegate_core::{Ordinal, ProductKey, Revision, Rollout, Wave};
+use tidegate_core::{Ordinal, ProductKey, Revision, Rollout, Salt, Wave};
 use tidegate_rollout::lifecycle;
 use tidegate_store::View;
 
 use super::{
-    LadderDraft, RolloutChange, WaveChange, WaveDraft,
+    CreateRollout, LadderDraft, RolloutChange, WaveChange, WaveDraft,
     add_wave::add,
     change::{demands_more, not_archived, refusal},
     dates, demands,
@@ -40,6 +40,8 @@ pub enum PlannedVerb {
         to: Revision,
     },
     Edits(Edits),
+    /// A rollout that does not exist yet, and what is then changed of it: `steps[0].create`, `steps[1].add_wave` and so on.
+    Create(Box<CreateRollout>, Vec<Edit>),
 }
 
 /// Changes of what a rollout says. They are carried out one after another.
@@ -60,8 +62,17 @@ pub enum Edit {
     SetLadder(Vec<LadderDraft>),
 }
 
+/// Which accounts a share of a new rollout reaches is drawn when it is created. Each preview counts the same draw.
+const SALT: Salt = Salt([0; 16]);
+
 impl PlannedChange {
-    /// The rollout already has its new revision number.
+    /// The rollout that a first step creates. Nothing else is carried out yet.
+    pub(super) async fn created(&self, cx: &QueryContext, view: &mut View) -> Result<Option<Rollout>, Error> {
+        let PlannedVerb::Create(create, _) = &self.verb else { return Ok(None) };
+        Ok(Some(create.rollout(cx, view, (SALT, "steps.steps[0].create.")).await?))
+    }
+
+    /// The rollout already has its new revision number, or was just created.
     pub(super) async fn carry_out(
         &self,
         cx: &QueryContext,
@@ -91,11 +102,14 @@ impl PlannedChange {
                     edit.carry_out(cx, view, rollout, &format!("steps.steps[{place}].")).await?;
                 }
             }
+            PlannedVerb::Create(_, edits) => {
+                for (place, edit) in (1..).zip(edits) {
+                    rollout.revision = rollout.revision.next();
+                    edit.carry_out(cx, view, rollout, &format!("steps.steps[{place}].")).await?;
+                }
+            }
         }
-        dates::check(&before.waves, &rollout.waves, cx.now())?;
-        if demands_more(&before, rollout) {
-            demands::could_be_met(view, rollout).await?;
-        }
+        could_stand(cx, view, &before, rollout).await?;
         if self.then_start {
             rollout.revision = rollout.revision.next();
             let start = if rollout.waves.iter().any(Wave::is_started) {
@@ -112,7 +126,7 @@ impl PlannedChange {
 }
 
 impl Edit {
-    /// `within` precedes the names of fields.
+    /// With the checks of its call. `within` precedes the names of fields.
     async fn carry_out(
         &self,
         cx: &QueryContext,
@@ -120,6 +134,7 @@ impl Edit {
         rollout: &mut Rollout,
         within: &str,
     ) -> Result<(), Error> {
+        let before = rollout.clone();
         match self {
             Self::Update(change) => change.apply(view, rollout, &format!("{within}update.")).await?,
             Self::UpdateWave { ordinal, wave } => {
@@ -134,6 +149,23 @@ impl Edit {
                 set_ladder::put(view, rollout, (&within, rules), cx.now()).await?;
             }
         }
+        could_stand(cx, view, &before, rollout).await?;
+        cx.permit_products(rollout.all_products())?;
         Ok(())
     }
+}
+
+/// What is checked after every change of a rollout.
+async fn could_stand(
+    cx: &QueryContext,
+    view: &mut View,
+    before: &Rollout,
+    after: &Rollout,
+) -> Result<(), Error> {
+    dates::check(&before.waves, &after.waves, cx.now())?;
+    if demands_more(before, after) {
+        demands::could_be_met(view, after).await?;
+    }
+    size::check(Some(before), after)?;
+    Ok(())
 }

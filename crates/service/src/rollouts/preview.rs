@@ -37,6 +37,16 @@ pub struct PreviewRequest {
     /// At most `MAX_SAMPLE`.
     pub sample: usize,
     pub later: LaterInstants,
+    pub extent: PreviewExtent,
+}
+
+/// How much of a preview is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PreviewExtent {
+    /// The change is checked as its calls would check it, and no account is read.
+    Checked,
+    /// What the change would do to every account is counted, too.
+    Counted,
 }
 
 /// The instants after the one at which the preview begins.
@@ -67,7 +77,8 @@ pub enum Previewed {
 /// How far a preview has come. While it exists, no other use case reads all accounts.
 #[derive(Debug)]
 pub struct Preview {
-    _permit: OwnedSemaphorePermit,
+    /// `None`: it reads no account.
+    _permit: Option<OwnedSemaphorePermit>,
     worlds: Worlds,
     scan: Scan,
     /// Accounts that were read and not decided yet.
@@ -77,7 +88,7 @@ pub struct Preview {
     instants: Vec<PreviewedInstant>,
     sample: usize,
     progress: PreviewProgress,
-    revision: Revision,
+    revision: Option<Revision>,
 }
 
 /// An instant, and what was counted for it at each product.
@@ -102,31 +113,47 @@ impl Query for PreviewRollout {
 
     async fn run(self, cx: &QueryContext) -> Result<Previewed, Error> {
         match self {
-            Self::Begin(request) => Ok(Previewed::Going(Box::new(begin(cx, *request).await?))),
+            Self::Begin(request) => begin(cx, *request).await,
             Self::GoOn(preview) => go_on(cx, preview).await,
         }
     }
 }
 
-async fn begin(cx: &QueryContext, request: PreviewRequest) -> Result<Preview, Error> {
+async fn begin(cx: &QueryContext, request: PreviewRequest) -> Result<Previewed, Error> {
     let mut view = cx.view();
     let mut before = rollouts::all(&mut view).await?;
     let place = before.iter().position(|rollout| rollout.key == request.rollout);
-    let changed = place.and_then(|place| before.get(place)).ok_or(Refusal::RolloutNotFound)?;
-    let (mut rollout, revision) = (next_revision(cx, request.etag, changed)?, changed.revision);
+    let changed = place.and_then(|place| before.get(place));
+    let mut rollout = match (request.change.created(cx, &mut view).await?, changed) {
+        (None, changed) => next_revision(cx, request.etag, changed.ok_or(Refusal::RolloutNotFound)?)?,
+        (Some(created), None) => created,
+        (Some(_), Some(_)) => return Err(Refusal::KeyTaken.into()),
+    };
+    let revision = changed.map(|changed| changed.revision);
     request.change.carry_out(cx, &mut view, &mut rollout).await?;
-    let instants = instants(request.later, (changed, &rollout), cx.now())?;
-    let products = at_products(cx, &mut view, request.product, (changed, &rollout)).await?;
+    let both = (changed, &rollout);
+    let instants = instants(request.later, both, cx.now())?;
+    let products = match request.extent {
+        PreviewExtent::Checked => Vec::new(),
+        PreviewExtent::Counted => at_products(cx, &mut view, request.product, both).await?,
+    };
     let kind = method_move::brings_two_step(&rollout);
     before.retain(|other| {
         let decides = kind && method_move::brings_two_step(other);
         other.key == rollout.key
             || decides && products.iter().any(|product| waves::covers(other, &product.key))
     });
-    let after: Vec<_> =
-        before.iter().map(|other| if other.key == rollout.key { &rollout } else { other }).cloned().collect();
-    let permit = cx.scan_permit().ok_or(Refusal::Busy { retry_after: RETRY_AFTER })?;
-    let total = accounts::count(&mut view).await?;
+    let is_new = revision.is_none().then_some(&rollout);
+    let after = before.iter().map(|other| if other.key == rollout.key { &rollout } else { other });
+    let mut after: Vec<_> = after.chain(is_new).cloned().collect();
+    after.sort_by(|one, other| one.key.cmp(&other.key));
+    let (permit, total) = match request.extent {
+        PreviewExtent::Checked => (None, 0),
+        PreviewExtent::Counted => {
+            let permit = cx.scan_permit().ok_or(Refusal::Busy { retry_after: RETRY_AFTER })?;
+            (Some(permit), accounts::count(&mut view).await?)
+        }
+    };
     let mut scan = Scan::of(before.iter().chain(&after));
     if after.iter().any(|rollout| !rollout.ladder.is_empty() || rollout.method.is_some()) {
         // Who has a factor is not locked out, or advised to add one.
@@ -140,7 +167,7 @@ async fn begin(cx: &QueryContext, request: PreviewRequest) -> Result<Preview, Er
     let instants: Vec<_> =
         instants.into_iter().map(|at| PreviewedInstant { at, counts: counts().collect() }).collect();
     let samples = GROUPS * instants.len() * products.len();
-    Ok(Preview {
+    let preview = Box::new(Preview {
         _permit: permit,
         worlds,
         scan,
@@ -150,13 +177,17 @@ async fn begin(cx: &QueryContext, request: PreviewRequest) -> Result<Preview, Er
         instants,
         progress: PreviewProgress { seen: 0, total },
         revision,
+    });
+    Ok(match request.extent {
+        PreviewExtent::Checked => Previewed::Done(preview),
+        PreviewExtent::Counted => Previewed::Going(preview),
     })
 }
 
 /// Now, and the later instants in order.
 fn instants(
     later: LaterInstants,
-    (before, after): (&Rollout, &Rollout),
+    (before, after): (Option<&Rollout>, &Rollout),
     now: Timestamp,
 ) -> Result<Vec<Timestamp>, Refusal> {
     let later: BTreeSet<_> = match later {
@@ -170,7 +201,7 @@ fn instants(
             instants.into_iter().filter(|at| *at > now).collect()
         }
         LaterInstants::Dates => {
-            let rules = before.ladder.iter().chain(&after.ladder);
+            let rules = before.into_iter().chain([after]).flat_map(|rollout| &rollout.ladder);
             let dates =
                 rules.flat_map(|rule| rule.phases.iter().map(|phase| phase.from).chain(rule.grace.cap));
             let dates: BTreeSet<_> = dates.filter(|at| *at > now).collect();
@@ -185,13 +216,13 @@ async fn at_products(
     cx: &QueryContext,
     view: &mut View,
     only: Option<ProductKey>,
-    (before, after): (&Rollout, &Rollout),
+    (before, after): (Option<&Rollout>, &Rollout),
 ) -> Result<Vec<Product>, Error> {
     let mut found = Vec::new();
     if let Some(product) = only {
         found.push(cx.product(view, &product).await?);
     } else {
-        let named: BTreeSet<_> = before.all_products().chain(after.all_products()).collect();
+        let named: BTreeSet<_> = before.into_iter().chain([after]).flat_map(Rollout::all_products).collect();
         for product in named {
             found.extend(products::find(view, product).await?);
         }
@@ -218,8 +249,8 @@ impl Preview {
         self.progress
     }
 
-    /// The revision that would be changed.
-    pub const fn revision(&self) -> Revision {
+    /// The revision that would be changed; `None`: the rollout would be created.
+    pub const fn revision(&self) -> Option<Revision> {
         self.revision
     }
 
@@ -248,8 +279,8 @@ impl Preview {
         let some = (DECISIONS_A_STEP / decisions.max(1)).clamp(1, self.page.len().max(1));
         for mut account in self.page.drain(..some.min(self.page.len())) {
             self.progress.seen += 1;
-            // A change keeps the salt, so the buckets are those before and after.
-            account.standing.buckets = bucket::all(self.worlds.before.iter(), &account.standing);
+            // A change keeps the salt, so the buckets are those before and after. What is created is only after it.
+            account.standing.buckets = bucket::all(self.worlds.after.iter(), &account.standing);
             for PreviewedInstant { at, counts } in &mut self.instants {
                 for (product, counts) in self.products.iter().zip(counts) {
                     counts.count(&self.worlds, (product, &account), *at, self.sample);

@@ -7,7 +7,11 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Args, Subcommand};
 
 pub use self::file::{SavedContext, SavedContexts};
-use crate::{failure::Usage, output::columns};
+use crate::{
+    failure::Usage,
+    output::{columns, plain, print},
+    server::with_scheme,
+};
 
 #[derive(Subcommand)]
 pub enum ContextCommand {
@@ -15,6 +19,12 @@ pub enum ContextCommand {
     Add(ContextAdd),
     /// Lists all contexts; a star marks the current one.
     List,
+    /// Shows the current context, or one by its name.
+    Show {
+        /// Its name; else the current one.
+        #[arg(env = "TIDEGATE_CONTEXT", hide_env_values = true)]
+        name: Option<String>,
+    },
     /// Makes a context the current one: it is used where neither `--context` nor `TIDEGATE_CONTEXT` names one.
     Use {
         /// Its name.
@@ -58,9 +68,17 @@ pub fn run(command: ContextCommand) -> anyhow::Result<ExitCode> {
     let mut contexts = SavedContexts::read()?;
     match command {
         ContextCommand::Add(add) => {
+            let readable = std::fs::File::open(&add.credential_file).and_then(|file| file.metadata());
+            if !readable.is_ok_and(|file| file.is_file()) {
+                let file = add.credential_file.display();
+                let text = format!(
+                    "nothing was kept: there is no file `{file}` that can be read; write the credential to it"
+                );
+                return Err(Usage::new(text).into());
+            }
             // A context is used from any folder.
             let context = SavedContext {
-                address: add.address,
+                address: with_scheme(&add.address)?,
                 credential_file: std::path::absolute(add.credential_file)?,
                 realm: add.realm,
                 ca_file: add.ca_file.map(std::path::absolute).transpose()?,
@@ -69,7 +87,14 @@ pub fn run(command: ContextCommand) -> anyhow::Result<ExitCode> {
             contexts.current.get_or_insert(add.name);
             contexts.write()?;
         }
-        ContextCommand::List => print!("{}", table(&contexts)),
+        ContextCommand::List => print(&table(&contexts))?,
+        ContextCommand::Show { name } => {
+            let named = name.filter(|name| !name.is_empty());
+            let Some(name) = named.or_else(|| contexts.current.clone()) else {
+                return Err(Usage::new("there is no current context: `tidegate context add` adds one").into());
+            };
+            print(&shown(&name, contexts.named(&name)?))?;
+        }
         ContextCommand::Use { name } => {
             contexts.named(&name)?;
             contexts.current = Some(name);
@@ -93,5 +118,17 @@ fn table(contexts: &SavedContexts) -> String {
         let realm = context.realm.clone().unwrap_or_default();
         vec![mark.to_owned(), name.clone(), context.address.clone(), realm, file]
     });
-    columns(&["", "name", "address", "realm", "credential file"], rows)
+    let text = columns(&["", "name", "address", "realm", "credential file"], rows);
+    if contexts.current.is_some() { text + "\n* the current one\n" } else { text }
+}
+
+fn shown(name: &str, context: &SavedContext) -> String {
+    let file = context.credential_file.display().to_string();
+    let mut rows =
+        vec![("name", name.to_owned()), ("address", context.address.clone()), ("credential file", file)];
+    rows.extend(context.realm.clone().map(|realm| ("realm", realm)));
+    rows.extend(context.ca_file.as_ref().map(|file| ("ca file", file.display().to_string())));
+    let lines: Vec<_> =
+        rows.into_iter().map(|(what, value)| format!("{what:15}  {}", plain(&value))).collect();
+    lines.join("\n") + "\n"
 }

@@ -5,27 +5,23 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 use tidegate_client::{Client, Refused};
-use tidegate_proto::{self as proto, evaluation_result::Result as Evaluated};
+use tidegate_proto as proto;
 
 use super::{
-    CallArgs, ask,
+    CallArgs,
+    announce::confirm_plan,
+    ask,
     confirm::ConfirmArgs,
-    explained,
     file::PlannedRollout,
-    find,
-    history::changed,
-    ladder::confirm_ladder,
-    plan::{PlannedCall, PlannedChange, PlannedStep, plan},
-    print_warnings, show,
+    file_plan::FilePlan,
+    plan::{PlannedCall, PlannedChange, PlannedStep},
+    revisions::Compared,
+    show,
 };
 use crate::{
     ambient::request_id,
-    failure::Usage,
-    output::{OutputFormat, plain, print},
+    output::{OutputFormat, print},
 };
-
-/// The contract's bound of one `BatchEvaluate`.
-const MAX_BATCH: usize = 256;
 
 #[derive(Args)]
 pub struct CreateArgs {
@@ -49,14 +45,14 @@ pub struct ApplyArgs {
 
 #[derive(Args)]
 pub struct DiffArgs {
-    /// Key of the rollout, with --from and --to.
-    #[arg(requires = "from", conflicts_with = "file")]
+    /// Key of the rollout, with --from and --to, or with a file that holds a ladder alone.
+    #[arg(required_unless_present = "file")]
     rollout: Option<String>,
     /// The file to compare with the rollout as it stands; `-` reads standard input.
-    #[arg(short, long, value_name = "FILE", required_unless_present = "rollout")]
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["from", "to"])]
     file: Option<PathBuf>,
     /// The revision to compare from.
-    #[arg(long, value_name = "REVISION", requires_all = ["to", "rollout"])]
+    #[arg(long, value_name = "REVISION", requires_all = ["to", "rollout"], required_unless_present = "file")]
     from: Option<i64>,
     /// The revision to compare to.
     #[arg(long, value_name = "REVISION", requires_all = ["from", "rollout"])]
@@ -75,33 +71,29 @@ struct PlanReport<'p> {
 pub async fn create(ApplyArgs { create, confirm }: ApplyArgs) -> anyhow::Result<()> {
     let file = PlannedRollout::read(&create.file)?;
     let client = create.call.server.connect().await?;
-    confirm_ladder(&confirm, &file.key, file.ladder.as_deref().unwrap_or_default(), &[])?;
-    let request = file.create_request(&create.reason, request_id());
-    let mut answer = ask!(client, rollouts.create_rollout, request)?;
-    let etag = answer.rollout.as_ref().map(|rollout| rollout.etag.clone()).unwrap_or_default();
-    for step in plan(&file, None)?.iter().filter(|step| step.call != PlannedCall::Create) {
-        answer.rollout = carry_out(&client, &file, &etag, step, &create.reason).await?;
+    let plan = FilePlan::of_new(file)?;
+    let warnings = plan.check(&client).await?;
+    confirm_plan(&confirm, &plan)?;
+    let mut rollout = None;
+    for step in &plan.steps {
+        let etag = rollout.as_ref().map(|rollout: &proto::Rollout| rollout.etag.clone()).unwrap_or_default();
+        rollout = carry_out(&client, &plan, (step, &etag), &create.reason).await?;
     }
+    let answer = proto::CreateRolloutResponse { rollout, warnings };
     create.call.output.print(&answer, |answer| answer.rollout.as_ref().map(show::line).unwrap_or_default())
 }
 
 pub async fn apply(ApplyArgs { create: apply, confirm }: ApplyArgs) -> anyhow::Result<()> {
     let file = PlannedRollout::read(&apply.file)?;
     let client = apply.call.server.connect().await?;
-    let (file, found) = compared(&client, file).await?;
-    let steps = plan(&file, found.as_ref())?;
-    let mut rollout = found.unwrap_or_default();
-    for step in &steps {
-        if let PlannedCall::SetLadder(rules) = &step.call {
-            confirm_ladder(&confirm, &file.key, rules, &rollout.ladder)?;
-        }
-    }
+    let plan = FilePlan::of(&client, file).await?;
+    plan.check(&client).await?;
+    confirm_plan(&confirm, &plan)?;
+    let mut rollout = plan.found.clone().unwrap_or_default();
     let format = apply.call.output.format;
-    for step in &steps {
-        match carry_out(&client, &file, &rollout.etag, step, &apply.reason).await {
-            Ok(changed) => rollout = changed.unwrap_or_default(),
-            Err(refused) => return Err(explained(&client, &file.key, refused).await),
-        }
+    for step in &plan.steps {
+        let changed = carry_out(&client, &plan, (step, &rollout.etag), &apply.reason).await?;
+        rollout = changed.unwrap_or_default();
         for change in &step.changes {
             match format {
                 OutputFormat::Table => print(&(change.line() + "\n"))?,
@@ -112,160 +104,140 @@ pub async fn apply(ApplyArgs { create: apply, confirm }: ApplyArgs) -> anyhow::R
     let answer = proto::GetRolloutResponse { rollout: Some(rollout), ..Default::default() };
     apply.call.output.print(&answer, |answer| {
         let line = answer.rollout.as_ref().map(show::line).unwrap_or_default();
-        if steps.is_empty() { format!("nothing to change; {line}") } else { line }
+        if plan.steps.is_empty() { format!("nothing to change; {line}") } else { line }
     })
 }
 
-async fn carry_out(
+/// Makes the call of a step.
+pub async fn carry_out(
     client: &Client,
-    file: &PlannedRollout,
-    etag: &str,
-    step: &PlannedStep,
+    plan: &FilePlan,
+    (step, etag): (&PlannedStep, &str),
+    reason: &str,
+) -> anyhow::Result<Option<proto::Rollout>> {
+    match call(client, &plan.key, (step, etag), reason).await {
+        Ok(rollout) => Ok(rollout),
+        // Another person may have changed something since it was checked.
+        Err(refused) => Err(plan.told(client, refused.into()).await),
+    }
+}
+
+/// What the server warns of was printed when the whole plan was checked.
+async fn call(
+    client: &Client,
+    key: &str,
+    (step, etag): (&PlannedStep, &str),
     reason: &str,
 ) -> Result<Option<proto::Rollout>, Refused> {
-    let (rollout, etag, reason) = (file.key.clone(), etag.to_owned(), reason.to_owned());
+    let (rollout, etag, reason) = (key.to_owned(), etag.to_owned(), reason.to_owned());
     let request_id = request_id();
-    Ok(match &step.call {
-        PlannedCall::Create => {
-            let answer = ask!(client, rollouts.create_rollout, file.create_request(&reason, request_id))?;
-            print_warnings(&answer.warnings);
-            answer.rollout
+    Ok(match step.call.clone() {
+        PlannedCall::Create(create) => {
+            let request = create_request(*create, reason, request_id);
+            ask!(client, rollouts.create_rollout, request)?.rollout
         }
-        PlannedCall::Update(fields) => {
-            let mask = proto::FieldMask { paths: fields.iter().map(ToString::to_string).collect() };
-            let request = proto::UpdateRolloutRequest {
-                rollout,
-                etag,
-                title: file.title.clone(),
-                products: file.products.clone(),
-                holdout: Some(file.new_holdout()),
-                allow_tiny: file.allow_tiny(),
-                allow: Some(file.allow.clone()),
-                deny: Some(file.deny.clone()),
-                method: file.method.clone(),
-                advance_window: file.advance_window.clone(),
-                update_mask: Some(mask),
-                request_id,
-                reason,
-            };
+        PlannedCall::Update(update) => {
+            let request = update_request(*update, (rollout, etag), reason, request_id);
             ask!(client, rollouts.update_rollout, request)?.rollout
         }
         PlannedCall::UpdateWave(ordinal, wave, fields) => {
-            let (ordinal, wave) = (*ordinal, Some(wave.clone()));
-            let update_mask =
-                Some(proto::FieldMask { paths: fields.iter().map(ToString::to_string).collect() });
+            let paths = fields.iter().map(ToString::to_string).collect();
+            let (wave, update_mask) = (Some(wave), Some(proto::FieldMask { paths }));
             let request =
                 proto::UpdateWaveRequest { rollout, etag, ordinal, wave, request_id, reason, update_mask };
-            let answer = ask!(client, rollouts.update_wave, request)?;
-            print_warnings(&answer.warnings);
-            answer.rollout
+            ask!(client, rollouts.update_wave, request)?.rollout
         }
         PlannedCall::RemoveWave(ordinal) => {
-            let ordinal = *ordinal;
             let request = proto::RemoveWaveRequest { rollout, etag, ordinal, request_id, reason };
             ask!(client, rollouts.remove_wave, request)?.rollout
         }
-        PlannedCall::AddWave(wave) => {
-            let wave = Some(wave.clone());
+        PlannedCall::AddWave(_, wave) => {
+            let wave = Some(wave);
             let request = proto::AddWaveRequest { rollout, etag, wave, request_id, reason };
-            let answer = ask!(client, rollouts.add_wave, request)?;
-            print_warnings(&answer.warnings);
-            answer.rollout
+            ask!(client, rollouts.add_wave, request)?.rollout
         }
         PlannedCall::SetLadder(rules) => {
-            let rules = rules.clone();
             let request = proto::SetLadderRequest { rollout, etag, rules, request_id, reason };
             ask!(client, rollouts.set_ladder, request)?.rollout
         }
     })
 }
 
+fn create_request(
+    create: proto::PlannedCreate,
+    reason: String,
+    request_id: String,
+) -> proto::CreateRolloutRequest {
+    use proto::{create_rollout_request::Holdout, planned_create};
+    proto::CreateRolloutRequest {
+        key: create.key,
+        title: create.title,
+        products: create.products,
+        waves: create.waves,
+        request_id,
+        reason,
+        unit: create.unit,
+        holdout: create.holdout.map(|holdout| match holdout {
+            planned_create::Holdout::HoldoutPpm(ppm) => Holdout::HoldoutPpm(ppm),
+            planned_create::Holdout::HoldoutPercent(percent) => Holdout::HoldoutPercent(percent),
+        }),
+        allow: create.allow,
+        deny: create.deny,
+        method: create.method,
+        advance_window: create.advance_window,
+        allow_tiny: create.allow_tiny,
+    }
+}
+
+fn update_request(
+    update: proto::PlannedUpdate,
+    (rollout, etag): (String, String),
+    reason: String,
+    request_id: String,
+) -> proto::UpdateRolloutRequest {
+    use proto::{planned_update, update_rollout_request::Holdout};
+    proto::UpdateRolloutRequest {
+        rollout,
+        etag,
+        title: update.title,
+        products: update.products,
+        holdout: update.holdout.map(|holdout| match holdout {
+            planned_update::Holdout::HoldoutPpm(ppm) => Holdout::HoldoutPpm(ppm),
+            planned_update::Holdout::HoldoutPercent(percent) => Holdout::HoldoutPercent(percent),
+        }),
+        allow: update.allow,
+        deny: update.deny,
+        method: update.method,
+        update_mask: update.update_mask,
+        request_id,
+        reason,
+        advance_window: update.advance_window,
+        allow_tiny: update.allow_tiny,
+    }
+}
+
 pub async fn diff(diff: DiffArgs) -> anyhow::Result<()> {
     let client = diff.call.server.connect().await?;
     let Some(path) = diff.file else {
-        let request = proto::DiffRevisionsRequest {
-            rollout: diff.rollout.unwrap_or_default(),
-            from_revision: diff.from.unwrap_or_default(),
-            to_revision: diff.to.unwrap_or_default(),
-        };
+        let rollout = diff.rollout.unwrap_or_default();
+        let (from_revision, to_revision) = (diff.from.unwrap_or_default(), diff.to.unwrap_or_default());
+        let request = proto::DiffRevisionsRequest { rollout: rollout.clone(), from_revision, to_revision };
         let answer = ask!(client, rollouts.diff_revisions, request)?;
-        return diff.call.output.print(&answer, |answer| {
-            let lines = answer.differences.iter().map(|difference| changed(difference) + "\n");
+        let differences = answer.differences.clone();
+        let compared = Compared::read(&client, &rollout, differences, (from_revision, to_revision)).await?;
+        return diff.call.output.print(&answer, |_| {
+            let lines = compared.lines().into_iter().map(|line| line + "\n");
             some_or(lines.collect(), "nothing differs\n")
         });
     };
-    let (file, found) = compared(&client, PlannedRollout::read(&path)?).await?;
-    let steps = plan(&file, found.as_ref())?;
-    let changes = steps.iter().flat_map(|step| &step.changes).collect();
-    diff.call.output.print_value(&PlanReport { rollout: &file.key, changes }, |report| {
-        some_or(report.changes.iter().map(|change| change.line() + "\n").collect(), "nothing differs\n")
+    let plan = FilePlan::read(&client, &path, diff.rollout.as_deref()).await?;
+    plan.check(&client).await?;
+    let changes = plan.steps.iter().flat_map(|step| &step.changes).collect();
+    diff.call.output.print_value(&PlanReport { rollout: &plan.key, changes }, |report| {
+        some_or(report.changes.iter().map(|change| change.ahead() + "\n").collect(), "nothing differs\n")
     })
 }
 
 fn some_or(text: String, otherwise: &str) -> String {
     if text.is_empty() { otherwise.to_owned() } else { text }
-}
-
-/// The file, and the rollout as it stands, with accounts named as the file names them: an account can be named by its id or
-/// by its external id, and the server answers the name that it was given.
-pub async fn compared(
-    client: &Client,
-    file: PlannedRollout,
-) -> anyhow::Result<(PlannedRollout, Option<proto::Rollout>)> {
-    let mut found = find(client, &file.key).await?;
-    if let Some(rollout) = &mut found {
-        let product = file.products.first().cloned().unwrap_or_default();
-        let lists = [("allow", &file.allow, &mut rollout.allow), ("deny", &file.deny, &mut rollout.deny)];
-        for (list, wanted, named) in lists {
-            let wanted_ids = account_ids(client, &product, list, &wanted.accounts, Unknown::Refused).await?;
-            let Some(named) = named else { continue };
-            let ids = account_ids(client, &product, list, &named.accounts, Unknown::Kept).await?;
-            let both = wanted.accounts.iter().zip(&wanted_ids).filter(|(_, id)| ids.contains(id));
-            let other = ids.iter().filter(|id| !wanted_ids.contains(id));
-            named.accounts = both.map(|(name, _)| name).chain(other).cloned().collect();
-        }
-    }
-    Ok((file, found))
-}
-
-/// What becomes of a name that no account has.
-#[derive(Clone, Copy, PartialEq)]
-enum Unknown {
-    Refused,
-    Kept,
-}
-
-/// The ids of accounts that are named by id or external id. A decision carries the id and no personal field, so this reads no
-/// account.
-async fn account_ids(
-    client: &Client,
-    product: &str,
-    list: &str,
-    names: &[String],
-    unknown: Unknown,
-) -> anyhow::Result<Vec<String>> {
-    let mut ids = Vec::new();
-    for batch in names.chunks(MAX_BATCH) {
-        let item =
-            |account: &String| proto::EvaluationItem { product: product.into(), account: account.clone() };
-        let request = proto::BatchEvaluateRequest { items: batch.iter().map(item).collect() };
-        let answer = ask!(client, evaluations.batch_evaluate, request)?;
-        for (name, result) in batch.iter().zip(answer.results) {
-            match result.result {
-                Some(Evaluated::Decision(decision)) => ids.push(decision.account_id),
-                _ if unknown == Unknown::Refused && result_is_of_account(&result) => {
-                    let text = format!("`{list}` names `{}`, and there is no such account", plain(name));
-                    return Err(Usage::new(text).into());
-                }
-                // The product is wrong: the server says so when it is asked to change the rollout.
-                _ => ids.push(name.clone()),
-            }
-        }
-    }
-    Ok(ids)
-}
-
-fn result_is_of_account(result: &proto::EvaluationResult) -> bool {
-    let not_found = i32::from(proto::ErrorReason::AccountNotFound);
-    matches!(result.result, Some(Evaluated::Error(reason)) if reason == not_found)
 }

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal as _;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::Args;
 
 use crate::failure::Usage;
@@ -33,7 +33,7 @@ impl ConfirmArgs {
         let mut typed = String::new();
         std::io::stdin().read_line(&mut typed).context("failed to read the terminal")?;
         if typed.trim() != key {
-            bail!("nothing was changed: that is not `{key}`");
+            return Err(Usage::new(format!("nothing was changed: that is not `{key}`")).into());
         }
         Ok(())
     }

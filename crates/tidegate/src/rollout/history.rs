@@ -6,8 +6,8 @@ use clap::Args;
 use tidegate_client::Client;
 use tidegate_proto as proto;
 
-use super::{CallArgs, ask};
-use crate::output::{OutputFormat, instant, plain};
+use super::{CallArgs, ask, revisions::Compared};
+use crate::output::{OutputFormat, instant};
 
 #[derive(Args)]
 pub struct HistoryArgs {
@@ -28,15 +28,22 @@ pub async fn history(history: HistoryArgs) -> anyhow::Result<()> {
     let answer = ask!(client, rollouts.list_revisions, request)?;
     let mut table = String::new();
     if history.call.output.format == OutputFormat::Table {
-        for revision in &answer.revisions {
-            table += &entry(&client, &key, revision).await?;
+        for (place, revision) in answer.revisions.iter().enumerate() {
+            let before = answer.revisions.get(place + 1).and_then(|before| before.rollout.as_ref());
+            table += &entry(&client, &key, revision, before).await?;
         }
     }
     history.call.output.print(&answer, |_| table)
 }
 
-async fn entry(client: &Client, key: &str, revision: &proto::RolloutRevision) -> anyhow::Result<String> {
-    let number = revision.rollout.as_ref().map(|rollout| rollout.revision).unwrap_or_default();
+async fn entry(
+    client: &Client,
+    key: &str,
+    revision: &proto::RolloutRevision,
+    before: Option<&proto::Rollout>,
+) -> anyhow::Result<String> {
+    let rollout = revision.rollout.clone().unwrap_or_default();
+    let number = rollout.revision;
     let (at, author) = (instant(revision.revise_time.as_ref()), super::show::author(revision));
     let mut text = format!("{number}  {at}  {author}{}\n", super::show::reason(&revision.reason));
     if number <= 1 {
@@ -47,15 +54,14 @@ async fn entry(client: &Client, key: &str, revision: &proto::RolloutRevision) ->
         from_revision: number - 1,
         to_revision: number,
     };
-    for difference in ask!(client, rollouts.diff_revisions, request)?.differences {
-        let _ = writeln!(text, "   {}", changed(&difference));
+    let differences = ask!(client, rollouts.diff_revisions, request)?.differences;
+    let compared = match before {
+        Some(before) => Compared::new(before.clone(), rollout, differences),
+        // The one before it is not listed.
+        None => Compared::read(client, key, differences, (number - 1, number)).await?,
+    };
+    for line in compared.lines() {
+        let _ = writeln!(text, "   {line}");
     }
     Ok(text)
-}
-
-/// `waves[1].state: "draft" -> "live"`
-pub fn changed(difference: &proto::RevisionDifference) -> String {
-    let value = |value: &str| if value.is_empty() { "nothing".to_owned() } else { plain(value) };
-    let (before, after) = (value(&difference.before), value(&difference.after));
-    format!("{}: {before} -> {after}", plain(&difference.field))
 }

@@ -1,4 +1,4 @@
-//! `tidegate rollout ladder set`: from when on two-step is required of whom.
+//! `tidegate rollout ladder get`, `set` and `remove`: from when on two-step is required of whom.
 
 use std::path::PathBuf;
 
@@ -6,20 +6,40 @@ use clap::{Args, Subcommand};
 use tidegate_proto as proto;
 
 use super::{
-    CallArgs, ask,
-    confirm::ConfirmArgs,
-    explained,
-    file::read_ladder,
-    load,
-    plan_ladder::{begun, ladder_changes, requirements, requires_more},
-    show,
+    CallArgs, announce::confirm_plan, apply::carry_out, ask, confirm::ConfirmArgs, explained,
+    file::LadderFile, file_plan::FilePlan, load, show, show_ladder,
 };
 use crate::ambient::request_id;
 
 #[derive(Subcommand)]
 pub enum LadderCommand {
+    /// Shows the ladder as it stands.
+    Get(GetLadderArgs),
     /// Puts the ladder of a file in the place of the rollout's. Asks for the key where it requires more than before.
     Set(SetLadderArgs),
+    /// Removes the ladder: the rollout requires two-step of no account any more. Asks for the key.
+    Remove(RemoveLadderArgs),
+}
+
+#[derive(Args)]
+pub struct GetLadderArgs {
+    /// Key of the rollout.
+    rollout: String,
+    #[command(flatten)]
+    call: CallArgs,
+}
+
+#[derive(Args)]
+pub struct RemoveLadderArgs {
+    /// Key of the rollout.
+    rollout: String,
+    /// Why; kept with the revision.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    reason: String,
+    #[command(flatten)]
+    confirm: ConfirmArgs,
+    #[command(flatten)]
+    call: CallArgs,
 }
 
 #[derive(Args)]
@@ -38,49 +58,74 @@ pub struct SetLadderArgs {
     call: CallArgs,
 }
 
-pub async fn ladder(LadderCommand::Set(set): LadderCommand) -> anyhow::Result<()> {
-    let rules = read_ladder(&set.file, &set.rollout)?;
-    let client = set.call.server.connect().await?;
-    let rollout = load(&client, &set.rollout).await?;
-    let rules = begun(&rules, &rollout.ladder);
-    let changes = ladder_changes(&rules, &rollout.ladder);
-    if changes.is_empty() {
-        let answer = proto::GetRolloutResponse { rollout: Some(rollout), ..Default::default() };
-        return set.call.output.print(&answer, |answer| {
-            format!("nothing to change; {}", answer.rollout.as_ref().map(show::line).unwrap_or_default())
-        });
-    }
-    for change in &changes {
-        eprintln!("{}", change.line());
-    }
-    confirm_ladder(&set.confirm, &set.rollout, &rules, &rollout.ladder)?;
-    let request = proto::SetLadderRequest {
-        rollout: set.rollout.clone(),
-        etag: rollout.etag,
-        rules,
-        reason: set.reason,
-        request_id: request_id(),
-    };
-    match ask!(client, rollouts.set_ladder, request) {
-        Ok(answer) => set
-            .call
-            .output
-            .print(&answer, |answer| answer.rollout.as_ref().map(show::line).unwrap_or_default()),
-        Err(refused) => Err(explained(&client, &set.rollout, refused).await),
+pub async fn ladder(command: LadderCommand) -> anyhow::Result<()> {
+    match command {
+        LadderCommand::Get(get) => get_ladder(get).await,
+        LadderCommand::Set(set) => set_ladder(set).await,
+        LadderCommand::Remove(remove) => remove_ladder(remove).await,
     }
 }
 
-/// A ladder that requires two-step of accounts of which it was not required is set only after a confirmation.
-pub fn confirm_ladder(
-    confirm: &ConfirmArgs,
-    key: &str,
-    rules: &[proto::LadderRule],
-    standing: &[proto::LadderRule],
-) -> anyhow::Result<()> {
-    if !requires_more(rules, standing) {
-        return Ok(());
+async fn get_ladder(get: GetLadderArgs) -> anyhow::Result<()> {
+    let client = get.call.server.connect().await?;
+    let rules = load(&client, &get.rollout).await?.ladder;
+    get.call.output.print(&proto::PlannedLadder { rules }, |ladder| {
+        if ladder.rules.is_empty() {
+            return format!("`{}` has no ladder: it requires two-step of no account\n", get.rollout);
+        }
+        show_ladder::table(&ladder.rules)
+    })
+}
+
+async fn remove_ladder(remove: RemoveLadderArgs) -> anyhow::Result<()> {
+    let client = remove.call.server.connect().await?;
+    let rollout = load(&client, &remove.rollout).await?;
+    if rollout.ladder.is_empty() {
+        let text = format!("nothing to change; {}", show::line(&rollout));
+        let answer = proto::SetLadderResponse { rollout: Some(rollout) };
+        return remove.call.output.print(&answer, |_| text);
     }
-    eprintln!("this makes two-step required:\n{}", requirements(rules));
-    eprintln!("`tidegate rollout preview {key} -f FILE --dates` counts of whom");
-    confirm.ask(key)
+    for (place, rule) in rollout.ladder.iter().enumerate() {
+        eprintln!("ladder rule {}: removed: {}", place + 1, show_ladder::described(rule));
+    }
+    eprintln!(
+        "this will remove the ladder of `{0}`: from then on `{0}` requires two-step of no account, and no account has a \
+         deadline by it; accounts that have two-step keep it, and other rollouts require what they required",
+        rollout.key
+    );
+    remove.confirm.ask(&rollout.key)?;
+    let request = proto::SetLadderRequest {
+        rollout: remove.rollout.clone(),
+        etag: rollout.etag,
+        rules: Vec::new(),
+        reason: remove.reason,
+        request_id: request_id(),
+    };
+    match ask!(client, rollouts.set_ladder, request) {
+        Ok(answer) => remove
+            .call
+            .output
+            .print(&answer, |answer| answer.rollout.as_ref().map(show::line).unwrap_or_default()),
+        Err(refused) => Err(explained(&client, &remove.rollout, refused).await),
+    }
+}
+
+async fn set_ladder(set: SetLadderArgs) -> anyhow::Result<()> {
+    let file = LadderFile::read(&set.file, &set.rollout)?;
+    let client = set.call.server.connect().await?;
+    let plan = FilePlan::of_ladder(&client, file, Some(&set.rollout)).await?;
+    let Some(step) = plan.steps.first() else {
+        let answer = proto::GetRolloutResponse { rollout: plan.found, ..Default::default() };
+        return set.call.output.print(&answer, |answer| {
+            format!("nothing to change; {}", answer.rollout.as_ref().map(show::line).unwrap_or_default())
+        });
+    };
+    plan.check(&client).await?;
+    for change in &step.changes {
+        eprintln!("{}", change.line());
+    }
+    confirm_plan(&set.confirm, &plan)?;
+    let rollout = carry_out(&client, &plan, (step, &plan.etag()), &set.reason).await?;
+    let answer = proto::SetLadderResponse { rollout };
+    set.call.output.print(&answer, |answer| answer.rollout.as_ref().map(show::line).unwrap_or_default())
 }

@@ -4,12 +4,19 @@
 //! changed that the person has not seen. The verbs that narrow (pause, rollback, stop) send none: they must work at once,
 //! whatever another person changes at the same time.
 
+mod ahead;
+mod announce;
 mod apply;
 mod confirm;
+mod exempt;
 mod explain;
+mod explain_method;
+mod export;
 mod file;
+mod file_plan;
 mod funnel;
 mod history;
+mod instants;
 mod ladder;
 mod plan;
 mod plan_ladder;
@@ -19,6 +26,7 @@ mod preview_table;
 mod progress;
 mod reached;
 mod read;
+mod revisions;
 mod show;
 mod show_ladder;
 mod stats;
@@ -31,10 +39,11 @@ use clap::{Args, Subcommand};
 use tidegate_client::{Client, Refused};
 use tidegate_proto as proto;
 
-pub use self::explain::{AccountExplain, account_explain};
 use self::{
     apply::{ApplyArgs, DiffArgs},
+    exempt::ExemptionsArgs,
     explain::RolloutExplain,
+    export::ExportArgs,
     history::HistoryArgs,
     ladder::LadderCommand,
     preview::RolloutPreviewArgs,
@@ -44,8 +53,12 @@ use self::{
     verbs::{RevertArgs, RollBackArgs, SevereArgs, VerbArgs},
     watch::WatchArgs,
 };
+pub use self::{
+    exempt::{AccountExempt, AccountExtend, OfAccount, end_exemption, exempt, extend_deadline},
+    explain::{AccountExplain, account_explain},
+};
 use crate::{
-    output::{OutputArgs, plain},
+    output::{OutputArgs, places, plain},
     server::Server,
 };
 
@@ -64,6 +77,8 @@ pub enum RolloutCommand {
     Create(ApplyArgs),
     /// Creates the rollout of a file, or changes it to what the file says. Waves that have started are never touched.
     Apply(ApplyArgs),
+    /// Prints a rollout as the file that `apply` reads. Applying it changes nothing.
+    Export(ExportArgs),
     /// Counts the accounts that a change would reach, require two-step of, or lock out. Changes nothing.
     Preview(RolloutPreviewArgs),
     /// From when on two-step is required of whom.
@@ -73,29 +88,31 @@ pub enum RolloutCommand {
     Diff(DiffArgs),
     /// Starts the first wave.
     Start(SevereArgs),
-    /// Pauses a rollout: no wave starts, and accounts that were reached stay reached.
+    /// Pauses a rollout: no wave starts, and accounts that were reached stay reached. Dates of a ladder go on.
     Pause(VerbArgs),
-    /// Ends a pause.
-    Resume(VerbArgs),
+    /// Ends a pause. Asks for the key where a wave above 25 % is overdue, and so starts at once.
+    Resume(SevereArgs),
     /// Starts the next wave. Asks for the key where the wave's share is above 25 %.
     Advance(SevereArgs),
     /// Takes back the waves after one of them. Nobody loses a factor.
     Rollback(RollBackArgs),
     /// Ends a rollout of which no wave is started; it is listed no more.
     Archive(VerbArgs),
-    /// Brings an archived rollout back, as it was.
-    Unarchive(VerbArgs),
-    /// Stops a rollout at once: no further account is reached until two persons clear the stop.
+    /// Brings an archived rollout back, as it was. Asks for the key where a wave above 25 % is overdue.
+    Unarchive(SevereArgs),
+    /// Stops a rollout at once: no wave reaches a further account until two persons clear the stop. Dates of a ladder go on.
     Stop(SevereArgs),
     /// Clears a stop. Two persons have to run it.
     Clear(SevereArgs),
     /// Lists the revisions of a rollout, newest first: who changed what, when and why.
     History(HistoryArgs),
-    /// Restores what people decided in an earlier revision, as a new revision.
+    /// Restores what people decided in an earlier revision, its ladder too, as a new revision.
     Revert(RevertArgs),
     /// Lists the accounts that a rollout has reached at a product, one JSON object a line.
     Reached(ReachedArgs),
-    /// Says why a rollout has reached an account, or has not.
+    /// Lists the accounts that support has exempted from the ladder, until when and why.
+    Exemptions(ExemptionsArgs),
+    /// Says why a rollout has reached an account, or has not; and what a rollout of a method asks of whom.
     Explain(RolloutExplain),
     /// Says how far a rollout has come, per wave and product, and what its funnel counted.
     Stats(StatsArgs),
@@ -119,6 +136,8 @@ pub async fn run(command: RolloutCommand) -> anyhow::Result<ExitCode> {
         RolloutCommand::Get(get) => read::get(get).await?,
         RolloutCommand::Create(create) => apply::create(create).await?,
         RolloutCommand::Apply(apply) => apply::apply(apply).await?,
+        RolloutCommand::Export(export) => export::export(export).await?,
+        RolloutCommand::Exemptions(asked) => exempt::exemptions(asked).await?,
         RolloutCommand::Preview(preview) => preview::preview(preview).await?,
         RolloutCommand::Ladder(command) => ladder::ladder(command).await?,
         RolloutCommand::Diff(diff) => apply::diff(diff).await?,
@@ -162,10 +181,20 @@ async fn find(client: &Client, key: &str) -> Result<Option<proto::Rollout>, Refu
     }
 }
 
-/// What the server warns of, on stderr, so that the answer stays what programs read.
-fn print_warnings(warnings: &[proto::RolloutWarning]) {
+/// What the server warns of, on stderr, so that the answer stays what programs read. `told` says a path, with its places counted
+/// from 0, in the words of a file.
+fn print_warnings(warnings: &[proto::RolloutWarning], told: impl Fn(&str, &str) -> Option<String>) {
     for warning in warnings {
-        eprintln!("warning: {}: {}", plain(&warning.field), plain(&warning.message));
+        let (field, what) = (plain(&warning.field), plain(&warning.message));
+        // A warning counts waves from 1, as people do.
+        let wave = field.strip_prefix("waves[").and_then(|rest| rest.split_once("]."));
+        let wave = wave.and_then(|(ordinal, rest)| Some((ordinal.parse::<usize>().ok()?, rest)));
+        let path = match wave {
+            Some((ordinal, rest)) => format!("waves[{}].{rest}", ordinal.saturating_sub(1)),
+            None => field.clone(),
+        };
+        let named = || format!("{}: {what}", places(&field, 1));
+        eprintln!("warning: {}", told(&path, &what).unwrap_or_else(named));
     }
 }
 

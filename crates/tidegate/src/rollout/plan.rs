@@ -29,19 +29,51 @@ pub struct PlannedStep {
     pub changes: Vec<PlannedChange>,
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum PlannedCall {
-    Create,
-    /// The fields of the update mask.
-    Update(Vec<&'static str>),
+    Create(Box<proto::PlannedCreate>),
+    Update(Box<proto::PlannedUpdate>),
     /// The wave, and the fields of the update mask.
     UpdateWave(u32, proto::WaveDraft, Vec<&'static str>),
     RemoveWave(u32),
-    AddWave(proto::WaveDraft),
+    /// The wave's place, and the wave.
+    AddWave(u32, proto::WaveDraft),
     SetLadder(Vec<proto::LadderRule>),
 }
 
+impl PlannedCall {
+    /// The call as a step of a preview.
+    pub fn previewed(&self) -> proto::PlannedStep {
+        use proto::planned_step::Change;
+        let change = match self.clone() {
+            Self::Create(create) => Change::Create(*create),
+            Self::Update(update) => Change::Update(*update),
+            Self::UpdateWave(ordinal, wave, fields) => {
+                let paths = fields.iter().map(ToString::to_string).collect();
+                let update_mask = Some(proto::FieldMask { paths });
+                Change::UpdateWave(proto::PlannedWaveUpdate { ordinal, wave: Some(wave), update_mask })
+            }
+            Self::RemoveWave(ordinal) => Change::RemoveWave(ordinal),
+            Self::AddWave(_, wave) => Change::AddWave(wave),
+            Self::SetLadder(rules) => Change::SetLadder(proto::PlannedLadder { rules }),
+        };
+        proto::PlannedStep { change: Some(change) }
+    }
+}
+
 impl PlannedChange {
+    /// As it is told before it is made.
+    pub fn ahead(&self) -> String {
+        match (self.before.is_empty() || self.after.is_empty(), self.field) {
+            (true, "created" | "added" | "removed") => {
+                let what = if self.before.is_empty() { &self.after } else { &self.before };
+                format!("{}: would be {}: {what}", self.of, self.field)
+            }
+            _ => self.line(),
+        }
+    }
+
+    /// As it is told when it was made.
     pub fn line(&self) -> String {
         let Self { of, field, before, after } = self;
         match (before.is_empty(), after.is_empty()) {
@@ -55,27 +87,14 @@ impl PlannedChange {
 /// The steps in the order in which they are made; none where nothing differs. Waves are compared by their place. Fails where
 /// the file says something else of what cannot change any more.
 pub fn plan(file: &PlannedRollout, rollout: Option<&proto::Rollout>) -> Result<Vec<PlannedStep>> {
-    let Some(rollout) = rollout else {
-        let change = |(of, field, after): (String, _, String)| PlannedChange {
-            of,
-            field,
-            before: String::new(),
-            after,
-        };
-        let whole = ("rollout".to_owned(), "created", plain(&file.title));
-        let waves =
-            (1..).zip(&file.waves).map(|(ordinal, wave)| (wave_of(ordinal), "added", described(wave)));
-        let changes = std::iter::once(whole).chain(waves).map(change).collect();
-        let create = PlannedStep { call: PlannedCall::Create, changes };
-        return Ok(std::iter::once(create).chain(set_ladder(file, &[])).collect());
-    };
+    let Some(rollout) = rollout else { return Ok(create(file)) };
     let mut steps: Vec<_> = update(file, rollout)?.into_iter().collect();
-    let mut added = Vec::new();
+    let (mut added, mut updated) = (Vec::new(), Vec::new());
     for (ordinal, draft) in (1..).zip(&file.waves) {
         let Some(wave) = rollout.waves.iter().find(|wave| wave.ordinal == ordinal) else {
             let change = change(&wave_of(ordinal), "added", String::new(), described(draft));
             let changes = change.into_iter().collect();
-            added.push(PlannedStep { call: PlannedCall::AddWave(draft.clone()), changes });
+            added.push(PlannedStep { call: PlannedCall::AddWave(ordinal, draft.clone()), changes });
             continue;
         };
         let changes = wave_changes(draft, wave);
@@ -92,7 +111,11 @@ pub fn plan(file: &PlannedRollout, rollout: Option<&proto::Rollout>) -> Result<V
             );
         }
         let fields = changes.iter().map(|change| change.field).collect();
-        steps.push(PlannedStep { call: PlannedCall::UpdateWave(ordinal, draft.clone(), fields), changes });
+        let turn = turn(wave, draft);
+        updated.push((
+            turn,
+            PlannedStep { call: PlannedCall::UpdateWave(ordinal, draft.clone(), fields), changes },
+        ));
     }
     // From the last one on, so that no place moves.
     for wave in rollout.waves.iter().skip(file.waves.len()).rev() {
@@ -106,13 +129,61 @@ pub fn plan(file: &PlannedRollout, rollout: Option<&proto::Rollout>) -> Result<V
         let changes = change.into_iter().collect();
         steps.push(PlannedStep { call: PlannedCall::RemoveWave(wave.ordinal), changes });
     }
+    updated.sort_by_key(|(turn, _)| *turn);
+    steps.extend(updated.into_iter().map(|(_, step)| step));
     steps.extend(added);
     steps.extend(set_ladder(file, &rollout.ladder));
     Ok(steps)
 }
 
+/// When a wave is updated among the others. The server keeps planned starts in the order of the waves after every call, so
+/// those that go away go first, those that move later move from the last wave on, those that move earlier from the first one,
+/// and new ones come last.
+fn turn(wave: &proto::Wave, draft: &proto::WaveDraft) -> (u8, i64) {
+    let at =
+        |planned: Option<&proto::LocalTime>| planned.and_then(|planned| planned.time).map(|at| at.seconds);
+    let ordinal = i64::from(wave.ordinal);
+    match (at(wave.planned_start.as_ref()), at(draft.planned_start.as_ref())) {
+        (Some(_), None) => (0, ordinal),
+        (Some(before), Some(after)) if before < after => (1, -ordinal),
+        (Some(_), Some(_)) | (None, None) => (2, ordinal),
+        (None, Some(_)) => (3, ordinal),
+    }
+}
+
+/// The steps that make a rollout that does not exist yet.
+fn create(file: &PlannedRollout) -> Vec<PlannedStep> {
+    let whole = |field, after| change("rollout", field, String::new(), after);
+    let holdout = if file.holdout_ppm() > 0 { percent(file.holdout_ppm()) } else { String::new() };
+    let unit = if file.unit == RolloutUnit::Customer { "customer" } else { "" };
+    let method = file.method.as_ref().map(|_| described_method(file.method.as_ref())).unwrap_or_default();
+    let rollout = [
+        whole("created", plain(&file.title)),
+        whole("unit", unit.to_owned()),
+        whole("holdout", holdout),
+        whole("allow", names(&file.allow)),
+        whole("deny", names(&file.deny)),
+        whole("method", method),
+        whole("advance_window", window(file.advance_window.as_ref())),
+    ];
+    let added = |(ordinal, wave)| change(&wave_of(ordinal), "added", String::new(), described(wave));
+    let waves = (1..).zip(&file.waves).map(added);
+    let changes = rollout.into_iter().chain(waves).flatten().collect();
+    let create = PlannedStep { call: PlannedCall::Create(Box::new(file.create())), changes };
+    std::iter::once(create).chain(set_ladder(file, &[])).collect()
+}
+
+fn names(named: &proto::NamedAccounts) -> String {
+    sorted(named.accounts.iter().chain(&named.customers))
+}
+
 fn set_ladder(file: &PlannedRollout, standing: &[proto::LadderRule]) -> Option<PlannedStep> {
-    let rules = begun(file.ladder.as_ref()?, standing);
+    ladder_step(file.ladder.as_ref()?, standing)
+}
+
+/// The step that puts the rules of a file in the place of those that stand; `None` where they are the same.
+pub fn ladder_step(rules: &[proto::LadderRule], standing: &[proto::LadderRule]) -> Option<PlannedStep> {
+    let rules = begun(rules, standing);
     let changes = ladder_changes(&rules, standing);
     (!changes.is_empty()).then_some(PlannedStep { call: PlannedCall::SetLadder(rules), changes })
 }
@@ -122,7 +193,6 @@ fn update(file: &PlannedRollout, rollout: &proto::Rollout) -> Result<Option<Plan
         bail!("the unit of `{}` never changes: a rollout of another unit needs another key", rollout.key);
     }
     let nobody = proto::NamedAccounts::default();
-    let names = |named: &proto::NamedAccounts| sorted(named.accounts.iter().chain(&named.customers));
     let (allow, deny) = (rollout.allow.as_ref().unwrap_or(&nobody), rollout.deny.as_ref().unwrap_or(&nobody));
     let of = "rollout";
     let changes: Vec<_> = [
@@ -160,7 +230,8 @@ fn update(file: &PlannedRollout, rollout: &proto::Rollout) -> Result<Option<Plan
         );
     }
     let fields: Vec<_> = changes.iter().map(|change| change.field).collect();
-    Ok((!changes.is_empty()).then_some(PlannedStep { call: PlannedCall::Update(fields), changes }))
+    let call = PlannedCall::Update(Box::new(file.update(&fields)));
+    Ok((!changes.is_empty()).then_some(PlannedStep { call, changes }))
 }
 
 fn wave_changes(draft: &proto::WaveDraft, wave: &proto::Wave) -> Vec<PlannedChange> {
@@ -208,6 +279,12 @@ fn described(wave: &proto::WaveDraft) -> String {
     if wave.planned_start.is_some() {
         text = format!("{text}, starts {}", planned::start(wave.planned_start.as_ref()));
     }
+    if wave.soak.is_some() {
+        text = format!("{text}, once the wave before was live for {}", planned::soak(wave.soak.as_ref()));
+    }
+    if !wave.gates.is_empty() {
+        text = format!("{text}, with {}", planned::gates(&wave.gates));
+    }
     text
 }
 
@@ -246,5 +323,32 @@ mod tests {
         assert_eq!(changes(&["c", "a, b"]), []);
         let [change] = changes(&["a", "b, c"]).try_into().unwrap();
         assert_eq!((change.field, &change.before), ("audience", &change.after));
+    }
+
+    /// Each call keeps the order of the waves, in whatever direction their dates move.
+    #[test]
+    fn dates_move_in_an_order_that_the_server_takes() {
+        let time = |day: i64| proto::LocalTime {
+            local: format!("day {day}"),
+            time: Some(proto::Timestamp { seconds: day * 86_400, nanos: 0 }),
+            ..Default::default()
+        };
+        let order = |before: [Option<i64>; 3], after: [Option<i64>; 3]| {
+            let mut turns: Vec<_> = (1..)
+                .zip(before.into_iter().zip(after))
+                .map(|(ordinal, (before, after))| {
+                    let wave = proto::Wave { ordinal, planned_start: before.map(time), ..Default::default() };
+                    let draft = proto::WaveDraft { planned_start: after.map(time), ..Default::default() };
+                    (turn(&wave, &draft), ordinal)
+                })
+                .collect();
+            turns.sort_unstable();
+            turns.into_iter().map(|(_, ordinal)| ordinal).collect::<Vec<_>>()
+        };
+        let days = [Some(1), Some(3), Some(5)];
+        assert_eq!(order(days, [Some(4), Some(6), Some(8)]), [3, 2, 1]);
+        assert_eq!(order([Some(4), Some(6), Some(8)], days), [1, 2, 3]);
+        assert_eq!(order(days, [Some(2), None, Some(4)]), [2, 1, 3]);
+        assert_eq!(order([Some(4), None, Some(6)], [Some(1), Some(2), Some(7)]), [3, 1, 2]);
     }
 }

@@ -4,27 +4,21 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{ArgGroup, Args};
-use proto::{planned_step, preview_rollout_request::Change, preview_rollout_response::Part};
+use proto::{preview_rollout_request::Change, preview_rollout_response::Part};
 use tidegate_client::{Client, Refused};
 use tidegate_core::Timestamp;
 use tidegate_proto as proto;
 
 use super::{
-    CallArgs,
-    apply::compared,
-    explain::instant,
-    file::{PlannedRollout, timestamp},
-    plan::{PlannedCall, PlannedStep, plan},
-    preview_table,
+    CallArgs, file::timestamp, file_plan::FilePlan, instants::instant, preview_table, print_warnings,
     progress::Progress,
 };
-use crate::failure::Usage;
 
 #[derive(Args)]
 #[command(group = ArgGroup::new("change").required(true))]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command")]
 pub struct RolloutPreviewArgs {
-    /// Key of the rollout. May be left out with --file, which names it.
+    /// Key of the rollout. May be left out with a --file that names it.
     #[arg(required_unless_present = "file")]
     rollout: Option<String>,
     /// What `start` would do.
@@ -42,6 +36,9 @@ pub struct RolloutPreviewArgs {
     /// What `stop` would do.
     #[arg(long, group = "change")]
     stop: bool,
+    /// What `revert --to REVISION` would do.
+    #[arg(long, group = "change", value_name = "REVISION", value_parser = clap::value_parser!(i64).range(1..))]
+    revert_to: Option<i64>,
     /// What `apply -f FILE` would do; `-` reads standard input.
     #[arg(short, long, group = "change", value_name = "FILE")]
     file: Option<PathBuf>,
@@ -51,7 +48,8 @@ pub struct RolloutPreviewArgs {
     /// Counts also at each instant that lies ahead at which a phase of the ladder begins.
     #[arg(long, conflicts_with = "at")]
     dates: bool,
-    /// Counts also at this instant, such as 2026-01-31T12:00:00Z; at most ten.
+    /// Counts also at this instant: `2027-01-22T00:00 Europe/Berlin`, a date with its zone, or 2027-01-22T00:00:00Z; at most
+    /// ten.
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     at: Vec<Timestamp>,
     /// Key of the product to count at; else all that the rollout names.
@@ -66,8 +64,12 @@ pub struct RolloutPreviewArgs {
 
 pub async fn preview(preview: RolloutPreviewArgs) -> anyhow::Result<()> {
     let client = preview.call.server.connect().await?;
-    let (rollout, change) = match &preview.file {
-        Some(path) => of_file(&client, PlannedRollout::read(path)?, preview.rollout.as_deref()).await?,
+    let plan = match &preview.file {
+        Some(path) => Some(FilePlan::read(&client, path, preview.rollout.as_deref()).await?),
+        None => None,
+    };
+    let (rollout, change) = match &plan {
+        Some(plan) => (plan.key.clone(), plan.change()),
         None => (preview.rollout.clone().unwrap_or_default(), verb(&preview)),
     };
     let Some(change) = change else {
@@ -84,8 +86,16 @@ pub async fn preview(preview: RolloutPreviewArgs) -> anyhow::Result<()> {
         at_times: preview.at.into_iter().map(timestamp).collect(),
         all_dates: preview.dates,
         roll_back_products: preview.at_product,
+        check_only: false,
     };
-    let result = watched(&client, request).await?;
+    let result = match (watched(&client, request).await, &plan) {
+        (Err(error), Some(plan)) => return Err(plan.told(&client, error).await),
+        (result, _) => result?,
+    };
+    match &plan {
+        Some(plan) => plan.warn(&result.warnings),
+        None => print_warnings(&result.warnings, |_, _| None),
+    }
     preview.call.output.print(&result, preview_table::table)
 }
 
@@ -95,67 +105,12 @@ fn verb(preview: &RolloutPreviewArgs) -> Option<Change> {
         preview.advance.then_some(Change::Advance(true)),
         preview.stop.then_some(Change::Stop(true)),
         preview.roll_back_to.map(Change::RollBackToWave),
+        preview.revert_to.map(Change::RevertToRevision),
     ];
     verbs.into_iter().flatten().next()
 }
 
-/// The key of the rollout, and the change that makes it as the file says; `None` where nothing differs.
-async fn of_file(
-    client: &Client,
-    file: PlannedRollout,
-    key: Option<&str>,
-) -> anyhow::Result<(String, Option<Change>)> {
-    if let Some(key) = key.filter(|key| *key != file.key) {
-        return Err(Usage::new(format!("the file is of `{}`, and not of `{key}`", file.key)).into());
-    }
-    let (file, found) = compared(client, file).await?;
-    let Some(found) = found else {
-        let text = format!(
-            "there is no rollout `{}` yet: `tidegate rollout create` makes it, and it reaches no account before it is \
-             started or has a ladder",
-            file.key
-        );
-        return Err(Usage::new(text).into());
-    };
-    let steps = plan(&file, Some(&found))?;
-    let steps: Vec<_> = steps.into_iter().filter_map(|step| planned(&file, step)).collect();
-    let change = (!steps.is_empty()).then_some(Change::Steps(proto::PlannedSteps { steps }));
-    Ok((file.key, change))
-}
-
-/// `None`: it changes nothing of who is reached.
-fn planned(file: &PlannedRollout, step: PlannedStep) -> Option<proto::PlannedStep> {
-    use planned_step::Change;
-    let change = match step.call {
-        PlannedCall::Create => return None,
-        PlannedCall::Update(fields) => {
-            let paths: Vec<_> =
-                fields.iter().filter(|field| **field != "title").map(ToString::to_string).collect();
-            if paths.is_empty() {
-                return None;
-            }
-            Change::Update(proto::PlannedUpdate {
-                products: file.products.clone(),
-                holdout: Some(file.planned_holdout()),
-                allow_tiny: file.allow_tiny(),
-                allow: Some(file.allow.clone()),
-                deny: Some(file.deny.clone()),
-                update_mask: Some(proto::FieldMask { paths }),
-            })
-        }
-        PlannedCall::UpdateWave(ordinal, wave, fields) => {
-            let update_mask =
-                Some(proto::FieldMask { paths: fields.iter().map(ToString::to_string).collect() });
-            Change::UpdateWave(proto::PlannedWaveUpdate { ordinal, wave: Some(wave), update_mask })
-        }
-        PlannedCall::RemoveWave(ordinal) => Change::RemoveWave(ordinal),
-        PlannedCall::AddWave(wave) => Change::AddWave(wave),
-        PlannedCall::SetLadder(rules) => Change::SetLadder(proto::PlannedLadder { rules }),
-    };
-    Some(proto::PlannedStep { change: Some(change) })
-}
-
-async fn watched(
+pub async fn watched(
     client: &Client,
     request: proto::PreviewRolloutRequest,
 ) -> anyhow::Result<proto::RolloutPreview> {

@@ -29,8 +29,9 @@ pub struct ReachedArgs {
     server: Server,
 }
 
-/// One line.
+/// One line, with the JSON names of the contract as `-o json` has them.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct ReachedLine<'r> {
     account_id: &'r str,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -39,9 +40,9 @@ struct ReachedLine<'r> {
     #[serde(skip_serializing_if = "Option::is_none")]
     wave: Option<u32>,
     #[serde(skip_serializing_if = "String::is_empty")]
-    shown_since: String,
+    first_show_time: String,
     #[serde(skip_serializing_if = "String::is_empty")]
-    active_since: String,
+    active_time: String,
 }
 
 pub async fn reached(reached: ReachedArgs) -> anyhow::Result<()> {
@@ -87,7 +88,7 @@ fn line(account: &proto::ReachedAccount) -> ReachedLine<'_> {
         account_id: &account.account_id,
         external_id: &account.external_id,
         wave: (account.wave > 0).then_some(account.wave),
-        shown_since: instant(account.first_show_time.as_ref()),
-        active_since: instant(account.active_time.as_ref()),
+        first_show_time: instant(account.first_show_time.as_ref()),
+        active_time: instant(account.active_time.as_ref()),
     }
 }

@@ -4,8 +4,11 @@ use clap::Args;
 use tidegate_client::{Client, pages};
 use tidegate_proto as proto;
 
-use super::{CallArgs, ask, planned, show};
-use crate::output::{columns, plain};
+use super::{CallArgs, ahead, ask, planned, print_warnings, show};
+use crate::{
+    ambient::AuthorityClock,
+    output::{columns, plain},
+};
 
 #[derive(Args)]
 pub struct ListArgs {
@@ -42,24 +45,32 @@ fn table(all: &proto::ListRolloutsResponse) -> String {
     if all.rollouts.is_empty() {
         return "there are no rollouts; `tidegate rollout create -f FILE` makes one\n".to_owned();
     }
+    let now = AuthorityClock::host();
     let rows = all.rollouts.iter().map(|rollout| {
         let started = rollout.waves.iter().filter(|wave| show::is_started(wave)).count();
+        let waves = if rollout.waves.is_empty() {
+            "none".to_owned()
+        } else {
+            format!("{started} of {}", rollout.waves.len())
+        };
         vec![
             rollout.key.clone(),
             plain(&rollout.title),
-            show::state(rollout),
-            format!("{started} of {}", rollout.waves.len()),
+            ahead::state(rollout, now),
+            waves,
+            ahead::next_date(rollout, now),
             rollout.products.join(", "),
             rollout.revision.to_string(),
         ]
     });
-    columns(&["key", "title", "state", "waves started", "products", "revision"], rows)
+    columns(&["key", "title", "state", "waves started", "next date", "products", "revision"], rows)
 }
 
 pub async fn get(get: GetArgs) -> anyhow::Result<()> {
     let client = get.call.server.connect().await?;
     let request = proto::GetRolloutRequest { rollout: get.rollout };
     let answer = ask!(client, rollouts.get_rollout, request)?;
+    print_warnings(&answer.warnings, |_, _| None);
     get.call.output.print(&answer, |answer| {
         let whole = answer.rollout.as_ref().map(show::whole).unwrap_or_default();
         whole + &planned::lines(answer)

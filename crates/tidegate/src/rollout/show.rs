@@ -6,10 +6,14 @@ use tidegate_core::Timestamp;
 use tidegate_proto::{self as proto, WaveState, audience::Kind};
 
 use super::{
+    ahead,
     file::{described_method, percent},
     planned, show_ladder,
 };
-use crate::output::{columns, instant, plain, word};
+use crate::{
+    ambient::AuthorityClock,
+    output::{columns, instant, plain, word},
+};
 
 pub fn state(rollout: &proto::Rollout) -> String {
     word(rollout.state().as_str_name(), "ROLLOUT_STATE_")
@@ -50,11 +54,11 @@ pub fn whole(rollout: &proto::Rollout) -> String {
     let named = |named: Option<&proto::NamedAccounts>| {
         let all = named.into_iter().flat_map(|named| named.accounts.iter().chain(&named.customers));
         let all: Vec<_> = all.map(|name| plain(name)).collect();
-        if all.is_empty() { "-".to_owned() } else { all.join(", ") }
+        if all.is_empty() { "nobody".to_owned() } else { all.join(", ") }
     };
     let updated = instant(rollout.update_time.as_ref());
     let mut rows = vec![
-        ("state", state(rollout)),
+        ("state", ahead::state(rollout, AuthorityClock::host())),
         ("products", rollout.products.join(", ")),
         ("unit", word(rollout.unit().as_str_name(), "ROLLOUT_UNIT_")),
         ("holdout", percent(rollout.holdout_ppm)),
@@ -84,6 +88,11 @@ pub fn whole(rollout: &proto::Rollout) -> String {
         let by = format!("since {since} by {}{}; {clear}", plain(&stop.holder), reason(&stop.reason));
         rows.push(("stopped", by));
     }
+    let hold = if rollout.stop.is_some() { "stop" } else { "pause" };
+    if rollout.stop.is_some() || rollout.pause_time.is_some() {
+        let now = AuthorityClock::host();
+        rows.extend(ahead::dates_go_on(rollout, hold, now).into_iter().map(|line| ("dates", line)));
+    }
     let mut text = format!("{}: {}\n", rollout.key, plain(&rollout.title));
     for (name, value) in rows {
         let _ = writeln!(text, "{name:9} {value}");
@@ -94,7 +103,7 @@ pub fn whole(rollout: &proto::Rollout) -> String {
             plain(&wave.title),
             percent(wave.edge_ppm),
             audience(wave.audience.as_ref()),
-            if wave.products.is_empty() { "-".to_owned() } else { wave.products.join(", ") },
+            products(rollout, wave),
             wave_state(wave),
             instant(wave.start_time.as_ref()),
         ]
@@ -102,6 +111,11 @@ pub fn whole(rollout: &proto::Rollout) -> String {
     text.push('\n');
     if !rollout.ladder.is_empty() {
         text += &show_ladder::table(&rollout.ladder);
+    }
+    if rollout.waves.is_empty() {
+        return text;
+    }
+    if !rollout.ladder.is_empty() {
         text.push('\n');
     }
     text + &columns(&["wave", "title", "share", "audience", "products", "state", "started"], waves)

@@ -1,7 +1,8 @@
 //! Ladders as people read them.
 
-use tidegate_core::{Span, Timestamp};
+use tidegate_core::{Span, Timestamp, UtcOffset, ZoneName};
 use tidegate_proto::{self as proto, Requirement, Rung};
+use tidegate_service::zones;
 
 use super::show;
 use crate::output::{columns, instant, plain, word};
@@ -21,7 +22,7 @@ pub fn table(ladder: &[proto::LadderRule]) -> String {
             (place + 1).to_string(),
             plain(&rule.title),
             whom(rule),
-            if rule.products.is_empty() { "-".to_owned() } else { rule.products.join(", ") },
+            if rule.products.is_empty() { "the rollout's".to_owned() } else { rule.products.join(", ") },
         ];
         let rest = std::iter::repeat(vec![String::new(); 4]);
         let phases = rule.phases.iter().map(|phase| vec![rung(phase), from(phase)]);
@@ -90,7 +91,7 @@ pub fn patience(rule: &proto::LadderRule) -> String {
     let grace = whole_grace(rule);
     let mut parts = Vec::new();
     if grace.days > 0 {
-        let cap = grace.cap_time.map(|cap| format!(", at most until {}", instant(Some(&cap))));
+        let cap = grace.cap_time.map(|cap| format!(", at most until {}", in_zone_of(rule, &cap)));
         parts.push(format!("{}{}", count(i64::from(grace.days), "day"), cap.unwrap_or_default()));
     }
     if grace.skips > 0 {
@@ -108,6 +109,23 @@ pub fn patience(rule: &proto::LadderRule) -> String {
         parts.push(format!("reminders on days {}", days.join(", ")));
     }
     parts.join("; ")
+}
+
+/// In the zone of the rule's phases; in UTC where they have none.
+fn in_zone_of(rule: &proto::LadderRule, at: &proto::Timestamp) -> String {
+    let shown = || {
+        let zone = zone_of(rule)?;
+        let at = micros(Some(at))?;
+        let local = zones::local_at(at, &zone)?;
+        let ahead = local.as_if_utc().unix_seconds() - at.unix_seconds();
+        Some(format!("{local} {zone} ({})", UtcOffset::from_seconds(ahead)))
+    };
+    shown().unwrap_or_else(|| instant(Some(at)))
+}
+
+/// The zone in which the rule's phases are planned.
+pub fn zone_of(rule: &proto::LadderRule) -> Option<ZoneName> {
+    rule.phases.iter().find_map(|phase| phase.local.as_ref())?.zone.parse().ok()
 }
 
 /// The grace with what the server takes where a file says nothing.

@@ -4,7 +4,7 @@ use clap::Args;
 use tidegate_core::Timestamp;
 use tidegate_proto as proto;
 
-use super::{CallArgs, ask, file::percent, funnel, load, show};
+use super::{CallArgs, ask, file::percent, funnel, instants::instant as parsed_instant, load, show};
 use crate::output::{columns, instant, plain};
 
 #[derive(Args)]
@@ -14,11 +14,12 @@ pub struct StatsArgs {
     /// Also count the accounts that are reached, and whom draft waves would reach. This reads every account of the realm.
     #[arg(long)]
     reached: bool,
-    /// The funnel counts events from this hour on, such as 2026-03-02T00:00:00Z.
-    #[arg(long, value_parser = time)]
+    /// The funnel counts events from this hour on: `2027-01-22T00:00 Europe/Berlin`, a date with its zone, or
+    /// 2027-01-22T00:00:00Z.
+    #[arg(long, value_parser = parsed_instant)]
     from: Option<Timestamp>,
-    /// The funnel counts the hours before this instant.
-    #[arg(long, value_parser = time)]
+    /// The funnel counts the hours before this instant, written likewise.
+    #[arg(long, value_parser = parsed_instant)]
     before: Option<Timestamp>,
     /// Also show the funnel hour by hour.
     #[arg(long)]
@@ -34,10 +35,6 @@ pub struct StatsArgs {
     method: Option<proto::Method>,
     #[command(flatten)]
     call: CallArgs,
-}
-
-fn time(text: &str) -> Result<Timestamp, String> {
-    Timestamp::from_rfc3339(text).ok_or_else(|| "not an instant such as 2026-03-02T00:00:00Z".to_owned())
 }
 
 fn method(text: &str) -> Result<proto::Method, String> {
@@ -65,6 +62,24 @@ pub async fn stats(stats: StatsArgs) -> anyhow::Result<()> {
     };
     let answer = ask!(client, rollouts.get_stats, request)?;
     stats.call.output.print(&answer, |answer| table(answer, &rollout, stats.reached))
+}
+
+/// The accounts that are reached and that no wave reaches: they are let in by name, or were reached before and stay so. Without
+/// them the waves do not add up to what the products have. Counted once for each product.
+fn by_name(stats: &proto::GetStatsResponse, rollout: &proto::Rollout) -> Option<Vec<String>> {
+    let reached: i64 = stats.products.iter().map(|product| product.reached_count).sum();
+    let of_waves = stats.waves.iter().flat_map(|wave| &wave.products).map(|product| product.reached_count);
+    let rest = (reached - of_waves.sum::<i64>()).max(0);
+    let names = rollout.allow.as_ref();
+    let any = names.is_some_and(|named| !named.accounts.is_empty() || !named.customers.is_empty());
+    let none = String::new;
+    let title = if rollout.ladder.is_empty() {
+        "by name, or for good"
+    } else {
+        "by name, by the ladder, or for good"
+    };
+    let title = title.to_owned();
+    (any || rest > 0).then(|| vec![none(), title, none(), none(), none(), rest.to_string(), none(), none()])
 }
 
 fn table(stats: &proto::GetStatsResponse, rollout: &proto::Rollout, with_reached: bool) -> String {
@@ -97,12 +112,59 @@ fn table(stats: &proto::GetStatsResponse, rollout: &proto::Rollout, with_reached
         ]
     });
     let header = ["wave", "title", "share", "state", "products", "reached first", "would reach", "shown"];
-    let waves = columns(&header, waves);
-    let end = if with_reached {
-        format!("of {} accounts", stats.account_count)
-    } else {
-        "--reached counts who is reached".to_owned()
+    let waves = columns(&header, waves.chain(by_name(stats, rollout).filter(|_| with_reached)));
+    let any_started = rollout.waves.iter().any(show::is_started);
+    let end = match (with_reached, any_started) {
+        (true, true) => format!("of {} accounts; \"-\" means: has started", stats.account_count),
+        (true, false) => format!("of {} accounts", stats.account_count),
+        (false, _) => "\"-\" means: not counted; --reached counts who is reached".to_owned(),
     };
     let (at, funnel) = (instant(stats.count_time.as_ref()), funnel::tables(stats));
-    format!("{products}\n{waves}\n{end}; revision {}, {at}\n\n{funnel}", stats.revision)
+    let people = rules(stats) + &methods(stats);
+    format!("{products}\n{waves}\n{people}{end}; revision {}, {at}\n\n{funnel}", stats.revision)
+}
+
+/// How accounts stand under the ladder; nothing without --reached, or without a ladder.
+fn rules(stats: &proto::GetStatsResponse) -> String {
+    if stats.ladder.is_empty() {
+        return String::new();
+    }
+    let rows = stats.ladder.iter().map(|at| {
+        let name = vec![at.rule.to_string(), plain(&at.title), at.product.clone()];
+        let counts = [
+            at.account_count,
+            at.on_count,
+            at.told_count,
+            at.in_grace_count,
+            at.enforced_count,
+            at.exempt_count,
+            at.locked_out_count,
+        ];
+        name.into_iter().chain(counts.map(|count| count.to_string())).collect()
+    });
+    let header = [
+        "ladder rule",
+        "title",
+        "product",
+        "accounts",
+        "switched on",
+        "told",
+        "still have time",
+        "asked to set up",
+        "exempted",
+        "cannot sign in",
+    ];
+    columns(&header, rows) + "\n"
+}
+
+/// Of a rollout of a method.
+fn methods(stats: &proto::GetStatsResponse) -> String {
+    if stats.methods.is_empty() {
+        return String::new();
+    }
+    let rows = stats.methods.iter().map(|at| {
+        let counts = [at.advised_count, at.better_count, at.weaker_count];
+        std::iter::once(at.product.clone()).chain(counts.map(|count| count.to_string())).collect()
+    });
+    columns(&["product", "advised", "have a better method", "have a weaker one"], rows) + "\n"
 }

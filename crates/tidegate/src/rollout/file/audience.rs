@@ -1,10 +1,12 @@
 //! Whom a wave is for, as a file says it.
 
-use anyhow::Result;
 use tidegate_core::Timestamp;
 use tidegate_proto::{self as proto, audience::Kind};
 
-use super::node::{FileNode, unknown};
+use super::{
+    node::{FileNode, FileRead, unknown},
+    time::no_such_day,
+};
 
 /// The contract's bound. It is checked here too, because reading is recursive.
 const MAX_DEPTH: usize = 8;
@@ -22,19 +24,17 @@ const ATTRIBUTES: &[&str] = &[
     "customer.key",
 ];
 
-pub fn parse_audience(node: FileNode<'_>) -> Result<proto::Audience> {
+pub fn parse_audience(node: FileNode<'_>) -> FileRead<proto::Audience> {
     at_depth(node, 1)
 }
 
-fn at_depth(node: FileNode<'_>, depth: usize) -> Result<proto::Audience> {
+fn at_depth(node: FileNode<'_>, depth: usize) -> FileRead<proto::Audience> {
     if depth > MAX_DEPTH {
         return Err(node.wrong(format!("audiences are at most {MAX_DEPTH} deep")));
     }
     let fields = node.fields(KEYS)?;
-    let list = |node: FileNode<'_>| -> Result<proto::AudienceList> {
-        let audiences =
-            node.list()?.into_iter().map(|node| at_depth(node, depth + 1)).collect::<Result<_>>()?;
-        Ok(proto::AudienceList { audiences })
+    let list = |node: FileNode<'_>| -> FileRead<proto::AudienceList> {
+        Ok(proto::AudienceList { audiences: node.each(|node| at_depth(node, depth + 1))? })
     };
     let kind = match fields.keys().as_slice() {
         ["all"] => Kind::All(list(fields.required("all")?)?),
@@ -43,19 +43,16 @@ fn at_depth(node: FileNode<'_>, depth: usize) -> Result<proto::Audience> {
         keys if keys.contains(&"attribute")
             && !keys.iter().any(|key| ["all", "any", "not"].contains(key)) =>
         {
-            let attribute = fields.required("attribute")?;
-            let name = attribute.text()?;
-            if !ATTRIBUTES.contains(&name.as_str()) {
-                return Err(attribute.wrong(unknown("`", &name, ATTRIBUTES)));
-            }
-            let text = |key| fields.get(key).map(|node| node.text()).transpose();
-            let instant = |key| fields.get(key).map(parse_instant).transpose();
+            let attribute = fields.need("attribute", attribute);
+            let label = fields.read("label", |node| node.text());
+            let any_of = fields.read("any_of", |node| node.texts());
+            let (from, before) = (fields.read("from", parse_instant), fields.read("before", parse_instant));
             Kind::Test(proto::AttributeTest {
-                attribute: name,
-                label: text("label")?.unwrap_or_default(),
-                any_of: fields.get("any_of").map(|node| node.texts()).transpose()?.unwrap_or_default(),
-                from_time: instant("from")?,
-                before_time: instant("before")?,
+                attribute: attribute?,
+                label: label?.unwrap_or_default(),
+                any_of: any_of?.unwrap_or_default(),
+                from_time: from?,
+                before_time: before?,
             })
         }
         _ => return Err(node.wrong("an audience is one of `all`, `any`, `not`, or a test with `attribute`")),
@@ -63,11 +60,20 @@ fn at_depth(node: FileNode<'_>, depth: usize) -> Result<proto::Audience> {
     Ok(proto::Audience { kind: Some(kind) })
 }
 
-fn parse_instant(node: FileNode<'_>) -> Result<proto::Timestamp> {
+fn attribute(node: FileNode<'_>) -> FileRead<String> {
+    let name = node.text()?;
+    if ATTRIBUTES.contains(&name.as_str()) {
+        Ok(name)
+    } else {
+        Err(node.wrong(unknown("`", &name, ATTRIBUTES)))
+    }
+}
+
+fn parse_instant(node: FileNode<'_>) -> FileRead<proto::Timestamp> {
     let text = node.text()?;
     let at = Timestamp::from_rfc3339(&text).or_else(|| Timestamp::from_rfc3339(&format!("{text}T00:00:00Z")));
-    let at =
-        at.ok_or_else(|| node.wrong("must be a date (2026-01-31) or an instant (2026-01-31T12:00:00Z)"))?;
+    let forms = || "must be a date (2026-01-31) or an instant (2026-01-31T12:00:00Z)".to_owned();
+    let at = at.ok_or_else(|| node.wrong(no_such_day(&text).unwrap_or_else(forms)))?;
     Ok(timestamp(at))
 }
 

@@ -1,18 +1,12 @@
 //! The ladder of a rollout, as a file says it.
 
-use std::path::Path;
-
-use anyhow::Result;
 use tidegate_proto::{self as proto, Requirement, Rung};
 
 use super::{
-    ROLLOUT_KEYS,
     audience::{parse_audience, timestamp},
-    node::{FileNode, YamlSource, unknown},
-    read_text,
+    node::{FileNode, FileRead, unknown},
     time::{parse_span, parse_time},
 };
-use crate::failure::Usage;
 
 const RULE_KEYS: &[&str] = &[
     "title",
@@ -38,74 +32,68 @@ const DEMANDS: [(&str, Requirement); 3] = [
     ("aal2-phr", Requirement::Aal2Phr),
 ];
 
-/// Reads a file for the rollout of that key: the file of a rollout with its ladder, or `ladder:` alone.
-pub fn read_ladder(path: &Path, key: &str) -> Result<Vec<proto::LadderRule>> {
-    let text = read_text(path)?;
-    let source = YamlSource { path, text: &text };
-    let documents = source.documents()?;
-    let fields = source.root(&documents)?.fields(&ROLLOUT_KEYS)?;
-    if let Some(node) = fields.get("key")
-        && node.text()? != key
-    {
-        let named = node.text()?;
-        return Err(Usage::new(format!("{} is of `{named}`, and not of `{key}`", path.display())).into());
-    }
-    parse_ladder(fields.required("ladder")?)
+pub fn parse_ladder(node: FileNode<'_>) -> FileRead<Vec<proto::LadderRule>> {
+    node.each(rule)
 }
 
-pub fn parse_ladder(node: FileNode<'_>) -> Result<Vec<proto::LadderRule>> {
-    node.list()?.into_iter().map(rule).collect()
-}
-
-fn rule(node: FileNode<'_>) -> Result<proto::LadderRule> {
+fn rule(node: FileNode<'_>) -> FileRead<proto::LadderRule> {
     let fields = node.fields(RULE_KEYS)?;
-    let numbers = |node: FileNode<'_>| node.list()?.into_iter().map(number).collect::<Result<Vec<_>>>();
-    let demands = fields.get("demands").map(|node| one_of(node, &DEMANDS)).transpose()?;
+    let title = fields.need("title", |node| node.text());
+    let audience = fields.read("audience", parse_audience);
+    let products = fields.read("products", |node| node.texts());
+    let within_waves = fields.read("within_waves", yes);
+    let phases = fields.need("phases", |node| node.each(phase));
+    let demands = fields.read("demands", |node| one_of(node, &DEMANDS));
+    let grace = fields.read("grace", grace);
+    let postponement = fields.read("postponement", parse_span);
+    let reminder_days = fields.read("reminder_days", |node| node.each(number));
     Ok(proto::LadderRule {
-        title: fields.required("title")?.text()?,
-        audience: fields.get("audience").map(parse_audience).transpose()?,
-        products: fields.get("products").map(|node| node.texts()).transpose()?.unwrap_or_default(),
-        within_waves: fields.get("within_waves").map(yes).transpose()?.unwrap_or(false),
-        phases: fields.required("phases")?.list()?.into_iter().map(phase).collect::<Result<_>>()?,
-        demands: demands.unwrap_or(Requirement::SecondStep).into(),
-        grace: fields.get("grace").map(grace).transpose()?,
-        postponement: fields.get("postponement").map(parse_span).transpose()?,
-        reminder_days: fields.get("reminder_days").map(numbers).transpose()?.unwrap_or_default(),
+        title: title?,
+        audience: audience?,
+        products: products?.unwrap_or_default(),
+        within_waves: within_waves?.unwrap_or(false),
+        phases: phases?,
+        demands: demands?.unwrap_or(Requirement::SecondStep).into(),
+        grace: grace?,
+        postponement: postponement?,
+        reminder_days: reminder_days?.unwrap_or_default(),
     })
 }
 
-fn phase(node: FileNode<'_>) -> Result<proto::LadderPhase> {
+fn phase(node: FileNode<'_>) -> FileRead<proto::LadderPhase> {
     let fields = node.fields(&["from", "rung"])?;
-    let from = fields.required("from")?;
-    let rung = one_of(fields.required("rung")?, &RUNGS)?.into();
-    if from.text()? == "now" {
-        return Ok(proto::LadderPhase { rung, ..Default::default() });
-    }
-    let time = parse_time(from)?;
-    Ok(proto::LadderPhase { from_time: Some(timestamp(time.at)), local: time.local, rung })
+    let from = fields.need("from", |node| {
+        let begins_now = node.text()? == "now";
+        if begins_now { Ok(None) } else { parse_time(node).map(Some) }
+    });
+    let rung = fields.need("rung", |node| one_of(node, &RUNGS));
+    let (from, rung) = (from?, rung?.into());
+    let from_time = from.as_ref().map(|time| timestamp(time.at));
+    Ok(proto::LadderPhase { from_time, local: from.and_then(|time| time.local), rung })
 }
 
 /// A mapping without keys is no grace at all; a rule without `grace` has 30 days.
-fn grace(node: FileNode<'_>) -> Result<proto::Grace> {
+fn grace(node: FileNode<'_>) -> FileRead<proto::Grace> {
     let fields = node.fields(GRACE_KEYS)?;
-    let count = |key| fields.get(key).map(number).transpose().map(Option::unwrap_or_default);
+    let (days, cap) = (fields.read("days", number), fields.read("cap", parse_time));
+    let (skips, spacing) = (fields.read("skips", number), fields.read("skip_spacing", parse_span));
     Ok(proto::Grace {
-        days: count("days")?,
-        cap_time: fields.get("cap").map(parse_time).transpose()?.map(|time| timestamp(time.at)),
-        skips: count("skips")?,
-        skip_spacing: fields.get("skip_spacing").map(parse_span).transpose()?,
+        days: days?.unwrap_or_default(),
+        cap_time: cap?.map(|time| timestamp(time.at)),
+        skips: skips?.unwrap_or_default(),
+        skip_spacing: spacing?,
     })
 }
 
-pub fn number(node: FileNode<'_>) -> Result<u32> {
+pub fn number(node: FileNode<'_>) -> FileRead<u32> {
     node.text()?.parse().map_err(|_| node.wrong("must be a whole number"))
 }
 
-fn yes(node: FileNode<'_>) -> Result<bool> {
+fn yes(node: FileNode<'_>) -> FileRead<bool> {
     node.text()?.parse().map_err(|_| node.wrong("must be `true` or `false`"))
 }
 
-pub fn one_of<T: Copy>(node: FileNode<'_>, words: &[(&'static str, T)]) -> Result<T> {
+pub fn one_of<T: Copy>(node: FileNode<'_>, words: &[(&'static str, T)]) -> FileRead<T> {
     let text = node.text()?;
     let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
     let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();

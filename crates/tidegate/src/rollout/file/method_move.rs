@@ -1,12 +1,11 @@
 //! A rollout of a method, as a file says it.
 
-use anyhow::Result;
 use tidegate_proto::{self as proto, Method};
 
 use super::{
     audience::timestamp,
     ladder::{number, one_of},
-    node::FileNode,
+    node::{FileNode, FileRead},
     time::{parse_span, parse_time},
 };
 
@@ -20,17 +19,18 @@ pub const METHODS: [(&str, Method); 6] = [
     ("email_code", Method::EmailCode),
 ];
 
-pub fn parse_method_move(node: FileNode<'_>) -> Result<proto::MethodMove> {
+pub fn parse_method_move(node: FileNode<'_>) -> FileRead<proto::MethodMove> {
     let fields = node.fields(KEYS)?;
-    let methods = |node: FileNode<'_>| -> Result<Vec<i32>> {
-        node.list()?.into_iter().map(|node| Ok(one_of(node, &METHODS)?.into())).collect()
-    };
-    let ends = fields.get("ends").map(parse_time).transpose()?;
+    let methods =
+        |node: FileNode<'_>| -> FileRead<Vec<i32>> { node.each(|node| Ok(one_of(node, &METHODS)?.into())) };
+    let (better, weaker) = (fields.need("better", methods), fields.read("weaker", methods));
+    let (snooze, snoozes) = (fields.read("snooze", parse_span), fields.read("snoozes", number));
+    let ends = fields.read("ends", parse_time)?;
     Ok(proto::MethodMove {
-        better: methods(fields.required("better")?)?,
-        weaker: fields.get("weaker").map(methods).transpose()?.unwrap_or_default(),
-        snooze: fields.get("snooze").map(parse_span).transpose()?,
-        snoozes: fields.get("snoozes").map(number).transpose()?,
+        better: better?,
+        weaker: weaker?.unwrap_or_default(),
+        snooze: snooze?,
+        snoozes: snoozes?,
         end_time: ends.as_ref().map(|time| timestamp(time.at)),
         end_local: ends.and_then(|time| time.local),
     })
@@ -50,10 +50,11 @@ pub fn described(aim: Option<&proto::MethodMove>) -> String {
     if !aim.weaker.is_empty() {
         text = format!("{text} instead of {}", words(&aim.weaker));
     }
-    let days = aim.snooze.as_ref().map_or(14, |snooze| snooze.seconds / 86_400);
+    let snooze =
+        crate::rollout::planned::length(aim.snooze.as_ref().map_or(14 * 86_400, |snooze| snooze.seconds));
     text = match aim.snoozes {
-        Some(most) => format!("{text}, skipped {most} times at most, for {days} days each"),
-        None => format!("{text}, skipped for {days} days each time"),
+        Some(most) => format!("{text}, skipped {} at most, for {snooze} each", times(most)),
+        None => format!("{text}, skipped for {snooze} each time"),
     };
     match (&aim.end_local, &aim.end_time) {
         (Some(local), _) => format!("{text}; the weaker ones end {} {}", local.local, local.zone),
@@ -62,4 +63,8 @@ pub fn described(aim: Option<&proto::MethodMove>) -> String {
         }
         (None, None) => text,
     }
+}
+
+fn times(most: u32) -> String {
+    if most == 1 { "once".to_owned() } else { format!("{most} times") }
 }

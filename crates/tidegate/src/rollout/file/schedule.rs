@@ -1,33 +1,29 @@
 //! What is planned for waves, as people write it: `2026-12-07T09:00 Europe/Berlin`, `2 days`, `at least 100 shown`.
 
-use anyhow::Result;
-use tidegate_core::{LocalDateTime, Word as _};
+use tidegate_core::Word as _;
 use tidegate_proto::{self as proto, GateMeasure, Weekday, gate::Condition};
 
 use super::{
-    node::{FileFields, FileNode, unknown},
+    node::{FileNode, FileRead, unknown},
     share::parse_share,
+    time::{local_time, parse_local},
+    zone::zone,
 };
 
-const UNITS: &[(&str, i64)] = &[("day", 86_400), ("hour", 3_600), ("minute", 60)];
+const UNITS: &[(&str, i64)] = &[("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)];
 
 /// A local time, its zone and, where the local time occurs twice, its offset.
-pub fn planned_start(node: FileNode<'_>) -> Result<proto::LocalTime> {
+pub fn planned_start(node: FileNode<'_>) -> FileRead<proto::LocalTime> {
     let text = node.text()?;
-    let words: Vec<_> = text.split_whitespace().collect();
-    let (local, zone, offset) = match words.as_slice() {
-        [local, zone] => (*local, *zone, ""),
-        [local, zone, offset] => (*local, *zone, *offset),
-        _ => ("", "", ""),
-    };
     let must = "`planned_start` must be a local time and its zone: `2026-12-07T09:00 Europe/Berlin`, and an offset where \
                 the local time occurs twice: `2026-10-25T02:30 Europe/Berlin +02:00`";
-    let local: LocalDateTime = local.parse().map_err(|_| node.wrong(must))?;
-    let (local, zone, offset) = (local.to_string(), zone.to_owned(), offset.to_owned());
-    Ok(proto::LocalTime { local, zone, offset, time: None })
+    match parse_local(node, &text) {
+        Some(time) => Ok(local_time(time?)),
+        None => Err(node.wrong(must)),
+    }
 }
 
-pub fn soak(node: FileNode<'_>) -> Result<proto::Duration> {
+pub fn soak(node: FileNode<'_>) -> FileRead<proto::Duration> {
     let text = node.text()?;
     let seconds = || {
         let (number, unit) = text.trim().split_once(' ')?;
@@ -41,11 +37,11 @@ pub fn soak(node: FileNode<'_>) -> Result<proto::Duration> {
     Ok(proto::Duration { seconds, nanos: 0 })
 }
 
-pub fn gates(node: FileNode<'_>) -> Result<Vec<proto::Gate>> {
-    node.list()?.into_iter().map(gate).collect()
+pub fn gates(node: FileNode<'_>) -> FileRead<Vec<proto::Gate>> {
+    node.each(gate)
 }
 
-fn gate(node: FileNode<'_>) -> Result<proto::Gate> {
+fn gate(node: FileNode<'_>) -> FileRead<proto::Gate> {
     let text = node.text()?;
     let condition = read_gate(&text);
     let must = "a gate must be `at least 100 shown`, `at least 60 % of shown active` or `at most 5 % of challenged failed`; \
@@ -74,19 +70,16 @@ fn measure(word: &str) -> Option<GateMeasure> {
         .filter(|measure| *measure != GateMeasure::Unspecified)
 }
 
-pub fn window(node: FileNode<'_>) -> Result<proto::AdvanceWindow> {
-    let fields: FileFields<'_> = node.fields(&["days", "opens", "closes", "zone"])?;
-    let days = fields.required("days")?.list()?;
-    let text = |key| fields.required(key)?.text();
-    Ok(proto::AdvanceWindow {
-        days: days.into_iter().map(weekday).collect::<Result<_>>()?,
-        opens: text("opens")?,
-        closes: text("closes")?,
-        zone: text("zone")?,
-    })
+pub fn window(node: FileNode<'_>) -> FileRead<proto::AdvanceWindow> {
+    let fields = node.fields(&["days", "opens", "closes", "zone"])?;
+    let days = fields.need("days", |node| node.each(weekday));
+    let (opens, closes) =
+        (fields.need("opens", |node| node.text()), fields.need("closes", |node| node.text()));
+    let zone = fields.need("zone", |node| zone(node, &node.text()?));
+    Ok(proto::AdvanceWindow { days: days?, opens: opens?, closes: closes?, zone: zone?.into() })
 }
 
-fn weekday(node: FileNode<'_>) -> Result<i32> {
+fn weekday(node: FileNode<'_>) -> FileRead<i32> {
     let text = node.text()?;
     let known: Vec<_> = tidegate_core::Weekday::ALL.iter().map(|day| day.as_str()).collect();
     let day = Some(&text).filter(|text| known.contains(&text.as_str()));

@@ -69,16 +69,20 @@ fn json_is_read_too() {
     assert_eq!(edge_ppm(&parsed(text).waves[0]), 1_000_000);
 }
 
-/// A share with its unit is meant as it is; a bare number may be of another unit, so the server asks.
+/// A share with its unit is meant as it is; a bare number may be of another unit.
 #[test]
 fn a_share_is_a_text_with_its_unit_or_a_number_of_per_cent() {
     let wave = |edge: &str| parsed(&but("edge: 0.5 %", edge)).waves.remove(1);
     for edge in ["percent: 0.5", "edge_percent: 0.5", "edge: 5000 ppm"] {
         assert_eq!(edge_ppm(&wave(edge)), 5_000, "{edge}");
     }
-    let percent = wave("percent: 0.05");
-    assert_eq!((percent.edge, percent.allow_tiny), (Some(Edge::EdgePercent("0.05".into())), false));
+    let percent = wave("percent: 0.5");
+    assert_eq!((percent.edge, percent.allow_tiny), (Some(Edge::EdgePercent("0.5".into())), false));
     assert!(wave("edge: 0.05 %").allow_tiny && wave("percent: 0.05\n    allow_tiny: true").allow_tiny);
+    let tiny = wrong(&but("edge: 0.5 %", "percent: 0.05"));
+    let says = "plan.yaml: line 14: `percent` is 0.05 %, less than 0.1 %: write `percent: 5` for 5 %, or `allow_tiny: true` \
+                beside it if so little is meant";
+    assert_eq!(tiny, says);
     assert_eq!(parsed(&but("holdout: 2 %", "holdout_percent: 2")).holdout_ppm(), 20_000);
 }
 
@@ -94,6 +98,7 @@ fn a_mistake_is_named_with_its_line() {
         ("edge: 0.5 %", "products: []", "line "),
         ("holdout: 2 %", "holdout_percent: 2 %", "line 6: `holdout_percent` must be a number of per cent"),
         ("before: 2026-03-01", "before: March", "line 19: must be a date"),
+        ("before: 2026-03-01", "before: 2026-02-30", "line 19: there is no day 2026-02-30"),
         ("title: Two-step at Kasa\n", "", "`title` is missing"),
         ("products: [kasa]", "products: kasa", "line 4: must be a list"),
         ("deny:", "holdout: 1 %", "line 8: "),
@@ -165,7 +170,29 @@ fn what_is_wrong_with_a_plan_is_told_with_its_line() {
             8,
             "`planned_start` must be a local time and its zone",
         ),
-        ("2026-12-07T09:00 Europe/Berlin", "2026-02-30T09:00 Europe/Berlin", 8, "`planned_start` must be"),
+        ("2026-12-07T09:00 Europe/Berlin", "2026-02-30T09:00 Europe/Berlin", 8, "there is no day 2026-02-30"),
+        (
+            "2026-12-07T09:00 Europe/Berlin",
+            "2026-12-07T09:00 Berlin",
+            8,
+            "`Berlin` is no time zone; did you mean `Europe/Berlin`?",
+        ),
+        (
+            "2026-12-07T09:00 Europe/Berlin",
+            "2027-03-28T02:30 Europe/Berlin",
+            8,
+            "must be a time that exists: in Europe/Berlin the clocks go forward over 2027-03-28T02:30; \
+             2027-03-28T03:30 exists",
+        ),
+        (
+            "2026-10-25T02:30:00 Europe/Berlin +02:00",
+            "2027-10-31T02:30 Europe/Berlin",
+            11,
+            "must say which of the two is meant, because in Europe/Berlin the clocks go back and show \
+             2027-10-31T02:30 twice: `2027-10-31T02:30 Europe/Berlin +02:00` or \
+             `2027-10-31T02:30 Europe/Berlin +01:00`",
+        ),
+        ("zone: Europe/Berlin", "zone: Europe/Berln", 4, "`Europe/Berln` is no time zone; did you mean"),
         ("36 hours", "36", 12, "`soak` must be `2 days`"),
         ("36 hours", "-1 days", 12, "`soak` must be `2 days`"),
         ("at least 100 shown", "at most 100 shown", 13, "a gate must be"),
@@ -244,8 +271,18 @@ fn a_mistake_in_a_ladder_is_named_with_its_line() {
         ("36 hours", "36", "line 14: must be a time with its unit"),
         ("2027-01-22T00:00 Europe/Berlin", "2027-01-22T00:00", "line 12: must be a local time and its zone"),
         ("2027-01-22T00:00 Europe/Berlin", "2027-03-28T02:30 Europe/Berlin", "line 12: must "),
-        ("2027-10-31T02:30+01:00", "2027-10-31T02:30", "line 13: must "),
-        ("Europe/Berlin, rung: required", "Europe/Berlinn, rung: required", "line 12: must "),
+        (
+            "2027-01-22T00:00 Europe/Berlin",
+            "2027-02-30T00:00 Europe/Berlin",
+            "line 12: there is no day 2027-02-30",
+        ),
+        ("2027-01-22T00:00 Europe/Berlin", "2027-02-30T00:00:00Z", "line 12: there is no day 2027-02-30"),
+        ("2027-10-31T02:30+01:00", "2027-10-31T02:30", "line 13: must say which of the two is meant"),
+        (
+            "Europe/Berlin, rung: required",
+            "Europe/Berlinn, rung: required",
+            "line 12: `Europe/Berlinn` is no time zone; did you mean `Europe/Berlin`?",
+        ),
         ("days: 30", "days: many", "line 14: must be a whole number"),
         ("within_waves: true", "within_waves: yes", "line 8: must be `true` or `false`"),
         ("title: Contractors", "title:", "`title` is missing"),
@@ -255,4 +292,59 @@ fn a_mistake_in_a_ladder_is_named_with_its_line() {
         let error = ladder(&LADDER.replacen(part, by, 1)).unwrap_err().to_string();
         assert!(error.starts_with("plan.yaml: line ") && error.contains(says), "{says:?}: {error}");
     }
+}
+
+/// What a file says after the time and what it says after the zone is the same.
+#[test]
+fn an_offset_is_read_at_either_place() {
+    let twice = "2027-10-31T02:30+01:00 Europe/Berlin";
+    let after = LADDER.replace(twice, "2027-10-31T02:30 Europe/Berlin +01:00");
+    assert_ne!(after, LADDER);
+    assert_eq!(ladder(&after).unwrap(), ladder(LADDER).unwrap());
+}
+
+#[test]
+fn every_flaw_of_a_file_is_named_at_once() {
+    let text = format!("{WHOLE}{LADDER}")
+        .replace("unit: customer", "unit: custmer")
+        .replace("title: interested", "titel: interested")
+        .replace("edge: 0.5 %", "edge: 5")
+        .replace("before: 2026-03-01", "before: March")
+        .replace("rung: nudge", "rung: nuge")
+        .replace("Europe/Berlin, rung: required", "Berlin, rung: required")
+        .replace("days: 30", "days: many");
+    let told = wrong(&text);
+    let told: Vec<_> = told.lines().map(|line| line.split_once(": ").unwrap().1).collect();
+    let says = [
+        "line 5: `custmer` is not known; did you mean `customer`?",
+        "line 10: `titel` is not known; did you mean `title`?",
+        "line 14: `edge` must be a share",
+        "line 19: must be a date",
+        "line 27: `nuge` is not known",
+        "line 28: `Berlin` is no time zone",
+        "line 30: must be a whole number",
+    ];
+    assert_eq!(told.len(), says.len(), "{told:?}");
+    for (line, says) in told.iter().zip(says) {
+        assert!(line.starts_with(says), "{says}: {line}");
+    }
+}
+
+#[test]
+fn a_file_holds_a_rollout_or_a_ladder_alone() {
+    let read = |text: &str| {
+        let path = Path::new("ladder.yaml");
+        let source = YamlSource::new(path, text);
+        let documents = source.documents().unwrap();
+        let root = source.root(&documents).unwrap();
+        assert!(root.has_only("ladder", &["key"]));
+        source.finish(LadderFile::of(path, root)).unwrap()
+    };
+    let alone = read(LADDER);
+    assert_eq!(alone.named(Some("kasa")).unwrap(), "kasa");
+    assert!(alone.named(None).unwrap_err().to_string().contains("name its rollout"));
+    let named = read(&format!("key: kasa\n{LADDER}"));
+    assert_eq!(named.named(None).unwrap(), "kasa");
+    let error = named.named(Some("tapo")).unwrap_err().to_string();
+    assert_eq!(error, "ladder.yaml is of `kasa`, and not of `tapo`");
 }

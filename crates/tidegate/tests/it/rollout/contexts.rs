@@ -14,8 +14,17 @@ async fn a_context_keeps_the_server_and_the_file_of_the_credential() {
     let add = ["context", "add", "here", "--address", &address, "--credential-file", "operator.credential"];
     assert_eq!(with_home(&desk, &add, &[]).await.transcript(), "exit code: Some(0)");
     let add =
-        ["context", "add", "gone", "--address", "http://127.0.0.1:1", "--credential-file", "no.credential"];
-    assert_eq!(with_home(&desk, &add, &[]).await.code, Some(0));
+        |address| ["context", "add", "gone", "--address", address, "--credential-file", "no.credential"];
+    let missing = with_home(&desk, &add("127.0.0.1:1"), &[]).await;
+    assert_eq!(missing.code, Some(2), "{}", missing.err);
+    assert!(missing.err.contains("there is no file `no.credential`"), "{}", missing.err);
+    desk.folder.write("no.credential", "");
+    let open = with_home(&desk, &add("tidegate.example:443"), &[]).await;
+    assert_eq!(open.code, Some(2), "{}", open.err);
+    assert!(open.err.contains("says no scheme: write https://tidegate.example:443"), "{}", open.err);
+    // Without a scheme, this machine is meant.
+    assert_eq!(with_home(&desk, &add("127.0.0.1:1"), &[]).await.code, Some(0));
+    std::fs::remove_file(desk.folder.file("no.credential")).unwrap();
     assert_eq!(desk.folder.mode("home/tidegate/contexts.toml"), 0o600);
     let saved = desk.folder.read("home/tidegate/contexts.toml");
     assert!(
@@ -39,6 +48,11 @@ async fn a_context_keeps_the_server_and_the_file_of_the_credential() {
     assert_eq!(with_home(&desk, &list, &[]).await.code, Some(1));
     let listed = with_home(&desk, &["context", "list"], &[]).await.out;
     assert!(listed.contains("\n*  gone  http://127.0.0.1:1"), "{listed}");
+    assert!(listed.ends_with("\n* the current one\n"), "{listed}");
+    let shown = with_home(&desk, &["context", "show"], &[]).await.out;
+    assert!(shown.starts_with("name             gone\naddress          http://127.0.0.1:1\n"), "{shown}");
+    let shown = with_home(&desk, &["context", "show"], &[("TIDEGATE_CONTEXT", "here")]).await.out;
+    assert!(shown.contains(&address) && shown.contains("/operator.credential\n"), "{shown}");
     assert_eq!(with_home(&desk, &["context", "remove", "gone"], &[]).await.code, Some(0));
     for words in [
         &["context", "use", "gone"][..],

@@ -54,10 +54,10 @@ async fn a_rollout_lives_by_the_command_line(engine: Engine) {
         $ create -f plan.yaml
         kasa-two-step: draft, revision 1; wave 1 'first look' (1 %) is draft, wave 2 'all' (100 %) is draft
         $ list
-        key            title             state  waves started  products  revision
-        kasa-two-step  Two-step at Kasa  draft  0 of 2         kasa      1
+        key            title             state  waves started  next date  products  revision
+        kasa-two-step  Two-step at Kasa  draft  0 of 2                    kasa      1
         $ start kasa-two-step --confirm kasa-two-step
-        this starts wave 1 'first look': 1 % of every account at kasa
+        this will start wave 1 'first look': 1 % of every account at kasa
         kasa-two-step: live, revision 2; wave 1 'first look' (1 %) is live, wave 2 'all' (100 %) is draft
         $ pause kasa-two-step --reason holidays
         no wave starts until the rollout is resumed; accounts that were reached stay reached
@@ -66,7 +66,7 @@ async fn a_rollout_lives_by_the_command_line(engine: Engine) {
         waves can start again
         kasa-two-step: live, revision 4; wave 1 'first look' (1 %) is live, wave 2 'all' (100 %) is draft
         $ advance kasa-two-step --confirm kasa-two-step --reason no complaints
-        this starts wave 2 'all': 100 % of every account at kasa
+        this will start wave 2 'all': 100 % of every account at kasa
         kasa-two-step: live, revision 5; wave 1 'first look' (1 %) is done, wave 2 'all' (100 %) is live
         $ stats kasa-two-step --reached
         product  reached  shown  enrollment begun  active  switched on  wished for
@@ -76,37 +76,42 @@ async fn a_rollout_lives_by_the_command_line(engine: Engine) {
         1     first look  1 %    done   kasa      0              -            0
         2     all         100 %  live   kasa      1              -            0
 
-        of 1 accounts; revision 5, …
+        of 1 accounts; "-" means: has started; revision 5, …
 
         the funnel counts no events yet
         $ rollback kasa-two-step --to 1 --confirm kasa-two-step --reason codes arrive late
-        this takes back wave 2 'all': accounts that have not enrolled are back to "not yet", the others keep their factors
+        this will take back wave 2 'all': accounts that have not enrolled will be back to "not yet", the others keep their factors
         kasa-two-step: live, revision 6; wave 1 'first look' (1 %) is live, wave 2 'all' (100 %) is rolled back
         $ stop kasa-two-step --confirm kasa-two-step --reason sign-ins fail
-        no further account is reached and no wave starts until two persons clear the stop; nothing changes for accounts that were shown two-step or enrolled
+        this will stop `kasa-two-step`: no wave will reach a further account or start until two persons clear the stop; nothing will change for accounts that were shown two-step or enrolled
         kasa-two-step: stopped, revision 7; wave 1 'first look' (1 %) is live, wave 2 'all' (100 %) is rolled back
         eva$ rollout clear kasa-two-step --confirm kasa-two-step --reason fixed
-        this asks to clear the stop; another person has to run the same
+        this will ask to clear the stop; another person has to run the same
         asked; another person has to agree
         kasa-two-step: stopped, revision 8; wave 1 'first look' (1 %) is live, wave 2 'all' (100 %) is rolled back
         tom$ rollout clear kasa-two-step --confirm kasa-two-step --reason fixed
-        eva asked to clear the stop; this clears it: waves can start again
+        eva asked to clear the stop; run by another person, this will clear it: waves can start again
         the stop is cleared
         kasa-two-step: live, revision 9; wave 1 'first look' (1 %) is live, wave 2 'all' (100 %) is rolled back
     "#]].assert_eq(&without_times(&said));
 
     let history = desk.said(&["rollout", "history", "kasa-two-step", "--limit", "3"]).await;
     assert!(history.contains(": fixed\n") && history.contains(": sign-ins fail\n"), "{history}");
-    assert!(history.contains("\n   stop.reason: nothing -> \"sign-ins fail\"\n"), "{history}");
+    assert!(history.contains("\n   stopped by operator: sign-ins fail\n"), "{history}");
     let differences = desk.said(&["rollout", "diff", "kasa-two-step", "--from", "1", "--to", "2"]).await;
-    assert!(differences.contains("waves[1].state: \"draft\" -> \"live\"\n"), "{differences}");
+    assert!(differences.contains("wave 1: state: draft -> live\n"), "{differences}");
     let shown = desk.said(&["rollout", "get", "kasa-two-step"]).await;
     assert!(
         shown.starts_with("kasa-two-step: Two-step at Kasa\nstate     live\nproducts  kasa\n"),
         "{shown}"
     );
     let why = desk.said(&["rollout", "explain", "kasa-two-step", "u-1"]).await;
-    assert!(why.contains("\n\nkasa-two-step:\n- ") && why.contains("wave 1 'first look' (1 %)"), "{why}");
+    assert!(
+        why.contains("\n\nkasa-two-step:\n- ")
+            && why.ends_with("\n\n* holds; - does not hold\n")
+            && why.contains("wave 1 'first look' (1 %)"),
+        "{why}"
+    );
     let why = desk.said(&["account", "explain", "u-1", "--product", "tapo"]).await;
     assert!(why.starts_with("two-step has not reached the account at tapo"), "{why}");
 }

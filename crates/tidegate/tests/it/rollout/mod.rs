@@ -1,10 +1,16 @@
 //! `tidegate rollout`, `account explain`, `context` and `completions`: what product managers type.
 
+mod checks;
 mod contexts;
+mod exemptions;
+mod exports;
 mod files;
 mod ladders;
 mod life;
+mod methods;
+mod plans;
 mod refusals;
+mod revisions;
 mod watching;
 
 use tidegate_client::Client;
@@ -81,8 +87,11 @@ impl Desk {
     }
 
     async fn revision(&self) -> i64 {
+        self.got().await.rollout.unwrap().revision
+    }
+
+    async fn got(&self) -> proto::GetRolloutResponse {
         let request = proto::GetRolloutRequest { rollout: "kasa-two-step".into() };
-        let answer = self.operator.rollouts().get_rollout(request).await.unwrap().into_inner();
-        answer.rollout.unwrap().revision
+        self.operator.rollouts().get_rollout(request).await.unwrap().into_inner()
     }
 }
