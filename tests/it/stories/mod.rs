@@ -62,6 +62,7 @@ const UNTOLD: &[(ErrorReason, &str)] = &[
     (ErrorReason::NoSuchMethod, "no actor can say it: matrix.rs"),
     (ErrorReason::EncodingNotSupported, "no actor compresses: wire"),
     (ErrorReason::StreamEnded, "takes an hour: log/tailing.rs"),
+    (ErrorReason::RolloutTooLarge, "takes a megabyte: large_rollouts.rs"),
 ];
 
 #[test]

@@ -29,7 +29,7 @@ pub struct ExportArgs {
 }
 
 #[derive(Serialize)]
-struct RolloutFile {
+struct ExportedRollout {
     key: String,
     title: String,
     products: Vec<String>,
@@ -153,10 +153,10 @@ struct GraceFile {
 pub async fn export(export: ExportArgs) -> anyhow::Result<()> {
     let client = export.server.connect().await?;
     let rollout = load(&client, &export.rollout).await?;
-    OutputArgs { format: OutputFormat::Yaml }.print_value(&RolloutFile::of(&rollout), |_| String::new())
+    OutputArgs { format: OutputFormat::Yaml }.print_value(&ExportedRollout::of(&rollout), |_| String::new())
 }
 
-impl RolloutFile {
+impl ExportedRollout {
     fn of(rollout: &proto::Rollout) -> Self {
         Self {
             key: rollout.key.clone(),
