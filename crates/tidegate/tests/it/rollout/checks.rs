@@ -85,8 +85,8 @@ async fn a_rollout_that_does_not_exist_is_previewed(engine: Engine) {
         let mut lines = told.lines().filter(|line| line.trim_start().starts_with(name));
         lines.next_back().unwrap().split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ")
     };
-    assert_eq!(line("required"), "required 0 -> 1", "{told}");
-    assert!(told.ends_with("of 1 accounts; a rollout that does not exist yet\n"), "{told}");
+    assert_eq!(line("two-step is required"), "two-step is required of 0 -> 1", "{told}");
+    assert!(told.ends_with("of 1 account; a rollout that does not exist yet\n"), "{told}");
     let list = desk.said(&["rollout", "list", "-o", "json"]).await;
     assert!(!list.contains("kasa-two-step"), "a preview created it: {list}");
     let told = desk.wrong(&["rollout", "preview", "tapo-two-step", "-f", "whole.yaml"]).await;
@@ -99,7 +99,7 @@ async fn a_ladder_alone_is_previewed_and_compared(engine: Engine) {
     desk.folder.write("ladder.yaml", LADDER);
     let told = desk.said(&["rollout", "preview", "kasa-two-step", "-f", "ladder.yaml", "--dates"]).await;
     assert!(told.contains("\nat 2037-01-21T23:00:00Z\n"), "{told}");
-    assert!(told.ends_with("of 1 accounts; revision 1\n"), "{told}");
+    assert!(told.ends_with("of 1 account; revision 1\n"), "{told}");
     let told = desk.said(&["rollout", "diff", "kasa-two-step", "-f", "ladder.yaml"]).await;
     assert!(
         told.starts_with("ladder rule 1: would be added: 'Everybody', every account: nudge from now"),

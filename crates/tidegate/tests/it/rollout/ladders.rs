@@ -33,9 +33,11 @@ async fn a_ladder_is_planned_previewed_set_and_shown(engine: Engine) {
     let told = desk.said(&preview).await;
     assert!(told.starts_with("now, ") && told.contains("\nat 2037-01-21T23:00:00Z\n"), "{told}");
     let line = |name: &str| {
-        let mut lines = told.lines().filter(|line| line.trim_start().starts_with(name));
-        lines.next_back().unwrap().split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ")
+        let (_, at) = told.split_once("\nat 2037-01-21T23:00:00Z\n").unwrap();
+        let mut lines = at.lines().filter(|line| line.trim_start().starts_with(name));
+        lines.next().unwrap().split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ")
     };
+    assert!(told.contains("\nat 2037-03-01T00:00:00Z\n"), "when the grace of all ends: {told}");
     assert_eq!(line("reached"), "reached 0 -> 1");
     assert_eq!(line("two-step is required"), "two-step is required of 0 -> 1");
     assert_eq!(line("of these, still"), "of these, still have time (grace, or exempted) 1");

@@ -16,7 +16,7 @@ async fn a_rollout_of_a_method_says_whom_it_asks(engine: Engine) {
     let desk = Desk::on(Folder::installed(engine).await).await;
     let explain = ["rollout", "explain", "kasa-two-step"];
     desk.folder.write("plan.yaml", &format!("{PLAN}{METHOD}allow: {{accounts: [u-1]}}\n"));
-    desk.said(&["rollout", "apply", "-f", "plan.yaml"]).await;
+    desk.said(&["rollout", "apply", "-f", "plan.yaml", "--confirm", "kasa-two-step"]).await;
     let head = "kasa-two-step 'Two-step at Kasa' brings no two-step, but a better method to accounts that have it:\n";
     let sentences = "\
         - asked, after a sign-in at kasa: accounts that it has reached and that have two-step by sms_code, and neither totp nor \
@@ -59,7 +59,7 @@ async fn a_rollout_of_a_method_says_whom_it_asks(engine: Engine) {
 
     // What a rollout of two-step does depends on the account.
     desk.folder.write("plan.yaml", &PLAN.replace("kasa-two-step", "other"));
-    desk.said(&["rollout", "apply", "-f", "plan.yaml"]).await;
+    desk.said(&["rollout", "apply", "-f", "plan.yaml", "--confirm", "kasa-two-step"]).await;
     for words in [&["rollout", "explain", "other"][..], &["rollout", "explain", "other", "--product", "kasa"]]
     {
         assert_eq!(desk.run(words).await.code, Some(2), "{words:?}");

@@ -37,7 +37,7 @@ fn severe(name: &'static str) -> Vec<&'static str> {
 async fn nothing_is_announced_that_is_refused(engine: Engine) {
     let desk = Desk::on(Folder::installed(engine).await).await;
     desk.credential(RoleType::RolloutApprover, "eva").await;
-    desk.said(&["rollout", "apply", "-f", "plan.yaml"]).await;
+    desk.said(&["rollout", "apply", "-f", "plan.yaml", "--confirm", "kasa-two-step"]).await;
     for words in [verb("pause"), verb("resume"), verb("archive"), verb("unarchive")] {
         let ended = desk.run_as("eva", &words).await;
         assert_eq!((ended.code, ended.err.lines().count()), (Some(1), 1), "{words:?}: {}", ended.err);
@@ -84,7 +84,7 @@ async fn a_start_before_its_plan_says_what_it_skips(engine: Engine) {
              gates: [at least 5 shown]",
         );
     desk.folder.write("plan.yaml", &format!("{planned}{window}"));
-    desk.said(&["rollout", "apply", "-f", "plan.yaml"]).await;
+    desk.said(&["rollout", "apply", "-f", "plan.yaml", "--confirm", "kasa-two-step"]).await;
 
     let shown = desk.said(&verb("get")).await;
     for part in [
@@ -116,7 +116,7 @@ async fn a_start_before_its_plan_says_what_it_skips(engine: Engine) {
 
 async fn a_pause_that_ends_starts_what_is_overdue(engine: Engine) {
     let desk = Desk::on(Folder::installed(engine).await).await;
-    desk.said(&["rollout", "apply", "-f", "plan.yaml"]).await;
+    desk.said(&["rollout", "apply", "-f", "plan.yaml", "--confirm", "kasa-two-step"]).await;
     desk.said(&severe("start")).await;
     desk.said(&verb("pause")).await;
     let now = desk.got().await.rollout.unwrap().update_time.unwrap().seconds;
@@ -124,7 +124,7 @@ async fn a_pause_that_ends_starts_what_is_overdue(engine: Engine) {
     let soon = soon.trim_end_matches('Z');
     let planned = PLAN.replace("edge: 100 %", &format!("edge: 100 %\n    planned_start: {soon} Etc/UTC"));
     desk.folder.write("plan.yaml", &planned);
-    desk.said(&["rollout", "apply", "-f", "plan.yaml"]).await;
+    desk.said(&["rollout", "apply", "-f", "plan.yaml", "--confirm", "kasa-two-step"]).await;
     let ahead = desk.run(&[&verb("get")[..], &["-o", "json"]].concat()).await;
     assert!(ahead.out.contains("plannedStart"), "{}", ahead.out);
     eventually("its time comes", async || {

@@ -83,7 +83,6 @@ async fn revisions_are_told_in_sentences(engine: Engine) {
         "{}",
         ended.err
     );
-    let says =
-        "\nthis makes two-step required:\nrule 1 'Everybody': second step of every account from 2037-02-22";
+    let says = "\nthis makes two-step required:\nrule 1 'Everybody': second step of every account at kasa from 2037-02-22";
     assert!(ended.err.contains(says), "{}", ended.err);
 }
