@@ -182,9 +182,9 @@ fn judge<'a>(
 }
 
 /// The rules that are for the account, one of each rollout at most. Four are stored inline.
-type Bounds<'a> = SmallVec<[Bound<'a>; 4]>;
+pub(crate) type Bounds<'a> = SmallVec<[Bound<'a>; 4]>;
 
-fn strictest<'a>(bound: &Bounds<'a>, now: Timestamp) -> Option<LadderAnswer<'a>> {
+pub(crate) fn strictest<'a>(bound: &Bounds<'a>, now: Timestamp) -> Option<LadderAnswer<'a>> {
     let answers = || bound.iter().filter_map(|rule| rule.at(now));
     let mut strictest =
         answers().reduce(|one, other| if other.is_stricter_than(&one) { other } else { one })?;
@@ -203,7 +203,7 @@ fn enforced_since(bound: &Bounds<'_>, now: Timestamp) -> RequiredSince {
 
 /// The first instant at which the strictest answer differs from the one of now, or a weaker rule begins to be enforced
 /// beside it.
-fn next_change(
+pub(crate) fn next_change(
     bound: &Bounds<'_>,
     strictest_now: Option<LadderAnswer<'_>>,
     now: Timestamp,
@@ -211,14 +211,19 @@ fn next_change(
     let (mut after, enforced_now) = (now, enforced_since(bound, now));
     loop {
         after = bound.iter().filter_map(|rule| rule.may_differ(after, now)).min()?;
-        let same = match (strictest_now, strictest(bound, after)) {
-            (Some(one), Some(other)) => one.agrees_with(&other),
-            (None, None) => true,
-            _ => false,
-        };
+        let same = agree(strictest_now, strictest(bound, after));
         if !same || enforced_since(bound, after) != enforced_now {
             return Some(after);
         }
+    }
+}
+
+/// Whether the two say the same, whenever they were asked.
+pub(crate) fn agree(one: Option<LadderAnswer<'_>>, other: Option<LadderAnswer<'_>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one.agrees_with(&other),
+        (None, None) => true,
+        _ => false,
     }
 }
 
