@@ -203,16 +203,27 @@ fn enforced_since(bound: &Bounds<'_>, now: Timestamp) -> RequiredSince {
 
 /// The first instant at which the strictest answer differs from the one of now, or a weaker rule begins to be enforced
 /// beside it.
-pub(crate) fn next_change(
+fn next_change(
     bound: &Bounds<'_>,
     strictest_now: Option<LadderAnswer<'_>>,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    let (mut after, enforced_now) = (now, enforced_since(bound, now));
+    let enforced_now = enforced_since(bound, now);
+    first_change(bound, now, |at| {
+        !agree(strictest_now, strictest(bound, at)) || enforced_since(bound, at) != enforced_now
+    })
+}
+
+/// The first instant after `now` for which `differs` holds. It is asked about those at which a rule's answer may change.
+pub(crate) fn first_change(
+    bound: &Bounds<'_>,
+    now: Timestamp,
+    differs: impl Fn(Timestamp) -> bool,
+) -> Option<Timestamp> {
+    let mut after = now;
     loop {
         after = bound.iter().filter_map(|rule| rule.may_differ(after, now)).min()?;
-        let same = agree(strictest_now, strictest(bound, after));
-        if !same || enforced_since(bound, after) != enforced_now {
+        if differs(after) {
             return Some(after);
         }
     }

@@ -11,7 +11,7 @@ use tidegate_core::{
 
 use crate::{
     audience,
-    decide::{Bounds, agree, next_change, strictest},
+    decide::{Bounds, agree, first_change, strictest},
     ladder::{self, LadderAnswer},
     waves,
 };
@@ -47,21 +47,22 @@ impl Prospect {
             let bind = |rollout: &&'a Rollout| ladder::bind(rollout, product, &standing, false);
             rollouts.iter().filter_map(bind).collect()
         };
-        let bound = bound_at(now);
+        let mut bound = bound_at(now);
         let ladder = strictest(&bound, now);
-        // The rules that are for the account change only where a test of its creation does. Between two such instants its
-        // answer changes as any account's does.
-        let mut next = next_change(&bound, ladder, now);
-        for instant in creation_dates(&rollouts, now) {
-            if next.is_some_and(|next| next < instant) {
+        let differs = |bound: &Bounds<'a>, at| !agree(ladder, strictest(bound, at));
+        let mut next = first_change(&bound, now, |at| differs(&bound, at));
+        // The rules that are for the account change only at a date of its creation. Between two such dates its answer changes as
+        // any account's does.
+        for date in creation_dates(&rollouts, now) {
+            if next.is_some_and(|next| next < date) {
                 break;
             }
-            let bound = bound_at(instant);
-            if !agree(ladder, strictest(&bound, instant)) {
-                next = Some(instant);
+            bound = bound_at(date);
+            if differs(&bound, date) {
+                next = Some(date);
                 break;
             }
-            next = next_change(&bound, ladder, instant);
+            next = first_change(&bound, date, |at| differs(&bound, at));
         }
         ProspectAnswer { ladder, next_change_at: next }
     }
