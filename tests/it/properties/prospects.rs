@@ -1,7 +1,7 @@
 //! What is said of an account before it is created, and what is said of it right after.
 
 use proptest::prelude::*;
-use tidegate_core::{LadderDecision, Span, Timestamp};
+use tidegate_core::{Edge, LadderDecision, Span, Timestamp, WaveState};
 use tidegate_rollout::Prospect;
 
 use super::{
@@ -66,16 +66,20 @@ proptest! {
     /// No wave has reached it, whatever the waves are.
     #[test]
     fn waves_say_nothing_of_an_account_before_it_is_created(question in dated_question()) {
-        let mut newborn = question.newborn();
-        let foretold = PRODUCTS.iter().map(|name| newborn.foretold(name)).collect::<Vec<_>>();
-        for rollout in &mut newborn.rollouts {
-            // The products that only a wave names are covered no more.
-            rollout.products.extend(rollout.waves.iter().flat_map(|wave| wave.products.clone()));
-            rollout.waves.clear();
-        }
-        for (name, foretold) in PRODUCTS.iter().zip(foretold) {
-            prop_assert_eq!(&newborn.foretold(name), &foretold);
-            prop_assert_eq!(newborn.at(name).ladder, foretold.0);
+        let newborn = question.newborn();
+        let with = |state, edge| {
+            let mut changed = newborn.clone();
+            for wave in changed.rollouts.iter_mut().flat_map(|rollout| &mut rollout.waves) {
+                (wave.state, wave.edge, wave.audience) = (state, edge, None);
+            }
+            changed
+        };
+        let (drafts, full) = (with(WaveState::Draft, Edge::default()), with(WaveState::Live, Edge::try_from(1_000_000).unwrap()));
+        for name in PRODUCTS {
+            let foretold = newborn.foretold(name);
+            prop_assert_eq!(&foretold, &drafts.foretold(name));
+            prop_assert_eq!(&foretold, &full.foretold(name));
+            prop_assert_eq!(foretold.0, drafts.at(name).ladder);
         }
     }
 
