@@ -1,7 +1,7 @@
 //! What is said of an account before it is created, and what is said of it right after.
 
-use proptest::prelude::*;
-use tidegate_core::{Edge, LadderDecision, Span, Timestamp, WaveState};
+use proptest::{collection::vec, option, prelude::*};
+use tidegate_core::{Audience, During, Edge, LadderDecision, Span, Test, Timestamp, WaveState};
 use tidegate_rollout::Prospect;
 
 use super::{
@@ -48,6 +48,13 @@ impl Question {
     }
 }
 
+/// The times of creation that a rule is for; `None`: it asks what it asked.
+fn during() -> impl Strategy<Value = Option<During>> {
+    option::of((near(), near())).prop_map(|times| {
+        times.map(|(one, other)| During { from: Some(one), before: Some(other).filter(|other| one < *other) })
+    })
+}
+
 proptest! {
     #![proptest_config(super::cases(800))]
 
@@ -83,8 +90,17 @@ proptest! {
         }
     }
 
+    /// Some rules are for accounts by the instant of their creation, which moves on with the time.
     #[test]
-    fn inv_41_what_is_said_before_stays_until_the_instant_that_it_names(question in dated_question(), others in prop::collection::vec(near(), 12)) {
+    fn inv_41_what_is_said_before_stays_until_the_instant_that_it_names(question in dated_question(), created in vec(during(), 5), others in vec(near(), 12)) {
+        let mut question = question;
+        for rollout in &mut question.rollouts {
+            for (rule, during) in rollout.ladder.iter_mut().zip(&created) {
+                if let Some(during) = during {
+                    rule.audience = Some(Audience::Test(Test::AccountCreated(*during)));
+                }
+            }
+        }
         for name in PRODUCTS {
             let (now, before) = (question.now, question.foretold_at(name, question.now));
             let next = question.foretold(name).1;
