@@ -92,7 +92,9 @@ proptest! {
 
     /// Some rules are for accounts by the instant of their creation, which moves on with the time.
     #[test]
-    fn inv_41_what_is_said_before_stays_until_the_instant_that_it_names(question in dated_question(), created in vec(during(), 5), others in vec(near(), 12)) {
+    fn inv_41_what_is_said_before_stays_until_the_instant_that_it_names(
+        question in dated_question(), created in vec(during(), 5), others in vec(near(), 12),
+    ) {
         let mut question = question;
         for rollout in &mut question.rollouts {
             for (rule, during) in rollout.ladder.iter_mut().zip(&created) {
