@@ -106,11 +106,11 @@ impl Setting {
     }
 }
 
-const T0: &str = "2026-03-08T23:00:00Z";
-const T1: &str = "2026-03-21T23:00:00Z";
+pub const T0: &str = "2026-03-08T23:00:00Z";
+pub const T1: &str = "2026-03-21T23:00:00Z";
 
 /// Accounts of customers created from T0 on have two-step on from the start; all others may switch it on and off until T1.
-fn dashboard() -> Vec<proto::LadderRule> {
+pub fn dashboard() -> Vec<proto::LadderRule> {
     let created = proto::AttributeTest {
         attribute: "customer.created".into(),
         from_time: Some(timestamp(at(T0))),

@@ -76,6 +76,7 @@ mod postponements;
 mod previews;
 mod programme;
 mod properties;
+mod prospects;
 mod race;
 mod raw;
 mod realms;

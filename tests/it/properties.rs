@@ -10,6 +10,7 @@ mod model;
 mod names;
 mod places;
 mod previews;
+mod prospects;
 mod questions;
 mod rules;
 mod served;

@@ -54,6 +54,7 @@ rpcs! {
     ListFactorsRequest -> ListFactorsResponse,
     EvaluateRequest -> EvaluateResponse,
     BatchEvaluateRequest -> BatchEvaluateResponse,
+    EvaluateProspectRequest -> EvaluateProspectResponse,
     CreateProductRequest -> CreateProductResponse,
     GetProductRequest -> GetProductResponse,
     ListProductsRequest -> ListProductsResponse,

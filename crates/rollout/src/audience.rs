@@ -3,7 +3,7 @@
 //! Every test has an answer. A test of an unknown value does not hold, so its `not` does. Tests
 //! look at the standing only, never at the time.
 
-use tidegate_core::{Audience, Label, Labels, ProductKey, Standing, Test};
+use tidegate_core::{Audience, Label, Labels, ProductKey, Standing, Test, Timestamp};
 
 /// `None`: all accounts.
 pub fn holds(audience: Option<&Audience>, standing: &Standing, product: &ProductKey) -> bool {
@@ -42,6 +42,18 @@ fn any<T: Ord>(any_of: &std::collections::BTreeSet<T>, value: Option<&T>) -> boo
     value.is_some_and(|value| any_of.is_empty() || any_of.contains(value))
 }
 
+/// The instants from which on the audience may answer otherwise of an account that is created then.
+pub(crate) fn creation_dates(audience: &Audience) -> Vec<Timestamp> {
+    match audience {
+        Audience::All(parts) | Audience::Any(parts) => parts.iter().flat_map(creation_dates).collect(),
+        Audience::Not(part) => creation_dates(part),
+        Audience::Test(Test::AccountCreated(during)) => {
+            during.from.into_iter().chain(during.before).collect()
+        }
+        Audience::Test(_) => Vec::new(),
+    }
+}
+
 fn labelled(label: &Label, labels: &Labels) -> bool {
     any(&label.any_of, labels.get(&label.name))
 }
@@ -50,7 +62,7 @@ fn labelled(label: &Label, labels: &Labels) -> bool {
 mod tests {
     use std::collections::BTreeSet;
 
-    use tidegate_core::{Buckets, Customer, During, Id, Method, Revision, Timestamp};
+    use tidegate_core::{Buckets, Customer, During, Id, Method, Revision};
 
     use super::*;
 

@@ -182,9 +182,9 @@ fn judge<'a>(
 }
 
 /// The rules that are for the account, one of each rollout at most. Four are stored inline.
-type Bounds<'a> = SmallVec<[Bound<'a>; 4]>;
+pub(crate) type Bounds<'a> = SmallVec<[Bound<'a>; 4]>;
 
-fn strictest<'a>(bound: &Bounds<'a>, now: Timestamp) -> Option<LadderAnswer<'a>> {
+pub(crate) fn strictest<'a>(bound: &Bounds<'a>, now: Timestamp) -> Option<LadderAnswer<'a>> {
     let answers = || bound.iter().filter_map(|rule| rule.at(now));
     let mut strictest =
         answers().reduce(|one, other| if other.is_stricter_than(&one) { other } else { one })?;
@@ -208,17 +208,33 @@ fn next_change(
     strictest_now: Option<LadderAnswer<'_>>,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    let (mut after, enforced_now) = (now, enforced_since(bound, now));
+    let enforced_now = enforced_since(bound, now);
+    first_change(bound, now, |at| {
+        !agree(strictest_now, strictest(bound, at)) || enforced_since(bound, at) != enforced_now
+    })
+}
+
+/// The first instant after `now` for which `differs` holds. It is asked about those at which a rule's answer may change.
+pub(crate) fn first_change(
+    bound: &Bounds<'_>,
+    now: Timestamp,
+    differs: impl Fn(Timestamp) -> bool,
+) -> Option<Timestamp> {
+    let mut after = now;
     loop {
         after = bound.iter().filter_map(|rule| rule.may_differ(after, now)).min()?;
-        let same = match (strictest_now, strictest(bound, after)) {
-            (Some(one), Some(other)) => one.agrees_with(&other),
-            (None, None) => true,
-            _ => false,
-        };
-        if !same || enforced_since(bound, after) != enforced_now {
+        if differs(after) {
             return Some(after);
         }
+    }
+}
+
+/// Whether the two say the same, whenever they were asked.
+pub(crate) fn agree(one: Option<LadderAnswer<'_>>, other: Option<LadderAnswer<'_>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one.agrees_with(&other),
+        (None, None) => true,
+        _ => false,
     }
 }
 

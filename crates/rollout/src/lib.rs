@@ -9,6 +9,7 @@ mod decide;
 pub mod ladder;
 pub mod lifecycle;
 pub mod method_move;
+mod prospect;
 pub mod reauth;
 pub mod schedule;
 mod sentences;
@@ -20,6 +21,7 @@ pub mod window;
 pub mod zones;
 
 pub use decide::{Explanation, decide, decide_by, explain};
+pub use prospect::{Prospect, ProspectAnswer};
 pub use sentences::method::of as explain_method;
 pub use trace::{DecisionTrace, Observation};
 pub use verdict::Verdict;

@@ -68,7 +68,7 @@ pub(super) fn dated_question() -> impl Strategy<Value = Question> {
     })
 }
 
-fn product(key: &str) -> Product {
+pub(super) fn product(key: &str) -> Product {
     let link_url = "https://kasa.example/confirm".parse::<LinkUrl>().unwrap();
     let settings = ProductSettings::new(link_url, MethodPolicy::allowing([Method::Totp]));
     let (at, title) = (Timestamp::from_unix_micros(0), "Kasa".parse::<Title>().unwrap());

@@ -70,6 +70,8 @@ pub async fn by_name(answers: &mut Answers, actor: &Actor, own: &RealmNames, nam
         EvaluateRequest { product: own.product.clone(), account: n.account.clone() }
         EvaluateRequest { product: n.product.clone(), account: own.account.clone() }
         BatchEvaluateRequest { items: vec![item(&own.product, &n.account), item(&own.product, &n.external_id), item(&n.product, &own.account)] }
+        EvaluateProspectRequest { product: own.product.clone(), customer: n.customer.clone() }
+        EvaluateProspectRequest { product: n.product.clone(), country: "DE" }
         ListEventsRequest { filter: filter }
         GetProductRequest { product: n.product.clone() }
         GetMethodDirectoryRequest { product: n.product.clone() }

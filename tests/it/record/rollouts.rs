@@ -31,6 +31,7 @@ pub(super) async fn roll_out(watched: &Watched) {
     w.call(proto::EvaluateRequest { product: "kasa".into(), account: "ann".into() }).await;
     let items = vec![proto::EvaluationItem { product: "kasa".into(), account: "ann".into() }];
     w.call(proto::BatchEvaluateRequest { items }).await;
+    w.call(proto::EvaluateProspectRequest { product: "kasa".into(), ..Default::default() }).await;
 }
 
 async fn lead_a_life(w: &Watched) {

@@ -6,6 +6,7 @@ use tidegate_proto as proto;
 
 use crate::{
     arrange::{Address, row},
+    audiences::has,
     ladders::{everybody, local, phase},
     manage::Managed,
     owner::{Device, Seed, by_first_code},
@@ -104,6 +105,45 @@ async fn a_ladder_is_refused() {
             ..everybody(vec![phase(None, Rung::Unspecified)])
         };
         rollout.set_ladder_refused(vec![unsound]).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_sign_up_page_says_what_will_be_asked() {
+    tell("ladders/3_sign_up", async |server| {
+        let operator = server.operator();
+        operator.quiet().product("kasa").await;
+        operator.quiet().customer("acme").await;
+        let rollout = operator.quiet().rollout("kasa-two-step", &["kasa"], &[]).await;
+        let rollout = Managed::new(&server.actor("manager", Role::RolloutManager).await, &rollout);
+        let grace = Some(proto::Grace { days: 7, ..Default::default() });
+        let required = || everybody(vec![phase(None, Rung::Required)]);
+        let of_acme = proto::LadderRule {
+            title: "Acme".into(),
+            audience: Some(has("customer.key", &["acme"])),
+            ..required()
+        };
+        let german = proto::LadderRule {
+            title: "Germany".into(),
+            audience: Some(has("account.country", &["DE"])),
+            grace,
+            ..required()
+        };
+        let others = everybody(vec![local("2026-04-04T09:00", "Europe/Berlin", Rung::Required)]);
+        rollout.set_ladder(vec![of_acme, german, others]).await;
+        let app = server.actor("app", Role::Frontend).await;
+        let prospect = |customer: &str, country: &str| proto::EvaluateProspectRequest {
+            product: "kasa".into(),
+            customer: customer.into(),
+            country: country.into(),
+        };
+        app.ok(prospect("acme", "FR")).await;
+        app.ok(prospect("", "DE")).await;
+        app.ok(prospect("", "")).await;
+        app.refused(prospect("nobody", "DE")).await;
+        app.refused(prospect("acme", "Germany")).await;
+        app.refused(proto::EvaluateProspectRequest { product: "deco".into(), ..prospect("", "") }).await;
     })
     .await;
 }

@@ -24,7 +24,7 @@ use tidegate_service::{
         EnableTwoStep, GetEnrollment, GetTwoStepStatus, ListFactors, PostponeEnrollment, RecordShown,
         SkipEnrollment,
     },
-    evaluations::{BatchEvaluate, Evaluate, Explain, Item},
+    evaluations::{BatchEvaluate, Evaluate, EvaluateProspect, Explain, Item},
     factors::{GenerateRecoveryCodes, RemoveFactor, RenameFactor},
     notices::{ListActivity, NotMeSaid, ReportNotMe},
     passwords::{BeginRecovery, ChangePassword, CompleteRecovery, SendReset, SetPassword},
@@ -153,6 +153,7 @@ use_cases! { f:
     query BatchEvaluate {
         items: vec![Item { product: "kasa".parse().unwrap(), account: AccountRef::Id(f.account) }],
     };
+    query EvaluateProspect { product: "kasa".parse().unwrap(), customer: None, country: "DE".parse().ok() };
     query Explain {
         product: "kasa".parse().unwrap(), account: AccountRef::Id(f.account), at: None, under: None,
     };

@@ -1,6 +1,6 @@
 use tidegate_core::Revision;
 use tidegate_proto as proto;
-use tidegate_service::evaluations::{BatchEvaluate, Evaluate, Explain, Item};
+use tidegate_service::evaluations::{BatchEvaluate, Evaluate, EvaluateProspect, Explain, Item};
 
 use crate::form::Form;
 
@@ -27,6 +27,13 @@ pub(super) fn batch(message: proto::BatchEvaluateRequest, form: &mut Form) -> Op
     }
     let items: Option<Vec<_>> = items.into_iter().collect();
     Some(BatchEvaluate { items: items? })
+}
+
+pub(super) fn prospect(message: proto::EvaluateProspectRequest, form: &mut Form) -> Option<EvaluateProspect> {
+    let product = form.owned("product", message.product);
+    let customer = form.optional("customer", &message.customer);
+    let country = form.optional("country", &message.country);
+    Some(EvaluateProspect { product: product?, customer: customer?, country: country? })
 }
 
 pub(super) fn explain(message: proto::ExplainRequest, form: &mut Form) -> Option<Explain> {

@@ -1,8 +1,11 @@
 use tidegate_core::{Refusal, Rule, RuleAsked};
 use tidegate_proto as proto;
-use tidegate_service::evaluations::{Evaluated, Explained};
+use tidegate_service::evaluations::{Evaluated, EvaluatedProspect, Explained};
 
-use crate::{render::decision, status};
+use crate::{
+    render::{decision, ladder, timestamp},
+    status,
+};
 
 pub(super) fn evaluated(evaluated: Evaluated) -> proto::EvaluateResponse {
     proto::EvaluateResponse { decision: Some(decision(evaluated.verdict().decision())) }
@@ -17,6 +20,14 @@ pub(super) fn batch(results: Vec<Result<Evaluated, Refusal>>) -> proto::BatchEva
         }),
     };
     proto::BatchEvaluateResponse { results: results.into_iter().map(result).collect() }
+}
+
+pub(super) fn prospect(evaluated: EvaluatedProspect) -> proto::EvaluateProspectResponse {
+    proto::EvaluateProspectResponse {
+        ladder: evaluated.ladder.map(ladder),
+        evaluate_time: Some(timestamp(evaluated.evaluated_at)),
+        next_change_time: evaluated.next_change_at.map(timestamp),
+    }
 }
 
 pub(super) fn explained(explained: Explained) -> proto::ExplainResponse {
