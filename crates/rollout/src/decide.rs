@@ -22,7 +22,7 @@
 
 use smallvec::SmallVec;
 use tidegate_core::{
-    FirstShown, LedgerEntry, MethodSet, Product, Reason, RequiredSince, Revision, Rollout, RolloutKey,
+    FirstShown, LedgerEntry, MethodSet, Product, Reason, RequiredSince, Requirement, Revision, Rollout, RolloutKey,
     RuleAsked, Standing, Timestamp, Wave,
 };
 
@@ -157,8 +157,9 @@ fn judge<'a>(
         trace.kept(rollout, since);
     }
     let strictest = strictest(&bound, now);
+    let reached_before = reached_since;
+    reached_since = earlier(reached_since, begun(&bound, now));
     if let Some(LadderAnswer { bound, .. }) = strictest {
-        reached_since = earlier(reached_since, bound.begins());
         if !best.reason.is_visible() {
             let (rollout, revision) = (Some(&bound.rollout.key), Some(bound.rollout.revision));
             best = Answer { reason: Reason::Ladder, rollout, revision, ..NO_ROLLOUT };
@@ -175,7 +176,7 @@ fn judge<'a>(
         reached_since,
         ladder: strictest,
         enforced_since: enforced_since(&bound, now),
-        next_change_at: next_change(&bound, strictest, now),
+        next_change_at: next_change(&bound, strictest, (reached_before, standing.two_step_since), now),
         evaluated_at: now,
         closed: MethodSet::EMPTY,
     }
@@ -201,14 +202,26 @@ fn enforced_since(bound: &Bounds<'_>, now: Timestamp) -> RequiredSince {
     })
 }
 
+/// The first instant at which a ladder asked anything of the account, however weak it is: the strictest one may be another
+/// later.
+fn begun(bound: &Bounds<'_>, now: Timestamp) -> Option<Timestamp> {
+    bound.iter().filter_map(Bound::begins).filter(|from| *from <= now).min()
+}
+
 /// The first instant at which the strictest answer differs from the one of now, or a weaker rule begins to be enforced
-/// beside it.
+/// beside it. `reached` and `on`: since when the account is reached without ladders, and two-step is on.
 fn next_change(
     bound: &Bounds<'_>,
     strictest_now: Option<LadderAnswer<'_>>,
+    (reached, on): (Option<Timestamp>, Option<Timestamp>),
     now: Timestamp,
 ) -> Option<Timestamp> {
-    let (mut after, enforced_now) = (now, enforced_since(bound, now));
+    let required_since = |at: Timestamp| {
+        let own = on.map(|on| earlier(reached, begun(bound, at)).map_or(on, |since| since.max(on)));
+        let enforced = enforced_since(bound, at);
+        own.map_or(enforced, |since| enforced.and(Requirement::SecondStep, since))
+    };
+    let (mut after, required_now) = (now, required_since(now));
     loop {
         after = bound.iter().filter_map(|rule| rule.may_differ(after, now)).min()?;
         let same = match (strictest_now, strictest(bound, after)) {
@@ -216,7 +229,7 @@ fn next_change(
             (None, None) => true,
             _ => false,
         };
-        if !same || enforced_since(bound, after) != enforced_now {
+        if !same || required_since(after) != required_now {
             return Some(after);
         }
     }

@@ -210,15 +210,18 @@ fn by_days(rollout: &Rollout, rule: &LadderRule, marks: &LadderMarks, days: u32,
 /// The end of a time that stands still while the rollout is paused or stopped.
 fn held(rollout: &Rollout, begin: Timestamp, end: Timestamp, now: Timestamp) -> Deadline {
     let (mut end, mut counted) = (end, begin);
+    let open = rollout.held_since().filter(|since| *since <= now);
     for hold in &rollout.holds {
+        // A pause that ended under a stop that goes on is a part of it.
+        let until = open.map_or(hold.until, |since| hold.until.min(since));
         let from = hold.from.max(counted);
-        if from < end && from < hold.until {
-            end = end.plus(hold.until.since(from));
+        if from < end && from < until {
+            end = end.plus(until.since(from));
         }
-        counted = counted.max(hold.until);
+        counted = counted.max(until);
     }
-    match rollout.held_since() {
-        Some(since) if since.max(counted) < end && since <= now => {
+    match open {
+        Some(since) if since.max(counted) < end => {
             Deadline::Held(end.plus(now.since(since.max(counted).min(now))))
         }
         _ => Deadline::At(end),

@@ -182,7 +182,7 @@ pub(super) const fn spoken_rung(rung: Rung) -> proto::Rung {
 /// Histories begin with a ladder, and most of them with a wave.
 pub(super) fn climbs() -> impl Strategy<Value = (Beginning, Vec<Move>)> {
     let first = (steps::first_waves(0..3), which(), ladder());
-    (steps::beginning(), first, vec(a_move(), 8..30)).prop_map(
+    (steps::beginning(), first, vec(a_move(), 10..36)).prop_map(
         |(beginning, (waves, which, ladder), moves)| {
             let waves = waves.into_iter().map(Move::Step);
             let all = std::iter::once(Move::SetLadder(which, ladder)).chain(waves).chain(moves);
@@ -230,9 +230,9 @@ fn act() -> impl Strategy<Value = Act> {
         6 => Just(Act::SignIn),
         4 => Just(Act::Skip),
         1 => Just(Act::Enroll),
-        3 => Just(Act::Postpone),
-        2 => (which(), 1..30_i64).prop_map(|(which, long)| Act::Exempt(which, long)),
-        2 => which().prop_map(Act::EndExemption),
+        4 => Just(Act::Postpone),
+        3 => (which(), 1..30_i64).prop_map(|(which, long)| Act::Exempt(which, long)),
+        5 => which().prop_map(Act::EndExemption),
         2 => (which(), 1..6_u32).prop_map(|(which, days)| Act::Extend(which, days)),
     ]
 }

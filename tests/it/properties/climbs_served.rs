@@ -297,6 +297,30 @@ impl Climber<'_> {
 /// Chosen so that together they meet everything.
 const HISTORIES: [u8; 2] = [1, 2];
 
+#[test]
+fn search_seeds() {
+    for number in 0..=255_u8 {
+        let (beginning, moves) = story(number);
+        let (_, mut model) = super::world::begin(&beginning);
+        let mut met = std::collections::BTreeMap::<&str, usize>::new();
+        for step in &moves {
+            if let Move::Act(who, product, act) = step {
+                let waits = model.answer(*who, product).required && !model.people[*who].enrolled;
+                let can = model.can_switch_on(*who, product);
+                let of = model.strictest(*who, product).is_some_and(|(_, climb)| climb.postponable_until.is_some());
+                if waits { *met.entry("waits").or_default() += 1; }
+                if waits && of && matches!(act, Act::Postpone) { *met.entry("postponed").or_default() += 1; }
+                if waits && can && matches!(act, Act::Enroll) { *met.entry("enrolled in").or_default() += 1; }
+            }
+            if matches!(step, Move::Act(_, _, Act::Skip)) { let Move::Act(who, product, _) = step else { panic!() }; model.make_here(&Move::Act(*who, product, Act::SignIn)); }
+            if model.make(step) && matches!(step, Move::Act(_, _, Act::Skip)) { *met.entry("skipped").or_default() += 1; }
+            if model.people.iter().enumerate().any(|(who, _)| model.strictest(who, "kasa").is_some_and(|(_, climb)| climb.held)) { *met.entry("held").or_default() += 1; }
+        }
+        if met.len() >= 4 { println!("SEED {number} {met:?}"); }
+    }
+}
+
+
 async fn all(one: &TestServer, other: &TestServer) {
     let mut met = live(one, HISTORIES[0]).await;
     met.extend(live(other, HISTORIES[1]).await);
