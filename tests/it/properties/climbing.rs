@@ -237,7 +237,7 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-fn ladder() -> impl Strategy<Value = Vec<RuleDraft>> {
+pub(super) fn ladder() -> impl Strategy<Value = Vec<RuleDraft>> {
     vec(rule(), 1..=2)
 }
 
