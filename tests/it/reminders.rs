@@ -11,7 +11,7 @@ use crate::{
     ladders::{DAY, MILLI, Setting, everybody, phase, set_clock},
     owner::Device,
     raw,
-    test_server::TestServer,
+    test_server::{TestServer, timestamp},
 };
 
 /// 45 days from the day on which the account is told, with mails.
@@ -71,6 +71,25 @@ on_both! {
         assert_eq!(run_at(&server, told.plus(Span::days(25)).minus(MILLI), &ann).await, 1);
         assert_eq!(run_at(&server, told.plus(Span::days(25)), &ann).await, 2);
         assert!(reminders(&server, &ann).await[1].contains("30 days are left"));
+    }
+
+    /// The days count from when the ladder that stands told the account, and not one before it.
+    async fn a_ladder_that_was_taken_away_reminds_nobody(server) {
+        let it = Setting::open(&server).await;
+        let ann = it.admin.person("ann").await;
+        let told = server.now();
+        let at = |days| told.plus(Span::days(days));
+        let grace = proto::Grace { days: 45, cap_time: Some(timestamp(at(200))), ..Default::default() };
+        let rule = proto::LadderRule { grace: Some(grace), ..programme(&[5]) };
+        it.rollout.set_ladder(vec![rule.clone()]).await;
+        it.app.sign_in(&ann, "rmm", &Device::new("laptop")).await;
+        it.rollout.set_ladder(vec![]).await;
+        set_clock(&server, at(3));
+        it.rollout.set_ladder(vec![rule]).await;
+        assert_eq!(run_at(&server, at(6), &ann).await, 0, "it was not told by this one");
+        it.app.sign_in(&ann, "rmm", &Device::new("laptop")).await;
+        assert_eq!(run_at(&server, at(11).minus(MILLI), &ann).await, 0);
+        assert_eq!(run_at(&server, at(11), &ann).await, 1);
     }
 
     async fn nobody_is_told_while_the_rollout_is_stopped(server) {

@@ -7,7 +7,11 @@ mod calls;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, sync::atomic::AtomicU64, time::Duration};
+use std::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 pub use calls::{MethodCalls, code_name};
 use prometheus_client::{
@@ -58,6 +62,7 @@ pub struct Metrics {
     credential_expiry: Gauges<0, Seconds>,
     operators_lasting: Gauge,
     spans_dropped: Counters<1>,
+    log_lines_lost: Counter,
     open_files: Gauge,
     memory: Gauge,
 }
@@ -101,6 +106,8 @@ pub struct Observed {
     pub credentials: [i64; 2],
     /// When the next credential expires, in seconds since 1970. `None`: none does.
     pub next_expiry: Option<i64>,
+    /// Lines of the log that could not be written, since the program began.
+    pub log_lines_lost: u64,
     pub open_files: i64,
     /// Bytes.
     pub memory: i64,
@@ -237,6 +244,8 @@ impl Metrics {
             "Spans of traces that did not reach the collector",
             Counters::default(),
         );
+        let log_lines_lost =
+            register(r, "log_lines_lost", "Lines of the log that could not be written", Counter::default());
         let open_files = register(r, "process_open_fds", "Open file descriptors", Gauge::default());
         let memory = Gauge::default();
         r.register_with_unit("process_resident_memory", "Memory in use", Unit::Bytes, memory.clone());
@@ -269,6 +278,7 @@ impl Metrics {
             credential_expiry,
             operators_lasting,
             spans_dropped,
+            log_lines_lost,
             open_files,
             memory,
         }
@@ -379,6 +389,7 @@ impl Metrics {
             }
             None => self.credential_expiry.clear(),
         }
+        self.log_lines_lost.inner().store(observed.log_lines_lost, Ordering::Relaxed);
         self.open_files.set(observed.open_files);
         self.memory.set(observed.memory);
         let mut text = String::new();

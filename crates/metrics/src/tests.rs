@@ -38,6 +38,7 @@ fn what_is_observed_is_shown() {
         unsealed: (Duration::from_secs(7), 8),
         credentials: [2, 1],
         next_expiry: Some(1_700_000_001),
+        log_lines_lost: 5,
         open_files: 9,
         memory: 10,
     };
@@ -55,6 +56,7 @@ fn what_is_observed_is_shown() {
         "tidegate_credentials_expiring 2",
         "tidegate_credentials_next_expiry_timestamp_seconds 1700000001.0",
         "tidegate_operators_lasting 1",
+        "tidegate_log_lines_lost_total 5",
         "tidegate_process_resident_memory_bytes 10",
     ] {
         assert!(text.lines().any(|one| one == line), "{line} in\n{text}");

@@ -15,7 +15,7 @@ use tidegate_store::{Store, installation};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::process;
+use crate::{logs, process};
 
 /// How long open requests may take at shutdown.
 const LINGER: Duration = Duration::from_secs(1);
@@ -82,6 +82,7 @@ async fn ready(
 async fn metrics(app: App, timeout: Duration) -> Result<impl IntoResponse, StatusCode> {
     let mut observed = app.observed();
     (observed.open_files, observed.memory) = process::usage();
+    observed.log_lines_lost = logs::lost();
     match tokio::time::timeout(timeout, app.look_up(&mut observed)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "the database was not asked for metrics"),

@@ -1,6 +1,6 @@
 //! `tidegate serve`: serves until a signal asks it to stop.
 
-use std::{process::ExitCode, time::Duration};
+use std::{io::Write as _, process::ExitCode, time::Duration};
 
 use tidegate_grpc::Certificates;
 use tidegate_store::Engine;
@@ -88,16 +88,24 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     Ok(running)
 }
 
+/// What people read at the start. Nothing depends on it, so it may be lost.
 fn say(config: &Config, running: &Running) {
     let certificate = running.certificates.as_ref().map(Certificates::info);
-    println!("Tidegate {} serves gRPC on {}.", env!("CARGO_PKG_VERSION"), running.grpc);
-    println!("  TLS         {}", tls::described(config, certificate.as_ref()));
-    println!("  health      http://{}/healthz", running.admin);
-    println!("  mail        {}", mail::destination(config));
+    let mut lines = vec![
+        format!("Tidegate {} serves gRPC on {}.", env!("CARGO_PKG_VERSION"), running.grpc),
+        format!("  TLS         {}", tls::described(config, certificate.as_ref())),
+        format!("  health      http://{}/healthz", running.admin),
+        format!("  mail        {}", mail::destination(config)),
+    ];
     if let Some(receipts) = running.receipts {
-        println!("  receipts    http://{receipts}{}", receipts::PATH);
+        lines.push(format!("  receipts    http://{receipts}{}", receipts::PATH));
     }
-    println!("  try it      {}", call(config, running, &tls::grpcurl(config, certificate.as_ref())));
+    let try_it = call(config, running, &tls::grpcurl(config, certificate.as_ref()));
+    lines.push(format!("  try it      {try_it}"));
+    let mut out = std::io::stdout().lock();
+    if let Err(error) = writeln!(out, "{}", lines.join("\n")).and_then(|()| out.flush()) {
+        tracing::warn!(%error, "standard output cannot be written");
+    }
 }
 
 /// A command that works as it is printed.

@@ -6,6 +6,7 @@ mod filter;
 mod limited;
 mod limiter;
 mod trace_id;
+mod writer;
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
@@ -17,7 +18,7 @@ use tracing_subscriber::{
     Layer as _, fmt, fmt::format, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
 
-use self::{limited::LimitedFilter, trace_id::WithTraceId};
+use self::{limited::LimitedFilter, trace_id::WithTraceId, writer::log_writer};
 use crate::{
     config::{Format, Log},
     traces::SpanLayer,
@@ -25,6 +26,7 @@ use crate::{
 
 pub use filter::filter;
 pub use limited::finish;
+pub use writer::lost;
 
 pub fn begin(settings: &Log) -> anyhow::Result<()> {
     begin_traced(settings, None)
@@ -34,7 +36,9 @@ pub fn begin(settings: &Log) -> anyhow::Result<()> {
 pub fn begin_traced(settings: &Log, traces: Option<SpanLayer>) -> anyhow::Result<()> {
     let filter = LimitedFilter::new(filter(settings)?, traces.is_some());
     let limits = filter.limits();
-    let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let layer = fmt::layer().with_writer(log_writer).with_ansi(std::io::stderr().is_terminal());
+    // It would print its own errors to standard error, and panic where that fails.
+    let layer = layer.log_internal_errors(false);
     let (text, json) = (format::format(), format::format().json().flatten_event(true));
     let layer = match (settings.format, &traces) {
         (Format::Text, None) => layer.boxed(),

@@ -87,6 +87,18 @@ pub fn next_date(rollout: &proto::Rollout, now: Timestamp) -> String {
     earliest.map(|(_, text)| text).unwrap_or_default()
 }
 
+/// What a ladder requires now, and what comes next by itself: a line for each.
+pub fn in_short(rollout: &proto::Rollout, now: Timestamp) -> Vec<String> {
+    let required = rollout.ladder.iter().filter_map(|rule| {
+        let begun = rule.phases.iter().rev();
+        let mut begun = begun.filter(|phase| micros(phase.from_time.as_ref()).is_none_or(|from| from <= now));
+        let phase = begun.next().filter(|phase| is_demanding(phase))?;
+        Some(format!("ladder: '{}' is {} since {}", plain(&rule.title), rung(phase), date(phase)))
+    });
+    let next = Some(next_date(rollout, now)).filter(|next| !next.is_empty());
+    required.chain(next.map(|next| format!("next: {next}"))).collect()
+}
+
 /// The earliest phase that lies ahead.
 fn upcoming(
     rollout: &proto::Rollout,

@@ -10,7 +10,12 @@ use tidegate_proto as proto;
 use tidegate_tests::{TIMEOUT, pki::Authority};
 use tokio::task::JoinSet;
 
-use crate::{folder::Folder, owner::heard, program::Ended};
+use crate::{
+    folder::Folder,
+    owner::heard,
+    program::{Ended, Program, Told},
+    server::Server,
+};
 
 const JSON: &str = "log.format=json";
 
@@ -142,4 +147,31 @@ fn connected(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     stream
+}
+
+/// Its standard error is a disk that is full. No call notices, and the end is as ever.
+#[tokio::test]
+async fn a_log_that_cannot_be_written_costs_no_call() {
+    let folder = Folder::empty();
+    let shell = r#"exec "$0" "$@" 2>/dev/full"#;
+    let words = ["-c", shell, env!("CARGO_BIN_EXE_tidegate"), "serve", "--set", "log.level=debug"];
+    let local = ["--set", "grpc.listen=127.0.0.1:0", "--set", "admin.listen=127.0.0.1:0"];
+    let told = Told { words: [&words[..], &local].concat(), ..Told::default() };
+    let server = Server::ready(Program::start_other("/bin/sh", folder.path(), &told), folder.path()).await;
+    let operator = server.operator();
+    let mut calls = JoinSet::new();
+    for _ in 0..20 {
+        let (operator, stranger) = (operator.clone(), server.client("nobody"));
+        calls.spawn(async move {
+            heard(operator.access().who_am_i(proto::WhoAmIRequest {}).await).unwrap();
+            let refused = heard(stranger.access().who_am_i(proto::WhoAmIRequest {}).await).unwrap_err();
+            assert_eq!(refused.name(), "UNAUTHENTICATED");
+        });
+    }
+    calls.join_all().await;
+    let (_, metrics) = server.page("/metrics").await;
+    let lost = metrics.lines().find_map(|line| line.strip_prefix("tidegate_log_lines_lost_total "));
+    assert!(lost.unwrap().parse::<u64>().unwrap() > 0, "{metrics}");
+    let ended = server.stopped().await;
+    assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
 }

@@ -348,3 +348,21 @@ fn a_file_holds_a_rollout_or_a_ladder_alone() {
     let error = named.named(Some("tapo")).unwrap_err().to_string();
     assert_eq!(error, "ladder.yaml is of `kasa`, and not of `tapo`");
 }
+
+/// The blocks of the reference are files that are read.
+#[test]
+fn the_examples_of_the_reference_are_right() {
+    let text = include_str!("../../../../../docs/ROLLOUTS.md");
+    let blocks = text.split("```yaml\n").skip(1).filter_map(|block| block.split("```").next());
+    let keys: Vec<_> = blocks.map(|block| parsed(block).key).collect();
+    assert_eq!(keys, ["kasa-two-step", "to-the-app"]);
+}
+
+/// The reference names every key.
+#[test]
+fn the_reference_names_every_key() {
+    let text = include_str!("../../../../../docs/ROLLOUTS.md");
+    let keys = [&ROLLOUT_KEYS[..], &WAVE_KEYS].concat();
+    let missing: Vec<_> = keys.iter().filter(|key| !text.contains(&format!("`{key}"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

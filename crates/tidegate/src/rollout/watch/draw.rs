@@ -57,7 +57,7 @@ pub fn draw(frame: &mut Frame<'_>, model: &Model) {
         let each: Vec<_> = model.failures.iter().map(|(why, count)| format!("{why} {count}")).collect();
         frame.render_widget(Line::styled(format!("failed: {}", each.join(", ")), DIM), failures);
     }
-    let lines = model.products.iter().map(|product| Line::styled(product.clone(), DIM));
+    let lines = model.dates.iter().chain(&model.products).map(|line| Line::styled(line.clone(), DIM));
     frame.render_widget(Paragraph::new(lines.collect::<Vec<_>>()), products);
     frame.render_widget(foot_line(model, foot.width), foot);
 }
@@ -74,7 +74,7 @@ fn heights(height: u16, gap: u16, model: &Model) -> Heights {
     let steps = steps.min(left);
     let left = left - steps;
     let failures = u16::from(!model.failures.is_empty()).min(left);
-    let products = count(model.products.len()).min(left - failures);
+    let products = count(model.dates.len() + model.products.len()).min(left - failures);
     Heights { waves, steps, failures, products }
 }
 

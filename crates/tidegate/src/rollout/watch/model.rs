@@ -7,9 +7,11 @@ use tidegate_proto::{self as proto, RolloutState, WaveState};
 use crate::{
     output::{instant, plain},
     rollout::{
+        ahead,
         file::percent,
         funnel::{self, Steps},
         show,
+        show_ladder::micros,
     },
 };
 
@@ -32,6 +34,8 @@ pub struct Model {
     pub steps: Vec<(String, i64)>,
     pub failures: Vec<(String, i64)>,
     pub products: Vec<String>,
+    /// What its ladder requires, and what comes next by itself.
+    pub dates: Vec<String>,
     pub numbers_at: String,
     pub connection: Connection,
 }
@@ -96,6 +100,8 @@ impl Model {
             steps: steps.map(|(step, count)| (funnel::step_name(step), count)).collect(),
             failures: funnel::failures(&stats.funnel),
             products: products.collect(),
+            dates: micros(snapshot.send_time.as_ref())
+                .map_or_else(Vec::new, |now| ahead::in_short(&rollout, now)),
             numbers_at: instant(snapshot.send_time.as_ref()),
             connection,
         }

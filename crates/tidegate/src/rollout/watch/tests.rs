@@ -276,3 +276,28 @@ fn text_from_the_wire_moves_no_cursor() {
 fn a_line_says_it_all() {
     expect!["kasa-two-step: live, 2 of 4 waves started, revision 7 by Mara Lind: no complaints; shown 2450, started 1310, enrolled 1190, challenged 5310, passed 5120, failed 271"].assert_eq(&line(&snapshot(some_waves())));
 }
+
+#[test]
+fn what_goes_on_by_itself_is_drawn_too() {
+    let at = |seconds| Some(proto::Timestamp { seconds, nanos: 0 });
+    let phase = |seconds, rung: proto::Rung| proto::LadderPhase {
+        from_time: at(seconds),
+        rung: rung.into(),
+        ..Default::default()
+    };
+    let phases = vec![phase(0, proto::Rung::Required), phase(2_000_000_000, proto::Rung::Locked)];
+    let rule = proto::LadderRule { title: "Everybody".into(), phases, ..Default::default() };
+    let mut snapshot = snapshot(vec![wave(1, "all", 1_000_000, WaveState::Live)]);
+    let rollout = snapshot.revision.as_mut().unwrap().rollout.as_mut().unwrap();
+    rollout.ladder = vec![rule];
+    snapshot.send_time = at(1_000_000_000);
+    let model = Model::of("kasa", &snapshot, Connection::Live);
+    let dates = [
+        "ladder: 'Everybody' is required since 1970-01-01T00:00:00Z",
+        "next: 2033-05-18T03:33:20Z: 'Everybody' is locked",
+    ];
+    assert_eq!(model.dates, dates);
+    let mut terminal = Terminal::new(TestBackend::new(100, 30)).unwrap();
+    terminal.draw(|frame| draw(frame, &model)).unwrap();
+    assert!(format!("{}", terminal.backend()).contains(dates[1]));
+}
