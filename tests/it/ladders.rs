@@ -258,6 +258,25 @@ on_both! {
         assert_eq!(it.leads(&ann).await, State::Ready);
     }
 
+    /// The time of a stop counts, whatever pauses begin and end under it.
+    async fn a_pause_that_ends_under_a_stop_takes_no_time_away(server) {
+        let it = Setting::open(&server).await;
+        let ann = it.admin.person("ann").await;
+        let grace = Some(proto::Grace { days: 2, ..Default::default() });
+        it.rollout.set_ladder(vec![proto::LadderRule { grace, ..everybody(vec![phase(None, Rung::Required)]) }]).await;
+        it.app.sign_in(&ann, "rmm", &Device::new("laptop")).await;
+        server.pass(DAY);
+        it.rollout.stop().await;
+        server.pass(Span::days(2));
+        it.rollout.pause().await;
+        server.pass(DAY);
+        it.rollout.resume().await;
+        let ladder = it.evaluate(&ann).await.ladder.unwrap();
+        assert!(ladder.held && !ladder.enforced, "{ladder:?}");
+        assert_eq!(ladder.enroll_by_time, Some(timestamp(server.now().plus(DAY))), "a day is left");
+        assert_eq!(it.leads(&ann).await, State::Ready);
+    }
+
     async fn what_is_wrong_with_a_ladder_is_said_at_once_and_nothing_is_changed(server) {
         let it = Setting::open(&server).await;
         let (now, hour) = (server.now(), Span::hours(1));

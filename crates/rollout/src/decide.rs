@@ -22,8 +22,8 @@
 
 use smallvec::SmallVec;
 use tidegate_core::{
-    FirstShown, LedgerEntry, MethodSet, Product, Reason, RequiredSince, Requirement, Revision, Rollout, RolloutKey,
-    RuleAsked, Standing, Timestamp, Wave,
+    FirstShown, LedgerEntry, MethodSet, Product, Reason, RequiredSince, Requirement, Revision, Rollout,
+    RolloutKey, RuleAsked, Standing, Timestamp, Wave,
 };
 
 use crate::{

@@ -195,17 +195,19 @@ pub(super) fn a_move() -> impl Strategy<Value = Move> {
     let held = prop_oneof![
         2 => Just(Verb::Pause),
         3 => Just(Verb::Resume),
-        1 => Just(Verb::Stop),
-        3 => select(APPROVERS).prop_map(Verb::ClearStop),
+        2 => Just(Verb::Stop),
+        4 => select(APPROVERS).prop_map(Verb::ClearStop),
+        2 => (0..2_usize).prop_map(|to| Verb::RollBack(to, Vec::new())),
+        1 => Just(Verb::Advance),
     ];
-    let held = (0..ROLLOUTS, held).prop_map(|(which, verb)| Move::Step(Step::Rollout(which, verb)));
+    let held = (which(), held).prop_map(|(which, verb)| Move::Step(Step::Rollout(which, verb)));
     // Apps are told what to show by sign-ins alone.
     let told = |step: &Step| matches!(step, Step::Account(_, Deed::Show(_) | Deed::SignIn(_)));
     let step = steps::step().prop_filter("another move", move |step| !told(step)).prop_map(Move::Step);
     let ladder = prop_oneof![1 => Just(Vec::new()), 3 => ladder()];
     prop_oneof![
         3 => step,
-        3 => held,
+        5 => held,
         2 => (which(), ladder).prop_map(|(which, rules)| Move::SetLadder(which, rules)),
         1 => (which(), grace()).prop_map(|(which, grace)| Move::Regrace(which, grace)),
         4 => (1..12_i64).prop_map(Move::Wait),
