@@ -266,7 +266,7 @@ on_both! {
         it.rollout.set_ladder(vec![proto::LadderRule { grace, ..everybody(vec![phase(None, Rung::Required)]) }]).await;
         it.app.sign_in(&ann, "rmm", &Device::new("laptop")).await;
         server.pass(DAY);
-        it.rollout.stop().await;
+        it.rollout.stop("trouble").await;
         server.pass(Span::days(2));
         it.rollout.pause().await;
         server.pass(DAY);
