@@ -159,11 +159,11 @@ fn judge<'a>(
     let strictest = strictest(&bound, now);
     let reached_before = reached_since;
     reached_since = earlier(reached_since, begun(&bound, now));
-    if let Some(LadderAnswer { bound, .. }) = strictest {
-        if !best.reason.is_visible() {
-            let (rollout, revision) = (Some(&bound.rollout.key), Some(bound.rollout.revision));
-            best = Answer { reason: Reason::Ladder, rollout, revision, ..NO_ROLLOUT };
-        }
+    if let Some(LadderAnswer { bound, .. }) = strictest
+        && !best.reason.is_visible()
+    {
+        let (rollout, revision) = (Some(&bound.rollout.key), Some(bound.rollout.revision));
+        best = Answer { reason: Reason::Ladder, rollout, revision, ..NO_ROLLOUT };
     }
     Verdict {
         product,

@@ -34,7 +34,7 @@ pub(super) fn quarters(count: i64) -> Span {
 pub(super) enum Move {
     Step(Step),
     /// Without rules: removes it.
-    SetLadder(usize, Vec<RuleDraft>),
+    SetLadder(usize, Vec<DraftedRule>),
     /// The same rules, with another grace.
     Regrace(usize, GraceDraft),
     Wait(i64),
@@ -59,7 +59,7 @@ pub(super) enum Act {
 
 /// Dates are quarters from the instant at which the ladder is set.
 #[derive(Debug, Clone)]
-pub(super) struct RuleDraft {
+pub(super) struct DraftedRule {
     crowd: Option<Crowd>,
     products: Vec<Product>,
     within_waves: bool,
@@ -79,7 +79,7 @@ pub(super) struct GraceDraft {
 
 /// Dates are quarters from the beginning.
 #[derive(Debug, Clone)]
-pub(super) struct Rule {
+pub(super) struct PlainRule {
     pub(super) crowd: Option<Crowd>,
     pub(super) products: Vec<Product>,
     pub(super) within_waves: bool,
@@ -91,10 +91,10 @@ pub(super) struct Rule {
     pub(super) postponement: Option<i64>,
 }
 
-impl RuleDraft {
-    pub(super) fn set_at(&self, now: i64) -> Rule {
+impl DraftedRule {
+    pub(super) fn set_at(&self, now: i64) -> PlainRule {
         let phases = self.phases.iter().map(|(quarter, rung)| (now + quarter, *rung)).collect();
-        let rule = Rule {
+        let rule = PlainRule {
             crowd: self.crowd.clone(),
             products: self.products.clone(),
             within_waves: self.within_waves,
@@ -109,7 +109,7 @@ impl RuleDraft {
     }
 }
 
-impl Rule {
+impl PlainRule {
     pub(super) fn with(self, grace: GraceDraft) -> Self {
         let cap = grace.cap.zip(self.demanding()).filter(|_| grace.days.is_some());
         let cap = cap.map(|(after, from)| from + after);
@@ -140,7 +140,6 @@ impl Rule {
     /// `begins`: when the history of the server began.
     pub(super) fn spoken(&self, begins: Timestamp) -> proto::LadderRule {
         let at = |quarter: i64| Some(timestamp(begins.plus(quarters(quarter))));
-        #[expect(clippy::unnecessary_wraps, reason = "a span of a request may be absent")]
         let long = |count: i64| Some(prost_types::Duration { seconds: count * 6 * 3600, nanos: 0 });
         let phase = |(from, rung): &(i64, Rung)| proto::LadderPhase {
             from_time: at(*from),
@@ -239,11 +238,11 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-pub(super) fn ladder() -> impl Strategy<Value = Vec<RuleDraft>> {
+pub(super) fn ladder() -> impl Strategy<Value = Vec<DraftedRule>> {
     vec(rule(), 1..=2)
 }
 
-fn rule() -> impl Strategy<Value = RuleDraft> {
+fn rule() -> impl Strategy<Value = DraftedRule> {
     let products = prop_oneof![3 => Just(Vec::new()), 1 => subsequence(PRODUCTS, 1..=2)];
     let is_for = (option::weighted(0.3, crowd()), products, bool::weighted(0.2));
     let demands = select(&[Requirement::SecondStep, Requirement::SecondStep, Requirement::Aal2][..]);
@@ -251,7 +250,7 @@ fn rule() -> impl Strategy<Value = RuleDraft> {
     all.prop_map(|((crowd, products, within_waves), phases, demands, grace, postponement)| {
         let postpones = phases.iter().any(|(_, rung)| *rung == Rung::Required);
         let postponement = postponement.filter(|_| postpones);
-        RuleDraft { crowd, products, within_waves, phases, demands, grace, postponement }
+        DraftedRule { crowd, products, within_waves, phases, demands, grace, postponement }
     })
 }
 

@@ -13,7 +13,7 @@ use tidegate_core::{Requirement, Timestamp};
 use tidegate_proto as proto;
 
 use super::{
-    climbing::{Act, Move, Rule, a_move, ladder, quarters, spoken_rung},
+    climbing::{Act, Move, PlainRule, a_move, ladder, quarters, spoken_rung},
     ladder_model::Climb,
     model::Model,
     served::{heard, kept},
@@ -106,7 +106,7 @@ impl Climber<'_> {
         self.model.pass(if let Move::Wait(long) = step { *long } else { 1 });
     }
 
-    async fn set_ladder(&self, which: usize, rules: &[Rule]) -> bool {
+    async fn set_ladder(&self, which: usize, rules: &[PlainRule]) -> bool {
         let (rollout, operator) = (KEYS[which].to_owned(), &self.vendor.operator);
         let get = proto::GetRolloutRequest { rollout: rollout.clone() };
         let etag = operator.ok(get).await.rollout.unwrap().etag;

@@ -249,17 +249,17 @@ fn ends(world: &World, sessions: &[Session]) -> Vec<Option<Timestamp>> {
     ends.collect()
 }
 
-/// How each rollout reaches an account at a product, by the plain model: the reason, and the wave.
-type Reaching = Vec<(&'static str, Option<usize>)>;
+/// How a rollout reaches an account at a product, by the plain model: the reason, and the wave.
+type Reaching = (&'static str, Option<usize>);
 
-fn reaches(model: &Model) -> Vec<Reaching> {
+fn reaches(model: &Model) -> Vec<Vec<Reaching>> {
     let at = |(who, product)| (0..ROLLOUTS).map(|which| model.ask(who, which, product)).collect();
     Model::everywhere().map(at).collect()
 }
 
 /// Whether something that reached the account does not reach it any more. What was shown counts as the wave that showed it.
-fn begins_anew(before: &Reaching, after: &Reaching) -> bool {
-    let ends = |(before, after): (&(&str, Option<usize>), &(&str, Option<usize>))| {
+fn begins_anew(before: &[Reaching], after: &[Reaching]) -> bool {
+    let ends = |(before, after): (&Reaching, &Reaching)| {
         REACHED.contains(&before.0) && before != after && after.0 != "shown"
     };
     before.iter().zip(after).any(ends)

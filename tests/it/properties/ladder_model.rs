@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use tidegate_core::{Requirement, Rung};
 
 use super::{
-    climbing::{Act, DAY, Move, Rule},
+    climbing::{Act, DAY, Move, PlainRule},
     model::Model,
     steps::{Deed, Product, Step},
 };
@@ -47,7 +47,7 @@ pub(super) struct Climb {
 
 /// When a span of quarters that count has passed: at an instant, or later by as long as the rollout stays held.
 #[derive(Clone, Copy)]
-enum End {
+enum Passed {
     Known(i64),
     Held(i64),
 }
@@ -61,14 +61,14 @@ impl Model {
         self.notes.entry((who, which, product)).or_default()
     }
 
-    fn rule(&self, who: usize, which: usize, product: Product) -> Option<(u32, &Rule)> {
+    fn rule(&self, who: usize, which: usize, product: Product) -> Option<(u32, &PlainRule)> {
         let (plan, facts) = (&self.plans[which], self.facts(who));
         if plan.archived || plan.deny.name(who, &self.people[who]) {
             return None;
         }
         let reached = self.active.get(&(who, product)) == Some(&which)
             || ["shown", "allowed", "wave"].contains(&self.ask(who, which, product).0);
-        let is_for = |rule: &Rule| {
+        let is_for = |rule: &PlainRule| {
             let products = if rule.products.is_empty() { &plan.products } else { &rule.products };
             products.contains(&product)
                 && (reached || !rule.within_waves)
@@ -99,8 +99,8 @@ impl Model {
         };
         let (enroll_by, held) = match end {
             None => (None, false),
-            Some(End::Known(quarter)) => (Some(eased(quarter)), false),
-            Some(End::Held(quarter)) => (Some(eased(quarter)), true),
+            Some(Passed::Known(quarter)) => (Some(eased(quarter)), false),
+            Some(Passed::Held(quarter)) => (Some(eased(quarter)), true),
         };
         let enforced = !held && !exempt && enroll_by.is_some_and(|by| by <= self.now);
         let spacing = rule.skips.map_or(DAY, |(_, spacing)| spacing);
@@ -128,9 +128,9 @@ impl Model {
     }
 
     /// When the grace ends. `None`: nobody knows yet.
-    fn end(&self, which: usize, rule: &Rule, note: &Note, demanding: i64) -> Option<End> {
+    fn end(&self, which: usize, rule: &PlainRule, note: &Note, demanding: i64) -> Option<Passed> {
         if rule.days.is_none() && rule.skips.is_none() {
-            return Some(End::Known(demanding));
+            return Some(Passed::Known(demanding));
         }
         let days = note.told.zip(rule.days).map(|(told, days)| (told, i64::from(days) * DAY));
         // The cap is a date for everybody, and the days of a person end there at the latest.
@@ -138,32 +138,34 @@ impl Model {
         let cap = rule.cap.map(|cap| (from, cap - from));
         let ends = [days, cap].into_iter().flatten().map(|(from, long)| self.passed(which, from, long));
         let by_days = ends.reduce(|one, other| match (one, other) {
-            (End::Known(one), End::Known(other)) => End::Known(one.min(other)),
-            (End::Held(one), End::Held(other)) => End::Held(one.min(other)),
-            (End::Known(one), End::Held(_)) | (End::Held(_), End::Known(one)) => End::Known(one),
+            (Passed::Known(one), Passed::Known(other)) => Passed::Known(one.min(other)),
+            (Passed::Held(one), Passed::Held(other)) => Passed::Held(one.min(other)),
+            (Passed::Known(one), Passed::Held(_)) | (Passed::Held(_), Passed::Known(one)) => {
+                Passed::Known(one)
+            }
         });
         let last = rule.skips.filter(|(all, _)| note.skips >= *all).zip(note.skipped);
         let by_skips = last.map(|((_, spacing), at)| at + spacing);
         match (by_days, by_skips) {
-            (Some(End::Known(one)), Some(other)) => Some(End::Known(one.min(other))),
+            (Some(Passed::Known(one)), Some(other)) => Some(Passed::Known(one.min(other))),
             // The last skip lasts for its time, held or not.
-            (_, Some(end)) => Some(End::Known(end)),
+            (_, Some(end)) => Some(Passed::Known(end)),
             (by_days, None) => by_days,
         }
     }
 
     /// When so many quarters from `from` on have passed in which the rollout was not held.
-    fn passed(&self, which: usize, from: i64, long: i64) -> End {
+    fn passed(&self, which: usize, from: i64, long: i64) -> Passed {
         let plan = &self.plans[which];
         let mut left = long;
         for quarter in from..self.now {
             if left <= 0 {
-                return End::Known(quarter + left);
+                return Passed::Known(quarter + left);
             }
             left -= i64::from(!plan.held[usize::try_from(quarter).unwrap()]);
         }
         let end = from.max(self.now) + left;
-        if left > 0 && plan.is_held() { End::Held(end) } else { End::Known(end) }
+        if left > 0 && plan.is_held() { Passed::Held(end) } else { Passed::Known(end) }
     }
 
     /// The rollout whose ladder is the strictest for the account, and what it says.
@@ -218,7 +220,7 @@ impl Model {
         }
     }
 
-    fn set_ladder(&mut self, which: usize, rules: Vec<Rule>) -> bool {
+    fn set_ladder(&mut self, which: usize, rules: Vec<PlainRule>) -> bool {
         let plan = &mut self.plans[which];
         if plan.archived {
             return false;

@@ -4,7 +4,7 @@ use tidegate_core::{Decision, LadderDecision, LadderMarks, Reason, Requirement, 
 use tidegate_rollout::lifecycle;
 
 use super::{
-    climbing::{Act, Move, Rule, quarters},
+    climbing::{Act, Move, PlainRule, quarters},
     model::Model,
     questions::decided,
     steps::{Deed, Product, Step},
@@ -31,12 +31,12 @@ impl World {
         done
     }
 
-    pub(super) fn set_ladder(&mut self, which: usize, rules: Vec<Rule>) -> bool {
+    pub(super) fn set_ladder(&mut self, which: usize, rules: Vec<PlainRule>) -> bool {
         let (rollout, now) = (&mut self.rollouts[which], self.now);
         if rollout.archived_at.is_some() {
             return false;
         }
-        let kept = std::mem::replace(&mut rollout.ladder, rules.iter().map(Rule::written).collect());
+        let kept = std::mem::replace(&mut rollout.ladder, rules.iter().map(PlainRule::written).collect());
         if rollout.ladder.is_empty() {
             rollout.ladder_since = None;
         } else if kept.is_empty() {

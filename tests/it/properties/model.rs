@@ -8,7 +8,7 @@ use tidegate_core::Rung;
 
 use super::{
     PRODUCTS,
-    climbing::Rule,
+    climbing::PlainRule,
     crowd::Facts,
     ladder_model::Note,
     steps::{CUSTOMERS, Deed, Draft, Names, PEOPLE, Product, Step, Verb},
@@ -65,7 +65,7 @@ pub(super) struct Plan {
     pub(super) paused: bool,
     /// While the rollout is stopped: the persons who have agreed to clear the stop.
     pub(super) stopped: Option<BTreeSet<String>>,
-    pub(super) ladder: Vec<Rule>,
+    pub(super) ladder: Vec<PlainRule>,
     /// Whether it was paused or stopped, by quarter.
     pub(super) held: Vec<bool>,
 }
