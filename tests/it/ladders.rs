@@ -236,6 +236,47 @@ on_both! {
         assert_eq!(it.leads(&told).await, State::PendingEnrollment);
     }
 
+    /// The cap, a day away, moves by a pause of three days, whoever is told when.
+    async fn to_be_told_late_takes_no_time_away_that_a_pause_gave(server) {
+        let it = Setting::open(&server).await;
+        let ann = it.admin.person("ann").await;
+        let begun = server.now();
+        let cap = begun.plus(DAY);
+        let grace = proto::Grace { days: 30, cap_time: Some(timestamp(cap)), ..Default::default() };
+        let rule = proto::LadderRule { grace: Some(grace), ..everybody(vec![phase(None, Rung::Required)]) };
+        it.rollout.set_ladder(vec![rule]).await;
+        it.rollout.pause().await;
+        server.pass(Span::days(3));
+        it.rollout.resume().await;
+        server.pass(Span::hours(12));
+        let deadline = Some(timestamp(cap.plus(Span::days(3))));
+        assert_eq!(it.evaluate(&ann).await.ladder.unwrap().enroll_by_time, deadline);
+        let session = it.app.sign_in(&ann, "rmm", &Device::new("laptop")).await;
+        assert_eq!(session.answer.advice(), Advice::TwoStepRequired);
+        let ladder = it.evaluate(&ann).await.ladder.unwrap();
+        assert_eq!((ladder.enroll_by_time, ladder.enforced), (deadline, false), "she was told");
+        assert_eq!(it.leads(&ann).await, State::Ready);
+    }
+
+    /// The time of a stop counts, whatever pauses begin and end under it.
+    async fn a_pause_that_ends_under_a_stop_takes_no_time_away(server) {
+        let it = Setting::open(&server).await;
+        let ann = it.admin.person("ann").await;
+        let grace = Some(proto::Grace { days: 2, ..Default::default() });
+        it.rollout.set_ladder(vec![proto::LadderRule { grace, ..everybody(vec![phase(None, Rung::Required)]) }]).await;
+        it.app.sign_in(&ann, "rmm", &Device::new("laptop")).await;
+        server.pass(DAY);
+        it.rollout.stop("trouble").await;
+        server.pass(Span::days(2));
+        it.rollout.pause().await;
+        server.pass(DAY);
+        it.rollout.resume().await;
+        let ladder = it.evaluate(&ann).await.ladder.unwrap();
+        assert!(ladder.held && !ladder.enforced, "{ladder:?}");
+        assert_eq!(ladder.enroll_by_time, Some(timestamp(server.now().plus(DAY))), "a day is left");
+        assert_eq!(it.leads(&ann).await, State::Ready);
+    }
+
     async fn what_is_wrong_with_a_ladder_is_said_at_once_and_nothing_is_changed(server) {
         let it = Setting::open(&server).await;
         let (now, hour) = (server.now(), Span::hours(1));

@@ -2,10 +2,15 @@
 //!
 //! The cases are the same in every run; `PROPTEST_CASES` and `PROPTEST_RNG_SEED` ask for others.
 
+mod climbing;
+mod climbs;
+mod climbs_served;
 mod crowd;
 mod dates;
 mod decisions;
 mod histories;
+mod ladder_model;
+mod ladder_world;
 mod model;
 mod names;
 mod places;

@@ -206,4 +206,28 @@ on_both! {
         let events = "SELECT COUNT(*) FROM events WHERE fact LIKE '%two_step_told%'";
         assert_eq!(raw::count(&server, events).await, 1);
     }
+
+    /// A skip counts for the ladder under which it was made: whoever was told or skipped before it was removed begins anew.
+    async fn a_ladder_that_comes_back_takes_skips_and_counts_none_from_before(server) {
+        let it = Setting::open(&server).await;
+        let (told, untold) = (it.admin.person("told").await, it.admin.person("untold").await);
+        let early = session(&it, &untold).await;
+        it.rollout.set_ladder(vec![two_skips()]).await;
+        session(&it, &told).await;
+        // By a session from before the ladder, so that nobody has told its owner.
+        assert_eq!(skipped(&it, &early).await.skips_left, Some(1));
+        it.rollout.set_ladder(vec![]).await;
+        server.pass(MILLI);
+        it.rollout.set_ladder(vec![everybody(vec![phase(None, Rung::Nudge)])]).await;
+        let again = session(&it, &told).await;
+        let until = Some(timestamp(server.now().plus(DAY)));
+        assert_eq!(skipped(&it, &again).await.skipped_until_time, until, "the advice rests");
+        it.rollout.set_ladder(vec![]).await;
+        server.pass(MILLI);
+        it.rollout.set_ladder(vec![two_skips()]).await;
+        for (person, session) in [(&told, &again), (&untold, &early)] {
+            assert_eq!(it.evaluate(person).await.ladder.unwrap().skips_left, Some(2), "both of them are left");
+            assert_eq!(skipped(&it, session).await.skips_left, Some(1));
+        }
+    }
 }

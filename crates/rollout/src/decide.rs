@@ -22,8 +22,8 @@
 
 use smallvec::SmallVec;
 use tidegate_core::{
-    FirstShown, LedgerEntry, MethodSet, Product, Reason, RequiredSince, Revision, Rollout, RolloutKey,
-    RuleAsked, Standing, Timestamp, Wave,
+    FirstShown, LedgerEntry, MethodSet, Product, Reason, RequiredSince, Requirement, Revision, Rollout,
+    RolloutKey, RuleAsked, Standing, Timestamp, Wave,
 };
 
 use crate::{
@@ -157,12 +157,13 @@ fn judge<'a>(
         trace.kept(rollout, since);
     }
     let strictest = strictest(&bound, now);
-    if let Some(LadderAnswer { bound, .. }) = strictest {
-        reached_since = earlier(reached_since, bound.begins());
-        if !best.reason.is_visible() {
-            let (rollout, revision) = (Some(&bound.rollout.key), Some(bound.rollout.revision));
-            best = Answer { reason: Reason::Ladder, rollout, revision, ..NO_ROLLOUT };
-        }
+    let reached_before = reached_since;
+    reached_since = earlier(reached_since, begun(&bound, now));
+    if let Some(LadderAnswer { bound, .. }) = strictest
+        && !best.reason.is_visible()
+    {
+        let (rollout, revision) = (Some(&bound.rollout.key), Some(bound.rollout.revision));
+        best = Answer { reason: Reason::Ladder, rollout, revision, ..NO_ROLLOUT };
     }
     Verdict {
         product,
@@ -175,7 +176,7 @@ fn judge<'a>(
         reached_since,
         ladder: strictest,
         enforced_since: enforced_since(&bound, now),
-        next_change_at: next_change(&bound, strictest, now),
+        next_change_at: next_change(&bound, strictest, (reached_before, standing.two_step_since), now),
         evaluated_at: now,
         closed: MethodSet::EMPTY,
     }
@@ -201,16 +202,28 @@ fn enforced_since(bound: &Bounds<'_>, now: Timestamp) -> RequiredSince {
     })
 }
 
+/// The first instant at which a ladder asked anything of the account, however weak it is: the strictest one may be another
+/// later.
+fn begun(bound: &Bounds<'_>, now: Timestamp) -> Option<Timestamp> {
+    bound.iter().filter_map(Bound::begins).filter(|from| *from <= now).min()
+}
+
 /// The first instant at which the strictest answer differs from the one of now, or a weaker rule begins to be enforced
-/// beside it.
+/// beside it. `reached` and `on`: since when the account is reached without ladders, and two-step is on.
 fn next_change(
     bound: &Bounds<'_>,
     strictest_now: Option<LadderAnswer<'_>>,
+    (reached, on): (Option<Timestamp>, Option<Timestamp>),
     now: Timestamp,
 ) -> Option<Timestamp> {
-    let enforced_now = enforced_since(bound, now);
+    let required_since = |at: Timestamp| {
+        let own = on.map(|on| earlier(reached, begun(bound, at)).map_or(on, |since| since.max(on)));
+        let enforced = enforced_since(bound, at);
+        own.map_or(enforced, |since| enforced.and(Requirement::SecondStep, since))
+    };
+    let required_now = required_since(now);
     first_change(bound, now, |at| {
-        !agree(strictest_now, strictest(bound, at)) || enforced_since(bound, at) != enforced_now
+        !agree(strictest_now, strictest(bound, at)) || required_since(at) != required_now
     })
 }
 

@@ -198,28 +198,30 @@ fn deadline(
 }
 
 fn by_days(rollout: &Rollout, rule: &LadderRule, marks: &LadderMarks, days: u32, now: Timestamp) -> Deadline {
-    let told = marks.told_at.map(|told| told.plus(Span::days(days.into())));
-    let end = match (told, rule.grace.cap) {
-        (Some(told), Some(cap)) => told.min(cap),
-        (Some(one), None) | (None, Some(one)) => one,
-        (None, None) => return Deadline::Open,
-    };
-    let begin = marks.told_at.or_else(|| demanding(rule).map(|phase| phase.from)).unwrap_or(end);
-    held(rollout, begin, end, now)
+    let by_days = marks.told_at.map(|told| held(rollout, told, told.plus(Span::days(days.into())), now));
+    // The cap moves by every hold since the rung, so that to be told later takes no time away.
+    let by_cap = rule.grace.cap.map(|cap| {
+        let begin = demanding(rule).map_or(cap, |phase| phase.from);
+        held(rollout, marks.told_at.map_or(begin, |told| told.min(begin)), cap, now)
+    });
+    earlier(by_days.unwrap_or(Deadline::Open), by_cap.unwrap_or(Deadline::Open))
 }
 
 /// The end of a time that stands still while the rollout is paused or stopped.
 fn held(rollout: &Rollout, begin: Timestamp, end: Timestamp, now: Timestamp) -> Deadline {
     let (mut end, mut counted) = (end, begin);
+    let open = rollout.held_since().filter(|since| *since <= now);
     for hold in &rollout.holds {
+        // A pause that ended under a stop that goes on is a part of it.
+        let until = open.map_or(hold.until, |since| hold.until.min(since));
         let from = hold.from.max(counted);
-        if from < end && from < hold.until {
-            end = end.plus(hold.until.since(from));
+        if from < end && from < until {
+            end = end.plus(until.since(from));
         }
-        counted = counted.max(hold.until);
+        counted = counted.max(until);
     }
-    match rollout.held_since() {
-        Some(since) if since.max(counted) < end && since <= now => {
+    match open {
+        Some(since) if since.max(counted) < end => {
             Deadline::Held(end.plus(now.since(since.max(counted).min(now))))
         }
         _ => Deadline::At(end),
@@ -253,6 +255,7 @@ pub fn foreseen(
 fn earlier(one: Deadline, other: Deadline) -> Deadline {
     match (one, other) {
         (Deadline::At(one), Deadline::At(other)) => Deadline::At(one.min(other)),
+        (Deadline::Held(one), Deadline::Held(other)) => Deadline::Held(one.min(other)),
         (Deadline::At(at), _) | (_, Deadline::At(at)) => Deadline::At(at),
         (Deadline::Held(at), _) | (_, Deadline::Held(at)) => Deadline::Held(at),
         (one, _) => one,

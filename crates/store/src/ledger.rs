@@ -22,8 +22,8 @@ sql! {
         WHERE ledger.active_since IS NULL";
     Change TELL = "INSERT INTO ledger (realm_id, account_id, rollout_key, product_key, told_at) VALUES ($1, $2, $3, $4, $5) \
         ON CONFLICT (realm_id, account_id, rollout_key, product_key) DO UPDATE SET told_at = excluded.told_at, remind_at = NULL, \
-        skips = CASE WHEN ledger.told_at IS NULL THEN ledger.skips ELSE 0 END, \
-        skipped_at = CASE WHEN ledger.told_at IS NULL THEN ledger.skipped_at ELSE NULL END \
+        skips = CASE WHEN ledger.skipped_at < $6 THEN 0 ELSE ledger.skips END, \
+        skipped_at = CASE WHEN ledger.skipped_at < $6 THEN NULL ELSE ledger.skipped_at END \
         WHERE ledger.told_at IS NULL OR ledger.told_at < $6";
     Change REQUIRE = "INSERT INTO ledger (realm_id, account_id, rollout_key, product_key, required_since) VALUES ($1, $2, $3, $4, $5) \
         ON CONFLICT (realm_id, account_id, rollout_key, product_key) DO UPDATE SET required_since = excluded.required_since \
@@ -32,7 +32,7 @@ sql! {
         AND (overdue_at IS NULL OR overdue_at < $6)";
     Change SKIP = "INSERT INTO ledger (realm_id, account_id, rollout_key, product_key, skipped_at, skips) VALUES ($1, $2, $3, $4, $5, $6) \
         ON CONFLICT (realm_id, account_id, rollout_key, product_key) DO UPDATE SET skipped_at = excluded.skipped_at, \
-        skips = COALESCE(ledger.skips, 0) + excluded.skips";
+        skips = CASE WHEN ledger.skipped_at < $7 THEN 0 ELSE COALESCE(ledger.skips, 0) END + excluded.skips";
     Change POSTPONE = "UPDATE ledger SET postponed_until = $5 WHERE realm_id = $1 AND account_id = $2 AND rollout_key = $3 AND product_key = $4 \
         AND postponed_until IS NULL";
     Change TAKE_BACK = "UPDATE ledger SET postponed_until = NULL WHERE realm_id = $1 AND account_id = $2 AND postponed_until > $3";
@@ -111,11 +111,16 @@ pub async fn overdue(
     overdue.bind(now).bind(since).hit().await
 }
 
-/// Records a skip, and whether it counts.
-pub async fn skip(tx: &mut Tx, at: LedgerKey<'_>, now: Timestamp, counts: bool) -> Result<(), Error> {
+/// Records a skip, and whether it counts. Skips of a ladder before the one that there is since then count no more.
+pub async fn skip(
+    tx: &mut Tx,
+    at: LedgerKey<'_>,
+    since: Option<Timestamp>,
+    (now, counts): (Timestamp, bool),
+) -> Result<(), Error> {
     let LedgerKey { account, rollout, product } = at;
     let skip = tx.change(SKIP).bind(account).bind(rollout.clone()).bind(product.clone());
-    skip.bind(now).bind(i64::from(counts)).rows().await?;
+    skip.bind(now).bind(i64::from(counts)).bind(since).rows().await?;
     Ok(())
 }
 

@@ -4,9 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tidegate_core::Rung;
+
 use super::{
     PRODUCTS,
+    climbing::PlainRule,
     crowd::Facts,
+    ladder_model::Note,
     steps::{CUSTOMERS, Deed, Draft, Names, PEOPLE, Product, Step, Verb},
 };
 
@@ -17,7 +21,11 @@ pub(super) struct Model {
     /// What was shown, by account, rollout and product: the wave that it was shown by, if it was a wave.
     shown: BTreeMap<(usize, usize, Product), Option<usize>>,
     /// Where two-step acts, by account and product: the rollout under which it first did.
-    active: BTreeMap<(usize, Product), usize>,
+    pub(super) active: BTreeMap<(usize, Product), usize>,
+    /// Of ladders, by account, rollout and product.
+    pub(super) notes: BTreeMap<(usize, usize, Product), Note>,
+    /// Quarters of a day since the beginning. Only ladders have dates.
+    pub(super) now: i64,
 }
 
 #[derive(Clone, Default)]
@@ -57,6 +65,9 @@ pub(super) struct Plan {
     pub(super) paused: bool,
     /// While the rollout is stopped: the persons who have agreed to clear the stop.
     pub(super) stopped: Option<BTreeSet<String>>,
+    pub(super) ladder: Vec<PlainRule>,
+    /// Whether it was paused or stopped, by quarter.
+    pub(super) held: Vec<bool>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,9 +85,12 @@ pub(super) struct Answer {
 const STRENGTH: [&str; 9] =
     ["active", "shown", "allowed", "wave", "denied", "stopped", "held_out", "not_yet", "no_rollout"];
 
+pub(super) const REACHED: [&str; 4] = ["active", "shown", "allowed", "wave"];
+
 impl Model {
     pub(super) fn new(people: Vec<ModelPerson>, firms: Vec<Firm>, plans: Vec<Plan>) -> Self {
-        Self { people, firms, plans, shown: BTreeMap::new(), active: BTreeMap::new() }
+        let (shown, active, notes) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { people, firms, plans, shown, active, notes, now: 0 }
     }
 
     pub(super) fn answer(&self, who: usize, product: Product) -> Answer {
@@ -94,17 +108,22 @@ impl Model {
         if let Some(which) = self.active.get(&(who, product)) {
             best = ("active", Some(*which), None);
         }
-        let visible = ["active", "shown", "allowed", "wave"].contains(&best.0);
+        let strictest = self.strictest(who, product);
+        if let Some((which, _)) = strictest.filter(|_| !REACHED.contains(&best.0)) {
+            best = ("ladder", Some(which), None);
+        }
+        let visible = best.0 == "ladder" || REACHED.contains(&best.0);
+        let enforced = strictest.is_some_and(|(_, climb)| climb.enforced);
         Answer {
             reason: best.0,
             visible,
-            required: visible && self.people[who].on,
+            required: enforced || visible && self.people[who].on,
             rollout: best.1.map(|which| self.plans[which].key.clone()),
             wave: best.2,
         }
     }
 
-    fn ask(&self, who: usize, which: usize, product: Product) -> (&'static str, Option<usize>) {
+    pub(super) fn ask(&self, who: usize, which: usize, product: Product) -> (&'static str, Option<usize>) {
         let (plan, person) = (&self.plans[which], &self.people[who]);
         if self.shown.contains_key(&(who, which, product)) {
             return ("shown", None);
@@ -139,7 +158,7 @@ impl Model {
         ("not_yet", None)
     }
 
-    fn facts(&self, who: usize) -> Facts {
+    pub(super) fn facts(&self, who: usize) -> Facts {
         let person = &self.people[who];
         let mut facts = Facts::new();
         let mut note = |attribute, value: String| {
@@ -195,12 +214,14 @@ impl Model {
         }
     }
 
-    fn act(&mut self, who: usize, deed: &Deed) {
+    pub(super) fn act(&mut self, who: usize, deed: &Deed) {
         match deed {
             Deed::Show(product) => self.show(who, product),
             Deed::SignIn(product) => {
                 if self.answer(who, product).required {
-                    self.activate(who, product);
+                    if self.people[who].on {
+                        self.activate(who, product);
+                    }
                 } else if !self.people[who].on {
                     self.show(who, product);
                 }
@@ -212,7 +233,9 @@ impl Model {
                 }
             }
             Deed::SwitchOff(product) => {
-                if self.answer(who, product).visible {
+                let binds =
+                    self.strictest(who, product).is_some_and(|(_, climb)| climb.rung >= Rung::Required);
+                if self.answer(who, product).visible && !binds {
                     self.people[who].on = false;
                 }
             }
@@ -229,7 +252,7 @@ impl Model {
         self.answer(who, product).visible && person.verified && !person.on
     }
 
-    fn show(&mut self, who: usize, product: Product) {
+    pub(super) fn show(&mut self, who: usize, product: Product) {
         let answer = self.answer(who, product);
         if answer.reason == "wave" || answer.reason == "allowed" {
             let which = self.plans.iter().position(|plan| Some(&plan.key) == answer.rollout.as_ref());
@@ -286,8 +309,13 @@ impl Plan {
         }
     }
 
-    fn covers(&self, product: Product) -> bool {
+    pub(super) fn covers(&self, product: Product) -> bool {
         self.products.contains(&product) || self.waves.iter().any(|wave| wave.products.contains(&product))
+    }
+
+    /// People's clocks stand still.
+    pub(super) const fn is_held(&self) -> bool {
+        self.paused || self.stopped.is_some()
     }
 
     fn take(&mut self, verb: &Verb) -> bool {
@@ -298,10 +326,10 @@ impl Plan {
             Verb::UpdateWave(ordinal, _) | Verb::RemoveWave(ordinal) => is_draft(*ordinal),
             Verb::Start => self.started == 0 && still,
             Verb::Advance => self.started > 0 && still,
-            Verb::Pause => self.started > 0 || self.paused,
+            Verb::Pause => self.started > 0 || self.paused || !self.ladder.is_empty(),
             Verb::Resume => self.paused,
             Verb::RollBack(to, at) => !self.to_take(*to, at).is_empty(),
-            Verb::Archive => self.started == 0,
+            Verb::Archive => self.archived || self.started == 0 && self.ladder.is_empty(),
             Verb::Unarchive => self.archived,
             Verb::ClearStop(by) => self.stopped.as_ref().is_some_and(|agreed| !agreed.contains(&person(by))),
         };

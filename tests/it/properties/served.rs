@@ -83,21 +83,21 @@ async fn agree(vendor: &Vendor, model: &Model, actor: &Actor, when: &str) {
     }
 }
 
-fn heard(decision: &proto::Decision) -> Answer {
+pub(super) fn heard(decision: &proto::Decision) -> Answer {
     let reason = decision.reason().as_str_name().trim_start_matches("DECISION_REASON_").to_lowercase();
     let reason = tidegate_core::Reason::ALL.iter().map(|reason| reason.as_str()).find(|word| *word == reason);
     let wave = usize::try_from(decision.wave).unwrap();
     Answer {
         reason: reason.unwrap(),
         visible: decision.visible,
-        required: decision.requirement() == proto::Requirement::SecondStep,
+        required: decision.requirement() >= proto::Requirement::SecondStep,
         rollout: Some(decision.rollout.clone()).filter(|key| !key.is_empty()),
         wave: (reason == Some("wave")).then_some(wave),
     }
 }
 
 /// The rows of accounts that no verb of a rollout may change.
-async fn kept(server: &TestServer) -> Vec<String> {
+pub(super) async fn kept(server: &TestServer) -> Vec<String> {
     let text = |column: &str| {
         // On SQLite an id is bytes, and must be quoted.
         let column = if server.is_sqlite() { format!("quote({column})") } else { column.to_owned() };
@@ -108,7 +108,8 @@ async fn kept(server: &TestServer) -> Vec<String> {
         ("accounts", "account_id two_step_since"),
         (
             "ledger",
-            "account_id rollout_key product_key first_shown_at active_since shown_revision shown_wave",
+            "account_id rollout_key product_key first_shown_at active_since shown_revision shown_wave told_at \
+             required_since skips skipped_at overdue_at postponed_until extension exempt_until",
         ),
         ("interest", "account_id product_key at"),
     ];

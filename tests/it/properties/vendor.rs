@@ -23,8 +23,8 @@ pub(super) struct Vendor {
     pub(super) people: Vec<Person>,
     server: TestServer,
     pub(super) operator: Actor,
-    app: Actor,
-    support: Actor,
+    pub(super) app: Actor,
+    pub(super) support: Actor,
     /// By the holder's name.
     approvers: Vec<(&'static str, Actor)>,
     /// A session of each person at each product, made before any wave was started.

@@ -149,6 +149,8 @@ impl World {
             deny: Names::default(),
             paused: false,
             stopped: None,
+            ladder: Vec::new(),
+            held: Vec::new(),
         }
     }
 
@@ -163,6 +165,10 @@ impl World {
     /// Takes the step, an hour after the previous one. Returns whether it was carried out.
     pub(super) fn take(&mut self, step: &Step) -> bool {
         self.now = self.now.plus(Span::hours(1));
+        self.carry_out(step)
+    }
+
+    pub(super) fn carry_out(&mut self, step: &Step) -> bool {
         match step {
             Step::Rollout(which, verb) => self.turn(*which, verb),
             Step::Account(who, deed) => {
@@ -279,7 +285,7 @@ impl World {
         }
     }
 
-    fn show(&mut self, who: usize, product: Product) {
+    pub(super) fn show(&mut self, who: usize, product: Product) {
         let decision = self.decide(who, product);
         if matches!(decision.reason, Reason::Wave | Reason::Allowed) {
             let shown =
@@ -291,7 +297,7 @@ impl World {
         }
     }
 
-    fn entry(&mut self, who: usize, rollout: RolloutKey, product: Product) -> &mut LedgerEntry {
+    pub(super) fn entry(&mut self, who: usize, rollout: RolloutKey, product: Product) -> &mut LedgerEntry {
         let (ledger, product): (_, ProductKey) = (&mut self.people[who].ledger, product.parse().unwrap());
         let known = ledger.iter().position(|entry| entry.rollout == rollout && entry.product == product);
         let place = known.unwrap_or_else(|| {

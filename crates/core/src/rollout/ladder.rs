@@ -136,7 +136,11 @@ impl LadderMarks {
     pub fn since(mut self, since: Option<Timestamp>) -> Self {
         let is_older = |at: Option<Timestamp>| at.is_some_and(|at| since.is_some_and(|since| at < since));
         if is_older(self.told_at) {
-            (self.told_at, self.skips, self.skipped_at) = (None, 0, None);
+            self.told_at = None;
+        }
+        // An account may skip before it is told, and under a ladder that tells nobody.
+        if is_older(self.skipped_at) {
+            (self.skips, self.skipped_at) = (0, None);
         }
         if is_older(self.overdue_at) {
             (self.overdue_at, self.postponed_until) = (None, None);

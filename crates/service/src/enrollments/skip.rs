@@ -57,7 +57,7 @@ impl Command for SkipEnrollment {
             }
             let rollout = ladder.rollout.clone();
             let at = LedgerKey { account: account.id, rollout: &rollout, product: &product.key };
-            ledger::skip(tx, at, cx.now(), counted).await?;
+            ledger::skip(tx, at, ladder.since, (cx.now(), counted)).await?;
             let after = cx.decide(tx, product, account.id).await?;
             let until = after.ladder.as_ref().and_then(|ladder| ladder.skipped_until);
             let until = until.unwrap_or_else(|| cx.now());
@@ -87,7 +87,7 @@ async fn skip_method(
     }
     let counted = advised.snoozes_left.is_some();
     let at = LedgerKey { account: account.id, rollout, product: &product.key };
-    ledger::skip(tx, at, cx.now(), counted).await?;
+    ledger::skip(tx, at, None, (cx.now(), counted)).await?;
     let after = cx.query().method_advice(tx, product, account.id).await?;
     let until = after.and_then(|(advice, _)| advice.snoozed_until).unwrap_or_else(|| cx.now());
     let event = cx.event(Fact::EnrollmentSkipped { rollout: rollout.clone(), until, counted });
