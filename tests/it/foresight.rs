@@ -10,7 +10,7 @@ use crate::{
     owner::Device,
     previews::preview,
     raw,
-    test_server::{TestServer, timestamp},
+    test_server::timestamp,
 };
 
 const DAY: Span = Span::days(1);
@@ -238,33 +238,4 @@ on_both! {
         let told = it.admin.preview(proto::PreviewRolloutRequest { at_times: vec![timestamp(now)], ..request }).await;
         assert_eq!(told.unwrap().instants, [], "now is always told");
     }
-}
-
-/// Prints what a preview of 100 000 accounts takes: `cargo test -- --ignored --nocapture memory_of_a_preview`.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "it takes minutes, and prints a figure"]
-async fn memory_of_a_preview() {
-    let server = TestServer::sqlite().await;
-    let it = Setting::open(&server).await;
-    let realm = "(SELECT realm_id FROM products LIMIT 1)";
-    let crowd = format!(
-        "INSERT INTO accounts (realm_id, account_id, external_id, email, email_canonical, email_since, email_verified_at, \
-         country, state, personal_key, created_at) WITH RECURSIVE crowd(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM crowd \
-         WHERE n < 100000) SELECT {realm}, unhex(printf('01900000000070008000%012x', n)), 'u-' || n, \
-         'u' || n || '@example.com', 'u' || n || '@example.com', 0, 0, 'DE', 'active', x'00', 0 FROM crowd"
-    );
-    raw::change(&server, &crowd).await;
-    let resident = || {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap().to_owned();
-        line.split_whitespace().nth(1).unwrap().parse::<i64>().unwrap() / 1_024
-    };
-    let days = (1..=3).map(|day| server.now().plus(Span::days(day)));
-    let rungs = [Rung::Optional, Rung::Required, Rung::Locked];
-    let rule = everybody(days.zip(rungs).map(|(at, rung)| phase(Some(at), rung)).collect());
-    std::fs::write("/proc/self/clear_refs", "5").unwrap();
-    let before = resident();
-    let told = it.admin.preview(dated("two-step", ladder(vec![rule]))).await.unwrap();
-    assert_eq!(told.account_count, 100_000);
-    println!("{} MiB more than the {before} MiB before", resident() - before);
 }

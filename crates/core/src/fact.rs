@@ -67,7 +67,7 @@ pub enum Fact {
     EmailChangeUndone {},
     /// The address was not verified, and another account has verified it.
     EmailLost {},
-    /// The reader of a notice, or somebody in a session, said "this wasn't me".
+    /// "This wasn't me" was said, by the link of a notice or in a session.
     NotMeReported {},
     /// The owner has proved that the account is theirs.
     ChangesUnlocked {},

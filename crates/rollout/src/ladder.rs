@@ -38,7 +38,7 @@ pub struct LadderAnswer<'a> {
     pub(crate) rung: Rung,
     pub(crate) deadline: Deadline,
     pub(crate) now: Timestamp,
-    /// To put the set-up off would help nobody: another rollout's ladder is enforced too, and cannot be put off, or the account
+    /// Putting the set-up off would not help: another rollout's ladder is enforced too, and cannot be put off, or the account
     /// has a factor that meets the demand.
     pub(crate) pointless: bool,
 }

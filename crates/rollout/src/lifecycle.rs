@@ -13,8 +13,8 @@
 //! - Pause, which one person may end.
 //! - Stop, which two persons clear. Under a stop no further account is reached.
 //!
-//! A rollout of which no wave is started can be archived: it ends. That changes no answer, because it
-//! reaches no account then; it only stops to be a reason.
+//! A rollout without a started wave can be archived, which ends it. No account gets another answer,
+//! because the rollout reaches none then; it only gives no reason any more.
 //!
 //! No verb touches a factor, or takes two-step from an account that it protects (INV-42).
 
@@ -181,7 +181,7 @@ fn started_at<'r>(rollout: &'r Rollout, wave: &'r Wave) -> impl Iterator<Item = 
     products.filter(|product| waves::is_started_for(rollout, wave, product))
 }
 
-/// Ends a rollout of which no wave is started.
+/// Ends a rollout without a started wave.
 pub fn archive(rollout: &mut Rollout, now: Timestamp) -> Result<Did, LifecycleError> {
     if rollout.archived_at.is_some() {
         return Ok(Did::Nothing);

@@ -102,8 +102,8 @@ pub fn due(rollout: &Rollout, numbers: WaveNumbers, now: Timestamp) -> Due {
     Due::Start(start)
 }
 
-/// The earliest instant at which a wave that waits may start. `None`: only after somebody changes the rollout. Gates pass at
-/// any time, and are not counted in.
+/// The earliest instant at which a waiting wave may start. Gates are left out, because they may pass at any time. `None`: it
+/// starts only after somebody changes the rollout.
 pub fn earliest(waits: &[Waiting]) -> Option<Timestamp> {
     let mut earliest = Timestamp::from_unix_micros(i64::MIN);
     for wait in waits {

@@ -27,8 +27,8 @@ pub struct Verdict<'a> {
 }
 
 impl<'a> Verdict<'a> {
-    /// The decision with what is known of methods: those that are `closed` are not named, and nobody who `has_way` already is
-    /// offered to put the set-up off.
+    /// The decision, with what is known of methods. Those that are `closed` are not named. Who `has_way` has nothing to set up, so
+    /// that nothing can be put off.
     #[must_use]
     pub fn knowing(mut self, closed: MethodSet, has_way: bool) -> Self {
         self.closed = closed;

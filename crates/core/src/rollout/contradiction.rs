@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::{Attribute, Audience, During, Test};
 
 impl Audience {
-    /// The attribute of which the parts, all of them together, ask what no account has.
+    /// An attribute whose tests exclude each other, so that no account fulfils all the parts.
     pub fn contradiction(parts: &[Self]) -> Option<Attribute> {
         let (mut held, mut denied) = (Vec::new(), Vec::new());
         collect(parts, &mut held, &mut denied);

@@ -138,7 +138,7 @@ impl LadderMarks {
         if is_older(self.told_at) {
             self.told_at = None;
         }
-        // An account may skip before it is told, and under a ladder that tells nobody.
+        // By the instant of the skip, because an account may skip without being told.
         if is_older(self.skipped_at) {
             (self.skips, self.skipped_at) = (0, None);
         }

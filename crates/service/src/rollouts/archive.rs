@@ -1,4 +1,4 @@
-//! Ends a rollout of which no wave is started. No account loses anything, because the rollout reaches none then (INV-42).
+//! Ends a rollout without a started wave. No account loses anything, because the rollout reaches none then (INV-42).
 
 use tidegate_core::{Fact, Permission, Rollout};
 use tidegate_rollout::lifecycle::{self, Did};

@@ -42,13 +42,13 @@ pub struct MethodCounts {
 
 /// Every rule at every product at which it counts.
 pub(super) fn rules(rollout: &Rollout) -> RuleStats {
-    let rules = rollout.ladder.iter().enumerate();
-    let at = rules.flat_map(|(place, rule)| {
-        let at = move |product: &ProductKey| (ordinal(place), product.clone());
-        let counts = move |_: &_| (rule.title.clone(), RuleCounts::default());
-        ladder::products(rollout, rule).iter().map(move |product| (at(product), counts(product)))
-    });
-    at.collect()
+    let mut stats = RuleStats::new();
+    for (place, rule) in rollout.ladder.iter().enumerate() {
+        for product in ladder::products(rollout, rule) {
+            stats.insert((ordinal(place), product.clone()), (rule.title.clone(), RuleCounts::default()));
+        }
+    }
+    stats
 }
 
 pub(super) fn count_rule(

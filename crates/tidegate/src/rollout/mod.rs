@@ -96,7 +96,7 @@ pub enum RolloutCommand {
     Advance(SevereArgs),
     /// Takes back the waves after one of them. Nobody loses a factor.
     Rollback(RollBackArgs),
-    /// Ends a rollout of which no wave is started; it is listed no more.
+    /// Ends a rollout without a started wave; it is listed no more.
     Archive(VerbArgs),
     /// Brings an archived rollout back, as it was. Asks for the key where a wave above 25 % is overdue.
     Unarchive(SevereArgs),
