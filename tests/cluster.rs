@@ -85,24 +85,31 @@ impl fmt::Display for NoCluster {
 
 impl Cluster {
     pub(crate) fn start(durability: Durability) -> Result<Self, NoCluster> {
-        Self::start_after(None, durability)
+        Self::start_after(None, durability, "")
+    }
+
+    /// The same with further options of the server, as it reads them on its command line.
+    pub(crate) fn start_with(options: &str) -> Result<Self, NoCluster> {
+        Self::start_after(None, Durability::Lax, options)
     }
 
     /// A standby, which has what this server has and follows it.
     pub(crate) fn standby(&self, durability: Durability) -> Result<Self, NoCluster> {
-        Self::start_after(Some(&self.folder), durability)
+        Self::start_after(Some(&self.folder), durability, "")
     }
 
-    fn start_after(primary: Option<&Path>, durability: Durability) -> Result<Self, NoCluster> {
+    fn start_after(primary: Option<&Path>, durability: Durability, options: &str) -> Result<Self, NoCluster> {
         let failed = |what: &str, error: std::io::Error| NoCluster(format!("{what}: {error}"));
         let programs = programs().ok_or_else(|| NoCluster("no initdb was found".to_owned()))?;
         let folder = tempfile::Builder::new().prefix("tgpg").tempdir();
         let folder = folder.map_err(|error| failed("no temporary folder", error))?.keep();
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", SUPERVISOR, "sh"]).arg(&folder).arg(&programs).arg(match durability {
+        let durability = match durability {
             Durability::Lax => "-c fsync=off -c full_page_writes=off -c synchronous_commit=off",
             Durability::Full => "-c fsync=on -c full_page_writes=on -c synchronous_commit=on",
-        });
+        };
+        command.args(["-c", SUPERVISOR, "sh"]).arg(&folder).arg(&programs);
+        command.arg(format!("{durability} {options}"));
         // Twice what is needed: the connections of a test that has ended may still be closing.
         command.arg((2 * connections_needed() + 10).to_string()).arg(primary.unwrap_or(Path::new("")));
         command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").current_dir("/");
@@ -159,7 +166,7 @@ fn version(bin: &Path) -> Option<u32> {
 }
 
 /// The user and the group that run the server when the tests run as root.
-fn servant() -> Option<(u32, u32)> {
+pub(crate) fn servant() -> Option<(u32, u32)> {
     let id = |args: &[&str]| {
         let told = Command::new("id").args(args).output().ok()?;
         String::from_utf8(told.stdout).ok()?.trim().parse::<u32>().ok()

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 mod cluster;
 mod line;
+pub mod pgbouncer;
 pub mod pki;
 pub mod postgres;
 

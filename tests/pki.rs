@@ -52,6 +52,14 @@ impl Authority {
         self.issue(params)
     }
 
+    /// For a server that is named by its common name alone, as certificates were until 2017.
+    pub fn server_without_names(&self) -> Issued {
+        let mut params = server(1);
+        params.distinguished_name = named("localhost");
+        params.subject_alt_names = Vec::new();
+        self.issue(params)
+    }
+
     /// For a client with a common name and a SPIFFE id.
     pub fn client(&self, common_name: &str, id: &str) -> Issued {
         let mut params = CertificateParams::default();

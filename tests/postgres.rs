@@ -5,6 +5,9 @@
 //! skipped. Databases on a named server are not dropped, so it should be a server to throw away.
 
 use std::{
+    fs::Permissions,
+    net::TcpListener,
+    os::unix::fs::{PermissionsExt as _, chown},
     str::FromStr as _,
     sync::{
         OnceLock,
@@ -13,10 +16,14 @@ use std::{
 };
 
 use sqlx::{AssertSqlSafe, ConnectOptions as _, postgres::PgConnectOptions};
+use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-use crate::cluster::{Cluster, Durability, connections_needed};
 pub use crate::line::Line;
+use crate::{
+    cluster::{Cluster, Durability, connections_needed, servant},
+    pki::Issued,
+};
 
 /// Names a running server.
 pub const VARIABLE: &str = "TIDEGATE_TEST_POSTGRES";
@@ -70,6 +77,48 @@ impl Durable {
     /// The URL of one of its databases. `postgres` exists from the beginning.
     pub fn url(&self, database: &str) -> String {
         self.0.url(database)
+    }
+}
+
+/// A server that takes connections over TCP, with TLS. It stops when it is dropped.
+pub struct TlsServer {
+    port: u16,
+    _cluster: Cluster,
+    _folder: TempDir,
+}
+
+impl TlsServer {
+    /// # Errors
+    /// There is no PostgreSQL; the text says why.
+    ///
+    /// # Panics
+    /// The files cannot be written.
+    #[expect(clippy::expect_used, reason = "a test that cannot be set up fails")]
+    pub fn start(certificate: &Issued) -> Result<Self, String> {
+        let folder = tempfile::Builder::new().prefix("tgtls").tempdir().expect("a temporary folder");
+        certificate.write(folder.path());
+        let (chain, key) = (folder.path().join("server.pem"), folder.path().join("server.key"));
+        std::fs::set_permissions(&key, Permissions::from_mode(0o600)).expect("a private key");
+        if let Some((uid, gid)) = servant() {
+            for path in [folder.path(), &chain, &key] {
+                chown(path, Some(uid), Some(gid)).expect("a file of another user");
+            }
+        }
+        // Free until the server takes it, unless another program is quicker.
+        let port =
+            TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
+        let cluster = Cluster::start_with(&format!(
+            "-c listen_addresses=127.0.0.1 -c port={port} -c ssl=on -c ssl_cert_file={} -c ssl_key_file={}",
+            chain.display(),
+            key.display()
+        ));
+        let cluster = cluster.map_err(|why| why.to_string())?;
+        Ok(Self { port, _cluster: cluster, _folder: folder })
+    }
+
+    /// The URL with these parameters of TLS.
+    pub fn url(&self, parameters: &str) -> String {
+        format!("postgres://postgres@localhost:{}/postgres?{parameters}", self.port)
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tidegate_core::Role;
 use tidegate_proto::{self as proto, ErrorReason};
 use tidegate_service::StoreError;
-use tidegate_store::{Settings, Store, Timeouts, realms};
+use tidegate_store::{Pooler, Settings, Store, Timeouts, realms};
 use tidegate_tests::postgres::{self, Line};
 use tokio::sync::oneshot;
 use tonic::Code;
@@ -73,7 +73,8 @@ async fn a_restart_of_the_database_costs_one_retry() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_is_opened_though_its_caller_gave_up() {
     let line = Line::to(&postgres::database().await).await;
-    let settings = Settings { url: line.url().to_owned(), connections: 1, timeouts: PATIENT };
+    let settings =
+        Settings { url: line.url().to_owned(), connections: 1, timeouts: PATIENT, pooler: Pooler::None };
     let store = Store::open(&settings).await.unwrap();
     store.migrate().await.unwrap();
     let read = async || realms::page(&mut store.across("test"), "", 1).await;

@@ -6,8 +6,8 @@ use tidegate_factors::sms_cost::{OnCap, SmsCost, SmsCosts};
 use tidegate_grpc::{ConnectionSettings, StreamSettings};
 use tidegate_keyring::{Keyring, Passwords};
 use tidegate_service::{App, Freshness, Parts};
-use tidegate_store::{Engine, Store, Timeouts};
-use tidegate_tests::TIMEOUT;
+use tidegate_store::{Engine, Pooler, Settings, Store, Timeouts};
+use tidegate_tests::{TIMEOUT, pgbouncer::PgBouncer};
 use tokio::net::TcpListener;
 use tokio_util::sync::DropGuard;
 use tonic::transport::{Channel, Endpoint};
@@ -28,8 +28,13 @@ pub const PATIENT: Timeouts = Timeouts {
 };
 
 pub async fn open(url: &str, timeouts: Timeouts) -> Store {
-    let settings = tidegate_store::Settings { url: url.to_owned(), connections: CONNECTIONS, timeouts };
-    Store::open(&settings).await.unwrap()
+    let url = url.to_owned();
+    Store::open(&Settings { url, connections: CONNECTIONS, timeouts, pooler: Pooler::None }).await.unwrap()
+}
+
+/// What a store is told that goes through a pooler.
+pub fn pooled(through: &PgBouncer, timeouts: Timeouts) -> Settings {
+    Settings { url: through.url(), connections: CONNECTIONS, timeouts, pooler: Pooler::Transaction }
 }
 
 pub fn parts(

@@ -15,7 +15,7 @@ use tidegate_service::{
     rollouts::FunnelWorker,
 };
 use tidegate_store::{Store, Timeouts};
-use tidegate_tests::postgres;
+use tidegate_tests::{pgbouncer::PgBouncer, postgres};
 use tokio_util::sync::DropGuard;
 use tonic::transport::Channel;
 
@@ -23,7 +23,7 @@ use crate::{
     actor::Actor,
     clock::{CountingEntropy, MORNING, ManualClock},
     mail::{self, Mail},
-    serving::{PATIENT, SERVED, channel, open, parts, serve},
+    serving::{PATIENT, SERVED, channel, open, parts, pooled, serve},
     transcript::Transcript,
 };
 
@@ -148,6 +148,12 @@ impl TestServer {
     /// A replica on PostgreSQL with these timeouts.
     pub async fn hasty_replica(&self, timeouts: Timeouts) -> Replica {
         let store = open(&self.url, timeouts).await;
+        self.served(store.clone(), App::new(self.parts(&store))).await
+    }
+
+    /// A replica on PostgreSQL that goes through a pooler.
+    pub async fn pooled_replica(&self, through: &PgBouncer, timeouts: Timeouts) -> Replica {
+        let store = Store::open(&pooled(through, timeouts)).await.unwrap();
         self.served(store.clone(), App::new(self.parts(&store))).await
     }
 

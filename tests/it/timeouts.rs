@@ -7,7 +7,7 @@ use sqlx::{Connection as _, Executor as _, PgConnection, SqliteConnection};
 use tidegate_core::{Id, RealmId, Role};
 use tidegate_proto::{self as proto, ErrorReason};
 use tidegate_service::App;
-use tidegate_store::{Error, Settings, Store, Timeouts, accounts, realms};
+use tidegate_store::{Error, Pooler, Settings, Store, Timeouts, accounts, realms};
 use tonic::Code;
 
 use crate::{arrange::PASSWORD, owner::by_password, raw, serving::PATIENT, test_server::TestServer};
@@ -16,7 +16,7 @@ const SHORT: Duration = Duration::from_millis(1);
 const REALM: RealmId = Id::from_uuid_bytes([1; 16]);
 
 async fn store(url: &str, timeouts: Timeouts) -> Store {
-    let settings = Settings { url: url.to_owned(), connections: 1, timeouts };
+    let settings = Settings { url: url.to_owned(), connections: 1, timeouts, pooler: Pooler::None };
     Store::open(&settings).await.unwrap()
 }
 

@@ -95,6 +95,9 @@ env:
     - {{ .command }}
     - --config=/etc/tidegate/tidegate.toml
     - --set=database.statement_timeout_ms={{ mul (int .root.Values.migrations.statementTimeoutSeconds) 1000 }}
+    {{- if eq (dig "database" "pooler" "none" .root.Values.config) "transaction" }}
+    - --set=database.pooler=none
+    {{- end }}
     {{- range $key, $path := fromYaml (include "tidegate.secretSettings" (dict "root" .root "container" .command)) }}
     - --set={{ $key }}={{ $path }}
     {{- end }}

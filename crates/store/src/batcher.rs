@@ -242,7 +242,7 @@ mod tests {
     use tidegate_core::Id;
 
     use super::*;
-    use crate::{Settings, Timeouts};
+    use crate::{Pooler, Settings, Timeouts};
 
     const REALM: RealmId = Id::from_uuid_bytes([1; 16]);
     const NEVER: Duration = Duration::from_hours(1);
@@ -274,8 +274,14 @@ mod tests {
     async fn items_of_a_batch_without_a_connection_do_not_wait_again() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("tidegate.db").display());
-        let store =
-            Store::open(&Settings { url, connections: 1, timeouts: Timeouts::default() }).await.unwrap();
+        let store = Store::open(&Settings {
+            url,
+            connections: 1,
+            timeouts: Timeouts::default(),
+            pooler: Pooler::None,
+        })
+        .await
+        .unwrap();
         let (group, probe) = (Batcher::new(NEVER), Probe::default());
         let join = || {
             store.autocommit("test", REALM, async |executor| {

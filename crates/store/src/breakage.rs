@@ -13,17 +13,24 @@ pub(crate) struct Breakage {
     opened: Instant,
     /// Milliseconds after `opened`, plus one; zero for never.
     last: AtomicU64,
+    /// How often a connection broke.
+    count: AtomicU64,
 }
 
 impl Breakage {
     pub(crate) fn none_yet() -> Self {
-        Self { opened: Instant::now(), last: AtomicU64::new(0) }
+        Self { opened: Instant::now(), last: AtomicU64::new(0), count: AtomicU64::new(0) }
     }
 
     pub(crate) fn note(&self, error: &sqlx::Error) {
         if matches!(error, sqlx::Error::Io(_) | sqlx::Error::Protocol(_)) || is_farewell(error) {
             self.last.store(self.millis().saturating_add(1), Ordering::Relaxed);
+            self.count.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
     }
 
     /// Whether a connection that was last used `ago` may be used again. Pings it if that is not

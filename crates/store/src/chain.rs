@@ -1,6 +1,6 @@
 //! Tables `chain` and `chain_cuts`: the batches that prove the record, and where the record begins.
 
-use tidegate_core::{Batch, ChainTag, Cut, RealmId, Sequence, Timestamp};
+use tidegate_core::{Batch, ChainDigest, ChainTag, Cut, RealmId, Sequence, Timestamp};
 
 use crate::{
     Across, Error, Tx, View,
@@ -16,7 +16,7 @@ sql! {
     Select ENDING = "SELECT first_sequence, last_sequence, previous_digest, digest, seal, sealed_at, tag FROM chain WHERE realm_id = $1 AND last_sequence = $2";
     Select FROM = "SELECT first_sequence, last_sequence, previous_digest, digest, seal, sealed_at, tag FROM chain \
         WHERE realm_id = $1 AND last_sequence >= $2 ORDER BY last_sequence LIMIT $3";
-    Select RECENT = "SELECT realm_id, first_sequence, last_sequence FROM chain WHERE sealed_at >= $1 ORDER BY sealed_at, realm_id, last_sequence";
+    Select RECENT = "SELECT realm_id, first_sequence, last_sequence, digest FROM chain WHERE sealed_at >= $1 ORDER BY sealed_at, realm_id, last_sequence";
     Change DROP = "DELETE FROM chain WHERE realm_id = $1 AND last_sequence <= $2";
     Select FIND_CUT = "SELECT last_sequence, digest, seal, cut_at FROM chain_cuts WHERE realm_id = $1";
     Change CUT = "INSERT INTO chain_cuts (realm_id, last_sequence, digest, seal, cut_at) VALUES ($1, $2, $3, $4, $5) \
@@ -30,6 +30,7 @@ pub struct SealedBatch {
     pub realm: RealmId,
     pub first: Sequence,
     pub last: Sequence,
+    pub digest: ChainDigest,
 }
 
 impl Record for Batch {
@@ -70,6 +71,7 @@ impl Record for SealedBatch {
             realm: row.get("realm_id")?,
             first: row.get("first_sequence")?,
             last: row.get("last_sequence")?,
+            digest: row.get("digest")?,
         })
     }
 }

@@ -6,7 +6,6 @@
 //! more round trip and one more task for each statement.)
 
 use std::{
-    io,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -15,14 +14,21 @@ use deadpool::{
     Status,
     managed::{Manager, Metrics, Object, Pool, PoolError, QueueMode, RecycleError, RecycleResult},
 };
-use sqlx::{ConnectOptions as _, Connection as _, PgConnection, postgres::PgConnectOptions};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, error::DatabaseError};
+use tidegate_core::RealmId;
 
-use crate::{Timeouts, breakage::Breakage, error};
+use crate::{
+    Pooler, Timeouts,
+    breakage::Breakage,
+    connect_failure::{self, ConnectFailure},
+    open::Settings,
+    postgres_servers::Servers,
+};
 
-/// The time between two attempts to reach a server that refuses connections.
-const RECONNECT_INTERVAL: Duration = Duration::from_millis(20);
 /// Older connections are replaced: the server's memory for a connection grows, and servers move.
 const MAX_AGE: Duration = Duration::from_mins(30);
+/// PostgreSQL's code of a write on a server or in a transaction that is read-only.
+const READ_ONLY: &str = "25006";
 
 /// Cheap to clone; all clones share the connections.
 #[derive(Clone)]
@@ -32,27 +38,60 @@ pub(crate) struct ConnectionPool {
 }
 
 impl ConnectionPool {
-    /// A pool of at most `most` connections. One is opened now, so that a wrong address fails at the start.
-    pub(crate) async fn open(
-        options: PgConnectOptions,
-        most: u32,
-        timeouts: Timeouts,
+    /// A pool of at most `settings.connections`, of which none is open.
+    pub(crate) fn new(
+        servers: Servers,
+        settings: &Settings,
         counted: Arc<tidegate_metrics::Metrics>,
     ) -> Result<Self, sqlx::Error> {
-        let opener = Opener { options, timeouts, breakage: Breakage::none_yet() };
-        let pool = Pool::builder(opener).max_size(usize::try_from(most).unwrap_or(usize::MAX));
-        let pool = pool.queue_mode(QueueMode::Lifo).build();
+        let pool = Pool::builder(Opener::new(servers, settings)).queue_mode(QueueMode::Lifo);
+        let pool = pool.max_size(usize::try_from(settings.connections).unwrap_or(usize::MAX)).build();
         let pool = pool.map_err(|error| sqlx::Error::Configuration(Box::new(error)))?;
-        let pool = Self { pool, counted };
-        let first = tokio::time::timeout(timeouts.connect, pool.wait()).await;
-        first.map_err(|_| sqlx::Error::PoolTimedOut)?.map(|_| pool)
+        Ok(Self { pool, counted })
+    }
+
+    /// Opens a connection now, so that a wrong address fails at the start. Waits for a server that is away.
+    pub(crate) async fn open_one(&self, within: Duration) -> Result<(), sqlx::Error> {
+        tokio::time::timeout(within, self.wait()).await.map_err(|_| self.timed_out())?.map(drop)
+    }
+
+    /// How often a connection broke, or led to another server than before.
+    pub(crate) fn breaks(&self) -> u64 {
+        let opener = self.pool.manager();
+        opener.breakage.count().saturating_add(opener.servers.doubts_raised())
+    }
+
+    /// Why no connection can be opened at the moment.
+    pub(crate) fn failure(&self) -> Option<ConnectFailure> {
+        self.pool.manager().servers.failure()
+    }
+
+    /// From now on only connections to this installation's database are used.
+    pub(crate) fn expect(&self, installation: RealmId) {
+        self.pool.manager().servers.expect(installation);
     }
 
     pub(crate) async fn take(&self) -> Result<PooledConnection, sqlx::Error> {
         let (acquire, asked) = (self.pool.manager().timeouts.acquire, Instant::now());
         let taken = tokio::time::timeout(acquire, self.wait()).await;
         self.counted.waited_for_connection(asked.elapsed());
-        taken.map_err(|_| sqlx::Error::PoolTimedOut)?
+        taken.map_err(|_| self.timed_out())?
+    }
+
+    /// The same for a statement that is a transaction of its own. A pooler may run what belongs together on several
+    /// connections to the server, unless a transaction is around it.
+    pub(crate) async fn take_for_statement(&self) -> Result<PooledConnection, sqlx::Error> {
+        let mut connection = self.take().await?;
+        if self.pool.manager().pooler == Pooler::Transaction {
+            connection.begin().await?;
+            connection.is_wrapped = true;
+        }
+        Ok(connection)
+    }
+
+    /// Why no connection can be opened, or that all are in use.
+    fn timed_out(&self) -> sqlx::Error {
+        self.failure().map_or(sqlx::Error::PoolTimedOut, sqlx::Error::from)
     }
 
     /// Connections in use, idle ones, and callers that wait for one.
@@ -65,10 +104,10 @@ impl ConnectionPool {
         loop {
             match self.get().await {
                 Ok(connection) => return Ok(connection),
-                Err(PoolError::Backend(error)) if error::is_away(&error) => {
-                    tokio::time::sleep(RECONNECT_INTERVAL).await;
-                }
-                Err(PoolError::Backend(error)) => return Err(error),
+                Err(PoolError::Backend(error)) => match connect_failure::again(&error) {
+                    Some(interval) => tokio::time::sleep(interval).await,
+                    None => return Err(error),
+                },
                 Err(_) => return Err(sqlx::Error::PoolClosed),
             }
         }
@@ -99,9 +138,32 @@ impl ConnectionPool {
 
 /// Opens connections, and decides which of them may be used again.
 struct Opener {
-    options: PgConnectOptions,
+    servers: Servers,
+    pooler: Pooler,
+    /// Begins a transaction.
+    begin: String,
     timeouts: Timeouts,
     breakage: Breakage,
+}
+
+impl Opener {
+    fn new(servers: Servers, settings: &Settings) -> Self {
+        let (pooler, timeouts) = (settings.pooler, settings.timeouts);
+        let servers = servers.with(|options| match pooler {
+            Pooler::None => options.options(timeouts.of_session()),
+            // It refuses options that it does not know, and hands connections on with the statements of others.
+            Pooler::Transaction => options.extra_float_digits(None).statement_cache_capacity(0),
+        });
+        let begin = match pooler {
+            Pooler::None => "BEGIN".to_owned(),
+            Pooler::Transaction => {
+                timeouts.of_session().iter().fold("BEGIN".to_owned(), |begin, (name, value)| {
+                    format!("{begin}; SET LOCAL {name} = '{value}'")
+                })
+            }
+        };
+        Self { servers, pooler, begin, timeouts, breakage: Breakage::none_yet() }
+    }
 }
 
 impl Manager for Opener {
@@ -109,16 +171,15 @@ impl Manager for Opener {
     type Error = sqlx::Error;
 
     async fn create(&self) -> Result<PgConnection, sqlx::Error> {
-        // Boxed, because this future is large and rarely made.
-        let opened = tokio::time::timeout(self.timeouts.connect, Box::pin(self.options.connect())).await;
-        opened.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
+        self.servers.connect(self.timeouts.connect).await
     }
 
     async fn recycle(&self, connection: &mut PgConnection, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
-        if metrics.age() < MAX_AGE && self.breakage.passes(connection, metrics.last_used()).await {
+        let is_trusted = metrics.age() < MAX_AGE && !self.servers.doubts(metrics.created);
+        if is_trusted && self.breakage.passes(connection, metrics.last_used()).await {
             return Ok(());
         }
-        Err(RecycleError::message("too old, or broken"))
+        Err(RecycleError::message("too old, in doubt, or broken"))
     }
 }
 
@@ -126,11 +187,13 @@ impl Manager for Opener {
 pub(crate) struct PooledConnection {
     held: Option<Object<Opener>>,
     tainted: bool,
+    /// A transaction was begun around the one statement.
+    is_wrapped: bool,
 }
 
 impl From<Object<Opener>> for PooledConnection {
     fn from(held: Object<Opener>) -> Self {
-        Self { held: Some(held), tainted: false }
+        Self { held: Some(held), tainted: false, is_wrapped: false }
     }
 }
 
@@ -141,16 +204,53 @@ impl PooledConnection {
         self.held.as_deref_mut().ok_or(sqlx::Error::PoolClosed)
     }
 
+    /// Begins a transaction.
+    pub(crate) async fn begin(&mut self) -> Result<(), sqlx::Error> {
+        let begin = self.held.as_ref().and_then(Object::pool).map(|pool| pool.manager().begin.clone());
+        // The text is made of constants and numbers.
+        let begin = sqlx::raw_sql(AssertSqlSafe(begin.ok_or(sqlx::Error::PoolClosed)?));
+        let begun = begin.execute(self.connection()?).await;
+        begun.map(drop).inspect_err(|error| self.note(error))
+    }
+
+    /// Ends the transaction around one statement, if there is one.
+    pub(crate) async fn finish<T>(&mut self, done: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
+        if !std::mem::take(&mut self.is_wrapped) {
+            return done;
+        }
+        let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        let ended = match self.connection() {
+            Ok(connection) => sqlx::raw_sql(end).execute(connection).await.map(drop),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &ended {
+            self.note(error);
+            // In an unknown state, whatever the statement's own result says of it.
+            self.held.take().map(Object::take);
+        }
+        let value = done?;
+        ended.map(|()| value)
+    }
+
+    /// Whether a statement that was prepared once is known to the connection later.
+    pub(crate) fn keeps_statements(&self) -> bool {
+        let pool = self.held.as_ref().and_then(Object::pool);
+        pool.is_some_and(|pool| pool.manager().pooler == Pooler::None)
+    }
+
     /// Clears the taint after one statement outside of a transaction, if it succeeded or the server itself reported the
     /// failure: then the connection is in a known state.
     pub(crate) fn judge<T>(&mut self, done: &Result<T, sqlx::Error>) {
         self.tainted = !matches!(done, Ok(_) | Err(sqlx::Error::Database(_)));
     }
 
-    /// Tells the pool of an error, which may mean that all its connections are broken.
+    /// Tells the pool of an error, which may mean that all its connections are broken, or lead to a server that is the
+    /// primary no more.
     pub(crate) fn note(&self, error: &sqlx::Error) {
-        if let Some(pool) = self.held.as_ref().and_then(Object::pool) {
-            pool.manager().breakage.note(error);
+        let Some(pool) = self.held.as_ref().and_then(Object::pool) else { return };
+        pool.manager().breakage.note(error);
+        if error.as_database_error().and_then(DatabaseError::code).as_deref() == Some(READ_ONLY) {
+            pool.manager().servers.cannot_write();
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What can go wrong with the database. "Not found" is no error: it is `Ok(None)`.
 
+use crate::connect_failure::is_before_connection;
+
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The engine cannot be reached, is shutting down, or has no connection left. Worth a retry.
@@ -55,6 +57,7 @@ impl Error {
 fn is_undone(source: &sqlx::Error) -> bool {
     match source {
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
+        error if is_before_connection(error) => true,
         sqlx::Error::Database(error) => match error.code().as_deref() {
             Some(code) => {
                 code.len() == 5 || code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6))

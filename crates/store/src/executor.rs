@@ -80,8 +80,9 @@ pub(crate) struct Query<'v> {
 /// Runs one sqlx call on a PostgreSQL connection, and notes its error.
 macro_rules! on_pooled {
     ($connection:ident, $query:expr, $call:ident) => {{
+        let query = $query.persistent($connection.keeps_statements());
         let done = match $connection.connection() {
-            Ok(connection) => $query.$call(connection).await,
+            Ok(connection) => query.$call(connection).await,
             Err(error) => Err(error),
         };
         done.inspect_err(|error| $connection.note(error))
@@ -112,9 +113,10 @@ macro_rules! on {
                     Err(error) => Err(error),
                 }
             }
-            (Via::Postgres(pool), Args::Postgres(args)) => match pool.take().await {
+            (Via::Postgres(pool), Args::Postgres(args)) => match pool.take_for_statement().await {
                 Ok(mut connection) => {
                     let done = on_pooled!(connection, sqlx::query_with($query.sql.postgres, args), $call);
+                    let done = connection.finish(done).await;
                     connection.judge(&done);
                     done.map($postgres)
                 }

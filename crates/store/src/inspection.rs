@@ -5,13 +5,11 @@
 
 use std::{
     path::{Path, PathBuf},
-    str::FromStr as _,
     sync::Arc,
 };
 
 use sqlx::{
-    ConnectOptions as _, Connection as _, SqlitePool,
-    postgres::PgConnectOptions,
+    SqlitePool,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
 use tidegate_core::Timestamp;
@@ -22,7 +20,7 @@ use crate::{
     column::{Row, Unreadable},
     connection_pool::ConnectionPool,
     executor::{Record, Via},
-    installation,
+    installation, open,
     statement::sql,
 };
 
@@ -217,14 +215,12 @@ impl Inspection {
             // SQLite keeps its log beside the file itself, not beside a link to it.
             let path = path.canonicalize().unwrap_or(path);
             let immutable = !has_log(&path);
-            let pool = sqlite(&path, settings, immutable).await.map_err(OpenError::Unreachable)?;
+            let pool =
+                sqlite(&path, settings, immutable).await.map_err(|error| open::unreachable(None, error))?;
             let file = SqliteFile { path, settings: settings.clone(), pool, immutable };
             return Ok(Self(Opened::Sqlite(file)));
         }
-        if !settings.url.starts_with("postgres://") && !settings.url.starts_with("postgresql://") {
-            return Err(OpenError::Url);
-        }
-        postgres(settings).await.map(|pool| Self(Opened::Postgres(pool))).map_err(OpenError::Unreachable)
+        postgres(settings).await.map(|pool| Self(Opened::Postgres(pool)))
     }
 
     pub const fn engine(&self) -> Engine {
@@ -319,9 +315,12 @@ async fn sqlite(path: &Path, settings: &Settings, immutable: bool) -> Result<Sql
 /// The statements of one run that run at once.
 const CONNECTIONS: u32 = 2;
 
-async fn postgres(settings: &Settings) -> Result<ConnectionPool, sqlx::Error> {
-    let options = PgConnectOptions::from_str(&settings.url)?.options(settings.timeouts.of_session());
-    // The pool tries again while a server is away, and says only that time is up.
-    options.connect().await?.close().await?;
-    ConnectionPool::open(options, CONNECTIONS, settings.timeouts, Arc::new(Metrics::new(""))).await
+async fn postgres(settings: &Settings) -> Result<ConnectionPool, OpenError> {
+    // Whatever is wrong with the server is what the doctor looks for.
+    let settings = Settings { connections: CONNECTIONS, ..settings.clone() };
+    let servers = open::servers(&settings).await?.of_any_kind();
+    // The pool waits for a server that is away.
+    let connection = servers.connect(settings.timeouts.connect).await;
+    connection.map_err(|error| open::unreachable(servers.failure(), error))?;
+    open::postgres(servers, &settings, Arc::new(Metrics::new(""))).await
 }

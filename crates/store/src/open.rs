@@ -1,10 +1,9 @@
 //! Opens a store, and compares its schema to this program's.
 
-use std::{path::PathBuf, str::FromStr as _, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use sqlx::{
     ConnectOptions as _, SqlitePool,
-    postgres::PgConnectOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use tidegate_core::RealmId;
@@ -12,8 +11,17 @@ use tidegate_metrics::Metrics;
 use tokio::sync::Mutex;
 
 use crate::{
-    Across, Timeouts, View, answers::Answering, connection_pool::ConnectionPool, executor::Via,
-    inspection::sqlite_file, lock::FileLock, migrations, transaction_connection::Writer,
+    Across, Pooler, PostgresUrlError, Timeouts, View,
+    answers::Answering,
+    connect_failure::ConnectFailure,
+    connection_pool::ConnectionPool,
+    executor::Via,
+    inspection::sqlite_file,
+    lock::FileLock,
+    migrations,
+    postgres_servers::Servers,
+    postgres_url::{self, SCHEMES},
+    transaction_connection::Writer,
 };
 
 #[derive(Clone)]
@@ -23,6 +31,8 @@ pub struct Settings {
     /// Readers on SQLite, all connections on PostgreSQL.
     pub connections: u32,
     pub timeouts: Timeouts,
+    /// What is between the program and PostgreSQL.
+    pub pooler: Pooler,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +53,7 @@ pub struct Store {
     pub(crate) db: Db,
     /// The answers in progress, for batching.
     pub(crate) answering: Arc<Answering>,
+    pooler: Pooler,
     metrics: Arc<Metrics>,
 }
 
@@ -55,8 +66,16 @@ pub enum OpenError {
     InUse { path: String },
     #[error("{path} cannot be opened")]
     Unusable { path: String, source: std::io::Error },
-    #[error("the database cannot be reached")]
-    Unreachable(#[source] sqlx::Error),
+    #[error("database.url: {0}")]
+    Address(#[from] PostgresUrlError),
+    /// The text names the server and the last cause.
+    #[error("the database cannot be reached: {0}")]
+    Unreachable(String),
+    #[error(
+        "a schema cannot be migrated through a pooler: name PostgreSQL itself in database.url, and set database.pooler to \
+         \"none\", for this command"
+    )]
+    Pooled,
     #[error("another program migrates the schema, and does not end")]
     Turn(#[source] sqlx::Error),
     #[error("the schema cannot be migrated")]
@@ -90,12 +109,11 @@ impl Store {
     pub async fn measured(settings: &Settings, metrics: Arc<Metrics>) -> Result<Self, OpenError> {
         let db = if let Some(path) = sqlite_file(&settings.url) {
             sqlite(path, settings).await?
-        } else if settings.url.starts_with("postgres://") || settings.url.starts_with("postgresql://") {
-            postgres(settings, metrics.clone()).await.map_err(OpenError::Unreachable)?
         } else {
-            return Err(OpenError::Url);
+            Db::Postgres(postgres(servers(settings).await?, settings, metrics.clone()).await?)
         };
-        Ok(Self { db, answering: Arc::new(Answering::new(settings.timeouts.leader)), metrics })
+        let (answering, pooler) = (Arc::new(Answering::new(settings.timeouts.leader)), settings.pooler);
+        Ok(Self { db, answering, pooler, metrics })
     }
 
     /// Brings the schema up to this program's; does nothing when it is up to date. On PostgreSQL one program migrates at a
@@ -106,8 +124,11 @@ impl Store {
                 migrations::sqlite().run_direct(None, &mut write.lock().await.connection, false).await?;
             }
             Db::Postgres(pool) => {
-                let mut pooled = pool.take().await.map_err(OpenError::Unreachable)?;
-                let connection = pooled.connection().map_err(OpenError::Unreachable)?;
+                if self.pooler == Pooler::Transaction {
+                    return Err(OpenError::Pooled);
+                }
+                let mut pooled = pool.take().await.map_err(|error| unreachable(None, error))?;
+                let connection = pooled.connection().map_err(|error| unreachable(None, error))?;
                 let turn = sqlx::raw_sql(migrations::TURN).execute(&mut *connection).await;
                 turn.map_err(OpenError::Turn)?;
                 // The connection is not given back, so that it ends with its lock and its timeouts.
@@ -137,6 +158,23 @@ impl Store {
                 [open.saturating_sub(idle), idle, 0]
             }
             Db::Postgres(pool) => pool.connections(),
+        }
+    }
+
+    /// From now on only connections to the database of this installation are used, which its first realm names. On SQLite
+    /// the file stays the same.
+    pub fn expect(&self, first_realm: RealmId) {
+        if let Db::Postgres(pool) = &self.db {
+            pool.expect(first_realm);
+        }
+    }
+
+    /// How often a connection broke, or led to another server than before. Behind a new connection may be a database that
+    /// was restored.
+    pub fn breaks(&self) -> u64 {
+        match &self.db {
+            Db::Sqlite { .. } => 0,
+            Db::Postgres(pool) => pool.breaks(),
         }
     }
 
@@ -178,13 +216,13 @@ async fn sqlite(path: PathBuf, settings: &Settings) -> Result<Db, OpenError> {
         .foreign_keys(true)
         .pragma("wal_autocheckpoint", CHECKPOINT)
         .busy_timeout(settings.timeouts.lock);
-    let write = options.connect().await.map_err(OpenError::Unreachable)?;
+    let write = options.connect().await.map_err(|error| unreachable(None, error))?;
     let read = SqlitePoolOptions::new()
         .max_connections(settings.connections)
         .acquire_timeout(settings.timeouts.acquire)
         .connect_with(options.pragma("query_only", "on"))
         .await
-        .map_err(OpenError::Unreachable)?;
+        .map_err(|error| unreachable(None, error))?;
     Ok(Db::Sqlite { read, write: Arc::new(Mutex::new(Writer::new(write))), _lock: Arc::new(lock) })
 }
 
@@ -197,8 +235,33 @@ fn make_private(path: &std::path::Path) -> std::io::Result<()> {
     std::fs::File::options().create_new(true).write(true).mode(0o600).open(path).map(drop)
 }
 
-async fn postgres(settings: &Settings, metrics: Arc<Metrics>) -> Result<Db, sqlx::Error> {
-    let Settings { url, connections, timeouts } = settings;
-    let options = PgConnectOptions::from_str(url)?.options(timeouts.of_session());
-    Ok(Db::Postgres(ConnectionPool::open(options, *connections, *timeouts, metrics).await?))
+/// The servers of an address, with the files that it names.
+pub(crate) async fn servers(settings: &Settings) -> Result<Servers, OpenError> {
+    if !SCHEMES.iter().any(|scheme| settings.url.starts_with(scheme)) {
+        return Err(OpenError::Url);
+    }
+    let (servers, files) = postgres_url::read(&settings.url)?;
+    for path in files {
+        let opened = tokio::fs::File::open(&path).await;
+        opened.map_err(|source| OpenError::Unusable { path: path.display().to_string(), source })?;
+    }
+    Ok(Servers::new(servers))
+}
+
+/// The pool, of which one connection is open.
+pub(crate) async fn postgres(
+    servers: Servers,
+    settings: &Settings,
+    metrics: Arc<Metrics>,
+) -> Result<ConnectionPool, OpenError> {
+    let pool = ConnectionPool::new(servers, settings, metrics).map_err(|error| unreachable(None, error))?;
+    let opened = pool.open_one(settings.timeouts.connect).await;
+    opened.map(|()| pool.clone()).map_err(|error| unreachable(pool.failure(), error))
+}
+
+/// The failure names the server, where there is one.
+pub(crate) fn unreachable(failure: Option<ConnectFailure>, error: sqlx::Error) -> OpenError {
+    OpenError::Unreachable(
+        failure.map_or_else(|| ConnectFailure::last_cause(&error), |failure| failure.to_string()),
+    )
 }

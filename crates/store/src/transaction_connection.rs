@@ -51,8 +51,7 @@ impl TransactionConnection {
 
     pub(crate) async fn postgres(pool: &ConnectionPool) -> Result<Self, sqlx::Error> {
         let mut connection = pool.take().await?;
-        let begun = sqlx::raw_sql("BEGIN").execute(connection.connection()?).await;
-        begun.inspect_err(|error| connection.note(error))?;
+        connection.begin().await?;
         Ok(Self::Postgres(connection))
     }
 
@@ -103,7 +102,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        Error, Settings, Store, Timeouts,
+        Error, Pooler, Settings, Store, Timeouts,
         answers::{self, Charge},
         attempts::Counter,
         open::Db,
@@ -132,8 +131,14 @@ mod tests {
     async fn the_next_write_waits_for_fsync() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("tidegate.db").display());
-        let store =
-            Store::open(&Settings { url, connections: 1, timeouts: Timeouts::default() }).await.unwrap();
+        let store = Store::open(&Settings {
+            url,
+            connections: 1,
+            timeouts: Timeouts::default(),
+            pooler: Pooler::None,
+        })
+        .await
+        .unwrap();
         store.migrate().await.unwrap();
         assert_eq!(charge(&store).await.unwrap(), None);
         assert_eq!(waits_for(&store).await, FULL);

@@ -6,6 +6,7 @@ use anyhow::{Context as _, anyhow};
 use tidegate_core::RealmKey;
 use tidegate_courier::SetupError;
 use tidegate_metrics::Metrics;
+use tidegate_store::check_postgres_url;
 
 use crate::{
     config::Config,
@@ -97,7 +98,11 @@ pub fn realm(config: &Config) -> anyhow::Result<RealmKey> {
 }
 
 fn database(config: &Config) -> anyhow::Result<()> {
-    files::database_url(&config.database).map(drop)
+    let url = files::database_url(&config.database)?;
+    if url.sqlite_file().is_none() {
+        check_postgres_url(url.reveal()).context("database.url")?;
+    }
+    Ok(())
 }
 
 /// One that does not exist is made, or was made: the database knows.

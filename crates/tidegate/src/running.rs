@@ -16,7 +16,7 @@ use tidegate_service::{
     rollouts::FunnelWorker,
     rollouts::Scheduler,
 };
-use tidegate_store::{Engine, Store, Timeouts};
+use tidegate_store::{Engine, Pooler, Store, Timeouts};
 use tokio::{
     net::TcpListener,
     task::{JoinHandle, JoinSet},
@@ -84,6 +84,10 @@ pub(crate) fn database(config: &Config) -> anyhow::Result<tidegate_store::Settin
         url: files::database_url(&config.database)?.reveal().to_owned(),
         connections: config.database.connections,
         timeouts: timeouts(&config.database),
+        pooler: match config.database.pooler {
+            config::Pooler::None => Pooler::None,
+            config::Pooler::Transaction => Pooler::Transaction,
+        },
     })
 }
 

@@ -89,8 +89,12 @@ impl Site {
 
     /// Opens the database directly. The program must have been stopped.
     pub async fn closed(&self) -> anyhow::Result<Closed> {
-        let settings =
-            tidegate_store::Settings { url: self.url.clone(), connections: 4, timeouts: Timeouts::default() };
+        let settings = tidegate_store::Settings {
+            url: self.url.clone(),
+            connections: 4,
+            timeouts: Timeouts::default(),
+            pooler: tidegate_store::Pooler::None,
+        };
         let store = Store::open(&settings).await?;
         let master = std::fs::read_to_string(self.folder.path().join("master.key"))?;
         let keyring = Keyring::new(&MasterFile::parse(&Secret::new(master))?);

@@ -97,7 +97,8 @@ impl Outbox {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", dir.path().join("tidegate.db").display());
         let timeouts = Timeouts { acquire: PATIENT, lock: PATIENT, ..Timeouts::default() };
-        let settings = tidegate_store::Settings { url, connections: 2, timeouts };
+        let settings =
+            tidegate_store::Settings { url, connections: 2, timeouts, pooler: tidegate_store::Pooler::None };
         let store = Store::open(&settings).await.unwrap();
         store.migrate().await.unwrap();
         let entropy = Arc::new(CountingEntropy(AtomicU64::new(0)));

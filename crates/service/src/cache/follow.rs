@@ -29,6 +29,10 @@ struct Progress {
     until: Option<Timestamp>,
     /// Batches near `until` that were read already.
     seen: BTreeSet<(RealmId, Sequence)>,
+    /// The newest of all that were read. If it is gone, the database was restored to an earlier state.
+    newest: Option<SealedBatch>,
+    /// How often connections to the database had broken.
+    breaks: u64,
 }
 
 /// Unsealed events that are read at a time; where there are more, everything is invalidated.
@@ -47,7 +51,10 @@ impl App {
         }
         let (looked, now) = (self.inner.cache.micros(), self.inner.parts.clock.now());
         let progress = self.inner.cache.followed.get();
-        let behind = progress.until.is_none_or(|until| now.since(until) > MAX_GAP);
+        let breaks = self.inner.parts.store.breaks();
+        let behind = progress.until.is_none_or(|until| now.since(until) > MAX_GAP)
+            || breaks != progress.breaks
+            || self.is_gone(progress.newest).await?;
         let mut across = self.inner.parts.store.across("follow");
         let unsealed = events::unsealed(&mut across, MAX_UNSEALED).await?;
         if behind || i64::try_from(unsealed.len()).is_ok_and(|count| count >= MAX_UNSEALED) {
@@ -57,8 +64,8 @@ impl App {
             self.note(event.realm, &event.logged);
         }
         let since = progress.until.map_or(now, |until| until.min(now)).minus(MARGIN);
-        let mut seen = BTreeSet::new();
-        for SealedBatch { realm, first, last } in chain::recent(&mut across, since).await? {
+        let (mut seen, mut newest) = (BTreeSet::new(), progress.newest.filter(|_| !behind));
+        for batch @ SealedBatch { realm, first, last, .. } in chain::recent(&mut across, since).await? {
             if !behind && !progress.seen.contains(&(realm, last)) {
                 let mut view = self.inner.parts.store.view("follow", realm);
                 for logged in events::between(&mut view, first, last).await? {
@@ -66,10 +73,19 @@ impl App {
                 }
             }
             seen.insert((realm, last));
+            newest = Some(batch);
         }
-        self.inner.cache.followed.set(Progress { until: Some(now), seen });
+        self.inner.cache.followed.set(Progress { until: Some(now), seen, newest, breaks });
         self.inner.cache.mark_fresh(looked);
         Ok(())
+    }
+
+    /// Whether the batch is not in the database any more, or another one is in its place.
+    async fn is_gone(&self, batch: Option<SealedBatch>) -> Result<bool, Error> {
+        let Some(batch) = batch else { return Ok(false) };
+        let mut view = self.inner.parts.store.view("follow", batch.realm);
+        let found = chain::ending(&mut view, batch.last).await?;
+        Ok(found.is_none_or(|found| found.digest != batch.digest))
     }
 
     fn note(&self, realm: RealmId, logged: &tidegate_core::Logged) {

@@ -17,11 +17,16 @@ pub enum KeyCheck {
     NotInitialised,
 }
 
+/// If it is right, the store uses no other installation's database from now on.
 pub async fn check(store: &Store, keyring: &Keyring) -> Result<KeyCheck, StoreError> {
     let Some(installation) = installation::find(&mut store.across("check_key")).await? else {
         return Ok(KeyCheck::NotInitialised);
     };
-    Ok(if fits(&installation, keyring) { KeyCheck::Right } else { KeyCheck::Wrong })
+    if !fits(&installation, keyring) {
+        return Ok(KeyCheck::Wrong);
+    }
+    store.expect(installation.first_realm);
+    Ok(KeyCheck::Right)
 }
 
 /// Whether the keyring is the one that the database was made with.

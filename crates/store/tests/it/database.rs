@@ -6,7 +6,7 @@ use sqlx::{
 };
 use tempfile::TempDir;
 use tidegate_core::{Id, Kind, RealmId, Timestamp};
-use tidegate_store::{Settings, Store, Timeouts};
+use tidegate_store::{Pooler, Settings, Store, Timeouts};
 use tidegate_tests::postgres;
 use uuid::Uuid;
 
@@ -68,10 +68,14 @@ impl Database {
 
     /// Migrates to the newest.
     pub async fn store(&self) -> Store {
-        let store =
-            Store::open(&Settings { url: self.url.clone(), connections: 4, timeouts: Timeouts::default() })
-                .await
-                .unwrap();
+        let store = Store::open(&Settings {
+            url: self.url.clone(),
+            connections: 4,
+            timeouts: Timeouts::default(),
+            pooler: Pooler::None,
+        })
+        .await
+        .unwrap();
         store.migrate().await.unwrap();
         store
     }

@@ -59,6 +59,8 @@ settings! {
         url: DatabaseUrl = "sqlite:tidegate.db", Rule::Database, Shown::Redacted;
         /// The file that holds the database's address; it is stronger than url. Empty: there is none.
         url_file: PathBuf = "", Rule::Optional, Shown::Whole;
+        /// What is between the program and PostgreSQL: nothing, or a pooler such as PgBouncer in the mode transaction.
+        pooler: Pooler = "none", Rule::Choice(&["none", "transaction"]), Shown::Whole;
         /// Connections open at once.
         connections: u32 = 8, Rule::Whole(1..=1000), Shown::Whole;
         /// Milliseconds that a call waits for a connection, and for a server that is away, before it fails.
@@ -261,6 +263,13 @@ pub enum Reflection {
 pub enum ClientCertificates {
     Optional,
     Required,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pooler {
+    None,
+    Transaction,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
