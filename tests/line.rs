@@ -11,9 +11,9 @@ use std::{
 use sqlx::postgres::PgConnectOptions;
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, copy, split},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, split},
     net::{TcpStream, UnixListener, UnixStream},
-    sync::Mutex,
+    sync::{Mutex, watch},
     task::{JoinHandle, JoinSet},
 };
 
@@ -27,6 +27,7 @@ pub struct Line {
     traffic: Mutex<Option<JoinHandle<()>>>,
     opened: Arc<AtomicU32>,
     fuse: Fuse,
+    silent: watch::Sender<bool>,
 }
 
 /// How many more messages pass before one breaks its connection. Zero: none breaks.
@@ -47,6 +48,7 @@ impl Line {
             traffic: Mutex::default(),
             opened: Arc::default(),
             fuse: Fuse::default(),
+            silent: watch::Sender::new(false),
         };
         line.mend().await;
         line
@@ -72,6 +74,12 @@ impl Line {
         self.fuse.load(Ordering::SeqCst) <= 0
     }
 
+    /// Swallows what is sent, in both directions, until it is told otherwise. Connections stay up, and new ones are accepted.
+    /// What was swallowed is carried on later, as by a server that was stopped.
+    pub fn silence(&self, silent: bool) {
+        self.silent.send_replace(silent);
+    }
+
     /// Breaks every connection. New ones are refused, as if no server listened.
     pub async fn cut(&self) {
         if let Some(traffic) = self.traffic.lock().await.take() {
@@ -93,26 +101,36 @@ impl Line {
             listener,
             self.target.clone(),
             Arc::clone(&self.opened),
-            self.fuse.clone(),
+            (self.fuse.clone(), self.silent.subscribe()),
         )));
     }
 }
 
 /// Forwards connections until it is aborted.
-async fn carry(listener: UnixListener, target: PgConnectOptions, opened: Arc<AtomicU32>, fuse: Fuse) {
+async fn carry(
+    listener: UnixListener,
+    target: PgConnectOptions,
+    opened: Arc<AtomicU32>,
+    (fuse, silent): (Fuse, watch::Receiver<bool>),
+) {
     let mut connections = JoinSet::new();
     while let Ok((caller, _)) = listener.accept().await {
         opened.fetch_add(1, Ordering::SeqCst);
-        connections.spawn(connect(caller, target.clone(), fuse.clone()));
+        connections.spawn(connect(caller, target.clone(), (fuse.clone(), silent.clone())));
     }
 }
 
-async fn connect(caller: UnixStream, target: PgConnectOptions, fuse: Fuse) -> std::io::Result<()> {
+async fn connect(
+    caller: UnixStream,
+    target: PgConnectOptions,
+    (fuse, silent): (Fuse, watch::Receiver<bool>),
+) -> std::io::Result<()> {
     if let Some(folder) = target.get_socket() {
         let server = UnixStream::connect(socket(folder.clone(), &target)).await?;
-        return Box::pin(forward(caller, server, &fuse)).await;
+        return Box::pin(forward(caller, server, &fuse, silent)).await;
     }
-    Box::pin(forward(caller, TcpStream::connect((target.get_host(), target.get_port())).await?, &fuse)).await
+    let server = TcpStream::connect((target.get_host(), target.get_port())).await?;
+    Box::pin(forward(caller, server, &fuse, silent)).await
 }
 
 /// Ends, and closes both ends, as soon as one of them closes or the fuse is burnt.
@@ -120,8 +138,10 @@ async fn forward(
     caller: UnixStream,
     server: impl AsyncRead + AsyncWrite,
     fuse: &AtomicI64,
+    silent: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
     let ((mut from, mut back), (mut answers, mut to)) = (split(caller), split(server));
+    let (mut asks_silent, mut answers_silent) = (silent.clone(), silent);
     let asks = async {
         let mut bytes = [0; 16_384];
         loop {
@@ -129,12 +149,25 @@ async fn forward(
             if count == 0 || fuse.fetch_sub(1, Ordering::SeqCst) == 1 {
                 return Ok(());
             }
+            // It fails when the line is gone.
+            let _ = asks_silent.wait_for(|silent| !silent).await;
             to.write_all(bytes.get(..count).unwrap_or_default()).await?;
+        }
+    };
+    let answered = async {
+        let mut bytes = [0; 16_384];
+        loop {
+            let count = answers.read(&mut bytes).await?;
+            if count == 0 {
+                return Ok(());
+            }
+            let _ = answers_silent.wait_for(|silent| !silent).await;
+            back.write_all(bytes.get(..count).unwrap_or_default()).await?;
         }
     };
     tokio::select! {
         asked = asks => asked,
-        answered = copy(&mut answers, &mut back) => answered.map(drop),
+        answered = answered => answered,
     }
 }
 

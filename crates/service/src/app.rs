@@ -7,8 +7,8 @@ use tidegate_core::{Agent, Clock, Entropy, Id, IncidentId, Permission, RealmId, 
 use tidegate_factors::sms_cost::SmsCosts;
 use tidegate_keyring::{Keyring, Passwords};
 use tidegate_metrics::Metrics;
-use tidegate_store::Store;
-use tokio::sync::Semaphore;
+use tidegate_store::{Share, Store};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
@@ -21,6 +21,8 @@ use crate::{
 pub trait Query: Send + 'static {
     const NAME: &'static str;
     const PERMISSION: Permission;
+    /// What it may take of the database's connections.
+    const SHARE: Share = Share::Ordinary;
     type Outcome: Send + 'static;
     fn run(self, cx: &QueryContext) -> impl Future<Output = Result<Self::Outcome, Error>> + Send;
 }
@@ -30,6 +32,8 @@ pub trait Query: Send + 'static {
 pub trait Command: Send + 'static {
     const NAME: &'static str;
     const PERMISSION: Permission;
+    /// What it may take of the database's connections, and of the commands that run at once.
+    const SHARE: Share = Share::Ordinary;
     type Outcome: Outcome;
     fn run(self, cx: &CommandContext) -> impl Future<Output = Result<Self::Outcome, Error>> + Send;
 }
@@ -84,13 +88,17 @@ pub(crate) struct Inner {
     /// Limits the commands that run at once, so that a caller that hangs up and comes back cannot
     /// pile up work.
     permits: Arc<Semaphore>,
+    /// Limits those among them that are not of the hot path: while the database makes them wait, sign-ins still run.
+    ordinary_permits: Arc<Semaphore>,
 }
 
 const RETRY_AFTER: Span = Span::seconds(1);
 
 impl App {
     pub fn new(parts: Parts) -> Self {
-        let permits = Arc::new(Semaphore::new(parts.settings.commands));
+        let commands = parts.settings.commands;
+        let permits = Arc::new(Semaphore::new(commands));
+        let ordinary_permits = Arc::new(Semaphore::new(commands - commands / 4));
         let cache = ReplicaCache::new(parts.settings.freshness, parts.settings.accounts);
         let (tasks, scans) = (TaskTracker::new(), Arc::new(Semaphore::new(1)));
         let watches = Arc::new(Semaphore::new(MAX_WATCHERS));
@@ -107,6 +115,7 @@ impl App {
                 scans,
                 watches,
                 permits,
+                ordinary_permits,
             }),
         }
     }
@@ -124,7 +133,7 @@ impl App {
     pub async fn ask<Q: Query>(&self, agent: impl Into<Agent>, query: Q) -> Result<Q::Outcome, Error> {
         let agent = agent.into();
         permit(&agent, Q::PERMISSION)?;
-        let cx = QueryContext::new(self.clone(), Q::NAME, agent);
+        let cx = QueryContext::new(self.clone(), (Q::NAME, Q::SHARE), agent);
         // Most queries are answered from the cache, which takes less time than making a tracing
         // span.
         if !tracing::enabled!(tracing::Level::DEBUG) {
@@ -143,11 +152,11 @@ impl App {
     ) -> Result<C::Outcome, Error> {
         let agent = agent.into();
         permit(&agent, C::PERMISSION)?;
-        let cx = CommandContext::new(QueryContext::new(self.clone(), C::NAME, agent), request);
+        let cx = CommandContext::new(QueryContext::new(self.clone(), (C::NAME, C::SHARE), agent), request);
         // The permit is waited for here, so that a caller that hangs up stops waiting. The task
         // holds it to its end.
-        let (permits, timeout) = (self.inner.permits.clone(), self.inner.parts.settings.queue_timeout);
-        let permit = match tokio::time::timeout(timeout, permits.acquire_owned()).await {
+        let timeout = self.inner.parts.settings.queue_timeout;
+        let permit = match tokio::time::timeout(timeout, self.permit_to_run(C::SHARE)).await {
             Ok(permit) => permit.map_err(|_| Fault::Closing)?,
             Err(_) => return Err(Refusal::Busy { retry_after: RETRY_AFTER }.into()),
         };
@@ -160,6 +169,15 @@ impl App {
             outcome
         };
         self.inner.tasks.spawn(work.instrument(span)).await.map_err(Fault::from)?
+    }
+
+    /// The narrower permit first, so that none of the other is held meanwhile.
+    async fn permit_to_run(&self, share: Share) -> Result<[Option<OwnedSemaphorePermit>; 2], AcquireError> {
+        let ordinary = match share {
+            Share::Hot => None,
+            Share::Ordinary | Share::Bulk => Some(self.inner.ordinary_permits.clone().acquire_owned().await?),
+        };
+        Ok([ordinary, Some(self.inner.permits.clone().acquire_owned().await?)])
     }
 
     /// Runs a command for a worker of the program, in one realm. Its events name the worker.
@@ -182,6 +200,7 @@ impl App {
 
     /// Takes no more commands, and waits for those that run.
     pub async fn close(&self) {
+        self.inner.ordinary_permits.close();
         self.inner.permits.close();
         self.inner.tasks.close();
         self.inner.tasks.wait().await;

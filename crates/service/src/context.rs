@@ -8,7 +8,7 @@ use tidegate_core::{
 };
 use tidegate_keyring::{Keyring, Passwords};
 use tidegate_metrics::Metrics;
-use tidegate_store::{Across, Executor, Store, Tx, View, products};
+use tidegate_store::{Across, Executor, Share, Store, Tx, View, products};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
@@ -25,6 +25,7 @@ pub struct QueryContext {
     app: App,
     /// The name of the use case.
     pub name: &'static str,
+    share: Share,
     agent: Agent,
 }
 
@@ -37,8 +38,8 @@ pub struct CommandContext {
 }
 
 impl QueryContext {
-    pub(crate) const fn new(app: App, name: &'static str, agent: Agent) -> Self {
-        Self { app, name, agent }
+    pub(crate) const fn new(app: App, (name, share): (&'static str, Share), agent: Agent) -> Self {
+        Self { app, name, share, agent }
     }
 
     pub fn agent(&self) -> &Agent {
@@ -83,12 +84,12 @@ impl QueryContext {
     }
 
     pub fn view(&self) -> View {
-        self.app.inner.parts.store.view(self.name, self.realm())
+        self.app.inner.parts.store.view(self.name, self.realm()).sharing(self.share)
     }
 
     /// Reads of the installation, which belong to no realm.
     pub(crate) fn across(&self) -> Across {
-        self.app.inner.parts.store.across(self.name)
+        self.app.inner.parts.store.across(self.name).sharing(self.share)
     }
 
     pub(crate) fn cache(&self) -> &ReplicaCache {
@@ -209,7 +210,8 @@ impl CommandContext {
         &self,
         work: impl AsyncFnOnce(&mut Tx) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let done = self.query.store().tx(self.query.name, self.realm(), work).await;
+        let store = self.query.store().sharing(self.query.share);
+        let done = store.tx(self.query.name, self.realm(), work).await;
         self.apply_invalidations();
         done
     }
@@ -219,7 +221,8 @@ impl CommandContext {
         &self,
         work: impl AsyncFnOnce(Executor<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let done = self.query.store().autocommit(self.query.name, self.realm(), work).await;
+        let store = self.query.store().sharing(self.query.share);
+        let done = store.autocommit(self.query.name, self.realm(), work).await;
         self.apply_invalidations();
         done
     }

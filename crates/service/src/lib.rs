@@ -54,4 +54,4 @@ pub use idempotency::{OneTimeSecret, Outcome, Request};
 pub use incidents::FailureKind;
 pub use pages::{Page, PageRequest, PageToken};
 pub use tidegate_rollout::{window, zones};
-pub use tidegate_store::Error as StoreError;
+pub use tidegate_store::{Error as StoreError, Share};

@@ -4,7 +4,7 @@ use tidegate_core::{Channel, Timestamp, Word as _};
 use tidegate_metrics::Observed;
 use tidegate_store::{Error, credentials, deliveries, events};
 
-use crate::App;
+use crate::{App, Share};
 
 impl App {
     /// What this process knows by itself. `memory` and `open_files` are the program's to fill in.
@@ -22,7 +22,7 @@ impl App {
     /// What the database knows: what is not sealed yet, which credentials end soon, and for how long messages have been due.
     pub async fn look_up(&self, observed: &mut Observed) -> Result<(), Error> {
         let (parts, now) = (&self.inner.parts, self.inner.parts.clock.now());
-        let mut across = parts.store.across("metrics");
+        let mut across = parts.store.across("metrics").sharing(Share::Bulk);
         if let Some(backlog) = events::backlog(&mut across).await? {
             let age = backlog.oldest.map(|oldest| now.since(oldest).as_duration());
             observed.unsealed = (age.unwrap_or_default(), backlog.count);

@@ -9,6 +9,8 @@ use std::{
 
 use sqlx::{Connection as _, PgConnection};
 
+use crate::timeouts::bounded;
+
 pub(crate) struct Breakage {
     opened: Instant,
     /// Milliseconds after `opened`, plus one; zero for never.
@@ -34,11 +36,16 @@ impl Breakage {
     }
 
     /// Whether a connection that was last used `ago` may be used again. Pings it if that is not
-    /// certain.
-    pub(crate) async fn passes(&self, connection: &mut PgConnection, ago: Duration) -> bool {
+    /// certain; a connection that does not answer within `patience` may not.
+    pub(crate) async fn passes(
+        &self,
+        connection: &mut PgConnection,
+        ago: Duration,
+        patience: Duration,
+    ) -> bool {
         let last = self.last.load(Ordering::Relaxed);
         let since = Duration::from_millis(self.millis().saturating_sub(last.saturating_sub(1)));
-        last == 0 || ago < since || connection.ping().await.is_ok()
+        last == 0 || ago < since || bounded(patience, connection.ping()).await.is_ok()
     }
 
     fn millis(&self) -> u64 {

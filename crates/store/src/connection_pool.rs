@@ -4,9 +4,15 @@
 //! is dropped while tainted, in the middle of a statement or a transaction, is closed, and the server rolls back what
 //! was not committed. So a connection that comes back needs no check. (The pool of sqlx checks at every return: one
 //! more round trip and one more task for each statement.)
+//!
+//! A server that does not answer is given up after `Timeouts::answer`: the connection stays tainted and is closed, and the
+//! others are pinged before they are used again.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -23,6 +29,8 @@ use crate::{
     connect_failure::{self, ConnectFailure},
     open::Settings,
     postgres_servers::Servers,
+    shares::{Place, Share, Shares},
+    timeouts::bounded,
 };
 
 /// Older connections are replaced: the server's memory for a connection grows, and servers move.
@@ -34,7 +42,26 @@ const READ_ONLY: &str = "25006";
 #[derive(Clone)]
 pub(crate) struct ConnectionPool {
     pool: Pool<Opener, PooledConnection>,
+    shares: Shares,
+    /// Callers that wait for a place in their share.
+    waiting: Arc<AtomicUsize>,
     counted: Arc<tidegate_metrics::Metrics>,
+}
+
+/// Counts one that waits.
+struct WaitingForPlace<'w>(&'w AtomicUsize);
+
+impl<'w> WaitingForPlace<'w> {
+    fn among(waiting: &'w AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for WaitingForPlace<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl ConnectionPool {
@@ -47,7 +74,8 @@ impl ConnectionPool {
         let pool = Pool::builder(Opener::new(servers, settings)).queue_mode(QueueMode::Lifo);
         let pool = pool.max_size(usize::try_from(settings.connections).unwrap_or(usize::MAX)).build();
         let pool = pool.map_err(|error| sqlx::Error::Configuration(Box::new(error)))?;
-        Ok(Self { pool, counted })
+        let shares = Shares::of(settings.connections);
+        Ok(Self { pool, shares, waiting: Arc::default(), counted })
     }
 
     /// Opens a connection now, so that a wrong address fails at the start. Waits for a server that is away.
@@ -71,17 +99,21 @@ impl ConnectionPool {
         self.pool.manager().servers.expect(installation);
     }
 
-    pub(crate) async fn take(&self) -> Result<PooledConnection, sqlx::Error> {
+    pub(crate) async fn take(&self, share: Share, writes: bool) -> Result<PooledConnection, sqlx::Error> {
         let (acquire, asked) = (self.pool.manager().timeouts.acquire, Instant::now());
-        let taken = tokio::time::timeout(acquire, self.wait()).await;
+        let taken = tokio::time::timeout(acquire, self.take_place(share, writes)).await;
         self.counted.waited_for_connection(asked.elapsed());
         taken.map_err(|_| self.timed_out())?
     }
 
     /// The same for a statement that is a transaction of its own. A pooler may run what belongs together on several
     /// connections to the server, unless a transaction is around it.
-    pub(crate) async fn take_for_statement(&self) -> Result<PooledConnection, sqlx::Error> {
-        let mut connection = self.take().await?;
+    pub(crate) async fn take_for_statement(
+        &self,
+        share: Share,
+        writes: bool,
+    ) -> Result<PooledConnection, sqlx::Error> {
+        let mut connection = self.take(share, writes).await?;
         if self.pool.manager().pooler == Pooler::Transaction {
             connection.begin().await?;
             connection.is_wrapped = true;
@@ -94,10 +126,20 @@ impl ConnectionPool {
         self.failure().map_or(sqlx::Error::PoolTimedOut, sqlx::Error::from)
     }
 
+    async fn take_place(&self, share: Share, writes: bool) -> Result<PooledConnection, sqlx::Error> {
+        let waiting = WaitingForPlace::among(&self.waiting);
+        let place = self.shares.enter(share, writes).await?;
+        drop(waiting);
+        let mut connection = self.wait().await?;
+        connection.place = Some(place);
+        Ok(connection)
+    }
+
     /// Connections in use, idle ones, and callers that wait for one.
     pub(crate) fn connections(&self) -> [usize; 3] {
         let Status { size, available, waiting, .. } = self.pool.status();
-        [size.saturating_sub(available), available, waiting]
+        let for_a_place = self.waiting.load(Ordering::Relaxed);
+        [size.saturating_sub(available), available, waiting.saturating_add(for_a_place)]
     }
 
     async fn wait(&self) -> Result<PooledConnection, sqlx::Error> {
@@ -130,8 +172,8 @@ impl ConnectionPool {
         let idle = self.pool.retain(|_, _| false);
         self.pool.close();
         for connection in idle.removed {
-            // The connection is dropped, whatever the server answers.
-            let _ = connection.close().await;
+            // The connection is dropped, whatever the server answers, and also if it does not.
+            let _ = bounded(self.pool.manager().timeouts.acquire, connection.close()).await;
         }
     }
 }
@@ -176,7 +218,8 @@ impl Manager for Opener {
 
     async fn recycle(&self, connection: &mut PgConnection, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
         let is_trusted = metrics.age() < MAX_AGE && !self.servers.doubts(metrics.created);
-        if is_trusted && self.breakage.passes(connection, metrics.last_used()).await {
+        let patience = self.timeouts.acquire;
+        if is_trusted && self.breakage.passes(connection, metrics.last_used(), patience).await {
             return Ok(());
         }
         Err(RecycleError::message("too old, in doubt, or broken"))
@@ -189,11 +232,13 @@ pub(crate) struct PooledConnection {
     tainted: bool,
     /// A transaction was begun around the one statement.
     is_wrapped: bool,
+    /// Declared after the connection, so that it is given back later.
+    place: Option<Place>,
 }
 
 impl From<Object<Opener>> for PooledConnection {
     fn from(held: Object<Opener>) -> Self {
-        Self { held: Some(held), tainted: false, is_wrapped: false }
+        Self { held: Some(held), tainted: false, is_wrapped: false, place: None }
     }
 }
 
@@ -209,7 +254,7 @@ impl PooledConnection {
         let begin = self.held.as_ref().and_then(Object::pool).map(|pool| pool.manager().begin.clone());
         // The text is made of constants and numbers.
         let begin = sqlx::raw_sql(AssertSqlSafe(begin.ok_or(sqlx::Error::PoolClosed)?));
-        let begun = begin.execute(self.connection()?).await;
+        let begun = bounded(self.bound(), begin.execute(self.connection()?)).await;
         begun.map(drop).inspect_err(|error| self.note(error))
     }
 
@@ -218,9 +263,9 @@ impl PooledConnection {
         if !std::mem::take(&mut self.is_wrapped) {
             return done;
         }
-        let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        let (bound, end) = (self.bound(), if done.is_ok() { "COMMIT" } else { "ROLLBACK" });
         let ended = match self.connection() {
-            Ok(connection) => sqlx::raw_sql(end).execute(connection).await.map(drop),
+            Ok(connection) => bounded(bound, sqlx::raw_sql(end).execute(connection)).await.map(drop),
             Err(error) => Err(error),
         };
         if let Err(error) = &ended {
@@ -236,6 +281,12 @@ impl PooledConnection {
     pub(crate) fn keeps_statements(&self) -> bool {
         let pool = self.held.as_ref().and_then(Object::pool);
         pool.is_some_and(|pool| pool.manager().pooler == Pooler::None)
+    }
+
+    /// How long the answer to a statement is waited for.
+    pub(crate) fn bound(&self) -> Duration {
+        let pool = self.held.as_ref().and_then(Object::pool);
+        pool.map_or(Duration::ZERO, |pool| pool.manager().timeouts.answer())
     }
 
     /// Clears the taint after one statement outside of a transaction, if it succeeded or the server itself reported the

@@ -4,27 +4,72 @@
 //! themselves (INV-32). A statement that forgets its realm fails on PostgreSQL with "could not determine data type
 //! of parameter $1"; a test prepares every statement to find such a one.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::{Encode, Postgres, SqlitePool, Type, postgres::PgArguments, sqlite::SqliteArguments};
 use tidegate_core::RealmId;
-use tokio::sync::Mutex;
 
 use crate::{
-    Error,
+    Error, Timeouts,
     column::{Args, Column, Row, Unreadable},
     connection_pool::ConnectionPool,
+    shares::{Place, Share, Shares},
+    sqlite_writer::SqliteWriter,
     statement::{Select, Statement},
-    transaction_connection::{self, TransactionConnection, Writer},
+    timeouts::bounded,
+    transaction_connection::TransactionConnection,
 };
 
 /// Where a statement runs.
 pub(crate) enum Via {
-    SqlitePool(SqlitePool),
+    SqliteReaders(SqliteReaders, Share),
     /// For statements that contain their own transaction.
-    SqliteWriter(Arc<Mutex<Writer>>),
-    Postgres(ConnectionPool),
+    SqliteWriter(SqliteWriter),
+    Postgres(ConnectionPool, Share),
     Transaction(TransactionConnection),
+}
+
+impl Via {
+    /// A transaction keeps the place that it has.
+    fn sharing(self, share: Share) -> Self {
+        match self {
+            Self::SqliteReaders(readers, _) => Self::SqliteReaders(readers, share),
+            Self::Postgres(pool, _) => Self::Postgres(pool, share),
+            Self::SqliteWriter(_) | Self::Transaction(_) => self,
+        }
+    }
+}
+
+/// SQLite's connections that read. Cheap to clone; all clones are the same.
+#[derive(Clone)]
+pub(crate) struct SqliteReaders {
+    pub(crate) pool: SqlitePool,
+    shares: Shares,
+    acquire: Duration,
+    /// How long the answer to a statement is waited for. `None`: to its end.
+    bound: Option<Duration>,
+}
+
+impl SqliteReaders {
+    pub(crate) fn new(pool: SqlitePool, connections: u32, timeouts: &Timeouts) -> Self {
+        let (shares, bound) = (Shares::of(connections), Some(timeouts.answer()));
+        Self { pool, shares, acquire: timeouts.acquire, bound }
+    }
+
+    /// The same, for statements that may read the whole file.
+    pub(crate) fn unbounded(self) -> Self {
+        Self { bound: None, ..self }
+    }
+
+    async fn enter(&self, share: Share) -> Result<Place, sqlx::Error> {
+        let entered = tokio::time::timeout(self.acquire, self.shares.enter(share, false)).await;
+        entered.map_err(|_| sqlx::Error::PoolTimedOut)?
+    }
+
+    /// The pool's own wait for a connection is bounded beside the statement's.
+    fn bound(&self) -> Duration {
+        self.bound.map_or(Duration::MAX, |bound| bound.saturating_add(self.acquire))
+    }
 }
 
 /// Reads of one realm. Each statement takes a connection for itself, so a view that is kept around holds none and
@@ -53,12 +98,22 @@ impl View {
     pub fn realm(&self) -> RealmId {
         self.realm
     }
+    /// The same, for work of this kind.
+    #[must_use]
+    pub fn sharing(self, share: Share) -> Self {
+        Self { via: self.via.sharing(share), ..self }
+    }
     pub(crate) fn select(&mut self, statement: Select) -> Query<'_> {
         Query::new(&mut self.via, self.name, statement.0).bind(self.realm)
     }
 }
 
 impl Across {
+    /// The same, for work of this kind.
+    #[must_use]
+    pub fn sharing(self, share: Share) -> Self {
+        Self { via: self.via.sharing(share), ..self }
+    }
     pub(crate) fn select(&mut self, statement: Select) -> Query<'_> {
         Query::new(&mut self.via, self.name, statement.0)
     }
@@ -80,9 +135,10 @@ pub(crate) struct Query<'v> {
 /// Runs one sqlx call on a PostgreSQL connection, and notes its error.
 macro_rules! on_pooled {
     ($connection:ident, $query:expr, $call:ident) => {{
+        let bound = $connection.bound();
         let query = $query.persistent($connection.keeps_statements());
         let done = match $connection.connection() {
-            Ok(connection) => query.$call(connection).await,
+            Ok(connection) => bounded(bound, query.$call(connection)).await,
             Err(error) => Err(error),
         };
         done.inspect_err(|error| $connection.note(error))
@@ -94,34 +150,50 @@ macro_rules! on {
     ($query:ident, $call:ident, $sqlite:expr, $postgres:expr) => {{
         let args = $query.args.map_err(|source| Error::of($query.name, source))?;
         let done = match ($query.via, args) {
-            (Via::SqlitePool(pool), Args::Sqlite(args)) => {
-                sqlx::query_with($query.sql.sqlite, args).$call(&*pool).await.map($sqlite)
-            }
+            (Via::SqliteReaders(readers, share), Args::Sqlite(args)) => match readers.enter(*share).await {
+                Ok(_place) => {
+                    let query = sqlx::query_with($query.sql.sqlite, args);
+                    bounded(readers.bound(), query.$call(&readers.pool)).await.map($sqlite)
+                }
+                Err(error) => Err(error),
+            },
             (Via::Transaction(TransactionConnection::Sqlite(writer)), Args::Sqlite(args)) => {
-                sqlx::query_with($query.sql.sqlite, args).$call(&mut writer.connection).await.map($sqlite)
-            }
-            (Via::SqliteWriter(writer), Args::Sqlite(args)) => {
-                match transaction_connection::lock_writer(writer, $query.deferred_sync).await {
-                    Ok(mut writer) => {
-                        // SQLite applies this pragma when the text is prepared, so it must not be cached.
-                        let query =
-                            sqlx::query_with($query.sql.sqlite, args).persistent(!$query.deferred_sync);
-                        let done = query.$call(&mut writer.connection).await;
-                        writer.judge(&done);
-                        done.map($sqlite)
+                let bound = writer.bound();
+                match writer.connection() {
+                    Ok(connection) => {
+                        let query = sqlx::query_with($query.sql.sqlite, args);
+                        bounded(bound, query.$call(connection)).await.map($sqlite)
                     }
                     Err(error) => Err(error),
                 }
             }
-            (Via::Postgres(pool), Args::Postgres(args)) => match pool.take_for_statement().await {
-                Ok(mut connection) => {
-                    let done = on_pooled!(connection, sqlx::query_with($query.sql.postgres, args), $call);
-                    let done = connection.finish(done).await;
-                    connection.judge(&done);
-                    done.map($postgres)
+            (Via::SqliteWriter(writer), Args::Sqlite(args)) => {
+                match writer.lock($query.deferred_sync).await {
+                    Ok(mut writer) => {
+                        // SQLite applies this pragma when the text is prepared, so it must not be cached.
+                        let query =
+                            sqlx::query_with($query.sql.sqlite, args).persistent(!$query.deferred_sync);
+                        let bound = writer.bound();
+                        let done = match writer.connection() {
+                            Ok(connection) => bounded(bound, query.$call(connection)).await,
+                            Err(error) => Err(error),
+                        };
+                        writer.judge(done).map($sqlite)
+                    }
+                    Err(error) => Err(error),
                 }
-                Err(error) => Err(error),
-            },
+            }
+            (Via::Postgres(pool, share), Args::Postgres(args)) => {
+                match pool.take_for_statement(*share, $query.autocommit).await {
+                    Ok(mut connection) => {
+                        let done = on_pooled!(connection, sqlx::query_with($query.sql.postgres, args), $call);
+                        let done = connection.finish(done).await;
+                        connection.judge(&done);
+                        done.map($postgres)
+                    }
+                    Err(error) => Err(error),
+                }
+            }
             (Via::Transaction(TransactionConnection::Postgres(connection)), Args::Postgres(args)) => {
                 on_pooled!(connection, sqlx::query_with($query.sql.postgres, args), $call).map($postgres)
             }
@@ -140,10 +212,10 @@ macro_rules! on {
 impl<'v> Query<'v> {
     pub(crate) fn new(via: &'v mut Via, name: &'static str, sql: Statement) -> Self {
         let args = match via {
-            Via::SqlitePool(_)
+            Via::SqliteReaders(..)
             | Via::SqliteWriter(_)
             | Via::Transaction(TransactionConnection::Sqlite(_)) => Args::Sqlite(SqliteArguments::default()),
-            Via::Postgres(_) | Via::Transaction(TransactionConnection::Postgres(_)) => {
+            Via::Postgres(..) | Via::Transaction(TransactionConnection::Postgres(_)) => {
                 Args::Postgres(PgArguments::default())
             }
         };

@@ -19,8 +19,10 @@ use crate::{
     Across, Engine, Error, OpenError, Settings,
     column::{Row, Unreadable},
     connection_pool::ConnectionPool,
-    executor::{Record, Via},
+    executor::{Record, SqliteReaders, Via},
     installation, open,
+    shares::Share,
+    sqlite_url::sqlite_file,
     statement::sql,
 };
 
@@ -201,17 +203,19 @@ struct SqliteFile {
     immutable: bool,
 }
 
-/// The file of an SQLite URL; `None`: it is of PostgreSQL.
-pub fn sqlite_file(url: &str) -> Option<PathBuf> {
-    let path = url.strip_prefix("sqlite:")?;
-    Some(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
+impl SqliteFile {
+    /// A check reads the whole file, so its statements are not bounded here.
+    fn readers(&self, pool: &SqlitePool) -> Via {
+        let readers = SqliteReaders::new(pool.clone(), CONNECTIONS, &self.settings.timeouts);
+        Via::SqliteReaders(readers.unbounded(), Share::Hot)
+    }
 }
 
 impl Inspection {
     /// Connects once: unlike `Store::open` it does not wait for a server that is away, and reports why it is. A missing
     /// SQLite file is an error too.
     pub async fn open(settings: &Settings) -> Result<Self, OpenError> {
-        if let Some(path) = sqlite_file(&settings.url) {
+        if let Some(path) = sqlite_file(&settings.url)? {
             // SQLite keeps its log beside the file itself, not beside a link to it.
             let path = path.canonicalize().unwrap_or(path);
             let immutable = !has_log(&path);
@@ -232,8 +236,8 @@ impl Inspection {
 
     pub fn across(&self) -> Across {
         let via = match &self.0 {
-            Opened::Sqlite(file) => Via::SqlitePool(file.pool.clone()),
-            Opened::Postgres(pool) => Via::Postgres(pool.clone()),
+            Opened::Sqlite(file) => file.readers(&file.pool),
+            Opened::Postgres(pool) => Via::Postgres(pool.clone(), Share::Hot),
         };
         Across { via, name: "doctor" }
     }
@@ -267,7 +271,7 @@ impl Inspection {
             Opened::Sqlite(file) if !found.is_empty() && file.immutable && has_log(&file.path) => {
                 let pool = sqlite(&file.path, &file.settings, false).await;
                 let pool = pool.map_err(|source| Error::of("doctor", source))?;
-                let found = damage(Across { via: Via::SqlitePool(pool.clone()), name: "doctor" }).await;
+                let found = damage(Across { via: file.readers(&pool), name: "doctor" }).await;
                 pool.close().await;
                 found
             }

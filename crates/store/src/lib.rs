@@ -57,9 +57,12 @@ pub mod rollouts;
 pub mod scan;
 pub mod sends;
 pub mod sessions;
+mod shares;
 pub mod sign_ins;
 pub mod signing_keys;
 pub mod sms_costs;
+mod sqlite_url;
+mod sqlite_writer;
 pub mod standings;
 mod statement;
 pub mod stats;
@@ -72,12 +75,13 @@ pub use error::Error;
 pub use executor::{Across, View};
 pub use inspection::{
     Inspection, OLDEST_POSTGRES, PostgresServer, PostgresUser, ServerConnections, Standbys, WriteBar,
-    sqlite_file,
 };
 pub use migrations::NEWEST;
 pub use open::{Engine, OpenError, Schema, Settings, Store};
 pub use postgres_servers::Pooler;
 pub use postgres_url::{PostgresUrlError, check_postgres_url};
+pub use shares::Share;
+pub use sqlite_url::{SqliteUrlError, sqlite_file};
 pub use statement::{Statement, statements};
 pub use timeouts::Timeouts;
 pub use tx::{Executor, Tx};

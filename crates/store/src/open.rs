@@ -1,27 +1,33 @@
 //! Opens a store, and compares its schema to this program's.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    error::Error as StdError,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use sqlx::{
-    ConnectOptions as _, SqlitePool,
+    ConnectOptions as _,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use tidegate_core::RealmId;
 use tidegate_metrics::Metrics;
-use tokio::sync::Mutex;
 
 use crate::{
-    Across, Pooler, PostgresUrlError, Timeouts, View,
+    Across, Pooler, PostgresUrlError, Share, SqliteUrlError, Timeouts, View,
     answers::Answering,
     connect_failure::ConnectFailure,
     connection_pool::ConnectionPool,
-    executor::Via,
-    inspection::sqlite_file,
-    lock::FileLock,
+    error,
+    executor::{SqliteReaders, Via},
+    lock::{FileLock, unusable},
     migrations,
     postgres_servers::Servers,
     postgres_url::{self, SCHEMES},
-    transaction_connection::Writer,
+    sqlite_file,
+    sqlite_writer::SqliteWriter,
 };
 
 #[derive(Clone)]
@@ -43,7 +49,7 @@ pub enum Engine {
 
 #[derive(Clone)]
 pub(crate) enum Db {
-    Sqlite { read: SqlitePool, write: Arc<Mutex<Writer>>, _lock: Arc<FileLock> },
+    Sqlite { read: SqliteReaders, write: SqliteWriter },
     Postgres(ConnectionPool),
 }
 
@@ -54,6 +60,8 @@ pub struct Store {
     /// The answers in progress, for batching.
     pub(crate) answering: Arc<Answering>,
     pooler: Pooler,
+    /// What statements by this handle may take of the connections.
+    pub(crate) share: Share,
     metrics: Arc<Metrics>,
 }
 
@@ -62,8 +70,23 @@ pub struct Store {
 pub enum OpenError {
     #[error("the database URL must begin with sqlite:, postgres:// or postgresql://")]
     Url,
+    #[error("the address {0}")]
+    SqliteUrl(#[from] SqliteUrlError),
     #[error("another program is using {path}: only one at a time can")]
     InUse { path: String },
+    #[error("the folder {folder} of the database does not exist: make it, or mount the volume that holds it")]
+    NoFolder { folder: String },
+    #[error("{path} is a folder: add the name of the file, such as {path}/tidegate.db")]
+    Folder { path: String },
+    #[error("{path} is no regular file: name a file, which is made if it is missing")]
+    NoFile { path: String },
+    #[error(
+        "{path} cannot be written, and SQLite also writes beside it: give the file and its folder to the user of the \
+         program (`chown`, `chmod u+w`), or mount the file system writable"
+    )]
+    ReadOnly { path: String, source: Box<dyn StdError + Send + Sync> },
+    #[error("{path} is no SQLite database: correct the path, or restore the file from a copy")]
+    Damaged { path: String, source: sqlx::Error },
     #[error("{path} cannot be opened")]
     Unusable { path: String, source: std::io::Error },
     #[error("database.url: {0}")]
@@ -99,6 +122,9 @@ pub enum Schema {
 /// such as those of counters and of the newest events, are then copied to the database file once.
 const CHECKPOINT: &str = "16000";
 
+/// Between two looks at the files of SQLite.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
 impl Store {
     /// Connects and changes nothing. On SQLite, creates the file if it is missing, and locks it.
     pub async fn open(settings: &Settings) -> Result<Self, OpenError> {
@@ -107,13 +133,19 @@ impl Store {
 
     /// The same; the waits for a connection of PostgreSQL are counted.
     pub async fn measured(settings: &Settings, metrics: Arc<Metrics>) -> Result<Self, OpenError> {
-        let db = if let Some(path) = sqlite_file(&settings.url) {
+        let db = if let Some(path) = sqlite_file(&settings.url)? {
             sqlite(path, settings).await?
         } else {
             Db::Postgres(postgres(servers(settings).await?, settings, metrics.clone()).await?)
         };
         let (answering, pooler) = (Arc::new(Answering::new(settings.timeouts.leader)), settings.pooler);
-        Ok(Self { db, answering, pooler, metrics })
+        Ok(Self { db, answering, pooler, share: Share::Hot, metrics })
+    }
+
+    /// The same store for work of this kind, which may take so much of the connections.
+    #[must_use]
+    pub fn sharing(&self, share: Share) -> Self {
+        Self { share, ..self.clone() }
     }
 
     /// Brings the schema up to this program's; does nothing when it is up to date. On PostgreSQL one program migrates at a
@@ -121,13 +153,17 @@ impl Store {
     pub async fn migrate(&self) -> Result<(), OpenError> {
         match &self.db {
             Db::Sqlite { write, .. } => {
-                migrations::sqlite().run_direct(None, &mut write.lock().await.connection, false).await?;
+                let mut writer = write.lock(false).await.map_err(|error| unreachable(None, error))?;
+                let connection = writer.connection().map_err(|error| unreachable(None, error))?;
+                migrations::sqlite().run_direct(None, connection, false).await?;
+                writer.ended(true).map_err(|error| unreachable(None, error))?;
             }
             Db::Postgres(pool) => {
                 if self.pooler == Pooler::Transaction {
                     return Err(OpenError::Pooled);
                 }
-                let mut pooled = pool.take().await.map_err(|error| unreachable(None, error))?;
+                let mut pooled =
+                    pool.take(Share::Hot, true).await.map_err(|error| unreachable(None, error))?;
                 let connection = pooled.connection().map_err(|error| unreachable(None, error))?;
                 let turn = sqlx::raw_sql(migrations::TURN).execute(&mut *connection).await;
                 turn.map_err(OpenError::Turn)?;
@@ -154,7 +190,8 @@ impl Store {
     pub fn connections(&self) -> [usize; 3] {
         match &self.db {
             Db::Sqlite { read, .. } => {
-                let (open, idle) = (usize::try_from(read.size()).unwrap_or(usize::MAX), read.num_idle());
+                let (open, idle) = (read.pool.size(), read.pool.num_idle());
+                let open = usize::try_from(open).unwrap_or(usize::MAX);
                 [open.saturating_sub(idle), idle, 0]
             }
             Db::Postgres(pool) => pool.connections(),
@@ -188,46 +225,104 @@ impl Store {
         Across { via: self.read(), name }
     }
 
-    /// Closes every connection. A connection in use is closed when its user returns it.
+    /// Closes every connection. A connection in use is closed when its user returns it. On SQLite the readers are closed
+    /// first, and the writer last: it leaves the whole database in its one file, without a log beside it.
     pub async fn close(&self) {
         match &self.db {
-            Db::Sqlite { read, .. } => read.close().await,
+            Db::Sqlite { read, write } => {
+                read.pool.close().await;
+                if let Err(error) = write.close().await {
+                    tracing::warn!(%error, "the log of SQLite was not copied into the database; it stays beside the file");
+                }
+            }
             Db::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    /// Ends when the SQLite file, or the log beside it, was deleted or replaced: what is written is lost from then on.
+    /// Names the file.
+    pub async fn lost(&self) -> PathBuf {
+        loop {
+            if let Db::Sqlite { write, .. } = &self.db
+                && let Some(path) = write.lost()
+            {
+                return path;
+            }
+            tokio::time::sleep(LOOK_INTERVAL).await;
         }
     }
 
     fn read(&self) -> Via {
         match &self.db {
-            Db::Sqlite { read, .. } => Via::SqlitePool(read.clone()),
-            Db::Postgres(pool) => Via::Postgres(pool.clone()),
+            Db::Sqlite { read, .. } => Via::SqliteReaders(read.clone(), self.share),
+            Db::Postgres(pool) => Via::Postgres(pool.clone(), self.share),
         }
     }
 }
 
 async fn sqlite(path: PathBuf, settings: &Settings) -> Result<Db, OpenError> {
-    let unusable = |source| OpenError::Unusable { path: path.display().to_string(), source };
-    make_private(&path).map_err(unusable)?;
+    let timeouts = settings.timeouts;
+    is_a_file(&path)?;
+    make_private(&path).map_err(|source| unusable(&path, source))?;
     let lock = FileLock::take(&path)?;
     let options = SqliteConnectOptions::new()
         .filename(&path)
-        .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .pragma("wal_autocheckpoint", CHECKPOINT)
-        .busy_timeout(settings.timeouts.lock);
-    let write = options.connect().await.map_err(|error| unreachable(None, error))?;
+        .busy_timeout(timeouts.lock);
+    let failed = |source| not_opened(&path, source);
+    let mut write = options.connect().await.map_err(failed)?;
+    // A file that SQLite could open for reading alone fails here. It is written by nothing else yet, but perhaps by a tool.
+    match sqlx::raw_sql("BEGIN IMMEDIATE; ROLLBACK").execute(&mut write).await {
+        Err(source) if !error::is_busy(&source) => return Err(failed(source)),
+        _ => {}
+    }
+    lock.watch(&path).map_err(|source| unusable(&path, source))?;
     let read = SqlitePoolOptions::new()
         .max_connections(settings.connections)
-        .acquire_timeout(settings.timeouts.acquire)
+        .acquire_timeout(timeouts.acquire)
         .connect_with(options.pragma("query_only", "on"))
         .await
-        .map_err(|error| unreachable(None, error))?;
-    Ok(Db::Sqlite { read, write: Arc::new(Mutex::new(Writer::new(write))), _lock: Arc::new(lock) })
+        .map_err(failed)?;
+    let read = SqliteReaders::new(read, settings.connections, &timeouts);
+    Ok(Db::Sqlite { read, write: SqliteWriter::new(write, Arc::new(lock), timeouts) })
+}
+
+/// What is not a regular file would hang, or become a file of an odd name.
+fn is_a_file(path: &Path) -> Result<(), OpenError> {
+    let shown = || path.display().to_string();
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_file() => Ok(()),
+        Ok(found) if found.is_dir() => Err(OpenError::Folder { path: shown() }),
+        Ok(_) => Err(OpenError::NoFile { path: shown() }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = folder.unwrap_or(Path::new("."));
+            if folder.is_dir() {
+                return Ok(());
+            }
+            Err(OpenError::NoFolder { folder: folder.display().to_string() })
+        }
+        Err(source) => Err(unusable(path, source)),
+    }
+}
+
+/// Why SQLite does not open the file, in words.
+fn not_opened(path: &Path, source: sqlx::Error) -> OpenError {
+    let path = path.display().to_string();
+    match error::sqlite_primary(&source) {
+        // READONLY, CANTOPEN: the file was opened before, so it is the folder that cannot be written.
+        Some(8 | 14) => OpenError::ReadOnly { path, source: source.into() },
+        // CORRUPT, NOTADB.
+        Some(11 | 26) => OpenError::Damaged { path, source },
+        _ => unreachable(None, source),
+    }
 }
 
 /// The file holds people's addresses, so only its owner may read it.
-fn make_private(path: &std::path::Path) -> std::io::Result<()> {
+fn make_private(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
     if path.exists() {
         return Ok(());

@@ -1,10 +1,7 @@
 //! Named transactions: of several statements (`Store::tx`), or of one (`Store::autocommit`). The name appears in
 //! errors and traces.
 
-use std::{
-    ops::{Deref, DerefMut},
-    sync::Arc,
-};
+use std::ops::{Deref, DerefMut};
 
 use tidegate_core::RealmId;
 use tracing::{Instrument as _, Span};
@@ -118,7 +115,7 @@ impl Store {
             let keep = done.is_ok() && !tx.abandoned;
             let end = match tx.view.via {
                 Via::Transaction(connection) => connection.end(keep).await,
-                Via::SqlitePool(_) | Via::SqliteWriter(_) | Via::Postgres(_) => Ok(()),
+                Via::SqliteReaders(..) | Via::SqliteWriter(_) | Via::Postgres(..) => Ok(()),
             };
             match end {
                 Err(source) if keep => Err(Error::Unconfirmed { tx: name, source }.into()),
@@ -139,8 +136,8 @@ impl Store {
     ) -> Result<T, E> {
         let span = self.span(name);
         let via = match &self.db {
-            Db::Sqlite { write, .. } => Via::SqliteWriter(Arc::clone(write)),
-            Db::Postgres(pool) => Via::Postgres(pool.clone()),
+            Db::Sqlite { write, .. } => Via::SqliteWriter(write.clone()),
+            Db::Postgres(pool) => Via::Postgres(pool.clone(), self.share),
         };
         let mut view = View { via, realm, name };
         work(Executor { view: &mut view, autocommit: Some(self) }).instrument(span).await
@@ -157,7 +154,7 @@ impl Store {
     async fn begin(&self) -> Result<TransactionConnection, sqlx::Error> {
         match &self.db {
             Db::Sqlite { write, .. } => TransactionConnection::sqlite(write).await,
-            Db::Postgres(pool) => TransactionConnection::postgres(pool).await,
+            Db::Postgres(pool) => TransactionConnection::postgres(pool, self.share).await,
         }
     }
 }

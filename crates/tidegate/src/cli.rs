@@ -307,5 +307,9 @@ fn block_on(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Res
     // One TLS provider for all libraries that bring their own.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.context("failed to start the runtime")?.block_on(work)
+    let runtime = runtime.context("failed to start the runtime")?;
+    let done = runtime.block_on(work);
+    // What still blocks a thread, such as a file system that hangs, is not waited for.
+    runtime.shutdown_background();
+    done
 }

@@ -62,14 +62,16 @@ pub fn exposed(path: &Path) -> Option<u32> {
 /// The database's address, from its file if one is named.
 pub fn database_url(settings: &Database) -> anyhow::Result<DatabaseUrl> {
     if settings.url_file.as_os_str().is_empty() {
+        settings.url.check().map_err(|fault| anyhow::anyhow!("database.url: {} {fault}", settings.url))?;
         return Ok(settings.url.clone());
     }
     let text = read_secret(&settings.url_file).context("database.url_file")?;
-    let url = DatabaseUrl::try_from(text.expose().trim().to_owned());
-    url.map_err(|_| {
-        let file = settings.url_file.display();
+    let (url, file) = (DatabaseUrl::try_from(text.expose().trim().to_owned()), settings.url_file.display());
+    let url = url.map_err(|_| {
         anyhow::anyhow!("database.url_file: {file} must begin with sqlite:, postgres:// or postgresql://")
-    })
+    })?;
+    url.check().map_err(|fault| anyhow::anyhow!("database.url_file: the address in {file} {fault}"))?;
+    Ok(url)
 }
 
 /// Creates a file of mode 0600; fails if it exists.

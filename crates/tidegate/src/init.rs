@@ -12,20 +12,23 @@ use crate::{
     ambient::{AuthorityClock, SystemEntropy},
     check_settings,
     config::Config,
-    files,
-    running::open,
+    files, output,
+    running::with_store,
 };
 
 pub async fn init(config: &Config) -> anyhow::Result<ExitCode> {
-    let store = open(config).await?;
-    if is_initialised(&store).await? {
-        println!("The database is initialised; nothing was changed.");
-        println!("If all operators' credentials are lost, `tidegate credential recover` makes another one.");
-    } else {
-        initialise_here(config, &store).await?;
-    }
-    store.close().await;
-    Ok(ExitCode::SUCCESS)
+    with_store(config, async |store| {
+        if is_initialised(store).await? {
+            println!("The database is initialised; nothing was changed.");
+            println!(
+                "If all operators' credentials are lost, `tidegate credential recover` makes another one."
+            );
+        } else {
+            initialise_here(config, store).await?;
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+    .await
 }
 
 pub async fn is_initialised(store: &Store) -> anyhow::Result<bool> {
@@ -81,13 +84,15 @@ fn given_token(file: &Path) -> anyhow::Result<Option<OperatorToken>> {
     token.with_context(what).map(Some)
 }
 
+/// Standard output may be closed, and the installation is made nevertheless.
 fn say(master_file: Option<&std::path::PathBuf>, credential_file: &Path) {
-    println!("Initialised.");
+    let mut text = "Initialised.\n".to_owned();
     if let Some(path) = master_file {
-        println!(
-            "  master key           {}   keep a copy: without it the database cannot be read",
-            path.display()
-        );
+        let kept = "keep a copy: without it the database cannot be read";
+        text = format!("{text}  master key           {}   {kept}\n", path.display());
     }
-    println!("  operator credential  {}", credential_file.display());
+    text = format!("{text}  operator credential  {}\n", credential_file.display());
+    if let Err(error) = output::print(&text) {
+        tracing::warn!("{error:#}");
+    }
 }

@@ -26,6 +26,7 @@ mod interrupts;
 mod keep_credentials;
 mod keep_time;
 mod logs;
+mod lost_database;
 mod mail;
 mod migrate;
 mod new_secret;
@@ -51,13 +52,15 @@ use clap::Parser as _;
 /// Runs the program. The first argument is its own name.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     files::keep_private();
+    let _last_lines = logs::LastLines;
     let done = cli::run(cli::Cli::parse_from(cli::gathered(arguments)));
     logs::finish();
     match done {
         Ok(code) => code,
         Err(error) => {
-            // The whole chain of causes: the first error alone rarely says what to fix.
-            eprintln!("tidegate: {error:#}");
+            // The whole chain of causes: the first error alone rarely says what to fix. As a line of the log, because
+            // standard error may be a pipe that is not read.
+            logs::tell(&format!("tidegate: {error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -16,7 +16,7 @@ use tidegate_service::{
     rollouts::FunnelWorker,
     rollouts::Scheduler,
 };
-use tidegate_store::{Engine, Pooler, Store, Timeouts};
+use tidegate_store::{Engine, Pooler, Share, Store, Timeouts};
 use tokio::{
     net::TcpListener,
     task::{JoinHandle, JoinSet},
@@ -42,6 +42,8 @@ pub struct Running {
     breached: Option<BreachedPasswords>,
     /// How long calls under way may take when the program stops.
     drain: Duration,
+    /// How long the rest of the stop may take.
+    close: Duration,
     app: App,
     store: Store,
     shutdown: Shutdown,
@@ -73,9 +75,23 @@ const SCHEDULE: Duration = Duration::from_secs(1);
 /// Between two runs of retention.
 const CUT: Duration = Duration::from_hours(1);
 
+/// Opens the database for a command, and closes it however the command ends.
+pub async fn with_store<T>(
+    config: &Config,
+    work: impl AsyncFnOnce(&Store) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let store = open(config).await?;
+    let done = work(&store).await;
+    store.close().await;
+    done
+}
+
 pub async fn open(config: &Config) -> anyhow::Result<Store> {
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
-    Store::measured(&database(config)?, metrics).await.context("failed to open the database")
+    let setting =
+        if config.database.url_file.as_os_str().is_empty() { "database.url" } else { "database.url_file" };
+    let opened = Store::measured(&database(config)?, metrics).await;
+    opened.with_context(|| format!("failed to open the database that {setting} names"))
 }
 
 /// What the store is told of the database.
@@ -116,8 +132,9 @@ impl Running {
         }
         let (keyring, clock) = (Arc::new(keyring), Arc::new(AuthorityClock::default()));
         keep_time::begin(&store, &clock).await?;
-        let courier = courier(config, &store, &keyring, &clock)?;
-        let sealer = Sealer::new(store.clone(), keyring.clone(), clock.clone(), Arc::new(SystemEntropy));
+        let courier = courier(config, &store.sharing(Share::Ordinary), &keyring, &clock)?;
+        let workers = store.sharing(Share::Ordinary);
+        let sealer = Sealer::new(workers.clone(), keyring.clone(), clock.clone(), Arc::new(SystemEntropy));
         let sealer = Arc::new(sealer);
         let breached = passwords::breached(config)?;
         let app = app(config, &store, keyring, &clock, courier.web_push_key(), breached.clone())?;
@@ -159,10 +176,10 @@ impl Running {
             background.spawn(serve_receipts(endpoint, listener, shutdown.drain.clone()));
         }
         background.spawn(keep_time::keep(store.clone(), clock.clone(), rest.clone()));
-        background.spawn(keep_credentials::keep(app.clone(), store.clone(), clock.clone(), rest.clone()));
-        let funnel = FunnelWorker::new(store.clone(), clock.clone(), &SystemEntropy);
+        background.spawn(keep_credentials::keep(app.clone(), workers.clone(), clock.clone(), rest.clone()));
+        let funnel = FunnelWorker::new(workers.clone(), clock.clone(), &SystemEntropy);
         background.spawn(fold(funnel, rest.clone()));
-        background.spawn(sweep(store.clone(), clock, rest.clone()));
+        background.spawn(sweep(workers.clone(), clock, rest.clone()));
         background.spawn(courier.run(rest.clone()));
         if let Some(certificates) = certificates.clone() {
             background.spawn(reload(certificates, rest.clone()));
@@ -179,6 +196,7 @@ impl Running {
         background.spawn(cut(sealer, keep, store.metrics().clone(), rest.clone()));
         let (grpc, admin, receipts) = (grpc_address, admin_address, receipts_address);
         let drain = Duration::from_millis(config.grpc.drain_ms);
+        let close = Duration::from_millis(config.grpc.close_ms);
         Ok(Self {
             grpc,
             admin,
@@ -186,6 +204,7 @@ impl Running {
             certificates,
             breached,
             drain,
+            close,
             app,
             store,
             shutdown,
@@ -215,9 +234,15 @@ impl Running {
         }
     }
 
-    /// Waits until the server or a background task ends by itself, which is a failure.
+    /// Waits until the server or a background task ends by itself, or the database is taken away, which is a failure.
     pub async fn failed(&mut self) -> anyhow::Error {
         tokio::select! {
+            file = self.store.lost() => anyhow::anyhow!(
+                "{} was deleted or replaced while the program used it, and no write is acknowledged any more. See which \
+                 file is the right one, or restore a backup, and start the program again; stop it before files of its \
+                 database are moved",
+                file.display()
+            ),
             ended = &mut self.server => match ended {
                 Ok(Ok(())) => anyhow::anyhow!("the server ended"),
                 Ok(Err(error)) => anyhow::Error::new(error),
@@ -235,19 +260,35 @@ impl Running {
         self.shutdown.lame_duck.cancel();
     }
 
-    /// Takes no more calls, drains those under way, then stops the background tasks.
+    /// Takes no more calls, drains those under way, then stops the background tasks. While the database is silent that
+    /// does not end by itself; after the bound it is given up, which is a failure: a supervisor should show it.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         self.announce_stop();
         self.shutdown.drain.cancel();
-        if tokio::time::timeout(self.drain, &mut self.server).await.is_err() {
+        // It has ended already if it failed.
+        if !self.server.is_finished() && tokio::time::timeout(self.drain, &mut self.server).await.is_err() {
             tracing::warn!("calls were still under way after {:?} and are cut off", self.drain);
             self.server.abort();
         }
+        let (close, mut step) = (self.close, "calls that run to their end");
+        match tokio::time::timeout(close, self.finish(&mut step)).await {
+            Ok(finished) => finished,
+            Err(_) => bail!(
+                "the program did not end within grpc.close_ms ({close:?}) and ends now; it waited for {step}. What was \
+                 acknowledged is stored"
+            ),
+        }
+    }
+
+    /// The end, once no call is served. `step` says what it waits for.
+    async fn finish(&mut self, step: &mut &'static str) -> anyhow::Result<()> {
         self.app.close().await;
+        *step = "background tasks";
         self.rest.cancel();
         while let Some(ended) = self.background.join_next().await {
             ended.context("failed to stop a background task")?;
         }
+        *step = "the database to be closed";
         self.store.close().await;
         tracing::info!("stopped");
         Ok(())

@@ -3,7 +3,7 @@
 use std::{io::Write as _, process::ExitCode, time::Duration};
 
 use tidegate_grpc::Certificates;
-use tidegate_store::Engine;
+use tidegate_store::{Engine, Store};
 
 use crate::{
     check_schema::check_schema,
@@ -11,7 +11,7 @@ use crate::{
     config::Config,
     files::{self, Files},
     init::{initialise_here, is_initialised},
-    logs, mail, receipts,
+    logs, lost_database, mail, receipts,
     running::{Running, open},
     signals::{Asked, Signals},
     tls, traces,
@@ -23,24 +23,41 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     logs::begin_traced(&config.log, traces::begin(&config.otlp)?)?;
     // Before the program reports that it serves: a supervisor may send a signal right after that.
     let mut signals = Signals::listen()?;
-    let mut running = start(&config).await?;
+    let started = tokio::select! {
+        started = start(&config) => started,
+        signal = signals.stop() => {
+            // Nothing was served, and nothing is left undone.
+            tracing::info!("{signal}: stopped before it served");
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    let mut running = started?;
     say(&config, &running);
-    let signal = loop {
+    let failure = loop {
         tokio::select! {
             asked = signals.next() => match asked {
-                Asked::Stop(signal) => break signal,
+                Asked::Stop(signal) => {
+                    let notice = Duration::from_millis(config.grpc.drain_notice_ms);
+                    leave(signal, notice, &running, &mut signals).await;
+                    break None;
+                }
                 Asked::Reload => {
                     tracing::info!("SIGHUP: files are read again");
                     running.reload();
                 }
             },
-            error = running.failed() => return Err(error.context("failed to serve")),
+            error = running.failed() => {
+                tracing::error!(class = "FAILED", "the program stops by itself: {error:#}");
+                break Some(error.context("failed to serve"));
+            }
         }
     };
-    leave(signal, Duration::from_millis(config.grpc.drain_notice_ms), &running, &mut signals).await;
-    running.stop().await?;
+    let stopped = running.stop().await;
     traces::finish().await;
-    Ok(ExitCode::SUCCESS)
+    match failure {
+        Some(failure) => Err(failure),
+        None => stopped.map(|()| ExitCode::SUCCESS),
+    }
 }
 
 /// Serves on for as long as callers need to hear that the server stops. A second signal ends this time.
@@ -58,16 +75,13 @@ async fn leave(signal: &str, notice: Duration, running: &Running, signals: &mut 
 
 /// On SQLite an empty folder is initialised; a PostgreSQL database is initialised only by `tidegate init`.
 pub async fn start(config: &Config) -> anyhow::Result<Running> {
+    lost_database::look_for_a_file(config)?;
     let store = open(config).await?;
-    let fresh = store.engine() == Engine::Sqlite && !is_initialised(&store).await?;
-    let keyring = if fresh {
-        initialise_here(config, &store).await?
-    } else {
-        // Before the key: a database that was not initialised has no key either, and the schema's error says what to do.
-        check_schema(&store).await?;
-        files::keyring(&config.keys.master_file)?
-    };
-    let running = Running::start(config, store, keyring).await?;
+    let started = start_on(config, &store).await;
+    if started.is_err() {
+        store.close().await;
+    }
+    let running = started?;
     let certificate = running.certificates.as_ref().map(Certificates::info);
     let expires_at = certificate.as_ref().map(|certificate| tracing::field::display(certificate.expires_at));
     tracing::info!(grpc = %running.grpc, admin = %running.admin, tls = certificate.is_some(), expires_at, "serving");
@@ -86,6 +100,19 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         );
     }
     Ok(running)
+}
+
+async fn start_on(config: &Config, store: &Store) -> anyhow::Result<Running> {
+    let fresh = store.engine() == Engine::Sqlite && !is_initialised(store).await?;
+    let keyring = if fresh {
+        lost_database::look_for_tables(config, store).await?;
+        initialise_here(config, store).await?
+    } else {
+        // Before the key: a database that was not initialised has no key either, and the schema's error says what to do.
+        check_schema(store).await?;
+        files::keyring(&config.keys.master_file)?
+    };
+    Running::start(config, store.clone(), keyring).await
 }
 
 /// What people read at the start. Nothing depends on it, so it may be lost.

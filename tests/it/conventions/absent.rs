@@ -208,10 +208,10 @@ fn nothing_that_counts_lives_in_the_process() {
                 "AtomicU64",
                 "when this process lost a connection; a hint to look",
             ),
-            ("crates/store/src/executor.rs", "Mutex", "SQLite's one writer"),
+            ("crates/store/src/connection_pool.rs", "AtomicUsize", "who waits, for the metrics"),
             ("crates/store/src/batcher.rs", "Mutex", "who goes next; it counts nothing"),
-            ("crates/store/src/open.rs", "Mutex", "SQLite's one writer"),
-            ("crates/store/src/transaction_connection.rs", "Mutex", "SQLite's one writer"),
+            ("crates/store/src/lock.rs", "OnceLock", "which files this process has opened"),
+            ("crates/store/src/sqlite_writer.rs", "Mutex", "SQLite's one writer"),
             ("crates/tidegate/src/ambient.rs", "AtomicI64", "the clock never goes back"),
             ("crates/tidegate/src/traces/mod.rs", "OnceLock", "the traces of the process"),
             (
@@ -223,6 +223,8 @@ fn nothing_that_counts_lives_in_the_process() {
             ("crates/tidegate/src/traces/queue.rs", "OnceLock", "where dropped spans are counted"),
             ("crates/tidegate/src/logs/limited.rs", "Mutex", "lines that this process has written"),
             ("crates/tidegate/src/logs/limited.rs", "OnceLock", "the log of the process"),
+            ("crates/tidegate/src/logs/writer.rs", "Mutex", "lines that wait to be written"),
+            ("crates/tidegate/src/logs/writer.rs", "OnceLock", "the same"),
         ],
     );
 }

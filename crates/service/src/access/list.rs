@@ -3,7 +3,7 @@
 use tidegate_core::{Credential, CredentialId, Id, Permission};
 use tidegate_store::credentials;
 
-use crate::{Error, Page, PageRequest, Query, QueryContext};
+use crate::{Error, Page, PageRequest, Query, QueryContext, Share};
 
 #[derive(Debug)]
 pub struct ListCredentials {
@@ -13,6 +13,7 @@ pub struct ListCredentials {
 impl Query for ListCredentials {
     const NAME: &'static str = "list_credentials";
     const PERMISSION: Permission = Permission::AccessRead;
+    const SHARE: Share = Share::Bulk;
     type Outcome = Page<Credential>;
 
     async fn run(self, cx: &QueryContext) -> Result<Page<Credential>, Error> {

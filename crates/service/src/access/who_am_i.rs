@@ -3,7 +3,7 @@
 use tidegate_core::{Agent, Credential, Permission, RealmKey, Word as _};
 use tidegate_store::{credentials, realms};
 
-use crate::{Error, Fault, Query, QueryContext};
+use crate::{Error, Fault, Query, QueryContext, Share};
 
 #[derive(Debug)]
 pub struct WhoAmI;
@@ -20,6 +20,7 @@ pub struct Self_ {
 impl Query for WhoAmI {
     const NAME: &'static str = "who_am_i";
     const PERMISSION: Permission = Permission::AnyCaller;
+    const SHARE: Share = Share::Hot;
     type Outcome = Self_;
 
     async fn run(self, cx: &QueryContext) -> Result<Self_, Error> {

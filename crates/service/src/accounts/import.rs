@@ -15,7 +15,7 @@ use tidegate_keyring::{
 use tidegate_store::{Tx, accounts, customers, factors as kept, passwords};
 
 use super::differences::{differing_fields, is_the_imported_row};
-use crate::{Command, CommandContext, Error, Fault, factors, idempotency::outcomes, times};
+use crate::{Command, CommandContext, Error, Fault, Share, factors, idempotency::outcomes, times};
 
 /// Rows of one message.
 pub const MAX_ROWS: usize = 500;
@@ -165,6 +165,7 @@ impl Imported {
 impl Command for ImportAccounts {
     const NAME: &'static str = "import_accounts";
     const PERMISSION: Permission = Permission::AccountsImport;
+    const SHARE: Share = Share::Bulk;
     type Outcome = Imported;
 
     async fn run(mut self, cx: &CommandContext) -> Result<Imported, Error> {

@@ -4,7 +4,7 @@ use tidegate_core::{Account, AccountId, Country, Fact, Id, Permission};
 use tidegate_store::accounts;
 
 use super::{Disclosure, RecordRead};
-use crate::{Error, Page, PageRequest, Query, QueryContext};
+use crate::{Error, Page, PageRequest, Query, QueryContext, Share};
 
 #[derive(Debug, Clone)]
 pub struct ListAccounts {
@@ -15,6 +15,7 @@ pub struct ListAccounts {
 impl Query for ListAccounts {
     const NAME: &'static str = "list_accounts";
     const PERMISSION: Permission = Permission::AccountsList;
+    const SHARE: Share = Share::Bulk;
     type Outcome = Page<Account>;
 
     async fn run(self, cx: &QueryContext) -> Result<Page<Account>, Error> {

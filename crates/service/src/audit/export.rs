@@ -6,7 +6,7 @@ use super::{
     EventFilter, Reading, ResumeToken, lines,
     reading::{From, Stretch},
 };
-use crate::{Error, Query, QueryContext};
+use crate::{Error, Query, QueryContext, Share};
 
 #[derive(Debug)]
 pub struct BeginExport {
@@ -46,6 +46,7 @@ const CHUNK_BYTES: usize = 256 * 1024;
 impl Query for BeginExport {
     const NAME: &'static str = METHOD;
     const PERMISSION: Permission = Permission::AuditRead;
+    const SHARE: Share = Share::Bulk;
     type Outcome = Reading;
 
     async fn run(self, cx: &QueryContext) -> Result<Reading, Error> {
@@ -62,6 +63,7 @@ impl Query for BeginExport {
 impl Query for ReadExport {
     const NAME: &'static str = "read_export";
     const PERMISSION: Permission = Permission::AuditRead;
+    const SHARE: Share = Share::Bulk;
     type Outcome = Exported;
 
     async fn run(mut self, cx: &QueryContext) -> Result<Exported, Error> {

@@ -5,7 +5,7 @@ use tidegate_store::events;
 use uuid::Uuid;
 
 use super::{EventFilter, ReadableEvent, filter};
-use crate::{Error, Page, PageRequest, Query, QueryContext};
+use crate::{Error, Page, PageRequest, Query, QueryContext, Share};
 
 #[derive(Debug)]
 pub struct ListEvents {
@@ -19,6 +19,7 @@ const CLOCK_MARGIN: Span = Span::minutes(1);
 impl Query for ListEvents {
     const NAME: &'static str = "list_events";
     const PERMISSION: Permission = Permission::AuditRead;
+    const SHARE: Share = Share::Bulk;
     type Outcome = Page<ReadableEvent>;
 
     async fn run(self, cx: &QueryContext) -> Result<Page<ReadableEvent>, Error> {

@@ -6,7 +6,7 @@ use super::{
     EventFilter, ReadableEvent, Reading, ResumeToken,
     reading::{From, Stretch},
 };
-use crate::{Error, Query, QueryContext};
+use crate::{Error, Query, QueryContext, Share};
 
 /// Where a follower begins.
 #[derive(Debug)]
@@ -45,6 +45,7 @@ const METHOD: &str = "tail_events";
 impl Query for BeginTail {
     const NAME: &'static str = METHOD;
     const PERMISSION: Permission = Permission::AuditRead;
+    const SHARE: Share = Share::Bulk;
     type Outcome = Reading;
 
     async fn run(self, cx: &QueryContext) -> Result<Reading, Error> {
@@ -61,6 +62,7 @@ impl Query for BeginTail {
 impl Query for ReadTail {
     const NAME: &'static str = "read_tail";
     const PERMISSION: Permission = Permission::AuditRead;
+    const SHARE: Share = Share::Bulk;
     type Outcome = Tailed;
 
     async fn run(mut self, cx: &QueryContext) -> Result<Tailed, Error> {

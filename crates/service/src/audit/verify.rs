@@ -7,7 +7,7 @@ use tidegate_core::{Anchor, Batch, BreakKind, Cut, Permission, RealmId, Sequence
 use tidegate_keyring::{Chaining, personal_digest};
 use tidegate_store::{View, chain, events};
 
-use crate::{Error, Fault, Query, QueryContext, StoreError};
+use crate::{Error, Fault, Query, QueryContext, Share, StoreError};
 
 #[derive(Debug, Clone)]
 pub struct VerifyChain {
@@ -52,6 +52,7 @@ const MAX_RETRIES: usize = 3;
 impl Query for VerifyChain {
     const NAME: &'static str = "verify_chain";
     const PERMISSION: Permission = Permission::AuditRead;
+    const SHARE: Share = Share::Bulk;
     type Outcome = Verified;
 
     async fn run(self, cx: &QueryContext) -> Result<Verified, Error> {

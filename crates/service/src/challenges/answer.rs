@@ -27,7 +27,7 @@ use super::{
     count, pause, wrong,
 };
 use crate::{
-    Command, CommandContext, Error, Fault, check_up, counters,
+    Command, CommandContext, Error, Fault, Share, check_up, counters,
     event_builder::EventBuilder,
     idempotency::{Attempt, AttemptCharge},
     material,
@@ -44,6 +44,7 @@ pub struct AnswerChallenge {
 impl Command for AnswerChallenge {
     const NAME: &'static str = "answer_challenge";
     const PERMISSION: Permission = Permission::Challenges;
+    const SHARE: Share = Share::Hot;
     type Outcome = Answered;
 
     async fn run(self, cx: &CommandContext) -> Result<Answered, Error> {

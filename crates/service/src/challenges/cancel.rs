@@ -3,7 +3,7 @@
 use tidegate_core::{ChallengeId, ChallengeState, Fact, Permission, Subject};
 use tidegate_store::challenges;
 
-use crate::{Command, CommandContext, Error, challenges::ChallengeView};
+use crate::{Command, CommandContext, Error, Share, challenges::ChallengeView};
 
 #[derive(Debug)]
 pub struct CancelChallenge {
@@ -14,6 +14,7 @@ pub struct CancelChallenge {
 impl Command for CancelChallenge {
     const NAME: &'static str = "cancel_challenge";
     const PERMISSION: Permission = Permission::Challenges;
+    const SHARE: Share = Share::Hot;
     type Outcome = ChallengeView;
 
     async fn run(self, cx: &CommandContext) -> Result<ChallengeView, Error> {

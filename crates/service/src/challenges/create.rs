@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_core::{Challenge, Fact, FactorId, Permission, Prompt, Purpose, Subject};
 
 use super::pose;
-use crate::{Command, CommandContext, Error, idempotency::outcomes};
+use crate::{Command, CommandContext, Error, Share, idempotency::outcomes};
 
 #[derive(Debug)]
 pub struct CreateChallenge {
@@ -27,6 +27,7 @@ outcomes!(ChallengeView);
 impl Command for CreateChallenge {
     const NAME: &'static str = "create_challenge";
     const PERMISSION: Permission = Permission::Challenges;
+    const SHARE: Share = Share::Hot;
     type Outcome = ChallengeView;
 
     async fn run(self, cx: &CommandContext) -> Result<ChallengeView, Error> {

@@ -2,7 +2,7 @@
 
 use tidegate_core::{ChallengeId, Permission, Subject};
 
-use crate::{Error, Query, QueryContext, challenges::ChallengeView};
+use crate::{Error, Query, QueryContext, Share, challenges::ChallengeView};
 
 #[derive(Debug)]
 pub struct GetChallenge {
@@ -13,6 +13,7 @@ pub struct GetChallenge {
 impl Query for GetChallenge {
     const NAME: &'static str = "get_challenge";
     const PERMISSION: Permission = Permission::Challenges;
+    const SHARE: Share = Share::Hot;
     type Outcome = ChallengeView;
 
     async fn run(self, cx: &QueryContext) -> Result<ChallengeView, Error> {

@@ -5,7 +5,7 @@ use tidegate_core::{ChallengeId, ChallengeState, Fact, Permission, Refusal, Subj
 use tidegate_factors::{challenge, method};
 
 use super::{ChallengeView, pose};
-use crate::{Command, CommandContext, Error};
+use crate::{Command, CommandContext, Error, Share};
 
 #[derive(Debug)]
 pub struct ResendChallenge {
@@ -16,6 +16,7 @@ pub struct ResendChallenge {
 impl Command for ResendChallenge {
     const NAME: &'static str = "resend_challenge";
     const PERMISSION: Permission = Permission::Challenges;
+    const SHARE: Share = Share::Hot;
     type Outcome = ChallengeView;
 
     async fn run(self, cx: &CommandContext) -> Result<ChallengeView, Error> {

@@ -3,7 +3,7 @@
 use tidegate_core::{Customer, Permission};
 use tidegate_store::customers;
 
-use crate::{Error, Page, PageRequest, Query, QueryContext};
+use crate::{Error, Page, PageRequest, Query, QueryContext, Share};
 
 #[derive(Debug)]
 pub struct ListCustomers {
@@ -13,6 +13,7 @@ pub struct ListCustomers {
 impl Query for ListCustomers {
     const NAME: &'static str = "list_customers";
     const PERMISSION: Permission = Permission::CustomersRead;
+    const SHARE: Share = Share::Bulk;
     type Outcome = Page<Customer>;
 
     async fn run(self, cx: &QueryContext) -> Result<Page<Customer>, Error> {

@@ -5,7 +5,7 @@ use tidegate_core::{
 };
 use tidegate_store::{accounts, deliveries};
 
-use crate::{Error, Page, PageRequest, Query, QueryContext};
+use crate::{Error, Page, PageRequest, Query, QueryContext, Share};
 
 #[derive(Debug)]
 pub struct ListDeliveries {
@@ -19,6 +19,7 @@ pub struct ListDeliveries {
 impl Query for ListDeliveries {
     const NAME: &'static str = "list_deliveries";
     const PERMISSION: Permission = Permission::DeliveriesRead;
+    const SHARE: Share = Share::Bulk;
     type Outcome = Page<Delivery>;
 
     async fn run(self, cx: &QueryContext) -> Result<Page<Delivery>, Error> {

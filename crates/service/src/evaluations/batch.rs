@@ -9,7 +9,7 @@ use tidegate_core::{AccountRef, Permission, ProductKey, Refusal};
 use tidegate_store::standings::{self, Known};
 
 use crate::{
-    Error, Fault, Query, QueryContext,
+    Error, Fault, Query, QueryContext, Share,
     cache::{ProductRollouts, Snapshot, name},
     evaluations::Evaluated,
 };
@@ -29,6 +29,7 @@ pub struct Item {
 impl Query for BatchEvaluate {
     const NAME: &'static str = "batch_evaluate";
     const PERMISSION: Permission = Permission::EvaluateBatch;
+    const SHARE: Share = Share::Hot;
     type Outcome = Vec<Result<Evaluated, Refusal>>;
 
     async fn run(self, cx: &QueryContext) -> Result<Self::Outcome, Error> {

@@ -6,7 +6,7 @@ use tidegate_core::{AccountRef, Permission, ProductKey, Refusal, Timestamp};
 use tidegate_rollout::Verdict;
 use tidegate_store::standings::Known;
 
-use crate::{Error, Query, QueryContext, cache::ProductRollouts};
+use crate::{Error, Query, QueryContext, Share, cache::ProductRollouts};
 
 #[derive(Debug)]
 pub struct Evaluate {
@@ -32,6 +32,7 @@ impl Evaluated {
 impl Query for Evaluate {
     const NAME: &'static str = "evaluate";
     const PERMISSION: Permission = Permission::Evaluate;
+    const SHARE: Share = Share::Hot;
     type Outcome = Evaluated;
 
     async fn run(self, cx: &QueryContext) -> Result<Evaluated, Error> {

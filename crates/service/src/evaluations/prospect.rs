@@ -4,7 +4,7 @@ use tidegate_core::{Country, CustomerKey, LadderDecision, Permission, ProductKey
 use tidegate_rollout::{Prospect, ladder::LadderAnswer};
 use tidegate_store::customers;
 
-use crate::{Error, Query, QueryContext, cache};
+use crate::{Error, Query, QueryContext, Share, cache};
 
 #[derive(Debug)]
 pub struct EvaluateProspect {
@@ -24,6 +24,7 @@ pub struct EvaluatedProspect {
 impl Query for EvaluateProspect {
     const NAME: &'static str = "evaluate_prospect";
     const PERMISSION: Permission = Permission::Evaluate;
+    const SHARE: Share = Share::Hot;
     type Outcome = EvaluatedProspect;
 
     async fn run(self, cx: &QueryContext) -> Result<EvaluatedProspect, Error> {

@@ -8,7 +8,7 @@ use tidegate_keyring::SealContext;
 use tidegate_store::{accounts, products, recoveries};
 
 use super::begin_recovery::ResetAsked;
-use crate::{App, Command, CommandContext, Error, Fault, idempotency::outcomes, messages::SendPermit};
+use crate::{App, Command, CommandContext, Error, Fault, Share, idempotency::outcomes, messages::SendPermit};
 
 /// How long the link is valid.
 const LINK_TTL: Span = Span::minutes(30);
@@ -19,7 +19,7 @@ impl App {
     /// Looks at every request to reset a password. Must be called often, because owners wait for the mail.
     pub async fn send_resets(&self) -> Result<(), Fault> {
         loop {
-            let mut across = self.inner.parts.store.across("send_resets");
+            let mut across = self.inner.parts.store.across("send_resets").sharing(Share::Ordinary);
             let waiting = recoveries::oldest(&mut across, BATCH).await?;
             for recoveries::WaitingRecovery { realm, id } in &waiting {
                 match self.work("recovery", *realm, SendReset { recovery: *id }).await {

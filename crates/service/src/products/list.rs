@@ -3,7 +3,7 @@
 use tidegate_core::{Permission, Product};
 use tidegate_store::products;
 
-use crate::{Error, Page, PageRequest, Query, QueryContext};
+use crate::{Error, Page, PageRequest, Query, QueryContext, Share};
 
 #[derive(Debug)]
 pub struct ListProducts {
@@ -13,6 +13,7 @@ pub struct ListProducts {
 impl Query for ListProducts {
     const NAME: &'static str = "list_products";
     const PERMISSION: Permission = Permission::ProductsRead;
+    const SHARE: Share = Share::Bulk;
     type Outcome = Page<Product>;
 
     async fn run(self, cx: &QueryContext) -> Result<Page<Product>, Error> {

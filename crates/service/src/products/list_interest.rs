@@ -3,7 +3,7 @@
 use tidegate_core::{AccountId, Id, Permission, ProductKey};
 use tidegate_store::interest::{self, Interest};
 
-use crate::{Error, Page, PageRequest, Query, QueryContext};
+use crate::{Error, Page, PageRequest, Query, QueryContext, Share};
 
 #[derive(Debug)]
 pub struct ListInterest {
@@ -21,6 +21,7 @@ pub struct Interested {
 impl Query for ListInterest {
     const NAME: &'static str = "list_interest";
     const PERMISSION: Permission = Permission::InterestRead;
+    const SHARE: Share = Share::Bulk;
     type Outcome = Interested;
 
     async fn run(self, cx: &QueryContext) -> Result<Interested, Error> {

@@ -14,7 +14,7 @@ use tidegate_factors::{
 use tidegate_store::{Tx, View, accounts, challenges, factors, pauses};
 
 use super::Listening;
-use crate::{Command, CommandContext, Error, Fault, OneTimeSecret, Outcome, QueryContext};
+use crate::{Command, CommandContext, Error, Fault, OneTimeSecret, Outcome, QueryContext, Share};
 
 /// How far the device's clock may differ. An attacker who sees a signed request can repeat it for as long, and so list the
 /// device's prompts.
@@ -67,6 +67,7 @@ impl Outcome for PushesListed {
 impl Command for ListPushes {
     const NAME: &'static str = "list_pushes";
     const PERMISSION: Permission = Permission::Pushes;
+    const SHARE: Share = Share::Hot;
     type Outcome = PushesListed;
 
     async fn run(self, cx: &CommandContext) -> Result<PushesListed, Error> {

@@ -4,7 +4,7 @@
 use tidegate_core::{Answer, Answered, ChallengeId, ClientContext, Permission, SignedDecision};
 
 use crate::{
-    Command, CommandContext, Error,
+    Command, CommandContext, Error, Share,
     challenges::{AnsweredBy, Answering},
 };
 
@@ -17,6 +17,7 @@ pub struct RespondPush {
 impl Command for RespondPush {
     const NAME: &'static str = "respond_push";
     const PERMISSION: Permission = Permission::Pushes;
+    const SHARE: Share = Share::Hot;
     type Outcome = Answered;
 
     async fn run(self, cx: &CommandContext) -> Result<Answered, Error> {

@@ -8,7 +8,7 @@ use tidegate_store::factors;
 use tokio::sync::Notify;
 
 use super::{Push, list};
-use crate::{App, Error, Query, QueryContext};
+use crate::{App, Error, Query, QueryContext, Share};
 
 /// A device whose signature was verified.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -33,6 +33,7 @@ pub struct ReadPushes {
 impl Query for ReadPushes {
     const NAME: &'static str = "read_pushes";
     const PERMISSION: Permission = Permission::Pushes;
+    const SHARE: Share = Share::Hot;
     type Outcome = Vec<Push>;
 
     async fn run(self, cx: &QueryContext) -> Result<Vec<Push>, Error> {

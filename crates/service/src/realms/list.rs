@@ -3,7 +3,7 @@
 use tidegate_core::{Permission, Realm};
 use tidegate_store::realms;
 
-use crate::{Error, Page, PageRequest, Query, QueryContext};
+use crate::{Error, Page, PageRequest, Query, QueryContext, Share};
 
 #[derive(Debug)]
 pub struct ListRealms {
@@ -13,6 +13,7 @@ pub struct ListRealms {
 impl Query for ListRealms {
     const NAME: &'static str = "list_realms";
     const PERMISSION: Permission = Permission::RealmsRead;
+    const SHARE: Share = Share::Bulk;
     type Outcome = Page<Realm>;
 
     async fn run(self, cx: &QueryContext) -> Result<Page<Realm>, Error> {

@@ -24,7 +24,7 @@ use tidegate_store::{
     ledger, realms, rollouts,
 };
 
-use crate::{App, Error, Fault};
+use crate::{App, Error, Fault, Share};
 
 /// The worker of one replica.
 pub struct Reminders {
@@ -59,7 +59,7 @@ impl Reminders {
         let mut first_fault = Ok(());
         let mut last = String::new();
         loop {
-            let mut across = self.app.inner.parts.store.across("reminders");
+            let mut across = self.app.inner.parts.store.across("reminders").sharing(Share::Ordinary);
             let realms = realms::page(&mut across, &last, PAGE_SIZE).await?;
             let Some(end) = realms.last() else { return first_fault };
             last = end.key.to_string();
@@ -70,7 +70,7 @@ impl Reminders {
     }
 
     async fn run_realm(&self, realm: RealmId) -> Result<(), Fault> {
-        let mut view = self.app.inner.parts.store.view("reminders", realm);
+        let mut view = self.app.inner.parts.store.view("reminders", realm).sharing(Share::Ordinary);
         let (mut first_fault, mut left, mut claimed) = (Ok(()), self.max_mails, false);
         for rollout in rollouts::all(&mut view).await? {
             // The clocks stand still. What is due meanwhile is found after it goes on.
@@ -96,12 +96,16 @@ impl Reminders {
         let parts = &self.app.inner.parts;
         let now = parts.clock.now();
         let claim = LeaseClaim { name: "reminders", holder: self.holder, until: now.plus(lease) };
-        parts.store.tx("reminders", realm, async |tx| Ok(leases::claim(tx, claim, now).await?)).await
+        parts
+            .store
+            .sharing(Share::Ordinary)
+            .tx("reminders", realm, async |tx| Ok(leases::claim(tx, claim, now).await?))
+            .await
     }
 
     async fn send_due(&self, realm: RealmId, rollout: &Rollout, left: &mut usize) -> Result<(), Fault> {
         let parts = &self.app.inner.parts;
-        let mut view = parts.store.view("reminders", realm);
+        let mut view = parts.store.view("reminders", realm).sharing(Share::Ordinary);
         let limit = i64::try_from(*left).unwrap_or(i64::MAX);
         let mut first_fault = Ok(());
         for due in ledger::due(&mut view, &rollout.key, parts.clock.now(), limit).await? {

@@ -13,7 +13,7 @@ use tidegate_store::{
 
 use super::{TellAccount, WORKER, done, tell::is_untold, tells};
 use crate::{
-    App, Fault,
+    App, Fault, Share,
     rollouts::scan::{Scan, seen_by},
 };
 
@@ -29,7 +29,7 @@ pub(super) async fn go_on(
     rollout: &Rollout,
     left: &mut usize,
 ) -> Result<(), Fault> {
-    let store = &app.inner.parts.store;
+    let store = app.inner.parts.store.sharing(Share::Ordinary);
     let now = app.inner.parts.clock.now();
     let mut view = store.view("reminders", realm);
     let products = products_told(&mut view, rollout, now).await?;
@@ -90,7 +90,7 @@ impl TellingPage<'_> {
     /// Tells those of a page, as long as mails are left. Returns the last account that is done, and whether it was the last of
     /// all.
     async fn tell(&self, app: &App, after: AccountId, left: &mut usize) -> Result<(AccountId, bool), Fault> {
-        let mut view = app.inner.parts.store.view("reminders", self.realm);
+        let mut view = app.inner.parts.store.view("reminders", self.realm).sharing(Share::Ordinary);
         let now = app.inner.parts.clock.now();
         let mut scan = Scan::of(std::iter::once(self.rollout)).from(after);
         let mut done_to = after;

@@ -4,7 +4,7 @@ use tidegate_core::{Permission, Rollout};
 use tidegate_store::rollouts;
 
 use super::size::{PageOfDocuments, READ};
-use crate::{Error, Page, PageRequest, Query, QueryContext};
+use crate::{Error, Page, PageRequest, Query, QueryContext, Share};
 
 #[derive(Debug)]
 pub struct ListRollouts {
@@ -22,6 +22,7 @@ pub enum Archived {
 impl Query for ListRollouts {
     const NAME: &'static str = "list_rollouts";
     const PERMISSION: Permission = Permission::RolloutsRead;
+    const SHARE: Share = Share::Bulk;
     type Outcome = Page<Rollout>;
 
     async fn run(self, cx: &QueryContext) -> Result<Page<Rollout>, Error> {

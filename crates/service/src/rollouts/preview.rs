@@ -17,7 +17,7 @@ use super::{
     foreseen::{GROUPS, ProductPreview, Worlds},
     scan::{RETRY_AFTER, Scan},
 };
-use crate::{Error, Query, QueryContext};
+use crate::{Error, Query, QueryContext, Share};
 
 /// A step of a preview. The first one only begins; each further one reads a page of accounts, or decides some of it.
 #[derive(Debug)]
@@ -109,6 +109,7 @@ pub struct PreviewProgress {
 impl Query for PreviewRollout {
     const NAME: &'static str = "preview_rollout";
     const PERMISSION: Permission = Permission::RolloutsRead;
+    const SHARE: Share = Share::Bulk;
     type Outcome = Previewed;
 
     async fn run(self, cx: &QueryContext) -> Result<Previewed, Error> {

@@ -10,7 +10,7 @@ use tidegate_rollout::{decide_by, waves};
 use tidegate_store::{rollouts, scan::ScannedAccount, standings};
 
 use super::scan::{Scan, seen_by};
-use crate::{Error, Page, PageRequest, Query, QueryContext};
+use crate::{Error, Page, PageRequest, Query, QueryContext, Share};
 
 #[derive(Debug)]
 pub struct ListReached {
@@ -38,6 +38,7 @@ const MOST_READ: usize = 10;
 impl Query for ListReached {
     const NAME: &'static str = "list_reached";
     const PERMISSION: Permission = Permission::RolloutsRead;
+    const SHARE: Share = Share::Bulk;
     type Outcome = Page<ReachedAccount>;
 
     async fn run(self, cx: &QueryContext) -> Result<Page<ReachedAccount>, Error> {

@@ -9,7 +9,7 @@ use tidegate_store::{
 };
 
 use super::size::{PageOfDocuments, READ};
-use crate::{Error, Fault, Page, PageRequest, Query, QueryContext};
+use crate::{Error, Fault, Page, PageRequest, Query, QueryContext, Share};
 
 #[derive(Debug)]
 pub struct ListRevisions {
@@ -30,6 +30,7 @@ pub struct AuthoredRevision {
 impl Query for ListRevisions {
     const NAME: &'static str = "list_revisions";
     const PERMISSION: Permission = Permission::RolloutsRead;
+    const SHARE: Share = Share::Bulk;
     type Outcome = Page<AuthoredRevision>;
 
     async fn run(self, cx: &QueryContext) -> Result<Page<AuthoredRevision>, Error> {

@@ -23,7 +23,7 @@ use tidegate_store::{
 };
 
 use super::change::{Target, change, refusal};
-use crate::{App, Command, CommandContext, Error, Fault, idempotency::outcomes};
+use crate::{App, Command, CommandContext, Error, Fault, Share, idempotency::outcomes};
 
 /// The scheduler of one replica.
 pub struct Scheduler {
@@ -51,7 +51,7 @@ impl Scheduler {
         let now = parts.clock.now();
         let (mut first_fault, mut after, mut lag) = (Ok(()), (Id::MIN, String::new()), Span::ZERO);
         loop {
-            let mut across = parts.store.across("schedule");
+            let mut across = parts.store.across("schedule").sharing(Share::Ordinary);
             let due = rollouts::due(&mut across, now, (after.0, &after.1), BATCH).await?;
             for DueRollout { realm, key, due_at } in &due {
                 lag = lag.max(now.since(*due_at));

@@ -21,7 +21,7 @@ use super::{
     people::{self, MethodCounts, RuleStats},
     scan::{RETRY_AFTER, Scan, seen_by},
 };
-use crate::{Error, Fault, Query, QueryContext};
+use crate::{Error, Fault, Query, QueryContext, Share};
 
 #[derive(Debug)]
 pub struct GetStats {
@@ -104,6 +104,7 @@ pub struct WaveProductStats {
 impl Query for GetStats {
     const NAME: &'static str = "get_stats";
     const PERMISSION: Permission = Permission::RolloutsRead;
+    const SHARE: Share = Share::Bulk;
     type Outcome = Stats;
 
     async fn run(self, cx: &QueryContext) -> Result<Stats, Error> {

@@ -13,7 +13,7 @@ use super::{
     revisions::{Author, author},
     stats::{FunnelRange, Stats, on_record},
 };
-use crate::{Error, Query, QueryContext};
+use crate::{Error, Query, QueryContext, Share};
 
 /// Watchers of one server at most, because each of them looks once a second.
 pub const MAX_WATCHERS: usize = 50;
@@ -68,6 +68,7 @@ pub struct Watched {
 impl Query for WatchRollout {
     const NAME: &'static str = "watch_rollout";
     const PERMISSION: Permission = Permission::RolloutsRead;
+    const SHARE: Share = Share::Bulk;
     type Outcome = Watched;
 
     async fn run(self, cx: &QueryContext) -> Result<Watched, Error> {

@@ -8,7 +8,7 @@ use tidegate_core::{Introspected, Permission, Session, Span, Timestamp, Token};
 use tidegate_keyring::TokenKind;
 use tidegate_store::sessions;
 
-use crate::{Command, CommandContext, Error, Fault, cache::CachedSession, idempotency::outcomes};
+use crate::{Command, CommandContext, Error, Fault, Share, cache::CachedSession, idempotency::outcomes};
 
 /// The last use is written at most once in this time: a session may end a minute early, never late.
 pub(crate) const FLUSH_INTERVAL: Span = Span::seconds(60);
@@ -27,6 +27,7 @@ outcomes!(Answer);
 impl Command for Introspect {
     const NAME: &'static str = "introspect";
     const PERMISSION: Permission = Permission::SessionsIntrospect;
+    const SHARE: Share = Share::Hot;
     type Outcome = Answer;
 
     async fn run(self, cx: &CommandContext) -> Result<Answer, Error> {

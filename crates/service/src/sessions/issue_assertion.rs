@@ -9,7 +9,7 @@ use tidegate_core::{
 use tidegate_factors::level;
 
 use super::{introspect::keep_awake, judge::judge};
-use crate::{Command, CommandContext, Error, Fault, OneTimeSecret, Outcome, acting::is_elsewhere};
+use crate::{Command, CommandContext, Error, Fault, OneTimeSecret, Outcome, Share, acting::is_elsewhere};
 
 #[derive(Debug)]
 pub struct IssueAssertion {
@@ -54,6 +54,7 @@ struct Claims<'c> {
 impl Command for IssueAssertion {
     const NAME: &'static str = "issue_assertion";
     const PERMISSION: Permission = Permission::SessionsIntrospect;
+    const SHARE: Share = Share::Hot;
     type Outcome = IssuedAssertion;
 
     async fn run(self, cx: &CommandContext) -> Result<IssuedAssertion, Error> {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tidegate_core::{Permission, RealmId};
 
-use crate::{Command, CommandContext, Error, Fault, idempotency::outcomes};
+use crate::{Command, CommandContext, Error, Fault, Share, idempotency::outcomes};
 
 #[derive(Debug)]
 pub struct GetJwks;
@@ -21,6 +21,7 @@ outcomes!(Jwks);
 impl Command for GetJwks {
     const NAME: &'static str = "get_jwks";
     const PERMISSION: Permission = Permission::AnyCaller;
+    const SHARE: Share = Share::Hot;
     type Outcome = Jwks;
 
     async fn run(self, cx: &CommandContext) -> Result<Jwks, Error> {

@@ -18,7 +18,7 @@ use tidegate_store::{
 };
 
 use super::{ending, judge};
-use crate::{Command, CommandContext, Denied, Error, Fault, OneTimeSecret, Outcome, notices::About};
+use crate::{Command, CommandContext, Denied, Error, Fault, OneTimeSecret, Outcome, Share, notices::About};
 
 #[derive(Debug)]
 pub struct RefreshSession {
@@ -43,6 +43,7 @@ impl Outcome for Refreshed {
 impl Command for RefreshSession {
     const NAME: &'static str = "refresh_session";
     const PERMISSION: Permission = Permission::SignIn;
+    const SHARE: Share = Share::Hot;
     type Outcome = Refreshed;
 
     async fn run(self, cx: &CommandContext) -> Result<Refreshed, Error> {

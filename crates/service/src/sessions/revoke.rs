@@ -5,7 +5,7 @@ use tidegate_core::{Permission, Refusal, SessionEnd, SessionId, Subject};
 use tidegate_store::sessions;
 
 use super::ending;
-use crate::{Command, CommandContext, Error, idempotency::outcomes};
+use crate::{Command, CommandContext, Error, Share, idempotency::outcomes};
 
 #[derive(Debug)]
 pub struct RevokeSession {
@@ -23,6 +23,7 @@ outcomes!(Revoked);
 impl Command for RevokeSession {
     const NAME: &'static str = "revoke_session";
     const PERMISSION: Permission = Permission::SessionsRevoke;
+    const SHARE: Share = Share::Hot;
     type Outcome = Revoked;
 
     async fn run(self, cx: &CommandContext) -> Result<Revoked, Error> {

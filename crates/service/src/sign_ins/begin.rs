@@ -14,7 +14,7 @@ use tidegate_store::{
 };
 
 use crate::{
-    Command, CommandContext, Error, Fault, OneTimeSecret, Outcome, decisions,
+    Command, CommandContext, Error, Fault, OneTimeSecret, Outcome, Share, decisions,
     offers::{NextStep, next_step},
     sign_ins::trust,
 };
@@ -69,6 +69,7 @@ pub(super) const DENIED: SignInStarted = SignInStarted { sign_in: None, held: No
 impl Command for BeginSignIn {
     const NAME: &'static str = "begin_sign_in";
     const PERMISSION: Permission = Permission::SignIn;
+    const SHARE: Share = Share::Hot;
     type Outcome = SignInStarted;
 
     async fn run(self, cx: &CommandContext) -> Result<SignInStarted, Error> {

@@ -4,7 +4,7 @@ use tidegate_core::{Fact, Permission, Refusal, SignInState, Subject, Within, Wor
 use tidegate_factors::sign_in;
 use tidegate_store::{challenges, sign_ins};
 
-use crate::{Command, CommandContext, Error, sign_ins::SignInView};
+use crate::{Command, CommandContext, Error, Share, sign_ins::SignInView};
 
 #[derive(Debug)]
 pub struct CancelSignIn {
@@ -14,6 +14,7 @@ pub struct CancelSignIn {
 impl Command for CancelSignIn {
     const NAME: &'static str = "cancel_sign_in";
     const PERMISSION: Permission = Permission::SignIn;
+    const SHARE: Share = Share::Hot;
     type Outcome = SignInView;
 
     async fn run(self, cx: &CommandContext) -> Result<SignInView, Error> {

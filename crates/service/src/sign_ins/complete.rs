@@ -14,7 +14,7 @@ use tidegate_keyring::{PersonalContext, TokenKind};
 use tidegate_store::{Tx, accounts, factors, recovery_codes, sessions, sign_ins};
 
 use crate::{
-    Command, CommandContext, Error, Fault, OneTimeSecret, Outcome,
+    Command, CommandContext, Error, Fault, OneTimeSecret, Outcome, Share,
     acting::Acting,
     check_up, decisions,
     notices::About,
@@ -76,6 +76,7 @@ impl Outcome for SignInCompletion {
 impl Command for CompleteSignIn {
     const NAME: &'static str = "complete_sign_in";
     const PERMISSION: Permission = Permission::SignIn;
+    const SHARE: Share = Share::Hot;
     type Outcome = SignInCompletion;
 
     async fn run(self, cx: &CommandContext) -> Result<SignInCompletion, Error> {

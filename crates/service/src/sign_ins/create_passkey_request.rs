@@ -9,7 +9,7 @@ use tidegate_factors::{
 use tidegate_keyring::SealContext;
 use tidegate_store::passkey_requests::{self, PasskeyRequest};
 
-use crate::{Command, CommandContext, Error, Fault, idempotency::outcomes};
+use crate::{Command, CommandContext, Error, Fault, Share, idempotency::outcomes};
 
 #[derive(Debug)]
 pub struct CreatePasskeyRequest {
@@ -29,6 +29,7 @@ outcomes!(PasskeyRequested);
 impl Command for CreatePasskeyRequest {
     const NAME: &'static str = "create_passkey_request";
     const PERMISSION: Permission = Permission::SignIn;
+    const SHARE: Share = Share::Hot;
     type Outcome = PasskeyRequested;
 
     async fn run(self, cx: &CommandContext) -> Result<PasskeyRequested, Error> {

@@ -5,7 +5,7 @@ use tidegate_core::{Offer, Permission, SignIn, SignInState, Subject};
 use tidegate_factors::sign_in::takes_answers;
 
 use super::reconsider::reconsidered;
-use crate::{Error, Query, QueryContext, offers::offers};
+use crate::{Error, Query, QueryContext, Share, offers::offers};
 
 #[derive(Debug)]
 pub struct GetSignIn {
@@ -24,6 +24,7 @@ crate::idempotency::outcomes!(SignInView);
 impl Query for GetSignIn {
     const NAME: &'static str = "get_sign_in";
     const PERMISSION: Permission = Permission::SignIn;
+    const SHARE: Share = Share::Hot;
     type Outcome = SignInView;
 
     async fn run(self, cx: &QueryContext) -> Result<SignInView, Error> {

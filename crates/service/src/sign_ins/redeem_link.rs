@@ -3,7 +3,7 @@
 use tidegate_core::{Answered, EnrollmentState, Fact, LinkTarget, Permission, Secret};
 use tidegate_store::enrollments;
 
-use crate::{Command, CommandContext, Error, Fault, links};
+use crate::{Command, CommandContext, Error, Fault, Share, links};
 
 #[derive(Debug)]
 pub struct RedeemLink {
@@ -13,6 +13,7 @@ pub struct RedeemLink {
 impl Command for RedeemLink {
     const NAME: &'static str = "redeem_link";
     const PERMISSION: Permission = Permission::SignIn;
+    const SHARE: Share = Share::Hot;
     type Outcome = Answered;
 
     async fn run(self, cx: &CommandContext) -> Result<Answered, Error> {

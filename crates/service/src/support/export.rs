@@ -15,7 +15,7 @@ use tidegate_store::{
 };
 
 use super::export_lines::{self as lines, Line};
-use crate::{Command, CommandContext, Error, Fault, Query, QueryContext, idempotency::outcomes};
+use crate::{Command, CommandContext, Error, Fault, Query, QueryContext, Share, idempotency::outcomes};
 
 #[derive(Debug)]
 pub struct BeginAccountExport {
@@ -64,6 +64,7 @@ const PAGE_SIZE: i64 = 500;
 impl Command for BeginAccountExport {
     const NAME: &'static str = "export_account";
     const PERMISSION: Permission = Permission::AccountsSupport;
+    const SHARE: Share = Share::Bulk;
     type Outcome = AccountExport;
 
     async fn run(self, cx: &CommandContext) -> Result<AccountExport, Error> {
@@ -83,6 +84,7 @@ impl Command for BeginAccountExport {
 impl Query for ReadAccountExport {
     const NAME: &'static str = "read_account_export";
     const PERMISSION: Permission = Permission::AccountsSupport;
+    const SHARE: Share = Share::Bulk;
     type Outcome = AccountExported;
 
     async fn run(self, cx: &QueryContext) -> Result<AccountExported, Error> {

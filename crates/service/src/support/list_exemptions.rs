@@ -9,7 +9,7 @@ use tidegate_store::{
     products, rollouts, standings,
 };
 
-use crate::{Error, Page, PageRequest, Query, QueryContext, decisions};
+use crate::{Error, Page, PageRequest, Query, QueryContext, Share, decisions};
 
 #[derive(Debug)]
 pub struct ListExemptions {
@@ -26,6 +26,7 @@ pub struct ExemptedAccount {
 impl Query for ListExemptions {
     const NAME: &'static str = "list_exemptions";
     const PERMISSION: Permission = Permission::AccountsList;
+    const SHARE: Share = Share::Bulk;
     type Outcome = Page<ExemptedAccount>;
 
     async fn run(self, cx: &QueryContext) -> Result<Page<ExemptedAccount>, Error> {

@@ -8,7 +8,7 @@ use tidegate_store::{accounts, attempts, purge};
 
 use super::KEPT_FOR;
 use crate::{
-    App, Command, CommandContext, Error, Fault,
+    App, Command, CommandContext, Error, Fault, Share,
     counters::{self, Lane},
     idempotency::outcomes,
 };
@@ -21,7 +21,7 @@ impl App {
     pub async fn purge_deleted(&self) -> Result<(), Fault> {
         loop {
             let before = self.inner.parts.clock.now().minus(KEPT_FOR);
-            let mut across = self.inner.parts.store.across("purge_deleted");
+            let mut across = self.inner.parts.store.across("purge_deleted").sharing(Share::Ordinary);
             let due = accounts::deleted_before(&mut across, before, BATCH).await?;
             for accounts::DeletedAccount { realm, id } in &due {
                 match self.work("purge", *realm, PurgeAccount { account: *id }).await {

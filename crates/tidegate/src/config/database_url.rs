@@ -3,6 +3,7 @@
 use std::{fmt, path::PathBuf};
 
 use serde::Deserialize;
+use tidegate_store::{SqliteUrlError, sqlite_file};
 
 const SCHEMES: [&str; 3] = ["sqlite:", "postgres://", "postgresql://"];
 const REDACTED: &str = "***";
@@ -18,11 +19,14 @@ impl DatabaseUrl {
         &self.0
     }
 
-    /// `None`: it is a database of PostgreSQL.
+    /// `None`: it is a database of PostgreSQL, or names no file, which `check` tells.
     pub fn sqlite_file(&self) -> Option<PathBuf> {
-        let path = self.0.strip_prefix("sqlite:")?;
-        let (path, _) = path.split_once('?').unwrap_or((path, ""));
-        Some(path.strip_prefix("//").unwrap_or(path).into())
+        sqlite_file(&self.0).ok().flatten()
+    }
+
+    /// Whether it names a file, if it is of SQLite.
+    pub fn check(&self) -> Result<(), SqliteUrlError> {
+        sqlite_file(&self.0).map(drop)
     }
 }
 

@@ -22,6 +22,8 @@ settings! {
         drain_ms: u64 = 20_000, Rule::Whole(0..=3_600_000), Shown::Whole;
         /// Milliseconds that finished answers may take to be sent when the server stops.
         linger_ms: u64 = 250, Rule::Whole(0..=3_600_000), Shown::Whole;
+        /// Milliseconds that the rest of the stop may take, after calls were drained: what still runs, and closing the database; then the program ends all the same.
+        close_ms: u64 = 8_000, Rule::Whole(1..=3_600_000), Shown::Whole;
         /// Whether gRPC may be served beyond this machine without TLS, where the network is trusted or a proxy adds TLS.
         insecure: bool = false, Rule::Boolean, Shown::Whole;
         /// The origins whose pages may call by gRPC-Web, separated by commas, such as `https://app.example`; empty: gRPC-Web is off.
@@ -67,10 +69,10 @@ settings! {
         acquire_timeout_ms: u64 = 2_000, Rule::Whole(1..=600_000), Shown::Whole;
         /// Milliseconds that PostgreSQL may take to accept a connection.
         connect_timeout_ms: u64 = 5_000, Rule::Whole(1..=600_000), Shown::Whole;
-        /// Milliseconds that a statement waits for a lock before it fails.
+        /// Milliseconds that a statement waits for a lock before it fails; with SQLite, for its turn to write and for another program's lock, both together.
         lock_timeout_ms: u64 = 5_000, Rule::Whole(1..=600_000), Shown::Whole;
-        /// Milliseconds that a statement on PostgreSQL may take.
-        statement_timeout_ms: u64 = 30_000, Rule::Whole(1..=3_600_000), Shown::Whole;
+        /// Milliseconds that a statement may take; a database that says nothing is given up a second later.
+        statement_timeout_ms: u64 = 10_000, Rule::Whole(1..=3_600_000), Shown::Whole;
         /// Milliseconds that a transaction on PostgreSQL may wait for its client before its locks are released.
         idle_in_transaction_timeout_ms: u64 = 15_000, Rule::Whole(1..=3_600_000), Shown::Whole;
     }

@@ -5,7 +5,6 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use tidegate_store::{
     Engine, Error, Inspection,
     installation::{self, Installation},
-    sqlite_file,
 };
 use tokio::time::timeout;
 
@@ -67,7 +66,7 @@ async fn open(config: &Arc<Config>, deadline: Duration) -> (Opened, Vec<Finding>
         Err(_) => return (Opened::No, vec![hangs(Check::Database, deadline)]),
     };
     let mut found = Vec::new();
-    if let Some(file) = sqlite_file(url.reveal()) {
+    if let Some(file) = url.sqlite_file() {
         let path = file.clone();
         let looked = async move {
             let looked = tokio::task::spawn_blocking(move || sqlite::look(&path)).await;
@@ -100,7 +99,7 @@ async fn settings(config: Arc<Config>) -> anyhow::Result<(DatabaseUrl, tidegate_
 
 /// The file of SQLite. `None`: the database is of PostgreSQL, or its address cannot be read.
 pub(super) fn file(config: &Config) -> Option<PathBuf> {
-    sqlite_file(files::database_url(&config.database).ok()?.reveal())
+    files::database_url(&config.database).ok()?.sqlite_file()
 }
 
 fn remedy(error: &tidegate_store::OpenError) -> &'static str {

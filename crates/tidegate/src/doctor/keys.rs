@@ -4,7 +4,10 @@ use std::{path::Path, sync::Arc};
 
 use tidegate_keyring::Keyring;
 use tidegate_service::installation::fits;
-use tidegate_store::installation::Installation;
+use tidegate_store::{
+    Engine,
+    installation::{self, Installation},
+};
 
 use super::{
     broken,
@@ -21,6 +24,12 @@ pub(super) async fn look(config: Arc<Config>, opened: Opened) -> Vec<Finding> {
     let file = config.keys.master_file.clone();
     let read = tokio::task::spawn_blocking(move || file.exists().then(|| files::keyring(&file)));
     let Ok(key) = read.await else { return vec![broken(CHECK)] };
+    let is_empty = match &opened {
+        Opened::Yes(inspection) if inspection.engine() == Engine::Sqlite => {
+            installation::applied(&mut inspection.across()).await.is_ok_and(|applied| applied == 0)
+        }
+        _ => false,
+    };
     let installation = match &opened {
         Opened::Yes(inspection) => match installed(inspection).await {
             Ok(installation) => Some(installation),
@@ -42,12 +51,19 @@ pub(super) async fn look(config: Arc<Config>, opened: Opened) -> Vec<Finding> {
             format!("correct keys.master_file, or {NEVER_A_NEW_ONE}"),
         ),
         (None, Some(None)) => CHECK.ok(format!("there is no master key yet: the first start makes {shown}")),
-        (Some(Ok(_)), Some(None)) if matches!(opened, Opened::NotYet) => CHECK.warning(
+        (Some(Ok(_)), Some(None)) if matches!(opened, Opened::NotYet) => CHECK.error(
             format!(
-                "there is a master key in {shown}, and no database: the first `serve` would make an empty one. If this \
-                 installation was in use, its database is lost, or database.url names another place"
+                "there is a master key in {shown}, and no database, so `serve` does not start. If this installation was in \
+                 use, its database is lost, or database.url names another place"
             ),
-            "correct database.url, or restore the database; nothing, if this is a first start with a key that you made",
+            "correct database.url, or restore the database; for a new installation with this key run `tidegate init`",
+        ),
+        (Some(Ok(_)), Some(None)) if is_empty => CHECK.error(
+            format!(
+                "there is a master key in {shown}, and the database is empty, so `serve` does not start. Perhaps the file was \
+                 copied without its log (-wal), or database.url names another place"
+            ),
+            "correct database.url, or restore the database; for a new installation with this key run `tidegate init`",
         ),
         (Some(Ok(_)), Some(None)) => CHECK.ok(format!("the first start will use the master key in {shown}")),
         (_, None) => CHECK.unknown(

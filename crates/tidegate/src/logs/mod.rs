@@ -25,8 +25,21 @@ use crate::{
 };
 
 pub use filter::filter;
-pub use limited::finish;
-pub use writer::lost;
+pub use writer::{lost, tell};
+
+/// Writes the last lines when it is dropped, however the program ends, and does not wait long for them.
+pub struct LastLines;
+
+impl Drop for LastLines {
+    fn drop(&mut self) {
+        writer::flush();
+    }
+}
+
+/// Writes what was left out. Call it when the program ends, before its last line.
+pub fn finish() {
+    limited::finish();
+}
 
 pub fn begin(settings: &Log) -> anyhow::Result<()> {
     begin_traced(settings, None)

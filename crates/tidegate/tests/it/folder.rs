@@ -18,10 +18,11 @@ use crate::{
 
 /// Every timeout is as long as `TIMEOUT`, so that a slow machine changes nothing. A test that is about a
 /// timeout sets that one short.
-const TIMEOUTS: [&str; 10] = [
+const TIMEOUTS: [&str; 11] = [
     "grpc.max_deadline_ms",
     "grpc.drain_ms",
     "grpc.linger_ms",
+    "grpc.close_ms",
     "admin.check_timeout_ms",
     "database.acquire_timeout_ms",
     "database.connect_timeout_ms",

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use crate::{
     folder::Folder,
     owner::heard,
-    program::{Ended, Program, Told},
+    program::{Ended, Program, Told, eventually},
     server::Server,
 };
 
@@ -174,4 +174,45 @@ async fn a_log_that_cannot_be_written_costs_no_call() {
     assert!(lost.unwrap().parse::<u64>().unwrap() > 0, "{metrics}");
     let ended = server.stopped().await;
     assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
+}
+
+/// Its standard error is a pipe that is open and never read. No call waits for it, and the end does not either.
+#[tokio::test]
+async fn a_log_that_is_not_read_holds_up_no_call() {
+    let folder = Folder::empty();
+    let shell = r#"mkfifo fifo && exec 3<>fifo && exec "$0" "$@" 2>&3"#;
+    let words = ["-c", shell, env!("CARGO_BIN_EXE_tidegate"), "serve", "--set", "log.level=trace"];
+    let local = ["--set", "grpc.listen=127.0.0.1:0", "--set", "admin.listen=127.0.0.1:0"];
+    let environment = vec![("PATH", "/usr/bin:/bin")];
+    let told = Told { words: [&words[..], &local].concat(), environment, input: "" };
+    let server = Server::ready(Program::start_other("/bin/sh", folder.path(), &told), folder.path()).await;
+    let operator = server.operator();
+    let lost = async || {
+        heard(operator.access().who_am_i(proto::WhoAmIRequest {}).await).unwrap();
+        let (_, metrics) = server.page("/metrics").await;
+        let lost = metrics.lines().find_map(|line| line.strip_prefix("tidegate_log_lines_lost_total "));
+        (lost.unwrap() != "0").then_some(())
+    };
+    eventually("a full queue", lost).await;
+    for _ in 0..100 {
+        heard(operator.access().who_am_i(proto::WhoAmIRequest {}).await).unwrap();
+    }
+    assert_eq!(server.stopped().await.code, Some(0));
+}
+
+/// The error by which a start fails finds no reader, and the program ends nevertheless.
+#[tokio::test]
+async fn an_error_at_the_start_that_cannot_be_written_is_no_panic() {
+    let folder = Folder::empty();
+    for shell in [
+        r#"exec "$0" "$@" 2>/dev/full"#,
+        r#"mkfifo fifo && exec 3<>fifo && head -c 65536 /dev/zero >&3 && exec "$0" "$@" 2>&3"#,
+    ] {
+        let words =
+            vec!["-c", shell, env!("CARGO_BIN_EXE_tidegate"), "serve", "--set", "grpc.listen=nowhere"];
+        let environment = vec![("PATH", "/usr/bin:/bin")];
+        let told = Told { words, environment, input: "" };
+        let ended = Program::start_other("/bin/sh", folder.path(), &told).ended().await;
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+    }
 }

@@ -45,6 +45,7 @@ mod schema;
 mod secrets;
 mod settings;
 mod shutdown;
+mod sqlite_file;
 mod tls;
 mod traces;
 mod web_push;

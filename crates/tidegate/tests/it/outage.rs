@@ -247,3 +247,111 @@ async fn serve_says_that_the_database_cannot_be_reached() {
     }
     assert_eq!(folder.names().len(), 0);
 }
+
+/// The server is stopped, or the network swallows what is sent: connections stay up, and nothing is answered.
+#[tokio::test]
+async fn while_the_database_is_silent_callers_are_told_to_try_again() {
+    let test = OutageTest::set_up().await;
+    let url = format!("database.url={}", test.line.url());
+    let bounds = ["database.statement_timeout_ms=3000", "database.acquire_timeout_ms=1000"];
+    let hasty = test.folder.serve(&[&url, bounds[0], bounds[1]]).await;
+    let frontend = test.realm.frontend(&hasty);
+    frontend.sign_in("ann", "phone").await;
+    test.line.silence(true);
+    // More than there are connections: the first ones wait for an answer, the others for a connection.
+    let mut calls = JoinSet::new();
+    for _ in 0..24 {
+        let client = frontend.client.clone();
+        calls.spawn(async move {
+            heard(client.sign_ins().begin_sign_in(begin_request("ann", "phone")).await).unwrap_err()
+        });
+    }
+    for refused in calls.join_all().await {
+        assert_eq!((refused.code, refused.retry_after.is_some()), (Code::Unavailable, true), "{refused}");
+    }
+    test.line.silence(false);
+    eventually("a sign-in", async || {
+        let begun = frontend.client.sign_ins().begin_sign_in(begin_request("ann", "phone")).await;
+        heard(begun).ok()
+    })
+    .await;
+    // The workers go on, too.
+    test.folder.database.sealed().await;
+    let ended = hasty.stopped().await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+}
+
+/// The stop has a bound, and what it waited for is told.
+#[tokio::test]
+async fn sigterm_ends_it_though_the_database_is_silent() {
+    let test = OutageTest::set_up().await;
+    let url = format!("database.url={}", test.line.url());
+    let patient = test.folder.serve(&[&url, "grpc.drain_ms=100", "grpc.close_ms=100"]).await;
+    test.line.silence(true);
+    let client = test.realm.frontend(&patient).client;
+    let call =
+        tokio::spawn(
+            async move { heard(client.sign_ins().begin_sign_in(begin_request("ann", "phone")).await) },
+        );
+    let ended = patient.stopped().await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let said = "did not end within grpc.close_ms (100ms) and ends now; it waited for";
+    assert!(ended.err.contains(said), "{}", ended.err);
+    assert!(call.await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn sigterm_during_the_start_ends_it() {
+    let url = postgres::database().await;
+    let line = Line::to(&url).await;
+    let folder = Folder::with(line.url());
+    line.silence(true);
+    let starting = folder.start(&["serve"]);
+    // Signals are listened to before the first connection is opened.
+    eventually("a connection", async || (line.opened() > 0).then_some(())).await;
+    starting.signal("TERM");
+    let ended = starting.ended().await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.err.contains("SIGTERM: stopped before it served"), "{}", ended.err);
+}
+
+/// Another session locks a table that lists read and a row that commands write. What waits for them leaves connections
+/// to the hot path.
+#[tokio::test]
+async fn locked_tables_and_heavy_lists_leave_connections_to_sign_ins() {
+    let test = OutageTest::set_up().await;
+    let acme =
+        proto::CreateCustomerRequest { key: "acme".into(), title: "Acme".into(), ..Default::default() };
+    let acme = heard(test.operator().customers().create_customer(acme).await).unwrap().customer.unwrap();
+    let locks =
+        "BEGIN; UPDATE customers SET title = title; LOCK TABLE rollout_hours IN ACCESS EXCLUSIVE MODE";
+    let holding = test.folder.database.holding(locks).await;
+    let (mut lists, mut writes) = (JoinSet::new(), JoinSet::new());
+    for _ in 0..40 {
+        let (reader, writer, etag) = (test.operator().clone(), test.operator().clone(), acme.etag.clone());
+        lists.spawn(async move {
+            let stats = proto::GetStatsRequest { rollout: "two-step".to_owned(), ..Default::default() };
+            heard(reader.rollouts().get_stats(stats).await).unwrap();
+        });
+        writes.spawn(async move {
+            let (customer, title) = ("acme".to_owned(), "Acme Inc".to_owned());
+            let update_mask = Some(Default::default());
+            let mut request =
+                proto::UpdateCustomerRequest { customer, title, etag, update_mask, ..Default::default() };
+            request.update_mask.as_mut().unwrap().paths.push("title".to_owned());
+            heard(writer.customers().update_customer(request).await).is_ok()
+        });
+    }
+    let waits = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let stuck = async || (test.folder.database.number(waits).await >= 4).then_some(());
+    eventually("calls that wait for the table", stuck).await;
+    let sign_in = test.frontend.begin("ann", "phone").await;
+    let completed = test.frontend.complete(&sign_in).await.unwrap();
+    let introspect = proto::IntrospectRequest { session_token: completed.session_token };
+    let shown = heard(test.frontend.client.sessions().introspect(introspect).await).unwrap();
+    assert!(shown.session.is_some());
+    drop(holding);
+    lists.join_all().await;
+    let written = writes.join_all().await.into_iter().filter(|written| *written).count();
+    assert_eq!(written, 1, "the others named an etag that was no longer current");
+}

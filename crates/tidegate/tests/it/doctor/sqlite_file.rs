@@ -76,11 +76,16 @@ async fn a_folder_that_is_not_there_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_master_key_without_its_database_is_a_warning() {
+async fn a_master_key_without_its_database_is_an_error() {
     let folder = Folder::installed(Engine::Sqlite).await;
     let examined = doctor(&folder, &["--set", "database.url=sqlite:other.db"]).await;
-    examined.has("keys", Level::Warning, "there is a master key in master.key, and no database");
-    assert_eq!(examined.code, Some(0));
+    examined.has("keys", Level::Error, "there is a master key in master.key, and no database");
+    assert_eq!(examined.code, Some(1));
+    folder.write("empty.db", "");
+    let examined = doctor(&folder, &["--set", "database.url=sqlite:empty.db"]).await;
+    let remedy =
+        examined.has("keys", Level::Error, "there is a master key in master.key, and the database is empty");
+    assert!(remedy.contains("tidegate init"), "{remedy}");
 }
 
 #[tokio::test]
