@@ -43,6 +43,7 @@ mod exemptions;
 mod expiries;
 mod failover;
 mod foresight;
+mod forgotten_clock;
 mod fuzz;
 mod idempotency;
 mod introspections;

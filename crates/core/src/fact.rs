@@ -406,6 +406,11 @@ pub enum Fact {
         dropped: bool,
     },
     TwoStepSwitchedOff {},
+    /// The clock had been ahead, until `until`. What it had left in the future was brought down to now.
+    ClockForgotten {
+        until: Timestamp,
+        accounts: u64,
+    },
     EventsCut {
         first: Sequence,
         last: Sequence,

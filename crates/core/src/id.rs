@@ -42,6 +42,7 @@ kinds! {
     FactorId = OfFactor "fac",
     HolderId = OfHolder "hld",
     IncidentId = OfIncident "inc",
+    ProcessId = OfProcess "prc",
     RecoveryId = OfRecovery "rcv",
     SeriesId = OfSeries "ser",
     SessionId = OfSession "sess",
@@ -67,6 +68,19 @@ impl<K: Kind> Id<K> {
         Self::from_uuid(uuid::Builder::from_unix_timestamp_millis(micros / 1_000, &tail).into_uuid())
     }
 
+    /// The same id with the end of the process's id, so that a claim says which process holds it. The time, and enough of
+    /// the random part, stay its own.
+    #[must_use]
+    pub const fn made_by(self, process: ProcessId) -> Self {
+        let (own, maker) = (self.uuid.as_u128(), process.uuid.as_u128());
+        Self::from_uuid(Uuid::from_u128(own & !MAKER | maker & MAKER))
+    }
+
+    /// Whether the process made the id by `made_by`.
+    pub const fn is_of(self, process: ProcessId) -> bool {
+        self.uuid.as_u128() & MAKER == process.uuid.as_u128() & MAKER
+    }
+
     /// Less than every id: where a list begins.
     pub const MIN: Self = Self { uuid: Uuid::nil(), kind: PhantomData };
     /// Greater than every id: where a list begins that shows the newest first.
@@ -88,6 +102,10 @@ impl<K: Kind> Id<K> {
         self.uuid.as_bytes()
     }
 }
+
+/// The part of an id that says which process made it. The other random bits keep two ids of one process and one
+/// microsecond apart.
+const MAKER: u128 = 0xffff_ffff;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("must look like {prefix}_ followed by 26 letters and digits")]

@@ -60,8 +60,8 @@ pub use fact::{Denial, Fact, RecordedFact};
 pub use factor::{Budget, Factor, FactorOrigin, Mark, Method, MethodSet, RecoveryCode};
 pub use id::{
     AccountId, AssertionId, ChallengeId, ClaimId, CredentialId, CustomerId, DeliveryId, EmailChangeId,
-    EnrollmentId, EventId, FactorId, HolderId, Id, IdError, IncidentId, Kind, RealmId, RecoveryId, RequestId,
-    SeriesId, SessionId, SignInId, SigningKeyId, kind,
+    EnrollmentId, EventId, FactorId, HolderId, Id, IdError, IncidentId, Kind, ProcessId, RealmId, RecoveryId,
+    RequestId, SeriesId, SessionId, SignInId, SigningKeyId, kind,
 };
 pub use issuers::Issuers;
 pub use key::{

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// How long a worker's claim lasts. If the worker dies, another one may claim the delivery after
-/// that.
+/// that, or as soon as its process is known to be dead.
 const LEASE: Span = Span::seconds(60);
 /// Well below the lease, so that two workers never send the same message at the same time.
 const SEND_TIMEOUT: Duration = Duration::from_secs(30);
@@ -74,18 +74,18 @@ impl Courier {
             }
             Err(trouble @ Trouble::Sealed) => {
                 tracing::error!(%realm, %id, tries, ?trouble, "a message waits for its key");
-                self.postpone(due, self.wait(tries), Some(trouble.problem())).await?;
+                self.postpone((due, Some(tries)), self.wait(tries), Some(trouble.problem())).await?;
             }
             Err(trouble @ Trouble::NotAccepted { .. }) => {
                 tracing::error!(%realm, %id, tries, ?trouble, "a message waits for the settings to be corrected");
-                self.postpone(due, self.wait(tries), Some(trouble.problem())).await?;
+                self.postpone((due, Some(tries)), self.wait(tries), Some(trouble.problem())).await?;
             }
             Err(trouble) => {
                 tracing::warn!(%realm, %id, tries, ?trouble, "a message was not sent and will be tried again");
                 self.metrics.delivered(delivery.channel.as_str(), "postponed");
                 let left = delivery.expires_at.since(self.clock.now());
                 let wait = longer(self.wait(tries), trouble.remedy(), left);
-                self.postpone(due, wait, Some(trouble.problem())).await?;
+                self.postpone((due, Some(tries)), wait, Some(trouble.problem())).await?;
             }
         }
         Ok(false)
@@ -100,7 +100,7 @@ impl Courier {
             // others.
             Err(error @ Error::Inconsistent { .. }) => {
                 tracing::error!(realm = %due.realm, id = %due.id, ?error, "a delivery is unreadable");
-                self.postpone(due, LEASE, None).await?;
+                self.postpone((due, None), LEASE, None).await?;
                 Ok(None)
             }
             claimed => claimed,
@@ -125,7 +125,10 @@ impl Courier {
             }
         };
         let sending = sending.instrument(tracing::debug_span!("send", channel = delivery.channel.as_str()));
-        tokio::time::timeout(SEND_TIMEOUT, sending).await.map_err(|_| Trouble::Slow)?
+        // Others take this process for dead when it has been without the database for a while, and send the message. It is
+        // not handed over here as well.
+        let sending = self.store.while_alive(tokio::time::timeout(SEND_TIMEOUT, sending));
+        sending.await.ok_or(Trouble::Slow)?.map_err(|_| Trouble::Slow)?
     }
 
     /// Hands a text message to the gateway.
@@ -160,9 +163,15 @@ impl Courier {
         Span::from_micros(longest.micros() - longest.micros() * i64::from(random) / 512)
     }
 
-    async fn postpone(&self, due: Due, wait: Span, problem: Option<DeliveryProblem>) -> Result<(), Error> {
+    /// `tries`: as the claim said, where there is one.
+    async fn postpone(
+        &self,
+        (due, tries): (Due, Option<i64>),
+        wait: Span,
+        problem: Option<DeliveryProblem>,
+    ) -> Result<(), Error> {
         let postpone = self.store.tx("postpone_delivery", due.realm, async |tx| {
-            deliveries::postpone(tx, due.id, self.clock.now().plus(wait), problem).await
+            deliveries::postpone(tx, (due.id, tries), self.clock.now().plus(wait), problem).await
         });
         postpone.await
     }

@@ -42,6 +42,19 @@ impl Seed {
     }
 }
 
+/// For each length of a step: the last step that may have been used by `now`, and the last one that a clock that showed
+/// `until` can have accepted. The ranges of two lengths never meet, because one is twice the other.
+pub fn steps_ahead(now: Timestamp, until: Timestamp) -> [(Mark, Mark); 2] {
+    PERIODS.map(|period| {
+        let step = |at: Timestamp| i64::try_from(seconds(at) / u64::from(period)).unwrap_or(i64::MAX);
+        // A code is accepted one step before its time.
+        (Mark(step(now).saturating_add(1)), Mark(step(until).saturating_add(1)))
+    })
+}
+
+/// The lengths of a step, in seconds.
+const PERIODS: [u32; 2] = [30, 60];
+
 /// The material of a factor with this seed.
 pub(crate) fn material(seed: &Seed) -> Opened {
     let kept = Authenticator::of(&seed.secret, seed.style);

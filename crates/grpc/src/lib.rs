@@ -22,6 +22,7 @@ mod form;
 mod frames;
 mod gate;
 mod headers;
+mod health;
 mod identity;
 mod local_time;
 mod nearest;

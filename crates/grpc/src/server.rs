@@ -18,6 +18,7 @@ use crate::{
     door::Door,
     evaluations::FastPath,
     gate::Gate,
+    health,
     rules::{Rules, UnknownPermission},
     stream::{StreamSettings, Streams},
     tls::Certificates,
@@ -73,23 +74,20 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: Shutdown,
 ) -> Result<(), ServeError> {
-    let (reporter, health) = tonic_health::server::health_reporter();
+    let (reporter, health_service) = tonic_health::server::health_reporter();
     let (calls, stopping) = (TaskTracker::new(), shutdown.drain.clone());
     let streams = Streams { settings: settings.streams, stopping: stopping.clone() };
     let door = Door { app: app.clone(), streams };
-    let routes = routes(&door).add_service(health.max_decoding_message_size(MAX_NAME_BYTES));
+    let routes = routes(&door).add_service(health_service.max_decoding_message_size(MAX_NAME_BYTES));
     let routes = if settings.reflection { reflect(routes)? } else { routes };
-    for service in proto::SERVICES {
-        reporter.set_service_status(*service, tonic_health::ServingStatus::Serving).await;
-    }
+    let readiness = app.readiness();
     let leave = async {
         tokio::select! {
             () = shutdown.lame_duck.cancelled() => {}
             () = stopping.cancelled() => {}
+            () = health::report(&reporter, readiness) => {}
         }
-        for service in proto::SERVICES.iter().chain([&""]) {
-            reporter.set_service_status(*service, tonic_health::ServingStatus::NotServing).await;
-        }
+        health::leave(&reporter).await;
     };
     let fast_path = FastPath { door, most: MAX_MESSAGE_BYTES };
     let under_way = (calls.clone(), stopping.clone());

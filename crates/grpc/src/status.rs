@@ -458,7 +458,7 @@ const FAILED: &str = "the call could not be carried out";
 
 /// The text of the error goes to the log. The caller gets only the incident id.
 fn failed(app: &App, fault: &Fault) -> Status {
-    let incident = app.incident(fault.kind());
+    let incident = app.incident_of(fault);
     let (code, reason, retry) = match fault {
         Fault::Closing => (Code::Unavailable, Reason::Closing, true),
         Fault::Store(

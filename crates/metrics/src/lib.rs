@@ -57,6 +57,8 @@ pub struct Metrics {
     retention: Seconds,
     scheduler_lag: Seconds,
     scheduled_starts: Counter,
+    clock_behind: Seconds,
+    ready: Gauge,
     certificate: Gauges<0, Seconds>,
     credentials_expiring: Gauge,
     credential_expiry: Gauges<0, Seconds>,
@@ -216,6 +218,14 @@ impl Metrics {
         );
         let scheduled_starts =
             register(r, "scheduled_starts", "Waves that started by themselves", Counter::default());
+        let clock_behind = Seconds::default();
+        r.register_with_unit(
+            "clock_behind",
+            "How far the clock that decides lies behind the time that was shown, because it was set back",
+            Unit::Seconds,
+            clock_behind.clone(),
+        );
+        let ready = register(r, "ready", "Whether the server is ready: 1, or 0", Gauge::default());
         let certificate = Gauges::default();
         r.register_with_unit(
             "tls_certificate_expiry_timestamp",
@@ -273,6 +283,8 @@ impl Metrics {
             retention,
             scheduler_lag,
             scheduled_starts,
+            clock_behind,
+            ready,
             certificate,
             credentials_expiring,
             credential_expiry,
@@ -313,6 +325,15 @@ impl Metrics {
     /// Events of one step that were counted in the funnels of all rollouts.
     pub fn rollout_events(&self, step: &'static str, count: u64) {
         self.rollout_events.get_or_create(&[("step", step)]).inc_by(count);
+    }
+
+    /// How far the authority's clock lies behind the time that is served.
+    pub fn clock_behind(&self, behind: Duration) {
+        self.clock_behind.set(behind.as_secs_f64());
+    }
+
+    pub fn ready(&self, ready: bool) {
+        self.ready.set(i64::from(ready));
     }
 
     pub fn throttled(&self, what: &'static str) {

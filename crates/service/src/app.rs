@@ -8,13 +8,19 @@ use tidegate_factors::sms_cost::SmsCosts;
 use tidegate_keyring::{Keyring, Passwords};
 use tidegate_metrics::Metrics;
 use tidegate_store::{Share, Store};
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use crate::{
-    CommandContext, Error, FailureKind, Fault, Freshness, Outcome, QueryContext, Request, access::Uses,
-    cache::ReplicaCache, counts::Counts, incidents::Incidents, newer::MetNewer, rollouts::MAX_WATCHERS,
+    CommandContext, Error, FailureKind, Fault, Freshness, Outcome, QueryContext, Request,
+    access::Uses,
+    cache::ReplicaCache,
+    counts::Counts,
+    incidents::Incidents,
+    newer::MetNewer,
+    readiness::{MetOutages, Readiness},
+    rollouts::MAX_WATCHERS,
 };
 
 /// A use case that only reads.
@@ -80,6 +86,8 @@ pub(crate) struct Inner {
     tasks: TaskTracker,
     pub(crate) counts: Counts,
     incidents: Incidents,
+    pub(crate) readiness: watch::Sender<Readiness>,
+    pub(crate) met_outages: MetOutages,
     pub(crate) met_newer: MetNewer,
     /// Only one use case at a time reads all accounts.
     pub(crate) scans: Arc<Semaphore>,
@@ -111,6 +119,8 @@ impl App {
                 tasks,
                 counts,
                 incidents,
+                readiness: Readiness::ready(),
+                met_outages: MetOutages::default(),
                 met_newer: MetNewer::default(),
                 scans,
                 watches,

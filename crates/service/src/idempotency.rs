@@ -17,7 +17,7 @@ use std::{
 };
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
-use tidegate_core::{Id, Refusal, RequestId, Sealed, Secret, Span};
+use tidegate_core::{ClaimId, Id, Refusal, RequestId, Sealed, Secret, Span};
 use tidegate_keyring::{RequestContext, SealContext};
 use tidegate_store::{
     Executor, Tx, View,
@@ -30,7 +30,7 @@ use crate::{Command, CommandContext, Denied, Error, Fault};
 const RETENTION: Span = Span::hours(24);
 const SECRETS_RETENTION: Span = Span::minutes(10);
 /// How long a claim keeps other copies of the request from running. After that, the claimant is
-/// taken for dead.
+/// taken for dead. A claim of a process that is known to be dead ends at once.
 const LEASE: Span = Span::seconds(10);
 /// How often a request that another command carries out is looked up again.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -81,6 +81,8 @@ impl<'de> Deserialize<'de> for OneTimeSecret {
 pub(crate) struct Idempotency {
     request: Option<Request>,
     claim: Mutex<Option<RequestClaim>>,
+    /// The claim that was found, where its process is dead.
+    dead: Mutex<Option<ClaimId>>,
     cached: AtomicBool,
     races: AtomicUsize,
 }
@@ -90,6 +92,7 @@ impl Idempotency {
         Self {
             request,
             claim: Mutex::default(),
+            dead: Mutex::default(),
             cached: AtomicBool::default(),
             races: AtomicUsize::default(),
         }
@@ -323,7 +326,14 @@ impl CommandContext {
             return Ok(Before::Reused);
         }
         let Some(outcome) = earlier.outcome else {
-            return Ok(if now < earlier.lease_until { Before::UnderWay } else { Before::Nothing });
+            if now >= earlier.lease_until {
+                return Ok(Before::Nothing);
+            }
+            if self.query().store().is_of_the_dead(earlier.claim) {
+                *self.idempotency.dead.lock().unwrap_or_else(PoisonError::into_inner) = Some(earlier.claim);
+                return Ok(Before::Nothing);
+            }
+            return Ok(Before::UnderWay);
         };
         let outcome = self.keyring().open(&SealContext::RequestOutcome(asked), &outcome)?;
         // The seal opened, so the bytes are whole: another version of the program wrote them.
@@ -355,10 +365,12 @@ impl CommandContext {
     async fn claim(&self, tx: &mut Tx) -> Result<bool, Fault> {
         let Some(request) = &self.idempotency.request else { return Ok(true) };
         let now = self.now();
-        let claim = RequestClaim { key: self.key(request), id: self.new_id(), lease_until: now.plus(LEASE) };
+        let id = self.query().store().claim_id(now, self.entropy());
+        let claim = RequestClaim { key: self.key(request), id, lease_until: now.plus(LEASE) };
+        let dead = *self.idempotency.dead.lock().unwrap_or_else(PoisonError::into_inner);
         let context = SealContext::RequestBody(self.asked(request));
         let body = self.keyring().digest(&context, request.body.expose())?;
-        let claimed = requests::claim(tx, claim, body, now.plus(RETENTION), now).await?;
+        let claimed = requests::claim(tx, (claim, dead), body, now.plus(RETENTION), now).await?;
         if claimed {
             self.put_claim(claim);
         }

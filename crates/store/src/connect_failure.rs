@@ -81,6 +81,11 @@ pub(crate) fn is_before_connection(error: &sqlx::Error) -> bool {
     error.get_ref().is_some_and(|cause| cause.is::<ConnectFailure>() || cause.is::<Unfit>())
 }
 
+/// Whether only a server could be reached that is not the primary.
+pub(crate) fn is_no_primary(error: &sqlx::Error) -> bool {
+    unfit(error).is_some_and(Unfit::may_pass)
+}
+
 fn unfit(error: &sqlx::Error) -> Option<&Unfit> {
     let sqlx::Error::Io(error) = error else { return None };
     error.get_ref()?.downcast_ref()

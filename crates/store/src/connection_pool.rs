@@ -46,6 +46,8 @@ pub(crate) struct ConnectionPool {
     /// Callers that wait for a place in their share.
     waiting: Arc<AtomicUsize>,
     counted: Arc<tidegate_metrics::Metrics>,
+    /// Whether callers wait for a server that refuses connections. One that asks whether it is there does not.
+    patient: bool,
 }
 
 /// Counts one that waits.
@@ -71,11 +73,26 @@ impl ConnectionPool {
         settings: &Settings,
         counted: Arc<tidegate_metrics::Metrics>,
     ) -> Result<Self, sqlx::Error> {
-        let pool = Pool::builder(Opener::new(servers, settings)).queue_mode(QueueMode::Lifo);
+        let pool = Pool::builder(Opener::new(servers, settings.pooler, settings.timeouts))
+            .queue_mode(QueueMode::Lifo);
         let pool = pool.max_size(usize::try_from(settings.connections).unwrap_or(usize::MAX)).build();
         let pool = pool.map_err(|error| sqlx::Error::Configuration(Box::new(error)))?;
         let shares = Shares::of(settings.connections);
-        Ok(Self { pool, shares, waiting: Arc::default(), counted })
+        Ok(Self { pool, shares, waiting: Arc::default(), counted, patient: true })
+    }
+
+    /// Another pool to the same servers, of one connection, which fails at once where they refuse it.
+    /// The server itself ends what takes longer than `within`, so that nothing is left behind there.
+    pub(crate) fn apart(&self, within: Duration) -> Self {
+        let Opener { servers, pooler, timeouts, .. } = self.pool.manager();
+        let timeouts =
+            Timeouts { acquire: within, connect: within, lock: within, statement: within, ..*timeouts };
+        // The last of two settings with one name counts.
+        let opener = Opener::new(servers.again(), *pooler, timeouts);
+        // Only timeouts that need a runtime make a builder fail, and there are none.
+        let pool = Pool::builder(opener).max_size(1).build().unwrap_or_else(|_| self.pool.clone());
+        let (shares, waiting, counted) = (Shares::of(1), Arc::default(), self.counted.clone());
+        Self { pool, shares, waiting, counted, patient: false }
     }
 
     /// Opens a connection now, so that a wrong address fails at the start. Waits for a server that is away.
@@ -147,8 +164,8 @@ impl ConnectionPool {
             match self.get().await {
                 Ok(connection) => return Ok(connection),
                 Err(PoolError::Backend(error)) => match connect_failure::again(&error) {
-                    Some(interval) => tokio::time::sleep(interval).await,
-                    None => return Err(error),
+                    Some(interval) if self.patient => tokio::time::sleep(interval).await,
+                    _ => return Err(error),
                 },
                 Err(_) => return Err(sqlx::Error::PoolClosed),
             }
@@ -189,8 +206,7 @@ struct Opener {
 }
 
 impl Opener {
-    fn new(servers: Servers, settings: &Settings) -> Self {
-        let (pooler, timeouts) = (settings.pooler, settings.timeouts);
+    fn new(servers: Servers, pooler: Pooler, timeouts: Timeouts) -> Self {
         let servers = servers.with(|options| match pooler {
             Pooler::None => options.options(timeouts.of_session()),
             // It refuses options that it does not know, and hands connections on with the statements of others.

@@ -9,6 +9,7 @@ use tidegate_core::{
 use crate::{
     Across, Error, Tx, View,
     column::{Row, Unreadable},
+    delivery_claims,
     executor::Record,
     statement::sql,
 };
@@ -25,7 +26,8 @@ sql! {
     Change CLAIM = "UPDATE deliveries SET tries = tries + 1, next_try_at = $4 \
         WHERE realm_id = $1 AND delivery_id = $2 AND state = 'queued' AND next_try_at <= $3 \
         RETURNING delivery_id, account_id, channel, purpose, payload, tries, expires_at";
-    Change POSTPONE = "UPDATE deliveries SET next_try_at = $3, problem = COALESCE($4, problem) WHERE realm_id = $1 AND delivery_id = $2 AND state = 'queued'";
+    Change POSTPONE = "UPDATE deliveries SET next_try_at = $3, problem = COALESCE($4, problem) WHERE realm_id = $1 AND delivery_id = $2 AND state = 'queued' \
+        AND tries = COALESCE(CAST($5 AS BIGINT), tries)";
     Change END = "UPDATE deliveries SET state = $3, ended_at = $4, problem = COALESCE($5, problem), gateway_id = $6, payload = NULL WHERE realm_id = $1 AND delivery_id = $2 AND state = 'queued'";
     Select BY_ID = "SELECT deliveries.realm_id, delivery_id, state FROM realms CROSS JOIN deliveries \
         WHERE deliveries.realm_id = realms.realm_id AND delivery_id = $1 AND channel = 'sms' LIMIT 2";
@@ -208,18 +210,24 @@ pub async fn claim(
     now: Timestamp,
     lease: Span,
 ) -> Result<Option<Claimed>, Error> {
-    tx.change(CLAIM).bind(id).bind(now).bind(now.plus(lease)).optional().await
+    let claimed: Option<Claimed> =
+        tx.change(CLAIM).bind(id).bind(now).bind(now.plus(lease)).optional().await?;
+    if let Some(claimed) = &claimed {
+        delivery_claims::insert(tx, id, claimed.tries).await?;
+    }
+    Ok(claimed)
 }
 
-/// Tries again at `until`, and keeps why the last attempt failed.
+/// Tries again at `until`, and keeps why the last attempt failed. Nothing where another worker has claimed it since: then
+/// `tries`, as the caller's claim said it, has grown.
 pub async fn postpone(
     tx: &mut Tx,
-    id: DeliveryId,
+    (id, tries): (DeliveryId, Option<i64>),
     until: Timestamp,
     problem: Option<DeliveryProblem>,
 ) -> Result<(), Error> {
-    tx.change(POSTPONE).bind(id).bind(until).bind(problem).rows().await?;
-    Ok(())
+    tx.change(POSTPONE).bind(id).bind(until).bind(problem).bind(tries).rows().await?;
+    delivery_claims::remove(tx, id).await
 }
 
 /// Ends the delivery and drops its payload; `false` when it had ended before. `gateway_id`: the gateway's own id of it.
@@ -230,7 +238,9 @@ pub async fn end(
     gateway_id: Option<String>,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    tx.change(END).bind(id).bind(state).bind(now).bind(problem).bind(gateway_id).hit().await
+    let ended = tx.change(END).bind(id).bind(state).bind(now).bind(problem).bind(gateway_id).hit().await?;
+    delivery_claims::remove(tx, id).await?;
+    Ok(ended)
 }
 
 /// The text message with this id, in any realm. Goes through the realms, because the table's key begins with them.

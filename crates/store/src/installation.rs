@@ -20,7 +20,6 @@ sql! {
     Change INSERT = "INSERT INTO installation (singleton, first_realm_id, min_binary, key_check, clock_floor, created_at) VALUES (1, $1, $2, $3, $4, $4) \
         ON CONFLICT (singleton) DO NOTHING";
     Change LOCK = "UPDATE installation SET singleton = singleton WHERE EXISTS (SELECT 1 FROM realms WHERE realm_id = $1)";
-    Change RAISE_FLOOR = "UPDATE installation SET clock_floor = $2 WHERE first_realm_id = $1 AND clock_floor < $2";
     Change SET_FLOOR = "UPDATE installation SET clock_floor = $2 WHERE first_realm_id = $1";
     Select CLOCK = {
         sqlite: "SELECT CAST(0 AS INTEGER) AS at",
@@ -111,14 +110,6 @@ pub async fn lock(tx: &mut Tx) -> Result<(), Error> {
 }
 
 impl Store {
-    /// Stores what the clock shows, so that a clock that was set back is noticed, also after a restart.
-    pub async fn raise_clock_floor(&self, installation: &Installation, now: Timestamp) -> Result<(), Error> {
-        self.tx("raise_clock_floor", installation.first_realm, async |tx| {
-            tx.change(RAISE_FLOOR).bind(now).rows().await.map(drop)
-        })
-        .await
-    }
-
     /// Replaces what was stored while the clock was wrong.
     pub async fn set_clock_floor(&self, installation: &Installation, to: Timestamp) -> Result<(), Error> {
         self.tx("set_clock_floor", installation.first_realm, async |tx| {

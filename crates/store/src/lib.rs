@@ -1,8 +1,8 @@
 //! What we remember.
 //!
-//! Lock order: requests, realms, installation, credentials, customers, products, rollouts, links, `passkey_requests`, recoveries, enrollments, accounts, `email_changes`,
+//! Lock order: requests, realms, processes, installation, credentials, customers, products, rollouts, links, `passkey_requests`, recoveries, enrollments, accounts, `email_changes`,
 //! `sign_ins`, sessions, devices, sends of codes and links, challenges, factors, pauses, `recovery_codes`, ledger, interest,
-//! passwords, attempts, sends of notices, deliveries, leases, tellings, `signing_keys`, events, chain, `chain_cuts`, `rollout_folds`, `rollout_hours`. A transaction that changes rows of several tables changes
+//! passwords, attempts, sends of notices, deliveries, `delivery_claims`, leases, tellings, `signing_keys`, events, chain, `chain_cuts`, `rollout_folds`, `rollout_hours`. A transaction that changes rows of several tables changes
 //! them in this order. Two transactions that take them in different orders deadlock on PostgreSQL (seen with 64
 //! answers on two replicas). A row that the transaction itself inserted may come later: no other transaction
 //! sees it.
@@ -13,6 +13,7 @@
 //! no case folding. There is no storage trait: SQLite is the test double.
 
 pub mod accounts;
+pub mod ahead;
 pub mod answers;
 pub mod attempts;
 mod batcher;
@@ -25,6 +26,7 @@ mod connection_pool;
 pub mod credentials;
 pub mod customers;
 pub mod deliveries;
+mod delivery_claims;
 pub mod devices;
 pub mod email_changes;
 pub mod enrollments;
@@ -38,14 +40,17 @@ pub mod interest;
 pub mod leases;
 pub mod ledger;
 pub mod links;
+mod liveness;
 mod lock;
 mod migrations;
 mod open;
+mod outage;
 pub mod passkey_requests;
 pub mod passwords;
 pub mod pauses;
 mod postgres_servers;
 mod postgres_url;
+mod processes;
 pub mod products;
 pub mod purge;
 pub mod realms;
@@ -78,8 +83,10 @@ pub use inspection::{
 };
 pub use migrations::NEWEST;
 pub use open::{Engine, OpenError, Schema, Settings, Store};
+pub use outage::Outage;
 pub use postgres_servers::Pooler;
 pub use postgres_url::{PostgresUrlError, check_postgres_url};
+pub use processes::Pulse;
 pub use shares::Share;
 pub use sqlite_url::{SqliteUrlError, sqlite_file};
 pub use statement::{Statement, statements};
@@ -89,6 +96,7 @@ pub use tx::{Executor, Tx};
 /// The statements of each table's file.
 const TABLES: &[&[Statement]] = &[
     accounts::STATEMENTS,
+    ahead::STATEMENTS,
     answers::STATEMENTS,
     answers::APPROVALS,
     answers::CHARGES,
@@ -99,6 +107,7 @@ const TABLES: &[&[Statement]] = &[
     credentials::STATEMENTS,
     customers::STATEMENTS,
     deliveries::STATEMENTS,
+    delivery_claims::STATEMENTS,
     devices::STATEMENTS,
     email_changes::STATEMENTS,
     enrollments::STATEMENTS,
@@ -113,6 +122,7 @@ const TABLES: &[&[Statement]] = &[
     passkey_requests::STATEMENTS,
     passwords::STATEMENTS,
     pauses::STATEMENTS,
+    processes::STATEMENTS,
     products::STATEMENTS,
     purge::STATEMENTS,
     realms::STATEMENTS,

@@ -12,7 +12,7 @@ pub(crate) const TURN: &str = "SET statement_timeout = 0; SET lock_timeout = '10
     SELECT pg_advisory_lock(x'7469646567617465'::bigint); RESET lock_timeout";
 
 /// The newest migration this program brings.
-pub const NEWEST: i64 = 16;
+pub const NEWEST: i64 = 17;
 
 macro_rules! migrations {
     ($engine:literal, $($number:literal $name:literal,)+) => {{
@@ -48,6 +48,7 @@ pub(crate) fn sqlite() -> Migrator {
         14 "0014_support",
         15 "0015_refresh",
         16 "0016_dates",
+        17 "0017_resilience",
     )
 }
 
@@ -70,5 +71,6 @@ pub(crate) fn postgres() -> Migrator {
         14 "0014_support",
         15 "0015_refresh",
         16 "0016_dates",
+        17 "0017_resilience",
     )
 }

@@ -22,6 +22,7 @@ use crate::{
     connection_pool::ConnectionPool,
     error,
     executor::{SqliteReaders, Via},
+    liveness::Liveness,
     lock::{FileLock, unusable},
     migrations,
     postgres_servers::Servers,
@@ -62,6 +63,7 @@ pub struct Store {
     pooler: Pooler,
     /// What statements by this handle may take of the connections.
     pub(crate) share: Share,
+    pub(crate) liveness: Liveness,
     metrics: Arc<Metrics>,
 }
 
@@ -139,13 +141,24 @@ impl Store {
             Db::Postgres(postgres(servers(settings).await?, settings, metrics.clone()).await?)
         };
         let (answering, pooler) = (Arc::new(Answering::new(settings.timeouts.leader)), settings.pooler);
-        Ok(Self { db, answering, pooler, share: Share::Hot, metrics })
+        Ok(Self { db, answering, pooler, share: Share::Hot, liveness: Liveness::default(), metrics })
     }
 
     /// The same store for work of this kind, which may take so much of the connections.
     #[must_use]
     pub fn sharing(&self, share: Share) -> Self {
         Self { share, ..self.clone() }
+    }
+
+    /// The same store and process, with a connection of its own on PostgreSQL: calls that keep all connections busy must not
+    /// make this process look dead. It is opened at its first use, and nothing on it takes longer than `within`.
+    #[must_use]
+    pub fn apart(&self, within: Duration) -> Self {
+        let db = match &self.db {
+            Db::Postgres(pool) => Db::Postgres(pool.apart(within)),
+            sqlite @ Db::Sqlite { .. } => sqlite.clone(),
+        };
+        Self { db, ..self.clone() }
     }
 
     /// Brings the schema up to this program's; does nothing when it is up to date. On PostgreSQL one program migrates at a

@@ -128,6 +128,11 @@ impl Servers {
         Self { of_any_kind: true, ..self }
     }
 
+    /// The same list, of which nothing is known yet.
+    pub(crate) fn again(&self) -> Self {
+        Self { of_any_kind: self.of_any_kind, ..Self::new(self.list.clone()) }
+    }
+
     /// The same with other options.
     pub(crate) fn with(mut self, change: impl Fn(PgConnectOptions) -> PgConnectOptions) -> Self {
         for server in &mut self.list {

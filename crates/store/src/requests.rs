@@ -17,8 +17,8 @@ sql! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) \
         ON CONFLICT (realm_id, credential_id, method, request_id) DO UPDATE SET body_digest = excluded.body_digest, claim_id = excluded.claim_id, \
         lease_until = excluded.lease_until, outcome = NULL, secrets = NULL, secrets_until = excluded.secrets_until, expires_at = excluded.expires_at \
-        WHERE requests.expires_at <= $9 OR (requests.outcome IS NULL AND requests.lease_until <= $9)";
-    Select FIND = "SELECT credential_id, body_digest, lease_until, outcome, secrets, secrets_until, expires_at FROM requests \
+        WHERE requests.expires_at <= $9 OR (requests.outcome IS NULL AND (requests.lease_until <= $9 OR requests.claim_id = $10))";
+    Select FIND = "SELECT credential_id, body_digest, claim_id, lease_until, outcome, secrets, secrets_until, expires_at FROM requests \
         WHERE realm_id = $1 AND credential_id = $2 AND method = $3 AND request_id = $4";
     Change HOLD = "UPDATE requests SET lease_until = $6 \
         WHERE realm_id = $1 AND credential_id = $2 AND method = $3 AND request_id = $4 AND claim_id = $5 AND outcome IS NULL";
@@ -50,6 +50,7 @@ pub struct RequestClaim {
 #[derive(Debug, Clone)]
 pub struct Earlier {
     pub body: KeyedDigest,
+    pub claim: ClaimId,
     pub lease_until: Timestamp,
     pub outcome: Option<Sealed>,
     pub secrets: Option<Sealed>,
@@ -71,6 +72,7 @@ impl Record for Earlier {
     fn read(row: &Row) -> Result<Self, Unreadable> {
         Ok(Self {
             body: row.get("body_digest")?,
+            claim: row.get("claim_id")?,
             lease_until: row.get("lease_until")?,
             outcome: row.get("outcome")?,
             secrets: row.get("secrets")?,
@@ -81,17 +83,19 @@ impl Record for Earlier {
 }
 
 /// Claims the request; `false` when another copy of it has an outcome, or a claim whose lease has not ended. On PostgreSQL
-/// a second claim waits here until the first one's transaction ends.
+/// a second claim waits here until the first one's transaction ends. `dead`: a claim whose process is dead, which does not
+/// count.
 pub async fn claim(
     tx: &mut Tx,
-    claim: RequestClaim,
+    (claim, dead): (RequestClaim, Option<ClaimId>),
     body: KeyedDigest,
     expires_at: Timestamp,
     now: Timestamp,
 ) -> Result<bool, Error> {
     let Key { credential, method, request } = claim.key;
     let insert = tx.change(CLAIM).bind(credential).bind(method.to_owned()).bind(request).bind(body);
-    insert.bind(claim.id).bind(claim.lease_until).bind(expires_at).bind(now).hit().await
+    let insert = insert.bind(claim.id).bind(claim.lease_until).bind(expires_at).bind(now);
+    insert.bind(dead).hit().await
 }
 
 pub async fn find(view: &mut View, key: Key) -> Result<Option<Earlier>, Error> {

@@ -3,13 +3,14 @@
 
 use std::ops::{Deref, DerefMut};
 
-use tidegate_core::RealmId;
+use tidegate_core::{Id, Kind, ProcessId, RealmId};
 use tracing::{Instrument as _, Span};
 
 use crate::{
     Error, Store, View,
     batcher::BatchOrigin,
     executor::{Query, Via},
+    liveness::Liveness,
     open::Db,
     statement::{AtomicWrite, Change, Select, Statement},
     transaction_connection::TransactionConnection,
@@ -19,6 +20,7 @@ use crate::{
 pub struct Tx {
     view: View,
     abandoned: bool,
+    liveness: Liveness,
 }
 
 impl Deref for Tx {
@@ -38,6 +40,16 @@ impl Tx {
     pub(crate) fn change(&mut self, statement: Change) -> Query<'_> {
         let View { via, realm, name } = &mut self.view;
         Query::new(via, name, statement.0).bind(*realm)
+    }
+
+    /// The process that runs the transaction, where it is registered.
+    pub(crate) fn process(&self) -> Option<ProcessId> {
+        self.liveness.own().map(|own| own.id)
+    }
+
+    /// Whether the process that made the claim is known to be dead.
+    pub(crate) fn is_of_the_dead<K: Kind>(&self, claim: Id<K>) -> bool {
+        self.liveness.is_of_the_dead(claim)
     }
 
     /// Rolls back when the transaction ends, and still returns its value. For a lost race that is run again; never for
@@ -110,7 +122,8 @@ impl Store {
         let span = self.span(name);
         async {
             let via = Via::Transaction(self.begin().await.map_err(|source| Error::of(name, source))?);
-            let mut tx = Tx { view: View { via, realm, name }, abandoned: false };
+            let liveness = self.liveness.clone();
+            let mut tx = Tx { view: View { via, realm, name }, abandoned: false, liveness };
             let done = work(&mut tx).await;
             let keep = done.is_ok() && !tx.abandoned;
             let end = match tx.view.via {

@@ -1,46 +1,48 @@
 //! The admin port, with the liveness and readiness probes and the metrics. It shows no secret and changes nothing.
 
-use std::{future::IntoFuture as _, sync::Arc, time::Duration};
+use std::{future::IntoFuture as _, time::Duration};
 
 use axum::{
     Router,
-    http::{StatusCode, header::CONTENT_TYPE},
+    http::{
+        StatusCode,
+        header::{AGE, CONTENT_TYPE},
+    },
     response::IntoResponse,
     routing::get,
 };
 use tidegate_grpc::Certificates;
 use tidegate_metrics::Metrics;
-use tidegate_service::App;
-use tidegate_store::{Store, installation};
+use tidegate_service::{App, Readiness, Unready};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{logs, process};
+use crate::{
+    logs, process,
+    pulse::{Rhythm, is_too_old},
+};
 
 /// How long open requests may take at shutdown.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// `/readyz` fails if the database does not answer within `check_timeout`, while a document cannot be read that a newer
-/// version wrote (INV-44), and once the server is leaving. It serves until
-/// `stop`, so that the drain can be watched.
+/// `/readyz` says what the last pulse found, at once, and in the header `age` how many seconds ago. It fails once the server is
+/// leaving. It serves until `stop`, so that the drain can be watched.
 pub async fn serve(
     (app, certificates): (App, Option<Certificates>),
-    store: Store,
     listener: TcpListener,
-    check_timeout: Duration,
+    rhythm: Rhythm,
     (leaving, stop): (CancellationToken, CancellationToken),
 ) -> std::io::Result<()> {
-    let store = Arc::new(store);
-    let asked = app.clone();
+    let readiness = app.readiness();
     let ready = move || {
-        let (app, store, leaving) = (asked.clone(), store.clone(), leaving.clone());
-        async move { ready((&app, &store), check_timeout, &leaving).await }
+        let answer = ready(*readiness.borrow(), rhythm, leaving.is_cancelled());
+        std::future::ready(answer)
     };
     let metrics = move || {
         if let Some(certificates) = &certificates {
             app.metrics().certificate_expires(certificates.info().expires_at.unix_seconds());
         }
-        metrics(app.clone(), check_timeout)
+        metrics(app.clone(), rhythm.timeout)
     };
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
@@ -58,24 +60,16 @@ pub async fn serve(
     }
 }
 
-async fn ready(
-    (app, store): (&App, &Store),
-    check_timeout: Duration,
-    leaving: &CancellationToken,
-) -> (StatusCode, &'static str) {
-    let mut across = store.across("ready");
-    let asked = tokio::time::timeout(check_timeout, async {
-        installation::applied(&mut across).await?;
-        app.reads_all_documents().await
-    });
-    match asked.await {
-        _ if leaving.is_cancelled() => (StatusCode::SERVICE_UNAVAILABLE, "closing\n"),
-        Ok(Ok(true)) => (StatusCode::OK, "ready\n"),
-        Ok(Ok(false)) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "a newer version wrote what this one cannot read\n")
-        }
-        Ok(Err(_)) | Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database cannot be reached\n"),
-    }
+fn ready(last: Readiness, rhythm: Rhythm, leaving: bool) -> impl IntoResponse {
+    let unready = match last.unready {
+        _ if leaving => Some("closing"),
+        Some(unready) => Some(unready.reason()),
+        None if is_too_old(last.found_at, rhythm) => Some(Unready::Silent.reason()),
+        None => None,
+    };
+    let status = if unready.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let age = last.found_at.elapsed().as_secs().to_string();
+    (status, [(AGE, age)], format!("{}\n", unready.unwrap_or("ready")))
 }
 
 /// While the database is away, what only it knows is shown as it was.

@@ -20,12 +20,12 @@ pub struct AuthorityClock {
     started: Instant,
     /// What the authority showed when this clock started, in microseconds.
     at_start: AtomicI64,
-    /// The latest instant that was shown. After a small step back the clock stands still until it is reached again.
+    /// The latest instant that was shown. After a step back the clock stands still until it is reached again.
     shown: AtomicI64,
 }
 
-/// A step back of the authority by more than this is followed.
-const STEP: Span = Span::seconds(5);
+/// The clock stands still for no longer than this. A larger step back of the authority is not followed.
+pub const STILL: Span = Span::minutes(1);
 
 impl Default for AuthorityClock {
     fn default() -> Self {
@@ -42,14 +42,22 @@ impl AuthorityClock {
         Timestamp::from_unix_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
     }
 
-    /// Sets the clock to what the authority shows now. A step back by more than `STEP` is followed too, because the
-    /// authority alone decides (INV-54). The caller must have checked that the authority is right.
+    /// Where the clock begins, before it is shown to anybody.
+    pub fn begin(&self, at: Timestamp) {
+        self.set(at);
+        self.shown.store(at.unix_micros(), Ordering::Relaxed);
+    }
+
+    /// Goes on from what the authority shows now. After a small step back the clock stands still; a larger one is not
+    /// followed, and the time since then goes by the monotonic clock alone (INV-54).
     pub fn follow(&self, authority: Timestamp) {
-        let behind = self.now().since(authority);
-        self.at_start.store(authority.unix_micros().saturating_sub(self.elapsed()), Ordering::Relaxed);
-        if behind > STEP {
-            self.shown.store(authority.unix_micros(), Ordering::Relaxed);
+        if self.now().since(authority) <= STILL {
+            self.set(authority);
         }
+    }
+
+    fn set(&self, at: Timestamp) {
+        self.at_start.store(at.unix_micros().saturating_sub(self.elapsed()), Ordering::Relaxed);
     }
 
     fn elapsed(&self) -> i64 {
@@ -93,13 +101,15 @@ mod tests {
     }
 
     #[test]
-    fn a_large_step_of_the_authority_is_followed_both_ways() {
+    fn inv_54_a_large_step_is_followed_forward_and_never_back() {
         let clock = AuthorityClock::default();
         let later = clock.now().plus(Span::days(1));
         clock.follow(later);
         assert!(clock.now() >= later);
-        let earlier = later.minus(Span::days(1));
-        clock.follow(earlier);
-        assert!(clock.now() < earlier.plus(Span::minutes(1)), "time stood still for a day");
+        for back in [Span::seconds(61), Span::days(1)] {
+            clock.follow(later.minus(back));
+            let (one, other) = (clock.now(), std::iter::repeat_with(|| clock.now()).find(|now| *now > later));
+            assert!(one >= later && other.is_some(), "time goes on");
+        }
     }
 }

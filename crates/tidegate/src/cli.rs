@@ -48,7 +48,8 @@ enum Command {
     Init,
     /// Brings the schema of an initialised database up to this program's.
     Migrate,
-    /// Forgets the stored time of an SQLite database, after it was used with a wrong clock.
+    /// The way back after the clock was ahead: brings the stored time, and what lies in the future, down to now. All servers
+    /// must be stopped.
     ForgetClock,
     /// Master keys.
     #[command(subcommand)]

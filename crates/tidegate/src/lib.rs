@@ -33,6 +33,7 @@ mod new_secret;
 mod output;
 mod passwords;
 mod process;
+mod pulse;
 mod push;
 mod receipts;
 mod recover;

@@ -3,13 +3,13 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
-use tidegate_core::Span;
+use tidegate_core::{Clock as _, Id, RealmId, Span};
 use tidegate_courier::Courier;
 use tidegate_grpc::{Certificates, Shutdown};
 use tidegate_keyring::{Keyring, Passwords, breached::BreachedPasswords};
 use tidegate_metrics::Metrics;
 use tidegate_service::{
-    App, Freshness, Parts,
+    App, Fault, Freshness, Parts, Pulses,
     audit::Sealer,
     installation::{self, KeyCheck, check},
     reminders::Reminders,
@@ -29,7 +29,9 @@ use crate::{
     check_schema::check_schema,
     config::{self, Config},
     files::{self, Files},
-    keep_credentials, keep_time, mail, passwords, receipts, sms, tls, traces,
+    keep_credentials, keep_time, mail, passwords,
+    pulse::{self, Rhythm},
+    receipts, sms, tls, traces,
 };
 
 pub struct Running {
@@ -56,6 +58,8 @@ pub struct Running {
 /// How long the cache is fresh after the event log was read. Together with `FOLLOW` it bounds the staleness: a change is
 /// effective on every replica within a second.
 const FRESH_FOR: Duration = Duration::from_millis(700);
+/// The authority's clock is read once in so many pulses.
+const PULSES_PER_CLOCK: u32 = 5;
 /// Between two sweeps.
 const SWEEP: Duration = Duration::from_mins(1);
 /// Between two reads of what other replicas wrote.
@@ -118,6 +122,17 @@ fn timeouts(database: &config::Database) -> Timeouts {
     }
 }
 
+/// Makes this process known, so that what it claims is free when it dies, and frees what a process before it had claimed.
+async fn register(store: &Store, clock: &AuthorityClock, rhythm: Rhythm) -> anyhow::Result<RealmId> {
+    let found = tidegate_store::installation::find(&mut store.across("register")).await?;
+    let first_realm = found.context("the database is not initialised; run `tidegate init`")?.first_realm;
+    store.register(Id::new(clock.now(), &SystemEntropy), rhythm.patience());
+    if let Err(error) = store.release_others(first_realm, clock.now()).await {
+        tracing::warn!(%error, "what the last run had claimed is not free before its time");
+    }
+    Ok(first_realm)
+}
+
 impl Running {
     pub async fn start(config: &Config, store: Store, keyring: Keyring) -> anyhow::Result<Self> {
         let certificates = tls::certificates(config)?;
@@ -132,13 +147,21 @@ impl Running {
         }
         let (keyring, clock) = (Arc::new(keyring), Arc::new(AuthorityClock::default()));
         keep_time::begin(&store, &clock).await?;
-        let courier = courier(config, &store.sharing(Share::Ordinary), &keyring, &clock)?;
+        let rhythm = Rhythm {
+            interval: Duration::from_millis(config.admin.check_interval_ms),
+            timeout: Duration::from_millis(config.admin.check_timeout_ms),
+        };
+        let first_realm = register(&store, &clock, rhythm).await?;
         let workers = store.sharing(Share::Ordinary);
+        let courier = courier(config, &workers, &keyring, &clock)?;
         let sealer = Sealer::new(workers.clone(), keyring.clone(), clock.clone(), Arc::new(SystemEntropy));
         let sealer = Arc::new(sealer);
         let breached = passwords::breached(config)?;
         let app = app(config, &store, keyring, &clock, courier.web_push_key(), breached.clone())?;
         let receipts = receipts::endpoint(config, &store, &clock)?;
+        let pulses = Pulses::new(app.clone(), first_realm, rhythm.timeout);
+        // The clock is stored before the first call is served.
+        pulse::take_first(&app, &pulses, rhythm).await;
 
         let grpc = listen(config.grpc.listen, "grpc.listen").await?;
         let admin = listen(config.admin.listen, "admin.listen").await?;
@@ -164,21 +187,21 @@ impl Running {
         };
         let server = tokio::spawn(tidegate_grpc::serve(app.clone(), settings, grpc, shutdown.clone()));
         let mut background = JoinSet::new();
-        let check_timeout = Duration::from_millis(config.admin.check_timeout_ms);
         background.spawn(serve_admin(
             (app.clone(), certificates.clone()),
-            store.clone(),
             admin,
-            check_timeout,
+            rhythm,
             (shutdown.lame_duck.clone(), rest.clone()),
         ));
         if let Some((listener, endpoint)) = receipts {
             background.spawn(serve_receipts(endpoint, listener, shutdown.drain.clone()));
         }
-        background.spawn(keep_time::keep(store.clone(), clock.clone(), rest.clone()));
+        background.spawn(pulse::keep(app.clone(), pulses, rhythm, rest.clone()));
+        let interval = rhythm.interval * PULSES_PER_CLOCK;
+        background.spawn(keep_time::keep(store.clone(), clock.clone(), interval, rest.clone()));
         background.spawn(keep_credentials::keep(app.clone(), workers.clone(), clock.clone(), rest.clone()));
         let funnel = FunnelWorker::new(workers.clone(), clock.clone(), &SystemEntropy);
-        background.spawn(fold(funnel, rest.clone()));
+        background.spawn(fold((app.clone(), funnel), rest.clone()));
         background.spawn(sweep(workers.clone(), clock, rest.clone()));
         background.spawn(courier.run(rest.clone()));
         if let Some(certificates) = certificates.clone() {
@@ -190,9 +213,9 @@ impl Running {
         }
         background.spawn(send_resets(app.clone(), rest.clone()));
         background.spawn(purge(app.clone(), rest.clone()));
-        background.spawn(schedule(Scheduler::new(app.clone()), rest.clone()));
-        background.spawn(remind(Reminders::new(app.clone()), rest.clone()));
-        background.spawn(seal(sealer.clone(), rest.clone()));
+        background.spawn(schedule((app.clone(), Scheduler::new(app.clone())), rest.clone()));
+        background.spawn(remind((app.clone(), Reminders::new(app.clone())), rest.clone()));
+        background.spawn(seal((app.clone(), sealer.clone()), rest.clone()));
         background.spawn(cut(sealer, keep, store.metrics().clone(), rest.clone()));
         let (grpc, admin, receipts) = (grpc_address, admin_address, receipts_address);
         let drain = Duration::from_millis(config.grpc.drain_ms);
@@ -352,12 +375,11 @@ async fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListene
 
 async fn serve_admin(
     shown: (App, Option<Certificates>),
-    store: Store,
     listener: TcpListener,
-    check_timeout: Duration,
+    rhythm: Rhythm,
     (leaving, stop): (CancellationToken, CancellationToken),
 ) {
-    if let Err(error) = admin::serve(shown, store, listener, check_timeout, (leaving, stop)).await {
+    if let Err(error) = admin::serve(shown, listener, rhythm, (leaving, stop)).await {
         tracing::error!(%error, "the admin port failed");
     }
 }
@@ -384,7 +406,7 @@ async fn reload(certificates: Certificates, stop: CancellationToken) {
 
 /// Follows what other replicas write. While it fails, the cache is not fresh, and everything is read from the database.
 async fn follow(app: App, stop: CancellationToken) {
-    let mut outage = Outage::default();
+    let mut outage = Outage::of(&app);
     while tokio::time::timeout(FOLLOW, stop.cancelled()).await.is_err() {
         outage.say(app.follow().await, "the event log cannot be followed");
     }
@@ -392,7 +414,7 @@ async fn follow(app: App, stop: CancellationToken) {
 
 /// Mails links to owners who forgot their passwords.
 async fn send_resets(app: App, stop: CancellationToken) {
-    let mut outage = Outage::default();
+    let mut outage = Outage::of(&app);
     while tokio::time::timeout(SEND_RESETS, stop.cancelled()).await.is_err() {
         outage.say(app.send_resets().await, "mails to reset passwords cannot be sent");
     }
@@ -400,39 +422,39 @@ async fn send_resets(app: App, stop: CancellationToken) {
 
 /// Purges accounts that were deleted 30 days ago.
 async fn purge(app: App, stop: CancellationToken) {
-    let mut outage = Outage::default();
+    let mut outage = Outage::of(&app);
     while tokio::time::timeout(PURGE, stop.cancelled()).await.is_err() {
         outage.say(app.purge_deleted().await, "deleted accounts cannot be purged");
     }
 }
 
 /// Starts waves at their planned times.
-async fn schedule(scheduler: Scheduler, stop: CancellationToken) {
-    let mut outage = Outage::default();
+async fn schedule((app, scheduler): (App, Scheduler), stop: CancellationToken) {
+    let mut outage = Outage::of(&app);
     while tokio::time::timeout(SCHEDULE, stop.cancelled()).await.is_err() {
         outage.say(scheduler.start_due().await, "waves that are due cannot be started");
     }
 }
 
 /// Counts sealed events into the funnels of rollouts. What a stop leaves is counted by another server, or after the start.
-async fn fold(worker: FunnelWorker, stop: CancellationToken) {
-    let mut outage = Outage::default();
+async fn fold((app, worker): (App, FunnelWorker), stop: CancellationToken) {
+    let mut outage = Outage::of(&app);
     while tokio::time::timeout(FOLD, stop.cancelled()).await.is_err() {
         outage.say(worker.fold().await, "the events of rollouts cannot be counted");
     }
 }
 
 /// Mails reminders of the day from which on two-step is demanded.
-async fn remind(reminders: Reminders, stop: CancellationToken) {
-    let mut outage = Outage::default();
+async fn remind((app, reminders): (App, Reminders), stop: CancellationToken) {
+    let mut outage = Outage::of(&app);
     while tokio::time::timeout(REMIND, stop.cancelled()).await.is_err() {
         outage.say(reminders.run().await, "reminders cannot be sent");
     }
 }
 
 /// Seals events; once more at the end, so that the last events are sealed before the program ends.
-async fn seal(sealer: Arc<Sealer>, stop: CancellationToken) {
-    let mut outage = Outage::default();
+async fn seal((app, sealer): (App, Arc<Sealer>), stop: CancellationToken) {
+    let mut outage = Outage::of(&app);
     loop {
         let last = stop.is_cancelled();
         outage.say(sealer.seal().await, "events cannot be sealed");
@@ -443,15 +465,25 @@ async fn seal(sealer: Arc<Sealer>, stop: CancellationToken) {
     }
 }
 
-/// Logs an error of a task that runs many times a second only once, when the outage begins.
-#[derive(Default)]
-struct Outage(bool);
+/// Logs an error of a task that runs many times a second only once, when the outage begins. The pulse hears of each one that
+/// says something about the whole database.
+struct Outage {
+    app: App,
+    lasts: bool,
+}
 
 impl Outage {
-    fn say<E: std::error::Error + 'static>(&mut self, tried: Result<(), E>, what: &str) {
-        let lasts = std::mem::replace(&mut self.0, tried.is_err());
-        if let (Err(error), false) = (&tried, lasts) {
-            tracing::error!(error = error as &dyn std::error::Error, "{what}");
+    fn of(app: &App) -> Self {
+        Self { app: app.clone(), lasts: false }
+    }
+
+    fn say<E: std::error::Error + Into<Fault>>(&mut self, tried: Result<(), E>, what: &str) {
+        let lasts = std::mem::replace(&mut self.lasts, tried.is_err());
+        let Err(error) = tried else { return };
+        let fault: Fault = error.into();
+        self.app.note_outage(&fault);
+        if !lasts {
+            tracing::error!(error = &fault as &dyn std::error::Error, "{what}");
         }
     }
 }

@@ -186,6 +186,17 @@ fn nothing_that_counts_lives_in_the_process() {
                 "Mutex",
                 "which streams are woken here; they look again by themselves every 15 seconds",
             ),
+            ("crates/store/src/liveness.rs", "OnceLock", "the name of this process"),
+            (
+                "crates/store/src/liveness.rs",
+                "Mutex",
+                "which beats this process saw stand still; who took a claim is decided by the database",
+            ),
+            (
+                "crates/service/src/readiness.rs",
+                "AtomicBool",
+                "that calls failed here, or read damaged data; nothing but readiness depends on it",
+            ),
             ("crates/service/src/context.rs", "Mutex", "what one command changed; it ends with the command"),
             ("crates/service/src/idempotency.rs", "Mutex", "what one call found out; it ends with the call"),
             (

@@ -15,12 +15,16 @@ const WITHOUT_PERMISSION: &[(&str, &str)] = &[
     ("identify", "finds the caller, whose permissions are known only then"),
     ("identify_again", "says of a caller only whether the credential is good"),
     ("incident", "draws a number"),
+    ("incident_of", "draws a number, and notes that the database failed"),
     ("look_up", "numbers for metrics, of all realms"),
     ("metrics", "counts"),
+    ("note_outage", "the program's own: that its work failed because of the database"),
     ("observed", "numbers for metrics"),
     ("purge_deleted", "the program's own: accounts that were deleted 30 days ago"),
     ("reads_all_documents", "readiness, of all realms"),
+    ("readiness", "what the last pulse found, for readiness and health"),
     ("send_resets", "the program's own: what owners who forgot their passwords wait for"),
+    ("set_readiness", "the program's own: what a pulse found"),
     ("write_uses", "the program's own: when credentials were used last"),
 ];
 

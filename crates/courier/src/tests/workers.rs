@@ -70,6 +70,34 @@ async fn the_mail_of_a_worker_that_died_is_sent_when_its_lease_is_over() {
     assert_eq!(courier.drain_once().await.unwrap(), 1);
 }
 
+/// It was paused, and comes back after another one claimed the delivery: what it says does not move the other one's claim.
+#[tokio::test]
+async fn a_worker_that_lost_its_claim_postpones_nothing() {
+    let outbox = Outbox::new().await;
+    let id = outbox.queue(&to_ann()).await;
+    let claim = async || {
+        let now = outbox.clock.now();
+        let claim = outbox
+            .store
+            .tx("test", outbox.realm, async |tx| deliveries::claim(tx, id, now, Span::seconds(60)).await);
+        claim.await.unwrap().unwrap().tries
+    };
+    let postpone = async |tries: i64| {
+        let now = outbox.clock.now();
+        let postpone = outbox.store.tx("test", outbox.realm, async |tx| {
+            deliveries::postpone(tx, (id, Some(tries)), now, None).await
+        });
+        postpone.await.unwrap();
+    };
+    let first = claim().await;
+    outbox.advance(Span::seconds(60));
+    let second = claim().await;
+    postpone(first).await;
+    assert_eq!(outbox.courier().drain_once().await.unwrap(), 0, "the second one has it");
+    postpone(second).await;
+    assert_eq!(outbox.courier().drain_once().await.unwrap(), 1);
+}
+
 /// Tells the worker to stop while it is writing the end of a delivery.
 struct Stopping(CancellationToken, Arc<CountingEntropy>);
 

@@ -36,7 +36,7 @@ impl Sealer {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        let holder = Id::new(clock.now(), &*entropy);
+        let holder = store.claim_id(clock.now(), &*entropy);
         Self { store, keyring, clock, entropy, holder }
     }
 

@@ -88,6 +88,7 @@ impl Invalidation {
                 Self::Session(*session)
             }
             Fact::CustomerUpdated { .. } => Self::AllAccounts,
+            Fact::ClockForgotten { .. } => Self::Everything,
             Fact::RealmCreated { .. }
             | Fact::CredentialCreated { .. }
             | Fact::CustomerCreated { .. }

@@ -1,15 +1,17 @@
 //! What happens outside of calls: creating the first realm and credential, checking that the master key is the one that
-//! the database was initialised with, deleting what must not be kept, warning of credentials that expire, and making an
-//! operator when all are lost.
+//! the database was initialised with, deleting what must not be kept, warning of credentials that expire, making an
+//! operator when all are lost, and the way back after a clock that was ahead.
 
 mod check;
 mod expiry;
+mod forget_clock;
 mod initialise;
 mod recover;
 mod sweep;
 
 pub use check::{KeyCheck, check, fits};
 pub use expiry::{Expiring, warn_of_expiry};
+pub use forget_clock::{Met, forget_clock};
 pub use initialise::{First, Initialised, OperatorToken, initialise};
 pub use recover::{Recovered, Recovery, recover};
 pub use sweep::sweep;

@@ -18,7 +18,7 @@ mod telling;
 pub use remind::{RemindAccount, Reminded};
 pub use tell::TellAccount;
 
-use tidegate_core::{HolderId, Id, LadderRule, RealmId, Rollout, Span};
+use tidegate_core::{HolderId, LadderRule, RealmId, Rollout, Span};
 use tidegate_store::{
     leases::{self, LeaseClaim},
     ledger, realms, rollouts,
@@ -43,7 +43,7 @@ const MAX_MAILS: usize = 500;
 impl Reminders {
     pub fn new(app: App) -> Self {
         let parts = &app.inner.parts;
-        let holder = Id::new(parts.clock.now(), &*parts.entropy);
+        let holder = parts.store.claim_id(parts.clock.now(), &*parts.entropy);
         Self { app, holder, max_mails: MAX_MAILS }
     }
 

@@ -74,7 +74,7 @@ enum FoldProgress {
 
 impl FunnelWorker {
     pub fn new(store: Store, clock: Arc<dyn Clock>, entropy: &dyn Entropy) -> Self {
-        let holder = Id::new(clock.now(), entropy);
+        let holder = store.claim_id(clock.now(), entropy);
         Self { store, clock, holder }
     }
 

@@ -40,7 +40,8 @@ const GATE_INTERVAL: Span = Span::seconds(15);
 
 impl Scheduler {
     pub fn new(app: App) -> Self {
-        let holder = Id::new(app.inner.parts.clock.now(), &*app.inner.parts.entropy);
+        let parts = &app.inner.parts;
+        let holder = parts.store.claim_id(parts.clock.now(), &*parts.entropy);
         Self { app, holder }
     }
 

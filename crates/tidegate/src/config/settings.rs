@@ -52,7 +52,9 @@ settings! {
     admin: Admin {
         /// Where the operator connects; port 0 picks a free port.
         listen: SocketAddr = "127.0.0.1:50052", Rule::Address, Shown::Whole;
-        /// Milliseconds that the database may take to answer before /readyz says that it is away.
+        /// Milliseconds between two pulses: a write and a read of the database, by which /readyz, the health of services and other servers judge.
+        check_interval_ms: u64 = 1_000, Rule::Whole(10..=60_000), Shown::Whole;
+        /// Milliseconds that a pulse may take. When there was none for three times as long, the server is not ready.
         check_timeout_ms: u64 = 1_000, Rule::Whole(1..=600_000), Shown::Whole;
     }
     /// Where everything is stored.

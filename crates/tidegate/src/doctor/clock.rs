@@ -27,17 +27,35 @@ pub(super) async fn look(opened: Opened) -> Vec<Finding> {
         Opened::NotYet => return vec![CHECK.ok("nothing to compare with: there is no database yet")],
         Opened::No => return vec![not_opened(CHECK)],
     };
-    vec![compare(&inspection).await.unwrap_or_else(|error| failed(CHECK, &error))]
+    compare(&inspection).await.unwrap_or_else(|error| vec![failed(CHECK, &error)])
 }
 
-async fn compare(inspection: &Inspection) -> Result<Finding, Error> {
-    let Some(mut best) = read(inspection).await? else { return of_file(inspection).await };
+async fn compare(inspection: &Inspection) -> Result<Vec<Finding>, Error> {
+    let Some(mut best) = read(inspection).await? else { return Ok(vec![of_file(inspection).await?]) };
     for _ in 1..READS {
         if let Some(reading) = read(inspection).await?.filter(|reading| reading.half < best.half) {
             best = reading;
         }
     }
-    Ok(of_server(best))
+    let ahead = ahead_of_server(inspection, best.server).await?;
+    Ok([of_server(best)].into_iter().chain(ahead).collect())
+}
+
+/// The stored time lies ahead of the server's clock: one of the two was wrong.
+async fn ahead_of_server(inspection: &Inspection, server: Timestamp) -> Result<Option<Finding>, Error> {
+    let Some(installation) = installed(inspection).await? else { return Ok(None) };
+    let floor = installation.clock_floor;
+    Ok(level(floor.since(server)).map(|level| {
+        CHECK.found(
+            level,
+            format!(
+                "the database server's clock shows {server}, and the database was in use at {floor}: the clock was set back, \
+                 or was ahead then. Servers go on from the later time, and refuse the codes of authenticator apps if that is \
+                 the wrong one"
+            ),
+            "set the server's clock, or, if it was ahead then, stop all servers and run `tidegate forget-clock`",
+        )
+    }))
 }
 
 /// Both clocks at about the same moment: the server read its own about halfway.

@@ -97,6 +97,12 @@ impl Folder {
         Program::start(self.path(), &Told { words, environment: told.environment.clone(), input: told.input })
     }
 
+    /// The folder's settings and these, as words of a command.
+    pub fn settings_with(&self, set: &[&str]) -> Vec<String> {
+        let all = self.settings.iter().map(String::as_str).chain(set.iter().copied());
+        all.flat_map(|setting| ["--set".to_owned(), setting.to_owned()]).collect()
+    }
+
     /// Runs a command that ends by itself.
     pub async fn run(&self, words: &[&str]) -> Ended {
         self.start(words).ended().await

@@ -109,7 +109,10 @@ async fn while_the_database_is_away_callers_are_told_to_try_again() {
         assert_eq!(refused.message, "the call could not be carried out");
     }
     let away = "the database cannot be reached\n".to_owned();
-    assert_eq!(hasty.page("/readyz").await, (503, away));
+    eventually("a server that is not ready", async || {
+        (hasty.page("/readyz").await == (503, away.clone())).then_some(())
+    })
+    .await;
     assert_eq!(hasty.page("/healthz").await, (200, "ok\n".to_owned()));
     assert_eq!(test.written().await, before);
 

@@ -90,6 +90,15 @@ impl Program {
     }
 }
 
+impl Program {
+    /// Bounds the size of the files that the process writes, in bytes.
+    pub fn limit_files(&self, most: &str) {
+        let (pid, limit) = (self.child.id().to_string(), format!("--fsize={most}:"));
+        let set = Command::new("prlimit").args(["--pid", &pid, &limit]).status();
+        assert!(set.unwrap().success());
+    }
+}
+
 impl Drop for Program {
     fn drop(&mut self) {
         // Both fail only when it has ended.

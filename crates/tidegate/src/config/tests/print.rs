@@ -52,6 +52,7 @@ tls.client_ca_file = ""                                       # default
 tls.client_certificates = "optional"                          # default
 tls.client_identities = ""                                    # default
 admin.listen = "127.0.0.1:50052"                              # default
+admin.check_interval_ms = 1000                                # default
 admin.check_timeout_ms = 1000                                 # default
 database.url = "postgres://ada:***@db/tidegate?password=***"  # environment variable TIDEGATE__DATABASE__URL
 database.url_file = ""                                        # default

@@ -1,0 +1,27 @@
+-- Resilience.
+
+-- Processes: which programs serve this database. A program whose beat stands still for as long as its patience is taken for
+-- dead, and what it claimed is free. On SQLite, which one program uses at a time, there is a row only while space is sought.
+CREATE TABLE processes (
+  -- The realm that init made: it stands for the installation.
+  realm_id UUID NOT NULL,
+  process_id UUID NOT NULL,
+  beat BIGINT NOT NULL,
+  -- In microseconds.
+  patience BIGINT NOT NULL,
+  -- Written after a write that failed for want of space, to see whether there is space again. NULL: none is sought.
+  ballast BYTEA,
+  PRIMARY KEY (realm_id, process_id)
+);
+-- Not compressed: it must take the space that it seems to take.
+ALTER TABLE processes ALTER COLUMN ballast SET STORAGE EXTERNAL;
+
+-- Which process sends a message now, and at which try. A program of an earlier schema writes no row; its claims end with their
+-- time.
+CREATE TABLE delivery_claims (
+  realm_id UUID NOT NULL,
+  delivery_id UUID NOT NULL,
+  process_id UUID NOT NULL,
+  tries BIGINT NOT NULL,
+  PRIMARY KEY (realm_id, delivery_id, process_id)
+);
