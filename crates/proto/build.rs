@@ -24,6 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let pool = compiler.descriptor_pool();
     fs::write(out.join("rules.rs"), rules(&pool)?)?;
     fs::write(out.join("requests.rs"), requests(&pool)?)?;
+    fs::write(out.join("shapes.rs"), shapes(&pool)?)?;
     let mut config = prost_build::Config::new();
     // Sorted maps make encoding repeatable, which the digest of a request body relies on.
     config.enable_type_names().btree_map(["."]);
@@ -96,6 +97,30 @@ fn requests(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> {
         )?;
     }
     Ok(code)
+}
+
+/// Generates which fields of a message are messages themselves: a slice for each message, of field numbers and of the places
+/// of their messages in the table. Also the place of each method's request.
+fn shapes(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> {
+    let messages: Vec<_> = pool.all_messages().collect();
+    let place = |name: &str| messages.iter().position(|message| message.full_name() == name);
+    let mut table = String::from("pub const SHAPES: &[&[(u32, usize)]] = &[\n");
+    for message in &messages {
+        let mut fields = Vec::new();
+        for field in message.fields() {
+            if let Some(inner) = field.kind().as_message() {
+                fields.push((field.number(), place(inner.full_name()).ok_or("a message is missing")?));
+            }
+        }
+        writeln!(table, "    &{fields:?},")?;
+    }
+    table.push_str("];\npub const REQUEST_SHAPES: &[(&str, usize)] = &[\n");
+    for method in pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()) {
+        let request = place(method.input().full_name()).ok_or("a request is missing")?;
+        writeln!(table, "    (\"/{}/{}\", {request}),", method.parent_service().full_name(), method.name())?;
+    }
+    table.push_str("];\n");
+    Ok(table)
 }
 
 fn number(rule: &DynamicMessage, field: &str, method: &MethodDescriptor) -> Result<i32, Box<dyn Error>> {

@@ -101,6 +101,8 @@ pub const LASTING: ConnectionSettings = ConnectionSettings {
     max_age: None,
     keepalive_timeout: TIMEOUT,
     handshake_timeout: TIMEOUT,
+    stranger_idle_timeout: TIMEOUT,
+    message_wait: TIMEOUT,
     ..ConnectionSettings::DEFAULT
 };
 

@@ -5,7 +5,6 @@
 //! costs hardly more than these checks.
 
 use std::{
-    convert::Infallible,
     future::Future,
     panic::AssertUnwindSafe,
     pin::Pin,
@@ -16,11 +15,13 @@ use std::{
 
 use futures_util::FutureExt as _;
 use http::{Request, Response};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use prost::bytes::Bytes;
 use tidegate_core::CredentialId;
 use tidegate_service::App;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::{body::Body, service::Routes};
-use tower::{Service, ServiceExt as _};
+use tonic::{Status, body::Body, service::Routes};
+use tower::ServiceExt as _;
 use tracing::{Instrument as _, Span};
 
 use crate::{
@@ -31,11 +32,20 @@ use crate::{
     frames::FramedBody,
     headers::{self, HeaderFault},
     identity::{self, Admitted},
+    load::{self, Link, TwoPlaces},
     patience::PatientBody,
     refusal_log,
-    rules::{self, Rules},
+    rules::{Access, RequestForm, Rules},
     status,
 };
+
+/// What is asked for.
+struct Asked {
+    request: Request<Body>,
+    /// Absent: there is no such method.
+    rule: Option<(Access, RequestForm)>,
+    link: Link,
+}
 
 /// Cheap to clone, because each call clones it.
 #[derive(Clone)]
@@ -54,6 +64,8 @@ struct Inside {
     counts: CallCounts,
     tracing: Option<Arc<dyn Tracing>>,
     max_deadline: Duration,
+    /// Of calls that need no credential: their message has a few bytes, and comes at once.
+    anonymous_deadline: Duration,
 }
 
 impl Gate {
@@ -65,7 +77,7 @@ impl Gate {
         fast_path: FastPath,
         routes: Routes,
         (calls, stopping): (TaskTracker, CancellationToken),
-        (max_deadline, tracing): (Duration, Option<Arc<dyn Tracing>>),
+        ([max_deadline, anonymous_deadline], tracing): ([Duration; 2], Option<Arc<dyn Tracing>>),
     ) -> Self {
         let counts = CallCounts::new(app.metrics(), &rules);
         let routes = routes.prepare();
@@ -79,37 +91,39 @@ impl Gate {
             counts,
             tracing,
             max_deadline,
+            anonymous_deadline,
         }))
     }
 }
 
-impl Service<Request<Body>> for Gate {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+/// The answer of a call. Boxed, because it is large.
+pub(crate) type Answering = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+impl Gate {
+    /// Carries a call out that came on this connection.
+    pub(crate) fn call(&self, request: Request<Body>, link: Link) -> Answering {
         let inside = self.0.clone();
         let under_way = inside.calls.token();
         let asked = headers::read(&request);
-        let deadline = deadline::of(request.uri().path(), asked.ok().flatten(), inside.max_deadline);
+        let rule = inside.rules.with_form(request.uri());
+        let longest = match rule {
+            Some((Access::Public, _)) => inside.max_deadline.min(inside.anonymous_deadline),
+            _ => inside.max_deadline,
+        };
+        let deadline = deadline::of(request.uri().path(), asked.ok().flatten(), longest);
         Box::pin(async move {
             let (_under_way, begun) = (under_way, Instant::now());
             let path = inside.counts.known(request.uri().path());
             let tracing = inside.tracing.as_deref();
             let span = tracing.map_or_else(Span::none, |it| call_span::begin(it, path, request.headers()));
             let caller = FoundCaller::new();
-            let call = inside.within(deadline, request, asked.err(), &caller);
+            let call = inside.within(deadline, Asked { request, rule, link }, asked.err(), &caller);
             let answer = call.instrument(span.clone()).await;
             let code = call_counts::code(&answer);
             inside.counts.ended(path, code, begun.elapsed());
             call_span::end(&span, code, caller.get().is_some());
             span.in_scope(|| refusal_log::write(path, caller.get(), code, &answer));
-            Ok(answer)
+            answer
         })
     }
 }
@@ -119,11 +133,11 @@ impl Inside {
     async fn within(
         &self,
         deadline: Option<Duration>,
-        request: Request<Body>,
+        asked: Asked,
         fault: Option<HeaderFault>,
         caller: &FoundCaller,
     ) -> Response<Body> {
-        let call = AssertUnwindSafe(self.pass(request, fault, caller)).catch_unwind();
+        let call = AssertUnwindSafe(self.pass(asked, fault, caller)).catch_unwind();
         let ended = match deadline {
             None => call.await,
             // The deadline has passed already, so nothing is carried out.
@@ -136,16 +150,11 @@ impl Inside {
         ended.unwrap_or_else(|_| status::panicked(&self.app).into_http())
     }
 
-    async fn pass(
-        &self,
-        request: Request<Body>,
-        fault: Option<HeaderFault>,
-        caller: &FoundCaller,
-    ) -> Response<Body> {
-        let line = Line::of(&request);
+    async fn pass(&self, asked: Asked, fault: Option<HeaderFault>, caller: &FoundCaller) -> Response<Body> {
+        let line = Line::of(&asked.request);
         let answer = match fault {
-            None => self.admit(request, caller).await,
-            Some(fault) => fault.answer(request.headers()),
+            None => self.admit(asked, caller).await,
+            Some(fault) => fault.answer(asked.request.headers()),
         };
         if let Some(line) = line {
             line.write(caller.get(), &answer);
@@ -153,28 +162,44 @@ impl Inside {
         answer
     }
 
-    async fn admit(&self, request: Request<Body>, caller: &FoundCaller) -> Response<Body> {
-        // Both are read before the first await: a body is not `Sync`, so no reference to the
+    async fn admit(&self, asked: Asked, caller: &FoundCaller) -> Response<Body> {
+        let Asked { request, rule, link } = asked;
+        // It is read before the first await: a body is not `Sync`, so no reference to the
         // request may be held across one.
-        let access = self.rules.of(request.uri());
         let presented = identity::presented(&request);
-        match identity::admit(&self.app, presented, access).await {
+        match identity::admit(&self.app, presented, rule.map(|(access, _)| access)).await {
             Ok(admitted) => {
                 if let Some(admitted) = &admitted {
                     // It is empty until here.
                     let _ = caller.set(admitted.caller.credential);
+                    link.know();
                 }
-                status::with_reason(self.answer(request, admitted).await)
+                // A path without a rule was refused.
+                let Some((_, form)) = rule else { return status::no_such_method().into_http() };
+                status::with_reason(self.answer(request, admitted, form, link).await)
             }
             Err(refused) => refused.into_http(),
         }
     }
 
-    async fn answer(&self, request: Request<Body>, admitted: Option<Admitted>) -> Response<Body> {
-        let path = request.uri().path();
-        let (messages, hot) = (rules::messages(path), HotMethod::of(path));
+    async fn answer(
+        &self,
+        request: Request<Body>,
+        admitted: Option<Admitted>,
+        form: RequestForm,
+        link: Link,
+    ) -> Response<Body> {
+        let hot = HotMethod::of(request.uri().path());
+        let places = match admitted {
+            None => Some(link.anonymous_call().ok_or("anonymous_calls")),
+            Some(_) => form.is_bulk.then(|| link.bulk_call().ok_or("bulk_calls")),
+        };
+        let places = match places.transpose() {
+            Ok(places) => places,
+            Err(what) => return self.busy(what),
+        };
         let mut request = request.map(|body| {
-            PatientBody::new(FramedBody::new(body, messages), self.app.clone(), self.stopping.clone())
+            PatientBody::new(FramedBody::new(body, form, link), self.app.clone(), self.stopping.clone())
         });
         if let Some(admitted) = admitted {
             if let Some(hot) = hot {
@@ -183,7 +208,41 @@ impl Inside {
             request.extensions_mut().insert(admitted);
         }
         let Ok(answer) = self.routes.clone().oneshot(request).await;
-        answer
+        match places {
+            None => answer,
+            Some(places) => answer.map(|body| Body::new(PlacedBody { body, _places: places })),
+        }
+    }
+
+    fn busy(&self, what: &'static str) -> Response<Body> {
+        self.app.metrics().throttled(what);
+        status::refused(&load::BUSY).into_http()
+    }
+}
+
+/// The body of an answer whose call holds places until it has ended.
+struct PlacedBody {
+    body: Body,
+    _places: TwoPlaces,
+}
+
+impl HttpBody for PlacedBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

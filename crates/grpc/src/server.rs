@@ -19,6 +19,7 @@ use crate::{
     evaluations::FastPath,
     gate::Gate,
     health,
+    load::{Load, MaxLoad},
     rules::{Rules, UnknownPermission},
     stream::{StreamSettings, Streams},
     tls::Certificates,
@@ -91,14 +92,25 @@ pub async fn serve(
     };
     let fast_path = FastPath { door, most: MAX_MESSAGE_BYTES };
     let under_way = (calls.clone(), stopping.clone());
-    let call = (settings.max_deadline, settings.tracing);
-    let gate = Gate::new(app, Rules::declared()?, fast_path, routes, under_way, call);
+    let bounds = settings.connections;
+    let call = ([settings.max_deadline, bounds.handshake_timeout], settings.tracing);
+    let (linger, longest) = (settings.linger, settings.max_deadline.max(settings.streams.longest));
+    let max = MaxLoad {
+        calls: bounds.calls,
+        bytes: bounds.message_bytes,
+        wait: bounds.message_wait,
+        arrival: settings.max_deadline,
+    };
+    let load = Arc::new(Load::new(max, app.metrics()));
+    let gate = Gate::new(app.clone(), Rules::declared()?, fast_path, routes, under_way, call);
     let open = TaskTracker::new();
     let connections = Connections {
-        settings: settings.connections,
+        app,
+        load,
+        settings: bounds,
         certificates: settings.certificates,
         web_origins: settings.web_origins,
-        grace: settings.max_deadline.max(settings.streams.longest) + settings.linger,
+        longest: (settings.max_deadline, longest + linger),
         stopping: stopping.clone(),
         open: open.clone(),
     };

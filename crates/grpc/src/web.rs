@@ -6,8 +6,6 @@
 //! served. All methods can be called: the credential decides, as it does for every caller.
 
 use std::{
-    convert::Infallible,
-    future::Future,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -24,9 +22,12 @@ use http::{
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use prost::bytes::{BufMut as _, Bytes, BytesMut};
 use tonic::{Status, body::Body};
-use tower::Service as _;
 
-use crate::{gate::Gate, headers};
+use crate::{
+    gate::{Answering, Gate},
+    headers,
+    load::Link,
+};
 
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 const GRPC_WEB: HeaderValue = HeaderValue::from_static("application/grpc-web+proto");
@@ -72,29 +73,27 @@ fn origin(text: &str) -> Result<HeaderValue, NotAnOrigin> {
     HeaderValue::from_str(text).ok().filter(|_| is_origin).ok_or_else(no_origin)
 }
 
-type WebFuture = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
-
 /// Passes gRPC on as it is, and gRPC-Web as gRPC.
-pub(crate) fn call(mut gate: Gate, origins: &WebOrigins, mut request: Request<Body>) -> WebFuture {
+pub(crate) fn call(gate: &Gate, origins: &WebOrigins, mut request: Request<Body>, link: Link) -> Answering {
     let is_web = is_web(request.headers());
     let is_plain = request.version() == Version::HTTP_2 && request.method() != Method::OPTIONS;
     if !is_web && is_plain {
-        return gate.call(request);
+        return gate.call(request, link);
     }
     let from = match headers::one(request.headers(), &ORIGIN) {
         Ok(from) if from.is_none_or(|from| origins.contains(from)) => from.cloned(),
-        _ => return Box::pin(async { Ok(foreign()) }),
+        _ => return Box::pin(async { foreign() }),
     };
     if request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
-        return Box::pin(async { Ok(allowed(Response::new(Body::empty()), from, Asks::Before)) });
+        return Box::pin(async { allowed(Response::new(Body::empty()), from, Asks::Before) });
     }
     if !is_web {
-        return Box::pin(async { Ok(allowed(not_web(), from, Asks::Now)) });
+        return Box::pin(async { allowed(not_web(), from, Asks::Now) });
     }
     request.headers_mut().insert(CONTENT_TYPE, GRPC);
     request.headers_mut().insert(TE, HeaderValue::from_static("trailers"));
-    let answer = gate.call(request);
-    Box::pin(async { answer.await.map(|answer| allowed(translated(answer), from, Asks::Now)) })
+    let answer = gate.call(request, link);
+    Box::pin(async { allowed(translated(answer.await), from, Asks::Now) })
 }
 
 /// Only the binary format, with the codec named or not.

@@ -42,6 +42,7 @@ pub struct Metrics {
     challenges: Counters<2>,
     sign_ins: Counters<1>,
     throttled: Counters<1>,
+    connections_refused: Counters<1>,
     check_ups: Counters<1>,
     rollout_events: Counters<1>,
     deliveries: Counters<2>,
@@ -139,6 +140,12 @@ impl Metrics {
         let sign_ins = register(r, "sign_ins", "Sign-ins that reached a state", Counters::default());
         let throttled =
             register(r, "throttled", "What was slowed or refused because of a limit", Counters::default());
+        let connections_refused = register(
+            r,
+            "connections_refused",
+            "Connections of gRPC that the server did not take, or closed because of a limit",
+            Counters::default(),
+        );
         let check_ups = register(
             r,
             "check_ups",
@@ -268,6 +275,7 @@ impl Metrics {
             challenges,
             sign_ins,
             throttled,
+            connections_refused,
             check_ups,
             rollout_events,
             deliveries,
@@ -338,6 +346,16 @@ impl Metrics {
 
     pub fn throttled(&self, what: &'static str) {
         self.throttled.get_or_create(&[("what", what)]).inc();
+    }
+
+    /// The same as a counter that the caller keeps.
+    pub fn throttled_often(&self, what: &'static str) -> Count {
+        Count(self.throttled.get_or_create_owned(&[("what", what)]))
+    }
+
+    /// A connection of gRPC that was not taken, or that a limit closed.
+    pub fn connection_refused(&self, class: &'static str) {
+        self.connections_refused.get_or_create(&[("class", class)]).inc();
     }
 
     /// `advised` or `passed`.

@@ -12,6 +12,8 @@ tonic::include_proto!("tidegate.v1");
 
 include!(concat!(env!("OUT_DIR"), "/rules.rs"));
 
+include!(concat!(env!("OUT_DIR"), "/shapes.rs"));
+
 /// The input of a method.
 pub trait Request {
     /// Its `request_id` field, perhaps empty; `None` when the message has no such field.

@@ -5,10 +5,11 @@ use std::{future::IntoFuture as _, time::Duration};
 use axum::{
     Router,
     http::{
-        StatusCode,
-        header::{AGE, CONTENT_TYPE},
+        HeaderValue, StatusCode,
+        header::{AGE, CONNECTION, CONTENT_TYPE},
     },
-    response::IntoResponse,
+    middleware::map_response,
+    response::{IntoResponse, Response},
     routing::get,
 };
 use tidegate_grpc::Certificates;
@@ -18,10 +19,14 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    listener::BoundedListener,
     logs, process,
     pulse::{Rhythm, is_too_old},
 };
 
+const MAX_CONNECTIONS: usize = 64;
+/// How long a connection lives beside the time that the database may take.
+const CONNECTION_LIFE: Duration = Duration::from_secs(30);
 /// How long open requests may take at shutdown.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -47,7 +52,9 @@ pub async fn serve(
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .route("/metrics", get(metrics));
+        .route("/metrics", get(metrics))
+        .layer(map_response(closing));
+    let listener = BoundedListener::new(listener, MAX_CONNECTIONS, CONNECTION_LIFE + rhythm.timeout);
     let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
     let cut_off = async {
         stop.cancelled().await;
@@ -58,6 +65,12 @@ pub async fn serve(
         ended = served.into_future() => ended,
         () = cut_off => Ok(()),
     }
+}
+
+/// Closes the connection with every answer: it would not live long anyway, and a probe must not be sent into one that ends.
+async fn closing(mut answer: Response) -> Response {
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    answer
 }
 
 fn ready(last: Readiness, rhythm: Rhythm, leaving: bool) -> impl IntoResponse {

@@ -1,11 +1,9 @@
 //! The port at which the gateway for text messages delivers its receipts. It is off unless `sms_receipts.listen` is set.
 //!
 //! - A request without the token gets 401, and its body is not read. The token is in no log.
-//! - Everything is bounded: connections and how long each lives (`connections.rs`), the body, the time to read it, how many
+//! - Everything is bounded: connections and how long each lives (`listener.rs`), the body, the time to read it, how many
 //!   receipts are written at once. A stranger, or a gateway that sends everything again, takes nothing from sign-ins.
 //! - 200 tells the gateway to stop, 400 that the receipt will never be understood, 503 to try again.
-
-mod connections;
 
 use std::{future::IntoFuture as _, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
@@ -22,7 +20,6 @@ use axum::{
     routing::post,
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use connections::Connections;
 use tidegate_core::Secret;
 use tidegate_courier::{ReceiptError, ReceiptFormat, ReceiptSettings, Receipts};
 use tidegate_store::Store;
@@ -33,6 +30,7 @@ use crate::{
     ambient::{AuthorityClock, SystemEntropy},
     config::Config,
     files::Files,
+    listener::BoundedListener,
 };
 
 /// Where receipts are posted. The token may follow as one more segment, for gateways that know no header.
@@ -127,7 +125,7 @@ pub async fn serve(
     listener: TcpListener,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
-    let listener = Connections::new(listener, MAX_CONNECTIONS, CONNECTION_LIFE);
+    let listener = BoundedListener::new(listener, MAX_CONNECTIONS, CONNECTION_LIFE);
     let router = Router::new()
         .route(PATH, post(take))
         .route(&format!("{PATH}/{{token}}"), post(take))

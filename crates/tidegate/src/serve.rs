@@ -9,6 +9,7 @@ use crate::{
     check_schema::check_schema,
     check_settings::check_settings,
     config::Config,
+    descriptors,
     files::{self, Files},
     init::{initialise_here, is_initialised},
     logs, lost_database, mail, receipts,
@@ -76,6 +77,7 @@ async fn leave(signal: &str, notice: Duration, running: &Running, signals: &mut 
 /// On SQLite an empty folder is initialised; a PostgreSQL database is initialised only by `tidegate init`.
 pub async fn start(config: &Config) -> anyhow::Result<Running> {
     lost_database::look_for_a_file(config)?;
+    descriptors::raise();
     let store = open(config).await?;
     let started = start_on(config, &store).await;
     if started.is_err() {

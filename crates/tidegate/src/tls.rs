@@ -11,7 +11,10 @@ use tidegate_grpc::{
     WebOrigins,
 };
 
-use crate::config::{self, Config};
+use crate::{
+    config::{self, Config},
+    descriptors::GrpcConnections,
+};
 
 /// Between two looks at the files.
 pub(crate) const RELOAD: Duration = Duration::from_secs(10);
@@ -77,15 +80,21 @@ pub(crate) fn web_origins(config: &Config) -> anyhow::Result<Option<WebOrigins>>
     WebOrigins::parse(&config.grpc.web_origins).context("wrong value for grpc.web_origins")
 }
 
-pub(crate) fn connections(config: &Config) -> ConnectionSettings {
+pub(crate) fn connections(config: &Config, open: GrpcConnections) -> ConnectionSettings {
     let (grpc, limits) = (&config.grpc, &config.limits);
     ConnectionSettings {
-        max: limits.connections,
+        max: open.all,
+        max_per_address: limits.connections_per_address,
+        max_strangers: open.strangers,
         max_calls: limits.calls_per_connection,
         max_age: Some(Duration::from_millis(grpc.max_connection_age_ms)).filter(|age| !age.is_zero()),
         keepalive_interval: Duration::from_millis(grpc.keepalive_interval_ms),
         keepalive_timeout: Duration::from_millis(grpc.keepalive_timeout_ms),
-        ..ConnectionSettings::DEFAULT
+        handshake_timeout: Duration::from_millis(grpc.handshake_timeout_ms),
+        stranger_idle_timeout: Duration::from_millis(grpc.stranger_idle_timeout_ms),
+        calls: limits.calls,
+        message_bytes: usize::try_from(limits.message_mib).unwrap_or(usize::MAX).saturating_mul(1024 * 1024),
+        message_wait: Duration::from_millis(limits.queue_timeout_ms),
     }
 }
 

@@ -129,6 +129,18 @@ fn nothing_that_counts_lives_in_the_process() {
     excused(
         in_code(&sources::of(&sources::crates()), &words),
         &[
+            (
+                "crates/grpc/src/connections/bounds.rs",
+                "Mutex",
+                "how many connections there are from each address, to this process",
+            ),
+            (
+                "crates/grpc/src/connections/http2/received.rs",
+                "Mutex",
+                "what was read of one request ahead of its handler",
+            ),
+            ("crates/grpc/src/load.rs", "AtomicBool", "what one connection has shown, to this process"),
+            ("crates/grpc/src/load.rs", "AtomicUsize", "what this process holds in memory"),
             ("crates/tidegate/src/logs/writer.rs", "AtomicU64", "a figure for operators"),
             (
                 "crates/keyring/src/passwords.rs",

@@ -70,6 +70,12 @@ fn no_test_depends_on_the_machines_speed() {
                 "says when workers are killed, so that they are at every moment; what must hold does so at any moment",
             ),
             ("tests/it/tls/bounds.rs", "timeout(", "TIMEOUT, for what the server says by itself"),
+            ("tests/it/wire/bounds.rs", "timeout(", "the same"),
+            (
+                "crates/tidegate/tests/it/attacks/mod.rs",
+                "timeout(",
+                "TIMEOUT, for connections that the server closes and attacks that it ends",
+            ),
             (
                 "tests/it/raw.rs",
                 "timeout(",

@@ -1,6 +1,7 @@
 //! How the server answers headers and bytes that no gRPC library would send: the rules of gRPC's
 //! PROTOCOL-HTTP2.md, one by one.
 
+mod bounds;
 mod credentials;
 mod draining;
 mod frames;
@@ -113,6 +114,11 @@ impl Wire {
             body.send_data(Bytes::copy_from_slice(piece), false).unwrap();
         }
         Held { answer, body }
+    }
+
+    /// Whether the server takes calls on this connection.
+    pub async fn send_ready(&self) -> bool {
+        self.sender.clone().ready().await.is_ok()
     }
 
     /// Calls at once on this connection, as the server announces.

@@ -2,16 +2,24 @@
 
 use std::{
     pin::Pin,
+    sync::LazyLock,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use futures_util::FutureExt as _;
 use http_body::{Body as HttpBody, Frame};
 use prost::bytes::Bytes;
 use tidegate_fuzz::fuzz;
+use tidegate_metrics::Metrics;
+use tokio::runtime::Runtime;
 use tonic::{Code, Status, body::Body};
 
-use crate::frames::{FramedBody, Messages};
+use crate::{
+    frames::{FramedBody, Messages},
+    load::{Load, MaxLoad},
+    rules::RequestForm,
+};
 
 /// A body that comes in these pieces.
 struct Pieces(std::vec::IntoIter<Bytes>);
@@ -35,9 +43,17 @@ impl HttpBody for Pieces {
     }
 }
 
+static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap());
+
 /// The bytes that pass, or why the body is refused.
 fn read(pieces: &[&[u8]], takes: Messages) -> Result<Vec<u8>, Code> {
-    let (mut framed, mut passed) = (FramedBody::new(Pieces::of(pieces), takes), Vec::new());
+    let form = RequestForm { messages: takes, most: 1 << 20, shape: 0, is_bulk: false };
+    // A large message has its share at once, and a timer.
+    let _inside = RUNTIME.enter();
+    let max = MaxLoad { calls: 1, bytes: 8 << 20, wait: Duration::ZERO, arrival: Duration::MAX };
+    let load = Load::new(max, &Metrics::new("1"));
+    let (mut framed, mut passed) = (FramedBody::new(Pieces::of(pieces), form, load.link()), Vec::new());
     loop {
         let frame = std::future::poll_fn(|cx| Pin::new(&mut framed).poll_frame(cx));
         match frame.now_or_never().unwrap() {

@@ -34,6 +34,10 @@ settings! {
         keepalive_interval_ms: u64 = 30_000, Rule::Whole(1_000..=3_600_000), Shown::Whole;
         /// Milliseconds that a ping may stay unanswered before the connection is closed.
         keepalive_timeout_ms: u64 = 10_000, Rule::Whole(1_000..=3_600_000), Shown::Whole;
+        /// Milliseconds that a TLS handshake may take, then the first bytes of HTTP, and then a call without a credential.
+        handshake_timeout_ms: u64 = 10_000, Rule::Whole(100..=600_000), Shown::Whole;
+        /// Milliseconds without a call after which a connection is closed whose caller has shown no valid credential.
+        stranger_idle_timeout_ms: u64 = 60_000, Rule::Whole(100..=3_600_000), Shown::Whole;
     }
     /// TLS on the port of the gRPC services; the files are read again when they change.
     tls: Tls {
@@ -244,8 +248,16 @@ settings! {
         cached_accounts: usize = 100_000, Rule::Whole(1..=100_000_000), Shown::Whole;
         /// Connections of gRPC open at once; one more is closed at once.
         connections: usize = 4_096, Rule::Whole(1..=1_000_000), Shown::Whole;
+        /// The same from one address, or from one /64 of IPv6; raise it where a proxy or a NAT stands before all callers.
+        connections_per_address: usize = 1_024, Rule::Whole(1..=1_000_000), Shown::Whole;
+        /// The same of callers that have shown no valid credential yet; for one more, the oldest of them is closed.
+        stranger_connections: usize = 1_024, Rule::Whole(1..=1_000_000), Shown::Whole;
         /// Calls under way at once on one connection.
         calls_per_connection: u32 = 256, Rule::Whole(1..=65_536), Shown::Whole;
+        /// Calls under way at once on all connections; one more is refused as busy.
+        calls: usize = 8_192, Rule::Whole(1..=10_000_000), Shown::Whole;
+        /// MiB of requests above 8 KiB that are received at once, a quarter of it on one connection, and as much again of answers that are not read.
+        message_mib: u32 = 64, Rule::Whole(16..=65_536), Shown::Whole;
     }
     /// The record of what happened.
     audit: Audit {

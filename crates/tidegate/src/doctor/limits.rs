@@ -2,14 +2,14 @@
 
 use std::{fs, num::NonZero, thread::available_parallelism};
 
-use rustix::process::{Resource, getrlimit};
-
 use super::{
     cgroup::Allowed,
-    database,
     finding::{Check, Finding},
 };
-use crate::config::Config;
+use crate::{
+    config::Config,
+    descriptors::{self, GrpcConnections},
+};
 
 const CHECK: Check = Check::Limits;
 const MIB: u64 = 1024 * 1024;
@@ -19,21 +19,21 @@ const HASH: u64 = 19 * MIB;
 const ACCOUNT: u64 = 2 * 1024;
 /// What the program takes without either.
 const BASE: u64 = 64 * MIB;
-/// Files beside those of connections: listeners, certificates, the runtime's own.
-const SPARE: u64 = 64;
-/// Connections of the admin port and of the port for receipts.
-const OTHER_PORTS: u64 = 128;
 
 pub(super) fn look(config: &Config) -> Vec<Finding> {
-    let (limit, allowed) = (getrlimit(Resource::Nofile).current, Allowed::here());
+    let (limit, allowed) = (descriptors::highest_limit(), Allowed::here());
     let hashes = match config.limits.password_hashes {
         0 => available_parallelism().map_or(1, NonZero::get),
         set => set,
     };
     let hashes = u64::try_from(hashes).unwrap_or(u64::MAX);
     vec![
-        files(limit, files_needed(config)),
-        memory(allowed.memory.or_else(machine), hashes, count(config.limits.cached_accounts)),
+        files(limit, GrpcConnections::set(config), descriptors::reserve(config)),
+        memory(
+            allowed.memory.or_else(machine),
+            (hashes, count(config.limits.cached_accounts)),
+            u64::from(config.limits.message_mib).saturating_mul(2 * MIB),
+        ),
         processors(allowed.processors, hashes),
     ]
 }
@@ -42,26 +42,15 @@ fn count(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
 }
 
-fn files_needed(config: &Config) -> u64 {
-    let connections = u64::from(config.database.connections);
-    // SQLite has three files for each connection, and one connection that writes.
-    let database = match database::file(config) {
-        Some(_) => (connections + 1) * 3,
-        None => connections,
-    };
-    // Mails, text messages and notifications, each with so many connections.
-    let sends = config.mail.sends_at_once.saturating_mul(3);
-    let connections = count(config.limits.connections);
-    connections.saturating_add(database).saturating_add(sends).saturating_add(OTHER_PORTS + SPARE)
-}
-
 /// `None`: there is no limit.
-fn files(limit: Option<u64>, needed: u64) -> Finding {
+fn files(limit: Option<u64>, connections: GrpcConnections, reserve: u64) -> Finding {
+    let needed = connections.descriptors().saturating_add(reserve);
     match limit {
         Some(limit) if limit < needed => CHECK.warning(
             format!(
                 "{limit} files may be open (ulimit -n), and the settings allow {needed}, most of them connections \
-                 (limits.connections): when they are used up, nobody can connect"
+                 (limits.connections): no more than {} connections are taken, so that {reserve} are left for the rest",
+                connections.within(Some(limit), reserve).all
             ),
             format!("raise the limit (`ulimit -n {needed}`; systemd: `LimitNOFILE={needed}`), or lower limits.connections"),
         ),
@@ -70,11 +59,13 @@ fn files(limit: Option<u64>, needed: u64) -> Finding {
     }
 }
 
-fn memory(allowed: Option<u64>, hashes: u64, accounts: u64) -> Finding {
-    let needed =
-        hashes.saturating_mul(HASH).saturating_add(accounts.saturating_mul(ACCOUNT)).saturating_add(BASE);
+fn memory(allowed: Option<u64>, (hashes, accounts): (u64, u64), messages: u64) -> Finding {
+    let parts = [hashes.saturating_mul(HASH), accounts.saturating_mul(ACCOUNT), messages];
+    let needed = parts.into_iter().fold(BASE, u64::saturating_add);
     let sum = format!(
-        "{hashes} passwords at once (19 MiB each) and {accounts} cached accounts (2 KiB each) take up to {} MiB",
+        "{hashes} passwords at once (19 MiB each), {accounts} cached accounts (2 KiB each) and large messages ({} MiB) take up \
+         to {} MiB",
+        messages / MIB,
         needed / MIB
     );
     match allowed {
@@ -121,10 +112,11 @@ mod tests {
 
     #[test]
     fn what_is_needed_is_compared_with_what_is_allowed() {
-        assert_eq!(files(Some(1_024), 4_300).level, Level::Warning);
-        assert_eq!(files(Some(4_300), 4_300).level, Level::Ok);
-        assert_eq!(files(None, 4_300).level, Level::Ok);
-        let memory = |mib: u64| memory(Some(mib * MIB), 4, 100_000).level;
+        let connections = GrpcConnections { all: 4_000, strangers: 100 };
+        assert_eq!(files(Some(1_024), connections, 200).level, Level::Warning);
+        assert_eq!(files(Some(4_300), connections, 200).level, Level::Ok);
+        assert_eq!(files(None, connections, 200).level, Level::Ok);
+        let memory = |mib: u64| memory(Some((mib + 128) * MIB), (4, 100_000), 128 * MIB).level;
         assert_eq!((memory(335), memory(336)), (Level::Warning, Level::Ok));
         assert_eq!(processors(Some(50), 1).level, Level::Warning, "a half of one");
         assert_eq!(processors(Some(200), 2).level, Level::Ok);

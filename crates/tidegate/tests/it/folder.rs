@@ -18,11 +18,13 @@ use crate::{
 
 /// Every timeout is as long as `TIMEOUT`, so that a slow machine changes nothing. A test that is about a
 /// timeout sets that one short.
-const TIMEOUTS: [&str; 11] = [
+const TIMEOUTS: [&str; 13] = [
     "grpc.max_deadline_ms",
     "grpc.drain_ms",
     "grpc.linger_ms",
     "grpc.close_ms",
+    "grpc.handshake_timeout_ms",
+    "grpc.stranger_idle_timeout_ms",
     "admin.check_timeout_ms",
     "database.acquire_timeout_ms",
     "database.connect_timeout_ms",
@@ -89,12 +91,25 @@ impl Folder {
     }
 
     pub fn start_told(&self, told: &Told<'_>) -> Program {
+        let words = self.with_settings(&told.words);
+        Program::start(self.path(), &Told { words, environment: told.environment.clone(), input: told.input })
+    }
+
+    /// Starts the program in a shell, after these commands.
+    pub fn start_after(&self, commands: &str, words: &[&str]) -> Program {
+        let script = format!("{commands} && exec \"$0\" \"$@\"");
+        let mut all = vec!["-c", &script, env!("CARGO_BIN_EXE_tidegate")];
+        all.extend(self.with_settings(words));
+        Program::start_other("/bin/sh", self.path(), &Told { words: all, ..Told::default() })
+    }
+
+    fn with_settings<'w>(&'w self, words: &[&'w str]) -> Vec<&'w str> {
         let settings = self.settings.iter().flat_map(|setting| ["--set", setting]);
-        let mut words = told.words.clone();
+        let mut words = words.to_vec();
         // Before the first option: a later `--set` overrides an earlier one, so the words win.
         let options = words.iter().position(|word| word.starts_with("--")).unwrap_or(words.len());
         words.splice(options..options, settings);
-        Program::start(self.path(), &Told { words, environment: told.environment.clone(), input: told.input })
+        words
     }
 
     /// The folder's settings and these, as words of a command.

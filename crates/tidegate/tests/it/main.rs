@@ -19,6 +19,7 @@ mod program;
 mod server;
 
 mod assertions;
+mod attacks;
 mod chart;
 mod clock;
 mod demo;

@@ -82,6 +82,11 @@ impl Program {
         Ended { code: self.child.wait().unwrap().code(), ..self.so_far() }
     }
 
+    /// The id of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal to the process.
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();

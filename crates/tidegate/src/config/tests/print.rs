@@ -46,6 +46,8 @@ grpc.web_origins = ""                                         # default
 grpc.max_connection_age_ms = 1800000                          # default
 grpc.keepalive_interval_ms = 30000                            # default
 grpc.keepalive_timeout_ms = 10000                             # default
+grpc.handshake_timeout_ms = 10000                             # default
+grpc.stranger_idle_timeout_ms = 60000                         # default
 tls.cert_file = ""                                            # default
 tls.key_file = ""                                             # default
 tls.client_ca_file = ""                                       # default
@@ -126,7 +128,11 @@ limits.password_hashes = 0                                    # default
 limits.queue_timeout_ms = 2000                                # default
 limits.cached_accounts = 100000                               # default
 limits.connections = 4096                                     # default
+limits.connections_per_address = 1024                         # default
+limits.stranger_connections = 1024                            # default
 limits.calls_per_connection = 256                             # default
+limits.calls = 8192                                           # default
+limits.message_mib = 64                                       # default
 audit.retention_days = 400                                    # default
 "#
     );

@@ -1,5 +1,5 @@
-//! Connections that are bounded in number and in time: a client that never finishes its request frees its place when the
-//! connection's life is over.
+//! Connections that are bounded in number and in time, for the ports of HTTP/1.1: a client that sends nothing frees its place
+//! soon, and one that never finishes its request when the connection's life is over.
 
 use std::{
     future::Future as _,
@@ -7,7 +7,7 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -16,29 +16,36 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Sleep, sleep},
+    time::{Instant, Sleep, sleep},
 };
 
-pub(super) struct Connections {
+/// How long a client may take to send its first byte.
+const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(5);
+
+pub struct BoundedListener {
     listener: TcpListener,
     places: Arc<Semaphore>,
+    first_byte: Duration,
     life: Duration,
 }
 
 /// A connection that reads and writes nothing after its end.
-pub(super) struct MortalConnection {
+pub struct MortalConnection {
     stream: TcpStream,
+    /// How long it lives once something was read; absent from then on.
+    life: Option<Duration>,
     end: Pin<Box<Sleep>>,
     _place: Option<OwnedSemaphorePermit>,
 }
 
-impl Connections {
-    pub(super) fn new(listener: TcpListener, most: usize, life: Duration) -> Self {
-        Self { listener, places: Arc::new(Semaphore::new(most)), life }
+impl BoundedListener {
+    pub fn new(listener: TcpListener, most: usize, life: Duration) -> Self {
+        let first_byte = FIRST_BYTE_TIMEOUT.min(life);
+        Self { listener, places: Arc::new(Semaphore::new(most)), first_byte, life }
     }
 }
 
-impl Listener for Connections {
+impl Listener for BoundedListener {
     type Io = MortalConnection;
     type Addr = SocketAddr;
 
@@ -47,7 +54,8 @@ impl Listener for Connections {
         // `None` only if the semaphore is closed, which it never is.
         let place = self.places.clone().acquire_owned().await.ok();
         let (stream, from) = Listener::accept(&mut self.listener).await;
-        (MortalConnection { stream, end: Box::pin(sleep(self.life)), _place: place }, from)
+        let end = Box::pin(sleep(self.first_byte));
+        (MortalConnection { stream, life: Some(self.life), end, _place: place }, from)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -71,7 +79,14 @@ impl AsyncRead for MortalConnection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.alive(context)?.poll_read(context, buffer)
+        let before = buffer.filled().len();
+        ready!(self.alive(context)?.poll_read(context, buffer))?;
+        if buffer.filled().len() > before
+            && let Some(life) = self.life.take()
+        {
+            self.end.as_mut().reset(Instant::now() + life);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -102,15 +117,16 @@ mod tests {
     /// No test waits this long.
     const LONG: Duration = Duration::from_mins(5);
 
-    async fn connections(life: Duration) -> (Connections, SocketAddr) {
+    async fn connections(life: Duration) -> (BoundedListener, SocketAddr) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        (Connections::new(listener, 1, life), address)
+        (BoundedListener::new(listener, 1, life), address)
     }
 
     #[tokio::test]
     async fn a_connection_takes_a_place_until_it_is_closed() {
         let (mut connections, address) = connections(LONG).await;
+        connections.first_byte = LONG;
         let mut client = TcpStream::connect(address).await.unwrap();
         let (mut connection, _) = connections.accept().await;
         assert_eq!(connections.places.available_permits(), 0);
@@ -134,5 +150,19 @@ mod tests {
         assert_eq!(read.unwrap_err().kind(), io::ErrorKind::TimedOut);
         let written = connection.write_all(b"hello").await;
         assert_eq!(written.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_has_said_something_may_take_its_time() {
+        let (mut connections, address) = connections(LONG).await;
+        connections.first_byte = LONG;
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let (mut connection, _) = connections.accept().await;
+        connection.life = Some(Duration::ZERO);
+        client.write_all(b"hello").await.unwrap();
+        let mut heard = [0; 5];
+        connection.read_exact(&mut heard).await.unwrap();
+        let read = connection.read(&mut heard).await;
+        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::TimedOut, "its life begins with the first byte");
     }
 }

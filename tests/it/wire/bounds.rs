@@ -1,0 +1,267 @@
+//! What a caller may make the server hold: messages, calls, connections.
+
+use std::time::Duration;
+
+use prost::bytes::Bytes;
+use tidegate_core::Role;
+use tidegate_grpc::ConnectionSettings;
+use tidegate_proto as proto;
+use tidegate_tests::TIMEOUT;
+use tokio::{io::AsyncReadExt as _, net::TcpStream};
+
+use super::{Held, NOTHING, WHO_AM_I, Wire, framed, told};
+use crate::{
+    serving::{LASTING, SERVED, serve},
+    test_server::TestServer,
+};
+
+const CHECK: &str = "/grpc.health.v1.Health/Check";
+const WATCH: &str = "/grpc.health.v1.Health/Watch";
+const EVALUATE: &str = "/tidegate.v1.EvaluationService/Evaluate";
+const BATCH: &str = "/tidegate.v1.EvaluationService/BatchEvaluate";
+const IMPORT: &str = "/tidegate.v1.AccountService/ImportAccounts";
+const CREATE_ROLLOUT: &str = "/tidegate.v1.RolloutService/CreateRollout";
+const LARGE: &str = "InvalidArgument: INVALID_REQUEST; message must be smaller";
+const BUSY: &str = "Unavailable: BUSY";
+const MIB: u32 = 1 << 20;
+
+/// The beginning of a message of so many bytes.
+fn announced(bytes: u32) -> Vec<u8> {
+    [&[0][..], &bytes.to_be_bytes()].concat()
+}
+
+async fn settings(
+    server: &TestServer,
+    connections: ConnectionSettings,
+) -> (std::net::SocketAddr, tokio_util::sync::DropGuard) {
+    serve(&server.app, tidegate_grpc::Settings { connections, ..SERVED }).await
+}
+
+/// Waits for the answer to a request that goes on.
+async fn answer(wire: &Wire, held: Held) -> String {
+    told(wire.read(held).await)
+}
+
+#[tokio::test]
+async fn a_message_too_large_for_its_method_is_refused_before_it_is_sent() {
+    let server = TestServer::sqlite().await;
+    let (wire, operator) = (Wire::open(&server).await, server.operator());
+    for (path, most) in [
+        (CHECK, 1_024),
+        (WATCH, 1_024),
+        (WHO_AM_I, 64 * 1_024),
+        (EVALUATE, 64 * 1_024),
+        (BATCH, 256 * 1_024),
+        (CREATE_ROLLOUT, 2 * MIB),
+        (IMPORT, 4 * MIB),
+    ] {
+        let held = wire.hold(wire.signed(&operator, path), &[&announced(most + 1)]).await;
+        assert_eq!(answer(&wire, held).await, LARGE, "{path}");
+        // As many bytes as may be: what the message says decides.
+        let whole = [announced(most), vec![0xff; usize::try_from(most).unwrap()]].concat();
+        let reply = told(wire.send(wire.signed(&operator, path), &[&whole]).await);
+        assert_eq!(reply, "InvalidArgument: INVALID_REQUEST; message must be a message of the contract");
+        let held = wire.hold(wire.request(path), &[&announced(most + 1)]).await;
+        let public = path.starts_with("/grpc.health.");
+        let expected = if public { LARGE } else { "Unauthenticated: UNAUTHENTICATED" };
+        assert_eq!(answer(&wire, held).await, expected, "{path}, anonymous");
+    }
+}
+
+/// A stranger is refused by its headers alone.
+#[tokio::test]
+async fn a_caller_without_a_credential_is_refused_before_it_sends_anything() {
+    let server = TestServer::sqlite().await;
+    let wire = Wire::open(&server).await;
+    for path in [WHO_AM_I, EVALUATE, IMPORT] {
+        let held = wire.hold(wire.request(path), &[]).await;
+        assert_eq!(answer(&wire, held).await, "Unauthenticated: UNAUTHENTICATED", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn large_messages_share_what_may_be_held_and_others_wait_or_are_busy() {
+    let server = TestServer::sqlite().await;
+    let connections = ConnectionSettings { message_bytes: 16 << 20, ..LASTING };
+    let (address, _open) = settings(&server, connections).await;
+    let (wire, operator) = (Wire::to(address).await, server.operator());
+    let begin = async |wire: &Wire| {
+        wire.hold(wire.signed(&operator, CREATE_ROLLOUT), &[&announced(2 * MIB), &[0xff; 100]]).await
+    };
+    // A connection may hold a quarter: two of these. Three more wait, and the next ones are refused.
+    let mut held = Vec::new();
+    for _ in 0..5 {
+        held.push(begin(&wire).await);
+        assert_eq!(told(wire.send(wire.signed(&operator, WHO_AM_I), &[NOTHING]).await), "OK", "others go on");
+    }
+    assert_eq!(answer(&wire, begin(&wire).await).await, BUSY);
+    // Another connection has a share of its own.
+    let other = Wire::to(address).await;
+    let mut one = begin(&other).await;
+    end(&mut one).await;
+    assert_eq!(answer(&other, one).await, UNKNOWN);
+    // Those that waited get theirs when the first ones are over.
+    for mut held in held {
+        end(&mut held).await;
+        assert_eq!(answer(&wire, held).await, UNKNOWN);
+    }
+}
+
+const UNKNOWN: &str = "InvalidArgument: INVALID_REQUEST; message must be a message of the contract";
+
+/// Sends the rest of a message of 2 MiB.
+async fn end(held: &mut Held) {
+    held.body.send_data(Bytes::from(vec![0xff; (2 << 20) - 100]), true).unwrap();
+}
+
+#[tokio::test]
+async fn a_message_that_finds_no_room_in_time_is_busy() {
+    let server = TestServer::sqlite().await;
+    let connections = ConnectionSettings { message_bytes: 16 << 20, message_wait: Duration::ZERO, ..LASTING };
+    let (address, _open) = settings(&server, connections).await;
+    let (wire, operator) = (Wire::to(address).await, server.operator());
+    let request = || wire.signed(&operator, IMPORT);
+    let _held = wire.hold(request(), &[&announced(4 * MIB), &[0xff; 100]]).await;
+    assert_eq!(told(wire.send(wire.signed(&operator, WHO_AM_I), &[NOTHING]).await), "OK");
+    let second = wire.hold(request(), &[&announced(MIB), &[0xff; 100]]).await;
+    let reply = wire.read(second).await.unwrap();
+    assert_eq!(reply.told(), BUSY);
+    assert!(reply.refused().retry_after.is_some());
+}
+
+/// h2 ends a connection where too many small frames wait to be read; here they are read ahead.
+#[tokio::test]
+async fn an_import_of_many_small_messages_goes_through_and_others_on_the_connection_too() {
+    const ROWS: u64 = 3_000;
+    let server = TestServer::sqlite().await;
+    let (wire, admin) = (Wire::open(&server).await, server.actor("admin", Role::Admin).await);
+    let mut import = wire.hold(wire.signed(&admin, IMPORT), &[]).await;
+    for line in 1..=ROWS {
+        let row = proto::ImportRow { line, external_id: format!("u-{line}"), ..Default::default() };
+        let message = framed(&proto::ImportAccountsRequest { rows: vec![row] });
+        import.body.send_data(Bytes::from(message), false).unwrap();
+    }
+    for _ in 0..20 {
+        assert_eq!(told(wire.send(wire.signed(&admin, WHO_AM_I), &[NOTHING]).await), "OK");
+    }
+    import.end();
+    let reply = wire.read(import).await.unwrap();
+    assert_eq!(reply.told(), "OK");
+    let answer = <proto::ImportAccountsResponse as prost::Message>::decode(&reply.body[5..]).unwrap();
+    assert_eq!(u64::try_from(answer.created_count).unwrap(), ROWS);
+}
+
+#[tokio::test]
+async fn requests_of_many_messages_are_few_on_one_connection() {
+    let server = TestServer::sqlite().await;
+    let (wire, operator) = (Wire::open(&server).await, server.operator());
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(wire.hold(wire.signed(&operator, IMPORT), &[]).await);
+    }
+    let fourth = wire.hold(wire.signed(&operator, IMPORT), &[]).await;
+    assert_eq!(answer(&wire, fourth).await, BUSY);
+    for mut held in held {
+        held.end();
+        assert_eq!(answer(&wire, held).await, "OK");
+    }
+    assert_eq!(told(wire.send(wire.signed(&operator, IMPORT), &[]).await), "OK");
+}
+
+#[tokio::test]
+async fn strangers_have_few_calls_on_one_connection() {
+    let server = TestServer::sqlite().await;
+    let (wire, operator) = (Wire::open(&server).await, server.operator());
+    let mut watched = Vec::new();
+    for _ in 0..16 {
+        let Held { answer, body: _open } = wire.hold(wire.request(WATCH), &[]).await;
+        watched.push((answer, _open));
+    }
+    for path in [WATCH, CHECK] {
+        assert_eq!(told(wire.send(wire.request(path), &[NOTHING]).await), BUSY, "{path}");
+    }
+    assert_eq!(told(wire.send(wire.signed(&operator, WHO_AM_I), &[NOTHING]).await), "OK");
+    watched.truncate(15);
+    let free = async {
+        while told(wire.send(wire.request(CHECK), &[NOTHING]).await) == BUSY {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(TIMEOUT, free).await.unwrap();
+}
+
+#[tokio::test]
+async fn calls_in_all_are_bounded() {
+    let server = TestServer::sqlite().await;
+    let (address, _open) = settings(&server, ConnectionSettings { calls: 1, ..LASTING }).await;
+    let (wire, operator) = (Wire::to(address).await, server.operator());
+    let mut held = wire.hold(wire.signed(&operator, WHO_AM_I), &[]).await;
+    let other = Wire::to(address).await;
+    let refused = async {
+        while told(other.send(other.request(CHECK), &[NOTHING]).await) != BUSY {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(TIMEOUT, refused).await.unwrap();
+    held.body.send_data(Bytes::from_static(NOTHING), true).unwrap();
+    assert_eq!(answer(&wire, held).await, "OK");
+}
+
+async fn is_closed(mut socket: TcpStream) {
+    let mut bytes = Vec::new();
+    // An error says that it is closed, too.
+    let read = tokio::time::timeout(TIMEOUT, socket.read_to_end(&mut bytes)).await;
+    assert!(read.is_ok(), "it is open");
+}
+
+#[tokio::test]
+async fn one_address_has_a_part_of_all_connections() {
+    let server = TestServer::sqlite().await;
+    let connections = ConnectionSettings { max: 3, max_per_address: 2, ..LASTING };
+    let (address, _open) = settings(&server, connections).await;
+    let operator = server.operator();
+    let (one, other) = (Wire::to(address).await, Wire::to(address).await);
+    for wire in [&one, &other] {
+        assert_eq!(told(wire.send(wire.signed(&operator, WHO_AM_I), &[NOTHING]).await), "OK");
+    }
+    is_closed(TcpStream::connect(address).await.unwrap()).await;
+}
+
+/// Connections without a credential make room for others; those with one stay.
+#[tokio::test]
+async fn the_oldest_stranger_makes_room_and_callers_who_are_known_stay() {
+    let server = TestServer::sqlite().await;
+    let connections = ConnectionSettings { max: 8, max_strangers: 2, ..LASTING };
+    let (address, _open) = settings(&server, connections).await;
+    let operator = server.operator();
+    let known = Wire::to(address).await;
+    assert_eq!(told(known.send(known.signed(&operator, WHO_AM_I), &[NOTHING]).await), "OK");
+    let silent = [TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap()];
+    let caller = Wire::to(address).await;
+    assert_eq!(told(caller.send(caller.signed(&operator, WHO_AM_I), &[NOTHING]).await), "OK");
+    let [first, _second] = silent;
+    is_closed(first).await;
+    assert_eq!(told(known.send(known.signed(&operator, WHO_AM_I), &[NOTHING]).await), "OK");
+}
+
+#[tokio::test]
+async fn a_connection_that_begins_nothing_or_shows_no_credential_is_closed() {
+    let server = TestServer::sqlite().await;
+    let short = Duration::from_millis(50);
+    let silent = ConnectionSettings { handshake_timeout: short, ..LASTING };
+    let (address, _open) = settings(&server, silent).await;
+    is_closed(TcpStream::connect(address).await.unwrap()).await;
+    // Longer than a call needs to show who it is.
+    let idle = ConnectionSettings { stranger_idle_timeout: Duration::from_secs(2), ..LASTING };
+    let (address, _open) = settings(&server, idle).await;
+    let (stranger, known) = (Wire::to(address).await, Wire::to(address).await);
+    let operator = server.operator();
+    assert_eq!(told(known.send(known.signed(&operator, WHO_AM_I), &[NOTHING]).await), "OK");
+    let closed = async {
+        while stranger.send_ready().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(TIMEOUT, closed).await.unwrap();
+    assert_eq!(told(known.send(known.signed(&operator, WHO_AM_I), &[NOTHING]).await), "OK");
+}
