@@ -25,3 +25,24 @@ CREATE TABLE delivery_claims (
   tries BIGINT NOT NULL,
   PRIMARY KEY (realm_id, delivery_id, process_id)
 );
+
+-- Growth: what is over is deleted in small batches, each found by an index or by the order of the primary key.
+
+-- Requests in the order in which they were claimed, which is that of their ids of version 7. So the oldest are found without
+-- an index of their own. Until now they were stored by the callers' random ids.
+ALTER TABLE requests DROP CONSTRAINT requests_pkey;
+ALTER TABLE requests ADD PRIMARY KEY (realm_id, claim_id);
+CREATE UNIQUE INDEX requests_by_id ON requests (realm_id, credential_id, method, request_id);
+-- The secrets of the last ten minutes.
+CREATE INDEX requests_secret ON requests (realm_id, secrets_until) WHERE secrets IS NOT NULL;
+
+CREATE INDEX links_by_end ON links (realm_id, expires_at);
+
+-- When a session ended for good: it was ended, or can be neither used nor refreshed any more. The statement that sweeps
+-- sessions has the same expression.
+CREATE INDEX sessions_by_end ON sessions (realm_id, (COALESCE(ended_at, CASE WHEN refresh_until > expires_at THEN refresh_until ELSE expires_at END)));
+
+-- The newest send, which may lie in the future. NULL: a program of an earlier schema wrote the row.
+ALTER TABLE sends ADD COLUMN last_at TIMESTAMPTZ;
+UPDATE sends SET last_at = COALESCE((SELECT MAX(CAST(value AS TIMESTAMPTZ)) FROM json_array_elements_text(CAST(sent AS JSON))), 'epoch');
+CREATE INDEX sends_by_end ON sends (realm_id, last_at);

@@ -92,12 +92,12 @@ async fn of_sqlite() -> Vec<Table> {
     let server = TestServer::sqlite().await;
     let mut db = SqliteConnection::connect(&server.url).await.unwrap();
     let odd = "SELECT name FROM sqlite_schema WHERE type NOT IN ('table', 'index')
-        UNION SELECT t.name FROM pragma_table_list t WHERE t.type = 'table' AND t.schema = 'main' AND NOT (t.strict AND t.wr) AND t.name NOT IN ('sqlite_schema', '_sqlx_migrations')
+        UNION SELECT t.name FROM pragma_table_list t WHERE t.type = 'table' AND t.schema = 'main' AND NOT (t.strict AND (t.wr OR t.name = 'requests')) AND t.name NOT IN ('sqlite_schema', '_sqlx_migrations')
         UNION SELECT t.name FROM pragma_table_list t, pragma_foreign_key_list(t.name) WHERE t.schema = 'main'";
     let odd: Vec<String> = sqlx::query_scalar(odd).fetch_all(&mut db).await.unwrap();
     assert_eq!(
         odd, [""; 0],
-        "no table without STRICT and WITHOUT ROWID, no view, no trigger, no foreign key"
+        "no table without STRICT and WITHOUT ROWID (requests has long rows), no view, no trigger, no foreign key"
     );
     let columns = "SELECT t.name, c.name, lower(c.type), NOT c.\"notnull\" FROM pragma_table_list t, pragma_table_info(t.name) c
         WHERE t.schema = 'main' AND t.name NOT IN ('sqlite_schema', '_sqlx_migrations') ORDER BY t.name, c.cid";

@@ -143,7 +143,7 @@ on_both! {
             (Span::hours(24), 0, 0),
         ] {
             server.clock.advance(waited);
-            tidegate_service::installation::sweep(&server.store, &*server.clock).await.unwrap();
+            server.sweep().await;
             assert_eq!(raw::count(&server, kept).await, secrets);
             assert_eq!(raw::count(&server, "SELECT count(*) FROM requests").await, requests);
         }

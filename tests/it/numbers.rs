@@ -6,7 +6,7 @@ use proto::FunnelStep as Step;
 use tidegate_core::{Role, Span};
 use tidegate_grpc::StreamSettings;
 use tidegate_proto as proto;
-use tidegate_service::{installation, rollouts::MAX_WATCHERS};
+use tidegate_service::rollouts::MAX_WATCHERS;
 
 use crate::{
     actor::Actor,
@@ -130,10 +130,10 @@ on_both! {
         let after = stats(&kasa.admin).await;
         assert_eq!((after.funnel, after.products[0].active_count), (before, 0));
         server.clock.advance(Span::days(369));
-        installation::sweep(&server.store, &*server.clock).await.unwrap();
+        server.sweep().await;
         assert!(!stats(&kasa.admin).await.funnel.is_empty());
         server.clock.advance(Span::days(2));
-        installation::sweep(&server.store, &*server.clock).await.unwrap();
+        server.sweep().await;
         assert_eq!(stats(&kasa.admin).await.funnel, []);
     }
 

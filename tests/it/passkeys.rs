@@ -95,11 +95,9 @@ impl Kasa {
     }
 }
 
-async fn sweep(server: &TestServer) {
-    tidegate_service::installation::sweep(&server.store, &*server.clock).await.unwrap();
-}
-
 async fn denials(server: &TestServer) -> Vec<String> {
+    // Those that repeat are counted.
+    server.app.record_refusals(true).await.unwrap();
     let facts =
         raw::rows(server, "SELECT fact FROM events WHERE fact LIKE '%sign_in_denied%' ORDER BY event_id")
             .await;
@@ -268,10 +266,10 @@ on_both! {
             kasa.frontend.passkey_options("kasa", &Device::new("tablet")).await;
         }
         let kept = "SELECT count(*) FROM passkey_requests";
-        sweep(&server).await;
+        server.sweep().await;
         assert_eq!(raw::count(&server, kept).await, 3);
         server.clock.advance(Span::minutes(5));
-        sweep(&server).await;
+        server.sweep().await;
         assert_eq!(raw::count(&server, kept).await, 0);
     }
 }

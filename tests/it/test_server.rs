@@ -11,7 +11,7 @@ use tidegate_proto as proto;
 use tidegate_service::{
     App, Parts,
     audit::Sealer,
-    installation::{First, Initialised, initialise},
+    installation::{First, Initialised, Retention, Sweeper, initialise},
     rollouts::FunnelWorker,
 };
 use tidegate_store::{Store, Timeouts};
@@ -43,6 +43,7 @@ pub struct TestServer {
     pub courier: Arc<Courier>,
     pub sealer: Arc<Sealer>,
     pub funnel: Arc<FunnelWorker>,
+    pub sweeper: Arc<Sweeper>,
     lots: Arc<CountingEntropy>,
     keyring: Arc<Keyring>,
     operator: Arc<Secret<String>>,
@@ -108,6 +109,7 @@ impl TestServer {
         let lots = Arc::new(CountingEntropy::from(1 << 40));
         let sealer = Sealer::new(store.clone(), keyring.clone(), clock.clone(), lots.clone());
         let funnel = FunnelWorker::new(store.clone(), clock.clone(), &*lots);
+        let sweeper = Sweeper::new(store.clone(), clock.clone(), &*lots, Retention::default());
         let settings = courier_settings(&folder, PushSettings::default());
         let sender = Courier::new(store.clone(), keyring.clone(), clock.clone(), entropy.clone(), settings);
         Self {
@@ -121,6 +123,7 @@ impl TestServer {
             courier: Arc::new(sender.unwrap()),
             sealer: Arc::new(sealer),
             funnel: Arc::new(funnel),
+            sweeper: Arc::new(sweeper),
             lots,
             keyring,
             operator: Arc::new(first.token.clone()),
@@ -200,6 +203,11 @@ impl TestServer {
     /// Seals every event into the record.
     pub async fn seal(&self) {
         self.sealer.seal().await.unwrap();
+    }
+
+    /// Deletes what is over.
+    pub async fn sweep(&self) {
+        self.sweeper.sweep(Duration::from_hours(1)).await.unwrap();
     }
 
     /// Seals every event, and counts it in the funnels of rollouts.

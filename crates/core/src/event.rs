@@ -22,7 +22,7 @@ pub struct Event<F = Fact> {
 }
 
 /// Who made it happen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Actor {
     Credential(CredentialId),

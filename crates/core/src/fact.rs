@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Answered, ChainDigest, ChallengeId, Channel, Country, CredentialId, CustomerKey, DeliveryId,
-    DeliveryProblem, EnrollmentId, FactorId, MessagePurpose, Method, Ordinal, ProductKey, Proof, Purpose,
-    RealmKey, RecoveryId, Requirement, Revision, Role, RolloutKey, Sequence, SessionEnd, SessionId, SignInId,
-    SigningKeyId, Timestamp, Title,
+    DeliveryProblem, Denial, EnrollmentId, FactorId, MessagePurpose, Method, Ordinal, ProductKey, Proof,
+    Purpose, RealmKey, RecoveryId, Requirement, Revision, Role, RolloutKey, Sequence, SessionEnd, SessionId,
+    SignInId, SigningKeyId, Timestamp, Title,
 };
 
 /// What happened. In the log, `kind` is the variant's name and `data` its fields. Variants and
@@ -106,10 +106,16 @@ pub enum Fact {
     /// A session tried to change the password, and gave a wrong current one.
     PasswordChangeDenied {
         why: Denial,
+        /// Of how many calls: see `Fact::counted`. Absent: of one.
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        count: u64,
     },
     /// A reset of the password was asked for. The identifier may belong to no account.
     RecoveryBegun {
         recovery: RecoveryId,
+        /// Of how many calls: see `Fact::counted`. Absent: of one.
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        count: u64,
     },
     PasswordResetRequested {
         delivery: DeliveryId,
@@ -124,6 +130,9 @@ pub enum Fact {
     },
     SignInDenied {
         why: Denial,
+        /// Of how many calls: see `Fact::counted`. Absent: of one.
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        count: u64,
     },
     SignInCompleted {
         sign_in: SignInId,
@@ -154,6 +163,9 @@ pub enum Fact {
         challenge: ChallengeId,
         factor: Option<FactorId>,
         outcome: Answered,
+        /// Of how many calls: see `Fact::counted`. Absent: of one.
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        count: u64,
     },
     /// A new code was sent: `challenge` takes the place of `earlier`.
     ChallengeResent {
@@ -232,6 +244,9 @@ pub enum Fact {
     FactorUnreadable {
         factor: FactorId,
         method: Method,
+        /// Of how many calls: see `Fact::counted`. Absent: of one.
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        count: u64,
     },
     /// The factor showed that it was copied. It is closed until it is bound again.
     FactorCopied {
@@ -418,29 +433,41 @@ pub enum Fact {
     },
 }
 
-/// Why a sign-in was denied. The caller is never told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Denial {
-    UnknownIdentifier,
-    WrongPassword,
-    /// The stored hash is damaged.
-    PasswordUnreadable,
-    Slowed,
-    AccountNotUsable,
-    /// The password is right, but a stranger may know it, so that a new one is demanded.
-    NewPasswordDemanded,
-    /// There is no such request for a passkey: it was answered, has expired, or was made elsewhere.
-    PasskeyNotRequested,
-    /// No account here has the key that answered, or it may not be used at the product.
-    UnknownPasskey,
-    WrongPasskey,
-    /// The key took too many wrong answers, or was copied, and must be bound again.
-    PasskeyClosed,
-    /// The answer shows that there is a copy of the key.
-    PasskeyCopied,
-    /// The stored material of the key cannot be read.
-    PasskeyUnreadable,
+const fn one() -> u64 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_one(count: &u64) -> bool {
+    *count == 1
+}
+
+impl Fact {
+    /// The same fact for so many calls. Refusals that repeat within a minute share an event; the first of them has its own.
+    #[must_use]
+    pub fn counted(mut self, calls: u64) -> Self {
+        if let Self::SignInDenied { count, .. }
+        | Self::RecoveryBegun { count, .. }
+        | Self::PasswordChangeDenied { count, .. }
+        | Self::ChallengeAnswered { count, .. }
+        | Self::FactorUnreadable { count, .. } = &mut self
+        {
+            *count = calls;
+        }
+        self
+    }
+
+    /// How many calls the fact is of.
+    pub const fn count(&self) -> u64 {
+        match self {
+            Self::SignInDenied { count, .. }
+            | Self::RecoveryBegun { count, .. }
+            | Self::PasswordChangeDenied { count, .. }
+            | Self::ChallengeAnswered { count, .. }
+            | Self::FactorUnreadable { count, .. } => *count,
+            _ => 1,
+        }
+    }
 }
 
 /// A fact as read back. During a rolling upgrade an older replica meets kinds that it does not

@@ -10,6 +10,7 @@ mod chain;
 mod challenge;
 mod country;
 mod customer;
+mod denial;
 mod directory;
 mod email;
 mod email_change;
@@ -50,13 +51,14 @@ pub use caller::{Caller, CallerProof, Permission, Products, Role};
 pub use chain::{Anchor, Batch, BreakKind, ChainDigest, ChainTag, Cut, Logged, PersonalDigest, Sequence};
 pub use challenge::{Answered, Challenge, ChallengeState, Purpose, Within};
 pub use customer::{Customer, Labels};
+pub use denial::Denial;
 pub use directory::{DeclaredMethod, DirectoryEntry, Domain, MethodCategory, PageUrl, SiteCategory};
 pub use email::{Destination, Email, Identifier};
 pub use email_change::{EmailChange, EmailChangeState};
 pub use enrollment::{Enrollment, EnrollmentState, Link, LinkTarget};
 pub use entropy::Entropy;
 pub use event::{Actor, Event, Personal};
-pub use fact::{Denial, Fact, RecordedFact};
+pub use fact::{Fact, RecordedFact};
 pub use factor::{Budget, Factor, FactorOrigin, Mark, Method, MethodSet, RecoveryCode};
 pub use id::{
     AccountId, AssertionId, ChallengeId, ClaimId, CredentialId, CustomerId, DeliveryId, EmailChangeId,

@@ -11,6 +11,9 @@ pub type Windows = &'static [(usize, Span)];
 /// The budget of what is mailed, and of the codes of devices.
 pub const WINDOWS: Windows = &[(1, Span::seconds(60)), (3, Span::minutes(15)), (10, Span::hours(24))];
 
+/// Longer than every window. A destination whose newest send is older is as one to which nothing was sent.
+pub const FORGOTTEN_AFTER: Span = Span::days(2);
+
 /// How many sends are remembered: as many as the longest window takes.
 const REMEMBERED: usize = 10;
 

@@ -56,6 +56,9 @@ pub struct Metrics {
     sealer_lag: Seconds,
     unsealed: Gauge,
     retention: Seconds,
+    swept: Counters<1>,
+    sweep_lag: Gauges<1, Seconds>,
+    sweep: Seconds,
     scheduler_lag: Seconds,
     scheduled_starts: Counter,
     clock_behind: Seconds,
@@ -216,6 +219,22 @@ impl Metrics {
             Unit::Seconds,
             retention.clone(),
         );
+        let swept =
+            register(r, "swept_rows", "Rows that were deleted when they were over", Counters::default());
+        let sweep_lag = Gauges::default();
+        r.register_with_unit(
+            "sweep_lag",
+            "How long the oldest row that is over was left after the last sweep",
+            Unit::Seconds,
+            sweep_lag.clone(),
+        );
+        let sweep = Seconds::default();
+        r.register_with_unit(
+            "sweep_last_run_timestamp",
+            "When rows that are over were last swept without a fault, since 1970",
+            Unit::Seconds,
+            sweep.clone(),
+        );
         let scheduler_lag = Seconds::default();
         r.register_with_unit(
             "scheduler_lag",
@@ -289,6 +308,9 @@ impl Metrics {
             sealer_lag,
             unsealed,
             retention,
+            swept,
+            sweep_lag,
+            sweep,
             scheduler_lag,
             scheduled_starts,
             clock_behind,
@@ -387,6 +409,21 @@ impl Metrics {
     /// Seconds since 1970.
     pub fn retention_ran(&self, at: i64) {
         self.retention.set(whole(at));
+    }
+
+    /// Rows of a kind that were deleted.
+    pub fn swept(&self, kind: &'static str, rows: u64) {
+        self.swept.get_or_create(&[("kind", kind)]).inc_by(rows);
+    }
+
+    /// For how long the oldest row of the kind that is over waits to be deleted.
+    pub fn sweep_lags(&self, kind: &'static str, lag: Duration) {
+        self.sweep_lag.get_or_create(&[("kind", kind)]).set(lag.as_secs_f64());
+    }
+
+    /// Seconds since 1970.
+    pub fn sweep_ran(&self, at: i64) {
+        self.sweep.set(whole(at));
     }
 
     pub fn scheduler_lag(&self, lag: Duration) {

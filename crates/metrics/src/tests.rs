@@ -75,6 +75,8 @@ fn the_chart_knows_these_metrics_and_no_others() {
     metrics.throttled("w");
     metrics.checked_up("s");
     metrics.rollout_events("s", 1);
+    metrics.swept("k", 1);
+    metrics.sweep_lags("k", Duration::ZERO);
     metrics.delivered("c", "o");
     metrics.oldest_delivery("c", Duration::ZERO);
     metrics.cached("c", "hit").up();

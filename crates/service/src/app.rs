@@ -20,6 +20,7 @@ use crate::{
     incidents::Incidents,
     newer::MetNewer,
     readiness::{MetOutages, Readiness},
+    refusals::Refusals,
     rollouts::MAX_WATCHERS,
 };
 
@@ -85,6 +86,7 @@ pub(crate) struct Inner {
     /// Commands that are running. A shutdown waits for them.
     tasks: TaskTracker,
     pub(crate) counts: Counts,
+    pub(crate) refusals: Refusals,
     incidents: Incidents,
     pub(crate) readiness: watch::Sender<Readiness>,
     pub(crate) met_outages: MetOutages,
@@ -118,6 +120,7 @@ impl App {
                 uses: Uses::default(),
                 tasks,
                 counts,
+                refusals: Refusals::default(),
                 incidents,
                 readiness: Readiness::ready(),
                 met_outages: MetOutages::default(),

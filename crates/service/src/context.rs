@@ -18,6 +18,7 @@ use crate::{
     counts::Counts,
     event_builder::EventBuilder,
     idempotency::Idempotency,
+    refusals::Refusals,
 };
 
 /// One use case in progress: the app, and the agent that runs it. All its reads are of one realm.
@@ -65,6 +66,10 @@ impl QueryContext {
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.app.inner.parts.metrics
+    }
+
+    pub(crate) fn refusals(&self) -> &Refusals {
+        &self.app.inner.refusals
     }
 
     pub(crate) fn counts(&self) -> &Counts {

@@ -3,8 +3,9 @@
 use tidegate_core::{Account, AccountId, ClientContext, Event, Fact, Personal, ProductKey, Sealed};
 use tidegate_keyring::PersonalContext;
 use tidegate_store::{Tx, events};
+use uuid::Uuid;
 
-use crate::{CommandContext, Fault, cache::Invalidation};
+use crate::{CommandContext, Fault, cache::Invalidation, refusals::Refused};
 
 /// The account that an event is about, and the key that seals its personal fields.
 #[derive(Clone, Copy)]
@@ -28,11 +29,13 @@ pub(crate) struct EventBuilder<'n> {
     product: Option<&'n ProductKey>,
     account: Option<EventSubject<'n>>,
     client: Option<&'n ClientContext>,
+    /// The counter of an unknown identifier that was refused.
+    counter: Option<Uuid>,
 }
 
 impl<'n> EventBuilder<'n> {
     pub(crate) const fn new(cx: &'n CommandContext, fact: Fact) -> Self {
-        Self { cx, fact, product: None, account: None, client: None }
+        Self { cx, fact, product: None, account: None, client: None, counter: None }
     }
 
     pub(crate) fn at(mut self, product: &'n ProductKey) -> Self {
@@ -45,6 +48,13 @@ impl<'n> EventBuilder<'n> {
         self
     }
 
+    /// The refusals of an unknown identifier are counted apart from those of others, as an account's are, so that they take
+    /// the same time (INV-29).
+    pub(crate) const fn by(mut self, counter: Uuid) -> Self {
+        self.counter = Some(counter);
+        self
+    }
+
     pub(crate) fn from(mut self, client: &'n ClientContext) -> Self {
         self.client = Some(client);
         self
@@ -52,6 +62,27 @@ impl<'n> EventBuilder<'n> {
 
     pub(crate) async fn record(self, tx: &mut Tx) -> Result<(), Fault> {
         Ok(events::record(tx, self.finish()).await?)
+    }
+
+    /// For a refusal that changes nothing, which the caller may repeat. Only the first one of a minute is recorded now: see
+    /// `refusals`.
+    pub(crate) async fn record_refusal(self, tx: &mut Tx) -> Result<(), Fault> {
+        // One statement in both cases: how often others were refused must not be measured (INV-29).
+        if self.is_first_refusal() { self.record(tx).await } else { Ok(events::record_none(tx).await?) }
+    }
+
+    /// The same in a transaction of its own.
+    pub(crate) async fn refuse(self) -> Result<(), Fault> {
+        let cx = self.cx;
+        if self.is_first_refusal() { cx.tx(async |tx| self.record(tx).await).await } else { Ok(()) }
+    }
+
+    fn is_first_refusal(&self) -> bool {
+        let (cx, fact, product) = (self.cx, &self.fact, self.product);
+        let account = self.account.map(|account| account.id);
+        let (counter, actor) = (self.counter, cx.actor());
+        let refused = Refused { realm: cx.realm(), fact, account, counter, product, actor };
+        cx.query().refusals().is_first(refused, cx.now())
     }
 
     /// For a statement that records the event together with the change.

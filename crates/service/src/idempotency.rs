@@ -24,10 +24,10 @@ use tidegate_store::{
     requests::{self, Key, RequestClaim, Settled},
 };
 
-use crate::{Command, CommandContext, Denied, Error, Fault};
+use crate::{Command, CommandContext, Denied, Error, Fault, event_builder::EventBuilder};
 
 /// How long the first outcome is returned.
-const RETENTION: Span = Span::hours(24);
+pub(crate) const RETENTION: Span = Span::hours(24);
 const SECRETS_RETENTION: Span = Span::minutes(10);
 /// How long a claim keeps other copies of the request from running. After that, the claimant is
 /// taken for dead. A claim of a process that is known to be dead ends at once.
@@ -84,6 +84,8 @@ pub(crate) struct Idempotency {
     /// The claim that was found, where its process is dead.
     dead: Mutex<Option<ClaimId>>,
     cached: AtomicBool,
+    /// The outcome is a refusal that changed nothing, so it is not stored.
+    unchanged: AtomicBool,
     races: AtomicUsize,
 }
 
@@ -94,6 +96,7 @@ impl Idempotency {
             claim: Mutex::default(),
             dead: Mutex::default(),
             cached: AtomicBool::default(),
+            unchanged: AtomicBool::default(),
             races: AtomicUsize::default(),
         }
     }
@@ -288,6 +291,23 @@ impl CommandContext {
         }
     }
 
+    /// Ends a command whose caller is refused, by an outcome and not by an error, before anything is charged. Nothing changed,
+    /// so nothing is stored but the event, and a retry may succeed. A caller that is refused could fill the disk otherwise.
+    pub(crate) async fn refuse<T: Outcome>(&self, event: EventBuilder<'_>, outcome: T) -> Result<T, Error> {
+        // What refuses this command may be the charge of another copy of the request. Then its outcome counts.
+        if let Some(first) = self.first().await? {
+            return Ok(first);
+        }
+        self.idempotency.cached.store(true, Ordering::Relaxed);
+        event.refuse().await?;
+        Ok(outcome)
+    }
+
+    /// The same within a transaction: its outcome is not stored.
+    pub(crate) fn changes_nothing(&self) {
+        self.idempotency.unchanged.store(true, Ordering::Relaxed);
+    }
+
     fn raced(&self) -> Result<(), Refusal> {
         if self.idempotency.races.fetch_add(1, Ordering::Relaxed) < MAX_RETRIES {
             return Ok(());
@@ -384,6 +404,9 @@ impl CommandContext {
 
     async fn remember<T: Outcome>(&self, tx: &mut Tx, outcome: &mut T) -> Result<(), Fault> {
         self.idempotency.cached.store(true, Ordering::Relaxed);
+        if self.idempotency.unchanged.load(Ordering::Relaxed) {
+            return self.release(tx).await;
+        }
         let (Some(claim), Some(request)) = (self.get_claim(), &self.idempotency.request) else {
             return Ok(());
         };

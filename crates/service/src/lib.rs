@@ -39,6 +39,7 @@ pub mod products;
 pub mod pushes;
 mod readiness;
 pub mod realms;
+mod refusals;
 pub mod reminders;
 pub mod rollouts;
 pub mod sessions;

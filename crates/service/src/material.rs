@@ -147,7 +147,7 @@ impl CommandContext {
 /// Tells the operators, and returns the fact to record. The owner cannot repair the factor.
 pub(crate) fn unreadable(factor: FactorId, method: Method) -> Fact {
     alarm(factor, method);
-    Fact::FactorUnreadable { factor, method }
+    Fact::FactorUnreadable { factor, method, count: 1 }
 }
 
 fn alarm(factor: FactorId, method: Method) {

@@ -110,7 +110,7 @@ impl CommandContext {
     ) -> Result<Result<SendPermit, Timestamp>, Fault> {
         let context = SealContext::Destination { realm: self.realm() };
         let destination = self.keyring().digest(&context, to)?;
-        let sent = sends::lock(tx, destination, purpose).await?;
+        let sent = sends::lock(tx, destination, purpose, now).await?;
         let next = budget::next(windows, &sent, now);
         if !is_acceptable(next) {
             return Ok(Err(next));

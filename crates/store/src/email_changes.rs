@@ -25,7 +25,6 @@ sql! {
     Change MAKE = "UPDATE email_changes SET state = 'made', ended_at = $3, former_email = $4, former_canonical = $5, former_since = $6, former_verified_at = $7 \
         WHERE realm_id = $1 AND change_id = $2 AND state IN ('asked', 'claimed')";
     Change UNDO = "UPDATE email_changes SET state = 'undone', ended_at = $3 WHERE realm_id = $1 AND change_id = $2 AND state = 'made'";
-    Change FORGET = "DELETE FROM email_changes WHERE realm_id = $1 AND created_at < $2";
 }
 
 impl Record for EmailChange {
@@ -96,11 +95,6 @@ pub async fn make(
 /// `false` when the change was undone before, or never made.
 pub async fn undo(tx: &mut Tx, id: EmailChangeId, now: Timestamp) -> Result<bool, Error> {
     tx.change(UNDO).bind(id).bind(now).hit().await
-}
-
-/// Deletes what was asked for before `before`: nothing of it can be undone any more.
-pub async fn forget(tx: &mut Tx, before: Timestamp) -> Result<u64, Error> {
-    tx.change(FORGET).bind(before).rows().await
 }
 
 /// The account's changes after `after`, the oldest first.

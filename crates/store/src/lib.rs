@@ -7,7 +7,7 @@
 //! answers on two replicas). A row that the transaction itself inserted may come later: no other transaction
 //! sees it.
 //!
-//! There is one file per table, and `answers` for what an answer to a challenge does to several tables at once. A
+//! There is one file per table, `retention` for what is deleted when it is over, and `answers` for what an answer to a challenge does to several tables at once. A
 //! file whose statements read or write other tables says so. Each statement is one text for both engines, an
 //! explicit pair, or, where answers are batched, PostgreSQL's alone. SQL contains no clock, no random source and
 //! no case folding. There is no storage trait: SQLite is the test double.
@@ -57,6 +57,7 @@ pub mod realms;
 pub mod recoveries;
 pub mod recovery_codes;
 pub mod requests;
+pub mod retention;
 pub mod rollout_hours;
 pub mod rollouts;
 pub mod scan;
@@ -129,6 +130,7 @@ const TABLES: &[&[Statement]] = &[
     recoveries::STATEMENTS,
     recovery_codes::STATEMENTS,
     requests::STATEMENTS,
+    retention::STATEMENTS,
     rollout_hours::STATEMENTS,
     rollouts::STATEMENTS,
     scan::STATEMENTS,

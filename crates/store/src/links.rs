@@ -17,7 +17,6 @@ sql! {
         WHERE realm_id = $1 AND token_digest = $2 AND used_at IS NULL AND superseded_at IS NULL AND expires_at > $3";
     Change VOID = "UPDATE links SET superseded_at = $3 \
         WHERE realm_id = $1 AND account_id = $2 AND target <> $4 AND used_at IS NULL AND superseded_at IS NULL";
-    Change FORGET = "DELETE FROM links WHERE realm_id = $1 AND expires_at < $2";
     Change SUPERSEDE = "UPDATE links SET superseded_at = $4 \
         WHERE realm_id = $1 AND account_id = $2 AND target = $3 AND used_at IS NULL AND superseded_at IS NULL";
     Change SUPERSEDE_ALL = "UPDATE links SET superseded_at = $3 \
@@ -74,9 +73,4 @@ pub async fn redeem(tx: &mut Tx, token: TokenDigest, now: Timestamp) -> Result<b
 /// Supersedes all unused links of the account but those for `spared`; returns how many.
 pub async fn void(tx: &mut Tx, account: AccountId, spared: LinkTarget, now: Timestamp) -> Result<u64, Error> {
     tx.change(VOID).bind(account).bind(now).bind(spared).rows().await
-}
-
-/// Deletes the links that expired before `before`.
-pub async fn forget(tx: &mut Tx, before: Timestamp) -> Result<u64, Error> {
-    tx.change(FORGET).bind(before).rows().await
 }

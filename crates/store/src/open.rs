@@ -123,6 +123,8 @@ pub enum Schema {
 /// Pages in SQLite's write-ahead log before a checkpoint, 64 MiB. Pages that are written often,
 /// such as those of counters and of the newest events, are then copied to the database file once.
 const CHECKPOINT: &str = "16000";
+/// Bytes to which the write-ahead log shrinks again after a burst: as many as those pages take.
+const JOURNAL_SIZE: &str = "65536000";
 
 /// Between two looks at the files of SQLite.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -284,6 +286,7 @@ async fn sqlite(path: PathBuf, settings: &Settings) -> Result<Db, OpenError> {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .pragma("wal_autocheckpoint", CHECKPOINT)
+        .pragma("journal_size_limit", JOURNAL_SIZE)
         .busy_timeout(timeouts.lock);
     let failed = |source| not_opened(&path, source);
     let mut write = options.connect().await.map_err(failed)?;

@@ -13,7 +13,6 @@ sql! {
     Change INSERT = "INSERT INTO passkey_requests (realm_id, challenge, product_key, device_id, material, expires_at) VALUES ($1, $2, $3, $4, $5, $6)";
     Change TAKE = "DELETE FROM passkey_requests WHERE realm_id = $1 AND challenge = $2 \
         RETURNING challenge, product_key, device_id, material, expires_at";
-    Change FORGET = "DELETE FROM passkey_requests WHERE realm_id = $1 AND expires_at <= $2";
 }
 
 /// A request, named by its random challenge.
@@ -49,9 +48,4 @@ pub async fn insert(tx: &mut Tx, new: PasskeyRequest) -> Result<(), Error> {
 /// Deletes the request and returns it: one answer is evaluated, whether it is right or wrong (INV-1).
 pub async fn take(tx: &mut Tx, challenge: &[u8]) -> Result<Option<PasskeyRequest>, Error> {
     tx.change(TAKE).bind(challenge.to_vec()).optional().await
-}
-
-/// Deletes the requests that have expired; returns how many.
-pub async fn forget(tx: &mut Tx, now: Timestamp) -> Result<u64, Error> {
-    tx.change(FORGET).bind(now).rows().await
 }

@@ -1,4 +1,5 @@
-//! Table `requests`: idempotency keys and their first outcomes, for callers that retry.
+//! Table `requests`: idempotency keys and their first outcomes, for callers that retry. The primary key is the claim's id, so
+//! that rows are stored in the order of time. `retention` deletes them.
 //!
 //! A row is claimed under a lease before the work, and holds the outcome after it. A caller that finds a claim whose
 //! lease has ended may take it over; then the outcome of the first claimant is not stored any more.
@@ -24,8 +25,6 @@ sql! {
         WHERE realm_id = $1 AND credential_id = $2 AND method = $3 AND request_id = $4 AND claim_id = $5 AND outcome IS NULL";
     Change SETTLE = "UPDATE requests SET outcome = $6, secrets = $7, secrets_until = $8, expires_at = $9 \
         WHERE realm_id = $1 AND credential_id = $2 AND method = $3 AND request_id = $4 AND claim_id = $5 AND outcome IS NULL";
-    Change FORGET_SECRETS = "UPDATE requests SET secrets = NULL WHERE realm_id = $1 AND secrets IS NOT NULL AND secrets_until <= $2";
-    Change FORGET = "DELETE FROM requests WHERE realm_id = $1 AND expires_at <= $2";
     Change RELEASE = "DELETE FROM requests \
         WHERE realm_id = $1 AND credential_id = $2 AND method = $3 AND request_id = $4 AND claim_id = $5 AND outcome IS NULL";
 }
@@ -121,12 +120,5 @@ pub async fn settle(tx: &mut Tx, claim: RequestClaim, settled: Settled) -> Resul
 pub async fn release(tx: &mut Tx, claim: RequestClaim) -> Result<(), Error> {
     let Key { credential, method, request } = claim.key;
     tx.change(RELEASE).bind(credential).bind(method.to_owned()).bind(request).bind(claim.id).rows().await?;
-    Ok(())
-}
-
-/// Deletes what is not returned any more: secrets after minutes, outcomes after a day.
-pub async fn forget(tx: &mut Tx, now: Timestamp) -> Result<(), Error> {
-    tx.change(FORGET_SECRETS).bind(now).rows().await?;
-    tx.change(FORGET).bind(now).rows().await?;
     Ok(())
 }

@@ -222,11 +222,6 @@ fn text<W: Word>(word: Option<W>) -> String {
     word.map(|word| word.as_str().to_owned()).unwrap_or_default()
 }
 
-/// Deletes the counts of the hours before this instant; returns how many.
-pub async fn forget(tx: &mut Tx, before: Timestamp) -> Result<u64, Error> {
-    tx.change(FORGET).bind(before).rows().await
-}
-
 /// Sums over the hours, in the order of their fields.
 pub async fn sums(
     view: &mut View,

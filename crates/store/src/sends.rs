@@ -10,9 +10,9 @@ use crate::{
 };
 
 sql! {
-    Change LOCK = "INSERT INTO sends (realm_id, destination, purpose, sent) VALUES ($1, $2, $3, '[]') \
+    Change LOCK = "INSERT INTO sends (realm_id, destination, purpose, sent, last_at) VALUES ($1, $2, $3, '[]', $4) \
         ON CONFLICT (realm_id, destination, purpose) DO UPDATE SET purpose = excluded.purpose RETURNING sent";
-    Change REPLACE = "UPDATE sends SET sent = $4 WHERE realm_id = $1 AND destination = $2 AND purpose = $3";
+    Change REPLACE = "UPDATE sends SET sent = $4, last_at = $5 WHERE realm_id = $1 AND destination = $2 AND purpose = $3";
     Select PAGE = "SELECT destination, purpose, sent FROM sends \
         WHERE realm_id = $1 AND (destination > $2 OR (destination = $2 AND purpose > $3)) ORDER BY destination, purpose LIMIT $4";
 }
@@ -27,14 +27,15 @@ impl Record for Sent {
     }
 }
 
-/// The sends so far. Locks them for the rest of the transaction, so that sends to one destination are counted one after
+/// The sends so far. A row that is not replaced remembers nothing, and may go at `now` and its windows. Locks them for the rest of the transaction, so that sends to one destination are counted one after
 /// the other.
 pub async fn lock(
     tx: &mut Tx,
     destination: KeyedDigest,
     purpose: MessagePurpose,
+    now: Timestamp,
 ) -> Result<Vec<Timestamp>, Error> {
-    let kept: Option<Sent> = tx.change(LOCK).bind(destination).bind(purpose).optional().await?;
+    let kept: Option<Sent> = tx.change(LOCK).bind(destination).bind(purpose).bind(now).optional().await?;
     Ok(kept.map(|Sent(sent)| sent).unwrap_or_default())
 }
 
@@ -44,7 +45,8 @@ pub async fn replace(
     purpose: MessagePurpose,
     sent: Vec<Timestamp>,
 ) -> Result<(), Error> {
-    tx.change(REPLACE).bind(destination).bind(purpose).bind(sent).rows().await?;
+    let last = sent.iter().max().copied();
+    tx.change(REPLACE).bind(destination).bind(purpose).bind(sent).bind(last).rows().await?;
     Ok(())
 }
 
@@ -81,7 +83,8 @@ pub(crate) async fn bring_back(tx: &mut Tx, now: Timestamp) -> Result<u64, Error
         for SendsRow { destination, purpose, sent } in page {
             if sent.iter().any(|at| *at > now) {
                 let sent: Vec<_> = sent.into_iter().map(|at| at.min(now)).collect();
-                tx.change(REPLACE).bind(destination).bind(purpose).bind(sent).rows().await?;
+                let last = sent.iter().max().copied();
+                tx.change(REPLACE).bind(destination).bind(purpose).bind(sent).bind(last).rows().await?;
                 count += 1;
             }
         }

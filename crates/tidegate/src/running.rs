@@ -11,7 +11,7 @@ use tidegate_metrics::Metrics;
 use tidegate_service::{
     App, Fault, Freshness, Parts, Pulses,
     audit::Sealer,
-    installation::{self, KeyCheck, check},
+    installation::{KeyCheck, Retention, Sweeper, check},
     reminders::Reminders,
     rollouts::FunnelWorker,
     rollouts::Scheduler,
@@ -77,6 +77,8 @@ const REMIND: Duration = Duration::from_secs(10);
 const SEND_RESETS: Duration = Duration::from_millis(500);
 /// Between two looks at what is planned.
 const SCHEDULE: Duration = Duration::from_secs(1);
+/// Between two looks at refusals that were counted for a minute.
+const COUNT_REFUSALS: Duration = Duration::from_secs(1);
 /// Between two runs of retention.
 const CUT: Duration = Duration::from_hours(1);
 
@@ -203,7 +205,10 @@ impl Running {
         background.spawn(keep_credentials::keep(app.clone(), workers.clone(), clock.clone(), rest.clone()));
         let funnel = FunnelWorker::new(workers.clone(), clock.clone(), &SystemEntropy);
         background.spawn(fold((app.clone(), funnel), rest.clone()));
-        background.spawn(sweep(workers.clone(), clock, rest.clone()));
+        let sweeper = Sweeper::new(workers.clone(), clock, &SystemEntropy, retention(&config.retention));
+        background.spawn(count_refusals(app.clone(), rest.clone()));
+        let budget = Duration::from_millis(config.retention.sweep_ms);
+        background.spawn(sweep((app.clone(), sweeper), budget, rest.clone()));
         background.spawn(courier.run(rest.clone()));
         if let Some(certificates) = certificates.clone() {
             background.spawn(reload(certificates, rest.clone()));
@@ -307,6 +312,9 @@ impl Running {
     /// The end, once no call is served. `step` says what it waits for.
     async fn finish(&mut self, step: &mut &'static str) -> anyhow::Result<()> {
         self.app.close().await;
+        if let Err(error) = self.app.record_refusals(true).await {
+            tracing::warn!(%error, "the refusals of the last minute could not be recorded");
+        }
         *step = "background tasks";
         self.rest.cancel();
         while let Some(ended) = self.background.join_next().await {
@@ -391,12 +399,23 @@ async fn serve_receipts(endpoint: receipts::Endpoint, listener: TcpListener, sto
     }
 }
 
-/// Deletes what must not be kept, once a minute.
-async fn sweep(store: Store, clock: Arc<AuthorityClock>, stop: CancellationToken) {
+fn retention(kept: &config::Retention) -> Retention {
+    Retention {
+        sign_ins: Span::days(kept.sign_ins_days),
+        sessions: Span::days(kept.sessions_days),
+        deliveries: Span::days(kept.deliveries_days),
+    }
+}
+
+/// Deletes what is over, once a minute.
+async fn sweep((app, sweeper): (App, Sweeper), budget: Duration, stop: CancellationToken) {
+    let mut outage = Outage::of(&app);
     while tokio::time::timeout(SWEEP, stop.cancelled()).await.is_err() {
-        if let Err(error) = installation::sweep(&store, &*clock).await {
-            tracing::warn!(%error, "expired outcomes and secrets of requests could not be deleted");
+        let Some(swept) = stop.run_until_cancelled(sweeper.sweep(budget)).await else { return };
+        if swept.is_ok() {
+            app.metrics().sweep_ran(AuthorityClock::host().unix_seconds());
         }
+        outage.say(swept, "what is over cannot be deleted");
     }
 }
 
@@ -410,6 +429,14 @@ async fn follow(app: App, stop: CancellationToken) {
     let mut outage = Outage::of(&app);
     while tokio::time::timeout(FOLLOW, stop.cancelled()).await.is_err() {
         outage.say(app.follow().await, "the event log cannot be followed");
+    }
+}
+
+/// Records how many refusals were counted.
+async fn count_refusals(app: App, stop: CancellationToken) {
+    let mut outage = Outage::of(&app);
+    while tokio::time::timeout(COUNT_REFUSALS, stop.cancelled()).await.is_err() {
+        outage.say(app.record_refusals(false).await, "counts of refusals cannot be recorded");
     }
 }
 

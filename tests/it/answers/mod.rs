@@ -169,7 +169,7 @@ impl Waiting {
             actor: Actor::Worker("test".to_owned()),
             product: Some(self.asked.product.clone()),
             account: Some(self.asked.challenge.account),
-            fact: Fact::ChallengeAnswered { challenge, factor, outcome },
+            fact: Fact::ChallengeAnswered { challenge, factor, outcome, count: 1 },
             personal: None,
         }
     }

@@ -222,6 +222,16 @@ fn nothing_that_counts_lives_in_the_process() {
                 "what one call found out; it ends with the call",
             ),
             (
+                "crates/service/src/refusals.rs",
+                "Mutex",
+                "how often what was recorded is repeated: nothing is decided by it, and its number is recorded",
+            ),
+            (
+                "crates/service/src/installation/sweep.rs",
+                "Mutex",
+                "where the next sweep goes on; another replica begins at the front",
+            ),
+            (
                 "crates/service/src/incidents.rs",
                 "Mutex",
                 "which numbers the log of this process has lines of; another replica has its own log",

@@ -23,6 +23,7 @@ const WITHOUT_PERMISSION: &[(&str, &str)] = &[
     ("purge_deleted", "the program's own: accounts that were deleted 30 days ago"),
     ("reads_all_documents", "readiness, of all realms"),
     ("readiness", "what the last pulse found, for readiness and health"),
+    ("record_refusals", "the program's own: how often callers were refused"),
     ("send_resets", "the program's own: what owners who forgot their passwords wait for"),
     ("set_readiness", "the program's own: what a pulse found"),
     ("write_uses", "the program's own: when credentials were used last"),

@@ -9,7 +9,7 @@ use crate::Fault;
 
 /// Batches and events that one transaction drops.
 const MAX_BATCHES: i64 = 100;
-const MAX_EVENTS: i64 = 10_000;
+const MAX_EVENTS: i64 = 1_000;
 /// Realms at a time.
 const PAGE_SIZE: i64 = 100;
 

@@ -169,12 +169,7 @@ impl Answering {
         cc: &ChallengeContext,
         outcome: Answered,
     ) -> Result<Option<Attempt<ChargedAttempt, Answered>>, Error> {
-        let note = self.note(cx, cc, outcome);
-        cx.charge(async |tx| {
-            note.record(tx).await?;
-            Ok(AttemptCharge::Finished(outcome))
-        })
-        .await
+        Ok(Some(Attempt::Finished(cx.refuse(self.note(cx, cc, outcome), outcome).await?)))
     }
 
     /// The same, put on record for the operators.
@@ -187,7 +182,7 @@ impl Answering {
         let note = cx.event(material::unreadable(factor, cc.challenge.method));
         let note = note.at(&cc.product).of(cc.whose()).from(&self.client);
         cx.charge(async |tx| {
-            note.record(tx).await?;
+            note.record_refusal(tx).await?;
             Err(Refusal::FactorUnavailable.into())
         })
         .await
@@ -249,7 +244,12 @@ impl Answering {
             Finding::Used | Finding::Late(_) => {
                 cx.settle(async |tx| {
                     let outcome = too_late(cx, tx, &cc.challenge, (attempt, finding)).await?;
-                    self.note(cx, cc, outcome).record(tx).await?;
+                    let note = self.note(cx, cc, outcome);
+                    match outcome {
+                        // Its charge was given back, so no counter bounds how often it comes.
+                        Answered::Replayed | Answered::AlreadyApproved => note.record_refusal(tx).await?,
+                        _ => note.record(tx).await?,
+                    }
                     Ok(Some(outcome))
                 })
                 .await
@@ -449,7 +449,7 @@ impl Answering {
         outcome: Answered,
     ) -> EventBuilder<'n> {
         let Challenge { id: challenge, factor, .. } = cc.challenge;
-        let note = cx.event(Fact::ChallengeAnswered { challenge, factor, outcome });
+        let note = cx.event(Fact::ChallengeAnswered { challenge, factor, outcome, count: 1 });
         note.at(&cc.product).of(cc.whose()).from(&self.client)
     }
 }

@@ -137,7 +137,7 @@ impl Holder {
         let material = cx.query().factor_material(account.id, factor.id, factor.material.as_ref());
         let Some(material) = material.filter(|material| method::is_usable(factor.method, material)) else {
             let event = cx.event(material::unreadable(factor.id, factor.method));
-            event.at(&acting.product.key).of(account).from(&acting.client).record(tx).await?;
+            event.at(&acting.product.key).of(account).from(&acting.client).record_refusal(tx).await?;
             return Err(Refusal::FactorUnavailable.into());
         };
         // For a change, a recovery code counts as a proof that may re-bind factors, and nothing more. An owner who is

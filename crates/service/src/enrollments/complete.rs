@@ -146,7 +146,7 @@ impl CompleteEnrollment {
             Err(Unread::Malformed(malformed)) => return Err(challenges::malformed(malformed).into()),
             Err(Unread::Unusable) => {
                 let event = cx.event(material::unreadable(factor, pending.method)).at(&pending.product);
-                event.of(&acting.account).from(&acting.client).record(tx).await?;
+                event.of(&acting.account).from(&acting.client).record_refusal(tx).await?;
                 return Err(Refusal::FactorUnavailable.into());
             }
         };

@@ -7,6 +7,7 @@ mod expiry;
 mod forget_clock;
 mod initialise;
 mod recover;
+mod retention;
 mod sweep;
 
 pub use check::{KeyCheck, check, fits};
@@ -14,4 +15,5 @@ pub use expiry::{Expiring, warn_of_expiry};
 pub use forget_clock::{Met, forget_clock};
 pub use initialise::{First, Initialised, OperatorToken, initialise};
 pub use recover::{Recovered, Recovery, recover};
-pub use sweep::sweep;
+pub use retention::Retention;
+pub use sweep::{MAX_BATCH, Sweeper};

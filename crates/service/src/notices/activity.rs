@@ -155,7 +155,7 @@ impl Shown {
                 method: proofs.last().map(|proof| proof.method),
                 ..none
             },
-            Fact::SignInDenied { why } | Fact::PasswordChangeDenied { why } => {
+            Fact::SignInDenied { why, .. } | Fact::PasswordChangeDenied { why, .. } => {
                 Self { detail: word(why), ..none }
             }
             Fact::ChallengeAnswered { outcome, .. } => Self { detail: word(outcome), ..none },

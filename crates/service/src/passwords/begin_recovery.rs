@@ -60,7 +60,9 @@ impl Command for BeginRecovery {
             // The worker sends it, or not. The budget is that of the identifier, whether or not it is known (INV-14).
             let _ = cx.permit_send_to(tx, to, MessagePurpose::ResetPassword, WINDOWS).await?;
             recoveries::insert(tx, recovery).await?;
-            cx.event(Fact::RecoveryBegun { recovery: id }).at(&product.key).record(tx).await?;
+            // A stranger may ask for any number of identifiers. What comes of it for an account has an event of its own.
+            let begun = cx.event(Fact::RecoveryBegun { recovery: id, count: 1 });
+            begun.at(&product.key).record_refusal(tx).await?;
             Ok(RecoveryBegun {})
         })
         .await

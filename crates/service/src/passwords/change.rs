@@ -24,7 +24,8 @@ use crate::{
     accounts::owner,
     acting::Acting,
     counters::{self, Lane},
-    idempotency::{Attempt, AttemptCharge, outcomes},
+    event_builder::EventBuilder,
+    idempotency::{Attempt, outcomes},
     notices::About,
     sessions::{ending, failed_proofs},
 };
@@ -112,11 +113,9 @@ impl Change<'_> {
                 .await
             }
             Err(outcome) => {
-                cx.charge(async |tx| {
-                    self.deny(cx, tx, &self.acting.account, Denial::Slowed).await?;
-                    Ok(AttemptCharge::Finished(PasswordChange { outcome, ended: 0 }))
-                })
-                .await
+                let denied = self.denied(cx, &self.acting.account, Denial::Slowed);
+                let slowed = cx.refuse(denied, PasswordChange { outcome, ended: 0 }).await?;
+                Ok(Some(Attempt::Finished(slowed)))
             }
         }
     }
@@ -136,7 +135,7 @@ impl Change<'_> {
         if !right {
             let tries_left = failed_proofs::count(cx, tx, (&account, &acting.client), &session).await?;
             attempts::settle(tx, &counter, taken).await?;
-            self.deny(cx, tx, &account, Denial::WrongPassword).await?;
+            self.denied(cx, &account, Denial::WrongPassword).record(tx).await?;
             return Ok(Some(PasswordChange { outcome: Answered::WrongAnswer { tries_left }, ended: 0 }));
         }
         let proved = proof::is_proved(tx, &account, &session, now).await?;
@@ -159,14 +158,8 @@ impl Change<'_> {
         Ok(Some(PasswordChange { outcome: Answered::Approved, ended }))
     }
 
-    async fn deny(
-        &self,
-        cx: &CommandContext,
-        tx: &mut Tx,
-        account: &Account,
-        why: Denial,
-    ) -> Result<(), Fault> {
-        let event = cx.event(Fact::PasswordChangeDenied { why }).at(&self.acting.product.key).of(account);
-        event.from(&self.acting.client).record(tx).await
+    fn denied<'n>(&'n self, cx: &'n CommandContext, account: &'n Account, why: Denial) -> EventBuilder<'n> {
+        let event = cx.event(Fact::PasswordChangeDenied { why, count: 1 });
+        event.at(&self.acting.product.key).of(account).from(&self.acting.client)
     }
 }

@@ -147,7 +147,7 @@ async fn count(view: &mut View, from: Sequence, last: Sequence) -> Result<BTreeM
     let mut counts = BTreeMap::new();
     for event in &events {
         for cell in cells(event, &known) {
-            *counts.entry(cell).or_default() += 1;
+            *counts.entry(cell).or_default() += calls(event);
         }
     }
     Ok(counts)
@@ -178,6 +178,14 @@ async fn known(view: &mut View, events: &[Event<RecordedFact>]) -> Result<Known,
         methods: methods.into_iter().collect(),
         begun: begun.into_iter().collect(),
     })
+}
+
+/// How many calls the event is of: refusals that repeat share one.
+fn calls(event: &Event<RecordedFact>) -> i64 {
+    match &event.fact {
+        RecordedFact::Known(fact) => i64::try_from(fact.count()).unwrap_or(i64::MAX),
+        RecordedFact::Newer { .. } => 1,
+    }
 }
 
 /// What the event counts as. Nothing, where no rollout had a part in it.

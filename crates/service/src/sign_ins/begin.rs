@@ -15,6 +15,7 @@ use tidegate_store::{
 
 use crate::{
     Command, CommandContext, Error, Fault, OneTimeSecret, Outcome, Share, decisions,
+    event_builder::EventBuilder,
     offers::{NextStep, next_step},
     sign_ins::trust,
 };
@@ -108,22 +109,18 @@ pub(super) struct FirstProof<'f> {
 }
 
 impl Origin {
-    pub(super) async fn deny(
-        &self,
-        cx: &CommandContext,
-        tx: &mut Tx,
-        account: Option<&Account>,
+    /// The event of a denied sign-in.
+    pub(super) fn denied<'n>(
+        &'n self,
+        cx: &'n CommandContext,
+        account: Option<&'n Account>,
         why: Denial,
-    ) -> Result<(), Fault> {
-        if why == Denial::Slowed {
-            cx.query().metrics().throttled("passwords");
-        }
-        let event = cx.event(Fact::SignInDenied { why }).at(&self.product).from(&self.client);
-        let event = match account {
+    ) -> EventBuilder<'n> {
+        let event = cx.event(Fact::SignInDenied { why, count: 1 }).at(&self.product).from(&self.client);
+        match account {
             Some(account) => event.of(account),
             None => event,
-        };
-        event.record(tx).await
+        }
     }
 
     pub(super) async fn begin(

@@ -33,13 +33,20 @@ impl Origin {
             let begun = if let Some(account) = &account {
                 self.answer(cx, tx, (&product, account), &answer).await?
             } else {
-                passkey_requests::take(tx, &answer.challenge).await?;
+                if passkey_requests::take(tx, &answer.challenge).await?.is_none() {
+                    cx.changes_nothing();
+                }
                 Err(Denial::UnknownPasskey)
             };
             match begun {
                 Ok(begun) => Ok(begun),
                 Err(why) => {
-                    self.deny(cx, tx, account.as_ref(), why).await?;
+                    let denied = self.denied(cx, account.as_ref(), why);
+                    match why {
+                        // It closed the key.
+                        Denial::PasskeyCopied => denied.record(tx).await?,
+                        _ => denied.record_refusal(tx).await?,
+                    }
                     Ok(DENIED)
                 }
             }
@@ -55,6 +62,9 @@ impl Origin {
         answer: &PasskeyAnswer,
     ) -> Result<Result<SignInStarted, Denial>, Fault> {
         let request = passkey_requests::take(tx, &answer.challenge).await?;
+        if request.is_none() {
+            cx.changes_nothing();
+        }
         let Some(request) = request.filter(|request| self.is_for(cx, request)) else {
             return Ok(Err(Denial::PasskeyNotRequested));
         };
@@ -76,7 +86,7 @@ impl Origin {
         }
         let Some(kept) = cx.query().factor_material(account.id, factor.id, factor.material.as_ref()) else {
             let event = cx.event(material::unreadable(factor.id, factor.method)).at(&product.key);
-            event.of(account).from(&self.client).record(tx).await?;
+            event.of(account).from(&self.client).record_refusal(tx).await?;
             return Ok(Err(Denial::PasskeyUnreadable));
         };
         let context = SealContext::PasskeyRequest { realm: cx.realm() };

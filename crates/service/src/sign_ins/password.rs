@@ -34,7 +34,7 @@ use super::begin::{DENIED, FirstProof, Held, Origin, SignInStarted};
 use crate::{
     CommandContext, Error, Fault,
     counters::{self, Lane},
-    idempotency::{Attempt, AttemptCharge},
+    idempotency::Attempt,
     notices::About,
     passwords::MAILED_FOR,
 };
@@ -195,11 +195,12 @@ impl PasswordGuess<'_> {
                     Answered::Slowed { until } => Held::Until(until),
                     _ => Held::Closed,
                 };
-                cx.charge(async |tx| {
-                    self.from.deny(cx, tx, known.row.account.as_ref(), Denial::Slowed).await?;
-                    Ok(AttemptCharge::Finished(SignInStarted { held: Some(held), ..DENIED }))
-                })
-                .await?
+                cx.query().metrics().throttled("passwords");
+                let account = known.row.account.as_ref();
+                let denied = self.from.denied(cx, account, Denial::Slowed);
+                let denied = if account.is_some() { denied } else { denied.by(counter.id) };
+                let slowed = cx.refuse(denied, SignInStarted { held: Some(held), ..DENIED }).await?;
+                return Ok(PasswordCharge::Finished(slowed));
             }
         };
         Ok(match attempt {
@@ -244,7 +245,12 @@ impl PasswordGuess<'_> {
             },
         };
         attempts::settle(tx, counter, *taken).await?;
-        self.from.deny(cx, tx, account.as_ref(), why).await?;
+        let denied = self.from.denied(cx, account.as_ref(), why);
+        match &account {
+            // An account's own counter bounds how many there are.
+            Some(_) => denied.record(tx).await?,
+            None => denied.record_refusal(tx).await?,
+        }
         let closes = *lane == Lane::Unknown && taken.budget.in_row >= Limits::PASSWORD.in_row;
         if let Some(account) = account.filter(|_| closes) {
             let whose = (&account, self.product, &self.from.client);

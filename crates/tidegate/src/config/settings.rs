@@ -259,6 +259,17 @@ settings! {
         /// MiB of requests above 8 KiB that are received at once, a quarter of it on one connection, and as much again of answers that are not read.
         message_mib: u32 = 64, Rule::Whole(16..=65_536), Shown::Whole;
     }
+    /// How long what is over is kept; then it is deleted.
+    retention: Retention {
+        /// Days for which sign-ins, challenges, enrollments and mailed links are kept after they ended.
+        sign_ins_days: i64 = 7, Rule::Whole(1..=366), Shown::Whole;
+        /// Days for which sessions are kept after they ended, and counters of guesses that remember nothing.
+        sessions_days: i64 = 30, Rule::Whole(1..=366), Shown::Whole;
+        /// Days for which messages are kept after they were sent or given up; what they said is deleted when they are.
+        deliveries_days: i64 = 30, Rule::Whole(1..=366), Shown::Whole;
+        /// Milliseconds of each minute in which it is deleted at most; what is left waits for the next minute.
+        sweep_ms: u64 = 20_000, Rule::Whole(100..=50_000), Shown::Whole;
+    }
     /// The record of what happened.
     audit: Audit {
         /// Days for which events are kept.

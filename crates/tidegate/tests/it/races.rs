@@ -230,7 +230,9 @@ async fn inv_08_parallel_passwords_take_no_more_than_are_free(engine: Engine) {
     let looked_at = test.events("sign_in_denied", "wrong_password").await;
     assert!((4..=7).contains(&looked_at), "{looked_at}");
     assert_eq!(test.number("SELECT MAX(in_row) FROM attempts").await, looked_at);
-    assert_eq!(test.events("sign_in_denied", "").await, i64::try_from(MANY).unwrap());
+    // Each server records the first one that it slows, and counts the others for a minute.
+    let slowed = test.events("sign_in_denied", "slowed").await;
+    assert!((1..=4).contains(&slowed), "{slowed}");
 }
 
 async fn inv_58_one_request_id_is_carried_out_once(engine: Engine) {

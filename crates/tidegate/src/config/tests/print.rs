@@ -27,6 +27,7 @@ retention_days = 400
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a line for each setting")]
 fn render_aligns_the_origins_and_redacts() {
     let environment = [("TIDEGATE__DATABASE__URL", "postgres://ada:pw@db/tidegate?password=pw")];
     let ours = loaded("[limits]\ncommands = 9", &environment, &["log.format=json"]);
@@ -133,6 +134,10 @@ limits.stranger_connections = 1024                            # default
 limits.calls_per_connection = 256                             # default
 limits.calls = 8192                                           # default
 limits.message_mib = 64                                       # default
+retention.sign_ins_days = 7                                   # default
+retention.sessions_days = 30                                  # default
+retention.deliveries_days = 30                                # default
+retention.sweep_ms = 20000                                    # default
 audit.retention_days = 400                                    # default
 "#
     );

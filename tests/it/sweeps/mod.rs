@@ -1,0 +1,6 @@
+//! What is over is deleted, and what must stay, stays.
+
+mod growth;
+mod kinds;
+mod large;
+mod safe;
