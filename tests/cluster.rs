@@ -151,7 +151,7 @@ fn ready(mut supervisor: Child) -> Result<ChildStdin, NoCluster> {
 }
 
 /// Where the programs are: the newest of Debian's folders, or what `pg_config` names.
-fn programs() -> Option<PathBuf> {
+pub(crate) fn programs() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let bins = versions.map(|version| version.path().join("bin")).filter(|bin| bin.join("initdb").exists());
     bins.max_by_key(|bin| version(bin)).or_else(|| {

@@ -8,6 +8,7 @@ use std::{
     fs::Permissions,
     net::TcpListener,
     os::unix::fs::{PermissionsExt as _, chown},
+    path::PathBuf,
     str::FromStr as _,
     sync::{
         OnceLock,
@@ -21,7 +22,7 @@ use tokio::sync::OnceCell;
 
 pub use crate::line::Line;
 use crate::{
-    cluster::{Cluster, Durability, connections_needed, servant},
+    cluster::{self, Cluster, Durability, connections_needed, servant},
     pki::Issued,
 };
 
@@ -43,6 +44,11 @@ pub async fn database() -> String {
     let name = format!("tidegate_test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     run(&format!("CREATE DATABASE {name}")).await;
     renamed(&server().await.url, &name)
+}
+
+/// One of PostgreSQL's programs, such as `pg_dump`.
+pub fn tool(name: &str) -> PathBuf {
+    cluster::programs().map_or_else(|| PathBuf::from(name), |bin| bin.join(name))
 }
 
 /// Ends every connection to one database, as a server does that shuts down. New connections are accepted.

@@ -46,3 +46,37 @@ CREATE INDEX sessions_by_end ON sessions (realm_id, (COALESCE(ended_at, CASE WHE
 ALTER TABLE sends ADD COLUMN last_at TIMESTAMPTZ;
 UPDATE sends SET last_at = COALESCE((SELECT MAX(CAST(value AS TIMESTAMPTZ)) FROM json_array_elements_text(CAST(sent AS JSON))), 'epoch');
 CREATE INDEX sends_by_end ON sends (realm_id, last_at);
+
+-- Restores, and the rotation of master keys.
+
+-- How many times the database was restored from a copy. NULL: never.
+ALTER TABLE installation ADD COLUMN timeline BIGINT;
+-- When `tidegate restored` began, while it is not complete. NULL: it is.
+ALTER TABLE installation ADD COLUMN restore_began_at TIMESTAMPTZ;
+
+-- How far `tidegate restored` has come in each realm. Empty but while it is not complete.
+CREATE TABLE restores (
+  realm_id UUID NOT NULL,
+  after_account UUID NOT NULL,
+  ended_at TIMESTAMPTZ,
+  PRIMARY KEY (realm_id)
+);
+
+-- Every master key that was ever active, and when all values were sealed with it. They are of the first realm.
+CREATE TABLE master_keys (
+  realm_id UUID NOT NULL,
+  key_id BIGINT NOT NULL,
+  active_since TIMESTAMPTZ NOT NULL,
+  rewrapped_at TIMESTAMPTZ,
+  PRIMARY KEY (realm_id, key_id)
+);
+
+-- Servers that run, with the master keys that they have. They are of the first realm.
+CREATE TABLE key_holders (
+  realm_id UUID NOT NULL,
+  holder UUID NOT NULL,
+  active_key BIGINT NOT NULL,
+  known_keys TEXT NOT NULL,
+  seen_at TIMESTAMPTZ NOT NULL,
+  PRIMARY KEY (realm_id, holder)
+);

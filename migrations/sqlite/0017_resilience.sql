@@ -63,3 +63,37 @@ CREATE INDEX sessions_by_end ON sessions (realm_id, (COALESCE(ended_at, CASE WHE
 ALTER TABLE sends ADD COLUMN last_at INTEGER;
 UPDATE sends SET last_at = COALESCE((SELECT MAX((unixepoch(value) + 1) * 1000000) FROM json_each(sent)), 0);
 CREATE INDEX sends_by_end ON sends (realm_id, last_at);
+
+-- Restores, and the rotation of master keys.
+
+-- How many times the database was restored from a copy. NULL: never.
+ALTER TABLE installation ADD COLUMN timeline INTEGER;
+-- When `tidegate restored` began, while it is not complete. NULL: it is.
+ALTER TABLE installation ADD COLUMN restore_began_at INTEGER;
+
+-- How far `tidegate restored` has come in each realm. Empty but while it is not complete.
+CREATE TABLE restores (
+  realm_id BLOB NOT NULL,
+  after_account BLOB NOT NULL,
+  ended_at INTEGER,
+  PRIMARY KEY (realm_id)
+) STRICT, WITHOUT ROWID;
+
+-- Every master key that was ever active, and when all values were sealed with it. They are of the first realm.
+CREATE TABLE master_keys (
+  realm_id BLOB NOT NULL,
+  key_id INTEGER NOT NULL,
+  active_since INTEGER NOT NULL,
+  rewrapped_at INTEGER,
+  PRIMARY KEY (realm_id, key_id)
+) STRICT, WITHOUT ROWID;
+
+-- Servers that run, with the master keys that they have. They are of the first realm.
+CREATE TABLE key_holders (
+  realm_id BLOB NOT NULL,
+  holder BLOB NOT NULL,
+  active_key INTEGER NOT NULL,
+  known_keys TEXT NOT NULL,
+  seen_at INTEGER NOT NULL,
+  PRIMARY KEY (realm_id, holder)
+) STRICT, WITHOUT ROWID;

@@ -76,17 +76,17 @@ const STEPS: [&str; 22] = [
 ];
 
 /// Who walks, and what was issued to them.
-struct Walk {
-    kasa: Kasa,
-    ann: Owner,
+pub struct Walk {
+    pub kasa: Kasa,
+    pub ann: Owner,
     /// Of the owner who enrolls and changes the address.
-    session: Session,
-    enrollment: String,
+    pub session: Session,
+    pub enrollment: String,
     /// The links that were mailed first: a set-up link, a verification, a change of address, a notice, a reset.
-    links: BTreeMap<&'static str, String>,
-    begun: SignIn,
+    pub links: BTreeMap<&'static str, String>,
+    pub begun: SignIn,
     mailed: String,
-    asked: String,
+    pub asked: String,
 }
 
 const ID: &str = "7f0c1a52-5a1e-4d4e-9c7b-3f3b1c2d4e5f";
@@ -97,7 +97,7 @@ fn request_id(server: &TestServer) -> String {
 }
 
 impl Walk {
-    async fn begin(server: &TestServer) -> Self {
+    pub async fn begin(server: &TestServer) -> Self {
         let kasa = Kasa::by_mail(server).await;
         let ann = kasa.owner("ann").await;
         let bob = kasa.admin.person_with("bob", Address::Unverified).await;

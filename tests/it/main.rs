@@ -91,6 +91,8 @@ mod refreshes;
 mod refused;
 mod reminders;
 mod repetitions;
+mod restores;
+mod rotations;
 mod rpc;
 mod schedules;
 mod sdk;

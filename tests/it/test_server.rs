@@ -1,17 +1,21 @@
 //! A served app on a database of its own, with a manual clock and a repeatable random source.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use tempfile::TempDir;
 use tidegate_core::{Clock as _, Role, Secret, Span, Timestamp, Word as _};
 use tidegate_courier::{Courier, PushSettings};
 use tidegate_grpc::StreamSettings;
-use tidegate_keyring::{Keyring, MasterFile};
+use tidegate_keyring::{KeyRotation, Keyring, MasterFile};
 use tidegate_proto as proto;
 use tidegate_service::{
     App, Parts,
     audit::Sealer,
-    installation::{First, Initialised, Retention, Sweeper, initialise},
+    installation::{First, Initialised, Retention, Rewrapper, Sweeper, initialise},
     rollouts::FunnelWorker,
 };
 use tidegate_store::{Store, Timeouts};
@@ -46,6 +50,7 @@ pub struct TestServer {
     pub sweeper: Arc<Sweeper>,
     lots: Arc<CountingEntropy>,
     keyring: Arc<Keyring>,
+    master: Arc<Mutex<MasterFile>>,
     operator: Arc<Secret<String>>,
     folder: Arc<TempDir>,
     _open: Arc<DropGuard>,
@@ -97,7 +102,8 @@ impl TestServer {
         let level = tracing_subscriber::filter::LevelFilter::ERROR;
         let _ = tracing_subscriber::fmt().with_max_level(level).with_test_writer().try_init();
         let (clock, entropy) = (Arc::new(ManualClock::at(MORNING)), Arc::new(CountingEntropy::default()));
-        let keyring = Arc::new(Keyring::new(&MasterFile::generate(&*entropy)));
+        let master = MasterFile::generate(&*entropy);
+        let keyring = Arc::new(Keyring::new(&master));
         let store = open(&url, timeouts).await;
         store.migrate().await.unwrap();
         let first = First::new(REALM.parse().unwrap(), "Main".parse().unwrap(), &*clock, &*entropy);
@@ -126,6 +132,7 @@ impl TestServer {
             sweeper: Arc::new(sweeper),
             lots,
             keyring,
+            master: Arc::new(Mutex::new(master)),
             operator: Arc::new(first.token.clone()),
             folder: Arc::new(folder),
             _open: Arc::new(open),
@@ -187,6 +194,31 @@ impl TestServer {
 
     fn sealer_on(&self, store: Store) -> Sealer {
         Sealer::new(store, self.keyring.clone(), self.clock.clone(), self.lots.clone())
+    }
+
+    /// Makes a new master key active, in the file and in the app. Returns the former file.
+    pub fn rotates(&self) -> MasterFile {
+        let mut master = self.master.lock().unwrap();
+        let former = master.clone();
+        let new = master.add(&*self.lots);
+        let rotation = KeyRotation { by: "Ann".parse().unwrap(), reason: "yearly".parse().unwrap() };
+        assert!(master.activate(new, rotation) && self.keyring.replace(&master));
+        former
+    }
+
+    /// The file of master keys.
+    pub fn master(&self) -> MasterFile {
+        self.master.lock().unwrap().clone()
+    }
+
+    /// What seals values again, in a program of its own.
+    pub fn rewrapper(&self) -> Rewrapper {
+        Rewrapper::new(self.store.clone(), self.keyring.clone(), self.clock.clone(), self.lots.clone())
+    }
+
+    /// An app with other master keys.
+    pub fn app_with(&self, keyring: Arc<Keyring>) -> App {
+        App::new(parts(&self.store, &keyring, &self.clock, &self.entropy))
     }
 
     /// The same app, served with these settings of streams.

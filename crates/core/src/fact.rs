@@ -426,6 +426,32 @@ pub enum Fact {
         until: Timestamp,
         accounts: u64,
     },
+    /// Another master key seals what is new. Who did it, and why, is known where the file of keys says it.
+    MasterKeyRotated {
+        key: String,
+        former: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Title>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Title>,
+    },
+    /// Every stored value is sealed with the active master key.
+    MasterKeyRewrapped {
+        key: String,
+    },
+    /// `digests`: its digest key was kept, for the values that cannot be digested again.
+    MasterKeyDropped {
+        key: String,
+        digests: bool,
+        by: Title,
+        reason: Title,
+    },
+    /// The database was restored from a copy, and what had been issued before was voided.
+    DatabaseRestored {
+        timeline: i64,
+        by: Title,
+        reason: Title,
+    },
     EventsCut {
         first: Sequence,
         last: Sequence,

@@ -56,6 +56,8 @@ words! {
         /// Two-step is on, and cannot be switched off any more.
         TwoStepStaysOn = "two_step_stays_on",
         EnrollmentPostponed = "enrollment_postponed",
+        /// The database was restored from a copy, in which used codes may look unused.
+        RecoveryCodesVoided = "recovery_codes_voided",
     }
 }
 

@@ -1,5 +1,8 @@
 //! The forms in which a table may store a secret. Only `keyring` makes and reads them.
 
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
 /// Authenticated ciphertext. It opens only in the context (associated data) for which it was
@@ -22,8 +25,14 @@ pub struct KeyedDigest {
 }
 
 /// Names the master key that a value needs: the first bytes of a digest of that key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct KeyId(pub u32);
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", self.0)
+    }
+}
 
 impl TokenDigest {
     pub fn matches(&self, other: &Self) -> bool {

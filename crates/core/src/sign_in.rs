@@ -103,6 +103,8 @@ words! {
         AccountDeleted = "account_deleted",
         /// Support removed all factors.
         FactorsReset = "factors_reset",
+        /// The database was restored from a copy.
+        Restored = "restored",
     }
 }
 

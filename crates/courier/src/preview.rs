@@ -122,6 +122,7 @@ fn example(look: &Look, purpose: MessagePurpose, to: &Email, now: Timestamp) -> 
         MessagePurpose::FactorAdded
         | MessagePurpose::FactorRemoved
         | MessagePurpose::RecoveryCodesReplaced
+        | MessagePurpose::RecoveryCodesVoided
         | MessagePurpose::RecoveryCodeUsed
         | MessagePurpose::FactorCopied
         | MessagePurpose::PushDenied

@@ -115,6 +115,7 @@ built_in! {
         "enrollment_reminder"
         "two_step_stays_on"
         "enrollment_postponed"
+        "recovery_codes_voided"
         "test"
         "notice";
     texts

@@ -408,6 +408,16 @@ pub fn is_usable(method: Method, material: &Opened) -> bool {
     open().is_ok()
 }
 
+/// The mark that makes every code worthless that is right now, or will be in the next moment. It is for a database that was
+/// restored from a copy, which does not know which codes were used since. `None`: answers of the method are to a challenge, so
+/// none can be used again.
+pub fn floor(method: Method, material: &Opened, now: Timestamp) -> Result<Option<Mark>, Unusable> {
+    match method {
+        Method::Totp => Totp::open(material).map(|material| Some(material.floor(now))),
+        _ => Ok(None),
+    }
+}
+
 /// Whether the factor can be asked where the person is.
 pub fn is_usable_at(method: Method, material: &Opened, reach: Reach<'_>) -> bool {
     let usable = || -> Result<bool, Unusable> {

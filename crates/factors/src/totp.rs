@@ -96,6 +96,12 @@ impl Authenticator {
         Self { secret, algorithm: hash, digits, period }
     }
 
+    /// The newest step whose code is accepted now.
+    pub(crate) fn floor(&self, now: Timestamp) -> Mark {
+        let step = seconds(now) / u64::from(self.period.max(1)) + u64::from(SKEW);
+        Mark(i64::try_from(step).unwrap_or(i64::MAX))
+    }
+
     fn generator(&self, account: &str, issuer: Option<String>) -> Result<Generator, Unusable> {
         let secret = totp_rs::Secret::try_from_base32(&self.secret).map_err(|_| Unusable)?;
         let algorithm = match self.algorithm {

@@ -8,7 +8,7 @@ use tidegate_core::{
     Refusal, Requirement, RolloutKey, Span, Title, Word as _,
 };
 use tidegate_proto::ErrorReason as Reason;
-use tidegate_service::{App, Error, FailureKind, Fault, StoreError};
+use tidegate_service::{App, Error, FailureKind, Fault, StoreError, Unreadable};
 use tonic::{Code, Status, body::Body, metadata::MetadataValue};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
@@ -469,6 +469,8 @@ fn failed(app: &App, fault: &Fault) -> Status {
         )
         // A new password that cannot be looked up is not accepted.
         | Fault::NotJudged(_)
+        // Another replica, or this one in a moment, has the key.
+        | Fault::Sealed(Unreadable::UnknownKey(_))
         | Fault::Raced => (Code::Unavailable, Reason::Unavailable, true),
         Fault::Store(StoreError::Inconsistent { .. })
         | Fault::Dangling(_)

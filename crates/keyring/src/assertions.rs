@@ -34,7 +34,7 @@ impl Keyring {
                 return self.seal(&SealContext::SigningKey { realm, key: id }, &bytes, entropy);
             }
         }
-        Err(Unreadable)
+        Err(Unreadable::Damaged)
     }
 
     pub fn signer(
@@ -44,7 +44,7 @@ impl Keyring {
         sealed: &Sealed,
     ) -> Result<AssertionSigner, Unreadable> {
         let bytes = self.open(&SealContext::SigningKey { realm, key: id }, sealed)?;
-        let key = SigningKey::from_slice(bytes.expose()).map_err(|_| Unreadable)?;
+        let key = SigningKey::from_slice(bytes.expose()).map_err(|_| Unreadable::Damaged)?;
         Ok(AssertionSigner { id, key })
     }
 }

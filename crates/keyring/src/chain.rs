@@ -71,6 +71,22 @@ impl Keyring {
         self.digest(&SealContext::Chain { realm }, &digest.0)
     }
 
+    /// The batch's seal under the active key; `None`: it is, or the seal is not right, and stays as it is.
+    pub fn reseal_batch(&self, realm: RealmId, batch: &Batch) -> Result<Option<KeyedDigest>, Unreadable> {
+        if batch.seal.key == self.active() || !self.batch_is_sealed(realm, batch) {
+            return Ok(None);
+        }
+        self.seal_batch(realm, batch.digest).map(Some)
+    }
+
+    /// The same for the cut.
+    pub fn reseal_cut(&self, realm: RealmId, cut: &Cut) -> Result<Option<KeyedDigest>, Unreadable> {
+        if cut.seal.key == self.active() || !self.cut_is_sealed(realm, cut) {
+            return Ok(None);
+        }
+        self.seal_cut(realm, cut.head(), cut.cut_at).map(Some)
+    }
+
     /// `false` also where the key of the seal is not in the keyring: such a seal proves nothing.
     pub fn batch_is_sealed(&self, realm: RealmId, batch: &Batch) -> bool {
         self.matches(&SealContext::Chain { realm }, &batch.digest.0, &batch.seal).unwrap_or(false)

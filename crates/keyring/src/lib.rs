@@ -16,7 +16,12 @@ pub mod rules;
 mod seal_context;
 mod tokens;
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    time::{Duration, Instant},
+};
 
 pub use assertions::AssertionSigner;
 use chacha20poly1305::{
@@ -25,7 +30,7 @@ use chacha20poly1305::{
 };
 pub use chain::Chaining;
 use hmac::{Hmac, Mac as _};
-pub use master::{MasterFile, MasterFileError};
+pub use master::{KeptKey, KeyRotation, KeyState, MasterFile, MasterFileError};
 pub use passwords::Passwords;
 pub use personal::{PersonalContext, personal_digest};
 pub use seal_context::{RequestContext, SealContext};
@@ -33,10 +38,23 @@ use sha2::Sha256;
 use tidegate_core::{Entropy, KeyId, KeyedDigest, Sealed, Secret};
 pub use tokens::TokenKind;
 
-/// The subkeys of every master key, by the master key's id.
+/// The subkeys of every master key, by the master key's id. They can be replaced while the program runs: keys rotate.
 pub struct Keyring {
+    keys: RwLock<Arc<Keys>>,
+    source: Option<KeySource>,
+    /// When the source was read last for a key that was not there.
+    looked: Mutex<Option<Instant>>,
+}
+
+/// Reads the file of master keys again; `None`: it cannot be read now.
+pub type KeySource = Box<dyn Fn() -> Option<MasterFile> + Send + Sync>;
+
+/// What the keyring has of one file of master keys.
+pub(crate) struct Keys {
     active: KeyId,
-    keys: BTreeMap<KeyId, Subkeys>,
+    seals: BTreeMap<KeyId, Secret<[u8; 32]>>,
+    digests: BTreeMap<KeyId, Secret<[u8; 32]>>,
+    rotation: Option<KeyRotation>,
 }
 
 /// One key for each purpose, so that no key is used with two algorithms.
@@ -45,19 +63,66 @@ pub(crate) struct Subkeys {
     digest: Secret<[u8; 32]>,
 }
 
-/// The key is missing, or the bytes were not sealed for this context. The value is unavailable, never absent (INV-45).
+/// A protected value does not open. It is unavailable, never absent (INV-45).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a protected value does not open with the keys at hand")]
-pub struct Unreadable;
+pub enum Unreadable {
+    /// The bytes were not sealed for this context, or were changed.
+    #[error("a protected value does not open with the keys at hand")]
+    Damaged,
+    /// The value needs a key that this program does not have, for example because it has not read the new file of keys yet.
+    #[error("a protected value needs the master key {0}, which is not in the file of master keys")]
+    UnknownKey(KeyId),
+}
 
 const VERSION: u8 = 1;
 const NONCE: usize = 24;
 const HEADER: usize = 1 + 4;
+/// Between two reads of the source for keys that were not there. Callers may name any key, in tokens that they made up.
+const SOURCE_PAUSE: Duration = Duration::from_secs(1);
 
 impl Keyring {
     pub fn new(master: &MasterFile) -> Self {
-        let (active, keys) = master.subkeys();
-        Self { active, keys }
+        Self { keys: RwLock::new(Arc::new(master.keys())), source: None, looked: Mutex::default() }
+    }
+
+    /// When a value needs a key that is not there, the source is read, at most once a second: the file is always written
+    /// before anything is sealed with a new key.
+    #[must_use]
+    pub fn with_source(self, source: KeySource) -> Self {
+        Self { source: Some(source), ..self }
+    }
+
+    /// Takes the keys of another file in place of these; `false`, and nothing changes, where the active key is not among
+    /// them: that is no later state of the same file.
+    pub fn replace(&self, master: &MasterFile) -> bool {
+        let new = master.keys();
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        let follows = new.seals.contains_key(&keys.active);
+        if follows {
+            *keys = Arc::new(new);
+        }
+        follows
+    }
+
+    /// The key that new values are sealed with.
+    pub fn active(&self) -> KeyId {
+        self.keys().active
+    }
+
+    /// What every value begins with that the active key sealed.
+    pub fn header(&self) -> [u8; HEADER] {
+        let [a, b, c, d] = self.active().0.to_be_bytes();
+        [VERSION, a, b, c, d]
+    }
+
+    /// Every key that opens what it sealed.
+    pub fn known(&self) -> Vec<KeyId> {
+        self.keys().seals.keys().copied().collect()
+    }
+
+    /// Who made the active key active, as the file says it.
+    pub fn rotation(&self) -> Option<KeyRotation> {
+        self.keys().rotation.clone()
     }
 
     /// Encrypts to `version(1) key(4) nonce(24) ciphertext+tag`. The header and the context are associated data.
@@ -67,23 +132,43 @@ impl Keyring {
         value: &Secret<Vec<u8>>,
         entropy: &dyn Entropy,
     ) -> Result<Sealed, Unreadable> {
-        let mut out = vec![VERSION];
-        out.extend(self.active.0.to_be_bytes());
-        let key = self.keys.get(&self.active).ok_or(Unreadable)?;
-        encrypt(&key.seal, out, &context.bytes(), value.expose(), entropy)
+        let keys = self.keys();
+        let out = [&[VERSION][..], &keys.active.0.to_be_bytes()].concat();
+        let key = keys.seals.get(&keys.active).ok_or(Unreadable::UnknownKey(keys.active))?;
+        encrypt(key, out, &context.bytes(), value.expose(), entropy)
     }
 
     pub fn open(&self, context: &SealContext, sealed: &Sealed) -> Result<Secret<Vec<u8>>, Unreadable> {
-        let (header, rest) = sealed.0.split_at_checked(HEADER).ok_or(Unreadable)?;
-        let [VERSION, key @ ..] = header else { return Err(Unreadable) };
-        let key = KeyId(u32::from_be_bytes(key.try_into().map_err(|_| Unreadable)?));
-        let key = self.keys.get(&key).ok_or(Unreadable)?;
-        decrypt(&key.seal, header, rest, &context.bytes())
+        let (header, rest) = sealed.0.split_at_checked(HEADER).ok_or(Unreadable::Damaged)?;
+        let id = sealed_with(sealed).ok_or(Unreadable::Damaged)?;
+        let keys = self.having(|keys| keys.seals.contains_key(&id));
+        let key = keys.seals.get(&id).ok_or(Unreadable::UnknownKey(id))?;
+        decrypt(key, header, rest, &context.bytes())
+    }
+
+    /// An error when the value needs a key that is not here. A value that was erased needs none.
+    pub fn has_key_of(&self, sealed: &Sealed) -> Result<(), Unreadable> {
+        let Some(id) = sealed_with(sealed) else { return Ok(()) };
+        let keys = self.having(|keys| keys.seals.contains_key(&id));
+        if keys.seals.contains_key(&id) { Ok(()) } else { Err(Unreadable::UnknownKey(id)) }
+    }
+
+    /// The same value, sealed with the active key; `None`: it is.
+    pub fn rewrap(
+        &self,
+        context: &SealContext,
+        sealed: &Sealed,
+        entropy: &dyn Entropy,
+    ) -> Result<Option<Sealed>, Unreadable> {
+        if sealed_with(sealed) == Some(self.active()) {
+            return Ok(None);
+        }
+        self.seal(context, &self.open(context, sealed)?, entropy).map(Some)
     }
 
     /// An HMAC, so that a copy of the database alone does not allow guessing short codes or request bodies offline.
     pub fn digest(&self, context: &SealContext, value: &[u8]) -> Result<KeyedDigest, Unreadable> {
-        self.digest_with(self.active, context, value)
+        self.digest_with(self.active(), context, value)
     }
 
     /// Whether the digest of `value` is `kept`, under the key that made `kept`.
@@ -102,14 +187,47 @@ impl Keyring {
         context: &SealContext,
         value: &[u8],
     ) -> Result<KeyedDigest, Unreadable> {
-        let subkeys = self.keys.get(&key).ok_or(Unreadable)?;
-        let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(subkeys.digest.expose())
-            .map_err(|_| Unreadable)?;
+        let keys = self.having(|keys| keys.digests.contains_key(&key));
+        let subkey = keys.digests.get(&key).ok_or(Unreadable::UnknownKey(key))?;
+        let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(subkey.expose())
+            .map_err(|_| Unreadable::Damaged)?;
         let context = context.bytes();
         mac.update(&u64::try_from(context.len()).unwrap_or(u64::MAX).to_be_bytes());
         mac.update(&context);
         mac.update(value);
         Ok(KeyedDigest { key, mac: mac.finalize().into_bytes().into() })
+    }
+
+    fn keys(&self) -> Arc<Keys> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The keys; read again from the source if they lack one, and if that was not tried a moment ago.
+    fn having(&self, has: impl Fn(&Keys) -> bool) -> Arc<Keys> {
+        let keys = self.keys();
+        if has(&keys) {
+            return keys;
+        }
+        let Some(source) = &self.source else { return keys };
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another task may have read it while this one waited.
+        let keys = self.keys();
+        if has(&keys) || looked.is_some_and(|at| at.elapsed() < SOURCE_PAUSE) {
+            return keys;
+        }
+        *looked = Some(Instant::now());
+        if let Some(master) = source() {
+            self.replace(&master);
+        }
+        self.keys()
+    }
+}
+
+/// The key that the value says it was sealed with; `None`: it was sealed with no master key.
+pub fn sealed_with(sealed: &Sealed) -> Option<KeyId> {
+    match *sealed.0.split_at_checked(HEADER)?.0 {
+        [VERSION, a, b, c, d] => Some(KeyId(u32::from_be_bytes([a, b, c, d]))),
+        _ => None,
     }
 }
 
@@ -124,7 +242,7 @@ fn encrypt(
     let nonce: [u8; NONCE] = entropy.bytes();
     let cipher = XChaCha20Poly1305::new(key.expose().into());
     let ciphertext =
-        cipher.encrypt(&nonce.into(), Payload { msg: value, aad: &aad }).map_err(|_| Unreadable)?;
+        cipher.encrypt(&nonce.into(), Payload { msg: value, aad: &aad }).map_err(|_| Unreadable::Damaged)?;
     let mut out = header;
     out.extend(nonce);
     out.extend(ciphertext);
@@ -137,16 +255,16 @@ fn decrypt(
     rest: &[u8],
     context: &[u8],
 ) -> Result<Secret<Vec<u8>>, Unreadable> {
-    let (nonce, ciphertext) = rest.split_first_chunk::<NONCE>().ok_or(Unreadable)?;
+    let (nonce, ciphertext) = rest.split_first_chunk::<NONCE>().ok_or(Unreadable::Damaged)?;
     let aad = [header, context].concat();
     let cipher = XChaCha20Poly1305::new(key.expose().into());
     let plain = cipher.decrypt(&(*nonce).into(), Payload { msg: ciphertext, aad: &aad });
-    plain.map(Secret::new).map_err(|_| Unreadable)
+    plain.map(Secret::new).map_err(|_| Unreadable::Damaged)
 }
 
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keyring").field("active", &self.active).finish_non_exhaustive()
+        f.debug_struct("Keyring").field("active", &self.active()).finish_non_exhaustive()
     }
 }
 

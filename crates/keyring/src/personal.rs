@@ -57,7 +57,7 @@ impl Keyring {
         personal: &Personal,
         entropy: &dyn Entropy,
     ) -> Result<Sealed, Unreadable> {
-        let plain = serde_json::to_vec(personal).map_err(|_| Unreadable)?;
+        let plain = serde_json::to_vec(personal).map_err(|_| Unreadable::Damaged)?;
         encrypt(&self.personal_key(key, realm, account)?, Vec::new(), &context.bytes(), &plain, entropy)
     }
 
@@ -76,7 +76,7 @@ impl Keyring {
             plain = decrypt(&key, &[], &sealed.0, ANY_EVENT);
         }
         let plain = plain?;
-        serde_json::from_slice(plain.expose()).map_err(|_| Unreadable)
+        serde_json::from_slice(plain.expose()).map_err(|_| Unreadable::Damaged)
     }
 
     pub(crate) fn personal_key(
@@ -86,6 +86,6 @@ impl Keyring {
         account: AccountId,
     ) -> Result<Secret<[u8; 32]>, Unreadable> {
         let key = self.open(&SealContext::PersonalKey { realm, account }, key)?;
-        key.expose().as_slice().try_into().map(Secret::new).map_err(|_| Unreadable)
+        key.expose().as_slice().try_into().map(Secret::new).map_err(|_| Unreadable::Damaged)
     }
 }

@@ -63,6 +63,7 @@ pub struct Metrics {
     scheduled_starts: Counter,
     clock_behind: Seconds,
     ready: Gauge,
+    values_rewrapped: Counter,
     certificate: Gauges<0, Seconds>,
     credentials_expiring: Gauge,
     credential_expiry: Gauges<0, Seconds>,
@@ -252,6 +253,8 @@ impl Metrics {
             clock_behind.clone(),
         );
         let ready = register(r, "ready", "Whether the server is ready: 1, or 0", Gauge::default());
+        let what = "Stored values that were sealed with another master key";
+        let values_rewrapped = register(r, "values_rewrapped", what, Counter::default());
         let certificate = Gauges::default();
         r.register_with_unit(
             "tls_certificate_expiry_timestamp",
@@ -315,6 +318,7 @@ impl Metrics {
             scheduled_starts,
             clock_behind,
             ready,
+            values_rewrapped,
             certificate,
             credentials_expiring,
             credential_expiry,
@@ -432,6 +436,10 @@ impl Metrics {
 
     pub fn waves_started_by_schedule(&self, count: usize) {
         self.scheduled_starts.inc_by(u64::try_from(count).unwrap_or(u64::MAX));
+    }
+
+    pub fn rewrapped(&self, values: u64) {
+        self.values_rewrapped.inc_by(values);
     }
 
     /// Seconds since 1970.

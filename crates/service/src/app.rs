@@ -150,9 +150,13 @@ impl App {
         // Most queries are answered from the cache, which takes less time than making a tracing
         // span.
         if !tracing::enabled!(tracing::Level::DEBUG) {
-            return query.run(&cx).await;
+            let outcome = query.run(&cx).await;
+            cx.has_every_key()?;
+            return outcome;
         }
-        query.run(&cx).instrument(tracing::debug_span!("query", name = Q::NAME)).await
+        let outcome = query.run(&cx).instrument(tracing::debug_span!("query", name = Q::NAME)).await;
+        cx.has_every_key()?;
+        outcome
     }
 
     /// Runs a command to its end, even when the caller hangs up: the command has a task of its own,

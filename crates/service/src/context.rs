@@ -1,12 +1,12 @@
 //! What a use case works with. A query reads; a command also writes, and stores its outcome.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tidegate_core::{
     AccountId, Actor, Agent, Decision, Entropy, Fact, Id, Kind, Product, ProductKey, RealmId, Refusal,
-    Subject, Timestamp,
+    Sealed, Subject, Timestamp,
 };
-use tidegate_keyring::{Keyring, Passwords};
+use tidegate_keyring::{Keyring, Passwords, Unreadable};
 use tidegate_metrics::Metrics;
 use tidegate_store::{Across, Executor, Share, Store, Tx, View, products};
 use tokio::sync::OwnedSemaphorePermit;
@@ -28,6 +28,8 @@ pub struct QueryContext {
     pub name: &'static str,
     share: Share,
     agent: Agent,
+    /// A value that needs a master key which this replica has not read yet.
+    unknown_key: OnceLock<Unreadable>,
 }
 
 /// A command in progress: it reads like a query, and writes. It runs in a task of its own.
@@ -40,7 +42,7 @@ pub struct CommandContext {
 
 impl QueryContext {
     pub(crate) const fn new(app: App, (name, share): (&'static str, Share), agent: Agent) -> Self {
-        Self { app, name, share, agent }
+        Self { app, name, share, agent, unknown_key: OnceLock::new() }
     }
 
     pub fn agent(&self) -> &Agent {
@@ -62,6 +64,26 @@ impl QueryContext {
 
     pub fn keyring(&self) -> &Keyring {
         &self.app.inner.parts.keyring
+    }
+
+    /// Notes a value that needs a key which this replica does not have. What depends on it must not be decided (INV-45): the
+    /// use case ends as unavailable, and changes nothing.
+    pub(crate) fn noted<T>(&self, opened: Result<T, Unreadable>) -> Result<T, Unreadable> {
+        opened.inspect_err(|unreadable| {
+            if matches!(unreadable, Unreadable::UnknownKey(_)) {
+                let _ = self.unknown_key.set(*unreadable);
+            }
+        })
+    }
+
+    /// An error when this replica does not have the key that the value needs.
+    pub(crate) fn needs_key_of(&self, sealed: &Sealed) -> Result<(), Fault> {
+        Ok(self.noted(self.keyring().has_key_of(sealed))?)
+    }
+
+    /// An error when a value was met that needs a key which this replica does not have.
+    pub(crate) fn has_every_key(&self) -> Result<(), Fault> {
+        self.unknown_key.get().map_or(Ok(()), |unreadable| Err(Fault::Sealed(*unreadable)))
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {
@@ -216,6 +238,11 @@ impl CommandContext {
         work: impl AsyncFnOnce(&mut Tx) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let store = self.query.store().sharing(self.query.share);
+        let work = async |tx: &mut Tx| {
+            let done = work(tx).await?;
+            self.query.has_every_key()?;
+            Ok(done)
+        };
         let done = store.tx(self.query.name, self.realm(), work).await;
         self.apply_invalidations();
         done
@@ -226,6 +253,7 @@ impl CommandContext {
         &self,
         work: impl AsyncFnOnce(Executor<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
+        self.query.has_every_key()?;
         let store = self.query.store().sharing(self.query.share);
         let done = store.autocommit(self.query.name, self.realm(), work).await;
         self.apply_invalidations();

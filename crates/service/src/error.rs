@@ -86,7 +86,8 @@ impl Fault {
     pub fn kind(&self) -> FailureKind {
         let (what, place) = match self {
             Self::Store(error) => return stored(error),
-            Self::Sealed(_) => ("Sealed", ""),
+            Self::Sealed(Unreadable::Damaged) => ("Sealed", ""),
+            Self::Sealed(Unreadable::UnknownKey(_)) => ("UnknownKey", ""),
             Self::Unusable(_) => ("Unusable", ""),
             Self::Password(_) => ("Password", ""),
             Self::NotJudged(_) => ("NotJudged", ""),

@@ -134,7 +134,9 @@ impl CommandContext {
         if let Some(first) = self.first().await? {
             return Ok(first);
         }
-        let outcome = match command.run(self).await {
+        let outcome = command.run(self).await;
+        self.query().has_every_key()?;
+        let outcome = match outcome {
             // Another copy of this request may have been carried out meanwhile. Then its outcome
             // counts, not the refusal.
             Err(Error::Refused(refusal)) => match self.first().await? {

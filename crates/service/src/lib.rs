@@ -56,5 +56,6 @@ pub use idempotency::{OneTimeSecret, Outcome, Request};
 pub use incidents::FailureKind;
 pub use pages::{Page, PageRequest, PageToken};
 pub use readiness::{Pulses, Readiness, Unready};
+pub use tidegate_keyring::Unreadable;
 pub use tidegate_rollout::{window, zones};
 pub use tidegate_store::{Error as StoreError, Share};

@@ -37,7 +37,7 @@ impl QueryContext {
 
     fn open_material(&self, context: &SealContext, sealed: Option<&Sealed>) -> Option<Opened> {
         let Some(sealed) = sealed else { return Some(Secret::new(Vec::new())) };
-        self.keyring().open(context, sealed).ok()
+        self.noted(self.keyring().open(context, sealed)).ok()
     }
 
     /// Whether answers to the factor can be verified where the owner is.

@@ -44,6 +44,7 @@ impl QueryContext {
             return None;
         }
         let sealed = self.keyring().seal_personal(key, whose, context, personal, self.entropy());
+        let sealed = self.noted(sealed);
         let alarm = |_: &_| tracing::error!(%account, "the personal key of an account cannot be opened");
         sealed.inspect_err(alarm).ok()
     }
@@ -55,6 +56,6 @@ impl QueryContext {
         context: PersonalContext,
         sealed: &Sealed,
     ) -> Option<Personal> {
-        self.keyring().open_personal(key, (self.realm(), account), context, sealed).ok()
+        self.noted(self.keyring().open_personal(key, (self.realm(), account), context, sealed)).ok()
     }
 }

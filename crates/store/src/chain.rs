@@ -1,6 +1,6 @@
 //! Tables `chain` and `chain_cuts`: the batches that prove the record, and where the record begins.
 
-use tidegate_core::{Batch, ChainDigest, ChainTag, Cut, RealmId, Sequence, Timestamp};
+use tidegate_core::{Batch, ChainDigest, ChainTag, Cut, KeyedDigest, RealmId, Sequence, Timestamp};
 
 use crate::{
     Across, Error, Tx, View,
@@ -22,6 +22,8 @@ sql! {
     Change CUT = "INSERT INTO chain_cuts (realm_id, last_sequence, digest, seal, cut_at) VALUES ($1, $2, $3, $4, $5) \
         ON CONFLICT (realm_id) DO UPDATE SET last_sequence = excluded.last_sequence, digest = excluded.digest, \
         seal = excluded.seal, cut_at = excluded.cut_at";
+    Change RESEAL = "UPDATE chain SET seal = $4 WHERE realm_id = $1 AND last_sequence = $2 AND seal = $3";
+    Change RESEAL_CUT = "UPDATE chain_cuts SET seal = $4 WHERE realm_id = $1 AND last_sequence = $2 AND seal = $3";
 }
 
 /// A batch of some realm.
@@ -118,4 +120,14 @@ pub async fn cut(view: &mut View) -> Result<Option<Cut>, Error> {
 pub async fn set_cut(tx: &mut Tx, cut: &Cut) -> Result<(), Error> {
     tx.change(CUT).bind(cut.last).bind(cut.digest).bind(cut.seal).bind(cut.cut_at).rows().await?;
     Ok(())
+}
+
+/// Replaces the seal of a batch by one of another key.
+pub async fn reseal(tx: &mut Tx, batch: &Batch, seal: KeyedDigest) -> Result<bool, Error> {
+    tx.change(RESEAL).bind(batch.last).bind(batch.seal).bind(seal).hit().await
+}
+
+/// The same for the cut.
+pub async fn reseal_cut(tx: &mut Tx, cut: &Cut, seal: KeyedDigest) -> Result<bool, Error> {
+    tx.change(RESEAL_CUT).bind(cut.last).bind(cut.seal).bind(seal).hit().await
 }

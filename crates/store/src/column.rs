@@ -195,6 +195,7 @@ column!(Span: i64, |span| Ok(span.micros()), |micros| Ok(Span::from_micros(micro
 column!(Ordinal: i64, |ordinal| Ok(ordinal.0.into()), |number| Ok(Ordinal(number.try_into()?)));
 column!(Sequence: i64, |sequence| Ok(sequence.0), |number| Ok(Sequence(number)));
 column!(ChainDigest: Vec<u8>, |digest| Ok(digest.0.to_vec()), |bytes| Ok(ChainDigest(bytes.try_into().map_err(|_| "not 32 bytes")?)));
+column!(KeyId: i64, |key| Ok(key.0.into()), |number| Ok(KeyId(number.try_into()?)));
 column!(Revision: i64, |revision| Ok(revision.0), |number| Ok(Revision(number)));
 column!(Sealed: Vec<u8>, |sealed| Ok(sealed.0), |bytes| Ok(Sealed(bytes)));
 column!(TokenDigest: Vec<u8>, |digest| Ok(digest.0.to_vec()), |bytes| Ok(TokenDigest(bytes.try_into().map_err(|_| "not 32 bytes")?)));
@@ -224,6 +225,7 @@ json_columns!(
     Issuers,
     Labels,
     LinkTarget,
+    Vec<KeyId>,
     Vec<LaterProof>,
     Vec<Method>,
     Vec<ProductKey>,

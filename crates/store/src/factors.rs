@@ -17,6 +17,7 @@ macro_rules! factor {
         "factor_id, account_id, method, label, hint, material, mark, lookup, created_at, last_used_at, origin_product, origin_client"
     };
 }
+pub(crate) use factor;
 
 sql! {
     Select FIND = (concat!("SELECT ", factor!(), " FROM factors WHERE realm_id = $1 AND account_id = $2 AND factor_id = $3"));

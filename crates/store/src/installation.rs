@@ -16,7 +16,11 @@ sql! {
         sqlite: "SELECT CAST(COUNT(*) AS INTEGER) AS version FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'",
         postgres: "SELECT COUNT(*) AS version FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = '_sqlx_migrations'"
     };
-    Select FIND = "SELECT singleton, first_realm_id, min_binary, key_check, clock_floor FROM installation";
+    Select FIND = "SELECT singleton, first_realm_id, min_binary, key_check, clock_floor, timeline, restore_began_at FROM installation";
+    Change SET_KEY_CHECK = "UPDATE installation SET key_check = $3 WHERE first_realm_id = $1 AND key_check = $2";
+    Change BEGIN_RESTORE = "UPDATE installation SET timeline = COALESCE(timeline, 0) + 1, restore_began_at = $2, \
+        min_binary = CASE WHEN min_binary < $3 THEN $3 ELSE min_binary END WHERE first_realm_id = $1 AND restore_began_at IS NULL";
+    Change END_RESTORE = "UPDATE installation SET restore_began_at = NULL WHERE first_realm_id = $1";
     Change INSERT = "INSERT INTO installation (singleton, first_realm_id, min_binary, key_check, clock_floor, created_at) VALUES (1, $1, $2, $3, $4, $4) \
         ON CONFLICT (singleton) DO NOTHING";
     Change LOCK = "UPDATE installation SET singleton = singleton WHERE EXISTS (SELECT 1 FROM realms WHERE realm_id = $1)";
@@ -26,6 +30,9 @@ sql! {
         postgres: "SELECT clock_timestamp() AS at"
     };
 }
+
+/// An earlier program would serve a database whose restore is not complete.
+const KNOWS_RESTORES: i64 = 17;
 
 struct Version(i64);
 
@@ -56,6 +63,10 @@ pub struct Installation {
     pub key_check: Sealed,
     /// An instant that the authority clock showed. The clock must never show an earlier one (INV-54).
     pub clock_floor: Timestamp,
+    /// How many times the database was restored from a copy.
+    pub timeline: i64,
+    /// When `tidegate restored` began; `None`: it has nothing to do, or is complete.
+    pub restore_began_at: Option<Timestamp>,
 }
 
 impl Record for Installation {
@@ -67,6 +78,8 @@ impl Record for Installation {
             min_binary: row.get("min_binary")?,
             key_check: row.get("key_check")?,
             clock_floor: row.get("clock_floor")?,
+            timeline: row.get::<Option<i64>>("timeline")?.unwrap_or_default(),
+            restore_began_at: row.get("restore_began_at")?,
         })
     }
 }
@@ -107,6 +120,21 @@ pub async fn insert(tx: &mut Tx, key_check: Sealed, now: Timestamp) -> Result<bo
 /// Locks the row for the rest of the transaction, for what concerns all realms: one such transaction runs at a time.
 pub async fn lock(tx: &mut Tx) -> Result<(), Error> {
     tx.change(LOCK).rows().await.map(drop)
+}
+
+/// Replaces the value that reveals a wrong master key; `false` when it is another one by now.
+pub async fn set_key_check(tx: &mut Tx, old: &Sealed, new: Sealed) -> Result<bool, Error> {
+    tx.change(SET_KEY_CHECK).bind(old.clone()).bind(new).hit().await
+}
+
+/// The database was restored from a copy: its time goes another way from here on. `false` when that was begun before.
+pub async fn begin_restore(tx: &mut Tx, now: Timestamp) -> Result<bool, Error> {
+    tx.change(BEGIN_RESTORE).bind(now).bind(KNOWS_RESTORES).hit().await
+}
+
+/// The restore is complete.
+pub async fn end_restore(tx: &mut Tx) -> Result<(), Error> {
+    tx.change(END_RESTORE).rows().await.map(drop)
 }
 
 impl Store {

@@ -2,7 +2,7 @@
 //!
 //! Lock order: requests, realms, processes, installation, credentials, customers, products, rollouts, links, `passkey_requests`, recoveries, enrollments, accounts, `email_changes`,
 //! `sign_ins`, sessions, devices, sends of codes and links, challenges, factors, pauses, `recovery_codes`, ledger, interest,
-//! passwords, attempts, sends of notices, deliveries, `delivery_claims`, leases, tellings, `signing_keys`, events, chain, `chain_cuts`, `rollout_folds`, `rollout_hours`. A transaction that changes rows of several tables changes
+//! passwords, attempts, sends of notices, deliveries, `delivery_claims`, leases, tellings, `signing_keys`, events, chain, `chain_cuts`, `rollout_folds`, `rollout_hours`, restores, `master_keys`, `key_holders`. A transaction that changes rows of several tables changes
 //! them in this order. Two transactions that take them in different orders deadlock on PostgreSQL (seen with 64
 //! answers on two replicas). A row that the transaction itself inserted may come later: no other transaction
 //! sees it.
@@ -16,6 +16,7 @@ pub mod accounts;
 pub mod ahead;
 pub mod answers;
 pub mod attempts;
+pub mod backup;
 mod batcher;
 mod breakage;
 pub mod chain;
@@ -42,6 +43,7 @@ pub mod ledger;
 pub mod links;
 mod liveness;
 mod lock;
+pub mod master_keys;
 mod migrations;
 mod open;
 mod outage;
@@ -57,7 +59,9 @@ pub mod realms;
 pub mod recoveries;
 pub mod recovery_codes;
 pub mod requests;
+pub mod restores;
 pub mod retention;
+pub mod rewraps;
 pub mod rollout_hours;
 pub mod rollouts;
 pub mod scan;
@@ -120,6 +124,7 @@ const TABLES: &[&[Statement]] = &[
     leases::STATEMENTS,
     ledger::STATEMENTS,
     links::STATEMENTS,
+    master_keys::STATEMENTS,
     passkey_requests::STATEMENTS,
     passwords::STATEMENTS,
     pauses::STATEMENTS,
@@ -130,6 +135,8 @@ const TABLES: &[&[Statement]] = &[
     recoveries::STATEMENTS,
     recovery_codes::STATEMENTS,
     requests::STATEMENTS,
+    restores::STATEMENTS,
+    rewraps::STATEMENTS,
     retention::STATEMENTS,
     rollout_hours::STATEMENTS,
     rollouts::STATEMENTS,

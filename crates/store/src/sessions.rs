@@ -19,6 +19,7 @@ macro_rules! session {
         end_reason, client, refresh_until, refresh_epoch, reauth_by"
     };
 }
+pub(crate) use session;
 
 sql! {
     Select FIND = (concat!("SELECT ", session!(), " FROM sessions WHERE realm_id = $1 AND token_digest = $2"));

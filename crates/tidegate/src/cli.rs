@@ -7,12 +7,13 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::{
+    backup,
     check_settings::check_settings,
     config::{self, Loaded, Sources},
     context, demo, device, directory, doctor, events, failure,
     files::Files,
-    forget_clock, health, import, init, logs, mail, migrate, new_secret, output, passwords, recover, rollout,
-    serve,
+    forget_clock, health, import, init, keys, logs, mail, migrate, new_secret, output, passwords, recover,
+    restored, rollout, serve,
 };
 
 /// Identity for device clouds: accounts, second factors, and two-step verification in waves.
@@ -37,7 +38,7 @@ struct SettingsArgs {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serves until SIGTERM, SIGINT or SIGQUIT; SIGHUP reads certificates and breached passwords again. In an empty folder it initialises itself first.
+    /// Serves until SIGTERM, SIGINT or SIGQUIT; SIGHUP reads certificates, master keys and breached passwords again. In an empty folder it initialises itself first.
     Serve,
     /// Asks a running server for its health (grpc.health.v1). The exit status is 1 when it does not take calls.
     Health(health::HealthArgs),
@@ -51,9 +52,14 @@ enum Command {
     /// The way back after the clock was ahead: brings the stored time, and what lies in the future, down to now. All servers
     /// must be stopped.
     ForgetClock,
-    /// Master keys.
-    #[command(subcommand)]
-    Key(NewKey),
+    /// Writes a checked copy of the SQLite database into a new file, also while a server uses it.
+    Backup(backup::Backup),
+    /// Voids what was issued before, after the database was restored from a copy: sessions, links, trusted devices, recovery
+    /// codes. Run it before the server starts; when it was interrupted, run it again.
+    Restored(restored::RestoredArgs),
+    /// Master keys, and their rotation.
+    #[command(subcommand, visible_alias = "key")]
+    Keys(keys::KeysCommand),
     /// Operators' credentials.
     #[command(subcommand)]
     Credential(CredentialCommand),
@@ -97,12 +103,6 @@ enum Command {
         #[arg(long)]
         keep: bool,
     },
-}
-
-#[derive(Subcommand)]
-enum NewKey {
-    /// Prints a new master key, as the content of `keys.master_file`. Changes nothing.
-    New,
 }
 
 #[derive(Subcommand)]
@@ -238,7 +238,20 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let config = logged(load()?)?;
             block_on(forget_clock::forget_clock(&config))
         }
-        Command::Key(NewKey::New) => Ok(new_secret::new_key()),
+        Command::Backup(backup) => {
+            let config = logged(load()?)?;
+            block_on(async move { backup::backup(&config, backup).await })
+        }
+        Command::Restored(args) => {
+            let config = logged(load()?)?;
+            block_on(async move { restored::restored(&config, args).await })
+        }
+        // It prints nothing but the key, and reads no settings.
+        Command::Keys(keys::KeysCommand::New) => Ok(new_secret::new_key()),
+        Command::Keys(command) => {
+            let config = logged(load()?)?;
+            block_on(async move { keys::keys(&config, command).await })
+        }
         Command::Credential(CredentialCommand::New) => Ok(new_secret::new_credential()),
         Command::Credential(CredentialCommand::Recover(recover)) => {
             let config = logged(load()?)?;

@@ -107,11 +107,57 @@ pub fn read_secret(path: &Path) -> anyhow::Result<Secret<String>> {
     text.with_context(|| format!("failed to read {}", path.display()))
 }
 
-/// The keyring of the master key file, which must exist.
+/// The keyring of the master key file, which must exist. It is read again when a value needs a key that is not in it.
 pub fn keyring(path: &Path) -> anyhow::Result<Keyring> {
     let text = read_secret(path).context("failed to find the master key that the database was made with")?;
-    let master = MasterFile::parse(&text).with_context(|| format!("failed to use {}", path.display()))?;
-    Ok(Keyring::new(&master))
+    let master = parsed(path, &text)?;
+    let again = path.to_owned();
+    Ok(Keyring::new(&master).with_source(Box::new(move || self::master(&again).ok())))
+}
+
+/// The keys of the master key file.
+pub fn master(path: &Path) -> anyhow::Result<MasterFile> {
+    parsed(path, &read_secret(path)?)
+}
+
+fn parsed(path: &Path, text: &Secret<String>) -> anyhow::Result<MasterFile> {
+    MasterFile::parse(text).with_context(|| format!("failed to use {}", path.display()))
+}
+
+/// Changes the master key file: the new file is complete on the disk before it takes the old one's place, so that the program
+/// may end anywhere. One program changes it at a time.
+pub fn change_master<T>(
+    path: &Path,
+    change: impl FnOnce(&mut MasterFile) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let failed = || format!("failed to change {}", path.display());
+    // A link stays a link.
+    let path = path.canonicalize().with_context(failed)?;
+    let mut beside = path.clone().into_os_string();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
+    let options = File::options().write(true).create(true).truncate(false).mode(0o600).open(&beside);
+    let mut file = options.with_context(failed)?;
+    if file.try_lock().is_err() {
+        anyhow::bail!("another program changes {}: run this again", path.display());
+    }
+    let mut master = master(&path)?;
+    let done = change(&mut master);
+    if done.is_err() {
+        std::fs::remove_file(&beside).with_context(failed)?;
+        return done;
+    }
+    let mut write = || -> std::io::Result<()> {
+        // What a program left that was killed.
+        file.set_len(0)?;
+        file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        file.write_all(master.text().expose().as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&beside, &path)?;
+        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    };
+    write().with_context(failed)?;
+    done
 }
 
 /// The keyring of the master key file, which is created when it does not exist; and whether it was created.

@@ -5,6 +5,7 @@
 
 mod admin;
 mod ambient;
+mod backup;
 mod check_schema;
 mod check_settings;
 mod cli;
@@ -25,7 +26,9 @@ mod import;
 mod init;
 mod interrupts;
 mod keep_credentials;
+mod keep_keys;
 mod keep_time;
+mod keys;
 mod listener;
 mod logs;
 mod lost_database;
@@ -39,6 +42,7 @@ mod pulse;
 mod push;
 mod receipts;
 mod recover;
+mod restored;
 mod rollout;
 mod running;
 mod serve;
@@ -47,6 +51,7 @@ mod signals;
 mod sms;
 mod tls;
 mod traces;
+mod workers;
 
 use std::{ffi::OsString, process::ExitCode};
 

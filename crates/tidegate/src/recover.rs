@@ -57,7 +57,7 @@ pub async fn recover(config: &Config, recover: Recover) -> anyhow::Result<ExitCo
     recovered.map(|()| ExitCode::SUCCESS)
 }
 
-fn is_in_use(error: &anyhow::Error) -> bool {
+pub(crate) fn is_in_use(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref::<OpenError>(), Some(OpenError::InUse { .. }))
 }
 

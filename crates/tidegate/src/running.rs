@@ -9,16 +9,17 @@ use tidegate_grpc::{Certificates, Shutdown};
 use tidegate_keyring::{Keyring, Passwords, breached::BreachedPasswords};
 use tidegate_metrics::Metrics;
 use tidegate_service::{
-    App, Fault, Freshness, Parts, Pulses,
+    App, Freshness, Parts, Pulses,
     audit::Sealer,
-    installation::{KeyCheck, Retention, Sweeper, check},
+    installation::{KeyCheck, Retention, Rewrapper, Sweeper, check},
     reminders::Reminders,
     rollouts::FunnelWorker,
     rollouts::Scheduler,
 };
-use tidegate_store::{Engine, Pooler, Share, Store, Timeouts};
+use tidegate_store::{Engine, Pooler, Share, Store, Timeouts, installation as installation_row};
 use tokio::{
     net::TcpListener,
+    sync::Notify,
     task::{JoinHandle, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
@@ -30,9 +31,11 @@ use crate::{
     config::{self, Config},
     descriptors,
     files::{self, Files},
-    keep_credentials, keep_time, mail, passwords,
+    keep_credentials,
+    keep_keys::KeepKeys,
+    keep_time, mail, passwords,
     pulse::{self, Rhythm},
-    receipts, sms, tls, traces,
+    receipts, sms, tls, traces, workers,
 };
 
 pub struct Running {
@@ -43,6 +46,8 @@ pub struct Running {
     /// The certificate that is served; absent: TLS is off.
     pub certificates: Option<Certificates>,
     breached: Option<BreachedPasswords>,
+    /// Has the file of master keys read again.
+    read_keys: Arc<Notify>,
     /// How long calls under way may take when the program stops.
     drain: Duration,
     /// How long the rest of the stop may take.
@@ -61,26 +66,8 @@ pub struct Running {
 const FRESH_FOR: Duration = Duration::from_millis(700);
 /// The authority's clock is read once in so many pulses.
 const PULSES_PER_CLOCK: u32 = 5;
-/// Between two sweeps.
-const SWEEP: Duration = Duration::from_mins(1);
-/// Between two reads of what other replicas wrote.
-const FOLLOW: Duration = Duration::from_millis(200);
-/// Between two runs of the sealer.
-const SEAL: Duration = Duration::from_millis(200);
-/// Between two looks for events that the funnels of rollouts do not count yet.
-const FOLD: Duration = Duration::from_secs(1);
-/// Between two looks at deleted accounts.
-const PURGE: Duration = Duration::from_mins(1);
-/// Between two looks at reminders that are due.
-const REMIND: Duration = Duration::from_secs(10);
-/// Between two looks at requests to reset a password.
-const SEND_RESETS: Duration = Duration::from_millis(500);
-/// Between two looks at what is planned.
-const SCHEDULE: Duration = Duration::from_secs(1);
-/// Between two looks at refusals that were counted for a minute.
-const COUNT_REFUSALS: Duration = Duration::from_secs(1);
-/// Between two runs of retention.
-const CUT: Duration = Duration::from_hours(1);
+/// For a statement of a command that reads whole tables.
+const STATEMENT_TIMEOUT: Duration = Duration::from_mins(30);
 
 /// Opens the database for a command, and closes it however the command ends.
 pub async fn with_store<T>(
@@ -99,6 +86,14 @@ pub async fn open(config: &Config) -> anyhow::Result<Store> {
         if config.database.url_file.as_os_str().is_empty() { "database.url" } else { "database.url_file" };
     let opened = Store::measured(&database(config)?, metrics).await;
     opened.with_context(|| format!("failed to open the database that {setting} names"))
+}
+
+/// The same for commands that read whole tables.
+pub async fn open_patiently(config: &Config) -> anyhow::Result<Store> {
+    let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
+    let mut settings = database(config)?;
+    settings.timeouts.statement = STATEMENT_TIMEOUT;
+    Store::measured(&settings, metrics).await.context("failed to open the database")
 }
 
 /// What the store is told of the database.
@@ -137,6 +132,7 @@ async fn register(store: &Store, clock: &AuthorityClock, rhythm: Rhythm) -> anyh
 }
 
 impl Running {
+    #[expect(clippy::too_many_lines, reason = "a part of the server for each line")]
     pub async fn start(config: &Config, store: Store, keyring: Keyring) -> anyhow::Result<Self> {
         let certificates = tls::certificates(config)?;
         check_schema(&store).await?;
@@ -148,6 +144,7 @@ impl Running {
                 config.keys.master_file.display()
             ),
         }
+        refuse_half_restored(&store).await?;
         let (keyring, clock) = (Arc::new(keyring), Arc::new(AuthorityClock::default()));
         keep_time::begin(&store, &clock).await?;
         let rhythm = Rhythm {
@@ -159,6 +156,16 @@ impl Running {
         let courier = courier(config, &workers, &keyring, &clock)?;
         let sealer = Sealer::new(workers.clone(), keyring.clone(), clock.clone(), Arc::new(SystemEntropy));
         let sealer = Arc::new(sealer);
+        let rewrapper =
+            Rewrapper::new(workers.clone(), keyring.clone(), clock.clone(), Arc::new(SystemEntropy));
+        let keep_keys = KeepKeys {
+            path: config.keys.master_file.clone(),
+            keyring: keyring.clone(),
+            rewrapper: Arc::new(rewrapper),
+            metrics: store.metrics().clone(),
+            engine: store.engine(),
+            read: Arc::default(),
+        };
         let breached = passwords::breached(config)?;
         let app = app(config, &store, keyring, &clock, courier.web_push_key(), breached.clone())?;
         let receipts = receipts::endpoint(config, &store, &clock)?;
@@ -204,25 +211,28 @@ impl Running {
         background.spawn(keep_time::keep(store.clone(), clock.clone(), interval, rest.clone()));
         background.spawn(keep_credentials::keep(app.clone(), workers.clone(), clock.clone(), rest.clone()));
         let funnel = FunnelWorker::new(workers.clone(), clock.clone(), &SystemEntropy);
-        background.spawn(fold((app.clone(), funnel), rest.clone()));
+        background.spawn(workers::fold((app.clone(), funnel), rest.clone()));
         let sweeper = Sweeper::new(workers.clone(), clock, &SystemEntropy, retention(&config.retention));
-        background.spawn(count_refusals(app.clone(), rest.clone()));
+        background.spawn(workers::count_refusals(app.clone(), rest.clone()));
         let budget = Duration::from_millis(config.retention.sweep_ms);
-        background.spawn(sweep((app.clone(), sweeper), budget, rest.clone()));
+        background.spawn(workers::sweep((app.clone(), sweeper), budget, rest.clone()));
         background.spawn(courier.run(rest.clone()));
         if let Some(certificates) = certificates.clone() {
-            background.spawn(reload(certificates, rest.clone()));
+            background.spawn(workers::reload(certificates, rest.clone()));
         }
         let keep = Span::days(config.audit.retention_days);
         if store.engine() == Engine::Postgres {
-            background.spawn(follow(app.clone(), rest.clone()));
+            background.spawn(workers::follow(app.clone(), rest.clone()));
         }
-        background.spawn(send_resets(app.clone(), rest.clone()));
-        background.spawn(purge(app.clone(), rest.clone()));
-        background.spawn(schedule((app.clone(), Scheduler::new(app.clone())), rest.clone()));
-        background.spawn(remind((app.clone(), Reminders::new(app.clone())), rest.clone()));
-        background.spawn(seal((app.clone(), sealer.clone()), rest.clone()));
-        background.spawn(cut(sealer, keep, store.metrics().clone(), rest.clone()));
+        let read_keys = keep_keys.read.clone();
+        background.spawn(keep_keys.clone().follow(rest.clone()));
+        background.spawn(keep_keys.rewrap(rest.clone()));
+        background.spawn(workers::send_resets(app.clone(), rest.clone()));
+        background.spawn(workers::purge(app.clone(), rest.clone()));
+        background.spawn(workers::schedule((app.clone(), Scheduler::new(app.clone())), rest.clone()));
+        background.spawn(workers::remind((app.clone(), Reminders::new(app.clone())), rest.clone()));
+        background.spawn(workers::seal((app.clone(), sealer.clone()), rest.clone()));
+        background.spawn(workers::cut(sealer, keep, store.metrics().clone(), rest.clone()));
         let (grpc, admin, receipts) = (grpc_address, admin_address, receipts_address);
         let drain = Duration::from_millis(config.grpc.drain_ms);
         let close = Duration::from_millis(config.grpc.close_ms);
@@ -232,6 +242,7 @@ impl Running {
             receipts,
             certificates,
             breached,
+            read_keys,
             drain,
             close,
             app,
@@ -243,8 +254,9 @@ impl Running {
         })
     }
 
-    /// Reads the certificates and the file of breached passwords again.
+    /// Reads the certificates, the master keys and the file of breached passwords again.
     pub fn reload(&self) {
+        self.read_keys.notify_one();
         if let Some(breached) = &self.breached {
             match breached.open_again() {
                 Ok(()) => tracing::info!(entries = breached.entries(), "breached passwords are read again"),
@@ -327,7 +339,16 @@ impl Running {
     }
 }
 
-fn app(
+/// What was issued before the restore is void in a part of the accounts only.
+async fn refuse_half_restored(store: &Store) -> anyhow::Result<()> {
+    let found = installation_row::find(&mut store.across("refuse_half_restored")).await?;
+    if let Some(began) = found.and_then(|found| found.restore_began_at) {
+        bail!("`tidegate restored` was begun at {began} and is not complete: run it again");
+    }
+    Ok(())
+}
+
+pub(crate) fn app(
     config: &Config,
     store: &Store,
     keyring: Arc<Keyring>,
@@ -404,129 +425,5 @@ fn retention(kept: &config::Retention) -> Retention {
         sign_ins: Span::days(kept.sign_ins_days),
         sessions: Span::days(kept.sessions_days),
         deliveries: Span::days(kept.deliveries_days),
-    }
-}
-
-/// Deletes what is over, once a minute.
-async fn sweep((app, sweeper): (App, Sweeper), budget: Duration, stop: CancellationToken) {
-    let mut outage = Outage::of(&app);
-    while tokio::time::timeout(SWEEP, stop.cancelled()).await.is_err() {
-        let Some(swept) = stop.run_until_cancelled(sweeper.sweep(budget)).await else { return };
-        if swept.is_ok() {
-            app.metrics().sweep_ran(AuthorityClock::host().unix_seconds());
-        }
-        outage.say(swept, "what is over cannot be deleted");
-    }
-}
-
-/// Serves new certificates as their files change.
-async fn reload(certificates: Certificates, stop: CancellationToken) {
-    stop.run_until_cancelled(certificates.keep(tls::RELOAD)).await;
-}
-
-/// Follows what other replicas write. While it fails, the cache is not fresh, and everything is read from the database.
-async fn follow(app: App, stop: CancellationToken) {
-    let mut outage = Outage::of(&app);
-    while tokio::time::timeout(FOLLOW, stop.cancelled()).await.is_err() {
-        outage.say(app.follow().await, "the event log cannot be followed");
-    }
-}
-
-/// Records how many refusals were counted.
-async fn count_refusals(app: App, stop: CancellationToken) {
-    let mut outage = Outage::of(&app);
-    while tokio::time::timeout(COUNT_REFUSALS, stop.cancelled()).await.is_err() {
-        outage.say(app.record_refusals(false).await, "counts of refusals cannot be recorded");
-    }
-}
-
-/// Mails links to owners who forgot their passwords.
-async fn send_resets(app: App, stop: CancellationToken) {
-    let mut outage = Outage::of(&app);
-    while tokio::time::timeout(SEND_RESETS, stop.cancelled()).await.is_err() {
-        outage.say(app.send_resets().await, "mails to reset passwords cannot be sent");
-    }
-}
-
-/// Purges accounts that were deleted 30 days ago.
-async fn purge(app: App, stop: CancellationToken) {
-    let mut outage = Outage::of(&app);
-    while tokio::time::timeout(PURGE, stop.cancelled()).await.is_err() {
-        outage.say(app.purge_deleted().await, "deleted accounts cannot be purged");
-    }
-}
-
-/// Starts waves at their planned times.
-async fn schedule((app, scheduler): (App, Scheduler), stop: CancellationToken) {
-    let mut outage = Outage::of(&app);
-    while tokio::time::timeout(SCHEDULE, stop.cancelled()).await.is_err() {
-        outage.say(scheduler.start_due().await, "waves that are due cannot be started");
-    }
-}
-
-/// Counts sealed events into the funnels of rollouts. What a stop leaves is counted by another server, or after the start.
-async fn fold((app, worker): (App, FunnelWorker), stop: CancellationToken) {
-    let mut outage = Outage::of(&app);
-    while tokio::time::timeout(FOLD, stop.cancelled()).await.is_err() {
-        outage.say(worker.fold().await, "the events of rollouts cannot be counted");
-    }
-}
-
-/// Mails reminders of the day from which on two-step is demanded.
-async fn remind((app, reminders): (App, Reminders), stop: CancellationToken) {
-    let mut outage = Outage::of(&app);
-    while tokio::time::timeout(REMIND, stop.cancelled()).await.is_err() {
-        outage.say(reminders.run().await, "reminders cannot be sent");
-    }
-}
-
-/// Seals events; once more at the end, so that the last events are sealed before the program ends.
-async fn seal((app, sealer): (App, Arc<Sealer>), stop: CancellationToken) {
-    let mut outage = Outage::of(&app);
-    loop {
-        let last = stop.is_cancelled();
-        outage.say(sealer.seal().await, "events cannot be sealed");
-        if last {
-            return;
-        }
-        let _ = tokio::time::timeout(SEAL, stop.cancelled()).await;
-    }
-}
-
-/// Logs an error of a task that runs many times a second only once, when the outage begins. The pulse hears of each one that
-/// says something about the whole database.
-struct Outage {
-    app: App,
-    lasts: bool,
-}
-
-impl Outage {
-    fn of(app: &App) -> Self {
-        Self { app: app.clone(), lasts: false }
-    }
-
-    fn say<E: std::error::Error + Into<Fault>>(&mut self, tried: Result<(), E>, what: &str) {
-        let lasts = std::mem::replace(&mut self.lasts, tried.is_err());
-        let Err(error) = tried else { return };
-        let fault: Fault = error.into();
-        self.app.note_outage(&fault);
-        if !lasts {
-            tracing::error!(error = &fault as &dyn std::error::Error, "{what}");
-        }
-    }
-}
-
-/// Drops events that are older than the retention, at the start and then once an hour.
-async fn cut(sealer: Arc<Sealer>, keep: Span, metrics: Arc<Metrics>, stop: CancellationToken) {
-    loop {
-        match sealer.cut(keep).await {
-            Ok(()) => metrics.retention_ran(AuthorityClock::host().unix_seconds()),
-            Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "old events could not be dropped");
-            }
-        }
-        if tokio::time::timeout(CUT, stop.cancelled()).await.is_ok() {
-            return;
-        }
     }
 }

@@ -142,6 +142,9 @@ fn nothing_that_counts_lives_in_the_process() {
             ("crates/grpc/src/load.rs", "AtomicBool", "what one connection has shown, to this process"),
             ("crates/grpc/src/load.rs", "AtomicUsize", "what this process holds in memory"),
             ("crates/tidegate/src/logs/writer.rs", "AtomicU64", "a figure for operators"),
+            ("crates/keyring/src/lib.rs", "RwLock", "the keys of the file, which rotate"),
+            ("crates/keyring/src/lib.rs", "Mutex", "bounds how often the file is read, and decides nothing"),
+            ("crates/service/src/context.rs", "OnceLock", "what one use case met"),
             (
                 "crates/keyring/src/passwords.rs",
                 "AtomicUsize",

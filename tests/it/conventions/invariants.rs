@@ -14,7 +14,6 @@ use super::sources::{self, files_ending};
 /// does an invariant that is neither here nor tested.
 const UNTESTED: [(u32, &str); 6] = [
     (19, "not built yet: step-up, AuthorizeAction and grants"),
-    (48, "not built yet: the command `restored`"),
     (50, "not built yet: audit sinks and webhooks"),
     (55, "not built yet: team vaults"),
     (56, "not built yet: network checks"),

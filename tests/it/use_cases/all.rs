@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tidegate_core::{
-    AccountRef, Answer, ClientContext, Edge, Email, Fact, FactorId, HolderId, Identifier, Labels, Method,
-    MethodPolicy, Ordinal, PhoneNumber, ProductSettings, Products, Purpose, Revision, Role, Secret,
+    AccountId, AccountRef, Answer, ClientContext, Edge, Email, Fact, FactorId, HolderId, Identifier, Labels,
+    Method, MethodPolicy, Ordinal, PhoneNumber, ProductSettings, Products, Purpose, Revision, Role, Secret,
     SignedDecision, Span, Timestamp, Title, Unit,
 };
 use tidegate_service::{
@@ -26,6 +26,7 @@ use tidegate_service::{
     },
     evaluations::{BatchEvaluate, Evaluate, EvaluateProspect, Explain, Item},
     factors::{GenerateRecoveryCodes, RemoveFactor, RenameFactor},
+    installation::{Restore, RestoreAccounts, RestoreRealm},
     notices::{ListActivity, NotMeSaid, ReportNotMe},
     passwords::{BeginRecovery, ChangePassword, CompleteRecovery, SendReset, SetPassword},
     products::{
@@ -266,6 +267,8 @@ use_cases! { f:
     command BeginAccountExport { account: AccountRef::Id(f.account), reason: title() };
     query ReadAccountExport(export(f));
     command PurgeAccount { account: f.account };
+    command RestoreRealm { restore: Restore { by: title(), reason: title() }, timeline: 1 };
+    command RestoreAccounts { after: AccountId::MAX };
     command StartDueWaves { rollout: "everybody".parse().unwrap(), holder: HolderId::MIN };
 
     command RotateSigningKey { at_once: false };

@@ -231,7 +231,7 @@ fn every_preview_is_made_and_a_test_mail_has_nothing_to_deny() {
         let look = Look { key: "kasa".parse().unwrap(), product: "Kasa".parse().unwrap(), style };
         let to = Email::parse("ann@example.com").unwrap();
         let made = previews("no-templates".into(), &look, &to, BEGIN).unwrap();
-        assert_eq!(made.iter().filter(|one| one.mail.is_some()).count(), 32);
+        assert_eq!(made.iter().filter(|one| one.mail.is_some()).count(), 33);
         let denied = made.iter().filter(|one| one.plain.contains("#not-me=tgl_"));
         let expected: Vec<_> = purposes().map(|purpose| purpose.as_str().to_owned()).collect();
         assert_eq!(denied.map(|one| one.name.clone()).collect::<Vec<_>>(), expected);

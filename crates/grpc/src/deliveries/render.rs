@@ -44,6 +44,7 @@ pub(crate) const fn purpose(purpose: MessagePurpose) -> proto::MessagePurpose {
         MessagePurpose::FactorAdded => Wire::FactorAdded,
         MessagePurpose::FactorRemoved => Wire::FactorRemoved,
         MessagePurpose::RecoveryCodesReplaced => Wire::RecoveryCodesReplaced,
+        MessagePurpose::RecoveryCodesVoided => Wire::RecoveryCodesVoided,
         MessagePurpose::RecoveryCodeUsed => Wire::RecoveryCodeUsed,
         MessagePurpose::FactorCopied => Wire::FactorCopied,
         MessagePurpose::PushDenied => Wire::PushDenied,

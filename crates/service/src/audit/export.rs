@@ -78,7 +78,7 @@ impl Query for ReadExport {
                 lines::batch(&mut lines, cx.realm(), &batch)?;
             }
             if lines.len() >= CHUNK_BYTES {
-                let resume = cx.resume_token(METHOD, at.minus(1))?;
+                let resume = cx.resume_token(METHOD, self.reading.place(at.minus(1)))?;
                 chunks.push(Chunk { lines: std::mem::take(&mut lines), resume });
             }
             lines::event(&mut lines, &told)?;
@@ -86,7 +86,7 @@ impl Query for ReadExport {
         for batch in batches {
             lines::batch(&mut lines, cx.realm(), &batch)?;
         }
-        let resume = cx.resume_token(METHOD, self.reading.at)?;
+        let resume = cx.resume_token(METHOD, self.reading.place(self.reading.at))?;
         chunks.push(Chunk { lines, resume });
         let end = self.reading.end.filter(|_| done);
         Ok(Exported { reading: self.reading, chunks, end })

@@ -4,7 +4,10 @@
 use tidegate_core::{Anchor, Batch, Cut, Refusal, Sequence};
 use tidegate_store::{View, chain, events, events::Which};
 
-use super::{EventFilter, ReadableEvent, ResumeToken};
+use super::{
+    EventFilter, ReadableEvent, ResumeToken,
+    resume::{self, Place},
+};
 use crate::{Error, Fault, QueryContext};
 
 /// A reader's cursor and filter, between two calls. It holds no secret.
@@ -17,6 +20,8 @@ pub struct Reading {
     pub(super) end: Option<Anchor>,
     /// The last event that is wanted.
     pub(super) to: Option<Sequence>,
+    /// Where the cursor stands, and the batches of the last stretch, each by its last event: what tokens are made of.
+    pub(super) places: Vec<Place>,
 }
 
 /// A part of the record, as far as a reader wants it.
@@ -49,7 +54,8 @@ impl Reading {
             From::After(at) => at.max(begins),
             From::Head => head.sequence,
             From::Token(token) => {
-                let at = cx.resumed(method, token)?;
+                let resumed = cx.resumed(&mut view, method, token).await?;
+                let Place { at, .. } = resumed.ok_or(Refusal::ResumeTokenNotValid)?;
                 // After a restore of the database a token can be ahead of the record.
                 if at > head.sequence {
                     return Err(Refusal::ResumeTokenNotValid.into());
@@ -58,7 +64,13 @@ impl Reading {
                 at
             }
         };
-        Ok(Self { which, at, end: Some(head), to: None })
+        let places = vec![resume::place(&mut view, at).await?];
+        Ok(Self { which, at, end: Some(head), to: None, places })
+    }
+
+    /// The place of the cursor, or of an event of the last stretch.
+    pub(super) fn place(&self, at: Sequence) -> Place {
+        resume::place_among(&self.places, at)
     }
 
     /// Whether the reader has everything that it asked for.
@@ -93,6 +105,11 @@ impl Reading {
         // Checked last, so that events that were dropped during the read are noticed.
         still_there(self.at, begins(&mut view).await?)?;
         let moved = upto > self.at;
+        if moved {
+            let read = batches.iter().map(|batch| Place { at: batch.last, digest: Some(batch.digest) });
+            self.places.retain(|place| place.at == self.at);
+            self.places.extend(read);
+        }
         self.at = upto;
         batches.retain(|batch| batch.last <= upto);
         Ok(Stretch { events: cx.tell(&mut view, found).await?, batches, moved })

@@ -70,9 +70,9 @@ impl Query for ReadTail {
         let mut events = Vec::with_capacity(found.len());
         for told in found {
             let at = told.logged.sequence.unwrap_or(self.reading.at);
-            events.push((told, cx.resume_token(METHOD, at)?));
+            events.push((told, cx.resume_token(METHOD, self.reading.place(at))?));
         }
-        let resume = cx.resume_token(METHOD, self.reading.at)?;
+        let resume = cx.resume_token(METHOD, self.reading.place(self.reading.at))?;
         Ok(Tailed { reading: self.reading, events, resume, moved, now: cx.now() })
     }
 }

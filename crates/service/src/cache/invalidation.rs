@@ -141,7 +141,11 @@ impl Invalidation {
             | Fact::DeliveryFailed { .. }
             | Fact::DeliveryReported { .. }
             | Fact::SigningKeyCreated { .. }
+            | Fact::MasterKeyRotated { .. }
+            | Fact::MasterKeyRewrapped { .. }
+            | Fact::MasterKeyDropped { .. }
             | Fact::EventsCut { .. } => Self::Nothing,
+            Fact::DatabaseRestored { .. } => Self::Everything,
         }
     }
 }

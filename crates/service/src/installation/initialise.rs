@@ -5,7 +5,7 @@ use tidegate_core::{
     Role, Secret, Title, TokenDigest,
 };
 use tidegate_keyring::{Keyring, SealContext, TokenKind};
-use tidegate_store::{Store, Tx, credentials, events, installation, realms};
+use tidegate_store::{Store, Tx, credentials, events, installation, master_keys, realms};
 
 use crate::{
     Fault,
@@ -110,6 +110,8 @@ pub async fn initialise(
                 return Ok(Initialised::Before);
             }
             realms::insert(tx, &first.realm).await?;
+            master_keys::activate(tx, keyring.active(), now).await?;
+            master_keys::rewrapped(tx, keyring.active(), now).await?;
             credentials::insert(tx, &first.credential, first.digest).await?;
             record(tx, first, entropy, Fact::RealmCreated { realm: first.realm.key.clone() }).await?;
             let (credential, role) = (first.credential.id, Role::Operator);

@@ -103,12 +103,14 @@ impl Telling<'_> {
         let Ok(permit) = cx.take_send(tx, (bytes, self.purpose, at), windows, may_wait).await? else {
             return Ok(());
         };
-        // Of an account that nobody can use, there is nothing to secure.
+        // Of an account that cannot be used, there is nothing to secure.
         let is_out = matches!(
             self.purpose,
             MessagePurpose::AccountSuspended
                 | MessagePurpose::AccountLockedDown
                 | MessagePurpose::AccountDeleted
+                // Nobody did it, so nobody else did.
+                | MessagePurpose::RecoveryCodesVoided
         );
         let not_me =
             if is_out { None } else { Some(cx.not_me_link(tx, (self.account.id, to), self.product).await?) };

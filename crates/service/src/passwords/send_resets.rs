@@ -55,7 +55,9 @@ impl Command for SendReset {
             let Some(taken) = recoveries::take(tx, self.recovery).await? else { return Ok(Looked {}) };
             let context = SealContext::Recovery { realm: cx.realm(), recovery: taken.id };
             // What cannot be opened is dropped: the owner asks again.
-            let Ok(plain) = cx.keyring().open(&context, &taken.material) else { return Ok(Looked {}) };
+            let Ok(plain) = cx.query().noted(cx.keyring().open(&context, &taken.material)) else {
+                return Ok(Looked {});
+            };
             if taken.expires_at <= cx.now() {
                 return Ok(Looked {});
             }

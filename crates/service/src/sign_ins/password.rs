@@ -64,6 +64,10 @@ impl Origin {
             // The place to hash comes first: a guess that cannot be verified must not be charged.
             let permit = inner.permit().await.map_err(too_many)?;
             let known = guess.known(cx).await?;
+            if let Some(account) = &known.row.account {
+                // Before the charge: what cannot be decided here costs no guess.
+                cx.query().needs_key_of(&account.personal_key)?;
+            }
             match guess.charge(cx, &known).await? {
                 PasswordCharge::Granted(taken) => break (permit, known, taken),
                 PasswordCharge::Finished(denied) => return Ok(denied),

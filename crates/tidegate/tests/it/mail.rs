@@ -95,9 +95,9 @@ async fn every_mail_can_be_looked_at() {
         let words = ["mail", "preview", "--output", language, "--language", language, "--color", "#ffcc00"];
         let ended = folder.run(&words).await;
         assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
-        assert_eq!(ended.out, format!("32 mails and 3 text messages are written to {language}\n"));
+        assert_eq!(ended.out, format!("33 mails and 3 text messages are written to {language}\n"));
         let names: Vec<_> = std::fs::read_dir(folder.file(language)).unwrap().collect();
-        assert_eq!(names.len(), 67);
+        assert_eq!(names.len(), 69);
         let html = folder.read(&format!("{language}/sign_in_code.html"));
         assert!(
             html.contains("1234 5678") && html.contains(&format!("<html lang=\"{language}\">")),
