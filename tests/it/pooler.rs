@@ -58,10 +58,9 @@ async fn callers_through_a_pooler_never_get_each_others_answers() {
         (kasa.admin.at(replica.channel.clone()), kasa.frontend.at(replica.channel.clone()));
     let mut callers = Vec::new();
     for n in 0..PEOPLE {
-        let (admin, frontend) = (admin.clone(), frontend.clone());
+        let (frontend, name) = (frontend.clone(), format!("person-{n}"));
+        let person = admin.person(&name).await;
         callers.push(tokio::spawn(async move {
-            let name = format!("person-{n}");
-            let person = admin.person(&name).await;
             for round in 0..4 {
                 let found = frontend.ok(proto::GetAccountRequest { account: person.id.clone() }).await;
                 assert_eq!(found.account.unwrap().external_id, name);

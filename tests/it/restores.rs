@@ -104,7 +104,7 @@ async fn read(actor: &Actor, start: Start, n: usize) -> (Vec<u64>, String) {
 
 on_both! {
     async fn inv_48_what_was_issued_before_a_restore_is_worth_nothing_after_it(server) {
-        let (walk, issued) = issued(&server).await;
+        let (walk, issued) = Box::pin(issued(&server)).await;
         let (kasa, ann) = (&walk.kasa, &walk.ann);
         let code = kasa.code(ann);
         let sent = server.mails_to(&ann.person.email).await.len();

@@ -167,7 +167,7 @@ on_both! {
 }
 
 /// Columns of bytes that no master key protects.
-const NOT_KEYED: [&str; 21] = [
+const NOT_KEYED: [&str; 22] = [
     "attempts.tag",
     "chain.digest",
     "chain.previous_digest",
@@ -183,6 +183,7 @@ const NOT_KEYED: [&str; 21] = [
     "factors.origin_client",
     "links.token_digest",
     "passkey_requests.challenge",
+    "processes.ballast",
     // Compared by the active key alone: a rotation begins the budgets of destinations anew.
     "sends.destination",
     "sessions.client",

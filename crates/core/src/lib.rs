@@ -30,6 +30,7 @@ mod phone;
 mod product;
 mod proof;
 mod push_address;
+mod recorded_fact;
 mod refusal;
 mod relying_party;
 mod rollout;
@@ -58,7 +59,7 @@ pub use email_change::{EmailChange, EmailChangeState};
 pub use enrollment::{Enrollment, EnrollmentState, Link, LinkTarget};
 pub use entropy::Entropy;
 pub use event::{Actor, Event, Personal};
-pub use fact::{Fact, RecordedFact};
+pub use fact::Fact;
 pub use factor::{Budget, Factor, FactorOrigin, Mark, Method, MethodSet, RecoveryCode};
 pub use id::{
     AccountId, AssertionId, ChallengeId, ClaimId, CredentialId, CustomerId, DeliveryId, EmailChangeId,
@@ -84,6 +85,7 @@ pub use product::{
 };
 pub use proof::{Answer, AnswerForm, Enrollee, NewDevice, Prompt, Setup, SignedDecision};
 pub use push_address::{Notification, PushAddress, TextMessage};
+pub use recorded_fact::RecordedFact;
 pub use refusal::{LadderFlaw, LadderFlawKind, NamesNothing, Nothing, PasswordFlaw, PolicyFlaw, Refusal};
 pub use relying_party::{KeyModel, Origin, RelyingParty};
 pub use rollout::{

@@ -4,6 +4,7 @@
 //! (INV-47). The other crates count through `Metrics`; the program shows it on the admin port.
 
 mod calls;
+mod observed;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use std::{
 };
 
 pub use calls::{MethodCalls, code_name};
+pub use observed::Observed;
 use prometheus_client::{
     encoding::text,
     metrics::{
@@ -96,28 +98,6 @@ impl fmt::Debug for Metrics {
 /// From 250 µs, which an answer from the cache takes, to 16 s.
 fn seconds() -> Histogram {
     Histogram::new([0.000_25, 0.001, 0.004, 0.016, 0.064, 0.25, 1.0, 4.0, 16.0])
-}
-
-/// The values that are read for each scrape.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Observed {
-    /// Connections to the database: in use, idle, and callers that wait for one.
-    pub connections: [i64; 3],
-    /// Passwords: under way, and waiting for their turn.
-    pub hashes: [i64; 2],
-    /// How long ago this replica last read what others wrote. `None`: it is the only one.
-    pub cache_staleness: Option<Duration>,
-    /// The age of the oldest event that is not sealed, and how many there are.
-    pub unsealed: (Duration, i64),
-    /// Credentials that expire within 14 days, and operators' credentials that last longer.
-    pub credentials: [i64; 2],
-    /// When the next credential expires, in seconds since 1970. `None`: none does.
-    pub next_expiry: Option<i64>,
-    /// Lines of the log that could not be written, since the program began.
-    pub log_lines_lost: u64,
-    pub open_files: i64,
-    /// Bytes.
-    pub memory: i64,
 }
 
 impl Metrics {

@@ -73,6 +73,7 @@ fn the_chart_knows_these_metrics_and_no_others() {
     metrics.challenged("m", "o");
     metrics.signed_in("s");
     metrics.throttled("w");
+    metrics.connection_refused("c");
     metrics.checked_up("s");
     metrics.rollout_events("s", 1);
     metrics.swept("k", 1);

@@ -112,8 +112,8 @@ impl ConnectionPool {
     }
 
     /// From now on only connections to this installation's database are used.
-    pub(crate) fn expect(&self, installation: RealmId) {
-        self.pool.manager().servers.expect(installation);
+    pub(crate) fn serve_only(&self, installation: RealmId) {
+        self.pool.manager().servers.serve_only(installation);
     }
 
     pub(crate) async fn take(&self, share: Share, writes: bool) -> Result<PooledConnection, sqlx::Error> {
@@ -269,9 +269,9 @@ impl PooledConnection {
     pub(crate) async fn begin(&mut self) -> Result<(), sqlx::Error> {
         let begin = self.held.as_ref().and_then(Object::pool).map(|pool| pool.manager().begin.clone());
         // The text is made of constants and numbers.
-        let begin = sqlx::raw_sql(AssertSqlSafe(begin.ok_or(sqlx::Error::PoolClosed)?));
-        let begun = bounded(self.bound(), begin.execute(self.connection()?)).await;
-        begun.map(drop).inspect_err(|error| self.note(error))
+        let text = sqlx::raw_sql(AssertSqlSafe(begin.ok_or(sqlx::Error::PoolClosed)?));
+        let done = bounded(self.bound(), text.execute(self.connection()?)).await;
+        done.map(drop).inspect_err(|error| self.note(error))
     }
 
     /// Ends the transaction around one statement, if there is one.

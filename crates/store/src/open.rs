@@ -215,9 +215,9 @@ impl Store {
 
     /// From now on only connections to the database of this installation are used, which its first realm names. On SQLite
     /// the file stays the same.
-    pub fn expect(&self, first_realm: RealmId) {
+    pub fn serve_only(&self, first_realm: RealmId) {
         if let Db::Postgres(pool) = &self.db {
-            pool.expect(first_realm);
+            pool.serve_only(first_realm);
         }
     }
 

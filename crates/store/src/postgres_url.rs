@@ -27,7 +27,7 @@ pub(crate) struct Server {
 
 /// What an address says, before it is given to the driver.
 #[derive(Default)]
-struct Parts {
+struct AddressParts {
     user: Option<String>,
     password: Option<String>,
     /// A host, or the folder of a socket, with its port.
@@ -51,17 +51,17 @@ const SUPPORTED: &str = "host, port, dbname, user, password, application_name, o
 /// # Errors
 /// The text names the part, and says what to write.
 pub fn check_postgres_url(url: &str) -> Result<(), PostgresUrlError> {
-    Parts::read(url)?.servers().map(drop)
+    AddressParts::read(url)?.servers().map(drop)
 }
 
 /// The servers of an address, in their order, and the files that it names.
 pub(crate) fn read(url: &str) -> Result<(Vec<Server>, Vec<PathBuf>), PostgresUrlError> {
-    let parts = Parts::read(url)?;
+    let parts = AddressParts::read(url)?;
     let files = parts.files.iter().map(|(_, path)| path.into()).collect();
     Ok((parts.servers()?, files))
 }
 
-impl Parts {
+impl AddressParts {
     fn read(url: &str) -> Result<Self, PostgresUrlError> {
         let rest = SCHEMES.iter().find_map(|scheme| url.strip_prefix(scheme)).unwrap_or(url);
         if rest.contains('#') {

@@ -21,7 +21,7 @@ sql! {
     Select ALL = "SELECT process_id, beat, patience FROM processes WHERE realm_id = $1";
     Change REMOVE = "DELETE FROM processes WHERE realm_id = $1 AND process_id = $2";
     Change REMOVE_OTHERS = "DELETE FROM processes WHERE realm_id = $1 AND process_id <> $2";
-    Select INSTALLED = "SELECT singleton, first_realm_id, min_binary, key_check, clock_floor FROM installation WHERE first_realm_id = $1";
+    Select INSTALLED = "SELECT singleton, first_realm_id, min_binary, key_check, clock_floor, timeline, restore_began_at FROM installation WHERE first_realm_id = $1";
     Select APPLIED = "SELECT (SELECT CAST(COALESCE(MAX(version), 0) AS BIGINT) FROM _sqlx_migrations) AS version FROM installation WHERE first_realm_id = $1";
     // On PostgreSQL it waits for no lock: another process raises the floor, or the next pulse does.
     Change RAISE_FLOOR = {

@@ -245,6 +245,12 @@ fn nothing_that_counts_lives_in_the_process() {
                 "when this process lost a connection; a hint to look",
             ),
             ("crates/store/src/connection_pool.rs", "AtomicUsize", "who waits, for the metrics"),
+            (
+                "crates/store/src/postgres_servers.rs",
+                "AtomicUsize",
+                "which server was the primary last; a hint to begin with it",
+            ),
+            ("crates/store/src/postgres_servers.rs", "Mutex", "what this process has seen of the servers"),
             ("crates/store/src/batcher.rs", "Mutex", "who goes next; it counts nothing"),
             ("crates/store/src/lock.rs", "OnceLock", "which files this process has opened"),
             ("crates/store/src/sqlite_writer.rs", "Mutex", "SQLite's one writer"),

@@ -64,6 +64,7 @@ const ALLOWED_DEPENDENCIES: &[(&str, &str)] = &[
     ("p256", "courier factors keyring"),
     ("password-hash", "keyring"),
     ("prometheus-client", "metrics"),
+    ("percent-encoding", "store"),
     ("prost", "client factors grpc proto tidegate"),
     ("prost-build", "proto"),
     ("prost-reflect", "proto tidegate"),

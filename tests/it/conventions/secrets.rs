@@ -38,7 +38,7 @@ fn every_place_that_lays_a_secret_open_is_known() {
     }
     let abroad = counts.into_iter().filter(|(path, _)| !at_home(path));
     let counts = abroad.fold(String::new(), |text, (path, count)| format!("{text}{count} {path}\n"));
-    expect![[r#"
+    expect![[r"
         5 crates/client/src/device/key.rs
         3 crates/client/src/settings.rs
         1 crates/courier/src/deliver.rs
@@ -89,6 +89,6 @@ fn every_place_that_lays_a_secret_open_is_known() {
         1 crates/tidegate/src/receipts.rs
         1 crates/tidegate/src/server.rs
         1 crates/tidegate/src/sms.rs
-    "#]]
+    "]]
     .assert_eq(&counts);
 }

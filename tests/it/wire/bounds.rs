@@ -7,9 +7,9 @@ use tidegate_core::Role;
 use tidegate_grpc::ConnectionSettings;
 use tidegate_proto as proto;
 use tidegate_tests::TIMEOUT;
-use tokio::{io::AsyncReadExt as _, net::TcpStream};
+use tokio::{io::AsyncReadExt as _, net::TcpStream, task::JoinSet};
 
-use super::{Held, NOTHING, WHO_AM_I, Wire, framed, told};
+use super::{Held, NOTHING, WHO_AM_I, Wire, framed, read, told};
 use crate::{
     serving::{LASTING, SERVED, serve},
     test_server::TestServer,
@@ -98,11 +98,11 @@ async fn large_messages_share_what_may_be_held_and_others_wait_or_are_busy() {
     // Another connection has a share of its own.
     let other = Wire::to(address).await;
     let mut one = begin(&other).await;
-    end(&mut one).await;
+    end(&mut one);
     assert_eq!(answer(&other, one).await, UNKNOWN);
     // Those that waited get theirs when the first ones are over.
     for mut held in held {
-        end(&mut held).await;
+        end(&mut held);
         assert_eq!(answer(&wire, held).await, UNKNOWN);
     }
 }
@@ -110,7 +110,7 @@ async fn large_messages_share_what_may_be_held_and_others_wait_or_are_busy() {
 const UNKNOWN: &str = "InvalidArgument: INVALID_REQUEST; message must be a message of the contract";
 
 /// Sends the rest of a message of 2 MiB.
-async fn end(held: &mut Held) {
+fn end(held: &mut Held) {
     held.body.send_data(Bytes::from(vec![0xff; (2 << 20) - 100]), true).unwrap();
 }
 
@@ -121,10 +121,14 @@ async fn a_message_that_finds_no_room_in_time_is_busy() {
     let (address, _open) = settings(&server, connections).await;
     let (wire, operator) = (Wire::to(address).await, server.operator());
     let request = || wire.signed(&operator, IMPORT);
-    let _held = wire.hold(request(), &[&announced(4 * MIB), &[0xff; 100]]).await;
-    assert_eq!(told(wire.send(wire.signed(&operator, WHO_AM_I), &[NOTHING]).await), "OK");
-    let second = wire.hold(request(), &[&announced(MIB), &[0xff; 100]]).await;
-    let reply = wire.read(second).await.unwrap();
+    // A connection may hold a quarter of 16 MiB.
+    let (mut answers, mut bodies) = (JoinSet::new(), Vec::new());
+    for _ in 0..2 {
+        let Held { answer, body } = wire.hold(request(), &[&announced(4 * MIB), &[0xff; 100]]).await;
+        answers.spawn(read(answer));
+        bodies.push(body);
+    }
+    let reply = answers.join_next().await.unwrap().unwrap().unwrap();
     assert_eq!(reply.told(), BUSY);
     assert!(reply.refused().retry_after.is_some());
 }
@@ -155,15 +159,20 @@ async fn an_import_of_many_small_messages_goes_through_and_others_on_the_connect
 async fn requests_of_many_messages_are_few_on_one_connection() {
     let server = TestServer::sqlite().await;
     let (wire, operator) = (Wire::open(&server).await, server.operator());
-    let mut held = Vec::new();
-    for _ in 0..3 {
-        held.push(wire.hold(wire.signed(&operator, IMPORT), &[]).await);
+    let (mut answers, mut bodies) = (JoinSet::new(), Vec::new());
+    for _ in 0..4 {
+        let Held { answer, body } = wire.hold(wire.signed(&operator, IMPORT), &[]).await;
+        answers.spawn(read(answer));
+        bodies.push(body);
     }
-    let fourth = wire.hold(wire.signed(&operator, IMPORT), &[]).await;
-    assert_eq!(answer(&wire, fourth).await, BUSY);
-    for mut held in held {
-        held.end();
-        assert_eq!(answer(&wire, held).await, "OK");
+    // Whichever came last.
+    assert_eq!(told(answers.join_next().await.unwrap().unwrap()), BUSY);
+    for mut body in bodies {
+        // Fails for the call that was refused.
+        let _ = body.send_data(Bytes::new(), true);
+    }
+    while let Some(answer) = answers.join_next().await {
+        assert_eq!(told(answer.unwrap()), "OK");
     }
     assert_eq!(told(wire.send(wire.signed(&operator, IMPORT), &[]).await), "OK");
 }
@@ -174,8 +183,8 @@ async fn strangers_have_few_calls_on_one_connection() {
     let (wire, operator) = (Wire::open(&server).await, server.operator());
     let mut watched = Vec::new();
     for _ in 0..16 {
-        let Held { answer, body: _open } = wire.hold(wire.request(WATCH), &[]).await;
-        watched.push((answer, _open));
+        let Held { answer, body } = wire.hold(wire.request(WATCH), &[]).await;
+        watched.push((answer, body));
     }
     for path in [WATCH, CHECK] {
         assert_eq!(told(wire.send(wire.request(path), &[NOTHING]).await), BUSY, "{path}");

@@ -133,7 +133,8 @@ pub struct Held {
     pub body: h2::SendStream<Bytes>,
 }
 
-async fn read(answer: h2::client::ResponseFuture) -> Option<Reply> {
+/// Waits for the whole answer; `None`: the call or its connection was ended.
+pub async fn read(answer: h2::client::ResponseFuture) -> Option<Reply> {
     let (head, mut incoming) = answer.await.ok()?.into_parts();
     let mut body = Vec::new();
     while let Some(piece) = incoming.data().await {

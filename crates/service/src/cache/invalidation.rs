@@ -88,7 +88,7 @@ impl Invalidation {
                 Self::Session(*session)
             }
             Fact::CustomerUpdated { .. } => Self::AllAccounts,
-            Fact::ClockForgotten { .. } => Self::Everything,
+            Fact::ClockForgotten { .. } | Fact::DatabaseRestored { .. } => Self::Everything,
             Fact::RealmCreated { .. }
             | Fact::CredentialCreated { .. }
             | Fact::CustomerCreated { .. }
@@ -145,7 +145,6 @@ impl Invalidation {
             | Fact::MasterKeyRewrapped { .. }
             | Fact::MasterKeyDropped { .. }
             | Fact::EventsCut { .. } => Self::Nothing,
-            Fact::DatabaseRestored { .. } => Self::Everything,
         }
     }
 }

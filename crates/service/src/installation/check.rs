@@ -25,7 +25,7 @@ pub async fn check(store: &Store, keyring: &Keyring) -> Result<KeyCheck, StoreEr
     if !fits(&installation, keyring) {
         return Ok(KeyCheck::Wrong);
     }
-    store.expect(installation.first_realm);
+    store.serve_only(installation.first_realm);
     Ok(KeyCheck::Right)
 }
 

@@ -125,9 +125,9 @@ async fn beats(folder: &Folder) -> i64 {
 #[tokio::test]
 async fn inv_58_a_request_of_a_living_process_is_left_to_it() {
     let folder = Folder::installed(Engine::Postgres).await;
-    let calm = "admin.check_interval_ms=1000";
-    let (first, realm) = with_slow_password(&folder, calm).await;
-    let second = folder.serve(&[calm]).await;
+    let rhythm = "admin.check_interval_ms=1000";
+    let (first, realm) = with_slow_password(&folder, rhythm).await;
+    let second = folder.serve(&[rhythm]).await;
     let call = charged(&folder, &realm.frontend(&first)).await;
     // The account is read again after the hash, which waits for this lock.
     let held = folder.database.holding("BEGIN; LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE").await;

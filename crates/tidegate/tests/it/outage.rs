@@ -331,18 +331,16 @@ async fn locked_tables_and_heavy_lists_leave_connections_to_sign_ins() {
     let holding = test.folder.database.holding(locks).await;
     let (mut lists, mut writes) = (JoinSet::new(), JoinSet::new());
     for _ in 0..40 {
-        let (reader, writer, etag) = (test.operator().clone(), test.operator().clone(), acme.etag.clone());
+        let (lister, changer, etag) = (test.operator().clone(), test.operator().clone(), acme.etag.clone());
         lists.spawn(async move {
             let stats = proto::GetStatsRequest { rollout: "two-step".to_owned(), ..Default::default() };
-            heard(reader.rollouts().get_stats(stats).await).unwrap();
+            heard(lister.rollouts().get_stats(stats).await).unwrap();
         });
         writes.spawn(async move {
             let (customer, title) = ("acme".to_owned(), "Acme Inc".to_owned());
-            let update_mask = Some(Default::default());
-            let mut request =
-                proto::UpdateCustomerRequest { customer, title, etag, update_mask, ..Default::default() };
-            request.update_mask.as_mut().unwrap().paths.push("title".to_owned());
-            heard(writer.customers().update_customer(request).await).is_ok()
+            let mut request = proto::UpdateCustomerRequest { customer, title, etag, ..Default::default() };
+            request.update_mask.get_or_insert_default().paths.push("title".to_owned());
+            heard(changer.customers().update_customer(request).await).is_ok()
         });
     }
     let waits = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";

@@ -80,6 +80,8 @@ struct ReceiptTest {
     realm: Realm,
     /// Our own id of the message.
     id: String,
+    /// The server ends when its files are taken away.
+    _folder: Folder,
 }
 
 impl ReceiptTest {
@@ -100,7 +102,7 @@ impl ReceiptTest {
         request_code(&realm.frontend(&server)).await;
         let taken = tokio::task::spawn_blocking(move || gateway.takes()).await.unwrap();
         let id = taken.split_once("&id=").unwrap().1.to_owned();
-        let test = Self { server, realm, id };
+        let test = Self { server, realm, id, _folder: folder };
         test.becomes(DeliveryState::Sent).await;
         test
     }

@@ -128,7 +128,7 @@ async fn inv_45_a_command_that_is_killed_leaves_a_file_that_works(engine: Engine
         lines.map(|line| line.split_whitespace().next().unwrap().to_owned()).collect()
     };
     for column in ["accounts.personal_key", "factors.material", "installation.key_check"] {
-        assert_eq!(of(column), [active.clone()], "{column}: {listed}");
+        assert_eq!(of(column), std::slice::from_ref(&active), "{column}: {listed}");
     }
     let server = folder.serve(&[]).await;
     let begun = realm.frontend(&server).begin("ann", "tablet").await;

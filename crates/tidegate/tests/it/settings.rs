@@ -80,6 +80,9 @@ async fn config_check_says_what_serve_would() {
         the key file pem cannot be used: it is no key of a service account in JSON
         the key file pem cannot be used: it holds no private key of the curve P-256 in PKCS #8
         tidegate: database.url_file: pem must begin with sqlite:, postgres:// or postgresql://
+        tidegate: database.url: the character # starts a fragment, which no address has: in a password write %23
+        tidegate: database.url: the parameter sslmode verify-full needs sslrootcert, the file of the authorities (PEM) that sign the server's certificate, for example /etc/ssl/certs/ca-certificates.crt
+        tidegate: database.url: the parameter sslpassword is not supported: give a key without a passphrase, in a file that only this user may read
         tidegate: keys.master_file: failed to use pem: line 1 is not a key: 64 hexadecimal digits
         tidegate: otlp.endpoint: the address must be https://host:port or http://host:port, not "collector.internal:4317"
         tidegate: otlp.ca_file is given, but otlp.endpoint is not https

@@ -59,6 +59,7 @@ admin.check_interval_ms = 1000                                # default
 admin.check_timeout_ms = 1000                                 # default
 database.url = "postgres://ada:***@db/tidegate?password=***"  # environment variable TIDEGATE__DATABASE__URL
 database.url_file = ""                                        # default
+database.pooler = "none"                                      # default
 database.connections = 8                                      # default
 database.acquire_timeout_ms = 2000                            # default
 database.connect_timeout_ms = 5000                            # default

@@ -54,7 +54,7 @@ fn an_unknown_section_is_named_once_with_the_nearest() {
 
 #[test]
 fn a_section_is_no_value() {
-    let names = "url, url_file, connections, acquire_timeout_ms, connect_timeout_ms, lock_timeout_ms, statement_timeout_ms, \
+    let names = "url, url_file, pooler, connections, acquire_timeout_ms, connect_timeout_ms, lock_timeout_ms, statement_timeout_ms, \
         idle_in_transaction_timeout_ms";
     let problem = |origin: &str| {
         format!("wrong value for \"database\" from {origin}: is text, must be a section of {names}")
