@@ -29,7 +29,7 @@ enum Part {
     },
 }
 
-/// A number of which some bytes were read.
+/// A number that is not read to its end yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Varint {
     value: u64,

@@ -135,7 +135,7 @@ impl Frames {
         if left == 0 { Place::Between } else { Place::Message { left, length } }
     }
 
-    /// The bytes of a large message of which some are missing.
+    /// What has arrived of a large message that is not complete yet.
     const fn large(&self) -> Option<u32> {
         match self.place {
             Place::Message { length, .. } if length > SMALL_MESSAGE => Some(length),

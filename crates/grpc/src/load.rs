@@ -80,7 +80,7 @@ impl Drop for TakenPlace {
     }
 }
 
-/// Something of which one connection may have so many, and all of them together.
+/// Two maxima: what one connection may have, and what all connections together may have.
 #[derive(Debug, Clone)]
 struct Bound {
     here: Arc<Places>,
@@ -100,7 +100,7 @@ pub(crate) struct TwoPlaces {
     _all: TakenPlace,
 }
 
-/// Bytes of which one connection may hold so many, and all of them together.
+/// Two maxima of bytes: what one connection may hold, and what all connections together may hold.
 #[derive(Debug, Clone)]
 struct Bytes {
     here: Arc<Semaphore>,

@@ -49,7 +49,7 @@ const LARGE: &[(&str, usize)] = &[
     ("/tidegate.v1.RolloutService/UpdateWave", 2 * 1024 * 1024),
 ];
 
-/// Methods of which each call reads or writes a large part of the database.
+/// Methods whose calls read or write a large part of the database.
 const BULK: &[&str] = &["/tidegate.v1.AuditService/ExportEvents"];
 
 /// What the request of a method may be.

@@ -109,7 +109,7 @@ impl Telling<'_> {
             MessagePurpose::AccountSuspended
                 | MessagePurpose::AccountLockedDown
                 | MessagePurpose::AccountDeleted
-                // Nobody did it, so nobody else did.
+                // The program did it after a restore, so there is nobody to report.
                 | MessagePurpose::RecoveryCodesVoided
         );
         let not_me =
