@@ -135,7 +135,7 @@ impl Frames {
         if left == 0 { Place::Between } else { Place::Message { left, length } }
     }
 
-    /// What has arrived of a large message that is not complete yet.
+    /// The length of the large message that is being read, if there is one.
     const fn large(&self) -> Option<u32> {
         match self.place {
             Place::Message { length, .. } if length > SMALL_MESSAGE => Some(length),
