@@ -1,0 +1,157 @@
+//! Each fault: how it is done, how callers notice it, and how it ends.
+
+use tokio::time::Instant;
+
+use super::{Means, system::System, traffic::Traffic};
+use crate::folder::Engine;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// kill -9 of a server, which is started again.
+    Kill,
+    /// SIGTERM of a server, which is started again.
+    Stop,
+    /// SIGSTOP and SIGCONT of a server.
+    Pause,
+    /// The database's disk takes no more.
+    FullDisk,
+    /// The clock goes ahead by ten minutes, comes back, and is forgotten.
+    ClockJumps,
+    /// Each message between a server and its database takes 100 ms.
+    Latency,
+    /// The connections of a server to its database break, and no new one is accepted.
+    Cut,
+    /// The network swallows what a server and its database say to each other.
+    BlackHole,
+    /// SIGSTOP and SIGCONT of PostgreSQL.
+    PauseDatabase,
+    /// PostgreSQL ends as by a loss of power, and is started again.
+    CrashDatabase,
+    /// PostgreSQL hangs, the standby is promoted, and the old primary comes back.
+    FailOver,
+}
+
+/// Of the clock, in minutes.
+const JUMP: u32 = 10;
+
+impl Fault {
+    /// But kills, which come between them.
+    pub const ALL: [Self; 10] = [
+        Self::Stop,
+        Self::Pause,
+        Self::FullDisk,
+        Self::Latency,
+        Self::Cut,
+        Self::BlackHole,
+        Self::PauseDatabase,
+        Self::CrashDatabase,
+        Self::FailOver,
+        Self::ClockJumps,
+    ];
+
+    pub fn is_possible(self, engine: Engine, means: &Means) -> bool {
+        match (self, engine) {
+            (Self::Kill | Self::Stop | Self::Pause, _) | (Self::FullDisk, Engine::Sqlite) => true,
+            (Self::FullDisk, Engine::Postgres) => means.disk.is_some(),
+            (Self::ClockJumps, Engine::Sqlite) => means.clock.is_some(),
+            (_, Engine::Sqlite) => false,
+            (_, Engine::Postgres) => true,
+        }
+    }
+
+    /// Does it to one of the servers or to their database, and returns when it was over.
+    pub async fn strike(self, system: &mut System, traffic: &Traffic, which: usize) -> Instant {
+        let at = which % system.servers.len();
+        match self {
+            Self::Kill => {
+                system.killed(at).await;
+                return starts_again(system, at).await;
+            }
+            Self::Stop => {
+                system.stopped(at).await;
+                return starts_again(system, at).await;
+            }
+            Self::Pause => {
+                system.servers[at].program.signal("STOP");
+                traffic.unanswered(2).await;
+                system.servers[at].program.signal("CONT");
+            }
+            Self::FullDisk => full_disk(system, traffic).await,
+            Self::ClockJumps => clock_jumps(system, traffic).await,
+            Self::Latency => {
+                lines(system, at).for_each(|line| line.delay(100));
+                traffic.answered(60).await;
+                lines(system, at).for_each(|line| line.delay(0));
+            }
+            Self::Cut => {
+                for line in lines(system, at) {
+                    line.cut().await;
+                }
+                traffic.unanswered(5).await;
+                for line in lines(system, at) {
+                    line.mend().await;
+                }
+            }
+            Self::BlackHole => {
+                lines(system, at).for_each(|line| line.silence(true));
+                traffic.unanswered(5).await;
+                lines(system, at).for_each(|line| line.silence(false));
+            }
+            Self::PauseDatabase => {
+                system.postgres.as_ref().unwrap().now().pause();
+                traffic.unanswered(5).await;
+                system.postgres.as_ref().unwrap().now().go_on();
+            }
+            Self::CrashDatabase => {
+                tokio::task::block_in_place(|| system.postgres.as_ref().unwrap().now().crash());
+            }
+            Self::FailOver => return fail_over(system, traffic).await,
+        }
+        Instant::now()
+    }
+}
+
+/// The fault is over when the program is told to start.
+async fn starts_again(system: &mut System, at: usize) -> Instant {
+    let over = Instant::now();
+    system.started(at).await;
+    over
+}
+
+fn lines(system: &System, server: usize) -> impl Iterator<Item = &tidegate_tests::postgres::Line> {
+    system.postgres.as_ref().unwrap().lines[server].iter()
+}
+
+async fn full_disk(system: &mut System, traffic: &Traffic) {
+    let Some(disk) = system.means.disk.clone() else {
+        system.limits_files(true);
+        traffic.unanswered(5).await;
+        system.limits_files(false);
+        return;
+    };
+    system.fills(&disk);
+    traffic.unanswered(5).await;
+    std::fs::remove_file(disk.join("ballast")).unwrap();
+    if let Some(postgres) = &system.postgres {
+        // PostgreSQL ends when there is no room for its log. Who made room starts it again.
+        tokio::task::block_in_place(|| postgres.now().crash());
+    }
+}
+
+async fn clock_jumps(system: &mut System, traffic: &Traffic) {
+    system.sets_clock(JUMP).await;
+    traffic.answered(40).await;
+    system.sets_clock(0).await;
+    traffic.answered(40).await;
+    system.forgets_clock().await;
+}
+
+async fn fail_over(system: &mut System, traffic: &Traffic) -> Instant {
+    let over = Instant::now();
+    let old = system.fails_over().await;
+    traffic.answered_to_each().await;
+    old.go_on();
+    traffic.answered(40).await;
+    system.has_standby_again(old).await;
+    over
+}

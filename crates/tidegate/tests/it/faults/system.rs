@@ -1,0 +1,256 @@
+//! The servers and their database, and what an operator does with them.
+
+use std::path::Path;
+
+use tidegate_client::{Client, Settings};
+use tidegate_core::Secret;
+use tidegate_tests::postgres::{Durable, Line};
+
+use super::{Means, caller::Door};
+use crate::{
+    database::Database,
+    folder::{Engine, Folder},
+    owner::Realm,
+    program::{Program, Told, eventually},
+    rolling::hosts,
+    server::Server,
+};
+
+/// How long a caller waits for an answer before it calls again.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(3);
+
+pub struct System {
+    pub engine: Engine,
+    pub means: Means,
+    pub folder: Folder,
+    hosts: Vec<String>,
+    /// In the order of the hosts.
+    pub servers: Vec<Server>,
+    frontend: String,
+    pub postgres: Option<Postgres>,
+}
+
+/// A primary and a synchronous standby. Each server has a line of its own to each of them.
+pub struct Postgres {
+    /// Which of the two places is the primary's.
+    pub primary: usize,
+    pub places: [Option<Durable>; 2],
+    /// Of each server, to each place.
+    pub lines: [[Line; 2]; 2],
+}
+
+impl System {
+    pub async fn set_up(engine: Engine, means: Means) -> Self {
+        let (folder, hosts, postgres) = match engine {
+            Engine::Sqlite => (Folder::empty(), hosts(3)[..1].to_vec(), None),
+            Engine::Postgres => {
+                let postgres = Postgres::start().await;
+                (Folder::with(&postgres.url()), hosts(4).to_vec(), Some(postgres))
+            }
+        };
+        let folder = folder.with_usual_timeouts();
+        assert_eq!(folder.run(&["init"]).await.code, Some(0));
+        if let Some(postgres) = &postgres {
+            // The clock of the database's server, as the program asks for it: see `clock.rs`.
+            crate::clock::make_movable(&folder.database, "postgres").await;
+            postgres.replicates().await;
+        }
+        let mut system =
+            Self { engine, means, folder, hosts, servers: Vec::new(), frontend: String::new(), postgres };
+        system.sets_clock(0).await;
+        for at in 0..system.hosts.len() {
+            let server = system.serve(at).await;
+            system.servers.push(server);
+        }
+        system.frontend = Realm::set_up(&system.servers[0], &[]).await.frontend_token;
+        system
+    }
+
+    async fn serve(&self, at: usize) -> Server {
+        let mut set = vec![format!("grpc.listen={}:50051", self.hosts[at])];
+        set.extend(self.postgres.as_ref().map(|postgres| format!("database.url={}", postgres.url_of(at))));
+        let settings = self.folder.settings_with(&set.iter().map(String::as_str).collect::<Vec<_>>());
+        // A file that cannot grow is an error of a write, and not the end of the process.
+        let script = r#"trap "" XFSZ; exec "$@""#;
+        let words = ["-c", script, "sh", env!("CARGO_BIN_EXE_tidegate"), "serve"];
+        let words = words.into_iter().chain(settings.iter().map(String::as_str)).collect();
+        let clock = self.clock_file();
+        let mut environment = Vec::new();
+        if let (Engine::Sqlite, Some(library)) = (self.engine, &self.means.clock) {
+            environment.extend([
+                ("LD_PRELOAD", library.to_str().unwrap()),
+                ("FAKETIME_TIMESTAMP_FILE", &clock),
+                ("FAKETIME_NO_CACHE", "1"),
+                ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+            ]);
+        }
+        let told = Told { words, environment, ..Told::default() };
+        let program = Program::start_other("/bin/sh", self.folder.path(), &told);
+        Server::ready(program, self.folder.path()).await
+    }
+
+    fn clock_file(&self) -> String {
+        self.folder.file("clock").display().to_string()
+    }
+
+    /// Where the back ends call. The doors stay when servers are started again.
+    pub fn doors(&self) -> Vec<Door> {
+        let operator = self.servers[0].credential();
+        let door = |host: &String| {
+            let client = |credential: &str| {
+                let credential = Secret::new(credential.trim().to_owned());
+                let settings = Settings {
+                    address: format!("http://{host}:50051"),
+                    deadline: PATIENCE,
+                    ..Settings::new(credential)
+                };
+                Client::lazy(&settings).unwrap()
+            };
+            Door { frontend: client(&self.frontend), operator: client(&operator) }
+        };
+        self.hosts.iter().map(door).collect()
+    }
+
+    pub async fn killed(&mut self, at: usize) {
+        self.servers.remove(at).killed().await;
+    }
+
+    pub async fn stopped(&mut self, at: usize) {
+        let ended = self.servers.remove(at).stopped().await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+    }
+
+    pub async fn started(&mut self, at: usize) {
+        let server = self.serve(at).await;
+        self.servers.insert(at, server);
+    }
+
+    pub async fn stop_all(&mut self) {
+        while !self.servers.is_empty() {
+            self.stopped(0).await;
+        }
+    }
+
+    /// Waits until every server says that it is ready.
+    pub async fn is_whole(&self) {
+        for server in &self.servers {
+            let ready = async || (server.page("/readyz").await.0 == 200).then_some(());
+            eventually("a ready server", ready).await;
+        }
+    }
+
+    /// `tidegate events verify` finds nothing wrong.
+    pub async fn verifies(&self) {
+        let address = format!("http://{}", self.servers[0].grpc);
+        let words = ["events", "verify", "--address", &address, "--credential-file", "operator.credential"];
+        let ended = self.folder.run(&words).await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+    }
+
+    /// Moves the clock that the servers go by to so many minutes ahead of the true time.
+    pub async fn sets_clock(&self, minutes: u32) {
+        match self.engine {
+            Engine::Sqlite => std::fs::write(self.clock_file(), format!("+{}\n", minutes * 60)).unwrap(),
+            Engine::Postgres => {
+                crate::clock::moved(&self.folder.database, &format!("{minutes} minutes")).await;
+            }
+        }
+    }
+
+    /// With every server stopped, as the command asks.
+    pub async fn forgets_clock(&mut self) {
+        self.stop_all().await;
+        let forgotten = self.folder.run(&["forget-clock"]).await;
+        assert_eq!(forgotten.code, Some(0), "{forgotten:?}");
+        for at in 0..self.hosts.len() {
+            self.started(at).await;
+        }
+    }
+
+    /// Fills the disk until it takes no more.
+    pub fn fills(&self, disk: &Path) {
+        let script = r#"cat /dev/zero > "$1/ballast" 2> /dev/null; true"#;
+        let filled = std::process::Command::new("/bin/sh").args(["-c", script, "sh"]).arg(disk).status();
+        assert!(filled.unwrap().success());
+    }
+
+    /// The files of the only server cannot grow any more.
+    pub fn limits_files(&self, limited: bool) {
+        let log = std::fs::metadata(self.folder.file("tidegate.db-wal")).map_or(0, |file| file.len());
+        let limit = if limited { log.to_string() } else { "unlimited".to_owned() };
+        self.servers[0].program.limit_files(&limit);
+    }
+
+    /// The standby is promoted while the primary says nothing. The old primary comes back, and is not written to.
+    pub async fn fails_over(&mut self) -> Durable {
+        let postgres = self.postgres.as_mut().unwrap();
+        let old = postgres.places[postgres.primary].take().unwrap();
+        old.pause();
+        postgres.primary = 1 - postgres.primary;
+        self.folder.database = Database::Postgres(postgres.url());
+        self.folder.database.run("SELECT pg_promote()").await;
+        old
+    }
+
+    /// A new standby takes the place of the old primary.
+    pub async fn has_standby_again(&mut self, old: Durable) {
+        let postgres = self.postgres.as_mut().unwrap();
+        let place = 1 - postgres.primary;
+        let primary = postgres.places[postgres.primary].take().unwrap();
+        let (primary, standby) = tokio::task::spawn_blocking(move || {
+            drop(old);
+            let standby = primary.standby().unwrap();
+            (primary, standby)
+        })
+        .await
+        .unwrap();
+        for lines in &postgres.lines {
+            lines[place].lead_to(&standby.url("postgres")).await;
+            lines[place].mend().await;
+        }
+        postgres.places[postgres.primary] = Some(primary);
+        postgres.places[place] = Some(standby);
+        postgres.replicates().await;
+    }
+}
+
+impl Postgres {
+    async fn start() -> Self {
+        let both = tokio::task::spawn_blocking(|| {
+            let primary = Durable::start().unwrap();
+            let standby = primary.standby().unwrap();
+            [primary, standby]
+        });
+        let places = both.await.unwrap();
+        let urls = places.each_ref().map(|place| place.url("postgres"));
+        let lines = [
+            [Line::to(&urls[0]).await, Line::to(&urls[1]).await],
+            [Line::to(&urls[0]).await, Line::to(&urls[1]).await],
+        ];
+        Self { primary: 0, places: places.map(Some), lines }
+    }
+
+    pub fn now(&self) -> &Durable {
+        self.places[self.primary].as_ref().unwrap()
+    }
+
+    fn url(&self) -> String {
+        self.now().url("postgres")
+    }
+
+    /// How one of the servers reaches both.
+    fn url_of(&self, server: usize) -> String {
+        let [one, two] = self.lines[server].each_ref().map(|line| line.host().display());
+        format!("postgres:///postgres?host={one},{two}&port=5432&user=postgres")
+    }
+
+    /// From now on a commit is confirmed when the standby has it.
+    async fn replicates(&self) {
+        let database = Database::Postgres(self.url());
+        database.run("ALTER SYSTEM SET synchronous_standby_names = '*'").await;
+        database.run("SELECT pg_reload_conf()").await;
+        let following = "SELECT COUNT(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
+        eventually("a synchronous standby", async || (database.number(following).await == 1).then_some(()))
+            .await;
+    }
+}
