@@ -47,7 +47,7 @@ fn no_test_depends_on_the_machines_speed() {
                 "Instant::now",
                 "for a report; nothing is asserted about it",
             ),
-            ("crates/tidegate/tests/it/faults/figures.rs", ".elapsed()", "the same"),
+            ("crates/tidegate/tests/it/faults/fault.rs", ".elapsed()", "the same"),
             (
                 "crates/tidegate/tests/it/faults/traffic.rs",
                 "timeout(",

@@ -56,7 +56,7 @@ impl Caller {
             self.imports(&names).await;
             for name in &names {
                 customer = self.renames(customer).await;
-                if let Err(refused) = self.person_signs_in(name).await {
+                if let Err(refused) = Box::pin(self.person_signs_in(name)).await {
                     self.ledger.gave_up(&refused);
                 }
             }

@@ -1,5 +1,8 @@
 //! Each fault: how it is done, how callers notice it, and how it ends.
 
+use std::{path::Path, process::Command, time::Duration};
+
+use tidegate_tests::postgres::Line;
 use tokio::time::Instant;
 
 use super::{Means, system::System, traffic::Traffic};
@@ -59,17 +62,18 @@ impl Fault {
         }
     }
 
-    /// Does it to one of the servers or to their database, and returns when it was over.
-    pub async fn strike(self, system: &mut System, traffic: &Traffic, which: usize) -> Instant {
+    /// Does it to one of the servers or to their database, and returns how long it was felt after it was over: until every
+    /// caller had an answer.
+    pub async fn strike(self, system: &mut System, traffic: &Traffic, which: usize) -> Duration {
         let at = which % system.servers.len();
         match self {
             Self::Kill => {
                 system.killed(at).await;
-                return starts_again(system, at).await;
+                return starts_again(system, traffic, at).await;
             }
             Self::Stop => {
                 system.stopped(at).await;
-                return starts_again(system, at).await;
+                return starts_again(system, traffic, at).await;
             }
             Self::Pause => {
                 system.servers[at].program.signal("STOP");
@@ -98,44 +102,54 @@ impl Fault {
                 lines(system, at).for_each(|line| line.silence(false));
             }
             Self::PauseDatabase => {
-                system.postgres.as_ref().unwrap().now().pause();
+                system.primary().pause();
                 traffic.unanswered(5).await;
-                system.postgres.as_ref().unwrap().now().go_on();
+                system.primary().go_on();
             }
-            Self::CrashDatabase => {
-                tokio::task::block_in_place(|| system.postgres.as_ref().unwrap().now().crash());
-            }
+            Self::CrashDatabase => tokio::task::block_in_place(|| system.primary().crash()),
             Self::FailOver => return fail_over(system, traffic).await,
         }
-        Instant::now()
+        felt_since(Instant::now(), traffic).await
     }
 }
 
+async fn felt_since(over: Instant, traffic: &Traffic) -> Duration {
+    traffic.answered_to_each().await;
+    over.elapsed()
+}
+
 /// The fault is over when the program is told to start.
-async fn starts_again(system: &mut System, at: usize) -> Instant {
+async fn starts_again(system: &mut System, traffic: &Traffic, at: usize) -> Duration {
     let over = Instant::now();
     system.started(at).await;
-    over
+    felt_since(over, traffic).await
 }
 
-fn lines(system: &System, server: usize) -> impl Iterator<Item = &tidegate_tests::postgres::Line> {
-    system.postgres.as_ref().unwrap().lines[server].iter()
+fn lines(system: &System, server: usize) -> impl Iterator<Item = &Line> {
+    system.postgres.iter().flat_map(move |postgres| &postgres.lines[server])
 }
 
-async fn full_disk(system: &mut System, traffic: &Traffic) {
-    let Some(disk) = system.means.disk.clone() else {
+async fn full_disk(system: &System, traffic: &Traffic) {
+    let Some(disk) = &system.means.disk else {
         system.limits_files(true);
         traffic.unanswered(5).await;
         system.limits_files(false);
         return;
     };
-    system.fills(&disk);
+    fill(disk);
     traffic.unanswered(5).await;
     std::fs::remove_file(disk.join("ballast")).unwrap();
-    if let Some(postgres) = &system.postgres {
+    if system.postgres.is_some() {
         // PostgreSQL ends when there is no room for its log. Who made room starts it again.
-        tokio::task::block_in_place(|| postgres.now().crash());
+        tokio::task::block_in_place(|| system.primary().crash());
     }
+}
+
+/// Until the disk takes no more.
+fn fill(disk: &Path) {
+    let script = r#"cat /dev/zero > "$1/ballast" 2> /dev/null; true"#;
+    let filled = Command::new("/bin/sh").args(["-c", script, "sh"]).arg(disk).status();
+    assert!(filled.unwrap().success());
 }
 
 async fn clock_jumps(system: &mut System, traffic: &Traffic) {
@@ -146,12 +160,13 @@ async fn clock_jumps(system: &mut System, traffic: &Traffic) {
     system.forgets_clock().await;
 }
 
-async fn fail_over(system: &mut System, traffic: &Traffic) -> Instant {
-    let over = Instant::now();
+/// Felt from the promotion on, while the old primary still holds connections and says nothing.
+async fn fail_over(system: &mut System, traffic: &Traffic) -> Duration {
+    let promoted = Instant::now();
     let old = system.fails_over().await;
-    traffic.answered_to_each().await;
+    let felt = felt_since(promoted, traffic).await;
     old.go_on();
     traffic.answered(40).await;
     system.has_standby_again(old).await;
-    over
+    felt
 }

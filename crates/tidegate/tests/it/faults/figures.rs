@@ -2,18 +2,18 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use tokio::time::Instant;
-
 use super::{fault::Fault, ledger::Told, traffic::Traffic};
 use crate::folder::Engine;
 
-/// How long each fault was felt after it was over, until every caller had an answer.
+/// How long each fault was felt.
 #[derive(Debug, Default)]
 pub struct Figures(BTreeMap<Fault, Vec<Duration>>);
 
 impl Figures {
-    pub fn felt(&mut self, fault: Fault, over: Instant) {
-        self.0.entry(fault).or_default().push(over.elapsed());
+    #[expect(clippy::print_stdout, reason = "a report of progress")]
+    pub fn felt(&mut self, fault: Fault, felt: Duration) {
+        println!("{fault:?}: felt for {} ms", felt.as_millis());
+        self.0.entry(fault).or_default().push(felt);
     }
 
     #[expect(clippy::print_stdout, reason = "a report")]

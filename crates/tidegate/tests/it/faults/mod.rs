@@ -112,10 +112,8 @@ async fn campaign(engine: Engine, means: Means, faults: &[Fault], seed: u64) {
         for (turn, fault) in faults.iter().enumerate() {
             // At any moment of a sign-in, and of any caller.
             traffic.answered(random(seed, 2 * turn) % 40).await;
-            eprintln!("{fault:?}");
-            let over = fault.strike(&mut system, &traffic, random(seed, 2 * turn + 1)).await;
-            traffic.answered_to_each().await;
-            figures.felt(*fault, over);
+            let felt = fault.strike(&mut system, &traffic, random(seed, 2 * turn + 1)).await;
+            figures.felt(*fault, felt);
             system.is_whole().await;
         }
     };

@@ -1,7 +1,5 @@
 //! The servers and their database, and what an operator does with them.
 
-use std::path::Path;
-
 use tidegate_client::{Client, Settings};
 use tidegate_core::Secret;
 use tidegate_tests::postgres::{Durable, Line};
@@ -160,18 +158,14 @@ impl System {
     /// With every server stopped, as the command asks.
     pub async fn forgets_clock(&mut self) {
         self.stop_all().await;
-        let forgotten = self.folder.run(&["forget-clock"]).await;
+        let url = self.postgres.as_ref().map(|postgres| format!("database.url={}", postgres.url()));
+        let set = url.iter().flat_map(|url| ["--set", url]);
+        let words: Vec<_> = std::iter::once("forget-clock").chain(set).collect();
+        let forgotten = self.folder.run(&words).await;
         assert_eq!(forgotten.code, Some(0), "{forgotten:?}");
         for at in 0..self.hosts.len() {
             self.started(at).await;
         }
-    }
-
-    /// Fills the disk until it takes no more.
-    pub fn fills(&self, disk: &Path) {
-        let script = r#"cat /dev/zero > "$1/ballast" 2> /dev/null; true"#;
-        let filled = std::process::Command::new("/bin/sh").args(["-c", script, "sh"]).arg(disk).status();
-        assert!(filled.unwrap().success());
     }
 
     /// The files of the only server cannot grow any more.
@@ -179,6 +173,11 @@ impl System {
         let log = std::fs::metadata(self.folder.file("tidegate.db-wal")).map_or(0, |file| file.len());
         let limit = if limited { log.to_string() } else { "unlimited".to_owned() };
         self.servers[0].program.limit_files(&limit);
+    }
+
+    /// The PostgreSQL that is written to.
+    pub fn primary(&self) -> &Durable {
+        self.postgres.as_ref().unwrap().now()
     }
 
     /// The standby is promoted while the primary says nothing. The old primary comes back, and is not written to.
@@ -230,7 +229,7 @@ impl Postgres {
         Self { primary: 0, places: places.map(Some), lines }
     }
 
-    pub fn now(&self) -> &Durable {
+    fn now(&self) -> &Durable {
         self.places[self.primary].as_ref().unwrap()
     }
 
