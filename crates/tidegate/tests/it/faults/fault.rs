@@ -14,6 +14,8 @@ pub enum Fault {
     Kill,
     /// SIGTERM of a server, which is started again.
     Stop,
+    /// SIGTERM of a server, in whose place the other version of the program is started.
+    OtherVersion,
     /// SIGSTOP and SIGCONT of a server.
     Pause,
     /// The database's disk takes no more.
@@ -55,6 +57,7 @@ impl Fault {
     pub fn is_possible(self, engine: Engine, means: &Means) -> bool {
         match (self, engine) {
             (Self::Kill | Self::Stop | Self::Pause, _) | (Self::FullDisk, Engine::Sqlite) => true,
+            (Self::OtherVersion, _) => means.earlier.is_some(),
             (Self::FullDisk, Engine::Postgres) => means.disk.is_some(),
             (Self::ClockJumps, Engine::Sqlite) => means.clock.is_some(),
             (_, Engine::Sqlite) => false,
@@ -73,6 +76,11 @@ impl Fault {
             }
             Self::Stop => {
                 system.stopped(at).await;
+                return starts_again(system, traffic, at).await;
+            }
+            Self::OtherVersion => {
+                system.stopped(at).await;
+                system.is_earlier[at] = !system.is_earlier[at];
                 return starts_again(system, traffic, at).await;
             }
             Self::Pause => {

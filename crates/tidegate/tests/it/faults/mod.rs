@@ -36,6 +36,8 @@ struct Means {
     disk: Option<PathBuf>,
     /// libfaketime, which moves the clock of one process.
     clock: Option<PathBuf>,
+    /// The program of an earlier version, which begins.
+    earlier: Option<PathBuf>,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -74,12 +76,22 @@ async fn the_long_campaign_on_postgres() {
     long(Engine::Postgres).await;
 }
 
+/// Servers of both versions serve one database, and each takes the place of the other, both ways.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an earlier program: see tests/faults"]
+async fn two_versions_serve_side_by_side_on_postgres() {
+    let means = Means { earlier: told("TIDEGATE_FAULTS_EARLIER").map(PathBuf::from), ..Means::default() };
+    assert!(means.earlier.is_some(), "TIDEGATE_FAULTS_EARLIER names the earlier program");
+    let faults: Vec<_> = std::iter::repeat_n([Kill, OtherVersion, Kill, Cut], 10).flatten().collect();
+    campaign(Engine::Postgres, means, &faults, 1).await;
+}
+
 /// Kills by the number that the environment says, and after every tenth one of the other faults.
 async fn long(engine: Engine) {
     let kills = told("TIDEGATE_FAULTS_KILLS").map_or(200, |text| text.parse().unwrap());
     let seed = told("TIDEGATE_FAULTS_SEED").map_or(1, |text| text.parse().unwrap());
     let disk = told("TIDEGATE_FAULTS_DISK").map(PathBuf::from);
-    let means = Means { disk, clock: told("TIDEGATE_FAULTS_CLOCK").map(PathBuf::from) };
+    let means = Means { disk, clock: told("TIDEGATE_FAULTS_CLOCK").map(PathBuf::from), earlier: None };
     let others: Vec<_> = Fault::ALL.into_iter().filter(|fault| fault.is_possible(engine, &means)).collect();
     let mut faults = Vec::new();
     for kill in 0..kills {
@@ -122,6 +134,7 @@ async fn campaign(engine: Engine, means: Means, faults: &[Fault], seed: u64) {
         Some(ended) = callers.join_next() => panic!("a caller ended before the campaign: {ended:?}"),
     }
     callers.join_all().await;
+    system.ends_with_this_version().await;
     let told = ledger.check(&system, follower).await;
     system.stop_all().await;
     figures.print(engine, &traffic, &told);

@@ -22,6 +22,8 @@ pub struct System {
     pub means: Means,
     pub folder: Folder,
     hosts: Vec<String>,
+    /// Of each server, whether the earlier version of the program serves.
+    pub is_earlier: Vec<bool>,
     /// In the order of the hosts.
     pub servers: Vec<Server>,
     frontend: String,
@@ -46,32 +48,46 @@ impl System {
                 (Folder::with(&postgres.url()), hosts(4).to_vec(), Some(postgres))
             }
         };
-        let folder = folder.with_usual_timeouts();
-        assert_eq!(folder.run(&["init"]).await.code, Some(0));
-        if let Some(postgres) = &postgres {
+        let mut system = Self {
+            engine,
+            folder: folder.with_usual_timeouts(),
+            is_earlier: vec![means.earlier.is_some(); hosts.len()],
+            means,
+            hosts,
+            servers: Vec::new(),
+            frontend: String::new(),
+            postgres,
+        };
+        assert_eq!(system.program(0, &["init"], Vec::new()).ended().await.code, Some(0));
+        if let Some(postgres) = &system.postgres {
             // The clock of the database's server, as the program asks for it: see `clock.rs`.
-            crate::clock::make_movable(&folder.database, "postgres").await;
+            crate::clock::make_movable(&system.folder.database, "postgres").await;
             postgres.replicates().await;
         }
-        let mut system =
-            Self { engine, means, folder, hosts, servers: Vec::new(), frontend: String::new(), postgres };
         system.sets_clock(0).await;
         for at in 0..system.hosts.len() {
             let server = system.serve(at).await;
             system.servers.push(server);
         }
         system.frontend = Realm::set_up(&system.servers[0], &[]).await.frontend_token;
+        if system.means.earlier.is_some() {
+            // As before every upgrade: the earlier version serves meanwhile.
+            assert_eq!(system.folder.run(&["migrate"]).await.code, Some(0));
+        }
         system
     }
 
     async fn serve(&self, at: usize) -> Server {
-        let mut set = vec![format!("grpc.listen={}:50051", self.hosts[at])];
-        set.extend(self.postgres.as_ref().map(|postgres| format!("database.url={}", postgres.url_of(at))));
-        let settings = self.folder.settings_with(&set.iter().map(String::as_str).collect::<Vec<_>>());
-        // A file that cannot grow is an error of a write, and not the end of the process.
-        let script = r#"trap "" XFSZ; exec "$@""#;
-        let words = ["-c", script, "sh", env!("CARGO_BIN_EXE_tidegate"), "serve"];
-        let words = words.into_iter().chain(settings.iter().map(String::as_str)).collect();
+        let mut set = vec!["serve".to_owned(), "--set".to_owned()];
+        set.push(format!("grpc.listen={}:50051", self.hosts[at]));
+        if let Some(postgres) = &self.postgres {
+            // Earlier programs know one host.
+            let url = match &self.means.earlier {
+                Some(_) => postgres.lines[at][postgres.primary].url().to_owned(),
+                None => postgres.url_of(at),
+            };
+            set.extend(["--set".to_owned(), format!("database.url={url}")]);
+        }
         let clock = self.clock_file();
         let mut environment = Vec::new();
         if let (Engine::Sqlite, Some(library)) = (self.engine, &self.means.clock) {
@@ -82,9 +98,24 @@ impl System {
                 ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
             ]);
         }
-        let told = Told { words, environment, ..Told::default() };
-        let program = Program::start_other("/bin/sh", self.folder.path(), &told);
-        Server::ready(program, self.folder.path()).await
+        let words: Vec<_> = set.iter().map(String::as_str).collect();
+        Server::ready(self.program(at, &words, environment), self.folder.path()).await
+    }
+
+    /// Runs the version of the program that serves at this place.
+    fn program(&self, at: usize, words: &[&str], environment: Vec<(&str, &str)>) -> Program {
+        let program = self.means.earlier.as_ref().filter(|_| self.is_earlier[at]);
+        let program = program.map_or(env!("CARGO_BIN_EXE_tidegate"), |path| path.to_str().unwrap());
+        // A file that cannot grow is an error of a write, and not the end of the process.
+        let script = r#"trap "" XFSZ; exec "$@""#;
+        let settings = self.folder.settings_with(&[]);
+        let mut all = vec!["-c", script, "sh", program, words[0]];
+        all.extend(settings.iter().map(String::as_str).chain(words[1..].iter().copied()));
+        Program::start_other(
+            "/bin/sh",
+            self.folder.path(),
+            &Told { words: all, environment, ..Told::default() },
+        )
     }
 
     fn clock_file(&self) -> String {
@@ -121,6 +152,16 @@ impl System {
     pub async fn started(&mut self, at: usize) {
         let server = self.serve(at).await;
         self.servers.insert(at, server);
+    }
+
+    /// Readers of the record go on where this version serves: the earlier one cannot read its tokens.
+    pub async fn ends_with_this_version(&mut self) {
+        for at in 0..self.hosts.len() {
+            if std::mem::take(&mut self.is_earlier[at]) {
+                self.stopped(at).await;
+                self.started(at).await;
+            }
+        }
     }
 
     pub async fn stop_all(&mut self) {
