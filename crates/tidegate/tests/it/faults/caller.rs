@@ -124,7 +124,7 @@ impl Caller {
             .collect::<Vec<_>>();
         assert!(approved.len() <= 1, "INV-01: {name} was approved twice with one code");
         let Some(asked) = approved.first() else {
-            self.ledger.too_late();
+            self.ledger.too_late(name);
             return Ok(());
         };
         let third = self.is_asked(name, "laptop").await?;

@@ -22,6 +22,8 @@ struct Acknowledged {
     customers: BTreeMap<String, u64>,
     /// The account of each session's token, and whether the session was ended.
     sessions: BTreeMap<String, Session>,
+    /// Who was told that the code was used before, or is too old, and not that it was right.
+    too_late: Vec<String>,
     told: Told,
 }
 
@@ -78,8 +80,10 @@ impl Ledger {
         all.sessions.get_mut(token).unwrap().has_ended = true;
     }
 
-    pub fn too_late(&self) {
-        self.lock().told.too_late += 1;
+    pub fn too_late(&self, name: &str) {
+        let mut all = self.lock();
+        all.told.too_late += 1;
+        all.too_late.push(name.to_owned());
     }
 
     pub fn gave_up(&self, refused: &Refused) {
@@ -97,7 +101,13 @@ impl Ledger {
         all.check_sessions(system).await;
         let head = database.number("SELECT MAX(sequence) FROM events").await;
         let events = follower.up_to(u64::try_from(head).unwrap()).await;
-        all.check_record(&events, database.count("events").await);
+        let approved = all.check_record(&events, database.count("events").await);
+        for name in &all.too_late {
+            let request = proto::GetAccountRequest { account: name.clone() };
+            let found = heard(system.doors()[0].operator.accounts().get_account(request).await).unwrap();
+            let id = found.account.unwrap().id;
+            assert!(!approved.contains(&id), "{name} was approved, and nobody was told");
+        }
         system.verifies().await;
         all.told
     }
@@ -126,7 +136,8 @@ impl Acknowledged {
     }
 
     /// The record as its reader got it: each event once, in order, and one of each that callers heard of.
-    fn check_record(&self, events: &[proto::Event], stored: i64) {
+    /// Returns the accounts that were approved.
+    fn check_record(&self, events: &[proto::Event], stored: i64) -> BTreeSet<String> {
         let places: Vec<_> = events.iter().map(|event| event.sequence).collect();
         assert!(places.windows(2).all(|two| two[0] + 1 == two[1]), "no gap and nothing twice");
         let ids: BTreeSet<_> = events.iter().map(|event| &event.id).collect();
@@ -148,5 +159,6 @@ impl Acknowledged {
         }
         let renamed = events.iter().filter(|event| event.kind == "customer_updated").count();
         assert_eq!(u64::try_from(renamed).unwrap(), self.customers.values().sum::<u64>());
+        approved.into_keys().map(str::to_owned).collect()
     }
 }
