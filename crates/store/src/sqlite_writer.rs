@@ -73,6 +73,13 @@ impl SqliteWriter {
         Ok(writer)
     }
 
+    /// Drops the pages that the writer has in its memory, so that what it reads next comes from the file or its log.
+    pub(crate) async fn forget_pages(&self) -> Result<(), sqlx::Error> {
+        let mut writer = self.lock(false).await?;
+        writer.run("PRAGMA shrink_memory").await?;
+        writer.ended(false)
+    }
+
     /// Copies the log into the database and closes the writer, which must be the last connection: then the file alone
     /// is the whole database. Nothing is written any more after that. Also if a file was taken away: the descriptors still
     /// lead to it, and SQLite leaves alone what stands in its place.
