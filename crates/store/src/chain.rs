@@ -73,11 +73,7 @@ impl Record for RecordHead {
     const TABLE: &'static str = "chain";
     const KEY: &'static str = "last_sequence";
     fn read(row: &Row) -> Result<Self, Unreadable> {
-        Ok(Self {
-            realm: row.get("realm_id")?,
-            last: row.get("last_sequence")?,
-            digest: row.get("digest")?,
-        })
+        Ok(Self { realm: row.get("realm_id")?, last: row.get("last_sequence")?, digest: row.get("digest")? })
     }
 }
 

@@ -52,7 +52,8 @@ fn the_names_of_the_glossary_are_in_the_code() {
 fn the_tests_of_what_it_withstands_are_in_the_sources() {
     let text = fs::read_to_string(sources::top().join("docs/RESILIENCE.md")).unwrap();
     let heads = ["| what is done", "| ---"];
-    let rows = text.lines().filter(|row| row.starts_with("| ") && !heads.iter().any(|head| row.starts_with(head)));
+    let rows =
+        text.lines().filter(|row| row.starts_with("| ") && !heads.iter().any(|head| row.starts_with(head)));
     let (mut missing, mut count) = (Vec::new(), 0);
     for row in rows {
         let tests = named_tests(row.trim_end_matches([' ', '|']).rsplit('|').next().unwrap());

@@ -9,8 +9,10 @@ use tidegate_proto as proto;
 use tonic::Code;
 
 use crate::{
+    database::Connection,
     folder::{Engine, Folder},
     owner::{Realm, SignIn, answer_request, begin_request, by_password, heard},
+    program::eventually,
     pulse::{ALL, NONE, QUICK, becomes},
     server::Server,
 };
@@ -24,14 +26,24 @@ impl Folder {
         file.write_all_at(&vec![0xa5; length], at).unwrap();
     }
 
-    /// What is in the log would be read from there.
-    async fn copy_log(&self) {
-        assert_eq!(self.database.number("PRAGMA wal_checkpoint(TRUNCATE)").await, 0, "the log is in use");
+    /// Everything is in the file, and nothing is written as long as the connection is held: pages that are in the log would be
+    /// read from there.
+    async fn written_out(&self) -> Connection {
+        let is_written_out = async || {
+            let lock = self.database.holding("BEGIN IMMEDIATE").await;
+            if std::fs::metadata(self.file("tidegate.db-wal")).unwrap().len() == 0 {
+                return Some(lock);
+            }
+            drop(lock);
+            self.database.run("PRAGMA wal_checkpoint(TRUNCATE)").await;
+            None
+        };
+        eventually("an empty log", is_written_out).await
     }
 
     /// Overwrites the first page of the table and of each of its indexes.
     async fn overwrite_table(&self, table: &str) {
-        self.copy_log().await;
+        let _lock = self.written_out().await;
         let size = self.database.number("PRAGMA page_size").await;
         let roots = format!("FROM sqlite_master WHERE tbl_name = '{table}' AND rootpage > 0");
         let count = self.database.number(&format!("SELECT COUNT(*) {roots}")).await;
@@ -104,7 +116,8 @@ fn are_incidents(met: &[Refused]) {
 }
 
 /// Tables by which it is decided who is let in.
-const TABLES: [&str; 7] = ["accounts", "passwords", "attempts", "sign_ins", "challenges", "factors", "credentials"];
+const TABLES: [&str; 7] =
+    ["accounts", "passwords", "attempts", "sign_ins", "challenges", "factors", "credentials"];
 
 #[tokio::test]
 async fn pages_that_are_damaged_while_it_serves_let_nobody_in() {
@@ -142,14 +155,13 @@ async fn a_file_that_was_damaged_while_it_stood_is_served_again_when_it_is_resto
 async fn overwritten(folder: &Folder, what: &str) {
     match what {
         "head" => {
-            folder.copy_log().await;
+            let _lock = folder.written_out().await;
             folder.overwrite(0, 100);
         }
         table => folder.overwrite_table(table).await,
     }
 }
 
-/// SQLite keeps the pages that a pulse needs in its memory.
 #[tokio::test]
 async fn a_file_that_is_overwritten_is_noticed_without_a_call() {
     for what in ["head", "installation"] {
