@@ -11,43 +11,105 @@ use crate::{
     statement::{Change, Select, sql},
 };
 
+/// The next rows of a sealed column: `$2` after, `$3` the header of values that are left out, `$4` the limit of rows.
+macro_rules! page {
+    ($table:literal, $value:literal, $id:literal, $account:literal, $factor:literal) => {
+        concat!(
+            "SELECT ",
+            $id,
+            " AS id, ",
+            $account,
+            " AS account, ",
+            $factor,
+            " AS factor, CASE WHEN substr(",
+            $value,
+            ", 1, 5) <> $3 THEN ",
+            $value,
+            " END AS sealed FROM ",
+            $table,
+            " WHERE realm_id = $1 AND ",
+            $id,
+            " > $2 ORDER BY ",
+            $id,
+            " LIMIT $4"
+        )
+    };
+}
+
+/// Replaces the value of `$2`: `$3` by `$4`.
+macro_rules! put {
+    ($table:literal, $value:literal, $id:literal) => {
+        concat!(
+            "UPDATE ",
+            $table,
+            " SET ",
+            $value,
+            " = $4 WHERE realm_id = $1 AND ",
+            $id,
+            " = $2 AND ",
+            $value,
+            " = $3"
+        )
+    };
+}
+
+/// How many values need which key. The key is the first four bytes of a digest, and follows a byte in what is sealed.
+macro_rules! keys {
+    (sealed $table:literal, $value:literal) => {
+        keys!($table, $value, "2")
+    };
+    (digest $table:literal, $value:literal) => {
+        keys!($table, $value, "1")
+    };
+    ($table:literal, $value:literal, $from:literal) => {
+        concat!(
+            "SELECT substr(",
+            $value,
+            ", ",
+            $from,
+            ", 4) AS key, COUNT(*) AS count FROM ",
+            $table,
+            " WHERE realm_id = $1 AND length(",
+            $value,
+            ") > 4 GROUP BY substr(",
+            $value,
+            ", ",
+            $from,
+            ", 4)"
+        )
+    };
+}
+
 sql! {
-    Select PERSONAL_KEY_PAGE = "SELECT account_id AS id, account_id AS account, account_id AS factor, CASE WHEN substr(personal_key, 1, 5) <> $3 THEN personal_key END AS sealed \
-        FROM accounts WHERE realm_id = $1 AND account_id > $2 ORDER BY account_id LIMIT $4";
-    Change PERSONAL_KEY_PUT = "UPDATE accounts SET personal_key = $4 WHERE realm_id = $1 AND account_id = $2 AND personal_key = $3";
-    Select ENROLLMENT_MATERIAL_PAGE = "SELECT enrollment_id AS id, account_id AS account, factor_id AS factor, CASE WHEN substr(material, 1, 5) <> $3 THEN material END AS sealed \
-        FROM enrollments WHERE realm_id = $1 AND enrollment_id > $2 ORDER BY enrollment_id LIMIT $4";
-    Change ENROLLMENT_MATERIAL_PUT = "UPDATE enrollments SET material = $4 WHERE realm_id = $1 AND enrollment_id = $2 AND material = $3";
-    Select CHALLENGE_MATERIAL_PAGE = "SELECT challenge_id AS id, account_id AS account, challenge_id AS factor, CASE WHEN substr(material, 1, 5) <> $3 THEN material END AS sealed \
-        FROM challenges WHERE realm_id = $1 AND challenge_id > $2 ORDER BY challenge_id LIMIT $4";
-    Change CHALLENGE_MATERIAL_PUT = "UPDATE challenges SET material = $4 WHERE realm_id = $1 AND challenge_id = $2 AND material = $3";
-    Select FACTOR_MATERIAL_PAGE = "SELECT factor_id AS id, account_id AS account, factor_id AS factor, CASE WHEN substr(material, 1, 5) <> $3 THEN material END AS sealed \
-        FROM factors WHERE realm_id = $1 AND factor_id > $2 ORDER BY factor_id LIMIT $4";
-    Change FACTOR_MATERIAL_PUT = "UPDATE factors SET material = $4 WHERE realm_id = $1 AND factor_id = $2 AND material = $3";
-    Select DELIVERY_PAYLOAD_PAGE = "SELECT delivery_id AS id, account_id AS account, delivery_id AS factor, CASE WHEN substr(payload, 1, 5) <> $3 THEN payload END AS sealed \
-        FROM deliveries WHERE realm_id = $1 AND delivery_id > $2 ORDER BY delivery_id LIMIT $4";
-    Change DELIVERY_PAYLOAD_PUT = "UPDATE deliveries SET payload = $4 WHERE realm_id = $1 AND delivery_id = $2 AND payload = $3";
-    Select RECOVERY_MATERIAL_PAGE = "SELECT recovery_id AS id, recovery_id AS account, recovery_id AS factor, CASE WHEN substr(material, 1, 5) <> $3 THEN material END AS sealed \
-        FROM recoveries WHERE realm_id = $1 AND recovery_id > $2 ORDER BY recovery_id LIMIT $4";
-    Change RECOVERY_MATERIAL_PUT = "UPDATE recoveries SET material = $4 WHERE realm_id = $1 AND recovery_id = $2 AND material = $3";
-    Select SIGNING_KEY_PAGE = "SELECT key_id AS id, key_id AS account, key_id AS factor, CASE WHEN substr(sealed_key, 1, 5) <> $3 THEN sealed_key END AS sealed \
-        FROM signing_keys WHERE realm_id = $1 AND key_id > $2 ORDER BY key_id LIMIT $4";
-    Change SIGNING_KEY_PUT = "UPDATE signing_keys SET sealed_key = $4 WHERE realm_id = $1 AND key_id = $2 AND sealed_key = $3";
-    Select ACCOUNTS_PERSONAL_KEY_KEYS = "SELECT substr(personal_key, 2, 4) AS key, COUNT(*) AS count FROM accounts WHERE realm_id = $1 AND length(personal_key) > 4 GROUP BY substr(personal_key, 2, 4)";
-    Select ENROLLMENTS_MATERIAL_KEYS = "SELECT substr(material, 2, 4) AS key, COUNT(*) AS count FROM enrollments WHERE realm_id = $1 AND length(material) > 4 GROUP BY substr(material, 2, 4)";
-    Select CHALLENGES_MATERIAL_KEYS = "SELECT substr(material, 2, 4) AS key, COUNT(*) AS count FROM challenges WHERE realm_id = $1 AND length(material) > 4 GROUP BY substr(material, 2, 4)";
-    Select FACTORS_MATERIAL_KEYS = "SELECT substr(material, 2, 4) AS key, COUNT(*) AS count FROM factors WHERE realm_id = $1 AND length(material) > 4 GROUP BY substr(material, 2, 4)";
-    Select DELIVERIES_PAYLOAD_KEYS = "SELECT substr(payload, 2, 4) AS key, COUNT(*) AS count FROM deliveries WHERE realm_id = $1 AND length(payload) > 4 GROUP BY substr(payload, 2, 4)";
-    Select RECOVERIES_MATERIAL_KEYS = "SELECT substr(material, 2, 4) AS key, COUNT(*) AS count FROM recoveries WHERE realm_id = $1 AND length(material) > 4 GROUP BY substr(material, 2, 4)";
-    Select SIGNING_KEYS_SEALED_KEY_KEYS = "SELECT substr(sealed_key, 2, 4) AS key, COUNT(*) AS count FROM signing_keys WHERE realm_id = $1 AND length(sealed_key) > 4 GROUP BY substr(sealed_key, 2, 4)";
-    Select PASSKEY_REQUESTS_MATERIAL_KEYS = "SELECT substr(material, 2, 4) AS key, COUNT(*) AS count FROM passkey_requests WHERE realm_id = $1 AND length(material) > 4 GROUP BY substr(material, 2, 4)";
-    Select REQUESTS_OUTCOME_KEYS = "SELECT substr(outcome, 2, 4) AS key, COUNT(*) AS count FROM requests WHERE realm_id = $1 AND length(outcome) > 4 GROUP BY substr(outcome, 2, 4)";
-    Select REQUESTS_SECRETS_KEYS = "SELECT substr(secrets, 2, 4) AS key, COUNT(*) AS count FROM requests WHERE realm_id = $1 AND length(secrets) > 4 GROUP BY substr(secrets, 2, 4)";
-    Select REQUESTS_BODY_DIGEST_KEYS = "SELECT substr(body_digest, 1, 4) AS key, COUNT(*) AS count FROM requests WHERE realm_id = $1 AND length(body_digest) > 4 GROUP BY substr(body_digest, 1, 4)";
-    Select ACCOUNTS_IMPORT_DIGEST_KEYS = "SELECT substr(import_digest, 1, 4) AS key, COUNT(*) AS count FROM accounts WHERE realm_id = $1 AND length(import_digest) > 4 GROUP BY substr(import_digest, 1, 4)";
-    Select RECOVERY_CODES_DIGEST_KEYS = "SELECT substr(digest, 1, 4) AS key, COUNT(*) AS count FROM recovery_codes WHERE realm_id = $1 AND length(digest) > 4 GROUP BY substr(digest, 1, 4)";
-    Select CHAIN_SEAL_KEYS = "SELECT substr(seal, 1, 4) AS key, COUNT(*) AS count FROM chain WHERE realm_id = $1 AND length(seal) > 4 GROUP BY substr(seal, 1, 4)";
-    Select CHAIN_CUTS_SEAL_KEYS = "SELECT substr(seal, 1, 4) AS key, COUNT(*) AS count FROM chain_cuts WHERE realm_id = $1 AND length(seal) > 4 GROUP BY substr(seal, 1, 4)";
+    Select PERSONAL_KEY_PAGE = (page!("accounts", "personal_key", "account_id", "account_id", "account_id"));
+    Change PERSONAL_KEY_PUT = (put!("accounts", "personal_key", "account_id"));
+    Select ENROLLMENT_MATERIAL_PAGE = (page!("enrollments", "material", "enrollment_id", "account_id", "factor_id"));
+    Change ENROLLMENT_MATERIAL_PUT = (put!("enrollments", "material", "enrollment_id"));
+    Select CHALLENGE_MATERIAL_PAGE = (page!("challenges", "material", "challenge_id", "account_id", "challenge_id"));
+    Change CHALLENGE_MATERIAL_PUT = (put!("challenges", "material", "challenge_id"));
+    Select FACTOR_MATERIAL_PAGE = (page!("factors", "material", "factor_id", "account_id", "factor_id"));
+    Change FACTOR_MATERIAL_PUT = (put!("factors", "material", "factor_id"));
+    Select DELIVERY_PAYLOAD_PAGE = (page!("deliveries", "payload", "delivery_id", "account_id", "delivery_id"));
+    Change DELIVERY_PAYLOAD_PUT = (put!("deliveries", "payload", "delivery_id"));
+    Select RECOVERY_MATERIAL_PAGE = (page!("recoveries", "material", "recovery_id", "recovery_id", "recovery_id"));
+    Change RECOVERY_MATERIAL_PUT = (put!("recoveries", "material", "recovery_id"));
+    Select SIGNING_KEY_PAGE = (page!("signing_keys", "sealed_key", "key_id", "key_id", "key_id"));
+    Change SIGNING_KEY_PUT = (put!("signing_keys", "sealed_key", "key_id"));
+    Select ACCOUNTS_PERSONAL_KEY_KEYS = (keys!(sealed "accounts", "personal_key"));
+    Select ENROLLMENTS_MATERIAL_KEYS = (keys!(sealed "enrollments", "material"));
+    Select CHALLENGES_MATERIAL_KEYS = (keys!(sealed "challenges", "material"));
+    Select FACTORS_MATERIAL_KEYS = (keys!(sealed "factors", "material"));
+    Select DELIVERIES_PAYLOAD_KEYS = (keys!(sealed "deliveries", "payload"));
+    Select RECOVERIES_MATERIAL_KEYS = (keys!(sealed "recoveries", "material"));
+    Select SIGNING_KEYS_SEALED_KEY_KEYS = (keys!(sealed "signing_keys", "sealed_key"));
+    Select PASSKEY_REQUESTS_MATERIAL_KEYS = (keys!(sealed "passkey_requests", "material"));
+    Select REQUESTS_OUTCOME_KEYS = (keys!(sealed "requests", "outcome"));
+    Select REQUESTS_SECRETS_KEYS = (keys!(sealed "requests", "secrets"));
+    Select REQUESTS_BODY_DIGEST_KEYS = (keys!(digest "requests", "body_digest"));
+    Select ACCOUNTS_IMPORT_DIGEST_KEYS = (keys!(digest "accounts", "import_digest"));
+    Select RECOVERY_CODES_DIGEST_KEYS = (keys!(digest "recovery_codes", "digest"));
+    Select CHAIN_SEAL_KEYS = (keys!(digest "chain", "seal"));
+    Select CHAIN_CUTS_SEAL_KEYS = (keys!(digest "chain_cuts", "seal"));
 }
 
 /// A column of values that are sealed with a master key and live for long.
