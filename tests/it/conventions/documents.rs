@@ -85,10 +85,10 @@ fn named_tests(cell: &str) -> Vec<(&'static str, &str)> {
 fn is_test(folder: &str, test: &str) -> bool {
     let Some((module, name)) = test.rsplit_once("::") else { return false };
     let module = format!("{folder}/{}", module.replace("::", "/"));
-    let text = [format!("{module}.rs"), format!("{module}/mod.rs")]
+    let source = [format!("{module}.rs"), format!("{module}/mod.rs")]
         .into_iter()
         .find_map(|path| fs::read_to_string(sources::top().join(path)).ok());
-    text.is_some_and(|text| text.contains(&format!("fn {name}(")))
+    source.is_some_and(|source| source.contains(&format!("fn {name}(")))
 }
 
 #[test]

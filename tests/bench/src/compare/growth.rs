@@ -136,7 +136,7 @@ impl Owners {
 
 /// With password and app.
 async fn sign_in(client: &Client, name: &str, seed: &Secret<Vec<u8>>, later: Span) -> anyhow::Result<()> {
-    let begin = proto::BeginSignInRequest {
+    let request = proto::BeginSignInRequest {
         product: PRODUCT.to_owned(),
         identifier: format!("{name}@example.com"),
         first_factor: Some(FirstFactor::Password(PASSWORD.to_owned())),
@@ -144,7 +144,7 @@ async fn sign_in(client: &Client, name: &str, seed: &Secret<Vec<u8>>, later: Spa
         request_id: request_id(),
         ..Default::default()
     };
-    let begun = client.sign_ins().begin_sign_in(begin).await?.into_inner();
+    let begun = client.sign_ins().begin_sign_in(request).await?.into_inner();
     let subject =
         || Some(proto::Subject { who: Some(Who::SignInToken(begun.sign_in_token.clone())), client: None });
     let sign_in = begun.sign_in.as_ref().context("no sign-in")?;
