@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 
 use tidegate_core::{Role, Span};
 use tidegate_proto::{self as proto, DecisionReason as Why};
+use tidegate_store::chain;
 
 use crate::{
     actor::Actor,
     arrange::{Address, Person},
     audiences::has,
+    forgotten_clock::{AHEAD, forget},
     manage::{Managed, mask},
     owner::Device,
     raw,
@@ -121,6 +123,46 @@ async fn what_was_sealed_between_two_looks_is_known_too() {
         two.server.seal().await;
     };
     two.is_followed(show, |decision| decision.reason() == Why::Shown).await;
+}
+
+/// A batch is seen when its transaction commits, which may be long after its time.
+#[tokio::test]
+async fn what_was_sealed_long_before_it_is_seen_is_known_too() {
+    let two = two().await;
+    let now = two.server.now();
+    let show = async || {
+        two.frontend.sign_in(&two.person, "kasa", &Device::new("phone")).await;
+        two.server.clock.set(now.minus(Span::seconds(20)));
+        two.server.seal().await;
+        two.server.clock.set(now);
+    };
+    two.is_followed(show, |decision| decision.reason() == Why::Shown).await;
+}
+
+/// A batch is never earlier than the one before it. So after a clock that was ahead, new batches say a time that has not come yet,
+/// for as long as it was ahead: they are followed, and a look reads no more than the newest one of each realm.
+#[tokio::test]
+async fn a_record_that_is_ahead_is_followed_at_no_more_cost() {
+    let two = two().await;
+    let server = &two.server;
+    server.clock.advance(AHEAD);
+    server.seal().await;
+    forget(server).await;
+    two.look().await;
+    for number in 0..10 {
+        two.rollout.manager.person(&format!("person{number}")).await;
+        server.seal().await;
+    }
+    let stop = async || {
+        two.rollout.stop("sign-ins fail").await;
+        server.seal().await;
+    };
+    two.is_followed(stop, |decision| decision.reason() == Why::Stopped).await;
+    let heads = chain::heads(&mut server.store.across("test")).await.unwrap();
+    let [head] = heads[..] else { panic!("{heads:?}") };
+    let newest = chain::head(&mut server.store.view("test", head.realm)).await.unwrap().unwrap();
+    assert_eq!((newest.last, newest.digest), (head.last, head.digest));
+    assert!(newest.sealed_at > server.now());
 }
 
 #[tokio::test]

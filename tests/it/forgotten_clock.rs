@@ -14,10 +14,10 @@ use crate::{
     test_server::TestServer,
 };
 
-const AHEAD: Span = Span::hours(3);
+pub const AHEAD: Span = Span::hours(3);
 
 /// What the program does in `forget-clock`, with the clock as it is now. The wrong clock had been stored.
-async fn forget(server: &TestServer) -> Met {
+pub async fn forget(server: &TestServer) -> Met {
     let (wrong, now) = (server.clock.now(), server.clock.now().minus(AHEAD));
     server.clock.set(now);
     let mut installation = installation::find(&mut server.store.across("test")).await.unwrap().unwrap();

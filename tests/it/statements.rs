@@ -19,7 +19,7 @@ const ACROSS: &[(&str, &str)] = &[
     ("tidegate_store::delivery_claims::OF_OTHERS", "a process serves all realms"),
     ("tidegate_store::delivery_claims::OF_PROCESS", "a process serves all realms"),
     ("tidegate_store::events::BACKLOG", "metrics are of all realms"),
-    ("tidegate_store::chain::RECENT", "followers serve all realms"),
+    ("tidegate_store::chain::HEADS", "followers serve all realms"),
     ("tidegate_store::processes::APPLIED", "there is one schema for all realms"),
     ("tidegate_store::processes::RAISE_FLOOR", "there is one installation for all realms"),
     ("tidegate_store::products::EVERY", "readiness is of all realms"),

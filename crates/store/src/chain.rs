@@ -1,6 +1,6 @@
 //! Tables `chain` and `chain_cuts`: the batches that prove the record, and where the record begins.
 
-use tidegate_core::{Batch, ChainDigest, ChainTag, Cut, KeyedDigest, RealmId, Sequence, Timestamp};
+use tidegate_core::{Batch, ChainDigest, ChainTag, Cut, KeyedDigest, RealmId, Sequence};
 
 use crate::{
     Across, Error, Tx, View,
@@ -16,7 +16,12 @@ sql! {
     Select ENDING = "SELECT first_sequence, last_sequence, previous_digest, digest, seal, sealed_at, tag FROM chain WHERE realm_id = $1 AND last_sequence = $2";
     Select FROM = "SELECT first_sequence, last_sequence, previous_digest, digest, seal, sealed_at, tag FROM chain \
         WHERE realm_id = $1 AND last_sequence >= $2 ORDER BY last_sequence LIMIT $3";
-    Select RECENT = "SELECT realm_id, first_sequence, last_sequence, digest FROM chain WHERE sealed_at >= $1 ORDER BY sealed_at, realm_id, last_sequence";
+    Select HEADS = {
+        sqlite: "SELECT realm_id, last_sequence, digest FROM realms JOIN chain USING (realm_id) \
+            WHERE last_sequence = (SELECT MAX(last_sequence) FROM chain AS newest WHERE newest.realm_id = realms.realm_id)",
+        postgres: "SELECT realm_id, last_sequence, digest FROM realms CROSS JOIN LATERAL \
+            (SELECT last_sequence, digest FROM chain WHERE chain.realm_id = realms.realm_id ORDER BY last_sequence DESC LIMIT 1) AS newest"
+    };
     Change DROP = "DELETE FROM chain WHERE realm_id = $1 AND last_sequence <= $2";
     Select FIND_CUT = "SELECT last_sequence, digest, seal, cut_at FROM chain_cuts WHERE realm_id = $1";
     Change CUT = "INSERT INTO chain_cuts (realm_id, last_sequence, digest, seal, cut_at) VALUES ($1, $2, $3, $4, $5) \
@@ -26,11 +31,10 @@ sql! {
     Change RESEAL_CUT = "UPDATE chain_cuts SET seal = $4 WHERE realm_id = $1 AND last_sequence = $2 AND seal = $3";
 }
 
-/// A batch of some realm.
+/// The newest batch of a realm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SealedBatch {
+pub struct RecordHead {
     pub realm: RealmId,
-    pub first: Sequence,
     pub last: Sequence,
     pub digest: ChainDigest,
 }
@@ -65,16 +69,11 @@ impl Record for Cut {
     }
 }
 
-impl Record for SealedBatch {
+impl Record for RecordHead {
     const TABLE: &'static str = "chain";
     const KEY: &'static str = "last_sequence";
     fn read(row: &Row) -> Result<Self, Unreadable> {
-        Ok(Self {
-            realm: row.get("realm_id")?,
-            first: row.get("first_sequence")?,
-            last: row.get("last_sequence")?,
-            digest: row.get("digest")?,
-        })
+        Ok(Self { realm: row.get("realm_id")?, last: row.get("last_sequence")?, digest: row.get("digest")? })
     }
 }
 
@@ -99,10 +98,10 @@ pub async fn from(view: &mut View, from: Sequence, limit: i64) -> Result<Vec<Bat
     view.select(FROM).bind(from).bind(limit).all().await
 }
 
-/// What was sealed in any realm at `since` or later. A batch becomes visible when its transaction commits, a little
-/// after its time. So a follower asks again from some seconds before the newest batch that it has seen.
-pub async fn recent(across: &mut Across, since: Timestamp) -> Result<Vec<SealedBatch>, Error> {
-    across.select(RECENT).bind(since).all().await
+/// The newest batch of each realm that has one. Batches of a realm become visible in their order, because its sealers wait for
+/// each other.
+pub async fn heads(across: &mut Across) -> Result<Vec<RecordHead>, Error> {
+    across.select(HEADS).all().await
 }
 
 /// Drops the batches up to `last`.

@@ -87,7 +87,7 @@ pub enum OpenError {
          program (`chown`, `chmod u+w`), or mount the file system writable"
     )]
     ReadOnly { path: String, source: Box<dyn StdError + Send + Sync> },
-    #[error("{path} is no SQLite database: correct the path, or restore the file from a copy")]
+    #[error("{path} is no SQLite database: correct the path, or restore a backup, as docs/RESTORE.md says")]
     Damaged { path: String, source: sqlx::Error },
     #[error("{path} cannot be opened")]
     Unusable { path: String, source: std::io::Error },

@@ -12,6 +12,7 @@ use crate::{
     executor::Record,
     installation::Installation,
     liveness::OwnProcess,
+    open::Db,
     statement::sql,
 };
 
@@ -78,6 +79,9 @@ impl Store {
     /// realm. `None`: the database is another installation's, and nothing was written.
     ///
     /// `seeks_space`: it writes 64 KiB more, because small writes find room for longer than large ones.
+    ///
+    /// On SQLite the file itself is read, and not what is left of it in memory: otherwise a file that is overwritten would not be
+    /// noticed before it is needed.
     pub async fn pulse(
         &self,
         first_realm: RealmId,
@@ -85,6 +89,9 @@ impl Store {
         seeks_space: bool,
     ) -> Result<Option<Pulse>, Error> {
         let sent = Instant::now();
+        if let Db::Sqlite { write, .. } = &self.db {
+            write.forget_pages().await.map_err(|source| Error::of("pulse", source))?;
+        }
         let found = self
             .tx("pulse", first_realm, async |tx| {
                 let Some(installation) = tx.select(INSTALLED).optional::<Installation>().await? else {

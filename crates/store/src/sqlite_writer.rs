@@ -73,6 +73,13 @@ impl SqliteWriter {
         Ok(writer)
     }
 
+    /// Drops the pages that the writer has in its memory, so that what it reads next comes from the file or its log.
+    pub(crate) async fn forget_pages(&self) -> Result<(), sqlx::Error> {
+        let mut writer = self.lock(false).await?;
+        writer.run("PRAGMA shrink_memory").await?;
+        writer.ended(false)
+    }
+
     /// Copies the log into the database and closes the writer, which must be the last connection: then the file alone
     /// is the whole database. Nothing is written any more after that. Also if a file was taken away: the descriptors still
     /// lead to it, and SQLite leaves alone what stands in its place.
@@ -140,15 +147,16 @@ impl LockedWriter {
 
 #[cfg(test)]
 mod tests {
-    use std::task::Poll;
+    use std::{os::unix::fs::FileExt as _, path::Path, task::Poll};
 
-    use tidegate_core::{Budget, Id, RealmId, Timestamp};
+    use tidegate_core::{Budget, Id, RealmId, Sealed, Timestamp};
     use uuid::Uuid;
 
     use crate::{
-        Error, Pooler, Settings, Store, Timeouts,
+        Error, Outage, Pooler, Settings, Store, Timeouts, Tx,
         answers::{self, Charge},
         attempts::Counter,
+        installation,
         open::Db,
     };
 
@@ -171,19 +179,39 @@ mod tests {
         sqlx::query_scalar("PRAGMA synchronous").fetch_one(writer.connection().unwrap()).await.unwrap()
     }
 
+    async fn open(path: &Path) -> Store {
+        let url = format!("sqlite:{}", path.display());
+        let settings = Settings { url, connections: 1, timeouts: Timeouts::default(), pooler: Pooler::None };
+        let store = Store::open(&settings).await.unwrap();
+        store.migrate().await.unwrap();
+        store
+    }
+
+    /// All pages that a pulse reads are in the writer's memory, because the pulse before has read them.
+    #[tokio::test]
+    async fn a_pulse_notices_that_the_file_was_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tidegate.db");
+        let (store, now) = (open(&path).await, Timestamp::from_unix_micros(0));
+        let Db::Sqlite { write, .. } = &store.db else { panic!("not SQLite") };
+        let initialise = async |tx: &mut Tx| installation::insert(tx, Sealed(vec![0; 5]), now).await;
+        assert!(store.tx("test", REALM, initialise).await.unwrap());
+        let mut writer = write.lock(false).await.unwrap();
+        writer.run("PRAGMA wal_checkpoint(TRUNCATE)").await.unwrap();
+        writer.ended(false).unwrap();
+        drop(writer);
+        assert!(store.pulse(REALM, now, false).await.unwrap().is_some());
+        let size = std::fs::metadata(&path).unwrap().len();
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        file.write_all_at(&vec![0xa5; size.try_into().unwrap()], 0).unwrap();
+        let error = store.pulse(REALM, now, false).await.unwrap_err();
+        assert_eq!(error.outage(), Some(Outage::Corrupt), "{error}");
+    }
+
     #[tokio::test]
     async fn the_next_write_waits_for_fsync() {
         let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("tidegate.db").display());
-        let store = Store::open(&Settings {
-            url,
-            connections: 1,
-            timeouts: Timeouts::default(),
-            pooler: Pooler::None,
-        })
-        .await
-        .unwrap();
-        store.migrate().await.unwrap();
+        let store = open(&folder.path().join("tidegate.db")).await;
         assert_eq!(charge(&store).await.unwrap(), None);
         assert_eq!(waits_for(&store).await, FULL);
         for n in 0..20_usize {

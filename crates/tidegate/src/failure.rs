@@ -4,6 +4,8 @@ use std::{error::Error, fmt, process::ExitCode};
 
 use tidegate_client::{ConnectError, Refused};
 use tidegate_proto::ErrorReason as R;
+use tidegate_service::Fault;
+use tidegate_store::{Error as StoreError, Outage};
 use tonic::Code;
 
 /// The command line or a file that it names is wrong, or asks for something that needs a confirmation.
@@ -50,8 +52,27 @@ fn sentence(error: &anyhow::Error) -> String {
         None if found::<ConnectError>(error).is_some() => {
             format!("{error:#}; see whether the server runs, and whether --address or the context is right")
         }
-        None => format!("{error:#}"),
+        None => causes(error),
     }
+}
+
+/// The whole chain of causes, and what to do about a damaged database.
+pub fn causes(error: &anyhow::Error) -> String {
+    let to_do = if is_damaged(error) {
+        "; the database is damaged: restore a backup, as docs/RESTORE.md says"
+    } else {
+        ""
+    };
+    format!("{error:#}{to_do}")
+}
+
+/// Whether the database says that what it holds is damaged.
+fn is_damaged(error: &anyhow::Error) -> bool {
+    let stored = found::<StoreError>(error).or_else(|| match found::<Fault>(error) {
+        Some(Fault::Store(error)) => Some(error),
+        _ => None,
+    });
+    stored.and_then(StoreError::outage) == Some(Outage::Corrupt)
 }
 
 fn code(error: &anyhow::Error) -> u8 {

@@ -68,7 +68,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Err(error) => {
             // The whole chain of causes: the first error alone rarely says what to fix. As a line of the log, because
             // standard error may be a pipe that is not read.
-            logs::tell(&format!("tidegate: {error:#}"));
+            logs::tell(&format!("tidegate: {}", failure::causes(&error)));
             ExitCode::FAILURE
         }
     }

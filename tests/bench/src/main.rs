@@ -30,7 +30,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum as _};
 use nix::sys::{prctl::set_pdeathsig, signal::Signal};
 
-use crate::{compare::Name, options::Options, scene::Scene, table::Report};
+use crate::{compare::Name, engine::Engine, options::Options, scene::Scene, table::Report};
 
 /// Both sides use the allocator of the program.
 #[global_allocator]
@@ -93,17 +93,23 @@ const TIMEOUT: Duration = Duration::from_mins(5);
 async fn measure(options: &Options) -> anyhow::Result<String> {
     let (mut report, mut engines) = (Report::default(), Vec::new());
     let before = facts::load();
-    let names = || Name::value_variants().iter().filter(|name| options.wants(**name));
-    if names().any(|name| *name != Name::Decide) {
-        for engine in options.engines() {
-            let scene = tokio::time::timeout(TIMEOUT, Scene::set(options, engine)).await;
+    let names = || Name::value_variants().iter().copied().filter(|name| options.wants(*name));
+    for name in options.engines() {
+        if names().any(Name::is_of_scene) {
+            let scene = tokio::time::timeout(TIMEOUT, Scene::set(options, name)).await;
             let mut scene = scene.context("the set-up did not end")??;
             engines.push(scene.engine.version().await?);
-            for name in names() {
-                compare::run(*name, &mut scene, &mut report).await?;
+            for name in names().filter(|name| name.is_of_scene()) {
+                compare::run(name, &mut scene, &mut report).await?;
             }
         }
+        if options.wants(Name::Growth) {
+            let engine = Engine::start(name)?;
+            engines.push(engine.version().await?);
+            compare::growth(&engine, options, &mut report).await?;
+        }
     }
+    engines.dedup();
     if options.wants(Name::Decide) {
         compare::in_process(&mut report)?;
     }

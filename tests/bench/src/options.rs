@@ -62,6 +62,11 @@ impl Options {
         if self.quick { 100_000 } else { 1_000_000 }
     }
 
+    /// Accounts whose sign-ins are weighed.
+    pub const fn owners(&self) -> usize {
+        if self.quick { 100 } else { 400 }
+    }
+
     /// Answers of one round, many at once.
     pub const fn answers_many(&self) -> u64 {
         if self.quick { 1_500 } else { 4_000 }

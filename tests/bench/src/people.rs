@@ -1,5 +1,6 @@
 //! Accounts that take part in a measurement: with a factor, a password or a session.
 
+use anyhow::Context as _;
 use tidegate_client::Client;
 use tidegate_core::{
     AccountId, Actor, Budget, Challenge, ChallengeId, ChallengeState, Entropy, Event, Fact, Factor, Id,
@@ -8,7 +9,7 @@ use tidegate_core::{
 use tidegate_keyring::{SealContext, TokenKind};
 use tidegate_proto as proto;
 use tidegate_store::{
-    Error, Tx,
+    Error, Tx, accounts,
     attempts::{self, Counter},
     challenges, factors, sessions, sign_ins, standings,
 };
@@ -79,6 +80,31 @@ pub async fn guests(closed: &Closed, prefix: &str, count: usize) -> anyhow::Resu
     Ok(guests)
 }
 
+/// Gives each imported account an authenticator app, and turns two-step on. Returns their external ids and seeds.
+pub async fn authenticators(
+    closed: &Closed,
+    prefix: &str,
+    count: usize,
+) -> anyhow::Result<Vec<(String, Secret<Vec<u8>>)>> {
+    let mut seeds = Vec::new();
+    let names: Vec<_> =
+        (0..count).map(|place| format!("{prefix}-{place}").parse()).collect::<Result<_, _>>()?;
+    let mut view = closed.store.view("bench", closed.realm);
+    for known in standings::many(&mut view, Vec::new(), names).await? {
+        let account = known.standing.account;
+        let (seed, factor) = authenticator(closed, account)?;
+        let work = async |tx: &mut Tx| -> Result<(), Error> {
+            factors::insert(tx, &factor).await?;
+            accounts::switch_on(tx, account, factor.created_at).await?;
+            Ok(())
+        };
+        closed.store.tx("bench", closed.realm, work).await?;
+        seeds.push((known.external_id.context("no external id")?.to_string(), seed));
+    }
+    anyhow::ensure!(seeds.len() == count, "{} of {count} were imported", seeds.len());
+    Ok(seeds)
+}
+
 fn begun(sign_in: &SignIn) -> Event {
     let SignIn { id, account, requirement, .. } = *sign_in;
     Event {
@@ -95,10 +121,7 @@ fn begun(sign_in: &SignIn) -> Event {
 fn guest(closed: &Closed, account: AccountId) -> anyhow::Result<(Guest, Factor, SignIn, Challenge)> {
     let (now, entropy): (_, &dyn Entropy) = (ambient::now(), &System);
     let (token, _) = TokenKind::SignIn.mint(entropy);
-    let secret = Secret::new(entropy.bytes::<20>().to_vec());
-    let factor = Id::new(now, entropy);
-    let place = SealContext::FactorMaterial { realm: closed.realm, account, factor };
-    let sealed = closed.keyring.seal(&place, &secret, entropy)?;
+    let (seed, factor) = authenticator(closed, account)?;
     let sign_in = SignIn {
         id: Id::new(now, entropy),
         account,
@@ -118,7 +141,7 @@ fn guest(closed: &Closed, account: AccountId) -> anyhow::Result<(Guest, Factor, 
         id: Id::new(now, entropy),
         account,
         within: Within::SignIn(sign_in.id),
-        factor: Some(factor),
+        factor: Some(factor.id),
         method: Method::Totp,
         purpose: Purpose::SignIn,
         state: ChallengeState::Open,
@@ -128,8 +151,17 @@ fn guest(closed: &Closed, account: AccountId) -> anyhow::Result<(Guest, Factor, 
         created_at: now,
         expires_at: now.plus(SESSION_AGE),
     };
-    let factor = Factor { material: Some(sealed), ..Factor::new(factor, account, Method::Totp, now) };
-    Ok((Guest { sign_in: token, challenge: challenge.id, seed: secret }, factor, sign_in, challenge))
+    Ok((Guest { sign_in: token, challenge: challenge.id, seed }, factor, sign_in, challenge))
+}
+
+/// An app that shows codes, and its factor.
+fn authenticator(closed: &Closed, account: AccountId) -> anyhow::Result<(Secret<Vec<u8>>, Factor)> {
+    let (now, entropy): (_, &dyn Entropy) = (ambient::now(), &System);
+    let seed = Secret::new(entropy.bytes::<20>().to_vec());
+    let factor = Id::new(now, entropy);
+    let place = SealContext::FactorMaterial { realm: closed.realm, account, factor };
+    let sealed = closed.keyring.seal(&place, &seed, entropy)?;
+    Ok((seed, Factor { material: Some(sealed), ..Factor::new(factor, account, Method::Totp, now) }))
 }
 
 /// Live sessions whose last use lies in the future, so that `Introspect` writes nothing: it records a use at

@@ -92,7 +92,7 @@ impl Scene {
 }
 
 /// Two products, three rollouts of the first, one of the second with a wave for every round.
-async fn furnish(client: &Client, options: &Options) -> anyhow::Result<()> {
+pub async fn furnish(client: &Client, options: &Options) -> anyhow::Result<()> {
     for key in [PRODUCT, SLOW] {
         let link_url = format!("https://{key}.example/confirm");
         let settings = Some(proto::ProductSettings { link_url, ..Default::default() });
@@ -108,7 +108,7 @@ async fn furnish(client: &Client, options: &Options) -> anyhow::Result<()> {
 }
 
 /// Creates a rollout and starts its first wave.
-async fn rollout(client: &Client, key: &str, product: &str, edges: Vec<u32>) -> anyhow::Result<()> {
+pub async fn rollout(client: &Client, key: &str, product: &str, edges: Vec<u32>) -> anyhow::Result<()> {
     let wave = |edge_ppm| proto::WaveDraft {
         title: "wave".to_owned(),
         edge: Some(proto::wave_draft::Edge::EdgePpm(edge_ppm)),
@@ -127,7 +127,7 @@ async fn rollout(client: &Client, key: &str, product: &str, edges: Vec<u32>) -> 
     Ok(())
 }
 
-async fn credential(client: &Client, role: proto::RoleType) -> anyhow::Result<Secret<String>> {
+pub async fn credential(client: &Client, role: proto::RoleType) -> anyhow::Result<Secret<String>> {
     let request = proto::CreateCredentialRequest {
         role: role.into(),
         products: vec![PRODUCT.to_owned()],

@@ -47,6 +47,59 @@ fn the_names_of_the_glossary_are_in_the_code() {
     assert!(missing.is_empty(), "{}", missing.join("\n"));
 }
 
+/// The last column of each row of the table has tests in backticks, by their modules, after the letter of where they are.
+#[test]
+fn the_tests_of_what_it_withstands_are_in_the_sources() {
+    let text = fs::read_to_string(sources::top().join("docs/RESILIENCE.md")).unwrap();
+    let heads = ["| what is done", "| ---"];
+    let rows =
+        text.lines().filter(|row| row.starts_with("| ") && !heads.iter().any(|head| row.starts_with(head)));
+    let (mut missing, mut count) = (Vec::new(), 0);
+    for row in rows {
+        let tests = named_tests(row.trim_end_matches([' ', '|']).rsplit('|').next().unwrap());
+        count += tests.len();
+        missing.extend(tests.is_empty().then(|| format!("no test: {row}")));
+        let gone = tests.into_iter().filter(|(folder, test)| !is_test(folder, test));
+        missing.extend(gone.map(|(folder, test)| format!("{test} is not in {folder}")));
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+    assert!(count > 40, "tests are found: {count}");
+}
+
+/// The tests that a cell names, each with the folder of its modules.
+fn named_tests(cell: &str) -> Vec<(&'static str, &str)> {
+    let (mut folder, mut tests) = ("", Vec::new());
+    let mut parts = cell.split('`');
+    while let (Some(between), test) = (parts.next(), parts.next()) {
+        folder = match between.trim().trim_start_matches(", ") {
+            "P" => "crates/tidegate/tests/it",
+            "A" => "tests/it",
+            _ => folder,
+        };
+        tests.extend(test.map(|test| (folder, test)));
+    }
+    tests
+}
+
+/// Whether the module's file declares the function.
+fn is_test(folder: &str, test: &str) -> bool {
+    let Some((module, name)) = test.rsplit_once("::") else { return false };
+    let module = format!("{folder}/{}", module.replace("::", "/"));
+    let source = [format!("{module}.rs"), format!("{module}/mod.rs")]
+        .into_iter()
+        .find_map(|path| fs::read_to_string(sources::top().join(path)).ok());
+    source.is_some_and(|source| source.contains(&format!("fn {name}(")))
+}
+
+#[test]
+fn a_named_test_is_told_from_one_that_is_gone() {
+    let cell = " P `pulse::a`, `log::b_c`, A `wire::bounds::d` ";
+    let (program, app) = ("crates/tidegate/tests/it", "tests/it");
+    assert_eq!(named_tests(cell), [(program, "pulse::a"), (program, "log::b_c"), (app, "wire::bounds::d")]);
+    let own = "conventions::documents::a_named_test_is_told_from_one_that_is_gone";
+    assert!(is_test(app, own) && !is_test(app, "conventions::documents::gone") && !is_test(program, own));
+}
+
 /// The text of a file, or of all sources below a folder.
 fn code_below(path: &str) -> String {
     let place = sources::top().join(path);

@@ -1,6 +1,5 @@
 //! What is over is deleted, and what must stay, stays.
 
-mod growth;
 mod kinds;
 mod large;
 mod safe;

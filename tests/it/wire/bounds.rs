@@ -9,17 +9,13 @@ use tidegate_proto as proto;
 use tidegate_tests::TIMEOUT;
 use tokio::{io::AsyncReadExt as _, net::TcpStream, task::JoinSet};
 
-use super::{Held, NOTHING, WHO_AM_I, Wire, framed, read, told};
+use super::{CHECK, EVALUATE, Held, IMPORT, NOTHING, WATCH, WHO_AM_I, Wire, framed, read, told};
 use crate::{
     serving::{LASTING, SERVED, serve},
     test_server::TestServer,
 };
 
-const CHECK: &str = "/grpc.health.v1.Health/Check";
-const WATCH: &str = "/grpc.health.v1.Health/Watch";
-const EVALUATE: &str = "/tidegate.v1.EvaluationService/Evaluate";
 const BATCH: &str = "/tidegate.v1.EvaluationService/BatchEvaluate";
-const IMPORT: &str = "/tidegate.v1.AccountService/ImportAccounts";
 const CREATE_ROLLOUT: &str = "/tidegate.v1.RolloutService/CreateRollout";
 const LARGE: &str = "InvalidArgument: INVALID_REQUEST; message must be smaller";
 const BUSY: &str = "Unavailable: BUSY";

@@ -3,12 +3,11 @@
 
 use http::HeaderValue;
 
-use super::{NOTHING, Wire, bearer, told};
+use super::{NOTHING, WHO_AM_I, Wire, bearer, told};
 use crate::test_server::TestServer;
 use tidegate_core::Role;
 use tidegate_proto as proto;
 
-const WHO_AM_I: &str = super::WHO_AM_I;
 const UNKNOWN: &str = "Unauthenticated: UNAUTHENTICATED";
 
 #[tokio::test]

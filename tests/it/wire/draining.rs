@@ -1,13 +1,11 @@
 //! Calls that are open when the server begins to drain.
 
-use super::{NOTHING, WHO_AM_I, Wire, told};
+use super::{EVALUATE, IMPORT, NOTHING, WHO_AM_I, Wire, told};
 use crate::{
     serving::{SERVED, serve},
     test_server::TestServer,
 };
 
-const EVALUATE: &str = "/tidegate.v1.EvaluationService/Evaluate";
-const IMPORT: &str = "/tidegate.v1.AccountService/ImportAccounts";
 /// Requests that have begun, and of which nothing more comes.
 const BEGUN: &[&[u8]] = &[b"", NOTHING.split_at(3).0, NOTHING];
 

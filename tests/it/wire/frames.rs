@@ -3,14 +3,10 @@
 use http::HeaderMap;
 use tidegate_proto as proto;
 
-use super::{NOTHING, WHO_AM_I, Wire, frame, framed, told};
+use super::{CHECK, EVALUATE, IMPORT, NOTHING, WATCH, WHO_AM_I, Wire, frame, framed, told};
 use crate::{actor::Actor, test_server::TestServer};
 
-const EVALUATE: &str = "/tidegate.v1.EvaluationService/Evaluate";
-const IMPORT: &str = "/tidegate.v1.AccountService/ImportAccounts";
 const TAIL: &str = "/tidegate.v1.AuditService/TailEvents";
-const CHECK: &str = "/grpc.health.v1.Health/Check";
-const WATCH: &str = "/grpc.health.v1.Health/Watch";
 /// Methods that take one message. They are answered from the cache, by a handler, by a stream, and by another
 /// package.
 const UNARY: &[&str] = &[EVALUATE, WHO_AM_I, TAIL, CHECK, WATCH];

@@ -21,7 +21,11 @@ use crate::{actor::Actor, test_server::TestServer};
 /// refuses more at random, and everything above 16 KiB.
 const DEFAULT_MAX_HEADER_LIST: u32 = 8 * 1024;
 
+const CHECK: &str = "/grpc.health.v1.Health/Check";
+const WATCH: &str = "/grpc.health.v1.Health/Watch";
 const WHO_AM_I: &str = "/tidegate.v1.AccessService/WhoAmI";
+const EVALUATE: &str = "/tidegate.v1.EvaluationService/Evaluate";
+const IMPORT: &str = "/tidegate.v1.AccountService/ImportAccounts";
 
 /// An HTTP/2 connection that sends everything as it is given.
 pub struct Wire {

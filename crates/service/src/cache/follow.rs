@@ -3,16 +3,19 @@
 //! Every change writes its event in the same transaction, so a committed change has its event in the log: unsealed, or
 //! in one of the newest batches. Unsealed events are read first, then the batches. An event that is sealed in between
 //! is seen twice, and none is missed. Reading unsealed events bounds the staleness even when the sealer is down.
+//!
+//! Batches are followed by their sequence in each realm, and not by their times: those of a clock that was ahead lie in
+//! the future, and a batch may become visible long after its time.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     sync::{Mutex, PoisonError},
 };
 
 use tidegate_core::{RealmId, Sequence, Span, Timestamp};
 use tidegate_store::{
     Error,
-    chain::{self, SealedBatch},
+    chain::{self, RecordHead},
     events,
 };
 
@@ -23,22 +26,20 @@ use crate::App;
 #[derive(Default)]
 pub(super) struct Followed(Mutex<Progress>);
 
+type Heads = BTreeMap<RealmId, RecordHead>;
+
 #[derive(Default, Clone)]
 struct Progress {
     /// `None`: the log was not read yet.
     until: Option<Timestamp>,
-    /// Batches near `until` that were read already.
-    seen: BTreeSet<(RealmId, Sequence)>,
-    /// The newest of all that were read. If it is gone, the database was restored to an earlier state.
-    newest: Option<SealedBatch>,
+    /// Up to where each realm's record was read. If such a batch is gone, the database was restored to an earlier state.
+    heads: Heads,
     /// How often connections to the database had broken.
     breaks: u64,
 }
 
-/// Unsealed events that are read at a time; where there are more, everything is invalidated.
-const MAX_UNSEALED: i64 = 10_000;
-/// How far the clocks of two replicas may differ, plus the time from a batch's timestamp to its commit.
-const MARGIN: Span = Span::seconds(5);
+/// Events that are read at a time; where there are more, everything is invalidated.
+const MAX_EVENTS: i64 = 10_000;
 /// After a longer gap everything is invalidated instead.
 const MAX_GAP: Span = Span::seconds(30);
 
@@ -52,40 +53,59 @@ impl App {
         let (looked, now) = (self.inner.cache.micros(), self.inner.parts.clock.now());
         let progress = self.inner.cache.followed.get();
         let breaks = self.inner.parts.store.breaks();
+        let mut across = self.inner.parts.store.across("follow");
+        let unsealed = events::unsealed(&mut across, MAX_EVENTS).await?;
+        let heads = chain::heads(&mut across).await?.into_iter().map(|head| (head.realm, head));
+        let heads: Heads = heads.collect();
         let behind = progress.until.is_none_or(|until| now.since(until) > MAX_GAP)
             || breaks != progress.breaks
-            || self.is_gone(progress.newest).await?;
-        let mut across = self.inner.parts.store.across("follow");
-        let unsealed = events::unsealed(&mut across, MAX_UNSEALED).await?;
-        if behind || i64::try_from(unsealed.len()).is_ok_and(|count| count >= MAX_UNSEALED) {
+            || i64::try_from(unsealed.len()).is_ok_and(|count| count >= MAX_EVENTS)
+            || self.is_gone(&progress.heads, &heads).await?;
+        if behind {
             self.inner.cache.invalidate(Invalidation::Everything);
-        }
-        for event in &unsealed {
-            self.note(event.realm, &event.logged);
-        }
-        let since = progress.until.map_or(now, |until| until.min(now)).minus(MARGIN);
-        let (mut seen, mut newest) = (BTreeSet::new(), progress.newest.filter(|_| !behind));
-        for batch @ SealedBatch { realm, first, last, .. } in chain::recent(&mut across, since).await? {
-            if !behind && !progress.seen.contains(&(realm, last)) {
-                let mut view = self.inner.parts.store.view("follow", realm);
-                for logged in events::between(&mut view, first, last).await? {
-                    self.note(realm, &logged);
-                }
+        } else {
+            for event in &unsealed {
+                self.note(event.realm, &event.logged);
             }
-            seen.insert((realm, last));
-            newest = Some(batch);
+            for head in heads.values() {
+                let until = progress.heads.get(&head.realm).map_or(Sequence::START, |head| head.last);
+                self.note_sealed(head, until).await?;
+            }
         }
-        self.inner.cache.followed.set(Progress { until: Some(now), seen, newest, breaks });
+        self.inner.cache.followed.set(Progress { until: Some(now), heads, breaks });
         self.inner.cache.mark_fresh(looked);
         Ok(())
     }
 
-    /// Whether the batch is not in the database any more, or another one is in its place.
-    async fn is_gone(&self, batch: Option<SealedBatch>) -> Result<bool, Error> {
-        let Some(batch) = batch else { return Ok(false) };
-        let mut view = self.inner.parts.store.view("follow", batch.realm);
-        let found = chain::ending(&mut view, batch.last).await?;
-        Ok(found.is_none_or(|found| found.digest != batch.digest))
+    /// Whether one of the batches is not in the database any more, or another one is in its place.
+    async fn is_gone(&self, before: &Heads, now: &Heads) -> Result<bool, Error> {
+        for head in before.values() {
+            let digest = match now.get(&head.realm) {
+                Some(newest) if newest.last == head.last => Some(newest.digest),
+                Some(newest) if newest.last > head.last => {
+                    let mut view = self.inner.parts.store.view("follow", head.realm);
+                    chain::ending(&mut view, head.last).await?.map(|batch| batch.digest)
+                }
+                _ => None,
+            };
+            if digest != Some(head.digest) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Notes the events of the realm's record from `until` on.
+    async fn note_sealed(&self, head: &RecordHead, until: Sequence) -> Result<(), Error> {
+        if until.plus(MAX_EVENTS) <= head.last {
+            self.inner.cache.invalidate(Invalidation::Everything);
+        } else if until < head.last {
+            let mut view = self.inner.parts.store.view("follow", head.realm);
+            for logged in events::between(&mut view, until.next(), head.last).await? {
+                self.note(head.realm, &logged);
+            }
+        }
+        Ok(())
     }
 
     fn note(&self, realm: RealmId, logged: &tidegate_core::Logged) {

@@ -22,6 +22,7 @@ mod assertions;
 mod attacks;
 mod chart;
 mod clock;
+mod damaged;
 mod demo;
 mod device;
 mod directory;

@@ -16,7 +16,7 @@ use crate::{
     server::Server,
 };
 
-const QUICK: &str = "admin.check_interval_ms=50";
+pub const QUICK: &str = "admin.check_interval_ms=50";
 
 on_both_engines! {
     a_database_of_another_installation_is_not_served,
@@ -36,11 +36,11 @@ async fn health(server: &Server) -> [ServingStatus; 3] {
     answers
 }
 
-const ALL: [ServingStatus; 3] = [Serving, Serving, Serving];
+pub const ALL: [ServingStatus; 3] = [Serving, Serving, Serving];
 const READS: [ServingStatus; 3] = [NotServing, Serving, NotServing];
-const NONE: [ServingStatus; 3] = [NotServing, NotServing, NotServing];
+pub const NONE: [ServingStatus; 3] = [NotServing, NotServing, NotServing];
 
-async fn becomes(server: &Server, status: u16, words: &str, services: [ServingStatus; 3]) {
+pub async fn becomes(server: &Server, status: u16, words: &str, services: [ServingStatus; 3]) {
     let page = (status, format!("{words}\n"));
     eventually(words, async || (server.page("/readyz").await == page).then_some(())).await;
     eventually("the same health", async || (health(server).await == services).then_some(())).await;

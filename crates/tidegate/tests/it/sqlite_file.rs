@@ -61,6 +61,31 @@ async fn short_commands_leave_the_file_alone_too() {
     }
 }
 
+/// While a reader holds its snapshot, the log cannot begin again and grows by all that is written. Afterwards it is as small as
+/// before.
+#[tokio::test]
+async fn the_log_shrinks_after_a_burst() {
+    const LIMIT: u64 = 65_536_000;
+    let folder = Folder::empty();
+    let server = folder.serve(&[]).await;
+    let log = || std::fs::metadata(folder.file("tidegate.db-wal")).unwrap().len();
+    let reader = folder.database.holding("BEGIN; SELECT * FROM realms").await;
+    let burst = "CREATE TABLE burst AS WITH RECURSIVE pages (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM pages WHERE n < 80) \
+        SELECT zeroblob(1000000) AS page FROM pages; DROP TABLE burst";
+    folder.database.run(burst).await;
+    assert!(log() > LIMIT, "{}", log());
+    drop(reader);
+    let (operator, mut accounts) = (server.operator(), 0..);
+    // The first write copies the log into the database, and the next one begins it again.
+    let written = async || {
+        let created = account(&format!("account-{}", accounts.next().unwrap()));
+        heard(operator.accounts().create_account(created).await).unwrap();
+        (log() <= LIMIT).then_some(())
+    };
+    eventually("a log within its limit", written).await;
+    assert_eq!(server.stopped().await.code, Some(0));
+}
+
 /// What a copy looks like that was made without the log, and a volume that is not mounted.
 #[tokio::test]
 async fn a_master_key_without_tables_is_refused_and_nothing_is_made() {

@@ -5,6 +5,7 @@ pub mod batch;
 mod decide;
 pub mod evaluate;
 mod everywhere;
+mod growth;
 mod idle;
 mod introspect;
 mod password;
@@ -15,7 +16,7 @@ use std::future::Future;
 
 pub use self::wave::waves;
 
-use crate::{scene::Scene, table::Report};
+use crate::{engine::Engine, options::Options, scene::Scene, table::Report};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Name {
@@ -28,7 +29,15 @@ pub enum Name {
     Wave,
     Everywhere,
     Preview,
+    Growth,
     Decide,
+}
+
+impl Name {
+    /// Whether it is measured in the installations that the others share.
+    pub fn is_of_scene(self) -> bool {
+        !matches!(self, Self::Growth | Self::Decide)
+    }
 }
 
 /// One comparison on one engine.
@@ -44,13 +53,18 @@ pub async fn run(name: Name, scene: &mut Scene, report: &mut Report) -> anyhow::
             Name::Wave => wave::run(scene, report).await,
             Name::Everywhere => everywhere::run(scene, report).await,
             Name::Preview => preview::run(scene, report).await,
-            // No engine has a part in it.
-            Name::Decide => Ok(()),
+            Name::Growth | Name::Decide => Ok(()),
         }
     })
     .await
 }
 
+/// On an installation of its own.
+pub async fn growth(engine: &Engine, options: &Options, report: &mut Report) -> anyhow::Result<()> {
+    said(Name::Growth, engine.title(), growth::run(engine, options, report)).await
+}
+
+/// No engine has a part in it.
 pub fn in_process(report: &mut Report) -> anyhow::Result<()> {
     decide::run(report)
 }
