@@ -312,6 +312,8 @@ impl Drop for StrangerCall {
 
 #[cfg(test)]
 mod tests {
+    use std::any::Any;
+
     use futures_util::FutureExt as _;
 
     use super::*;
@@ -362,12 +364,28 @@ mod tests {
         assert!(places.is_unused() && places.take().is_some());
     }
 
+    /// Connection after connection takes as many calls as it may, until another one finds no place.
     #[test]
-    fn strangers_of_one_connection_take_few_of_all_places() {
-        let load = load(MIB, Duration::ZERO);
-        let link = load.link();
-        let taken: Vec<_> = std::iter::from_fn(|| link.anonymous_call()).collect();
-        assert_eq!(taken.len(), MAX_ANONYMOUS[0]);
-        assert!(load.link().anonymous_call().is_some());
+    fn calls_of_each_kind_are_bounded_on_one_connection_and_in_all() {
+        type Take = fn(&Link) -> Option<Box<dyn Any>>;
+        let kinds: [(&str, [usize; 2], Take); 3] = [
+            ("without a credential", [16, 1_024], |link| Some(Box::new(link.anonymous_call()?))),
+            ("of connections whose callers are not known", [32, 2_048], |link| {
+                Some(Box::new(link.begin_call().ok()??))
+            }),
+            ("of many messages", [3, 64], |link| Some(Box::new(link.bulk_call()?))),
+        ];
+        for (kind, [here, all], take) in kinds {
+            let (load, mut held) = (load(MIB, Duration::ZERO), Vec::new());
+            while held.len() < all {
+                let link = load.link();
+                let taken: Vec<_> = std::iter::from_fn(|| take(&link)).collect();
+                assert_eq!(taken.len(), here.min(all - held.len()), "{kind}");
+                held.extend(taken);
+            }
+            assert!(take(&load.link()).is_none(), "{kind}, on another connection");
+            held.pop();
+            assert!(take(&load.link()).is_some(), "{kind}, when one has ended");
+        }
     }
 }

@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
+use http::HeaderMap;
 use prost::bytes::Bytes;
 use tidegate_core::Role;
 use tidegate_grpc::ConnectionSettings;
 use tidegate_proto as proto;
+use tidegate_service::StoreError;
 use tidegate_tests::TIMEOUT;
-use tokio::{io::AsyncReadExt as _, net::TcpStream, task::JoinSet};
+use tokio::{io::AsyncReadExt as _, net::TcpStream, sync::oneshot, task::JoinSet};
 
-use super::{Held, NOTHING, WHO_AM_I, Wire, framed, read, told};
+use super::{Held, NOTHING, Reply, WHO_AM_I, Wire, framed, read, told};
 use crate::{
+    raw,
     serving::{LASTING, SERVED, serve},
     test_server::TestServer,
 };
@@ -20,6 +23,7 @@ const WATCH: &str = "/grpc.health.v1.Health/Watch";
 const EVALUATE: &str = "/tidegate.v1.EvaluationService/Evaluate";
 const BATCH: &str = "/tidegate.v1.EvaluationService/BatchEvaluate";
 const IMPORT: &str = "/tidegate.v1.AccountService/ImportAccounts";
+const EXPORT: &str = "/tidegate.v1.AuditService/ExportEvents";
 const CREATE_ROLLOUT: &str = "/tidegate.v1.RolloutService/CreateRollout";
 const LARGE: &str = "InvalidArgument: INVALID_REQUEST; message must be smaller";
 const BUSY: &str = "Unavailable: BUSY";
@@ -139,15 +143,32 @@ async fn an_import_of_many_small_messages_goes_through_and_others_on_the_connect
     const ROWS: u64 = 3_000;
     let server = TestServer::sqlite().await;
     let (wire, admin) = (Wire::open(&server).await, server.actor("admin", Role::Admin).await);
+    // The writer is held, so that nothing is taken from the import before all of it has come.
+    let ((taken, held), (release, end)) = (oneshot::channel(), oneshot::channel::<()>());
+    let (store, realm) = (server.store.clone(), raw::realm(&server).await);
+    let holder = tokio::spawn(async move {
+        let hold = store.tx("hold", realm, async |_| {
+            taken.send(()).unwrap();
+            end.await.unwrap();
+            Ok::<_, StoreError>(())
+        });
+        hold.await
+    });
+    held.await.unwrap();
     let mut import = wire.hold(wire.signed(&admin, IMPORT), &[]).await;
     for line in 1..=ROWS {
         let row = proto::ImportRow { line, external_id: format!("u-{line}"), ..Default::default() };
-        let message = framed(&proto::ImportAccountsRequest { rows: vec![row] });
-        import.body.send_data(Bytes::from(message), false).unwrap();
+        let message = Bytes::from(framed(&proto::ImportAccountsRequest { rows: vec![row] }));
+        // Two frames for each message.
+        for part in [message.slice(..5), message.slice(5..)] {
+            import.body.send_data(part, false).unwrap();
+        }
     }
     for _ in 0..20 {
         assert_eq!(told(wire.send(wire.signed(&admin, WHO_AM_I), &[NOTHING]).await), "OK");
     }
+    release.send(()).unwrap();
+    holder.await.unwrap().unwrap();
     import.end();
     let reply = wire.read(import).await.unwrap();
     assert_eq!(reply.told(), "OK");
@@ -175,6 +196,26 @@ async fn requests_of_many_messages_are_few_on_one_connection() {
         assert_eq!(told(answer.unwrap()), "OK");
     }
     assert_eq!(told(wire.send(wire.signed(&operator, IMPORT), &[]).await), "OK");
+}
+
+/// Its request is one message, and its answer as long as the record. Where nothing is read, it goes on.
+#[tokio::test]
+async fn exports_of_the_record_are_few_on_one_connection() {
+    let server = TestServer::sqlite().await;
+    let (wire, operator) = (Wire::unread(&server).await, server.operator());
+    let export = async || {
+        let Held { answer, mut body } = wire.hold(wire.signed(&operator, EXPORT), &[]).await;
+        body.send_data(Bytes::from_static(NOTHING), true).unwrap();
+        answer.await.unwrap()
+    };
+    let under_way = [export().await, export().await, export().await];
+    assert!(under_way.iter().all(|answer| !answer.headers().contains_key("grpc-status")));
+    let headers = export().await.headers().clone();
+    let refused = Reply { http: 200, headers, body: Vec::new(), trailers: HeaderMap::new() };
+    assert_eq!(refused.told(), BUSY);
+    let other = Wire::open(&server).await;
+    assert_eq!(told(other.send(other.signed(&operator, EXPORT), &[NOTHING]).await), "OK");
+    drop(under_way);
 }
 
 #[tokio::test]
