@@ -11,7 +11,7 @@ use tidegate_service::StoreError;
 use tidegate_tests::TIMEOUT;
 use tokio::{io::AsyncReadExt as _, net::TcpStream, sync::oneshot, task::JoinSet};
 
-use super::{Held, NOTHING, Reply, WHO_AM_I, Wire, framed, read, told};
+use super::{Held, NOTHING, Reply, WHO_AM_I, Wire, bearer, framed, read, told};
 use crate::{
     raw,
     serving::{LASTING, SERVED, serve},
@@ -28,6 +28,8 @@ const CREATE_ROLLOUT: &str = "/tidegate.v1.RolloutService/CreateRollout";
 const LARGE: &str = "InvalidArgument: INVALID_REQUEST; message must be smaller";
 const BUSY: &str = "Unavailable: BUSY";
 const MIB: u32 = 1 << 20;
+/// Long enough for a call to begin. What it then waits for does not come.
+const SHORT: Duration = Duration::from_millis(500);
 
 /// The beginning of a message of so many bytes.
 fn announced(bytes: u32) -> Vec<u8> {
@@ -202,7 +204,7 @@ async fn requests_of_many_messages_are_few_on_one_connection() {
 #[tokio::test]
 async fn exports_of_the_record_are_few_on_one_connection() {
     let server = TestServer::sqlite().await;
-    let (wire, operator) = (Wire::unread(&server).await, server.operator());
+    let (wire, operator) = (Wire::unread(server.address).await, server.operator());
     let export = async || {
         let Held { answer, mut body } = wire.hold(wire.signed(&operator, EXPORT), &[]).await;
         body.send_data(Bytes::from_static(NOTHING), true).unwrap();
@@ -294,6 +296,79 @@ async fn the_oldest_stranger_makes_room_and_callers_who_are_known_stay() {
     assert_eq!(told(known.send(known.signed(&operator, WHO_AM_I), &[NOTHING]).await), "OK");
 }
 
+/// A credential that is refused makes nobody known.
+#[tokio::test]
+async fn a_caller_whose_credential_is_refused_stays_a_stranger() {
+    let server = TestServer::sqlite().await;
+    let (address, _open) = settings(&server, ConnectionSettings { max_strangers: 1, ..LASTING }).await;
+    let (stranger, operator) = (Wire::to(address).await, server.operator());
+    let invented = stranger.request(WHO_AM_I).header("authorization", format!("{}x", bearer(&operator)));
+    assert_eq!(told(stranger.send(invented, &[NOTHING]).await), "Unauthenticated: UNAUTHENTICATED");
+    let caller = Wire::to(address).await;
+    assert_eq!(told(caller.send(caller.signed(&operator, WHO_AM_I), &[NOTHING]).await), "OK");
+    is_left(&stranger).await;
+}
+
+/// Waits until the server takes no more calls on the connection.
+async fn is_left(wire: &Wire) {
+    let closed = async {
+        while wire.send_ready().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(TIMEOUT, closed).await.unwrap();
+}
+
+const LATE: &str = "DeadlineExceeded: DEADLINE_EXCEEDED";
+
+/// The call has no deadline of its own, and all others may take long.
+#[tokio::test]
+async fn a_stranger_has_little_time_for_its_message() {
+    let server = TestServer::sqlite().await;
+    // Longer than a connection needs to begin.
+    let connections = ConnectionSettings { handshake_timeout: Duration::from_secs(2), ..LASTING };
+    let max_deadline = Duration::from_hours(1);
+    let long = tidegate_grpc::Settings { connections, max_deadline, ..SERVED };
+    let (address, _open) = serve(&server.app, long).await;
+    let wire = Wire::to(address).await;
+    let held = wire.hold(wire.request(CHECK), &[]).await;
+    assert_eq!(tokio::time::timeout(TIMEOUT, answer(&wire, held)).await.unwrap(), LATE);
+}
+
+/// An import has no deadline, but a large message of it holds a share of what others may hold.
+#[tokio::test]
+async fn a_large_message_that_does_not_arrive_gives_its_share_back() {
+    let server = TestServer::sqlite().await;
+    let (address, _open) =
+        serve(&server.app, tidegate_grpc::Settings { max_deadline: SHORT, ..SERVED }).await;
+    let (wire, operator) = (Wire::to(address).await, server.operator());
+    let held = wire.hold(wire.signed(&operator, IMPORT), &[&announced(4 * MIB), &[0xff; 100]]).await;
+    assert_eq!(tokio::time::timeout(TIMEOUT, answer(&wire, held)).await.unwrap(), LATE);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_read_is_given_up() {
+    let server = TestServer::sqlite().await;
+    let (address, _open) =
+        serve(&server.app, tidegate_grpc::Settings { max_deadline: SHORT, ..SERVED }).await;
+    let (wire, operator) = (Wire::unread(address).await, server.operator());
+    let mut held = wire.hold(wire.signed(&operator, WHO_AM_I), &[NOTHING]).await;
+    held.end();
+    let mut body = held.answer.await.unwrap().into_body();
+    let reset = tokio::time::timeout(TIMEOUT, body.data()).await.unwrap().unwrap().unwrap_err();
+    assert_eq!(reset.reason(), Some(h2::Reason::CANCEL));
+}
+
+#[tokio::test]
+async fn large_headers_are_refused() {
+    let server = TestServer::sqlite().await;
+    let (wire, operator) = (Wire::open(&server).await, server.operator());
+    for (length, expected) in [(10_000, "OK"), (20_000, "HTTP 431")] {
+        let large = wire.signed(&operator, WHO_AM_I).header("x-large", "x".repeat(length));
+        assert_eq!(told(wire.send(large, &[NOTHING]).await), expected, "{length}");
+    }
+}
+
 #[tokio::test]
 async fn a_connection_that_begins_nothing_or_shows_no_credential_is_closed() {
     let server = TestServer::sqlite().await;
@@ -307,11 +382,6 @@ async fn a_connection_that_begins_nothing_or_shows_no_credential_is_closed() {
     let (stranger, known) = (Wire::to(address).await, Wire::to(address).await);
     let operator = server.operator();
     assert_eq!(told(known.send(known.signed(&operator, WHO_AM_I), &[NOTHING]).await), "OK");
-    let closed = async {
-        while stranger.send_ready().await {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(TIMEOUT, closed).await.unwrap();
+    is_left(&stranger).await;
     assert_eq!(told(known.send(known.signed(&operator, WHO_AM_I), &[NOTHING]).await), "OK");
 }

@@ -56,10 +56,10 @@ impl Wire {
     }
 
     /// A caller that takes no byte of an answer beyond its headers.
-    pub async fn unread(server: &TestServer) -> Self {
+    pub async fn unread(address: SocketAddr) -> Self {
         let mut client = h2::client::Builder::new();
         client.initial_window_size(0);
-        Self::with(server.address, client).await
+        Self::with(address, client).await
     }
 
     async fn with(address: SocketAddr, mut client: h2::client::Builder) -> Self {
