@@ -244,7 +244,7 @@ async fn without_pooler_and_as_with_one(test: impl AsyncFn(Pooler, &Line, &Kasa,
         let line = Line::to(&postgres::database().await).await;
         let server = TestServer::at(line.url().to_owned(), PATIENT).await;
         let kasa = Kasa::open(&server).await;
-        let settings = Settings { url: line.url().to_owned(), connections: 2, timeouts: PATIENT, pooler };
+        let settings = Settings { url: line.url().to_owned(), connections: 1, timeouts: PATIENT, pooler };
         let store = Store::open(&settings).await.unwrap();
         let served = server.served(store.clone(), App::new(server.parts(&store))).await;
         test(pooler, &line, &kasa, &kasa.frontend.at(served.channel.clone())).await;
@@ -260,6 +260,7 @@ async fn inv_08_no_guess_is_looked_at_uncharged_wherever_the_connection_breaks()
         let events = "SELECT count(*) FROM events WHERE fact LIKE '%challenge_answered%wrong_answer%'";
         for message in 1.. {
             let before = raw::count(server, events).await;
+            is_connected(there, &asked).await;
             line.break_at(message);
             let told = answers(there, &asked, &challenge, wrong(&kasa.code(&owner))).await;
             let broke = line.broke();
@@ -288,6 +289,7 @@ async fn inv_51_an_approval_that_is_told_is_stored_wherever_the_connection_break
             server.clock.advance(Span::seconds(30));
             let (asked, challenge) = kasa.asked(&owner, "asked").await;
             let before = raw::count(server, approved).await;
+            is_connected(there, &asked).await;
             line.break_at(message);
             let told = answers(there, &asked, &challenge, kasa.code(&owner)).await;
             let broke = line.broke();
@@ -303,6 +305,13 @@ async fn inv_51_an_approval_that_is_told_is_stored_wherever_the_connection_break
         }
     })
     .await;
+}
+
+/// The one connection is open, so that the messages of an answer are the same each time.
+async fn is_connected(caller: &Actor, sign_in: &SignIn) {
+    // The first one may find that it is broken.
+    let _ = caller.call(proto::GetSignInRequest { subject: sign_in.subject() }).await;
+    caller.ok(proto::GetSignInRequest { subject: sign_in.subject() }).await;
 }
 
 async fn answers(caller: &Actor, sign_in: &SignIn, challenge: &str, code: String) -> Option<Outcome> {
