@@ -356,6 +356,21 @@ mod tests {
     }
 
     #[test]
+    fn answers_that_are_not_read_have_a_share_on_one_connection_and_in_all() {
+        let load = load(16 * MIB, Duration::ZERO);
+        let links: Vec<_> = std::iter::repeat_with(|| load.link()).take(CONNECTION_PART).collect();
+        let mut held = Vec::new();
+        for link in &links {
+            held.push(link.answer(3 * MIB).unwrap());
+            assert_eq!(link.answer(MIB + 1).err(), Some(NoRoom), "a connection has a quarter");
+            held.push(link.answer(MIB).unwrap());
+        }
+        assert_eq!(load.link().answer(1).err(), Some(NoRoom), "others have taken everything");
+        held.pop();
+        assert!(load.link().answer(MIB).is_ok());
+    }
+
+    #[test]
     fn a_place_is_free_again_when_it_is_dropped() {
         let places = Places::new(1);
         let taken = places.take();
