@@ -6,15 +6,17 @@
 
 use std::{
     fmt,
-    io::{BufRead as _, BufReader, Read as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     os::unix::{fs::chown, process::CommandExt as _},
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::Mutex,
 };
 
 /// `$1` is the folder, `$2` where the programs are, `$3` further options of the server, `$4` how many
-/// connections it allows, `$5` the folder of the server that it follows as a standby, or empty. The ICU collation compares text as most production databases do and SQLite does
-/// not: it ignores punctuation at first.
+/// connections it allows, `$5` the folder of the server that it follows as a standby, or empty. What it reads
+/// are commands: `crash` ends the server as a loss of power does, and `start` starts it again. The ICU
+/// collation compares text as most production databases do and SQLite does not: it ignores punctuation at first.
 const SUPERVISOR: &str = r#"
 trap '"$2/pg_ctl" -D "$1/data" -m immediate stop >&2; cd /; rm -rf "$1"' EXIT
 trap '' PIPE
@@ -25,10 +27,18 @@ if [ -n "$5" ]; then
 else
     make "$@" --locale-provider=icu --icu-locale=en-US-u-ka-shifted || make "$@" --locale=C --lc-messages=C || exit 1
 fi
-"$2/pg_ctl" -D "$1/data" -l "$1/log" -w -t 600 -o "-k '$1' -p 5432 -c listen_addresses= -c max_connections=$4 \
-    $3" start >&2 || { cat "$1/log" >&2; exit 1; }
+start() {
+    "$2/pg_ctl" -D "$1/data" -l "$1/log" -w -t 600 -o "-k '$1' -p 5432 -c listen_addresses= -c max_connections=$4 $3" \
+        start >&2
+}
+start "$@" || { cat "$1/log" >&2; exit 1; }
 echo ready
-read -r until_the_end
+while read -r command; do
+    case $command in
+        crash) "$2/pg_ctl" -D "$1/data" -m immediate stop >&2 ;;
+        start) start "$@" ;;
+    esac && echo ready || echo failed
+done
 "#;
 
 /// Whether a commit waits for fsync.
@@ -65,7 +75,13 @@ fn tests_at_once() -> usize {
 pub(crate) struct Cluster {
     /// Where its socket is.
     folder: PathBuf,
-    _alive: ChildStdin,
+    supervisor: Mutex<Supervisor>,
+}
+
+/// The pipes of the shell. It ends with them.
+struct Supervisor {
+    commands: ChildStdin,
+    answers: BufReader<ChildStdout>,
 }
 
 /// Why there is none.
@@ -122,7 +138,26 @@ impl Cluster {
             command.uid(uid).gid(gid);
         }
         let supervisor = command.spawn().map_err(|error| failed("/bin/sh", error))?;
-        Ok(Self { folder, _alive: ready(supervisor)? })
+        Ok(Self { folder, supervisor: Mutex::new(ready(supervisor)?) })
+    }
+
+    /// Tells the supervisor something, and returns whether it was done.
+    pub(crate) fn tell(&self, command: &str) -> bool {
+        let Ok(mut supervisor) = self.supervisor.lock() else { return false };
+        let told = writeln!(supervisor.commands, "{command}");
+        let mut answer = String::new();
+        told.and_then(|()| supervisor.answers.read_line(&mut answer)).is_ok() && answer == "ready\n"
+    }
+
+    /// Sends a signal to every process of the server.
+    pub(crate) fn signal(&self, name: &str) -> bool {
+        let script = r#"read -r pid < "$2/data/postmaster.pid" && kill -s "$1" $pid $(cat "/proc/$pid/task/$pid/children")"#;
+        let sent = Command::new("/bin/sh").args(["-c", script, "sh", name]).arg(&self.folder).status();
+        sent.is_ok_and(|status| status.success())
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     pub(crate) fn url(&self, database: &str) -> String {
@@ -130,10 +165,11 @@ impl Cluster {
     }
 }
 
-/// Waits for the server, and returns the pipe that keeps it alive.
-fn ready(mut supervisor: Child) -> Result<ChildStdin, NoCluster> {
+/// Waits for the server, and returns the pipes that keep it alive.
+fn ready(mut supervisor: Child) -> Result<Supervisor, NoCluster> {
     let silent = || NoCluster("the shell has no pipes".to_owned());
-    let alive = supervisor.stdin.take().ok_or_else(silent)?;
+    let commands = supervisor.stdin.take().ok_or_else(silent)?;
+    let mut answers = BufReader::new(supervisor.stdout.take().ok_or_else(silent)?);
     let mut errors = supervisor.stderr.take().ok_or_else(silent)?;
     // Standard error is read all along, so that the shell never blocks on a full pipe.
     let errors = std::thread::spawn(move || {
@@ -142,11 +178,11 @@ fn ready(mut supervisor: Child) -> Result<ChildStdin, NoCluster> {
         told
     });
     let mut line = String::new();
-    let _ = BufReader::new(supervisor.stdout.take().ok_or_else(silent)?).read_line(&mut line);
+    let _ = answers.read_line(&mut line);
     if line == "ready\n" {
-        return Ok(alive);
+        return Ok(Supervisor { commands, answers });
     }
-    drop(alive);
+    drop(commands);
     Err(NoCluster(errors.join().unwrap_or_default()))
 }
 

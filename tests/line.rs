@@ -1,11 +1,12 @@
 //! A proxy to PostgreSQL that a test can cut.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU32, Ordering},
+        atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use sqlx::postgres::PgConnectOptions;
@@ -15,6 +16,7 @@ use tokio::{
     net::{TcpStream, UnixListener, UnixStream},
     sync::{Mutex, watch},
     task::{JoinHandle, JoinSet},
+    time::sleep,
 };
 
 use crate::postgres::options;
@@ -23,15 +25,22 @@ use crate::postgres::options;
 pub struct Line {
     url: String,
     folder: TempDir,
-    target: PgConnectOptions,
+    target: Mutex<PgConnectOptions>,
     traffic: Mutex<Option<JoinHandle<()>>>,
     opened: Arc<AtomicU32>,
-    fuse: Fuse,
+    weather: Weather,
     silent: watch::Sender<bool>,
 }
 
-/// How many more messages pass before one breaks its connection. Zero: none breaks.
-type Fuse = Arc<AtomicI64>;
+/// What happens to messages under way.
+#[derive(Clone)]
+struct Weather {
+    /// How many more messages pass before one breaks its connection. Zero: none breaks.
+    fuse: Arc<AtomicI64>,
+    /// How long each message takes, in milliseconds.
+    delay: Arc<AtomicU64>,
+    silent: watch::Receiver<bool>,
+}
 
 impl Line {
     /// # Panics
@@ -41,14 +50,15 @@ impl Line {
         let folder = tempfile::Builder::new().prefix("tgline").tempdir().expect("a temporary folder");
         let more = if url.contains('?') { '&' } else { '?' };
         let through = format!("{url}{more}host={}", folder.path().display());
+        let silent = watch::Sender::new(false);
         let line = Self {
             url: through,
             folder,
-            target: options(url),
+            target: Mutex::new(options(url)),
             traffic: Mutex::default(),
             opened: Arc::default(),
-            fuse: Fuse::default(),
-            silent: watch::Sender::new(false),
+            weather: Weather { fuse: Arc::default(), delay: Arc::default(), silent: silent.subscribe() },
+            silent,
         };
         line.mend().await;
         line
@@ -66,18 +76,33 @@ impl Line {
 
     /// The n-th message to the database from now on does not arrive, and its connection breaks. Others stay up.
     pub fn break_at(&self, n: u32) {
-        self.fuse.store(n.into(), Ordering::SeqCst);
+        self.weather.fuse.store(n.into(), Ordering::SeqCst);
     }
 
     /// Whether the message came at which a connection breaks.
     pub fn broke(&self) -> bool {
-        self.fuse.load(Ordering::SeqCst) <= 0
+        self.weather.fuse.load(Ordering::SeqCst) <= 0
     }
 
     /// Swallows what is sent, in both directions, until it is told otherwise. Connections stay up, and new ones are accepted.
     /// What was swallowed is carried on later, as by a server that was stopped.
     pub fn silence(&self, silent: bool) {
         self.silent.send_replace(silent);
+    }
+
+    /// How long each message takes from now on, in either direction.
+    pub fn delay(&self, millis: u64) {
+        self.weather.delay.store(millis, Ordering::SeqCst);
+    }
+
+    /// Leads to another server of the same port from the next [`mend`](Self::mend) on.
+    pub async fn lead_to(&self, url: &str) {
+        *self.target.lock().await = options(url);
+    }
+
+    /// The folder of its socket: the host that an address names.
+    pub fn host(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Breaks every connection. New ones are refused, as if no server listened.
@@ -94,80 +119,65 @@ impl Line {
     #[expect(clippy::expect_used, reason = "a test that cannot be set up fails")]
     pub async fn mend(&self) {
         self.cut().await;
-        let socket = socket(self.folder.path().to_owned(), &self.target);
+        let target = self.target.lock().await.clone();
+        let socket = socket(self.folder.path().to_owned(), &target);
         let _ = std::fs::remove_file(&socket);
         let listener = UnixListener::bind(&socket).expect("a socket for the line");
-        *self.traffic.lock().await = Some(tokio::spawn(carry(
-            listener,
-            self.target.clone(),
-            Arc::clone(&self.opened),
-            (self.fuse.clone(), self.silent.subscribe()),
-        )));
+        let carrying = carry(listener, target, Arc::clone(&self.opened), self.weather.clone());
+        *self.traffic.lock().await = Some(tokio::spawn(carrying));
     }
 }
 
 /// Forwards connections until it is aborted.
-async fn carry(
-    listener: UnixListener,
-    target: PgConnectOptions,
-    opened: Arc<AtomicU32>,
-    (fuse, silent): (Fuse, watch::Receiver<bool>),
-) {
+async fn carry(listener: UnixListener, target: PgConnectOptions, opened: Arc<AtomicU32>, weather: Weather) {
     let mut connections = JoinSet::new();
     while let Ok((caller, _)) = listener.accept().await {
         opened.fetch_add(1, Ordering::SeqCst);
-        connections.spawn(connect(caller, target.clone(), (fuse.clone(), silent.clone())));
+        connections.spawn(connect(caller, target.clone(), weather.clone()));
     }
 }
 
-async fn connect(
-    caller: UnixStream,
-    target: PgConnectOptions,
-    (fuse, silent): (Fuse, watch::Receiver<bool>),
-) -> std::io::Result<()> {
+async fn connect(caller: UnixStream, target: PgConnectOptions, weather: Weather) -> std::io::Result<()> {
     if let Some(folder) = target.get_socket() {
         let server = UnixStream::connect(socket(folder.clone(), &target)).await?;
-        return Box::pin(forward(caller, server, &fuse, silent)).await;
+        return Box::pin(forward(caller, server, weather)).await;
     }
     let server = TcpStream::connect((target.get_host(), target.get_port())).await?;
-    Box::pin(forward(caller, server, &fuse, silent)).await
+    Box::pin(forward(caller, server, weather)).await
 }
 
 /// Ends, and closes both ends, as soon as one of them closes or the fuse is burnt.
 async fn forward(
     caller: UnixStream,
     server: impl AsyncRead + AsyncWrite,
-    fuse: &AtomicI64,
-    silent: watch::Receiver<bool>,
+    weather: Weather,
 ) -> std::io::Result<()> {
-    let ((mut from, mut back), (mut answers, mut to)) = (split(caller), split(server));
-    let (mut asks_silent, mut answers_silent) = (silent.clone(), silent);
-    let asks = async {
-        let mut bytes = [0; 16_384];
-        loop {
-            let count = from.read(&mut bytes).await?;
-            if count == 0 || fuse.fetch_sub(1, Ordering::SeqCst) == 1 {
-                return Ok(());
-            }
-            // It fails when the line is gone.
-            let _ = asks_silent.wait_for(|silent| !silent).await;
-            to.write_all(bytes.get(..count).unwrap_or_default()).await?;
-        }
-    };
-    let answered = async {
-        let mut bytes = [0; 16_384];
-        loop {
-            let count = answers.read(&mut bytes).await?;
-            if count == 0 {
-                return Ok(());
-            }
-            let _ = answers_silent.wait_for(|silent| !silent).await;
-            back.write_all(bytes.get(..count).unwrap_or_default()).await?;
-        }
-    };
+    let ((from, back), (answers, to)) = (split(caller), split(server));
+    let answering = Weather { fuse: Arc::default(), ..weather.clone() };
     tokio::select! {
-        asked = asks => asked,
-        answered = answered => answered,
+        asked = pass(from, to, weather) => asked,
+        answered = pass(answers, back, answering) => answered,
+    }
+}
+
+async fn pass(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    mut weather: Weather,
+) -> std::io::Result<()> {
+    let mut bytes = [0; 16_384];
+    loop {
+        let count = from.read(&mut bytes).await?;
+        if count == 0 || weather.fuse.fetch_sub(1, Ordering::SeqCst) == 1 {
+            return Ok(());
+        }
+        let delay = weather.delay.load(Ordering::SeqCst);
+        if delay > 0 {
+            sleep(Duration::from_millis(delay)).await;
+        }
+        // It fails when the line is gone.
+        let _ = weather.silent.wait_for(|silent| !silent).await;
+        to.write_all(bytes.get(..count).unwrap_or_default()).await?;
     }
 }
 

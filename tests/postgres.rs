@@ -8,7 +8,7 @@ use std::{
     fs::Permissions,
     net::TcpListener,
     os::unix::fs::{PermissionsExt as _, chown},
-    path::PathBuf,
+    path::{Path, PathBuf},
     str::FromStr as _,
     sync::{
         OnceLock,
@@ -78,6 +78,34 @@ impl Durable {
     /// The text says why there is none.
     pub fn standby(&self) -> Result<Self, String> {
         self.0.standby(Durability::Full).map(Self).map_err(|why| why.to_string())
+    }
+
+    /// Stops every process of it where it stands. Connections stay up, and nothing is answered.
+    ///
+    /// # Panics
+    /// It does not run.
+    pub fn pause(&self) {
+        assert!(self.0.signal("STOP"), "PostgreSQL runs");
+    }
+
+    /// # Panics
+    /// It does not run.
+    pub fn go_on(&self) {
+        assert!(self.0.signal("CONT"), "PostgreSQL runs");
+    }
+
+    /// Ends it as a loss of power does, and starts it again. It may have ended by itself before.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub fn crash(&self) {
+        let _ = self.0.tell("crash");
+        assert!(self.0.tell("start"), "PostgreSQL starts again");
+    }
+
+    /// The folder of its socket: the host that an address names.
+    pub fn host(&self) -> &Path {
+        self.0.folder()
     }
 
     /// The URL of one of its databases. `postgres` exists from the beginning.

@@ -20,7 +20,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwn
 use tidegate_core::{ClaimId, Id, Refusal, RequestId, Sealed, Secret, Span};
 use tidegate_keyring::{RequestContext, SealContext};
 use tidegate_store::{
-    Executor, Tx, View,
+    Executor, HeldClaim, Tx, View,
     requests::{self, Key, RequestClaim, Settled},
 };
 
@@ -30,7 +30,8 @@ use crate::{Command, CommandContext, Denied, Error, Fault, event_builder::EventB
 pub(crate) const RETENTION: Span = Span::hours(24);
 const SECRETS_RETENTION: Span = Span::minutes(10);
 /// How long a claim keeps other copies of the request from running. After that, the claimant is
-/// taken for dead. A claim of a process that is known to be dead ends at once.
+/// taken for dead. A claim that nobody holds any more ends at once: that of a process that is known to be dead, and of a
+/// command of this process whose outcome the database did not take.
 const LEASE: Span = Span::seconds(10);
 /// How often a request that another command carries out is looked up again.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -80,9 +81,9 @@ impl<'de> Deserialize<'de> for OneTimeSecret {
 /// The request of one running command.
 pub(crate) struct Idempotency {
     request: Option<Request>,
-    claim: Mutex<Option<RequestClaim>>,
-    /// The claim that was found, where its process is dead.
-    dead: Mutex<Option<ClaimId>>,
+    claim: Mutex<Option<(RequestClaim, HeldClaim)>>,
+    /// The claim that was found, where nobody carries the request out any more.
+    left: Mutex<Option<ClaimId>>,
     cached: AtomicBool,
     /// The outcome is a refusal that changed nothing, so it is not stored.
     unchanged: AtomicBool,
@@ -94,7 +95,7 @@ impl Idempotency {
         Self {
             request,
             claim: Mutex::default(),
-            dead: Mutex::default(),
+            left: Mutex::default(),
             cached: AtomicBool::default(),
             unchanged: AtomicBool::default(),
             races: AtomicUsize::default(),
@@ -351,8 +352,8 @@ impl CommandContext {
             if now >= earlier.lease_until {
                 return Ok(Before::Nothing);
             }
-            if self.query().store().is_of_the_dead(earlier.claim) {
-                *self.idempotency.dead.lock().unwrap_or_else(PoisonError::into_inner) = Some(earlier.claim);
+            if self.query().store().is_left(earlier.claim) {
+                *self.idempotency.left.lock().unwrap_or_else(PoisonError::into_inner) = Some(earlier.claim);
                 return Ok(Before::Nothing);
             }
             return Ok(Before::UnderWay);
@@ -389,10 +390,10 @@ impl CommandContext {
         let now = self.now();
         let id = self.query().store().claim_id(now, self.entropy());
         let claim = RequestClaim { key: self.key(request), id, lease_until: now.plus(LEASE) };
-        let dead = *self.idempotency.dead.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = *self.idempotency.left.lock().unwrap_or_else(PoisonError::into_inner);
         let context = SealContext::RequestBody(self.asked(request));
         let body = self.keyring().digest(&context, request.body.expose())?;
-        let claimed = requests::claim(tx, (claim, dead), body, now.plus(RETENTION), now).await?;
+        let claimed = requests::claim(tx, (claim, left), body, now.plus(RETENTION), now).await?;
         if claimed {
             self.put_claim(claim);
         }
@@ -446,11 +447,18 @@ impl CommandContext {
     }
 
     fn put_claim(&self, claim: RequestClaim) {
-        *self.idempotency.claim.lock().unwrap_or_else(PoisonError::into_inner) = Some(claim);
+        // Held before the claim is committed, so that it is never found without its holder.
+        let held = self.query().store().hold(claim.id);
+        *self.idempotency.claim.lock().unwrap_or_else(PoisonError::into_inner) = Some((claim, held));
     }
 
     fn get_claim(&self) -> Option<RequestClaim> {
-        *self.idempotency.claim.lock().unwrap_or_else(PoisonError::into_inner)
+        self.idempotency
+            .claim
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .map(|(claim, _)| *claim)
     }
 }
 

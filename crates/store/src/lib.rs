@@ -86,6 +86,7 @@ pub use executor::{Across, View};
 pub use inspection::{
     Inspection, OLDEST_POSTGRES, PostgresServer, PostgresUser, ServerConnections, Standbys, WriteBar,
 };
+pub use liveness::HeldClaim;
 pub use migrations::NEWEST;
 pub use open::{Engine, OpenError, Schema, Settings, Store};
 pub use outage::Outage;

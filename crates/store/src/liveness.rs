@@ -15,12 +15,12 @@
 //! On SQLite one program uses the file at a time: every claim that is not its own is a dead process's.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
-use tidegate_core::{Entropy, Id, Kind, ProcessId, Timestamp};
+use tidegate_core::{ClaimId, Entropy, Id, Kind, ProcessId, Timestamp};
 
 use crate::{Engine, Store, processes::ProcessRow};
 
@@ -41,6 +41,20 @@ struct Registry {
     watched: Mutex<Watched>,
     /// When the last beat that arrived was sent.
     beat: Mutex<Option<Instant>>,
+    /// Claims on requests of commands that run in this process.
+    held: Mutex<BTreeSet<ClaimId>>,
+}
+
+/// A claim on a request, while its command runs.
+pub struct HeldClaim {
+    claim: ClaimId,
+    liveness: Liveness,
+}
+
+impl Drop for HeldClaim {
+    fn drop(&mut self) {
+        self.liveness.held().remove(&self.claim);
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -77,6 +91,17 @@ impl Liveness {
             return !id.is_of(own.id);
         }
         self.watched().processes.iter().any(|(process, watched)| watched.dead && id.is_of(*process))
+    }
+
+    /// Whether nobody carries this request out any more: its process is dead, or it is this one and the command has ended
+    /// without an outcome, because the database did not take it.
+    fn is_left(&self, claim: ClaimId) -> bool {
+        let is_own = self.own().is_some_and(|own| claim.is_of(own.id));
+        if is_own { !self.held().contains(&claim) } else { self.is_of_the_dead(claim) }
+    }
+
+    fn held(&self) -> MutexGuard<'_, BTreeSet<ClaimId>> {
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The own beat arrived, which was sent at this instant.
@@ -140,9 +165,16 @@ impl Store {
         self.liveness.own().map_or(id, |own| id.made_by(own.id))
     }
 
-    /// Whether the process that made the claim is known to be dead.
-    pub fn is_of_the_dead<K: Kind>(&self, claim: Id<K>) -> bool {
-        self.liveness.is_of_the_dead(claim)
+    /// A claim on a request is left when what this returns is dropped.
+    pub fn hold(&self, claim: ClaimId) -> HeldClaim {
+        self.liveness.held().insert(claim);
+        HeldClaim { claim, liveness: self.liveness.clone() }
+    }
+
+    /// Whether a claim on a request may be taken over before its time: its process is known to be dead, or it is this one and
+    /// holds it no more.
+    pub fn is_left(&self, claim: ClaimId) -> bool {
+        self.liveness.is_left(claim)
     }
 
     /// Runs `work` until its end, or until this process has been without a beat for so long that others may do the same
@@ -229,6 +261,21 @@ mod tests {
         }
         watcher.look(&[row(2, 5)], start + Duration::from_secs(64));
         assert!(watcher.is_of_the_dead(claim));
+    }
+
+    #[test]
+    fn an_own_claim_is_left_when_its_command_ends() {
+        for alone in [false, true] {
+            let (watcher, claim) = watcher(alone);
+            let own = claim.made_by(process(1));
+            watcher.held().insert(own);
+            let held = HeldClaim { claim: own, liveness: watcher.clone() };
+            assert!(!watcher.is_left(own));
+            assert_eq!(watcher.is_left(claim), alone, "another process's");
+            drop(held);
+            assert!(watcher.is_left(own));
+        }
+        assert!(!Liveness::default().is_left(watcher(false).1), "it is not registered");
     }
 
     #[test]

@@ -43,6 +43,27 @@ fn no_test_depends_on_the_machines_speed() {
                 "TIMEOUT, after which a test gives up on a program that says nothing",
             ),
             (
+                "crates/tidegate/tests/it/faults/fault.rs",
+                "Instant::now",
+                "for a report; nothing is asserted about it",
+            ),
+            ("crates/tidegate/tests/it/faults/fault.rs", ".elapsed()", "the same"),
+            (
+                "crates/tidegate/tests/it/faults/traffic.rs",
+                "timeout(",
+                "TIMEOUT, after which callers get no answer any more",
+            ),
+            (
+                "crates/tidegate/tests/it/faults/follower.rs",
+                "timeout(",
+                "the same, for a reader of the record",
+            ),
+            (
+                "tests/line.rs",
+                "sleep(",
+                "a line that is slow, as networks are; nothing is asserted about how slow",
+            ),
+            (
                 "crates/store/src/liveness.rs",
                 "Instant::now",
                 "an instant to count from; none is read a second time",

@@ -152,9 +152,11 @@ fn connections(server: ServerConnections, wanted: u32) -> Finding {
     let ServerConnections { allowed, reserved, open, own_limit } = server;
     let usable = own_limit.unwrap_or(i64::MAX).min(allowed.saturating_sub(reserved));
     let free = usable.saturating_sub(open);
-    let wanted = i64::from(wanted);
+    // The pulse has its own, so that it tells of a database whose other connections are all in use.
+    let wanted = i64::from(wanted) + 1;
     let what = format!(
-        "the server allows {usable} connections, {open} are open, and each replica opens up to {wanted} (database.connections)"
+        "the server allows {usable} connections, {open} are open, and each replica opens up to {wanted} \
+         (database.connections, and one for its pulse)"
     );
     let remedy = "lower database.connections, or raise max_connections of the server (or the limit of the database or user)";
     if wanted > usable {

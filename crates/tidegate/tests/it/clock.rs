@@ -27,22 +27,24 @@ async fn serve_refuses_a_clock_that_went_back_until_it_is_forgotten() {
     assert_eq!(folder.serve(&[]).await.stopped().await.code, Some(0));
 }
 
-/// The server of a database whose clock a test moves: what the program asks is found before the server's own function of the
-/// name.
-async fn with_movable_clock() -> Folder {
-    let folder = Folder::installed(Engine::Postgres).await;
-    let Database::Postgres(url) = &folder.database else { panic!("not PostgreSQL") };
-    let name = url.split('/').nth(3).unwrap().split('?').next().unwrap();
+/// A server whose clock a test moves: what the program asks is found before the server's own function of the name.
+pub async fn make_movable(database: &Database, name: &str) {
     let function = "CREATE TABLE moved (by INTERVAL NOT NULL); INSERT INTO moved VALUES (INTERVAL '0'); \
         CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS \
         $$ SELECT pg_catalog.clock_timestamp() + (SELECT by FROM public.moved) $$";
-    folder.database.run(function).await;
-    folder.database.run(&format!("ALTER DATABASE {name} SET search_path = public, pg_catalog")).await;
+    database.run(function).await;
+    database.run(&format!("ALTER DATABASE {name} SET search_path = public, pg_catalog")).await;
+}
+
+async fn with_movable_clock() -> Folder {
+    let folder = Folder::installed(Engine::Postgres).await;
+    let Database::Postgres(url) = &folder.database else { panic!("not PostgreSQL") };
+    make_movable(&folder.database, url.split('/').nth(3).unwrap().split('?').next().unwrap()).await;
     folder
 }
 
-async fn moved(folder: &Folder, by: &str) {
-    folder.database.run(&format!("UPDATE moved SET by = INTERVAL '{by}'")).await;
+pub async fn moved(database: &Database, by: &str) {
+    database.run(&format!("UPDATE moved SET by = INTERVAL '{by}'")).await;
 }
 
 /// How many seconds the stored time lies ahead of the true one.
@@ -59,13 +61,13 @@ async fn inv_54_what_expired_stays_so_when_the_servers_clock_is_set_back() {
     let realm = Realm::set_up(&server, &["ann"]).await;
     let frontend = realm.frontend(&server);
     let begun = frontend.begin("ann", "phone").await;
-    moved(&folder, "3 hours").await;
+    moved(&folder.database, "3 hours").await;
     server.program.logs("the clock of the database's server jumped ahead, and is followed").await;
     let expired = frontend.complete(&begun).await.unwrap_err();
     assert_eq!(expired.name(), "SUBJECT_NOT_VALID");
     eventually("the new time", async || (ahead(&folder).await > 3 * 3_500).then_some(())).await;
 
-    moved(&folder, "0").await;
+    moved(&folder.database, "0").await;
     server.program.logs("the clock of the database's server was set back").await;
     assert_eq!(frontend.complete(&begun).await.unwrap_err().name(), "SUBJECT_NOT_VALID");
     let behind = async || server.page("/metrics").await.1.contains("tidegate_clock_behind_seconds 10");

@@ -69,6 +69,12 @@ impl Folder {
         folder
     }
 
+    /// With the timeouts of production, for what must hold whenever they end something.
+    pub fn with_usual_timeouts(mut self) -> Self {
+        self.settings.retain(|setting| !TIMEOUTS.iter().any(|name| setting.starts_with(name)));
+        self
+    }
+
     /// A folder and a database that are not initialised.
     pub async fn on(engine: Engine) -> Self {
         match engine {

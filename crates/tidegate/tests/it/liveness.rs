@@ -27,6 +27,7 @@ on_both_engines! {
     inv_58_a_request_of_a_killed_process_is_carried_out_by_another,
     a_mail_of_a_killed_process_is_sent_by_another,
     events_are_sealed_after_the_sealer_was_killed,
+    inv_58_a_request_whose_outcome_was_not_stored_is_carried_out_again_at_once,
 }
 
 /// One more day, for a column of instants.
@@ -72,6 +73,39 @@ async fn inv_58_a_request_of_a_killed_process_is_carried_out_by_another(engine: 
     let again = begin(realm.frontend(&second)).await.unwrap();
     assert_eq!(again.state, proto::SignInState::Ready);
     assert_eq!(begin(realm.frontend(&second)).await.unwrap().token, again.token);
+    assert_eq!(folder.database.count("sign_ins").await, 1);
+}
+
+/// The database takes the charge and not the outcome, as a disk does that fills up meanwhile.
+async fn inv_58_a_request_whose_outcome_was_not_stored_is_carried_out_again_at_once(engine: Engine) {
+    let folder = Folder::installed(engine).await;
+    let server = folder.serve(&[QUICK]).await;
+    let frontend = Realm::set_up(&server, &["ann"]).await.frontend(&server);
+    folder
+        .database
+        .run(match engine {
+            Engine::Sqlite => {
+                "CREATE TRIGGER no_room BEFORE INSERT ON sign_ins BEGIN SELECT RAISE(ABORT, 'no room'); END"
+            }
+            Engine::Postgres => {
+                "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+                 RAISE EXCEPTION 'no room' USING ERRCODE = '53100'; END $$; \
+                 CREATE TRIGGER no_room BEFORE INSERT ON sign_ins EXECUTE FUNCTION no_room()"
+            }
+        })
+        .await;
+    begin(frontend.clone()).await.unwrap_err();
+    assert_eq!(folder.database.count("requests").await, 1, "it was charged");
+    folder.database.run(&format!("UPDATE requests SET {}", longer(engine, "lease_until"))).await;
+    folder
+        .database
+        .run(match engine {
+            Engine::Sqlite => "DROP TRIGGER no_room",
+            Engine::Postgres => "DROP FUNCTION no_room CASCADE",
+        })
+        .await;
+    let again = eventually("a sign-in", async || begin(frontend.clone()).await.ok()).await;
+    assert_eq!(begin(frontend).await.unwrap().token, again.token);
     assert_eq!(folder.database.count("sign_ins").await, 1);
 }
 

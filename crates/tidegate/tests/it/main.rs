@@ -26,6 +26,7 @@ mod demo;
 mod device;
 mod directory;
 mod doctor;
+mod faults;
 mod first_start;
 mod import;
 mod liveness;

@@ -158,6 +158,11 @@ impl Ended {
     }
 }
 
+/// For callers that call again.
+pub async fn paused() {
+    tokio::time::sleep(5 * POLL_INTERVAL).await;
+}
+
 /// Polls until `look` returns something, for at most `TIMEOUT`.
 pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let seen = async {

@@ -75,14 +75,15 @@ async fn restarts(count: usize, seed: u64) {
     assert_eq!(folder.database.count("accounts").await, report.created + 1);
 }
 
-fn random(seed: u64, number: usize) -> usize {
+/// The same number in each run.
+pub fn random(seed: u64, number: usize) -> usize {
     let mut hasher = DefaultHasher::new();
     (seed, number).hash(&mut hasher);
     usize::try_from(hasher.finish() >> 32).unwrap()
 }
 
-/// Addresses of this test alone, so that a server finds its port free when it starts again.
-fn hosts(seed: u64) -> [String; 2] {
+/// Addresses of this test alone (each has a seed of its own), so that a server finds its port free when it starts again.
+pub fn hosts(seed: u64) -> [String; 2] {
     let [high, low] = [std::process::id() >> 8, std::process::id()].map(|part| part & 0xff);
     [0, 1].map(|server| format!("127.{high}.{low}.{}", 2 * seed + server))
 }

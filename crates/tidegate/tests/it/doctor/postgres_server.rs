@@ -47,7 +47,11 @@ async fn a_server_as_it_should_be_is_well() {
         examined.is_well(check);
     }
     examined.has("database", Level::Ok, " as user well");
-    examined.has("database", Level::Ok, "each replica opens up to 8 (database.connections)");
+    examined.has(
+        "database",
+        Level::Ok,
+        "each replica opens up to 9 (database.connections, and one for its pulse)",
+    );
     assert_eq!(examined.code, Some(0));
 }
 
