@@ -298,7 +298,7 @@ mod tests {
         let sent = async || store.while_alive(std::future::ready("sent")).await;
         assert_eq!(sent().await, Some("sent"), "it has not begun to beat");
         let ago = |span| Instant::now().checked_sub(span).unwrap();
-        store.liveness.beat(ago(PATIENCE * 2));
+        store.liveness.beat(ago(PATIENCE));
         assert_eq!(sent().await, Some("sent"));
         store.liveness.beat(ago(PATIENCE * 3));
         assert_eq!(sent().await, None);

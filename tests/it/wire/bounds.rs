@@ -29,7 +29,7 @@ const LARGE: &str = "InvalidArgument: INVALID_REQUEST; message must be smaller";
 const BUSY: &str = "Unavailable: BUSY";
 const MIB: u32 = 1 << 20;
 /// Long enough for a call to begin. What it then waits for does not come.
-const SHORT: Duration = Duration::from_millis(500);
+const SHORT: Duration = Duration::from_secs(2);
 
 /// The beginning of a message of so many bytes.
 fn announced(bytes: u32) -> Vec<u8> {
