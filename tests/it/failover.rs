@@ -257,11 +257,10 @@ async fn a_restore_that_breaks_no_connection_empties_the_cache() {
     server.seal().await;
     there.app.follow().await.unwrap();
     assert_eq!(frontend.evaluate(&person, "kasa").await.reason(), Why::Wave);
-    let mut restore = "BEGIN".to_owned();
-    for table in tables {
-        restore += &format!("; DELETE FROM {table}; INSERT INTO {table} SELECT * FROM copy_of_{table}");
-    }
-    run(&server.url, &format!("{restore}; COMMIT")).await;
+    let restored = tables
+        .map(|table| format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM copy_of_{table}"))
+        .join("; ");
+    run(&server.url, &format!("BEGIN; {restored}; COMMIT")).await;
     there.app.follow().await.unwrap();
     assert_eq!(frontend.evaluate(&person, "kasa").await.reason(), Why::NotYet);
 }

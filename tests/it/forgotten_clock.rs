@@ -101,7 +101,7 @@ async fn issued(server: &TestServer) -> Walk {
 on_both! {
     /// What was issued by the right clock is over where the wrong one has called it expired.
     async fn inv_54_everything_that_the_wrong_clock_called_expired_stays_so(server) {
-        let walk = issued(&server).await;
+        let walk = Box::pin(issued(&server)).await;
         let valid = ahead(&server).await;
         for what in UNTIL.iter().map(|(what, _)| *what).filter(|what| what.ends_with("_until") || what.ends_with("expires_at")) {
             assert!(valid.contains(what) || what == "requests.lease_until", "{what}: {valid:?}");
@@ -116,7 +116,7 @@ on_both! {
     /// What was issued by the wrong clock is over too: its time would be as long as the clock was ahead, and more.
     async fn inv_54_everything_that_was_issued_ahead_is_over(server) {
         server.clock.advance(AHEAD);
-        let walk = issued(&server).await;
+        let walk = Box::pin(issued(&server)).await;
         let kasa = &walk.kasa;
         let under_way = proto::BeginSignInRequest {
             request_id: "7f0c1a52-5a1e-4d4e-9c7b-3f3b1c2d4e5f".into(),

@@ -246,8 +246,8 @@ async fn without_pooler_and_as_with_one(test: impl AsyncFn(Pooler, &Line, &Kasa,
         let kasa = Kasa::open(&server).await;
         let settings = Settings { url: line.url().to_owned(), connections: 1, timeouts: PATIENT, pooler };
         let store = Store::open(&settings).await.unwrap();
-        let served = server.served(store.clone(), App::new(server.parts(&store))).await;
-        test(pooler, &line, &kasa, &kasa.frontend.at(served.channel.clone())).await;
+        let there = server.served(store.clone(), App::new(server.parts(&store))).await;
+        test(pooler, &line, &kasa, &kasa.frontend.at(there.channel.clone())).await;
     }
 }
 

@@ -119,7 +119,7 @@ on_both! {
     }
 
     async fn inv_45_values_of_every_kind_are_sealed_again(server) {
-        everything(&server).await;
+        Box::pin(everything(&server)).await;
         let needs = async |rewrapper: Rewrapper| -> BTreeSet<(&str, KeyId)> {
             let all = rewrapper.count().await.unwrap().into_iter();
             all.filter(|values| values.kind == KeyUse::Rewrapped).map(|values| (values.column, values.key)).collect()
@@ -138,7 +138,7 @@ on_both! {
 
     /// A value that was read, and is another one when it is replaced.
     async fn inv_45_a_value_that_was_changed_meanwhile_stays(server) {
-        everything(&server).await;
+        Box::pin(everything(&server)).await;
         let realm = raw::realm(&server).await;
         for column in SealedColumn::ALL {
             let mut view = server.store.view("test", realm);

@@ -8,6 +8,7 @@ use tidegate_core::Role;
 use tidegate_grpc::ConnectionSettings;
 use tidegate_proto as proto;
 use tidegate_service::StoreError;
+use tidegate_store::Tx;
 use tidegate_tests::TIMEOUT;
 use tokio::{io::AsyncReadExt as _, net::TcpStream, sync::oneshot, task::JoinSet};
 
@@ -149,12 +150,12 @@ async fn an_import_of_many_small_messages_goes_through_and_others_on_the_connect
     let ((taken, held), (release, end)) = (oneshot::channel(), oneshot::channel::<()>());
     let (store, realm) = (server.store.clone(), raw::realm(&server).await);
     let holder = tokio::spawn(async move {
-        let hold = store.tx("hold", realm, async |_| {
+        let wait = async |_: &mut Tx| {
             taken.send(()).unwrap();
             end.await.unwrap();
             Ok::<_, StoreError>(())
-        });
-        hold.await
+        };
+        store.tx("hold", realm, wait).await
     });
     held.await.unwrap();
     let mut import = wire.hold(wire.signed(&admin, IMPORT), &[]).await;
