@@ -8,8 +8,8 @@ use crate::{config::Config, files};
 
 /// Descriptors beside those of connections: listeners, certificates, the runtime's own.
 const SPARE: u64 = 64;
-/// Connections of the admin port and of the port for receipts.
-const OTHER_PORTS: u64 = 128;
+/// Connections of the admin port and of the port for receipts, and those that make room there.
+const OTHER_PORTS: u64 = 256;
 
 /// How many descriptors the process may have. `None`: any number.
 pub fn limit() -> Option<u64> {

@@ -1,12 +1,14 @@
-//! Connections that are bounded in number and in time, for the ports of HTTP/1.1: a client that sends nothing frees its place
-//! soon, and one that never finishes its request when the connection's life is over.
+//! Connections that are bounded in number and in time, for the ports of HTTP/1.1. A client that sends nothing frees its place
+//! soon, and one that never finishes its request when the connection's life is over. Where all places are taken, the oldest
+//! connection makes room for a new one: an answer takes a few milliseconds, so clients that hold connections keep no probe out.
 
 use std::{
+    collections::VecDeque,
     future::Future as _,
     io,
     net::SocketAddr,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Weak},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -18,13 +20,18 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, Sleep, sleep},
 };
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// How long a client may take to send its first byte.
 const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub struct BoundedListener {
     listener: TcpListener,
+    most: usize,
+    /// Twice as many: who makes room still has its place until its task has ended.
     places: Arc<Semaphore>,
+    /// From the oldest to the newest. Those that are closed are gone.
+    seats: VecDeque<Weak<CancellationToken>>,
     first_byte: Duration,
     life: Duration,
 }
@@ -35,13 +42,30 @@ pub struct MortalConnection {
     /// How long it lives once something was read; absent from then on.
     life: Option<Duration>,
     end: Pin<Box<Sleep>>,
+    /// It makes room for another one.
+    gone: Pin<Box<WaitForCancellationFutureOwned>>,
+    _seat: Arc<CancellationToken>,
     _place: Option<OwnedSemaphorePermit>,
 }
 
 impl BoundedListener {
     pub fn new(listener: TcpListener, most: usize, life: Duration) -> Self {
         let first_byte = FIRST_BYTE_TIMEOUT.min(life);
-        Self { listener, places: Arc::new(Semaphore::new(most)), first_byte, life }
+        let places = Arc::new(Semaphore::new(2 * most));
+        Self { listener, most, places, seats: VecDeque::new(), first_byte, life }
+    }
+
+    /// A seat for one more. Where there is none, the oldest connections lose theirs.
+    fn seat(&mut self) -> Arc<CancellationToken> {
+        self.seats.retain(|seat| seat.strong_count() > 0);
+        while self.seats.len() >= self.most {
+            if let Some(oldest) = self.seats.pop_front().and_then(|seat| seat.upgrade()) {
+                oldest.cancel();
+            }
+        }
+        let seat = Arc::new(CancellationToken::new());
+        self.seats.push_back(Arc::downgrade(&seat));
+        seat
     }
 }
 
@@ -54,8 +78,11 @@ impl Listener for BoundedListener {
         // `None` only if the semaphore is closed, which it never is.
         let place = self.places.clone().acquire_owned().await.ok();
         let (stream, from) = Listener::accept(&mut self.listener).await;
-        let end = Box::pin(sleep(self.first_byte));
-        (MortalConnection { stream, life: Some(self.life), end, _place: place }, from)
+        let (end, seat) = (Box::pin(sleep(self.first_byte)), self.seat());
+        let gone = Box::pin(CancellationToken::clone(&seat).cancelled_owned());
+        let connection =
+            MortalConnection { stream, life: Some(self.life), end, gone, _seat: seat, _place: place };
+        (connection, from)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -66,6 +93,9 @@ impl Listener for BoundedListener {
 impl MortalConnection {
     /// The stream; an error once its life is over. Wakes the task then, if it waits for the stream.
     fn alive(&mut self, context: &mut Context<'_>) -> io::Result<Pin<&mut TcpStream>> {
+        if self.gone.as_mut().poll(context).is_ready() {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
         match self.end.as_mut().poll(context) {
             Poll::Ready(()) => Err(io::ErrorKind::TimedOut.into()),
             Poll::Pending => Ok(Pin::new(&mut self.stream)),
@@ -129,16 +159,31 @@ mod tests {
         connections.first_byte = LONG;
         let mut client = TcpStream::connect(address).await.unwrap();
         let (mut connection, _) = connections.accept().await;
-        assert_eq!(connections.places.available_permits(), 0);
+        assert_eq!(connections.places.available_permits(), 1);
         client.write_all(b"hello").await.unwrap();
         let mut heard = [0; 5];
         connection.read_exact(&mut heard).await.unwrap();
         connection.write_all(&heard).await.unwrap();
         drop(connection);
-        assert_eq!(connections.places.available_permits(), 1);
+        assert_eq!(connections.places.available_permits(), 2);
         let mut answer = Vec::new();
         client.read_to_end(&mut answer).await.unwrap();
         assert_eq!(answer, b"hello");
+    }
+
+    #[tokio::test]
+    async fn the_oldest_connection_makes_room_for_a_new_one() {
+        let (mut connections, address) = connections(LONG).await;
+        connections.first_byte = LONG;
+        let _holding = TcpStream::connect(address).await.unwrap();
+        let (mut oldest, _) = connections.accept().await;
+        let reading = tokio::spawn(async move { oldest.read(&mut [0; 5]).await });
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let (mut newest, _) = connections.accept().await;
+        let ended = reading.await.unwrap().unwrap_err();
+        assert_eq!(ended.kind(), io::ErrorKind::ConnectionAborted);
+        client.write_all(b"hello").await.unwrap();
+        newest.read_exact(&mut [0; 5]).await.unwrap();
     }
 
     #[tokio::test]

@@ -342,3 +342,20 @@ async fn inv_52_silent_connections_keep_nobody_out() {
     server.program.logs("connections are refused").await;
     assert_eq!(server.stopped().await.code, Some(0));
 }
+
+/// Nobody can hold the places of the probes, because the oldest connection makes room.
+#[tokio::test]
+async fn inv_52_half_requests_to_the_admin_port_keep_no_probe_out() {
+    let folder = Folder::installed(Engine::Sqlite).await;
+    let server = folder.serve(&[]).await;
+    let mut held = Vec::new();
+    for half in ["GET /met", "GET /healthz HTTP/1.1\r\nHost: x\r\n"].into_iter().cycle().take(200) {
+        let mut stream = TcpStream::connect(server.admin).await.unwrap();
+        stream.write_all(half.as_bytes()).await.unwrap();
+        held.push(stream);
+    }
+    for page in ["/healthz", "/readyz", "/metrics"] {
+        assert_eq!(server.page(page).await.0, 200, "{page}");
+    }
+    assert_eq!(server.stopped().await.code, Some(0));
+}

@@ -26,8 +26,8 @@ async fn a_limit_of_open_files_that_is_too_low_is_a_warning() {
     let examined = after(&folder, &["/bin/sh"], "ulimit -n 256", "").await;
     let remedy = examined.has("limits", Level::Warning, "256 files may be open (ulimit -n)");
     assert!(remedy.contains("LimitNOFILE"), "{remedy}");
-    let examined = after(&folder, &["/bin/sh"], "ulimit -n 300", "--set limits.connections=16").await;
-    examined.has("limits", Level::Ok, "300 files may be open, and the settings allow 275");
+    let examined = after(&folder, &["/bin/sh"], "ulimit -n 430", "--set limits.connections=16").await;
+    examined.has("limits", Level::Ok, "430 files may be open, and the settings allow 403");
 }
 
 #[tokio::test]

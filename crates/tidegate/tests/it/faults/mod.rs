@@ -86,7 +86,7 @@ async fn two_versions_serve_side_by_side_on_postgres() {
     campaign(Engine::Postgres, means, &faults, 1).await;
 }
 
-/// Kills by the number that the environment says, and after every tenth one of the other faults.
+/// Kills by the number that the environment says, and after every fifth one of the other faults.
 async fn long(engine: Engine) {
     let kills = told("TIDEGATE_FAULTS_KILLS").map_or(200, |text| text.parse().unwrap());
     let seed = told("TIDEGATE_FAULTS_SEED").map_or(1, |text| text.parse().unwrap());
