@@ -305,10 +305,12 @@ mod tests {
     async fn lists_leave_readers_to_what_is_urgent() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("tidegate.db").display());
-        let timeouts = Timeouts { acquire: Duration::from_millis(1), ..Timeouts::default() };
-        let settings = Settings { url, connections: 4, timeouts, pooler: Pooler::None };
-        let store = Store::open(&settings).await.unwrap();
+        let (timeouts, pooler) = (Timeouts::default(), Pooler::None);
+        let store = Store::open(&Settings { url, connections: 4, timeouts, pooler }).await.unwrap();
         let Db::Sqlite { read, .. } = &store.db else { panic!("not SQLite") };
+        // What is free is had at once, and the rest never.
+        let hasty = Timeouts { acquire: Duration::from_millis(1), ..timeouts };
+        let read = SqliteReaders::new(read.pool.clone(), 4, &hasty);
         let held = read.enter(Share::Bulk).await.unwrap();
         assert!(matches!(read.enter(Share::Bulk).await, Err(sqlx::Error::PoolTimedOut)));
         let other = read.enter(Share::Ordinary).await.unwrap();
