@@ -3,6 +3,8 @@
 
 use tidegate_core::Role;
 use tidegate_proto as proto;
+use tidegate_service::{Pulses, Unready};
+use tidegate_tests::TIMEOUT;
 
 use crate::{
     actor::Actor,
@@ -101,6 +103,7 @@ const AWAY: &str = "UNAVAILABLE";
 on_both! {
     async fn inv_44_a_newer_rollout_is_not_decided_by(server) {
         let world = OlderServer::new(&server).await;
+        let pulses = Pulses::new(server.app.clone(), raw::realm(&server).await, TIMEOUT);
         for (number, (old, new)) in ROLLOUTS.iter().enumerate() {
             let set = async |from: &str, to: &str| {
                 let sql = format!(
@@ -116,10 +119,10 @@ on_both! {
             assert!(before.iter().any(|document| document.contains(new)), "{new} was written");
             assert_eq!(world.refusals(&begun).await, [AWAY; 4], "{new}");
             assert_eq!(world.retitled().await, AWAY, "{new}");
-            assert!(!server.app.reads_all_documents().await.unwrap(), "it is not ready: {new}");
+            assert_eq!(pulses.take().await, Some(Unready::NewerDocument), "it is not ready: {new}");
             assert_eq!(world.documents().await, before, "nothing was written over: {new}");
             set(new, old).await;
-            assert!(server.app.reads_all_documents().await.unwrap(), "it is ready again: {new}");
+            assert_eq!(pulses.take().await, None, "it is ready again: {new}");
             assert_eq!(world.refusals(&begun).await, [""; 4], "{new}");
         }
     }

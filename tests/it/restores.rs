@@ -2,9 +2,14 @@
 //! that it went another way.
 
 use proto::{Method, ProofOutcome as Outcome, SignInState, tail_events_request::Start};
-use tidegate_core::Span;
+use tidegate_core::{Agent, Refusal, Secret, Span};
+use tidegate_keyring::{Keyring, SealContext};
 use tidegate_proto as proto;
-use tidegate_service::installation::{Restore, RestoreAccounts, RestoreRealm, Restored, Voided, restored};
+use tidegate_service::{
+    Error,
+    audit::{BeginExport, EventFilter, ResumeToken},
+    installation::{Restore, RestoreAccounts, RestoreRealm, Restored, Voided, restored},
+};
 
 use crate::{
     actor::Actor,
@@ -19,7 +24,7 @@ use crate::{
 };
 
 /// What is live, in the database. Notices of the restore itself wait.
-const LIVE: [(&str, &str); 10] = [
+const LIVE: [(&str, &str); 12] = [
     ("links", "links WHERE used_at IS NULL AND superseded_at IS NULL"),
     ("enrollments", "enrollments WHERE state IN ('awaiting_confirmation', 'confirmed', 'awaiting_proof')"),
     ("changes of addresses", "email_changes WHERE state IN ('asked', 'claimed')"),
@@ -29,14 +34,13 @@ const LIVE: [(&str, &str); 10] = [
     ("challenges", "challenges WHERE state = 'open'"),
     ("requests for a passkey", "passkey_requests"),
     ("requests to reset a password", "recoveries"),
-    (
-        "responses with secrets, and requests under way",
-        "requests WHERE secrets IS NOT NULL OR outcome IS NULL",
-    ),
+    ("responses with secrets", "requests WHERE secrets IS NOT NULL"),
+    ("requests under way", "requests WHERE outcome IS NULL"),
+    ("leases", "leases"),
 ];
 
 /// A request for a passkey, of a product that takes none.
-const PASSKEY_REQUEST: &str = "INSERT INTO passkey_requests (realm_id, challenge, product_key, material, expires_at) \
+pub const PASSKEY_REQUEST: &str = "INSERT INTO passkey_requests (realm_id, challenge, product_key, material, expires_at) \
     SELECT realm_id, personal_key, 'kasa', personal_key, created_at FROM accounts LIMIT 1";
 
 /// For so long sessions of the product can be refreshed.
@@ -119,8 +123,14 @@ on_both! {
             request_id: "7f0c1a52-5a1e-4d4e-9c7b-3f3b1c2d4e5f".into(),
             ..kasa.frontend.begin_request(&ann.person, "kasa", &Device::new("repeats"))
         };
-        kasa.frontend.ok(secret).await;
+        kasa.frontend.ok(secret.clone()).await;
+        server.clock.advance(Span::seconds(1));
+        let request_id = "7f0c1a52-5a1e-4d4e-9c7b-3f3b1c2d4e60".into();
+        kasa.frontend.ok(proto::BeginSignInRequest { request_id, ..secret }).await;
+        let newest = "lease_until = (SELECT max(lease_until) FROM requests)";
+        raw::change(&server, &format!("UPDATE requests SET outcome = NULL, secrets = NULL WHERE {newest}")).await;
         raw::change(&server, PASSKEY_REQUEST).await;
+        server.seal().await;
         for (what, live) in LIVE {
             assert!(raw::count(&server, &format!("SELECT count(*) FROM {live}")).await > 0, "{what}");
         }
@@ -199,6 +209,23 @@ on_both! {
         assert!(server.operator().ok(proto::VerifyChainRequest::default()).await.valid);
     }
 
+    /// What was voided would be issued again by a server that runs.
+    async fn inv_48_nothing_is_voided_while_a_server_runs(server) {
+        let other = server.rewrapper();
+        let restore = async |gone: &[_]| restored(&server.app, &restore(), gone, |_, _| {}).await.unwrap();
+        other.hold().await.unwrap();
+        assert_eq!(restore(&[]).await, Restored::Running(1));
+        let seen = other.holders().await.unwrap();
+        server.clock.advance(Span::seconds(5));
+        other.hold().await.unwrap();
+        assert_eq!(restore(&seen).await, Restored::Running(1), "it was seen again");
+        assert_eq!(told(&server, "database_restored").await, 0);
+        // Its row came with the copy, or it has ended.
+        assert!(matches!(restore(&other.holders().await.unwrap()).await, Restored::Now(_)));
+        server.clock.advance(Span::seconds(31));
+        assert!(matches!(restore(&[]).await, Restored::Now(_)));
+    }
+
     /// More accounts than one transaction takes, and a program that is killed after each.
     async fn inv_48_a_restore_goes_on_where_it_was_killed(server) {
         let kasa = Kasa::open(&server).await;
@@ -229,6 +256,31 @@ on_both! {
         // Another restore voids everything again.
         assert_eq!(void(&server).await.accounts, 211);
         assert_eq!(told(&server, "database_restored").await, 2);
+    }
+
+    /// They do not know that a restore must be completed, nor of the digest in a resume token.
+    async fn inv_48_programs_that_know_of_no_restore_do_not_serve_after_it(server) {
+        raw::change(&server, "UPDATE installation SET min_binary = 10").await;
+        void(&server).await;
+        assert_eq!(raw::count(&server, "SELECT min_binary FROM installation").await, 17);
+    }
+
+    /// The tokens of programs that knew of no restore name no batch.
+    async fn inv_48_a_place_without_a_digest_is_good_until_a_restore(server) {
+        server.seal().await;
+        let realm = raw::realm(&server).await;
+        let context = SealContext::ResumeToken { realm, method: "export_events" };
+        let place = Secret::new(1_i64.to_be_bytes().to_vec());
+        let token = Keyring::new(&server.master()).seal(&context, &place, &*server.entropy).unwrap().0;
+        let export = async || {
+            let (from, to, after) = (None, None, Some(ResumeToken(token.clone())));
+            let begin = BeginExport { filter: EventFilter::default(), from, to, after };
+            server.app.ask(Agent::Worker { name: "test", realm }, begin).await.map(drop)
+        };
+        export().await.unwrap();
+        void(&server).await;
+        let refused = export().await.unwrap_err();
+        assert!(matches!(refused, Error::Refused(Refusal::ResumeTokenNotValid)), "{refused:?}");
     }
 
     /// The record loses its end, and goes another way until it is longer than before.

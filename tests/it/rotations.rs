@@ -3,14 +3,15 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use proto::{ProofOutcome as Outcome, SignInState};
-use tidegate_core::Span;
+use tidegate_core::{KeyId, Sealed, Span};
 use tidegate_keyring::{KeyState, Keyring};
 use tidegate_proto as proto;
-use tidegate_service::installation::{KeyCheck, KeyUse, Rewrapped, check};
-use tidegate_store::rewraps::KEYED_COLUMNS;
+use tidegate_service::installation::{KeyCheck, KeyUse, Rewrapped, Rewrapper, check};
+use tidegate_store::rewraps::{KEYED_COLUMNS, SealedColumn, SealedPlace};
 use tonic::Code;
 
 use crate::{
+    expiries::Walk,
     owner::{Device, by_code},
     passkeys::PasskeyOwner,
     raw,
@@ -43,6 +44,26 @@ async fn events(server: &TestServer) -> Vec<(String, String)> {
     let mut events = server.operator().ok(request).await.events;
     events.reverse();
     events.into_iter().map(|event| (event.kind, event.data)).collect()
+}
+
+/// Every column that is sealed again has a value.
+async fn everything(server: &TestServer) {
+    let walk = Walk::begin(server).await;
+    let kasa = &walk.kasa;
+    kasa.frontend.redeem(&walk.links["set-up"]).await;
+    let (subject, enrollment_id) = (walk.session.subject(), walk.enrollment.clone());
+    kasa.frontend.ok(proto::ContinueEnrollmentRequest { subject, enrollment_id, ..Default::default() }).await;
+    let begun = kasa.frontend.begin(&walk.ann.person, "kasa", &Device::new("other")).await;
+    let mailbox = begun.offers.iter().find(|offer| offer.method() == proto::Method::EmailCode).unwrap();
+    kasa.frontend.challenge_of(&begun, &mailbox.factor_id).await;
+    let (product, identifier) = ("kasa".to_owned(), kasa.admin.person("erin").await.email);
+    kasa.frontend.ok(proto::BeginRecoveryRequest { product, identifier, ..Default::default() }).await;
+    server.operator().ok(proto::RotateSigningKeyRequest { at_once: true, ..Default::default() }).await;
+    server.seal().await;
+    server.clock.advance(Span::days(400));
+    server.operator().product("later").await;
+    server.seal().await;
+    server.sealer.cut(Span::days(366)).await.unwrap();
 }
 
 on_both! {
@@ -95,6 +116,40 @@ on_both! {
         let kinds: Vec<_> = events.iter().map(|(kind, _)| kind.as_str()).collect();
         assert_eq!(kinds, ["master_key_rotated", "master_key_rewrapped"]);
         assert!(events[0].1.contains("Ann") && events[0].1.contains("yearly"), "{}", events[0].1);
+    }
+
+    async fn inv_45_values_of_every_kind_are_sealed_again(server) {
+        Box::pin(everything(&server)).await;
+        let needs = async |rewrapper: Rewrapper| -> BTreeSet<(&str, KeyId)> {
+            let all = rewrapper.count().await.unwrap().into_iter();
+            all.filter(|values| values.kind == KeyUse::Rewrapped).map(|values| (values.column, values.key)).collect()
+        };
+        let rewrapped = KEYED_COLUMNS.iter().filter(|(_, kind)| *kind == KeyUse::Rewrapped);
+        let columns: BTreeSet<_> = rewrapped.map(|(name, _)| *name).chain(["installation.key_check"]).collect();
+        for _ in 0..2 {
+            let key = server.master().kept()[0].id;
+            let expected: BTreeSet<_> = columns.iter().map(|column| (*column, key)).collect();
+            assert_eq!(needs(server.rewrapper()).await, expected);
+            server.rotates();
+            let done = server.rewrapper().run(|_| {}).await.unwrap();
+            assert!(matches!(done, Rewrapped::Now { unreadable: 0, .. }), "{done:?}");
+        }
+    }
+
+    /// A value that was read, and is another one when it is replaced.
+    async fn inv_45_a_value_that_was_changed_meanwhile_stays(server) {
+        Box::pin(everything(&server)).await;
+        let realm = raw::realm(&server).await;
+        for column in SealedColumn::ALL {
+            let mut view = server.store.view("test", realm);
+            let page = column.page(&mut view, SealedPlace::START, [0; 5], 100).await.unwrap();
+            let row = page.iter().find(|row| row.sealed.as_ref().is_some_and(|sealed| !sealed.0.is_empty())).unwrap();
+            let (read, new) = (row.sealed.clone().unwrap(), Sealed(vec![9; 40]));
+            for (old, replaces) in [(Sealed(vec![1; 40]), false), (read.clone(), true), (read, false)] {
+                let replace = server.store.tx("test", realm, async |tx| column.replace(tx, row, &old, new.clone()).await);
+                assert_eq!(replace.await.unwrap(), replaces, "{column:?}");
+            }
+        }
     }
 
     async fn inv_45_enrollments_and_sign_ins_go_on_during_a_rotation(server) {

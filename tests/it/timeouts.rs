@@ -8,9 +8,17 @@ use tidegate_core::{Id, RealmId, Role};
 use tidegate_proto::{self as proto, ErrorReason};
 use tidegate_service::App;
 use tidegate_store::{Error, Pooler, Settings, Store, Timeouts, accounts, realms};
+use tokio::task::JoinSet;
 use tonic::Code;
 
-use crate::{arrange::PASSWORD, owner::by_password, raw, serving::PATIENT, test_server::TestServer};
+use crate::{
+    arrange::PASSWORD,
+    owner::{Device, by_password},
+    raw,
+    serving::PATIENT,
+    setting::Kasa,
+    test_server::TestServer,
+};
 
 const SHORT: Duration = Duration::from_millis(1);
 const REALM: RealmId = Id::from_uuid_bytes([1; 16]);
@@ -78,6 +86,39 @@ async fn a_transaction_that_does_nothing_is_ended_by_the_server() {
     });
     let ended = ended.await;
     assert!(matches!(ended, Err(Error::Unavailable(_))), "{ended:?}");
+}
+
+/// Commands that wait for a lock hold three quarters of the places at most.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_that_wait_leave_places_to_sign_ins() {
+    const CALLS: usize = 8;
+    let server = TestServer::postgres().await;
+    let kasa = Kasa::open(&server).await;
+    let person = kasa.admin.person("ann").await;
+    let mut parts = server.parts(&server.store);
+    (parts.settings.commands, parts.settings.queue_timeout) = (4, SHORT);
+    let few = server.served(server.store.clone(), App::new(parts)).await;
+    let mut holding = PgConnection::connect(&server.url).await.unwrap();
+    holding.execute("BEGIN; LOCK TABLE customers IN SHARE ROW EXCLUSIVE MODE").await.unwrap();
+    let mut calls = JoinSet::new();
+    for number in 0..CALLS {
+        let admin = kasa.admin.at(few.channel.clone());
+        let (key, title) = (format!("customer-{number}"), "Acme".to_owned());
+        calls.spawn(async move {
+            admin.call(proto::CreateCustomerRequest { key, title, ..Default::default() }).await
+        });
+    }
+    // Those that found no place are told so, and the others wait.
+    let mut busy = 0;
+    while busy < CALLS - 4 {
+        let refused = calls.join_next().await.unwrap().unwrap().unwrap_err();
+        assert_eq!(refused.name(), "BUSY", "{refused:?}");
+        busy += 1;
+    }
+    kasa.frontend.at(few.channel.clone()).sign_in(&person, "kasa", &Device::new("phone")).await;
+    holding.execute("ROLLBACK").await.unwrap();
+    let done = calls.join_all().await;
+    assert_eq!(done.iter().filter(|done| done.is_ok()).count(), 3, "{done:?}");
 }
 
 on_both! {

@@ -312,6 +312,8 @@ impl Drop for StrangerCall {
 
 #[cfg(test)]
 mod tests {
+    use std::any::Any;
+
     use futures_util::FutureExt as _;
 
     use super::*;
@@ -354,6 +356,21 @@ mod tests {
     }
 
     #[test]
+    fn answers_that_are_not_read_have_a_share_on_one_connection_and_in_all() {
+        let load = load(16 * MIB, Duration::ZERO);
+        let links: Vec<_> = std::iter::repeat_with(|| load.link()).take(CONNECTION_PART).collect();
+        let mut held = Vec::new();
+        for link in &links {
+            held.push(link.answer(3 * MIB).unwrap());
+            assert_eq!(link.answer(MIB + 1).err(), Some(NoRoom), "a connection has a quarter");
+            held.push(link.answer(MIB).unwrap());
+        }
+        assert_eq!(load.link().answer(1).err(), Some(NoRoom), "others have taken everything");
+        held.pop();
+        assert!(load.link().answer(MIB).is_ok());
+    }
+
+    #[test]
     fn a_place_is_free_again_when_it_is_dropped() {
         let places = Places::new(1);
         let taken = places.take();
@@ -362,12 +379,28 @@ mod tests {
         assert!(places.is_unused() && places.take().is_some());
     }
 
+    /// Connection after connection takes as many calls as it may, until another one finds no place.
     #[test]
-    fn strangers_of_one_connection_take_few_of_all_places() {
-        let load = load(MIB, Duration::ZERO);
-        let link = load.link();
-        let taken: Vec<_> = std::iter::from_fn(|| link.anonymous_call()).collect();
-        assert_eq!(taken.len(), MAX_ANONYMOUS[0]);
-        assert!(load.link().anonymous_call().is_some());
+    fn calls_of_each_kind_are_bounded_on_one_connection_and_in_all() {
+        type Take = fn(&Link) -> Option<Box<dyn Any>>;
+        let kinds: [(&str, [usize; 2], Take); 3] = [
+            ("without a credential", [16, 1_024], |link| Some(Box::new(link.anonymous_call()?))),
+            ("of connections whose callers are not known", [32, 2_048], |link| {
+                Some(Box::new(link.begin_call().ok()??))
+            }),
+            ("of many messages", [3, 64], |link| Some(Box::new(link.bulk_call()?))),
+        ];
+        for (kind, [here, all], take) in kinds {
+            let (load, mut held) = (load(MIB, Duration::ZERO), Vec::new());
+            while held.len() < all {
+                let link = load.link();
+                let taken: Vec<_> = std::iter::from_fn(|| take(&link)).collect();
+                assert_eq!(taken.len(), here.min(all - held.len()), "{kind}");
+                held.extend(taken);
+            }
+            assert!(take(&load.link()).is_none(), "{kind}, on another connection");
+            held.pop();
+            assert!(take(&load.link()).is_some(), "{kind}, when one has ended");
+        }
     }
 }

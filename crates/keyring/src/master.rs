@@ -248,6 +248,19 @@ mod tests {
         assert_eq!(MasterFile::parse(&Secret::new(String::new())).err(), Some(MasterFileError::Empty));
     }
 
+    /// What was sealed until now would not open any more.
+    #[test]
+    fn a_file_that_lacks_the_active_key_is_not_taken() {
+        let old = MasterFile::generate(&FixedEntropy);
+        let keyring = crate::Keyring::new(&old);
+        let other = MasterFile::generate(&Counting::default());
+        assert!(!keyring.replace(&other));
+        assert_eq!(keyring.active(), old.keys().active);
+        let mut newer = old.clone();
+        let new = newer.add(&Counting::default());
+        assert!(keyring.replace(&newer) && keyring.known().contains(&new));
+    }
+
     #[test]
     fn keys_are_added_made_active_and_dropped() {
         let mut file = MasterFile::generate(&Counting::default());

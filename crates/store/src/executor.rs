@@ -294,3 +294,29 @@ fn read<R: Record>(row: &Row) -> Result<R, Error> {
         Error::Inconsistent { table: R::TABLE, column, key, source }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Pooler, Settings, Store, open::Db};
+
+    /// The readers of SQLite are shared out as the connections of PostgreSQL are.
+    #[tokio::test]
+    async fn lists_leave_readers_to_what_is_urgent() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("tidegate.db").display());
+        let (timeouts, pooler) = (Timeouts::default(), Pooler::None);
+        let store = Store::open(&Settings { url, connections: 4, timeouts, pooler }).await.unwrap();
+        let Db::Sqlite { read, .. } = &store.db else { panic!("not SQLite") };
+        // What is free is had at once, and the rest never.
+        let hasty = Timeouts { acquire: Duration::from_millis(1), ..timeouts };
+        let read = SqliteReaders::new(read.pool.clone(), 4, &hasty);
+        let held = read.enter(Share::Bulk).await.unwrap();
+        assert!(matches!(read.enter(Share::Bulk).await, Err(sqlx::Error::PoolTimedOut)));
+        let other = read.enter(Share::Ordinary).await.unwrap();
+        assert!(matches!(read.enter(Share::Ordinary).await, Err(sqlx::Error::PoolTimedOut)));
+        read.enter(Share::Hot).await.unwrap();
+        drop((held, other));
+        read.enter(Share::Bulk).await.unwrap();
+    }
+}

@@ -285,4 +285,32 @@ mod tests {
         assert!(!watcher.is_of_the_dead(claim.made_by(process(1))));
         assert!(!Liveness::default().is_of_the_dead(claim), "it is not registered");
     }
+
+    /// The others send its messages when it was silent for four times its patience.
+    #[tokio::test]
+    async fn a_process_that_cannot_beat_hands_nothing_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("tidegate.db").display());
+        let (timeouts, pooler) = (crate::Timeouts::default(), crate::Pooler::None);
+        let settings = crate::Settings { url, connections: 1, timeouts, pooler };
+        let mut store = Store::open(&settings).await.unwrap();
+        (store.liveness, _) = watcher(false);
+        let sent = async || store.while_alive(std::future::ready("sent")).await;
+        assert_eq!(sent().await, Some("sent"), "it has not begun to beat");
+        let ago = |span| Instant::now().checked_sub(span).unwrap();
+        store.liveness.beat(ago(PATIENCE));
+        assert_eq!(sent().await, Some("sent"));
+        store.liveness.beat(ago(PATIENCE * 3));
+        assert_eq!(sent().await, None);
+        store.liveness.beat(ago(PATIENCE * 3).checked_add(Duration::from_millis(1)).unwrap());
+        assert_eq!(
+            store.while_alive(std::future::pending::<()>()).await,
+            None,
+            "what is under way is given up"
+        );
+        (store.liveness, _) = watcher(true);
+        store.liveness.beat(ago(PATIENCE * 3));
+        let alone = store.while_alive(std::future::ready("sent")).await;
+        assert_eq!(alone, Some("sent"), "nobody else sends");
+    }
 }

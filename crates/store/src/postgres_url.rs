@@ -312,6 +312,7 @@ mod tests {
             "postgres://ada:x@secret@db/t",
             "postgres://ada:x&secret=1@db:secret/t",
             "postgres://db/t?password=x&sec;ret=secret",
+            "postgres://db/t?password=x&the;secret=1",
         ] {
             refusal(url);
         }

@@ -147,7 +147,7 @@ impl LockedWriter {
 
 #[cfg(test)]
 mod tests {
-    use std::{os::unix::fs::FileExt as _, path::Path, task::Poll};
+    use std::{os::unix::fs::FileExt as _, path::Path, pin::Pin, task::Poll};
 
     use tidegate_core::{Budget, Id, RealmId, Sealed, Timestamp};
     use uuid::Uuid;
@@ -208,23 +208,58 @@ mod tests {
         assert_eq!(error.outage(), Some(Outage::Corrupt), "{error}");
     }
 
+    /// Polls until it is pending for the n-th time, or has ended.
+    async fn until_pending<T>(work: &mut Pin<Box<impl Future<Output = T>>>, n: usize) -> Option<T> {
+        let mut left = n;
+        std::future::poll_fn(|context| match left.checked_sub(1) {
+            None => Poll::Ready(None),
+            Some(fewer) => {
+                left = fewer;
+                work.as_mut().poll(context).map(Some)
+            }
+        })
+        .await
+    }
+
     #[tokio::test]
     async fn the_next_write_waits_for_fsync() {
         let folder = tempfile::tempdir().unwrap();
         let store = open(&folder.path().join("tidegate.db")).await;
+        assert_eq!(waits_for(&store).await, FULL, "the first write, too");
         assert_eq!(charge(&store).await.unwrap(), None);
         assert_eq!(waits_for(&store).await, FULL);
         for n in 0..20_usize {
-            let (mut charge, mut left) = (Box::pin(charge(&store)), n);
-            // Dropped when it is pending for the n-th time.
-            std::future::poll_fn(|context| {
-                let goes_on = left.checked_sub(1);
-                left = goes_on.unwrap_or_default();
-                if goes_on.is_none() { Poll::Ready(()) } else { charge.as_mut().poll(context).map(drop) }
-            })
-            .await;
+            let mut charge = Box::pin(charge(&store));
+            let _ = until_pending(&mut charge, n).await;
             drop(charge);
             assert_eq!(waits_for(&store).await, FULL, "dropped after {n}");
         }
+    }
+
+    /// The file is deleted at every moment of a write, and before the commit of a transaction.
+    #[tokio::test]
+    async fn no_write_into_a_file_that_was_taken_away_is_confirmed() {
+        let mut moments = 0;
+        loop {
+            let folder = tempfile::tempdir().unwrap();
+            let store = open(&folder.path().join("tidegate.db")).await;
+            let mut charge = Box::pin(charge(&store));
+            if until_pending(&mut charge, moments).await.is_some() {
+                break;
+            }
+            std::fs::remove_file(folder.path().join("tidegate.db")).unwrap();
+            let refused = charge.await;
+            let is_told = matches!(refused, Err(Error::Unavailable(_) | Error::Unconfirmed { .. }));
+            assert!(is_told, "after {moments}: {refused:?}");
+            moments += 1;
+        }
+        assert!(moments > 1, "{moments}");
+        let folder = tempfile::tempdir().unwrap();
+        let taken_away = async |_: &mut Tx| {
+            std::fs::remove_file(folder.path().join("tidegate.db")).unwrap();
+            Ok::<_, Error>(())
+        };
+        let refused = open(&folder.path().join("tidegate.db")).await.tx("test", REALM, taken_away).await;
+        assert!(matches!(refused, Err(Error::Unconfirmed { .. })), "{refused:?}");
     }
 }

@@ -92,6 +92,7 @@ fn no_test_depends_on_the_machines_speed() {
             ),
             ("tests/it/tls/bounds.rs", "timeout(", "TIMEOUT, for what the server says by itself"),
             ("tests/it/wire/bounds.rs", "timeout(", "the same"),
+            ("tests/it/outages.rs", "timeout(", "the same, for a pulse that is asked for"),
             (
                 "crates/tidegate/tests/it/attacks/mod.rs",
                 "timeout(",

@@ -101,6 +101,8 @@ on_both! {
         let began = server.clock.now();
         let ended = kasa.frontend.sign_in(&person, "kasa", &Device::new("one")).await;
         let kept = kasa.frontend.sign_in(&person, "kasa", &Device::new("two")).await;
+        // It can be refreshed for as long, and never is.
+        kasa.frontend.sign_in(&person, "kasa", &Device::new("three")).await;
         server.clock.advance(Span::minutes(10));
         revoke(&kasa, &ended).await;
         // The other one expired long ago, and can be refreshed.

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use tidegate_core::{Clock as _, HolderId, Id, RealmId, Span};
+use tidegate_proto as proto;
 use tidegate_service::installation::{MAX_BATCH, Retention, Sweeper};
-use tidegate_store::{leases, leases::LeaseClaim, retention};
+use tidegate_store::{Tx, leases, leases::LeaseClaim, retention};
 
 use crate::{arrange::Person, owner::Device, raw, setting::Kasa, test_server::TestServer};
 
@@ -65,6 +66,29 @@ on_both! {
         let delete = server.store.tx("test", realm, async |tx| retention::delete(tx, walk, stretch, over_since).await);
         assert_eq!(delete.await.unwrap(), u64::try_from(MAX_BATCH).unwrap());
         assert_eq!(raw::count(&server, SIGN_INS).await, ROWS - MAX_BATCH);
+    }
+
+    async fn no_batch_from_the_front_is_larger_than_it_may_be(server) {
+        let kasa = Kasa::open(&server).await;
+        let person = kasa.admin.person("ann").await;
+        for n in 1_u128..=3 {
+            let device = Device::new("phone");
+            let request_id = uuid::Uuid::from_u128(n).to_string();
+            let begin = kasa.frontend.begin_request(&person, "kasa", &device);
+            kasa.frontend.ok(proto::BeginSignInRequest { request_id, ..begin }).await;
+            kasa.frontend.sign_in(&person, "kasa", &device).await;
+        }
+        let (realm, over_since) = (raw::realm(&server).await, server.clock.now().plus(Span::days(400)));
+        for (queue, rows) in [
+            (retention::SweepQueue::Sessions, "sessions"),
+            (retention::SweepQueue::RequestSecrets, "requests WHERE secrets IS NOT NULL"),
+        ] {
+            let left = format!("SELECT count(*) FROM {rows}");
+            assert_eq!(raw::count(&server, &left).await, 3, "{rows}");
+            let delete = async |tx: &mut Tx| retention::delete_front(tx, queue, over_since, 2).await;
+            assert_eq!(server.store.tx("test", realm, delete).await.unwrap(), 2, "{rows}");
+            assert_eq!(raw::count(&server, &left).await, 1, "{rows}");
+        }
     }
 
     async fn a_pass_ends_with_its_budget_and_the_next_one_goes_on(server) {

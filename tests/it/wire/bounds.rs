@@ -2,24 +2,33 @@
 
 use std::time::Duration;
 
+use http::HeaderMap;
 use prost::bytes::Bytes;
 use tidegate_core::Role;
 use tidegate_grpc::ConnectionSettings;
 use tidegate_proto as proto;
+use tidegate_service::StoreError;
+use tidegate_store::Tx;
 use tidegate_tests::TIMEOUT;
-use tokio::{io::AsyncReadExt as _, net::TcpStream, task::JoinSet};
+use tokio::{io::AsyncReadExt as _, net::TcpStream, sync::oneshot, task::JoinSet};
 
-use super::{CHECK, EVALUATE, Held, IMPORT, NOTHING, WATCH, WHO_AM_I, Wire, framed, read, told};
+use super::{
+    CHECK, EVALUATE, Held, IMPORT, NOTHING, Reply, WATCH, WHO_AM_I, Wire, bearer, framed, read, told,
+};
 use crate::{
+    raw,
     serving::{LASTING, SERVED, serve},
     test_server::TestServer,
 };
 
 const BATCH: &str = "/tidegate.v1.EvaluationService/BatchEvaluate";
+const EXPORT: &str = "/tidegate.v1.AuditService/ExportEvents";
 const CREATE_ROLLOUT: &str = "/tidegate.v1.RolloutService/CreateRollout";
 const LARGE: &str = "InvalidArgument: INVALID_REQUEST; message must be smaller";
 const BUSY: &str = "Unavailable: BUSY";
 const MIB: u32 = 1 << 20;
+/// Long enough for a call to begin. What it then waits for does not come.
+const SHORT: Duration = Duration::from_secs(2);
 
 /// The beginning of a message of so many bytes.
 fn announced(bytes: u32) -> Vec<u8> {
@@ -135,15 +144,32 @@ async fn an_import_of_many_small_messages_goes_through_and_others_on_the_connect
     const ROWS: u64 = 3_000;
     let server = TestServer::sqlite().await;
     let (wire, admin) = (Wire::open(&server).await, server.actor("admin", Role::Admin).await);
+    // The writer is held, so that nothing is taken from the import before all of it has come.
+    let ((taken, held), (release, end)) = (oneshot::channel(), oneshot::channel::<()>());
+    let (store, realm) = (server.store.clone(), raw::realm(&server).await);
+    let holder = tokio::spawn(async move {
+        let wait = async |_: &mut Tx| {
+            taken.send(()).unwrap();
+            end.await.unwrap();
+            Ok::<_, StoreError>(())
+        };
+        store.tx("hold", realm, wait).await
+    });
+    held.await.unwrap();
     let mut import = wire.hold(wire.signed(&admin, IMPORT), &[]).await;
     for line in 1..=ROWS {
         let row = proto::ImportRow { line, external_id: format!("u-{line}"), ..Default::default() };
-        let message = framed(&proto::ImportAccountsRequest { rows: vec![row] });
-        import.body.send_data(Bytes::from(message), false).unwrap();
+        let message = Bytes::from(framed(&proto::ImportAccountsRequest { rows: vec![row] }));
+        // Two frames for each message.
+        for part in [message.slice(..5), message.slice(5..)] {
+            import.body.send_data(part, false).unwrap();
+        }
     }
     for _ in 0..20 {
         assert_eq!(told(wire.send(wire.signed(&admin, WHO_AM_I), &[NOTHING]).await), "OK");
     }
+    release.send(()).unwrap();
+    holder.await.unwrap().unwrap();
     import.end();
     let reply = wire.read(import).await.unwrap();
     assert_eq!(reply.told(), "OK");
@@ -171,6 +197,26 @@ async fn requests_of_many_messages_are_few_on_one_connection() {
         assert_eq!(told(answer.unwrap()), "OK");
     }
     assert_eq!(told(wire.send(wire.signed(&operator, IMPORT), &[]).await), "OK");
+}
+
+/// Its request is one message, and its answer as long as the record. Where nothing is read, it goes on.
+#[tokio::test]
+async fn exports_of_the_record_are_few_on_one_connection() {
+    let server = TestServer::sqlite().await;
+    let (wire, operator) = (Wire::unread(server.address).await, server.operator());
+    let export = async || {
+        let Held { answer, mut body } = wire.hold(wire.signed(&operator, EXPORT), &[]).await;
+        body.send_data(Bytes::from_static(NOTHING), true).unwrap();
+        answer.await.unwrap()
+    };
+    let under_way = [export().await, export().await, export().await];
+    assert!(under_way.iter().all(|answer| !answer.headers().contains_key("grpc-status")));
+    let headers = export().await.headers().clone();
+    let refused = Reply { http: 200, headers, body: Vec::new(), trailers: HeaderMap::new() };
+    assert_eq!(refused.told(), BUSY);
+    let other = Wire::open(&server).await;
+    assert_eq!(told(other.send(other.signed(&operator, EXPORT), &[NOTHING]).await), "OK");
+    drop(under_way);
 }
 
 #[tokio::test]
@@ -249,6 +295,79 @@ async fn the_oldest_stranger_makes_room_and_callers_who_are_known_stay() {
     assert_eq!(told(known.send(known.signed(&operator, WHO_AM_I), &[NOTHING]).await), "OK");
 }
 
+/// A credential that is refused makes nobody known.
+#[tokio::test]
+async fn a_caller_whose_credential_is_refused_stays_a_stranger() {
+    let server = TestServer::sqlite().await;
+    let (address, _open) = settings(&server, ConnectionSettings { max_strangers: 1, ..LASTING }).await;
+    let (stranger, operator) = (Wire::to(address).await, server.operator());
+    let invented = stranger.request(WHO_AM_I).header("authorization", format!("{}x", bearer(&operator)));
+    assert_eq!(told(stranger.send(invented, &[NOTHING]).await), "Unauthenticated: UNAUTHENTICATED");
+    let caller = Wire::to(address).await;
+    assert_eq!(told(caller.send(caller.signed(&operator, WHO_AM_I), &[NOTHING]).await), "OK");
+    is_left(&stranger).await;
+}
+
+/// Waits until the server takes no more calls on the connection.
+async fn is_left(wire: &Wire) {
+    let closed = async {
+        while wire.send_ready().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(TIMEOUT, closed).await.unwrap();
+}
+
+const LATE: &str = "DeadlineExceeded: DEADLINE_EXCEEDED";
+
+/// The call has no deadline of its own, and all others may take long.
+#[tokio::test]
+async fn a_stranger_has_little_time_for_its_message() {
+    let server = TestServer::sqlite().await;
+    // Longer than a connection needs to begin.
+    let connections = ConnectionSettings { handshake_timeout: Duration::from_secs(2), ..LASTING };
+    let max_deadline = Duration::from_hours(1);
+    let long = tidegate_grpc::Settings { connections, max_deadline, ..SERVED };
+    let (address, _open) = serve(&server.app, long).await;
+    let wire = Wire::to(address).await;
+    let held = wire.hold(wire.request(CHECK), &[]).await;
+    assert_eq!(tokio::time::timeout(TIMEOUT, answer(&wire, held)).await.unwrap(), LATE);
+}
+
+/// An import has no deadline, but a large message of it holds a share of what others may hold.
+#[tokio::test]
+async fn a_large_message_that_does_not_arrive_gives_its_share_back() {
+    let server = TestServer::sqlite().await;
+    let (address, _open) =
+        serve(&server.app, tidegate_grpc::Settings { max_deadline: SHORT, ..SERVED }).await;
+    let (wire, operator) = (Wire::to(address).await, server.operator());
+    let held = wire.hold(wire.signed(&operator, IMPORT), &[&announced(4 * MIB), &[0xff; 100]]).await;
+    assert_eq!(tokio::time::timeout(TIMEOUT, answer(&wire, held)).await.unwrap(), LATE);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_read_is_given_up() {
+    let server = TestServer::sqlite().await;
+    let (address, _open) =
+        serve(&server.app, tidegate_grpc::Settings { max_deadline: SHORT, ..SERVED }).await;
+    let (wire, operator) = (Wire::unread(address).await, server.operator());
+    let mut held = wire.hold(wire.signed(&operator, WHO_AM_I), &[NOTHING]).await;
+    held.end();
+    let mut body = held.answer.await.unwrap().into_body();
+    let reset = tokio::time::timeout(TIMEOUT, body.data()).await.unwrap().unwrap().unwrap_err();
+    assert_eq!(reset.reason(), Some(h2::Reason::CANCEL));
+}
+
+#[tokio::test]
+async fn large_headers_are_refused() {
+    let server = TestServer::sqlite().await;
+    let (wire, operator) = (Wire::open(&server).await, server.operator());
+    for (length, expected) in [(10_000, "OK"), (20_000, "HTTP 431")] {
+        let large = wire.signed(&operator, WHO_AM_I).header("x-large", "x".repeat(length));
+        assert_eq!(told(wire.send(large, &[NOTHING]).await), expected, "{length}");
+    }
+}
+
 #[tokio::test]
 async fn a_connection_that_begins_nothing_or_shows_no_credential_is_closed() {
     let server = TestServer::sqlite().await;
@@ -262,11 +381,6 @@ async fn a_connection_that_begins_nothing_or_shows_no_credential_is_closed() {
     let (stranger, known) = (Wire::to(address).await, Wire::to(address).await);
     let operator = server.operator();
     assert_eq!(told(known.send(known.signed(&operator, WHO_AM_I), &[NOTHING]).await), "OK");
-    let closed = async {
-        while stranger.send_ready().await {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(TIMEOUT, closed).await.unwrap();
+    is_left(&stranger).await;
     assert_eq!(told(known.send(known.signed(&operator, WHO_AM_I), &[NOTHING]).await), "OK");
 }

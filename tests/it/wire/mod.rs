@@ -56,8 +56,18 @@ impl Wire {
     }
 
     pub async fn to(address: SocketAddr) -> Self {
-        let socket = tokio::net::TcpStream::connect(address).await.unwrap();
+        Self::with(address, h2::client::Builder::new()).await
+    }
+
+    /// A caller that takes no byte of an answer beyond its headers.
+    pub async fn unread(address: SocketAddr) -> Self {
         let mut client = h2::client::Builder::new();
+        client.initial_window_size(0);
+        Self::with(address, client).await
+    }
+
+    async fn with(address: SocketAddr, mut client: h2::client::Builder) -> Self {
+        let socket = tokio::net::TcpStream::connect(address).await.unwrap();
         let connecting = client.max_header_list_size(DEFAULT_MAX_HEADER_LIST).handshake(socket);
         let (sender, connection) = connecting.await.unwrap();
         tokio::spawn(connection);

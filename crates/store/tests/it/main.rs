@@ -4,6 +4,7 @@
 
 mod answers;
 mod database;
+mod liveness;
 mod migration;
 mod newer;
 mod superseded;

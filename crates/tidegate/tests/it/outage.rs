@@ -157,6 +157,8 @@ async fn each_incident_is_found_in_the_log_with_its_cause() {
         let line = ended.err.lines().find(|line| line.contains(&incident));
         assert!(line.is_some_and(|line| line.contains("the database is not reachable")), "{line:?}");
     }
+    let mut failed = ended.err.lines().filter(|line| line.contains("a call failed"));
+    assert!(failed.any(|line| line.contains("nothing listens there")), "{}", ended.err);
 }
 
 #[tokio::test]

@@ -20,6 +20,8 @@ pub const QUICK: &str = "admin.check_interval_ms=50";
 
 on_both_engines! {
     a_database_of_another_installation_is_not_served,
+    a_database_of_another_master_key_is_not_served,
+    a_database_of_an_older_schema_is_not_served,
     a_database_without_tables_is_not_served,
     a_database_without_space_is_read_and_not_written,
 }
@@ -42,8 +44,8 @@ pub const NONE: [ServingStatus; 3] = [NotServing, NotServing, NotServing];
 
 pub async fn becomes(server: &Server, status: u16, words: &str, services: [ServingStatus; 3]) {
     let page = (status, format!("{words}\n"));
-    eventually(words, async || (server.page("/readyz").await == page).then_some(())).await;
-    eventually("the same health", async || (health(server).await == services).then_some(())).await;
+    let agree = async || server.page("/readyz").await == page && health(server).await == services;
+    eventually(words, async || agree().await.then_some(())).await;
     assert_eq!(server.page("/healthz").await, (200, "ok\n".to_owned()), "it lives all the time");
 }
 
@@ -80,6 +82,38 @@ async fn a_database_of_another_installation_is_not_served(engine: Engine) {
     let before = folder.database.number(&floor).await;
     becomes(&server, 503, "the database is another installation's", NONE).await;
     assert_eq!(folder.database.number(&floor).await, before, "nothing is written into it");
+}
+
+/// An earlier copy was restored, which was not migrated.
+async fn a_database_of_an_older_schema_is_not_served(engine: Engine) {
+    let folder = Folder::installed(engine).await;
+    let server = folder.serve(&[QUICK]).await;
+    becomes(&server, 200, "ready", ALL).await;
+    let newest = "SELECT MAX(version) FROM _sqlx_migrations";
+    let keep = format!("CREATE TABLE kept AS SELECT * FROM _sqlx_migrations WHERE version = ({newest})");
+    let delete = format!("DELETE FROM _sqlx_migrations WHERE version = ({newest})");
+    folder.database.run(&format!("{keep}; {delete}")).await;
+    becomes(&server, 503, "the database has an older schema", NONE).await;
+    folder.database.run("INSERT INTO _sqlx_migrations SELECT * FROM kept").await;
+    becomes(&server, 200, "ready", ALL).await;
+}
+
+/// What only the right master key opens is another value.
+async fn a_database_of_another_master_key_is_not_served(engine: Engine) {
+    let folder = Folder::installed(engine).await;
+    let server = folder.serve(&[QUICK]).await;
+    becomes(&server, 200, "ready", ALL).await;
+    let keep = "CREATE TABLE kept AS SELECT key_check FROM installation";
+    folder
+        .database
+        .run(&format!(
+            "{keep}; UPDATE installation SET key_check = CAST('other' AS {})",
+            if engine == Engine::Sqlite { "BLOB" } else { "BYTEA" }
+        ))
+        .await;
+    becomes(&server, 503, "the database was made with another master key", NONE).await;
+    folder.database.run("UPDATE installation SET key_check = (SELECT key_check FROM kept)").await;
+    becomes(&server, 200, "ready", ALL).await;
 }
 
 /// The other database takes the name of the first one, as after a restore of the wrong copy.
@@ -184,7 +218,7 @@ fn customer(key: &str) -> tidegate_proto::CreateCustomerRequest {
 #[tokio::test]
 async fn a_database_that_hangs_is_noticed() {
     let folder = Folder::installed(Engine::Postgres).await;
-    let server = folder.serve(&[QUICK, "admin.check_timeout_ms=50"]).await;
+    let server = folder.serve(&[QUICK, "admin.check_timeout_ms=400"]).await;
     let held = folder.database.holding("BEGIN; LOCK TABLE processes").await;
     becomes(&server, 503, "the database does not answer in time", NONE).await;
     drop(held);

@@ -6,7 +6,7 @@ use tidegate_proto as proto;
 
 use crate::{
     folder::{Engine, Folder, on_both_engines},
-    owner::Realm,
+    owner::{Realm, heard},
     program::eventually,
 };
 
@@ -68,6 +68,12 @@ async fn an_old_key_is_dropped_when_nothing_needs_it(engine: Engine) {
     let server = folder.serve(&[]).await;
     let realm = Realm::set_up(&server, &["ann"]).await;
     realm.frontend(&server).enrolled("ann").await;
+    let repeated = proto::CreateAccountRequest {
+        external_id: "bob".into(),
+        request_id: "7f0c1a52-5a1e-4d4e-9c7b-3f3b1c2d4e5f".into(),
+        ..Default::default()
+    };
+    heard(realm.operator.accounts().create_account(repeated).await).unwrap();
     assert_eq!(server.stopped().await.code, Some(0));
     let old = keys(&folder)[0].0.clone();
     let drop = [&["keys", "drop", &old][..], &WHO].concat();
@@ -82,14 +88,10 @@ async fn an_old_key_is_dropped_when_nothing_needs_it(engine: Engine) {
     );
     // Outcomes of requests end within a day.
     let early = folder.run(&drop).await;
-    if folder.database.count("requests").await > 0 {
-        assert!(early.code == Some(1) && early.err.contains("they end within a day"), "{early:?}");
-        folder.database.run("DELETE FROM requests").await;
-        let dropped = folder.run(&drop).await;
-        assert_eq!(dropped.code, Some(0), "{dropped:?}");
-    } else {
-        assert_eq!(early.code, Some(0), "{early:?}");
-    }
+    assert!(early.code == Some(1) && early.err.contains("they end within a day"), "{early:?}");
+    folder.database.run("DELETE FROM requests").await;
+    let dropped = folder.run(&drop).await;
+    assert_eq!(dropped.code, Some(0), "{dropped:?}");
     assert_eq!(keys(&folder)[1], (old.clone(), KeyState::DigestsOnly), "recovery codes need it");
     let again = folder.run(&drop).await;
     assert!(again.code == Some(1) && again.err.contains("recovery_codes.digest"), "{again:?}");
@@ -100,6 +102,38 @@ async fn an_old_key_is_dropped_when_nothing_needs_it(engine: Engine) {
     assert_eq!(dropped.code, Some(0), "{dropped:?}");
     assert_eq!(keys(&folder).len(), 1);
     assert_eq!(folder.serve(&[]).await.stopped().await.code, Some(0));
+}
+
+/// A server has a file of its own. Nothing is sealed with a key that it lacks, and no key goes with which it seals.
+#[tokio::test]
+async fn inv_45_a_rotation_waits_for_every_server() {
+    let folder = Folder::installed(Engine::Postgres).await;
+    std::fs::copy(folder.file("master.key"), folder.file("other.key")).unwrap();
+    let other = folder.serve(&["keys.master_file=other.key"]).await;
+    let holds = async || (folder.database.count("key_holders").await == 1).then_some(());
+    eventually("a server that says which keys it has", holds).await;
+    let rotating = folder.start(&ROTATE);
+    eventually("a new key", async || (keys(&folder).len() == 2).then_some(())).await;
+    // Many looks, each of which takes as long as the command takes for one.
+    for _ in 0..100 {
+        assert_eq!(keys(&folder)[1].1, KeyState::New, "it waits");
+        holds().await.unwrap();
+    }
+    let old = keys(&folder)[0].0.clone();
+    std::fs::copy(folder.file("master.key"), folder.file("other.key")).unwrap();
+    other.program.signal("HUP");
+    let rotated = rotating.ended().await;
+    assert_eq!(rotated.code, Some(0), "{rotated:?}");
+    folder.database.run("DELETE FROM requests").await;
+    let drop = [&["keys", "drop", &old][..], &WHO].concat();
+    let refused = folder.run(&drop).await;
+    let said = "1 servers that run still seal with key";
+    assert!(refused.code == Some(1) && refused.err.contains(said), "{refused:?}");
+    std::fs::copy(folder.file("master.key"), folder.file("other.key")).unwrap();
+    other.program.signal("HUP");
+    let dropped = async || (folder.run(&drop).await.code == Some(0)).then_some(());
+    eventually("the old key is dropped", dropped).await;
+    assert_eq!(other.stopped().await.code, Some(0));
 }
 
 /// It is killed at many moments: before, while and after it changes the file and the database.

@@ -126,6 +126,21 @@ async fn the_database_itself_is_locked() {
     assert_eq!(first.stopped().await.code, Some(0));
 }
 
+/// They lock the file beside the database alone.
+#[tokio::test]
+async fn a_database_that_an_older_version_uses_is_left_to_it() {
+    let folder = Folder::installed(Engine::Sqlite).await;
+    let older = std::fs::File::open(folder.file("tidegate.db.lock")).unwrap();
+    older.try_lock().unwrap();
+    for command in ["migrate", "forget-clock"] {
+        let second = folder.run(&[command]).await;
+        assert_eq!(second.code, Some(1), "{command}: {second:?}");
+        assert!(second.err.contains("another program is using"), "{command}: {}", second.err);
+    }
+    drop(older);
+    assert_eq!(folder.run(&["migrate"]).await.code, Some(0));
+}
+
 /// The write that comes first is not acknowledged, and the program ends and says why.
 #[tokio::test]
 async fn a_database_that_is_taken_away_is_noticed() {

@@ -28,7 +28,7 @@ pub struct Door {
     pub operator: Client,
 }
 
-pub struct Caller {
+pub struct PatientCaller {
     number: usize,
     doors: Vec<Door>,
     traffic: Traffic,
@@ -41,7 +41,7 @@ fn id() -> String {
     Uuid::from_u64_pair(high, low).to_string()
 }
 
-impl Caller {
+impl PatientCaller {
     pub const fn new(number: usize, doors: Vec<Door>, traffic: Traffic, ledger: Ledger) -> Self {
         Self { number, doors, traffic, ledger }
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{fault::Fault, ledger::Told, traffic::Traffic};
+use super::{fault::Fault, ledger::SignInTotals, traffic::Traffic};
 use crate::folder::Engine;
 
 /// How long each fault was felt.
@@ -17,7 +17,7 @@ impl Figures {
     }
 
     #[expect(clippy::print_stdout, reason = "a report")]
-    pub fn print(mut self, engine: Engine, traffic: &Traffic, told: &Told) {
+    pub fn print(mut self, engine: Engine, traffic: &Traffic, told: &SignInTotals) {
         let counts = traffic.counts();
         let (answered, unanswered) = (counts.all_answered(), counts.unanswered);
         println!("{engine:?}: {answered} calls were answered; {unanswered} attempts were made again");

@@ -24,7 +24,7 @@ struct Acknowledged {
     sessions: BTreeMap<String, Session>,
     /// Who was told that the code was used before, or is too old, and not that it was right.
     too_late: Vec<String>,
-    told: Told,
+    told: SignInTotals,
 }
 
 struct Session {
@@ -34,7 +34,7 @@ struct Session {
 
 /// What became of the sign-ins.
 #[derive(Debug, Clone, Default)]
-pub struct Told {
+pub struct SignInTotals {
     imported: usize,
     signed_in: usize,
     signed_out: usize,
@@ -44,7 +44,7 @@ pub struct Told {
     given_up: BTreeMap<String, usize>,
 }
 
-impl fmt::Display for Told {
+impl fmt::Display for SignInTotals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { imported, signed_in, signed_out, too_late, given_up } = self;
         write!(f, "{imported} persons, {signed_in} sessions, {signed_out} of them ended; ")?;
@@ -91,7 +91,7 @@ impl Ledger {
     }
 
     /// Nothing is lost, and nothing is there twice. No call is under way any more.
-    pub async fn check(self, system: &System, follower: Follower) -> Told {
+    pub async fn check(self, system: &System, follower: Follower) -> SignInTotals {
         let all = Arc::into_inner(self.0).unwrap().into_inner().unwrap();
         let database = &system.folder.database;
         database.sealed().await;

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use tokio::task::JoinSet;
 
 use self::{
-    caller::Caller,
+    caller::PatientCaller,
     fault::{Fault, Fault::*},
     figures::Figures,
     follower::Follower,
@@ -117,7 +117,7 @@ async fn campaign(engine: Engine, means: Means, faults: &[Fault], seed: u64) {
     let follower = Follower::start(system.doors());
     let mut callers = JoinSet::new();
     for number in 0..CALLERS {
-        callers.spawn(Caller::new(number, system.doors(), traffic.clone(), ledger.clone()).calls());
+        callers.spawn(PatientCaller::new(number, system.doors(), traffic.clone(), ledger.clone()).calls());
     }
     let mut figures = Figures::default();
     let suffering = async {

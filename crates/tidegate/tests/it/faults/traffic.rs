@@ -5,10 +5,10 @@ use tokio::{sync::watch, time::timeout};
 
 /// Shared by the callers and the campaign.
 #[derive(Clone)]
-pub struct Traffic(watch::Sender<Counts>);
+pub struct Traffic(watch::Sender<TrafficCounts>);
 
 #[derive(Debug, Clone, Default)]
-pub struct Counts {
+pub struct TrafficCounts {
     /// Calls that were answered, of each caller.
     pub answered: Vec<usize>,
     /// Attempts that got no answer, or were told to try again.
@@ -16,7 +16,7 @@ pub struct Counts {
     is_over: bool,
 }
 
-impl Counts {
+impl TrafficCounts {
     pub fn all_answered(&self) -> usize {
         self.answered.iter().sum()
     }
@@ -24,10 +24,10 @@ impl Counts {
 
 impl Traffic {
     pub fn of(callers: usize) -> Self {
-        Self(watch::Sender::new(Counts { answered: vec![0; callers], ..Counts::default() }))
+        Self(watch::Sender::new(TrafficCounts { answered: vec![0; callers], ..TrafficCounts::default() }))
     }
 
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> TrafficCounts {
         self.0.borrow().clone()
     }
 
@@ -65,7 +65,7 @@ impl Traffic {
         self.wait_for(|now| now.answered.iter().zip(&before).all(|(now, before)| now > before)).await;
     }
 
-    async fn wait_for(&self, is_so: impl FnMut(&Counts) -> bool) {
+    async fn wait_for(&self, is_so: impl FnMut(&TrafficCounts) -> bool) {
         let mut counts = self.0.subscribe();
         let waited = timeout(TIMEOUT, counts.wait_for(is_so)).await;
         assert!(waited.is_ok(), "callers get no answer: {:?}", self.counts());

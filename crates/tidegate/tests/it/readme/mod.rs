@@ -31,6 +31,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     (r#"call "$auditor" AuditService/TailEvents '{"from_beginning": true}'"#, "Ctrl-C ends it"),
     ("docker build --tag tidegate:0.1.0 .", "tests/image/run builds and runs the image without Docker"),
     ("tests/run", "it runs this test"),
+    ("tests/faults", "it takes half an hour; its short form is among the tests"),
     ("cargo run --release -p tidegate-bench", "it takes ten minutes"),
 ];
 
