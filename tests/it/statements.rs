@@ -31,6 +31,7 @@ const ACROSS: &[(&str, &str)] = &[
     ("tidegate_store::installation::FIND", "there is one installation for all realms"),
     ("tidegate_store::installation::HAS_TABLE", "there is one schema for all realms"),
     ("tidegate_store::installation::INSERT", "binds it as the first realm"),
+    ("tidegate_store::installation::FIND_IN_ANY_SCHEMA", "there is one installation for all realms"),
     ("tidegate_store::installation::LOCK", "there is one installation for all realms"),
     ("tidegate_store::inspection::DAMAGE", "SQLite itself is asked"),
     ("tidegate_store::inspection::SERVER", "PostgreSQL itself is asked"),

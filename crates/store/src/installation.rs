@@ -16,6 +16,11 @@ sql! {
         sqlite: "SELECT CAST(COUNT(*) AS INTEGER) AS version FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'",
         postgres: "SELECT COUNT(*) AS version FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = '_sqlx_migrations'"
     };
+    Select FIND_IN_ANY_SCHEMA = {
+        sqlite: "SELECT singleton, first_realm_id, min_binary, key_check, clock_floor, NULL AS timeline, NULL AS restore_began_at FROM installation",
+        postgres: "SELECT singleton, first_realm_id, min_binary, key_check, clock_floor, CAST(NULL AS BIGINT) AS timeline, \
+            CAST(NULL AS TIMESTAMPTZ) AS restore_began_at FROM installation"
+    };
     Select FIND = "SELECT singleton, first_realm_id, min_binary, key_check, clock_floor, timeline, restore_began_at FROM installation";
     Change SET_KEY_CHECK = "UPDATE installation SET key_check = $3 WHERE first_realm_id = $1 AND key_check = $2";
     Change BEGIN_RESTORE = "UPDATE installation SET timeline = COALESCE(timeline, 0) + 1, restore_began_at = $2, \
@@ -90,6 +95,14 @@ pub async fn applied(across: &mut Across) -> Result<i64, Error> {
         return Ok(0);
     }
     Ok(across.select(APPLIED).optional::<Version>().await?.map_or(0, |version| version.0))
+}
+
+/// The row as every schema has it, without what older ones lack. `None`: nobody has initialised the database.
+pub async fn find_in_any_schema(across: &mut Across) -> Result<Option<Installation>, Error> {
+    if applied(across).await? == 0 {
+        return Ok(None);
+    }
+    across.select(FIND_IN_ANY_SCHEMA).optional().await
 }
 
 /// How the database's schema compares to this program's.

@@ -32,8 +32,8 @@ pub async fn init(config: &Config) -> anyhow::Result<ExitCode> {
 }
 
 pub async fn is_initialised(store: &Store) -> anyhow::Result<bool> {
-    let mut across = store.across("is_initialised");
-    Ok(installation::applied(&mut across).await? > 0 && installation::find(&mut across).await?.is_some())
+    // Another program may be migrating it.
+    Ok(installation::find_in_any_schema(&mut store.across("is_initialised")).await?.is_some())
 }
 
 /// Migrates, and creates what is missing. Prints the paths of the secrets, never the secrets (INV-47).

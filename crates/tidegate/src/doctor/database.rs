@@ -118,11 +118,7 @@ fn remedy(error: &tidegate_store::OpenError) -> &'static str {
 
 /// The row that `init` makes. `None`: the database is not initialised.
 pub(super) async fn installed(inspection: &Inspection) -> Result<Option<Installation>, Error> {
-    let mut across = inspection.across();
-    if installation::applied(&mut across).await? == 0 {
-        return Ok(None);
-    }
-    installation::find(&mut across).await
+    installation::find_in_any_schema(&mut inspection.across()).await
 }
 
 /// A finding of a check whose statement failed.

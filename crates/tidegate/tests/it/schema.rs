@@ -8,6 +8,7 @@ use crate::{
 };
 
 on_both_engines! {
+    every_command_names_migrate_where_the_schema_is_older,
     serve_refuses_a_newer_schema_that_needs_a_newer_program,
     serve_serves_a_newer_schema_that_allows_this_program,
     migrate_does_nothing_to_a_schema_of_this_program,
@@ -37,6 +38,25 @@ async fn serve_refuses_an_older_schema_and_names_migrate() {
     // Every migration is renumbered below zero, which stands for an older schema.
     folder.database.run("UPDATE _sqlx_migrations SET version = version - 1000").await;
     refused(&folder, "serve", "run `tidegate migrate`").await;
+}
+
+/// A schema that lacks what this program reads of the installation.
+async fn every_command_names_migrate_where_the_schema_is_older(engine: Engine) {
+    let folder = Folder::installed(engine).await;
+    for column in ["timeline", "restore_began_at"] {
+        folder.database.run(&format!("ALTER TABLE installation DROP COLUMN {column}")).await;
+    }
+    folder.database.run("DELETE FROM _sqlx_migrations WHERE version >= 17").await;
+    for command in ["serve", "forget-clock"] {
+        refused(&folder, command, "run `tidegate migrate`").await;
+    }
+    let ended = folder.run(&["init"]).await;
+    assert!(ended.out.contains("The database is initialised; nothing was changed"), "{ended:?}");
+    let ended = folder.run(&["doctor"]).await;
+    for part in ["the database has schema 16, and this program needs", "run `tidegate migrate`"] {
+        assert!(ended.out.contains(part), "{part}: {}", ended.out);
+    }
+    assert!(!ended.out.contains("could not be asked"), "{}", ended.out);
 }
 
 /// Two pods may start at once: the second waits for the first, longer than calls wait for a lock.
