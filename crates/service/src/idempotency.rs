@@ -30,8 +30,8 @@ use crate::{Command, CommandContext, Denied, Error, Fault, event_builder::EventB
 pub(crate) const RETENTION: Span = Span::hours(24);
 const SECRETS_RETENTION: Span = Span::minutes(10);
 /// How long a claim keeps other copies of the request from running. After that, the claimant is
-/// taken for dead. A claim that nobody holds any more ends at once: that of a process that is known to be dead, and of a
-/// command of this process whose outcome the database did not take.
+/// taken for dead. A claim ends at once if its process is known to be dead, or if its command ran in this
+/// process and has ended without storing an outcome.
 const LEASE: Span = Span::seconds(10);
 /// How often a request that another command carries out is looked up again.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -82,7 +82,7 @@ impl<'de> Deserialize<'de> for OneTimeSecret {
 pub(crate) struct Idempotency {
     request: Option<Request>,
     claim: Mutex<Option<(RequestClaim, HeldClaim)>>,
-    /// The claim that was found, where nobody carries the request out any more.
+    /// A claim that was found and may be taken over, because its command has ended.
     left: Mutex<Option<ClaimId>>,
     cached: AtomicBool,
     /// The outcome is a refusal that changed nothing, so it is not stored.

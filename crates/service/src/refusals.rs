@@ -5,8 +5,8 @@
 //!
 //! - The first refusal of a counter is recorded at once, with all that is known of it.
 //! - Further ones are counted in memory. When a minute is over, or the program stops, one event says how many they were.
-//! - A counter is what is refused, of which account or of none, for which caller and product. Wrong passwords of unknown
-//!   identifiers share one. An unknown identifier that is slowed has one of its own, as an account has, so that neither is
+//! - Each kind of refusal has a counter for each account, caller and product. Wrong passwords of unknown identifiers share
+//!   one. An unknown identifier that is slowed has one of its own, as an account has, so that neither is
 //!   told from the other by the time that an answer takes (INV-29).
 //! - The number of counters in memory is bounded. What has no place is counted without account, product and caller: once for
 //!   each realm and kind.

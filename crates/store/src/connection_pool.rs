@@ -67,7 +67,7 @@ impl Drop for WaitingForPlace<'_> {
 }
 
 impl ConnectionPool {
-    /// A pool of at most `settings.connections`, of which none is open.
+    /// A pool of at most `settings.connections`. None is open yet.
     pub(crate) fn new(
         servers: Servers,
         settings: &Settings,

@@ -97,7 +97,7 @@ pub async fn applied(across: &mut Across) -> Result<i64, Error> {
     Ok(across.select(APPLIED).optional::<Version>().await?.map_or(0, |version| version.0))
 }
 
-/// The row as every schema has it, without what older ones lack. `None`: nobody has initialised the database.
+/// The columns that every schema has. `None`: the database is not initialised.
 pub async fn find_in_any_schema(across: &mut Across) -> Result<Option<Installation>, Error> {
     if applied(across).await? == 0 {
         return Ok(None);

@@ -93,8 +93,8 @@ impl Liveness {
         self.watched().processes.iter().any(|(process, watched)| watched.dead && id.is_of(*process))
     }
 
-    /// Whether nobody carries this request out any more: its process is dead, or it is this one and the command has ended
-    /// without an outcome, because the database did not take it.
+    /// Whether the command of this claim has ended without storing an outcome: its process is dead, or it is this one and holds
+    /// the claim no more.
     fn is_left(&self, claim: ClaimId) -> bool {
         let is_own = self.own().is_some_and(|own| claim.is_of(own.id));
         if is_own { !self.held().contains(&claim) } else { self.is_of_the_dead(claim) }

@@ -1,8 +1,8 @@
 //! Deletes what is over, as `retention` says.
 //!
-//! A large table must not stop calls. So rows are deleted in small transactions, each of which is bounded in time: the number
-//! of its rows follows the time that the one before took. Between two of them the writer rests as long as one took, and the
-//! kinds and realms take turns. A pass has a budget of time. What is left is deleted in the next one, which begins with the
+//! A large table must not stop calls. So rows are deleted in small transactions of bounded time: a transaction that took long
+//! is followed by one of fewer rows. Between two of them the writer rests as long as one took, and the kinds and realms take
+//! turns. A pass has a budget of time. What is left is deleted in the next one, which begins with the
 //! realm after the one where this pass ended.
 //!
 //! A lease keeps several replicas from doing the same work. The transaction that deletes claims it, so that a pass in which

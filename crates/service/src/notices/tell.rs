@@ -109,7 +109,7 @@ impl Telling<'_> {
             MessagePurpose::AccountSuspended
                 | MessagePurpose::AccountLockedDown
                 | MessagePurpose::AccountDeleted
-                // The program did it after a restore, so there is nobody to report.
+                // The program did it after a restore: no person can be reported for it.
                 | MessagePurpose::RecoveryCodesVoided
         );
         let not_me =
